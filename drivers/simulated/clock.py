@@ -1,0 +1,112 @@
+"""Time for the twins: one queue of future events, on virtual or on real time.
+
+A twin never waits. It asks the clock to call it back at the moment something happens (a conversion ends, an
+exposure is over) and returns. Whoever owns the clock lets time pass: the in-process VISA library advances a
+:class:`VirtualClock` while a read waits, the server runs a :class:`RealClock` as the seconds go by.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import time
+from collections.abc import Callable
+
+
+class Event:
+    """An action due at one moment; :meth:`cancel` makes it never happen."""
+
+    __slots__ = ("action", "when")
+
+    def __init__(self, when: float, action: Callable[[], None]) -> None:
+        self.when = when
+        self.action: Callable[[], None] | None = action
+
+    def cancel(self) -> None:
+        """Drop the action; cancelling twice or after the event is harmless."""
+        self.action = None
+
+
+class Clock:
+    """A queue of events in the order of their times; equal times run in the order they were asked for."""
+
+    def __init__(self) -> None:
+        self._queue: list[tuple[float, int, Event]] = []
+        self._order = itertools.count()
+        self._event_time: float | None = None
+
+    def now(self) -> float:
+        """Seconds since the clock was made; inside an event, the moment the event was due."""
+        return self._event_time if self._event_time is not None else self._elapsed()
+
+    def call_at(self, when: float, action: Callable[[], None]) -> Event:
+        """Have ``action`` called at ``when`` (s); a moment in the past means as soon as possible."""
+        event = Event(when, action)
+        heapq.heappush(self._queue, (when, next(self._order), event))
+        return event
+
+    def call_after(self, delay: float, action: Callable[[], None]) -> Event:
+        """Have ``action`` called ``delay`` seconds from now."""
+        return self.call_at(self.now() + delay, action)
+
+    def next_event(self) -> float | None:
+        """When the next event is due (s), None when there is none."""
+        while self._queue and self._queue[0][2].action is None:
+            heapq.heappop(self._queue)
+        return self._queue[0][0] if self._queue else None
+
+    def _elapsed(self) -> float:
+        raise NotImplementedError
+
+    def _run_until(self, limit: float) -> None:
+        while (due := self.next_event()) is not None and due <= limit:
+            action = heapq.heappop(self._queue)[2].action
+            if action is None:
+                continue
+            self._event_time = self._begin(due)
+            try:
+                action()
+            finally:
+                self._event_time = None
+
+    def _begin(self, due: float) -> float:
+        return due
+
+
+class VirtualClock(Clock):
+    """Time that passes only when it is told to, as fast as the machine can."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._now = 0.0
+
+    def _elapsed(self) -> float:
+        return self._now
+
+    def _begin(self, due: float) -> float:
+        self._now = max(self._now, due)
+        return self._now
+
+    def advance_to(self, when: float) -> None:
+        """Let time pass until ``when`` (s), running every event on the way; never backwards."""
+        self._run_until(when)
+        self._now = max(self._now, when)
+
+    def advance(self, duration: float) -> None:
+        """Let ``duration`` seconds pass."""
+        self.advance_to(self._now + duration)
+
+
+class RealClock(Clock):
+    """The machine's monotonic time; :meth:`run_due` must be called often enough by whoever owns it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._start = time.monotonic()
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._start
+
+    def run_due(self) -> None:
+        """Run every event whose moment has come."""
+        self._run_until(self._elapsed())
