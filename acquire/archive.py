@@ -1,0 +1,416 @@
+"""The run file afterwards: read it, finish it, recover it, export it.
+
+:func:`finish` is the one way in which a run file becomes final, after a clean end and after a crash alike. It
+writes a complete new file beside the old one and puts it in its place in one step, so that there is never a
+moment without a valid file.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from acquire.evaluate import Calibration, evaluate_run, figures_of_run
+from acquire.figures import Figure
+from acquire.recorder import (
+    TABLES,
+    Column,
+    columns_of,
+    describe,
+    nx_group,
+    table_attributes,
+    write_flag_meanings,
+    write_text,
+)
+from acquire.records import (
+    DERIVED,
+    READING_FLAGS,
+    Branch,
+    DarkReading,
+    ExposureSample,
+    Note,
+    PointFlag,
+    Reading,
+    Record,
+    RunStatus,
+    RunStop,
+    Spectrum,
+)
+
+CUT_OFF = "the program ended before the run did; the file was finished afterwards"
+
+
+class ArchiveError(Exception):
+    """A run file that cannot be read or finished; the message says which, why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything a run file holds, as the engine recorded it, and its results."""
+
+    path: Path
+    run_id: str
+    title: str
+    sample: str
+    start_time: str
+    end_time: str
+    status: RunStatus
+    stop_reason: str
+    source_unit: str
+    instruments: Mapping[str, str]
+    calibration: Calibration
+    records: tuple[Record, ...]
+    dark: tuple[DarkReading, ...]
+    exposure_samples: tuple[ExposureSample, ...]
+    spectra: tuple[Spectrum, ...]
+    notes: tuple[Note, ...]
+    figures: Mapping[str, Figure]
+    finished: bool
+
+
+def read_run(path: Path) -> Run:
+    """Read a run file, finished or not.
+
+    :raises ArchiveError: there is no such file, or it is not a run file of this program.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            return _read(path, file["entry"])
+    except FileNotFoundError as error:
+        raise ArchiveError(f"{path}: there is no such file") from error
+    except (OSError, KeyError) as error:
+        raise ArchiveError(f"{path}: is not a run file of this program ({_first_line(error)})") from error
+
+
+def finish(path: Path, stop: RunStop | None = None) -> Run:
+    """Compute the final results from the recorded rows and close a run file for good.
+
+    Without ``stop`` the run was cut off: its status becomes failed. A file that is finished already stays as it is.
+
+    :raises ArchiveError: it is not a run file, or the new file cannot be put in its place.
+    """
+    run = read_run(path)
+    if run.finished:
+        return run
+    stop = stop or _cut_off(run)
+    final, figures, notes = _final_results(run)
+    replacement = path.with_name(path.name + ".finishing")
+    try:
+        with h5py.File(path, "r") as old, h5py.File(replacement, "w", libver=("earliest", "v110")) as new:
+            _write_finished(old, new, run, stop, final, figures, notes)
+        _sync(replacement)
+        replacement.replace(path)
+        _sync(path.parent)
+    except OSError as error:
+        raise ArchiveError(
+            f"{path}: all rows are in it, but it could not be finished ({_first_line(error)}); close other programs "
+            f"that have it open, make room on the disk, then run: acquire recover {path}"
+        ) from error
+    return read_run(path)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def _cut_off(run: Run) -> RunStop:
+    last = max((event.time for event in (*run.dark, *run.exposure_samples)), default=0.0)
+    last = max([last, *(record.reading.time for record in run.records)])
+    end = datetime.fromisoformat(run.start_time) + timedelta(seconds=last)
+    return RunStop(RunStatus.FAILED, CUT_OFF, end.isoformat())
+
+
+def _final_results(run: Run) -> tuple[list[Record], Mapping[str, Figure], list[Note]]:
+    """Final records and figures; should computing fail, the live ones stand, with a note that says so."""
+    readings = [record.reading for record in run.records]
+    try:
+        final = evaluate_run(readings, run.dark, run.spectra, run.calibration)
+        return final, figures_of_run(final, run.spectra, run.dark), []
+    except (ArithmeticError, ValueError, IndexError) as error:
+        text = f"the final evaluation failed ({type(error).__name__}: {error}); the live values were kept"
+        return list(run.records), {}, [Note(0.0, text)]
+
+
+def _sync(path: Path) -> None:
+    """Push a file, or a folder's list of names, to the disk; Windows has no such call for folders."""
+    if path.is_dir() and os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# --- reading -----------------------------------------------------------------------------------------------
+
+
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _read(path: Path, entry: h5py.Group) -> Run:
+    recording = entry.get("recording")
+    source_unit = _text(entry["jvl/source_level"].attrs["units"])
+    rows = {
+        name: int(recording[f"{name}_rows"][()])
+        if recording
+        else len(entry[name][columns_of(name, source_unit)[0].name])
+        for name in TABLES
+    }
+    tables = {name: _rows(entry[name], columns_of(name, source_unit), rows[name]) for name in TABLES}
+    return Run(
+        path=path,
+        run_id=_text(entry["run_id"][()]),
+        title=_text(entry["title"][()]),
+        sample=_text(entry["sample/name"][()]),
+        start_time=_text(entry["start_time"][()]),
+        end_time=_text(entry["end_time"][()]),
+        status=RunStatus(_text(entry["status"][()])),
+        stop_reason=_text(entry["stop_reason"][()]),
+        source_unit=source_unit,
+        instruments={
+            role: f"{_text(group.attrs['identification'])} at {_text(group.attrs['resource'])}"
+            for role, group in entry["instrument"].items()
+        },
+        calibration=read_calibration(entry["calibration"]),
+        records=tuple(_record(index, row) for index, row in enumerate(tables["jvl"])),
+        dark=tuple(DarkReading(**{**row, "after": bool(row["after"])}) for row in tables["dark"]),
+        exposure_samples=tuple(ExposureSample(**row) for row in tables["exposure_samples"]),
+        spectra=tuple(_spectrum(index, row) for index, row in enumerate(tables["spectra"])),
+        notes=tuple(Note(**row) for row in tables["notes"]),
+        figures={name: _figure(dataset) for name, dataset in entry.get("figures_of_merit", {}).items()},
+        finished=recording is None,
+    )
+
+
+def _rows(group: h5py.Group, columns: Sequence[Column], rows: int) -> list[dict[str, Any]]:
+    arrays = {column.name: group[column.name][:rows] for column in columns}
+    plain = {
+        name: [_text(value) for value in array]
+        if array.dtype.kind in "SO"
+        else (list(array) if array.ndim > 1 else array.tolist())
+        for name, array in arrays.items()
+    }
+    return [dict(zip(plain, values, strict=True)) for values in zip(*plain.values(), strict=True)]
+
+
+_READING_FIELDS = {field.name for field in fields(Reading)}
+
+
+def _record(index: int, row: dict[str, Any]) -> Record:
+    flags = PointFlag(row.pop("flags"))
+    branch = Branch(row.pop("branch"))
+    reading_values = {name: row.pop(name) for name in list(row) if name in _READING_FIELDS}
+    reading = Reading(index=index, branch=branch, flags=flags & READING_FLAGS, **reading_values)
+    return Record(reading=reading, flags=flags, **row)
+
+
+def _spectrum(index: int, row: dict[str, Any]) -> Spectrum:
+    meter = {name.removeprefix("meter_"): row.pop(name) for name in list(row) if name.startswith("meter_")}
+    return Spectrum(index=index, meter=meter, branch=Branch(row.pop("branch")), **row)
+
+
+def _figure(dataset: h5py.Dataset) -> Figure:
+    attributes = dataset.attrs
+    return Figure(
+        value=float(dataset[()]),
+        unit=_text(attributes["units"]),
+        status=_text(attributes["status"]),
+        **{name: float(attributes[name]) for name in _FIGURE_DETAILS if name in attributes},
+    )
+
+
+_FIGURE_DETAILS = ("voltage", "current_density", "luminance", "uncertainty")
+
+
+# --- the calibration ---------------------------------------------------------------------------------------
+
+
+def write_calibration(group: h5py.Group, calibration: Calibration) -> None:
+    """What turns signals into light, complete: numbers and curves."""
+    for name, (value, unit, meaning) in calibration.described().items():
+        if isinstance(value, str):
+            group.attrs[name] = value
+        else:
+            describe(group.create_dataset(name, data=value), unit, meaning)
+
+
+def read_calibration(group: h5py.Group) -> Calibration:
+    """The calibration of a run, from its file alone."""
+    values: dict[str, Any] = {name: dataset[()] for name, dataset in group.items()}
+    values |= {name: _text(value) for name, value in group.attrs.items() if name != "NX_class"}
+    return Calibration.from_described(values)
+
+
+# --- writing the finished file -----------------------------------------------------------------------------
+
+_COPIED = (
+    "title",
+    "start_time",
+    "run_id",
+    "program_name",
+    "sample",
+    "user",
+    "configuration",
+    "instrument",
+    "calibration",
+)
+
+
+def _write_finished(
+    old: h5py.File,
+    new: h5py.File,
+    run: Run,
+    stop: RunStop,
+    final: Sequence[Record],
+    figures: Mapping[str, Figure],
+    notes: Iterable[Note],
+) -> None:
+    for name, value in old.attrs.items():
+        new.attrs[name] = value
+    entry = nx_group(new, "entry", "NXentry", default="jvl")
+    for name in _COPIED:
+        old.copy(old["entry"][name], entry, name)
+    write_text(entry, "status", stop.status)
+    write_text(entry, "stop_reason", stop.reason)
+    write_text(entry, "end_time", stop.end_time)
+    _write_rows(entry, "jvl", final, run.source_unit, revision=1, parent="/entry/jvl_live")
+    write_flag_meanings(entry["jvl/flags"])
+    _write_live_values(entry, run)
+    _write_rows(entry, "dark", run.dark, run.source_unit)
+    _write_rows(entry, "exposure_samples", run.exposure_samples, run.source_unit)
+    _write_rows(entry, "notes", [*run.notes, *notes], run.source_unit)
+    _write_rows(entry, "spectra", run.spectra, run.source_unit)
+    old.copy(old["entry/spectra/wavelength"], entry["spectra"], "wavelength")
+    _write_figures(entry, figures)
+
+
+def _write_rows(entry: h5py.Group, table: str, events: Sequence[Any], source_unit: str, **attributes: Any) -> None:
+    group = entry.create_group(table)
+    for name, value in (table_attributes(table) | attributes).items():
+        group.attrs[name] = value
+    for column in columns_of(table, source_unit):
+        values = [_value(event, column.source) for event in events]
+        shape = (len(events), 401) if column.name == "spectral_radiance" else (len(events),)
+        array = np.array([str(v).encode() for v in values] if column.dtype[0] == "S" else values, dtype=column.dtype)
+        describe(group.create_dataset(column.name, data=array.reshape(shape)), column.unit, column.meaning)
+
+
+def _value(event: Any, source: str) -> Any:
+    if source.startswith("meter."):
+        return event.meter.get(source.removeprefix("meter."), np.nan)
+    for part in source.split("."):
+        event = getattr(event, part)
+    return event
+
+
+def _write_live_values(entry: h5py.Group, run: Run) -> None:
+    """The derived values as they were shown while the run went on."""
+    group = nx_group(entry, "jvl_live", "NXcollection", revision=0)
+    group.attrs["meaning"] = "derived values as shown while the run went on; /entry/jvl holds the final ones"
+    for name, unit in DERIVED.items():
+        values = np.array([getattr(record, name) for record in run.records], dtype="<f8")
+        describe(group.create_dataset(name, data=values), unit, name.replace("_", " "))
+    sources = np.array([record.spectrum_source.encode() for record in run.records], dtype="S12")
+    describe(group.create_dataset("spectrum_source", data=sources), "", "which spectrum the efficiency used")
+
+
+def _write_figures(entry: h5py.Group, figures: Mapping[str, Figure]) -> None:
+    group = nx_group(entry, "figures_of_merit", "NXcollection")
+    for name, figure in figures.items():
+        dataset = group.create_dataset(name, data=float(figure.value))
+        describe(dataset, figure.unit, name.replace("_", " "))
+        dataset.attrs["status"] = figure.status
+        for detail in _FIGURE_DETAILS:
+            if np.isfinite(value := getattr(figure, detail)):
+                dataset.attrs[detail] = value
+
+
+# --- export ------------------------------------------------------------------------------------------------
+
+#: Customary units where people read: SI unit -> (unit, factor).
+_CUSTOMARY = {"current_density": ("mA/cm^2", 0.1), "external_quantum_efficiency": ("%", 100.0)}
+
+
+def export_csv(run: Run, folder: Path) -> list[Path]:
+    """Write the CSV twins of a run: points, spectra, figures of merit; rows of long name, unit, comment on top.
+
+    Numbers have full precision. Existing files are not overwritten.
+
+    :raises ArchiveError: a file exists or cannot be written.
+    """
+    stem = run.path.stem
+    tables = {
+        f"{stem}_jvl.csv": _jvl_rows(run),
+        f"{stem}_spectra.csv": _spectra_rows(run),
+        f"{stem}_figures.csv": _figure_rows(run),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    existing = [name for name in tables if (folder / name).exists()]
+    if existing:
+        raise ArchiveError(f"{folder / existing[0]}: exists already; choose another folder with --to")
+    try:
+        for name, rows in tables.items():
+            with (folder / name).open("x", newline="", encoding="utf-8") as stream:
+                csv.writer(stream).writerows(rows)
+    except OSError as error:
+        raise ArchiveError(f"{folder}: cannot be written ({error})") from error
+    return [folder / name for name in tables]
+
+
+def _jvl_rows(run: Run) -> list[list[str]]:
+    columns = columns_of("jvl", run.source_unit)
+    converted = [_CUSTOMARY.get(c.name.removesuffix("_uncertainty"), (c.unit, 1.0)) for c in columns]
+    head = [
+        [c.name.replace("_", " ") for c in columns],
+        [unit for unit, _ in converted],
+        [run.sample if i == 0 else c.meaning for i, c in enumerate(columns)],
+    ]
+    body = [
+        [_cell(_value(record, c.source), factor) for c, (_, factor) in zip(columns, converted, strict=True)]
+        for record in run.records
+    ]
+    return head + body
+
+
+def _cell(value: Any, factor: float = 1.0) -> str:
+    if isinstance(value, float):
+        return "" if np.isnan(value) else repr(value if factor == 1.0 else value * factor)
+    return str(int(value)) if isinstance(value, int) else str(value)
+
+
+def _spectra_rows(run: Run) -> list[list[str]]:
+    head = [
+        ["wavelength", *("spectral radiance" for _ in run.spectra)],
+        ["nm", *("W/(m^2 sr nm)" for _ in run.spectra)],
+        [
+            run.sample,
+            *(f"{spectrum.luminance:.6g} cd/m^2, point {spectrum.point_index}" for spectrum in run.spectra),
+        ],
+    ]
+    body = [
+        [str(wavelength), *(_cell(float(s.spectral_radiance[i])) for s in run.spectra)]
+        for i, wavelength in enumerate(range(380, 781))
+    ]
+    return head + body
+
+
+def _figure_rows(run: Run) -> list[list[str]]:
+    head = [
+        ["figure of merit", "value", "unit", "status", "standard uncertainty"],
+        [""] * 5,
+        [run.sample, "", "", "", ""],
+    ]
+    return head + [
+        [name, _cell(figure.value), figure.unit, figure.status, _cell(figure.uncertainty)]
+        for name, figure in run.figures.items()
+    ]

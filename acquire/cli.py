@@ -1,0 +1,225 @@
+"""The command line. Thin: each command loads what it needs, calls the core, prints, and sets the exit status.
+
+Exit status: 0 completed or stopped by a rule, 1 failed, 2 wrong configuration or usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from acquire.archive import Run
+    from acquire.plan import SweepPlan
+
+COMPLETED, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+app = typer.Typer(
+    name="acquire",
+    help="J-V-L bench: sweep a light-emitting device, record J-V-L and EL spectra, compute efficiencies.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+SweepArgument = Annotated[Path, typer.Argument(help="sweep file (YAML)", metavar="SWEEP.yaml")]
+RunArgument = Annotated[Path, typer.Argument(help="run file (HDF5)", metavar="RUN.h5")]
+BenchOption = Annotated[
+    Path | None,
+    typer.Option("--bench", help="bench file instead of the one the sweep names", metavar="BENCH.yaml"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="one JSON object on standard output, nothing else there")]
+
+
+def main() -> None:
+    """Entry point of the ``acquire`` command."""
+    app()
+
+
+def complain(message: object, status: int) -> typer.Exit:
+    """Say what is wrong on standard error; raise what this returns."""
+    print(message, file=sys.stderr)
+    return typer.Exit(status)
+
+
+@app.command()
+def run(
+    sweep: SweepArgument,
+    bench: BenchOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", help="folder for the run file instead of the sweep's own", metavar="DIR"),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Carry out a sweep and record it: the main job."""
+    from rich.console import Console
+
+    from acquire import display, session
+    from acquire.config import ConfigurationError
+    from acquire.interruption import StopRequest
+
+    try:
+        prepared = session.prepare(sweep, bench)
+    except ConfigurationError as error:
+        raise complain(error, USAGE) from error
+    console = Console(stderr=as_json, highlight=False)
+    with StopRequest().listening() as stop, display.watching(prepared.plan, console) as watch:
+        result = session.run(prepared, output, watch, stop)
+    if result.error:
+        print(f"acquire: {result.error}", file=sys.stderr)
+    if result.run is not None:
+        _print_run(result.run, as_json)
+    raise typer.Exit(INTERRUPTED if result.interrupted else FAILED if result.failed else COMPLETED)
+
+
+@app.command()
+def plan(sweep: SweepArgument, bench: BenchOption = None) -> None:
+    """Show steps, duration and largest stress of a sweep; nothing is opened."""
+    from acquire import session
+    from acquire.config import ConfigurationError
+
+    try:
+        prepared = session.prepare(sweep, bench)
+    except ConfigurationError as error:
+        raise complain(error, USAGE) from error
+    _print_plan(prepared.plan)
+
+
+@app.command()
+def check(
+    files: Annotated[list[Path], typer.Argument(help="configuration files", metavar="FILE.yaml ...")],
+) -> None:
+    """Check configuration files; all problems are shown at once."""
+    from acquire.config import check_file
+
+    wrong = False
+    for file in files:
+        problems = check_file(file)
+        wrong = wrong or bool(problems)
+        for problem in problems:
+            print(problem, file=sys.stderr)
+        if not problems:
+            print(f"{file}: right")
+    raise typer.Exit(USAGE if wrong else COMPLETED)
+
+
+@app.command()
+def show(run_file: RunArgument, as_json: JsonOption = False) -> None:
+    """Show what was measured and the figures of merit."""
+    from acquire import archive
+
+    try:
+        found = archive.read_run(run_file)
+    except archive.ArchiveError as error:
+        raise complain(error, FAILED) from error
+    if not as_json:
+        _print_description(found)
+    _print_run(found, as_json)
+
+
+@app.command()
+def export(
+    run_file: RunArgument,
+    to: Annotated[Path | None, typer.Option("--to", help="folder; default: beside the run file", metavar="DIR")] = None,
+) -> None:
+    """Write CSV files: long name, unit and comment rows, then full-precision numbers; ready for Origin."""
+    from acquire import archive
+
+    try:
+        written = archive.export_csv(archive.read_run(run_file), to or run_file.parent)
+    except archive.ArchiveError as error:
+        raise complain(error, FAILED) from error
+    for path in written:
+        print(path)
+
+
+@app.command()
+def recover(
+    run_files: Annotated[list[Path], typer.Argument(help="run files that were cut off", metavar="RUN.h5 ...")],
+) -> None:
+    """Finish run files that were cut off; finished ones stay as they are."""
+    from acquire import archive
+
+    failed = False
+    for path in run_files:
+        try:
+            before = archive.read_run(path)
+            after = before if before.finished else archive.finish(path)
+        except archive.ArchiveError as error:
+            failed = True
+            print(error, file=sys.stderr)
+            continue
+        what = "was finished already" if before.finished else "finished"
+        print(f"{path}: {what}: {len(after.records)} points, {len(after.spectra)} spectra, status {after.status}")
+    raise typer.Exit(FAILED if failed else COMPLETED)
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """The JSON object of a run."""
+    from math import isfinite
+
+    return {
+        "run_id": run.run_id,
+        "path": str(run.path),
+        "status": str(run.status),
+        "stop_reason": run.stop_reason,
+        "figures_of_merit": {
+            name: {
+                "value": figure.value if isfinite(figure.value) else None,
+                "unit": figure.unit,
+                "status": figure.status,
+            }
+            for name, figure in run.figures.items()
+        },
+    }
+
+
+def _print_run(run: Run, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(summary(run)))
+        return
+    from rich.console import Console
+
+    from acquire import display
+
+    console = Console(highlight=False)
+    if run.figures:
+        console.print(display.figures_table(run.figures, f"{run.sample}: figures of merit"))
+        print(display.figures_line(run.figures, run.sample))
+    reason = f" ({run.stop_reason})" if run.stop_reason else ""
+    print(f"{run.status}{reason}: {len(run.records)} points, {len(run.spectra)} spectra")
+    print(run.path)
+
+
+def _print_description(run: Run) -> None:
+    lines = {
+        "title": run.title,
+        "sample": run.sample,
+        "started": run.start_time,
+        "ended": run.end_time or "not finished: the run is going on, or was cut off (then: acquire recover)",
+        **run.instruments,
+    }
+    for name, value in lines.items():
+        print(f"{name:>18}  {value}")
+    for note in run.notes:
+        print(f"{'note':>18}  {note.time:.1f} s: {note.text}")
+
+
+def _print_plan(plan: SweepPlan) -> None:
+    from acquire.display import clock_text
+
+    for step in plan.steps:
+        mark = "  spectrum" if step.spectrum else ""
+        print(f"{step.index + 1:5d}  {step.branch:8}{step.level:10.4f} {plan.source_unit}{mark}")
+    print(f"{len(plan.steps)} points, about {plan.time_per_point * 1e3:.0f} ms each")
+    if plan.spectra.most:
+        print(f"at most {plan.spectra.most} spectra")
+    print(f"about {clock_text(plan.duration)} (h:)m:ss in all")
+    stress = plan.stress
+    print(f"largest stress: {stress.voltage:g} V, {stress.current * 1e3:g} mA, {stress.power * 1e3:g} mW")

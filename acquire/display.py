@@ -1,0 +1,191 @@
+"""What the technician sees: progress and the current point while a sweep runs, the figures of merit at its end.
+
+Displays are spectators: they receive every event after it has been recorded, and none of their failures ends a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from math import isfinite
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from acquire.figures import Figure
+from acquire.plan import SweepPlan
+from acquire.records import Event, Note, PointFlag, Record, Spectrum
+
+#: Figures as people read them: key in the file, name, factor from SI, unit, decimals.
+PAPER_FIGURES = (
+    ("turn_on_voltage", "V_on", 1.0, "V", 2),
+    ("luminance_max", "L_max", 1.0, "cd/m^2", 1),
+    ("current_efficiency_max", "CE_max", 1.0, "cd/A", 2),
+    ("power_efficiency_max", "PE_max", 1.0, "lm/W", 2),
+    ("external_quantum_efficiency_max", "EQE_max", 100.0, "%", 2),
+    ("chromaticity_x", "CIE x", 1.0, "", 3),
+    ("chromaticity_y", "CIE y", 1.0, "", 3),
+    ("peak_wavelength", "peak", 1.0, "nm", 1),
+    ("fwhm", "FWHM", 1.0, "nm", 1),
+)
+
+
+def number(value: float, digits: int = 4) -> str:
+    """A number with so many significant digits, a dash where there is none."""
+    if not isfinite(value):
+        return "-"
+    return f"{value:#.{digits}g}".rstrip(".") if 1e-3 <= abs(value) < 1e6 or value == 0.0 else f"{value:.{digits - 1}e}"
+
+
+def point_text(record: Record, source_unit: str) -> str:
+    """One point in the units of the field, on one line."""
+    reading = record.reading
+    text = (
+        f"{reading.source_level:7.3f} {source_unit}"
+        f"  J {number(record.current_density / 10.0)} mA/cm^2"
+        f"  L {number(record.luminance)} cd/m^2"
+        f"  CE {number(record.current_efficiency)} cd/A"
+        f"  PE {number(record.power_efficiency)} lm/W"
+        f"  EQE {number(record.external_quantum_efficiency * 100.0)} %"
+        f"  [{record.spectrum_source}]"
+    )
+    serious = record.flags & ~(PointFlag.EQE_PROVISIONAL | PointFlag.BELOW_DARK_NOISE | PointFlag.NO_SPECTRUM)
+    return f"{text}  {flag_names(serious)}" if serious else text
+
+
+def flag_names(flags: PointFlag) -> str:
+    """The names of the bits, readable."""
+    return ", ".join((flag.name or "").lower().replace("_", " ") for flag in PointFlag if flag and flag in flags)
+
+
+def spectrum_text(spectrum: Spectrum) -> str:
+    """One line about a spectrum just taken."""
+    return (
+        f"spectrum {spectrum.index} at point {spectrum.point_index}: "
+        f"{number(spectrum.meter.get('luminance', float('nan')))} cd/m^2, "
+        f"{spectrum.integration_time:.3g} s integration"
+    )
+
+
+Watch = Callable[[Event], None]
+
+
+@contextmanager
+def watching(plan: SweepPlan, console: Console, now: Callable[[], float] | None = None) -> Iterator[Watch]:
+    """A display of the run: a live bar on a terminal, a plain line per point elsewhere."""
+    if console.is_terminal:
+        with _bar(plan, console) as watch:
+            yield watch
+    else:
+        yield _plain_lines(plan, console)
+
+
+def _plain_lines(plan: SweepPlan, console: Console) -> Watch:
+    total = len(plan.steps)
+    write = console.file.write
+
+    def watch(event: Event) -> None:
+        if isinstance(event, Record):
+            write(f"{event.reading.index + 1:4d}/{total} {point_text(event, plan.source_unit)}\n")
+        elif isinstance(event, Spectrum):
+            write(f"         {spectrum_text(event)}\n")
+        elif isinstance(event, Note):
+            write(f"         note: {event.text}\n")
+        else:
+            return
+        console.file.flush()
+
+    return watch
+
+
+@contextmanager
+def _bar(plan: SweepPlan, console: Console) -> Iterator[Watch]:
+    columns = (
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[elapsed]} elapsed, {task.fields[remaining]} remaining"),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=console, refresh_per_second=8) as progress:
+        task = progress.add_task("", total=len(plan.steps), elapsed="0:00", remaining=clock_text(plan.duration))
+        clock = _Remaining(plan)
+
+        def watch(event: Event) -> None:
+            if isinstance(event, Record):
+                elapsed, remaining = clock.after(event)
+                progress.update(
+                    task,
+                    advance=1,
+                    elapsed=clock_text(elapsed),
+                    remaining=clock_text(remaining),
+                    description=point_text(event, plan.source_unit),
+                )
+            elif isinstance(event, Spectrum):
+                progress.console.print(spectrum_text(event), highlight=False)
+            elif isinstance(event, Note):
+                progress.console.print(f"[yellow]note:[/yellow] {event.text}", highlight=False)
+
+        yield watch
+
+
+class _Remaining:
+    """Elapsed and remaining time of the bench's own clock: points at their measured pace, spectra as planned."""
+
+    def __init__(self, plan: SweepPlan) -> None:
+        self._plan = plan
+        self._done = 0
+
+    def after(self, record: Record) -> tuple[float, float]:
+        """Seconds elapsed and seconds to go, after this point."""
+        self._done += 1
+        elapsed = record.reading.time + self._plan.time_per_point
+        total = max(len(self._plan.steps), 1)
+        planned_left = self._plan.duration * (total - self._done) / total
+        return elapsed, planned_left
+
+
+def clock_text(seconds: float) -> str:
+    """3:07 or 1:02:09."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def figures_table(figures: Mapping[str, Figure], title: str) -> Table:
+    """The figures of merit, like a row of a paper's table, each with uncertainty and status."""
+    table = Table(title=title, title_justify="left")
+    for heading, justify in (
+        ("figure", "left"),
+        ("value", "right"),
+        ("u (k = 1)", "right"),
+        ("unit", "left"),
+    ):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    table.add_column("at")
+    table.add_column("status")
+    for key, name, factor, unit, decimals in PAPER_FIGURES:
+        if key in figures:
+            table.add_row(name, *_figure_cells(figures[key], factor, unit, decimals))
+    return table
+
+
+def _figure_cells(figure: Figure, factor: float, unit: str, decimals: int) -> tuple[str, ...]:
+    value = f"{figure.value * factor:.{decimals}f}" if isfinite(figure.value) else "-"
+    spread = f"{figure.uncertainty * factor:.2g}" if isfinite(figure.uncertainty) else ""
+    where = (
+        f"{figure.voltage:.2f} V, {number(figure.current_density / 10.0, 3)} mA/cm^2"
+        if isfinite(figure.voltage)
+        else ""
+    )
+    return value, spread, unit, where, figure.status
+
+
+def figures_line(figures: Mapping[str, Figure], name: str) -> str:
+    """The figures of merit on one line, in the order of a paper's table."""
+    parts = []
+    for key, label, factor, unit, decimals in PAPER_FIGURES:
+        if (figure := figures.get(key)) is not None:
+            value = f"{figure.value * factor:.{decimals}f}" if isfinite(figure.value) else f"- ({figure.status})"
+            parts.append(f"{label} {value} {unit}".rstrip())
+    return f"{name}: " + ", ".join(parts)

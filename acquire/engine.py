@@ -1,0 +1,167 @@
+"""The sweep: set, settle, read, compute, record, next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from math import isfinite, log, nan
+from statistics import fmean
+from typing import Protocol
+
+from acquire.evaluate import Evaluation, evaluate
+from acquire.plan import SpectrumSchedule, SweepPlan, stop_rule_met
+from acquire.records import (
+    DarkReading,
+    Event,
+    ExposureSample,
+    Note,
+    Reading,
+    Record,
+    RunStatus,
+    Spectrum,
+    Step,
+)
+
+Emit = Callable[[Event], None]
+StopRequested = Callable[[], str]
+
+
+class SpectrumNotTaken(Exception):
+    """The spectroradiometer could not take this spectrum; the sweep goes on without it."""
+
+
+class SweepBench(Protocol):
+    """What the engine asks of a bench; levels in V or A, times in s since the start of the run."""
+
+    def now(self) -> float:
+        """Seconds since the start of the run."""
+
+    def energised(self) -> AbstractContextManager[None]:
+        """Output on inside, ramped to zero, off and asked for outside."""
+
+    def trigger(self, level: float) -> None:
+        """Start both meters; the source goes to ``level`` and settles first."""
+
+    def collect(self, step: Step, time: float) -> Reading:
+        """Wait for both meters and say what they read."""
+
+    def start_exposure(self) -> float:
+        """Start a spectrum; returns the seconds it is expected to take. :raises SpectrumNotTaken: it refuses."""
+
+    def exposure_finished(self, wait: float) -> bool:
+        """Whether the spectrum is there, waiting at most ``wait`` s. :raises SpectrumNotTaken: it failed."""
+
+    def read_spectrum(self, index: int, step: Step, start: float) -> Spectrum:
+        """The spectrum just taken, with its conditions."""
+
+    def cancel_exposure(self) -> None:
+        """Give up the running spectrum."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a sweep ended and why."""
+
+    status: RunStatus
+    reason: str = ""
+    interrupted: bool = False
+
+
+def run_sweep(
+    plan: SweepPlan, bench: SweepBench, evaluation: Evaluation, emit: Emit, stop_requested: StopRequested
+) -> Outcome:
+    """Carry out a plan. The source output is off when this returns or raises.
+
+    ``stop_requested`` returns the reason why the run should end now, or an empty string.
+    """
+    with bench.energised():
+        evaluation = evaluation.with_dark(take_dark_readings(plan, bench, emit, after=False))
+        outcome = _sweep(plan, bench, evaluation, emit, stop_requested)
+        if not outcome.interrupted:
+            take_dark_readings(plan, bench, emit, after=True)
+        return outcome
+
+
+def _sweep(
+    plan: SweepPlan, bench: SweepBench, evaluation: Evaluation, emit: Emit, stop_requested: StopRequested
+) -> Outcome:
+    schedule = SpectrumSchedule(plan.spectra)
+    spectra = 0
+    for step in plan.steps:
+        if why := stop_requested():
+            return Outcome(RunStatus.STOPPED, why, interrupted=True)
+        record = evaluate(take_reading(step, bench), evaluation)
+        emit(record)
+        if reason := stop_rule_met(plan.stop_rules, record):
+            return Outcome(RunStatus.STOPPED, reason)
+        if schedule.due(step, record):
+            spectrum = take_spectrum(spectra, step, record, plan, bench, emit, stop_requested)
+            if spectrum is not None:
+                emit(spectrum)
+                evaluation = evaluation.with_spectrum(spectrum)
+                spectra += 1
+    return Outcome(RunStatus.COMPLETED)
+
+
+def take_reading(step: Step, bench: SweepBench) -> Reading:
+    """Start every meter, then collect from every meter, so that they integrate at the same time."""
+    time = bench.now()
+    bench.trigger(step.level)
+    return bench.collect(step, time)
+
+
+def take_dark_readings(plan: SweepPlan, bench: SweepBench, emit: Emit, *, after: bool) -> list[DarkReading]:
+    """Read both meters at the dark level, where the device gives no light."""
+    readings = []
+    for _ in range(plan.dark.readings_after if after else plan.dark.readings_before):
+        reading = take_reading(plan.dark.step, bench)
+        dark = DarkReading(reading.time, reading.voltage, reading.current, reading.photodiode_signal, after)
+        emit(dark)
+        readings.append(dark)
+    return readings
+
+
+def take_spectrum(
+    index: int,
+    step: Step,
+    record: Record,
+    plan: SweepPlan,
+    bench: SweepBench,
+    emit: Emit,
+    stop_requested: StopRequested,
+) -> Spectrum | None:
+    """Take a spectrum at this level while both meters go on sampling; None, with a note, when there is none."""
+    start = bench.now()
+    signals: list[float] = []
+    try:
+        deadline = start + bench.start_exposure() + plan.spectra.patience
+        while not bench.exposure_finished(plan.spectra.sample_every):
+            if stop_requested():
+                bench.cancel_exposure()
+                return None
+            if bench.now() > deadline:
+                bench.cancel_exposure()
+                raise SpectrumNotTaken("no spectrum within the announced time")
+            signals.append(_sample(index, step, bench, emit))
+        spectrum = bench.read_spectrum(index, step, start)
+    except SpectrumNotTaken as error:
+        emit(Note(bench.now(), f"no spectrum at {step.level:g} {plan.source_unit}: {error}"))
+        return None
+    signals.append(_sample(index, step, bench, emit))
+    return _with_signals(spectrum, record, signals)
+
+
+def _sample(index: int, step: Step, bench: SweepBench, emit: Emit) -> float:
+    reading = take_reading(step, bench)
+    sample = ExposureSample(index, reading.time, reading.voltage, reading.current, reading.photodiode_signal)
+    emit(sample)
+    return sample.photodiode_signal
+
+
+def _with_signals(spectrum: Spectrum, record: Record, signals: list[float]) -> Spectrum:
+    before = record.reading.photodiode_signal
+    finite = [s for s in signals if isfinite(s)]
+    after = finite[-1] if finite else nan
+    drift = log(after / before) if isfinite(after) and before > 0.0 and after > 0.0 else nan
+    return replace(spectrum, photodiode_signal=fmean(finite) if finite else nan, drift=drift)

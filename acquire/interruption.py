@@ -1,0 +1,64 @@
+"""Requests from outside to end a run: Ctrl-C, SIGTERM, a closed terminal."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+#: Signals that ask for a stop, by name, where the system has them (SIGBREAK: Ctrl-Break, Windows).
+_SIGNALS = {
+    "SIGINT": "interrupted by Ctrl-C",
+    "SIGTERM": "terminated by SIGTERM",
+    "SIGHUP": "the terminal was closed (SIGHUP)",
+    "SIGBREAK": "interrupted by Ctrl-Break or a closed console",
+}
+
+
+class StopRequest:
+    """Remembers why a stop was asked for.
+
+    The first request lets the running point end. A second one raises KeyboardInterrupt, which ends the run at
+    once, except while :meth:`shielded`: switching the output off is never cut short.
+    """
+
+    def __init__(self) -> None:
+        self._reason = ""
+        self._shields = 0
+
+    def __call__(self) -> str:
+        """Why the run should end now; empty when it should go on."""
+        return self._reason
+
+    def ask(self, reason: str) -> None:
+        """Ask for a stop; a second request that meets no shield raises KeyboardInterrupt."""
+        if self._reason and not self._shields:
+            raise KeyboardInterrupt(reason)
+        self._reason = self._reason or reason
+
+    @contextmanager
+    def shielded(self) -> Iterator[None]:
+        """Nothing asked for inside is raised there."""
+        self._shields += 1
+        try:
+            yield
+        finally:
+            self._shields -= 1
+
+    @contextmanager
+    def listening(self) -> Iterator[StopRequest]:
+        """Take the process's signals inside, and give them back afterwards."""
+
+        def heard(number: int, _frame: FrameType | None) -> None:
+            self.ask(_SIGNALS[signal.Signals(number).name])
+
+        before = {}
+        for name in _SIGNALS:
+            if (number := getattr(signal, name, None)) is not None:
+                before[number] = signal.signal(number, heard)
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

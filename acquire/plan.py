@@ -1,0 +1,280 @@
+"""From a sweep file and the limits of a bench to a plan: steps, spectra, duration, stress. Pure.
+
+A plan is data. It can be listed, timed and checked before any output is switched on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf, isfinite, isnan
+
+from acquire.config import BenchFile, SweepFile
+from acquire.records import Branch, PointFlag, Record, Step
+from drivers import timing
+
+
+@dataclass(frozen=True)
+class SpectraPlan:
+    """When spectra are taken and how: luminances in cd/m^2, voltages in V, times in s."""
+
+    at_luminance: tuple[float, ...] = ()
+    every_points: int = 0
+    every_above: float = inf
+    sample_every: float = 1.0
+    patience: float = 20.0
+    most: int = 0
+
+
+@dataclass(frozen=True)
+class StopRules:
+    """What ends a sweep early, besides the last level; SI units."""
+
+    on_compliance: bool = True
+    luminance_above: float = inf
+    current_above: float = inf
+    voltage_above: float = inf
+
+
+@dataclass(frozen=True)
+class DarkPlan:
+    """The dark level and how often it is read."""
+
+    step: Step
+    readings_before: int
+    readings_after: int
+
+
+@dataclass(frozen=True)
+class Stress:
+    """The most that the plan can ask of the device: V, A, W."""
+
+    voltage: float
+    current: float
+    power: float
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """Everything the engine carries out. Levels in V or A, times in s."""
+
+    source_function: str
+    source_unit: str
+    source_range: float
+    compliance: float
+    steps: tuple[Step, ...]
+    dark: DarkPlan
+    spectra: SpectraPlan
+    stop_rules: StopRules
+    settle: float
+    time_per_point: float
+    duration: float
+    stress: Stress
+
+
+def staircase(start: float, stop: float, step: float | None, points: int | None) -> list[float]:
+    """Levels from start to stop, both exact.
+
+    With ``step``: its sign is that of the way to go; a last step that does not fit is shorter. With ``points``:
+    that many equidistant levels, both ends included.
+    """
+    span = stop - start
+    if points is not None:
+        return [start] if points == 1 else _equidistant(start, stop, points - 1)
+    if span == 0.0 or not step:
+        return [start]
+    ratio = abs(span / step)
+    whole = round(ratio)
+    if whole >= 1 and abs(ratio - whole) < 1e-6:
+        return _equidistant(start, stop, whole)
+    size = abs(step) if span > 0 else -abs(step)
+    return [_tidy(start + i * size) for i in range(int(ratio) + 1)] + [stop]
+
+
+def _equidistant(start: float, stop: float, intervals: int) -> list[float]:
+    levels = [_tidy(start + (stop - start) * i / intervals) for i in range(intervals)]
+    return [*levels, stop]
+
+
+def _tidy(level: float) -> float:
+    """0.30000000000000004 is 0.3: twelve decimals are far below any source's resolution."""
+    return round(level, 12)
+
+
+def branches(levels: list[float], direction: str) -> list[tuple[Branch, float]]:
+    """The levels in the order in which they are sent; ``both`` turns at the top level without repeating it."""
+    forward = [(Branch.FORWARD, level) for level in levels]
+    reverse = [(Branch.REVERSE, level) for level in reversed(levels)]
+    if direction == "forward":
+        return forward
+    if direction == "reverse":
+        return reverse
+    return forward + reverse
+
+
+def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
+    """Work a checked sweep file out on a bench."""
+    source, measure = sweep.source, sweep.measure
+    ordered = branches(staircase(source.start, source.stop, source.step, source.points), source.direction)
+    spectrum_levels = _nearest_steps(ordered, sweep.spectra.at_voltage if sweep.spectra else ())
+    steps = tuple(Step(index, branch, level, index in spectrum_levels) for index, (branch, level) in enumerate(ordered))
+    voltage_source = source.function == "voltage"
+    levels = [step.level for step in steps] + [sweep.dark.voltage if voltage_source else 0.0]
+    ranges = timing.SMU_VOLTAGE_RANGES if voltage_source else timing.SMU_CURRENT_RANGES
+    largest = max(abs(level) for level in levels)
+    dark = DarkPlan(
+        Step(-1, Branch.FORWARD, sweep.dark.voltage if voltage_source else 0.0),
+        sweep.dark.readings if sweep.dark.before else 0,
+        sweep.dark.readings if sweep.dark.after else 0,
+    )
+    spectra = _spectra_plan(sweep, steps)
+    per_point = point_time(sweep, bench)
+    readings = len(steps) + dark.readings_before + dark.readings_after
+    return SweepPlan(
+        source_function=source.function,
+        source_unit="V" if voltage_source else "A",
+        source_range=timing.smallest_range(largest, ranges) if source.range is None else source.range,
+        compliance=source.compliance,
+        steps=steps,
+        dark=dark,
+        spectra=spectra,
+        stop_rules=_stop_rules(sweep),
+        settle=measure.settle,
+        time_per_point=per_point,
+        duration=readings * per_point + spectra.most * _usual_exposure(sweep, bench),
+        stress=_stress(largest, source.compliance, voltage_source),
+    )
+
+
+def point_time(sweep: SweepFile, bench: BenchFile) -> float:
+    """Seconds a point takes: the slower of two meters that settle and integrate at the same time."""
+    measure = sweep.measure
+    smu = timing.smu_time_per_point(
+        nplc=measure.nplc,
+        line_frequency=bench.instruments.smu.line_frequency,
+        autozero=measure.autozero,
+        functions=2,
+        delay=measure.settle,
+        filter_count=measure.filter_count,
+    )
+    meter = timing.dmm_time_per_reading(
+        nplc=measure.photodiode_nplc or measure.nplc,
+        line_frequency=bench.instruments.smu.line_frequency,
+        autozero=measure.autozero,
+        delay=measure.settle,
+    )
+    return max(smu, meter)
+
+
+class SpectrumSchedule:
+    """Decides at which points a spectrum is due, from what has been measured so far."""
+
+    def __init__(self, plan: SpectraPlan) -> None:
+        self._plan = plan
+        self._waiting: dict[Branch, list[float]] = {}
+        self._begun: set[Branch] = set()
+        self._since_last = inf
+        self._taken = 0
+
+    def due(self, step: Step, record: Record) -> bool:
+        """Whether to take a spectrum at this point.
+
+        A luminance is reached at the first point of a branch on its far side; points in compliance or with an
+        overflowing photodiode reading do not count.
+        """
+        reached = self._reached(step.branch, record)
+        self._since_last += 1
+        often = (
+            self._plan.every_points > 0
+            and record.luminance > self._plan.every_above
+            and self._since_last >= self._plan.every_points
+        )
+        if not (step.spectrum or reached or often) or self._taken >= self._plan.most:
+            return False
+        self._since_last = 0
+        self._taken += 1
+        return True
+
+    def _reached(self, branch: Branch, record: Record) -> bool:
+        luminance = record.luminance
+        if isnan(luminance) or record.flags & (PointFlag.COMPLIANCE | PointFlag.PHOTODIODE_OVERFLOW):
+            return False
+        waiting = self._waiting.setdefault(branch, list(self._plan.at_luminance))
+        rising = branch is Branch.FORWARD
+        if not rising and branch not in self._begun:
+            # A reverse branch begins in bright light: what lies above its first point was never passed.
+            self._begun.add(branch)
+            self._waiting[branch] = [level for level in waiting if level <= luminance]
+            return False
+        passed = [level for level in waiting if (luminance >= level if rising else luminance <= level)]
+        self._waiting[branch] = [level for level in waiting if level not in passed]
+        return bool(passed)
+
+
+def stop_rule_met(rules: StopRules, record: Record) -> str:
+    """Why the sweep should end at this point; empty when it should not."""
+    reading = record.reading
+    if rules.on_compliance and record.flags & (PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE):
+        return f"the source went into compliance at {reading.source_level:g} (point {reading.index})"
+    for name, value, limit, unit in (
+        ("luminance", record.luminance, rules.luminance_above, "cd/m^2"),
+        ("current", abs(reading.current), rules.current_above, "A"),
+        ("voltage", abs(reading.voltage), rules.voltage_above, "V"),
+    ):
+        if isfinite(limit) and not isnan(value) and value > limit:
+            return f"{name} {value:.4g} {unit} is above the {limit:.4g} {unit} of the stop rule (point {reading.index})"
+    return ""
+
+
+def _nearest_steps(ordered: list[tuple[Branch, float]], voltages: tuple[float, ...] | list[float]) -> set[int]:
+    chosen = set()
+    for branch in {branch for branch, _ in ordered}:
+        indices = [i for i, (b, _) in enumerate(ordered) if b is branch]
+        chosen |= {min(indices, key=lambda i: abs(ordered[i][1] - voltage)) for voltage in voltages}
+    return chosen
+
+
+def _spectra_plan(sweep: SweepFile, steps: tuple[Step, ...]) -> SpectraPlan:
+    wanted = sweep.spectra
+    if wanted is None:
+        return SpectraPlan()
+    number_of_branches = len({step.branch for step in steps})
+    every = wanted.every
+    most = (
+        sum(step.spectrum for step in steps)
+        + number_of_branches * len(wanted.at_luminance)
+        + (len(steps) // every.points + number_of_branches if every else 0)
+    )
+    return SpectraPlan(
+        at_luminance=tuple(wanted.at_luminance),
+        every_points=every.points if every else 0,
+        every_above=every.above if every else inf,
+        sample_every=wanted.sample_every,
+        most=min(most, len(steps)),
+    )
+
+
+def _stop_rules(sweep: SweepFile) -> StopRules:
+    stop = sweep.stop
+    return StopRules(
+        on_compliance=stop.on_compliance == "stop",
+        luminance_above=_limit(stop.luminance_above),
+        current_above=_limit(stop.current_above),
+        voltage_above=_limit(stop.voltage_above),
+    )
+
+
+def _limit(value: float | None) -> float:
+    return inf if value is None else value
+
+
+def _usual_exposure(sweep: SweepFile, bench: BenchFile) -> float:
+    """A spectrum at 100 cd/m^2 stands for all: darker ones take longer, brighter ones less."""
+    meter = bench.instruments.spectroradiometer
+    if meter is None or sweep.spectra is None:
+        return 0.0
+    return timing.exposure_time(luminance=100.0, measuring_angle=meter.measuring_angle)
+
+
+def _stress(largest: float, compliance: float, voltage_source: bool) -> Stress:
+    voltage, current = (largest, compliance) if voltage_source else (compliance, largest)
+    return Stress(voltage, current, voltage * current)

@@ -1,0 +1,469 @@
+"""The run file while it grows.
+
+The whole HDF5 file is laid out before the output goes on: every data set has its final name, its unit and room
+for every row the plan can produce, filled with NaN. HDF5 then closes the file, and from there on each row is
+written with plain positioned writes into the places already set aside. So the file is a valid, complete HDF5
+file at every moment, whatever happens to the process; a full disk shows before the first volt; and a point
+costs microseconds. A row counts once the row counter behind it has been raised.
+
+:func:`acquire.archive.finish` trims the tables and adds the final results, after a clean end and after a crash.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from acquire.records import (
+    DERIVED,
+    FLAG_MEANINGS,
+    DarkReading,
+    Event,
+    ExposureSample,
+    Note,
+    Record,
+    RunStart,
+    Spectrum,
+)
+
+WAVELENGTHS = 401
+NOTE_BYTES = 480
+SYNC_INTERVAL = 1.0  # s, the most that a power cut may cost
+
+
+class RecordingError(Exception):
+    """The run file cannot be made or written; the message says which file and why."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One data set of a table: its name, NumPy type, unit, what it means, and where its value comes from."""
+
+    name: str
+    dtype: str
+    unit: str
+    meaning: str
+    source: str
+
+    @property
+    def fill(self) -> Any:
+        """What stands where nothing was written: NaN for real numbers, 0 or blank for the others."""
+        return np.nan if self.dtype == "<f8" else np.zeros((), self.dtype)[()]
+
+
+def _reals(prefix: str, *columns: tuple[str, str, str]) -> list[Column]:
+    return [Column(name, "<f8", unit, meaning, prefix + name) for name, unit, meaning in columns]
+
+
+def jvl_columns(source_unit: str) -> list[Column]:
+    """The columns of ``/entry/jvl``, one row a point; ``source_unit`` is V or A."""
+    readings = _reals(
+        "reading.",
+        ("time", "s", "since the start of the run, when the meters were started"),
+        ("source_level", source_unit, "level sent to the source"),
+        ("voltage", "V", "measured by the source-measure unit"),
+        ("current", "A", "measured by the source-measure unit"),
+        ("photodiode_signal", "V", "amplifier output, dark value not subtracted"),
+        ("source_time", "s", "the source-measure unit's own time stamp"),
+    )
+    derived = _reals("", *((name, unit, name.replace("_", " ")) for name, unit in DERIVED.items()))
+    uncertainties = _reals(
+        "",
+        *((f"{name}_uncertainty", unit, f"standard uncertainty (k = 1) of {name}") for name, unit in DERIVED.items()),
+    )
+    return [
+        Column("branch", "S8", "", "direction of the sweep: forward or reverse", "reading.branch"),
+        *readings,
+        Column("source_status", "<i4", "", "status word of the source-measure unit", "reading.source_status"),
+        *derived,
+        *uncertainties,
+        Column("flags", "<u4", "", "sum of the bits that the attributes explain", "flags"),
+        Column("spectrum_source", "S12", "", "which spectrum the efficiency uses", "spectrum_source"),
+        Column("spectrum_index", "<i4", "", "row of /entry/spectra, -1 for none", "spectrum_index"),
+        Column(
+            "spectrum_index_upper",
+            "<i4",
+            "",
+            "the second of two interpolated, -1 for none",
+            "spectrum_index_upper",
+        ),
+        *_reals(
+            "",
+            ("spectrum_weight", "1", "weight of the second spectrum"),
+            ("lg_distance", "1", "|lg(L/L of the spectrum)| where the nearest one was used"),
+        ),
+    ]
+
+
+DARK_COLUMNS = [
+    *_reals(
+        "",
+        ("time", "s", "since the start of the run"),
+        ("voltage", "V", "measured"),
+        ("current", "A", "measured"),
+        ("photodiode_signal", "V", "amplifier output at the dark level"),
+    ),
+    Column("after", "<i1", "", "0 before the sweep, 1 after it", "after"),
+]
+
+SAMPLE_COLUMNS = [
+    Column("spectrum_index", "<i4", "", "row of /entry/spectra that was integrating", "spectrum_index"),
+    *_reals(
+        "",
+        ("time", "s", "since the start of the run"),
+        ("voltage", "V", "measured"),
+        ("current", "A", "measured"),
+        ("photodiode_signal", "V", "amplifier output"),
+    ),
+]
+
+NOTE_COLUMNS = [
+    Column("time", "<f8", "s", "since the start of the run", "time"),
+    Column("text", f"S{NOTE_BYTES}", "", "what happened (UTF-8)", "text"),
+]
+
+METER_COLUMNS = ("luminance", "x", "y")
+
+SPECTRUM_COLUMNS = [
+    Column("point_index", "<i4", "", "row of /entry/jvl at which it was taken", "point_index"),
+    Column("branch", "S8", "", "direction of the sweep", "branch"),
+    *_reals(
+        "",
+        ("start", "s", "begin of the exposure, since the start of the run"),
+        ("stop", "s", "end of the exposure"),
+        ("integration_time", "s", "as the spectroradiometer reports it"),
+        ("photodiode_signal", "V", "mean amplifier output during the exposure"),
+        ("drift", "1", "change of ln(luminance) during the exposure"),
+        ("luminance", "cd/m^2", "from the spectrum"),
+        ("x", "1", "CIE 1931 chromaticity from the spectrum"),
+        ("y", "1", "CIE 1931 chromaticity from the spectrum"),
+        ("peak_wavelength", "nm", "vertex of a parabola through the largest sample, smoothed spectrum"),
+        ("fwhm", "nm", "of the main lobe, smoothed spectrum"),
+    ),
+    *(
+        Column(f"meter_{name}", "<f8", unit, "as the spectroradiometer computed it", f"meter.{name}")
+        for name, unit in zip(METER_COLUMNS, ("cd/m^2", "1", "1"), strict=True)
+    ),
+    Column("spectral_radiance", "<f8", "W/(m^2 sr nm)", "380-780 nm in steps of 1 nm", "spectral_radiance"),
+]
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """The most rows that a plan can produce."""
+
+    points: int
+    dark_readings: int
+    spectra: int
+    exposure_samples: int
+    notes: int = 500
+
+
+def create_run_file(
+    path: Path, start: RunStart, capacity: Capacity, write_calibration: Callable[[h5py.Group], None]
+) -> RunRecorder:
+    """Lay out a new run file and open it for recording.
+
+    :raises RecordingError: the file exists, the folder cannot be written, or the disk has no room for it.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with h5py.File(path, "x", libver=("earliest", "v110")) as file:
+            tables = _lay_out(file, start, capacity, write_calibration)
+        return RunRecorder(path, tables)
+    except FileExistsError as error:
+        raise RecordingError(f"{path}: exists already; a run file is never overwritten") from error
+    except OSError as error:
+        if "exists" in str(error):
+            raise RecordingError(f"{path}: exists already; a run file is never overwritten") from error
+        raise RecordingError(f"{path}: cannot be made ({error}); is the folder writable, the disk full?") from error
+
+
+def write_text(group: h5py.Group, name: str, text: str) -> None:
+    """A scalar UTF-8 string data set."""
+    group.create_dataset(name, data=text, dtype=h5py.string_dtype())
+
+
+def nx_group(parent: h5py.Group, name: str, nx_class: str, **attributes: Any) -> h5py.Group:
+    """A group with its NeXus class and further attributes."""
+    group = parent.create_group(name)
+    group.attrs["NX_class"] = nx_class
+    for key, value in attributes.items():
+        group.attrs[key] = value
+    return group
+
+
+def describe(dataset: h5py.Dataset, unit: str, meaning: str) -> None:
+    """Unit and long name of a data set; every data set of numbers carries a unit."""
+    dataset.attrs["units"] = unit
+    dataset.attrs["long_name"] = meaning
+
+
+def write_flag_meanings(dataset: h5py.Dataset) -> None:
+    """Explain each bit of the flags beside the flags."""
+    for flag, meaning in FLAG_MEANINGS.items():
+        dataset.attrs[f"bit_{flag.bit_length() - 1}_{(flag.name or '').lower()}"] = meaning
+
+
+def write_start(file: h5py.File, start: RunStart) -> h5py.Group:
+    """Everything about a run that is known before it begins; returns ``/entry``."""
+    file.attrs["NX_class"] = "NXroot"
+    file.attrs["default"] = "entry"
+    file.attrs["creator"] = f"{start.program} {start.version}"
+    entry = nx_group(file, "entry", "NXentry", default="jvl")
+    for name in ("title", "start_time", "run_id"):
+        write_text(entry, name, getattr(start, name))
+    write_text(entry, "program_name", start.program)
+    entry["program_name"].attrs["version"] = start.version
+    write_text(entry, "status", "running")
+    write_text(entry, "stop_reason", "")
+    write_text(entry, "end_time", "")
+    _write_sample(entry, start.sample)
+    write_text(nx_group(entry, "user", "NXuser"), "name", start.user)
+    configuration = nx_group(entry, "configuration", "NXcollection")
+    for name in ("sweep_yaml", "bench_yaml", "resolved_json"):
+        write_text(configuration, name, getattr(start, name))
+    configuration.attrs["file_hashes"] = json.dumps(dict(start.file_hashes))
+    instruments = nx_group(entry, "instrument", "NXinstrument")
+    for instrument in start.instruments:
+        group = nx_group(instruments, instrument.role, "NXdetector")
+        group.attrs["identification"] = instrument.identification
+        group.attrs["resource"] = instrument.resource
+        for key, value in instrument.settings.items():
+            group.attrs[key] = value if isinstance(value, bool | int | float | str) else json.dumps(value)
+    return entry
+
+
+def _write_sample(entry: h5py.Group, sample: Mapping[str, Any]) -> None:
+    group = nx_group(entry, "sample", "NXsample")
+    for key, value in sample.items():
+        if isinstance(value, float):
+            group.create_dataset(key, data=value).attrs["units"] = "m^2" if "area" in key else "1"
+        else:
+            write_text(group, key, str(value))
+
+
+#: Tables of a run file: group name, event type.
+TABLES: Mapping[str, type] = {
+    "jvl": Record,
+    "dark": DarkReading,
+    "exposure_samples": ExposureSample,
+    "notes": Note,
+    "spectra": Spectrum,
+}
+
+
+def columns_of(table: str, source_unit: str) -> list[Column]:
+    """The columns of one of :data:`TABLES`."""
+    if table == "jvl":
+        return jvl_columns(source_unit)
+    return {
+        "dark": DARK_COLUMNS,
+        "exposure_samples": SAMPLE_COLUMNS,
+        "notes": NOTE_COLUMNS,
+        "spectra": SPECTRUM_COLUMNS,
+    }[table]
+
+
+def table_attributes(table: str) -> dict[str, Any]:
+    """NeXus class and plotting attributes of a table's group."""
+    if table == "jvl":
+        return {
+            "NX_class": "NXdata",
+            "signal": "current_density",
+            "auxiliary_signals": ["luminance"],
+            "axes": ["voltage"],
+        }
+    if table == "spectra":
+        return {"NX_class": "NXdata", "signal": "spectral_radiance", "axes": ["point_index", "wavelength"]}
+    return {"NX_class": "NXcollection"}
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Where a table's rows go: per column (file offset, bytes a row, packer), and the counter's offset."""
+
+    capacity: int
+    fetch: Callable[[Any], Sequence[Any]]
+    columns: tuple[tuple[int, int, Callable[[Any], bytes]], ...]
+    counter: int
+
+
+def _lay_out(
+    file: h5py.File, start: RunStart, capacity: Capacity, write_calibration: Callable[[h5py.Group], None]
+) -> dict[type, _Table]:
+    entry = write_start(file, start)
+    write_calibration(nx_group(entry, "calibration", "NXcollection"))
+    recording = nx_group(entry, "recording", "NXcollection")
+    recording.attrs["meaning"] = "number of rows written so far in each table; gone once the run is finished"
+    recording.attrs["source_unit"] = start.source_unit
+    rows = dict(
+        zip(
+            TABLES,
+            (
+                capacity.points,
+                capacity.dark_readings,
+                capacity.exposure_samples,
+                capacity.notes,
+                capacity.spectra,
+            ),
+            strict=True,
+        )
+    )
+    tables: dict[type, _Table] = {}
+    for name, event in TABLES.items():
+        group = entry.create_group(name)
+        for key, value in table_attributes(name).items():
+            group.attrs[key] = value
+        columns = columns_of(name, start.source_unit)
+        datasets = [_preallocated(group, column, rows[name]) for column in columns]
+        counter = _preallocated(recording, Column(f"{name}_rows", "<i8", "", "", ""), None)
+        counter[()] = 0
+        places = tuple((d.id.get_offset(), _row_bytes(d), _packer(c)) for d, c in zip(datasets, columns, strict=True))
+        tables[event] = _Table(rows[name], _fetcher(columns), places, counter.id.get_offset())
+    write_flag_meanings(entry["jvl/flags"])
+    wavelength = entry["spectra"].create_dataset("wavelength", data=np.arange(380.0, 781.0))
+    describe(wavelength, "nm", "wavelength in standard air")
+    return tables
+
+
+def _preallocated(group: h5py.Group, column: Column, rows: int | None) -> h5py.Dataset:
+    """A contiguous data set whose bytes are on the disk at once, so that their place in the file is known."""
+    shape: tuple[int, ...] = () if rows is None else (max(rows, 1),)
+    if column.name == "spectral_radiance":
+        shape = (*shape, WAVELENGTHS)
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    kind = h5py.h5t.py_create(np.dtype(column.dtype), logical=True)
+    space = h5py.h5s.create_simple(shape) if shape else h5py.h5s.create(h5py.h5s.SCALAR)
+    dataset = h5py.Dataset(h5py.h5d.create(group.id, column.name.encode(), kind, space, properties))
+    dataset[...] = np.full(shape, column.fill, dtype=column.dtype)
+    if column.meaning:
+        describe(dataset, column.unit, column.meaning)
+    return dataset
+
+
+def _row_bytes(dataset: h5py.Dataset) -> int:
+    return int(dataset.dtype.itemsize * np.prod(dataset.shape[1:], dtype=int))
+
+
+def _packer(column: Column) -> Callable[[Any], bytes]:
+    if column.name == "spectral_radiance":
+        return lambda values: np.ascontiguousarray(values, dtype="<f8").tobytes()
+    if column.dtype.startswith("S"):
+        size = int(column.dtype[1:])
+        return lambda text: _fit(str(text), size)
+    code = {"<f8": "<d", "<i4": "<i", "<u4": "<I", "<i1": "<b", "<i8": "<q"}[column.dtype]
+    return struct.Struct(code).pack
+
+
+def _fit(text: str, size: int) -> bytes:
+    """UTF-8 in exactly ``size`` bytes, cut between characters, padded with NUL."""
+    return text.encode()[:size].decode(errors="ignore").encode().ljust(size, b"\0")
+
+
+def _fetcher(columns: Sequence[Column]) -> Callable[[Any], Sequence[Any]]:
+    plain = [c.source for c in columns if not c.source.startswith("meter.")]
+    fetch = attrgetter(*plain)
+    if len(plain) == len(columns):
+        return fetch  # type: ignore[return-value]
+    meter = [c.source.removeprefix("meter.") for c in columns if c.source.startswith("meter.")]
+    first = next(i for i, c in enumerate(columns) if c.source.startswith("meter."))
+
+    def with_meter(event: Any) -> Sequence[Any]:
+        values = list(fetch(event))
+        values[first:first] = [event.meter.get(name, np.nan) for name in meter]
+        return values
+
+    return with_meter
+
+
+class RunRecorder:
+    """Writes the events of one run into the places that :func:`create_run_file` set aside."""
+
+    def __init__(self, path: Path, tables: Mapping[type, _Table]) -> None:
+        self.path = path
+        self._tables = tables
+        self._rows = dict.fromkeys(tables, 0)
+        self._file = path.open("r+b", buffering=0)
+        self._write = _positioned_writer(self._file.fileno(), self._file)
+        self._synced = time.monotonic()
+        self.sync()
+
+    def __call__(self, event: Event) -> None:
+        """Record one event; when this returns, the event survives the end of the process.
+
+        :raises RecordingError: the table is full or the file cannot be written.
+        """
+        table = self._tables[type(event)]
+        row = self._rows[type(event)]
+        if row >= table.capacity:
+            raise RecordingError(
+                f"{self.path}: no room for more than {table.capacity} rows of {type(event).__name__}; "
+                "all rows so far are kept"
+            )
+        write = self._write
+        try:
+            for (offset, size, pack), value in zip(table.columns, table.fetch(event), strict=True):
+                write(pack(value), offset + row * size)
+            write(_COUNT(row + 1), table.counter)
+        except OSError as error:
+            raise RecordingError(f"{self.path}: cannot be written ({error}); all rows so far are kept") from error
+        self._rows[type(event)] = row + 1
+        if time.monotonic() - self._synced > SYNC_INTERVAL:
+            self.sync()
+
+    def has_room(self, event: type) -> bool:
+        """Whether one more event of this type fits."""
+        return self._rows[event] < self._tables[event].capacity
+
+    def sync(self) -> None:
+        """Push everything to the disk, against a power cut.
+
+        :raises RecordingError: the system refuses.
+        """
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise RecordingError(f"{self.path}: cannot be written to the disk ({error})") from error
+        self._synced = time.monotonic()
+
+    def close(self) -> None:
+        """Sync and let go of the file; it stays valid and unfinished until :func:`acquire.archive.finish`."""
+        if self._file.closed:
+            return
+        try:
+            self.sync()
+        finally:
+            self._file.close()
+
+
+_COUNT = struct.Struct("<q").pack
+
+
+def _positioned_writer(descriptor: int, file: Any) -> Callable[[bytes, int], None]:
+    """``write(data, offset)``: pwrite where the system has it, seek and write elsewhere (Windows)."""
+
+    def checked(written: int, data: bytes) -> None:
+        if written != len(data):
+            raise OSError(f"{written} of {len(data)} bytes were taken; the disk may be full")
+
+    if hasattr(os, "pwrite"):
+        return lambda data, offset: checked(os.pwrite(descriptor, data, offset), data)
+
+    def seek_and_write(data: bytes, offset: int) -> None:
+        file.seek(offset)
+        checked(file.write(data), data)
+
+    return seek_and_write

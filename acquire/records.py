@@ -1,0 +1,250 @@
+"""The vocabulary of a run: what is planned, read, computed and concluded.
+
+Everything here is a frozen value in SI units. The sinks (file, screen) receive these and nothing else.
+A missing number is NaN with a flag that says why; it is never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntFlag, StrEnum
+from math import nan
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class Branch(StrEnum):
+    """The direction in which a level was reached."""
+
+    FORWARD = "forward"
+    REVERSE = "reverse"
+
+
+class RunStatus(StrEnum):
+    """How a run stands, or how it ended."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+class PointFlag(IntFlag):
+    """What a reader of one point must know before trusting it."""
+
+    NONE = 0
+    COMPLIANCE = 1
+    RANGE_COMPLIANCE = 2
+    OVER_RANGE = 4
+    OVER_VOLTAGE = 8
+    PHOTODIODE_OVERFLOW = 16
+    BELOW_DARK_NOISE = 32
+    EQE_PROVISIONAL = 64
+    SPECTRUM_TRUNCATED = 128
+    SPECTRAL_SHIFT = 256
+    NO_SPECTRUM = 512
+    NO_PHOTODIODE_READING = 1024
+    NO_SOURCE_READING = 2048
+    LEVEL_NOT_REACHED = 4096
+
+
+#: The flags that come with a reading; the others follow from evaluating it.
+READING_FLAGS = (
+    PointFlag.COMPLIANCE
+    | PointFlag.RANGE_COMPLIANCE
+    | PointFlag.OVER_RANGE
+    | PointFlag.OVER_VOLTAGE
+    | PointFlag.PHOTODIODE_OVERFLOW
+    | PointFlag.NO_PHOTODIODE_READING
+    | PointFlag.NO_SOURCE_READING
+    | PointFlag.LEVEL_NOT_REACHED
+)
+
+FLAG_MEANINGS: Mapping[PointFlag, str] = {
+    PointFlag.COMPLIANCE: "the source was in compliance: the limit, not the level, decided",
+    PointFlag.RANGE_COMPLIANCE: "the source was limited by its fixed measure range",
+    PointFlag.OVER_RANGE: "the source meter read over-range",
+    PointFlag.OVER_VOLTAGE: "the over-voltage protection had tripped",
+    PointFlag.PHOTODIODE_OVERFLOW: "the photodiode meter read overflow",
+    PointFlag.BELOW_DARK_NOISE: "the photodiode signal is below 3 standard deviations of the dark readings",
+    PointFlag.EQE_PROVISIONAL: "computed while the sweep ran, before all spectra were known",
+    PointFlag.SPECTRUM_TRUNCATED: "the spectrum is cut off at 380 or 780 nm: EQE is a lower bound",
+    PointFlag.SPECTRAL_SHIFT: "the spectra on both sides differ by more than 1 % in their EQE factor",
+    PointFlag.NO_SPECTRUM: "no spectrum was known: no EQE",
+    PointFlag.NO_PHOTODIODE_READING: "there is no photodiode reading",
+    PointFlag.NO_SOURCE_READING: "there is no voltage or current reading",
+    PointFlag.LEVEL_NOT_REACHED: "the measured level differs from the one sent by more than the source's limits",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One level of a plan; ``level`` in V or A, ``spectrum`` when one is due here whatever the luminance."""
+
+    index: int
+    branch: Branch
+    level: float
+    spectrum: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the meters said at one step, untouched. Times in s since the start of the run."""
+
+    index: int
+    branch: Branch
+    source_level: float
+    time: float
+    voltage: float
+    current: float
+    photodiode_signal: float
+    source_time: float = nan
+    source_status: int = 0
+    flags: PointFlag = PointFlag.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class DarkReading:
+    """A reading at the dark level, before or after the sweep."""
+
+    time: float
+    voltage: float
+    current: float
+    photodiode_signal: float
+    after: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureSample:
+    """A reading of both meters while a spectrum was integrating."""
+
+    spectrum_index: int
+    time: float
+    voltage: float
+    current: float
+    photodiode_signal: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spectrum:
+    """One EL spectrum with the conditions under which it was taken.
+
+    ``spectral_radiance`` (401,) in W/(m^2 sr nm) on 380-780 nm; ``start`` and ``stop`` in s since the start of
+    the run; ``integration_time`` in s; ``meter`` what the spectroradiometer itself computed (Lv, x, y, ...).
+    ``drift`` is the change of ln(luminance) during the exposure by the photodiode, NaN when unknown.
+    ``luminance`` (cd/m^2), ``x``, ``y``, ``peak_wavelength`` and ``fwhm`` (nm) are computed from the spectrum.
+    """
+
+    index: int
+    point_index: int
+    branch: Branch
+    start: float
+    stop: float
+    spectral_radiance: FloatArray
+    integration_time: float
+    photodiode_signal: float = nan
+    drift: float = nan
+    meter: Mapping[str, float] = field(default_factory=dict)
+    luminance: float = nan
+    x: float = nan
+    y: float = nan
+    peak_wavelength: float = nan
+    fwhm: float = nan
+
+
+#: Quantities computed for every point, with SI unit: name -> unit.
+DERIVED: Mapping[str, str] = {
+    "current_density": "A/m^2",
+    "luminance": "cd/m^2",
+    "current_efficiency": "cd/A",
+    "power_efficiency": "lm/W",
+    "external_quantum_efficiency": "1",
+    "chromaticity_x": "1",
+    "chromaticity_y": "1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A reading and what follows from it.
+
+    ``luminance`` cd/m^2, ``current_density`` A/m^2, ``current_efficiency`` cd/A, ``power_efficiency`` lm/W,
+    ``external_quantum_efficiency`` as a fraction; each with its standard uncertainty (k = 1).
+    ``spectrum_source`` is one of measured, interpolated, nearest, reference, assumed, none.
+    """
+
+    reading: Reading
+    flags: PointFlag
+    current_density: float = nan
+    luminance: float = nan
+    current_efficiency: float = nan
+    power_efficiency: float = nan
+    external_quantum_efficiency: float = nan
+    chromaticity_x: float = nan
+    chromaticity_y: float = nan
+    current_density_uncertainty: float = nan
+    luminance_uncertainty: float = nan
+    current_efficiency_uncertainty: float = nan
+    power_efficiency_uncertainty: float = nan
+    external_quantum_efficiency_uncertainty: float = nan
+    chromaticity_x_uncertainty: float = nan
+    chromaticity_y_uncertainty: float = nan
+    spectrum_source: str = "none"
+    spectrum_index: int = -1
+    spectrum_index_upper: int = -1
+    spectrum_weight: float = nan
+    lg_distance: float = nan
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentRecord:
+    """Who was on the bench, where, and how it was set."""
+
+    role: str
+    identification: str
+    resource: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunStart:
+    """Everything known before the output goes on."""
+
+    run_id: str
+    title: str
+    start_time: str
+    program: str
+    version: str
+    sample: Mapping[str, Any]
+    user: str
+    sweep_yaml: str
+    bench_yaml: str
+    resolved_json: str
+    file_hashes: Mapping[str, str]
+    instruments: tuple[InstrumentRecord, ...]
+    source_unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunStop:
+    """How and when a run ended; ``end_time`` ISO 8601 with offset."""
+
+    status: RunStatus
+    reason: str
+    end_time: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something worth reading later: a warning, an instrument's error, a decision of the engine."""
+
+    time: float
+    text: str
+
+
+Event = Record | DarkReading | ExposureSample | Spectrum | Note
