@@ -1,0 +1,49 @@
+# make demo   a whole run on the simulated bench, from nothing
+# make test   every check the project has, from nothing
+PYTHON ?= python3
+VENV ?= .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+RUN := $(BIN)/python -m
+
+.PHONY: demo test lint types imports unit benchmark schemas clean
+
+demo: $(VENV)/installed
+	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml
+
+test: lint types imports unit
+
+lint: $(VENV)/installed-tests
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+
+types: $(VENV)/installed-tests
+	$(RUN) mypy
+
+imports: $(VENV)/installed-tests
+	$(BIN)/lint-imports
+
+unit: $(VENV)/installed-tests
+	$(RUN) pytest
+
+benchmark: $(VENV)/installed-tests
+	$(BIN)/python benchmarks/software_cost.py
+
+schemas: $(VENV)/installed
+	$(RUN) acquire.config --write-schemas configs/schema
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/installed-tests: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[test]"
+	touch $(VENV)/installed $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
