@@ -72,7 +72,7 @@ Watch = Callable[[Event], None]
 
 
 @contextmanager
-def watching(plan: SweepPlan, console: Console, now: Callable[[], float] | None = None) -> Iterator[Watch]:
+def watching(plan: SweepPlan, console: Console) -> Iterator[Watch]:
     """A display of the run: a live bar on a terminal, a plain line per point elsewhere."""
     if console.is_terminal:
         with _bar(plan, console) as watch:

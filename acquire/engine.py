@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Protocol
 
 from acquire.evaluate import Evaluation, evaluate
-from acquire.plan import SpectrumSchedule, SweepPlan, stop_rule_met
+from acquire.plan import SpectrumSchedule, StopWatch, SweepPlan
 from acquire.records import (
     DarkReading,
     Event,
@@ -87,13 +87,14 @@ def _sweep(
     plan: SweepPlan, bench: SweepBench, evaluation: Evaluation, emit: Emit, stop_requested: StopRequested
 ) -> Outcome:
     schedule = SpectrumSchedule(plan.spectra)
+    stop_watch = StopWatch(plan.stop_rules)
     spectra = 0
     for step in plan.steps:
         if why := stop_requested():
             return Outcome(RunStatus.STOPPED, why, interrupted=True)
         record = evaluate(take_reading(step, bench), evaluation)
         emit(record)
-        if reason := stop_rule_met(plan.stop_rules, record):
+        if reason := stop_watch.reason(record):
             return Outcome(RunStatus.STOPPED, reason)
         if schedule.due(step, record):
             spectrum = take_spectrum(spectra, step, record, plan, bench, emit, stop_requested)

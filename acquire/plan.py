@@ -6,7 +6,7 @@ A plan is data. It can be listed, timed and checked before any output is switche
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, isfinite, isnan
+from math import inf, isnan
 
 from acquire.config import BenchFile, SweepFile
 from acquire.records import Branch, PointFlag, Record, Step
@@ -27,12 +27,17 @@ class SpectraPlan:
 
 @dataclass(frozen=True)
 class StopRules:
-    """What ends a sweep early, besides the last level; SI units."""
+    """What ends a sweep early, besides the last level; SI units, a share as a fraction of 1."""
 
     on_compliance: bool = True
     luminance_above: float = inf
     current_above: float = inf
+    current_density_above: float = inf
     voltage_above: float = inf
+    luminance_below_maximum: float = 0.0
+    no_light_by: float = inf
+    short_voltage_below: float = 0.0
+    short_current_above: float = inf
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,7 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
     """Work a checked sweep file out on a bench."""
     source, measure = sweep.source, sweep.measure
     ordered = branches(staircase(source.start, source.stop, source.step, source.points), source.direction)
-    spectrum_levels = _nearest_steps(ordered, sweep.spectra.at_voltage if sweep.spectra else ())
+    spectrum_levels = _nearest_steps(ordered, _spectrum_levels(sweep))
     steps = tuple(Step(index, branch, level, index in spectrum_levels) for index, (branch, level) in enumerate(ordered))
     voltage_source = source.function == "voltage"
     levels = [step.level for step in steps] + [sweep.dark.voltage if voltage_source else 0.0]
@@ -210,27 +215,67 @@ class SpectrumSchedule:
         return bool(passed)
 
 
-def stop_rule_met(rules: StopRules, record: Record) -> str:
-    """Why the sweep should end at this point; empty when it should not."""
-    reading = record.reading
-    if rules.on_compliance and record.flags & (PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE):
-        return f"the source went into compliance at {reading.source_level:g} (point {reading.index})"
-    for name, value, limit, unit in (
-        ("luminance", record.luminance, rules.luminance_above, "cd/m^2"),
-        ("current", abs(reading.current), rules.current_above, "A"),
-        ("voltage", abs(reading.voltage), rules.voltage_above, "V"),
-    ):
-        if isfinite(limit) and not isnan(value) and value > limit:
-            return f"{name} {value:.4g} {unit} is above the {limit:.4g} {unit} of the stop rule (point {reading.index})"
-    return ""
+class StopWatch:
+    """Looks at every point of a sweep and says when a stop rule is met."""
+
+    def __init__(self, rules: StopRules) -> None:
+        self._rules = rules
+        self._brightest: dict[Branch, float] = {}
+        self._light_seen = False
+
+    def reason(self, record: Record) -> str:
+        """Why the sweep should end at this point; empty when it should not."""
+        branch, luminance = record.reading.branch, record.luminance
+        lit = not isnan(luminance) and not record.flags & PointFlag.BELOW_DARK_NOISE
+        self._light_seen = self._light_seen or lit
+        if lit:
+            self._brightest[branch] = max(luminance, self._brightest.get(branch, 0.0))
+        where = f"(point {record.reading.index}, level {record.reading.source_level:g})"
+        why = self._limited(record) or self._too_much(record) or self._sick_device(record, lit)
+        return f"{why} {where}" if why else ""
+
+    def _limited(self, record: Record) -> str:
+        limited = record.flags & (PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE)
+        return "the source went into compliance" if limited and self._rules.on_compliance else ""
+
+    def _too_much(self, record: Record) -> str:
+        rules, reading = self._rules, record.reading
+        for name, value, limit, unit in (
+            ("luminance", record.luminance, rules.luminance_above, "cd/m^2"),
+            ("current", abs(reading.current), rules.current_above, "A"),
+            ("current density", abs(record.current_density), rules.current_density_above, "A/m^2"),
+            ("voltage", abs(reading.voltage), rules.voltage_above, "V"),
+        ):
+            if value > limit:
+                return f"{name} {value:.4g} {unit} is above the {limit:.4g} {unit} of the stop rule"
+        return ""
+
+    def _sick_device(self, record: Record, lit: bool) -> str:
+        rules, reading = self._rules, record.reading
+        if abs(reading.voltage) < rules.short_voltage_below and abs(reading.current) > rules.short_current_above:
+            return f"short: {abs(reading.current):.4g} A at {reading.voltage:.4g} V"
+        if not self._light_seen and abs(reading.voltage) >= rules.no_light_by:
+            return f"no light by {reading.voltage:.4g} V"
+        brightest = self._brightest.get(reading.branch, 0.0)
+        rising = reading.branch is Branch.FORWARD
+        if rising and lit and record.luminance < rules.luminance_below_maximum * brightest:
+            share = f"{rules.luminance_below_maximum:.0%}"
+            return f"luminance {record.luminance:.4g} cd/m^2 has fallen below {share} of its maximum"
+        return ""
 
 
-def _nearest_steps(ordered: list[tuple[Branch, float]], voltages: tuple[float, ...] | list[float]) -> set[int]:
+def _nearest_steps(ordered: list[tuple[Branch, float]], levels: tuple[float, ...]) -> set[int]:
     chosen = set()
     for branch in {branch for branch, _ in ordered}:
         indices = [i for i, (b, _) in enumerate(ordered) if b is branch]
-        chosen |= {min(indices, key=lambda i: abs(ordered[i][1] - voltage)) for voltage in voltages}
+        chosen |= {min(indices, key=lambda i: abs(ordered[i][1] - level)) for level in levels}
     return chosen
+
+
+def _spectrum_levels(sweep: SweepFile) -> tuple[float, ...]:
+    if sweep.spectra is None:
+        return ()
+    return sweep.spectra.at_voltage if sweep.source.function == "voltage" else sweep.spectra.at_current
 
 
 def _spectra_plan(sweep: SweepFile, steps: tuple[Step, ...]) -> SpectraPlan:
@@ -259,7 +304,12 @@ def _stop_rules(sweep: SweepFile) -> StopRules:
         on_compliance=stop.on_compliance == "stop",
         luminance_above=_limit(stop.luminance_above),
         current_above=_limit(stop.current_above),
+        current_density_above=_limit(stop.current_density_above),
         voltage_above=_limit(stop.voltage_above),
+        luminance_below_maximum=stop.luminance_below_maximum or 0.0,
+        no_light_by=_limit(stop.no_light_by),
+        short_voltage_below=stop.short.voltage_below if stop.short else 0.0,
+        short_current_above=stop.short.current_above if stop.short else inf,
     )
 
 

@@ -178,14 +178,15 @@ def create_run_file(
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordingError(f"{path.parent}: the folder cannot be made ({error})") from error
+    try:
         with h5py.File(path, "x", libver=("earliest", "v110")) as file:
             tables = _lay_out(file, start, capacity, write_calibration)
         return RunRecorder(path, tables)
     except FileExistsError as error:
         raise RecordingError(f"{path}: exists already; a run file is never overwritten") from error
     except OSError as error:
-        if "exists" in str(error):
-            raise RecordingError(f"{path}: exists already; a run file is never overwritten") from error
         raise RecordingError(f"{path}: cannot be made ({error}); is the folder writable, the disk full?") from error
 
 
