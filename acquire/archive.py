@@ -122,8 +122,8 @@ def _first_line(error: BaseException) -> str:
 
 
 def _cut_off(run: Run) -> RunStop:
-    last = max((event.time for event in (*run.dark, *run.exposure_samples)), default=0.0)
-    last = max([last, *(record.reading.time for record in run.records)])
+    times = [reading.time for reading in run.dark] + [sample.time for sample in run.exposure_samples]
+    last = max([record.reading.time for record in run.records] + times, default=0.0)
     end = datetime.fromisoformat(run.start_time) + timedelta(seconds=last)
     return RunStop(RunStatus.FAILED, CUT_OFF, end.isoformat())
 
@@ -133,7 +133,7 @@ def _final_results(run: Run) -> tuple[list[Record], Mapping[str, Figure], list[N
     readings = [record.reading for record in run.records]
     try:
         final = evaluate_run(readings, run.dark, run.spectra, run.calibration)
-        return final, figures_of_run(final, run.spectra, run.dark), []
+        return final, figures_of_run(final, run.spectra, run.dark, run.calibration), []
     except (ArithmeticError, ValueError, IndexError) as error:
         text = f"the final evaluation failed ({type(error).__name__}: {error}); the live values were kept"
         return list(run.records), {}, [Note(0.0, text)]
@@ -237,11 +237,11 @@ _FIGURE_DETAILS = ("voltage", "current_density", "luminance", "uncertainty")
 
 def write_calibration(group: h5py.Group, calibration: Calibration) -> None:
     """What turns signals into light, complete: numbers and curves."""
-    for name, (value, unit, meaning) in calibration.described().items():
+    for name, (value, unit) in calibration.described().items():
         if isinstance(value, str):
             group.attrs[name] = value
         else:
-            describe(group.create_dataset(name, data=value), unit, meaning)
+            describe(group.create_dataset(name, data=value), unit, name.replace("_", " "))
 
 
 def read_calibration(group: h5py.Group) -> Calibration:

@@ -9,7 +9,7 @@ from math import isfinite, log, nan
 from statistics import fmean
 from typing import Protocol
 
-from acquire.evaluate import Evaluation, evaluate
+from acquire.evaluate import Evaluation, described_spectrum, evaluate
 from acquire.plan import SpectrumSchedule, StopWatch, SweepPlan
 from acquire.records import (
     DarkReading,
@@ -150,7 +150,7 @@ def take_spectrum(
         emit(Note(bench.now(), f"no spectrum at {step.level:g} {plan.source_unit}: {error}"))
         return None
     signals.append(_sample(index, step, bench, emit))
-    return _with_signals(spectrum, record, signals)
+    return described_spectrum(_with_signals(spectrum, record, signals))
 
 
 def _sample(index: int, step: Step, bench: SweepBench, emit: Emit) -> float:

@@ -137,7 +137,7 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
     return SweepPlan(
         source_function=source.function,
         source_unit="V" if voltage_source else "A",
-        source_range=timing.smallest_range(largest, ranges) if source.range is None else source.range,
+        source_range=timing.smallest_range(largest, ranges) if source.range == "auto" else source.range,
         compliance=source.compliance,
         steps=steps,
         dark=dark,
@@ -145,7 +145,7 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
         stop_rules=_stop_rules(sweep),
         settle=measure.settle,
         time_per_point=per_point,
-        duration=readings * per_point + spectra.most * _usual_exposure(sweep, bench),
+        duration=readings * per_point + _exposures(sweep, bench, spectra),
         stress=_stress(largest, source.compliance, voltage_source),
     )
 
@@ -153,21 +153,24 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
 def point_time(sweep: SweepFile, bench: BenchFile) -> float:
     """Seconds a point takes: the slower of two meters that settle and integrate at the same time."""
     measure = sweep.measure
-    smu = timing.smu_time_per_point(
+    frequency = bench.instruments.smu.line_frequency
+    source_meter = timing.smu_time_per_point(
         nplc=measure.nplc,
-        line_frequency=bench.instruments.smu.line_frequency,
+        line_frequency=frequency,
         autozero=measure.autozero,
-        functions=2,
-        delay=measure.settle,
+        source="voltage" if sweep.source.function == "voltage" else "current",
+        trigger_delay=measure.settle,
+        filter_count=measure.filter_count,
+        static=True,
+    )
+    photodiode_meter = timing.dmm_time_per_reading(
+        nplc=measure.photodiode_nplc,
+        line_frequency=frequency,
+        autozero=measure.autozero,
+        trigger_delay=measure.settle,
         filter_count=measure.filter_count,
     )
-    meter = timing.dmm_time_per_reading(
-        nplc=measure.photodiode_nplc or measure.nplc,
-        line_frequency=bench.instruments.smu.line_frequency,
-        autozero=measure.autozero,
-        delay=measure.settle,
-    )
-    return max(smu, meter)
+    return max(source_meter, photodiode_meter)
 
 
 class SpectrumSchedule:
@@ -317,12 +320,24 @@ def _limit(value: float | None) -> float:
     return inf if value is None else value
 
 
-def _usual_exposure(sweep: SweepFile, bench: BenchFile) -> float:
-    """A spectrum at 100 cd/m^2 stands for all: darker ones take longer, brighter ones less."""
-    meter = bench.instruments.spectroradiometer
-    if meter is None or sweep.spectra is None:
+def _exposures(sweep: SweepFile, bench: BenchFile, spectra: SpectraPlan) -> float:
+    """Seconds that all spectra may take: those at a luminance by that luminance, the others as if at 100 cd/m^2."""
+    meter, wanted = bench.instruments.spectroradiometer, sweep.spectra
+    if meter is None or wanted is None:
         return 0.0
-    return timing.exposure_time(luminance=100.0, measuring_angle=meter.measuring_angle)
+    number_of_branches = 2 if sweep.source.direction == "both" else 1
+    luminances = list(spectra.at_luminance) * number_of_branches
+    luminances += [100.0] * (spectra.most - len(luminances))
+    return sum(
+        timing.spectroradiometer_exposure(
+            max(luminance, 1e-3),
+            measuring_angle=meter.measuring_angle,
+            speed_mode=wanted.speed,
+            integration_time=wanted.integration_time or 1.0,
+            internal_nd=wanted.internal_nd,
+        ).total
+        for luminance in luminances
+    )
 
 
 def _stress(largest: float, compliance: float, voltage_source: bool) -> Stress:

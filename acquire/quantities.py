@@ -87,9 +87,7 @@ def conversion_factor(unit: str, target: str) -> Decimal | None:
     except DimensionalityError:
         return None
     except PintError:
-        raise QuantityError(
-            f"'{_shortened(unit)}' is not a unit known here (capitals matter: V, mA)", ""
-        ) from None
+        raise QuantityError(f"'{_shortened(unit)}' is not a unit known here (capitals matter: V, mA)", "") from None
 
 
 def parse_quantity(text: str, unit: str, example: str = "") -> float:
@@ -159,7 +157,7 @@ class Quantity:
             return "auto"
         number = self._number(value)
         if not (self.least <= number <= self.most and number > self.above):
-            raise _refusal(f"{_written(value, self.unit)} is not {self.span()}", "")
+            raise _refusal(f"{_written(value, self.unit)} is not allowed", f"it must be {self.span()}")
         return number
 
     def _number(self, value: Any) -> float:
@@ -177,6 +175,8 @@ class Quantity:
     def span(self) -> str:
         """The allowed span in words."""
         unit = f" {self.unit}" if self.unit else ""
+        if isfinite(self.least) and isfinite(self.most):
+            return f"between {self.least:g}{unit} and {self.most:g}{unit}"
         words = [f"above {self.above:g}{unit}"] if isfinite(self.above) else []
         words += [f"at least {self.least:g}{unit}"] if isfinite(self.least) else []
         words += [f"at most {self.most:g}{unit}"] if isfinite(self.most) else []
@@ -185,9 +185,7 @@ class Quantity:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self.read)
 
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return quantity_schema(self.unit, self.example, auto=self.auto)
 
 

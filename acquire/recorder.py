@@ -378,7 +378,7 @@ def _fetcher(columns: Sequence[Column]) -> Callable[[Any], Sequence[Any]]:
     plain = [c.source for c in columns if not c.source.startswith("meter.")]
     fetch = attrgetter(*plain)
     if len(plain) == len(columns):
-        return fetch  # type: ignore[return-value]
+        return fetch
     meter = [c.source.removeprefix("meter.") for c in columns if c.source.startswith("meter.")]
     first = next(i for i, c in enumerate(columns) if c.source.startswith("meter."))
 

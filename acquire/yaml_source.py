@@ -95,13 +95,9 @@ def read_yaml(path: Path) -> YamlSource:
     except FileNotFoundError:
         return _unusable(path, "there is no such file", "check the name and the folder")
     except OSError as error:
-        return _unusable(
-            path, f"cannot be read: {error.strerror or error}", "check the name and the permissions"
-        )
+        return _unusable(path, f"cannot be read: {error.strerror or error}", "check the name and the permissions")
     if len(raw) > LARGEST_FILE:
-        return _unusable(
-            path, f"is larger than {LARGEST_FILE // 1_000_000} MB", "this is not a configuration file"
-        )
+        return _unusable(path, f"is larger than {LARGEST_FILE // 1_000_000} MB", "this is not a configuration file")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -122,9 +118,7 @@ def parse_yaml(path: Path, text: str, digest: str = "") -> YamlSource:
     except yaml.YAMLError as error:
         return YamlSource(path, text, digest, problems=(_syntax_problem(path, text, error),))
     if root is None:
-        empty = Problem(
-            path, 1, 1, "", "the file is empty", "begin with 'kind: sweep' (or bench, device, calibration)"
-        )
+        empty = Problem(path, 1, 1, "", "the file is empty", "begin with 'kind: sweep' (or bench, device, calibration)")
         return YamlSource(path, text, digest, problems=(empty,))
     if not isinstance(root, yaml.MappingNode):
         return YamlSource(path, text, digest, problems=(_not_a_mapping(path, root),))
@@ -150,13 +144,11 @@ class _GuardedLoader(yaml.SafeLoader):
         self._aliases = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        start = self.peek_event().start_mark
+        start = self.peek_event().start_mark  # type: ignore[no-untyped-call]
         if self.check_event(yaml.AliasEvent):
             self._aliases += 1
         if self._aliases > MOST_ALIASES:
-            raise yaml.MarkedYAMLError(
-                problem=f"more than {MOST_ALIASES} aliases (*name)", problem_mark=start
-            )
+            raise yaml.MarkedYAMLError(problem=f"more than {MOST_ALIASES} aliases (*name)", problem_mark=start)
         if self._depth > DEEPEST:
             raise yaml.MarkedYAMLError(problem=f"nested deeper than {DEEPEST} levels", problem_mark=start)
         self._depth += 1
@@ -171,7 +163,7 @@ def _compose(text: str) -> yaml.Node | None:
     try:
         return loader.get_single_node()
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()
 
 
 class _TooMuchError(Exception):
@@ -210,9 +202,7 @@ class _Unfolding:
                 continue
             at = (*place, str(key.value))
             if key.value in content:
-                self._complain(
-                    key, at, f"is given twice, first in line {self.marks[at].line}", "remove one of the two"
-                )
+                self._complain(key, at, f"is given twice, first in line {self.marks[at].line}", "remove one of the two")
                 continue
             self.marks[at] = _mark(key)
             content[str(key.value)] = self.value(value, at)
@@ -234,20 +224,14 @@ def _short_tag(tag: str) -> str:
 def _syntax_problem(path: Path, text: str, error: yaml.YAMLError) -> Problem:
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
-        return Problem(
-            path, line, None, "", "holds a character that is not text", "save the file as plain UTF-8 text"
-        )
+        return Problem(path, line, None, "", "holds a character that is not text", "save the file as plain UTF-8 text")
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     said = getattr(error, "problem", None) or str(error)
-    message, mend = _plain_words(
-        said, text.splitlines()[mark.line] if mark and mark.line < text.count("\n") + 1 else ""
-    )
-    return Problem(
-        path, mark.line + 1 if mark else None, mark.column + 1 if mark else None, "", message, mend
-    )
+    message, mend = _plain_words(said)
+    return Problem(path, mark.line + 1 if mark else None, mark.column + 1 if mark else None, "", message, mend)
 
 
-def _plain_words(said: str, line: str) -> tuple[str, str]:
+def _plain_words(said: str) -> tuple[str, str]:
     if "\\t" in said:
         return "a tab stands where YAML wants blanks", "indent with blanks"
     if "mapping values are not allowed" in said or "expected <block end>" in said:

@@ -1,0 +1,424 @@
+"""Figures of merit of a finished sweep: pure functions of its columns.
+
+Everything that interpolates does so on the ascending branch, at the first upward crossing, after dark
+subtraction. A figure that does not exist is NaN with a status that says why, never the nearest point.
+
+Statuses: ``ok``; ``not_reached``; ``above_at_start``; ``von_upper_bound`` (the light before the crossing was
+lost in the noise: turn-on is at or below this voltage); ``unconfirmed`` (the crossing is at the last point, with
+none after it to bear it out); ``none`` (there is nothing to compute it from).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from math import exp, inf, isnan, log, nan
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from acquire.photometry.constants import BOLTZMANN, ELEMENTARY_CHARGE
+
+FloatArray = npt.NDArray[np.float64]
+
+#: Luminance [cd/m^2] that counts as light.
+TURN_ON_LUMINANCE = 1.0
+#: Luminances [cd/m^2] at which a device is compared with others.
+LUMINANCE_LEVELS = (100.0, 1000.0, 10000.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure of merit: ``value`` in ``unit``, its standard ``uncertainty``, and where in the sweep it lies.
+
+    ``voltage`` [V], ``current_density`` [A/m^2], ``luminance`` [cd/m^2]; NaN for what does not apply.
+    """
+
+    value: float
+    unit: str
+    status: str
+    voltage: float = nan
+    current_density: float = nan
+    luminance: float = nan
+    uncertainty: float = nan
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JVLCurve:
+    """The columns of one branch in the order measured, each (n,) and SI; NaN where there is no value.
+
+    ``voltage`` [V], ``current_density`` [A/m^2], ``luminance`` [cd/m^2], ``current_efficiency`` [cd/A],
+    ``power_efficiency`` [lm/W], ``external_quantum_efficiency`` [1], ``luminance_noise`` the standard deviation
+    sigma_L of the dark readings as a luminance [cd/m^2], and standard uncertainties in the unit of the quantity.
+    """
+
+    voltage: FloatArray
+    current_density: FloatArray
+    luminance: FloatArray
+    current_efficiency: FloatArray
+    power_efficiency: FloatArray
+    external_quantum_efficiency: FloatArray
+    luminance_noise: FloatArray
+    luminance_uncertainty: FloatArray
+    current_efficiency_uncertainty: FloatArray
+    power_efficiency_uncertainty: FloatArray
+    external_quantum_efficiency_uncertainty: FloatArray
+
+    def __post_init__(self) -> None:
+        if len({getattr(self, field.name).shape for field in fields(self)}) != 1:
+            raise ValueError("the columns of a sweep must be equally long")
+
+    def reversed(self) -> Self:
+        """Return the points in the opposite order: a falling branch as a rising one."""
+        return type(self)(*(getattr(self, field.name)[::-1] for field in fields(self)))
+
+    def __len__(self) -> int:
+        return int(self.voltage.size)
+
+
+@dataclass(frozen=True, slots=True)
+class SpectrumFigures:
+    """What a spectrum contributes: ``luminance`` [cd/m^2], x, y, ``peak_wavelength`` and ``fwhm`` [nm]."""
+
+    luminance: float
+    chromaticity_x: float
+    chromaticity_y: float
+    peak_wavelength: float
+    fwhm: float
+
+
+def missing(unit: str, status: str = "none") -> Figure:
+    """Return a figure without a value."""
+    return Figure(nan, unit, status)
+
+
+def turn_on_voltage(
+    voltage: FloatArray,
+    luminance: FloatArray,
+    luminance_noise: FloatArray | float = 0.0,
+    threshold: float = TURN_ON_LUMINANCE,
+    relative_uncertainty: float = nan,
+) -> Figure:
+    """Return V_on = V1 + (V2-V1) ln(L_th/L1)/ln(L2/L1) [V], where L1 < L_th <= L2.
+
+    Columns (n,) on a rising branch; luminances and noise sigma_L in cd/m^2. The point after 2 must also reach
+    the threshold. When L1 <= 3 sigma_L, V2 is an upper bound. ``relative_uncertainty`` of the luminance at
+    turn-on becomes that of the voltage through the slope.
+    """
+    noise = np.broadcast_to(np.asarray(luminance_noise, float), luminance.shape)
+    known = np.isfinite(voltage) & np.isfinite(luminance)
+    voltage, luminance, noise = voltage[known], luminance[known], noise[known]
+    i, status = _upward_crossing(luminance, threshold)
+    if i is None:
+        return missing("V", status)
+    v1, v2, l1, l2 = (float(a[k]) for a in (voltage, luminance) for k in (i - 1, i))
+    if l1 <= 0 or l1 <= 3 * noise[i - 1]:
+        return Figure(v2, "V", "von_upper_bound", v2, luminance=l2)
+    slope = (v2 - v1) / log(l2 / l1)
+    value = v1 + slope * log(threshold / l1)
+    return Figure(value, "V", status, value, luminance=threshold, uncertainty=abs(slope) * relative_uncertainty)
+
+
+def _upward_crossing(luminance: FloatArray, threshold: float) -> tuple[int | None, str]:
+    """Return the index of the first point of the first lasting rise over the threshold, and the status."""
+    above = luminance >= threshold
+    if not above.any():
+        return None, "not_reached"
+    if above[0] and above[:2].all():
+        return None, "above_at_start"
+    rising = np.flatnonzero(above[1:] & ~above[:-1]) + 1
+    for i in rising:
+        if i + 1 < above.size and above[i + 1]:
+            return int(i), "ok"
+    if above[-1] and rising.size:
+        return int(rising[-1]), "unconfirmed"
+    return None, "not_reached"
+
+
+def values_at_luminance(curve: JVLCurve, target: float) -> dict[str, Figure]:
+    """Return V, J, CE, PE and EQE of a rising branch at the luminance ``target`` [cd/m^2].
+
+    V linear and ln J linear in ln L between the neighbours; then CE = L/J. EQE = CE times the factor EQE/CE of
+    the spectrum, PE = CE/V times the factor PE V/CE = pi F, these factors linear in ln L: the efficiencies
+    themselves are never interpolated.
+    """
+    known = np.flatnonzero(np.isfinite(curve.voltage) & np.isfinite(curve.luminance))
+    crossing, status = _upward_crossing(curve.luminance[known], target)
+    if crossing is None:
+        return {name: missing(unit, status) for name, unit in _UNITS.items()}
+    i, j = (int(known[k]) for k in (crossing - 1, crossing))
+    if not (curve.luminance[i] > 0 and curve.current_density[i] > 0 and curve.current_density[j] > 0):
+        return {name: missing(unit) for name, unit in _UNITS.items()}
+    weight = log(target / curve.luminance[i]) / log(curve.luminance[j] / curve.luminance[i])
+    values = _operating_point(curve, i, j, weight, target)
+    where = values["voltage"], values["current_density"], target
+    return {
+        name: Figure(value, _UNITS[name], "none" if isnan(value) else status, *where) for name, value in values.items()
+    }
+
+
+def _operating_point(curve: JVLCurve, i: int, j: int, weight: float, luminance: float) -> dict[str, float]:
+    """Return the values between the points i and j."""
+    voltage = _between(curve.voltage, i, j, weight)
+    current_density = float(curve.current_density[i] ** (1 - weight) * curve.current_density[j] ** weight)
+    efficiency = luminance / current_density
+    pair = [i, j]
+    efficiencies = curve.current_efficiency[pair]
+    quantum_factors = curve.external_quantum_efficiency[pair] / efficiencies
+    power_factors = curve.power_efficiency[pair] * curve.voltage[pair] / efficiencies
+    return {
+        "voltage": voltage,
+        "current_density": current_density,
+        "current_efficiency": efficiency,
+        "power_efficiency": efficiency * _between(power_factors, 0, 1, weight) / voltage,
+        "external_quantum_efficiency": efficiency * _between(quantum_factors, 0, 1, weight),
+    }
+
+
+_UNITS: Mapping[str, str] = {
+    "voltage": "V",
+    "current_density": "A/m^2",
+    "current_efficiency": "cd/A",
+    "power_efficiency": "lm/W",
+    "external_quantum_efficiency": "1",
+}
+
+
+def _between(column: FloatArray, i: int, j: int, weight: float) -> float:
+    return float((1 - weight) * column[i] + weight * column[j])
+
+
+def maximum(curve: JVLCurve, quantity: str, unit: str) -> Figure:
+    """Return the largest sample of a column, with V, J and L there; no interpolation.
+
+    Only points with L >= max(1 cd/m^2, 10 sigma_L) take part: ``not_reached`` when there is none, ``none`` when
+    the column has no values there.
+    """
+    bright = curve.luminance >= np.maximum(TURN_ON_LUMINANCE, 10 * np.nan_to_num(curve.luminance_noise))
+    if not bright.any():
+        return missing(unit, "not_reached")
+    column = np.where(bright, getattr(curve, quantity), nan)
+    if np.isnan(column).all():
+        return missing(unit)
+    i = int(np.nanargmax(column))
+    where = float(curve.voltage[i]), float(curve.current_density[i]), float(curve.luminance[i])
+    return Figure(float(column[i]), unit, "ok", *where, float(getattr(curve, f"{quantity}_uncertainty")[i]))
+
+
+def roll_off(abscissa: FloatArray, efficiency: FloatArray, share: float, unit: str, top: int | None = None) -> Figure:
+    """Return where, beyond its maximum, an efficiency first falls to ``share`` of it.
+
+    ``abscissa`` (n,) current density or luminance in ``unit``; the efficiency is linear in its logarithm.
+    ``top`` is the index of the maximum, None for the largest sample. ``not_reached`` when it never falls so far.
+    """
+    if np.isnan(efficiency).all():
+        return missing(unit)
+    top = int(np.nanargmax(efficiency)) if top is None else top
+    limit = share * efficiency[top]
+    known = top + np.flatnonzero(np.isfinite(efficiency[top:]) & (abscissa[top:] > 0))
+    x, eta = np.log(abscissa[known]), efficiency[known]
+    fallen = np.flatnonzero(eta <= limit)
+    if not (limit > 0 and fallen.size and fallen[0] > 0):
+        return missing(unit, "not_reached")
+    j = int(fallen[0])
+    weight = float((eta[j - 1] - limit) / (eta[j - 1] - eta[j]))
+    return Figure(exp(_between(x, j - 1, j, weight)), unit, "ok")
+
+
+def triplet_annihilation(current_density: FloatArray, half_current_density: float) -> FloatArray:
+    """Return EQE/EQE0 = (J0/4J)(sqrt(1 + 8 J/J0) - 1) [1]; J0 is where it has fallen to one half.
+
+    Any equal units of J and J0. Baldo, Adachi, Forrest 2000, doi 10.1103/PhysRevB.62.10967; written so that
+    nothing cancels at small J.
+    """
+    return np.asarray(2 / (np.sqrt(1 + 8 * current_density / half_current_density) + 1), float)
+
+
+Columns = tuple[FloatArray, FloatArray]
+
+
+def hysteresis_index(forward: Columns, reverse: Columns) -> Figure:
+    """Return HI = (A_r - A_f)/(A_r + A_f), A = int J dV over the voltages both branches cover.
+
+    Each branch is its voltage [V] and current density [A/m^2]. One number never characterises a hysteresis:
+    Habisreutinger, Noel, Snaith 2018, doi 10.1021/acsenergylett.8b01627.
+    """
+    voltage = _common_voltages(forward, reverse)
+    if voltage.size < 2:
+        return missing("1")
+    area_f, area_r = (float(np.trapezoid(_at(voltage, branch), voltage)) for branch in (forward, reverse))
+    total = area_r + area_f
+    return Figure((area_r - area_f) / total, "1", "ok") if total != 0 else missing("1")
+
+
+def hysteresis_index_log(forward: Columns, reverse: Columns) -> Figure:
+    """Return HI_log = (1/dV) int lg(J_r/J_f) dV over the voltages at which both currents are known and positive."""
+    forward, reverse = _logarithmic(forward), _logarithmic(reverse)
+    voltage = _common_voltages(forward, reverse)
+    if voltage.size < 2:
+        return missing("1")
+    ratio = _at(voltage, reverse) - _at(voltage, forward)
+    return Figure(float(np.trapezoid(ratio, voltage)) / float(np.ptp(voltage)), "1", "ok")
+
+
+def _logarithmic(branch: Columns) -> Columns:
+    voltage, current_density = branch
+    positive = current_density > 0
+    return voltage[positive], np.log10(current_density[positive])
+
+
+def _common_voltages(first: Columns, second: Columns) -> FloatArray:
+    """Return every voltage of either branch within the range of both, ascending; empty when they do not overlap."""
+    known = [voltage[np.isfinite(voltage) & np.isfinite(values)] for voltage, values in (first, second)]
+    if not all(voltage.size for voltage in known):
+        return np.empty(0)
+    low, high = max(voltage.min() for voltage in known), min(voltage.max() for voltage in known)
+    union = np.unique(np.concatenate(known))
+    return np.asarray(union[(union >= low) & (union <= high)], float)
+
+
+def _at(voltage: FloatArray, branch: Columns) -> FloatArray:
+    known = np.isfinite(branch[0]) & np.isfinite(branch[1])
+    order = np.argsort(branch[0][known], kind="stable")
+    return np.asarray(np.interp(voltage, branch[0][known][order], branch[1][known][order]), float)
+
+
+def ideality_factor(
+    voltage: FloatArray,
+    current_density: FloatArray,
+    *,
+    temperature: float = 298.15,
+    leak_conductance: float = 0.0,
+    series_resistance: float = 0.0,
+    noise_floor: float = 0.0,
+) -> Figure:
+    """Return n = (e/kT) dV/d ln J on the steepest leak-free stretch of at least one decade.
+
+    ``leak_conductance`` [S/m^2] and ``series_resistance`` times area [ohm m^2] are subtracted first; a point is
+    leak-free when its current exceeds both the leak and ``noise_floor`` [A/m^2]. With luminance in place of J
+    it gives n_L. Far above 2 in injection-limited devices: Wetzelaer et al. 2011,
+    doi 10.1103/PhysRevB.83.165204. ``not_reached`` without a decade.
+    """
+    junction = voltage - current_density * series_resistance
+    leak = leak_conductance * junction
+    diode = current_density - leak
+    free = (diode > np.maximum(leak, noise_floor)) & (diode > 0)
+    slope = min(_decade_slopes(junction[free], np.log(diode[free])), default=inf)
+    if slope == inf:
+        return missing("1", "not_reached")
+    return Figure(slope * ELEMENTARY_CHARGE / (BOLTZMANN * temperature), "1", "ok")
+
+
+def _decade_slopes(voltage: FloatArray, ln_current: FloatArray) -> Iterator[float]:
+    """Yield the least-squares dV/d ln J of every shortest rising stretch that spans a decade."""
+    for first in range(ln_current.size - 1):
+        reached = np.flatnonzero(ln_current[first:] >= ln_current[first] + log(10) * (1 - 1e-12))
+        if not reached.size:
+            continue
+        stretch = slice(first, first + int(reached[0]) + 1)
+        v, x = voltage[stretch], ln_current[stretch]
+        if (np.diff(x) > 0).all() and (np.diff(v) > 0).all():
+            x = x - x.mean()
+            yield float(x @ v / (x @ x))
+
+
+def spectrum_figures(spectra: Sequence[SpectrumFigures], luminance: float) -> dict[str, Figure]:
+    """Return colour, peak and width of the spectrum nearest in ln L to ``luminance`` [cd/m^2]."""
+    lit = [spectrum for spectrum in spectra if spectrum.luminance > 0]
+    units = {"chromaticity_x": "1", "chromaticity_y": "1", "peak_wavelength": "nm", "fwhm": "nm"}
+    if not lit or not luminance > 0:
+        return {name: missing(unit) for name, unit in units.items()}
+    nearest = min(lit, key=lambda spectrum: abs(log(spectrum.luminance / luminance)))
+    values = {name: float(getattr(nearest, name)) for name in units}
+    return {
+        name: Figure(value, units[name], "none" if isnan(value) else "ok", luminance=nearest.luminance)
+        for name, value in values.items()
+    }
+
+
+def figures_of_merit(
+    forward: JVLCurve | None,
+    reverse: JVLCurve | None = None,
+    spectra: Sequence[SpectrumFigures] = (),
+) -> dict[str, Figure]:
+    """Return every figure of merit of a sweep by name.
+
+    The forward branch decides; without one, the reverse branch from low to high. With both, the hysteresis
+    comes in addition. ``spectra`` give the colour at the maximum of the current efficiency.
+    """
+    forward = forward if forward is not None and len(forward) else None
+    reverse = reverse if reverse is not None and len(reverse) else None
+    rising = forward if forward is not None else reverse.reversed() if reverse is not None else None
+    if rising is None:
+        return {}
+    figures = {"turn_on_voltage": _turn_on(rising)}
+    figures |= _maxima(rising)
+    for level in LUMINANCE_LEVELS:
+        values = values_at_luminance(rising, level)
+        figures |= {f"{name}_at_{level:.0f}_cd_m2": figure for name, figure in values.items()}
+    figures |= _roll_offs(rising, figures["external_quantum_efficiency_max"])
+    figures |= spectrum_figures(spectra, figures["current_efficiency_max"].luminance)
+    if forward is not None and reverse is not None:
+        figures |= _hysteresis(forward, reverse)
+    return figures
+
+
+def _turn_on(curve: JVLCurve) -> Figure:
+    lit = curve.luminance >= TURN_ON_LUMINANCE
+    relative = curve.luminance_uncertainty[lit] / curve.luminance[lit]
+    return turn_on_voltage(
+        curve.voltage,
+        curve.luminance,
+        curve.luminance_noise,
+        relative_uncertainty=float(relative[0]) if relative.size else nan,
+    )
+
+
+_MAXIMA: Mapping[str, str] = {
+    "luminance": "cd/m^2",
+    "current_efficiency": "cd/A",
+    "power_efficiency": "lm/W",
+    "external_quantum_efficiency": "1",
+}
+
+
+def _maxima(curve: JVLCurve) -> dict[str, Figure]:
+    """Return the maxima, and V, J, L at each of them."""
+    figures = {}
+    for quantity, unit in _MAXIMA.items():
+        name = f"{quantity}_max"
+        top = figures[name] = maximum(curve, quantity, unit)
+        places = {"voltage": "V", "current_density": "A/m^2", "luminance": "cd/m^2"}
+        for place, place_unit in places.items():
+            if place != quantity:
+                value = getattr(top, place)
+                figures[f"{place}_at_{name}"] = Figure(value, place_unit, top.status)
+    return figures
+
+
+def _roll_offs(curve: JVLCurve, top: Figure) -> dict[str, Figure]:
+    """Return J50, J90 and L50: where EQE has fallen to 50 % or 90 % of its maximum."""
+    wanted = {
+        "roll_off_current_density_50": (curve.current_density, 0.5, "A/m^2"),
+        "roll_off_current_density_90": (curve.current_density, 0.9, "A/m^2"),
+        "roll_off_luminance_50": (curve.luminance, 0.5, "cd/m^2"),
+    }
+    if top.status != "ok":
+        return {name: missing(unit, top.status) for name, (_, _, unit) in wanted.items()}
+    # Told where the maximum is: in the dark EQE is noise over noise and could pass for it.
+    eqe = curve.external_quantum_efficiency
+    start = int(np.flatnonzero(eqe == top.value)[0])
+    return {name: roll_off(column, eqe, share, unit, start) for name, (column, share, unit) in wanted.items()}
+
+
+def _hysteresis(forward: JVLCurve, reverse: JVLCurve) -> dict[str, Figure]:
+    branches = [(curve.voltage, curve.current_density) for curve in (forward, reverse)]
+    on_f, on_r = _turn_on(forward), _turn_on(reverse.reversed())
+    both = on_f.status == on_r.status == "ok"
+    shift = Figure(on_f.value - on_r.value, "V", "ok") if both else missing("V")
+    return {
+        "hysteresis_index": hysteresis_index(*branches),
+        "hysteresis_index_log": hysteresis_index_log(*branches),
+        "turn_on_voltage_hysteresis": shift,
+    }

@@ -1,0 +1,275 @@
+"""The composition root: files become a bench, a plan, a calibration and sinks, and the sweep runs."""
+
+from __future__ import annotations
+
+import re
+import traceback
+import uuid
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from json import dumps
+from math import ceil, nan
+from pathlib import Path
+
+import numpy as np
+
+from acquire import __version__, archive
+from acquire.bench import Bench, open_bench
+from acquire.config import LoadedSweep, load_sweep, resolved
+from acquire.engine import Outcome, run_sweep
+from acquire.evaluate import Calibration, Evaluation
+from acquire.interruption import StopRequest
+from acquire.photometry import photodiode as photodiode_channel
+from acquire.photometry.grid import on_grid
+from acquire.photometry.spectra import gaussian
+from acquire.plan import SweepPlan, make_plan
+from acquire.recorder import Capacity, RecordingError, RunRecorder, create_run_file
+from acquire.records import Event, FloatArray, Note, RunStart, RunStatus, RunStop
+from drivers.errors import InstrumentError, OutputStateUnknown
+
+LONGEST_EXPOSURE = 300.0  # s, of one spectrum with everything around it; sets room aside for samples
+
+Watch = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A sweep that was read, checked, planned and calibrated; nothing is opened yet."""
+
+    loaded: LoadedSweep
+    plan: SweepPlan
+    calibration: Calibration
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended: its finished file, None when there is none, and what went wrong, if anything."""
+
+    run: archive.Run | None
+    error: str = ""
+    interrupted: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether something went wrong."""
+        return bool(self.error)
+
+
+def prepare(sweep: Path, bench: Path | None = None) -> Prepared:
+    """Read, check and plan a sweep. :raises acquire.config.ConfigurationError: with every problem at once."""
+    loaded = load_sweep(sweep, bench)
+    plan = make_plan(loaded.sweep, loaded.bench)
+    return Prepared(loaded, plan, calibration_of(loaded, plan))
+
+
+def run(prepared: Prepared, output: Path | None, watch: Watch, stop: StopRequest) -> Result:
+    """Carry a prepared sweep out and finish its file, whatever happens on the way."""
+    loaded, plan = prepared.loaded, prepared.plan
+    started = datetime.now(UTC).astimezone()
+    run_id = uuid.uuid4()
+    path = (output or Path(loaded.sweep.output)) / file_name(started, loaded.sweep.sample.name, run_id)
+    try:
+        with closing(open_bench(loaded, plan, stop)) as bench:
+            start = _run_start(loaded, plan, bench, run_id, started)
+            recorder = create_run_file(
+                path, start, capacity(plan), lambda group: archive.write_calibration(group, prepared.calibration)
+            )
+            outcome, error = _record_sweep(prepared, bench, recorder, watch, stop)
+            ended = datetime.fromtimestamp(started.timestamp() + bench.now(), tz=started.tzinfo)
+    except (InstrumentError, RecordingError) as problem:
+        return Result(None, str(problem), interrupted=False)
+    reason = RunStop(outcome.status, outcome.reason, ended.isoformat())
+    try:
+        finished = archive.finish(path, reason)
+    except archive.ArchiveError as problem:
+        return Result(None, "\n".join(filter(None, (error, str(problem)))), outcome.interrupted)
+    return Result(finished, error, outcome.interrupted)
+
+
+def _record_sweep(
+    prepared: Prepared, bench: Bench, recorder: RunRecorder, watch: Watch, stop: StopRequest
+) -> tuple[Outcome, str]:
+    """Run the sweep into the recorder; a failure becomes an outcome, and its text."""
+    emit = _Emitter(recorder, watch, bench)
+    try:
+        with closing(recorder):
+            try:
+                evaluation = Evaluation(prepared.calibration)
+                return run_sweep(prepared.plan, bench, evaluation, emit, stop), ""
+            except BaseException as problem:
+                emit.last_words(problem)
+                raise
+    except KeyboardInterrupt:
+        return Outcome(RunStatus.STOPPED, stop() or "interrupted", interrupted=True), ""
+    except OutputStateUnknown as problem:
+        return Outcome(RunStatus.FAILED, str(problem)), f"{'!' * 72}\n{problem}\n{'!' * 72}"
+    except (InstrumentError, RecordingError) as problem:
+        return Outcome(RunStatus.FAILED, str(problem)), str(problem)
+    except Exception as problem:
+        text = f"{type(problem).__name__}: {problem}"
+        return Outcome(RunStatus.FAILED, text), f"the run failed unexpectedly: {text}; the run file has the details"
+
+
+class _Emitter:
+    """Hands every event to the recorder, whose failure ends the run, then to the watcher, whose failure does not."""
+
+    def __init__(self, recorder: RunRecorder, watch: Watch, bench: Bench) -> None:
+        self._recorder = recorder
+        self._watch: Watch | None = watch
+        self._bench = bench
+
+    def __call__(self, event: Event) -> None:
+        self._recorder(event)
+        if self._watch is None:
+            return
+        try:
+            self._watch(event)
+        except Exception as problem:
+            self._watch = None
+            text = f"the display failed and was switched off: {type(problem).__name__}: {problem}"
+            self._recorder(Note(self._bench.now(), text))
+
+    def last_words(self, problem: BaseException) -> None:
+        """Note where an unexpected failure came from; not for failures that explain themselves."""
+        if isinstance(problem, InstrumentError | RecordingError | KeyboardInterrupt):
+            return
+        place = traceback.extract_tb(problem.__traceback__)[-1]
+        text = f"{type(problem).__name__}: {problem} (line {place.lineno} of {Path(place.filename).name})"
+        if self._recorder.has_room(Note):
+            self._recorder(Note(self._bench.now(), text))
+
+
+def file_name(started: datetime, sample: str, run_id: uuid.UUID) -> str:
+    """A name for a run file that sorts by time, says what was measured, and never repeats."""
+    readable = re.sub(r"[^A-Za-z0-9]+", "-", sample).strip("-")[:40] or "sample"
+    return f"{started:%Y%m%dT%H%M%S}_{readable}_{run_id.hex[:8]}.h5"
+
+
+def capacity(plan: SweepPlan) -> Capacity:
+    """The most rows that a plan can produce."""
+    samples = ceil(LONGEST_EXPOSURE / max(plan.spectra.sample_every, plan.time_per_point)) + 2
+    return Capacity(
+        points=len(plan.steps),
+        dark_readings=plan.dark.readings_before + plan.dark.readings_after,
+        spectra=plan.spectra.most,
+        exposure_samples=plan.spectra.most * samples,
+    )
+
+
+def _run_start(loaded: LoadedSweep, plan: SweepPlan, bench: Bench, run_id: uuid.UUID, started: datetime) -> RunStart:
+    sweep = loaded.sweep
+    sample = {
+        name: value
+        for name, value in sweep.sample.model_dump(exclude={"simulated_as"}).items()
+        if value not in (None, "")
+    }
+    return RunStart(
+        run_id=str(run_id),
+        title=sweep.title,
+        start_time=started.isoformat(),
+        program="acquire",
+        version=__version__,
+        sample=sample,
+        user=sweep.user.name,
+        sweep_yaml=loaded.sweep_text,
+        bench_yaml=loaded.bench_text,
+        resolved_json=dumps(resolved(loaded)),
+        file_hashes=loaded.hashes,
+        instruments=bench.instrument_records(),
+        source_unit=plan.source_unit,
+    )
+
+
+def calibration_of(loaded: LoadedSweep, plan: SweepPlan) -> Calibration:
+    """What turns this bench's signals into light for this sample.
+
+    Only the sweep, bench and calibration files enter; a simulated device's file never does.
+    """
+    sweep, bench, measure = loaded.sweep, loaded.bench, loaded.sweep.measure
+    area = sweep.sample.emissive_area
+    light, statistics, method = _photodiode_calibration(loaded, area)
+    known = loaded.calibration
+    valid = f", valid until {known.valid_until}" if known and known.valid_until else ""
+    return Calibration(
+        emissive_area=area,
+        amplifier_gain=bench.photodiode.amplifier_gain,
+        identification=f"{known.id} of {known.date}{valid}" if known else "none",
+        method=method,
+        emissive_area_uncertainty=sweep.sample.emissive_area_uncertainty or 0.0,
+        photodiode_scale=light.scale if light else nan,
+        photodiode_scale_slope=light.scale_slope if light else 0.0,
+        responsivity=_or_empty(light.responsivity if light else None),
+        reference_spectrum=_reference_spectrum(loaded.reference_path),
+        assumed_spectrum=_assumed_spectrum(loaded),
+        forward_factor_uncertainty=bench.uncertainty.angular_factor,
+        luminance_scale_uncertainty=bench.uncertainty.luminance_scale,
+        uniformity_uncertainty=bench.uncertainty.uniformity,
+        repositioning_uncertainty=bench.uncertainty.repositioning,
+        calibration_uncertainty=statistics,
+        linearity_uncertainty=bench.uncertainty.linearity,
+        wavelength_uncertainty=bench.uncertainty.wavelength,
+        voltage_range=plan.source_range if sweep.source.function == "voltage" else nan,
+        current_range=_fixed(measure.current_range) if sweep.source.function == "voltage" else plan.source_range,
+        photodiode_range=_fixed(measure.photodiode_range),
+        nplc=measure.nplc,
+        photodiode_nplc=measure.photodiode_nplc,
+    )
+
+
+def _photodiode_calibration(
+    loaded: LoadedSweep, area: float
+) -> tuple[photodiode_channel.PhotodiodeCalibration | None, float, str]:
+    """The photodiode's calibration, its relative standard uncertainty, and the method in words."""
+    known = loaded.calibration
+    if known is None:
+        return None, 0.0, "none"
+    responsivity = on_grid(*loaded.responsivity) if loaded.responsivity is not None else None
+    if (factor := known.luminance_factor) is not None:
+        spectrum = on_grid(*loaded.calibration_spectrum) if loaded.calibration_spectrum is not None else None
+        if responsivity is None or spectrum is None:
+            responsivity = spectrum = None
+        light = photodiode_channel.calibration_from_factor(factor.factor, responsivity, spectrum)
+        return light, factor.uncertainty, f"luminance factor {factor.factor:g} cd/m^2/A"
+    geometry = known.geometry
+    assert geometry is not None
+    assert responsivity is not None
+    etendue = _etendue(geometry.shape, area, geometry.detector_area, geometry.distance, geometry.half_angle)
+    light = photodiode_channel.calibration_from_geometry(etendue, responsivity)
+    return light, geometry.uncertainty, f"{geometry.shape}, etendue {etendue:.9g} m^2 sr"
+
+
+def _etendue(
+    shape: str, area: float, detector_area: float | None, distance: float | None, half_angle: float | None
+) -> float:
+    if shape == "half_angle":
+        return photodiode_channel.etendue_of_half_angle(area, np.deg2rad(half_angle or nan))
+    formula = {
+        "coaxial_discs": photodiode_channel.etendue_of_discs,
+        "small_source": photodiode_channel.etendue_of_small_source,
+    }[shape]
+    return formula(area, detector_area or nan, distance or nan)
+
+
+def _assumed_spectrum(loaded: LoadedSweep) -> FloatArray:
+    line = loaded.sweep.spectra.assumed if loaded.sweep.spectra else None
+    return gaussian(line.peak, line.fwhm) if line else np.empty(0)
+
+
+def _reference_spectrum(path: Path | None) -> FloatArray:
+    """The spectrum nearest to 100 cd/m^2 of an earlier run."""
+    if path is None:
+        return np.empty(0)
+    lit = [spectrum for spectrum in archive.read_run(path).spectra if spectrum.luminance > 0.0]
+    if not lit:
+        return np.empty(0)
+    return min(lit, key=lambda spectrum: abs(np.log(spectrum.luminance / 100.0))).spectral_radiance
+
+
+def _or_empty(values: FloatArray | None) -> FloatArray:
+    return np.empty(0) if values is None else values
+
+
+def _fixed(range_: float | str) -> float:
+    return nan if isinstance(range_, str) else range_
