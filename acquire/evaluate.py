@@ -430,7 +430,6 @@ def figures_of_run(
         _curve(records, Branch.FORWARD, evaluation),
         _curve(records, Branch.REVERSE, evaluation),
         lines,
-        forward_factor=calibration.forward_factor,
     )
 
 

@@ -21,7 +21,6 @@ class SpectraPlan:
     every_points: int = 0
     every_above: float = inf
     sample_every: float = 1.0
-    patience: float = 20.0
     most: int = 0
 
 
@@ -65,6 +64,7 @@ class SweepPlan:
     source_function: str
     source_unit: str
     source_range: float
+    largest_level: float
     compliance: float
     steps: tuple[Step, ...]
     dark: DarkPlan
@@ -138,6 +138,7 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
         source_function=source.function,
         source_unit="V" if voltage_source else "A",
         source_range=timing.smallest_range(largest, ranges) if source.range == "auto" else source.range,
+        largest_level=largest,
         compliance=source.compliance,
         steps=steps,
         dark=dark,

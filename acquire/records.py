@@ -50,7 +50,6 @@ class PointFlag(IntFlag):
     NO_SPECTRUM = 512
     NO_PHOTODIODE_READING = 1024
     NO_SOURCE_READING = 2048
-    LEVEL_NOT_REACHED = 4096
 
 
 #: The flags that come with a reading; the others follow from evaluating it.
@@ -62,7 +61,6 @@ READING_FLAGS = (
     | PointFlag.PHOTODIODE_OVERFLOW
     | PointFlag.NO_PHOTODIODE_READING
     | PointFlag.NO_SOURCE_READING
-    | PointFlag.LEVEL_NOT_REACHED
 )
 
 FLAG_MEANINGS: Mapping[PointFlag, str] = {
@@ -78,7 +76,6 @@ FLAG_MEANINGS: Mapping[PointFlag, str] = {
     PointFlag.NO_SPECTRUM: "no spectrum was known: no EQE",
     PointFlag.NO_PHOTODIODE_READING: "there is no photodiode reading",
     PointFlag.NO_SOURCE_READING: "there is no voltage or current reading",
-    PointFlag.LEVEL_NOT_REACHED: "the measured level differs from the one sent by more than the source's limits",
 }
 
 

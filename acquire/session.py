@@ -82,7 +82,8 @@ def run(prepared: Prepared, output: Path | None, watch: Watch, stop: StopRequest
         return Result(None, str(problem), interrupted=False)
     reason = RunStop(outcome.status, outcome.reason, ended.isoformat())
     try:
-        finished = archive.finish(path, reason)
+        with stop.shielded():
+            finished = archive.finish(path, reason)
     except archive.ArchiveError as problem:
         return Result(None, "\n".join(filter(None, (error, str(problem)))), outcome.interrupted)
     return Result(finished, error, outcome.interrupted)

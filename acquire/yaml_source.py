@@ -41,7 +41,10 @@ class Problem:
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else f"{self.file}"
         what = f"{self.path}: {self.message}" if self.path else self.message
-        return f"{where}: {what}" + (f". {self.mend[0].upper()}{self.mend[1:]}." if self.mend else ".")
+        if not self.mend:
+            return f"{where}: {what}."
+        end = "" if self.mend.endswith("?") else "."
+        return f"{where}: {what}. {self.mend[0].upper()}{self.mend[1:]}{end}"
 
 
 @dataclass(frozen=True)
@@ -181,8 +184,11 @@ class _Unfolding:
 
     def value(self, node: yaml.Node, place: Place) -> Any:
         self.values += 1
-        if self.values > MOST_VALUES or len(place) > DEEPEST:
-            self._complain(node, (), f"holds more than {MOST_VALUES} values once its aliases are written out")
+        if len(place) > DEEPEST:
+            self._complain(node, (), f"nested deeper than {DEEPEST} levels once aliases are written out")
+            raise _TooMuchError
+        if self.values > MOST_VALUES:
+            self._complain(node, (), f"holds more than {MOST_VALUES} values once aliases are written out")
             raise _TooMuchError
         self.marks.setdefault(place, _mark(node))
         if node.tag not in _PLAIN_TAGS:

@@ -1,0 +1,349 @@
+"""The bench: instruments by role, opened and checked together, energised in one place."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from math import isfinite
+from typing import Any, TypeVar
+
+import numpy as np
+
+from acquire.config import LoadedSweep
+from acquire.config.bench import SerialLine
+from acquire.engine import SpectrumNotTaken
+from acquire.interruption import StopRequest
+from acquire.plan import SweepPlan
+from acquire.records import InstrumentRecord, PointFlag, Reading, Spectrum, Step
+from drivers import cs2000a, errors, keithley2000, keithley2400, link
+from drivers.cs2000a import CS2000A, SpectroradiometerSettings
+from drivers.keithley2000 import DmmSettings, Keithley2000
+from drivers.keithley2400 import Keithley2400, SmuLimits, SmuSettings, SmuStatus
+
+Opened = TypeVar("Opened", Keithley2400, Keithley2000, CS2000A)
+
+_STATUS_FLAGS = {
+    SmuStatus.COMPLIANCE: PointFlag.COMPLIANCE,
+    SmuStatus.RANGE_COMPLIANCE: PointFlag.RANGE_COMPLIANCE,
+    SmuStatus.OVER_RANGE: PointFlag.OVER_RANGE,
+    SmuStatus.OVER_VOLTAGE: PointFlag.OVER_VOLTAGE,
+}
+_ANY_STATUS_FLAG = SmuStatus.COMPLIANCE | SmuStatus.RANGE_COMPLIANCE | SmuStatus.OVER_RANGE | SmuStatus.OVER_VOLTAGE
+
+#: A spectrum that fails in one of these ways is left out; every other failure ends the run.
+_SPECTRUM_LOST = (errors.OverRange, errors.NoSpectrum, errors.AngleNotSet, errors.MeasurementBusy)
+
+
+class BenchNotReady(errors.InstrumentError):
+    """One or more instruments could not be opened or set up; the message lists all of them."""
+
+
+class Bench:
+    """Three instruments on one device. Times in s since the bench was opened."""
+
+    def __init__(
+        self,
+        smu: Keithley2400,
+        photodiode_meter: Keithley2000,
+        spectroradiometer: CS2000A | None,
+        clock: Callable[[], float],
+        stop: StopRequest,
+    ) -> None:
+        self._smu = smu
+        self._photodiode_meter = photodiode_meter
+        self._spectroradiometer = spectroradiometer
+        self._clock = clock
+        self._started = clock()
+        self._stop = stop
+        self._exposing = False
+        self._exposure_started = 0.0
+
+    def now(self) -> float:
+        """Seconds since the bench was opened."""
+        return self._clock() - self._started
+
+    @contextmanager
+    def energised(self) -> Iterator[None]:
+        """Output on inside; outside it is off: ramped to zero, switched off and asked for, whatever happens.
+
+        :raises OutputStateUnknown: it could not be confirmed that the output is off.
+        """
+        try:
+            self._smu.output_on()
+            yield
+        finally:
+            with self._stop.shielded():
+                self._smu.output_off()
+
+    def trigger(self, level: float) -> None:
+        """Start both meters; the source goes to ``level`` (V or A), and both wait the settling time."""
+        self._smu.trigger(level)
+        self._photodiode_meter.trigger()
+
+    def collect(self, step: Step, time: float) -> Reading:
+        """Wait for both meters and say what they read; overflow is NaN with a flag."""
+        source = self._smu.read()
+        light = self._photodiode_meter.read()
+        flags = PointFlag.NONE
+        if source.status & _ANY_STATUS_FLAG:
+            flags = PointFlag(sum(flag for status, flag in _STATUS_FLAGS.items() if source.status & status))
+        if light.overflow:
+            flags |= PointFlag.PHOTODIODE_OVERFLOW
+        elif not isfinite(light.value):
+            flags |= PointFlag.NO_PHOTODIODE_READING
+        if not (isfinite(source.voltage) and isfinite(source.current)):
+            flags |= PointFlag.NO_SOURCE_READING
+        return Reading(
+            step.index,
+            step.branch,
+            step.level,
+            time,
+            source.voltage,
+            source.current,
+            light.value,
+            source.time,
+            int(source.status),
+            flags,
+        )
+
+    def start_exposure(self) -> None:
+        """Start a spectrum. :raises SpectrumNotTaken: there is no spectroradiometer."""
+        if self._spectroradiometer is None:
+            raise SpectrumNotTaken("this bench has no spectroradiometer")
+        self._spectroradiometer.trigger()
+        self._exposing = True
+        self._exposure_started = self.now()
+
+    def exposure_finished(self, wait: float) -> bool:
+        """Whether the spectrum is there, waiting at most ``wait`` s.
+
+        :raises SpectrumNotTaken: it failed, or the instrument is overdue.
+        """
+        assert self._spectroradiometer is not None
+        try:
+            finished = self._spectroradiometer.poll(wait)
+        except _SPECTRUM_LOST as problem:
+            self._exposing = False
+            raise SpectrumNotTaken(str(problem)) from problem
+        if not finished and self.now() > self._exposure_started + self._patience():
+            self.cancel_exposure()
+            raise SpectrumNotTaken("the spectroradiometer did not finish within the time it had announced")
+        self._exposing = not finished
+        return finished
+
+    def _patience(self) -> float:
+        """How long an exposure may take [s]: 20 s until it announces its duration, then that and 15 s more."""
+        assert self._spectroradiometer is not None
+        announced = self._spectroradiometer.expected_duration
+        return 20.0 if announced is None else 20.0 + announced + 15.0
+
+    def read_spectrum(self, index: int, step: Step, start: float) -> Spectrum:
+        """The spectrum just taken. :raises SpectrumNotTaken: the instrument has none after all."""
+        assert self._spectroradiometer is not None
+        stop = self.now()
+        try:
+            reading = self._spectroradiometer.read_spectrum()
+        except _SPECTRUM_LOST as problem:
+            raise SpectrumNotTaken(str(problem)) from problem
+        own = reading.colorimetry
+        return Spectrum(
+            index=index,
+            point_index=step.index,
+            branch=step.branch,
+            start=start,
+            stop=stop,
+            spectral_radiance=np.asarray(reading.spectral_radiance, dtype=float),
+            integration_time=reading.conditions.integration_time,
+            meter={"luminance": own.luminance, "x": own.x, "y": own.y},
+        )
+
+    def cancel_exposure(self) -> None:
+        """Give up the running spectrum."""
+        if self._spectroradiometer is not None and self._exposing:
+            self._exposing = False
+            self._spectroradiometer.cancel()
+
+    def instrument_records(self) -> tuple[InstrumentRecord, ...]:
+        """Identity, address and settings, as read back, of every instrument."""
+        roles: dict[str, Any] = {"smu": self._smu, "photodiode_meter": self._photodiode_meter}
+        if self._spectroradiometer is not None:
+            roles["spectroradiometer"] = self._spectroradiometer
+        return tuple(
+            InstrumentRecord(
+                role,
+                str(instrument.identify()),
+                link.resource_of(instrument.adapter),
+                {key: value for key, value in instrument.settings().items() if value is not None},
+            )
+            for role, instrument in roles.items()
+        )
+
+    def close(self) -> None:
+        """Give up a running spectrum and let go of the instruments; their output is off by then."""
+        with suppress(errors.InstrumentError):
+            self.cancel_exposure()
+        for instrument in (self._smu, self._photodiode_meter, self._spectroradiometer):
+            if instrument is not None:
+                instrument.adapter.close()
+
+
+def open_bench(loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest) -> Bench:
+    """Open, identify and set up every instrument of a sweep's bench. No output is switched on.
+
+    :raises BenchNotReady: with every instrument that could not be opened or set up.
+    """
+    visa_library, clock = _visa(loaded)
+    opening = _Opening()
+    smu = opening.ready(
+        lambda: _open_smu(loaded, visa_library),
+        lambda instrument: instrument.configure(smu_settings(loaded, plan)),
+    )
+    meter = opening.ready(
+        lambda: _open_photodiode_meter(loaded, visa_library),
+        lambda instrument: _set_up_meter(instrument, loaded),
+    )
+    spectroradiometer = None
+    if loaded.bench.instruments.spectroradiometer is not None and loaded.sweep.spectra is not None:
+        spectroradiometer = opening.ready(
+            lambda: _open_spectroradiometer(loaded, visa_library),
+            lambda instrument: _set_up_spectroradiometer(instrument, loaded),
+        )
+    if opening.problems or smu is None or meter is None:
+        opening.close_all()
+        raise BenchNotReady(loaded.bench.name, "\n  ".join(["not ready:", *opening.problems]))
+    return Bench(smu, meter, spectroradiometer, clock, stop)
+
+
+class _Opening:
+    """Opens one instrument after the other and collects what goes wrong."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self._opened: list[Keithley2400 | Keithley2000 | CS2000A] = []
+
+    def ready(self, open_it: Callable[[], Opened], set_up: Callable[[Opened], None]) -> Opened | None:
+        try:
+            instrument = open_it()
+            self._opened.append(instrument)
+            instrument.identify()
+            set_up(instrument)
+        except errors.InstrumentError as problem:
+            self.problems.append(str(problem))
+            return None
+        return instrument
+
+    def close_all(self) -> None:
+        for instrument in self._opened:
+            instrument.adapter.close()
+
+
+def _visa(loaded: LoadedSweep) -> tuple[Any, Callable[[], float]]:
+    """The VISA library and the clock of a bench: the system's own, or those of a simulated bench."""
+    if not loaded.bench.simulated:
+        return loaded.bench.visa, time.monotonic
+    from acquire.simulation import simulated_bench
+
+    simulated = simulated_bench(loaded)
+    return simulated.library, simulated.clock.now
+
+
+def _open_smu(loaded: LoadedSweep, visa_library: Any) -> Keithley2400:
+    where, limits = loaded.bench.instruments.smu, loaded.bench.limits
+    return Keithley2400(
+        where.resource,
+        limits=SmuLimits(voltage=limits.voltage, current=limits.current),
+        visa_library=visa_library,
+        timeout=where.timeout,
+        serial=_serial(where.serial, keithley2400.SERIAL_LINE),
+    )
+
+
+def _open_photodiode_meter(loaded: LoadedSweep, visa_library: Any) -> Keithley2000:
+    where = loaded.bench.instruments.photodiode_meter
+    serial = _serial(where.serial, keithley2000.SERIAL_LINE)
+    return Keithley2000(where.resource, visa_library=visa_library, timeout=where.timeout, serial=serial)
+
+
+def _open_spectroradiometer(loaded: LoadedSweep, visa_library: Any) -> CS2000A:
+    where = loaded.bench.instruments.spectroradiometer
+    assert where is not None
+    serial = _serial(where.serial, cs2000a.SERIAL_LINE)
+    return CS2000A(where.resource, visa_library=visa_library, timeout=where.timeout, serial=serial)
+
+
+def _serial(line: SerialLine | None, usual: link.SerialLine) -> link.SerialLine:
+    """The settings of a serial line; without any, what is usual for the instrument."""
+    if line is None:
+        return usual
+    terminator = {"CR": "\r", "LF": "\n", "CRLF": "\r\n"}[line.terminator]
+    return link.SerialLine(int(line.baud_rate), terminator, line.flow_control)
+
+
+def _set_up_meter(meter: Keithley2000, loaded: LoadedSweep) -> None:
+    meter.configure(dmm_settings(loaded))
+    wanted = loaded.bench.instruments.photodiode_meter.terminals
+    found = "front" if meter.front_terminals else "rear"
+    if found != wanted:
+        what = f"the INPUTS switch is at {found}, but the bench file says {wanted}"
+        raise errors.InstrumentError(str(meter.name), what, "Press the switch, or correct the bench file")
+
+
+def _set_up_spectroradiometer(meter: CS2000A, loaded: LoadedSweep) -> None:
+    meter.configure(spectroradiometer_settings(loaded))
+    where = loaded.bench.instruments.spectroradiometer
+    assert where is not None
+    if meter.measuring_angle != where.measuring_angle:
+        what = f"the knob is at {meter.measuring_angle:g} deg, but the bench file says {where.measuring_angle:g} deg"
+        raise errors.AngleNotSet(str(meter.name), what, "Turn the knob, or correct the bench file")
+
+
+def smu_settings(loaded: LoadedSweep, plan: SweepPlan) -> SmuSettings:
+    """What the source-measure unit is set to for this plan."""
+    smu, measure = loaded.bench.instruments.smu, loaded.sweep.measure
+    return SmuSettings(
+        source="voltage" if plan.source_function == "voltage" else "current",
+        max_level=plan.largest_level,
+        compliance=plan.compliance,
+        measure_range=None if isinstance(measure.current_range, str) else measure.current_range,
+        measure_range_lower_limit=measure.current_range_lower_limit,
+        nplc=measure.nplc,
+        autozero=measure.autozero,
+        four_wire=smu.four_wire,
+        terminals=smu.terminals,
+        line_frequency=60 if smu.line_frequency > 55.0 else 50,
+        output_off_state=smu.output_off_state,
+        over_voltage_protection=None if smu.over_voltage_protection is None else round(smu.over_voltage_protection),
+        filter_count=measure.filter_count,
+        settling_time=plan.settle,
+    )
+
+
+def dmm_settings(loaded: LoadedSweep) -> DmmSettings:
+    """What the photodiode's meter is set to."""
+    measure = loaded.sweep.measure
+    return DmmSettings(
+        function="voltage",
+        range_=None if isinstance(measure.photodiode_range, str) else measure.photodiode_range,
+        nplc=measure.photodiode_nplc,
+        autozero=measure.autozero,
+        filter_count=measure.filter_count,
+        settling_time=measure.settle,
+    )
+
+
+def spectroradiometer_settings(loaded: LoadedSweep) -> SpectroradiometerSettings:
+    """What the spectroradiometer is set to."""
+    meter, spectra = loaded.bench.instruments.spectroradiometer, loaded.sweep.spectra
+    assert meter is not None
+    assert spectra is not None
+    return SpectroradiometerSettings(
+        speed_mode=spectra.speed,
+        integration_time=1.0 if spectra.integration_time is None else spectra.integration_time,
+        internal_nd=spectra.internal_nd,
+        synchronisation="internal" if spectra.sync == "frequency" else spectra.sync,
+        sync_frequency=60.0 if spectra.sync_frequency is None else spectra.sync_frequency,
+        external_nd=meter.external_nd,
+        close_up_lens=meter.close_up_lens,
+        calibration_channel=meter.calibration_channel,
+    )

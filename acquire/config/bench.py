@@ -1,0 +1,214 @@
+"""The bench file: where things are, how they are wired, and what must never be exceeded. One file a bench."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from acquire.config.section import Section
+from acquire.config.sweep import LARGEST_CURRENT, LARGEST_VOLTAGE
+from acquire.quantities import (
+    Fraction,
+    Hertz,
+    Metres,
+    Ohms,
+    PositiveSeconds,
+    PositiveVolts,
+    Quantity,
+    SquareMetres,
+    VoltsPerAmpere,
+    Watts,
+)
+
+LimitVoltage = Annotated[float, Quantity("V", "20 V", above=0.0, most=LARGEST_VOLTAGE)]
+LimitCurrent = Annotated[float, Quantity("A", "200 mA", above=0.0, most=LARGEST_CURRENT)]
+PhotodiodeCurrent = Annotated[float, Quantity("A", "20 pA", least=0.0)]
+DarkDrift = Annotated[float, Quantity("A/s^0.5", "0.02 pA/s^0.5", least=0.0)]
+WavelengthUncertainty = Annotated[float, Quantity("nm", "0.17 nm", least=0.0)]
+MeasuringAngle = Annotated[float, Quantity("deg", "0.2 deg", above=0.0)]
+
+
+def _whole_number(value: Any) -> Any:
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+BaudRate = Annotated[
+    Literal[300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200], BeforeValidator(_whole_number)
+]
+
+
+class SerialLine(Section):
+    """RS-232 settings as chosen in the instrument's own menu; only for ASRL resources."""
+
+    baud_rate: BaudRate = Field(default=9600, description="Same as in the instrument's menu.")
+    terminator: Literal["CR", "LF", "CRLF"] = Field(default="CR", description="End of a message, same as in the menu.")
+    flow_control: Literal["none", "xon_xoff"] = Field(default="none", description="Same as in the menu.")
+
+
+class SourceMeter(Section):
+    """The source-measure unit."""
+
+    model: Literal["keithley2400"] = Field(description="Which driver speaks with it.")
+    resource: str = Field(min_length=1, description="VISA address, e.g. GPIB0::24::INSTR or ASRL1::INSTR.")
+    timeout: PositiveSeconds = Field(default=10.0, description="Longest wait for a reply beyond the reading time.")
+    terminals: Literal["front", "rear"] = Field(default="front", description="Where the device is connected.")
+    four_wire: bool = Field(default=False, description="Remote sense; takes the leads out of the voltage.")
+    line_frequency: Hertz = Field(default=50.0, description="50 Hz or 60 Hz mains; the length of a power-line cycle.")
+    output_off_state: Literal["normal", "zero", "guard", "high_impedance"] = Field(
+        default="normal", description="What the terminals do when the output is off (high_impedance wears the relay)."
+    )
+    over_voltage_protection: PositiveVolts | None = Field(
+        default=None, description="Hardware limit of the source: 20, 40, 60, 80, 100, 120 or 160 V; not given: none."
+    )
+    serial: SerialLine | None = Field(default=None, description="Only for ASRL resources; not given: 9600 baud, CR.")
+
+
+class PhotodiodeMeter(Section):
+    """The multimeter behind the photodiode amplifier."""
+
+    model: Literal["keithley2000"] = Field(description="Which driver speaks with it.")
+    resource: str = Field(min_length=1, description="VISA address, e.g. GPIB0::16::INSTR.")
+    timeout: PositiveSeconds = Field(default=10.0, description="Longest wait for a reply beyond the reading time.")
+    terminals: Literal["front", "rear"] = Field(default="front", description="Position of the INPUTS switch; checked.")
+    serial: SerialLine | None = Field(default=None, description="Only for ASRL resources; not given: 9600 baud, CR.")
+
+
+class Spectroradiometer(Section):
+    """The spectroradiometer and how it looks at the device."""
+
+    model: Literal["cs2000a"] = Field(description="Which driver speaks with it.")
+    resource: str = Field(min_length=1, description="VISA address of its (USB) serial port, e.g. ASRL3::INSTR.")
+    timeout: PositiveSeconds = Field(default=20.0, description="Longest wait for a reply beyond the announced time.")
+    measuring_angle: MeasuringAngle = Field(
+        default=0.2,
+        description="Position of the aperture knob: 1, 0.2 or 0.1 deg; checked. The spot must fit the pixel.",
+    )
+    close_up_lens: bool = Field(default=False, description="Whether the close-up lens is fitted.")
+    external_nd: Literal["none", "1/10", "1/100"] = Field(
+        default="none", description="Neutral density filter before the lens."
+    )
+    calibration_channel: int = Field(default=0, ge=0, le=10, description="0: factory calibration; 1-10: user channels.")
+    serial: SerialLine | None = Field(default=None, description="For RS-232C; over USB any setting works.")
+
+
+class Instruments(Section):
+    """The roles on this bench."""
+
+    smu: SourceMeter
+    photodiode_meter: PhotodiodeMeter
+    spectroradiometer: Spectroradiometer | None = Field(
+        default=None, description="Not given: no spectra on this bench."
+    )
+
+
+class PhotodiodeChannel(Section):
+    """From photocurrent to the voltage that the meter reads, and back to light."""
+
+    amplifier_gain: VoltsPerAmpere = Field(description="Transimpedance of the amplifier.")
+    calibration: str | None = Field(
+        default=None,
+        description="Calibration file, relative to this file; not given: no luminance from the photodiode.",
+    )
+
+
+class Limits(Section):
+    """What is never exceeded on this bench, whatever a sweep says; magnitudes."""
+
+    voltage: LimitVoltage = Field(description="Largest level, compliance and dark level.")
+    current: LimitCurrent = Field(description="Largest level and compliance.")
+    power: Watts | None = Field(default=None, description="Largest level x compliance; not given: no limit of its own.")
+
+
+class Uncertainty(Section):
+    """Relative standard uncertainties (k = 1) that are common to all points.
+
+    Defaults: limits +-a without a distribution count as a/sqrt(3) (JCGM 100:2008, 4.3.7): 2 % absolute scale,
+    0.2 % linearity and 0.3 nm wavelength of the CS-2000A; 1 % spot and uniformity; 0.5 % repositioning.
+    """
+
+    luminance_scale: Fraction = Field(default=0.0115470, description="Absolute luminance scale; 2 %/sqrt(3).")
+    uniformity: Fraction = Field(default=0.01, description="Spot inside the pixel, uniformity of the emission.")
+    repositioning: Fraction = Field(default=0.005, description="Putting the next device into the same place.")
+    linearity: Fraction = Field(default=0.0011547, description="Linearity of the luminance channel; 0.2 %/sqrt(3).")
+    wavelength: WavelengthUncertainty = Field(default=0.173205, description="Wavelength scale; 0.3 nm/sqrt(3).")
+    angular_factor: Fraction = Field(
+        default=0.0, description="Of F = 1 (Lambertian); 0: not in the budget. +-5 % would be 2.887 %."
+    )
+
+
+class PhotodiodeTruth(Section):
+    """The photodiode as it really is on the simulated bench (its calibration may say something else)."""
+
+    distance: Metres = Field(default=0.1, description="Device to photodiode, coaxial discs.")
+    area: SquareMetres = Field(default=1e-4, description="Sensitive area.")
+    gain: VoltsPerAmpere = Field(default=5e6, description="Amplifier.")
+    dark_current: PhotodiodeCurrent = Field(default=2e-11, description="Photocurrent without light.")
+    dark_drift: DarkDrift = Field(default=2e-14, description="Random walk of the dark current.")
+
+
+def _option(value: Any) -> bool | int | float | str:
+    """A twin's option: a truth value, a number or a text, by how it is written."""
+    if isinstance(value, (bool, int, float)):
+        return value
+    if not isinstance(value, str):
+        raise PydanticCustomError("option", "an option must be one value")
+    for read in ({"true": True, "false": False}.__getitem__, int, float):
+        try:
+            return read(value)
+        except (KeyError, ValueError):
+            continue
+    return value
+
+
+Option = Annotated[
+    bool | int | float | str,
+    PlainValidator(_option),
+    WithJsonSchema({"type": ["boolean", "number", "string"]}),
+]
+
+
+class TwinOptions(Section):
+    """Switches of the simulated instruments, by the names of their option classes."""
+
+    smu: dict[str, Option] = Field(default_factory=dict, description="Of the simulated 2400.")
+    photodiode_meter: dict[str, Option] = Field(default_factory=dict, description="Of the simulated 2000.")
+    spectroradiometer: dict[str, Option] = Field(default_factory=dict, description="Of the simulated CS-2000A.")
+
+
+class Simulation(Section):
+    """The simulated bench; only with ``visa: simulated``."""
+
+    device: str | None = Field(
+        default=None, description="Device file, relative to this file, for sweeps that name none."
+    )
+    seed: int = Field(default=1, ge=0, description="Same seed, same noise.")
+    noise: bool = Field(default=True, description="Whether the simulated meters are noisy.")
+    instant: bool = Field(default=False, description="Simulated readings take no simulated time.")
+    lead_resistance: Ohms = Field(default=0.0, description="In the leads to the device; 4-wire sensing takes it out.")
+    photodiode: PhotodiodeTruth = Field(default_factory=PhotodiodeTruth)
+    options: TwinOptions = Field(default_factory=TwinOptions)
+
+
+class BenchFile(Section):
+    """A bench file."""
+
+    kind: Literal["bench"] = Field(description="What sort of file this is.")
+    name: str = Field(min_length=1, description="Name of the bench, for the record.")
+    visa: str = Field(
+        default="", description="Empty: the installed VISA; @py: pyvisa-py; simulated; or a library's path."
+    )
+    instruments: Instruments
+    trigger_link: bool = Field(
+        default=False, description="Whether the trigger-link cable joins smu and photodiode_meter."
+    )
+    photodiode: PhotodiodeChannel
+    limits: Limits
+    uncertainty: Uncertainty = Field(default_factory=Uncertainty)
+    simulation: Simulation = Field(default_factory=Simulation)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the instruments are twins."""
+        return self.visa == "simulated"

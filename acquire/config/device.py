@@ -1,0 +1,190 @@
+"""The device file: parameters of a simulated device, the ground truth behind a simulated bench."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from acquire.config.bench import Simulation
+from acquire.config.section import Section
+from acquire.quantities import (
+    CurrentDensity,
+    Fraction,
+    Kelvins,
+    Nanometres,
+    Ohms,
+    PositiveSeconds,
+    PositiveVolts,
+    Quantity,
+    SquareMetres,
+)
+
+SheetConductance = Annotated[float, Quantity("S/m^2", "4e-4 S/m^2", least=0.0)]
+SpaceChargeCoefficient = Annotated[float, Quantity("A/m^2/V^2", "60 A/m^2/V^2", above=0.0)]
+CandelaPerAmpere = Annotated[float, Quantity("cd/A", "10 cd/A", above=0.0)]
+ShiftPerDecade = Annotated[float, Quantity("nm/decade", "-0.1 nm/decade")]
+VoltageShift = Annotated[float, Quantity("V", "0.15 V")]
+Resistance = Annotated[float, Quantity("ohm", "1000 ohm", above=0.0)]
+Share = Annotated[float, Quantity("", "0.5", above=0.0, most=1.0)]
+Exponent = Annotated[float, Field(gt=0.0)]
+
+
+class Injection(Section):
+    """J_d = J00 (exp(v/V_s) - 1), v the junction voltage."""
+
+    current_density: CurrentDensity = Field(description="J00.")
+    slope_voltage: PositiveVolts = Field(description="V_s.")
+
+
+class Efficiency(Section):
+    """CE(J) = C0 / (1 + (J_t/J)^a + (J/J_h)^b): rise once traps are filled, roll-off by quenching and heat."""
+
+    ideal: CandelaPerAmpere = Field(description="C0, without both losses.")
+    trap_current_density: CurrentDensity = Field(description="J_t.")
+    trap_exponent: Exponent = Field(description="a.")
+    roll_off_current_density: CurrentDensity = Field(description="J_h.")
+    roll_off_exponent: Exponent = Field(description="b; above 1 the luminance has a maximum.")
+
+
+class Emission(Section):
+    """A split pseudo-Voigt line that moves with the current density."""
+
+    peak: Nanometres = Field(description="mu, where the two halves meet.")
+    fwhm: Nanometres = Field(description="Full width at half maximum.")
+    red_share: Share = Field(description="r: share of the FWHM on the red side.")
+    lorentzian_blue: Fraction = Field(description="eta_blue: Lorentzian share of the blue half.")
+    lorentzian_red: Fraction = Field(description="eta_red: Lorentzian share of the red half.")
+    shift: ShiftPerDecade = Field(default=0.0, description="Shift of the peak per decade of J/J_ref.")
+    reference_current_density: CurrentDensity = Field(description="J_ref, where the peak is at mu.")
+
+
+class Hysteresis(Section):
+    """dq/dt = (q_ss(V) - q)/tau: an inner polarisation that follows the voltage slowly."""
+
+    enabled: bool = Field(default=False, description="Whether the device has it.")
+    voltage_shift: VoltageShift = Field(default=0.15, description="dV_q.")
+    saturation_voltage: PositiveVolts = Field(default=8.0, description="V_q, where q_ss reaches 1.")
+    time_constant: PositiveSeconds = Field(default=5.0, description="tau_q.")
+
+
+class Degradation(Section):
+    """dD/dt = (J/J_ref)^n / tau, L -> exp(-D^beta) L."""
+
+    enabled: bool = Field(default=False, description="Whether the device wears out.")
+    reference_current_density: CurrentDensity = Field(description="J_ref.")
+    time_constant: PositiveSeconds = Field(description="tau at J_ref.")
+    stretching_exponent: Exponent = Field(default=0.8, description="beta.")
+    acceleration_exponent: Exponent = Field(default=1.2, description="n.")
+    voltage_rise: VoltageShift = Field(default=0.6, description="Rise of the voltage once all light is lost.")
+
+
+class Emitter(Section):
+    """A light-emitting device: injection and space charge in series, a leak, a series resistance."""
+
+    area: SquareMetres = Field(description="Emitting area.")
+    temperature: Kelvins = Field(default=298.15, description="For the record of the model.")
+    series_resistance: Ohms = Field(description="R_s: electrodes and contacts.")
+    leak: SheetConductance = Field(description="G_sh, ohmic leak per area.")
+    space_charge: SpaceChargeCoefficient = Field(description="k_s, J_s = k_s v^2.")
+    injection: Injection
+    efficiency: Efficiency
+    emission: Emission
+    hysteresis: Hysteresis = Field(default_factory=Hysteresis)
+    degradation: Degradation
+
+
+class DeviceFile(Section):
+    """A device file."""
+
+    kind: Literal["device"] = Field(description="What sort of file this is.")
+    id: str = Field(min_length=1, description="Short name.")
+    name: str = Field(min_length=1, description="Name for people.")
+    load: Literal["light_emitting_device", "resistor", "open_circuit", "short_circuit"] = Field(
+        default="light_emitting_device", description="What hangs on the source's terminals."
+    )
+    resistance: Resistance | None = Field(default=None, description="Of a resistor.")
+    emitter: Emitter | None = Field(default=None, description="Of a light-emitting device.")
+    notes: str = Field(default="", description="Where the numbers come from.")
+
+
+def device_parameters(device: DeviceFile, simulation: Simulation | None = None) -> dict[str, Any]:
+    """The device in the symbols of its model equations, SI, as ``drivers.simulated.device`` takes it.
+
+    Device-specific values stand at the top, what devices of one laboratory have in common (and the photodiode
+    of ``simulation``) under ``shared``. A load without light has ``load`` (and ``resistance_ohm``) only.
+    """
+    parameters: dict[str, Any] = {"id": device.id, "name": device.name, "load": device.load}
+    shared: dict[str, Any] = {"photodiode": photodiode_parameters(simulation or Simulation())}
+    if device.resistance is not None:
+        parameters["resistance_ohm"] = device.resistance
+    if device.emitter is not None:
+        parameters |= _own_parameters(device.emitter)
+        shared |= _shared_parameters(device.emitter)
+    return parameters | {"shared": shared}
+
+
+def _own_parameters(emitter: Emitter) -> dict[str, Any]:
+    efficiency, emission = emitter.efficiency, emitter.emission
+    return {
+        "jv": {"J00_A_m2": emitter.injection.current_density, "V_s_V": emitter.injection.slope_voltage},
+        "ce": {
+            "C0_cd_A": efficiency.ideal,
+            "J_t_A_m2": efficiency.trap_current_density,
+            "a": efficiency.trap_exponent,
+            "J_h_A_m2": efficiency.roll_off_current_density,
+            "b": efficiency.roll_off_exponent,
+        },
+        "spectrum": {
+            "r": emission.red_share,
+            "eta_blue": emission.lorentzian_blue,
+            "eta_red": emission.lorentzian_red,
+            "J_ref_A_m2": emission.reference_current_density,
+        },
+        "degradation": {"J_ref_A_m2": emitter.degradation.reference_current_density},
+    }
+
+
+def _shared_parameters(emitter: Emitter) -> dict[str, Any]:
+    hysteresis, degradation = emitter.hysteresis, emitter.degradation
+    return {
+        "device_area_m2": emitter.area,
+        "temperature_K": emitter.temperature,
+        "electrical": {
+            "R_s_ohm": emitter.series_resistance,
+            "G_sh_S_m2": emitter.leak,
+            "k_s_A_m2_V2": emitter.space_charge,
+        },
+        "spectrum": {
+            "kind": "split_pseudo_voigt",
+            "mu_nm": emitter.emission.peak,
+            "fwhm_nm": emitter.emission.fwhm,
+            "shift_nm_per_decade_of_J": emitter.emission.shift,
+        },
+        "hysteresis": {
+            "enabled_default": hysteresis.enabled,
+            "dV_q_V": hysteresis.voltage_shift,
+            "V_q_V": hysteresis.saturation_voltage,
+            "tau_q_s": hysteresis.time_constant,
+        },
+        "degradation": {
+            "enabled_default": degradation.enabled,
+            "beta": degradation.stretching_exponent,
+            "n": degradation.acceleration_exponent,
+            "tau_ref_s": degradation.time_constant,
+            "V_rise_at_full_loss_V": degradation.voltage_rise,
+        },
+    }
+
+
+def photodiode_parameters(simulation: Simulation) -> dict[str, Any]:
+    """The simulated photodiode and its amplifier, SI."""
+    truth = simulation.photodiode
+    return {
+        "geometry": "coaxial_discs",
+        "area_m2": truth.area,
+        "distance_m": truth.distance,
+        "tia_V_A": truth.gain,
+        "dark_current_A": truth.dark_current,
+        "dark_drift_A_per_sqrt_s": truth.dark_drift,
+    }

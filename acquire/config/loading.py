@@ -1,0 +1,281 @@
+"""From the name of a sweep file to everything a run needs to know, or one report of everything that is wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from acquire.config.bench import BenchFile, PhotodiodeChannel, Simulation
+from acquire.config.calibration import CalibrationFile, LuminanceFactor
+from acquire.config.device import DeviceFile
+from acquire.config.parsing import ConfigurationError, Parsed, parse
+from acquire.config.rules import (
+    Problems,
+    bench_rules,
+    calibration_rules,
+    device_rules,
+    equipment_rules,
+    limit_rules,
+    sweep_rules,
+)
+from acquire.config.section import Section
+from acquire.config.sweep import Sample, Spectra, SweepFile
+from acquire.config.tables import read_curve
+from acquire.yaml_source import Place, Problem, YamlSource, read_yaml
+
+if TYPE_CHECKING:
+    from acquire.config.tables import Curve
+
+FileModel = TypeVar("FileModel", bound=Section)
+
+KINDS: Mapping[str, type[Section]] = {
+    "sweep": SweepFile,
+    "bench": BenchFile,
+    "device": DeviceFile,
+    "calibration": CalibrationFile,
+}
+
+
+@dataclass(frozen=True)
+class LoadedSweep:
+    """A sweep with all files it refers to, read and checked against each other.
+
+    ``responsivity`` and ``calibration_spectrum`` are (wavelength in nm, A/W or relative power per nm);
+    ``device`` is there on a simulated bench only; ``hashes`` maps each file used to its SHA-256.
+    """
+
+    sweep: SweepFile
+    sweep_path: Path
+    sweep_text: str
+    bench: BenchFile
+    bench_path: Path
+    bench_text: str
+    calibration: CalibrationFile | None = None
+    responsivity: Curve | None = None
+    calibration_spectrum: Curve | None = None
+    device: DeviceFile | None = None
+    reference_path: Path | None = None
+    hashes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LoadedCalibration:
+    """A calibration with its curves, (wavelength in nm, A/W) and (wavelength in nm, relative power per nm)."""
+
+    calibration: CalibrationFile | None
+    responsivity: Curve | None = None
+    spectrum: Curve | None = None
+
+
+@dataclass
+class _Findings:
+    """What was found while files were read: problems and the hash of every file."""
+
+    problems: list[Problem] = field(default_factory=list)
+    hashes: dict[str, str] = field(default_factory=dict)
+
+    def read(
+        self, path: Path, model: type[FileModel], rules: Callable[[Parsed[FileModel]], Problems]
+    ) -> Parsed[FileModel]:
+        return self.check(read_yaml(path), model, rules)
+
+    def check(
+        self, source: YamlSource, model: type[FileModel], rules: Callable[[Parsed[FileModel]], Problems]
+    ) -> Parsed[FileModel]:
+        parsed = parse(source, model)
+        self.problems += [*parsed.problems, *rules(parsed)]
+        self.note_hash(source.path, source.sha256)
+        return parsed
+
+    def curve(self, path: Path | None, columns: tuple[str, str]) -> Curve | None:
+        if path is None:
+            return None
+        curve, problems, digest = read_curve(path, columns)
+        self.problems += problems
+        self.note_hash(path, digest)
+        return curve
+
+    def note_hash(self, path: Path, digest: str) -> None:
+        if digest:
+            self.hashes[path.as_posix()] = digest
+
+    def referred(self, source: YamlSource, place: Place, name: str | None) -> Path | None:
+        """The file that ``name`` at ``place`` refers to, seen from its own file; None, and a problem, if missing."""
+        if not name:
+            return None
+        path = Path(os.path.normpath(source.path.parent / name))
+        if path.is_file():
+            return path
+        self.problems.append(source.problem(place, f"there is no file {path.as_posix()}", _nearby(path)))
+        return None
+
+    def raise_if_any(self) -> None:
+        if self.problems:
+            raise ConfigurationError(self.problems)
+
+
+def _nearby(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f"there is no folder {path.parent.as_posix()} either; names are relative to this file"
+    nearest = get_close_matches(path.name, sorted(f.name for f in path.parent.iterdir()), n=1)
+    return f"did you mean '{nearest[0]}'?" if nearest else "names are relative to this file"
+
+
+def load_sweep(path: Path, bench_override: Path | None = None) -> LoadedSweep:
+    """Read a sweep file and all it refers to; ``bench_override`` takes the place of the bench it names.
+
+    :raises ConfigurationError: with every problem of every file.
+    """
+    findings = _Findings()
+    loaded = _load_sweep(read_yaml(path), bench_override, findings)
+    findings.raise_if_any()
+    assert loaded is not None
+    return loaded
+
+
+def _load_sweep(source: YamlSource, bench_override: Path | None, findings: _Findings) -> LoadedSweep | None:
+    sweep = findings.check(source, SweepFile, sweep_rules)
+    bench_path = bench_override or findings.referred(source, ("bench",), sweep.section("bench", str))
+    reference = _reference(sweep, findings)
+    if bench_path is None:
+        return None
+    bench = findings.read(bench_path, BenchFile, bench_rules)
+    findings.problems += [*limit_rules(sweep, bench), *equipment_rules(sweep, bench)]
+    calibration = _load_bench_calibration(bench, findings)
+    device = _device(sweep, bench, findings)
+    if sweep.model is None or bench.model is None:
+        return None
+    return LoadedSweep(
+        sweep=sweep.model,
+        sweep_path=source.path,
+        sweep_text=source.text,
+        bench=bench.model,
+        bench_path=bench_path,
+        bench_text=bench.source.text,
+        calibration=calibration.calibration,
+        responsivity=calibration.responsivity,
+        calibration_spectrum=calibration.spectrum,
+        device=device,
+        reference_path=reference,
+        hashes=dict(findings.hashes),
+    )
+
+
+def _reference(sweep: Parsed[SweepFile], findings: _Findings) -> Path | None:
+    spectra = sweep.section("spectra", Spectra)
+    path = findings.referred(sweep.source, ("spectra", "reference"), spectra.reference if spectra else None)
+    if path is not None:
+        from hashlib import sha256
+
+        findings.note_hash(path, sha256(path.read_bytes()).hexdigest())
+    return path
+
+
+def _load_bench_calibration(bench: Parsed[BenchFile], findings: _Findings) -> LoadedCalibration:
+    photodiode = bench.section("photodiode", PhotodiodeChannel)
+    name = photodiode.calibration if photodiode else None
+    path = findings.referred(bench.source, ("photodiode", "calibration"), name)
+    return _load_calibration(read_yaml(path), findings) if path else LoadedCalibration(None)
+
+
+def _load_calibration(source: YamlSource, findings: _Findings) -> LoadedCalibration:
+    parsed = findings.check(source, CalibrationFile, calibration_rules)
+    factor = parsed.section("luminance_factor", LuminanceFactor)
+    responsivity = findings.referred(source, ("responsivity",), parsed.section("responsivity", str))
+    spectrum = findings.referred(source, ("luminance_factor", "spectrum"), factor.spectrum if factor else None)
+    return LoadedCalibration(
+        parsed.model,
+        findings.curve(responsivity, ("wavelength_nm", "responsivity_A_W")),
+        findings.curve(spectrum, ("wavelength_nm", "relative_power")),
+    )
+
+
+def load_calibration(path: Path) -> tuple[LoadedCalibration, dict[str, str]]:
+    """A calibration file with its curves, and the hash of every file used.
+
+    :raises ConfigurationError: with every problem of every file.
+    """
+    findings = _Findings()
+    loaded = _load_calibration(read_yaml(path), findings)
+    findings.raise_if_any()
+    return loaded, findings.hashes
+
+
+def _device(sweep: Parsed[SweepFile], bench: Parsed[BenchFile], findings: _Findings) -> DeviceFile | None:
+    if bench.section("visa", str) != "simulated":
+        return None
+    sample, simulation = sweep.section("sample", Sample), bench.section("simulation", Simulation)
+    if sample and sample.simulated_as:
+        path = findings.referred(sweep.source, ("sample", "simulated_as"), sample.simulated_as)
+    else:
+        name = simulation.device if simulation else None
+        path = findings.referred(bench.source, ("simulation", "device"), name)
+    return findings.read(path, DeviceFile, device_rules).model if path else None
+
+
+def load_bench(path: Path) -> BenchFile:
+    """A bench file alone, checked with its calibration.
+
+    :raises ConfigurationError: with every problem of every file.
+    """
+    findings = _Findings()
+    bench = _check_bench(read_yaml(path), findings)
+    findings.raise_if_any()
+    assert bench.model is not None
+    return bench.model
+
+
+def _check_bench(source: YamlSource, findings: _Findings) -> Parsed[BenchFile]:
+    bench = findings.check(source, BenchFile, bench_rules)
+    _load_bench_calibration(bench, findings)
+    simulation = bench.section("simulation", Simulation)
+    name = simulation.device if simulation else None
+    if path := findings.referred(source, ("simulation", "device"), name):
+        findings.read(path, DeviceFile, device_rules)
+    return bench
+
+
+def check_file(path: Path) -> list[Problem]:
+    """Everything that is wrong with a configuration file of any kind and with the files it refers to."""
+    source = read_yaml(path)
+    if source.problems and not source.content:
+        return list(source.problems)
+    kind = source.content.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        return [*source.problems, _unknown_kind(source, kind)]
+    findings = _Findings()
+    checks: Mapping[str, Callable[[], object]] = {
+        "sweep": lambda: _load_sweep(source, None, findings),
+        "bench": lambda: _check_bench(source, findings),
+        "device": lambda: findings.check(source, DeviceFile, device_rules),
+        "calibration": lambda: _load_calibration(source, findings),
+    }
+    checks[kind]()
+    return findings.problems
+
+
+def _unknown_kind(source: YamlSource, kind: object) -> Problem:
+    mend = f"write one of {', '.join(KINDS)}"
+    if kind is None:
+        return source.problem(("kind",), "is missing: what sort of file is this?", mend)
+    nearest = get_close_matches(str(kind), list(KINDS), n=1)
+    mend = f"did you mean '{nearest[0]}'?" if nearest else mend
+    return source.problem(("kind",), f"'{kind}' is no kind of file", mend)
+
+
+def resolved(loaded: LoadedSweep) -> dict[str, Any]:
+    """Every file with every default filled in, SI (wavelengths in nm, angles in degrees), ready for JSON.
+
+    Each part can be given back to its model: ``SweepFile.model_validate(resolved(loaded)["sweep"])``.
+    """
+    parts: dict[str, Section | None] = {
+        "sweep": loaded.sweep,
+        "bench": loaded.bench,
+        "calibration": loaded.calibration,
+        "device": loaded.device,
+    }
+    return {name: part.model_dump(mode="json") if part else None for name, part in parts.items()}

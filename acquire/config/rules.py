@@ -1,0 +1,360 @@
+"""Rules that join keys, sections and files. Each rule yields what it finds; none stops at the first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import chain
+from math import isclose
+from pathlib import PurePosixPath, PureWindowsPath
+
+from acquire.config.bench import BenchFile, Instruments, Limits, PhotodiodeChannel, Simulation, SourceMeter
+from acquire.config.calibration import CalibrationFile, Geometry, LuminanceFactor
+from acquire.config.device import DeviceFile, Emitter
+from acquire.config.parsing import Parsed
+from acquire.config.sweep import MOST_POINTS, Dark, Measure, Sample, Source, Spectra, StopRules, SweepFile
+from acquire.yaml_source import Problem, YamlSource
+
+Problems = Iterator[Problem]
+
+CURRENT_RANGES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # A, Model 2400
+OVER_RANGE = 1.05  # the 2400 sources and measures up to 105 % of a range
+FULL_CURRENT_VOLTAGE = 21.0  # V; above it the 2400 gives no more than
+FULL_VOLTAGE_CURRENT = 0.105  # A
+VOLTAGE_PROTECTION = (20.0, 40.0, 60.0, 80.0, 100.0, 120.0, 160.0)  # V, :SOUR:VOLT:PROT
+MEASURING_ANGLES = (1.0, 0.2, 0.1)  # deg, CS-2000A
+RESOURCE = re.compile(r"(?:(?:GPIB|USB|TCPIP|PXI)\d*::.+|ASRL.+)::(?:INSTR|SOCKET)|GPIB\d*::\d+", re.IGNORECASE)
+GPIB_ADDRESS = re.compile(r"GPIB\d*::(\d+)", re.IGNORECASE)
+
+
+def sweep_rules(sweep: Parsed[SweepFile]) -> Problems:
+    """What must hold inside a sweep file."""
+    where = sweep.source
+    if sample := sweep.section("sample", Sample):
+        yield from _area(where, sample)
+    source = sweep.section("source", Source)
+    if source:
+        yield from chain(_levels(where, source), _instrument_power(where, source))
+        if dark := sweep.section("dark", Dark):
+            yield from _dark(where, source, dark)
+        if measure := sweep.section("measure", Measure):
+            yield from _ranges(where, source, measure)
+        if stop := sweep.section("stop", StopRules):
+            yield from _stop(where, source, stop)
+    if spectra := sweep.section("spectra", Spectra):
+        yield from chain(_spectra(where, spectra), _exposure(where, spectra))
+        if source:
+            yield from _spectra_inside(where, source, spectra)
+    if output := sweep.section("output", str):
+        yield from _output(where, output)
+
+
+def _area(where: YamlSource, sample: Sample) -> Problems:
+    uncertainty = sample.emissive_area_uncertainty
+    if uncertainty is not None and uncertainty >= sample.emissive_area:
+        at = ("sample", "emissive_area_uncertainty")
+        yield where.problem(at, "is not smaller than the area itself", "it is a standard uncertainty in the same unit")
+
+
+def _levels(where: YamlSource, source: Source) -> Problems:
+    if (source.step is None) == (source.points is None):
+        yield where.problem(("source",), "needs either step or points", "give exactly one of the two")
+        return
+    if source.start == source.stop:
+        if source.step is not None:
+            yield where.problem(("source", "step"), "start and stop are equal", "give points instead of step")
+        return
+    if source.points == 1:
+        yield where.problem(("source", "points"), "one level cannot be both start and stop", "give at least 2")
+    if source.step is not None:
+        yield from _step(where, source, source.step)
+    branches = 2 if source.direction == "both" else 1
+    if source.step and (count := source.level_count() * branches) > MOST_POINTS:
+        yield where.problem(("source", "step"), f"makes {count} points", f"at most {MOST_POINTS} are allowed")
+
+
+def _step(where: YamlSource, source: Source, step: float) -> Problems:
+    unit, span = source.unit, source.stop - source.start
+    at = ("source", "step")
+    if step == 0.0:
+        yield where.problem(at, "is zero", "give the distance of two levels")
+    elif step * span < 0.0:
+        way = f"from {source.start:g} {unit} to {source.stop:g} {unit}"
+        yield where.problem(at, f"has the wrong sign for a sweep {way}", f"write {-step:g} {unit}")
+    elif not isclose(span / step, round(span / step), rel_tol=1e-9, abs_tol=1e-6) or abs(step) > abs(span):
+        last = source.start + int(span / step) * step
+        message = f"{step:g} {unit} does not divide {abs(span):g} {unit}: the last level would be {last:g} {unit}"
+        yield where.problem(at, message, f"change stop to {last:g} {unit} or {last + step:g} {unit}, or give points")
+
+
+def _instrument_power(where: YamlSource, source: Source) -> Problems:
+    voltage, current = _stress(source)
+    if voltage > FULL_CURRENT_VOLTAGE and current > FULL_VOLTAGE_CURRENT:
+        message = f"{voltage:g} V together with {current:g} A is more than the source can give"
+        limits = f"{FULL_VOLTAGE_CURRENT * 1e3:g} mA above {FULL_CURRENT_VOLTAGE:g} V"
+        yield where.problem(("source", "compliance"), message, f"it gives at most {limits}")
+
+
+def _stress(source: Source) -> tuple[float, float]:
+    """Largest voltage and current that the sweep may put on the device (V, A)."""
+    level, limit = source.largest_level(), source.compliance
+    return (level, limit) if source.function == "voltage" else (limit, level)
+
+
+def _dark(where: YamlSource, source: Source, dark: Dark) -> Problems:
+    if source.function == "current" and dark.voltage != 0.0:
+        message = "a current source takes its dark readings at 0 A"
+        yield where.problem(("dark", "voltage"), message, "remove it")
+
+
+def _ranges(where: YamlSource, source: Source, measure: Measure) -> Problems:
+    fixed = measure.current_range
+    if source.range != "auto" and source.largest_level() > float(source.range) * OVER_RANGE:
+        message = f"{source.range:g} {source.unit} is too small for the level {source.largest_level():g} {source.unit}"
+        yield where.problem(("source", "range"), message, "choose a larger range or 'auto'")
+    if fixed == "auto":
+        return
+    at = ("measure", "current_range")
+    if measure.current_range_lower_limit is not None:
+        yield where.problem(("measure", "current_range_lower_limit"), "needs current_range: auto", "remove one of them")
+    if source.function == "current":
+        yield where.problem(at, "the current range of a current source is its source range", "use source.range")
+    elif _current_range(float(fixed)) != _current_range(source.compliance):
+        fits, named = _current_range(source.compliance), where.where(("source", "compliance"))
+        message = f"{fixed:g} A is not the range of the compliance, {source.compliance:g} A ({named})"
+        yield where.problem(at, message, f"choose {fits:g} A; a smaller range limits the current without a trip")
+
+
+def _current_range(current: float) -> float:
+    return next((r for r in CURRENT_RANGES if current <= r * OVER_RANGE * (1 + 1e-12)), CURRENT_RANGES[-1])
+
+
+def _stop(where: YamlSource, source: Source, stop: StopRules) -> Problems:
+    voltage, current = _stress(source)
+    for name, threshold, largest, unit in (
+        ("voltage_above", stop.voltage_above, voltage, "V"),
+        ("no_light_by", stop.no_light_by, voltage, "V"),
+        ("current_above", stop.current_above, current, "A"),
+    ):
+        if threshold is not None and threshold > largest:
+            message = f"{threshold:g} {unit} is never reached: the sweep ends at {largest:g} {unit}"
+            yield where.problem(("stop", name), message, "lower it or remove it")
+
+
+def _spectra(where: YamlSource, spectra: Spectra) -> Problems:
+    if not (spectra.at_luminance or spectra.at_voltage or spectra.at_current or spectra.every):
+        mend = "give at_luminance, at_voltage, at_current or every"
+        yield where.problem(("spectra",), "does not say when a spectrum is due", mend)
+    for name in ("at_luminance", "at_voltage", "at_current"):
+        values = getattr(spectra, name)
+        for i, value in enumerate(values):
+            if value in values[:i]:
+                yield where.problem(("spectra", name, i), "is given twice", "remove one of the two")
+    for i, luminance in enumerate(spectra.at_luminance):
+        if luminance == 0.0:
+            yield where.problem(("spectra", "at_luminance", i), "must be above 0 cd/m^2", "write it like 1 cd/m^2")
+
+
+def _exposure(where: YamlSource, spectra: Spectra) -> Problems:
+    at, time = ("spectra", "integration_time"), spectra.integration_time
+    if spectra.speed in ("normal", "fast"):
+        if time is not None:
+            yield where.problem(at, f"speed: {spectra.speed} chooses the time itself", "remove it or use speed: manual")
+    elif time is None:
+        yield where.problem(("spectra", "speed"), f"{spectra.speed} needs integration_time", "add it")
+    elif spectra.speed != "manual" and (time != round(time) or not 1.0 <= time <= 16.0):
+        message = f"{time:g} s is not possible with speed: {spectra.speed}"
+        yield where.problem(at, message, "give whole seconds from 1 s to 16 s")
+    if spectra.speed == "manual" and spectra.internal_nd == "auto":
+        yield where.problem(("spectra", "internal_nd"), "must be on or off with speed: manual", "write on or off")
+    if (spectra.sync == "frequency") != (spectra.sync_frequency is not None):
+        message = "sync: frequency and sync_frequency belong together"
+        yield where.problem(("spectra", "sync"), message, "give both or none")
+    if spectra.sync_frequency is not None and not 20.0 <= spectra.sync_frequency <= 200.0:
+        yield where.problem(("spectra", "sync_frequency"), "is outside 20 Hz to 200 Hz", "the CS-2000A cannot do it")
+
+
+def _spectra_inside(where: YamlSource, source: Source, spectra: Spectra) -> Problems:
+    low, high = sorted((source.start, source.stop))
+    for function, name in (("voltage", "at_voltage"), ("current", "at_current")):
+        values: tuple[float, ...] = getattr(spectra, name)
+        if values and source.function != function:
+            yield where.problem(("spectra", name), f"needs source.function: {function}", "use at_luminance or every")
+            continue
+        for i, value in enumerate(values):
+            if not low <= value <= high:
+                span = f"{low:g} {source.unit} to {high:g} {source.unit}"
+                message = f"{value:g} {source.unit} is outside the sweep, {span} ({where.where(('source', 'stop'))})"
+                yield where.problem(("spectra", name, i), message, "remove it or extend the sweep")
+
+
+def _output(where: YamlSource, output: str) -> Problems:
+    posix, windows = PurePosixPath(output), PureWindowsPath(output)
+    if posix.is_absolute() or windows.drive or windows.root or ".." in (*posix.parts, *windows.parts):
+        message = f"'{output}' does not lie inside the current folder"
+        yield where.problem(("output",), message, "give a relative folder; --output takes any folder")
+
+
+def bench_rules(bench: Parsed[BenchFile]) -> Problems:
+    """What must hold inside a bench file."""
+    where = bench.source
+    if instruments := bench.section("instruments", Instruments):
+        yield from _resources(where, instruments)
+        yield from _smu(where, instruments.smu)
+        meter = instruments.spectroradiometer
+        if meter and meter.measuring_angle not in MEASURING_ANGLES:
+            at = ("instruments", "spectroradiometer", "measuring_angle")
+            yield where.problem(at, f"{meter.measuring_angle:g} deg is no position of the knob", "1, 0.2 or 0.1 deg")
+    if bench.section("visa", str) != "simulated" and "simulation" in where.content and "visa" in bench.sections:
+        yield where.problem(("simulation",), "needs visa: simulated", "remove it or change visa")
+
+
+def _resources(where: YamlSource, instruments: Instruments) -> Problems:
+    seen: dict[str, str] = {}
+    for role in type(instruments).model_fields:
+        instrument = getattr(instruments, role)
+        if instrument is None:
+            continue
+        at = ("instruments", role, "resource")
+        resource = instrument.resource
+        yield from _resource(where, role, resource)
+        if resource.upper() in seen:
+            yield where.problem(at, f"{resource} is also the {seen[resource.upper()]}", "each instrument has its own")
+        seen[resource.upper()] = role
+        if instrument.serial and not resource.upper().startswith("ASRL"):
+            message = f"{resource} is not a serial port"
+            yield where.problem(("instruments", role, "serial"), message, "remove this section")
+
+
+def _resource(where: YamlSource, role: str, resource: str) -> Problems:
+    at = ("instruments", role, "resource")
+    if not RESOURCE.fullmatch(resource):
+        examples = "GPIB0::24::INSTR, ASRL3::INSTR, ASRL/dev/ttyUSB0::INSTR, TCPIP::192.168.0.5::5025::SOCKET"
+        yield where.problem(at, f"'{resource}' is not a VISA address", f"write it like one of {examples}")
+    elif (address := GPIB_ADDRESS.match(resource)) and int(address[1]) > 30:
+        yield where.problem(at, f"there is no GPIB address {address[1]}", "addresses are 0 to 30")
+
+
+def _smu(where: YamlSource, smu: SourceMeter) -> Problems:
+    if smu.line_frequency not in (50.0, 60.0):
+        at = ("instruments", "smu", "line_frequency")
+        yield where.problem(at, f"{smu.line_frequency:g} Hz is no mains frequency", "write 50 Hz or 60 Hz")
+    if smu.over_voltage_protection not in (None, *VOLTAGE_PROTECTION):
+        steps = ", ".join(f"{step:g}" for step in VOLTAGE_PROTECTION)
+        at = ("instruments", "smu", "over_voltage_protection")
+        yield where.problem(at, f"the instrument has no step at {smu.over_voltage_protection:g} V", f"one of {steps} V")
+
+
+def calibration_rules(calibration: Parsed[CalibrationFile]) -> Problems:
+    """What must hold inside a calibration file."""
+    where = calibration.source
+    if {"geometry", "luminance_factor"} <= calibration.sections.keys():
+        geometry = calibration.section("geometry", Geometry)
+        factor = calibration.section("luminance_factor", LuminanceFactor)
+        if (geometry is None) == (factor is None):
+            message = "either geometry or luminance_factor turns current into luminance"
+            yield where.problem((), message, "give exactly one of the two")
+        if geometry:
+            yield from _geometry(where, geometry)
+            if "responsivity" in calibration.sections and calibration.sections["responsivity"] is None:
+                yield where.problem(("geometry",), "needs the responsivity of the photodiode", "add 'responsivity'")
+        if factor and factor.spectrum and calibration.sections.get("responsivity", "") is None:
+            at = ("luminance_factor", "spectrum")
+            yield where.problem(at, "the mismatch correction needs the responsivity", "add 'responsivity'")
+
+
+def _geometry(where: YamlSource, geometry: Geometry) -> Problems:
+    needed = ("half_angle",) if geometry.shape == "half_angle" else ("detector_area", "distance")
+    for name in ("detector_area", "distance", "half_angle"):
+        given = getattr(geometry, name) is not None
+        if name in needed and not given:
+            yield where.problem(("geometry",), f"shape: {geometry.shape} needs {name}", "add it")
+        if given and name not in needed:
+            yield where.problem(("geometry", name), f"has no meaning with shape: {geometry.shape}", "remove it")
+
+
+def device_rules(device: Parsed[DeviceFile]) -> Problems:
+    """What must hold inside a device file."""
+    if not {"load", "resistance", "emitter"} <= device.sections.keys():
+        return
+    load = device.sections["load"]
+    for name, kind, belongs in (("resistance", float, "resistor"), ("emitter", Emitter, "light_emitting_device")):
+        given = device.section(name, kind) is not None
+        if given and load != belongs:
+            yield device.source.problem((name,), f"has no meaning with load: {load}", "remove it")
+        if not given and load == belongs:
+            yield device.source.problem(("load",), f"{load} needs {name}", "add it")
+
+
+def limit_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Problems:
+    """No level, compliance, dark level or power beyond the bench's limits."""
+    source, limits = sweep.section("source", Source), bench.section("limits", Limits)
+    if source is None or limits is None:
+        return
+    unit, other = ("voltage", "current") if source.function == "voltage" else ("current", "voltage")
+    for name in ("start", "stop"):
+        yield from _beyond(sweep, bench, ("source", name), getattr(source, name), unit)
+    yield from _beyond(sweep, bench, ("source", "compliance"), source.compliance, other)
+    dark = sweep.section("dark", Dark)
+    if dark and source.function == "voltage":
+        yield from _beyond(sweep, bench, ("dark", "voltage"), dark.voltage, "voltage")
+    power = source.largest_level() * source.compliance
+    if limits.power is not None and power > limits.power * (1 + 1e-12):
+        message = f"largest level x compliance is {power:g} W, beyond the bench's {limits.power:g} W"
+        named = f"{message} ({bench.source.where(('limits', 'power'))})"
+        yield sweep.source.problem(("source", "compliance"), named, "lower the compliance or the levels")
+
+
+def _beyond(
+    sweep: Parsed[SweepFile], bench: Parsed[BenchFile], at: tuple[str, str], value: float, quantity: str
+) -> Problems:
+    limit = getattr(bench.section("limits", Limits), quantity)
+    unit = "V" if quantity == "voltage" else "A"
+    if abs(value) > limit:
+        named = bench.source.where(("limits", quantity))
+        message = f"{value:g} {unit} is beyond the bench's limit of {limit:g} {unit} ({named})"
+        yield sweep.source.problem(at, message, "lower it; the limit itself protects device and wiring")
+    protection = _protection(bench)
+    if quantity == "voltage" and protection is not None and abs(value) > protection:
+        named = bench.source.where(("instruments", "smu", "over_voltage_protection"))
+        message = f"{value:g} V is beyond the over-voltage protection of {protection:g} V ({named})"
+        yield sweep.source.problem(at, message, "lower it")
+
+
+def _protection(bench: Parsed[BenchFile]) -> float | None:
+    instruments = bench.section("instruments", Instruments)
+    return instruments.smu.over_voltage_protection if instruments else None
+
+
+def equipment_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Problems:
+    """The bench has what the sweep asks for."""
+    where, spectra = sweep.source, sweep.section("spectra", Spectra)
+    instruments = bench.section("instruments", Instruments)
+    if spectra and instruments and instruments.spectroradiometer is None:
+        message = f"the bench has no spectroradiometer ({bench.source.where(('instruments',))})"
+        yield where.problem(("spectra",), message, "remove it or take another bench")
+    photodiode = bench.section("photodiode", PhotodiodeChannel)
+    if photodiode and photodiode.calibration is None:
+        yield from _needs_luminance(sweep, bench)
+    simulation = bench.section("simulation", Simulation)
+    sample = sweep.section("sample", Sample)
+    simulated = bench.section("visa", str) == "simulated"
+    if simulated and simulation and sample and not (sample.simulated_as or simulation.device):
+        mend = "add simulated_as, or simulation.device to the bench"
+        yield where.problem(("sample",), "the simulated bench does not know which device to put here", mend)
+
+
+def _needs_luminance(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Problems:
+    named = bench.source.where(("photodiode",))
+    spectra, stop = sweep.section("spectra", Spectra), sweep.section("stop", StopRules)
+    wanted = [
+        (("spectra", "at_luminance"), spectra and spectra.at_luminance),
+        (("spectra", "every"), spectra and spectra.every and spectra.every.above > 0.0),
+        (("stop", "luminance_above"), stop and stop.luminance_above is not None),
+        (("stop", "luminance_below_maximum"), stop and stop.luminance_below_maximum is not None),
+        (("stop", "no_light_by"), stop and stop.no_light_by is not None),
+    ]
+    for at, asked in wanted:
+        if asked:
+            message = f"needs luminance, but the bench's photodiode has no calibration ({named})"
+            yield sweep.source.problem(at, message, "add photodiode.calibration to the bench")

@@ -1,0 +1,253 @@
+"""The sweep file: what to do with a device. One file a recipe.
+
+Every number below is SI once read (wavelengths stay in nm); in the file it carries its unit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from acquire.config.section import Section
+from acquire.quantities import (
+    Auto,
+    CurrentDensity,
+    Fraction,
+    Hertz,
+    Luminance,
+    Nanometres,
+    PositiveAmperes,
+    PositiveVolts,
+    Quantity,
+    SquareMetres,
+    Volts,
+    quantity_schema,
+)
+
+LARGEST_VOLTAGE = 210.0  # V, Model 2400 (2400S-900-01, appendix A)
+LARGEST_CURRENT = 1.05  # A
+MOST_POINTS = 100_000
+
+_VOLTS = Quantity("V", "8 V", least=-LARGEST_VOLTAGE, most=LARGEST_VOLTAGE)
+_AMPERES = Quantity("A", "10 mA", least=-LARGEST_CURRENT, most=LARGEST_CURRENT)
+_VOLT_LIMIT = Quantity("V", "10 V", least=200e-6, most=LARGEST_VOLTAGE)
+_AMPERE_LIMIT = Quantity("A", "100 mA", least=1e-9, most=LARGEST_CURRENT)
+_VOLT_RANGE = Quantity("V", "20 V", above=0.0, most=LARGEST_VOLTAGE, auto=True)
+_AMPERE_RANGE = Quantity("A", "10 mA", above=0.0, most=LARGEST_CURRENT, auto=True)
+
+
+@dataclass(frozen=True)
+class _SourceQuantity:
+    """A quantity in V or A, depending on the ``function`` that the same section names before it."""
+
+    voltage: Quantity
+    current: Quantity
+
+    def read(self, value: Any, info: ValidationInfo) -> float | str:
+        function = info.data.get("function")
+        if function is not None:
+            return (self.voltage if function == "voltage" else self.current).read(value)
+        try:
+            return self.voltage.read(value)
+        except PydanticCustomError:  # the function itself is wrong: either unit may be meant
+            return self.current.read(value)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(self.read)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return quantity_schema("V or A", self.voltage.example, auto=self.voltage.auto)
+
+
+Level = Annotated[float, _SourceQuantity(_VOLTS, _AMPERES)]
+Compliance = Annotated[float, _SourceQuantity(_AMPERE_LIMIT, _VOLT_LIMIT)]
+SourceRange = Annotated[float | Auto, _SourceQuantity(_VOLT_RANGE, _AMPERE_RANGE)]
+CurrentRange = Annotated[float | Auto, _AMPERE_RANGE]
+PhotodiodeRange = Annotated[float | Auto, Quantity("V", "1 V", above=0.0, most=1010.0, auto=True)]
+SettlingTime = Annotated[float, Quantity("s", "50 ms", least=0.0, most=999.0)]
+SamplePeriod = Annotated[float, Quantity("s", "1 s", least=0.01, most=3600.0)]
+ExposureTime = Annotated[float, Quantity("s", "2 s", least=0.005, most=120.0)]
+Nplc = Annotated[float, Field(ge=0.01, le=10.0)]
+
+
+class Sample(Section):
+    """What lies on the bench."""
+
+    name: str = Field(min_length=1, description="Device name as it shall stand in the file and the report.")
+    emissive_area: SquareMetres = Field(description="Area that emits light; J = I / area.")
+    emissive_area_uncertainty: SquareMetres | None = Field(
+        default=None, description="Standard uncertainty (k = 1) of the area; not given: not in the budget."
+    )
+    structure: str = Field(default="", description="Layer stack, for the record.")
+    batch: str = Field(default="", description="Batch or substrate number, for the record.")
+    pixel: str = Field(default="", description="Which pixel of the substrate, for the record.")
+    notes: str = Field(default="", description="Anything else: encapsulation, age, storage.")
+    simulated_as: str | None = Field(
+        default=None,
+        description="Device file that a simulated bench puts in place of the sample; ignored on a real bench.",
+    )
+
+
+class User(Section):
+    """Who measures."""
+
+    name: str = Field(default="", description="Operator, for the record.")
+
+
+class Source(Section):
+    """The levels, in the order in which they are put on the device."""
+
+    function: Literal["voltage", "current"] = Field(description="What is set; the other one is measured and limited.")
+    start: Level = Field(description="First level of the forward branch.")
+    stop: Level = Field(description="Last level of the forward branch; it is always reached.")
+    step: Level | None = Field(default=None, description="Distance of two levels; either this or points.")
+    points: int | None = Field(default=None, ge=1, le=MOST_POINTS, description="Number of levels; either this or step.")
+    direction: Literal["forward", "reverse", "both"] = Field(
+        default="forward", description="start to stop, stop to start, or forward and then back."
+    )
+    compliance: Compliance = Field(description="Limit of the quantity that is not set: A for a voltage source.")
+    range: SourceRange = Field(default="auto", description="Source range; auto: the smallest that holds every level.")
+
+    def level_count(self) -> int:
+        """Levels of one branch; the file's rules guarantee that the step divides the span."""
+        if self.points is not None:
+            return self.points
+        return round((self.stop - self.start) / self.step) + 1 if self.step else 1
+
+    def largest_level(self) -> float:
+        """The largest magnitude of all levels (V or A)."""
+        return max(abs(self.start), abs(self.stop))
+
+    @property
+    def unit(self) -> str:
+        """The unit of the levels."""
+        return "V" if self.function == "voltage" else "A"
+
+    @property
+    def compliance_unit(self) -> str:
+        """The unit of the compliance."""
+        return "A" if self.function == "voltage" else "V"
+
+
+def _same_as_nplc(section: dict[str, Any]) -> float:
+    return float(section["nplc"])
+
+
+class Measure(Section):
+    """How both meters read."""
+
+    settle: SettlingTime = Field(default=0.05, description="Wait between a new level and the reading.")
+    nplc: Nplc = Field(default=1.0, description="Integration time of the source meter in power-line cycles.")
+    autozero: bool = Field(default=True, description="Zero and reference reading with each reading: slower, no drift.")
+    current_range: CurrentRange = Field(
+        default="auto", description="Current measure range; fixed: faster, no range glitches."
+    )
+    current_range_lower_limit: PositiveAmperes | None = Field(
+        default=None, description="Lowest range that auto may choose; the 1 uA range is slow."
+    )
+    photodiode_range: PhotodiodeRange = Field(default="auto", description="Range of the photodiode meter.")
+    photodiode_nplc: Nplc = Field(
+        default_factory=_same_as_nplc, description="Integration time of the photodiode meter; not given: same as nplc."
+    )
+    filter_count: int = Field(default=1, ge=1, le=100, description="Readings averaged in both meters; 1: no filter.")
+
+
+class Dark(Section):
+    """The readings without light that give the photodiode's zero."""
+
+    voltage: Volts = Field(default=0.0, description="Level of the dark readings; below turn-on.")
+    readings: int = Field(default=10, ge=2, le=1000, description="Readings each time.")
+    before: bool = Field(default=True, description="Read before the sweep.")
+    after: bool = Field(default=True, description="Read after the sweep, so that drift is seen.")
+
+
+class EveryPoints(Section):
+    """A spectrum at regular points."""
+
+    points: int = Field(ge=1, description="A spectrum at every n-th point.")
+    above: Luminance = Field(default=0.0, description="Only where the luminance is larger.")
+
+
+class AssumedLine(Section):
+    """A Gaussian line that stands in until the first spectrum exists."""
+
+    peak: Nanometres = Field(description="Peak wavelength.")
+    fwhm: Nanometres = Field(description="Full width at half maximum.")
+
+
+class Spectra(Section):
+    """When and how spectra are taken; several rules may stand together."""
+
+    at_luminance: tuple[Luminance, ...] = Field(
+        default=(), description="At the first point that reaches each luminance."
+    )
+    at_voltage: tuple[Volts, ...] = Field(default=(), description="At the level nearest to each voltage.")
+    at_current: tuple[Annotated[float, _AMPERES], ...] = Field(
+        default=(), description="At the level nearest to each current (current source)."
+    )
+    every: EveryPoints | None = Field(default=None, description="At every n-th point.")
+    speed: Literal["normal", "fast", "multi_normal", "multi_fast", "manual"] = Field(
+        default="normal", description="Exposure mode of the CS-2000A; normal and fast choose the exposure themselves."
+    )
+    integration_time: ExposureTime | None = Field(
+        default=None, description="manual: 5 ms to 120 s; multi_*: 1 s to 16 s in whole seconds; otherwise not allowed."
+    )
+    internal_nd: Literal["auto", "on", "off"] = Field(default="auto", description="Built-in neutral density filter.")
+    sync: Literal["none", "frequency", "external"] = Field(
+        default="none", description="Synchronise with a flickering device."
+    )
+    sync_frequency: Hertz | None = Field(default=None, description="20 Hz to 200 Hz; with sync: frequency.")
+    sample_every: SamplePeriod = Field(
+        default=1.0, description="Both meters are read this often while a spectrum integrates."
+    )
+    assumed: AssumedLine | None = Field(
+        default=None, description="Line used for live values until the first spectrum exists."
+    )
+    reference: str | None = Field(
+        default=None, description="File with an earlier spectrum of such a device; precedes assumed."
+    )
+
+
+class Short(Section):
+    """A device that conducts before it should."""
+
+    voltage_below: PositiveVolts = Field(description="Looked for only below this voltage.")
+    current_above: PositiveAmperes = Field(description="A current larger than this is a short.")
+
+
+class StopRules(Section):
+    """What ends a sweep before its last level; a rule that is not given does not apply."""
+
+    on_compliance: Literal["stop", "continue"] = Field(
+        default="stop", description="When the source is limited by compliance."
+    )
+    luminance_above: Luminance | None = Field(default=None, description="Stop once the luminance is larger.")
+    current_above: PositiveAmperes | None = Field(default=None, description="Stop once the current is larger.")
+    current_density_above: CurrentDensity | None = Field(
+        default=None, description="Stop once the current density is larger."
+    )
+    voltage_above: PositiveVolts | None = Field(default=None, description="Stop once the measured voltage is larger.")
+    luminance_below_maximum: Fraction | None = Field(
+        default=None, description="Stop once the luminance has fallen to this share of its maximum in the same branch."
+    )
+    no_light_by: PositiveVolts | None = Field(default=None, description="Stop at this voltage when nothing shines yet.")
+    short: Short | None = Field(default=None, description="Stop when the device is a short.")
+
+
+class SweepFile(Section):
+    """A sweep file."""
+
+    kind: Literal["sweep"] = Field(description="What sort of file this is.")
+    title: str = Field(min_length=1, description="One line for lists and plots.")
+    bench: str = Field(min_length=1, description="Bench file, relative to this file.")
+    sample: Sample
+    user: User = Field(default_factory=User)
+    source: Source
+    measure: Measure = Field(default_factory=Measure)
+    dark: Dark = Field(default_factory=Dark)
+    spectra: Spectra | None = Field(default=None, description="Not given: no spectra.")
+    stop: StopRules = Field(default_factory=StopRules)
+    output: str = Field(default="runs", min_length=1, description="Folder for run files, inside the current folder.")

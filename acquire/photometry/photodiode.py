@@ -1,0 +1,179 @@
+"""From the current of a silicon photodiode to luminance and EQE.
+
+Way A: a factor k_L, found by reading the same device with a spectroradiometer (:func:`fit_luminance_factor`).
+Way B: first principles, from the etendue G and the responsivity R(lambda): I_pd = G I[L_lambda R].
+Both give L = s C I[S V] / I[S R] with one constant C, which :class:`PhotodiodeCalibration` holds.
+Anaya et al. 2019, doi 10.1038/s41566-019-0543-y.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp, pi, sin, sqrt
+
+import numpy as np
+
+from acquire.photometry.constants import (
+    ELEMENTARY_CHARGE,
+    MAXIMUM_LUMINOUS_EFFICACY,
+    PHOTON_ENERGY_WAVELENGTH,
+)
+from acquire.photometry.grid import WAVELENGTH, FloatArray, checked, integrate
+from acquire.photometry.observer import v_lambda
+
+
+def photocurrent(signal: float, dark_signal: float, gain: float) -> float:
+    """Return s = (U - U_dark) / R_f [A] from amplifier voltages [V] and its gain R_f [V/A]."""
+    return (signal - dark_signal) / gain
+
+
+def dark_at(time: float, before: tuple[float, float], after: tuple[float, float]) -> float:
+    """Return the dark signal at ``time`` on the straight line through ``(time, signal)`` before and after."""
+    (t1, d1), (t2, d2) = before, after
+    return d1 if t1 == t2 else d1 + (d2 - d1) * (time - t1) / (t2 - t1)
+
+
+def below_dark_noise(photocurrent: float, dark_noise: float) -> bool:
+    """Whether a photocurrent is less than 3 standard deviations of the dark readings, in the same unit."""
+    return photocurrent < 3 * dark_noise
+
+
+@dataclass(frozen=True, slots=True)
+class LuminanceFactor:
+    """k_L [cd m^-2 A^-1], its relative standard uncertainty u (k = 1), and the number of levels behind it."""
+
+    factor: float
+    relative_uncertainty: float
+    levels: int
+
+
+def fit_luminance_factor(luminance: Sequence[float], photocurrent: Sequence[float]) -> LuminanceFactor:
+    """Return k_L = exp(mean ln(L_i/s_i)), u = sd(ln(L_i/s_i))/sqrt(n).
+
+    ``luminance`` [cd/m^2] and ``photocurrent`` [A] (n,), of the same device in the same position.
+    Raises ValueError for fewer than three levels or a value that is not positive: the spread is also the test
+    of linearity.
+    """
+    light, current = np.asarray(luminance, float), np.asarray(photocurrent, float)
+    if light.shape != current.shape or light.ndim != 1 or light.size < 3:
+        raise ValueError("a luminance factor needs at least three levels, luminance and photocurrent of each")
+    if not ((light > 0).all() and (current > 0).all()):
+        raise ValueError("a luminance factor needs positive luminances and photocurrents")
+    logarithms = np.log(light / current)
+    spread = float(logarithms.std(ddof=1)) / sqrt(light.size)
+    return LuminanceFactor(exp(float(logarithms.mean())), spread, light.size)
+
+
+def spectral_mismatch(device: FloatArray, calibration: FloatArray, responsivity: FloatArray) -> float:
+    """Return F_sm = (I[S_d V]/I[S_d R]) / (I[S_c V]/I[S_c R]) [1]: k_L of spectrum d over k_L of spectrum c."""
+    return _visible_per_response(device, responsivity) / _visible_per_response(calibration, responsivity)
+
+
+def _visible_per_response(spectrum: FloatArray, responsivity: FloatArray) -> float:
+    """Return I[S V] / I[S R] [W/A]; ValueError when the photodiode sees nothing of the spectrum."""
+    spectrum = checked(spectrum)
+    response = integrate(spectrum * checked(responsivity))
+    if not response > 0:
+        raise ValueError("the photodiode sees nothing of this spectrum: I[S R] is not positive")
+    return integrate(spectrum * v_lambda()) / response
+
+
+def equal_area_radius(area: float) -> float:
+    """Return the radius [m] of the disc of this area [m^2]; fair only beyond some ten sizes of distance."""
+    return sqrt(area / pi)
+
+
+def disc_view_factor(emitter_radius: float, detector_radius: float, distance: float) -> float:
+    """Return F12, the share of the light of a Lambertian disc that falls on a coaxial parallel disc.
+
+    Radii and distance in m. Howell, A Catalog of Radiation Heat Transfer Configuration Factors, C-41, written
+    so that nothing cancels at large distances.
+    """
+    if not (emitter_radius > 0 and detector_radius > 0 and distance > 0):
+        raise ValueError("radii and distance must be positive")
+    r1, r2 = emitter_radius / distance, detector_radius / distance
+    x = 1 + (1 + r2**2) / r1**2
+    share = (detector_radius / emitter_radius) ** 2
+    return 2 * share / (x + sqrt(x**2 - 4 * share))
+
+
+def etendue_of_discs(emissive_area: float, detector_area: float, distance: float) -> float:
+    """Return G = pi A F12 [m^2 sr] of coaxial discs of these areas [m^2] at a distance [m]."""
+    radii = equal_area_radius(emissive_area), equal_area_radius(detector_area)
+    return pi * emissive_area * disc_view_factor(*radii, distance)
+
+
+def etendue_of_small_source(emissive_area: float, detector_area: float, distance: float) -> float:
+    """Return G = A A_pd / d^2 [m^2 sr], areas in m^2, distance in m: both small against the distance."""
+    return emissive_area * detector_area / distance**2
+
+
+def etendue_of_half_angle(emissive_area: float, half_angle: float) -> float:
+    """Return G = pi A sin^2(a) [m^2 sr] of a detector that fills the half-angle a [rad] of a small source."""
+    return pi * emissive_area * sin(half_angle) ** 2
+
+
+def collected_fraction(etendue: float, emissive_area: float) -> float:
+    """Return g = G / (pi A) [1], the share of the Lambertian emission that reaches the detector."""
+    return etendue / (pi * emissive_area)
+
+
+def luminance_per_photocurrent(spectrum: FloatArray, responsivity: FloatArray, etendue: float) -> float:
+    """Return L / I_pd = K_m I[S V] / (G I[S R]) [cd m^-2 A^-1] by way B."""
+    return MAXIMUM_LUMINOUS_EFFICACY * _visible_per_response(spectrum, responsivity) / etendue
+
+
+def eqe_from_photocurrent(
+    current: float, photocurrent: float, spectrum: FloatArray, responsivity: FloatArray, fraction: float
+) -> float:
+    """Return EQE = (I_pd/I) (1/g) (e/(h c)) I[S lambda]/I[S R] [1] of a Lambertian emitter.
+
+    Currents in A, ``fraction`` g of :func:`collected_fraction`. Neither V(lambda) nor, but for g, the area
+    enters: the primary route when the area or a red spectrum is the weak point.
+    """
+    spectrum = checked(spectrum)
+    electrons = integrate(spectrum * checked(responsivity)) / ELEMENTARY_CHARGE
+    photons = integrate(spectrum * WAVELENGTH) / PHOTON_ENERGY_WAVELENGTH
+    return photocurrent / current / fraction * photons / electrons
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PhotodiodeCalibration:
+    """The constant C of L = s C I[S V] / I[S R].
+
+    ``scale`` C [cd m^-2 A^-1 times A/W]; ``responsivity`` (401,) [A/W], or None for a photodiode taken to
+    follow V(lambda), where C = k_L. ``scale_slope`` d ln C/d lambda [1/nm]: what an error of the wavelength
+    scale of the spectroradiometer had already done to C when k_L was fixed against it.
+    """
+
+    scale: float
+    responsivity: FloatArray | None = None
+    scale_slope: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.scale > 0:
+            raise ValueError(f"a calibration factor must be positive, not {self.scale:g}")
+
+
+def calibration_from_geometry(etendue: float, responsivity: FloatArray) -> PhotodiodeCalibration:
+    """Return the calibration by way B from G [m^2 sr] and R (401,) [A/W]."""
+    return PhotodiodeCalibration(MAXIMUM_LUMINOUS_EFFICACY / etendue, checked(responsivity))
+
+
+def calibration_from_factor(
+    factor: float, responsivity: FloatArray | None = None, spectrum: FloatArray | None = None
+) -> PhotodiodeCalibration:
+    """Return the calibration by way A from k_L [cd m^-2 A^-1].
+
+    With R (401,) [A/W] and the ``spectrum`` under which k_L was found, every other spectrum gets its mismatch
+    factor. Without both, k_L serves as it is: only right for the spectrum under which it was found.
+    Raises ValueError when only one of the two is given.
+    """
+    if responsivity is None and spectrum is None:
+        return PhotodiodeCalibration(factor)
+    if responsivity is None or spectrum is None:
+        raise ValueError("the spectral mismatch needs both the responsivity and the calibration spectrum")
+    response = integrate(checked(spectrum) * checked(responsivity))
+    slope = integrate(spectrum * np.gradient(responsivity)) / response
+    return PhotodiodeCalibration(factor / _visible_per_response(spectrum, responsivity), responsivity, slope)

@@ -1,0 +1,61 @@
+"""Spectra as arrays (401,) on 380-780 nm: model lines, normalising, interpolating, quality."""
+
+from __future__ import annotations
+
+from math import inf, log
+
+import numpy as np
+
+from acquire.photometry.grid import WAVELENGTH, FloatArray, checked, integrate
+
+#: Mean of the five outermost samples over the largest sample, above which light is lost outside the window.
+TRUNCATION_LIMIT = 0.01
+
+
+def gaussian(centre: float, fwhm: float) -> FloatArray:
+    """Return exp(-4 ln2 ((lambda - centre)/fwhm)^2), height 1; ``centre`` and ``fwhm`` in nm."""
+    if not fwhm > 0:
+        raise ValueError(f"the width of a line must be positive, not {fwhm:g} nm")
+    return np.exp(-4 * log(2) * ((WAVELENGTH - centre) / fwhm) ** 2)
+
+
+def normalised(spectrum: FloatArray) -> FloatArray:
+    """Return s = S / I[S] [1/nm]; raise ValueError when there is no light in it (I[S] <= 0)."""
+    spectrum = checked(spectrum)
+    area = integrate(spectrum)
+    if not area > 0:
+        raise ValueError("there is no light in this spectrum: its integral is not positive")
+    return spectrum / area
+
+
+def log_weight(luminance: float, lower: float, upper: float) -> float:
+    """Return w = ln(L/L1) / ln(L2/L1); all in cd/m^2 and positive. 0 at the lower, 1 at the upper end."""
+    if lower == upper:
+        return 0.0
+    return log(luminance / lower) / log(upper / lower)
+
+
+def blend(lower: FloatArray, upper: FloatArray, weight: float) -> FloatArray:
+    """Return (1-w) s1 + w s2 of the two area-normalised spectra [1/nm], 0 <= w <= 1."""
+    if not 0 <= weight <= 1:
+        raise ValueError(f"spectra are interpolated, never extrapolated: weight {weight:g} is not in 0..1")
+    return (1 - weight) * normalised(lower) + weight * normalised(upper)
+
+
+def is_truncated(spectrum: FloatArray) -> bool:
+    """Whether the emission is cut off at 380 or 780 nm, so that an EQE from it is a lower bound.
+
+    True when the mean of the first or last five samples exceeds 1 % of the largest sample.
+    """
+    edge = max(spectrum[:5].mean(), spectrum[-5:].mean())
+    return bool(edge > TRUNCATION_LIMIT * spectrum.max())
+
+
+def signal_to_noise(spectrum: FloatArray) -> float:
+    """Return the largest sample over the noise of one sample.
+
+    The noise is judged from third differences, which leave out any line wide enough to be resolved; their
+    median absolute value is 0.6745 sqrt(20) standard deviations for white Gaussian noise. Infinite without noise.
+    """
+    noise = float(np.median(np.abs(np.diff(spectrum, 3)))) / (0.6744897501960817 * 20**0.5)
+    return float(spectrum.max()) / noise if noise > 0 else inf

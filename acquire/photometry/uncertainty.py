@@ -1,0 +1,134 @@
+"""The uncertainty budget of one point (JCGM 100:2008, doi 10.59161/JCGM100-2008E).
+
+Relative standard uncertainties (k = 1) in the covariance of natural logarithms: luminance and current density
+enter CE, PE and EQE alike, so these are three statements of nearly one error, not three confirmations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import hypot, sqrt
+
+
+def rectangular(limit: float) -> float:
+    """Return u = a/sqrt(3), the standard uncertainty behind limits +-a of unknown distribution."""
+    return limit / sqrt(3)
+
+
+def relative_area_uncertainty(width: float, height: float, edge_uncertainty: float) -> float:
+    """Return u(A)/A of a rectangle whose sides [m] are each uncertain by ``edge_uncertainty`` [m]."""
+    return hypot(edge_uncertainty / width, edge_uncertainty / height)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Where the uncertainty of one point comes from: relative standard uncertainties unless a unit is given.
+
+    ``meter`` is that of the photodiode's meter, ``calibration`` the statistics of k_L, ``luminance_scale`` the
+    absolute scale of the spectroradiometer, ``uniformity`` spot and aperture, ``wavelength`` [nm] the
+    wavelength scale with the sensitivities d ln L/d lambda and d ln EQE/d lambda [1/nm] (see
+    :class:`~acquire.photometry.factors.SpectralFactors`; the latter is c_L + c_kappa when luminance and
+    spectrum share one wavelength scale), ``forward_factor`` that of F, ``spectral_shift`` half the relative
+    difference of kappa between the two spectra a point lies between.
+    """
+
+    current: float = 0.0
+    voltage: float = 0.0
+    area: float = 0.0
+    luminance_scale: float = 0.0
+    uniformity: float = 0.0
+    repositioning: float = 0.0
+    calibration: float = 0.0
+    linearity: float = 0.0
+    meter: float = 0.0
+    wavelength: float = 0.0
+    luminance_sensitivity: float = 0.0
+    eqe_sensitivity: float = 0.0
+    forward_factor: float = 0.0
+    spectral_shift: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RelativeUncertainty:
+    """Relative standard uncertainties (k = 1) of the quantities of one point."""
+
+    current_density: float
+    luminance: float
+    current_efficiency: float
+    power_efficiency: float
+    external_quantum_efficiency: float
+
+
+def relative_uncertainty(budget: Budget) -> RelativeUncertainty:
+    """Combine a budget.
+
+    u^2(J) = u^2(I) + u^2(A); u^2(L) = light terms + (c_L u_lambda)^2; u^2(CE) = u^2(L) + u^2(J);
+    u^2(PE) = u^2(CE) + u^2(V) + u^2(F); u^2(EQE) = light terms + (c_EQE u_lambda)^2 + u^2(J) + u^2(F) + shift.
+    """
+    light = _light(budget)
+    current_density = hypot(budget.current, budget.area)
+    luminance = hypot(light, budget.luminance_sensitivity * budget.wavelength)
+    efficiency = hypot(luminance, current_density)
+    wavelength_in_eqe = budget.eqe_sensitivity * budget.wavelength
+    return RelativeUncertainty(
+        current_density=current_density,
+        luminance=luminance,
+        current_efficiency=efficiency,
+        power_efficiency=hypot(efficiency, budget.voltage, budget.forward_factor),
+        external_quantum_efficiency=hypot(
+            light, wavelength_in_eqe, current_density, budget.forward_factor, budget.spectral_shift
+        ),
+    )
+
+
+def _light(budget: Budget) -> float:
+    """Return the uncertainty of luminance but for the wavelength scale."""
+    return hypot(
+        budget.luminance_scale,
+        budget.uniformity,
+        budget.repositioning,
+        budget.calibration,
+        budget.linearity,
+        budget.meter,
+    )
+
+
+def common_part(budget: Budget) -> Budget:
+    """Return the budget of what all points of a sweep share: it moves them together and cancels in ratios."""
+    return replace(budget, current=0.0, voltage=0.0, meter=0.0, spectral_shift=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Correlations:
+    """Correlation coefficients, -1..1, of the logarithms of pairs of quantities."""
+
+    current_and_power_efficiency: float
+    current_and_quantum_efficiency: float
+    luminance_and_current_efficiency: float
+    current_density_and_current_efficiency: float
+
+
+def correlations(budget: Budget) -> Correlations:
+    """Return how strongly the errors of the quantities go together.
+
+    cov(CE, PE) = u^2(CE), cov(CE, L) = u^2(L), cov(CE, J) = -u^2(J),
+    cov(CE, EQE) = light terms + c_L c_EQE u_lambda^2 + u^2(J). Raises ZeroDivisionError for a budget of nought.
+    """
+    u = relative_uncertainty(budget)
+    shared_wavelength = budget.luminance_sensitivity * budget.eqe_sensitivity * budget.wavelength**2
+    covariance = _light(budget) ** 2 + shared_wavelength + u.current_density**2
+    return Correlations(
+        current_and_power_efficiency=u.current_efficiency / u.power_efficiency,
+        current_and_quantum_efficiency=covariance / (u.current_efficiency * u.external_quantum_efficiency),
+        luminance_and_current_efficiency=u.luminance / u.current_efficiency,
+        current_density_and_current_efficiency=-u.current_density / u.current_efficiency,
+    )
+
+
+def chromaticity_uncertainty(accuracy: float, sensitivity: float, wavelength: float) -> float:
+    """Return u(x) or u(y) from the accuracy of the spectroradiometer (k = 1) and its wavelength scale.
+
+    ``sensitivity`` dx/d lambda or dy/d lambda [1/nm], ``wavelength`` u_lambda [nm]. Accuracy is stated for a
+    broad source (illuminant A), where the wavelength scale hardly shows: a narrow line needs the second term.
+    """
+    return hypot(accuracy, sensitivity * wavelength)

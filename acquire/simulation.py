@@ -1,0 +1,47 @@
+"""From a bench file to the simulated bench it describes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from acquire.config import LoadedSweep, device_parameters
+from drivers.simulated.bench import SimulatedBench, SimulatedBenchOptions, build_simulated_bench
+from drivers.simulated.cs2000a import CS2000AOptions
+from drivers.simulated.keithley2000 import Keithley2000Options
+from drivers.simulated.keithley2400 import Keithley2400Options
+
+
+def simulated_bench(loaded: LoadedSweep) -> SimulatedBench:
+    """The simulated bench of a sweep, with its device in place, on virtual time."""
+    return build_simulated_bench(simulated_bench_options(loaded))
+
+
+def simulated_bench_options(loaded: LoadedSweep) -> SimulatedBenchOptions:
+    """What the simulated bench of a sweep consists of.
+
+    The twins stand as the bench file says the instruments do: same terminals, same position of the knob.
+    """
+    bench, simulation = loaded.bench, loaded.bench.simulation
+    instruments = bench.instruments
+    assert loaded.device is not None
+    meter = instruments.spectroradiometer
+    angle = {"measuring_angle": meter.measuring_angle} if meter else {}
+    return SimulatedBenchOptions(
+        load=device_parameters(loaded.device, simulation),
+        noise=simulation.noise,
+        seed=simulation.seed,
+        lead_resistance=simulation.lead_resistance,
+        smu=instruments.smu.resource,
+        photodiode_meter=instruments.photodiode_meter.resource,
+        spectroradiometer=meter.resource if meter else None,
+        smu_options=_options(Keithley2400Options, {}, simulation.options.smu),
+        photodiode_meter_options=_options(Keithley2000Options, {}, simulation.options.photodiode_meter),
+        spectroradiometer_options=_options(CS2000AOptions, angle, simulation.options.spectroradiometer),
+        trigger_link=bench.trigger_link,
+        instant=simulation.instant,
+    )
+
+
+def _options(kind: type[Any], defaults: Mapping[str, Any], chosen: Mapping[str, Any]) -> Any:
+    return kind(**{**defaults, **chosen})
