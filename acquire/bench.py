@@ -197,7 +197,7 @@ def open_bench(loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest) -> Bench
     opening = _Opening()
     smu = opening.ready(
         lambda: _open_smu(loaded, visa_library),
-        lambda instrument: instrument.configure(smu_settings(loaded, plan)),
+        lambda instrument: _set_up_smu(instrument, loaded, plan),
     )
     meter = opening.ready(
         lambda: _open_photodiode_meter(loaded, visa_library),
@@ -278,6 +278,10 @@ def _serial(line: SerialLine | None, usual: link.SerialLine) -> link.SerialLine:
         return usual
     terminator = {"CR": "\r", "LF": "\n", "CRLF": "\r\n"}[line.terminator]
     return link.SerialLine(int(line.baud_rate), terminator, line.flow_control)
+
+
+def _set_up_smu(smu: Keithley2400, loaded: LoadedSweep, plan: SweepPlan) -> None:
+    smu.configure(smu_settings(loaded, plan))
 
 
 def _set_up_meter(meter: Keithley2000, loaded: LoadedSweep) -> None:

@@ -12,15 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from math import exp, inf, isnan, log, nan
+from math import exp, inf, isnan, log, nan, pi
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from acquire.photometry.constants import BOLTZMANN, ELEMENTARY_CHARGE
-
-FloatArray = npt.NDArray[np.float64]
+from acquire.photometry.efficiency import current_efficiency, power_efficiency
+from acquire.photometry.grid import FloatArray
 
 #: Luminance [cd/m^2] that counts as light.
 TURN_ON_LUMINANCE = 1.0
@@ -140,7 +139,7 @@ def values_at_luminance(curve: JVLCurve, target: float) -> dict[str, Figure]:
     """Return V, J, CE, PE and EQE of a rising branch at the luminance ``target`` [cd/m^2].
 
     V linear and ln J linear in ln L between the neighbours; then CE = L/J. EQE = CE times the factor EQE/CE of
-    the spectrum, PE = CE/V times the factor PE V/CE = pi F, these factors linear in ln L: the efficiencies
+    the spectrum, PE = pi CE F/V with F = PE V/(pi CE), these two factors linear in ln L: the efficiencies
     themselves are never interpolated.
     """
     known = np.flatnonzero(np.isfinite(curve.voltage) & np.isfinite(curve.luminance))
@@ -162,16 +161,16 @@ def _operating_point(curve: JVLCurve, i: int, j: int, weight: float, luminance: 
     """Return the values between the points i and j."""
     voltage = _between(curve.voltage, i, j, weight)
     current_density = float(curve.current_density[i] ** (1 - weight) * curve.current_density[j] ** weight)
-    efficiency = luminance / current_density
+    efficiency = current_efficiency(luminance, current_density)
     pair = [i, j]
     efficiencies = curve.current_efficiency[pair]
     quantum_factors = curve.external_quantum_efficiency[pair] / efficiencies
-    power_factors = curve.power_efficiency[pair] * curve.voltage[pair] / efficiencies
+    angular_factors = curve.power_efficiency[pair] * curve.voltage[pair] / (pi * efficiencies)
     return {
         "voltage": voltage,
         "current_density": current_density,
         "current_efficiency": efficiency,
-        "power_efficiency": efficiency * _between(power_factors, 0, 1, weight) / voltage,
+        "power_efficiency": power_efficiency(efficiency, voltage, _between(angular_factors, 0, 1, weight)),
         "external_quantum_efficiency": efficiency * _between(quantum_factors, 0, 1, weight),
     }
 
@@ -393,7 +392,8 @@ def _maxima(curve: JVLCurve) -> dict[str, Figure]:
         for place, place_unit in places.items():
             if place != quantity:
                 value = getattr(top, place)
-                figures[f"{place}_at_{name}"] = Figure(value, place_unit, top.status)
+                status = "none" if isnan(value) and top.status == "ok" else top.status
+                figures[f"{place}_at_{name}"] = Figure(value, place_unit, status)
     return figures
 
 

@@ -12,6 +12,9 @@ from drivers.simulated.keithley2000 import Keithley2000Options
 from drivers.simulated.keithley2400 import Keithley2400Options
 
 
+_KNOB_POSITIONS = {1.0: 0, 0.2: 1, 0.1: 2}
+
+
 def simulated_bench(loaded: LoadedSweep) -> SimulatedBench:
     """The simulated bench of a sweep, with its device in place, on virtual time."""
     return build_simulated_bench(simulated_bench_options(loaded))
@@ -26,7 +29,7 @@ def simulated_bench_options(loaded: LoadedSweep) -> SimulatedBenchOptions:
     instruments = bench.instruments
     assert loaded.device is not None
     meter = instruments.spectroradiometer
-    angle = {"measuring_angle": meter.measuring_angle} if meter else {}
+    knob = {"angle": _KNOB_POSITIONS[meter.measuring_angle]} if meter else {}
     return SimulatedBenchOptions(
         load=device_parameters(loaded.device, simulation),
         noise=simulation.noise,
@@ -37,7 +40,7 @@ def simulated_bench_options(loaded: LoadedSweep) -> SimulatedBenchOptions:
         spectroradiometer=meter.resource if meter else None,
         smu_options=_options(Keithley2400Options, {}, simulation.options.smu),
         photodiode_meter_options=_options(Keithley2000Options, {}, simulation.options.photodiode_meter),
-        spectroradiometer_options=_options(CS2000AOptions, angle, simulation.options.spectroradiometer),
+        spectroradiometer_options=_options(CS2000AOptions, knob, simulation.options.spectroradiometer),
         trigger_link=bench.trigger_link,
         instant=simulation.instant,
     )

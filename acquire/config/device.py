@@ -184,6 +184,7 @@ def photodiode_parameters(simulation: Simulation) -> dict[str, Any]:
         "geometry": "coaxial_discs",
         "area_m2": truth.area,
         "distance_m": truth.distance,
+        "responsivity_A_W": "6.0e-4*lambda_nm - 0.012",  # silicon, close to linear over the visible
         "tia_V_A": truth.gain,
         "dark_current_A": truth.dark_current,
         "dark_drift_A_per_sqrt_s": truth.dark_drift,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from math import log, nan
+from math import log10, nan
 
 from acquire.photometry.spectra import log_weight
 
@@ -87,8 +87,10 @@ def choose_spectrum(
         if candidate.point_index == point_index and not abs(candidate.drift) >= DRIFT_LIMIT:
             return SpectrumChoice(SpectrumSource.MEASURED, candidate.index, lg_distance=0.0)
     same_branch = [c for c in usable if c.branch == branch]
-    if same_branch or usable:
-        return _from_neighbours(point_index, luminance, same_branch, usable)
+    if same_branch:
+        return _from_neighbours(point_index, luminance, same_branch, interpolate=True)
+    if usable:
+        return _from_neighbours(point_index, luminance, usable, interpolate=False)
     if reference:
         return SpectrumChoice(SpectrumSource.REFERENCE)
     return SpectrumChoice(SpectrumSource.ASSUMED if assumed else SpectrumSource.NONE)
@@ -109,23 +111,24 @@ def choose_spectrum_live(
 
 
 def _from_neighbours(
-    point_index: int, luminance: float, same_branch: list[SpectrumCandidate], usable: list[SpectrumCandidate]
+    point_index: int, luminance: float, candidates: list[SpectrumCandidate], *, interpolate: bool
 ) -> SpectrumChoice:
-    def away(candidate: SpectrumCandidate) -> tuple[float, int]:
-        return _ln_distance(luminance, candidate), abs(candidate.point_index - point_index)
+    def brightness(candidate: SpectrumCandidate) -> tuple[float, int]:
+        return candidate.luminance, abs(candidate.point_index - point_index)
 
-    below = min((c for c in same_branch if c.luminance <= luminance), key=away, default=None)
-    above = min((c for c in same_branch if c.luminance >= luminance), key=away, default=None)
-    nearest = min(same_branch or usable, key=away)
-    distance = _ln_distance(luminance, nearest) / log(10) if luminance > 0 else nan
-    if below is None or above is None or below is above:
-        return SpectrumChoice(SpectrumSource.NEAREST, nearest.index, lg_distance=distance)
+    def faintness(candidate: SpectrumCandidate) -> tuple[float, int]:
+        return -candidate.luminance, abs(candidate.point_index - point_index)
+
+    if not luminance > 0:
+        return SpectrumChoice(SpectrumSource.NEAREST, min(candidates, key=brightness).index)
+    below = min((c for c in candidates if c.luminance <= luminance), key=faintness, default=None)
+    above = min((c for c in candidates if c.luminance >= luminance), key=brightness, default=None)
+    distances = {c.index: abs(log10(c.luminance / luminance)) for c in (below, above) if c is not None}
+    nearest = min(distances, key=distances.__getitem__)
+    if not interpolate or below is None or above is None or below is above:
+        return SpectrumChoice(SpectrumSource.NEAREST, nearest, lg_distance=distances[nearest])
     weight = log_weight(luminance, below.luminance, above.luminance)
-    return SpectrumChoice(SpectrumSource.INTERPOLATED, below.index, above.index, weight, distance)
-
-
-def _ln_distance(luminance: float, candidate: SpectrumCandidate) -> float:
-    return abs(log(candidate.luminance / luminance)) if luminance > 0 else candidate.luminance
+    return SpectrumChoice(SpectrumSource.INTERPOLATED, below.index, above.index, weight, distances[nearest])
 
 
 def spectral_shift(kappa_lower: float, kappa_upper: float) -> float:

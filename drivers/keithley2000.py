@@ -1,0 +1,361 @@
+"""Keithley 2000 multimeter, reading DC volts (a photodiode amplifier) or DC current.
+
+Commands after the Model 2000 Quick Start Guide 2000-903-01 Rev. C, trigger model after the Model 2000 User's Manual
+2000-900-01. The meter powers up measuring continuously with a moving filter of ten, in which ``READ?`` never
+answers; :meth:`~Keithley2000.configure` stops that first. Only ``READ?`` is used for readings: ``FETCh?`` repeats
+old ones, and ``MEASure?`` undoes the settings.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pymeasure.instruments import SCPIUnknownMixin
+from pymeasure.instruments.keithley import Keithley2000 as PymeasureKeithley2000
+
+from drivers import link, scpi, timing
+from drivers.errors import InstrumentTimeout, RefusedByDriver, UnexpectedReply
+from drivers.scpi import INVALID, Identity, QueuedError, Setting, Value
+
+__all__ = ["DmmReading", "DmmSettings", "Keithley2000"]
+
+SERIAL_LINE = link.SerialLine(baud_rate=4800, terminator="\r")
+BUFFER_LENGTH = 1024
+_COMMAND_TIMEOUT = 5.0
+_AUTORANGE_ALLOWANCE = 1.0  # a conversion and a delay more for every range step, s
+_WAITING_FOR_TRIGGER = 32  # operation condition register, bit 5
+_FUNCTIONS = {"voltage": "VOLT:DC", "current": "CURR:DC"}
+_RANGES = {"voltage": timing.DMM_VOLTAGE_RANGES, "current": timing.DMM_CURRENT_RANGES}
+
+
+@dataclass(frozen=True)
+class DmmSettings:
+    """Everything that decides how the multimeter reads.
+
+    ``range_``: largest magnitude expected (V or A), None for autorange. ``settling_time`` (s) passes in the meter
+    between trigger and measurement. ``filter_count``: readings averaged into one, 1 for none. ``digits``: 4 to 7,
+    7 for the full 6½.
+    """
+
+    function: Literal["voltage", "current"] = "voltage"
+    range_: float | None = None
+    nplc: float = 1.0
+    autozero: bool = True
+    filter_count: int = 1
+    settling_time: float = 0.0
+    digits: int = 7
+
+    @property
+    def nominal_range(self) -> float | None:
+        """Get the nominal range (V or A) that holds ``range_``, None for autorange; ValueError if there is none."""
+        return None if self.range_ is None else timing.smallest_range(self.range_, _RANGES[self.function])
+
+    def time_per_reading(self, line_frequency: float) -> float:
+        """Duration of one reading in the meter, settling included, s."""
+        return timing.dmm_time_per_reading(
+            nplc=self.nplc,
+            line_frequency=line_frequency,
+            autozero=self.autozero,
+            trigger_delay=self.settling_time,
+            filter_count=self.filter_count,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DmmReading:
+    """One reading in V or A; NaN with ``overflow`` set when the input was beyond the range."""
+
+    value: float
+    overflow: bool
+
+
+def objections(settings: DmmSettings) -> Iterator[str]:
+    """Every reason not to send these settings."""
+    if settings.range_ is not None and not 0 < settings.range_ <= max(_RANGES[settings.function]):
+        yield f"no range holds {settings.range_:g}"
+    if not 0.01 <= settings.nplc <= 10:
+        yield f"nplc {settings.nplc:g} is not between 0.01 and 10"
+    if not 1 <= settings.filter_count <= 100:
+        yield f"filter count {settings.filter_count} is not between 1 and 100"
+    if not 0 <= settings.settling_time <= 999999.999:
+        yield f"settling time {settings.settling_time:g} s is not between 0 and 999999.999 s"
+    if settings.digits not in (4, 5, 6, 7):
+        yield f"{settings.digits} digits are not between 4 and 7"
+
+
+def setting_table(settings: DmmSettings) -> list[Setting]:
+    """The settings in the order in which they are sent; each is made explicitly, whatever ``*RST`` does."""
+    function = _FUNCTIONS[settings.function]
+    sense = f":SENS:{function}"
+    return [
+        Setting("autozero", ":SYST:AZER:STAT", settings.autozero),
+        Setting("function", ":SENS:FUNC", f"'{function}'"),
+        _range_setting(settings, sense),
+        Setting("nplc", f"{sense}:NPLC", settings.nplc),
+        Setting("digits", f"{sense}:DIG", settings.digits),
+        Setting("filter_type", f"{sense}:AVER:TCON", "REP"),
+        Setting("filter_count", f"{sense}:AVER:COUN", settings.filter_count),
+        Setting("filter", f"{sense}:AVER:STAT", settings.filter_count > 1),
+        Setting("unit", ":UNIT:VOLT:DC", "V"),
+        Setting("relative", f"{sense}:REF:STAT", False),
+        Setting("math", ":CALC1:STAT", False),
+        *_trigger_table(settings),
+        Setting("elements", ":FORM:ELEM", "READ"),
+    ]
+
+
+def _range_setting(settings: DmmSettings, sense: str) -> Setting:
+    if (nominal := settings.nominal_range) is None:
+        return Setting("autorange", f"{sense}:RANG:AUTO", True)
+    return Setting("range", f"{sense}:RANG", nominal, full_scale=1.2)
+
+
+def _trigger_table(settings: DmmSettings) -> list[Setting]:
+    return [
+        Setting("trigger_source", ":TRIG:SOUR", "IMM"),
+        Setting("trigger_count", ":TRIG:COUN", 1),
+        Setting("sample_count", ":SAMP:COUN", 1),
+        Setting("settling_time", ":TRIG:DEL", settings.settling_time),
+    ]
+
+
+def parse_reading(reply: str) -> DmmReading:
+    """One number as a reading; ValueError when it is not a number."""
+    value = float(reply)
+    overflow = abs(value) >= INVALID
+    return DmmReading(math.nan if overflow else value, overflow)
+
+
+class Keithley2000(PymeasureKeithley2000):
+    """A Keithley 2000 on any VISA resource, or on a PyMeasure adapter.
+
+    ``visa_library``, ``timeout`` (s) and ``serial`` count only when ``adapter`` is a resource name. Raises
+    CannotConnect.
+    """
+
+    def __init__(
+        self,
+        adapter: Any,
+        name: str = "Keithley 2000",
+        *,
+        visa_library: Any = "",
+        timeout: float = _COMMAND_TIMEOUT,
+        serial: link.SerialLine = SERIAL_LINE,
+    ) -> None:
+        if isinstance(adapter, str):
+            adapter = link.open_adapter(adapter, name=name, visa_library=visa_library, timeout=timeout, serial=serial)
+        self._where = " at ".join(filter(None, (name, link.resource_of(adapter))))
+        self._settings: DmmSettings | None = None
+        self._record: dict[str, Value] = {}
+        self._busy = False
+        self._send, self._receive = adapter.write, adapter.read
+        # Past SCPIUnknownMixin, whose only content is a warning that PyMeasure does not know if the meter speaks SCPI
+        super(SCPIUnknownMixin, self).__init__(adapter, name)
+
+    def identify(self) -> Identity:
+        """Ask for the identity; raises WrongInstrument unless a Keithley 2000 answers."""
+        identity = scpi.parse_identity(self.ask("*IDN?"), self._where)
+        return scpi.require_model(identity, ("MODEL 2000",), self._where)
+
+    def ask(self, command: str, query_delay: float | None = None) -> str:
+        """Send a query and return its reply; raises RefusedByDriver while a reading is on its way."""
+        if self._busy:
+            raise RefusedByDriver(self._where, f"{command} was not sent: a reading is on its way", "Read it first")
+        self._send(command)
+        self.wait_for(query_delay)
+        return str(self._receive()).strip()
+
+    def _number(self, query: str) -> float:
+        reply = self.ask(query)
+        try:
+            return float(reply)
+        except ValueError as error:
+            raise UnexpectedReply(self._where, query, reply) from error
+
+    def error_queue(self) -> list[QueuedError]:
+        """Empty the instrument's error queue and return it, oldest first."""
+        return scpi.read_error_queue(self.ask, self._where)
+
+    def raise_errors(self, doing: str) -> None:
+        """Raise RefusedByInstrument if the error queue holds anything after ``doing`` something."""
+        if errors := self.error_queue():
+            raise scpi.refusal(self._where, doing, errors)
+
+    def self_test(self) -> bool:
+        """Run the instrument's self test; True when it passes."""
+        return self._number("*TST?") == 0
+
+    def device_clear(self) -> None:
+        """Stop whatever is running and drop pending replies."""
+        link.device_clear(self.adapter)
+        self._busy = False
+
+    def abort(self) -> None:
+        """Return the trigger model to idle."""
+        self._send(":ABOR")
+        self._busy = False
+
+    def shutdown(self) -> None:
+        """Stop measuring and leave the meter idle."""
+        if self._busy:
+            self.device_clear()
+        self.abort()
+        self.isShutdown = True
+
+    def serial_poll(self) -> int:
+        """The status byte, by serial poll (GPIB only)."""
+        return link.serial_poll(self.adapter)
+
+    @property
+    def front_terminals(self) -> bool:
+        """Get whether the front input is selected, by the switch on the panel (bool)."""
+        return self._number(":SYST:FRSW?") == 1
+
+    @property
+    def line_frequency(self) -> float:
+        """Get the line frequency the meter found at power-up in Hz (float)."""
+        return self._number(":SYST:LFR?")
+
+    def configure(self, settings: DmmSettings) -> None:
+        """Make all settings from a reset, read them back and compare.
+
+        Raises RefusedByDriver for settings the meter does not have, before anything is sent, and for current from
+        the rear terminals; RefusedByInstrument when errors are queued; SettingNotTaken when something reads back
+        differently.
+        """
+        if reasons := list(objections(settings)):
+            raise RefusedByDriver(self._where, "settings were not sent: " + "; ".join(reasons))
+        self._settings = None
+        link.set_timeout(self.adapter, _COMMAND_TIMEOUT)
+        if self._busy:
+            self.device_clear()
+        table = setting_table(settings)
+        # Continuous measuring must end before *RST and READ? can be relied on
+        for message in (":INIT:CONT OFF", ":ABOR", "*CLS", "*RST", ":INIT:CONT OFF"):
+            self._send(message)
+        for setting in table:
+            self._send(setting.message)
+        self.raise_errors("a setting")
+        self._record = self._verified(settings, table)
+        self._settings = settings
+        self._allow_reading_time(settings)
+
+    def _verified(self, settings: DmmSettings, table: list[Setting]) -> dict[str, Value]:
+        front = self.front_terminals
+        if settings.function == "current" and not front:
+            mend = "Press INPUTS on the front panel"
+            raise RefusedByDriver(self._where, "current is measured at the front terminals only", mend)
+        record = scpi.verify(self.ask, self._where, [Setting("continuous", ":INIT:CONT", False), *table])
+        return record | {"front_terminals": front, "line_frequency": self.line_frequency}
+
+    def _allow_reading_time(self, settings: DmmSettings, readings: int = 1) -> None:
+        allowance = _AUTORANGE_ALLOWANCE if settings.range_ is None else 0.0
+        line_frequency = float(self._record["line_frequency"])
+        link.set_timeout(self.adapter, 1 + readings * 2 * settings.time_per_reading(line_frequency) + allowance)
+
+    def settings(self) -> dict[str, Value]:
+        """The settings as the meter gave them back, by name; empty before :meth:`configure`."""
+        return dict(self._record)
+
+    def _configured(self) -> DmmSettings:
+        if self._settings is None:
+            raise RefusedByDriver(self._where, "nothing was sent: the meter is not configured", "Call configure")
+        return self._settings
+
+    def trigger(self) -> None:
+        """Start one reading, after the settling time; collect it with :meth:`read`."""
+        if self._busy or self._settings is None:
+            raise self._refused()
+        self._busy = True
+        self._send(":READ?")
+
+    def _refused(self) -> RefusedByDriver:
+        if self._busy:
+            return RefusedByDriver(self._where, "not triggered: the last reading was not collected", "Call read")
+        return RefusedByDriver(self._where, "not triggered: the meter is not configured", "Call configure")
+
+    def read(self) -> DmmReading:
+        """Wait for the reading that was triggered last and return it.
+
+        Raises RefusedByDriver when nothing was triggered; RefusedByInstrument or InstrumentTimeout when no reading
+        comes; UnexpectedReply when it makes no sense.
+        """
+        if not self._busy:
+            raise RefusedByDriver(self._where, "no reading was triggered", "Call trigger first")
+        try:
+            reply = self._receive()
+        except InstrumentTimeout as timeout:
+            raise scpi.explain_timeout(timeout, self.device_clear, self.error_queue, self._where) from timeout
+        self._busy = False
+        return self._parsed(":READ?", reply)
+
+    def _parsed(self, sent: str, reply: str) -> DmmReading:
+        try:
+            return parse_reading(reply)
+        except ValueError as error:
+            raise UnexpectedReply(self._where, sent, reply) from error
+
+    # Many readings into the buffer, one for every trigger
+
+    def arm_buffer(self, points: int, trigger: Literal["external", "bus", "immediate"] = "external") -> None:
+        """Wait for ``points`` triggers (2 to 1024) and store a reading for each.
+
+        ``external``: falling edges on the trigger link; ``bus``: ``*TRG`` or a group trigger. Returns once the meter
+        waits for the first trigger. Raises RefusedByDriver, RefusedByInstrument.
+        """
+        self._configured()
+        if not 2 <= points <= BUFFER_LENGTH:
+            raise RefusedByDriver(self._where, f"the buffer holds 2 to {BUFFER_LENGTH} readings, not {points}")
+        source = {"external": "EXT", "bus": "BUS", "immediate": "IMM"}[trigger]
+        for message in _buffer_messages(points, source):
+            self._send(message)
+        self.raise_errors("filling the buffer")
+        self._send(":INIT")
+        if source != "IMM" and not self.waiting_for_trigger:
+            raise scpi.refusal(self._where, "waiting for triggers", self.error_queue())
+
+    @property
+    def waiting_for_trigger(self) -> bool:
+        """Get whether the meter waits in its trigger layer (bool)."""
+        return bool(int(self._number(":STAT:OPER:COND?")) & _WAITING_FOR_TRIGGER)
+
+    def buffer_full(self) -> bool:
+        """Whether the buffer is full; unlike the 2400, the meter answers while it measures. Once True, False again."""
+        return bool(int(self._number(":STAT:MEAS?")) & 512)
+
+    def read_buffer(self) -> list[DmmReading]:
+        """Every reading in the buffer, in order; triggered single readings are possible again afterwards.
+
+        May be called before the buffer is full, when triggers were lost: it then ends the run.
+        """
+        settings = self._configured()
+        # A full buffer takes 35 s at 4800 baud
+        link.set_timeout(self.adapter, 40.0)
+        reply = self.ask(":TRAC:DATA?")
+        for message in (":ABOR", ":TRAC:FEED:CONT NEV", ":TRIG:COUN 1", ":TRIG:SOUR IMM"):
+            self._send(message)
+        self._send(f":TRIG:DEL {settings.settling_time:.9g}")
+        self._allow_reading_time(settings)
+        return [self._parsed(":TRAC:DATA?", field) for field in reply.split(",")]
+
+
+def _buffer_messages(points: int, source: str) -> tuple[str, ...]:
+    return (
+        "*CLS",
+        ":TRIG:DEL 0",
+        f":TRIG:SOUR {source}",
+        f":TRIG:COUN {points}",
+        ":SAMP:COUN 1",  # one output pulse for every reading
+        ":FORM:DATA ASC",
+        ":TRAC:FEED:CONT NEV",  # storing must be off while the buffer is set up; it survives *RST
+        ":TRAC:CLE",
+        f":TRAC:POIN {points}",
+        ":TRAC:FEED SENS1",
+        ":TRAC:FEED:CONT NEXT",
+        ":STAT:PRES",
+        ":STAT:MEAS:ENAB 512",
+        "*SRE 1",
+    )

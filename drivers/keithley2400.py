@@ -1,0 +1,499 @@
+"""Keithley 2400 source-measure unit.
+
+Commands and behaviour after the Series 2400 SourceMeter User's Manual, 2400S-900-01 Rev. K. Connecting leaves
+output and settings alone. The order of a measurement is :meth:`~Keithley2400.configure`,
+:meth:`~Keithley2400.output_on`, then :meth:`~Keithley2400.trigger` and :meth:`~Keithley2400.read` for every level,
+and :meth:`~Keithley2400.output_off` at the end.
+
+``MEASure?`` and ``CONFigure`` are never sent: they switch the output on and undo range, speed, filter and
+auto-zero. ``READ?`` does not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from pymeasure.instruments.keithley import Keithley2400 as PymeasureKeithley2400
+
+from drivers import link, scpi
+from drivers.errors import (
+    InstrumentError,
+    InstrumentTimeout,
+    OutputStateUnknown,
+    RefusedByDriver,
+    SettingNotTaken,
+    UnexpectedReply,
+)
+from drivers.keithley2400_messages import (
+    BUFFER_LENGTH,
+    MNEMONIC,
+    SmuLimits,
+    SmuReading,
+    SmuSettings,
+    SmuStatus,
+    after_sweep_messages,
+    list_sweep_messages,
+    objections,
+    parse_reading,
+    rounded_level,
+    setting_table,
+)
+from drivers.scpi import Identity, QueuedError, Value
+from drivers.timing import Source, smu_time_per_point
+
+__all__ = ["Keithley2400", "SmuLimits", "SmuReading", "SmuSettings", "SmuStatus"]
+
+SERIAL_LINE = link.SerialLine(baud_rate=9600, terminator="\r")
+_MODELS = ("MODEL 2400", "MODEL 2401")  # the ranges of the other models differ
+_COMMAND_TIMEOUT = 5.0
+_INSTRUMENT_LIMITS = SmuLimits()
+
+
+class Keithley2400(PymeasureKeithley2400):
+    """A Keithley 2400 or 2401 on any VISA resource, or on a PyMeasure adapter.
+
+    ``limits`` hold for every level and compliance, whatever the settings say. ``visa_library``, ``timeout`` (s) and
+    ``serial`` count only when ``adapter`` is a resource name. Raises CannotConnect.
+    """
+
+    def __init__(
+        self,
+        adapter: Any,
+        name: str = "Keithley 2400",
+        *,
+        limits: SmuLimits = _INSTRUMENT_LIMITS,
+        visa_library: Any = "",
+        timeout: float = _COMMAND_TIMEOUT,
+        serial: link.SerialLine = SERIAL_LINE,
+    ) -> None:
+        if isinstance(adapter, str):
+            adapter = link.open_adapter(adapter, name=name, visa_library=visa_library, timeout=timeout, serial=serial)
+        self._where = " at ".join(filter(None, (name, link.resource_of(adapter))))
+        self._limits = limits
+        self._forget()
+        self._send, self._receive = adapter.write, adapter.read
+        super().__init__(adapter, name)
+
+    def _forget(self) -> None:
+        """Forget what is known of the instrument: no settings, output not ours, perhaps busy."""
+        self._settings: SmuSettings | None = None
+        self._record: dict[str, Value] = {}
+        self._bound = self._step = self._level = 0.0
+        self._level_message = self._point_message = ""
+        self._on = False
+        self._busy = False
+
+    # Identity, errors, state
+
+    def identify(self) -> Identity:
+        """Ask for the identity; raises WrongInstrument unless a Keithley 2400 or 2401 answers."""
+        return scpi.require_model(scpi.parse_identity(self.ask("*IDN?"), self._where), _MODELS, self._where)
+
+    def ask(self, command: str, query_delay: float | None = None) -> str:
+        """Send a query and return its reply; raises RefusedByDriver while a reading is on its way."""
+        if self._busy:
+            # The instrument would drop the reading (-410) or hold the query back until it is done
+            raise RefusedByDriver(self._where, f"{command} was not sent: a measurement is running", "Read it first")
+        self._send(command)
+        self.wait_for(query_delay)
+        return str(self._receive()).strip()
+
+    def _number(self, query: str) -> float:
+        reply = self.ask(query)
+        try:
+            return float(reply)
+        except ValueError as error:
+            raise UnexpectedReply(self._where, query, reply) from error
+
+    def error_queue(self) -> list[QueuedError]:
+        """Empty the instrument's error queue and return it, oldest first."""
+        return scpi.read_error_queue(self.ask, self._where)
+
+    def raise_errors(self, doing: str) -> None:
+        """Raise RefusedByInstrument if the error queue holds anything after ``doing`` something."""
+        if errors := self.error_queue():
+            raise scpi.refusal(self._where, doing, errors)
+
+    def self_test(self) -> bool:
+        """Run the instrument's self test; True when it passes."""
+        return self._number("*TST?") == 0
+
+    def device_clear(self) -> None:
+        """Stop whatever is running and drop pending replies. The output stays as it is."""
+        link.device_clear(self.adapter)
+        self._busy = False
+
+    def abort(self) -> None:
+        """Return the trigger model to idle. The output stays as it is."""
+        self._send(":ABOR")
+        self._busy = False
+
+    def reset(self) -> None:
+        """Reset the instrument: output off, and compliance back at 105 µA. Settings must be made anew."""
+        self._forget()
+        self._send("*RST")
+
+    def serial_poll(self) -> int:
+        """The status byte, by serial poll, which works while a measurement is running (GPIB only)."""
+        return link.serial_poll(self.adapter)
+
+    @property
+    def compliance_tripped(self) -> bool:
+        """Get whether the source is in compliance (bool)."""
+        measured = MNEMONIC[self._configured().measured]
+        return self._number(f":SENS:{measured}:PROT:TRIP?") == 1
+
+    @property
+    def limits(self) -> SmuLimits:
+        """Control the largest voltage and current ever allowed; new limits need :meth:`configure` again."""
+        return self._limits
+
+    @limits.setter
+    def limits(self, limits: SmuLimits) -> None:
+        if self._on:
+            raise RefusedByDriver(self._where, "limits were not changed: the output is on")
+        self._limits = limits
+        self._settings = None
+
+    @property
+    def level(self) -> float:
+        """Get the last level sent, rounded to the source's resolution (V or A)."""
+        return self._level
+
+    # Settings
+
+    def configure(self, settings: SmuSettings) -> None:
+        """Make all settings, from a reset with the output off, read them back and compare.
+
+        Raises RefusedByDriver beyond the limits, before anything is sent; RefusedByInstrument when errors are
+        queued; SettingNotTaken when something reads back differently. The output is off afterwards in any case.
+        """
+        if reasons := objections(settings, self._limits):
+            raise RefusedByDriver(self._where, "settings were not sent: " + "; ".join(reasons))
+        self.output_off()
+        self._forget()
+        table = setting_table(settings)
+        for message in ("*CLS", "*RST", ":SENS:FUNC:OFF:ALL", *(setting.message for setting in table)):
+            self._send(message)
+        self.raise_errors("a setting")
+        self._record = scpi.verify(self.ask, self._where, table)
+        self._adopt(settings)
+
+    def _adopt(self, settings: SmuSettings) -> None:
+        self._settings = settings
+        self._bound = settings.max_level * (1 + 1e-9)
+        self._step = settings.source_step
+        self._level_message = f":SOUR:{MNEMONIC[settings.source]} %.7g"
+        self._point_message = self._level_message + ";:READ?"
+        link.set_timeout(self.adapter, settings.reading_timeout)
+
+    def settings(self) -> dict[str, Value]:
+        """The settings as the instrument gave them back, by name; empty before :meth:`configure`."""
+        return dict(self._record)
+
+    def _configured(self) -> SmuSettings:
+        if self._settings is None:
+            raise RefusedByDriver(self._where, "nothing was sent: the instrument is not configured", "Call configure")
+        return self._settings
+
+    # Output
+
+    def output_on(self) -> None:
+        """Switch the output on at level zero, and ask whether it is.
+
+        Raises RefusedByDriver before :meth:`configure`, RefusedByInstrument when the output stays off.
+        """
+        settings = self._configured()
+        source = MNEMONIC[settings.source]
+        self.set_level(0.0)
+        if level := self._number(f":SOUR:{source}?"):
+            raise SettingNotTaken(self._where, [(f":SOUR:{source}", "0", f"{level:g}")], "The output is still off")
+        self._send(":OUTP ON")
+        if not self._output_state():
+            mend = "Check the interlock (output enable line) and the instrument's temperature"
+            raise scpi.refusal(self._where, "switching the output on", self.error_queue(), mend)
+        link.set_timeout(self.adapter, settings.reading_timeout)
+        self._on = True
+
+    def output_off(self) -> None:
+        """Take the level to zero, switch the output off, and ask whether it is.
+
+        Works at any moment, also on an instrument this object has not configured. If the orderly way fails, the
+        device is cleared and switched off again. Raises OutputStateUnknown when that cannot be confirmed.
+        """
+        unattended = self._busy or self._settings is None
+        self._on = False
+        try:
+            link.set_timeout(self.adapter, _COMMAND_TIMEOUT)
+            if unattended:
+                self.device_clear()
+            self.ramp_to_zero()
+            self._send(":OUTP OFF")
+            if not self._output_state():
+                return
+            trouble: InstrumentError | None = None
+        except InstrumentError as error:
+            trouble = error
+        self._switch_off_after_clear(trouble)
+
+    def _switch_off_after_clear(self, trouble: InstrumentError | None) -> None:
+        try:
+            self.device_clear()
+            self._send(":OUTP OFF")
+            if not self._output_state():
+                return
+        except InstrumentError as error:
+            error.__context__ = trouble
+            trouble = error
+        what = "THE OUTPUT MAY STILL BE ON: switching it off could not be confirmed"
+        raise OutputStateUnknown(self._where, what, "Press OUTPUT on the instrument now") from trouble
+
+    def _output_state(self) -> bool:
+        return self._number(":OUTP?") != 0
+
+    def ramp_to_zero(self, steps: int = 5) -> None:
+        """Take the present level to zero in equal ``steps``, in one message; each takes the source some 7 ms."""
+        source = MNEMONIC[self._settings.source] if self._settings else self.ask(":SOUR:FUNC?")[:4]
+        if level := self._number(f":SOUR:{source}?"):
+            # + 0.0: the last level of a negative ramp is 0, not -0
+            down = (level * (steps - 1 - step) / steps + 0.0 for step in range(steps))
+            self._send(";".join(f":SOUR:{source} {value:.7g}" for value in down))
+        self._level = 0.0
+
+    def shutdown(self) -> None:
+        """Switch the output off; see :meth:`output_off`."""
+        self.output_off()
+        self.isShutdown = True
+
+    # Points
+
+    def set_level(self, level: float) -> None:
+        """Set the source level (V or A) without measuring; raises RefusedByDriver beyond the limits."""
+        self._configured()
+        if self._busy or not abs(level) <= self._bound:
+            raise self._refused(level)
+        self._level = rounded_level(level, self._step, self._bound)
+        self._send(self._level_message % self._level)
+
+    def trigger(self, level: float) -> None:
+        """Set the source level (V or A), let it settle, and measure: one message, no waiting.
+
+        Collect the result with :meth:`read`. Raises RefusedByDriver beyond the limits, with the output off, or
+        before the last reading was collected. A level set by command skips the source delay (User's Manual,
+        appendix A), so the settling time is the trigger delay.
+        """
+        if self._busy or not self._on or not abs(level) <= self._bound:
+            raise self._refused(level)
+        self._level = rounded_level(level, self._step, self._bound)
+        self._busy = True
+        self._send(self._point_message % self._level)
+
+    def trigger_same_level(self) -> None:
+        """Measure again at the present level; collect with :meth:`read`."""
+        if self._busy or not self._on:
+            raise self._refused(self._level)
+        self._busy = True
+        self._send(":READ?")
+
+    def _refused(self, level: float) -> RefusedByDriver:
+        if self._busy:
+            return RefusedByDriver(self._where, "not triggered: the last reading was not collected", "Call read")
+        if not abs(level) <= self._bound:
+            return RefusedByDriver(self._where, f"level {level:g} was not sent: the limit is {self._bound:g}")
+        return RefusedByDriver(self._where, "not triggered: the output is off", "Call output_on")
+
+    def read(self) -> SmuReading:
+        """Wait for the reading that was triggered last and return it.
+
+        Raises RefusedByDriver when nothing was triggered; RefusedByInstrument or InstrumentTimeout when no reading
+        comes; UnexpectedReply when it makes no sense.
+        """
+        if not self._busy:
+            raise RefusedByDriver(self._where, "no reading was triggered", "Call trigger first")
+        try:
+            reply = self._receive()
+        except InstrumentTimeout as timeout:
+            raise self._why_no_reading(timeout) from timeout
+        self._busy = False
+        try:
+            return parse_reading(reply.split(","))
+        except (ValueError, OverflowError) as error:
+            raise UnexpectedReply(self._where, ":READ?", reply) from error
+
+    def _why_no_reading(self, timeout: InstrumentTimeout) -> InstrumentError:
+        link.set_timeout(self.adapter, _COMMAND_TIMEOUT)
+        reason = scpi.explain_timeout(timeout, self.device_clear, self.error_queue, self._where)
+        link.set_timeout(self.adapter, self._configured().reading_timeout)
+        return reason
+
+    # PyMeasure's properties that would pass by the limits, or send MEASure?
+
+    @property
+    def voltage(self) -> float:
+        """Measure the voltage at the present level in V (float), without changing a setting."""
+        self.trigger_same_level()
+        return self.read().voltage
+
+    @property
+    def current(self) -> float:
+        """Measure the current at the present level in A (float), without changing a setting."""
+        self.trigger_same_level()
+        return self.read().current
+
+    @property
+    def resistance(self) -> float:
+        """Measure voltage over current at the present level in ohm (float), without changing a setting."""
+        self.trigger_same_level()
+        reading = self.read()
+        return reading.voltage / reading.current if reading.current else math.nan
+
+    @property
+    def source_enabled(self) -> bool:
+        """Control whether the output is on (bool); see :meth:`output_on` and :meth:`output_off`."""
+        return self._output_state()
+
+    @source_enabled.setter
+    def source_enabled(self, enabled: bool) -> None:
+        if enabled:
+            self.output_on()
+        else:
+            self.output_off()
+
+    @property
+    def source_voltage(self) -> float:
+        """Control the source voltage in V (float), within the limits."""
+        return self._number(":SOUR:VOLT?")
+
+    @source_voltage.setter
+    def source_voltage(self, level: float) -> None:
+        self._require_source("voltage")
+        self.set_level(level)
+
+    @property
+    def source_current(self) -> float:
+        """Control the source current in A (float), within the limits."""
+        return self._number(":SOUR:CURR?")
+
+    @source_current.setter
+    def source_current(self, level: float) -> None:
+        self._require_source("current")
+        self.set_level(level)
+
+    @property
+    def compliance_current(self) -> float:
+        """Control the current limit of the voltage source in A (float), within the limits."""
+        return self._number(":SENS:CURR:PROT?")
+
+    @compliance_current.setter
+    def compliance_current(self, compliance: float) -> None:
+        self._set_compliance("current", compliance, self._limits.current)
+
+    @property
+    def compliance_voltage(self) -> float:
+        """Control the voltage limit of the current source in V (float), within the limits."""
+        return self._number(":SENS:VOLT:PROT?")
+
+    @compliance_voltage.setter
+    def compliance_voltage(self, compliance: float) -> None:
+        self._set_compliance("voltage", compliance, self._limits.voltage)
+
+    def _set_compliance(self, quantity: Source, compliance: float, limit: float) -> None:
+        if not 0 < compliance <= limit:
+            raise RefusedByDriver(self._where, f"compliance {compliance:g} was not sent: the limit is {limit:g}")
+        self._send(f":SENS:{MNEMONIC[quantity]}:PROT {compliance:.9g}")
+
+    def _require_source(self, source: Source) -> None:
+        if self._configured().source != source:
+            raise RefusedByDriver(self._where, f"level was not sent: it is not configured as a {source} source")
+
+    # Sweeps from the instrument's memory
+
+    def program_sweep(
+        self,
+        levels: Sequence[float],
+        source_delay: float,
+        *,
+        linked: bool = False,
+        input_line: int = 1,
+        output_line: int = 2,
+    ) -> float:
+        """Load a list of levels (V or A) to be run by the instrument itself, and return its duration, s.
+
+        ``linked``: in step with a multimeter on the trigger link, which must have a fixed measure range on both
+        sides; its time is not in the duration. Raises RefusedByDriver, RefusedByInstrument.
+        """
+        settings = self._configured()
+        self._check_sweep(settings, levels, linked)
+        sent = [rounded_level(level, self._step, self._bound) for level in levels]
+        for message in list_sweep_messages(
+            settings.source,
+            sent,
+            source_delay=source_delay,
+            linked=linked,
+            input_line=input_line,
+            output_line=output_line,
+        ):
+            self._send(message)
+        self.raise_errors("a sweep")
+        return len(levels) * _sweep_point(settings, source_delay, linked)
+
+    def _check_sweep(self, settings: SmuSettings, levels: Sequence[float], linked: bool) -> None:
+        if not 1 <= len(levels) <= BUFFER_LENGTH:
+            raise RefusedByDriver(self._where, f"a sweep of {len(levels)} levels does not fit into {BUFFER_LENGTH}")
+        for level in levels:
+            if not abs(level) <= self._bound:
+                raise self._refused(level)
+        if linked and settings.measure_range is None:
+            raise RefusedByDriver(self._where, "autorange would send extra trigger pulses", "Fix the measure range")
+
+    def start_sweep(self) -> None:
+        """Start the programmed sweep; until it is over the instrument holds every query back."""
+        if self._busy or not self._on:
+            raise self._refused(0.0)
+        self._busy = True
+        self._send(":INIT")
+
+    def sweep_finished(self) -> bool:
+        """Whether the instrument requests service because its buffer is full (GPIB only)."""
+        return bool(self.serial_poll() & 64)
+
+    def wait_for_sweep(self, timeout: float) -> None:
+        """Wait until the sweep is over, at most ``timeout`` s, on any link; raises InstrumentTimeout.
+
+        The query is answered once the trigger model is idle, so no polling is needed.
+        """
+        link.set_timeout(self.adapter, timeout)
+        self._send("*OPC?")
+        reply = self._receive().strip()
+        self._busy = False
+        if reply != "1":
+            raise UnexpectedReply(self._where, "*OPC?", reply)
+
+    def read_sweep(self) -> list[SmuReading]:
+        """The readings of the finished sweep, in order; single readings are possible again afterwards."""
+        settings = self._configured()
+        # A full buffer is 175 kB, three minutes at 9600 baud
+        link.set_timeout(self.adapter, 200.0)
+        reply = self.ask(":TRAC:DATA?")
+        for message in after_sweep_messages(settings.source, settings.settling_time):
+            self._send(message)
+        self._adopt(settings)
+        fields = reply.split(",")
+        try:
+            return [parse_reading(fields[start : start + 5]) for start in range(0, len(fields), 5)]
+        except (ValueError, OverflowError) as error:
+            raise UnexpectedReply(self._where, ":TRAC:DATA?", reply[:80]) from error
+
+
+def _sweep_point(settings: SmuSettings, source_delay: float, linked: bool) -> float:
+    return smu_time_per_point(
+        nplc=settings.nplc,
+        line_frequency=settings.line_frequency,
+        autozero=settings.autozero,
+        source=settings.source,
+        source_delay=source_delay,
+        filter_count=settings.filter_count,
+        linked=linked,
+    )

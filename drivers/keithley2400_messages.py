@@ -1,0 +1,344 @@
+"""What passes between program and Keithley 2400: settings and sweeps as messages, replies as readings. Pure.
+
+Commands after the Series 2400 SourceMeter User's Manual, 2400S-900-01 Rev. K; power envelope after SPEC-2400.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntFlag
+from typing import Literal
+
+from drivers import timing
+from drivers.scpi import INVALID, Setting
+from drivers.timing import Source
+
+MNEMONIC = {"voltage": "VOLT", "current": "CURR"}
+RANGES = {"voltage": timing.SMU_VOLTAGE_RANGES, "current": timing.SMU_CURRENT_RANGES}
+_TERMINALS = {"front": "FRON", "rear": "REAR"}
+_OFF_STATES = {"normal": "NORM", "zero": "ZERO", "guard": "GUAR", "high_impedance": "HIMP"}
+_PROTECTION_STEPS = (20, 40, 60, 80, 100, 120, 160)
+_VALUES_PER_MESSAGE = 100  # more than 100 list values in one message are refused
+BUFFER_LENGTH = 2500
+_AUTORANGE_ALLOWANCE = 2.0  # every range change repeats the whole cycle, s
+
+# PyMeasure's order, so that its properties find each element in its place
+ELEMENTS = "VOLT,CURR,RES,TIME,STAT"
+
+
+@dataclass(frozen=True)
+class SmuLimits:
+    """Largest magnitudes ever allowed at the terminals, as a level or as a compliance: V and A."""
+
+    voltage: float = 210.0
+    current: float = 1.05
+
+
+@dataclass(frozen=True)
+class SmuSettings:
+    """Everything that decides what the 2400 does with a level.
+
+    ``max_level``: largest magnitude that will be sent (V or A); it picks the source range, and more is refused.
+    ``compliance``: limit of the other quantity (A or V). ``measure_range``: of that other quantity, None for
+    autorange, then not below ``measure_range_lower_limit``. ``settling_time`` (s) passes in the instrument between
+    the new level and the measurement. ``filter_count``: readings averaged into one, 1 for none.
+    ``over_voltage_protection``: 20, 40, 60, 80, 100, 120 or 160 V, None for no limit below the range.
+    """
+
+    source: Source
+    max_level: float
+    compliance: float
+    measure_range: float | None = None
+    measure_range_lower_limit: float | None = None
+    nplc: float = 1.0
+    autozero: bool = True
+    four_wire: bool = False
+    terminals: Literal["front", "rear"] = "front"
+    line_frequency: Literal[50, 60] = 50
+    output_off_state: Literal["normal", "zero", "guard", "high_impedance"] = "normal"
+    over_voltage_protection: int | None = None
+    filter_count: int = 1
+    settling_time: float = 0.0
+
+    @property
+    def measured(self) -> Source:
+        """Get the quantity that is limited and measured rather than set."""
+        return "current" if self.source == "voltage" else "voltage"
+
+    @property
+    def source_range(self) -> float:
+        """Get the nominal source range for ``max_level`` (V or A); ValueError when there is none."""
+        return timing.smallest_range(self.max_level, RANGES[self.source], timing.SMU_FULL_SCALE)
+
+    @property
+    def source_step(self) -> float:
+        """Get the programming resolution of the source (V or A)."""
+        return timing.source_step(self.source_range, self.source)
+
+    @property
+    def reading_timeout(self) -> float:
+        """Get how long a reading may take before it is given up, s."""
+        return 2 + 1.5 * self.time_per_point + (_AUTORANGE_ALLOWANCE if self.measure_range is None else 0.0)
+
+    @property
+    def time_per_point(self) -> float:
+        """Get the time one point takes in the instrument, settling included, s."""
+        return timing.smu_time_per_point(
+            nplc=self.nplc,
+            line_frequency=self.line_frequency,
+            autozero=self.autozero,
+            source=self.source,
+            trigger_delay=self.settling_time,
+            filter_count=self.filter_count,
+            static=True,
+        )
+
+
+def objections(settings: SmuSettings, limits: SmuLimits) -> list[str]:
+    """Every reason not to send these settings; empty when there is none."""
+    return [*_beyond_limits(settings, limits), *_beyond_instrument(settings)] or _beyond_power(settings)
+
+
+def _beyond_limits(settings: SmuSettings, limits: SmuLimits) -> Iterator[str]:
+    limit = {
+        "voltage": min(limits.voltage, timing.SMU_FULL_SCALE * max(timing.SMU_VOLTAGE_RANGES)),
+        "current": min(limits.current, timing.SMU_FULL_SCALE * max(timing.SMU_CURRENT_RANGES)),
+    }
+    if not 0 < settings.max_level <= limit[settings.source]:
+        yield f"largest level {settings.max_level:g} is not between 0 and {limit[settings.source]:g}"
+    if not 0 < settings.compliance <= limit[settings.measured]:
+        yield f"compliance {settings.compliance:g} is not between 0 and {limit[settings.measured]:g}"
+
+
+def _beyond_instrument(settings: SmuSettings) -> Iterator[str]:
+    if not 0.01 <= settings.nplc <= 10:
+        yield f"nplc {settings.nplc:g} is not between 0.01 and 10"
+    if not 1 <= settings.filter_count <= 100:
+        yield f"filter count {settings.filter_count} is not between 1 and 100"
+    if not 0 <= settings.settling_time <= 999.9999:
+        yield f"settling time {settings.settling_time:g} s is not between 0 and 999.9999 s"
+    if settings.over_voltage_protection not in (None, *_PROTECTION_STEPS):
+        yield f"over-voltage protection {settings.over_voltage_protection} V is not one of {_PROTECTION_STEPS}"
+
+
+def _beyond_power(settings: SmuSettings) -> list[str]:
+    """Combinations of ranges the instrument refuses (+824, +826)."""
+    compliance_range = timing.smallest_range(settings.compliance, RANGES[settings.measured], timing.SMU_FULL_SCALE)
+    reasons = [
+        f"measure range {range_:g} is not between 0 and that of the compliance"
+        for range_ in (settings.measure_range, settings.measure_range_lower_limit)
+        if range_ is not None and not 0 < range_ <= compliance_range * timing.SMU_FULL_SCALE
+    ]
+    if settings.source == "voltage" and settings.source_range == 200 and settings.compliance > 0.105:
+        reasons.append("the 200 V range allows a compliance of at most 105 mA")
+    if settings.source == "current" and settings.source_range == 1 and settings.compliance > 21:
+        reasons.append("the 1 A range allows a compliance of at most 21 V")
+    return reasons
+
+
+def setting_table(settings: SmuSettings) -> list[Setting]:
+    """The settings in the order in which they must be sent: source range, compliance, then measure range."""
+    return [*_system_table(settings), *_source_table(settings), *_sense_table(settings), *_trigger_table(settings)]
+
+
+def _system_table(settings: SmuSettings) -> list[Setting]:
+    return [
+        Setting("line_frequency", ":SYST:LFR", settings.line_frequency),
+        Setting("autozero", ":SYST:AZER:STAT", settings.autozero),
+        Setting("four_wire", ":SYST:RSEN", settings.four_wire),
+        Setting("terminals", ":ROUT:TERM", _TERMINALS[settings.terminals]),
+        Setting("output_off_state", ":OUTP:SMOD", _OFF_STATES[settings.output_off_state]),
+    ]
+
+
+def _source_table(settings: SmuSettings) -> list[Setting]:
+    source = f":SOUR:{MNEMONIC[settings.source]}"
+    table = [
+        Setting("source", ":SOUR:FUNC", MNEMONIC[settings.source]),
+        Setting("source_mode", f"{source}:MODE", "FIX"),
+        Setting("source_range", f"{source}:RANG", settings.source_range, timing.SMU_FULL_SCALE),
+        # Skipped for a level set by command; settling is the trigger delay
+        Setting("source_delay", ":SOUR:DEL", 0.0),
+        Setting("auto_output_off", ":SOUR:CLE:AUTO", False),
+    ]
+    if settings.over_voltage_protection is not None:
+        table.append(Setting("over_voltage_protection", ":SOUR:VOLT:PROT", settings.over_voltage_protection))
+    return table
+
+
+def _sense_table(settings: SmuSettings) -> list[Setting]:
+    sense = f":SENS:{MNEMONIC[settings.measured]}"
+    return [
+        Setting("concurrent", ":SENS:FUNC:CONC", True),
+        Setting("measured", ":SENS:FUNC", '"VOLT","CURR"'),
+        Setting("compliance", f"{sense}:PROT", settings.compliance),
+        *_measure_range_table(settings, sense),
+        Setting("nplc", f"{sense}:NPLC", settings.nplc),
+        Setting("filter_type", ":SENS:AVER:TCON", "REP"),
+        Setting("filter_count", ":SENS:AVER:COUN", settings.filter_count),
+        Setting("filter", ":SENS:AVER:STAT", settings.filter_count > 1),
+    ]
+
+
+def _measure_range_table(settings: SmuSettings, sense: str) -> list[Setting]:
+    ranges = RANGES[settings.measured]
+    if settings.measure_range is not None:
+        nominal = timing.smallest_range(settings.measure_range, ranges, timing.SMU_FULL_SCALE)
+        return [Setting("measure_range", f"{sense}:RANG", nominal, timing.SMU_FULL_SCALE)]
+    table = [Setting("measure_autorange", f"{sense}:RANG:AUTO", True)]
+    if settings.measure_range_lower_limit is not None:
+        lowest = timing.smallest_range(settings.measure_range_lower_limit, ranges, timing.SMU_FULL_SCALE)
+        name, command = "measure_range_lower_limit", f"{sense}:RANG:AUTO:LLIM"
+        table.append(Setting(name, command, lowest, timing.SMU_FULL_SCALE))
+    return table
+
+
+def _trigger_table(settings: SmuSettings) -> list[Setting]:
+    return [
+        Setting("arm_count", ":ARM:COUN", 1),
+        Setting("trigger_count", ":TRIG:COUN", 1),
+        Setting("trigger_source", ":TRIG:SOUR", "IMM"),
+        Setting("settling_time", ":TRIG:DEL", settings.settling_time),
+        Setting("elements", ":FORM:ELEM", ELEMENTS),
+    ]
+
+
+def rounded_level(level: float, step: float, bound: float) -> float:
+    """``level`` on the source's grid of ``step``; towards zero where rounding would pass ``bound``."""
+    sent = round(level / step) * step
+    if abs(sent) > bound * (1 + 1e-9):
+        sent -= math.copysign(step, sent)
+    return sent
+
+
+def list_sweep_messages(
+    source: Source, levels: Sequence[float], *, source_delay: float, linked: bool, input_line: int, output_line: int
+) -> list[str]:
+    """Program messages of a sweep from the instrument's own memory (User's Manual, sweep and trigger sections).
+
+    ``linked``: wait for a falling edge on ``input_line`` before every level but the first, and send one on
+    ``output_line`` when the source has settled; else run freely. At most 100 levels go into one message.
+    """
+    mnemonic = MNEMONIC[source]
+    return [
+        "*CLS",
+        f":SOUR:{mnemonic}:MODE LIST",
+        *_list_messages(mnemonic, levels),
+        f":SOUR:DEL {source_delay:.9g}",
+        ":SOUR:SWE:CAB NEV",
+        f":TRIG:COUN {len(levels)}",
+        ":TRIG:DEL 0",
+        *_trigger_link_messages(linked, input_line, output_line),
+        ":TRAC:FEED:CONT NEV",  # storing must be off while the buffer is set up
+        ":TRAC:CLE",
+        f":TRAC:POIN {len(levels)}",
+        ":TRAC:FEED SENS",
+        ":TRAC:TST:FORM ABS",
+        ":TRAC:FEED:CONT NEXT",
+        ":STAT:PRES",
+        ":STAT:MEAS:ENAB 512",  # buffer full
+        "*SRE 1",
+        ":TRIG:CLE",
+    ]
+
+
+def _list_messages(mnemonic: str, levels: Sequence[float]) -> Iterator[str]:
+    for start in range(0, len(levels), _VALUES_PER_MESSAGE):
+        values = ",".join(f"{level:.7g}" for level in levels[start : start + _VALUES_PER_MESSAGE])
+        yield f":SOUR:LIST:{mnemonic}{':APP' if start else ''} {values}"
+
+
+def _trigger_link_messages(linked: bool, input_line: int, output_line: int) -> list[str]:
+    if not linked:
+        return [":TRIG:SOUR IMM", ":TRIG:OUTP NONE"]
+    return [
+        ":TRIG:SOUR TLIN",
+        ":TRIG:DIR SOUR",  # the first level waits for nothing
+        ":TRIG:INP SOUR",
+        f":TRIG:ILIN {input_line}",
+        f":TRIG:OLIN {output_line}",
+        ":TRIG:OUTP DEL",
+    ]
+
+
+def after_sweep_messages(source: Source, settling_time: float) -> list[str]:
+    """Program messages that bring single readings back after a sweep."""
+    return [
+        ":TRAC:FEED:CONT NEV",
+        ":TRIG:CLE",
+        ":TRIG:SOUR IMM",
+        ":TRIG:DIR ACC",
+        ":TRIG:OUTP NONE",
+        ":TRIG:COUN 1",
+        f":TRIG:DEL {settling_time:.9g}",
+        ":SOUR:DEL 0",
+        f":SOUR:{MNEMONIC[source]}:MODE FIX",
+    ]
+
+
+class SmuStatus(IntFlag):
+    """The status word of a reading (User's Manual, data format section)."""
+
+    OVER_RANGE = 1 << 0
+    FILTER = 1 << 1
+    FRONT_TERMINALS = 1 << 2
+    COMPLIANCE = 1 << 3
+    OVER_VOLTAGE = 1 << 4
+    MATH = 1 << 5
+    NULL = 1 << 6
+    LIMIT_TEST = 1 << 7
+    LIMIT_RESULT_1 = 1 << 8
+    LIMIT_RESULT_2 = 1 << 9
+    AUTO_OHMS = 1 << 10
+    VOLTAGE_MEASURED = 1 << 11
+    CURRENT_MEASURED = 1 << 12
+    RESISTANCE_MEASURED = 1 << 13
+    VOLTAGE_SOURCE = 1 << 14
+    CURRENT_SOURCE = 1 << 15
+    RANGE_COMPLIANCE = 1 << 16
+    OFFSET_COMPENSATION = 1 << 17
+    CONTACT_CHECK_FAILED = 1 << 18
+    LIMIT_RESULT_3 = 1 << 19
+    LIMIT_RESULT_4 = 1 << 20
+    LIMIT_RESULT_5 = 1 << 21
+    REMOTE_SENSE = 1 << 22
+    PULSE_MODE = 1 << 23
+
+
+_CLAMPED = int(SmuStatus.COMPLIANCE | SmuStatus.RANGE_COMPLIANCE)
+
+
+@dataclass(frozen=True, slots=True)
+class SmuReading:
+    """One source-measure point: V, A, and the instrument's own time (s, wraps at 99999.999 s).
+
+    A value the instrument did not measure, or that overflowed, is NaN.
+    """
+
+    voltage: float
+    current: float
+    time: float
+    status: SmuStatus
+
+    @property
+    def in_compliance(self) -> bool:
+        """Get whether the source was clamped, by the compliance or by a fixed measure range."""
+        return bool(self.status & _CLAMPED)
+
+    @property
+    def over_range(self) -> bool:
+        """Get whether the measurement overflowed."""
+        return bool(self.status & SmuStatus.OVER_RANGE)
+
+
+def parse_reading(fields: Sequence[str]) -> SmuReading:
+    """Five elements VOLT, CURR, RES, TIME, STAT as a reading; ValueError or OverflowError when they are not."""
+    voltage, current, _, time, status = map(float, fields)
+    return SmuReading(
+        voltage if abs(voltage) < INVALID else math.nan,
+        current if abs(current) < INVALID else math.nan,
+        time,
+        SmuStatus(int(status)),
+    )

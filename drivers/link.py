@@ -1,0 +1,227 @@
+"""The one seam between the drivers and PyVISA: opening an address, and turning foreign exceptions into ours.
+
+Any resource PyVISA knows will do (``GPIB0::24::INSTR``, ``ASRL3::INSTR``, ``TCPIP::host::port::SOCKET``), with a
+vendor's VISA, with PyVISA-py, or with a VISA library object that lives in this process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pyvisa
+from pymeasure.adapters import VISAAdapter
+from pyvisa.constants import ControlFlow, StatusCode
+from pyvisa.resources import SerialInstrument, TCPIPSocket
+
+from drivers.errors import (
+    CannotConnect,
+    InstrumentError,
+    InstrumentTimeout,
+    LinkLost,
+    RefusedByDriver,
+    UnexpectedReply,
+)
+
+# pySerial's exceptions are OSErrors
+_FOREIGN = (pyvisa.Error, OSError)
+
+_FLOW_CONTROL = {
+    "none": ControlFlow.none,
+    "xon_xoff": ControlFlow.xon_xoff,
+    "rts_cts": ControlFlow.rts_cts,
+}
+
+
+@dataclass(frozen=True)
+class SerialLine:
+    """Settings of a serial line, eight data bits without parity; ``terminator`` ends lines in both directions."""
+
+    baud_rate: int = 9600
+    terminator: str = "\r"
+    flow_control: Literal["none", "xon_xoff", "rts_cts"] = "none"
+
+
+class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
+    """A PyMeasure adapter whose failures are :class:`~drivers.errors.InstrumentError`."""
+
+    def __init__(self, resource: str, where: str, visa_library: Any, **settings: Any) -> None:
+        self.where = where
+        super().__init__(resource, visa_library=visa_library, **settings)
+
+    def _write(self, command: str, **kwargs: Any) -> None:
+        try:
+            super()._write(command, **kwargs)
+        except _FOREIGN as error:
+            raise self._translated(error, f"sending {command}") from error
+
+    def _write_bytes(self, content: bytes, **kwargs: Any) -> None:
+        with self.translating(f"sending {content!r}"):
+            super()._write_bytes(content, **kwargs)
+
+    def _read(self, **kwargs: Any) -> str:
+        try:
+            return str(super()._read(**kwargs))
+        except UnicodeDecodeError as error:
+            raise UnexpectedReply(self.where, "a query", repr(error.object), GARBLED) from error
+        except _FOREIGN as error:
+            raise self._translated(error, "waiting for a reply") from error
+
+    def _read_bytes(self, count: int, break_on_termchar: bool = False, **kwargs: Any) -> bytes:
+        with self.translating("waiting for a reply"):
+            return bytes(super()._read_bytes(count, break_on_termchar, **kwargs))
+
+    def flush_read_buffer(self) -> None:
+        """Throw away whatever has arrived and was not read."""
+        with self.translating("discarding old replies"):
+            super().flush_read_buffer()
+
+    @contextlib.contextmanager
+    def translating(self, doing: str) -> Iterator[None]:
+        """Turn PyVISA's and the system's exceptions into ours while ``doing`` something."""
+        try:
+            yield
+        except _FOREIGN as error:
+            raise self._translated(error, doing) from error
+
+    def _translated(self, error: Exception, doing: str) -> InstrumentError:
+        code = error.error_code if isinstance(error, pyvisa.VisaIOError) else None
+        if code == StatusCode.error_nonsupported_operation:
+            return RefusedByDriver(self.where, f"{doing} is not possible on this kind of link")
+        if code == StatusCode.error_timeout and not _closed_by_peer(self.connection):
+            seconds = self.connection.timeout / 1000
+            return InstrumentTimeout(self.where, f"{doing} took longer than {seconds:g} s", TIMEOUT_MEND)
+        return LinkLost(self.where, f"{doing} failed ({error})", "Check cable, power and interface, then reconnect")
+
+
+GARBLED = "Check baud rate, parity and terminator"
+TIMEOUT_MEND = "Check that the instrument is on, its interface is selected, and address and terminator are right"
+
+
+def open_adapter(
+    resource: str,
+    *,
+    name: str,
+    visa_library: Any = "",
+    timeout: float = 2.0,
+    serial: SerialLine | None = None,
+) -> Link:
+    """Open a VISA resource for the instrument called ``name``.
+
+    ``visa_library`` is what :class:`pyvisa.ResourceManager` takes: a path, ``"@py"``, or a library object; empty
+    for the system's own. ``timeout`` in s. Lines end in LF, on serial lines in the terminator of ``serial``.
+    Raises :class:`~drivers.errors.CannotConnect`.
+    """
+    where = f"{name} at {resource}"
+    line_feed = {"read_termination": "\n", "write_termination": "\n"}
+    try:
+        link = Link(
+            resource,
+            where,
+            visa_library,
+            timeout=round(timeout * 1000),
+            asrl=_serial_settings(serial or SerialLine()),
+            gpib=line_feed,
+            tcpip=line_feed,
+            usb=line_feed,
+        )
+        _tune_socket(link.connection)
+    except Exception as error:  # PyVISA-py reports a failed opening as a bare Exception
+        mend = "Check power, cable and address; `pyvisa-info` and `pyvisa-shell` list what can be reached"
+        raise CannotConnect(where, f"cannot be opened ({error})", mend) from error
+    return link
+
+
+def _serial_settings(line: SerialLine) -> dict[str, object]:
+    return {
+        "baud_rate": line.baud_rate,
+        "flow_control": _FLOW_CONTROL[line.flow_control],
+        "read_termination": line.terminator,
+        "write_termination": line.terminator,
+    }
+
+
+def _socket_of(connection: Any) -> socket.socket | None:
+    """The socket below a PyVISA-py session; other libraries keep theirs to themselves."""
+    sessions = getattr(connection.visalib, "sessions", None)
+    interface = getattr(sessions.get(connection.session), "interface", None) if isinstance(sessions, dict) else None
+    return interface if isinstance(interface, socket.socket) else None
+
+
+def _tune_socket(connection: Any) -> None:
+    """Send small messages at once: with Nagle's algorithm a write that follows a write waits some 40 ms."""
+    if (sock := _socket_of(connection)) is None:
+        return
+    if refused := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        raise OSError(refused, "connection refused")
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _closed_by_peer(connection: Any) -> bool:
+    """Whether the other end of a socket has hung up, which PyVISA-py reports as a time-out."""
+    if (sock := _socket_of(connection)) is None:
+        return False
+    sock.setblocking(False)
+    try:
+        return sock.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    finally:
+        sock.setblocking(True)
+
+
+def resource_of(adapter: Any) -> str:
+    """The resource name behind an adapter, for messages; empty when it has none."""
+    return str(getattr(adapter, "resource_name", "") or "")
+
+
+def line_end(adapter: Any) -> bytes:
+    """The byte that ends a line from the instrument."""
+    termination = getattr(adapter.connection, "read_termination", None)
+    return termination[-1:].encode() if isinstance(termination, str) and termination else b"\n"
+
+
+def set_timeout(adapter: Any, seconds: float) -> None:
+    """Set how long a read waits for its reply, s."""
+    with _translating(adapter, "setting the time-out"):
+        adapter.connection.timeout = round(seconds * 1000)
+
+
+ABORT_CHARACTER = b"\x03"  # Ctrl-C: the Keithley pair takes it on RS-232 as a device clear
+
+
+def device_clear(adapter: Any) -> None:
+    """Clear the device: SDC on GPIB; the abort character on a serial line or socket. Old replies are discarded.
+
+    Raises :class:`~drivers.errors.LinkLost` or :class:`~drivers.errors.InstrumentTimeout`.
+    """
+    if isinstance(adapter.connection, (SerialInstrument, TCPIPSocket)):
+        adapter.write_bytes(ABORT_CHARACTER)
+        adapter.flush_read_buffer()
+        return
+    with _translating(adapter, "clearing the device"):
+        adapter.connection.clear()
+
+
+def serial_poll(adapter: Any) -> int:
+    """Read the status byte by serial poll (GPIB), which an instrument answers even while it is busy.
+
+    Raises :class:`~drivers.errors.RefusedByDriver` on links that have no serial poll.
+    """
+    with _translating(adapter, "serial poll"):
+        return int(adapter.connection.read_stb())
+
+
+def wait_for_service_request(adapter: Any, timeout: float) -> None:
+    """Wait at most ``timeout`` s for SRQ (GPIB); raises :class:`~drivers.errors.InstrumentTimeout`."""
+    with _translating(adapter, "waiting for a service request"):
+        adapter.connection.wait_for_srq(round(timeout * 1000))
+
+
+def _translating(adapter: Any, doing: str) -> contextlib.AbstractContextManager[None]:
+    return adapter.translating(doing) if isinstance(adapter, Link) else contextlib.nullcontext()

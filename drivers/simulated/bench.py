@@ -1,0 +1,160 @@
+"""A whole simulated bench: one device, one photodiode and one clock behind three twins, reached over PyVISA.
+
+bench = build_simulated_bench(SimulatedBenchOptions(load=parameters, seed=3))
+manager = pyvisa.ResourceManager(bench.library)
+smu = manager.open_resource("GPIB0::24::INSTR")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from drivers.simulated.clock import Clock, VirtualClock
+from drivers.simulated.cs2000a import CS2000AOptions, CS2000ATwin
+from drivers.simulated.device import (
+    Load,
+    NoiseSettings,
+    OpenCircuit,
+    Photodiode,
+    Resistor,
+    ShortCircuit,
+    TestFixture,
+    coaxial_discs_etendue,
+    device_from_parameters,
+    linear_responsivity,
+    noise_from_parameters,
+    photodiode_from_parameters,
+)
+from drivers.simulated.trigger_link import TriggerLink
+from drivers.simulated.twin import Twin
+from drivers.simulated.visa import SimulatedVisaLibrary
+
+if TYPE_CHECKING:
+    from drivers.simulated.keithley2000 import Keithley2000Options
+    from drivers.simulated.keithley2400 import Keithley2400Options
+
+Interface = Literal["gpib", "serial", "socket"]
+
+
+@dataclass(frozen=True)
+class SimulatedBenchOptions:
+    """What is on the bench and how it behaves.
+
+    ``load`` is a load, or the parameters of one: a light-emitting device with its shared parameters under
+    ``shared``, or ``{"load": "resistor", "resistance_ohm": 1e3}``, ``{"load": "open"}``, ``{"load": "short"}``.
+    ``photodiode`` None takes the one of the shared parameters, else a silicon diode of 1 cm^2 at 100 mm with
+    5e6 V/A. A resource of None leaves that instrument out. The kind of interface follows from the resource name,
+    whatever the options of the twin say; ``instant`` makes every duration of every twin zero.
+    """
+
+    load: Load | Mapping[str, Any]
+    photodiode: Photodiode | None = None
+    noise: bool = True
+    seed: int = 1
+    hysteresis: bool | None = None
+    degradation: bool | None = None
+    lead_resistance: float = 0.0  # ohm
+    room_light: float = 0.0  # cd/m^2
+    smu: str | None = "GPIB0::24::INSTR"
+    photodiode_meter: str | None = "GPIB0::16::INSTR"
+    spectroradiometer: str | None = "ASRL3::INSTR"
+    smu_options: Keithley2400Options | None = None
+    photodiode_meter_options: Keithley2000Options | None = None
+    spectroradiometer_options: CS2000AOptions | None = None
+    trigger_link: bool = False
+    instant: bool = False
+
+
+@dataclass(frozen=True)
+class SimulatedBench:
+    """The parts of a simulated bench; ``twins`` by resource name, ``trigger_link`` None when it is not cabled."""
+
+    clock: VirtualClock
+    fixture: TestFixture
+    twins: Mapping[str, Twin]
+    trigger_link: TriggerLink | None
+    library: SimulatedVisaLibrary
+
+
+def build_simulated_bench(options: SimulatedBenchOptions) -> SimulatedBench:
+    """Build the bench on virtual time. Raises KeyError when a parameter of the load is missing."""
+    clock = VirtualClock()
+    fixture = build_fixture(options, clock)
+    link = TriggerLink() if options.trigger_link else None
+    twins = build_twins(options, fixture, link)
+    return SimulatedBench(clock, fixture, twins, link, SimulatedVisaLibrary(clock, twins))
+
+
+def build_fixture(options: SimulatedBenchOptions, clock: Clock) -> TestFixture:
+    """Put the load in front of its detectors, on any clock."""
+    shared = options.load.get("shared", {}) if isinstance(options.load, Mapping) else {}
+    noise = noise_from_parameters(shared) if "noise" in shared else NoiseSettings()
+    photodiode = options.photodiode
+    if photodiode is None:
+        photodiode = photodiode_from_parameters(shared) if "photodiode" in shared else _usual_photodiode()
+    fixture = TestFixture(
+        clock,
+        _load(options),
+        photodiode,
+        noise if options.noise else NoiseSettings.none(),
+        options.seed,
+        options.lead_resistance,
+    )
+    fixture.room_light = options.room_light
+    return fixture
+
+
+def build_twins(options: SimulatedBenchOptions, fixture: TestFixture, link: TriggerLink | None) -> dict[str, Twin]:
+    """Connect the instruments to a fixture, by resource name."""
+    from drivers.simulated.keithley2000 import Keithley2000Options, Keithley2000Twin
+    from drivers.simulated.keithley2400 import Keithley2400Options, Keithley2400Twin
+
+    twins: dict[str, Twin] = {}
+    if options.smu is not None:
+        smu = options.smu_options or Keithley2400Options()
+        smu = replace(smu, interface=interface_kind(options.smu), instant=smu.instant or options.instant)
+        twins[options.smu] = Keithley2400Twin(fixture, smu, link)
+    if options.photodiode_meter is not None:
+        dmm = options.photodiode_meter_options or Keithley2000Options()
+        dmm = replace(dmm, interface=interface_kind(options.photodiode_meter), instant=dmm.instant or options.instant)
+        twins[options.photodiode_meter] = Keithley2000Twin(fixture, dmm, link)
+    if options.spectroradiometer is not None:
+        meter = options.spectroradiometer_options or CS2000AOptions()
+        meter = replace(meter, instant=meter.instant or options.instant)
+        twins[options.spectroradiometer] = CS2000ATwin(fixture, meter)
+    return twins
+
+
+def interface_kind(resource: str) -> Interface:
+    """Tell the kind of interface from a VISA resource name. Raises ValueError for any other."""
+    kinds: dict[str, Interface] = {"GPIB": "gpib", "ASRL": "serial", "TCPI": "socket"}
+    try:
+        return kinds[resource[:4].upper()]
+    except KeyError:
+        raise ValueError(f"{resource!r} is neither a GPIB, a serial (ASRL) nor a TCPIP resource") from None
+
+
+def _load(options: SimulatedBenchOptions) -> Load:
+    load = options.load
+    if not isinstance(load, Mapping):
+        return load
+    match load.get("load", "device"):
+        case "resistor":
+            return Resistor(load["resistance_ohm"])
+        case "open":
+            return OpenCircuit()
+        case "short":
+            return ShortCircuit()
+        case _:
+            return device_from_parameters(load, hysteresis=options.hysteresis, degradation=options.degradation)
+
+
+def _usual_photodiode() -> Photodiode:
+    return Photodiode(
+        etendue=coaxial_discs_etendue(14e-6, 1e-4, 0.1),
+        responsivity=linear_responsivity("6.0e-4*lambda_nm - 0.012"),
+        gain=5e6,
+        dark_current=2e-11,
+    )

@@ -1,0 +1,913 @@
+"""The Keithley 2400 SourceMeter from the other end of the wire: protocol, trigger model, source and measurement.
+
+:class:`Keithley2400Twin` answers bytes as the instrument does and drives the
+:class:`~drivers.simulated.device.TestFixture`. The parts: command table (:mod:`.keithley2400_commands`), what may be
+set (:mod:`.keithley2400_rules`), the settings and what they put on the terminals (:mod:`.keithley2400_settings`),
+ranges and times (:mod:`.keithley2400_ranges`), trigger model (:mod:`.keithley2400_trigger`), readings and buffer
+(:mod:`.keithley2400_readings`).
+
+Sources: Series 2400 SourceMeter User's Manual 2400S-900-01 Rev. K; SPEC-2400 Rev. L; Series 2400 firmware release
+notes up to C34. Where these leave something open, :class:`Keithley2400Options` has a switch.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal
+
+from drivers.simulated.device import OperatingPoint, TestFixture
+from drivers.simulated.keithley2400_commands import COMMANDS
+from drivers.simulated.keithley2400_limits import LIMIT_CONDITIONS, check_limits, nulled
+from drivers.simulated.keithley2400_ranges import (
+    CONVERSION_TIMING,
+    RANGES,
+    ConversionTiming,
+    automatic_source_delay,
+    autorange,
+    conversion_time,
+    resistance_of,
+    round_to_measure_step,
+    source_phase_time,
+    static_source_phase_time,
+)
+from drivers.simulated.keithley2400_readings import (
+    BUFFER_SIZE,
+    BUILT_IN_FORMULAS,
+    Formula,
+    Reading,
+    Trace,
+    calculate,
+    format_values,
+    printable,
+)
+from drivers.simulated.keithley2400_rules import checked_sweep, configure, highest_measure_range, take_level
+from drivers.simulated.keithley2400_settings import (
+    MEASURED,
+    MEMORY_SETTINGS,
+    Drive,
+    Settings,
+    drive_off,
+    drive_on,
+    measure_range,
+    measured_functions,
+    nominal_range,
+)
+from drivers.simulated.keithley2400_trigger import (
+    WAITING_FOR_ARM,
+    WAITING_FOR_TRIGGER,
+    TriggerLines,
+    TriggerRun,
+    trigger_model,
+)
+from drivers.simulated.scpi import CommandError, Interface, Later, ScpiInstrument, Step
+from drivers.simulated.scpi_status import USER_REQUEST
+from drivers.simulated.trigger_link import TriggerLink
+
+ERRORS = {
+    -430: "Query DEADLOCKED",
+    -420: "Query UNTERMINATED",
+    -410: "Query INTERRUPTED",
+    601: "Reading buffer data lost",
+    700: "Invalid system communication",
+    701: "ASCII only with RS-232",
+    800: "Illegal with storage active",
+    801: "Insufficient vector data",
+    802: "OUTPUT blocked by output enable",
+    803: "Not permitted with OUTPUT off",
+    809: "Source memory location revised",
+    810: "OUTPUT blocked by Over Temp",
+    822: "Too small for sense range",
+    823: "Invalid with source read-back on",
+    824: "Cannot exceed compliance range",
+    825: "Invalid with auto-ohms on",
+    826: "Attempt to exceed power limit",
+    827: "Invalid with ohms guard on",
+    828: "Invalid on 1 amp range",
+    830: "Invalid with INF ARM:COUNT",
+    900: "Internal System Error",
+}
+"""Positive numbers, and the query errors as this model spells them (User's Manual, appendix B)."""
+
+# measurement register
+READING_AVAILABLE, READING_OVERFLOW, BUFFER_AVAILABLE, BUFFER_FULL = 1 << 6, 1 << 7, 1 << 8, 1 << 9
+OUTPUT_ENABLE_ASSERTED, OVER_TEMPERATURE, OVER_VOLTAGE, COMPLIANCE = 1 << 11, 1 << 12, 1 << 13, 1 << 14
+# operation register
+SWEEPING, IDLE = 1 << 3, 1 << 10
+# status element
+_STATUS_OVERFLOW, _STATUS_FILTER, _STATUS_FRONT, _STATUS_REAL_COMPLIANCE = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+_STATUS_OVER_VOLTAGE, _STATUS_MATH, _STATUS_NULL, _STATUS_AUTO_OHMS = 1 << 4, 1 << 5, 1 << 6, 1 << 10
+_STATUS_MEASURED = {"VOLT": 1 << 11, "CURR": 1 << 12, "RES": 1 << 13}
+_STATUS_SOURCE = {"VOLT": 1 << 14, "CURR": 1 << 15}
+_STATUS_RANGE_COMPLIANCE, _STATUS_OFFSET_COMPENSATED, _STATUS_REMOTE_SENSE = 1 << 16, 1 << 17, 1 << 22
+
+_RELAY_SETTLING = 0.015  # s after the output relay closes
+_RANGE_CHANGE = 1 / 75  # s
+_TIMER_WRAP = 99999.999  # s
+
+
+@dataclass(frozen=True)
+class Keithley2400Options:
+    """How this unit is connected and built, and a switch for each point that its documents leave open.
+
+    ``instant`` makes every duration zero (an endless run, ARM:COUN INF, keeps its real ones); ``latency`` (s) passes
+    between a message and its execution. ``one_function_phases`` replaces the three A/D phases of a single measured
+    function with auto-zero and concurrent measuring on; ``two_functions_without_autozero`` is (phases, overhead s
+    of a voltage source, of a current source).
+    """
+
+    interface: Literal["gpib", "serial", "socket"] = "gpib"
+    terminator: Literal["LF", "CR", "CRLF", "LFCR"] = "CR"
+    line_frequency: float = 50.0
+    serial_number: str = "1248014"
+    firmware: str = "C30   Mar 17 2006 09:29:29/A02  /K/J"
+    instant: bool = False
+    latency: float = 0.0
+    enable_line_closed: bool = True
+    level_after_sweep: Literal["last", "bias"] = "last"
+    number_format: str = ".6E"
+    plus_before_positive_codes: bool = True
+    trigger_input: tuple[str, ...] = ()
+    pulses_without_link_source: bool = True
+    one_function_phases: int = 3
+    two_functions_without_autozero: ConversionTiming = CONVERSION_TIMING[False, True]
+    conf_resets_protection: bool = False
+    latch_depth: int = 1
+    source_delay: float = 0.0
+    out_of_range_level: Literal["refuse", "clip"] = "refuse"
+    overflow: float = 9.9e37
+    static_source_delay: Literal["skipped", "kept"] = "skipped"
+
+
+@dataclass(frozen=True)
+class OutputChange:
+    """A change of what is put on the terminals: time (s), output on or off, source function, level (V or A)."""
+
+    time: float
+    output_on: bool
+    function: str
+    level: float
+
+
+class Keithley2400Twin(ScpiInstrument):
+    """A 2400 on one fixture; ``link`` is the trigger-link cable, if there is one.
+
+    ``output_log`` lists every change of what was put on the terminals. A reading samples the load at the end of
+    its conversions.
+    """
+
+    def __init__(
+        self, fixture: TestFixture, options: Keithley2400Options | None = None, link: TriggerLink | None = None
+    ) -> None:
+        self.options = options or Keithley2400Options()
+        super().__init__(
+            fixture.clock,
+            COMMANDS,
+            Interface(self.options.interface, self.options.terminator, self.options.latency),
+            ERRORS,
+            plus_before_positive_codes=self.options.plus_before_positive_codes,
+            number_format=self.options.number_format,
+        )
+        self.fixture = fixture
+        self.lines = TriggerLines(link, self.options.latch_depth, self._signal)
+        self.settings = self.default_settings()
+        self.setups: dict[int, Settings] = {}
+        self.memory: dict[int, dict[str, object]] = {}
+        self.trace = Trace()
+        self.samples: list[Reading] = []
+        self.formulas: dict[str, Formula] = dict(BUILT_IN_FORMULAS)
+        self.math_unit = ""
+        self.line_frequency = self.options.line_frequency
+        self.line_frequency_auto = True
+        self.power_on_setup = "RST"
+        self.display_texts = {1: "", 2: ""}
+        self.display_text_on = {1: False, 2: False}
+        self.last_key = 0
+        self.output_on = False
+        self.output_log: list[OutputChange] = []
+        self.remote = False
+        self._enable_line_closed = self.options.enable_line_closed
+        self._over_temperature = False
+        self._run_now: TriggerRun | None = None
+        self._fetch: Later | None = None
+        self._swept_level: float | None = None
+        self._sweep: tuple[float, ...] = ()
+        self._endless = False
+        self._filter_stack: deque[tuple[float, float]] = deque(maxlen=100)
+        self._drive: Drive | None = None
+        self._point = OperatingPoint(0.0, 0.0, False)
+        self._tripped = {"VOLT": False, "CURR": False}
+        self._settled_at = 0.0
+        self._timer_start = 0.0
+        self._next_arm = 0.0
+        self.apply()
+        self.status.measurement.replace_bits(OUTPUT_ENABLE_ASSERTED, OUTPUT_ENABLE_ASSERTED * self._enable_line_closed)
+
+    # --- the connector ---
+
+    def receive(self, data: bytes, *, end: bool = False) -> None:
+        """Take bytes; the first ones after a time in local put the instrument into remote."""
+        if not self.remote and data:
+            self._go_to_remote()
+        super().receive(data, end=end)
+
+    def is_idle(self) -> bool:
+        """Whether the trigger model is idle (ARM annunciator off)."""
+        return self._run_now is None
+
+    def holds_back(self, step: Step) -> bool:
+        """While the trigger model runs, everything waits but a few urgent commands."""
+        return self._run_now is not None and not step.urgent
+
+    def overtakes(self, step: Step) -> bool:
+        """The urgent commands reach the trigger model at once."""
+        return self._run_now is not None and step.urgent
+
+    def on_device_clear(self) -> None:
+        """DCL, SDC: back to idle; the output stays as it is."""
+        self.abort()
+
+    def on_trigger(self) -> None:
+        """``*TRG`` or GET satisfies arm source BUS; -211 when nothing waits for it."""
+        if not self._signal("BUS"):
+            self.status.error(-211)
+
+    def identity(self) -> str:
+        """Maker, model, serial number and firmware."""
+        return f"KEITHLEY INSTRUMENTS INC.,MODEL 2400,{self.options.serial_number},{self.options.firmware}"
+
+    # --- what people and wiring do to it ---
+
+    @property
+    def enable_line_closed(self) -> bool:
+        """The output enable line of the digital port (interlock): closed means at ground."""
+        return self._enable_line_closed
+
+    @enable_line_closed.setter
+    def enable_line_closed(self, closed: bool) -> None:
+        self._enable_line_closed = closed
+        self.status.measurement.replace_bits(OUTPUT_ENABLE_ASSERTED, OUTPUT_ENABLE_ASSERTED * closed)
+        self.trip_if_blocked()
+
+    @property
+    def over_temperature(self) -> bool:
+        """Whether the unit is too hot for its output."""
+        return self._over_temperature
+
+    @over_temperature.setter
+    def over_temperature(self, hot: bool) -> None:
+        self._over_temperature = hot
+        self.status.measurement.replace_bits(OVER_TEMPERATURE, OVER_TEMPERATURE * hot)
+        self.trip_if_blocked()
+
+    def trip_if_blocked(self) -> None:
+        """Switch the output off to high impedance when interlock or temperature demand it."""
+        if self.output_on and self._blocked_by():
+            self.abort()
+            self.switch_output(on=False)
+
+    def press_output_key(self) -> None:
+        """The front panel's OUTPUT key: works in remote and under local lockout too."""
+        if self.output_on:
+            self.abort()
+            self.switch_output(on=False)
+        elif error := self._blocked_by():
+            self.status.error(error)
+        else:
+            self.switch_output(on=True)
+
+    def press_trigger_key(self) -> None:
+        """The front panel's TRIG key satisfies arm source MAN."""
+        self._signal("MAN")
+
+    def start_of_test(self, edge: Literal["NST", "PST"]) -> None:
+        """A falling (NST) or rising (PST) edge on the digital port's start-of-test line."""
+        if not self._signal(edge):
+            self._signal("BST")
+
+    def press_local_key(self) -> None:
+        """The front panel's LOCAL key."""
+        self.status.standard.latch(USER_REQUEST)
+        self.go_to_local()
+
+    def go_to_local(self) -> None:
+        """Back to local: idle, fixed source, concurrent measuring and display on."""
+        self.remote = False
+        self._leave_sweep()
+        self.settings.display_on = True
+
+    def _go_to_remote(self) -> None:
+        self.remote = True
+        self._leave_sweep()
+        self.samples = []
+
+    def _leave_sweep(self) -> None:
+        self.abort()
+        for axis in self.settings.source.values():
+            axis.mode = "FIX"
+        self.settings.memory_sweep = False
+        self.settings.concurrent = True
+
+    # --- setups ---
+
+    def default_settings(self) -> Settings:
+        """The ``*RST`` values of this unit."""
+        return Settings(source_delay=self.options.source_delay, trigger_input=self.options.trigger_input)
+
+    def reset(self) -> None:
+        """``*RST``: defaults, idle, output off; buffer, status, line frequency and display text stay."""
+        self._take_setup(self.default_settings())
+
+    def preset(self) -> None:
+        """``SYST:PRES``: the bench defaults."""
+        settings = self.default_settings()
+        settings.over_voltage_protection = 40.0
+        settings.byte_order = "SWAP"
+        settings.trigger_input = ("SOUR",)
+        self._take_setup(settings)
+
+    def power_cycle(self) -> None:
+        """Off and on again at the mains switch: the setup of ``SYST:POS``, nothing remembered of the last readings."""
+        self.device_clear()
+        if self.power_on_setup == "PRES":
+            self.preset()
+        elif self.power_on_setup == "RST":
+            self.reset()
+        else:
+            self.recall(int(self.power_on_setup[-1]))
+        self.remote = False
+        self.reset_timer()
+        self.lines.forget()
+        self.status.power_on()
+
+    def save(self, number: int) -> None:
+        """``*SAV``: keep the present setup."""
+        self.setups[number] = copy.deepcopy(self.settings)
+
+    def recall(self, number: int) -> None:
+        """``*RCL``: a kept setup, or the defaults; idle, output off."""
+        self._take_setup(copy.deepcopy(self.setups.get(number)) or self.default_settings())
+
+    def _take_setup(self, settings: Settings) -> None:
+        self.abort()
+        self.samples = []
+        self._filter_stack.clear()
+        self.settings = settings
+        self.switch_output(on=False)
+
+    def forget_memory(self) -> None:
+        """``SYST:MEM:INIT``: kept setups, source memory, user expressions and the buffer go."""
+        self.setups.clear()
+        self.memory.clear()
+        self.delete_formula(None)
+        self.trace = Trace()
+        self.clear_trace()
+
+    def save_memory(self, number: int) -> None:
+        """``SOUR:MEM:SAVE``: keep source and measurement settings in one of 100 places."""
+        self.memory[number] = {name: copy.deepcopy(getattr(self.settings, name)) for name in MEMORY_SETTINGS}
+
+    def recall_memory(self, number: int) -> None:
+        """``SOUR:MEM:REC``: take them back; +801 from an empty place."""
+        if number not in self.memory:
+            raise CommandError(801)
+        for name, value in self.memory[number].items():
+            setattr(self.settings, name, copy.deepcopy(value))
+        self._swept_level = None
+        self.apply()
+
+    # --- output ---
+
+    def _blocked_by(self) -> int:
+        if self._over_temperature:
+            return 810
+        return 802 if self.settings.output_enable_used and not self._enable_line_closed else 0
+
+    def request_output(self, on: bool) -> None:
+        """``OUTP``: +802 or +810 when the output is blocked."""
+        if on and (error := self._blocked_by()):
+            raise CommandError(error)
+        self.switch_output(on=on)
+
+    def switch_output(self, *, on: bool) -> None:
+        """Put the bias level on the terminals, or the output-off state."""
+        if on != self.output_on:
+            self._swept_level = None
+            if on and self.settings.output_off_state == "HIMP":
+                self._settled_at = self.clock.now() + self.pause(_RELAY_SETTLING)
+        self.output_on = on
+        if not on:
+            self._show_compliance(False, False)
+        self.apply()
+
+    def set_level_by_command(self, function: str, level: float) -> None:
+        """A new fixed level (V or A), put out at once if the output is on."""
+        take_level(self.settings, function, level)
+        self.leave_swept_level()
+
+    def leave_swept_level(self) -> None:
+        """From the level where a sweep ended back to the fixed one."""
+        self._swept_level = None
+        self.apply()
+
+    def present_level(self) -> float:
+        """The level asked for now (V or A)."""
+        return self.settings.axis().level if self._swept_level is None else self._swept_level
+
+    def apply(self) -> None:
+        """Put on the terminals what the settings say; nothing happens where nothing changes."""
+        if self.output_on:
+            drive = drive_on(self.settings, self.present_level())
+        else:
+            drive = drive_off(self.settings, tripped=bool(self._blocked_by()))
+        if drive == self._drive and self.fixture.remote_sense == self.settings.remote_sense:
+            return
+        self._drive = drive
+        self.fixture.remote_sense = self.settings.remote_sense
+        if drive.function == "OPEN":
+            self.fixture.disconnect()
+        elif drive.function == "VOLT":
+            self.fixture.drive_voltage(drive.level, drive.limit)
+        else:
+            self.fixture.drive_current(drive.level, drive.limit)
+        self._log(drive)
+
+    def _log(self, drive: Drive) -> None:
+        change = OutputChange(self.clock.now(), self.output_on, drive.function, drive.level)
+        last = self.output_log[-1] if self.output_log else None
+        if last is None or (last.output_on, last.function, last.level) != (
+            change.output_on,
+            change.function,
+            change.level,
+        ):
+            self.output_log.append(change)
+
+    # --- measuring: commands ---
+
+    def initiate(self) -> None:
+        """``INIT``: leave idle; +803 with the output off."""
+        settings = self.settings
+        if not self.output_on and not settings.auto_off and settings.output_off_state != "ZERO":
+            raise CommandError(803)
+        if settings.auto_off and (error := self._blocked_by()):
+            raise CommandError(error)
+        self._sweep = self._prepare_sweep()
+        self._endless = math.isinf(settings.arm_count)
+        self.samples = []
+        if settings.timer_reset_auto:
+            self.reset_timer()
+        self.status.measurement.clear_bits(READING_AVAILABLE | READING_OVERFLOW | LIMIT_CONDITIONS)
+        self.status.operation.clear_bits(IDLE)
+        self.status.operation.set_bits(SWEEPING * self._is_sweeping())
+        self._run_now = TriggerRun(self.clock, trigger_model(self), self._show_waiting, self._finish)
+        self._run_now.go_on()
+
+    def _prepare_sweep(self) -> tuple[float, ...]:
+        settings = self.settings
+        if settings.memory_sweep:
+            if any(number not in self.memory for number in self._memory_places()):
+                raise CommandError(801)
+            return ()
+        if settings.axis().mode == "FIX" or settings.auto_ohms:
+            return ()
+        return checked_sweep(settings)
+
+    def _memory_places(self) -> range:
+        return range(self.settings.memory_start, self.settings.memory_start + self.settings.memory_points)
+
+    def _is_sweeping(self) -> bool:
+        return bool(self._sweep) or self.settings.memory_sweep
+
+    def abort(self) -> None:
+        """Back to idle where the run is; a reply that was still being measured will not come."""
+        if self._run_now is None:
+            return
+        self._run_now.stop()
+        self._become_idle()
+        fetch, self._fetch = self._fetch, None
+        if fetch is not None:
+            fetch.abandon()
+        self.idle_reached()
+
+    def read(self) -> str | bytes | Later:
+        """``READ?``: INIT, then the readings."""
+        self._refuse_endless()
+        self.initiate()
+        return self.fetch()
+
+    def fetch(self) -> str | bytes | Later:
+        """``FETC?``: the readings since INIT, once idle; -230 when there are none."""
+        self._refuse_endless()
+        if self._run_now is not None:
+            self._fetch = Later()
+            return self._fetch
+        return self._format_samples()
+
+    def measure(self, functions: frozenset[str] | None = None) -> str | bytes | Later:
+        """``MEAS?``: CONF and READ?."""
+        self._refuse_endless()
+        self.configure(self.settings.functions if functions is None else functions)
+        return self.read()
+
+    def configure(self, functions: frozenset[str]) -> None:
+        """``CONF``: one function with its controls at the defaults, and the output ON."""
+        if error := self._blocked_by():
+            raise CommandError(error)
+        configure(self.settings, functions, reset_protection=self.options.conf_resets_protection)
+        self.trace.control = "NEV"
+        self._filter_stack.clear()
+        self.switch_output(on=True)
+
+    def latest(self) -> str | bytes:
+        """``SENS:DATA:LAT?``: the last reading only."""
+        return self._format_readings(self._samples_or_error()[-1:])
+
+    def _refuse_endless(self) -> None:
+        if math.isinf(self.settings.arm_count):
+            raise CommandError(830)
+
+    def _samples_or_error(self) -> list[Reading]:
+        if not self.samples:
+            raise CommandError(-230)
+        return self.samples
+
+    # --- measuring: the trigger model's view ---
+
+    def pause(self, duration: float) -> float:
+        """The seconds that a duration takes: none at all on an instant instrument."""
+        return 0.0 if self.options.instant and not self._endless else duration
+
+    def time_to_arm(self, *, first: bool) -> float:
+        """The first pass is immediate; then the timer ticks at its own pace, whatever a pass takes."""
+        now = self.clock.now()
+        self._next_arm = now if first else max(self._next_arm + self.settings.arm_timer, now)
+        return self._next_arm - now
+
+    def begin_point(self, index: int) -> None:
+        """Recall the next place of a memory sweep."""
+        if self.settings.memory_sweep:
+            places = self._memory_places()
+            self.recall_memory(places[index % len(places)])
+
+    def source(self, index: int) -> float:
+        """Put out the level of this point; the seconds from here to the conversion."""
+        settings, axis = self.settings, self.settings.axis()
+        static = not self._is_sweeping() and axis.triggered is None and not settings.auto_off
+        if self._sweep:
+            self._swept_level = self._sweep[index % len(self._sweep)]
+            if settings.sweep_ranging == "AUTO":
+                axis.range = nominal_range(settings.source_function, self._swept_level)
+        elif axis.triggered is not None:
+            take_level(settings, settings.source_function, axis.triggered)
+        if settings.auto_off:
+            self.output_on = True
+        self.apply()
+        relay = max(0.0, self._settled_at - self.clock.now())
+        return relay + self.pause(self._soak(index) + self._source_phase(static=static))
+
+    def _soak(self, index: int) -> float:
+        soaks = index == 0 and self.settings.control_model == "MULT" and self._is_sweeping()
+        return self.settings.axis().soak if soaks else 0.0
+
+    def _source_phase(self, *, static: bool) -> float:
+        settings = self.settings
+        if static and self.options.static_source_delay == "skipped":
+            return static_source_phase_time(autozero=settings.autozero)
+        if not settings.source_delay_auto:
+            return source_phase_time(settings.source_delay)
+        source = settings.active_source
+        return source_phase_time(automatic_source_delay(source, measure_range(settings, "CURR")))
+
+    def convert(self) -> float:
+        """The seconds of the conversions of one point, repeat filter included.
+
+        A value that does not fit its range shows early: at most 75 range changes a second (SPEC-2400).
+        """
+        settings = self.settings
+        two = len(measured_functions(settings)) > 1
+        timing = CONVERSION_TIMING[settings.autozero, two]
+        if settings.autozero and not two and settings.concurrent:
+            timing = (self.options.one_function_phases, *timing[1:])
+        elif not settings.autozero and two:
+            timing = self.options.two_functions_without_autozero
+        duration = conversion_time(settings.nplc, self.line_frequency, settings.active_source, timing)
+        duration *= self._conversions()
+        return self.pause(duration if self._wanted_range() is None else min(duration, _RANGE_CHANGE))
+
+    def _conversions(self) -> int:
+        settings = self.settings
+        return settings.filter_count if settings.filter_on and settings.filter_control == "REP" else 1
+
+    def ends_early(self) -> bool:
+        """CAB EARL: a sweep ends before it measures in compliance."""
+        return self._aborts_in_compliance("EARL")
+
+    def _aborts_in_compliance(self, when: str) -> bool:
+        wanted = self._is_sweeping() and self.settings.sweep_abort == when
+        return wanted and self.fixture.operating_point().clamped
+
+    def change_range(self) -> bool:
+        """Autorange on what is measured and not sourced; True when the point must be repeated."""
+        change = self._wanted_range()
+        if change is None:
+            return False
+        function, nominal = change
+        self.settings.sense[function].range = nominal
+        self._filter_stack.clear()
+        self.apply()
+        return True
+
+    def _wanted_range(self) -> tuple[str, float] | None:
+        """The measured function whose range does not fit, and the range it goes to."""
+        settings = self.settings
+        function = "RES" if settings.auto_ohms else "CURR" if settings.source_function == "VOLT" else "VOLT"
+        sense = settings.sense[function]
+        if not sense.auto or not measured_functions(settings):
+            return None
+        point = self.fixture.operating_point()
+        value = {"RES": resistance_of(point.voltage, point.current), "CURR": point.current, "VOLT": point.voltage}
+        highest = highest_measure_range(settings, function)
+        lowest = min(sense.lower_limit, highest)
+        wanted = autorange(RANGES[function], sense.range, value[function], lowest, highest)
+        return None if wanted == sense.range else (function, wanted)
+
+    def store_reading(self) -> bool:
+        """Take the reading of this point into both buffers; False ends the run."""
+        reading = self._take_reading()
+        if len(self.samples) >= BUFFER_SIZE:
+            del self.samples[0]
+        self.samples.append(reading)
+        self._show_reading(reading)
+        if self.trace.storing:
+            self._store_in_trace(reading)
+        goes_on = not self._aborts_in_compliance("LATE")
+        if self.settings.auto_off and self.settings.auto_off_mode == "ALW":
+            self.switch_output(on=False)
+        return goes_on
+
+    def pulse(self, event: str) -> None:
+        """An output pulse of the trigger layer."""
+        settings = self.settings
+        allowed = self.options.pulses_without_link_source or settings.trigger_source == "TLIN"
+        if allowed and event in settings.trigger_output:
+            self.lines.send(settings.trigger_output_line)
+
+    def _signal(self, event: str) -> bool:
+        return self._run_now is not None and self._run_now.signal(event)
+
+    def _show_waiting(self, event: str | None) -> None:
+        in_arm_layer = event is not None and not (event.startswith("link") and self.settings.arm_source != "TLIN")
+        self.status.operation.replace_bits(
+            WAITING_FOR_ARM | WAITING_FOR_TRIGGER,
+            0 if event is None else WAITING_FOR_ARM if in_arm_layer else WAITING_FOR_TRIGGER,
+        )
+
+    def _finish(self) -> None:
+        if self.settings.auto_off:
+            self.switch_output(on=False)
+        elif self.options.level_after_sweep == "bias":
+            self.leave_swept_level()
+        self._become_idle()
+        fetch, self._fetch = self._fetch, None
+        if fetch is not None:
+            self._deliver(fetch)
+        self.idle_reached()
+
+    def _deliver(self, fetch: Later) -> None:
+        try:
+            reply = self._format_samples()
+        except CommandError as error:
+            self.status.error(error.code)
+            fetch.abandon()
+            return
+        fetch.deliver(reply)
+
+    def _become_idle(self) -> None:
+        self._run_now = None
+        self._endless = False
+        self.status.operation.clear_bits(SWEEPING | WAITING_FOR_ARM | WAITING_FOR_TRIGGER)
+        self.status.operation.set_bits(IDLE)
+
+    # --- readings ---
+
+    def _take_reading(self) -> Reading:
+        settings = self.settings
+        point = self._point = self.fixture.operating_point()
+        voltage, current = self._converted(point)
+        volts = round_to_measure_step("VOLT", measure_range(settings, "VOLT"), voltage)
+        amperes = round_to_measure_step("CURR", measure_range(settings, "CURR"), current)
+        ohms = resistance_of(volts, amperes)
+        elements = {
+            "VOLT": self._element("VOLT", volts),
+            "CURR": self._element("CURR", amperes),
+            "RES": ohms if "RES" in settings.functions else math.nan,
+        }
+        real, ranged, over_voltage = self._compliance(point)
+        self._show_compliance(real or ranged, over_voltage)
+        calculated = self._calculate(elements)
+        limited = self._limited_value(elements, calculated)
+        limits = check_limits(settings, limited, in_compliance=real or ranged)
+        self.status.measurement.replace_bits(LIMIT_CONDITIONS, limits.conditions)
+        overflow = any(math.isinf(elements[name]) for name in MEASURED)
+        status = (
+            self._setup_status()
+            | _STATUS_OVERFLOW * overflow
+            | _STATUS_REAL_COMPLIANCE * real
+            | _STATUS_RANGE_COMPLIANCE * ranged
+            | _STATUS_OVER_VOLTAGE * over_voltage
+            | limits.status
+        )
+        return Reading(
+            elements["VOLT"],
+            elements["CURR"],
+            elements["RES"],
+            self.timer(),
+            status,
+            settings.functions,
+            calculated,
+            limited,
+        )
+
+    def _converted(self, point: OperatingPoint) -> tuple[float, float]:
+        """Voltage and current with the converter's noise, after the filter."""
+        settings, noise = self.settings, self.fixture.noise
+        voltage, current = point.voltage, point.current
+        averaging = math.sqrt(self._conversions())
+        floor = noise.smu_current_floor_fraction * measure_range(settings, "CURR")
+        spread = noise.smu_current_relative * abs(current) + floor
+        if noise.smu_voltage:
+            voltage += noise.smu_voltage / averaging * float(self.fixture.rng.standard_normal())
+        if spread:
+            current += spread / averaging * float(self.fixture.rng.standard_normal())
+        if not (settings.filter_on and settings.filter_control == "MOV"):
+            return voltage, current
+        self._filter_stack.append((voltage, current))
+        while len(self._filter_stack) > settings.filter_count:
+            self._filter_stack.popleft()
+        count = len(self._filter_stack)
+        return sum(v for v, _ in self._filter_stack) / count, sum(i for _, i in self._filter_stack) / count
+
+    def _element(self, function: str, measured: float) -> float:
+        """The measured value if sensed, else the programmed one if sourced, else nothing."""
+        settings = self.settings
+        if function in settings.functions:
+            return measured
+        if function == settings.active_source and self._drive is not None:
+            return self._drive.level
+        return math.nan
+
+    def _compliance(self, point: OperatingPoint) -> tuple[bool, bool, bool]:
+        """Real compliance, range compliance, over-voltage limit."""
+        drive = self._drive
+        if drive is None:
+            return False, False, False
+        return (
+            point.clamped and drive.limited_by == "protection",
+            point.clamped and drive.limited_by == "range",
+            drive.over_voltage or (point.clamped and drive.limited_by == "over_voltage"),
+        )
+
+    def _show_compliance(self, limited: bool, over_voltage: bool) -> None:
+        other = "CURR" if self.settings.active_source == "VOLT" else "VOLT"
+        self._tripped = {"VOLT": False, "CURR": False, other: limited}
+        self.status.measurement.replace_bits(
+            COMPLIANCE | OVER_VOLTAGE, COMPLIANCE * limited | OVER_VOLTAGE * over_voltage
+        )
+
+    def compliance_tripped(self, function: str) -> bool:
+        """``PROT:TRIP?``: whether the last reading was limited by this function's compliance."""
+        return self._tripped[function]
+
+    def over_voltage_tripped(self) -> bool:
+        """``SOUR:VOLT:PROT:TRIP?``: whether the OVP limit held the last reading."""
+        return bool(self.status.measurement.condition & OVER_VOLTAGE)
+
+    def _setup_status(self) -> int:
+        settings = self.settings
+        status = _STATUS_SOURCE[settings.active_source]
+        for name in settings.functions:
+            status |= _STATUS_MEASURED[name]
+        return (
+            status
+            | _STATUS_FILTER * settings.filter_on
+            | _STATUS_FRONT * (settings.terminals == "FRON")
+            | _STATUS_MATH * settings.math_on
+            | _STATUS_NULL * settings.null_on
+            | _STATUS_AUTO_OHMS * settings.auto_ohms
+            | _STATUS_OFFSET_COMPENSATED * settings.offset_compensation
+            | _STATUS_REMOTE_SENSE * settings.remote_sense
+        )
+
+    def _calculate(self, elements: dict[str, float]) -> float:
+        if not self.settings.math_on:
+            return math.nan
+        before = {name: self.samples[-1].element(name) for name in MEASURED} if self.samples else {}
+        now = {**elements, "TIME": self.timer()}
+        formula = self.formulas.get(self.settings.math_name, BUILT_IN_FORMULAS["POWER"])
+        return calculate(formula, before, now)
+
+    def define_formula(self, formula: Formula) -> None:
+        """Give the selected name a new expression; -221 for a built-in name."""
+        name = self.settings.math_name
+        if name in BUILT_IN_FORMULAS:
+            raise CommandError(-221)
+        self.formulas[name] = formula
+
+    def delete_formula(self, name: str | None) -> None:
+        """Delete a user expression, or all of them; -224 for a name that is none."""
+        if name is not None and (name in BUILT_IN_FORMULAS or name not in self.formulas):
+            raise CommandError(-224)
+        for key in [key for key in self.formulas if key not in BUILT_IN_FORMULAS and name in (None, key)]:
+            del self.formulas[key]
+        if self.settings.math_name not in self.formulas:
+            self.settings.math_name = "POWER"
+
+    def clear_limits(self) -> None:
+        """``CALC2:CLIM:CLE``: forget the outcome of the limit tests."""
+        self.settings.compliance_failed = False
+        for limit in self.settings.limits.values():
+            limit.failed = ""
+        self.status.measurement.clear_bits(LIMIT_CONDITIONS)
+
+    def restart_filter(self) -> None:
+        """Empty the stack of the moving filter."""
+        self._filter_stack.clear()
+
+    def _limited_value(self, elements: dict[str, float], calculated: float) -> float:
+        feed = self.settings.limit_feed
+        return nulled(self.settings, calculated if feed == "CALC1" else elements[feed])
+
+    def _show_reading(self, reading: Reading) -> None:
+        measurement = self.status.measurement
+        measurement.clear_bits(READING_AVAILABLE | READING_OVERFLOW)
+        measurement.set_bits(READING_AVAILABLE | READING_OVERFLOW * bool(reading.status & _STATUS_OVERFLOW))
+
+    def _store_in_trace(self, reading: Reading) -> None:
+        self.trace.store(reading)
+        bits = BUFFER_AVAILABLE * (len(self.trace.readings) >= 2) | BUFFER_FULL * self.trace.full
+        self.status.measurement.set_bits(bits)
+
+    # --- replies and buffer ---
+
+    def _format_samples(self) -> str | bytes:
+        return self._format_readings(self._samples_or_error())
+
+    def _format_readings(self, readings: list[Reading], times: list[float] | None = None) -> str | bytes:
+        elements = self.settings.elements
+        values = [
+            times[index] if times is not None and name == "TIME" else reading.element(name)
+            for index, reading in enumerate(readings)
+            for name in elements
+        ]
+        return self.format_values(values)
+
+    def format_values(self, values: list[float]) -> str | bytes:
+        """Numbers in the chosen data format, with 9.91e37 and 9.9e37 where there are none."""
+        printed = (printable(value, self.options.overflow) for value in values)
+        return format_values(printed, self.settings.data_format, self.settings.byte_order)
+
+    def format_calculated(self, readings: list[Reading], results: list[float]) -> str | bytes:
+        """Results of CALC1 or CALC2 with the elements of ``FORM:ELEM:CALC``."""
+        values = [
+            result if name == "CALC" else reading.element(name)
+            for reading, result in zip(readings, results, strict=True)
+            for name in self.settings.calculation_elements
+        ]
+        return self.format_values(values)
+
+    def trace_data(self) -> str | bytes:
+        """``TRAC:DATA?``; -230 when the buffer is empty."""
+        readings = self.trace.readings
+        if not readings:
+            raise CommandError(-230)
+        if self.trace.feed == "SENS1":
+            return self._format_readings(readings, self.trace.times())
+        return self.format_calculated(readings, [self.trace.fed_value(reading) for reading in readings])
+
+    def clear_trace(self) -> None:
+        """``TRAC:CLE``: empty the buffer."""
+        self.trace.readings = []
+        self.status.measurement.clear_bits(BUFFER_AVAILABLE | BUFFER_FULL)
+
+    def set_trace_control(self, control: str) -> None:
+        """``TRAC:FEED:CONT``: NEXT empties the buffer and stores from the next reading on."""
+        if control == "NEXT":
+            self.clear_trace()
+        self.trace.control = control
+
+    def refuse_while_storing(self) -> None:
+        """+800 while readings go into the buffer."""
+        if self.trace.storing:
+            raise CommandError(800)
+
+    # --- clock ---
+
+    def timer(self) -> float:
+        """``SYST:TIME?``: seconds since reset in whole milliseconds; wraps at 99999.999 s."""
+        return round((self.clock.now() - self._timer_start) % (_TIMER_WRAP + 0.001), 3)
+
+    def reset_timer(self) -> None:
+        """``SYST:TIME:RES``."""
+        self._timer_start = self.clock.now()

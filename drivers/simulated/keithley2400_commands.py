@@ -1,0 +1,821 @@
+"""The command table of the 2400 as data: header, what the query tells, what the command does, its parameters.
+
+Every function gets the twin as its first argument (``i`` for instrument). Source: Keithley Series 2400 User's
+Manual 2400S-900-01, sections 14, 15, 17 and 18.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from drivers.simulated import keithley2400_rules as rules
+from drivers.simulated.keithley2400_ranges import full_scale
+from drivers.simulated.keithley2400_readings import BUFFER_SIZE, buffer_statistic, user_formula
+from drivers.simulated.keithley2400_settings import (
+    ELEMENTS,
+    MEASURED,
+    SOFT_LIMITS,
+    Settings,
+    nominal_range,
+    sweep_points,
+    sweep_step,
+)
+from drivers.simulated.scpi import (
+    COMMON_COMMANDS,
+    STATUS_COMMANDS,
+    Boolean,
+    Bracketed,
+    Choice,
+    Command,
+    CommandError,
+    CommandTable,
+    Integer,
+    Many,
+    Number,
+    Parameter,
+    Quoted,
+    setting,
+)
+from drivers.simulated.scpi_syntax import spellings
+
+_NODES = {"VOLT": "VOLTage[:DC]", "CURR": "CURRent[:DC]", "RES": "RESistance"}
+_SOURCES = {"VOLT": ":SOURce[1]:VOLTage", "CURR": ":SOURce[1]:CURRent"}
+_LEVEL_LIMITS = {"VOLT": 210.0, "CURR": 1.05}
+_SENSE_LIMITS = {"VOLT": 210.0, "CURR": 1.05, "RES": 2.1e8}
+_LONGEST_DELAY = 9999.999  # s
+_LISTS = 100  # values of a list in one message
+
+_ON_OFF = Boolean()
+_FUNCTION_WORDS = {
+    spelling: name
+    for name, words in (
+        ("VOLT", ("VOLTage", "VOLTage:DC")),
+        ("CURR", ("CURRent", "CURRent:DC")),
+        ("RES", ("RESistance",)),
+    )
+    for word in words
+    for spelling in (form + (":DC" if word.endswith(":DC") else "") for form in spellings(word.removesuffix(":DC")))
+}
+
+
+def _function(token: str) -> str:
+    """A quoted function name, ``"VOLT:DC"``; -224 for an unknown one."""
+    name = _FUNCTION_WORDS.get(Quoted()(token).strip().upper())
+    if name is None:
+        raise CommandError(-224)
+    return name
+
+
+def _autozero_state(token: str) -> str | bool:
+    return "ONCE" if token.upper() == "ONCE" else Boolean()(token)
+
+
+def _data_format(token: str) -> str | int:
+    """``ASC``, ``REAL``, ``SRE``, or the 32 that may follow REAL."""
+    return int(Integer(32, 32, 32)(token)) if token[0].isdigit() else Choice("ASCii", "REAL", "SREal")(token)
+
+
+def _events(*words: str) -> Parameter:
+    return Many(Choice(*words, "NONE"))
+
+
+def _without_none(words: tuple[str, ...]) -> tuple[str, ...]:
+    """A list of events; NONE stands alone (-221)."""
+    if "NONE" not in words:
+        return words
+    if len(words) > 1:
+        raise CommandError(-221)
+    return ()
+
+
+def _quote_functions(names: Any) -> str:
+    shown = {"VOLT": '"VOLT:DC"', "CURR": '"CURR:DC"', "RES": '"RES"'}
+    return ",".join(shown[name] for name in MEASURED if name in names) or '""'
+
+
+def _store(target: Callable[[Any], Any], name: str) -> Callable[[Any, Any], None]:
+    return lambda i, value: setattr(target(i), name, value)
+
+
+def _show(target: Callable[[Any], Any], name: str) -> Callable[[Any], str]:
+    return lambda i: str(i.show(getattr(target(i), name)))
+
+
+def _kept(header: str, target: Callable[[Any], Any], name: str, *parameters: Parameter) -> Command:
+    """A value kept under ``name`` in what ``target(instrument)`` gives."""
+    return Command(header, _show(target, name), _store(target, name), parameters)
+
+
+def _ruled(rule: Callable[..., None], *fixed: Any) -> Callable[..., None]:
+    """A command that changes the settings by a rule, after which the terminals follow."""
+
+    def change(i: Any, value: Any) -> None:
+        rule(i.settings, *fixed, value)
+        i.apply()
+
+    return change
+
+
+def _apply(i: Any) -> None:
+    i.apply()
+
+
+# --- output and source -------------------------------------------------------------------------------------------
+
+
+def _set_level(function: str) -> Callable[[Any, Any], None]:
+    def change(i: Any, wanted: float | str) -> None:
+        clip = i.options.out_of_range_level == "clip"
+        i.set_level_by_command(function, rules.checked_level(i.settings, function, wanted, clip=clip))
+
+    return change
+
+
+def _set_triggered_level(function: str) -> Callable[[Any, Any], None]:
+    def change(i: Any, wanted: float | str) -> None:
+        clip = i.options.out_of_range_level == "clip"
+        i.settings.source[function].triggered = rules.checked_level(i.settings, function, wanted, clip=clip)
+
+    return change
+
+
+def _triggered_level(axis: Any) -> float:
+    return float(axis.level if axis.triggered is None else axis.triggered)
+
+
+def _set_mode(function: str) -> Callable[[Any, str], None]:
+    def change(i: Any, mode: str) -> None:
+        i.settings.source[function].mode = mode
+        i.leave_swept_level()
+
+    return change
+
+
+def _set_centre(axis: Any, centre: float) -> None:
+    half = (axis.stop - axis.start) / 2
+    axis.start, axis.stop = centre - half, centre + half
+
+
+def _set_span(axis: Any, span: float) -> None:
+    centre = (axis.start + axis.stop) / 2
+    axis.start, axis.stop = centre - span / 2, centre + span / 2
+
+
+def _append_list(axis: Any, values: tuple[float, ...]) -> None:
+    if len(axis.levels) + len(values) > BUFFER_SIZE:
+        raise CommandError(-223)
+    axis.levels += values
+
+
+def _source_commands(function: str) -> tuple[Command, ...]:
+    root, limit = _SOURCES[function], _LEVEL_LIMITS[function]
+    level = Number(-limit, limit, 0.0)
+    raw_level = Number(-limit, limit, 0.0, words=("MINimum", "MAXimum"))
+    span = Number(-2 * limit, 2 * limit, 0.0)
+
+    def axis(i: Any) -> Any:
+        return i.settings.source[function]
+
+    return (
+        Command(f"{root}:MODE", _show(axis, "mode"), _set_mode(function), (Choice("FIXed", "SWEep", "LIST"),)),
+        Command(
+            f"{root}:RANGe",
+            lambda i: i.show(full_scale(axis(i).range)),
+            _ruled(rules.set_source_range, function),
+            (Number(-limit, limit, limit, words=("UP", "DOWN")),),
+        ),
+        Command(f"{root}:RANGe:AUTO", _show(axis, "auto"), _ruled(rules.set_source_autorange, function), (_ON_OFF,)),
+        Command(f"{root}[:LEVel][:IMMediate][:AMPLitude]", _show(axis, "level"), _set_level(function), (raw_level,)),
+        Command(
+            f"{root}[:LEVel]:TRIGgered[:AMPLitude]",
+            lambda i: i.show(_triggered_level(axis(i))),
+            _set_triggered_level(function),
+            (raw_level,),
+        ),
+        _kept(f"{root}:STARt", axis, "start", level),
+        _kept(f"{root}:STOP", axis, "stop", level),
+        Command(
+            f"{root}:STEP",
+            lambda i: i.show(sweep_step(i.settings, axis(i))),
+            lambda i, step: rules.set_step(i.settings, function, step),
+            (span,),
+        ),
+        Command(
+            f"{root}:CENTer",
+            lambda i: i.show((axis(i).start + axis(i).stop) / 2),
+            lambda i, value: _set_centre(axis(i), value),
+            (level,),
+        ),
+        Command(
+            f"{root}:SPAN",
+            lambda i: i.show(axis(i).stop - axis(i).start),
+            lambda i, value: _set_span(axis(i), value),
+            (span,),
+        ),
+        _kept(f"{root}:SOAK", axis, "soak", Number(0.0, _LONGEST_DELAY, 0.0)),
+        Command(
+            f":SOURce[1]:LIST:{root.rpartition(':')[2]}",
+            lambda i: ",".join(f"{value:+.6E}" for value in axis(i).levels),
+            _store(axis, "levels"),
+            (Many(level, _LISTS),),
+        ),
+        Command(
+            f":SOURce[1]:LIST:{root.rpartition(':')[2]}:APPend",
+            set=lambda i, values: _append_list(axis(i), values),
+            parameters=(Many(level, _LISTS),),
+        ),
+        Command(f":SOURce[1]:LIST:{root.rpartition(':')[2]}:POINts", query=lambda i: str(len(axis(i).levels))),
+    )
+
+
+def _set_source_function(i: Any, function: str) -> None:
+    rules.set_source_function(i.settings, function)
+    i.leave_swept_level()
+
+
+def _set_source_delay(i: Any, delay: float) -> None:
+    i.settings.source_delay, i.settings.source_delay_auto = delay, False
+
+
+def _set_over_voltage(i: Any, wanted: float | str) -> None:
+    i.settings.over_voltage_protection = 210.0 if wanted == "NONE" else rules.over_voltage_step(float(wanted))
+    i.apply()
+
+
+def _set_terminals(i: Any, terminals: str) -> None:
+    if terminals != i.settings.terminals:
+        i.switch_output(on=False)
+    i.settings.terminals = terminals
+
+
+def _set_output_enable(i: Any, used: bool) -> None:
+    i.settings.output_enable_used = used
+    i.trip_if_blocked()
+    i.apply()
+
+
+def _set_guard(i: Any, guard: str) -> None:
+    if guard == "OHMS" and i.settings.source["CURR"].range == 1.0:
+        raise CommandError(828)
+    i.settings.guard = guard
+
+
+OUTPUT_COMMANDS = (
+    Command(":OUTPut[1][:STATe]", lambda i: i.show(i.output_on), lambda i, on: i.request_output(on), (_ON_OFF,)),
+    setting(
+        ":OUTPut[1]:SMODe",
+        "output_off_state",
+        Choice("HIMPedance", "NORMal", "ZERO", "GUARd", "GUARd2"),
+        changed=_apply,
+    ),
+    Command(
+        ":OUTPut[1]:ENABle[:STATe]",
+        lambda i: i.show(i.settings.output_enable_used),
+        _set_output_enable,
+        (_ON_OFF,),
+    ),
+    Command(":OUTPut[1]:ENABle:TRIPped", query=lambda i: i.show(i.enable_line_closed)),
+    Command(":ROUTe:TERMinals", lambda i: i.settings.terminals, _set_terminals, (Choice("FRONt", "REAR"),)),
+    Command(":SOURce[1]:CLEar[:IMMediate]", set=lambda i: i.switch_output(on=False)),
+    setting(":SOURce[1]:CLEar:AUTO", "auto_off", _ON_OFF),
+    setting(":SOURce[1]:CLEar:AUTO:MODE", "auto_off_mode", Choice("ALWays", "TCOunt")),
+    Command(
+        ":SOURce[1]:FUNCtion[:MODE]",
+        lambda i: "MEM" if i.settings.memory_sweep else i.settings.source_function,
+        _set_source_function,
+        (Choice("VOLTage", "CURRent", "MEMory"),),
+    ),
+    *_source_commands("VOLT"),
+    *_source_commands("CURR"),
+    Command(
+        ":SOURce[1]:VOLTage:PROTection[:LEVel]",
+        lambda i: i.show(i.settings.over_voltage_protection),
+        _set_over_voltage,
+        (Number(-210.0, 210.0, 210.0, words=("NONE",)),),
+    ),
+    Command(":SOURce[1]:VOLTage:PROTection:TRIPped", query=lambda i: i.show(i.over_voltage_tripped())),
+    Command(
+        ":SOURce[1]:DELay",
+        lambda i: i.show(i.settings.source_delay),
+        _set_source_delay,
+        (Number(0.0, _LONGEST_DELAY, 0.0),),
+    ),
+    setting(":SOURce[1]:DELay:AUTO", "source_delay_auto", _ON_OFF),
+    setting(":SOURce[1]:SWEep:SPACing", "sweep_spacing", Choice("LINear", "LOGarithmic")),
+    Command(
+        ":SOURce[1]:SWEep:POINts",
+        lambda i: i.show(sweep_points(i.settings)),
+        lambda i, points: rules.set_points(i.settings, points),
+        (Integer(1, 2500, 2500),),
+    ),
+    setting(":SOURce[1]:SWEep:DIRection", "sweep_direction", Choice("UP", "DOWN")),
+    setting(":SOURce[1]:SWEep:RANGing", "sweep_ranging", Choice("BEST", "AUTO", "FIXed")),
+    setting(":SOURce[1]:SWEep:CABort", "sweep_abort", Choice("NEVer", "EARLy", "LATE")),
+    setting(":SOURce[1]:LIST:STARt", "list_start", Integer(1, 100, 1)),
+    Command(":SOURce[1]:MEMory:SAVE", set=lambda i, n: i.save_memory(n), parameters=(Integer(1, 100, 1),)),
+    Command(":SOURce[1]:MEMory:RECall", set=lambda i, n: i.recall_memory(n), parameters=(Integer(1, 100, 1),)),
+    setting(":SOURce[1]:MEMory:POINts", "memory_points", Integer(1, 100, 1)),
+    setting(":SOURce[1]:MEMory:STARt", "memory_start", Integer(1, 100, 1)),
+    setting(":SOURce2:TTL[:LEVel][:DEFault]", "digital_output", Integer(0, 15, 15)),
+    Command(":SOURce2:TTL:ACTual", query=lambda i: i.show(i.settings.digital_output)),
+    setting(":SOURce2:BSIZe", "digital_size", Integer(3, 16, 4)),
+    setting(":SOURce2:TTL4:MODE", "digital_line4_mode", Choice("EOTest", "BUSY")),
+    setting(":SOURce2:TTL4:BSTate", "digital_line4_busy", _ON_OFF),
+    Command(":SOURce2:CLEar[:IMMediate]", set=lambda i: setattr(i.settings, "digital_output", 15)),
+    setting(":SOURce2:CLEar:AUTO", "digital_clear_auto", _ON_OFF),
+    setting(":SOURce2:CLEar:AUTO:DELay", "digital_clear_delay", Number(0.0, 60.0, 1e-4)),
+)
+
+
+# --- sense -------------------------------------------------------------------------------------------------------
+
+
+def _sense_axis(function: str) -> Callable[[Any], Any]:
+    return lambda i: i.settings.sense[function]
+
+
+def _set_autorange(function: str) -> Callable[[Any, bool], None]:
+    def change(i: Any, on: bool) -> None:
+        i.settings.sense[function].auto = on
+        i.apply()
+
+    return change
+
+
+def _set_lower_limit(function: str) -> Callable[[Any, float], None]:
+    def change(i: Any, value: float) -> None:
+        i.settings.sense[function].lower_limit = nominal_range(function, value)
+
+    return change
+
+
+def _range_commands(function: str) -> tuple[Command, ...]:
+    root, limit = f"[:SENSe[1]]:{_NODES[function]}:RANGe", _SENSE_LIMITS[function]
+    axis = _sense_axis(function)
+    default = full_scale(Settings().sense[function].range)
+    return (
+        Command(
+            f"{root}[:UPPer]",
+            lambda i: i.show(rules.shown_sense_range(i.settings, function)),
+            _ruled(rules.set_sense_range, function),
+            (Number(-limit, limit, default, words=("UP", "DOWN")),),
+        ),
+        Command(f"{root}:AUTO", _show(axis, "auto"), _set_autorange(function), (_ON_OFF,)),
+        Command(
+            f"{root}:AUTO:LLIMit",
+            lambda i: i.show(full_scale(axis(i).lower_limit) if function != "CURR" else axis(i).lower_limit),
+            _set_lower_limit(function),
+            (Number(-limit, limit, Settings().sense[function].lower_limit),),
+        ),
+        Command(
+            f"{root}:AUTO:ULIMit",
+            query=lambda i: i.show(full_scale(rules.highest_measure_range(i.settings, function))),
+        ),
+        setting(f"[:SENSe[1]]:{_NODES[function]}:NPLCycles", "nplc", Number(0.01, 10.0, 1.0)),
+    )
+
+
+def _protection_commands(function: str) -> tuple[Command, ...]:
+    root, limit = f"[:SENSe[1]]:{_NODES[function]}:PROTection", _LEVEL_LIMITS[function]
+    axis = _sense_axis(function)
+    default = Settings().sense[function].protection
+    return (
+        Command(
+            f"{root}[:LEVel]",
+            _show(axis, "protection"),
+            _ruled(rules.set_protection, function),
+            (Number(-limit, limit, default),),
+        ),
+        Command(f"{root}:TRIPped", query=lambda i: i.show(i.compliance_tripped(function))),
+        Command(
+            f"{root}:RSYNchronize",
+            _show(axis, "follow_protection"),
+            _ruled(rules.set_range_follows_protection, function),
+            (_ON_OFF,),
+        ),
+    )
+
+
+def _set_functions(rule: Callable[..., None], *fixed: Any) -> Callable[..., None]:
+    def change(i: Any, *values: Any) -> None:
+        rule(i.settings, *fixed, *values)
+        i.apply()
+
+    return change
+
+
+def _functions_off(i: Any) -> tuple[str, ...]:
+    return tuple(name for name in MEASURED if name not in i.settings.functions)
+
+
+def _restart_filter(i: Any) -> None:
+    i.restart_filter()
+
+
+SENSE_COMMANDS = (
+    Command(
+        "[:SENSe[1]]:FUNCtion:CONCurrent",
+        lambda i: i.show(i.settings.concurrent),
+        _ruled(rules.set_concurrent),
+        (_ON_OFF,),
+    ),
+    Command(
+        "[:SENSe[1]]:FUNCtion[:ON]",
+        lambda i: _quote_functions(i.settings.functions),
+        _set_functions(rules.add_functions),
+        (Many(_function),),
+    ),
+    Command("[:SENSe[1]]:FUNCtion[:ON]:ALL", set=_set_functions(rules.add_functions, MEASURED)),
+    Command("[:SENSe[1]]:FUNCtion[:ON]:COUNt", query=lambda i: str(len(i.settings.functions))),
+    Command(
+        "[:SENSe[1]]:FUNCtion:OFF",
+        lambda i: _quote_functions(_functions_off(i)),
+        _set_functions(rules.remove_functions),
+        (Many(_function),),
+    ),
+    Command("[:SENSe[1]]:FUNCtion:OFF:ALL", set=_set_functions(rules.remove_functions, MEASURED)),
+    Command("[:SENSe[1]]:FUNCtion:OFF:COUNt", query=lambda i: str(len(_functions_off(i)))),
+    Command(
+        "[:SENSe[1]]:FUNCtion:STATe",
+        query=lambda i, name: i.show(name in i.settings.functions),
+        query_parameters=(_function,),
+    ),
+    *_range_commands("VOLT"),
+    *_range_commands("CURR"),
+    *_range_commands("RES"),
+    *_protection_commands("VOLT"),
+    *_protection_commands("CURR"),
+    setting("[:SENSe[1]]:RESistance:MODE", "resistance_mode", Choice("AUTO", "MANual"), changed=_apply),
+    setting("[:SENSe[1]]:RESistance:OCOMpensated", "offset_compensation", _ON_OFF),
+    setting("[:SENSe[1]]:AVERage[:STATe]", "filter_on", _ON_OFF, changed=_restart_filter),
+    setting("[:SENSe[1]]:AVERage:COUNt", "filter_count", Integer(1, 100, 10), changed=_restart_filter),
+    setting("[:SENSe[1]]:AVERage:TCONtrol", "filter_control", Choice("REPeat", "MOVing"), changed=_restart_filter),
+    Command("[:SENSe[1]]:DATA[:LATest]", query=lambda i: i.latest()),
+)
+
+
+# --- measuring, format, buffers ----------------------------------------------------------------------------------
+
+
+def _configure_commands(function: str) -> tuple[Command, ...]:
+    node, only = _NODES[function], frozenset({function})
+    return (
+        Command(f":CONFigure:{node}", set=lambda i: i.configure(only)),
+        Command(f":MEASure:{node}", query=lambda i: i.measure(only)),
+    )
+
+
+def _set_data_format(i: Any, words: tuple[Any, ...]) -> None:
+    name, *length = words
+    if isinstance(name, int):
+        raise CommandError(-128)
+    if length and (name != "REAL" or length != [32]):
+        raise CommandError(-108)
+    if name != "ASC" and i.interface.kind == "serial":
+        raise CommandError(701)
+    i.settings.data_format = name
+
+
+def _set_elements(i: Any, names: tuple[str, ...]) -> None:
+    """The order of a reply is fixed, whatever order was asked for."""
+    i.settings.elements = tuple(name for name in ELEMENTS if name in names)
+
+
+def _set_trace_points(i: Any, points: int) -> None:
+    i.refuse_while_storing()
+    i.trace.points = points
+    i.clear_trace()
+
+
+def _set_trace_feed(i: Any, feed: str) -> None:
+    i.refuse_while_storing()
+    i.trace.feed = feed
+    i.clear_trace()
+
+
+def _trace_commands(root: str) -> tuple[Command, ...]:
+    return (
+        Command(f"{root}:POINts", lambda i: i.show(i.trace.points), _set_trace_points, (Integer(1, BUFFER_SIZE, 100),)),
+        Command(f"{root}:POINts:ACTual", query=lambda i: str(len(i.trace.readings))),
+        Command(
+            f"{root}:FEED",
+            lambda i: i.trace.feed,
+            _set_trace_feed,
+            (Choice("SENSe[1]", "CALCulate[1]", "CALCulate2"),),
+        ),
+        Command(
+            f"{root}:FEED:CONTrol",
+            lambda i: i.trace.control,
+            lambda i, control: i.set_trace_control(control),
+            (Choice("NEXT", "NEVer"),),
+        ),
+        _kept(f"{root}:TSTamp:FORMat", lambda i: i.trace, "time_format", Choice("ABSolute", "DELTa")),
+        Command(f"{root}:CLEar", set=lambda i: i.clear_trace()),
+        Command(f"{root}:FREE", query=lambda i: i.show(i.trace.free())),
+        Command(f"{root}:DATA", query=lambda i: i.trace_data()),
+    )
+
+
+MEASURE_COMMANDS = (
+    *(command for function in MEASURED for command in _configure_commands(function)),
+    Command(":CONFigure", query=lambda i: _quote_functions(i.settings.functions)),
+    Command(":MEASure", query=lambda i: i.measure()),
+    Command(":READ", query=lambda i: i.read()),
+    Command(":FETCh", query=lambda i: i.fetch()),
+    Command(
+        ":FORMat[:DATA]",
+        lambda i: i.settings.data_format if i.settings.data_format != "REAL" else "REAL,32",
+        _set_data_format,
+        (Many(_data_format),),
+    ),
+    setting(":FORMat:BORDer", "byte_order", Choice("NORMal", "SWAPped")),
+    Command(
+        ":FORMat:ELEMents[:SENSe[1]]",
+        lambda i: i.show(i.settings.elements),
+        _set_elements,
+        (Many(Choice("VOLTage", "CURRent", "RESistance", "TIME", "STATus")),),
+    ),
+    Command(
+        ":FORMat:ELEMents:CALCulate",
+        lambda i: i.show(i.settings.calculation_elements),
+        lambda i, names: setattr(
+            i.settings, "calculation_elements", tuple(name for name in ("CALC", "TIME", "STAT") if name in names)
+        ),
+        (Many(Choice("CALCulate", "TIME", "STATus")),),
+    ),
+    _kept(":FORMat:SREGister", lambda i: i, "register_format", Choice("ASCii", "HEXadecimal", "OCTal", "BINary")),
+    *_trace_commands(":TRACe"),
+    *_trace_commands(":DATA"),
+)
+
+
+# --- trigger -----------------------------------------------------------------------------------------------------
+
+_LINE = Integer(1, 4, 1)
+_DIRECTION = Choice("ACCeptor", "SOURce")
+
+
+def _set_trigger_list(name: str) -> Callable[[Any, tuple[str, ...]], None]:
+    return lambda i, words: setattr(i.settings, name, _without_none(words))
+
+
+TRIGGER_COMMANDS = (
+    Command(":INITiate[:IMMediate]", set=lambda i: i.initiate()),
+    Command(":ABORt", set=lambda i: i.abort(), urgent=True),
+    Command(":TRIGger[:SEQuence[1]]:CLEar", set=lambda i: i.lines.forget()),
+    Command(
+        ":ARM[:SEQuence[1]][:LAYer[1]]:COUNt",
+        lambda i: i.show(i.settings.arm_count),
+        lambda i, count: rules.set_counts(i.settings, arm=count),
+        (Integer(1, 2500, 1, words=("INFinity",)),),
+    ),
+    setting(
+        ":ARM[:SEQuence[1]][:LAYer[1]]:SOURce",
+        "arm_source",
+        Choice("IMMediate", "TIMer", "MANual", "BUS", "TLINk", "NSTest", "PSTest", "BSTest"),
+    ),
+    setting(":ARM[:SEQuence[1]][:LAYer[1]]:TIMer", "arm_timer", Number(0.001, 99999.99, 0.1)),
+    setting(":ARM[:SEQuence[1]][:LAYer[1]][:TCONfigure]:DIRection", "arm_direction", _DIRECTION),
+    setting(":ARM[:SEQuence[1]][:LAYer[1]][:TCONfigure][:ASYNchronous]:ILINe", "arm_input_line", _LINE),
+    setting(":ARM[:SEQuence[1]][:LAYer[1]][:TCONfigure][:ASYNchronous]:OLINe", "arm_output_line", _LINE),
+    setting(
+        ":ARM[:SEQuence[1]][:LAYer[1]][:TCONfigure][:ASYNchronous]:OUTPut",
+        "arm_output",
+        Choice("NONE", "TENTer", "TEXit"),
+    ),
+    Command(
+        ":TRIGger[:SEQuence[1]]:COUNt",
+        lambda i: i.show(i.settings.trigger_count),
+        lambda i, count: rules.set_counts(i.settings, trigger=count),
+        (Integer(1, 2500, 1),),
+    ),
+    setting(":TRIGger[:SEQuence[1]]:SOURce", "trigger_source", Choice("IMMediate", "TLINk")),
+    setting(":TRIGger[:SEQuence[1]]:DELay", "trigger_delay", Number(0.0, 999.9999, 0.0)),
+    setting(":TRIGger[:SEQuence[1]][:TCONfigure]:DIRection", "trigger_direction", _DIRECTION),
+    setting(":TRIGger[:SEQuence[1]][:TCONfigure][:ASYNchronous]:ILINe", "trigger_input_line", _LINE),
+    setting(":TRIGger[:SEQuence[1]][:TCONfigure][:ASYNchronous]:OLINe", "trigger_output_line", _LINE),
+    *(
+        Command(
+            f":TRIGger[:SEQuence[1]][:TCONfigure][:ASYNchronous]:{node}",
+            lambda i, name=name: i.show(getattr(i.settings, name)) or "NONE",
+            _set_trigger_list(name),
+            (_events("SOURce", "DELay", "SENSe"),),
+        )
+        for node, name in (("INPut", "trigger_input"), ("OUTPut", "trigger_output"))
+    ),
+)
+
+
+# --- calculate ---------------------------------------------------------------------------------------------------
+
+
+def _select_formula(i: Any, name: str) -> None:
+    """An unknown name becomes the name of the next expression that is sent."""
+    i.settings.math_name = name.upper()
+    i.formulas.setdefault(name.upper(), i.formulas["POWER"])
+
+
+def _define_formula(i: Any, expression: str) -> None:
+    i.define_formula(user_formula(expression))
+
+
+def _delete_formula(i: Any, name: str) -> None:
+    i.delete_formula(name.upper())
+
+
+def _calculated(attribute: str, latest: bool) -> Callable[[Any], Any]:
+    def reply(i: Any) -> Any:
+        readings = i.samples[-1:] if latest else i.samples
+        if not readings:
+            raise CommandError(-230)
+        return i.format_calculated(readings, [getattr(reading, attribute) for reading in readings])
+
+    return reply
+
+
+def _acquire_null(i: Any) -> None:
+    if not i.samples:
+        raise CommandError(-230)
+    value = i.samples[-1].limited + (i.settings.null_offset if i.settings.null_on else 0.0)
+    i.settings.null_offset = 0.0 if math.isnan(value) else value
+
+
+def _limit_commands(number: int) -> tuple[Command, ...]:
+    root = f":CALCulate2:LIMit{number}"
+
+    def limit(i: Any) -> Any:
+        return i.settings.limits[number]
+
+    value, pattern = Number(-9.999999e20, 9.999999e20, 1.0), Integer(0, 65535, 15)
+    return (
+        _kept(f"{root}:UPPer[:DATA]", limit, "upper", value),
+        _kept(f"{root}:LOWer[:DATA]", limit, "lower", Number(-9.999999e20, 9.999999e20, -1.0)),
+        _kept(f"{root}:UPPer:SOURce2", limit, "upper_pattern", pattern),
+        _kept(f"{root}:LOWer:SOURce2", limit, "lower_pattern", pattern),
+        _kept(f"{root}:STATe", limit, "on", _ON_OFF),
+        Command(f"{root}:FAIL", query=lambda i: i.show(bool(limit(i).failed))),
+    )
+
+
+CALCULATE_COMMANDS = (
+    Command(
+        ":CALCulate[1]:MATH[:EXPRession]:NAME",
+        lambda i: f'"{i.settings.math_name}"',
+        _select_formula,
+        (Quoted(10),),
+    ),
+    Command(":CALCulate[1]:MATH[:EXPRession]:CATalog", query=lambda i: ",".join(f'"{n}"' for n in i.formulas)),
+    Command(":CALCulate[1]:MATH[:EXPRession][:DEFine]", set=_define_formula, parameters=(Bracketed(),)),
+    Command(":CALCulate[1]:MATH[:EXPRession]:DELete[:SELected]", set=_delete_formula, parameters=(Quoted(10),)),
+    Command(":CALCulate[1]:MATH[:EXPRession]:DELete:ALL", set=lambda i: i.delete_formula(None)),
+    Command(
+        ":CALCulate[1]:MATH:UNITs",
+        lambda i: f'"{i.math_unit}"',
+        lambda i, text: setattr(i, "math_unit", text),
+        (Quoted(3),),
+    ),
+    setting(":CALCulate[1]:STATe", "math_on", _ON_OFF),
+    Command(":CALCulate[1]:DATA", query=_calculated("calculated", latest=False)),
+    Command(":CALCulate[1]:DATA:LATest", query=_calculated("calculated", latest=True)),
+    setting(":CALCulate2:FEED", "limit_feed", Choice("CALCulate[1]", "VOLTage", "CURRent", "RESistance")),
+    setting(":CALCulate2:NULL:OFFSet", "null_offset", Number(-9.999999e20, 9.999999e20, 0.0)),
+    setting(":CALCulate2:NULL:STATe", "null_on", _ON_OFF),
+    Command(":CALCulate2:NULL:ACQuire", set=_acquire_null),
+    Command(":CALCulate2:DATA", query=_calculated("limited", latest=False)),
+    Command(":CALCulate2:DATA:LATest", query=_calculated("limited", latest=True)),
+    setting(":CALCulate2:LIMit[1]:STATe", "compliance_limit_on", _ON_OFF),
+    setting(":CALCulate2:LIMit[1]:COMPliance:FAIL", "compliance_limit_fail", Choice("IN", "OUT")),
+    setting(":CALCulate2:LIMit[1]:COMPliance:SOURce2", "compliance_limit_pattern", Integer(0, 65535, 15)),
+    Command(":CALCulate2:LIMit[1]:FAIL", query=lambda i: i.show(i.settings.compliance_failed)),
+    *(command for number in SOFT_LIMITS for command in _limit_commands(number)),
+    setting(":CALCulate2:CLIMits:BCONtrol", "limit_control", Choice("IMMediate", "END")),
+    setting(":CALCulate2:CLIMits:MODE", "limit_mode", Choice("GRADing", "SORTing")),
+    setting(":CALCulate2:CLIMits:PASS:SOURce2", "limit_pass_pattern", Integer(0, 65535, 15)),
+    setting(":CALCulate2:CLIMits:CLEar:AUTO", "limit_clear_auto", _ON_OFF),
+    Command(":CALCulate2:CLIMits:CLEar[:IMMediate]", set=lambda i: i.clear_limits()),
+    setting(":CALCulate3:FORMat", "statistic", Choice("MEAN", "SDEViation", "MAXimum", "MINimum", "PKPK")),
+    Command(":CALCulate3:DATA", query=lambda i: i.format_values(buffer_statistic(i.trace, i.settings.statistic))),
+)
+
+
+# --- system and display ------------------------------------------------------------------------------------------
+
+
+def _set_autozero(i: Any, state: str | bool) -> None:
+    """ONCE takes new reference readings and leaves auto-zero off."""
+    i.settings.autozero = state is True
+
+
+def _set_line_frequency(i: Any, frequency: int) -> None:
+    if frequency not in (50, 60):
+        raise CommandError(-222)
+    i.line_frequency, i.line_frequency_auto = float(frequency), False
+
+
+def _set_line_frequency_auto(i: Any, on: bool) -> None:
+    i.line_frequency_auto = on
+    if on:
+        i.line_frequency = i.options.line_frequency
+
+
+def _beep(_i: Any, frequency: float, duration: float) -> None:
+    """The longest tone has 512 periods."""
+    if duration > 512.0 / frequency:
+        raise CommandError(-222)
+
+
+def _all_errors(i: Any, show: Callable[[int], str]) -> str:
+    errors = i.status.errors
+    return ",".join(show(errors.next_code()) for _ in range(max(1, len(errors))))
+
+
+def _display_commands(window: int, node: str, size: int) -> tuple[Command, ...]:
+    return (
+        Command(
+            f":DISPlay{node}:TEXT:DATA",
+            lambda i: f'"{i.display_texts[window]}"',
+            lambda i, text: i.display_texts.update({window: text}),
+            (Quoted(size),),
+        ),
+        Command(
+            f":DISPlay{node}:TEXT:STATe",
+            lambda i: i.show(i.display_text_on[window]),
+            lambda i, on: i.display_text_on.update({window: on}),
+            (_ON_OFF,),
+        ),
+    )
+
+
+def _go_to_local_on_serial(i: Any) -> None:
+    if i.interface.kind == "serial":
+        i.go_to_local()
+
+
+def _ignore(_i: Any) -> None:
+    """Front-panel and self-calibration actions that change nothing that can be seen from the link."""
+
+
+SYSTEM_COMMANDS = (
+    Command(":SYSTem:ERRor:ALL", query=lambda i: _all_errors(i, i.status.errors.message)),
+    Command(":SYSTem:ERRor:COUNt", query=lambda i: str(len(i.status.errors))),
+    Command(":SYSTem:ERRor:CODE[:NEXT]", query=lambda i: i.status.errors.code_text(i.status.errors.next_code())),
+    Command(":SYSTem:ERRor:CODE:ALL", query=lambda i: _all_errors(i, i.status.errors.code_text)),
+    Command(":SYSTem:AZERo[:STATe]", lambda i: i.show(i.settings.autozero), _set_autozero, (_autozero_state,)),
+    setting(":SYSTem:AZERo:CACHing[:STATe]", "caching", _ON_OFF),
+    Command(":SYSTem:AZERo:CACHing:REFResh", set=_ignore),
+    Command(":SYSTem:AZERo:CACHing:RESet", set=_ignore),
+    Command(":SYSTem:AZERo:CACHing:NPLCycles", query=lambda i: i.show(i.settings.nplc)),
+    setting(":SYSTem:RSENse", "remote_sense", _ON_OFF, changed=_apply),
+    Command(":SYSTem:LFRequency", lambda i: i.show(int(i.line_frequency)), _set_line_frequency, (Integer(50, 60, 60),)),
+    Command(":SYSTem:LFRequency:AUTO", lambda i: i.show(i.line_frequency_auto), _set_line_frequency_auto, (_ON_OFF,)),
+    Command(":SYSTem:BEEPer[:IMMediate]", set=_beep, parameters=(Number(65.0, 2e6, 1e3), Number(0.0, 7.9, 0.1))),
+    setting(":SYSTem:BEEPer:STATe", "beeper", _ON_OFF),
+    Command(":SYSTem:TIME", query=lambda i: i.show(i.timer())),
+    Command(":SYSTem:TIME:RESet", set=lambda i: i.reset_timer()),
+    setting(":SYSTem:TIME:RESet:AUTO", "timer_reset_auto", _ON_OFF),
+    _kept(
+        ":SYSTem:POSetup",
+        lambda i: i,
+        "power_on_setup",
+        Choice("RST", "PRESet", "SAV0", "SAV1", "SAV2", "SAV3", "SAV4"),
+    ),
+    Command(":SYSTem:PRESet", set=lambda i: i.preset(), urgent=True),
+    Command(":SYSTem:VERSion", query=lambda _: "1996.0"),
+    setting(":SYSTem:RCMode", "control_model", Choice("SINGle", "MULTiple")),
+    Command(":SYSTem:GUARd", lambda i: i.settings.guard, _set_guard, (Choice("CABLe", "OHMS"),)),
+    _kept(":SYSTem:KEY", lambda i: i, "last_key", Integer(1, 31, 1)),
+    Command(":SYSTem:MEMory:INITialize", set=lambda i: i.forget_memory()),
+    Command(":SYSTem:MEP[:STATe]", query=lambda _: "1"),
+    Command(":SYSTem:LOCal", set=_go_to_local_on_serial),
+    Command(":SYSTem:REMote", set=_ignore),
+    Command(":SYSTem:RWLock", set=_ignore),
+    setting(":DISPlay:ENABle", "display_on", _ON_OFF),
+    setting(":DISPlay:DIGits", "display_digits", Integer(4, 7, 6)),
+    Command(":DISPlay:CNDisplay", set=_ignore),
+    *_display_commands(1, "[:WINDow[1]]", 20),
+    *_display_commands(2, ":WINDow2", 32),
+)
+
+OWN_COMMON_COMMANDS = (
+    Command("*OPT", query=lambda _: "0"),
+    Command("*TST", query=lambda _: "0"),
+    Command("*SAV", set=lambda i, n: i.save(n), parameters=(Integer(0, 4, 0),)),
+    Command("*RCL", set=lambda i, n: i.recall(n), parameters=(Integer(0, 4, 0),), urgent=True),
+)
+
+COMMANDS = CommandTable(
+    (
+        *COMMON_COMMANDS,
+        *OWN_COMMON_COMMANDS,
+        *STATUS_COMMANDS,
+        *OUTPUT_COMMANDS,
+        *SENSE_COMMANDS,
+        *MEASURE_COMMANDS,
+        *TRIGGER_COMMANDS,
+        *CALCULATE_COMMANDS,
+        *SYSTEM_COMMANDS,
+    )
+)
+"""Everything the 2400 understands."""

@@ -1,0 +1,58 @@
+"""CALC2 of the 2400: null and limit tests. Source: Series 2400 User's Manual 2400S-900-01, sections 10 and 12."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from drivers.simulated.keithley2400_settings import Settings
+
+LIMIT_TEST_ON = 1 << 7  # status element
+
+_COMPLIANCE_FAILED = 1 << 0  # measurement register
+_LOW_FAILED = {2: 1 << 1, 3: 1 << 3}
+_HIGH_FAILED = {2: 1 << 2, 3: 1 << 4}
+_PASSED = 1 << 5
+LIMIT_CONDITIONS = 0b111111
+
+
+@dataclass(frozen=True)
+class LimitResult:
+    """Bits of the status element and of the measurement register."""
+
+    status: int = 0
+    conditions: int = 0
+
+
+def nulled(settings: Settings, value: float) -> float:
+    """A value minus the null offset, where null is on."""
+    return value - settings.null_offset if settings.null_on else value
+
+
+def check_limits(settings: Settings, value: float, *, in_compliance: bool) -> LimitResult:
+    """Run every limit test that is on; the outcome of each stays in the settings for ``FAIL?``."""
+    failed: list[int] = []
+    conditions = 0
+    tested = settings.compliance_limit_on or any(limit.on for limit in settings.limits.values())
+    settings.compliance_failed = settings.compliance_limit_on and in_compliance == (
+        settings.compliance_limit_fail == "IN"
+    )
+    if settings.compliance_failed:
+        failed.append(1)
+        conditions |= _COMPLIANCE_FAILED
+    for number, limit in settings.limits.items():
+        limit.failed = ""
+        if limit.on and not math.isnan(value):
+            limit.failed = "LOW" if value < limit.lower else "UPP" if value > limit.upper else ""
+        if limit.failed:
+            failed.append(number)
+            conditions |= (_LOW_FAILED if limit.failed == "LOW" else _HIGH_FAILED).get(number, 0)
+    if not tested:
+        return LimitResult()
+    return LimitResult(LIMIT_TEST_ON | _result_bits(failed), conditions if failed else _PASSED)
+
+
+def _result_bits(failed: list[int]) -> int:
+    """The number of the first limit that failed, in bits 8, 9 and 19 to 21; all 0 when all passed."""
+    number = failed[0] if failed else 0
+    return (number & 0b11) << 8 | (number >> 2 & 0b111) << 19

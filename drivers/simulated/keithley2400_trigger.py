@@ -1,0 +1,230 @@
+"""The trigger model of the 2400: arm layer around trigger layer, written down as the order of things.
+
+The model is a generator. It yields either seconds to let pass or the name of what it waits for; a
+:class:`TriggerRun` drives it from events on the clock. Source: Keithley Series 2400 User's Manual
+2400S-900-01, section 11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from typing import Protocol
+
+from drivers.simulated.clock import Clock, Event
+from drivers.simulated.keithley2400_ranges import link_latency
+from drivers.simulated.keithley2400_settings import Settings
+from drivers.simulated.trigger_link import LINES, TriggerLink
+
+WAITING_FOR_TRIGGER, WAITING_FOR_ARM = 1 << 5, 1 << 6
+
+Wait = Generator[float | str, None, None]
+
+
+class TriggerLines:
+    """The trigger-link connector: pulses out, and pulses in that are remembered until somebody waits for them."""
+
+    def __init__(self, link: TriggerLink | None, latch_depth: int, arrived: Callable[[str], bool]) -> None:
+        self._link = link
+        self._latch_depth = latch_depth
+        self._arrived = arrived
+        self._latched = dict.fromkeys(LINES, 0)
+        self._sending = False
+        for line in LINES if link is not None else ():
+            self._listen(line)
+
+    def _listen(self, line: int) -> None:
+        if self._link is not None:
+            self._link.subscribe(line, lambda: self._hear(line))
+
+    def _hear(self, line: int) -> None:
+        if not self._sending and not self._arrived(link_event(line)):
+            self._latched[line] = min(self._latched[line] + 1, self._latch_depth)
+
+    def send(self, line: int) -> None:
+        """Pulse a line; the instrument does not hear itself."""
+        if self._link is not None:
+            self._sending = True
+            try:
+                self._link.pulse(line)
+            finally:
+                self._sending = False
+
+    def take(self, line: int) -> bool:
+        """Use up a remembered pulse, if there is one."""
+        if not self._latched[line]:
+            return False
+        self._latched[line] -= 1
+        return True
+
+    def forget(self) -> None:
+        """``TRIG:CLE``: drop the remembered pulses."""
+        self._latched = dict.fromkeys(LINES, 0)
+
+
+def link_event(line: int) -> str:
+    """The name of a pulse on a trigger-link line."""
+    return f"link {line}"
+
+
+class SourceMeter(Protocol):
+    """What the trigger model asks of the instrument."""
+
+    settings: Settings
+    lines: TriggerLines
+
+    def time_to_arm(self, *, first: bool) -> float:
+        """The seconds until the arm timer ticks."""
+
+    def begin_point(self, index: int) -> None:
+        """Prepare the level of point ``index``."""
+
+    def source(self, index: int) -> float:
+        """Put the level of this point on the terminals; the seconds until conversion may start."""
+
+    def convert(self) -> float:
+        """The seconds that the conversions of this point take."""
+
+    def ends_early(self) -> bool:
+        """Whether the sweep must end before measuring, because the source is in compliance."""
+
+    def change_range(self) -> bool:
+        """Whether autoranging moves to another range, so that the point starts again."""
+
+    def store_reading(self) -> bool:
+        """Take the reading; whether the run goes on."""
+
+    def pulse(self, event: str) -> None:
+        """Send the trigger layer's output pulse of SOUR, DEL or SENS, if it is wanted."""
+
+    def pause(self, duration: float) -> float:
+        """The seconds that a duration takes here."""
+
+
+def trigger_model(instrument: SourceMeter) -> Wait:
+    """The two layers, from leaving idle to reaching it again."""
+    settings = instrument.settings
+    index = 0
+    for arm in _count(settings.arm_count):
+        yield from _arm_detector(instrument, first=arm == 0)
+        _arm_pulse(instrument, "TENT")
+        for trigger in range(settings.trigger_count):
+            instrument.begin_point(index)
+            yield from _source_detector(instrument, first=trigger == 0)
+            measured = yield from _source_delay_measure(instrument, index)
+            if not measured or not instrument.store_reading():
+                return
+            instrument.pulse("SENS")
+            index += 1
+        _arm_pulse(instrument, "TEX")
+
+
+def _count(times: float) -> Iterator[int]:
+    number = 0
+    while number < times:
+        yield number
+        number += 1
+
+
+def _arm_pulse(instrument: SourceMeter, event: str) -> None:
+    if instrument.settings.arm_output == event:
+        instrument.lines.send(instrument.settings.arm_output_line)
+
+
+def _arm_detector(instrument: SourceMeter, *, first: bool) -> Wait:
+    settings = instrument.settings
+    source = settings.arm_source
+    bypassed = first and settings.arm_direction == "SOUR"
+    if source == "TIM":
+        yield instrument.time_to_arm(first=first)
+    elif source == "TLIN" and not bypassed:
+        yield from _link_detector(instrument, settings.arm_input_line)
+    elif source in ("BUS", "MAN") or (source in ("NST", "PST", "BST") and not bypassed):
+        yield source
+
+
+def _source_detector(instrument: SourceMeter, *, first: bool) -> Wait:
+    settings = instrument.settings
+    if not (first and settings.trigger_direction == "SOUR"):
+        yield from _trigger_detector(instrument, "SOUR")
+    yield instrument.pause(settings.trigger_delay)
+
+
+def _source_delay_measure(instrument: SourceMeter, index: int) -> Generator[float | str, None, bool]:
+    """One source-delay-measure cycle; a change of range repeats it, output pulses included.
+
+    Returns whether the point was measured.
+    """
+    repeated = False
+    while True:
+        delay = instrument.source(index)
+        instrument.pulse("SOUR")
+        if not repeated:
+            yield from _trigger_detector(instrument, "DEL")
+        yield delay
+        if instrument.ends_early():
+            return False
+        instrument.pulse("DEL")
+        if not repeated:
+            yield from _trigger_detector(instrument, "SENS")
+        yield instrument.convert()
+        if not instrument.change_range():
+            return True
+        repeated = True
+
+
+def _trigger_detector(instrument: SourceMeter, event: str) -> Wait:
+    settings = instrument.settings
+    if settings.trigger_source == "TLIN" and event in settings.trigger_input:
+        yield from _link_detector(instrument, settings.trigger_input_line)
+
+
+def _link_detector(instrument: SourceMeter, line: int) -> Wait:
+    if not instrument.lines.take(line):
+        yield link_event(line)
+    yield instrument.pause(link_latency())
+
+
+class TriggerRun:
+    """One pass of the trigger model through time, until it ends or is stopped.
+
+    ``waiting(name)`` is called with the name of what the model waits for, and with None when it goes on.
+    """
+
+    def __init__(
+        self, clock: Clock, model: Wait, waiting: Callable[[str | None], None], finished: Callable[[], None]
+    ) -> None:
+        self._clock = clock
+        self._model = model
+        self._waiting = waiting
+        self._finished = finished
+        self._event: Event | None = None
+        self._waits_for: str | None = None
+
+    def go_on(self) -> None:
+        """Run the model up to its next pause."""
+        self._event = None
+        for wait in self._model:
+            if isinstance(wait, str):
+                self._waits_for = wait
+                self._waiting(wait)
+                return
+            if wait > 0.0:
+                self._event = self._clock.call_after(wait, self.go_on)
+                return
+        self._finished()
+
+    def signal(self, name: str) -> bool:
+        """Something has happened; whether the model was waiting for it."""
+        if self._waits_for != name:
+            return False
+        self._waits_for = None
+        self._waiting(None)
+        self.go_on()
+        return True
+
+    def stop(self) -> None:
+        """End the run where it is; ``finished`` is not called."""
+        if self._event is not None:
+            self._event.cancel()
+        self._waits_for = None
+        self._model.close()

@@ -1,0 +1,562 @@
+"""What the Keithley pair shares at the connector: framing, the exchange of messages and replies, common commands.
+
+:class:`ScpiInstrument` takes bytes, cuts them into messages, runs their steps one after the other and keeps the
+replies. It knows nothing about measuring; an instrument adds its command table and a few hooks. A reply may come
+later (a conversion takes time): a query then returns a :class:`Later`, and what follows waits until the
+instrument delivers it from an event on the clock.
+
+The syntax is in :mod:`drivers.simulated.scpi_syntax`, the status registers are in
+:mod:`drivers.simulated.scpi_status`. Sources: IEEE Std 488.2-1992, sections 6 and 10; Keithley Series 2400
+User's Manual 2400S-900-01, sections 13 to 15; Model 2000 Quick Start Guide 2000-903-01.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from drivers.simulated.clock import Clock, Event
+from drivers.simulated.scpi_status import OPERATION_COMPLETE, ErrorQueue, StatusModel
+from drivers.simulated.scpi_syntax import (
+    INFINITY,
+    Boolean,
+    Bracketed,
+    Choice,
+    Command,
+    CommandError,
+    CommandTable,
+    Integer,
+    Many,
+    Mask,
+    Number,
+    Parameter,
+    Quoted,
+    Step,
+)
+
+#: The interface below is stable.
+
+__all__ = [
+    "COMMON_COMMANDS",
+    "INFINITY",
+    "STATUS_COMMANDS",
+    "Boolean",
+    "Bracketed",
+    "Choice",
+    "Command",
+    "CommandError",
+    "CommandTable",
+    "Integer",
+    "Interface",
+    "Later",
+    "Many",
+    "Mask",
+    "Number",
+    "Parameter",
+    "Quoted",
+    "ScpiInstrument",
+    "Step",
+    "setting",
+]
+
+INPUT_BUFFER_SIZE = 2048
+"""Bytes of messages that are not carried out yet (2400 User's Manual, section 13)."""
+
+_ABORT_CHARACTERS = (3, 24)  # Ctrl-C and Ctrl-X on a serial line act as a device clear
+
+_TERMINATORS = {"LF": b"\n", "CR": b"\r", "CRLF": b"\r\n", "LFCR": b"\n\r"}
+
+
+@dataclass(frozen=True)
+class Interface:
+    """How the instrument is connected.
+
+    ``kind`` is ``"gpib"``, ``"serial"`` or ``"socket"``; only GPIB has END, talk addressing and with it the query
+    errors -410, -420 and -430, and only GPIB carries binary data. ``terminator`` (LF, CR, CRLF, LFCR) ends
+    messages and replies on a serial line; elsewhere it is always LF. A message runs as soon as the first
+    character of the terminator has come. ``latency`` (s) passes between a message and its execution.
+    """
+
+    kind: Literal["gpib", "serial", "socket"] = "gpib"
+    terminator: Literal["LF", "CR", "CRLF", "LFCR"] = "CR"
+    latency: float = 0.0
+
+    @property
+    def message_end(self) -> bytes:
+        """The byte that ends a message from the host."""
+        return self.reply_end[:1]
+
+    @property
+    def reply_end(self) -> bytes:
+        """What ends a reply."""
+        return _TERMINATORS[self.terminator] if self.kind == "serial" else b"\n"
+
+    @property
+    def has_message_exchange(self) -> bool:
+        """Whether the host must ask for each reply (GPIB), so that there are query errors."""
+        return self.kind == "gpib"
+
+
+class Later:
+    """A reply that is not known yet. The instrument keeps it and calls :meth:`deliver` or :meth:`abandon` once."""
+
+    __slots__ = ("_settle",)
+
+    def __init__(self) -> None:
+        self._settle: Callable[[str | bytes | None, bool], None] | None = None
+
+    def on_settled(self, settle: Callable[[str | bytes | None, bool], None]) -> None:
+        """Have ``settle(reply, abandoned)`` called when the reply is known."""
+        self._settle = settle
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody still waits for it."""
+        return self._settle is not None
+
+    def deliver(self, reply: str | bytes | None) -> None:
+        """Give the reply; None when there was only something to wait for."""
+        self._finish(reply, abandoned=False)
+
+    def abandon(self) -> None:
+        """There will be no reply; the rest of the message is dropped."""
+        self._finish(None, abandoned=True)
+
+    def _finish(self, reply: str | bytes | None, *, abandoned: bool) -> None:
+        settle, self._settle = self._settle, None
+        if settle is not None:
+            settle(reply, abandoned)
+
+
+class _Execution:
+    """One message on its way through the instrument."""
+
+    __slots__ = ("length", "position", "replies", "started", "steps", "waiting")
+
+    def __init__(self, steps: tuple[Step, ...], length: int) -> None:
+        self.steps = steps
+        self.length = length
+        self.position = 0
+        self.replies: list[bytes] = []
+        self.started = False
+        self.waiting: Later | None = None
+
+    def finish(self) -> None:
+        self.position = len(self.steps)
+        self.waiting = None
+
+
+class ScpiInstrument:
+    """The connector side of a Keithley: a :class:`~drivers.simulated.twin.Twin` without a measuring part.
+
+    An instrument overrides the hooks at the end of the class. ``number_format`` is the format of real settings
+    in replies, ``register_format`` (ASC, HEX, OCT, BIN) that of status registers.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        commands: CommandTable,
+        interface: Interface,
+        errors: Mapping[int, str],
+        *,
+        plus_before_positive_codes: bool = True,
+        number_format: str = ".6E",
+    ) -> None:
+        self.clock = clock
+        self.interface = interface
+        self.status = StatusModel(ErrorQueue(errors, plus_sign=plus_before_positive_codes))
+        self.register_format = "ASC"
+        self._commands = commands
+        self._number_format = number_format
+        self._input = bytearray()
+        self._discarding = False
+        self._arrivals: deque[Event] = deque()
+        self._queue: deque[_Execution] = deque()
+        self._output: deque[bytes] = deque()
+        self._running = False
+        self._completion_wanted = False
+        self._waiting_for_idle: list[tuple[Later, str | None]] = []
+
+    # --- the twin's side of the link ---
+
+    def receive(self, data: bytes, *, end: bool = False) -> None:
+        """Take bytes from the host, split or merged in any way; ``end`` is END on the last of them."""
+        if self.interface.kind == "serial":
+            data = self._cut_at_abort_character(data)
+        *messages, rest = data.split(self.interface.message_end)
+        for message in messages:
+            self._take(message)
+            self._end_message()
+        self._take(rest)
+        if end:
+            self._end_message()
+
+    def transmit(self, limit: int | None = None) -> tuple[bytes, bool]:
+        """Hand over at most ``limit`` bytes of the oldest reply, and whether that completed it."""
+        if not self._output:
+            return b"", False
+        reply = self._output.popleft()
+        chunk, rest = (reply, b"") if limit is None else (reply[:limit], reply[limit:])
+        if rest:
+            self._output.appendleft(rest)
+        self.status.set_message_available(bool(self._output))
+        return chunk, not rest
+
+    def talk_with_nothing_to_say(self) -> None:
+        """-420, unless a reply is still on its way."""
+        if self.interface.has_message_exchange and not self._output and not self._is_reply_coming():
+            self.status.error(-420)
+
+    def device_clear(self) -> None:
+        """Forget input, output and waiting messages, then let the instrument stop what it does."""
+        self._input.clear()
+        self._discarding = False
+        for event in self._arrivals:
+            event.cancel()
+        self._arrivals.clear()
+        self._queue.clear()
+        self._output.clear()
+        self._completion_wanted = False
+        self._waiting_for_idle.clear()
+        self.on_device_clear()
+        self.status.set_message_available(False)
+
+    def group_execute_trigger(self) -> None:
+        """GET: a trigger, or -105 in the middle of a message."""
+        if self._input:
+            self.status.error(-105)
+        else:
+            self.on_trigger()
+
+    def serial_poll(self) -> int:
+        """The status byte with RQS in bit 6; always answered at once, reading it clears RQS."""
+        return self.status.poll()
+
+    @property
+    def service_request(self) -> bool:
+        """Whether the instrument pulls the SRQ line."""
+        return self.status.requesting
+
+    # --- input ---
+
+    def _cut_at_abort_character(self, data: bytes) -> bytes:
+        last = max(data.rfind(character) for character in _ABORT_CHARACTERS)
+        if last >= 0:
+            self.device_clear()
+        return data[last + 1 :]
+
+    def _take(self, data: bytes) -> None:
+        if self._discarding:
+            return
+        self._input += data
+        if len(self._input) > INPUT_BUFFER_SIZE:
+            self._overrun()
+
+    def _overrun(self) -> None:
+        # Neither side can go on when the host sends without end and does not read: deadlock.
+        deadlocked = self.interface.has_message_exchange and bool(self._output)
+        if deadlocked:
+            self._drop_output()
+        self._input.clear()
+        self._discarding = True
+        self.status.error(-430 if deadlocked else -363)
+
+    def _end_message(self) -> None:
+        message = bytes(self._input)
+        self._input.clear()
+        self._discarding = False
+        if not message:
+            return
+        held = sum(execution.length for execution in self._queue)
+        if held + len(message) > INPUT_BUFFER_SIZE:
+            self.status.error(-363)
+            return
+        if not self.interface.latency:
+            self._enter(message)
+            return
+        self._arrivals.append(self.clock.call_after(self.interface.latency, lambda: self._arrive(message)))
+
+    def _arrive(self, message: bytes) -> None:
+        self._arrivals.popleft()
+        self._enter(message)
+
+    def _enter(self, message: bytes) -> None:
+        steps = self._commands.parse(message)
+        if not steps:
+            return
+        execution = _Execution(steps, len(message))
+        if self._queue and self.overtakes(steps[0]):
+            self._queue.appendleft(execution)
+        else:
+            if self._is_reply_converting() and self.interrupts_pending_query(steps[0]):
+                self._queue.popleft()
+                self.status.error(-410)
+            self._queue.append(execution)
+        self._run()
+
+    # --- execution ---
+
+    def _run(self) -> None:
+        if self._running:  # a step of the loop below has made the instrument idle: that loop goes on by itself
+            return
+        self._running = True
+        try:
+            while self._queue and self._advance(self._queue[0]):
+                pass
+        finally:
+            self._running = False
+
+    def _advance(self, execution: _Execution) -> bool:
+        """Run one step; False when nothing more can be done now."""
+        if execution.waiting is not None:
+            return False
+        if execution.position >= len(execution.steps):
+            self._queue.remove(execution)
+            self._reply(execution)
+            return True
+        step = execution.steps[execution.position]
+        if self.holds_back(step):
+            return False
+        if not execution.started:
+            self._start(execution)
+        execution.position += 1
+        self._perform(execution, step)
+        return True
+
+    def _start(self, execution: _Execution) -> None:
+        execution.started = True
+        if not self._output or not self.interface.has_message_exchange:
+            return
+        if self.any_message_interrupts() or any(step.is_query for step in execution.steps):
+            self._drop_output()
+            self.status.error(-410)
+
+    def _perform(self, execution: _Execution, step: Step) -> None:
+        try:
+            reply = step.action(self)
+        except CommandError as error:
+            self.status.error(error.code)
+            execution.finish()
+            return
+        if isinstance(reply, Later):
+            self._wait_for(execution, reply)
+        elif step.is_query and reply is not None:
+            execution.replies.append(_to_bytes(reply))
+
+    def _wait_for(self, execution: _Execution, later: Later) -> None:
+        def settle(reply: str | bytes | None, abandoned: bool) -> None:
+            execution.waiting = None
+            if abandoned:
+                execution.finish()
+            elif reply is not None:
+                execution.replies.append(_to_bytes(reply))
+            self._run()
+
+        execution.waiting = later
+        later.on_settled(settle)
+
+    def _reply(self, execution: _Execution) -> None:
+        if execution.replies:
+            self._output.append(b";".join(execution.replies) + self.interface.reply_end)
+            self.status.set_message_available(True)
+
+    def _drop_output(self) -> None:
+        self._output.clear()
+        self.status.set_message_available(False)
+
+    def _is_reply_converting(self) -> bool:
+        return bool(self._queue) and self._queue[0].waiting is not None and self.interface.has_message_exchange
+
+    def _is_reply_coming(self) -> bool:
+        waiting = any(execution.waiting or any(step.is_query for step in execution.steps) for execution in self._queue)
+        return waiting or bool(self._arrivals)
+
+    # --- for the instrument ---
+
+    def idle_reached(self) -> None:
+        """The instrument has become idle: what waited for that goes on."""
+        if self._completion_wanted:
+            self._completion_wanted = False
+            self.status.standard.latch(OPERATION_COMPLETE)
+        waiting, self._waiting_for_idle = self._waiting_for_idle, []
+        for later, reply in waiting:
+            later.deliver(reply)
+        self._run()
+
+    def show(self, value: float | str | tuple[Any, ...]) -> str:
+        """A setting as it is reported: ``1``/``0``, integers plain, reals in the number format, words as they are."""
+        if isinstance(value, tuple):
+            return ",".join(self.show(element) for element in value)
+        if isinstance(value, (bool, int)):
+            return str(int(value))
+        if isinstance(value, str):
+            return value
+        return f"{INFINITY:+.6E}" if math.isinf(value) else format(value, self._number_format)
+
+    def show_register(self, value: int) -> str:
+        """A register in the form that ``FORM:SREG`` asks for: ``55``, ``#H37``, ``#Q67``, ``#B110111``."""
+        shapes = {"ASC": "{:d}", "HEX": "#H{:X}", "OCT": "#Q{:o}", "BIN": "#B{:b}"}
+        return shapes[self.register_format].format(value)
+
+    def wait_until_idle(self, reply: str | None = None) -> str | Later | None:
+        """``reply`` at once when idle, otherwise a :class:`Later` that is delivered then."""
+        if self.is_idle():
+            return reply
+        later = Later()
+        self._waiting_for_idle.append((later, reply))
+        return later
+
+    def complete_operation(self) -> None:
+        """``*OPC``: set the bit now or when idle is reached."""
+        if self.is_idle():
+            self.status.standard.latch(OPERATION_COMPLETE)
+        else:
+            self._completion_wanted = True
+
+    def clear_status(self) -> None:
+        """``*CLS``: events, error queue, and a ``*OPC`` that still waits."""
+        self._completion_wanted = False
+        self.status.clear()
+
+    # --- hooks ---
+
+    def is_idle(self) -> bool:
+        """Whether no measurement is under way."""
+        return True
+
+    def holds_back(self, step: Step) -> bool:  # noqa: ARG002
+        """Whether a step must wait until the instrument calls :meth:`idle_reached`."""
+        return False
+
+    def overtakes(self, step: Step) -> bool:  # noqa: ARG002
+        """Whether a new message that begins with this step runs although an earlier one waits."""
+        return False
+
+    def interrupts_pending_query(self, step: Step) -> bool:  # noqa: ARG002
+        """Whether a new message ends a query whose reply is still being measured (-410); otherwise it waits."""
+        return False
+
+    def any_message_interrupts(self) -> bool:
+        """Whether any message spoils an unread reply (-410), not only one with a query in it."""
+        return False
+
+    def on_device_clear(self) -> None:
+        """Stop measuring."""
+
+    def on_trigger(self) -> None:
+        """``*TRG`` or GET."""
+
+    def reset(self) -> None:
+        """``*RST``."""
+
+    def identity(self) -> str:
+        """The reply to ``*IDN?``."""
+        raise NotImplementedError
+
+
+def _to_bytes(reply: str | bytes) -> bytes:
+    return reply if isinstance(reply, bytes) else reply.encode("latin-1")
+
+
+def setting(header: str, name: str, *parameters: Parameter, changed: Callable[[Any], None] | None = None) -> Command:
+    """A command that keeps a value in ``instrument.settings`` under ``name`` and reports it when asked.
+
+    With a :class:`Many` parameter the value is a tuple. ``changed(instrument)`` is called after each new value.
+    """
+
+    def store(instrument: Any, value: Any) -> None:
+        setattr(instrument.settings, name, value)
+        if changed is not None:
+            changed(instrument)
+
+    return Command(header, lambda instrument: instrument.show(getattr(instrument.settings, name)), store, parameters)
+
+
+# --- commands that both instruments have -------------------------------------------------------------------------
+
+
+def _register_commands(header: str, name: str) -> tuple[Command, ...]:
+    def register(instrument: Any) -> Any:
+        return getattr(instrument.status, name)
+
+    return (
+        Command(f"{header}[:EVENt]", query=lambda i: i.show_register(register(i).take_event())),
+        Command(f"{header}:CONDition", query=lambda i: i.show_register(register(i).condition)),
+        Command(
+            f"{header}:ENABle",
+            query=lambda i: i.show_register(register(i).enable),
+            set=lambda i, mask: register(i).set_enable(mask),
+            parameters=(Mask(),),
+        ),
+    )
+
+
+def _parse_ranges(text: str) -> tuple[tuple[int, int], ...]:
+    """``-110:-222, -220`` as pairs of lowest and highest number."""
+    ranges = []
+    for part in text.split(","):
+        try:
+            ends = [int(end) for end in part.split(":")]
+        except ValueError:
+            raise CommandError(-171) from None
+        if len(ends) > 2:
+            raise CommandError(-171)
+        ranges.append((min(ends), max(ends)))
+    return tuple(ranges)
+
+
+def _show_ranges(ranges: tuple[tuple[int, int], ...]) -> str:
+    return "(" + ",".join(f"{low}:{high}" if low != high else str(low) for low, high in ranges) + ")"
+
+
+COMMON_COMMANDS: tuple[Command, ...] = (
+    Command("*CLS", set=lambda i: i.clear_status()),
+    Command(
+        "*ESE",
+        query=lambda i: i.show_register(i.status.standard.enable),
+        set=lambda i, mask: i.status.standard.set_enable(mask),
+        parameters=(Mask(255),),
+    ),
+    Command("*ESR", query=lambda i: i.show_register(i.status.standard.take_event())),
+    Command("*IDN", query=lambda i: i.identity()),
+    Command("*OPC", query=lambda i: i.wait_until_idle("1"), set=lambda i: i.complete_operation()),
+    Command("*RST", set=lambda i: i.reset(), urgent=True),
+    Command(
+        "*SRE",
+        query=lambda i: i.show_register(i.status.service_enable),
+        set=lambda i, mask: i.status.set_service_enable(mask),
+        parameters=(Mask(255),),
+    ),
+    Command("*STB", query=lambda i: i.show_register(i.status.byte())),
+    Command("*TRG", set=lambda i: i.on_trigger(), urgent=True),
+    Command("*WAI", set=lambda i: i.wait_until_idle()),
+)
+"""The common commands without ``*OPT?``, ``*TST?``, ``*SAV`` and ``*RCL``, which differ."""
+
+STATUS_COMMANDS: tuple[Command, ...] = (
+    *_register_commands(":STATus:MEASurement", "measurement"),
+    *_register_commands(":STATus:OPERation", "operation"),
+    *_register_commands(":STATus:QUEStionable", "questionable"),
+    Command(":STATus:PRESet", set=lambda i: i.status.preset()),
+    Command(":STATus:QUEue[:NEXT]", query=lambda i: i.status.errors.next_message()),
+    Command(":STATus:QUEue:CLEar", set=lambda i: i.status.errors.clear()),
+    Command(
+        ":STATus:QUEue:ENABle",
+        query=lambda i: _show_ranges(i.status.errors.enabled_ranges),
+        set=lambda i, text: i.status.errors.enable_only(_parse_ranges(text)),
+        parameters=(Bracketed(),),
+    ),
+    Command(
+        ":STATus:QUEue:DISable",
+        query=lambda i: _show_ranges(i.status.errors.disabled_ranges),
+        set=lambda i, text: i.status.errors.disable(_parse_ranges(text)),
+        parameters=(Bracketed(),),
+    ),
+    Command(":SYSTem:ERRor[:NEXT]", query=lambda i: i.status.errors.next_message()),
+    Command(":SYSTem:CLEar", set=lambda i: i.status.errors.clear()),
+)
+"""The status subsystem and the error queue."""

@@ -1,0 +1,54 @@
+"""What several tests need: shipped configuration, benches made from it, whole runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from acquire import session
+from acquire.interruption import StopRequest
+from acquire.records import Event
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = ROOT / "configs"
+
+
+@pytest.fixture
+def bench_file(tmp_path: Path) -> Callable[..., Path]:
+    """Write the shipped simulated bench with pieces of its text replaced; the result stands in ``tmp_path``."""
+
+    def write(replacements: dict[str, str]) -> Path:
+        text = (CONFIGS / "benches" / "simulated.yaml").read_text(encoding="utf-8")
+        for old, new in {"../": f"{CONFIGS.as_posix()}/", **replacements}.items():
+            assert old in text, old
+            text = text.replace(old, new)
+        path = tmp_path / "bench.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def sweep_file(tmp_path: Path) -> Callable[..., Path]:
+    """Write a shipped sweep with pieces of its text replaced; the result stands in ``tmp_path``."""
+
+    def write(name: str, replacements: dict[str, str]) -> Path:
+        text = (CONFIGS / "sweeps" / name).read_text(encoding="utf-8")
+        for old, new in {"../": f"{CONFIGS.as_posix()}/", **replacements}.items():
+            assert old in text, old
+            text = text.replace(old, new)
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def run_sweep_file(
+    sweep: Path, output: Path, bench: Path | None = None, watch: Callable[[Event], None] = lambda event: None
+) -> session.Result:
+    """Prepare and run a sweep in this process."""
+    return session.run(session.prepare(sweep, bench), output, watch, StopRequest())

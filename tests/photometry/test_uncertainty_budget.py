@@ -1,0 +1,151 @@
+from dataclasses import astuple, fields
+from math import hypot, sqrt
+
+import numpy as np
+import pytest
+
+from acquire.photometry.meters import (
+    MULTIMETER_VOLTAGE,
+    SOURCE_METER_CURRENT,
+    SOURCE_METER_VOLTAGE,
+    reading_uncertainty,
+)
+from acquire.photometry.uncertainty import (
+    Budget,
+    chromaticity_uncertainty,
+    common_part,
+    correlations,
+    rectangular,
+    relative_area_uncertainty,
+    relative_uncertainty,
+)
+
+#: The simulated SPPO13/Liq device at 6.000 V.
+WORKED_EXAMPLE = Budget(
+    current=reading_uncertainty(1.5916e-3, SOURCE_METER_CURRENT, 10e-3) / 1.5916e-3,
+    voltage=reading_uncertainty(6.0, SOURCE_METER_VOLTAGE, 20) / 6.0,
+    area=relative_area_uncertainty(3.5e-3, 4.0e-3, 0.03e-3),
+    luminance_scale=rectangular(2e-2),
+    uniformity=1e-2,
+    repositioning=0.5e-2,
+    calibration=0.2e-2,
+    linearity=rectangular(0.2e-2),
+    meter=reading_uncertainty(1.1098, MULTIMETER_VOLTAGE, 10) / 1.1098,
+    wavelength=rectangular(0.3),
+    luminance_sensitivity=2.184e-2,
+    eqe_sensitivity=2.184e-2 - 1.991e-2,
+)
+
+
+def test_terms_of_the_worked_example():
+    terms = {
+        "current": 0.0420,
+        "voltage": 0.0231,
+        "area": 1.1389,
+        "luminance_scale": 1.1547,
+        "linearity": 0.1155,
+        "meter": 0.0043,
+        "wavelength": 17.32,
+    }
+    for name, percent in terms.items():
+        assert 100 * getattr(WORKED_EXAMPLE, name) == pytest.approx(percent, rel=1e-2 if name == "meter" else 2e-3)
+
+
+def test_worked_example():
+    u = relative_uncertainty(WORKED_EXAMPLE)
+    assert 100 * u.luminance == pytest.approx(1.6672, rel=1e-3)
+    assert 100 * u.current_density == pytest.approx(1.1397, rel=1e-3)
+    assert 100 * u.current_efficiency == pytest.approx(2.0196, rel=1e-3)
+    assert 100 * u.power_efficiency == pytest.approx(2.0197, rel=1e-3)
+    assert 100 * u.external_quantum_efficiency == pytest.approx(1.9841, rel=1e-3)
+
+
+def changed(budget, **terms):
+    return Budget(**{field.name: getattr(budget, field.name) for field in fields(budget)} | terms)
+
+
+def test_an_uncertain_angular_factor_dominates():
+    u = relative_uncertainty(changed(WORKED_EXAMPLE, forward_factor=rectangular(5e-2)))
+    assert 100 * u.power_efficiency == pytest.approx(3.523, rel=1e-3)
+    assert 100 * u.external_quantum_efficiency == pytest.approx(3.503, rel=1e-3)
+    assert u.current_efficiency == relative_uncertainty(WORKED_EXAMPLE).current_efficiency
+
+
+def test_correlations_of_the_worked_example():
+    r = correlations(WORKED_EXAMPLE)
+    assert r.current_and_power_efficiency == pytest.approx(0.99993, abs=1e-5)
+    assert r.current_and_quantum_efficiency == pytest.approx(0.985, abs=5e-4)
+    assert r.luminance_and_current_efficiency == pytest.approx(0.826, abs=1e-3)
+    assert r.current_density_and_current_efficiency == pytest.approx(-0.564, abs=5e-4)
+
+
+def test_budget_agrees_with_a_monte_carlo():
+    rng = np.random.default_rng(1)
+    draw = {field.name: rng.standard_normal(400_000) for field in fields(Budget)}
+    b = changed(WORKED_EXAMPLE, forward_factor=2e-2)
+    light = sum(
+        getattr(b, name) * draw[name]
+        for name in ("luminance_scale", "uniformity", "repositioning", "calibration", "linearity", "meter")
+    )
+    shift = b.wavelength * draw["wavelength"]
+    ln_j = b.current * draw["current"] - b.area * draw["area"]
+    ln_l = light + b.luminance_sensitivity * shift
+    ln_ce = ln_l - ln_j
+    ln_pe = ln_ce - b.voltage * draw["voltage"] + b.forward_factor * draw["forward_factor"]
+    ln_eqe = light + b.eqe_sensitivity * shift - ln_j + b.forward_factor * draw["forward_factor"]
+    spread = [float(np.std(values)) for values in (ln_j, ln_l, ln_ce, ln_pe, ln_eqe)]
+    assert spread == pytest.approx(astuple(relative_uncertainty(b)), rel=5e-3)
+    of_narrow = changed(b, forward_factor=0.0)
+    ln_eqe_narrow = ln_eqe - b.forward_factor * draw["forward_factor"]
+    r = correlations(of_narrow)
+    assert np.corrcoef(ln_ce, ln_eqe_narrow)[0, 1] == pytest.approx(r.current_and_quantum_efficiency, abs=1e-3)
+    assert np.corrcoef(ln_ce, ln_j)[0, 1] == pytest.approx(r.current_density_and_current_efficiency, abs=5e-3)
+
+
+def test_common_part_leaves_what_scatters_from_point_to_point():
+    common = common_part(changed(WORKED_EXAMPLE, spectral_shift=0.01))
+    assert (common.current, common.voltage, common.meter, common.spectral_shift) == (0, 0, 0, 0)
+    u, whole = relative_uncertainty(common), relative_uncertainty(WORKED_EXAMPLE)
+    assert u.current_density == pytest.approx(WORKED_EXAMPLE.area)
+    assert 0.999 * whole.luminance < u.luminance < whole.luminance
+
+
+def test_half_the_shift_between_spectra_enters_eqe_alone():
+    u, shifted = (relative_uncertainty(Budget(area=3e-2, spectral_shift=s)) for s in (0.0, 4e-2))
+    assert shifted.external_quantum_efficiency == pytest.approx(5e-2)
+    assert shifted.current_efficiency == u.current_efficiency
+
+
+def test_narrow_lines_owe_their_colour_to_the_wavelength_scale():
+    assert chromaticity_uncertainty(rectangular(0.0015), 0.01, 0.1732) == pytest.approx(
+        hypot(0.0015 / sqrt(3), 0.001732)
+    )
+
+
+@pytest.mark.parametrize(
+    ("reading", "accuracy", "measure_range", "limit"),
+    [
+        (6.0, SOURCE_METER_VOLTAGE, 20, 2.4e-3),
+        (6.0, SOURCE_METER_VOLTAGE, None, 2.4e-3),
+        (-6.0, SOURCE_METER_VOLTAGE, None, 2.4e-3),
+        (1e-3, SOURCE_METER_CURRENT, 1e-3, 0.33e-6),
+        (1.04e-3, SOURCE_METER_CURRENT, None, 0.3408e-6),
+        (10e-9, SOURCE_METER_CURRENT, 1e-6, 0.3029e-9),
+        (10e-9, SOURCE_METER_CURRENT, 1e-9, 0.3029e-9),
+        (5.0, MULTIMETER_VOLTAGE, 10, 200e-6),
+        (0.5, MULTIMETER_VOLTAGE, 1, 24e-6),
+        (10e-3, MULTIMETER_VOLTAGE, 0.1, 5.5e-6),
+        (0.0, MULTIMETER_VOLTAGE, None, 5e-6),
+    ],
+)
+def test_accuracy_of_the_meters(reading, accuracy, measure_range, limit):
+    assert reading_uncertainty(reading, accuracy, measure_range) == pytest.approx(limit / sqrt(3), rel=1e-9)
+
+
+def test_no_reading_no_uncertainty():
+    assert np.isnan(reading_uncertainty(float("nan"), SOURCE_METER_VOLTAGE))
+
+
+def test_beyond_the_largest_range():
+    with pytest.raises(ValueError, match="largest range"):
+        reading_uncertainty(2.0, SOURCE_METER_CURRENT)

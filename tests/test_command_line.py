@@ -1,0 +1,271 @@
+"""The command line as a person or a script meets it: output, files, exit status."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from conftest import CONFIGS
+
+QUICK = CONFIGS / "sweeps" / "quick_look.yaml"
+LIQ = CONFIGS / "sweeps" / "table2_sppo13_liq.yaml"
+
+
+def acquire(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "acquire", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
+    """One whole run through the command line, and what it printed as JSON."""
+    folder = tmp_path_factory.mktemp("finished")
+    done = acquire("run", LIQ, "--output", folder, "--json")
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    return Path(summary["path"]), summary
+
+
+def test_a_run_prints_one_line_a_point_then_the_figures_and_the_path(tmp_path: Path) -> None:
+    done = acquire("run", QUICK, "--output", tmp_path)
+    assert done.returncode == 0, done.stderr
+    points = re.findall(r"^ *\d+/\d+ .*mA/cm\^2.*cd/m\^2.*cd/A.*lm/W.*EQE.*%", done.stdout, flags=re.MULTILINE)
+    path = Path(done.stdout.strip().splitlines()[-1])
+    with h5py.File(path) as file:
+        assert len(points) == len(file["entry/jvl/voltage"]) > 10
+    assert "V_on" in done.stdout
+    assert "completed" in done.stdout
+    assert done.stderr == ""
+
+
+def test_json_is_alone_on_standard_output(finished: tuple[Path, dict[str, object]]) -> None:
+    path, summary = finished
+    assert summary["status"] == "completed"
+    assert summary["stop_reason"] == ""
+    figures = summary["figures_of_merit"]
+    assert isinstance(figures, dict)
+    assert figures["turn_on_voltage"]["unit"] == "V"
+    assert figures["turn_on_voltage"]["status"] == "ok"
+    with h5py.File(path) as file:
+        assert file["entry/run_id"][()].decode() == summary["run_id"]
+
+
+def test_the_file_has_the_names_and_units_others_rely_on(finished: tuple[Path, dict[str, object]]) -> None:
+    path, _ = finished
+    with h5py.File(path) as file:
+        assert file.attrs["default"] == "entry"
+        entry = file["entry"]
+        assert entry.attrs["NX_class"] == "NXentry"
+        assert entry.attrs["default"] == "jvl"
+        assert entry["status"][()] == b"completed"
+        for name in ("title", "start_time", "end_time", "run_id", "program_name", "stop_reason"):
+            assert name in entry
+        assert "version" in entry["program_name"].attrs
+        assert entry["sample/name"][()] == b"SPPO13/Liq"
+        assert entry["sample/emissive_area"][()] == 1.4e-5
+        assert entry["sample/emissive_area"].attrs["units"] == "m^2"
+        assert entry["configuration/sweep_yaml"][()].decode() == LIQ.read_text(encoding="utf-8")
+        json.loads(entry["configuration/resolved_json"][()])
+        for role in ("smu", "photodiode_meter", "spectroradiometer"):
+            assert "MODEL" in entry["instrument"][role].attrs["identification"] or role == "spectroradiometer"
+            assert entry["instrument"][role].attrs["resource"]
+        jvl = entry["jvl"]
+        units = {name: dataset.attrs["units"] for name, dataset in jvl.items()}
+        expected = {
+            "time": "s", "source_level": "V", "voltage": "V", "current": "A", "photodiode_signal": "V",
+            "current_density": "A/m^2", "luminance": "cd/m^2", "current_efficiency": "cd/A",
+            "power_efficiency": "lm/W", "external_quantum_efficiency": "1",
+            "external_quantum_efficiency_uncertainty": "1", "luminance_uncertainty": "cd/m^2",
+        }  # fmt: skip
+        assert expected.items() <= units.items()
+        assert {"branch", "flags", "spectrum_source", "spectrum_index"} <= set(jvl)
+        assert len({len(dataset) for dataset in jvl.values()}) == 1
+        spectra = entry["spectra"]
+        assert spectra.attrs["NX_class"] == "NXdata"
+        assert spectra["wavelength"].shape == (401,)
+        assert spectra["wavelength"].attrs["units"] == "nm"
+        assert spectra["spectral_radiance"].shape[1] == 401
+        assert spectra["spectral_radiance"].attrs["units"] == "W/(m^2 sr nm)"
+        for name in ("point_index", "luminance", "x", "y", "peak_wavelength", "fwhm", "integration_time"):
+            assert len(spectra[name]) == len(spectra["spectral_radiance"])
+        for dataset in entry["figures_of_merit"].values():
+            assert dataset.shape == ()
+            assert dataset.attrs["units"]
+            assert dataset.attrs["status"]
+        assert "recording" not in entry
+
+
+def test_live_values_are_kept_beside_the_final_ones(finished: tuple[Path, dict[str, object]]) -> None:
+    path, _ = finished
+    with h5py.File(path) as file:
+        live, final = file["entry/jvl_live"], file["entry/jvl"]
+        assert final.attrs["parent"] == "/entry/jvl_live"
+        assert set(live["spectrum_source"][:]) == {b"assumed", b"nearest"}
+        assert {b"measured", b"interpolated", b"nearest"} == set(final["spectrum_source"][:])
+        assert not (final["flags"][:] & 64).any()
+        difference = live["external_quantum_efficiency"][60] / final["external_quantum_efficiency"][60] - 1
+        assert 0 < abs(difference) < 0.02
+
+
+def test_both_meters_sample_while_a_spectrum_integrates(finished: tuple[Path, dict[str, object]]) -> None:
+    path, _ = finished
+    with h5py.File(path) as file:
+        samples, spectra = file["entry/exposure_samples"], file["entry/spectra"]
+        for index, (start, stop) in enumerate(zip(spectra["start"][:], spectra["stop"][:], strict=True)):
+            mine = samples["spectrum_index"][:] == index
+            assert mine.any()
+            times = samples["time"][:][mine]
+            assert (times >= start).all()
+            assert (np.diff(times) < 1.5).all()
+            assert times.max() >= stop - 1.5
+            level = file["entry/jvl/voltage"][spectra["point_index"][index]]
+            assert np.allclose(samples["voltage"][:][mine], level, atol=2e-3)
+
+
+def test_show_and_export(finished: tuple[Path, dict[str, object]], tmp_path: Path) -> None:
+    path, summary = finished
+    shown = acquire("show", path)
+    assert shown.returncode == 0
+    assert "SPPO13/Liq" in shown.stdout
+    assert "GPIB0::24::INSTR" in shown.stdout
+    assert json.loads(acquire("show", path, "--json").stdout) == summary
+    exported = acquire("export", path, "--to", tmp_path)
+    assert exported.returncode == 0, exported.stderr
+    files = [Path(line) for line in exported.stdout.split()]
+    with files[0].open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.reader(stream))
+    column = rows[0].index("voltage")
+    assert rows[1][column] == "V"
+    with h5py.File(path) as file:
+        assert [float(row[column]) for row in rows[3:]] == file["entry/jvl/voltage"][:].tolist()
+        eqe = rows[0].index("external quantum efficiency")
+        assert rows[1][eqe] == "%"
+        assert float(rows[60][eqe]) == pytest.approx(100 * file["entry/jvl/external_quantum_efficiency"][57])
+    again = acquire("export", path, "--to", tmp_path)
+    assert again.returncode == 1
+    assert "exists already" in again.stderr
+
+
+def test_plan_opens_nothing_and_tells_steps_duration_and_stress() -> None:
+    done = acquire("plan", LIQ)
+    assert done.returncode == 0
+    assert "81 points" in done.stdout
+    assert "largest stress: 8 V, 100 mA, 800 mW" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_a_wrong_sweep_is_reported_with_exit_status_2(
+    command: str, tmp_path: Path, sweep_file: Callable[..., Path]
+) -> None:
+    changes = {"stop: 8 V": "stop: 80 V", "settle: 50 ms": "settle: 50", "nplc: 1 ": "nplk: 1 "}
+    sweep = sweep_file("table2_sppo13_liq.yaml", changes)
+    done = acquire(command, sweep, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    report = done.stderr
+    for wanted in ("table2_sppo13_liq.yaml:", "80 V", "20 V", "settle", "nplk"):
+        assert wanted in report
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_missing_sweep_file_is_reported(tmp_path: Path) -> None:
+    done = acquire("run", tmp_path / "nowhere.yaml")
+    assert done.returncode == 2
+    assert "nowhere.yaml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_check_says_right_or_wrong(tmp_path: Path) -> None:
+    good = acquire("check", LIQ, CONFIGS / "benches" / "simulated.yaml")
+    assert good.returncode == 0
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("kind: bench\nname: x\nname: y\n", encoding="utf-8")
+    bad = acquire("check", LIQ, wrong)
+    assert bad.returncode == 2
+    assert "wrong.yaml:3" in bad.stderr
+
+
+def test_a_file_that_is_no_run_is_reported(tmp_path: Path) -> None:
+    nothing = tmp_path / "nothing.h5"
+    nothing.write_bytes(b"not HDF5")
+    for command in ("show", "export", "recover"):
+        done = acquire(command, nothing)
+        assert done.returncode == 1
+        assert "nothing.h5" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def reported_points(lines: list[str]) -> int:
+    """The number of the last point that was reported on standard output."""
+    numbers = [int(match[1]) for line in lines if (match := re.match(r" *(\d+)/\d+ .*\n", line))]
+    return max(numbers, default=0)
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "acquire", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def read_points(process: subprocess.Popen[str], wanted: int) -> list[str]:
+    assert process.stdout is not None
+    lines: list[str] = []
+    while reported_points(lines) < wanted and (line := process.stdout.readline()):
+        lines.append(line)
+    return lines
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("wanted", [1, 17, 40])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_is_finished_and_complete(
+    number: signal.Signals, wanted: int, tmp_path: Path, long_sweep: Path
+) -> None:
+    process = start("run", long_sweep, "--output", tmp_path / "runs")
+    lines = read_points(process, wanted)
+    process.send_signal(number)
+    rest, messages = process.communicate(timeout=60)
+    assert process.returncode == 130, messages
+    reported = reported_points([*lines, *rest.splitlines(keepends=True)])
+    (path,) = (tmp_path / "runs").iterdir()
+    with h5py.File(path) as file:
+        assert file["entry/status"][()] == b"stopped"
+        assert number.name in file["entry/stop_reason"][()].decode() or number == signal.SIGINT
+        assert len(file["entry/jvl/voltage"]) >= reported >= wanted
+        assert np.isfinite(file["entry/jvl/voltage"][:]).all()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+@pytest.mark.parametrize("wanted", [1, 23, 60])
+def test_a_killed_run_keeps_every_reported_point(wanted: int, tmp_path: Path, long_sweep: Path) -> None:
+    process = start("run", long_sweep, "--output", tmp_path / "runs")
+    lines = read_points(process, wanted)
+    process.kill()
+    rest, _ = process.communicate(timeout=60)
+    reported = reported_points([*lines, *rest.splitlines(keepends=True)])
+    (path,) = (tmp_path / "runs").iterdir()
+    with h5py.File(path) as file:
+        assert file["entry/status"][()] == b"running"
+        assert np.isfinite(file["entry/jvl/voltage"][:reported]).all()
+    recovered = acquire("recover", path)
+    assert recovered.returncode == 0, recovered.stderr
+    with h5py.File(path) as file:
+        assert file["entry/status"][()] == b"failed"
+        assert len(file["entry/jvl/voltage"]) >= reported
+        assert np.isfinite(file["entry/jvl/luminance"][:]).all()
+        assert "turn_on_voltage" in file["entry/figures_of_merit"]
+
+
+@pytest.fixture
+def long_sweep(sweep_file: Callable[..., Path]) -> Path:
+    """A sweep with so many points that it is still going on when the test interferes."""
+    return sweep_file("table2_sppo13_liq.yaml", {"step: 0.1 V": "step: 1 mV"})
