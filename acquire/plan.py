@@ -230,8 +230,9 @@ class StopWatch:
     def reason(self, record: Record) -> str:
         """Why the sweep should end at this point; empty when it should not."""
         branch, luminance = record.reading.branch, record.luminance
-        lit = not isnan(luminance) and not record.flags & PointFlag.BELOW_DARK_NOISE
-        self._light_seen = self._light_seen or lit
+        dark = record.flags & (PointFlag.BELOW_DARK_NOISE | PointFlag.NO_PHOTODIODE_READING)
+        self._light_seen = self._light_seen or not dark
+        lit = not dark and not isnan(luminance)
         if lit:
             self._brightest[branch] = max(luminance, self._brightest.get(branch, 0.0))
         where = f"(point {record.reading.index}, level {record.reading.source_level:g})"

@@ -163,7 +163,7 @@ def _run_start(loaded: LoadedSweep, plan: SweepPlan, bench: Bench, run_id: uuid.
     sweep = loaded.sweep
     sample = {
         name: value
-        for name, value in sweep.sample.model_dump(exclude={"simulated_as"}).items()
+        for name, value in sweep.sample.model_dump(exclude={"simulated_as", "reference", "expected_line"}).items()
         if value not in (None, "")
     }
     return RunStart(
@@ -254,7 +254,7 @@ def _etendue(
 
 
 def _assumed_spectrum(loaded: LoadedSweep) -> FloatArray:
-    line = loaded.sweep.spectra.assumed if loaded.sweep.spectra else None
+    line = loaded.sweep.sample.expected_line
     return gaussian(line.peak, line.fwhm) if line else np.empty(0)
 
 

@@ -11,7 +11,6 @@ from drivers.simulated.cs2000a import CS2000AOptions
 from drivers.simulated.keithley2000 import Keithley2000Options
 from drivers.simulated.keithley2400 import Keithley2400Options
 
-
 _KNOB_POSITIONS = {1.0: 0, 0.2: 1, 0.1: 2}
 
 

@@ -88,11 +88,7 @@ class CS2000A(Instrument):
 
     def _command(self, command: str) -> list[str]:
         """Send a command and return the fields of its reply; raises what its error code means."""
-        if self._state in ("announced", "exposing"):
-            raise RefusedByDriver(self._where, f"{command} was not sent: a measurement is running", "Wait or cancel")
-        return self._exchange(command)
-
-    def _exchange(self, command: str) -> list[str]:
+        self._require_quiet(command)
         try:
             return self._once(command)
         except RemoteLost:
@@ -101,6 +97,10 @@ class CS2000A(Instrument):
         # Well-formed commands are answered so when somebody has pressed ESC
         self.remote()
         return self._once(command)
+
+    def _require_quiet(self, command: str) -> None:
+        if self._state in ("announced", "exposing"):
+            raise RefusedByDriver(self._where, f"{command} was not sent: a measurement is running", "Wait or cancel")
 
     def _once(self, command: str) -> list[str]:
         self.adapter.write(command)
@@ -143,6 +143,7 @@ class CS2000A(Instrument):
 
     def remote(self) -> None:
         """Enter remote mode; settings are kept out of the flash memory where the firmware can do that."""
+        self._require_quiet("RMTS,2")
         try:
             self._once("RMTS,2")
         except RefusedByInstrument:
@@ -207,8 +208,7 @@ class CS2000A(Instrument):
 
     def trigger(self) -> None:
         """Start a measurement without waiting for anything; ask :meth:`poll` or :meth:`wait`."""
-        if self._state in ("announced", "exposing"):
-            raise RefusedByDriver(self._where, "not triggered: a measurement is running", "Wait or cancel")
+        self._require_quiet("MEAS,1")
         self._partial.clear()
         self._expected = None
         self._resent = False

@@ -37,6 +37,7 @@ bench: bench.yaml
 sample:
   name: A1
   emissive_area: 14 mm^2
+  expected_line: {peak: 520 nm, fwhm: 20 nm}
 source:
   function: voltage
   start: 0 V
@@ -263,68 +264,68 @@ def test_parts_may_be_written_once_and_used_twice(folder: Path) -> None:
 # What is wrong in one line of a sweep: what is written, instead of what, in which line, with which words.
 
 WRONG_LINES = [
-    ("stop: 9 V", "stop: 9", 10, "source.stop", "'9' has no unit", "write it like '8 V'"),
-    ("stop: 9 V", "stop: 9 mA", 10, "source.stop", "wrong unit: wanted V", "'8 V'"),
-    ("stop: 9 V", "stop: 9 v", 10, "source.stop", "'v' is not a unit known here", "'8 V'"),
-    ("stop: 9 V", "stop: 250 V", 10, "source.stop", "'250 V' is not allowed", "between -210 V and 210 V"),
-    ("stop: 9 V", "stop: .nan", 10, "source.stop", "not a finite number", ""),
-    ("stop: 9 V", "stop: nan V", 10, "source.stop", "not a finite number", ""),
-    ("stop: 9 V", "stop: -inf V", 10, "source.stop", "not a finite number", ""),
-    ("stop: 9 V", "stop: 1e999 V", 10, "source.stop", "too large a number", ""),
-    ("stop: 9 V", "stop: 0,9 V", 10, "source.stop", "is not a unit", "'8 V'"),
-    ("stop: 9 V", "stop: high", 10, "source.stop", "does not begin with a number", "'8 V'"),
-    ("stop: 9 V", "stop: [9 V]", 10, "source.stop", "must be one quantity", "'8 V'"),
-    ("stop: 9 V", "stop:", 10, "source.stop", "is empty", "'8 V'"),
-    ("stop: 9 V", "stop: !!python/object/apply:os.getcwd []", 10, "source.stop", "the tag !!python", "remove"),
-    ("stop: 9 V", "stop: 9 V^9^9^9", 10, "source.stop", "is not a unit", ""),
-    ("compliance: 100 mA", "compliance: 100 mV", 12, "source.compliance", "wanted A", "'100 mA'"),
-    ("compliance: 100 mA", "compliance: 0 A", 12, "source.compliance", "not allowed", "between 1e-09 A and 1.05 A"),
-    ("step: 0.1 V", "step: 0 V", 11, "source.step", "is zero", ""),
-    ("step: 0.1 V", "step: -0.1 V", 11, "source.step", "wrong sign", "write 0.1 V"),
-    ("step: 0.1 V", "step: 0.4 V", 11, "source.step", "does not divide 9 V", "stop to 8.8 V or 9.2 V"),
-    ("step: 0.1 V", "step: 10 V", 11, "source.step", "does not divide 9 V", ""),
-    ("step: 0.1 V", "step: 10 uV", 11, "source.step", "makes 900001 points", "at most 100000"),
-    ("step: 0.1 V", "points: 1", 11, "source.points", "one level cannot be both", "at least 2"),
-    ("step: 0.1 V", "points: 0", 11, "source.points", "'0' should be greater than or equal to 1", ""),
-    ("step: 0.1 V", "points: 2.5", 11, "source.points", "'2.5'", ""),
-    ("  step: 0.1 V\n", "", 7, "source", "needs either step or points", "exactly one"),
-    ("step: 0.1 V", "step: 0.1 V\n  points: 91", 7, "source", "needs either step or points", "exactly one"),
-    ("function: voltage", "function: voltag", 8, "source.function", "not one of voltage, current", "'voltage'"),
-    ("nplc: 1", "nplc: 20", 15, "measure.nplc", "'20' should be less than or equal to 10", ""),
-    ("nplc: 1", "nplc: 1 ms", 15, "measure.nplc", "'1 ms' is not a number", "without unit"),
-    ("nplc: 1", "nplc: .inf", 15, "measure.nplc", "'.inf'", ""),
-    ("nplc: 1", "nplc: nan", 15, "measure.nplc", "'nan' should be a finite number", ""),
-    ("nplc: 1", "npcl: 1", 15, "measure.npcl", "is not a known key", "did you mean 'nplc'?"),
-    ("nplc: 1", "zzz: 1", 15, "measure.zzz", "is not a known key", "known here: settle, nplc"),
-    ("nplc: 1", "nplc: 1\n  nplc: 2", 16, "measure.nplc", "is given twice, first in line 15", "remove one"),
-    ("nplc: 1", "? [a]\n  : 1", 15, "measure", "a key must be a plain word", ""),
-    ("nplc: 1", "autozero: perhaps", 15, "measure.autozero", "neither true nor false", "true or false"),
-    ("nplc: 1", "filter_count: many", 15, "measure.filter_count", "not a whole number", ""),
-    ("nplc: 1", "current_range: 10 mA", 15, "measure.current_range", "not the range of the compliance, 0.1 A", "0.1 A"),
-    ("settle: 50 ms", "settle: 50", 14, "measure.settle", "has no unit", "'50 ms'"),
-    ("settle: 50 ms", "settle: -1 ms", 14, "measure.settle", "not allowed", "between 0 s and 999 s"),
-    ("settle: 50 ms", "settle: 50 min", 14, "measure.settle", "not allowed", "between 0 s and 999 s"),
+    ("stop: 9 V", "stop: 9", 11, "source.stop", "'9' has no unit", "write it like '8 V'"),
+    ("stop: 9 V", "stop: 9 mA", 11, "source.stop", "wrong unit: wanted V", "'8 V'"),
+    ("stop: 9 V", "stop: 9 v", 11, "source.stop", "'v' is not a unit known here", "'8 V'"),
+    ("stop: 9 V", "stop: 250 V", 11, "source.stop", "'250 V' is not allowed", "between -210 V and 210 V"),
+    ("stop: 9 V", "stop: .nan", 11, "source.stop", "not a finite number", ""),
+    ("stop: 9 V", "stop: nan V", 11, "source.stop", "not a finite number", ""),
+    ("stop: 9 V", "stop: -inf V", 11, "source.stop", "not a finite number", ""),
+    ("stop: 9 V", "stop: 1e999 V", 11, "source.stop", "too large a number", ""),
+    ("stop: 9 V", "stop: 0,9 V", 11, "source.stop", "is not a unit", "'8 V'"),
+    ("stop: 9 V", "stop: high", 11, "source.stop", "does not begin with a number", "'8 V'"),
+    ("stop: 9 V", "stop: [9 V]", 11, "source.stop", "must be one quantity", "'8 V'"),
+    ("stop: 9 V", "stop:", 11, "source.stop", "is empty", "'8 V'"),
+    ("stop: 9 V", "stop: !!python/object/apply:os.getcwd []", 11, "source.stop", "the tag !!python", "remove"),
+    ("stop: 9 V", "stop: 9 V^9^9^9", 11, "source.stop", "is not a unit", ""),
+    ("compliance: 100 mA", "compliance: 100 mV", 13, "source.compliance", "wanted A", "'100 mA'"),
+    ("compliance: 100 mA", "compliance: 0 A", 13, "source.compliance", "not allowed", "between 1e-09 A and 1.05 A"),
+    ("step: 0.1 V", "step: 0 V", 12, "source.step", "is zero", ""),
+    ("step: 0.1 V", "step: -0.1 V", 12, "source.step", "wrong sign", "write 0.1 V"),
+    ("step: 0.1 V", "step: 0.4 V", 12, "source.step", "does not divide 9 V", "stop to 8.8 V or 9.2 V"),
+    ("step: 0.1 V", "step: 10 V", 12, "source.step", "does not divide 9 V", ""),
+    ("step: 0.1 V", "step: 10 uV", 12, "source.step", "makes 900001 points", "at most 100000"),
+    ("step: 0.1 V", "points: 1", 12, "source.points", "one level cannot be both", "at least 2"),
+    ("step: 0.1 V", "points: 0", 12, "source.points", "'0' should be greater than or equal to 1", ""),
+    ("step: 0.1 V", "points: 2.5", 12, "source.points", "'2.5'", ""),
+    ("  step: 0.1 V\n", "", 8, "source", "needs either step or points", "exactly one"),
+    ("step: 0.1 V", "step: 0.1 V\n  points: 91", 8, "source", "needs either step or points", "exactly one"),
+    ("function: voltage", "function: voltag", 9, "source.function", "not one of voltage, current", "'voltage'"),
+    ("nplc: 1", "nplc: 20", 16, "measure.nplc", "'20' should be less than or equal to 10", ""),
+    ("nplc: 1", "nplc: 1 ms", 16, "measure.nplc", "'1 ms' is not a number", "without unit"),
+    ("nplc: 1", "nplc: .inf", 16, "measure.nplc", "'.inf'", ""),
+    ("nplc: 1", "nplc: nan", 16, "measure.nplc", "'nan' should be a finite number", ""),
+    ("nplc: 1", "npcl: 1", 16, "measure.npcl", "is not a known key", "did you mean 'nplc'?"),
+    ("nplc: 1", "zzz: 1", 16, "measure.zzz", "is not a known key", "known here: settle, nplc"),
+    ("nplc: 1", "nplc: 1\n  nplc: 2", 17, "measure.nplc", "is given twice, first in line 16", "remove one"),
+    ("nplc: 1", "? [a]\n  : 1", 16, "measure", "a key must be a plain word", ""),
+    ("nplc: 1", "autozero: perhaps", 16, "measure.autozero", "neither true nor false", "true or false"),
+    ("nplc: 1", "filter_count: many", 16, "measure.filter_count", "not a whole number", ""),
+    ("nplc: 1", "current_range: 10 mA", 16, "measure.current_range", "not the range of the compliance, 0.1 A", "0.1 A"),
+    ("settle: 50 ms", "settle: 50", 15, "measure.settle", "has no unit", "'50 ms'"),
+    ("settle: 50 ms", "settle: -1 ms", 15, "measure.settle", "not allowed", "between 0 s and 999 s"),
+    ("settle: 50 ms", "settle: 50 min", 15, "measure.settle", "not allowed", "between 0 s and 999 s"),
     ("  name: A1\n", "", 4, "sample.name", "is missing", "add it"),
     ("name: A1", "name:", 5, "sample.name", "is empty", ""),
     ("name: A1", "name: [A, B]", 5, "sample.name", "must be one text", ""),
     ("14 mm^2", "14 mm", 6, "sample.emissive_area", "wrong unit: wanted m^2", "'14 mm^2'"),
     ("14 mm^2", "0 mm^2", 6, "sample.emissive_area", "not allowed", "above 0 m^2"),
-    ("[10 cd/m^2, 1000 cd/m^2]", "10 cd/m^2", 17, "spectra.at_luminance", "must be a list", "[10 cd/m^2]"),
-    ("1000 cd/m^2]", "10 cd/m^2]", 17, "spectra.at_luminance[1]", "is given twice", ""),
-    ("1000 cd/m^2]", "0 cd/m^2]", 17, "spectra.at_luminance[1]", "must be above 0", ""),
-    ("at_luminance: [10 cd/m^2, 1000 cd/m^2]", "speed: fast", 16, "spectra", "does not say when", ""),
-    ("at_luminance: [10 cd/m^2, 1000 cd/m^2]", "at_voltage: [9.5 V]", 17, "spectra.at_voltage[0]", "outside the", ""),
-    ("at_luminance: [10 cd/m^2, 1000 cd/m^2]", "at_current: [1 mA]", 17, "spectra.at_current", "needs source", ""),
-    ("output: runs", "output: ../runs", 18, "output", "does not lie inside", "relative"),
-    ("output: runs", "output: /tmp/runs", 18, "output", "does not lie inside", ""),
-    ("output: runs", "output: C:runs", 18, "output", "does not lie inside", ""),
-    ("output: runs", r"output: \\host\share", 18, "output", "does not lie inside", ""),
+    ("[10 cd/m^2, 1000 cd/m^2]", "10 cd/m^2", 18, "spectra.at_luminance", "must be a list", "[10 cd/m^2]"),
+    ("1000 cd/m^2]", "10 cd/m^2]", 18, "spectra.at_luminance[1]", "is given twice", ""),
+    ("1000 cd/m^2]", "0 cd/m^2]", 18, "spectra.at_luminance[1]", "must be above 0", ""),
+    ("at_luminance: [10 cd/m^2, 1000 cd/m^2]", "speed: fast", 17, "spectra", "does not say when", ""),
+    ("at_luminance: [10 cd/m^2, 1000 cd/m^2]", "at_voltage: [9.5 V]", 18, "spectra.at_voltage[0]", "outside the", ""),
+    ("at_luminance: [10 cd/m^2, 1000 cd/m^2]", "at_current: [1 mA]", 18, "spectra.at_current", "needs source", ""),
+    ("output: runs", "output: ../runs", 19, "output", "does not lie inside", "relative"),
+    ("output: runs", "output: /tmp/runs", 19, "output", "does not lie inside", ""),
+    ("output: runs", "output: C:runs", 19, "output", "does not lie inside", ""),
+    ("output: runs", r"output: \\host\share", 19, "output", "does not lie inside", ""),
     ("bench: bench.yaml", "bench: bank.yaml", 3, "bench", "there is no file", "did you mean 'bench.yaml'?"),
     ("bench: bench.yaml", "bench: no/where.yaml", 3, "bench", "there is no file", "no folder"),
-    ("output: runs", "output: runs\ndark: {voltage: 25 V}", 19, "dark.voltage", "limit of 20 V", ""),
-    ("output: runs", "output: runs\nstop: {voltage_above: 12 V}", 19, "stop.voltage_above", "is never reached", ""),
-    ("output: runs", "output: runs\nstop: {current_above: 1 A}", 19, "stop.current_above", "is never reached", ""),
-    ("output: runs", "output: runs\nstop: yes", 19, "stop", "must be a section", ""),
+    ("output: runs", "output: runs\ndark: {voltage: 25 V}", 20, "dark.voltage", "limit of 20 V", ""),
+    ("output: runs", "output: runs\nstop: {voltage_above: 12 V}", 20, "stop.voltage_above", "is never reached", ""),
+    ("output: runs", "output: runs\nstop: {current_above: 1 A}", 20, "stop.current_above", "is never reached", ""),
+    ("output: runs", "output: runs\nstop: yes", 20, "stop", "must be a section", ""),
 ]
 
 
@@ -438,7 +439,7 @@ def test_a_wrong_curve_is_named(folder: Path, text: str, line: int, words: str) 
 def test_a_level_beyond_the_limit_names_both_values_and_both_lines(folder: Path) -> None:
     path = change(folder, "sweep.yaml", ("stop: 9 V", "stop: 30 V"), ("100 mA", "50 mA"))
     file, line, where, words = only_problem(path)
-    assert (file, line, where) == ("sweep.yaml", 10, "source.stop")
+    assert (file, line, where) == ("sweep.yaml", 11, "source.stop")
     assert "30 V is beyond the bench's limit of 20 V" in words
     assert "bench.yaml:18" in words
 
@@ -447,7 +448,7 @@ def test_negative_levels_and_the_compliance_have_limits_too(folder: Path) -> Non
     path = change(
         folder, "sweep.yaml", ("start: 0 V", "start: -21 V"), ("stop: 9 V", "stop: 0 V"), ("100 mA", "250 mA")
     )
-    assert [(line, where) for _, line, where, _ in report(path)] == [(9, "source.start"), (12, "source.compliance")]
+    assert [(line, where) for _, line, where, _ in report(path)] == [(10, "source.start"), (13, "source.compliance")]
 
 
 def test_power_is_limited_by_the_bench_and_by_the_instrument(folder: Path) -> None:
@@ -476,6 +477,14 @@ def test_what_needs_luminance_needs_a_calibration(folder: Path) -> None:
     change(folder, "bench.yaml", ("  calibration: calibration.yaml\n", ""))
     path = change(folder, "sweep.yaml", ("output: runs", "output: runs\nstop: {luminance_above: 1 cd/m^2}"))
     assert [where for _, _, where, _ in report(path)] == ["spectra.at_luminance", "stop.luminance_above"]
+
+
+def test_luminance_needs_a_line_to_expect_before_the_first_spectrum(folder: Path) -> None:
+    change(folder, "sweep.yaml", ("  expected_line: {peak: 520 nm, fwhm: 20 nm}\n", ""))
+    _, _, where, words = only_problem(folder / "sweep.yaml")
+    assert where == "spectra.at_luminance"
+    assert "before the first spectrum" in words
+    assert "sample.expected_line" in words
 
 
 def test_a_simulated_bench_needs_a_device(folder: Path) -> None:
@@ -527,7 +536,7 @@ def test_all_problems_of_all_files_come_in_one_report(folder: Path) -> None:
     } | {("device.yaml", "resistance")}
     lines = str(caught.value).splitlines()
     assert len(lines) == len(caught.value.problems)
-    assert lines[0].startswith(f"{folder / 'sweep.yaml'}:10: source.stop: '9' has no unit. Write it like")
+    assert lines[0].startswith(f"{folder / 'sweep.yaml'}:11: source.stop: '9' has no unit. Write it like")
 
 
 def test_a_wrong_key_does_not_hide_a_level_beyond_the_limit(folder: Path) -> None:
@@ -629,8 +638,8 @@ def test_marks_are_those_of_the_file(folder: Path) -> None:
     source = read_yaml(folder / "sweep.yaml")
     mark = source.mark(("spectra", "at_luminance", 1))
     assert mark is not None
-    assert (mark.line, mark.column) == (17, 29)
-    assert source.where(("measure", "not_written")).endswith("sweep.yaml:13")
+    assert (mark.line, mark.column) == (18, 29)
+    assert source.where(("measure", "not_written")).endswith("sweep.yaml:14")
 
 
 # Quantities.

@@ -19,11 +19,12 @@ from acquire.config.rules import (
     calibration_rules,
     device_rules,
     equipment_rules,
+    first_spectrum_rules,
     limit_rules,
     sweep_rules,
 )
 from acquire.config.section import Section
-from acquire.config.sweep import Sample, Spectra, SweepFile
+from acquire.config.sweep import Sample, SweepFile
 from acquire.config.tables import read_curve
 from acquire.yaml_source import Place, Problem, YamlSource, read_yaml
 
@@ -146,6 +147,8 @@ def _load_sweep(source: YamlSource, bench_override: Path | None, findings: _Find
     bench = findings.read(bench_path, BenchFile, bench_rules)
     findings.problems += [*limit_rules(sweep, bench), *equipment_rules(sweep, bench)]
     calibration = _load_bench_calibration(bench, findings)
+    if calibration.responsivity is not None:
+        findings.problems += first_spectrum_rules(sweep)
     device = _device(sweep, bench, findings)
     if sweep.model is None or bench.model is None:
         return None
@@ -166,8 +169,8 @@ def _load_sweep(source: YamlSource, bench_override: Path | None, findings: _Find
 
 
 def _reference(sweep: Parsed[SweepFile], findings: _Findings) -> Path | None:
-    spectra = sweep.section("spectra", Spectra)
-    path = findings.referred(sweep.source, ("spectra", "reference"), spectra.reference if spectra else None)
+    sample = sweep.section("sample", Sample)
+    path = findings.referred(sweep.source, ("sample", "reference"), sample.reference if sample else None)
     if path is not None:
         from hashlib import sha256
 

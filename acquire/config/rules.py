@@ -13,7 +13,7 @@ from acquire.config.calibration import CalibrationFile, Geometry, LuminanceFacto
 from acquire.config.device import DeviceFile, Emitter
 from acquire.config.parsing import Parsed
 from acquire.config.sweep import MOST_POINTS, Dark, Measure, Sample, Source, Spectra, StopRules, SweepFile
-from acquire.yaml_source import Problem, YamlSource
+from acquire.yaml_source import Place, Problem, YamlSource
 
 Problems = Iterator[Problem]
 
@@ -346,15 +346,27 @@ def equipment_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Probl
 
 def _needs_luminance(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Problems:
     named = bench.source.where(("photodiode",))
+    for at in _places_that_need_luminance(sweep):
+        message = f"needs luminance, but the bench's photodiode has no calibration ({named})"
+        yield sweep.source.problem(at, message, "add photodiode.calibration to the bench")
+
+
+def first_spectrum_rules(sweep: Parsed[SweepFile]) -> Problems:
+    """With a responsivity, luminance follows from the photocurrent only once a spectrum is known or assumed."""
+    sample = sweep.section("sample", Sample)
+    if sample is None or sample.expected_line or sample.reference:
+        return
+    for at in _places_that_need_luminance(sweep):
+        message = "needs luminance before the first spectrum is measured"
+        yield sweep.source.problem(at, message, "add sample.expected_line (peak and fwhm) or sample.reference")
+
+
+def _places_that_need_luminance(sweep: Parsed[SweepFile]) -> list[Place]:
     spectra, stop = sweep.section("spectra", Spectra), sweep.section("stop", StopRules)
-    wanted = [
+    wanted: list[tuple[Place, object]] = [
         (("spectra", "at_luminance"), spectra and spectra.at_luminance),
         (("spectra", "every"), spectra and spectra.every and spectra.every.above > 0.0),
         (("stop", "luminance_above"), stop and stop.luminance_above is not None),
         (("stop", "luminance_below_maximum"), stop and stop.luminance_below_maximum is not None),
-        (("stop", "no_light_by"), stop and stop.no_light_by is not None),
     ]
-    for at, asked in wanted:
-        if asked:
-            message = f"needs luminance, but the bench's photodiode has no calibration ({named})"
-            yield sweep.source.problem(at, message, "add photodiode.calibration to the bench")
+    return [at for at, asked in wanted if asked]

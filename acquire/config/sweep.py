@@ -73,6 +73,13 @@ ExposureTime = Annotated[float, Quantity("s", "2 s", least=0.005, most=120.0)]
 Nplc = Annotated[float, Field(ge=0.01, le=10.0)]
 
 
+class ExpectedLine(Section):
+    """A Gaussian line that stands in until the first spectrum is measured."""
+
+    peak: Nanometres = Field(description="Peak wavelength.")
+    fwhm: Nanometres = Field(description="Full width at half maximum.")
+
+
 class Sample(Section):
     """What lies on the bench."""
 
@@ -85,6 +92,12 @@ class Sample(Section):
     batch: str = Field(default="", description="Batch or substrate number, for the record.")
     pixel: str = Field(default="", description="Which pixel of the substrate, for the record.")
     notes: str = Field(default="", description="Anything else: encapsulation, age, storage.")
+    expected_line: ExpectedLine | None = Field(
+        default=None, description="Emission line assumed for live values until the first spectrum is measured."
+    )
+    reference: str | None = Field(
+        default=None, description="Run file of such a device; its spectrum at 100 cd/m^2 precedes expected_line."
+    )
     simulated_as: str | None = Field(
         default=None,
         description="Device file that a simulated bench puts in place of the sample; ignored on a real bench.",
@@ -171,13 +184,6 @@ class EveryPoints(Section):
     above: Luminance = Field(default=0.0, description="Only where the luminance is larger.")
 
 
-class AssumedLine(Section):
-    """A Gaussian line that stands in until the first spectrum exists."""
-
-    peak: Nanometres = Field(description="Peak wavelength.")
-    fwhm: Nanometres = Field(description="Full width at half maximum.")
-
-
 class Spectra(Section):
     """When and how spectra are taken; several rules may stand together."""
 
@@ -202,12 +208,6 @@ class Spectra(Section):
     sync_frequency: Hertz | None = Field(default=None, description="20 Hz to 200 Hz; with sync: frequency.")
     sample_every: SamplePeriod = Field(
         default=1.0, description="Both meters are read this often while a spectrum integrates."
-    )
-    assumed: AssumedLine | None = Field(
-        default=None, description="Line used for live values until the first spectrum exists."
-    )
-    reference: str | None = Field(
-        default=None, description="File with an earlier spectrum of such a device; precedes assumed."
     )
 
 

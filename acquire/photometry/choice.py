@@ -80,7 +80,8 @@ def choose_spectrum(
     In this order: measured at this point; interpolated in ln L between the neighbours below and above on the
     same branch; the nearest in ln L of that branch, else of the other; the ``reference`` or ``assumed`` one
     when there is such; none. Of equals the one nearer in the sweep. Without positive luminance there is no
-    distance: the faintest spectrum counts as nearest.
+    distance: the faintest spectrum counts as nearest. While a sweep runs ``candidates`` are the spectra taken so
+    far, and the choice is provisional.
     """
     usable = [c for c in candidates if c.usable and c.luminance > 0]
     for candidate in usable:
@@ -94,20 +95,6 @@ def choose_spectrum(
     if reference:
         return SpectrumChoice(SpectrumSource.REFERENCE)
     return SpectrumChoice(SpectrumSource.ASSUMED if assumed else SpectrumSource.NONE)
-
-
-def choose_spectrum_live(
-    point_index: int,
-    branch: str,
-    luminance: float,
-    candidates: Iterable[SpectrumCandidate],
-    *,
-    reference: bool = False,
-    assumed: bool = False,
-) -> SpectrumChoice:
-    """Choose as :func:`choose_spectrum` does, from the spectra taken up to this point: provisional."""
-    earlier = [c for c in candidates if c.point_index <= point_index]
-    return choose_spectrum(point_index, branch, luminance, earlier, reference=reference, assumed=assumed)
 
 
 def _from_neighbours(

@@ -43,7 +43,7 @@ class SimulatedBenchOptions:
     """What is on the bench and how it behaves.
 
     ``load`` is a load, or the parameters of one: a light-emitting device with its shared parameters under
-    ``shared``, or ``{"load": "resistor", "resistance_ohm": 1e3}``, ``{"load": "open"}``, ``{"load": "short"}``.
+    ``shared``, or ``{"load": "resistor", "resistance_ohm": 1e3}``, or load ``open_circuit`` or ``short_circuit``.
     ``photodiode`` None takes the one of the shared parameters, else a silicon diode of 1 cm^2 at 100 mm with
     5e6 V/A. A resource of None leaves that instrument out. The kind of interface follows from the resource name,
     whatever the options of the twin say; ``instant`` makes every duration of every twin zero.
@@ -79,7 +79,7 @@ class SimulatedBench:
 
 
 def build_simulated_bench(options: SimulatedBenchOptions) -> SimulatedBench:
-    """Build the bench on virtual time. Raises KeyError when a parameter of the load is missing."""
+    """Build the bench on virtual time. Raises KeyError for a missing parameter, ValueError for an unknown load."""
     clock = VirtualClock()
     fixture = build_fixture(options, clock)
     link = TriggerLink() if options.trigger_link else None
@@ -90,7 +90,6 @@ def build_simulated_bench(options: SimulatedBenchOptions) -> SimulatedBench:
 def build_fixture(options: SimulatedBenchOptions, clock: Clock) -> TestFixture:
     """Put the load in front of its detectors, on any clock."""
     shared = options.load.get("shared", {}) if isinstance(options.load, Mapping) else {}
-    noise = noise_from_parameters(shared) if "noise" in shared else NoiseSettings()
     photodiode = options.photodiode
     if photodiode is None:
         photodiode = photodiode_from_parameters(shared) if "photodiode" in shared else _usual_photodiode()
@@ -98,7 +97,7 @@ def build_fixture(options: SimulatedBenchOptions, clock: Clock) -> TestFixture:
         clock,
         _load(options),
         photodiode,
-        noise if options.noise else NoiseSettings.none(),
+        noise_from_parameters(shared) if options.noise else NoiseSettings.none(),
         options.seed,
         options.lead_resistance,
     )
@@ -140,15 +139,17 @@ def _load(options: SimulatedBenchOptions) -> Load:
     load = options.load
     if not isinstance(load, Mapping):
         return load
-    match load.get("load", "device"):
+    match load.get("load", "light_emitting_device"):
         case "resistor":
             return Resistor(load["resistance_ohm"])
-        case "open":
+        case "open_circuit":
             return OpenCircuit()
-        case "short":
+        case "short_circuit":
             return ShortCircuit()
-        case _:
+        case "light_emitting_device":
             return device_from_parameters(load, hysteresis=options.hysteresis, degradation=options.degradation)
+        case unknown:
+            raise ValueError(f"no load is called {unknown!r}")
 
 
 def _usual_photodiode() -> Photodiode:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -450,13 +450,14 @@ def linear_responsivity(formula: str) -> NDArray[np.float64]:
 
 
 def photodiode_from_parameters(shared: Mapping[str, Any]) -> Photodiode:
-    """Build the photodiode from the shared parameters; geometry wins over a tabulated etendue.
+    """Build the photodiode from the shared parameters; the etendue follows from areas and distance.
 
-    Raises KeyError when a parameter is missing.
+    A load without light may have no area; any will do then. Raises KeyError when a parameter is missing.
     """
     entry = shared["photodiode"]
+    area = shared.get("device_area_m2", entry["area_m2"])
     return Photodiode(
-        etendue=coaxial_discs_etendue(shared["device_area_m2"], entry["area_m2"], entry["distance_m"]),
+        etendue=coaxial_discs_etendue(area, entry["area_m2"], entry["distance_m"]),
         responsivity=linear_responsivity(entry["responsivity_A_W"]),
         gain=entry["tia_V_A"],
         dark_current=entry["dark_current_A"],
@@ -484,19 +485,22 @@ class NoiseSettings:
 
 
 def noise_from_parameters(shared: Mapping[str, Any]) -> NoiseSettings:
-    """Read the noise settings from the shared parameters. Raises KeyError when one is missing."""
-    noise = shared["noise"]
-    return NoiseSettings(
-        smu_voltage=noise["smu_V_rms_V"],
-        smu_current_relative=noise["smu_I_rel"],
-        smu_current_floor_fraction=noise["smu_I_floor_fraction_of_range"],
-        dmm_voltage=noise["dmm_V_rms_V"],
-        tia_current=noise["tia_current_rms_A"],
-        dark_drift=shared["photodiode"]["dark_drift_A_per_sqrt_s"],
-        spectrum_floor=noise["spec_floor_W_sr_m2_nm"],
-        spectrum_relative=noise["spec_rel_per_pixel"],
-        spectrum_common=noise["spec_common_rel"],
-    )
+    """Read the noise settings from the shared parameters; what they do not say has its default."""
+    given = {"dark_drift": shared.get("photodiode", {}).get("dark_drift_A_per_sqrt_s")}
+    given |= {name: shared.get("noise", {}).get(key) for name, key in _NOISE_KEYS.items()}
+    return replace(NoiseSettings(), **{name: value for name, value in given.items() if value is not None})
+
+
+_NOISE_KEYS = {
+    "smu_voltage": "smu_V_rms_V",
+    "smu_current_relative": "smu_I_rel",
+    "smu_current_floor_fraction": "smu_I_floor_fraction_of_range",
+    "dmm_voltage": "dmm_V_rms_V",
+    "tia_current": "tia_current_rms_A",
+    "spectrum_floor": "spec_floor_W_sr_m2_nm",
+    "spectrum_relative": "spec_rel_per_pixel",
+    "spectrum_common": "spec_common_rel",
+}
 
 
 @dataclass(frozen=True)

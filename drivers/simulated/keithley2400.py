@@ -3,8 +3,9 @@
 :class:`Keithley2400Twin` answers bytes as the instrument does and drives the
 :class:`~drivers.simulated.device.TestFixture`. The parts: command table (:mod:`.keithley2400_commands`), what may be
 set (:mod:`.keithley2400_rules`), the settings and what they put on the terminals (:mod:`.keithley2400_settings`),
-ranges and times (:mod:`.keithley2400_ranges`), trigger model (:mod:`.keithley2400_trigger`), readings and buffer
-(:mod:`.keithley2400_readings`).
+ranges and times (:mod:`.keithley2400_ranges`), trigger model (:mod:`.keithley2400_trigger`), measurement
+(:mod:`.keithley2400_measurement`), readings and buffer (:mod:`.keithley2400_readings`), limit tests
+(:mod:`.keithley2400_limits`).
 
 Sources: Series 2400 SourceMeter User's Manual 2400S-900-01 Rev. K; SPEC-2400 Rev. L; Series 2400 firmware release
 notes up to C34. Where these leave something open, :class:`Keithley2400Options` has a switch.
@@ -14,25 +15,26 @@ from __future__ import annotations
 
 import copy
 import math
-from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
-from drivers.simulated.device import OperatingPoint, TestFixture
+from drivers.simulated.device import TestFixture
 from drivers.simulated.keithley2400_commands import COMMANDS
 from drivers.simulated.keithley2400_limits import LIMIT_CONDITIONS, check_limits, nulled
-from drivers.simulated.keithley2400_ranges import (
-    CONVERSION_TIMING,
-    RANGES,
-    ConversionTiming,
-    automatic_source_delay,
-    autorange,
-    conversion_time,
-    resistance_of,
-    round_to_measure_step,
-    source_phase_time,
-    static_source_phase_time,
+from drivers.simulated.keithley2400_measurement import (
+    OVERFLOW,
+    RANGE_CHANGE_TIME,
+    MovingFilter,
+    conversion_timing,
+    limiting_of,
+    noisy,
+    point_conversion_time,
+    reading_elements,
+    source_phase,
+    status_element,
+    wanted_range,
 )
+from drivers.simulated.keithley2400_ranges import CONVERSION_TIMING, ConversionTiming
 from drivers.simulated.keithley2400_readings import (
     BUFFER_SIZE,
     BUILT_IN_FORMULAS,
@@ -43,7 +45,7 @@ from drivers.simulated.keithley2400_readings import (
     format_values,
     printable,
 )
-from drivers.simulated.keithley2400_rules import checked_sweep, configure, highest_measure_range, take_level
+from drivers.simulated.keithley2400_rules import checked_sweep, configure, take_level
 from drivers.simulated.keithley2400_settings import (
     MEASURED,
     MEMORY_SETTINGS,
@@ -51,8 +53,6 @@ from drivers.simulated.keithley2400_settings import (
     Settings,
     drive_off,
     drive_on,
-    measure_range,
-    measured_functions,
     nominal_range,
 )
 from drivers.simulated.keithley2400_trigger import (
@@ -96,15 +96,7 @@ READING_AVAILABLE, READING_OVERFLOW, BUFFER_AVAILABLE, BUFFER_FULL = 1 << 6, 1 <
 OUTPUT_ENABLE_ASSERTED, OVER_TEMPERATURE, OVER_VOLTAGE, COMPLIANCE = 1 << 11, 1 << 12, 1 << 13, 1 << 14
 # operation register
 SWEEPING, IDLE = 1 << 3, 1 << 10
-# status element
-_STATUS_OVERFLOW, _STATUS_FILTER, _STATUS_FRONT, _STATUS_REAL_COMPLIANCE = 1 << 0, 1 << 1, 1 << 2, 1 << 3
-_STATUS_OVER_VOLTAGE, _STATUS_MATH, _STATUS_NULL, _STATUS_AUTO_OHMS = 1 << 4, 1 << 5, 1 << 6, 1 << 10
-_STATUS_MEASURED = {"VOLT": 1 << 11, "CURR": 1 << 12, "RES": 1 << 13}
-_STATUS_SOURCE = {"VOLT": 1 << 14, "CURR": 1 << 15}
-_STATUS_RANGE_COMPLIANCE, _STATUS_OFFSET_COMPENSATED, _STATUS_REMOTE_SENSE = 1 << 16, 1 << 17, 1 << 22
-
 _RELAY_SETTLING = 0.015  # s after the output relay closes
-_RANGE_CHANGE = 1 / 75  # s
 _TIMER_WRAP = 99999.999  # s
 
 
@@ -195,9 +187,8 @@ class Keithley2400Twin(ScpiInstrument):
         self._swept_level: float | None = None
         self._sweep: tuple[float, ...] = ()
         self._endless = False
-        self._filter_stack: deque[tuple[float, float]] = deque(maxlen=100)
-        self._drive: Drive | None = None
-        self._point = OperatingPoint(0.0, 0.0, False)
+        self._moving_filter = MovingFilter()
+        self._drive = Drive("OPEN")
         self._tripped = {"VOLT": False, "CURR": False}
         self._settled_at = 0.0
         self._timer_start = 0.0
@@ -353,7 +344,7 @@ class Keithley2400Twin(ScpiInstrument):
     def _take_setup(self, settings: Settings) -> None:
         self.abort()
         self.samples = []
-        self._filter_stack.clear()
+        self._moving_filter.restart()
         self.settings = settings
         self.switch_output(on=False)
 
@@ -517,7 +508,7 @@ class Keithley2400Twin(ScpiInstrument):
             raise CommandError(error)
         configure(self.settings, functions, reset_protection=self.options.conf_resets_protection)
         self.trace.control = "NEV"
-        self._filter_stack.clear()
+        self._moving_filter.restart()
         self.switch_output(on=True)
 
     def latest(self) -> str | bytes:
@@ -554,7 +545,8 @@ class Keithley2400Twin(ScpiInstrument):
     def source(self, index: int) -> float:
         """Put out the level of this point; the seconds from here to the conversion."""
         settings, axis = self.settings, self.settings.axis()
-        static = not self._is_sweeping() and axis.triggered is None and not settings.auto_off
+        unchanged = not self._is_sweeping() and axis.triggered is None and not settings.auto_off
+        static = unchanged and self.options.static_source_delay == "skipped"
         if self._sweep:
             self._swept_level = self._sweep[index % len(self._sweep)]
             if settings.sweep_ranging == "AUTO":
@@ -565,40 +557,19 @@ class Keithley2400Twin(ScpiInstrument):
             self.output_on = True
         self.apply()
         relay = max(0.0, self._settled_at - self.clock.now())
-        return relay + self.pause(self._soak(index) + self._source_phase(static=static))
+        return relay + self.pause(self._soak(index) + source_phase(self.settings, skip_delay=static))
 
     def _soak(self, index: int) -> float:
         soaks = index == 0 and self.settings.control_model == "MULT" and self._is_sweeping()
         return self.settings.axis().soak if soaks else 0.0
 
-    def _source_phase(self, *, static: bool) -> float:
-        settings = self.settings
-        if static and self.options.static_source_delay == "skipped":
-            return static_source_phase_time(autozero=settings.autozero)
-        if not settings.source_delay_auto:
-            return source_phase_time(settings.source_delay)
-        source = settings.active_source
-        return source_phase_time(automatic_source_delay(source, measure_range(settings, "CURR")))
-
     def convert(self) -> float:
-        """The seconds of the conversions of one point, repeat filter included.
-
-        A value that does not fit its range shows early: at most 75 range changes a second (SPEC-2400).
-        """
-        settings = self.settings
-        two = len(measured_functions(settings)) > 1
-        timing = CONVERSION_TIMING[settings.autozero, two]
-        if settings.autozero and not two and settings.concurrent:
-            timing = (self.options.one_function_phases, *timing[1:])
-        elif not settings.autozero and two:
-            timing = self.options.two_functions_without_autozero
-        duration = conversion_time(settings.nplc, self.line_frequency, settings.active_source, timing)
-        duration *= self._conversions()
-        return self.pause(duration if self._wanted_range() is None else min(duration, _RANGE_CHANGE))
-
-    def _conversions(self) -> int:
-        settings = self.settings
-        return settings.filter_count if settings.filter_on and settings.filter_control == "REP" else 1
+        """The seconds of the conversions of one point, repeat filter included."""
+        timing = conversion_timing(self.settings, self.options)
+        duration = point_conversion_time(self.settings, self.line_frequency, timing)
+        if wanted_range(self.settings, self.fixture.operating_point()) is not None:
+            duration = min(duration, RANGE_CHANGE_TIME)
+        return self.pause(duration)
 
     def ends_early(self) -> bool:
         """CAB EARL: a sweep ends before it measures in compliance."""
@@ -610,28 +581,14 @@ class Keithley2400Twin(ScpiInstrument):
 
     def change_range(self) -> bool:
         """Autorange on what is measured and not sourced; True when the point must be repeated."""
-        change = self._wanted_range()
+        change = wanted_range(self.settings, self.fixture.operating_point())
         if change is None:
             return False
         function, nominal = change
         self.settings.sense[function].range = nominal
-        self._filter_stack.clear()
+        self._moving_filter.restart()
         self.apply()
         return True
-
-    def _wanted_range(self) -> tuple[str, float] | None:
-        """The measured function whose range does not fit, and the range it goes to."""
-        settings = self.settings
-        function = "RES" if settings.auto_ohms else "CURR" if settings.source_function == "VOLT" else "VOLT"
-        sense = settings.sense[function]
-        if not sense.auto or not measured_functions(settings):
-            return None
-        point = self.fixture.operating_point()
-        value = {"RES": resistance_of(point.voltage, point.current), "CURR": point.current, "VOLT": point.voltage}
-        highest = highest_measure_range(settings, function)
-        lowest = min(sense.lower_limit, highest)
-        wanted = autorange(RANGES[function], sense.range, value[function], lowest, highest)
-        return None if wanted == sense.range else (function, wanted)
 
     def store_reading(self) -> bool:
         """Take the reading of this point into both buffers; False ends the run."""
@@ -693,32 +650,18 @@ class Keithley2400Twin(ScpiInstrument):
     # --- readings ---
 
     def _take_reading(self) -> Reading:
-        settings = self.settings
-        point = self._point = self.fixture.operating_point()
-        voltage, current = self._converted(point)
-        volts = round_to_measure_step("VOLT", measure_range(settings, "VOLT"), voltage)
-        amperes = round_to_measure_step("CURR", measure_range(settings, "CURR"), current)
-        ohms = resistance_of(volts, amperes)
-        elements = {
-            "VOLT": self._element("VOLT", volts),
-            "CURR": self._element("CURR", amperes),
-            "RES": ohms if "RES" in settings.functions else math.nan,
-        }
-        real, ranged, over_voltage = self._compliance(point)
-        self._show_compliance(real or ranged, over_voltage)
+        settings, point = self.settings, self.fixture.operating_point()
+        voltage, current = noisy(settings, point, self.fixture)
+        if settings.filter_on and settings.filter_control == "MOV":
+            voltage, current = self._moving_filter.take(voltage, current, settings.filter_count)
+        elements = reading_elements(settings, voltage, current, self._drive.level)
+        limiting = limiting_of(self._drive, point)
+        self._show_compliance(limiting.in_compliance, limiting.over_voltage)
         calculated = self._calculate(elements)
         limited = self._limited_value(elements, calculated)
-        limits = check_limits(settings, limited, in_compliance=real or ranged)
+        limits = check_limits(settings, limited, in_compliance=limiting.in_compliance)
         self.status.measurement.replace_bits(LIMIT_CONDITIONS, limits.conditions)
-        overflow = any(math.isinf(elements[name]) for name in MEASURED)
-        status = (
-            self._setup_status()
-            | _STATUS_OVERFLOW * overflow
-            | _STATUS_REAL_COMPLIANCE * real
-            | _STATUS_RANGE_COMPLIANCE * ranged
-            | _STATUS_OVER_VOLTAGE * over_voltage
-            | limits.status
-        )
+        status = status_element(settings, elements, limiting) | limits.status
         return Reading(
             elements["VOLT"],
             elements["CURR"],
@@ -728,45 +671,6 @@ class Keithley2400Twin(ScpiInstrument):
             settings.functions,
             calculated,
             limited,
-        )
-
-    def _converted(self, point: OperatingPoint) -> tuple[float, float]:
-        """Voltage and current with the converter's noise, after the filter."""
-        settings, noise = self.settings, self.fixture.noise
-        voltage, current = point.voltage, point.current
-        averaging = math.sqrt(self._conversions())
-        floor = noise.smu_current_floor_fraction * measure_range(settings, "CURR")
-        spread = noise.smu_current_relative * abs(current) + floor
-        if noise.smu_voltage:
-            voltage += noise.smu_voltage / averaging * float(self.fixture.rng.standard_normal())
-        if spread:
-            current += spread / averaging * float(self.fixture.rng.standard_normal())
-        if not (settings.filter_on and settings.filter_control == "MOV"):
-            return voltage, current
-        self._filter_stack.append((voltage, current))
-        while len(self._filter_stack) > settings.filter_count:
-            self._filter_stack.popleft()
-        count = len(self._filter_stack)
-        return sum(v for v, _ in self._filter_stack) / count, sum(i for _, i in self._filter_stack) / count
-
-    def _element(self, function: str, measured: float) -> float:
-        """The measured value if sensed, else the programmed one if sourced, else nothing."""
-        settings = self.settings
-        if function in settings.functions:
-            return measured
-        if function == settings.active_source and self._drive is not None:
-            return self._drive.level
-        return math.nan
-
-    def _compliance(self, point: OperatingPoint) -> tuple[bool, bool, bool]:
-        """Real compliance, range compliance, over-voltage limit."""
-        drive = self._drive
-        if drive is None:
-            return False, False, False
-        return (
-            point.clamped and drive.limited_by == "protection",
-            point.clamped and drive.limited_by == "range",
-            drive.over_voltage or (point.clamped and drive.limited_by == "over_voltage"),
         )
 
     def _show_compliance(self, limited: bool, over_voltage: bool) -> None:
@@ -783,22 +687,6 @@ class Keithley2400Twin(ScpiInstrument):
     def over_voltage_tripped(self) -> bool:
         """``SOUR:VOLT:PROT:TRIP?``: whether the OVP limit held the last reading."""
         return bool(self.status.measurement.condition & OVER_VOLTAGE)
-
-    def _setup_status(self) -> int:
-        settings = self.settings
-        status = _STATUS_SOURCE[settings.active_source]
-        for name in settings.functions:
-            status |= _STATUS_MEASURED[name]
-        return (
-            status
-            | _STATUS_FILTER * settings.filter_on
-            | _STATUS_FRONT * (settings.terminals == "FRON")
-            | _STATUS_MATH * settings.math_on
-            | _STATUS_NULL * settings.null_on
-            | _STATUS_AUTO_OHMS * settings.auto_ohms
-            | _STATUS_OFFSET_COMPENSATED * settings.offset_compensation
-            | _STATUS_REMOTE_SENSE * settings.remote_sense
-        )
 
     def _calculate(self, elements: dict[str, float]) -> float:
         if not self.settings.math_on:
@@ -833,7 +721,7 @@ class Keithley2400Twin(ScpiInstrument):
 
     def restart_filter(self) -> None:
         """Empty the stack of the moving filter."""
-        self._filter_stack.clear()
+        self._moving_filter.restart()
 
     def _limited_value(self, elements: dict[str, float], calculated: float) -> float:
         feed = self.settings.limit_feed
@@ -842,7 +730,7 @@ class Keithley2400Twin(ScpiInstrument):
     def _show_reading(self, reading: Reading) -> None:
         measurement = self.status.measurement
         measurement.clear_bits(READING_AVAILABLE | READING_OVERFLOW)
-        measurement.set_bits(READING_AVAILABLE | READING_OVERFLOW * bool(reading.status & _STATUS_OVERFLOW))
+        measurement.set_bits(READING_AVAILABLE | READING_OVERFLOW * bool(reading.status & OVERFLOW))
 
     def _store_in_trace(self, reading: Reading) -> None:
         self.trace.store(reading)

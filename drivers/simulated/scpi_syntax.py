@@ -132,7 +132,7 @@ class Number:
         meaning = _LIMIT_WORDS.get(word)
         if meaning is None:
             raise CommandError(-141)
-        return {"MINimum": self.minimum, "MAXimum": self.maximum, "DEFault": self.default}[meaning]
+        return float({"MINimum": self.minimum, "MAXimum": self.maximum, "DEFault": self.default}[meaning])
 
 
 @dataclass(frozen=True)

@@ -404,7 +404,7 @@ def _take(session: _Session, count: int) -> tuple[bytes, StatusCode] | None:
         return _cut(session, len(received)), StatusCode.success
     if len(received) >= count:
         return _cut(session, count), StatusCode.success_max_count_read
-    if received and session.attributes.get(_SUPPRESS_END, True) in (False, 0) and not session.is_gpib:
+    if received and not session.is_gpib and not session.attributes[_SUPPRESS_END]:
         return _cut(session, len(received)), StatusCode.success
     return None
 
@@ -431,16 +431,17 @@ def _default_attributes(parsed: rname.ResourceName, name: str) -> dict[int, Any]
     kinds = attributes.AttributesPerResource
     known = kinds[(parsed.interface_type_const, parsed.resource_class)] | kinds[attributes.AllSessionTypes]
     values: dict[int, Any] = {kind.attribute_id: kind.default for kind in known}
-    board = getattr(parsed, "board", "0")
+    board = str(getattr(parsed, "board", "0"))
     values |= {
         ResourceAttribute.resource_name: name,
         ResourceAttribute.resource_class: parsed.resource_class,
         ResourceAttribute.interface_type: parsed.interface_type_const,
-        ResourceAttribute.interface_number: int(board) if str(board).isdigit() else 0,
+        ResourceAttribute.interface_number: int(board) if board.isdigit() else 0,
         _TIMEOUT: 2000,
         _TERMCHAR: 0x0A,
         _TERMCHAR_ENABLED: constants.VI_FALSE,
         _SEND_END: constants.VI_TRUE,
+        _SUPPRESS_END: constants.VI_TRUE,
     }
     if parsed.interface_type_const == InterfaceType.gpib:
         values[ResourceAttribute.gpib_primary_address] = int(getattr(parsed, "primary_address", 0))

@@ -1,5 +1,4 @@
 import math
-import warnings
 
 import pytest
 
@@ -204,9 +203,9 @@ def test_errors_queued_by_a_setting(transcript):
         (":SYST:ERR?", '-222,"Parameter data out of range"'),
         NO_ERROR,
     ]
-    with transcript(Keithley2400, [CONNECT, *pairs]) as smu:
-        with pytest.raises(RefusedByInstrument, match="Cannot exceed compliance range") as caught:
-            smu.configure(SETTINGS)
+    refused = pytest.raises(RefusedByInstrument, match="Cannot exceed compliance range")
+    with transcript(Keithley2400, [CONNECT, *pairs]) as smu, refused as caught:
+        smu.configure(SETTINGS)
     assert [error.code for error in caught.value.errors] == [824, -222]
 
 
@@ -227,9 +226,9 @@ def test_errors_queued_by_a_setting(transcript):
 )
 def test_settings_beyond_a_limit_are_not_sent(transcript, change, reason):
     settings = SmuSettings(**{**vars(SETTINGS), **change})
-    with transcript(Keithley2400, [CONNECT], limits=SmuLimits(voltage=10, current=0.1)) as smu:
-        with pytest.raises(RefusedByDriver, match=reason):
-            smu.configure(settings)
+    limits = SmuLimits(voltage=10, current=0.1)
+    with transcript(Keithley2400, [CONNECT], limits=limits) as smu, pytest.raises(RefusedByDriver, match=reason):
+        smu.configure(settings)
 
 
 def test_power_envelope():
@@ -610,8 +609,3 @@ def test_a_linked_sweep_needs_a_fixed_range(transcript):
         smu.configure(SmuSettings(**{**vars(SETTINGS), "measure_range": None}))
         with pytest.raises(RefusedByDriver, match="autorange"):
             smu.program_sweep([0, 1], 0.02, linked=True)
-
-
-def test_the_class_raises_no_warnings(transcript):
-    with warnings.catch_warnings(), transcript(Keithley2400, [CONNECT]):
-        warnings.simplefilter("error")

@@ -8,7 +8,6 @@ from acquire.photometry.choice import (
     SpectrumCandidate,
     SpectrumSource,
     choose_spectrum,
-    choose_spectrum_live,
     spectral_shift,
     spectrum_defects,
 )
@@ -89,11 +88,9 @@ def test_of_two_equally_bright_spectra_the_one_nearer_in_the_sweep_serves():
     assert choose_spectrum(12, "forward", 200.0, both).index == 0
 
 
-def test_live_sees_only_what_was_taken_so_far():
-    choice = choose_spectrum_live(25, "forward", 300.0, FORWARD)
+def test_while_the_sweep_runs_only_the_spectrum_below_is_known():
+    choice = choose_spectrum(25, "forward", 300.0, FORWARD[:2])
     assert (choice.source, choice.index) == (SpectrumSource.NEAREST, 1)
-    assert choose_spectrum_live(5, "forward", 0.5, FORWARD, assumed=True).source == SpectrumSource.ASSUMED
-    assert choose_spectrum_live(20, "forward", 100.0, FORWARD).source == SpectrumSource.MEASURED
 
 
 candidates = st.lists(
@@ -118,13 +115,6 @@ def test_interpolation_always_lies_between(point, luminance, spectra):
         assert min(below) <= luminance <= max(above)
     if not spectra:
         assert choice.source is SpectrumSource.NONE
-
-
-@given(st.integers(0, 200), st.floats(1e-3, 1e6), candidates)
-def test_live_after_the_last_spectrum_is_final(point, luminance, spectra):
-    seen = [c for c in spectra if c.point_index <= point]
-    live = choose_spectrum_live(point, "forward", luminance, spectra)
-    assert live == choose_spectrum(point, "forward", luminance, seen)
 
 
 def test_shift_between_spectra_is_relative():

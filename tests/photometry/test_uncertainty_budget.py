@@ -4,12 +4,6 @@ from math import hypot, sqrt
 import numpy as np
 import pytest
 
-from acquire.photometry.meters import (
-    MULTIMETER_VOLTAGE,
-    SOURCE_METER_CURRENT,
-    SOURCE_METER_VOLTAGE,
-    reading_uncertainty,
-)
 from acquire.photometry.uncertainty import (
     Budget,
     chromaticity_uncertainty,
@@ -19,18 +13,19 @@ from acquire.photometry.uncertainty import (
     relative_area_uncertainty,
     relative_uncertainty,
 )
+from drivers import timing
 
 #: The simulated SPPO13/Liq device at 6.000 V.
 WORKED_EXAMPLE = Budget(
-    current=reading_uncertainty(1.5916e-3, SOURCE_METER_CURRENT, 10e-3) / 1.5916e-3,
-    voltage=reading_uncertainty(6.0, SOURCE_METER_VOLTAGE, 20) / 6.0,
+    current=rectangular(timing.smu_current_limit_of_error(1.5916e-3, 0.01)) / 1.5916e-3,
+    voltage=rectangular(timing.smu_voltage_limit_of_error(6.0, 20.0)) / 6.0,
     area=relative_area_uncertainty(3.5e-3, 4.0e-3, 0.03e-3),
     luminance_scale=rectangular(2e-2),
     uniformity=1e-2,
     repositioning=0.5e-2,
     calibration=0.2e-2,
     linearity=rectangular(0.2e-2),
-    meter=reading_uncertainty(1.1098, MULTIMETER_VOLTAGE, 10) / 1.1098,
+    meter=rectangular(timing.dmm_voltage_limit_of_error(1.1098, 10.0)) / 1.1098,
     wavelength=rectangular(0.3),
     luminance_sensitivity=2.184e-2,
     eqe_sensitivity=2.184e-2 - 1.991e-2,
@@ -120,32 +115,3 @@ def test_narrow_lines_owe_their_colour_to_the_wavelength_scale():
     assert chromaticity_uncertainty(rectangular(0.0015), 0.01, 0.1732) == pytest.approx(
         hypot(0.0015 / sqrt(3), 0.001732)
     )
-
-
-@pytest.mark.parametrize(
-    ("reading", "accuracy", "measure_range", "limit"),
-    [
-        (6.0, SOURCE_METER_VOLTAGE, 20, 2.4e-3),
-        (6.0, SOURCE_METER_VOLTAGE, None, 2.4e-3),
-        (-6.0, SOURCE_METER_VOLTAGE, None, 2.4e-3),
-        (1e-3, SOURCE_METER_CURRENT, 1e-3, 0.33e-6),
-        (1.04e-3, SOURCE_METER_CURRENT, None, 0.3408e-6),
-        (10e-9, SOURCE_METER_CURRENT, 1e-6, 0.3029e-9),
-        (10e-9, SOURCE_METER_CURRENT, 1e-9, 0.3029e-9),
-        (5.0, MULTIMETER_VOLTAGE, 10, 200e-6),
-        (0.5, MULTIMETER_VOLTAGE, 1, 24e-6),
-        (10e-3, MULTIMETER_VOLTAGE, 0.1, 5.5e-6),
-        (0.0, MULTIMETER_VOLTAGE, None, 5e-6),
-    ],
-)
-def test_accuracy_of_the_meters(reading, accuracy, measure_range, limit):
-    assert reading_uncertainty(reading, accuracy, measure_range) == pytest.approx(limit / sqrt(3), rel=1e-9)
-
-
-def test_no_reading_no_uncertainty():
-    assert np.isnan(reading_uncertainty(float("nan"), SOURCE_METER_VOLTAGE))
-
-
-def test_beyond_the_largest_range():
-    with pytest.raises(ValueError, match="largest range"):
-        reading_uncertainty(2.0, SOURCE_METER_CURRENT)

@@ -3,7 +3,6 @@
 import itertools
 import json
 import struct
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ from drivers.simulated.cs2000a_colour import (
     hex_text,
     six_text,
 )
+from drivers.simulated.cs2000a_memory import Memory
 from drivers.simulated.cs2000a_model import Settings, choose_exposure, luminance
 from drivers.simulated.device import (
     NoiseSettings,
@@ -141,7 +141,7 @@ def test_conditions_of_the_captured_reading():
     bench = Bench(Glow(WHITE, 133.99))
     bench.ask("SPMS,0,2")
     bench.measure()
-    assert bench.ask("MEDR,0,0,1") == "OK00,0,0,000858000,1,0,0,0,00"  # captured: 859 ms
+    assert bench.ask("MEDR,0,0,1") == "OK00,0,0,000859000,1,0,0,0,00"
 
 
 def test_cancel_and_no_data_and_not_remote():
@@ -217,7 +217,7 @@ def test_exponents_have_one_digit(value, text):
 def test_exposures_of_the_captured_readings(light, milliseconds, nd):
     peak = float((WHITE / luminance(WHITE)).max()) * light
     exposure = choose_exposure(peak, Settings(speed=0), 0)
-    assert exposure.duration * 1e3 == pytest.approx(milliseconds, abs=0.0051 * milliseconds)
+    assert exposure.duration * 1e3 == pytest.approx(milliseconds, rel=0.007)
     assert exposure.nd == nd
 
 
@@ -339,7 +339,7 @@ def test_text_replies_agree_with_an_independent_evaluation():
 def test_colour_agrees_with_colour_science():
     colour = pytest.importorskip("colour")
     values = colorimetry(WHITE)
-    cmfs = colour.MSDS_CMFS["CIE 1931 2 Degree Standard Observer"]
+    cmfs = colour.MSDS_CMFS["CIE 1931 2 Degree Standard Observer"].copy().trim(colour.SpectralShape(380, 780, 1))
     distribution = colour.SpectralDistribution(WHITE / WHITE.max(), WAVELENGTH)
     xyz = colour.sd_to_XYZ(distribution, cmfs, illuminant=None, k=1.0, method="Integration")
     x, y = colour.XYZ_to_xy(xyz)
@@ -823,40 +823,7 @@ def test_split_and_merged_bytes_give_the_same_replies(cuts):
     assert whole[:4] == [b"OK00\r\n", b"OK00,CS-2000A ,2,1234567\n", b"OK00\r", b"OK00,3,000033333,0\r\n"]
 
 
-commands = st.sampled_from(
-    [
-        "RMTS",
-        "IDDR",
-        "SCMR",
-        "SCMS",
-        "SPMR",
-        "SPMS",
-        "STSR",
-        "MEAS",
-        "MEDR",
-        "MSWE",
-        "NDFS",
-        "NDFR",
-        "LNSS",
-        "OBSS",
-        "BALS",
-        "CSMS",
-        "UCCS",
-        "UCPS",
-        "UCPR",
-        "ALFS",
-        "NFCS",
-        "NFCR",
-        "STDS",
-        "STDR",
-        "TGSL",
-        "TGDS",
-        "TGDR",
-        "BPSS",
-        "BPSR",
-        "INIT",
-    ]
-)
+commands = st.sampled_from([*sorted(Memory(CS2000AOptions()).commands), "RMTS", "MEAS", "MEDR", "MSWE", "STDS", "STSR"])
 arguments = st.lists(
     st.one_of(st.integers(-1, 130).map(str), st.sampled_from(["", "3F800000", "1e5", "x"])), max_size=6
 )
@@ -897,7 +864,3 @@ def test_bus_lines_mean_nothing_to_a_serial_meter():
 def test_hex_error_value():
     assert field_hex(("t", None)) == "D1BA43B6"
     assert struct.unpack(">f", bytes.fromhex("D1BA43B6"))[0] == pytest.approx(-9.999999e10)
-
-
-def test_options_can_be_replaced():
-    assert replace(CS2000AOptions(), latency=0.0).latency == 0.0

@@ -350,6 +350,11 @@ def test_without_history_time_changes_nothing():
 # noise
 
 
+def test_noise_settings_of_the_parameter_file_are_the_defaults():
+    assert noise_from_parameters(SHARED) == NoiseSettings()
+    assert noise_from_parameters({"noise": {"smu_V_rms_V": 1e-3}}) == NoiseSettings(smu_voltage=1e-3)
+
+
 def test_dark_drift_is_seeded_and_independent_of_the_meters_noise():
     def drift(seed, draws):
         fixture = fixture_with(liq(), noise=noise_from_parameters(SHARED), seed=seed)

@@ -1,0 +1,183 @@
+"""How the 2400 measures: times, autoranging, noise, filter, and the status element of a reading.
+
+Sources: Keithley Series 2400 User's Manual 2400S-900-01, section 7 (ranges, speed, filters), section 18 (status
+element) and appendix A (time of one point); SPEC-2400 Rev. L.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from drivers.simulated.device import OperatingPoint, TestFixture
+from drivers.simulated.keithley2400_ranges import (
+    CONVERSION_TIMING,
+    RANGES,
+    ConversionTiming,
+    automatic_source_delay,
+    autorange,
+    conversion_time,
+    resistance_of,
+    round_to_measure_step,
+    source_phase_time,
+    static_source_phase_time,
+)
+from drivers.simulated.keithley2400_rules import highest_measure_range
+from drivers.simulated.keithley2400_settings import MEASURED, Drive, Settings, measure_range, measured_functions
+
+RANGE_CHANGE_TIME = 1 / 75
+"""Seconds of conversion until a value shows that it does not fit its range (SPEC-2400: 75 range changes/s)."""
+
+OVERFLOW = 1 << 0
+_FILTER, _FRONT, _REAL_COMPLIANCE = 1 << 1, 1 << 2, 1 << 3
+_OVER_VOLTAGE, _MATH, _NULL, _AUTO_OHMS = 1 << 4, 1 << 5, 1 << 6, 1 << 10
+_MEASURED = {"VOLT": 1 << 11, "CURR": 1 << 12, "RES": 1 << 13}
+_SOURCE = {"VOLT": 1 << 14, "CURR": 1 << 15}
+_RANGE_COMPLIANCE, _OFFSET_COMPENSATED, _REMOTE_SENSE = 1 << 16, 1 << 17, 1 << 22
+
+
+class TimingOptions(Protocol):
+    """The switches for what the documents leave open about conversion times."""
+
+    @property
+    def one_function_phases(self) -> int:
+        """A/D phases of one function with auto-zero and concurrent measuring on."""
+
+    @property
+    def two_functions_without_autozero(self) -> ConversionTiming:
+        """Phases and overheads of two functions with auto-zero off."""
+
+
+def conversion_timing(settings: Settings, options: TimingOptions) -> ConversionTiming:
+    """Phases and overheads of one conversion with these settings."""
+    two = len(measured_functions(settings)) > 1
+    if two and not settings.autozero:
+        return options.two_functions_without_autozero
+    timing = CONVERSION_TIMING[settings.autozero, two]
+    if settings.autozero and not two and settings.concurrent:
+        return (options.one_function_phases, *timing[1:])
+    return timing
+
+
+def averaged_conversions(settings: Settings) -> int:
+    """Conversions that one reading takes: the filter count of the repeat filter, else one."""
+    return settings.filter_count if settings.filter_on and settings.filter_control == "REP" else 1
+
+
+def point_conversion_time(settings: Settings, line_frequency: float, timing: ConversionTiming) -> float:
+    """Seconds of all conversions of one reading."""
+    duration = conversion_time(settings.nplc, line_frequency, settings.active_source, timing)
+    return averaged_conversions(settings) * duration
+
+
+def source_phase(settings: Settings, *, skip_delay: bool) -> float:
+    """Seconds from the source action to the conversion."""
+    if skip_delay:
+        return static_source_phase_time(autozero=settings.autozero)
+    if not settings.source_delay_auto:
+        return source_phase_time(settings.source_delay)
+    return source_phase_time(automatic_source_delay(settings.active_source, measure_range(settings, "CURR")))
+
+
+def wanted_range(settings: Settings, point: OperatingPoint) -> tuple[str, float] | None:
+    """The measured function whose automatic range does not fit, and the range it goes to."""
+    function = "RES" if settings.auto_ohms else "CURR" if settings.source_function == "VOLT" else "VOLT"
+    sense = settings.sense[function]
+    if not sense.auto or not settings.functions:
+        return None
+    value = {"VOLT": point.voltage, "CURR": point.current, "RES": resistance_of(point.voltage, point.current)}
+    highest = highest_measure_range(settings, function)
+    lowest = min(sense.lower_limit, highest)
+    wanted = autorange(RANGES[function], sense.range, value[function], lowest, highest)
+    return None if wanted == sense.range else (function, wanted)
+
+
+def noisy(settings: Settings, point: OperatingPoint, fixture: TestFixture) -> tuple[float, float]:
+    """Voltage and current as converted: constant noise on V, relative noise and a part of range on I."""
+    noise, averaging = fixture.noise, math.sqrt(averaged_conversions(settings))
+    voltage, current = point.voltage, point.current
+    floor = noise.smu_current_floor_fraction * measure_range(settings, "CURR")
+    spread = noise.smu_current_relative * abs(current) + floor
+    if noise.smu_voltage:
+        voltage += noise.smu_voltage / averaging * float(fixture.rng.standard_normal())
+    if spread:
+        current += spread / averaging * float(fixture.rng.standard_normal())
+    return voltage, current
+
+
+class MovingFilter:
+    """The stack of the moving filter: the mean of the last readings."""
+
+    def __init__(self) -> None:
+        self._stack: deque[tuple[float, float]] = deque()
+
+    def restart(self) -> None:
+        """Begin with an empty stack."""
+        self._stack.clear()
+
+    def take(self, voltage: float, current: float, count: int) -> tuple[float, float]:
+        """Put a conversion on the stack; the mean of the last ``count``."""
+        self._stack.append((voltage, current))
+        while len(self._stack) > count:
+            self._stack.popleft()
+        filled = len(self._stack)
+        return sum(v for v, _ in self._stack) / filled, sum(i for _, i in self._stack) / filled
+
+
+@dataclass(frozen=True)
+class Limiting:
+    """What holds the source: real compliance, range compliance, over-voltage limit."""
+
+    real: bool
+    by_range: bool
+    over_voltage: bool
+
+    @property
+    def in_compliance(self) -> bool:
+        """Either kind of compliance."""
+        return self.real or self.by_range
+
+
+def limiting_of(drive: Drive, point: OperatingPoint) -> Limiting:
+    """Which limit decides at an operating point."""
+    return Limiting(
+        point.clamped and drive.limited_by == "protection",
+        point.clamped and drive.limited_by == "range",
+        drive.over_voltage or (point.clamped and drive.limited_by == "over_voltage"),
+    )
+
+
+def reading_elements(settings: Settings, voltage: float, current: float, programmed: float) -> dict[str, float]:
+    """VOLT, CURR and RES of a reading.
+
+    Each is the measured value if sensed, else the programmed one if sourced, else NaN.
+    """
+    volts = round_to_measure_step("VOLT", measure_range(settings, "VOLT"), voltage)
+    amperes = round_to_measure_step("CURR", measure_range(settings, "CURR"), current)
+    measured = {"VOLT": volts, "CURR": amperes, "RES": resistance_of(volts, amperes)}
+    otherwise = {settings.active_source: programmed}
+    return {name: measured[name] if name in settings.functions else otherwise.get(name, math.nan) for name in MEASURED}
+
+
+def status_element(settings: Settings, elements: Mapping[str, float], limiting: Limiting) -> int:
+    """The 24-bit status word without the bits of the limit tests."""
+    status = _SOURCE[settings.active_source]
+    for name in settings.functions:
+        status |= _MEASURED[name]
+    return (
+        status
+        | OVERFLOW * any(math.isinf(elements[name]) for name in MEASURED)
+        | _FILTER * settings.filter_on
+        | _FRONT * (settings.terminals == "FRON")
+        | _REAL_COMPLIANCE * limiting.real
+        | _OVER_VOLTAGE * limiting.over_voltage
+        | _MATH * settings.math_on
+        | _NULL * settings.null_on
+        | _AUTO_OHMS * settings.auto_ohms
+        | _RANGE_COMPLIANCE * limiting.by_range
+        | _OFFSET_COMPENSATED * settings.offset_compensation
+        | _REMOTE_SENSE * settings.remote_sense
+    )

@@ -1,0 +1,425 @@
+import math
+import struct
+
+import numpy as np
+import pytest
+
+from drivers import errors
+from drivers.cs2000a import CS2000A, SpectroradiometerSettings
+from drivers.cs2000a_messages import (
+    BLOCK_LENGTHS,
+    REFUSALS,
+    Colorimetry,
+    SpectrumReading,
+    luminance_and_chromaticity,
+    parse_colorimetry,
+    parse_conditions,
+    parse_spectrum_block,
+)
+
+# A reading of a white source as a real instrument sent it
+CONDITIONS = "OK00,0,0,000859000,1,0,0,0,00"
+COLORIMETRY = (
+    "OK00,6.0544e-1,133.99,1.2620e+2,1.3399e+2,1.1334e+2,0.3379,0.3587,0.2039,0.4870, 5303,+0.0065,561.36,9.0400,"
+    "1.3798e+2,1.4551e+2,1.2168e+2,0.3405,0.3591,0.2055,0.4876, 5253,+0.0063,558.71,9.9100"
+)
+REMOTE = ("RMTS,2", "OK00")
+IDENTITY = ("IDDR", "OK00,CS-2000A ,2,1234567")
+SETTINGS = SpectroradiometerSettings()
+IN_ORDER = [
+    REMOTE,
+    ("MSWE,0", "OK00"),
+    ("SPMR", "OK00,0,2"),
+    ("SCMR", "OK00,0"),
+    ("NDFR", "OK00,0"),
+    ("LNSR", "OK00,0"),
+    ("OBSR", "OK00,0"),
+    ("UCCR", "OK00,00"),
+    ("STSR", "OK00,1"),
+]
+WAVELENGTH = np.arange(380, 781)
+SPECTRUM = 1e-2 * np.exp(-0.5 * ((WAVELENGTH - 520) / 8.07) ** 2)
+
+
+def in_hex(values):
+    return ",".join(struct.pack(">f", value).hex().upper() for value in values)
+
+
+def blocks(spectrum=SPECTRUM):
+    parts = np.split(spectrum, np.cumsum(BLOCK_LENGTHS)[:-1])
+    return [(f"MEDR,1,1,{n}", f"OK00,{in_hex(part)}") for n, part in enumerate(parts, start=1)]
+
+
+# The lines of a measurement are read byte by byte, so they carry their line feed here
+MEASUREMENT = [("MEAS,1", "OK00,014\n"), (None, "OK00\n")]
+
+
+def test_connecting_sends_nothing(transcript):
+    with transcript(CS2000A, []):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("reply", "model"),
+    [("OK00,CS-2000A ,2,1234567", "CS-2000A"), ("OK00,CS-2000A,2,1234567", "CS-2000A"),
+     ("OK00,CS-2000  ,1,1234567", "CS-2000")],
+)  # fmt: skip
+def test_identity(transcript, reply, model):
+    with transcript(CS2000A, [REMOTE, ("IDDR", reply)]) as meter:
+        identity = meter.identify()
+    assert (identity.model, identity.serial) == (model, "1234567")
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        ("OK00,CS-3000  ,1,1", errors.WrongInstrument),
+        ("OK00", errors.UnexpectedReply),
+        ("hello", errors.UnexpectedReply),
+    ],
+)
+def test_another_instrument(transcript, reply, error):
+    with transcript(CS2000A, [REMOTE, ("IDDR", reply)]) as meter, pytest.raises(error):
+        meter.identify()
+
+
+@pytest.mark.parametrize("refusal", ["ER17", "ER00"])
+def test_old_firmware_knows_remote_mode_1_only(transcript, refusal):
+    with transcript(CS2000A, [("RMTS,2", refusal), ("RMTS,1", "OK00"), IDENTITY]) as meter:
+        assert meter.identify().model == "CS-2000A"
+
+
+def test_no_remote_mode_at_all(transcript):
+    with transcript(CS2000A, [("RMTS,2", "ER00"), ("RMTS,1", "ER00")]) as meter, pytest.raises(errors.RemoteLost):
+        meter.remote()
+
+
+def test_lost_remote_mode_is_entered_again_once(transcript):
+    with transcript(CS2000A, [("STSR", "ER00"), REMOTE, ("STSR", "OK00,0")]) as meter:
+        assert meter.measuring_angle == 1.0
+
+
+def test_an_unknown_command_is_given_up(transcript):
+    pairs = [("STSR", "ER00"), REMOTE, ("STSR", "ER00")]
+    with transcript(CS2000A, pairs) as meter, pytest.raises(errors.RemoteLost) as caught:
+        _ = meter.measuring_angle
+    assert caught.value.errors == ["ER00"]
+
+
+@pytest.mark.parametrize("code", sorted(REFUSALS.keys() - {"ER00"}))
+def test_every_error_code(transcript, code):
+    exception, meaning, _ = REFUSALS[code]
+    with transcript(CS2000A, [("MEDR,0,0,1", code)]) as meter, pytest.raises(exception, match=meaning) as caught:
+        meter.conditions()
+    assert caught.value.errors == [code]
+
+
+def test_error_codes_of_the_specification_are_all_known():
+    known = {"ER00", "ER02", "ER05", "ER10", "ER17", "ER20", "ER30", "ER32", "ER34"}
+    assert known | {"ER51", "ER52", "ER71", "ER81", "ER82", "ER83", "ER84", "ER99"} == set(REFUSALS)
+
+
+@pytest.mark.parametrize(("code", "angle"), [("0", 1.0), ("1", 0.2), ("2", 0.1)])
+def test_measuring_angle(transcript, code, angle):
+    with transcript(CS2000A, [("STSR", f"OK00,{code}")]) as meter:
+        assert meter.measuring_angle == angle
+
+
+@pytest.mark.parametrize("reply", ["OK00", "OK00,3", "OK00,1,1", "OK00,x"])
+def test_a_garbled_measuring_angle(transcript, reply):
+    with transcript(CS2000A, [("STSR", reply)]) as meter, pytest.raises(errors.UnexpectedReply):
+        _ = meter.measuring_angle
+
+
+def test_configure_writes_nothing_that_is_as_wanted(transcript):
+    with transcript(CS2000A, IN_ORDER) as meter:
+        meter.configure(SETTINGS)
+        assert meter.settings()["speed_mode"] == "normal"
+        assert meter.settings()["measuring_angle"] == 0.2
+
+
+@pytest.mark.parametrize(
+    ("change", "query", "before", "message", "after"),
+    [
+        ({"speed_mode": "fast"}, "SPMR", "0,2", "SPMS,1,2", "1,2"),
+        ({"internal_nd": "off"}, "SPMR", "0,2", "SPMS,0,0", "0,0"),
+        ({"speed_mode": "multi_fast", "integration_time": 2}, "SPMR", "0,2", "SPMS,4,2,2", "4,02,2"),
+        ({"speed_mode": "multi_normal", "integration_time": 16}, "SPMR", "0,2", "SPMS,2,16,2", "2,16,2"),
+        (
+            {"speed_mode": "manual", "integration_time": 0.033333, "internal_nd": "on"},
+            "SPMR",
+            "0,2",
+            "SPMS,3,33333,1",
+            "3,000033333,1",
+        ),
+        ({"synchronisation": "internal", "sync_frequency": 59.94}, "SCMR", "0", "SCMS,1,5994", "1,05994"),
+        ({"synchronisation": "external"}, "SCMR", "1,06000", "SCMS,2", "2"),
+        ({"external_nd": "1/100"}, "NDFR", "0", "NDFS,2", "2"),
+        ({"close_up_lens": True}, "LNSR", "0", "LNSS,1", "1"),
+        ({"observer": "10deg"}, "OBSR", "0", "OBSS,1", "1"),
+        ({"calibration_channel": 3}, "UCCR", "00", "UCCS,3", "03"),
+    ],
+)
+def test_configure_writes_what_differs_and_reads_it_back(transcript, change, query, before, message, after):
+    changed = [(query, f"OK00,{before}"), (message, "OK00"), (query, f"OK00,{after}")]
+    pairs = [pair for original in IN_ORDER for pair in (changed if original[0] == query else [original])]
+    with transcript(CS2000A, pairs) as meter:
+        meter.configure(SpectroradiometerSettings(**change))
+
+
+def test_a_setting_that_reads_back_differently(transcript):
+    pairs = [*IN_ORDER[:4], ("NDFR", "OK00,0"), ("NDFS,1", "OK00"), ("NDFR", "OK00,0"), *IN_ORDER[5:8]]
+    with transcript(CS2000A, pairs) as meter, pytest.raises(errors.SettingNotTaken, match="NDFS,1"):
+        meter.configure(SpectroradiometerSettings(external_nd="1/10"))
+
+
+def test_a_setting_without_calibration(transcript):
+    pairs = [*IN_ORDER[:4], ("NDFR", "OK00,0"), ("NDFS,1", "ER05")]
+    with transcript(CS2000A, pairs) as meter, pytest.raises(errors.CalibrationMissing):
+        meter.configure(SpectroradiometerSettings(external_nd="1/10"))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"speed_mode": "manual", "integration_time": 121, "internal_nd": "off"}, "integration time"),
+        ({"speed_mode": "manual", "integration_time": 1}, "automatic ND"),
+        ({"speed_mode": "multi_fast", "integration_time": 17}, "integration time"),
+        ({"speed_mode": "multi_fast", "integration_time": 1.5}, "integration time"),
+        ({"synchronisation": "internal", "sync_frequency": 10}, "frequency"),
+        ({"calibration_channel": 11}, "channel"),
+    ],
+)
+def test_settings_the_meter_does_not_have_are_not_sent(transcript, change, reason):
+    with transcript(CS2000A, []) as meter, pytest.raises(errors.RefusedByDriver, match=reason):
+        meter.configure(SpectroradiometerSettings(**change))
+
+
+def test_a_measurement(transcript):
+    with transcript(
+        CS2000A, [*MEASUREMENT, ("MEDR,0,0,1", CONDITIONS), *blocks(), ("MEDR,2,0,00", COLORIMETRY)]
+    ) as meter:
+        assert meter.start() == 14.0
+        meter.wait()
+        assert meter.poll()
+        reading = meter.read_spectrum()
+    assert reading.spectral_radiance.shape == (401,)
+    np.testing.assert_allclose(reading.spectral_radiance, SPECTRUM, rtol=1e-7, atol=1e-40)
+    assert reading.conditions.integration_time == pytest.approx(0.859)
+    assert reading.conditions.internal_nd
+    assert reading.conditions.measuring_angle == 1.0
+    assert reading.colorimetry.luminance == 133.99
+    # The colorimetry is that of another spectrum, and that shows
+    assert reading.mismatch == ("luminance", "x", "y")
+
+
+def test_polling_a_measurement_whose_lines_come_in_pieces(transcript):
+    pieces = ["<nothing>", "OK0", "<nothing>", "0,002\nO", "<nothing>", "K00\n"]
+    with transcript(CS2000A, [("MEAS,1", None), *((None, piece) for piece in pieces)]) as meter:
+        meter.trigger()
+        assert meter.expected_duration is None
+        seen = []
+        while not meter.poll():
+            seen.append(meter.expected_duration)
+        assert seen == [None, None, 2.0]
+
+
+def test_polling_restores_the_time_out(transcript):
+    with transcript(CS2000A, [("MEAS,1", None), (None, "<nothing>")]) as meter:
+        meter.trigger()
+        assert not meter.poll(0.25)
+        assert meter.adapter.connection.timeout == 10_000
+
+
+def test_nothing_else_is_sent_during_a_measurement(transcript):
+    with transcript(CS2000A, [("MEAS,1", "OK00,014\n")]) as meter:
+        meter.start()
+        for meddle in (meter.trigger, meter.colorimetry, meter.local, meter.identify):
+            with pytest.raises(errors.RefusedByDriver, match="measurement is running"):
+                meddle()
+        with pytest.raises(errors.MeasurementBusy):
+            meter.read_spectrum()
+
+
+def test_nothing_was_started(transcript):
+    with transcript(CS2000A, []) as meter, pytest.raises(errors.NoSpectrum):
+        meter.poll()
+
+
+@pytest.mark.parametrize("code", ["ER10", "ER17", "ER51", "ER71", "ER83"])
+def test_a_measurement_refused_in_the_first_line(transcript, code):
+    with transcript(CS2000A, [("MEAS,1", f"{code}\n")]) as meter:
+        with pytest.raises(REFUSALS[code][0]):
+            meter.start()
+        with pytest.raises(errors.NoSpectrum):
+            meter.poll()
+
+
+@pytest.mark.parametrize("code", ["ER10", "ER20", "ER52", "ER83"])
+def test_a_measurement_that_fails_in_the_second_line(transcript, code):
+    with transcript(CS2000A, [("MEAS,1", "OK00,014\n"), (None, f"{code}\n")]) as meter:
+        meter.start()
+        with pytest.raises(REFUSALS[code][0]):
+            meter.wait()
+
+
+@pytest.mark.parametrize("line", ["OK00\n", "OK00,abc\n", "noise\n", "\n"])
+def test_a_garbled_first_line(transcript, line):
+    with transcript(CS2000A, [("MEAS,1", line)]) as meter, pytest.raises(errors.UnexpectedReply):
+        meter.start()
+
+
+def test_a_measurement_after_somebody_pressed_escape(transcript):
+    with transcript(CS2000A, [("MEAS,1", "ER00\n"), REMOTE, *MEASUREMENT]) as meter:
+        assert meter.start() == 14
+        meter.wait()
+
+
+def test_a_measurement_refused_twice(transcript):
+    pairs = [("MEAS,1", "ER00\n"), REMOTE, ("MEAS,1", "ER00\n")]
+    with transcript(CS2000A, pairs) as meter, pytest.raises(errors.RemoteLost):
+        meter.start()
+
+
+def test_an_overdue_first_line(transcript):
+    overdue = pytest.raises(errors.InstrumentTimeout, match="20 s")
+    with transcript(CS2000A, [("MEAS,1", None), (None, "<nothing>"), IDENTITY]) as meter, overdue:
+        meter.start()
+
+
+def test_an_overdue_second_line(transcript):
+    pairs = [("MEAS,1", "OK00,014\n"), (None, "OK"), (None, "<nothing>"), ("IDDR", None), (None, "<nothing>")]
+    with transcript(CS2000A, pairs) as meter:
+        meter.start()
+        with pytest.raises(errors.InstrumentTimeout, match="29 s"):
+            meter.wait()
+
+
+def test_a_command_without_answer_resynchronises(transcript):
+    with transcript(CS2000A, [("STSR", None), (None, "<nothing>"), IDENTITY, ("STSR", "OK00,2")]) as meter:
+        with pytest.raises(errors.InstrumentTimeout):
+            _ = meter.measuring_angle
+        assert meter.adapter.connection.flush.called
+        assert meter.measuring_angle == 0.1
+
+
+@pytest.mark.parametrize("lines", ["OK00\n", "OK00\nER17\n", "ER17\n", "ER10\nER17\n"])
+def test_cancel(transcript, lines):
+    pairs = [("MEAS,1", "OK00,014\n"), ("MEAS,0", lines), (None, "<nothing>"), IDENTITY]
+    with transcript(CS2000A, pairs) as meter:
+        meter.start()
+        meter.cancel()
+        with pytest.raises(errors.NoSpectrum):
+            meter.poll()
+
+
+def test_cancel_waits_for_the_first_line(transcript):
+    pairs = [("MEAS,1", None), (None, "OK00,014\n"), ("MEAS,0", "OK00\n"), (None, "<nothing>"), IDENTITY]
+    with transcript(CS2000A, pairs) as meter:
+        meter.trigger()
+        meter.cancel()
+
+
+def test_cancel_of_a_measurement_that_was_refused(transcript):
+    with transcript(CS2000A, [("MEAS,1", "ER10\n")]) as meter:
+        meter.trigger()
+        meter.cancel()
+
+
+def test_cancel_answered_by_nonsense(transcript):
+    with transcript(CS2000A, [("MEAS,1", "OK00,014\n"), ("MEAS,0", "OK00,0\n"), (None, "<nothing>")]) as meter:
+        meter.start()
+        with pytest.raises(errors.UnexpectedReply):
+            meter.cancel()
+
+
+def test_shutdown_cancels_and_goes_local(transcript):
+    pairs = [("MEAS,1", "OK00,014\n"), ("MEAS,0", "OK00\n"), (None, "<nothing>"), IDENTITY, ("RMTS,0", "OK00")]
+    with transcript(CS2000A, pairs) as meter:
+        meter.start()
+        meter.shutdown()
+
+
+def test_no_data(transcript):
+    with transcript(CS2000A, [("MEDR,0,0,1", "ER20")]) as meter, pytest.raises(errors.NoSpectrum):
+        meter.read_spectrum()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    ["OK00", "OK00,0,0,000859000,1,0,0,0", "OK00,7,0,1,1,0,0,0,00", "OK00,0,0,1,1,0,0,3,00", "OK00,a,0,1,1,0,0,0,0"],
+)
+def test_garbled_conditions(transcript, reply):
+    with transcript(CS2000A, [("MEDR,0,0,1", reply)]) as meter, pytest.raises(errors.UnexpectedReply):
+        meter.conditions()
+
+
+@pytest.mark.parametrize(
+    "reply", ["OK00,38D4A157", "OK00," + in_hex(range(101)), "OK00," + "38D4A15," * 99 + "38D4A157"]
+)
+def test_a_garbled_block(transcript, reply):
+    pairs = [("MEDR,0,0,1", CONDITIONS), ("MEDR,1,1,1", reply)]
+    with transcript(CS2000A, pairs) as meter, pytest.raises(errors.UnexpectedReply):
+        meter.read_spectrum()
+
+
+def test_garbled_colorimetry(transcript):
+    with transcript(CS2000A, [("MEDR,2,0,00", "OK00,1,2,3")]) as meter, pytest.raises(errors.UnexpectedReply):
+        meter.colorimetry()
+
+
+def test_hexadecimal_values_are_big_endian_singles():
+    assert parse_spectrum_block(["38D4A157"], 1)[0] == pytest.approx(1.0139e-4, rel=1e-4)
+
+
+def test_captured_colorimetry():
+    colorimetry = parse_colorimetry(COLORIMETRY.split(",")[1:])
+    assert colorimetry.radiance == 0.60544
+    assert colorimetry.Y == 133.99
+    assert (colorimetry.x, colorimetry.y) == (0.3379, 0.3587)
+    assert colorimetry.correlated_colour_temperature == 5303
+    assert colorimetry.duv_10 == 0.0063
+    assert colorimetry.excitation_purity_10 == 9.91
+
+
+def test_calculation_errors_are_no_values():
+    failed = "-9.9999e9,-9.9e9,-9.9999e9,-9.9999e9,-9.9999e9,-9.999,-9.999,-9.999,-9.999,-9999,-9.9999,-9.9e9,-9.9e9"
+    fields = failed.split(",")
+    colorimetry = parse_colorimetry([*fields, *fields[2:]])
+    assert all(math.isnan(value) for value in vars(colorimetry).values())
+
+
+def test_old_firmware_prints_zero_for_no_value():
+    fields = ["0.0000e-9", "0.0000", *["0.0000e-9"] * 3, *["0.0000"] * 4, "    0", "+0.0000", "0.0000", "0.0000"]
+    colorimetry = parse_colorimetry([*fields, *fields[2:]])
+    assert colorimetry.luminance == 0
+    assert math.isnan(colorimetry.correlated_colour_temperature)
+    assert math.isnan(colorimetry.dominant_wavelength_10)
+
+
+@pytest.mark.parametrize(("text", "value"), [("12345.", 12345.0), (" 12345", 12345.0), ("1.23e+6", 1.23e6)])
+def test_bright_luminance(text, value):
+    fields = COLORIMETRY.split(",")[1:]
+    assert parse_colorimetry([fields[0], text, *fields[2:]]).luminance == value
+
+
+def consistent(spectrum, luminance, x, y):
+    values = dict.fromkeys(Colorimetry.__dataclass_fields__, math.nan) | {"luminance": luminance, "x": x, "y": y}
+    return SpectrumReading(spectrum, Colorimetry(**values), parse_conditions(CONDITIONS.split(",")[1:])).mismatch
+
+
+def test_values_that_follow_from_the_spectrum():
+    luminance, x, y = luminance_and_chromaticity(SPECTRUM)
+    assert consistent(SPECTRUM, float(f"{luminance:.5g}"), round(x, 4), round(y, 4)) == ()
+    assert consistent(SPECTRUM, luminance * 1.01, round(x, 4), round(y, 4)) == ("luminance",)
+    assert consistent(SPECTRUM, luminance, x + 0.001, y) == ("x",)
+
+
+def test_darkness_is_consistent():
+    assert consistent(np.zeros(401), 0.0, math.nan, math.nan) == ()
+
+
+def test_equal_energy_spectrum_is_white():
+    luminance, x, y = luminance_and_chromaticity(np.full(401, 1e-3))
+    assert luminance == pytest.approx(683 * 0.1068569, rel=1e-4)
+    assert (x, y) == pytest.approx((1 / 3, 1 / 3), abs=1e-4)

@@ -1,0 +1,183 @@
+import contextlib
+import pickle
+import socket
+import threading
+
+import pytest
+import pyvisa
+from pymeasure.adapters import ProtocolAdapter
+from pyvisa.constants import StatusCode
+
+from drivers import errors, link
+from drivers.cs2000a import CS2000A
+from drivers.keithley2400 import Keithley2400
+
+RESOURCE = "GPIB0::24::INSTR"
+
+
+class Failing(ProtocolAdapter):
+    """A connection whose every operation raises."""
+
+    timeout = 2000
+    visalib = None
+    session = 0
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def _fail(self, *args, **kwargs):
+        raise self.error
+
+    write = write_raw = read = read_bytes = flush = clear = read_stb = wait_for_srq = _fail
+
+
+def failing(error):
+    made = link.Link(Failing(error), f"smu at {RESOURCE}", "")
+    made.connection.write_raw = made.connection._fail
+    return made
+
+
+def visa_error(name):
+    return pyvisa.VisaIOError(getattr(StatusCode, name))
+
+
+OPERATIONS = {
+    "write": lambda adapter: adapter.write("*IDN?"),
+    "write_bytes": lambda adapter: adapter.write_bytes(b"\x03"),
+    "read": lambda adapter: adapter.read(),
+    "flush": lambda adapter: adapter.flush_read_buffer(),
+    "clear": link.device_clear,
+    "serial poll": link.serial_poll,
+    "service request": lambda adapter: link.wait_for_service_request(adapter, 1.0),
+}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize(
+    ("foreign", "ours"),
+    [
+        (visa_error("error_timeout"), errors.InstrumentTimeout),
+        (visa_error("error_connection_lost"), errors.LinkLost),
+        (visa_error("error_io"), errors.LinkLost),
+        (visa_error("error_nonsupported_operation"), errors.RefusedByDriver),
+        (pyvisa.InvalidSession(), errors.LinkLost),
+        (ConnectionResetError(104, "reset by peer"), errors.LinkLost),
+        (BrokenPipeError(32, "broken pipe"), errors.LinkLost),
+    ],
+    ids=lambda value: getattr(value, "__name__", str(value)[:20]),
+)
+def test_foreign_exceptions_become_ours_and_are_chained(operation, foreign, ours):
+    with pytest.raises(ours, match="smu at GPIB0::24::INSTR") as caught:
+        OPERATIONS[operation](failing(foreign))
+    assert caught.value.__cause__ is foreign
+
+
+def test_garbage_on_the_line_is_an_unexpected_reply():
+    with pytest.raises(errors.UnexpectedReply, match="baud rate"):
+        failing(UnicodeDecodeError("ascii", b"\xff\xfe", 0, 1, "ordinal not in range")).read()
+
+
+@pytest.mark.parametrize("resource", ["NONSENSE", "ASRL/dev/no-such-port::INSTR", "TCPIP::127.0.0.1::1::SOCKET"])
+def test_an_address_that_cannot_be_opened(resource):
+    with pytest.raises(errors.CannotConnect, match="Keithley 2400 at ") as caught:
+        Keithley2400(resource, visa_library="@py")
+    assert caught.value.__cause__ is not None
+
+
+@contextlib.contextmanager
+def served(answer):
+    """A TCP server that hands its one connection to ``answer``; yields the VISA resource name."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve():
+            connection, _ = server.accept()
+            with connection:
+                answer(connection, connection.makefile("rb"))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"TCPIP::127.0.0.1::{server.getsockname()[1]}::SOCKET"
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_a_conversation_over_tcp():
+    def answer(connection, lines):
+        assert lines.readline().startswith(b":FORMAT:ELEMENTS")
+        assert lines.readline() == b"*IDN?\n"
+        connection.sendall(b"KEITHLEY INSTRUMENTS INC.,MODEL 2400,1248014,C30\n")
+        assert lines.read() == b""
+
+    with served(answer) as resource:
+        smu = Keithley2400(resource, visa_library="@py")
+        assert smu.identify().serial == "1248014"
+        sock = smu.adapter.manager.visalib.sessions[smu.adapter.connection.session].interface
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        smu.adapter.close()
+
+
+def test_polling_a_measurement_over_tcp_loses_no_byte():
+    ready = [threading.Event() for _ in range(3)]
+
+    def answer(connection, lines):
+        assert lines.readline() == b"MEAS,1\n"
+        for part, event in zip((b"OK00,0", b"02\nOK", b"00\n"), ready, strict=True):
+            event.wait(10)
+            connection.sendall(part)
+        assert lines.read() == b""
+
+    with served(answer) as resource:
+        meter = CS2000A(resource, visa_library="@py")
+        meter.trigger()
+        assert not meter.poll()
+        ready[0].set()
+        assert not meter.poll(0.05)
+        ready[1].set()
+        assert not meter.poll(0.05)
+        assert meter.expected_duration == 2
+        ready[2].set()
+        meter.wait()
+        assert meter.poll()
+        meter.adapter.close()
+
+
+def test_a_peer_that_hangs_up_is_a_lost_link():
+    def answer(connection, lines):
+        lines.readline()
+
+    with served(answer) as resource:
+        meter = CS2000A(resource, visa_library="@py", timeout=0.1)
+        with pytest.raises(errors.LinkLost):
+            meter.identify()
+        meter.adapter.close()
+
+
+def test_a_silent_peer_is_a_time_out():
+    def answer(connection, lines):
+        assert lines.read() == b"MEAS,1\n"
+
+    with served(answer) as resource:
+        meter = CS2000A(resource, visa_library="@py")
+        meter.trigger()
+        assert not meter.poll(0.01)
+        meter.adapter.close()
+
+
+def test_messages_say_where_what_and_how_to_mend():
+    error = errors.RefusedByDriver("smu at GPIB0::24::INSTR", "level 9 was not sent", "Lower it")
+    assert str(error) == "smu at GPIB0::24::INSTR: level 9 was not sent. Lower it."
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.RefusedByInstrument("smu", "no", "mend", ["ER10"]),
+        errors.UnexpectedReply("smu", "*IDN?", "noise"),
+        errors.SettingNotTaken("smu", [(":SENS:CURR:PROT", "0.025", "1.05e-4")]),
+    ],
+)
+def test_errors_survive_a_process_boundary(error):
+    copy = pickle.loads(pickle.dumps(error))
+    assert str(copy) == str(error)
+    assert vars(copy) == vars(error)
