@@ -295,6 +295,7 @@ class _Table:
     """Where a table's rows go: per column (file offset, bytes a row, packer), and the counter's offset."""
 
     capacity: int
+    row_bytes: int
     fetch: Callable[[Any], Sequence[Any]]
     columns: tuple[tuple[int, int, Callable[[Any], bytes]], ...]
     counter: int
@@ -331,7 +332,8 @@ def _lay_out(
         counter = _preallocated(recording, Column(f"{name}_rows", "<i8", "", "", ""), None)
         counter[()] = 0
         places = tuple((d.id.get_offset(), _row_bytes(d), _packer(c)) for d, c in zip(datasets, columns, strict=True))
-        tables[event] = _Table(rows[name], _fetcher(columns), places, counter.id.get_offset())
+        row_bytes = sum(size for _, size, _ in places)
+        tables[event] = _Table(rows[name], row_bytes, _fetcher(columns), places, counter.id.get_offset())
     write_flag_meanings(entry["jvl/flags"])
     wavelength = entry["spectra"].create_dataset("wavelength", data=np.arange(380.0, 781.0))
     describe(wavelength, "nm", "wavelength in standard air")
@@ -398,7 +400,8 @@ class RunRecorder:
         self._tables = tables
         self._rows = dict.fromkeys(tables, 0)
         self._file = path.open("r+b", buffering=0)
-        self._write = _positioned_writer(self._file.fileno(), self._file)
+        self._descriptor = self._file.fileno()
+        self._write = _positioned_writer()
         self._synced = time.monotonic()
         self.sync()
 
@@ -414,11 +417,13 @@ class RunRecorder:
                 f"{self.path}: no room for more than {table.capacity} rows of {type(event).__name__}; "
                 "all rows so far are kept"
             )
-        write = self._write
+        write, descriptor, written = self._write, self._descriptor, 0
         try:
             for (offset, size, pack), value in zip(table.columns, table.fetch(event), strict=True):
-                write(pack(value), offset + row * size)
-            write(_COUNT(row + 1), table.counter)
+                written += write(descriptor, pack(value), offset + row * size)
+            if written != table.row_bytes:
+                raise OSError(f"{written} of {table.row_bytes} bytes were taken; the disk may be full")
+            write(descriptor, _COUNT(row + 1), table.counter)
         except OSError as error:
             raise RecordingError(f"{self.path}: cannot be written ({error}); all rows so far are kept") from error
         self._rows[type(event)] = row + 1
@@ -453,18 +458,13 @@ class RunRecorder:
 _COUNT = struct.Struct("<q").pack
 
 
-def _positioned_writer(descriptor: int, file: Any) -> Callable[[bytes, int], None]:
-    """``write(data, offset)``: pwrite where the system has it, seek and write elsewhere (Windows)."""
-
-    def checked(written: int, data: bytes) -> None:
-        if written != len(data):
-            raise OSError(f"{written} of {len(data)} bytes were taken; the disk may be full")
-
+def _positioned_writer() -> Callable[[int, bytes, int], int]:
+    """``write(descriptor, data, offset)``: pwrite where the system has it, seek and write elsewhere (Windows)."""
     if hasattr(os, "pwrite"):
-        return lambda data, offset: checked(os.pwrite(descriptor, data, offset), data)
+        return os.pwrite
 
-    def seek_and_write(data: bytes, offset: int) -> None:
-        file.seek(offset)
-        checked(file.write(data), data)
+    def seek_and_write(descriptor: int, data: bytes, offset: int) -> int:
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.write(descriptor, data)
 
     return seek_and_write

@@ -26,6 +26,7 @@ K_M = 683.002
 _TRAPEZOID = np.ones(WAVELENGTH.size)
 _TRAPEZOID[[0, -1]] = 0.5
 _LUMINOUS = K_M * cie_1931_2deg()[1] * _TRAPEZOID
+_PEAK_STEP = 0.01  # nm
 _DARK = np.zeros(WAVELENGTH.size)
 _DARK.setflags(write=False)
 #: Beyond this argument exp() leaves the double range; injection no longer limits the current there.
@@ -47,6 +48,9 @@ class Load(Protocol):
     def spectral_radiance(self, current: float) -> NDArray[np.float64]:
         """Return the spectral radiance (401,) in W/(sr m^2 nm) at a current (A)."""
 
+    def photocurrent(self, current: float, photodiode: Photodiode) -> float:
+        """Return what the light at a current (A) gives in a photodiode (A), without its dark current."""
+
     def longest_step(self, current: float) -> float | None:
         """Return the longest step (s) to integrate the history in at a current (A); None without."""
 
@@ -64,6 +68,10 @@ class _DarkLoad:
     def spectral_radiance(self, current: float) -> NDArray[np.float64]:  # noqa: ARG002
         """Return zeros (401,): no light."""
         return _DARK
+
+    def photocurrent(self, current: float, photodiode: Photodiode) -> float:  # noqa: ARG002
+        """Return 0: no light."""
+        return 0.0
 
     def longest_step(self, current: float) -> float | None:  # noqa: ARG002
         """Return None: no memory."""
@@ -239,10 +247,14 @@ def current_efficiency(density: float, device: DeviceParameters) -> float:
     return device.peak_efficiency / (1.0 + traps + quenching)
 
 
-def line_shape(density: float, emission: Emission) -> NDArray[np.float64]:
-    """Return the relative spectrum (401,) at a current density (A/m^2), 1 at its peak."""
+def line_peak(density: float, emission: Emission) -> float:
+    """Return the peak wavelength (nm) at a current density (A/m^2)."""
     decades = math.log10(density / emission.reference_density)
-    peak = emission.peak_wavelength + emission.shift_per_decade * decades
+    return emission.peak_wavelength + emission.shift_per_decade * decades
+
+
+def line_shape(peak: float, emission: Emission) -> NDArray[np.float64]:
+    """Return the relative spectrum (401,) of a line with its peak at a wavelength (nm), 1 at its peak."""
     split = int(np.searchsorted(WAVELENGTH, peak))
     distance = WAVELENGTH - peak
     shape = np.empty_like(distance)
@@ -269,6 +281,8 @@ class LightEmittingDevice:
         self.degradation = degradation
         self.charge = 0.0
         self.damage = 0.0
+        self._seen_by: Photodiode | None = None
+        self._responses: dict[int, float] = {}
 
     @property
     def remaining(self) -> float:
@@ -299,8 +313,34 @@ class LightEmittingDevice:
         luminance = self.luminance(current)
         if luminance <= 0.0:
             return _DARK
-        shape = line_shape(current / self.parameters.area, self.parameters.emission)
-        return shape * (luminance / float(_LUMINOUS @ shape))
+        return luminance * self._unit_radiance(self._peak(current))
+
+    def photocurrent(self, current: float, photodiode: Photodiode) -> float:
+        """Return what the light at a current (A) gives in a photodiode (A).
+
+        The photocurrent per luminance is computed at peaks 0.01 nm apart and linear in between, to 1e-8.
+        """
+        luminance = self.luminance(current)
+        if luminance <= 0.0:
+            return 0.0
+        node, rest = divmod(self._peak(current), _PEAK_STEP)
+        near, far = (self._response(int(node) + i, photodiode) for i in (0, 1))
+        return luminance * (near + (far - near) * rest / _PEAK_STEP)
+
+    def _peak(self, current: float) -> float:
+        return line_peak(current / self.parameters.area, self.parameters.emission)
+
+    def _unit_radiance(self, peak: float) -> NDArray[np.float64]:
+        shape = line_shape(peak, self.parameters.emission)
+        return shape / float(_LUMINOUS @ shape)
+
+    def _response(self, node: int, photodiode: Photodiode) -> float:
+        """Photocurrent (A) of 1 cd/m^2 with the peak at a node."""
+        if self._seen_by is not photodiode:
+            self._seen_by, self._responses = photodiode, {}
+        if (response := self._responses.get(node)) is None:
+            response = self._responses[node] = photodiode.current(self._unit_radiance(node * _PEAK_STEP))
+        return response
 
     def longest_step(self, current: float) -> float | None:
         """Return the longest step (s) in which charge and damage change little; None without either."""
@@ -577,11 +617,17 @@ class TestFixture:
             self._radiance = self.load.spectral_radiance(point.current)
         if not self.room_light:
             return self._radiance
-        return self._radiance + self.room_light / float(_LUMINOUS.sum())
+        return self._radiance + self._room_radiance()
+
+    def _room_radiance(self) -> NDArray[np.float64]:
+        """Equal-energy light."""
+        return np.full(WAVELENGTH.size, self.room_light / float(_LUMINOUS.sum()))
 
     def photodiode_current(self) -> float:
         """Return the photodiode's current (A) now: light and dark current, without meter noise."""
-        light = self.photodiode.current(self.spectral_radiance())
+        light = self.load.photocurrent(self.operating_point().current, self.photodiode)
+        if self.room_light:
+            light += self.photodiode.current(self._room_radiance())
         return light + self.photodiode.dark_current + self._dark_drift()
 
     def photodiode_voltage(self) -> float:

@@ -614,12 +614,8 @@ class Keithley2400Twin(ScpiInstrument):
     def _signal(self, event: str) -> bool:
         return self._run_now is not None and self._run_now.signal(event)
 
-    def _show_waiting(self, event: str | None) -> None:
-        in_arm_layer = event is not None and not (event.startswith("link") and self.settings.arm_source != "TLIN")
-        self.status.operation.replace_bits(
-            WAITING_FOR_ARM | WAITING_FOR_TRIGGER,
-            0 if event is None else WAITING_FOR_ARM if in_arm_layer else WAITING_FOR_TRIGGER,
-        )
+    def _show_waiting(self, layer: int) -> None:
+        self.status.operation.replace_bits(WAITING_FOR_ARM | WAITING_FOR_TRIGGER, layer)
 
     def _finish(self) -> None:
         if self.settings.auto_off:

@@ -184,7 +184,7 @@ def _source_commands(function: str) -> tuple[Command, ...]:
             f"{root}:RANGe",
             lambda i: i.show(full_scale(axis(i).range)),
             _ruled(rules.set_source_range, function),
-            (Number(-limit, limit, limit, words=("UP", "DOWN")),),
+            (Number(-limit, limit, Settings().source[function].range, words=("UP", "DOWN")),),
         ),
         Command(f"{root}:RANGe:AUTO", _show(axis, "auto"), _ruled(rules.set_source_autorange, function), (_ON_OFF,)),
         Command(f"{root}[:LEVel][:IMMediate][:AMPLitude]", _show(axis, "level"), _set_level(function), (raw_level,)),

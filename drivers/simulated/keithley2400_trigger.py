@@ -1,6 +1,6 @@
 """The trigger model of the 2400: arm layer around trigger layer, written down as the order of things.
 
-The model is a generator. It yields either seconds to let pass or the name of what it waits for; a
+The model is a generator. It yields either seconds to let pass or what it waits for (:class:`Awaited`); a
 :class:`TriggerRun` drives it from events on the clock. Source: Keithley Series 2400 User's Manual
 2400S-900-01, section 11.
 """
@@ -8,6 +8,7 @@ The model is a generator. It yields either seconds to let pass or the name of wh
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from drivers.simulated.clock import Clock, Event
@@ -17,7 +18,16 @@ from drivers.simulated.trigger_link import LINES, TriggerLink
 
 WAITING_FOR_TRIGGER, WAITING_FOR_ARM = 1 << 5, 1 << 6
 
-Wait = Generator[float | str, None, None]
+
+@dataclass(frozen=True)
+class Awaited:
+    """An event that the model waits for, and the operation bit that tells in which layer."""
+
+    event: str
+    layer: int
+
+
+Wait = Generator[float | Awaited, None, None]
 
 
 class TriggerLines:
@@ -137,9 +147,9 @@ def _arm_detector(instrument: SourceMeter, *, first: bool) -> Wait:
     if source == "TIM":
         yield instrument.time_to_arm(first=first)
     elif source == "TLIN" and not bypassed:
-        yield from _link_detector(instrument, settings.arm_input_line)
+        yield from _link_detector(instrument, settings.arm_input_line, WAITING_FOR_ARM)
     elif source in ("BUS", "MAN") or (source in ("NST", "PST", "BST") and not bypassed):
-        yield source
+        yield Awaited(source, WAITING_FOR_ARM)
 
 
 def _source_detector(instrument: SourceMeter, *, first: bool) -> Wait:
@@ -149,7 +159,7 @@ def _source_detector(instrument: SourceMeter, *, first: bool) -> Wait:
     yield instrument.pause(settings.trigger_delay)
 
 
-def _source_delay_measure(instrument: SourceMeter, index: int) -> Generator[float | str, None, bool]:
+def _source_delay_measure(instrument: SourceMeter, index: int) -> Generator[float | Awaited, None, bool]:
     """One source-delay-measure cycle; a change of range repeats it, output pulses included.
 
     Returns whether the point was measured.
@@ -175,24 +185,22 @@ def _source_delay_measure(instrument: SourceMeter, index: int) -> Generator[floa
 def _trigger_detector(instrument: SourceMeter, event: str) -> Wait:
     settings = instrument.settings
     if settings.trigger_source == "TLIN" and event in settings.trigger_input:
-        yield from _link_detector(instrument, settings.trigger_input_line)
+        yield from _link_detector(instrument, settings.trigger_input_line, WAITING_FOR_TRIGGER)
 
 
-def _link_detector(instrument: SourceMeter, line: int) -> Wait:
+def _link_detector(instrument: SourceMeter, line: int, layer: int) -> Wait:
     if not instrument.lines.take(line):
-        yield link_event(line)
+        yield Awaited(link_event(line), layer)
     yield instrument.pause(link_latency())
 
 
 class TriggerRun:
     """One pass of the trigger model through time, until it ends or is stopped.
 
-    ``waiting(name)`` is called with the name of what the model waits for, and with None when it goes on.
+    ``waiting(layer)`` is called with the operation bit of the layer that waits, and with 0 when it goes on.
     """
 
-    def __init__(
-        self, clock: Clock, model: Wait, waiting: Callable[[str | None], None], finished: Callable[[], None]
-    ) -> None:
+    def __init__(self, clock: Clock, model: Wait, waiting: Callable[[int], None], finished: Callable[[], None]) -> None:
         self._clock = clock
         self._model = model
         self._waiting = waiting
@@ -204,9 +212,9 @@ class TriggerRun:
         """Run the model up to its next pause."""
         self._event = None
         for wait in self._model:
-            if isinstance(wait, str):
-                self._waits_for = wait
-                self._waiting(wait)
+            if isinstance(wait, Awaited):
+                self._waits_for = wait.event
+                self._waiting(wait.layer)
                 return
             if wait > 0.0:
                 self._event = self._clock.call_after(wait, self.go_on)
@@ -218,7 +226,7 @@ class TriggerRun:
         if self._waits_for != name:
             return False
         self._waits_for = None
-        self._waiting(None)
+        self._waiting(0)
         self.go_on()
         return True
 
