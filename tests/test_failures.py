@@ -1,0 +1,225 @@
+"""Bad endings of a run: whatever fails, the output is off by the twin's own log and every reported point is kept."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import pytest
+import pyvisa
+from conftest import CONFIGS
+from pyvisa.constants import StatusCode
+
+from acquire import bench as bench_module
+from acquire import session
+from acquire.interruption import StopRequest
+from acquire.records import Event, Note, PointFlag, Record, Spectrum
+from drivers.simulated.bench import SimulatedBench
+
+QUICK = CONFIGS / "sweeps" / "quick_look.yaml"
+LIQ = CONFIGS / "sweeps" / "table2_sppo13_liq.yaml"
+
+
+class Attempt:
+    """One run of a sweep with something done to it, and what is left behind."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, sweep: Path, output: Path) -> None:
+        self.simulated: SimulatedBench | None = None
+        self.reported: list[Record] = []
+        self.events: list[Event] = []
+        self.stop = StopRequest()
+        self.sweep, self.output = sweep, output
+        self.prepare_bench: Callable[[SimulatedBench], None] = lambda simulated: None
+        self.watch: Callable[[Event], None] = lambda event: None
+        original = bench_module._visa
+
+        def visa(loaded: Any) -> Any:
+            from acquire.simulation import simulated_bench
+
+            assert loaded.bench.simulated
+            assert original is not None
+            self.simulated = simulated_bench(loaded)
+            self.prepare_bench(self.simulated)
+            return self.simulated.library, self.simulated.clock.now
+
+        monkeypatch.setattr(bench_module, "_visa", visa)
+
+    def run(self) -> session.Result:
+        def watch(event: Event) -> None:
+            self.events.append(event)
+            if isinstance(event, Record):
+                self.reported.append(event)
+            self.watch(event)
+
+        return session.run(session.prepare(self.sweep), self.output, watch, self.stop)
+
+    def check_what_is_left(self, status: str) -> Path:
+        assert self.simulated is not None
+        smu: Any = self.simulated.twins["GPIB0::24::INSTR"]
+        assert smu.output_log, "the output was never touched"
+        assert not smu.output_log[-1].output_on
+        (path,) = self.output.iterdir()
+        with h5py.File(path) as file:
+            assert file["entry/status"][()].decode() == status
+            assert len(file["entry/jvl/voltage"]) >= len(self.reported)
+            voltages = [record.reading.voltage for record in self.reported]
+            assert file["entry/jvl/voltage"][: len(voltages)].tolist() == voltages
+        return path
+
+
+@pytest.fixture
+def attempt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Attempt:
+    return Attempt(monkeypatch, LIQ, tmp_path / "runs")
+
+
+def count_operations(monkeypatch: pytest.MonkeyPatch, folder: Path) -> int:
+    whole = Attempt(monkeypatch, QUICK, folder)
+    whole.run()
+    assert whole.simulated is not None
+    return whole.simulated.library.operations
+
+
+@pytest.mark.parametrize("code", [StatusCode.error_connection_lost, StatusCode.error_timeout, StatusCode.error_io])
+def test_a_failing_link_at_any_operation(code: StatusCode, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    total = count_operations(monkeypatch, tmp_path / "count")
+    chosen = random.Random(int(code)).sample(range(total), 25)
+    for n in chosen:
+        attempt = Attempt(monkeypatch, QUICK, tmp_path / f"at-{n}")
+
+        def fail_once(number: int, resource: str, operation: str, fatal: int = n) -> None:
+            if number == fatal:
+                raise pyvisa.errors.VisaIOError(code)
+
+        attempt.prepare_bench = lambda simulated, hook=fail_once: setattr(simulated.library, "before_operation", hook)
+        result = attempt.run()
+        if not attempt.output.exists():
+            assert result.failed
+            assert not attempt.reported
+            continue
+        (path,) = attempt.output.iterdir()
+        with h5py.File(path) as file:
+            assert file["entry/status"][()] in (b"failed", b"stopped", b"completed")
+        assert attempt.simulated is not None
+        smu: Any = attempt.simulated.twins["GPIB0::24::INSTR"]
+        assert not smu.output_log or not smu.output_log[-1].output_on, n
+        attempt.check_what_is_left("failed" if result.failed else result.run.status if result.run else "failed")
+
+
+def test_an_exception_in_the_middle_of_a_sweep(attempt: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = bench_module.Bench.collect
+
+    def collect(self: Any, step: Any, time: float) -> Any:
+        if step.index == 30:
+            raise ZeroDivisionError("a bug")
+        return original(self, step, time)
+
+    monkeypatch.setattr(bench_module.Bench, "collect", collect)
+    result = attempt.run()
+    assert "ZeroDivisionError: a bug" in result.error
+    assert len(attempt.reported) == 30
+    path = attempt.check_what_is_left("failed")
+    with h5py.File(path) as file:
+        assert b"ZeroDivisionError: a bug" in file["entry/notes/text"][-1]
+        assert b"ZeroDivisionError" in file["entry/stop_reason"][()]
+
+
+def test_a_failing_display_does_not_end_the_run(attempt: Attempt) -> None:
+    def watch(event: Event) -> None:
+        if len(attempt.reported) == 5:
+            raise RuntimeError("no terminal")
+
+    attempt.watch = watch
+    result = attempt.run()
+    assert not result.error
+    assert result.run is not None
+    assert result.run.status == "completed"
+    assert len(result.run.records) == 81
+    assert any("no terminal" in note.text for note in result.run.notes)
+
+
+def test_a_full_disk_ends_the_run_and_says_so(attempt: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
+    from acquire import recorder
+
+    original = recorder.RunRecorder.__call__
+
+    def call(self: Any, event: Event) -> None:
+        if isinstance(event, Record) and event.reading.index == 12:
+            raise recorder.RecordingError(f"{self.path}: cannot be written (no space left on device)")
+        original(self, event)
+
+    monkeypatch.setattr(recorder.RunRecorder, "__call__", call)
+    result = attempt.run()
+    assert "no space left" in result.error
+    assert len(attempt.reported) == 12
+    attempt.check_what_is_left("failed")
+
+
+def test_ctrl_c_during_a_spectrum_cancels_it(attempt: Attempt) -> None:
+    def watch(event: Event) -> None:
+        if type(event).__name__ == "ExposureSample":
+            attempt.stop._reason = "interrupted by Ctrl-C"
+
+    attempt.watch = watch
+    result = attempt.run()
+    assert result.interrupted
+    assert not any(isinstance(event, Spectrum) for event in attempt.events)
+    attempt.check_what_is_left("stopped")
+
+
+def test_a_second_ctrl_c_ends_the_run_at_once(attempt: Attempt) -> None:
+    def watch(event: Event) -> None:
+        if isinstance(event, Record) and event.reading.index == 20:
+            raise KeyboardInterrupt
+
+    attempt.watch = watch
+    result = attempt.run()
+    assert result.interrupted
+    assert len(attempt.reported) == 21
+    attempt.check_what_is_left("stopped")
+
+
+def test_too_bright_for_the_spectroradiometer_is_noted_and_the_sweep_goes_on(
+    attempt: Attempt, sweep_file: Callable[..., Path], bench_file: Callable[..., Path]
+) -> None:
+    bench = bench_file({"measuring_angle: 0.2 deg": "measuring_angle: 1 deg"})
+    attempt.sweep = sweep_file(
+        "table2_sppo13_liq.yaml", {f"{CONFIGS.as_posix()}/benches/simulated.yaml": bench.as_posix()}
+    )
+    result = attempt.run()
+    assert result.run is not None
+    assert result.run.status == "completed"
+    notes = [event.text for event in attempt.events if isinstance(event, Note)]
+    assert any("no spectrum at 6.6 V" in text for text in notes)
+    assert len(result.run.spectra) == 6
+
+
+def test_compliance_stops_the_sweep_and_is_flagged(attempt: Attempt, sweep_file: Callable[..., Path]) -> None:
+    attempt.sweep = sweep_file("table2_sppo13_liq.yaml", {"compliance: 100 mA": "compliance: 1 mA"})
+    result = attempt.run()
+    assert not result.error
+    assert result.run is not None
+    assert result.run.status == "stopped"
+    assert "compliance" in result.run.stop_reason
+    last = result.run.records[-1]
+    assert last.reading.current == pytest.approx(1e-3, rel=1e-3)
+    assert last.flags & PointFlag.COMPLIANCE
+    attempt.check_what_is_left("stopped")
+
+
+def test_instruments_that_cannot_be_opened_are_all_named_before_anything_is_switched_on(attempt: Attempt) -> None:
+    def no_answer(number: int, resource: str, operation: str) -> None:
+        if resource != "GPIB0::24::INSTR":
+            raise pyvisa.errors.VisaIOError(StatusCode.error_resource_not_found)
+
+    attempt.prepare_bench = lambda simulated: setattr(simulated.library, "before_operation", no_answer)
+    result = attempt.run()
+    assert result.run is None
+    assert "GPIB0::16::INSTR" in result.error
+    assert "ASRL3::INSTR" in result.error
+    assert not attempt.output.exists()
+    assert attempt.simulated is not None
+    smu: Any = attempt.simulated.twins["GPIB0::24::INSTR"]
+    assert not any(change.output_on for change in smu.output_log)
