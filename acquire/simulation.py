@@ -11,6 +11,13 @@ from drivers.simulated.cs2000a import CS2000AOptions
 from drivers.simulated.keithley2000 import Keithley2000Options
 from drivers.simulated.keithley2400 import Keithley2400Options
 
+#: The options of each twin, by role.
+OPTION_CLASSES: Mapping[str, type[Any]] = {
+    "smu": Keithley2400Options,
+    "photodiode_meter": Keithley2000Options,
+    "spectroradiometer": CS2000AOptions,
+}
+
 _KNOB_POSITIONS = {1.0: 0, 0.2: 1, 0.1: 2}
 
 
@@ -37,13 +44,11 @@ def simulated_bench_options(loaded: LoadedSweep) -> SimulatedBenchOptions:
         smu=instruments.smu.resource,
         photodiode_meter=instruments.photodiode_meter.resource,
         spectroradiometer=meter.resource if meter else None,
-        smu_options=_options(Keithley2400Options, {}, simulation.options.smu),
-        photodiode_meter_options=_options(Keithley2000Options, {}, simulation.options.photodiode_meter),
-        spectroradiometer_options=_options(CS2000AOptions, knob, simulation.options.spectroradiometer),
+        smu_options=OPTION_CLASSES["smu"](**simulation.options.smu),
+        photodiode_meter_options=OPTION_CLASSES["photodiode_meter"](**simulation.options.photodiode_meter),
+        spectroradiometer_options=OPTION_CLASSES["spectroradiometer"](
+            **{**knob, **simulation.options.spectroradiometer}
+        ),
         trigger_link=bench.trigger_link,
         instant=simulation.instant,
     )
-
-
-def _options(kind: type[Any], defaults: Mapping[str, Any], chosen: Mapping[str, Any]) -> Any:
-    return kind(**{**defaults, **chosen})

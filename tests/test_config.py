@@ -240,9 +240,9 @@ def test_a_calibration_by_luminance_factor(folder: Path) -> None:
 
 
 def test_options_of_the_twins_are_numbers_truth_values_or_texts(folder: Path) -> None:
-    options = "  options:\n    smu: {instant: true, latency: 0.005, ranges: 3, firmware: C34}\n"
+    options = "  options:\n    smu: {instant: true, latency: 0.005, latch_depth: 3, firmware: C34}\n"
     bench = load_bench(change(folder, "bench.yaml", ("  device: device.yaml\n", "  device: device.yaml\n" + options)))
-    assert bench.simulation.options.smu == {"instant": True, "latency": 0.005, "ranges": 3, "firmware": "C34"}
+    assert bench.simulation.options.smu == {"instant": True, "latency": 0.005, "latch_depth": 3, "firmware": "C34"}
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_fine(folder: Path) -> None:
@@ -740,3 +740,11 @@ def test_no_line_can_be_broken_so_that_the_report_breaks(folder: Path, name: str
             for problem in check_file(folder / "sweep.yaml"):
                 assert problem.message
                 assert problem.line is None or 1 <= problem.line <= len(lines) + 1, str(problem)
+
+
+def test_options_of_the_twins_are_checked_by_name_and_value(folder: Path) -> None:
+    options = "  options:\n    smu: {nope: 3, level_after_sweep: never}\n"
+    path = change(folder, "bench.yaml", ("simulation:\n", f"simulation:\n{options}"))
+    problems = {problem.path: str(problem) for problem in check_file(path)}
+    assert "is no option of this twin" in problems["simulation.options.smu.nope"]
+    assert "'last' or 'bias'" in problems["simulation.options.smu.level_after_sweep"]

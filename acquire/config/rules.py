@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from itertools import chain
 from math import isclose
 from pathlib import PurePosixPath, PureWindowsPath
+
+from pydantic import TypeAdapter, ValidationError
 
 from acquire.config.bench import BenchFile, Instruments, Limits, PhotodiodeChannel, Simulation, SourceMeter
 from acquire.config.calibration import CalibrationFile, Geometry, LuminanceFactor
@@ -207,6 +210,31 @@ def bench_rules(bench: Parsed[BenchFile]) -> Problems:
             yield where.problem(at, f"{meter.measuring_angle:g} deg is no position of the knob", "1, 0.2 or 0.1 deg")
     if bench.section("visa", str) != "simulated" and "simulation" in where.content and "visa" in bench.sections:
         yield where.problem(("simulation",), "needs visa: simulated", "remove it or change visa")
+    if simulation := bench.section("simulation", Simulation):
+        yield from _twin_options(where, simulation)
+
+
+def _twin_options(where: YamlSource, simulation: Simulation) -> Problems:
+    """Options of the twins are right by the dataclass of each twin; it is imported only where some are given."""
+    for role, given in simulation.options.model_dump().items():
+        if not given:
+            continue
+        from acquire.simulation import OPTION_CLASSES
+
+        names = [field.name for field in fields(OPTION_CLASSES[role])]
+        for name in sorted(given.keys() - set(names)):
+            at = ("simulation", "options", role, name)
+            yield where.problem(at, "is no option of this twin", f"known here: {', '.join(names)}")
+        known = {name: value for name, value in given.items() if name in names}
+        try:
+            TypeAdapter(OPTION_CLASSES[role]).validate_python(known)
+        except ValidationError as error:
+            for wrong in error.errors():
+                yield where.problem(
+                    ("simulation", "options", role, *map(str, wrong["loc"][:1])),
+                    wrong["msg"],
+                    "see the class of the twin's options",
+                )
 
 
 def _resources(where: YamlSource, instruments: Instruments) -> Problems:

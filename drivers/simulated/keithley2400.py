@@ -254,16 +254,18 @@ class Keithley2400Twin(ScpiInstrument):
         self.trip_if_blocked()
 
     def trip_if_blocked(self) -> None:
-        """Switch the output off to high impedance when interlock or temperature demand it."""
-        if self.output_on and self._blocked_by():
-            self.abort()
+        """Go to high impedance and idle when interlock or temperature demand it."""
+        if self._blocked_by():
+            # first the terminals: what was held back goes on as soon as the trigger model is idle
             self.switch_output(on=False)
+            self.abort()
+        self.apply()
 
     def press_output_key(self) -> None:
         """The front panel's OUTPUT key: works in remote and under local lockout too."""
         if self.output_on:
-            self.abort()
             self.switch_output(on=False)
+            self.abort()
         elif error := self._blocked_by():
             self.status.error(error)
         else:
@@ -586,7 +588,6 @@ class Keithley2400Twin(ScpiInstrument):
             return False
         function, nominal = change
         self.settings.sense[function].range = nominal
-        self._moving_filter.restart()
         self.apply()
         return True
 
@@ -649,7 +650,7 @@ class Keithley2400Twin(ScpiInstrument):
         settings, point = self.settings, self.fixture.operating_point()
         voltage, current = noisy(settings, point, self.fixture)
         if settings.filter_on and settings.filter_control == "MOV":
-            voltage, current = self._moving_filter.take(voltage, current, settings.filter_count)
+            voltage, current = self._moving_filter.take(settings, voltage, current)
         elements = reading_elements(settings, voltage, current, self._drive.level)
         limiting = limiting_of(self._drive, point)
         self._show_compliance(limiting.in_compliance, limiting.over_voltage)

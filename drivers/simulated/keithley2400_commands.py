@@ -111,8 +111,8 @@ def _kept(header: str, target: Callable[[Any], Any], name: str, *parameters: Par
 def _ruled(rule: Callable[..., None], *fixed: Any) -> Callable[..., None]:
     """A command that changes the settings by a rule, after which the terminals follow."""
 
-    def change(i: Any, value: Any) -> None:
-        rule(i.settings, *fixed, value)
+    def change(i: Any, *values: Any) -> None:
+        rule(i.settings, *fixed, *values)
         i.apply()
 
     return change
@@ -253,7 +253,6 @@ def _set_terminals(i: Any, terminals: str) -> None:
 def _set_output_enable(i: Any, used: bool) -> None:
     i.settings.output_enable_used = used
     i.trip_if_blocked()
-    i.apply()
 
 
 def _set_guard(i: Any, guard: str) -> None:
@@ -398,14 +397,6 @@ def _protection_commands(function: str) -> tuple[Command, ...]:
     )
 
 
-def _set_functions(rule: Callable[..., None], *fixed: Any) -> Callable[..., None]:
-    def change(i: Any, *values: Any) -> None:
-        rule(i.settings, *fixed, *values)
-        i.apply()
-
-    return change
-
-
 def _functions_off(i: Any) -> tuple[str, ...]:
     return tuple(name for name in MEASURED if name not in i.settings.functions)
 
@@ -424,18 +415,18 @@ SENSE_COMMANDS = (
     Command(
         "[:SENSe[1]]:FUNCtion[:ON]",
         lambda i: _quote_functions(i.settings.functions),
-        _set_functions(rules.add_functions),
+        _ruled(rules.add_functions),
         (Many(_function),),
     ),
-    Command("[:SENSe[1]]:FUNCtion[:ON]:ALL", set=_set_functions(rules.add_functions, MEASURED)),
+    Command("[:SENSe[1]]:FUNCtion[:ON]:ALL", set=_ruled(rules.add_functions, MEASURED)),
     Command("[:SENSe[1]]:FUNCtion[:ON]:COUNt", query=lambda i: str(len(i.settings.functions))),
     Command(
         "[:SENSe[1]]:FUNCtion:OFF",
         lambda i: _quote_functions(_functions_off(i)),
-        _set_functions(rules.remove_functions),
+        _ruled(rules.remove_functions),
         (Many(_function),),
     ),
-    Command("[:SENSe[1]]:FUNCtion:OFF:ALL", set=_set_functions(rules.remove_functions, MEASURED)),
+    Command("[:SENSe[1]]:FUNCtion:OFF:ALL", set=_ruled(rules.remove_functions, MEASURED)),
     Command("[:SENSe[1]]:FUNCtion:OFF:COUNt", query=lambda i: str(len(_functions_off(i)))),
     Command(
         "[:SENSe[1]]:FUNCtion:STATe",

@@ -109,19 +109,24 @@ def noisy(settings: Settings, point: OperatingPoint, fixture: TestFixture) -> tu
 
 
 class MovingFilter:
-    """The stack of the moving filter: the mean of the last readings."""
+    """The stack of the moving filter: the mean of the last readings, all taken on the same ranges."""
 
     def __init__(self) -> None:
         self._stack: deque[tuple[float, float]] = deque()
+        self._ranges: tuple[float, ...] = ()
 
     def restart(self) -> None:
         """Begin with an empty stack."""
         self._stack.clear()
 
-    def take(self, voltage: float, current: float, count: int) -> tuple[float, float]:
-        """Put a conversion on the stack; the mean of the last ``count``."""
+    def take(self, settings: Settings, voltage: float, current: float) -> tuple[float, float]:
+        """Put a conversion on the stack; the mean of the last ones."""
+        ranges = tuple(measure_range(settings, name) for name in ("VOLT", "CURR"))
+        if ranges != self._ranges:
+            self._ranges = ranges
+            self._stack.clear()
         self._stack.append((voltage, current))
-        while len(self._stack) > count:
+        while len(self._stack) > settings.filter_count:
             self._stack.popleft()
         filled = len(self._stack)
         return sum(v for v, _ in self._stack) / filled, sum(i for _, i in self._stack) / filled

@@ -60,8 +60,6 @@ def autorange(ranges: Sequence[float], nominal: float, value: float, lowest: flo
 
 
 def _round_to(value: float, nominal: float, steps_per_range: int) -> float:
-    if not math.isfinite(value):
-        return value
     per_unit = steps_per_range / nominal
     return round(value * per_unit) / per_unit
 

@@ -24,7 +24,6 @@ from drivers.simulated.keithley2400_settings import (
     nominal_range,
     source_range_in_force,
     sweep_levels,
-    sweep_points,
 )
 from drivers.simulated.scpi import CommandError
 
@@ -225,8 +224,6 @@ def checked_sweep(settings: Settings) -> tuple[float, ...]:
     axis, function = settings.axis(), settings.source_function
     if axis.mode == "SWE" and settings.sweep_spacing == "LOG" and axis.start * axis.stop <= 0.0:
         raise CommandError(-221)
-    if axis.mode == "SWE" and sweep_points(settings) < 1:
-        raise CommandError(801)
     levels = sweep_levels(settings)
     if not levels:
         raise CommandError(801)

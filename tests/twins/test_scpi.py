@@ -646,8 +646,8 @@ def _replies(chunks: list[bytes]) -> bytes:
     for chunk in chunks:
         twin.receive(chunk)
     replies = b""
-    while (chunk := twin.transmit())[1]:
-        replies += chunk[0]
+    while (reply := twin.transmit())[1]:
+        replies += reply[0]
     return replies
 
 
@@ -655,7 +655,8 @@ def _replies(chunks: list[bytes]) -> bytes:
 @given(st.lists(st.sampled_from(_MESSAGES), max_size=8), st.lists(st.integers(1, 12), min_size=1, max_size=8))
 def test_the_way_bytes_are_cut_changes_nothing(messages: list[bytes], sizes: list[int]) -> None:
     data = b"".join(message + b"\n" for message in messages)
-    chunks, position = [], 0
+    chunks: list[bytes] = []
+    position = 0
     while position < len(data):
         size = sizes[len(chunks) % len(sizes)]
         chunks.append(data[position : position + size])
