@@ -15,7 +15,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from conftest import CONFIGS
+
+from tests.conftest import CONFIGS
 
 QUICK = CONFIGS / "sweeps" / "quick_look.yaml"
 LIQ = CONFIGS / "sweeps" / "table2_sppo13_liq.yaml"

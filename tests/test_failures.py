@@ -10,7 +10,6 @@ from typing import Any
 import h5py
 import pytest
 import pyvisa
-from conftest import CONFIGS
 from pyvisa.constants import StatusCode
 
 from acquire import bench as bench_module
@@ -18,6 +17,7 @@ from acquire import session
 from acquire.interruption import StopRequest
 from acquire.records import Event, Note, PointFlag, Record, Spectrum
 from drivers.simulated.bench import SimulatedBench
+from tests.conftest import CONFIGS
 
 QUICK = CONFIGS / "sweeps" / "quick_look.yaml"
 LIQ = CONFIGS / "sweeps" / "table2_sppo13_liq.yaml"

@@ -138,9 +138,9 @@ def test_a_killed_writer_leaves_every_reported_row(tmp_path: Path) -> None:
     writer = textwrap.dedent(
         f"""
         import sys
-        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        sys.path.insert(0, {str(Path(__file__).parents[1])!r})
         from pathlib import Path
-        from test_recorder import a_record, a_start
+        from tests.test_recorder import a_record, a_start
         from acquire import recorder
         capacity = recorder.Capacity(100000, 1, 1, 1, 1)
         record = recorder.create_run_file(Path({str(tmp_path / "run.h5")!r}), a_start(), capacity, lambda group: None)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import CONFIGS, run_sweep_file
 
 from acquire.archive import Run
+from tests.conftest import CONFIGS, run_sweep_file
 
 #: V_on (V), L_max (cd/m^2), CE (cd/A), PE (lm/W), EQE (fraction), as published.
 TABLE_2 = {

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference_lines import S1
 
 from acquire.photometry.angular import angular_factor, photon_radiance, trapezoid_angular_factor, visible_radiance
+from tests.photometry.reference_lines import S1
 
 
 def rising(step):

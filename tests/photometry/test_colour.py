@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference_lines import LINES, S1, S5, S8, black_body
 
 from acquire.photometry.colour import (
     chromaticity,
@@ -14,6 +13,7 @@ from acquire.photometry.colour import (
 )
 from acquire.photometry.luminous import luminance
 from acquire.photometry.spectra import gaussian
+from tests.photometry.reference_lines import LINES, S1, S5, S8, black_body
 
 XY = {
     "S1": (0.0906586075, 0.803191598),

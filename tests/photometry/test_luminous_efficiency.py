@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference_lines import LINES, S1
 
 from acquire.photometry import efficiency, luminous
 from acquire.photometry.constants import ELEMENTARY_CHARGE
 from acquire.photometry.spectra import gaussian
+from tests.photometry.reference_lines import LINES, S1
 
 positive = st.floats(1e-6, 1e6)
 

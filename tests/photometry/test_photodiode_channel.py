@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference_lines import RESPONSIVITY, S1
 
 from acquire.photometry import photodiode
 from acquire.photometry.luminous import luminance
 from acquire.photometry.spectra import gaussian
+from tests.photometry.reference_lines import RESPONSIVITY, S1
 
 AREA, DETECTOR, DISTANCE = 14e-6, 100e-6, 0.1
 lengths = st.floats(1e-4, 10)

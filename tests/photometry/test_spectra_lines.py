@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference_lines import LINES, S1, S2, S5, S6, S7
 
 from acquire.photometry.grid import WAVELENGTH, integrate, on_grid
 from acquire.photometry.line_shape import centroid, line_shape, peak_wavelength, smoothed
 from acquire.photometry.spectra import blend, gaussian, is_truncated, log_weight, normalised, signal_to_noise
+from tests.photometry.reference_lines import LINES, S1, S2, S5, S6, S7
 
 lines = st.builds(gaussian, st.floats(400, 760), st.floats(5, 120))
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference_lines import LINES, RESPONSIVITY, S1, S2, split_pseudo_voigt
 
 from acquire.photometry import luminous, photodiode
 from acquire.photometry.colour import chromaticity
@@ -15,6 +14,7 @@ from acquire.photometry.factors import blend_factors, spectral_factors
 from acquire.photometry.grid import WAVELENGTH
 from acquire.photometry.line_shape import line_shape
 from acquire.photometry.spectra import blend, gaussian
+from tests.photometry.reference_lines import LINES, RESPONSIVITY, S1, S2, split_pseudo_voigt
 
 ETENDUE = photodiode.etendue_of_discs(14e-6, 100e-6, 0.1)
 WAY_B = photodiode.calibration_from_geometry(ETENDUE, RESPONSIVITY)
