@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from json import dumps
 from math import ceil, nan
 from pathlib import Path
@@ -97,6 +97,8 @@ def _record_sweep(
     try:
         with closing(recorder):
             try:
+                for text in cautions(prepared.loaded, datetime.now(UTC).date()):
+                    emit(Note(bench.now(), text))
                 evaluation = Evaluation(prepared.calibration)
                 return run_sweep(prepared.plan, bench, evaluation, emit, stop), ""
             except BaseException as problem:
@@ -140,6 +142,14 @@ class _Emitter:
         text = f"{type(problem).__name__}: {problem} (line {place.lineno} of {Path(place.filename).name})"
         if self._recorder.has_room(Note):
             self._recorder(Note(self._bench.now(), text))
+
+
+def cautions(loaded: LoadedSweep, today: date) -> list[str]:
+    """What a technician should know before trusting this run, although it is no error."""
+    known = loaded.calibration
+    if known is None or known.valid_until is None or known.valid_until >= today:
+        return []
+    return [f"calibration {known.id} was valid until {known.valid_until}; calibrate again"]
 
 
 def file_name(started: datetime, sample: str, run_id: uuid.UUID) -> str:
