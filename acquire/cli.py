@@ -160,6 +160,39 @@ def recover(
     raise typer.Exit(FAILED if failed else COMPLETED)
 
 
+@app.command()
+def instruments(
+    bench: Annotated[
+        Path | None,
+        typer.Option("--bench", help="bench file; without one, every address VISA can see", metavar="BENCH.yaml"),
+    ] = None,
+    as_json: JsonOption = False,
+    probe_serial: Annotated[
+        bool, typer.Option("--probe-serial", help="without a bench file: ask unknown serial ports too")
+    ] = False,
+) -> None:
+    """Ask who answers, at what address, how fast, and what looks wrong; output and settings are left alone."""
+    from acquire import instruments as asking
+    from acquire.config import ConfigurationError, load_bench
+    from drivers.errors import CannotConnect
+
+    try:
+        answers = asking.examine(load_bench(bench)) if bench else asking.survey(probe_serial=probe_serial)
+    except ConfigurationError as error:
+        raise complain(error, USAGE) from error
+    except CannotConnect as error:
+        raise complain(f"{error}\n{asking.HOW_TO_GO_ON}", FAILED) from error
+    right = asking.all_right(answers)
+    if as_json:
+        print(json.dumps({"right": right, "instruments": [asking.as_json(answer) for answer in answers]}))
+    else:
+        for line in (line for answer in answers for line in asking.lines(answer)):
+            print(line)
+    if not any(answer.identity for answer in answers):
+        print(asking.HOW_TO_GO_ON, file=sys.stderr)
+    raise typer.Exit(COMPLETED if right else FAILED)
+
+
 def summary(run: Run) -> dict[str, Any]:
     """The JSON object of a run."""
     from math import isfinite

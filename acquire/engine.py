@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from math import isfinite, log, nan
@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Protocol
 
 from acquire.evaluate import Evaluation, described_spectrum, evaluate
-from acquire.plan import SpectrumSchedule, StopWatch, SweepPlan
+from acquire.plan import SpectrumSchedule, StopWatch, SweepPlan, bursts
 from acquire.records import (
     DarkReading,
     Event,
@@ -25,6 +25,9 @@ from acquire.records import (
 
 Emit = Callable[[Event], None]
 StopRequested = Callable[[], str]
+
+#: Points in one hardware-timed burst: what the photodiode meter's buffer holds (Model 2000).
+BURST = 1024
 
 
 class SpectrumNotTaken(Exception):
@@ -58,6 +61,9 @@ class SweepBench(Protocol):
     def cancel_exposure(self) -> None:
         """Give up the running spectrum."""
 
+    def run_burst(self, steps: Sequence[Step], stop_requested: StopRequested) -> list[Reading]:
+        """Let the instruments run these steps by themselves; fewer readings when a stop was requested."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -77,7 +83,8 @@ def run_sweep(
     """
     with bench.energised():
         evaluation = evaluation.with_dark(take_dark_readings(plan, bench, emit, after=False))
-        outcome = _sweep(plan, bench, evaluation, emit, stop_requested)
+        sweep = _sweep_in_bursts if plan.hardware_timed else _sweep
+        outcome = sweep(plan, bench, evaluation, emit, stop_requested)
         if not outcome.interrupted:
             take_dark_readings(plan, bench, emit, after=True)
         return outcome
@@ -102,6 +109,24 @@ def _sweep(
                 emit(spectrum)
                 evaluation = evaluation.with_spectrum(spectrum)
                 spectra += 1
+    return Outcome(RunStatus.COMPLETED)
+
+
+def _sweep_in_bursts(
+    plan: SweepPlan, bench: SweepBench, evaluation: Evaluation, emit: Emit, stop_requested: StopRequested
+) -> Outcome:
+    """The instruments step by themselves; stop rules are looked at after each burst."""
+    stop_watch = StopWatch(plan.stop_rules)
+    for burst in bursts(plan.steps, BURST):
+        reasons = []
+        for reading in bench.run_burst(burst, stop_requested):
+            record = evaluate(reading, evaluation)
+            emit(record)
+            reasons.append(stop_watch.reason(record))
+        if why := stop_requested():
+            return Outcome(RunStatus.STOPPED, why, interrupted=True)
+        if reason := next(filter(None, reasons), ""):
+            return Outcome(RunStatus.STOPPED, reason)
     return Outcome(RunStatus.COMPLETED)
 
 

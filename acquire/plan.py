@@ -6,6 +6,7 @@ A plan is data. It can be listed, timed and checked before any output is switche
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import inf, isnan
 
 from acquire.config import BenchFile, SweepFile
@@ -71,6 +72,7 @@ class SweepPlan:
     spectra: SpectraPlan
     stop_rules: StopRules
     settle: float
+    hardware_timed: bool
     time_per_point: float
     duration: float
     stress: Stress
@@ -145,6 +147,7 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
         spectra=spectra,
         stop_rules=_stop_rules(sweep),
         settle=measure.settle,
+        hardware_timed=measure.timing == "hardware",
         time_per_point=per_point,
         duration=readings * per_point + _exposures(sweep, bench, spectra),
         stress=_stress(largest, source.compliance, voltage_source),
@@ -155,14 +158,17 @@ def point_time(sweep: SweepFile, bench: BenchFile) -> float:
     """Seconds a point takes: the slower of two meters that settle and integrate at the same time."""
     measure = sweep.measure
     frequency = bench.instruments.smu.line_frequency
+    hardware = measure.timing == "hardware"
     source_meter = timing.smu_time_per_point(
         nplc=measure.nplc,
         line_frequency=frequency,
         autozero=measure.autozero,
         source="voltage" if sweep.source.function == "voltage" else "current",
-        trigger_delay=measure.settle,
+        trigger_delay=0.0 if hardware else measure.settle,
+        source_delay=measure.settle,
         filter_count=measure.filter_count,
-        static=True,
+        static=not hardware,
+        linked=hardware,
     )
     photodiode_meter = timing.dmm_time_per_reading(
         nplc=measure.photodiode_nplc,
@@ -172,6 +178,13 @@ def point_time(sweep: SweepFile, bench: BenchFile) -> float:
         filter_count=measure.filter_count,
     )
     return max(source_meter, photodiode_meter)
+
+
+def bursts(steps: tuple[Step, ...], most: int) -> list[tuple[Step, ...]]:
+    """The steps in as few groups of at most ``most`` as possible, none of them shorter than the others by over one."""
+    number = -(-len(steps) // most)
+    edges = [len(steps) * i // number for i in range(number + 1)]
+    return [steps[start:stop] for start, stop in pairwise(edges)]
 
 
 class SpectrumSchedule:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from acquire.config import LoadedSweep, device_parameters
+from acquire.config import BenchFile, DeviceFile, LoadedSweep, device_parameters
 from drivers.simulated.bench import SimulatedBench, SimulatedBenchOptions, build_simulated_bench
 from drivers.simulated.cs2000a import CS2000AOptions
+from drivers.simulated.device import OpenCircuit
 from drivers.simulated.keithley2000 import Keithley2000Options
 from drivers.simulated.keithley2400 import Keithley2400Options
 
@@ -27,17 +28,21 @@ def simulated_bench(loaded: LoadedSweep) -> SimulatedBench:
 
 
 def simulated_bench_options(loaded: LoadedSweep) -> SimulatedBenchOptions:
-    """What the simulated bench of a sweep consists of.
-
-    The twins stand as the bench file says the instruments do: same terminals, same position of the knob.
-    """
-    bench, simulation = loaded.bench, loaded.bench.simulation
-    instruments = bench.instruments
+    """What the simulated bench of a sweep consists of."""
     assert loaded.device is not None
+    return bench_options(loaded.bench, loaded.device)
+
+
+def bench_options(bench: BenchFile, device: DeviceFile | None) -> SimulatedBenchOptions:
+    """What the simulated bench of a bench file consists of; without a device the terminals are open.
+
+    The twins stand as the bench file says the instruments do: same position of the knob.
+    """
+    simulation, instruments = bench.simulation, bench.instruments
     meter = instruments.spectroradiometer
     knob = {"angle": _KNOB_POSITIONS[meter.measuring_angle]} if meter else {}
     return SimulatedBenchOptions(
-        load=device_parameters(loaded.device, simulation),
+        load=device_parameters(device, simulation) if device else OpenCircuit(),
         noise=simulation.noise,
         seed=simulation.seed,
         lead_resistance=simulation.lead_resistance,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -133,6 +134,21 @@ def open_adapter(
         mend = "Check power, cable and address; `pyvisa-info` and `pyvisa-shell` list what can be reached"
         raise CannotConnect(where, f"cannot be opened ({error})", mend) from error
     return link
+
+
+def list_resources(visa_library: Any = "") -> tuple[str, ...]:
+    """Every address that VISA can see; serial ports are listed whether something is connected or not.
+
+    Raises :class:`~drivers.errors.CannotConnect` when there is no VISA.
+    """
+    try:
+        with warnings.catch_warnings():
+            # PyVISA-py tells of optional packages that would find more instruments on the network
+            warnings.simplefilter("ignore")
+            return tuple(pyvisa.ResourceManager(visa_library).list_resources("?*"))
+    except (*_FOREIGN, ValueError) as error:
+        mend = 'Install NI-VISA or Keysight IO Libraries, or write visa: "@py" in the bench file'
+        raise CannotConnect("VISA", f"cannot be used ({error})", mend) from error
 
 
 def _serial_settings(line: SerialLine) -> dict[str, object]:

@@ -20,6 +20,7 @@ from acquire.config.rules import (
     device_rules,
     equipment_rules,
     first_spectrum_rules,
+    hardware_timing_rules,
     limit_rules,
     sweep_rules,
 )
@@ -146,6 +147,7 @@ def _load_sweep(source: YamlSource, bench_override: Path | None, findings: _Find
         return None
     bench = findings.read(bench_path, BenchFile, bench_rules)
     findings.problems += [*limit_rules(sweep, bench), *equipment_rules(sweep, bench)]
+    findings.problems += hardware_timing_rules(sweep, bench)
     calibration = _load_bench_calibration(bench, findings)
     if calibration.responsivity is not None:
         findings.problems += first_spectrum_rules(sweep)

@@ -372,6 +372,27 @@ def equipment_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Probl
         yield where.problem(("sample",), "the simulated bench does not know which device to put here", mend)
 
 
+def hardware_timing_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Problems:
+    """A sweep that the instruments run by themselves cannot change ranges or wait for spectra."""
+    measure = sweep.section("measure", Measure)
+    if measure is None or measure.timing != "hardware":
+        return
+    where = sweep.source
+    if bench.section("trigger_link", bool) is not True:
+        message = (
+            f"needs the trigger-link cable, which the bench does not have ({bench.source.where(('trigger_link',))})"
+        )
+        yield where.problem(("measure", "timing"), message, "use stepped, or set trigger_link: true on such a bench")
+    for name in ("current_range", "photodiode_range"):
+        if getattr(measure, name) == "auto":
+            yield where.problem(("measure", name), "must be fixed with timing: hardware", "write it like 100 mA or 1 V")
+    if sweep.section("spectra", Spectra) is not None:
+        yield where.problem(("spectra",), "cannot be taken with timing: hardware", "use stepped, or remove spectra")
+    source = sweep.section("source", Source)
+    if source and source.level_count() < 2:
+        yield where.problem(("source",), "needs at least two levels with timing: hardware", "use stepped")
+
+
 def _needs_luminance(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Problems:
     named = bench.source.where(("photodiode",))
     for at in _places_that_need_luminance(sweep):

@@ -152,6 +152,10 @@ def _same_as_nplc(section: dict[str, Any]) -> float:
 class Measure(Section):
     """How both meters read."""
 
+    timing: Literal["stepped", "hardware"] = Field(
+        default="stepped",
+        description="hardware: the instruments run the sweep by themselves (trigger link); fixed ranges, no spectra.",
+    )
     settle: SettlingTime = Field(default=0.05, description="Wait between a new level and the reading.")
     nplc: Nplc = Field(default=1.0, description="Integration time of the source meter in power-line cycles.")
     autozero: bool = Field(default=True, description="Zero and reference reading with each reading: slower, no drift.")

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ _TRAPEZOID = np.ones(WAVELENGTH.size)
 _TRAPEZOID[[0, -1]] = 0.5
 _LUMINOUS = K_M * cie_1931_2deg()[1] * _TRAPEZOID
 _PEAK_STEP = 0.01  # nm
+_DEVIATES_PER_BLOCK = 256
 _DARK = np.zeros(WAVELENGTH.size)
 _DARK.setflags(write=False)
 #: Beyond this argument exp() leaves the double range; injection no longer limits the current there.
@@ -324,7 +325,7 @@ class LightEmittingDevice:
         if luminance <= 0.0:
             return 0.0
         node, rest = divmod(self._peak(current), _PEAK_STEP)
-        near, far = (self._response(int(node) + i, photodiode) for i in (0, 1))
+        near, far = self._response(int(node), photodiode), self._response(int(node) + 1, photodiode)
         return luminance * (near + (far - near) * rest / _PEAK_STEP)
 
     def _peak(self, current: float) -> float:
@@ -344,13 +345,11 @@ class LightEmittingDevice:
 
     def longest_step(self, current: float) -> float | None:
         """Return the longest step (s) in which charge and damage change little; None without either."""
-        steps = []
-        if self.hysteresis is not None:
-            steps.append(self.hysteresis.time_constant / 20.0)
-        if self.degradation is not None:
-            rate = self._damage_rate(current)
-            steps.append(0.01 / rate if rate > 0.0 else math.inf)
-        return min(steps, default=None)
+        if self.degradation is None:
+            return None if self.hysteresis is None else self.hysteresis.time_constant / 20.0
+        rate = self._damage_rate(current)
+        longest = 0.01 / rate if rate > 0.0 else math.inf
+        return longest if self.hysteresis is None else min(longest, self.hysteresis.time_constant / 20.0)
 
     def advance(self, voltage: float, current: float, duration: float) -> None:
         """Let charge and damage go on for ``duration`` (s) at a constant voltage (V) and current (A)."""
@@ -504,6 +503,12 @@ def photodiode_from_parameters(shared: Mapping[str, Any]) -> Photodiode:
     )
 
 
+def normal_deviates(rng: np.random.Generator) -> Iterator[float]:
+    """Yield standard normal deviates without end, drawn in blocks: one at a time they cost many times as much."""
+    while True:
+        yield from rng.standard_normal(_DEVIATES_PER_BLOCK).tolist()
+
+
 @dataclass(frozen=True)
 class NoiseSettings:
     """Standard deviations of everything that scatters; all zero is a noiseless bench."""
@@ -543,8 +548,7 @@ _NOISE_KEYS = {
 }
 
 
-@dataclass(frozen=True)
-class OperatingPoint:
+class OperatingPoint(NamedTuple):
     """What the source senses (V, A); ``clamped`` when the limit, not the level, decided."""
 
     voltage: float
@@ -581,13 +585,18 @@ class TestFixture:
         self.remote_sense = False
         self.room_light = 0.0
         # the drift has a stream of its own, so that it does not depend on how often the meters were read
-        self.rng, self._drift_rng = np.random.default_rng(seed).spawn(2)
+        self.rng, drift_rng = np.random.default_rng(seed).spawn(2)
+        self._normal_deviates, self._drift_steps = normal_deviates(self.rng), normal_deviates(drift_rng)
         self._drift = 0.0
         self._drift_time = clock.now()
         self._regulate: Callable[[], OperatingPoint] = self._relay_open
         self._point = _OFF
         self._since = clock.now()
         self._radiance: NDArray[np.float64] | None = None
+
+    def normal_deviate(self) -> float:
+        """Draw the next standard normal deviate of the meters' noise."""
+        return next(self._normal_deviates)
 
     def drive_voltage(self, level: float, current_limit: float) -> OperatingPoint:
         """Put a voltage (V) on the terminals, |I| <= ``current_limit`` (A), from now on."""
@@ -706,6 +715,6 @@ class TestFixture:
         now = self.clock.now()
         if self.noise.dark_drift and now > self._drift_time:
             step = self.noise.dark_drift * math.sqrt(now - self._drift_time)
-            self._drift += step * float(self._drift_rng.standard_normal())
+            self._drift += step * next(self._drift_steps)
         self._drift_time = now
         return self._drift

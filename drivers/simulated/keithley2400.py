@@ -16,7 +16,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from drivers.simulated.device import TestFixture
 from drivers.simulated.keithley2400_commands import COMMANDS
@@ -53,6 +53,7 @@ from drivers.simulated.keithley2400_settings import (
     Settings,
     drive_off,
     drive_on,
+    measure_ranges,
     nominal_range,
 )
 from drivers.simulated.keithley2400_trigger import (
@@ -133,8 +134,7 @@ class Keithley2400Options:
     static_source_delay: Literal["skipped", "kept"] = "skipped"
 
 
-@dataclass(frozen=True)
-class OutputChange:
+class OutputChange(NamedTuple):
     """A change of what is put on the terminals: time (s), output on or off, source function, level (V or A)."""
 
     time: float
@@ -429,12 +429,7 @@ class Keithley2400Twin(ScpiInstrument):
 
     def _log(self, drive: Drive) -> None:
         change = OutputChange(self.clock.now(), self.output_on, drive.function, drive.level)
-        last = self.output_log[-1] if self.output_log else None
-        if last is None or (last.output_on, last.function, last.level) != (
-            change.output_on,
-            change.function,
-            change.level,
-        ):
+        if not self.output_log or change[1:] != self.output_log[-1][1:]:
             self.output_log.append(change)
 
     # --- measuring: commands ---
@@ -452,8 +447,7 @@ class Keithley2400Twin(ScpiInstrument):
         if settings.timer_reset_auto:
             self.reset_timer()
         self.status.measurement.clear_bits(READING_AVAILABLE | READING_OVERFLOW | LIMIT_CONDITIONS)
-        self.status.operation.clear_bits(IDLE)
-        self.status.operation.set_bits(SWEEPING * self._is_sweeping())
+        self.status.operation.replace_bits(IDLE | SWEEPING, SWEEPING * self._is_sweeping())
         self._run_now = TriggerRun(self.clock, trigger_model(self), self._show_waiting, self._finish)
         self._run_now.go_on()
 
@@ -530,7 +524,10 @@ class Keithley2400Twin(ScpiInstrument):
 
     def pause(self, duration: float) -> float:
         """The seconds that a duration takes: none at all on an instant instrument."""
-        return 0.0 if self.options.instant and not self._endless else duration
+        return 0.0 if self._takes_no_time() else duration
+
+    def _takes_no_time(self) -> bool:
+        return self.options.instant and not self._endless
 
     def time_to_arm(self, *, first: bool) -> float:
         """The first pass is immediate; then the timer ticks at its own pace, whatever a pass takes."""
@@ -546,9 +543,18 @@ class Keithley2400Twin(ScpiInstrument):
 
     def source(self, index: int) -> float:
         """Put out the level of this point; the seconds from here to the conversion."""
+        settings = self.settings
+        static = not self._is_sweeping() and settings.axis().triggered is None and not settings.auto_off
+        if not static:
+            self._put_out(index)
+        relay = max(0.0, self._settled_at - self.clock.now())
+        if self._takes_no_time():
+            return relay
+        skip_delay = static and self.options.static_source_delay == "skipped"
+        return relay + self._soak(index) + source_phase(settings, skip_delay=skip_delay)
+
+    def _put_out(self, index: int) -> None:
         settings, axis = self.settings, self.settings.axis()
-        unchanged = not self._is_sweeping() and axis.triggered is None and not settings.auto_off
-        static = unchanged and self.options.static_source_delay == "skipped"
         if self._sweep:
             self._swept_level = self._sweep[index % len(self._sweep)]
             if settings.sweep_ranging == "AUTO":
@@ -558,8 +564,6 @@ class Keithley2400Twin(ScpiInstrument):
         if settings.auto_off:
             self.output_on = True
         self.apply()
-        relay = max(0.0, self._settled_at - self.clock.now())
-        return relay + self.pause(self._soak(index) + source_phase(self.settings, skip_delay=static))
 
     def _soak(self, index: int) -> float:
         soaks = index == 0 and self.settings.control_model == "MULT" and self._is_sweeping()
@@ -567,11 +571,13 @@ class Keithley2400Twin(ScpiInstrument):
 
     def convert(self) -> float:
         """The seconds of the conversions of one point, repeat filter included."""
+        if self._takes_no_time():
+            return 0.0
         timing = conversion_timing(self.settings, self.options)
         duration = point_conversion_time(self.settings, self.line_frequency, timing)
         if wanted_range(self.settings, self.fixture.operating_point()) is not None:
             duration = min(duration, RANGE_CHANGE_TIME)
-        return self.pause(duration)
+        return duration
 
     def ends_early(self) -> bool:
         """CAB EARL: a sweep ends before it measures in compliance."""
@@ -609,7 +615,7 @@ class Keithley2400Twin(ScpiInstrument):
         """An output pulse of the trigger layer."""
         settings = self.settings
         allowed = self.options.pulses_without_link_source or settings.trigger_source == "TLIN"
-        if allowed and event in settings.trigger_output:
+        if event in settings.trigger_output and allowed:
             self.lines.send(settings.trigger_output_line)
 
     def _signal(self, event: str) -> bool:
@@ -641,17 +647,17 @@ class Keithley2400Twin(ScpiInstrument):
     def _become_idle(self) -> None:
         self._run_now = None
         self._endless = False
-        self.status.operation.clear_bits(SWEEPING | WAITING_FOR_ARM | WAITING_FOR_TRIGGER)
-        self.status.operation.set_bits(IDLE)
+        self.status.operation.replace_bits(SWEEPING | WAITING_FOR_ARM | WAITING_FOR_TRIGGER | IDLE, IDLE)
 
     # --- readings ---
 
     def _take_reading(self) -> Reading:
         settings, point = self.settings, self.fixture.operating_point()
-        voltage, current = noisy(settings, point, self.fixture)
+        ranges = measure_ranges(settings)
+        voltage, current = noisy(settings, ranges, point, self.fixture)
         if settings.filter_on and settings.filter_control == "MOV":
-            voltage, current = self._moving_filter.take(settings, voltage, current)
-        elements = reading_elements(settings, voltage, current, self._drive.level)
+            voltage, current = self._moving_filter.take(settings.filter_count, ranges, voltage, current)
+        elements = reading_elements(settings, ranges, voltage, current, self._drive.level)
         limiting = limiting_of(self._drive, point)
         self._show_compliance(limiting.in_compliance, limiting.over_voltage)
         calculated = self._calculate(elements)
@@ -741,16 +747,14 @@ class Keithley2400Twin(ScpiInstrument):
 
     def _format_readings(self, readings: list[Reading], times: list[float] | None = None) -> str | bytes:
         elements = self.settings.elements
-        values = [
-            times[index] if times is not None and name == "TIME" else reading.element(name)
-            for index, reading in enumerate(readings)
-            for name in elements
-        ]
+        values = [reading.element(name) for reading in readings for name in elements]
+        if times is not None and "TIME" in elements:
+            values[elements.index("TIME") :: len(elements)] = times
         return self.format_values(values)
 
     def format_values(self, values: list[float]) -> str | bytes:
         """Numbers in the chosen data format, with 9.91e37 and 9.9e37 where there are none."""
-        printed = (printable(value, self.options.overflow) for value in values)
+        printed = [printable(value, self.options.overflow) for value in values]
         return format_values(printed, self.settings.data_format, self.settings.byte_order)
 
     def format_calculated(self, readings: list[Reading], results: list[float]) -> str | bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from drivers.simulated.keithley2400_settings import Settings
 
@@ -16,8 +16,7 @@ _PASSED = 1 << 5
 LIMIT_CONDITIONS = 0b111111
 
 
-@dataclass(frozen=True)
-class LimitResult:
+class LimitResult(NamedTuple):
     """Bits of the status element and of the measurement register."""
 
     status: int = 0
@@ -33,7 +32,7 @@ def check_limits(settings: Settings, value: float, *, in_compliance: bool) -> Li
     """Run every limit test that is on; the outcome of each stays in the settings for ``FAIL?``."""
     failed: list[int] = []
     conditions = 0
-    tested = settings.compliance_limit_on or any(limit.on for limit in settings.limits.values())
+    tested = settings.compliance_limit_on
     settings.compliance_failed = settings.compliance_limit_on and in_compliance == (
         settings.compliance_limit_fail == "IN"
     )
@@ -42,9 +41,11 @@ def check_limits(settings: Settings, value: float, *, in_compliance: bool) -> Li
         conditions |= _COMPLIANCE_FAILED
     for number, limit in settings.limits.items():
         limit.failed = ""
-        if limit.on and not math.isnan(value):
-            limit.failed = "LOW" if value < limit.lower else "UPP" if value > limit.upper else ""
-        if limit.failed:
+        if not limit.on:
+            continue
+        tested = True
+        if value < limit.lower or value > limit.upper:  # never true for NaN
+            limit.failed = "LOW" if value < limit.lower else "UPP"
             failed.append(number)
             conditions |= (_LOW_FAILED if limit.failed == "LOW" else _HIGH_FAILED).get(number, 0)
     if not tested:

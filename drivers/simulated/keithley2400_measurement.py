@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from drivers.simulated.device import OperatingPoint, TestFixture
 from drivers.simulated.keithley2400_ranges import (
@@ -26,7 +25,7 @@ from drivers.simulated.keithley2400_ranges import (
     static_source_phase_time,
 )
 from drivers.simulated.keithley2400_rules import highest_measure_range
-from drivers.simulated.keithley2400_settings import MEASURED, Drive, Settings, measure_range, measured_functions
+from drivers.simulated.keithley2400_settings import Drive, Settings, measure_ranges, measured_functions
 
 RANGE_CHANGE_TIME = 1 / 75
 """Seconds of conversion until a value shows that it does not fit its range (SPEC-2400: 75 range changes/s)."""
@@ -79,7 +78,8 @@ def source_phase(settings: Settings, *, skip_delay: bool) -> float:
         return static_source_phase_time(autozero=settings.autozero)
     if not settings.source_delay_auto:
         return source_phase_time(settings.source_delay)
-    return source_phase_time(automatic_source_delay(settings.active_source, measure_range(settings, "CURR")))
+    _, current_range = measure_ranges(settings)
+    return source_phase_time(automatic_source_delay(settings.active_source, current_range))
 
 
 def wanted_range(settings: Settings, point: OperatingPoint) -> tuple[str, float] | None:
@@ -88,23 +88,29 @@ def wanted_range(settings: Settings, point: OperatingPoint) -> tuple[str, float]
     sense = settings.sense[function]
     if not sense.auto or not settings.functions:
         return None
-    value = {"VOLT": point.voltage, "CURR": point.current, "RES": resistance_of(point.voltage, point.current)}
     highest = highest_measure_range(settings, function)
     lowest = min(sense.lower_limit, highest)
-    wanted = autorange(RANGES[function], sense.range, value[function], lowest, highest)
+    wanted = autorange(RANGES[function], sense.range, _sensed(point, function), lowest, highest)
     return None if wanted == sense.range else (function, wanted)
 
 
-def noisy(settings: Settings, point: OperatingPoint, fixture: TestFixture) -> tuple[float, float]:
+def _sensed(point: OperatingPoint, function: str) -> float:
+    if function == "CURR":
+        return point.current
+    return point.voltage if function == "VOLT" else resistance_of(point.voltage, point.current)
+
+
+def noisy(
+    settings: Settings, ranges: tuple[float, float], point: OperatingPoint, fixture: TestFixture
+) -> tuple[float, float]:
     """Voltage and current as converted: constant noise on V, relative noise and a part of range on I."""
     noise, averaging = fixture.noise, math.sqrt(averaged_conversions(settings))
-    voltage, current = point.voltage, point.current
-    floor = noise.smu_current_floor_fraction * measure_range(settings, "CURR")
-    spread = noise.smu_current_relative * abs(current) + floor
+    voltage, current, _ = point
+    spread = noise.smu_current_relative * abs(current) + noise.smu_current_floor_fraction * ranges[1]
     if noise.smu_voltage:
-        voltage += noise.smu_voltage / averaging * float(fixture.rng.standard_normal())
+        voltage += noise.smu_voltage / averaging * fixture.normal_deviate()
     if spread:
-        current += spread / averaging * float(fixture.rng.standard_normal())
+        current += spread / averaging * fixture.normal_deviate()
     return voltage, current
 
 
@@ -113,27 +119,25 @@ class MovingFilter:
 
     def __init__(self) -> None:
         self._stack: deque[tuple[float, float]] = deque()
-        self._ranges: tuple[float, ...] = ()
+        self._ranges: tuple[float, float] | None = None
 
     def restart(self) -> None:
         """Begin with an empty stack."""
         self._stack.clear()
 
-    def take(self, settings: Settings, voltage: float, current: float) -> tuple[float, float]:
-        """Put a conversion on the stack; the mean of the last ones."""
-        ranges = tuple(measure_range(settings, name) for name in ("VOLT", "CURR"))
+    def take(self, count: int, ranges: tuple[float, float], voltage: float, current: float) -> tuple[float, float]:
+        """Put a conversion on the stack; the mean of the last ``count``."""
         if ranges != self._ranges:
             self._ranges = ranges
             self._stack.clear()
         self._stack.append((voltage, current))
-        while len(self._stack) > settings.filter_count:
+        while len(self._stack) > count:
             self._stack.popleft()
         filled = len(self._stack)
         return sum(v for v, _ in self._stack) / filled, sum(i for _, i in self._stack) / filled
 
 
-@dataclass(frozen=True)
-class Limiting:
+class Limiting(NamedTuple):
     """What holds the source: real compliance, range compliance, over-voltage limit."""
 
     real: bool
@@ -148,23 +152,29 @@ class Limiting:
 
 def limiting_of(drive: Drive, point: OperatingPoint) -> Limiting:
     """Which limit decides at an operating point."""
+    if not point.clamped:
+        return Limiting(real=False, by_range=False, over_voltage=drive.over_voltage)
     return Limiting(
-        point.clamped and drive.limited_by == "protection",
-        point.clamped and drive.limited_by == "range",
-        drive.over_voltage or (point.clamped and drive.limited_by == "over_voltage"),
+        drive.limited_by == "protection",
+        drive.limited_by == "range",
+        drive.over_voltage or drive.limited_by == "over_voltage",
     )
 
 
-def reading_elements(settings: Settings, voltage: float, current: float, programmed: float) -> dict[str, float]:
+def reading_elements(
+    settings: Settings, ranges: tuple[float, float], voltage: float, current: float, programmed: float
+) -> dict[str, float]:
     """VOLT, CURR and RES of a reading.
 
     Each is the measured value if sensed, else the programmed one if sourced, else NaN.
     """
-    volts = round_to_measure_step("VOLT", measure_range(settings, "VOLT"), voltage)
-    amperes = round_to_measure_step("CURR", measure_range(settings, "CURR"), current)
-    measured = {"VOLT": volts, "CURR": amperes, "RES": resistance_of(volts, amperes)}
-    otherwise = {settings.active_source: programmed}
-    return {name: measured[name] if name in settings.functions else otherwise.get(name, math.nan) for name in MEASURED}
+    volts = round_to_measure_step("VOLT", ranges[0], voltage)
+    amperes = round_to_measure_step("CURR", ranges[1], current)
+    functions, sourced = settings.functions, settings.active_source
+    return {
+        name: measured if name in functions else programmed if name == sourced else math.nan
+        for name, measured in (("VOLT", volts), ("CURR", amperes), ("RES", resistance_of(volts, amperes)))
+    }
 
 
 def status_element(settings: Settings, elements: Mapping[str, float], limiting: Limiting) -> int:
@@ -174,7 +184,7 @@ def status_element(settings: Settings, elements: Mapping[str, float], limiting: 
         status |= _MEASURED[name]
     return (
         status
-        | OVERFLOW * any(math.isinf(elements[name]) for name in MEASURED)
+        | OVERFLOW * any(map(math.isinf, elements.values()))
         | _FILTER * settings.filter_on
         | _FRONT * (settings.terminals == "FRON")
         | _REAL_COMPLIANCE * limiting.real

@@ -37,7 +37,11 @@ def full_scale(nominal: float) -> float:
 
 def smallest_range(ranges: Sequence[float], value: float) -> float:
     """The lowest nominal range that holds ``value``; the highest one if none does."""
-    return next((nominal for nominal in ranges if abs(value) <= 1.05 * nominal * _TOLERANCE), ranges[-1])
+    size = abs(value)
+    for nominal in ranges:
+        if size <= 1.05 * nominal * _TOLERANCE:
+            return nominal
+    return ranges[-1]
 
 
 def neighbouring_range(ranges: Sequence[float], nominal: float, steps: int) -> float:
@@ -53,10 +57,11 @@ def autorange(ranges: Sequence[float], nominal: float, value: float, lowest: flo
     """
     size = abs(value)
     if size * _TOLERANCE >= 1.05 * nominal:
-        steps = 3
-    else:
-        steps = -sum(size <= fraction * nominal for fraction in (0.1, 0.01, 0.001))
-    return min(max(neighbouring_range(ranges, nominal, steps), lowest), highest)
+        nominal = neighbouring_range(ranges, nominal, 3)
+    elif size <= 0.1 * nominal:
+        steps = 3 if size <= 0.001 * nominal else 2 if size <= 0.01 * nominal else 1
+        nominal = neighbouring_range(ranges, nominal, -steps)
+    return min(max(nominal, lowest), highest)
 
 
 def _round_to(value: float, nominal: float, steps_per_range: int) -> float:

@@ -9,8 +9,9 @@ import ast
 import math
 import statistics
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from drivers.simulated.scpi import CommandError
 
@@ -21,8 +22,10 @@ BUFFER_SIZE = 2500
 _BYTES_PER_READING = 24
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+_FIELDS = {"VOLT": "voltage", "CURR": "current", "RES": "resistance", "TIME": "time", "STAT": "status"}
+
+
+class Reading(NamedTuple):
     """One point. Volts, amperes, ohms, seconds; NaN where nothing is known, infinite when over range.
 
     ``calculated`` is the result of CALC1, ``limited`` that of CALC2 (null included).
@@ -39,28 +42,21 @@ class Reading:
 
     def element(self, name: str) -> float:
         """One of the elements VOLT, CURR, RES, TIME, STAT."""
-        return {
-            "VOLT": self.voltage,
-            "CURR": self.current,
-            "RES": self.resistance,
-            "TIME": self.time,
-            "STAT": float(self.status),
-        }[name]
+        return float(getattr(self, _FIELDS[name]))
 
 
 def printable(value: float, overflow: float) -> float:
     """The number that stands for a value in a reply: 9.91e37 for none, ``overflow`` for over range."""
-    if math.isnan(value):
-        return NOT_A_NUMBER
-    return math.copysign(overflow, value) if math.isinf(value) else value
+    if math.isfinite(value):
+        return value
+    return NOT_A_NUMBER if math.isnan(value) else math.copysign(overflow, value)
 
 
-def format_values(values: Iterable[float], data_format: str, byte_order: str) -> str | bytes:
+def format_values(values: Sequence[float], data_format: str, byte_order: str) -> str | bytes:
     """Numbers as a reply: ASCII ``+1.000206E+00,...`` or ``#0`` and IEEE-754 singles."""
     if data_format == "ASC":
-        return ",".join(f"{value:+.6E}" for value in values)
-    numbers = list(values)
-    return b"#0" + struct.pack(f"{'>' if byte_order == 'NORM' else '<'}{len(numbers)}f", *numbers)
+        return ",".join([f"{value:+.6E}" for value in values])
+    return b"#0" + struct.pack(f"{'>' if byte_order == 'NORM' else '<'}{len(values)}f", *values)
 
 
 @dataclass

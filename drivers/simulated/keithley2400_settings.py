@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from drivers.simulated.keithley2400_ranges import (
     CURRENT_RANGES,
@@ -185,8 +185,7 @@ MEMORY_SETTINGS = (
 """What one source-memory location keeps."""
 
 
-@dataclass(frozen=True)
-class Drive:
+class Drive(NamedTuple):
     """What is put on the terminals.
 
     ``function`` is VOLT, CURR or OPEN (relay open); ``limit`` is in the other unit and ``limited_by`` tells which
@@ -208,8 +207,8 @@ def drive_off(settings: Settings, *, tripped: bool) -> Drive:
     if state == "ZERO":
         return Drive("VOLT", 0.0, settings.sense["CURR"].protection)
     if state.startswith("GUAR"):
-        return Drive("CURR", 0.0, 0.005 * _measure_range(settings, "VOLT"))
-    return Drive("VOLT", 0.0, 0.005 * _measure_range(settings, "CURR"))
+        return Drive("CURR", 0.0, 0.005 * _range_in_force(settings, "VOLT"))
+    return Drive("VOLT", 0.0, 0.005 * _range_in_force(settings, "CURR"))
 
 
 def drive_on(settings: Settings, level: float) -> Drive:
@@ -244,7 +243,7 @@ def _limit(sense: SenseSettings) -> tuple[float, Literal["protection", "range"]]
     return (clamp, "range") if clamp < sense.protection else (sense.protection, "protection")
 
 
-def _measure_range(settings: Settings, function: str) -> float:
+def _range_in_force(settings: Settings, function: str) -> float:
     if function == settings.active_source:
         return source_range_in_force(settings)
     return settings.sense[function].range
@@ -257,12 +256,18 @@ def source_range_in_force(settings: Settings) -> float:
     return settings.axis().range
 
 
-def measure_range(settings: Settings, function: str) -> float:
-    """Nominal range on which voltage or current is measured now."""
-    if settings.auto_ohms and function == "VOLT":
+def measure_ranges(settings: Settings) -> tuple[float, float]:
+    """Nominal ranges on which voltage and current are measured now."""
+    if settings.auto_ohms:
         resistance = settings.sense["RES"].range
-        return smallest_range(VOLTAGE_RANGES, resistance * TEST_CURRENTS[resistance])
-    return _measure_range(settings, function)
+        test_current = TEST_CURRENTS[resistance]
+        return (
+            smallest_range(VOLTAGE_RANGES, resistance * test_current),
+            smallest_range(CURRENT_RANGES, test_current),
+        )
+    if settings.source_function == "VOLT":
+        return settings.source["VOLT"].range, settings.sense["CURR"].range
+    return settings.sense["VOLT"].range, settings.source["CURR"].range
 
 
 def measured_functions(settings: Settings) -> frozenset[str]:

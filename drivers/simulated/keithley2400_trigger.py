@@ -7,7 +7,7 @@ The model is a generator. It yields either seconds to let pass or what it waits 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,6 +27,7 @@ class Awaited:
     layer: int
 
 
+Waits = Iterable[float | Awaited]
 Wait = Generator[float | Awaited, None, None]
 
 
@@ -119,7 +120,9 @@ def trigger_model(instrument: SourceMeter) -> Wait:
         _arm_pulse(instrument, "TENT")
         for trigger in range(settings.trigger_count):
             instrument.begin_point(index)
-            yield from _source_detector(instrument, first=trigger == 0)
+            if not (trigger == 0 and settings.trigger_direction == "SOUR"):
+                yield from _trigger_detector(instrument, "SOUR")
+            yield instrument.pause(settings.trigger_delay)
             measured = yield from _source_delay_measure(instrument, index)
             if not measured or not instrument.store_reading():
                 return
@@ -140,23 +143,20 @@ def _arm_pulse(instrument: SourceMeter, event: str) -> None:
         instrument.lines.send(instrument.settings.arm_output_line)
 
 
-def _arm_detector(instrument: SourceMeter, *, first: bool) -> Wait:
+def _arm_detector(instrument: SourceMeter, *, first: bool) -> Waits:
     settings = instrument.settings
     source = settings.arm_source
-    bypassed = first and settings.arm_direction == "SOUR"
+    if source == "IMM":
+        return ()
     if source == "TIM":
-        yield instrument.time_to_arm(first=first)
-    elif source == "TLIN" and not bypassed:
-        yield from _link_detector(instrument, settings.arm_input_line, WAITING_FOR_ARM)
-    elif source in ("BUS", "MAN") or (source in ("NST", "PST", "BST") and not bypassed):
-        yield Awaited(source, WAITING_FOR_ARM)
-
-
-def _source_detector(instrument: SourceMeter, *, first: bool) -> Wait:
-    settings = instrument.settings
-    if not (first and settings.trigger_direction == "SOUR"):
-        yield from _trigger_detector(instrument, "SOUR")
-    yield instrument.pause(settings.trigger_delay)
+        return (instrument.time_to_arm(first=first),)
+    if source in ("BUS", "MAN"):
+        return (Awaited(source, WAITING_FOR_ARM),)
+    if first and settings.arm_direction == "SOUR":
+        return ()
+    if source == "TLIN":
+        return _link_detector(instrument, settings.arm_input_line, WAITING_FOR_ARM)
+    return (Awaited(source, WAITING_FOR_ARM),)
 
 
 def _source_delay_measure(instrument: SourceMeter, index: int) -> Generator[float | Awaited, None, bool]:
@@ -182,10 +182,11 @@ def _source_delay_measure(instrument: SourceMeter, index: int) -> Generator[floa
         repeated = True
 
 
-def _trigger_detector(instrument: SourceMeter, event: str) -> Wait:
+def _trigger_detector(instrument: SourceMeter, event: str) -> Waits:
     settings = instrument.settings
     if settings.trigger_source == "TLIN" and event in settings.trigger_input:
-        yield from _link_detector(instrument, settings.trigger_input_line, WAITING_FOR_TRIGGER)
+        return _link_detector(instrument, settings.trigger_input_line, WAITING_FOR_TRIGGER)
+    return ()
 
 
 def _link_detector(instrument: SourceMeter, line: int, layer: int) -> Wait:

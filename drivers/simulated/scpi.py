@@ -16,6 +16,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from drivers.simulated.clock import Clock, Event
@@ -84,17 +85,17 @@ class Interface:
     terminator: Literal["LF", "CR", "CRLF", "LFCR"] = "CR"
     latency: float = 0.0
 
-    @property
+    @cached_property
     def message_end(self) -> bytes:
         """The byte that ends a message from the host."""
         return self.reply_end[:1]
 
-    @property
+    @cached_property
     def reply_end(self) -> bytes:
         """What ends a reply."""
         return _TERMINATORS[self.terminator] if self.kind == "serial" else b"\n"
 
-    @property
+    @cached_property
     def has_message_exchange(self) -> bool:
         """Whether the host must ask for each reply (GPIB), so that there are query errors."""
         return self.kind == "gpib"
@@ -271,14 +272,16 @@ class ScpiInstrument:
         self._discarding = False
         if not message:
             return
-        held = sum(execution.length for execution in self._queue)
-        if held + len(message) > INPUT_BUFFER_SIZE:
+        if self._queue and self._held_bytes() + len(message) > INPUT_BUFFER_SIZE:
             self.status.error(-363)
             return
         if not self.interface.latency:
             self._enter(message)
             return
         self._arrivals.append(self.clock.call_after(self.interface.latency, lambda: self._arrive(message)))
+
+    def _held_bytes(self) -> int:
+        return sum(execution.length for execution in self._queue)
 
     def _arrive(self, message: bytes) -> None:
         self._arrivals.popleft()
@@ -292,7 +295,7 @@ class ScpiInstrument:
         if self._queue and self.overtakes(steps[0]):
             self._queue.appendleft(execution)
         else:
-            if self._is_reply_converting() and self.interrupts_pending_query(steps[0]):
+            if self._queue and self._is_reply_converting() and self.interrupts_pending_query(steps[0]):
                 self._queue.popleft()
                 self.status.error(-410)
             self._queue.append(execution)
@@ -369,7 +372,7 @@ class ScpiInstrument:
         self.status.set_message_available(False)
 
     def _is_reply_converting(self) -> bool:
-        return bool(self._queue) and self._queue[0].waiting is not None and self.interface.has_message_exchange
+        return self._queue[0].waiting is not None and self.interface.has_message_exchange
 
     def _is_reply_coming(self) -> bool:
         waiting = any(execution.waiting or any(step.is_query for step in execution.steps) for execution in self._queue)

@@ -89,7 +89,10 @@ def standard_event_bit(code: int) -> int:
 
 
 class ErrorQueue:
-    """Ten messages, first in, first out; when an eleventh comes, -350 stands in the last place."""
+    """Ten messages, first in, first out; when an eleventh comes, -350 stands in the last place.
+
+    ``emptied`` is called when there is none left.
+    """
 
     def __init__(self, texts: Mapping[int, str], *, plus_sign: bool = True, capacity: int = 10) -> None:
         self._texts = {**STANDARD_ERRORS, **texts}
@@ -98,6 +101,7 @@ class ErrorQueue:
         self._codes: deque[int] = deque()
         self._ranges: tuple[tuple[int, int], ...] | None = None
         self._disabled: tuple[tuple[int, int], ...] = ()
+        self.emptied: Callable[[], None] = lambda: None
 
     def __len__(self) -> int:
         return len(self._codes)
@@ -127,6 +131,11 @@ class ErrorQueue:
         self._disabled = (*self._disabled, *ranges)
 
     @property
+    def takes_status_messages(self) -> bool:
+        """Whether some were enabled; at first there are errors only."""
+        return self._ranges is not None
+
+    @property
     def enabled_ranges(self) -> tuple[tuple[int, int], ...]:
         """The ranges that were enabled, all errors at first."""
         return ((-440, -100), (500, 900)) if self._ranges is None else self._ranges
@@ -139,10 +148,16 @@ class ErrorQueue:
     def clear(self) -> None:
         """Forget everything in the queue."""
         self._codes.clear()
+        self.emptied()
 
     def next_code(self) -> int:
         """Take the oldest number out; 0 when there is none."""
-        return self._codes.popleft() if self._codes else 0
+        if not self._codes:
+            return 0
+        code = self._codes.popleft()
+        if not self._codes:
+            self.emptied()
+        return code
 
     def next_message(self) -> str:
         """Take the oldest message out, such as ``-113,"Undefined header"``."""
@@ -170,9 +185,10 @@ class EventRegister:
 
     def set_bits(self, bits: int) -> None:
         """Make conditions true; those that were not before are latched as events."""
-        self.event |= bits & ~self.condition
-        self.condition |= bits
-        self._changed()
+        news = bits & ~self.condition
+        if news:
+            self.condition |= news
+            self.latch(news)
 
     def clear_bits(self, bits: int) -> None:
         """Make conditions false; events stay."""
@@ -180,13 +196,14 @@ class EventRegister:
 
     def replace_bits(self, mask: int, bits: int) -> None:
         """Give the conditions in ``mask`` the values in ``bits``."""
-        self.clear_bits(mask & ~bits)
+        self.condition &= ~mask | bits
         self.set_bits(mask & bits)
 
     def latch(self, bits: int) -> None:
-        """Record events that are over at once."""
+        """Record events that are over at once; only enabled ones show in the status byte."""
         self.event |= bits
-        self._changed()
+        if bits & self.enable:
+            self._changed()
 
     def take_event(self) -> int:
         """The events since the last look; looking clears them."""
@@ -219,6 +236,7 @@ class StatusModel:
         self._active = 0
         self._requesting = False
         self.standard.event = POWER_ON
+        errors.emptied = self.refresh
 
     def power_on(self) -> None:
         """Masks and queue empty, events gone but for PON; conditions stay as they are."""
@@ -236,7 +254,8 @@ class StatusModel:
     def error(self, code: int) -> None:
         """Report an error or status message: queue, and the bit of its class."""
         self.errors.report(code)
-        self.standard.latch(standard_event_bit(code))
+        self.standard.event |= standard_event_bit(code)
+        self.refresh()
 
     def set_message_available(self, available: bool) -> None:
         """Tell whether a reply waits in the output queue."""

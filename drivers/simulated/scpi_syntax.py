@@ -16,7 +16,8 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 INFINITY = 9.9e37
 """What the Keithley pair prints, and accepts, for infinity."""
@@ -29,7 +30,7 @@ _PATTERN_NODE = re.compile(r"\[:([A-Za-z]+\d*(?:\[\d+\])?)\]|:([A-Za-z]+\d*(?:\[
 _MNEMONIC = re.compile(r"([A-Za-z]+)(\d*)(?:\[(\d+)\])?")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?: ?[eE] ?[+-]?\d+)?")
 _NON_DECIMAL = {"H": 16, "Q": 8, "B": 2}
-_TO_BLANKS = dict.fromkeys((*range(32), 127), " ")
+_TO_BLANKS = bytes(0x20 if code < 0x20 or code == 0x7F else code for code in range(256))
 
 
 class CommandError(Exception):
@@ -276,8 +277,7 @@ class Command:
     urgent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One part of a message, ready to run: ``action(instrument)``."""
 
     action: Callable[[Any], Any]
@@ -312,7 +312,7 @@ class CommandTable:
         self._common: dict[str, Command] = {}
         self._colon_before_common = colon_before_common
         self._messages: dict[bytes, tuple[Step, ...]] = {}
-        self._headers: dict[tuple[_Node, str], tuple[_Node, Command]] = {}
+        self._heads: dict[tuple[_Node, str], tuple[_Node, Callable[[list[str]], Step]]] = {}
         for command in commands:
             self._add(command)
 
@@ -346,7 +346,7 @@ class CommandTable:
     def _parse(self, message: bytes) -> list[Step]:
         steps: list[Step] = []
         path = self._root
-        for part in split_outside_quotes(message.decode("latin-1").translate(_TO_BLANKS), ";"):
+        for part in split_outside_quotes(message.translate(_TO_BLANKS).decode("latin-1"), ";"):
             part = part.strip()
             if not part:
                 continue
@@ -360,20 +360,18 @@ class CommandTable:
 
     def _parse_part(self, path: _Node, part: str) -> tuple[_Node, Step]:
         head, _, tail = part.partition(" ")
-        is_query = head.endswith("?")
-        header = head[:-1] if is_query else head
-        path, command = self._find(path, header.upper())
+        path, step_for = self._heads.get((path, head)) or self._find(path, head)
         tail = tail.strip()
-        tokens = [token.strip() for token in split_outside_quotes(tail, ",")] if tail else []
-        return path, (_query_step if is_query else _set_step)(command, tokens)
+        return path, step_for([token.strip() for token in split_outside_quotes(tail, ",")] if tail else [])
 
-    def _find(self, path: _Node, header: str) -> tuple[_Node, Command]:
-        found = self._headers.get((path, header))
-        if found is None:
-            found = self._resolve(path, header)
-            if len(self._headers) >= _CACHE_LIMIT:
-                self._headers.clear()
-            self._headers[path, header] = found
+    def _find(self, path: _Node, head: str) -> tuple[_Node, Callable[[list[str]], Step]]:
+        """The path after a header as it was written, and what makes a step of it and its parameters."""
+        is_query = head.endswith("?")
+        path_after, command = self._resolve(path, head.removesuffix("?").upper())
+        found = path_after, partial(_query_step if is_query else _set_step, command)
+        if len(self._heads) >= _CACHE_LIMIT:
+            self._heads.clear()
+        self._heads[path, head] = found
         return found
 
     def _resolve(self, path: _Node, header: str) -> tuple[_Node, Command]:
@@ -477,7 +475,7 @@ def _list_values(parameter: Many, tokens: list[str]) -> tuple[Any, ...]:
 
 def split_outside_quotes(text: str, separator: str) -> list[str]:
     """Split at a character, but not inside quotes or round brackets."""
-    if not any(mark in text for mark in "\"'("):
+    if '"' not in text and "'" not in text and "(" not in text:
         return text.split(separator)
     cuts = [-1]
     quote, depth = "", 0
