@@ -16,7 +16,7 @@ from acquire.engine import SpectrumNotTaken
 from acquire.interruption import StopRequest
 from acquire.plan import SweepPlan
 from acquire.records import InstrumentRecord, PointFlag, Reading, Spectrum, Step
-from drivers import cs2000a, errors, keithley2000, keithley2400, link
+from drivers import cs2000a, errors, keithley2000, keithley2400, link, timing
 from drivers.cs2000a import CS2000A, SpectroradiometerSettings
 from drivers.keithley2000 import DmmSettings, Keithley2000
 from drivers.keithley2400 import Keithley2400, SmuLimits, SmuSettings, SmuStatus
@@ -33,6 +33,10 @@ _ANY_STATUS_FLAG = SmuStatus.COMPLIANCE | SmuStatus.RANGE_COMPLIANCE | SmuStatus
 
 #: A spectrum that fails in one of these ways is left out; every other failure ends the run.
 _SPECTRUM_LOST = (errors.OverRange, errors.NoSpectrum, errors.AngleNotSet, errors.MeasurementBusy)
+
+
+#: Characters of a message that sets a level and starts a reading, such as ``:SOUR:VOLT -1.2345675;:READ?``.
+LONGEST_POINT_MESSAGE = 36
 
 
 class BenchNotReady(errors.InstrumentError):
@@ -310,7 +314,9 @@ def smu_settings(loaded: LoadedSweep, plan: SweepPlan) -> SmuSettings:
         max_level=plan.largest_level,
         compliance=plan.compliance,
         measure_range=None if isinstance(measure.current_range, str) else measure.current_range,
-        measure_range_lower_limit=measure.current_range_lower_limit,
+        # A current source measures on its source range; its measure range is one of voltage
+        measure_range_lower_limit=measure.current_range_lower_limit if plan.source_function == "voltage" else None,
+        smallest_source_range=None if isinstance(loaded.sweep.source.range, str) else loaded.sweep.source.range,
         nplc=measure.nplc,
         autozero=measure.autozero,
         four_wire=smu.four_wire,
@@ -324,7 +330,7 @@ def smu_settings(loaded: LoadedSweep, plan: SweepPlan) -> SmuSettings:
 
 
 def dmm_settings(loaded: LoadedSweep) -> DmmSettings:
-    """What the photodiode's meter is set to."""
+    """What the photodiode's meter is set to; its settling time begins when it is triggered, the level comes later."""
     measure = loaded.sweep.measure
     return DmmSettings(
         function="voltage",
@@ -332,8 +338,17 @@ def dmm_settings(loaded: LoadedSweep) -> DmmSettings:
         nplc=measure.photodiode_nplc,
         autozero=measure.autozero,
         filter_count=measure.filter_count,
-        settling_time=measure.settle,
+        settling_time=measure.settle + level_latency(loaded),
     )
+
+
+def level_latency(loaded: LoadedSweep) -> float:
+    """How long after its message is sent a level is at the terminals [s]: sent on a serial line, and taken up."""
+    smu = loaded.bench.instruments.smu
+    if not smu.resource.upper().startswith("ASRL"):
+        return timing.SMU_LEVEL_LATENCY
+    line = _serial(smu.serial, keithley2400.SERIAL_LINE)
+    return timing.SMU_LEVEL_LATENCY + LONGEST_POINT_MESSAGE * 10 / line.baud_rate
 
 
 def spectroradiometer_settings(loaded: LoadedSweep) -> SpectroradiometerSettings:

@@ -48,6 +48,7 @@ __all__ = ["CS2000A", "Colorimetry", "Conditions", "SpectroradiometerSettings", 
 
 SERIAL_LINE = link.SerialLine(baud_rate=115200, terminator="\n")
 _MODELS = ("CS-2000", "CS-2000A")
+_IDENTITY_FIELDS = 3
 _COMMAND_TIMEOUT = 10.0
 _FIRST_LINE_TIMEOUT = 20.0
 _SECOND_LINE_MARGIN = 15.0
@@ -59,8 +60,8 @@ T = TypeVar("T")
 class CS2000A(Instrument):
     """A CS-2000 or CS-2000A on any VISA resource, or on a PyMeasure adapter.
 
-    ``visa_library``, ``timeout`` (s) and ``serial`` count only when ``adapter`` is a resource name. Raises
-    CannotConnect.
+    ``timeout`` (s): how long the reply to a command may take. ``visa_library`` and ``serial`` count only when
+    ``adapter`` is a resource name. Raises CannotConnect.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class CS2000A(Instrument):
         if isinstance(adapter, str):
             adapter = link.open_adapter(adapter, name=name, visa_library=visa_library, timeout=timeout, serial=serial)
         self._where = " at ".join(filter(None, (name, link.resource_of(adapter))))
+        self._timeout = timeout
         # announced: waiting for the first line of a measurement; exposing: for the second
         self._state: Literal["idle", "announced", "exposing", "ready"] = "idle"
         self._expected: float | None = None
@@ -116,7 +118,8 @@ class CS2000A(Instrument):
         try:
             self.adapter.flush_read_buffer()
             self.adapter.write("IDDR")
-            self.adapter.read()
+            while str(self.adapter.read()).count(",") != _IDENTITY_FIELDS:
+                pass
         except InstrumentError:
             return
 
@@ -162,15 +165,28 @@ class CS2000A(Instrument):
         self.isShutdown = True
 
     def identify(self) -> Identity:
-        """Enter remote mode and ask for the identity; raises WrongInstrument unless it is a CS-2000 or CS-2000A."""
-        self.remote()
-        fields = self._command("IDDR")
-        if len(fields) != 3:
-            raise UnexpectedReply(self._where, "IDDR", ",".join(fields))
-        model, _, serial = fields
+        """Enter remote mode and ask for the identity; raises WrongInstrument unless it is a CS-2000 or CS-2000A.
+
+        A measurement that another program has left running is cancelled.
+        """
+        try:
+            model, _, serial = self._introduction()
+        except (RemoteLost, InstrumentTimeout):
+            self.cancel()
+            model, _, serial = self._introduction()
         if model not in _MODELS:
             raise WrongInstrument(self._where, f"{model} answers, expected CS-2000 or CS-2000A")
         return Identity("KONICA MINOLTA", model, serial, "")
+
+    def _introduction(self) -> list[str]:
+        self.remote()
+        return self._identity()
+
+    def _identity(self) -> list[str]:
+        fields = self._command("IDDR")
+        if len(fields) != _IDENTITY_FIELDS:
+            raise UnexpectedReply(self._where, "IDDR", ",".join(fields))
+        return fields
 
     @property
     def measuring_angle(self) -> float:
@@ -187,7 +203,7 @@ class CS2000A(Instrument):
             raise RefusedByDriver(self._where, "settings were not sent: " + "; ".join(reasons))
         self.remote()
         self._command("MSWE,0")
-        link.set_timeout(self.adapter, _COMMAND_TIMEOUT)
+        link.set_timeout(self.adapter, self._timeout)
         differences = []
         for setting in setting_table(settings):
             if setting.agrees(self._command(setting.query)):
@@ -294,7 +310,7 @@ class CS2000A(Instrument):
         except InstrumentTimeout:
             return None
         finally:
-            link.set_timeout(self.adapter, _COMMAND_TIMEOUT)
+            link.set_timeout(self.adapter, self._timeout)
         line = self._partial.decode("ascii", "replace").strip()
         self._partial.clear()
         return line
@@ -319,7 +335,7 @@ class CS2000A(Instrument):
         if unknown := [line for line in lines if line != "OK00" and line not in REFUSALS]:
             raise UnexpectedReply(self._where, "MEAS,0", ";".join(unknown))
         self._partial.clear()
-        self._command("IDDR")
+        self._identity()
 
     # Results
 

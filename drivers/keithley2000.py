@@ -17,7 +17,7 @@ from pymeasure.instruments import SCPIUnknownMixin
 from pymeasure.instruments.keithley import Keithley2000 as PymeasureKeithley2000
 
 from drivers import link, scpi, timing
-from drivers.errors import InstrumentTimeout, RefusedByDriver, UnexpectedReply
+from drivers.errors import InstrumentError, InstrumentTimeout, RefusedByDriver, UnexpectedReply
 from drivers.scpi import INVALID, Identity, QueuedError, Setting, Value
 
 __all__ = ["DmmReading", "DmmSettings", "Keithley2000"]
@@ -25,7 +25,6 @@ __all__ = ["DmmReading", "DmmSettings", "Keithley2000"]
 SERIAL_LINE = link.SerialLine(baud_rate=4800, terminator="\r")
 BUFFER_LENGTH = 1024
 _COMMAND_TIMEOUT = 5.0
-_AUTORANGE_ALLOWANCE = 1.0  # a conversion and a delay more for every range step, s
 _WAITING_FOR_TRIGGER = 32  # operation condition register, bit 5
 _FUNCTIONS = {"voltage": "VOLT:DC", "current": "CURR:DC"}
 _RANGES = {"voltage": timing.DMM_VOLTAGE_RANGES, "current": timing.DMM_CURRENT_RANGES}
@@ -53,13 +52,18 @@ class DmmSettings:
         """Get the nominal range (V or A) that holds ``range_``, None for autorange; ValueError if there is none."""
         return None if self.range_ is None else timing.smallest_range(self.range_, _RANGES[self.function])
 
+    @property
+    def trigger_delay(self) -> float:
+        """Get the settling time as the meter can be told it, s."""
+        return timing.delay_setting(self.settling_time, timing.DMM_DELAY_STEP)
+
     def time_per_reading(self, line_frequency: float) -> float:
         """Duration of one reading in the meter, settling included, s."""
         return timing.dmm_time_per_reading(
             nplc=self.nplc,
             line_frequency=line_frequency,
             autozero=self.autozero,
-            trigger_delay=self.settling_time,
+            trigger_delay=self.trigger_delay,
             filter_count=self.filter_count,
         )
 
@@ -118,7 +122,7 @@ def _trigger_table(settings: DmmSettings) -> list[Setting]:
         Setting("trigger_source", ":TRIG:SOUR", "IMM"),
         Setting("trigger_count", ":TRIG:COUN", 1),
         Setting("sample_count", ":SAMP:COUN", 1),
-        Setting("settling_time", ":TRIG:DEL", settings.settling_time),
+        Setting("settling_time", ":TRIG:DEL", settings.trigger_delay),
     ]
 
 
@@ -132,8 +136,8 @@ def parse_reading(reply: str) -> DmmReading:
 class Keithley2000(PymeasureKeithley2000):
     """A Keithley 2000 on any VISA resource, or on a PyMeasure adapter.
 
-    ``visa_library``, ``timeout`` (s) and ``serial`` count only when ``adapter`` is a resource name. Raises
-    CannotConnect.
+    ``timeout`` (s): how long a reply may take beyond the time of a reading. ``visa_library`` and ``serial`` count
+    only when ``adapter`` is a resource name. Raises CannotConnect.
     """
 
     def __init__(
@@ -146,8 +150,11 @@ class Keithley2000(PymeasureKeithley2000):
         serial: link.SerialLine = SERIAL_LINE,
     ) -> None:
         if isinstance(adapter, str):
-            adapter = link.open_adapter(adapter, name=name, visa_library=visa_library, timeout=timeout, serial=serial)
+            adapter = link.open_adapter(
+                adapter, name=name, visa_library=visa_library, timeout=timeout, serial=serial, clear=True
+            )
         self._where = " at ".join(filter(None, (name, link.resource_of(adapter))))
+        self._timeout = timeout
         self._settings: DmmSettings | None = None
         self._record: dict[str, Value] = {}
         self._busy = False
@@ -194,14 +201,13 @@ class Keithley2000(PymeasureKeithley2000):
         self._busy = False
 
     def abort(self) -> None:
-        """Return the trigger model to idle."""
+        """Return the trigger model to idle and drop a reading on its way."""
+        if self._busy:
+            self.device_clear()
         self._send(":ABOR")
-        self._busy = False
 
     def shutdown(self) -> None:
         """Stop measuring and leave the meter idle."""
-        if self._busy:
-            self.device_clear()
         self.abort()
         self.isShutdown = True
 
@@ -229,7 +235,7 @@ class Keithley2000(PymeasureKeithley2000):
         if reasons := list(objections(settings)):
             raise RefusedByDriver(self._where, "settings were not sent: " + "; ".join(reasons))
         self._settings = None
-        link.set_timeout(self.adapter, _COMMAND_TIMEOUT)
+        link.set_timeout(self.adapter, self._timeout)
         if self._busy:
             self.device_clear()
         table = setting_table(settings)
@@ -251,10 +257,11 @@ class Keithley2000(PymeasureKeithley2000):
         record = scpi.verify(self.ask, self._where, [Setting("continuous", ":INIT:CONT", False), *table])
         return record | {"front_terminals": front, "line_frequency": self.line_frequency}
 
-    def _allow_reading_time(self, settings: DmmSettings, readings: int = 1) -> None:
-        allowance = _AUTORANGE_ALLOWANCE if settings.range_ is None else 0.0
+    def _allow_reading_time(self, settings: DmmSettings) -> None:
+        # Every change of range repeats delay and conversion
+        cycles = 2 if settings.range_ is not None else 2 + len(_RANGES[settings.function]) - 1
         line_frequency = float(self._record["line_frequency"])
-        link.set_timeout(self.adapter, 1 + readings * 2 * settings.time_per_reading(line_frequency) + allowance)
+        link.set_timeout(self.adapter, self._timeout + cycles * settings.time_per_reading(line_frequency))
 
     def settings(self) -> dict[str, Value]:
         """The settings as the meter gave them back, by name; empty before :meth:`configure`."""
@@ -288,9 +295,15 @@ class Keithley2000(PymeasureKeithley2000):
         try:
             reply = self._receive()
         except InstrumentTimeout as timeout:
-            raise scpi.explain_timeout(timeout, self.device_clear, self.error_queue, self._where) from timeout
+            raise self._why_no_reading(timeout) from timeout
         self._busy = False
         return self._parsed(":READ?", reply)
+
+    def _why_no_reading(self, timeout: InstrumentTimeout) -> InstrumentError:
+        link.set_timeout(self.adapter, _COMMAND_TIMEOUT)
+        reason = scpi.explain_timeout(timeout, self.device_clear, self.error_queue, self._where)
+        self._allow_reading_time(self._configured())
+        return reason
 
     def _parsed(self, sent: str, reply: str) -> DmmReading:
         try:
@@ -337,7 +350,7 @@ class Keithley2000(PymeasureKeithley2000):
         reply = self.ask(":TRAC:DATA?")
         for message in (":ABOR", ":TRAC:FEED:CONT NEV", ":TRIG:COUN 1", ":TRIG:SOUR IMM"):
             self._send(message)
-        self._send(f":TRIG:DEL {settings.settling_time:.9g}")
+        self._send(f":TRIG:DEL {settings.trigger_delay:.9g}")
         self._allow_reading_time(settings)
         return [self._parsed(":TRAC:DATA?", field) for field in reply.split(",")]
 

@@ -48,14 +48,16 @@ __all__ = ["Keithley2400", "SmuLimits", "SmuReading", "SmuSettings", "SmuStatus"
 SERIAL_LINE = link.SerialLine(baud_rate=9600, terminator="\r")
 _MODELS = ("MODEL 2400", "MODEL 2401")  # the ranges of the other models differ
 _COMMAND_TIMEOUT = 5.0
+_REPLY_PRECISION = 1e-6  # levels are read back with seven digits
 _INSTRUMENT_LIMITS = SmuLimits()
 
 
 class Keithley2400(PymeasureKeithley2400):
     """A Keithley 2400 or 2401 on any VISA resource, or on a PyMeasure adapter.
 
-    ``limits`` hold for every level and compliance, whatever the settings say. ``visa_library``, ``timeout`` (s) and
-    ``serial`` count only when ``adapter`` is a resource name. Raises CannotConnect.
+    ``limits`` hold for every level and compliance, whatever the settings say. ``timeout`` (s): how long a reply may
+    take beyond the time of a reading. ``visa_library`` and ``serial`` count only when ``adapter`` is a resource name.
+    Raises CannotConnect.
     """
 
     def __init__(
@@ -69,9 +71,12 @@ class Keithley2400(PymeasureKeithley2400):
         serial: link.SerialLine = SERIAL_LINE,
     ) -> None:
         if isinstance(adapter, str):
-            adapter = link.open_adapter(adapter, name=name, visa_library=visa_library, timeout=timeout, serial=serial)
+            adapter = link.open_adapter(
+                adapter, name=name, visa_library=visa_library, timeout=timeout, serial=serial, clear=True
+            )
         self._where = " at ".join(filter(None, (name, link.resource_of(adapter))))
         self._limits = limits
+        self._timeout = timeout
         self._forget()
         self._send, self._receive = adapter.write, adapter.read
         super().__init__(adapter, name)
@@ -126,12 +131,15 @@ class Keithley2400(PymeasureKeithley2400):
         self._busy = False
 
     def abort(self) -> None:
-        """Return the trigger model to idle. The output stays as it is."""
+        """Return the trigger model to idle and drop a reading on its way. The output stays as it is."""
+        if self._busy:
+            self.device_clear()
         self._send(":ABOR")
-        self._busy = False
 
     def reset(self) -> None:
         """Reset the instrument: output off, and compliance back at 105 µA. Settings must be made anew."""
+        if self._busy:
+            self.device_clear()
         self._forget()
         self._send("*RST")
 
@@ -174,6 +182,7 @@ class Keithley2400(PymeasureKeithley2400):
             raise RefusedByDriver(self._where, "settings were not sent: " + "; ".join(reasons))
         self.output_off()
         self._forget()
+        link.set_timeout(self.adapter, self._timeout)
         table = setting_table(settings)
         for message in ("*CLS", "*RST", ":SENS:FUNC:OFF:ALL", *(setting.message for setting in table)):
             self._send(message)
@@ -187,7 +196,10 @@ class Keithley2400(PymeasureKeithley2400):
         self._step = settings.source_step
         self._level_message = f":SOUR:{MNEMONIC[settings.source]} %.7g"
         self._point_message = self._level_message + ";:READ?"
-        link.set_timeout(self.adapter, settings.reading_timeout)
+        self._allow_reading_time()
+
+    def _allow_reading_time(self) -> None:
+        link.set_timeout(self.adapter, self._timeout + self._configured().longest_reading)
 
     def settings(self) -> dict[str, Value]:
         """The settings as the instrument gave them back, by name; empty before :meth:`configure`."""
@@ -214,7 +226,7 @@ class Keithley2400(PymeasureKeithley2400):
         if not self._output_state():
             mend = "Check the interlock (output enable line) and the instrument's temperature"
             raise scpi.refusal(self._where, "switching the output on", self.error_queue(), mend)
-        link.set_timeout(self.adapter, settings.reading_timeout)
+        self._allow_reading_time()
         self._on = True
 
     def output_off(self) -> None:
@@ -223,12 +235,11 @@ class Keithley2400(PymeasureKeithley2400):
         Works at any moment, also on an instrument this object has not configured. If the orderly way fails, the
         device is cleared and switched off again. Raises OutputStateUnknown when that cannot be confirmed.
         """
-        unattended = self._busy or self._settings is None
         self._on = False
         try:
             link.set_timeout(self.adapter, _COMMAND_TIMEOUT)
-            if unattended:
-                self.device_clear()
+            # Whatever was interrupted: no half message, no old reply may be taken for a level or for "off"
+            self.device_clear()
             self.ramp_to_zero()
             self._send(":OUTP OFF")
             if not self._output_state():
@@ -254,9 +265,15 @@ class Keithley2400(PymeasureKeithley2400):
         return self._number(":OUTP?") != 0
 
     def ramp_to_zero(self, steps: int = 5) -> None:
-        """Take the present level to zero in equal ``steps``, in one message; each takes the source some 7 ms."""
+        """Take the present level to zero in equal ``steps``, in one message; each takes the source some 7 ms.
+
+        A level beyond the limits is not approached again: it goes to zero at once.
+        """
         source = MNEMONIC[self._settings.source] if self._settings else self.ask(":SOUR:FUNC?")[:4]
+        limit = self._limits.voltage if source == "VOLT" else self._limits.current
+        largest = self._bound if self._settings else limit
         if level := self._number(f":SOUR:{source}?"):
+            steps = steps if abs(level) <= largest * (1 + _REPLY_PRECISION) else 1
             # + 0.0: the last level of a negative ramp is 0, not -0
             down = (level * (steps - 1 - step) / steps + 0.0 for step in range(steps))
             self._send(";".join(f":SOUR:{source} {value:.7g}" for value in down))
@@ -325,7 +342,7 @@ class Keithley2400(PymeasureKeithley2400):
     def _why_no_reading(self, timeout: InstrumentTimeout) -> InstrumentError:
         link.set_timeout(self.adapter, _COMMAND_TIMEOUT)
         reason = scpi.explain_timeout(timeout, self.device_clear, self.error_queue, self._where)
-        link.set_timeout(self.adapter, self._configured().reading_timeout)
+        self._allow_reading_time()
         return reason
 
     # PyMeasure's properties that would pass by the limits, or send MEASure?
@@ -477,7 +494,7 @@ class Keithley2400(PymeasureKeithley2400):
         # A full buffer is 175 kB, three minutes at 9600 baud
         link.set_timeout(self.adapter, 200.0)
         reply = self.ask(":TRAC:DATA?")
-        for message in after_sweep_messages(settings.source, settings.settling_time):
+        for message in after_sweep_messages(settings.source, settings.trigger_delay):
             self._send(message)
         self._adopt(settings)
         fields = reply.split(",")

@@ -44,6 +44,7 @@ class SmuSettings:
     ``compliance``: limit of the other quantity (A or V). ``measure_range``: of that other quantity, None for
     autorange, then not below ``measure_range_lower_limit``. ``settling_time`` (s) passes in the instrument between
     the new level and the measurement. ``filter_count``: readings averaged into one, 1 for none.
+    ``smallest_source_range`` (V or A): keeps the source from a finer range than this, None for the finest.
     ``over_voltage_protection``: 20, 40, 60, 80, 100, 120 or 160 V, None for no limit below the range.
     """
 
@@ -59,6 +60,7 @@ class SmuSettings:
     line_frequency: Literal[50, 60] = 50
     output_off_state: Literal["normal", "zero", "guard", "high_impedance"] = "normal"
     over_voltage_protection: int | None = None
+    smallest_source_range: float | None = None
     filter_count: int = 1
     settling_time: float = 0.0
 
@@ -69,8 +71,11 @@ class SmuSettings:
 
     @property
     def source_range(self) -> float:
-        """Get the nominal source range for ``max_level`` (V or A); ValueError when there is none."""
-        return timing.smallest_range(self.max_level, RANGES[self.source], timing.SMU_FULL_SCALE)
+        """Get the nominal source range (V or A); ValueError when there is none."""
+        ranges = RANGES[self.source]
+        needed = timing.smallest_range(self.max_level, ranges, timing.SMU_FULL_SCALE)
+        wanted = self.smallest_source_range
+        return needed if wanted is None else max(needed, timing.smallest_range(wanted, ranges, timing.SMU_FULL_SCALE))
 
     @property
     def source_step(self) -> float:
@@ -78,9 +83,14 @@ class SmuSettings:
         return timing.source_step(self.source_range, self.source)
 
     @property
-    def reading_timeout(self) -> float:
-        """Get how long a reading may take before it is given up, s."""
-        return 2 + 1.5 * self.time_per_point + (_AUTORANGE_ALLOWANCE if self.measure_range is None else 0.0)
+    def trigger_delay(self) -> float:
+        """Get the settling time as the instrument can be told it, s."""
+        return timing.delay_setting(self.settling_time, timing.SMU_DELAY_STEP)
+
+    @property
+    def longest_reading(self) -> float:
+        """Get the longest time a reading may take in the instrument, s."""
+        return 1.5 * self.time_per_point + (_AUTORANGE_ALLOWANCE if self.measure_range is None else 0.0)
 
     @property
     def time_per_point(self) -> float:
@@ -90,7 +100,7 @@ class SmuSettings:
             line_frequency=self.line_frequency,
             autozero=self.autozero,
             source=self.source,
-            trigger_delay=self.settling_time,
+            trigger_delay=self.trigger_delay,
             filter_count=self.filter_count,
             static=True,
         )
@@ -108,6 +118,9 @@ def _beyond_limits(settings: SmuSettings, limits: SmuLimits) -> Iterator[str]:
     }
     if not 0 < settings.max_level <= limit[settings.source]:
         yield f"largest level {settings.max_level:g} is not between 0 and {limit[settings.source]:g}"
+    finest = settings.smallest_source_range
+    if finest is not None and not 0 < finest <= max(RANGES[settings.source]):
+        yield f"source range {finest:g} is not between 0 and {max(RANGES[settings.source]):g}"
     if not 0 < settings.compliance <= limit[settings.measured]:
         yield f"compliance {settings.compliance:g} is not between 0 and {limit[settings.measured]:g}"
 
@@ -200,7 +213,7 @@ def _trigger_table(settings: SmuSettings) -> list[Setting]:
         Setting("arm_count", ":ARM:COUN", 1),
         Setting("trigger_count", ":TRIG:COUN", 1),
         Setting("trigger_source", ":TRIG:SOUR", "IMM"),
-        Setting("settling_time", ":TRIG:DEL", settings.settling_time),
+        Setting("settling_time", ":TRIG:DEL", settings.trigger_delay),
         Setting("elements", ":FORM:ELEM", ELEMENTS),
     ]
 

@@ -30,6 +30,11 @@ from drivers.errors import (
 # pySerial's exceptions are OSErrors
 _FOREIGN = (pyvisa.Error, OSError)
 
+# Where bytes arrive one by one, and a reply may be half-way
+_LINES = (SerialInstrument, TCPIPSocket)
+_QUIET = 0.1  # a line is quiet after this time without a byte, s: some three characters at 300 baud
+_LONGEST_REMAINDER = 4096  # bytes that may be on their way: the receive buffer of an operating system
+
 _FLOW_CONTROL = {
     "none": ControlFlow.none,
     "xon_xoff": ControlFlow.xon_xoff,
@@ -76,9 +81,23 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
             return bytes(super()._read_bytes(count, break_on_termchar, **kwargs))
 
     def flush_read_buffer(self) -> None:
-        """Throw away whatever has arrived and was not read."""
+        """Throw away whatever has arrived and was not read; on a line also what is still on its way."""
         with self.translating("discarding old replies"):
             super().flush_read_buffer()
+            if isinstance(self.connection, _LINES):
+                self._await_quiet()
+
+    def _await_quiet(self) -> None:
+        timeout = self.connection.timeout
+        self.connection.timeout = round(_QUIET * 1000)
+        try:
+            for _ in range(_LONGEST_REMAINDER):
+                super()._read_bytes(1)
+        except pyvisa.VisaIOError as error:
+            if error.error_code != StatusCode.error_timeout:
+                raise
+        finally:
+            self.connection.timeout = timeout
 
     @contextlib.contextmanager
     def translating(self, doing: str) -> Iterator[None]:
@@ -109,12 +128,14 @@ def open_adapter(
     visa_library: Any = "",
     timeout: float = 2.0,
     serial: SerialLine | None = None,
+    clear: bool = False,
 ) -> Link:
     """Open a VISA resource for the instrument called ``name``.
 
     ``visa_library`` is what :class:`pyvisa.ResourceManager` takes: a path, ``"@py"``, or a library object; empty
     for the system's own. ``timeout`` in s. Lines end in LF, on serial lines in the terminator of ``serial``.
-    Raises :class:`~drivers.errors.CannotConnect`.
+    ``clear``: clear the device, because a program that was killed may have left a measurement running, which holds
+    back every message, or a reply on its way. Raises :class:`~drivers.errors.CannotConnect`.
     """
     where = f"{name} at {resource}"
     line_feed = {"read_termination": "\n", "write_termination": "\n"}
@@ -130,6 +151,8 @@ def open_adapter(
             usb=line_feed,
         )
         _tune_socket(link.connection)
+        if clear:
+            device_clear(link)
     except Exception as error:  # PyVISA-py reports a failed opening as a bare Exception
         mend = "Check power, cable and address; `pyvisa-info` and `pyvisa-shell` list what can be reached"
         raise CannotConnect(where, f"cannot be opened ({error})", mend) from error
@@ -216,7 +239,7 @@ def device_clear(adapter: Any) -> None:
 
     Raises :class:`~drivers.errors.LinkLost` or :class:`~drivers.errors.InstrumentTimeout`.
     """
-    if isinstance(adapter.connection, (SerialInstrument, TCPIPSocket)):
+    if isinstance(adapter.connection, _LINES):
         adapter.write_bytes(ABORT_CHARACTER)
         adapter.flush_read_buffer()
         return

@@ -39,6 +39,13 @@ _SMU_CONVERSIONS = {
 _SMU_PHASE = 185e-6
 _SMU_TRIGGER_LATENCY = 225e-6
 
+#: A level command takes up to this time to act on a fixed source range, s (SPEC-2400).
+SMU_LEVEL_LATENCY = 7e-3
+
+# Trigger delays are set with four decimals on the 2400, with three on the 2000
+SMU_DELAY_STEP = 1e-4
+DMM_DELAY_STEP = 1e-3
+
 # Range: (fraction of reading, offset), measuring (SPEC-2400)
 _SMU_VOLTAGE_LIMITS = {0.2: (1.2e-4, 3e-4), 2.0: (1.2e-4, 3e-4), 20.0: (1.5e-4, 1.5e-3), 200.0: (1.5e-4, 1e-2)}
 _SMU_CURRENT_LIMITS = {
@@ -71,6 +78,11 @@ def smallest_range(value: float, ranges: Sequence[float], full_scale: float = 1.
 def source_step(range_: float, source: Source) -> float:
     """Programming resolution of the 2400 source on a nominal range (V or A)."""
     return (SMU_VOLTAGE_STEPS if source == "voltage" else SMU_CURRENT_STEPS)[range_]
+
+
+def delay_setting(seconds: float, step: float) -> float:
+    """The shortest delay, in whole steps of an instrument's setting, that is not below ``seconds``."""
+    return math.ceil(seconds / step - 1e-6) * step
 
 
 def smu_conversion_time(

@@ -326,6 +326,29 @@ def test_cancel_of_a_measurement_that_was_refused(transcript):
         meter.cancel()
 
 
+def test_a_late_line_is_not_the_identity_after_a_cancellation(transcript):
+    pairs = [("MEAS,1", "OK00,014\n"), ("MEAS,0", "OK00\n"), (None, "<nothing>"), ("IDDR", "OK00")]
+    with transcript(CS2000A, pairs) as meter:
+        meter.start()
+        with pytest.raises(errors.UnexpectedReply, match="IDDR"):
+            meter.cancel()
+
+
+def test_a_late_reply_is_skipped_after_a_time_out(transcript):
+    pairs = [
+        ("STSR", None),
+        (None, "<nothing>"),
+        ("IDDR", None),
+        (None, "OK00,1"),
+        (None, IDENTITY[1]),
+        ("STSR", "OK00,2"),
+    ]
+    with transcript(CS2000A, pairs) as meter:
+        with pytest.raises(errors.InstrumentTimeout):
+            _ = meter.measuring_angle
+        assert meter.measuring_angle == 0.1
+
+
 def test_cancel_answered_by_nonsense(transcript):
     with transcript(CS2000A, [("MEAS,1", "OK00,014\n"), ("MEAS,0", "OK00,0\n"), (None, "<nothing>")]) as meter:
         meter.start()

@@ -77,10 +77,15 @@ def test_another_instrument(transcript, reply, error):
         dmm.identify()
 
 
+@pytest.mark.parametrize(("wanted", "told"), [(0.05, 0.05), (0.0125, 0.013), (1e-6, 1e-3), (999.0, 999.0)])
+def test_the_settling_time_is_told_in_steps_the_meter_has(wanted, told):
+    assert DmmSettings(settling_time=wanted).trigger_delay == pytest.approx(told)
+
+
 def test_configure_stops_continuous_measuring_first_and_reads_back(configured):
     with configured() as dmm:
         record = ready(dmm).settings()
-        assert dmm.adapter.connection.timeout == round(1000 * (1 + 2 * SETTINGS.time_per_reading(50)))
+        assert dmm.adapter.connection.timeout == round(1000 * (5 + 2 * SETTINGS.time_per_reading(50)))
     assert record["range"] == 10
     assert record["filter"] is False
     assert record["front_terminals"] is True
@@ -103,7 +108,7 @@ def test_configure_current_with_autorange_and_filter(transcript):
     rows = [(command.replace("SENS:VOLT", "SENS:CURR"), value, reply) for command, value, reply in rows]
     with transcript(Keithley2000, configuring(rows, line_frequency="60")) as dmm:
         dmm.configure(settings)
-        assert dmm.adapter.connection.timeout == round(1000 * (2 + 2 * settings.time_per_reading(60)))
+        assert dmm.adapter.connection.timeout == round(1000 * (5 + 5 * settings.time_per_reading(60)))
 
 
 def test_current_from_the_rear_is_refused(transcript):

@@ -126,7 +126,7 @@ def test_configure_clears_the_device_and_allows_for_the_reading_time(transcript)
     with transcript(Keithley2400, [CONNECT, *configuring()]) as smu:
         smu.configure(SETTINGS)
         assert smu.adapter.connection.clear.called
-        assert smu.adapter.connection.timeout == round(1000 * (2 + 1.5 * SETTINGS.time_per_point))
+        assert smu.adapter.connection.timeout == round(1000 * (5 + 1.5 * SETTINGS.time_per_point))
 
 
 def test_configure_a_current_source_with_autorange_filter_and_protection(transcript):
@@ -237,6 +237,21 @@ def test_power_envelope():
     assert objections(SmuSettings("current", max_level=0.5, compliance=30), wide)
     assert not objections(SmuSettings("voltage", max_level=20, compliance=1), wide)
     assert objections(SmuSettings("voltage", max_level=300, compliance=0.1), SmuLimits(voltage=1000))
+
+
+def test_the_source_range_can_be_kept_coarse():
+    assert SmuSettings("voltage", max_level=1.5, compliance=0.01).source_range == 2
+    assert SmuSettings("voltage", max_level=1.5, compliance=0.01, smallest_source_range=20).source_range == 20
+    assert SmuSettings("voltage", max_level=25, compliance=0.01, smallest_source_range=20).source_range == 200
+    coarse = SmuSettings("voltage", max_level=1.5, compliance=0.2, smallest_source_range=200)
+    assert objections(coarse, SmuLimits()) == ["the 200 V range allows a compliance of at most 105 mA"]
+    assert objections(SmuSettings("voltage", max_level=1, compliance=0.1, smallest_source_range=300), SmuLimits())
+
+
+@pytest.mark.parametrize(("wanted", "told"), [(0.05, 0.05), (0.01234567, 0.0124), (1e-6, 1e-4), (999.0, 999.0)])
+def test_the_settling_time_is_told_in_steps_the_instrument_has(wanted, told):
+    settings = SmuSettings("voltage", max_level=1, compliance=0.01, settling_time=wanted)
+    assert settings.trigger_delay == pytest.approx(told)
 
 
 def test_a_point_is_one_message(running):

@@ -104,7 +104,7 @@ def served(answer):
 
 def test_a_conversation_over_tcp():
     def answer(connection, lines):
-        assert lines.readline().startswith(b":FORMAT:ELEMENTS")
+        assert lines.readline().startswith(link.ABORT_CHARACTER + b":FORMAT:ELEMENTS")
         assert lines.readline() == b"*IDN?\n"
         connection.sendall(b"KEITHLEY INSTRUMENTS INC.,MODEL 2400,1248014,C30\n")
         assert lines.read() == b""
