@@ -8,7 +8,6 @@ moment without a valid file.
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -25,6 +24,8 @@ from acquire.recorder import (
     Column,
     columns_of,
     describe,
+    file_in_memory,
+    image_of,
     nx_group,
     table_attributes,
     write_flag_meanings,
@@ -44,6 +45,7 @@ from acquire.records import (
     RunStop,
     Spectrum,
 )
+from acquire.run_files import nobody_else, put_in_place
 
 CUT_OFF = "the program ended before the run did; the file was finished afterwards"
 
@@ -82,18 +84,36 @@ def read_run(path: Path) -> Run:
     :raises ArchiveError: there is no such file, or it is not a run file of this program.
     """
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             return _read(path, file["entry"])
     except FileNotFoundError as error:
         raise ArchiveError(f"{path}: there is no such file") from error
-    except (OSError, KeyError) as error:
+    except Exception as error:  # h5py meets damage with almost any exception
         raise ArchiveError(f"{path}: is not a run file of this program ({_first_line(error)})") from error
+
+
+def recover(path: Path) -> Run:
+    """Finish a run file that was cut off: its status becomes failed. A finished file stays as it is.
+
+    :raises ArchiveError: as :func:`finish`; or its run is still going on, or another program has it open.
+    """
+    run = read_run(path)
+    if run.finished:
+        return run
+    try:
+        with nobody_else(path):
+            return finish(path)
+    except OSError as error:
+        raise ArchiveError(
+            f"{path}: is left alone: its run is still going on, or another program has it open ({_first_line(error)})"
+        ) from error
 
 
 def finish(path: Path, stop: RunStop | None = None) -> Run:
     """Compute the final results from the recorded rows and close a run file for good.
 
     Without ``stop`` the run was cut off: its status becomes failed. A file that is finished already stays as it is.
+    The caller sees to it that nobody records into the file any more (:func:`recover` asks).
 
     :raises ArchiveError: it is not a run file, or the new file cannot be put in its place.
     """
@@ -102,13 +122,11 @@ def finish(path: Path, stop: RunStop | None = None) -> Run:
         return run
     stop = stop or _cut_off(run)
     final, figures, notes = _final_results(run)
-    replacement = path.with_name(path.name + ".finishing")
     try:
-        with h5py.File(path, "r") as old, h5py.File(replacement, "w", libver=("earliest", "v110")) as new:
+        with h5py.File(path, "r", locking=False) as old, file_in_memory() as new:
             _write_finished(old, new, run, stop, final, figures, notes)
-        _sync(replacement)
-        replacement.replace(path)
-        _sync(path.parent)
+            image = image_of(new)
+        put_in_place(path, image)
     except OSError as error:
         raise ArchiveError(
             f"{path}: all rows are in it, but it could not be finished ({_first_line(error)}); close other programs "
@@ -134,20 +152,9 @@ def _final_results(run: Run) -> tuple[list[Record], Mapping[str, Figure], list[N
     try:
         final = evaluate_run(readings, run.dark, run.spectra, run.calibration)
         return final, figures_of_run(final, run.spectra, run.dark, run.calibration), []
-    except (ArithmeticError, ValueError, IndexError) as error:
+    except Exception as error:  # whatever it is, the rows must not stay unfinished for it
         text = f"the final evaluation failed ({type(error).__name__}: {error}); the live values were kept"
         return list(run.records), {}, [Note(0.0, text)]
-
-
-def _sync(path: Path) -> None:
-    """Push a file, or a folder's list of names, to the disk; Windows has no such call for folders."""
-    if path.is_dir() and os.name == "nt":
-        return
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 # --- reading -----------------------------------------------------------------------------------------------
@@ -161,7 +168,7 @@ def _read(path: Path, entry: h5py.Group) -> Run:
     recording = entry.get("recording")
     source_unit = _text(entry["jvl/source_level"].attrs["units"])
     rows = {
-        name: int(recording[f"{name}_rows"][()])
+        name: _written(entry[name], _ALWAYS_WRITTEN[name], int(recording[f"{name}_rows"][()]))
         if recording
         else len(entry[name][columns_of(name, source_unit)[0].name])
         for name in TABLES
@@ -190,6 +197,25 @@ def _read(path: Path, entry: h5py.Group) -> Run:
         figures={name: _figure(dataset) for name, dataset in entry.get("figures_of_merit", {}).items()},
         finished=recording is None,
     )
+
+
+#: Columns that no row is without: where one of them is blank, a power cut came between the counter and the row.
+_ALWAYS_WRITTEN = {
+    "jvl": ("branch", "time"),
+    "dark": ("time",),
+    "exposure_samples": ("time",),
+    "notes": ("time",),
+    "spectra": ("branch", "start", "stop"),
+}
+
+
+def _written(group: h5py.Group, always: Iterable[str], counted: int) -> int:
+    """How many of the counted rows are there: all, unless the system had saved the counter before the rows."""
+    for name in always:
+        values = group[name][:counted]
+        blank = np.flatnonzero(values == b"" if values.dtype.kind == "S" else np.isnan(values))
+        counted = int(blank[0]) if blank.size else len(values)
+    return counted
 
 
 def _rows(group: h5py.Group, columns: Sequence[Column], rows: int) -> list[dict[str, Any]]:
@@ -354,7 +380,10 @@ def export_csv(run: Run, folder: Path) -> list[Path]:
         f"{stem}_spectra.csv": _spectra_rows(run),
         f"{stem}_figures.csv": _figure_rows(run),
     }
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArchiveError(f"{folder}: cannot be written ({error})") from error
     existing = [name for name in tables if (folder / name).exists()]
     if existing:
         raise ArchiveError(f"{folder / existing[0]}: exists already; choose another folder with --to")

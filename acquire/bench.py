@@ -77,8 +77,7 @@ class Bench:
             self._smu.output_on()
             yield
         finally:
-            with self._stop.shielded():
-                self._smu.output_off()
+            self._smu.output_off()
 
     def trigger(self, level: float) -> None:
         """Start both meters; the source goes to ``level`` (V or A), and both wait the settling time."""
@@ -87,8 +86,9 @@ class Bench:
 
     def collect(self, step: Step, time: float) -> Reading:
         """Wait for both meters and say what they read; overflow is NaN with a flag."""
-        source = self._smu.read()
-        light = self._photodiode_meter.read()
+        with self._stop.interruptible():
+            source = self._smu.read()
+            light = self._photodiode_meter.read()
         flags = PointFlag.NONE
         if source.status & _ANY_STATUS_FLAG:
             flags = PointFlag(sum(flag for status, flag in _STATUS_FLAGS.items() if source.status & status))
@@ -126,7 +126,8 @@ class Bench:
         """
         assert self._spectroradiometer is not None
         try:
-            finished = self._spectroradiometer.poll(wait)
+            with self._stop.interruptible():
+                finished = self._spectroradiometer.poll(wait)
         except _SPECTRUM_LOST as problem:
             self._exposing = False
             raise SpectrumNotTaken(str(problem)) from problem
@@ -189,7 +190,13 @@ class Bench:
             self.cancel_exposure()
         for instrument in (self._smu, self._photodiode_meter, self._spectroradiometer):
             if instrument is not None:
-                instrument.adapter.close()
+                _let_go(instrument)
+
+
+def _let_go(instrument: Keithley2400 | Keithley2000 | CS2000A) -> None:
+    """Close a link; one that fails at that is closed as well, and costs neither the other links nor the run file."""
+    with suppress(Exception):
+        instrument.adapter.close()
 
 
 def open_bench(loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest) -> Bench:
@@ -239,7 +246,7 @@ class _Opening:
 
     def close_all(self) -> None:
         for instrument in self._opened:
-            instrument.adapter.close()
+            _let_go(instrument)
 
 
 def _visa(loaded: LoadedSweep) -> tuple[Any, Callable[[], float]]:

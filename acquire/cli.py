@@ -6,9 +6,12 @@ Exit status: 0 completed or stopped by a rule, 1 failed, 2 wrong configuration o
 from __future__ import annotations
 
 import json
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
@@ -67,14 +70,21 @@ def run(
     try:
         prepared = session.prepare(sweep, bench)
     except ConfigurationError as error:
+        if as_json:
+            print(json.dumps(_without_a_run(str(error), "failed")))
         raise complain(error, USAGE) from error
     console = Console(stderr=as_json, highlight=False)
     with StopRequest().listening() as stop, display.watching(prepared.plan, console) as watch:
         result = session.run(prepared, output, watch, stop)
-    if result.error:
-        print(f"acquire: {result.error}", file=sys.stderr)
-    if result.run is not None:
-        _print_run(result.run, as_json)
+    with _whoever_listens(sys.stderr):
+        if result.error:
+            print(f"acquire: {result.error}", file=sys.stderr)
+    with _whoever_listens(sys.stdout):
+        if result.run is not None:
+            _print_run(result.run, as_json)
+        elif as_json:
+            status = "stopped" if result.interrupted else "failed"
+            print(json.dumps(_without_a_run(result.error, status, result.unfinished)))
     raise typer.Exit(INTERRUPTED if result.interrupted else FAILED if result.failed else COMPLETED)
 
 
@@ -150,7 +160,7 @@ def recover(
     for path in run_files:
         try:
             before = archive.read_run(path)
-            after = before if before.finished else archive.finish(path)
+            after = before if before.finished else archive.recover(path)
         except archive.ArchiveError as error:
             failed = True
             print(error, file=sys.stderr)
@@ -213,6 +223,32 @@ def summary(run: Run) -> dict[str, Any]:
     }
 
 
+def _without_a_run(reason: str, status: str, path: Path | None = None) -> dict[str, Any]:
+    """The JSON object where there is no finished run to tell of."""
+    return {
+        "run_id": None,
+        "path": None if path is None else str(path),
+        "status": status,
+        "stop_reason": reason,
+        "figures_of_merit": {},
+    }
+
+
+@contextmanager
+def _whoever_listens(stream: TextIO | None) -> Iterator[None]:
+    """Print to ``stream`` inside, even where it leads nowhere any more (``| head``, a closed terminal).
+
+    What was done does not depend on who heard of it, and neither does the exit status. None: closed at the start.
+    """
+    try:
+        yield
+        if stream is not None:
+            stream.flush()
+    except OSError:
+        if stream is not None:  # what is still buffered would be written at exit, and fail again
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def _print_run(run: Run, as_json: bool) -> None:
     if as_json:
         print(json.dumps(summary(run)))
@@ -223,7 +259,9 @@ def _print_run(run: Run, as_json: bool) -> None:
 
     console = Console(highlight=False)
     if run.figures:
-        console.print(display.figures_table(run.figures, f"{run.sample}: figures of merit"))
+        with console.capture() as table:  # rich itself would exit with status 1 when nobody reads any more
+            console.print(display.figures_table(run.figures, f"{run.sample}: figures of merit"))
+        print(table.get(), end="")
         print(display.figures_line(run.figures, run.sample))
     reason = f" ({run.stop_reason})" if run.stop_reason else ""
     print(f"{run.status}{reason}: {len(run.records)} points, {len(run.spectra)} spectra")

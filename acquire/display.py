@@ -6,7 +6,7 @@ Displays are spectators: they receive every event after it has been recorded, an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import isfinite
 
 from rich.console import Console
@@ -100,6 +100,17 @@ def _plain_lines(plan: SweepPlan, console: Console) -> Watch:
 
 
 @contextmanager
+def _closing_quietly(progress: Progress) -> Iterator[Progress]:
+    """A bar that shows, and whose end is no error when its terminal was closed meanwhile."""
+    progress.start()
+    try:
+        yield progress
+    finally:
+        with suppress(OSError):
+            progress.stop()
+
+
+@contextmanager
 def _bar(plan: SweepPlan, console: Console) -> Iterator[Watch]:
     columns = (
         BarColumn(bar_width=30),
@@ -107,7 +118,7 @@ def _bar(plan: SweepPlan, console: Console) -> Iterator[Watch]:
         TextColumn("{task.fields[elapsed]} elapsed, {task.fields[remaining]} remaining"),
         TextColumn("{task.description}"),
     )
-    with Progress(*columns, console=console, refresh_per_second=8) as progress:
+    with _closing_quietly(Progress(*columns, console=console, refresh_per_second=8)) as progress:
         task = progress.add_task("", total=len(plan.steps), elapsed="0:00", remaining=clock_text(plan.duration))
         clock = _Remaining(plan)
 

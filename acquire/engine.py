@@ -81,12 +81,16 @@ def run_sweep(
 
     ``stop_requested`` returns the reason why the run should end now, or an empty string.
     """
+    if why := stop_requested():
+        return Outcome(RunStatus.STOPPED, why, interrupted=True)
     with bench.energised():
-        evaluation = evaluation.with_dark(take_dark_readings(plan, bench, emit, after=False))
+        dark = take_dark_readings(plan, bench, emit, stop_requested, after=False)
         sweep = _sweep_in_bursts if plan.hardware_timed else _sweep
-        outcome = sweep(plan, bench, evaluation, emit, stop_requested)
+        outcome = sweep(plan, bench, evaluation.with_dark(dark), emit, stop_requested)
         if not outcome.interrupted:
-            take_dark_readings(plan, bench, emit, after=True)
+            dark = take_dark_readings(plan, bench, emit, stop_requested, after=True)
+            if len(dark) < plan.dark.readings_after:
+                return Outcome(RunStatus.STOPPED, stop_requested(), interrupted=True)
         return outcome
 
 
@@ -137,10 +141,14 @@ def take_reading(step: Step, bench: SweepBench) -> Reading:
     return bench.collect(step, time)
 
 
-def take_dark_readings(plan: SweepPlan, bench: SweepBench, emit: Emit, *, after: bool) -> list[DarkReading]:
-    """Read both meters at the dark level, where the device gives no light."""
-    readings = []
+def take_dark_readings(
+    plan: SweepPlan, bench: SweepBench, emit: Emit, stop_requested: StopRequested, *, after: bool
+) -> list[DarkReading]:
+    """Read both meters at the dark level, where the device gives no light; fewer when a stop is asked for."""
+    readings: list[DarkReading] = []
     for _ in range(plan.dark.readings_after if after else plan.dark.readings_before):
+        if stop_requested():
+            break
         reading = take_reading(plan.dark.step, bench)
         dark = DarkReading(reading.time, reading.voltage, reading.current, reading.photodiode_signal, after)
         emit(dark)

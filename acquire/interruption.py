@@ -19,32 +19,35 @@ _SIGNALS = {
 class StopRequest:
     """Remembers why a stop was asked for.
 
-    The first request lets the running point end. A second one raises KeyboardInterrupt, which ends the run at
-    once, except while :meth:`shielded`: switching the output off is never cut short.
+    The first request lets the running point end. A second one raises KeyboardInterrupt, once, and only while the
+    run waits for an instrument (:meth:`interruptible`): anywhere else the request is seen at once anyway, and
+    switching the output off and finishing the file are never cut short.
     """
 
     def __init__(self) -> None:
         self._reason = ""
-        self._shields = 0
+        self._interruptible = False
+        self._raised = False
 
     def __call__(self) -> str:
         """Why the run should end now; empty when it should go on."""
         return self._reason
 
     def ask(self, reason: str) -> None:
-        """Ask for a stop; a second request that meets no shield raises KeyboardInterrupt."""
-        if self._reason and not self._shields:
+        """Ask for a stop; a second request that meets a wait raises KeyboardInterrupt."""
+        if self._reason and self._interruptible and not self._raised:
+            self._raised = True
             raise KeyboardInterrupt(reason)
         self._reason = self._reason or reason
 
     @contextmanager
-    def shielded(self) -> Iterator[None]:
-        """Nothing asked for inside is raised there."""
-        self._shields += 1
+    def interruptible(self) -> Iterator[None]:
+        """Inside, a second request raises KeyboardInterrupt: for waits that may be long, never for clearing up."""
+        self._interruptible = True
         try:
             yield
         finally:
-            self._shields -= 1
+            self._interruptible = False
 
     @contextmanager
     def listening(self) -> Iterator[StopRequest]:

@@ -35,6 +35,7 @@ from acquire.records import (
     RunStart,
     Spectrum,
 )
+from acquire.run_files import keep_from_recovery, put_in_place
 
 WAVELENGTHS = 401
 NOTE_BYTES = 480
@@ -174,20 +175,36 @@ def create_run_file(
 ) -> RunRecorder:
     """Lay out a new run file and open it for recording.
 
-    :raises RecordingError: the file exists, the folder cannot be written, or the disk has no room for it.
+    :raises RecordingError: the file exists, the folder cannot be written, or the disk has no room for it; nothing
+        is left behind then.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RecordingError(f"{path.parent}: the folder cannot be made ({error})") from error
+    if path.exists():
+        raise RecordingError(f"{path}: exists already; a run file is never overwritten")
     try:
-        with h5py.File(path, "x", libver=("earliest", "v110")) as file:
+        with file_in_memory() as file:
             tables = _lay_out(file, start, capacity, write_calibration)
+            image = image_of(file)
+        put_in_place(path, image)
         return RunRecorder(path, tables)
-    except FileExistsError as error:
-        raise RecordingError(f"{path}: exists already; a run file is never overwritten") from error
+    except ValueError as error:
+        raise RecordingError(f"{path}: a text of the configuration does not fit into a file ({error})") from error
     except OSError as error:
         raise RecordingError(f"{path}: cannot be made ({error}); is the folder writable, the disk full?") from error
+
+
+def file_in_memory() -> h5py.File:
+    """An HDF5 file that touches no disk: HDF5 may crash the interpreter when the disk is full at its close."""
+    return h5py.File("run", "w", driver="core", backing_store=False, block_size=1 << 20, libver=("earliest", "v110"))
+
+
+def image_of(file: h5py.File) -> bytes:
+    """The bytes of a file in memory, as they shall stand on the disk."""
+    file.flush()
+    return bytes(file.id.get_file_image())
 
 
 def write_text(group: h5py.Group, name: str, text: str) -> None:
@@ -401,6 +418,7 @@ class RunRecorder:
         self._rows = dict.fromkeys(tables, 0)
         self._file = path.open("r+b", buffering=0)
         self._descriptor = self._file.fileno()
+        keep_from_recovery(self._descriptor)
         self._write = _positioned_writer()
         self._synced = time.monotonic()
         self.sync()

@@ -45,11 +45,15 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Result:
-    """How a run ended: its finished file, None when there is none, and what went wrong, if anything."""
+    """How a run ended: its finished file, None when there is none, and what went wrong, if anything.
+
+    ``unfinished`` is the run file that has all rows but could not be finished.
+    """
 
     run: archive.Run | None
     error: str = ""
     interrupted: bool = False
+    unfinished: Path | None = None
 
     @property
     def failed(self) -> bool:
@@ -71,7 +75,7 @@ def run(prepared: Prepared, output: Path | None, watch: Watch, stop: StopRequest
     run_id = uuid.uuid4()
     path = (output or Path(loaded.sweep.output)) / file_name(started, loaded.sweep.sample.name, run_id)
     try:
-        with closing(open_bench(loaded, plan, stop)) as bench:
+        with closing(_opened(loaded, plan, stop)) as bench:
             start = _run_start(loaded, plan, bench, run_id, started)
             recorder = create_run_file(
                 path, start, capacity(plan), lambda group: archive.write_calibration(group, prepared.calibration)
@@ -79,14 +83,22 @@ def run(prepared: Prepared, output: Path | None, watch: Watch, stop: StopRequest
             outcome, error = _record_sweep(prepared, bench, recorder, watch, stop)
             ended = datetime.fromtimestamp(started.timestamp() + bench.now(), tz=started.tzinfo)
     except (InstrumentError, RecordingError) as problem:
-        return Result(None, str(problem), interrupted=False)
+        return Result(None, str(problem), interrupted=bool(stop()))
+    except KeyboardInterrupt:
+        return Result(None, f"{stop()}; nothing had been switched on", interrupted=True)
     reason = RunStop(outcome.status, outcome.reason, ended.isoformat())
     try:
-        with stop.shielded():
-            finished = archive.finish(path, reason)
+        finished = archive.finish(path, reason)
     except archive.ArchiveError as problem:
-        return Result(None, "\n".join(filter(None, (error, str(problem)))), outcome.interrupted)
+        text = "\n".join(filter(None, (error, str(problem))))
+        return Result(None, text, outcome.interrupted, unfinished=path if path.exists() else None)
     return Result(finished, error, outcome.interrupted)
+
+
+def _opened(loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest) -> Bench:
+    """The bench, opened; a second Ctrl-C need not wait for instruments that do not answer."""
+    with stop.interruptible():
+        return open_bench(loaded, plan, stop)
 
 
 def _record_sweep(
@@ -124,7 +136,10 @@ class _Emitter:
         self._bench = bench
 
     def __call__(self, event: Event) -> None:
-        self._recorder(event)
+        if isinstance(event, Note):
+            self._note(event)
+        else:
+            self._recorder(event)
         if self._watch is None:
             return
         try:
@@ -132,7 +147,12 @@ class _Emitter:
         except Exception as problem:
             self._watch = None
             text = f"the display failed and was switched off: {type(problem).__name__}: {problem}"
-            self._recorder(Note(self._bench.now(), text))
+            self._note(Note(self._bench.now(), text))
+
+    def _note(self, note: Note) -> None:
+        """Record a note where there is still room: no run ends because much was to be said."""
+        if self._recorder.has_room(Note):
+            self._recorder(note)
 
     def last_words(self, problem: BaseException) -> None:
         """Note where an unexpected failure came from; not for failures that explain themselves."""
@@ -140,8 +160,7 @@ class _Emitter:
             return
         place = traceback.extract_tb(problem.__traceback__)[-1]
         text = f"{type(problem).__name__}: {problem} (line {place.lineno} of {Path(place.filename).name})"
-        if self._recorder.has_room(Note):
-            self._recorder(Note(self._bench.now(), text))
+        self._note(Note(self._bench.now(), text))
 
 
 def cautions(loaded: LoadedSweep, today: date) -> list[str]:

@@ -206,6 +206,55 @@ def test_a_file_that_is_no_run_is_reported(tmp_path: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
+def test_json_is_printed_even_when_there_is_no_run(tmp_path: Path, sweep_file: Callable[..., Path]) -> None:
+    (tmp_path / "occupied").write_text("a file stands where the folder should be")
+    failed = acquire("run", QUICK, "--output", tmp_path / "occupied" / "runs", "--json")
+    assert failed.returncode == 1
+    summary = json.loads(failed.stdout)
+    assert (summary["status"], summary["run_id"], summary["path"]) == ("failed", None, None)
+    assert summary["stop_reason"] in failed.stderr
+    wrong = acquire("run", sweep_file("quick_look.yaml", {"kind: sweep": "kind: sweet"}), "--json")
+    assert wrong.returncode == 2
+    assert json.loads(wrong.stdout)["status"] == "failed"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+def test_a_reader_that_goes_away_changes_neither_the_run_nor_its_exit_status(tmp_path: Path) -> None:
+    process = start("run", LIQ, "--output", tmp_path / "runs")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr is not None
+    messages = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=60) == 0
+    assert messages == ""
+    (path,) = (tmp_path / "runs").iterdir()
+    with h5py.File(path) as file:
+        assert file["entry/status"][()] == b"completed"
+        assert len(file["entry/jvl/voltage"]) == 81
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pseudo-terminals of POSIX")
+def test_a_closed_terminal_ends_the_run_in_order(tmp_path: Path, long_sweep: Path) -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "acquire", "run", str(long_sweep), "--output", str(tmp_path / "runs")]
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    os.close(theirs)
+    shown = b""
+    while b"cd/m" not in shown:
+        shown += os.read(ours, 65536)
+    os.close(ours)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(timeout=60) == 130
+    (path,) = (tmp_path / "runs").iterdir()
+    with h5py.File(path) as file:
+        assert file["entry/status"][()] == b"stopped"
+        assert b"SIGHUP" in file["entry/stop_reason"][()]
+
+
 def reported_points(lines: list[str]) -> int:
     """The number of the last point that was reported on standard output."""
     numbers = [int(match[1]) for line in lines if (match := re.match(r" *(\d+)/\d+ .*\n", line))]

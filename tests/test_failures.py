@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from pyvisa.constants import StatusCode
 
 from acquire import bench as bench_module
 from acquire import session
+from acquire.engine import SpectrumNotTaken
 from acquire.interruption import StopRequest
-from acquire.records import Event, Note, PointFlag, Record, Spectrum
+from acquire.records import DarkReading, Event, Note, PointFlag, Record, Spectrum
 from drivers.simulated.bench import SimulatedBench
 from tests.conftest import CONFIGS
 
@@ -179,6 +181,106 @@ def test_a_second_ctrl_c_ends_the_run_at_once(attempt: Attempt) -> None:
     assert result.interrupted
     assert len(attempt.reported) == 21
     attempt.check_what_is_left("stopped")
+
+
+@pytest.mark.parametrize("requests", [1, 2, 3])
+def test_ctrl_c_before_the_output_is_on_leaves_it_off(
+    requests: int, attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = session.create_run_file
+
+    def create(*arguments: Any) -> Any:
+        for _ in range(requests):
+            attempt.stop.ask("interrupted by Ctrl-C")
+        return original(*arguments)
+
+    monkeypatch.setattr(session, "create_run_file", create)
+    result = attempt.run()
+    assert result.interrupted
+    assert not attempt.events
+    assert attempt.simulated is not None
+    smu: Any = attempt.simulated.twins["GPIB0::24::INSTR"]
+    assert not any(change.output_on for change in smu.output_log)
+    attempt.check_what_is_left("stopped")
+
+
+def test_a_second_ctrl_c_while_instruments_are_opened_ends_there(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_meter(*arguments: Any) -> Any:
+        attempt.stop.ask("interrupted by Ctrl-C")
+        attempt.stop.ask("interrupted by Ctrl-C")
+
+    monkeypatch.setattr(bench_module, "_open_photodiode_meter", open_meter)
+    result = attempt.run()
+    assert result.run is None
+    assert result.interrupted
+    assert "interrupted by Ctrl-C" in result.error
+    assert not attempt.output.exists()
+
+
+@pytest.mark.parametrize(("after", "points"), [(False, 0), (True, 81)])
+def test_ctrl_c_during_dark_readings_ends_them(after: bool, points: int, attempt: Attempt) -> None:
+    def watch(event: Event) -> None:
+        if isinstance(event, DarkReading) and event.after is after:
+            attempt.stop.ask("interrupted by Ctrl-C")
+
+    attempt.watch = watch
+    result = attempt.run()
+    assert result.interrupted
+    assert sum(isinstance(event, DarkReading) and event.after is after for event in attempt.events) == 1
+    assert len(attempt.reported) == points
+    attempt.check_what_is_left("stopped")
+
+
+def test_ctrl_c_while_the_links_are_closed_still_finishes_the_file(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = bench_module.Bench.close
+
+    def close(self: Any) -> None:
+        for _ in range(3):
+            attempt.stop.ask("interrupted by Ctrl-C")
+        original(self)
+
+    monkeypatch.setattr(bench_module.Bench, "close", close)
+    result = attempt.run()
+    assert not result.error
+    attempt.check_what_is_left("completed")
+
+
+def test_a_link_that_cannot_be_closed_costs_nothing(attempt: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = bench_module.open_bench
+
+    def open_bench(*arguments: Any) -> Any:
+        bench = original(*arguments)
+
+        def close() -> None:
+            raise pyvisa.errors.VisaIOError(StatusCode.error_connection_lost)
+
+        monkeypatch.setattr(bench._smu.adapter, "close", close)
+        return bench
+
+    monkeypatch.setattr(session, "open_bench", open_bench)
+    result = attempt.run()
+    assert not result.error
+    attempt.check_what_is_left("completed")
+
+
+def test_more_notes_than_there_is_room_for_do_not_end_the_run(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = session.capacity
+    monkeypatch.setattr(session, "capacity", lambda plan: replace(original(plan), notes=1))
+
+    def start_exposure(self: Any) -> None:
+        raise SpectrumNotTaken("too bright")
+
+    monkeypatch.setattr(bench_module.Bench, "start_exposure", start_exposure)
+    result = attempt.run()
+    assert result.run is not None
+    assert result.run.status == "completed"
+    assert len(result.run.notes) == 1
 
 
 def test_too_bright_for_the_spectroradiometer_is_noted_and_the_sweep_goes_on(

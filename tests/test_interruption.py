@@ -10,26 +10,35 @@ import pytest
 from acquire.interruption import StopRequest
 
 
-def test_the_first_request_is_remembered_and_the_second_raises() -> None:
+def test_the_first_request_is_remembered_and_the_second_ends_a_wait() -> None:
     stop = StopRequest()
     assert stop() == ""
-    stop.ask("interrupted by Ctrl-C")
-    assert stop() == "interrupted by Ctrl-C"
-    with pytest.raises(KeyboardInterrupt):
-        stop.ask("again")
+    with stop.interruptible():
+        stop.ask("interrupted by Ctrl-C")
+        assert stop() == "interrupted by Ctrl-C"
+        with pytest.raises(KeyboardInterrupt):
+            stop.ask("again")
     assert stop() == "interrupted by Ctrl-C"
 
 
-def test_nothing_is_raised_behind_a_shield() -> None:
+def test_outside_of_waits_nothing_is_raised() -> None:
     stop = StopRequest()
-    with stop.shielded():
+    for reason in ("first", "second", "third"):
+        stop.ask(reason)
+    with stop.interruptible():
+        pass
+    stop.ask("fourth")
+    assert stop() == "first"
+
+
+def test_a_third_request_does_not_disturb_the_clearing_up_after_the_second() -> None:
+    stop = StopRequest()
+    with stop.interruptible():
         stop.ask("first")
-        stop.ask("second")
-        with stop.shielded():
-            stop.ask("third")
-        stop.ask("fourth")
-    with pytest.raises(KeyboardInterrupt):
-        stop.ask("fifth")
+        with pytest.raises(KeyboardInterrupt):
+            stop.ask("second")
+        stop.ask("third")
+    assert stop() == "first"
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from math import nan
 from pathlib import Path
 
@@ -120,6 +122,25 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file stands where the folder should be")
     with pytest.raises(recorder.RecordingError, match="cannot be made"):
         recorder.create_run_file(tmp_path / "runs" / "run.h5", a_start(), CAPACITY, lambda group: None)
+
+
+def test_a_disk_without_room_for_the_file_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", no_room)
+    with pytest.raises(recorder.RecordingError, match="No space left"):
+        new_file(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_text_that_hdf5_cannot_hold_is_said(tmp_path: Path) -> None:
+    start = replace(a_start(), title="a\0b")
+    with pytest.raises(recorder.RecordingError, match="text"):
+        recorder.create_run_file(tmp_path / "run.h5", start, CAPACITY, lambda group: None)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_fallback_writer_for_systems_without_pwrite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
