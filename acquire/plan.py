@@ -194,7 +194,7 @@ class SpectrumSchedule:
         self._since_last += 1
         often = (
             self._plan.every_points > 0
-            and record.luminance > self._plan.every_above
+            and (self._plan.every_above <= 0.0 or record.luminance > self._plan.every_above)
             and self._since_last >= self._plan.every_points
         )
         if not (step.spectrum or reached or often) or self._taken >= self._plan.most:

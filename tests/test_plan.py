@@ -108,6 +108,14 @@ def test_a_spectrum_every_nth_point_above_a_luminance() -> None:
     assert due == [False, True, False, False, True, False, False, True]
 
 
+def test_a_spectrum_every_nth_point_needs_no_luminance() -> None:
+    schedule = SpectrumSchedule(SpectraPlan(every_points=2, every_above=0.0, most=9))
+    due = [
+        schedule.due(Step(i, Branch.FORWARD, 0.0), record(i, value)) for i, value in enumerate([nan, nan, -1.0, nan])
+    ]
+    assert due == [True, False, True, False]
+
+
 def test_no_spectrum_without_a_trustworthy_luminance() -> None:
     schedule = SpectrumSchedule(SpectraPlan(at_luminance=(10.0,), most=9))
     step = Step(0, Branch.FORWARD, 0.0)
