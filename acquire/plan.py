@@ -137,7 +137,9 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
     return SweepPlan(
         source_function=source.function,
         source_unit="V" if voltage_source else "A",
-        source_range=timing.smallest_range(largest, ranges) if source.range == "auto" else source.range,
+        source_range=timing.smallest_range(
+            largest if source.range == "auto" else source.range, ranges, timing.SMU_FULL_SCALE
+        ),
         largest_level=largest,
         compliance=source.compliance,
         steps=steps,

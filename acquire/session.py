@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import traceback
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -27,6 +27,7 @@ from acquire.photometry.spectra import gaussian
 from acquire.plan import SweepPlan, make_plan
 from acquire.recorder import Capacity, RecordingError, RunRecorder, create_run_file
 from acquire.records import Event, FloatArray, Note, RunStart, RunStatus, RunStop
+from drivers import timing
 from drivers.errors import InstrumentError, OutputStateUnknown
 
 LONGEST_EXPOSURE = 300.0  # s, of one spectrum with everything around it; sets room aside for samples
@@ -222,8 +223,10 @@ def calibration_of(loaded: LoadedSweep, plan: SweepPlan) -> Calibration:
         linearity_uncertainty=bench.uncertainty.linearity,
         wavelength_uncertainty=bench.uncertainty.wavelength,
         voltage_range=plan.source_range if sweep.source.function == "voltage" else nan,
-        current_range=_fixed(measure.current_range) if sweep.source.function == "voltage" else plan.source_range,
-        photodiode_range=_fixed(measure.photodiode_range),
+        current_range=_nominal(measure.current_range, timing.SMU_CURRENT_RANGES, timing.SMU_FULL_SCALE)
+        if sweep.source.function == "voltage"
+        else plan.source_range,
+        photodiode_range=_nominal(measure.photodiode_range, timing.DMM_VOLTAGE_RANGES),
         nplc=measure.nplc,
         photodiode_nplc=measure.photodiode_nplc,
     )
@@ -282,5 +285,6 @@ def _or_empty(values: FloatArray | None) -> FloatArray:
     return np.empty(0) if values is None else values
 
 
-def _fixed(range_: float | str) -> float:
-    return nan if isinstance(range_, str) else range_
+def _nominal(range_: float | str, ranges: Sequence[float], full_scale: float = 1.0) -> float:
+    """The instrument's own range for the one asked for (80 mA: the 100 mA range); NaN for autorange."""
+    return nan if isinstance(range_, str) else timing.smallest_range(range_, ranges, full_scale)
