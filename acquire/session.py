@@ -17,7 +17,7 @@ import numpy as np
 
 from acquire import __version__, archive
 from acquire.bench import Bench, open_bench
-from acquire.config import LoadedSweep, load_sweep, resolved
+from acquire.config import ConfigurationError, LoadedSweep, load_sweep, resolved
 from acquire.engine import Outcome, run_sweep
 from acquire.evaluate import Calibration, Evaluation
 from acquire.interruption import StopRequest
@@ -27,6 +27,7 @@ from acquire.photometry.spectra import gaussian
 from acquire.plan import SweepPlan, make_plan
 from acquire.recorder import Capacity, RecordingError, RunRecorder, create_run_file
 from acquire.records import Event, FloatArray, Note, RunStart, RunStatus, RunStop
+from acquire.yaml_source import Problem
 from drivers import timing
 from drivers.errors import InstrumentError, OutputStateUnknown
 
@@ -62,7 +63,12 @@ def prepare(sweep: Path, bench: Path | None = None) -> Prepared:
     """Read, check and plan a sweep. :raises acquire.config.ConfigurationError: with every problem at once."""
     loaded = load_sweep(sweep, bench)
     plan = make_plan(loaded.sweep, loaded.bench)
-    return Prepared(loaded, plan, calibration_of(loaded, plan))
+    try:
+        return Prepared(loaded, plan, calibration_of(loaded, plan))
+    except archive.ArchiveError as error:
+        mend = "name a run file with spectra, or remove the key"
+        problem = Problem(loaded.sweep_path, None, None, "sample.reference", str(error), mend)
+        raise ConfigurationError([problem]) from error
 
 
 def run(prepared: Prepared, output: Path | None, watch: Watch, stop: StopRequest) -> Result:
@@ -272,12 +278,12 @@ def _assumed_spectrum(loaded: LoadedSweep) -> FloatArray:
 
 
 def _reference_spectrum(path: Path | None) -> FloatArray:
-    """The spectrum nearest to 100 cd/m^2 of an earlier run."""
+    """The spectrum nearest to 100 cd/m^2 of an earlier run. :raises acquire.archive.ArchiveError: there is none."""
     if path is None:
         return np.empty(0)
     lit = [spectrum for spectrum in archive.read_run(path).spectra if spectrum.luminance > 0.0]
     if not lit:
-        return np.empty(0)
+        raise archive.ArchiveError(f"{path}: holds no spectrum")
     return min(lit, key=lambda spectrum: abs(np.log(spectrum.luminance / 100.0))).spectral_radiance
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from acquire import session
-from acquire.config import load_sweep
+from acquire.config import ConfigurationError, load_sweep
 from acquire.photometry.photodiode import etendue_of_discs
 from tests.conftest import CONFIGS, run_sweep_file
 
@@ -83,3 +83,9 @@ def test_a_range_between_two_of_the_instrument_is_the_next_larger_one(
     calibration = session.prepare(sweep).calibration
     assert (calibration.voltage_range, calibration.current_range, calibration.photodiode_range) == (20.0, 0.01, 10.0)
     assert run_sweep_file(sweep, tmp_path / "runs").error == ""
+
+
+def test_a_reference_that_is_no_run_is_a_problem_of_the_sweep_file(sweep_file: Callable[..., Path]) -> None:
+    sweep = sweep_file("quick_look.yaml", {"  name: SPPO13\n": "  name: SPPO13\n  reference: quick_look.yaml\n"})
+    with pytest.raises(ConfigurationError, match=r"sample\.reference: .*is not a run file"):
+        session.prepare(sweep)
