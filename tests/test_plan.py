@@ -147,6 +147,20 @@ def test_stop_rules(rules: StopRules, point: Record, reason: str) -> None:
     assert StopWatch(relaxed).reason(point) == ""
 
 
+def test_a_dead_pixel_is_stopped_although_its_noise_looked_like_light_once() -> None:
+    watch = StopWatch(StopRules(no_light_by=0.5))
+    flags = [PointFlag.NONE if i in (2, 5) else PointFlag.BELOW_DARK_NOISE for i in range(7)]
+    reasons = [watch.reason(record(i, 0.01, flags=flag)) for i, flag in enumerate(flags)]
+    assert reasons[:6] == [""] * 6
+    assert reasons[6].startswith("no light by 0.6 V")
+
+
+def test_a_device_that_shines_only_just_is_not_stopped() -> None:
+    watch = StopWatch(StopRules(no_light_by=0.5))
+    flags = [PointFlag.BELOW_DARK_NOISE] * 5 + [PointFlag.NONE] * 3
+    assert not any(watch.reason(record(i, 1.0, flags=flag)) for i, flag in enumerate(flags))
+
+
 def test_a_sweep_stops_when_the_light_has_fallen_off() -> None:
     watch = StopWatch(StopRules(luminance_below_maximum=0.5))
     assert [bool(watch.reason(record(i, luminance))) for i, luminance in enumerate([10.0, 100.0, 51.0, 49.0])] == [
