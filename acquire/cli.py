@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,6 +39,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="one JSON object on sta
 
 def main() -> None:
     """Entry point of the ``acquire`` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a name outside the code page of a Windows pipe is no error
+            stream.reconfigure(errors="backslashreplace")
     app()
 
 
