@@ -83,6 +83,8 @@ def read_run(path: Path) -> Run:
 
     :raises ArchiveError: there is no such file, or it is not a run file of this program.
     """
+    if path.is_dir():
+        raise ArchiveError(f"{path}: is a folder; name one run file in it")
     try:
         with h5py.File(path, "r", locking=False) as file:
             return _read(path, file["entry"])
@@ -380,14 +382,11 @@ def export_csv(run: Run, folder: Path) -> list[Path]:
         f"{stem}_spectra.csv": _spectra_rows(run),
         f"{stem}_figures.csv": _figure_rows(run),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ArchiveError(f"{folder}: cannot be written ({error})") from error
     existing = [name for name in tables if (folder / name).exists()]
     if existing:
         raise ArchiveError(f"{folder / existing[0]}: exists already; choose another folder with --to")
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         for name, rows in tables.items():
             with (folder / name).open("x", newline="", encoding="utf-8") as stream:
                 csv.writer(stream).writerows(rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import astuple
 from math import isfinite
 from typing import Any, TypeVar
 
@@ -177,7 +178,7 @@ class Bench:
         return tuple(
             InstrumentRecord(
                 role,
-                str(instrument.identify()),
+                ", ".join(filter(None, astuple(instrument.identify()))),
                 link.resource_of(instrument.adapter),
                 {key: value for key, value in instrument.settings().items() if value is not None},
             )
@@ -222,7 +223,7 @@ def open_bench(loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest) -> Bench
         )
     if opening.problems or smu is None or meter is None:
         opening.close_all()
-        raise BenchNotReady(loaded.bench.name, "\n  ".join(["not ready:", *opening.problems]))
+        raise BenchNotReady(loaded.bench.name, "\n  ".join(["not ready:", *opening.problems]).removesuffix("."))
     return Bench(smu, meter, spectroradiometer, clock, stop)
 
 

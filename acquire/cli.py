@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
@@ -41,6 +42,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="one JSON object on sta
 
 def main() -> None:
     """Entry point of the ``acquire`` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a name outside the code page of a Windows pipe is no error
+            stream.reconfigure(errors="backslashreplace")
     app()
 
 

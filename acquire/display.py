@@ -12,6 +12,7 @@ from math import isfinite
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from acquire.figures import Figure
 from acquire.plan import SweepPlan
@@ -35,6 +36,8 @@ def number(value: float, digits: int = 4) -> str:
     """A number with so many significant digits, a dash where there is none."""
     if not isfinite(value):
         return "-"
+    if 10**digits <= abs(value) < 1e6:
+        return f"{float(f'{value:.{digits}g}'):.0f}"
     return f"{value:#.{digits}g}".rstrip(".") if 1e-3 <= abs(value) < 1e6 or value == 0.0 else f"{value:.{digits - 1}e}"
 
 
@@ -50,8 +53,26 @@ def point_text(record: Record, source_unit: str) -> str:
         f"  EQE {number(record.external_quantum_efficiency * 100.0)} %"
         f"  [{record.spectrum_source}]"
     )
+    return text + _serious_flags(record)
+
+
+def short_point_text(record: Record, source_unit: str) -> str:
+    """One point in columns that fit a terminal of 80; the units tell the quantities apart."""
+    reading = record.reading
+    text = (
+        f"{reading.source_level:7.3f} {source_unit}"
+        f" {number(record.current_density / 10.0):>9} mA/cm^2"
+        f" {number(record.luminance):>9} cd/m^2"
+        f" {number(record.current_efficiency, 3):>6} cd/A"
+        f" {number(record.power_efficiency, 3):>6} lm/W"
+        f" {number(record.external_quantum_efficiency * 100.0, 3):>6} %"
+    )
+    return text + _serious_flags(record)
+
+
+def _serious_flags(record: Record) -> str:
     serious = record.flags & ~(PointFlag.EQE_PROVISIONAL | PointFlag.BELOW_DARK_NOISE | PointFlag.NO_SPECTRUM)
-    return f"{text}  {flag_names(serious)}" if serious else text
+    return f"  {flag_names(serious)}" if serious else ""
 
 
 def flag_names(flags: PointFlag) -> str:
@@ -73,7 +94,7 @@ Watch = Callable[[Event], None]
 
 @contextmanager
 def watching(plan: SweepPlan, console: Console) -> Iterator[Watch]:
-    """A display of the run: a live bar on a terminal, a plain line per point elsewhere."""
+    """A display of the run: a line per point, on a terminal with a live bar below them."""
     if console.is_terminal:
         with _bar(plan, console) as watch:
             yield watch
@@ -116,7 +137,6 @@ def _bar(plan: SweepPlan, console: Console) -> Iterator[Watch]:
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
         TextColumn("{task.fields[elapsed]} elapsed, {task.fields[remaining]} remaining"),
-        TextColumn("{task.description}"),
     )
     with _closing_quietly(Progress(*columns, console=console, refresh_per_second=8)) as progress:
         task = progress.add_task("", total=len(plan.steps), elapsed="0:00", remaining=clock_text(plan.duration))
@@ -125,17 +145,12 @@ def _bar(plan: SweepPlan, console: Console) -> Iterator[Watch]:
         def watch(event: Event) -> None:
             if isinstance(event, Record):
                 elapsed, remaining = clock.after(event)
-                progress.update(
-                    task,
-                    advance=1,
-                    elapsed=clock_text(elapsed),
-                    remaining=clock_text(remaining),
-                    description=point_text(event, plan.source_unit),
-                )
+                progress.console.print(Text(short_point_text(event, plan.source_unit)))
+                progress.update(task, advance=1, elapsed=clock_text(elapsed), remaining=clock_text(remaining))
             elif isinstance(event, Spectrum):
-                progress.console.print(spectrum_text(event), highlight=False)
+                progress.console.print(Text(spectrum_text(event)))
             elif isinstance(event, Note):
-                progress.console.print(f"[yellow]note:[/yellow] {event.text}", highlight=False)
+                progress.console.print(Text.assemble(("note:", "yellow"), f" {event.text}"))
 
         yield watch
 
@@ -165,7 +180,7 @@ def clock_text(seconds: float) -> str:
 
 def figures_table(figures: Mapping[str, Figure], title: str) -> Table:
     """The figures of merit, like a row of a paper's table, each with uncertainty and status."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=Text(title), title_justify="left")
     for heading, justify in (
         ("figure", "left"),
         ("value", "right"),
@@ -183,12 +198,10 @@ def figures_table(figures: Mapping[str, Figure], title: str) -> Table:
 
 def _figure_cells(figure: Figure, factor: float, unit: str, decimals: int) -> tuple[str, ...]:
     value = f"{figure.value * factor:.{decimals}f}" if isfinite(figure.value) else "-"
-    spread = f"{figure.uncertainty * factor:.2g}" if isfinite(figure.uncertainty) else ""
-    where = (
-        f"{figure.voltage:.2f} V, {number(figure.current_density / 10.0, 3)} mA/cm^2"
-        if isfinite(figure.voltage)
-        else ""
-    )
+    spread = number(figure.uncertainty * factor, 2) if isfinite(figure.uncertainty) else ""
+    where = f"{figure.voltage:.2f} V" if isfinite(figure.voltage) else ""
+    if isfinite(figure.current_density):
+        where += f", {number(figure.current_density / 10.0, 3)} mA/cm^2"
     return value, spread, unit, where, figure.status
 
 
@@ -197,6 +210,6 @@ def figures_line(figures: Mapping[str, Figure], name: str) -> str:
     parts = []
     for key, label, factor, unit, decimals in PAPER_FIGURES:
         if (figure := figures.get(key)) is not None:
-            value = f"{figure.value * factor:.{decimals}f}" if isfinite(figure.value) else f"- ({figure.status})"
-            parts.append(f"{label} {value} {unit}".rstrip())
+            text = f"{label} {figure.value * factor:.{decimals}f} {unit}" if isfinite(figure.value) else f"{label} -"
+            parts.append(text.rstrip() + ("" if figure.status == "ok" else f" ({figure.status})"))
     return f"{name}: " + ", ".join(parts)

@@ -212,12 +212,10 @@ def evaluate(reading: Reading, evaluation: Evaluation) -> Record:
     choice, factors, shift = _spectrum_for(reading, photocurrent, evaluation)
     density = current_density(reading.current, calibration.emissive_area)
     flags = reading.flags | _flags(reading, factors, shift, evaluation)
-    if factors is None:
-        return Record(reading, flags, current_density=density, spectrum_source=choice.source)
-    luminance = photocurrent * factors.luminance_per_photocurrent
+    luminance = photocurrent * _luminance_per_photocurrent(factors, calibration)
     efficiency = current_efficiency(luminance, density)
     power = power_efficiency(efficiency, reading.voltage, calibration.forward_factor)
-    eqe = eqe_from_luminance(efficiency, factors.kappa, calibration.forward_factor)
+    eqe = eqe_from_luminance(efficiency, factors.kappa, calibration.forward_factor) if factors else nan
     spread = relative_uncertainty(_budget(reading, photocurrent, factors, shift, evaluation))
     return Record(
         reading,
@@ -227,20 +225,30 @@ def evaluate(reading: Reading, evaluation: Evaluation) -> Record:
         efficiency,
         power,
         eqe,
-        factors.chromaticity_x,
-        factors.chromaticity_y,
+        *((factors.chromaticity_x, factors.chromaticity_y) if factors else (nan, nan)),
         *_absolute(spread, (density, luminance, efficiency, power, eqe)),
-        chromaticity_uncertainty(
-            rectangular(CHROMATICITY_LIMIT), factors.x_sensitivity, calibration.wavelength_uncertainty
-        ),
-        chromaticity_uncertainty(
-            rectangular(CHROMATICITY_LIMIT), factors.y_sensitivity, calibration.wavelength_uncertainty
-        ),
+        *(_colour_uncertainty(factors, calibration) if factors else (nan, nan)),
         choice.source,
         choice.index,
         choice.index_upper,
         choice.weight,
         choice.lg_distance,
+    )
+
+
+def _luminance_per_photocurrent(factors: SpectralFactors | None, calibration: Calibration) -> float:
+    """L per photocurrent [cd m^-2 A^-1]; a luminance factor without responsivity needs no spectrum for it."""
+    if factors is not None:
+        return factors.luminance_per_photocurrent
+    photodiode = calibration.photodiode
+    return photodiode.scale if photodiode is not None and photodiode.responsivity is None else nan
+
+
+def _colour_uncertainty(factors: SpectralFactors, calibration: Calibration) -> tuple[float, float]:
+    limit, wavelength = rectangular(CHROMATICITY_LIMIT), calibration.wavelength_uncertainty
+    return (
+        chromaticity_uncertainty(limit, factors.x_sensitivity, wavelength),
+        chromaticity_uncertainty(limit, factors.y_sensitivity, wavelength),
     )
 
 
@@ -316,7 +324,7 @@ def _absolute(spread: RelativeUncertainty, values: _FiveNumbers) -> _FiveNumbers
 
 
 def _budget(
-    reading: Reading, photocurrent: float, factors: SpectralFactors, shift: float, evaluation: Evaluation
+    reading: Reading, photocurrent: float, factors: SpectralFactors | None, shift: float, evaluation: Evaluation
 ) -> Budget:
     calibration = evaluation.calibration
     signal = photocurrent * calibration.amplifier_gain
@@ -331,8 +339,9 @@ def _budget(
         linearity=calibration.linearity_uncertainty,
         meter=_meter(reading.photodiode_signal, signal, evaluation),
         wavelength=calibration.wavelength_uncertainty,
-        luminance_sensitivity=factors.luminance_sensitivity,
-        eqe_sensitivity=factors.eqe_sensitivity,
+        # Without a spectrum nobody knows what an error of the wavelength scale does.
+        luminance_sensitivity=factors.luminance_sensitivity if factors else nan,
+        eqe_sensitivity=factors.eqe_sensitivity if factors else nan,
         forward_factor=calibration.forward_factor_uncertainty,
         spectral_shift=shift / 2 if shift > SPECTRAL_SHIFT_LIMIT else 0.0,
     )

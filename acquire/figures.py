@@ -344,7 +344,8 @@ def figures_of_merit(
     """Return every figure of merit of a sweep by name.
 
     The forward branch decides; without one, the reverse branch from low to high. With both, the hysteresis
-    comes in addition. ``spectra`` give the colour at the maximum of the current efficiency.
+    comes in addition. ``spectra`` give the colour at the maximum of the current efficiency; the
+    brightest of them does when no luminance is known.
     """
     forward = forward if forward is not None and len(forward) else None
     reverse = reverse if reverse is not None and len(reverse) else None
@@ -357,10 +358,17 @@ def figures_of_merit(
         values = values_at_luminance(rising, level)
         figures |= {f"{name}_at_{level:.0f}_cd_m2": figure for name, figure in values.items()}
     figures |= _roll_offs(rising, figures["external_quantum_efficiency_max"])
-    figures |= spectrum_figures(spectra, figures["current_efficiency_max"].luminance)
+    figures |= spectrum_figures(spectra, _luminance_of_colour(rising, figures["current_efficiency_max"], spectra))
     if forward is not None and reverse is not None:
         figures |= _hysteresis(forward, reverse)
     return figures
+
+
+def _luminance_of_colour(curve: JVLCurve, top: Figure, spectra: Sequence[SpectrumFigures]) -> float:
+    """Return the luminance at the maximum, or of the brightest spectrum when no point has a luminance at all."""
+    if np.isfinite(curve.luminance).any():
+        return top.luminance
+    return max((spectrum.luminance for spectrum in spectra), default=nan)
 
 
 def _turn_on(curve: JVLCurve) -> Figure:

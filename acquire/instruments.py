@@ -448,7 +448,7 @@ def all_right(answers: Sequence[Answer]) -> bool:
 
 def lines(answer: Answer) -> Iterator[str]:
     """An answer as text, one line for who it is, then one for each finding."""
-    name = "no identity"
+    name = "nobody known"
     if answer.identity:
         who = answer.identity
         firmware = f", firmware {who.firmware}" if who.firmware else ""

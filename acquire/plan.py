@@ -13,6 +13,9 @@ from acquire.config import BenchFile, SweepFile
 from acquire.records import Branch, PointFlag, Record, Step
 from drivers import timing
 
+#: Points in a row above the dark noise that count as light: a single one is noise now and then.
+LASTING_LIGHT = 3
+
 
 @dataclass(frozen=True)
 class SpectraPlan:
@@ -139,7 +142,9 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
     return SweepPlan(
         source_function=source.function,
         source_unit="V" if voltage_source else "A",
-        source_range=timing.smallest_range(largest, ranges) if source.range == "auto" else source.range,
+        source_range=timing.smallest_range(
+            largest if source.range == "auto" else source.range, ranges, timing.SMU_FULL_SCALE
+        ),
         largest_level=largest,
         compliance=source.compliance,
         steps=steps,
@@ -207,7 +212,7 @@ class SpectrumSchedule:
         self._since_last += 1
         often = (
             self._plan.every_points > 0
-            and record.luminance > self._plan.every_above
+            and (self._plan.every_above <= 0.0 or record.luminance > self._plan.every_above)
             and self._since_last >= self._plan.every_points
         )
         if not (step.spectrum or reached or often) or self._taken >= self._plan.most:
@@ -238,18 +243,20 @@ class StopWatch:
     def __init__(self, rules: StopRules) -> None:
         self._rules = rules
         self._brightest: dict[Branch, float] = {}
+        self._lit_in_a_row = 0
         self._light_seen = False
 
     def reason(self, record: Record) -> str:
         """Why the sweep should end at this point; empty when it should not."""
         branch, luminance = record.reading.branch, record.luminance
         dark = record.flags & (PointFlag.BELOW_DARK_NOISE | PointFlag.NO_PHOTODIODE_READING)
-        self._light_seen = self._light_seen or not dark
+        self._lit_in_a_row = 0 if dark else self._lit_in_a_row + 1
+        self._light_seen = self._light_seen or self._lit_in_a_row >= LASTING_LIGHT
         lit = not dark and not isnan(luminance)
         if lit:
             self._brightest[branch] = max(luminance, self._brightest.get(branch, 0.0))
         where = f"(point {record.reading.index}, level {record.reading.source_level:g})"
-        why = self._limited(record) or self._too_much(record) or self._sick_device(record, lit)
+        why = self._limited(record) or self._too_much(record) or self._sick_device(record, lit, bool(dark))
         return f"{why} {where}" if why else ""
 
     def _limited(self, record: Record) -> str:
@@ -268,11 +275,11 @@ class StopWatch:
                 return f"{name} {value:.4g} {unit} is above the {limit:.4g} {unit} of the stop rule"
         return ""
 
-    def _sick_device(self, record: Record, lit: bool) -> str:
+    def _sick_device(self, record: Record, lit: bool, dark: bool) -> str:
         rules, reading = self._rules, record.reading
         if abs(reading.voltage) < rules.short_voltage_below and abs(reading.current) > rules.short_current_above:
             return f"short: {abs(reading.current):.4g} A at {reading.voltage:.4g} V"
-        if not self._light_seen and abs(reading.voltage) >= rules.no_light_by:
+        if dark and not self._light_seen and abs(reading.voltage) >= rules.no_light_by:
             return f"no light by {reading.voltage:.4g} V"
         brightest = self._brightest.get(reading.branch, 0.0)
         rising = reading.branch is Branch.FORWARD

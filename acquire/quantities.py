@@ -52,6 +52,7 @@ NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _FACTOR = r"(?:[A-Za-zµμΩ]+|°|%)(?:(?:\^|\*\*)-?\d(?:\.\d)?|[²³])?"
 _UNIT = re.compile(rf"{_FACTOR}(?:(?:\s*[*/·]\s*|\s+){_FACTOR}){{0,4}}")
 _QUANTITY = re.compile(rf"\s*({NUMBER})\s*(.*?)\s*", re.DOTALL)
+_COMMA = re.compile(r",\d")
 _NOT_FINITE = re.compile(r"\s*[+-]?\.?(?:nan|inf|infinity)\b.*", re.IGNORECASE | re.DOTALL)
 
 
@@ -100,6 +101,8 @@ def parse_quantity(text: str, unit: str, example: str = "") -> float:
     if found is None:
         raise _no_number(text, example)
     number, written = found.groups()
+    if _COMMA.match(written):
+        raise QuantityError(f"'{_shortened(text)}' has a comma in its number", f"use a point; {_like(example)}")
     if not isfinite(float(number)):
         raise QuantityError(f"'{_shortened(text)}' is too large a number", _like(example))
     if not written and unit:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import traceback
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -17,7 +17,7 @@ import numpy as np
 
 from acquire import __version__, archive
 from acquire.bench import Bench, open_bench
-from acquire.config import LoadedSweep, load_sweep, resolved
+from acquire.config import ConfigurationError, LoadedSweep, load_sweep, resolved
 from acquire.engine import Outcome, run_sweep
 from acquire.evaluate import Calibration, Evaluation
 from acquire.interruption import StopRequest
@@ -27,6 +27,8 @@ from acquire.photometry.spectra import gaussian
 from acquire.plan import SweepPlan, make_plan
 from acquire.recorder import Capacity, RecordingError, RunRecorder, create_run_file
 from acquire.records import Event, FloatArray, Note, RunStart, RunStatus, RunStop
+from acquire.yaml_source import Problem
+from drivers import timing
 from drivers.errors import InstrumentError, OutputStateUnknown
 
 LONGEST_EXPOSURE = 300.0  # s, of one spectrum with everything around it; sets room aside for samples
@@ -65,7 +67,12 @@ def prepare(sweep: Path, bench: Path | None = None) -> Prepared:
     """Read, check and plan a sweep. :raises acquire.config.ConfigurationError: with every problem at once."""
     loaded = load_sweep(sweep, bench)
     plan = make_plan(loaded.sweep, loaded.bench)
-    return Prepared(loaded, plan, calibration_of(loaded, plan))
+    try:
+        return Prepared(loaded, plan, calibration_of(loaded, plan))
+    except archive.ArchiveError as error:
+        mend = "name a run file with spectra, or remove the key"
+        problem = Problem(loaded.sweep_path, None, None, "sample.reference", str(error), mend)
+        raise ConfigurationError([problem]) from error
 
 
 def run(prepared: Prepared, output: Path | None, watch: Watch, stop: StopRequest) -> Result:
@@ -241,8 +248,10 @@ def calibration_of(loaded: LoadedSweep, plan: SweepPlan) -> Calibration:
         linearity_uncertainty=bench.uncertainty.linearity,
         wavelength_uncertainty=bench.uncertainty.wavelength,
         voltage_range=plan.source_range if sweep.source.function == "voltage" else nan,
-        current_range=_fixed(measure.current_range) if sweep.source.function == "voltage" else plan.source_range,
-        photodiode_range=_fixed(measure.photodiode_range),
+        current_range=_nominal(measure.current_range, timing.SMU_CURRENT_RANGES, timing.SMU_FULL_SCALE)
+        if sweep.source.function == "voltage"
+        else plan.source_range,
+        photodiode_range=_nominal(measure.photodiode_range, timing.DMM_VOLTAGE_RANGES),
         nplc=measure.nplc,
         photodiode_nplc=measure.photodiode_nplc,
     )
@@ -288,12 +297,12 @@ def _assumed_spectrum(loaded: LoadedSweep) -> FloatArray:
 
 
 def _reference_spectrum(path: Path | None) -> FloatArray:
-    """The spectrum nearest to 100 cd/m^2 of an earlier run."""
+    """The spectrum nearest to 100 cd/m^2 of an earlier run. :raises acquire.archive.ArchiveError: there is none."""
     if path is None:
         return np.empty(0)
     lit = [spectrum for spectrum in archive.read_run(path).spectra if spectrum.luminance > 0.0]
     if not lit:
-        return np.empty(0)
+        raise archive.ArchiveError(f"{path}: holds no spectrum")
     return min(lit, key=lambda spectrum: abs(np.log(spectrum.luminance / 100.0))).spectral_radiance
 
 
@@ -301,5 +310,6 @@ def _or_empty(values: FloatArray | None) -> FloatArray:
     return np.empty(0) if values is None else values
 
 
-def _fixed(range_: float | str) -> float:
-    return nan if isinstance(range_, str) else range_
+def _nominal(range_: float | str, ranges: Sequence[float], full_scale: float = 1.0) -> float:
+    """The instrument's own range for the one asked for (80 mA: the 100 mA range); NaN for autorange."""
+    return nan if isinstance(range_, str) else timing.smallest_range(range_, ranges, full_scale)

@@ -17,6 +17,7 @@ import yaml
 LARGEST_FILE = 1_000_000  # bytes
 DEEPEST = 20  # levels of nesting
 MOST_ALIASES = 20
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MOST_VALUES = 5_000  # after aliases are written out
 
 _PLAIN_TAGS = frozenset(
@@ -42,9 +43,10 @@ class Problem:
         where = f"{self.file}:{self.line}" if self.line else f"{self.file}"
         what = f"{self.path}: {self.message}" if self.path else self.message
         if not self.mend:
-            return f"{where}: {what}."
+            return f"{where}: {what}{'' if what.endswith('?') else '.'}"
         end = "" if self.mend.endswith("?") else "."
-        return f"{where}: {what}. {self.mend[0].upper()}{self.mend[1:]}{end}"
+        stop = "" if what.endswith("?") else "."
+        return f"{where}: {what}{stop} {self.mend[0].upper()}{self.mend[1:]}{end}"
 
 
 @dataclass(frozen=True)
@@ -98,9 +100,13 @@ def read_yaml(path: Path) -> YamlSource:
     except FileNotFoundError:
         return _unusable(path, "there is no such file", "check the name and the folder")
     except OSError as error:
+        if path.is_dir():
+            return _unusable(path, "cannot be read: it is a folder", "name a file in it")
         return _unusable(path, f"cannot be read: {error.strerror or error}", "check the name and the permissions")
     if len(raw) > LARGEST_FILE:
         return _unusable(path, f"is larger than {LARGEST_FILE // 1_000_000} MB", "this is not a configuration file")
+    if raw.startswith(HDF5_SIGNATURE):
+        return _unusable(path, "is an HDF5 file, not a configuration", "for a run file there is 'acquire show'")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -243,7 +249,7 @@ def _plain_words(said: str) -> tuple[str, str]:
     if "mapping values are not allowed" in said or "expected <block end>" in said:
         return (
             f"the indentation or a colon is wrong here ({said})",
-            "keys of one section begin in the same column",
+            "keys of one section begin in the same column; a text with a colon in it stands in quotes",
         )
     if "undefined alias" in said:
         return said, "define it with &name before it is used"

@@ -22,9 +22,11 @@ QUICK = CONFIGS / "sweeps" / "quick_look.yaml"
 LIQ = CONFIGS / "sweeps" / "table2_sppo13_liq.yaml"
 
 
-def acquire(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def acquire(*arguments: object, cwd: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "acquire", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, timeout=120)
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=cwd, check=False, timeout=120, env=os.environ | variables
+    )
 
 
 @pytest.fixture(scope="module")
@@ -319,3 +321,31 @@ def test_a_killed_run_keeps_every_reported_point(wanted: int, tmp_path: Path, lo
 def long_sweep(sweep_file: Callable[..., Path]) -> Path:
     """A sweep with so many points that it is still going on when the test interferes."""
     return sweep_file("table2_sppo13_liq.yaml", {"step: 0.1 V": "step: 1 mV"})
+
+
+def test_export_to_a_place_that_is_no_folder_is_reported(finished: tuple[Path, dict[str, object]]) -> None:
+    path, _ = finished
+    done = acquire("export", path, "--to", path)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert str(path) in done.stderr
+
+
+def test_a_folder_is_no_run_file(tmp_path: Path) -> None:
+    done = acquire("show", tmp_path)
+    assert (done.returncode, done.stderr) == (1, f"{tmp_path}: is a folder; name one run file in it\n")
+
+
+def test_instruments_are_shown_by_their_own_words(finished: tuple[Path, dict[str, object]]) -> None:
+    done = acquire("show", finished[0])
+    assert "smu  KEITHLEY INSTRUMENTS INC., MODEL 2400, " in done.stdout
+    assert "Identity(" not in done.stdout
+
+
+def test_a_name_that_the_code_page_does_not_know_is_written_all_the_same(
+    tmp_path: Path, sweep_file: Callable[..., Path]
+) -> None:
+    sweep = sweep_file("quick_look.yaml", {"name: SPPO13": "name: Probe \u03a9"})
+    done = acquire("run", sweep, "--output", tmp_path / "runs", PYTHONIOENCODING="cp1252", PYTHONUTF8="0")
+    assert done.returncode == 0, done.stderr
+    assert "Probe \\u03a9" in done.stdout

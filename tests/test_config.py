@@ -272,7 +272,7 @@ WRONG_LINES = [
     ("stop: 9 V", "stop: nan V", 11, "source.stop", "not a finite number", ""),
     ("stop: 9 V", "stop: -inf V", 11, "source.stop", "not a finite number", ""),
     ("stop: 9 V", "stop: 1e999 V", 11, "source.stop", "too large a number", ""),
-    ("stop: 9 V", "stop: 0,9 V", 11, "source.stop", "is not a unit", "'8 V'"),
+    ("stop: 9 V", "stop: 0,9 V", 11, "source.stop", "has a comma", "'8 V'"),
     ("stop: 9 V", "stop: high", 11, "source.stop", "does not begin with a number", "'8 V'"),
     ("stop: 9 V", "stop: [9 V]", 11, "source.stop", "must be one quantity", "'8 V'"),
     ("stop: 9 V", "stop:", 11, "source.stop", "is empty", "'8 V'"),
@@ -562,6 +562,46 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
     assert "cannot be read" in only_problem(tmp_path)[3]
+
+
+def test_another_kind_of_file_is_one_problem(folder: Path) -> None:
+    change(folder, "sweep.yaml", ("bench: bench.yaml", "bench: calibration.yaml"))
+    _, line, where, words = only_problem(folder / "sweep.yaml")
+    assert (line, where) == (1, "kind")
+    assert "this is a calibration file, but a bench file is wanted here" in words
+    change(folder, "sweep.yaml", ("bench: calibration.yaml", "bench: ."))
+    assert "is a folder" in only_problem(folder / "sweep.yaml")[3]
+
+
+def test_a_run_file_is_no_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(99))
+    assert "acquire show" in only_problem(path)[3]
+
+
+def test_a_question_ends_without_a_full_stop(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.yaml"
+    path.write_text("title: test\n", encoding="utf-8")
+    assert "what sort of file is this? Write one of" in str(check_file(path)[0])
+
+
+@pytest.mark.parametrize(("right", "wrong"), [("step: 0.1 V", "step: 0,1 V"), ("nplc: 1", "nplc: 0,1")])
+def test_a_decimal_comma_is_called_by_its_name(folder: Path, right: str, wrong: str) -> None:
+    change(folder, "sweep.yaml", (right, wrong))
+    words = only_problem(folder / "sweep.yaml")[3]
+    assert "has a comma in its number" in words
+    assert "use a point" in words.lower()
+
+
+def test_no_light_needs_dark_readings_to_stand_out_from(folder: Path) -> None:
+    rules = "stop: {no_light_by: 5 V}\ndark: {before: false}\noutput: runs"
+    change(folder, "sweep.yaml", ("output: runs", rules))
+    assert only_problem(folder / "sweep.yaml")[2] == "stop.no_light_by"
+
+
+def test_an_expected_line_is_visible(folder: Path) -> None:
+    change(folder, "sweep.yaml", ("peak: 520 nm", "peak: 1520 nm"))
+    assert only_problem(folder / "sweep.yaml")[2] == "sample.expected_line.peak"
 
 
 def test_a_missing_file_does_not_hide_the_rest(folder: Path) -> None:

@@ -80,6 +80,18 @@ def test_without_any_spectrum_there_is_no_eqe_and_a_flag_says_so() -> None:
     assert record.spectrum_source == "none"
 
 
+def test_a_luminance_factor_gives_luminance_without_any_spectrum() -> None:
+    factor = 1000.0 / PHOTOCURRENT_AT_1000
+    record = evaluate(a_reading(0, 100.0), evaluation(photodiode_scale=factor, responsivity=np.empty(0)))
+    assert record.luminance == pytest.approx(100.0)
+    assert record.current_efficiency == pytest.approx(100.0 * AREA / 1e-3)
+    assert record.power_efficiency == pytest.approx(pi * 100.0 * AREA / 1e-3 / 5.0)
+    assert isfinite(record.current_density_uncertainty)
+    assert isnan(record.external_quantum_efficiency)
+    assert isnan(record.chromaticity_x)
+    assert record.flags & PointFlag.NO_SPECTRUM
+
+
 def test_an_assumed_line_serves_until_a_spectrum_is_measured() -> None:
     before = evaluation(assumed_spectrum=gaussian(530.0, 30.0))
     first = evaluate(a_reading(0, 100.0), before)

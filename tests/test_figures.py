@@ -313,6 +313,14 @@ def test_both_branches_add_the_hysteresis():
     assert figures_of_merit(example(), later)["turn_on_voltage_hysteresis"].value == pytest.approx(-0.1)
 
 
+def test_without_any_luminance_the_brightest_spectrum_gives_the_colour():
+    figures = figures_of_merit(curve([1, 2, 3], [0.1, 0.2, 0.3], [nan, nan, nan]), None, SPECTRA)
+    brightest = max(SPECTRA, key=lambda spectrum: spectrum.luminance)
+    assert figures["luminance_max"].status == "not_reached"
+    assert figures["chromaticity_x"].value == brightest.chromaticity_x
+    assert figures["peak_wavelength"].status == "ok"
+
+
 def test_dark_device_reaches_nothing():
     figures = figures_of_merit(curve([1, 2, 3], [0.1, 0.2, 0.3], [0.0, -0.01, 0.02]), None, SPECTRA)
     assert figures["turn_on_voltage"].status == "not_reached"

@@ -108,6 +108,14 @@ def test_a_spectrum_every_nth_point_above_a_luminance() -> None:
     assert due == [False, True, False, False, True, False, False, True]
 
 
+def test_a_spectrum_every_nth_point_needs_no_luminance() -> None:
+    schedule = SpectrumSchedule(SpectraPlan(every_points=2, every_above=0.0, most=9))
+    due = [
+        schedule.due(Step(i, Branch.FORWARD, 0.0), record(i, value)) for i, value in enumerate([nan, nan, -1.0, nan])
+    ]
+    assert due == [True, False, True, False]
+
+
 def test_no_spectrum_without_a_trustworthy_luminance() -> None:
     schedule = SpectrumSchedule(SpectraPlan(at_luminance=(10.0,), most=9))
     step = Step(0, Branch.FORWARD, 0.0)
@@ -137,6 +145,20 @@ def test_stop_rules(rules: StopRules, point: Record, reason: str) -> None:
     assert reason in StopWatch(rules).reason(point)
     relaxed = replace(StopRules(on_compliance=False))
     assert StopWatch(relaxed).reason(point) == ""
+
+
+def test_a_dead_pixel_is_stopped_although_its_noise_looked_like_light_once() -> None:
+    watch = StopWatch(StopRules(no_light_by=0.5))
+    flags = [PointFlag.NONE if i in (2, 5) else PointFlag.BELOW_DARK_NOISE for i in range(7)]
+    reasons = [watch.reason(record(i, 0.01, flags=flag)) for i, flag in enumerate(flags)]
+    assert reasons[:6] == [""] * 6
+    assert reasons[6].startswith("no light by 0.6 V")
+
+
+def test_a_device_that_shines_only_just_is_not_stopped() -> None:
+    watch = StopWatch(StopRules(no_light_by=0.5))
+    flags = [PointFlag.BELOW_DARK_NOISE] * 5 + [PointFlag.NONE] * 3
+    assert not any(watch.reason(record(i, 1.0, flags=flag)) for i, flag in enumerate(flags))
 
 
 def test_a_sweep_stops_when_the_light_has_fallen_off() -> None:

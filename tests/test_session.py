@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from acquire import session
-from acquire.config import load_sweep
+from acquire.config import ConfigurationError, load_sweep
 from acquire.photometry.photodiode import etendue_of_discs
 from tests.conftest import CONFIGS, run_sweep_file
 
@@ -70,3 +70,22 @@ def test_there_is_room_for_every_row_the_plan_can_produce(tmp_path: Path) -> Non
     assert len(result.run.dark) == room.dark_readings
     assert len(result.run.spectra) <= room.spectra
     assert len(result.run.exposure_samples) <= room.exposure_samples
+
+
+def test_a_range_between_two_of_the_instrument_is_the_next_larger_one(
+    tmp_path: Path, sweep_file: Callable[..., Path]
+) -> None:
+    wanted = {
+        "current_range: 10 mA ": "current_range: 8 mA\n  photodiode_range: 5 V #",
+        "  step: 0.5 V\n": "  step: 0.5 V\n  range: 15 V\n",
+    }
+    sweep = sweep_file("quick_look.yaml", wanted)
+    calibration = session.prepare(sweep).calibration
+    assert (calibration.voltage_range, calibration.current_range, calibration.photodiode_range) == (20.0, 0.01, 10.0)
+    assert run_sweep_file(sweep, tmp_path / "runs").error == ""
+
+
+def test_a_reference_that_is_no_run_is_a_problem_of_the_sweep_file(sweep_file: Callable[..., Path]) -> None:
+    sweep = sweep_file("quick_look.yaml", {"  name: SPPO13\n": "  name: SPPO13\n  reference: quick_look.yaml\n"})
+    with pytest.raises(ConfigurationError, match=r"sample\.reference: .*is not a run file"):
+        session.prepare(sweep)

@@ -88,6 +88,9 @@ class _Findings:
     def check(
         self, source: YamlSource, model: type[FileModel], rules: Callable[[Parsed[FileModel]], Problems]
     ) -> Parsed[FileModel]:
+        if problem := _other_kind(source, model):
+            self.problems.append(problem)
+            return Parsed(source, problems=(problem,))
         parsed = parse(source, model)
         self.problems += [*parsed.problems, *rules(parsed)]
         self.note_hash(source.path, source.sha256)
@@ -112,12 +115,24 @@ class _Findings:
         path = Path(os.path.normpath(source.path.parent / name))
         if path.is_file():
             return path
+        if path.is_dir():
+            self.problems.append(source.problem(place, f"{path.as_posix()} is a folder", "name a file in it"))
+            return None
         self.problems.append(source.problem(place, f"there is no file {path.as_posix()}", _nearby(path)))
         return None
 
     def raise_if_any(self) -> None:
         if self.problems:
             raise ConfigurationError(self.problems)
+
+
+def _other_kind(source: YamlSource, model: type[Section]) -> Problem | None:
+    """The one problem of a file that is quite another one: that every key is wrong as well says nothing more."""
+    found = source.content.get("kind")
+    if not isinstance(found, str) or found not in KINDS or KINDS[found] is model:
+        return None
+    wanted = next(kind for kind, its_model in KINDS.items() if its_model is model)
+    return source.problem(("kind",), f"this is a {found} file, but a {wanted} file is wanted here", "name another file")
 
 
 def _nearby(path: Path) -> str:

@@ -103,6 +103,8 @@ def _plain_words(error: ErrorDetails, model: type[Section]) -> tuple[str, str]:
         return "is empty", "write a value or remove the key"
     if error["type"] == "literal_error":
         return _wrong_word(error["input"], str(context["expected"]))
+    if error["type"] == "float_parsing" and "," in str(error["input"]):
+        return f"'{_shortened(error['input'])}' has a comma in its number", "use a point"
     if words := _WORDS.get(error["type"]):
         written = _shortened(error["input"])
         return words[0].format(input=written), words[1].format(input=written)

@@ -25,6 +25,7 @@ OVER_RANGE = 1.05  # the 2400 sources and measures up to 105 % of a range
 FULL_CURRENT_VOLTAGE = 21.0  # V; above it the 2400 gives no more than
 FULL_VOLTAGE_CURRENT = 0.105  # A
 VOLTAGE_PROTECTION = (20.0, 40.0, 60.0, 80.0, 100.0, 120.0, 160.0)  # V, :SOUR:VOLT:PROT
+VISIBLE = (380.0, 780.0)  # nm, what the CS-2000A measures
 MEASURING_ANGLES = (1.0, 0.2, 0.1)  # deg, CS-2000A
 RESOURCE = re.compile(r"(?:(?:GPIB|USB|TCPIP|PXI)\d*::.+|ASRL.+)::(?:INSTR|SOCKET)|GPIB\d*::\d+", re.IGNORECASE)
 GPIB_ADDRESS = re.compile(r"GPIB\d*::(\d+)", re.IGNORECASE)
@@ -34,15 +35,18 @@ def sweep_rules(sweep: Parsed[SweepFile]) -> Problems:
     """What must hold inside a sweep file."""
     where = sweep.source
     if sample := sweep.section("sample", Sample):
-        yield from _area(where, sample)
+        yield from chain(_area(where, sample), _expected_line(where, sample))
+    dark, stop = sweep.section("dark", Dark), sweep.section("stop", StopRules)
+    if dark and stop:
+        yield from _no_light(where, dark, stop)
     source = sweep.section("source", Source)
     if source:
         yield from chain(_levels(where, source), _instrument_power(where, source))
-        if dark := sweep.section("dark", Dark):
+        if dark:
             yield from _dark(where, source, dark)
         if measure := sweep.section("measure", Measure):
             yield from _ranges(where, source, measure)
-        if stop := sweep.section("stop", StopRules):
+        if stop:
             yield from _stop(where, source, stop)
     if spectra := sweep.section("spectra", Spectra):
         yield from chain(_spectra(where, spectra), _exposure(where, spectra))
@@ -57,6 +61,19 @@ def _area(where: YamlSource, sample: Sample) -> Problems:
     if uncertainty is not None and uncertainty >= sample.emissive_area:
         at = ("sample", "emissive_area_uncertainty")
         yield where.problem(at, "is not smaller than the area itself", "it is a standard uncertainty in the same unit")
+
+
+def _expected_line(where: YamlSource, sample: Sample) -> Problems:
+    line = sample.expected_line
+    if line and not VISIBLE[0] <= line.peak <= VISIBLE[1]:
+        message = f"{line.peak:g} nm is outside {VISIBLE[0]:g} to {VISIBLE[1]:g} nm"
+        yield where.problem(("sample", "expected_line", "peak"), message, "no luminance could be computed from it")
+
+
+def _no_light(where: YamlSource, dark: Dark, stop: StopRules) -> Problems:
+    if stop.no_light_by is not None and not dark.before:
+        message = "needs dark readings before the sweep: light is what stands out from them"
+        yield where.problem(("stop", "no_light_by"), message, "remove it, or write dark.before: true")
 
 
 def _levels(where: YamlSource, source: Source) -> Problems:
