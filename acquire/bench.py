@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import astuple
 from math import isfinite
@@ -19,8 +19,8 @@ from acquire.plan import SweepPlan
 from acquire.records import InstrumentRecord, PointFlag, Reading, Spectrum, Step
 from drivers import cs2000a, errors, keithley2000, keithley2400, link, timing
 from drivers.cs2000a import CS2000A, SpectroradiometerSettings
-from drivers.keithley2000 import DmmSettings, Keithley2000
-from drivers.keithley2400 import Keithley2400, SmuLimits, SmuSettings, SmuStatus
+from drivers.keithley2000 import DmmReading, DmmSettings, Keithley2000
+from drivers.keithley2400 import Keithley2400, SmuLimits, SmuReading, SmuSettings, SmuStatus
 
 Opened = TypeVar("Opened", Keithley2400, Keithley2000, CS2000A)
 
@@ -40,6 +40,10 @@ _SPECTRUM_LOST = (errors.OverRange, errors.NoSpectrum, errors.AngleNotSet, error
 LONGEST_POINT_MESSAGE = 36
 
 
+#: How long a look at a running burst takes, s; a stop is noticed this late at most.
+BURST_POLL = 0.25
+
+
 class BenchNotReady(errors.InstrumentError):
     """One or more instruments could not be opened or set up; the message lists all of them."""
 
@@ -54,6 +58,7 @@ class Bench:
         spectroradiometer: CS2000A | None,
         clock: Callable[[], float],
         stop: StopRequest,
+        plan: SweepPlan,
     ) -> None:
         self._smu = smu
         self._photodiode_meter = photodiode_meter
@@ -61,6 +66,7 @@ class Bench:
         self._clock = clock
         self._started = clock()
         self._stop = stop
+        self._plan = plan
         self._exposing = False
         self._exposure_started = 0.0
 
@@ -88,29 +94,29 @@ class Bench:
     def collect(self, step: Step, time: float) -> Reading:
         """Wait for both meters and say what they read; overflow is NaN with a flag."""
         with self._stop.interruptible():
-            source = self._smu.read()
-            light = self._photodiode_meter.read()
-        flags = PointFlag.NONE
-        if source.status & _ANY_STATUS_FLAG:
-            flags = PointFlag(sum(flag for status, flag in _STATUS_FLAGS.items() if source.status & status))
-        if light.overflow:
-            flags |= PointFlag.PHOTODIODE_OVERFLOW
-        elif not isfinite(light.value):
-            flags |= PointFlag.NO_PHOTODIODE_READING
-        if not (isfinite(source.voltage) and isfinite(source.current)):
-            flags |= PointFlag.NO_SOURCE_READING
-        return Reading(
-            step.index,
-            step.branch,
-            step.level,
-            time,
-            source.voltage,
-            source.current,
-            light.value,
-            source.time,
-            int(source.status),
-            flags,
-        )
+            return _reading(step, time, self._smu.read(), self._photodiode_meter.read())
+
+    def run_burst(self, steps: Sequence[Step], stop_requested: Callable[[], str]) -> list[Reading]:
+        """Let source and meter run these steps by themselves over the trigger link; levels in V or A.
+
+        The meter waits for triggers before the source starts. Fewer readings when a stop was requested on the way.
+        """
+        self._photodiode_meter.arm_buffer(len(steps))
+        duration = self._smu.program_sweep([step.level for step in steps], self._plan.settle, linked=True)
+        patience = 2.0 + 1.5 * (duration + len(steps) * self._plan.time_per_point)
+        started = self.now()
+        self._smu.start_sweep()
+        while not self._smu.poll_sweep(BURST_POLL):
+            if stop_requested() or self.now() > started + patience:
+                sources, lights = self._smu.stop_sweep(), self._photodiode_meter.read_buffer()
+                taken = min(len(sources), len(lights))
+                readings = _burst(steps[:taken], started, sources[:taken], lights[:taken])
+                if not stop_requested():
+                    what = f"the sweep stopped after {len(readings)} of {len(steps)} points"
+                    raise errors.InstrumentTimeout(self._smu.name, what, "Check the trigger-link cable")
+                return readings
+        self._photodiode_meter.wait_for_buffer(patience)
+        return _burst(steps, started, self._smu.read_sweep(), self._photodiode_meter.read_buffer())
 
     def start_exposure(self) -> None:
         """Start a spectrum. :raises SpectrumNotTaken: there is no spectroradiometer."""
@@ -200,6 +206,41 @@ def _let_go(instrument: Keithley2400 | Keithley2000 | CS2000A) -> None:
         instrument.adapter.close()
 
 
+def _reading(step: Step, time: float, source: SmuReading, light: DmmReading) -> Reading:
+    """Both meters' readings as one; overflow is NaN with a flag."""
+    flags = PointFlag.NONE
+    if source.status & _ANY_STATUS_FLAG:
+        flags = PointFlag(sum(flag for status, flag in _STATUS_FLAGS.items() if source.status & status))
+    if light.overflow:
+        flags |= PointFlag.PHOTODIODE_OVERFLOW
+    elif not isfinite(light.value):
+        flags |= PointFlag.NO_PHOTODIODE_READING
+    if not (isfinite(source.voltage) and isfinite(source.current)):
+        flags |= PointFlag.NO_SOURCE_READING
+    return Reading(
+        step.index,
+        step.branch,
+        step.level,
+        time,
+        source.voltage,
+        source.current,
+        light.value,
+        source.time,
+        int(source.status),
+        flags,
+    )
+
+
+def _burst(
+    steps: Sequence[Step], started: float, sources: Sequence[SmuReading], lights: Sequence[DmmReading]
+) -> list[Reading]:
+    """The readings of a burst: the n-th of both meters belong together; the source's buffer counts from its start."""
+    return [
+        _reading(step, started + source.time, source, light)
+        for step, source, light in zip(steps, sources, lights, strict=True)
+    ]
+
+
 def open_bench(loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest) -> Bench:
     """Open, identify and set up every instrument of a sweep's bench. No output is switched on.
 
@@ -224,7 +265,7 @@ def open_bench(loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest) -> Bench
     if opening.problems or smu is None or meter is None:
         opening.close_all()
         raise BenchNotReady(loaded.bench.name, "\n  ".join(["not ready:", *opening.problems]).removesuffix("."))
-    return Bench(smu, meter, spectroradiometer, clock, stop)
+    return Bench(smu, meter, spectroradiometer, clock, stop, plan)
 
 
 class _Opening:

@@ -108,8 +108,9 @@ def _sweep(
         if reason := stop_watch.reason(record):
             return Outcome(RunStatus.STOPPED, reason)
         if schedule.due(step, record):
-            spectrum = take_spectrum(spectra, step, record, plan, bench, emit, stop_requested)
-            if spectrum is not None:
+            taken = take_spectrum(spectra, step, plan, bench, emit, stop_requested)
+            if taken is not None:
+                spectrum = described_spectrum(_with_signals(*taken, record, evaluation))
                 emit(spectrum)
                 evaluation = evaluation.with_spectrum(spectrum)
                 spectra += 1
@@ -159,40 +160,42 @@ def take_dark_readings(
 def take_spectrum(
     index: int,
     step: Step,
-    record: Record,
     plan: SweepPlan,
     bench: SweepBench,
     emit: Emit,
     stop_requested: StopRequested,
-) -> Spectrum | None:
+) -> tuple[Spectrum, list[ExposureSample]] | None:
     """Take a spectrum at this level while both meters go on sampling; None, with a note, when there is none."""
     start = bench.now()
-    signals: list[float] = []
+    samples: list[ExposureSample] = []
     try:
         bench.start_exposure()
         while not bench.exposure_finished(plan.spectra.sample_every):
             if stop_requested():
                 bench.cancel_exposure()
                 return None
-            signals.append(_sample(index, step, bench, emit))
+            samples.append(_sample(index, step, bench, emit))
         spectrum = bench.read_spectrum(index, step, start)
     except SpectrumNotTaken as error:
         emit(Note(bench.now(), f"no spectrum at {step.level:g} {plan.source_unit}: {error}"))
         return None
-    signals.append(_sample(index, step, bench, emit))
-    return described_spectrum(_with_signals(spectrum, record, signals))
+    samples.append(_sample(index, step, bench, emit))
+    return spectrum, samples
 
 
-def _sample(index: int, step: Step, bench: SweepBench, emit: Emit) -> float:
+def _sample(index: int, step: Step, bench: SweepBench, emit: Emit) -> ExposureSample:
     reading = take_reading(step, bench)
     sample = ExposureSample(index, reading.time, reading.voltage, reading.current, reading.photodiode_signal)
     emit(sample)
-    return sample.photodiode_signal
+    return sample
 
 
-def _with_signals(spectrum: Spectrum, record: Record, signals: list[float]) -> Spectrum:
-    before = record.reading.photodiode_signal
-    finite = [s for s in signals if isfinite(s)]
-    after = finite[-1] if finite else nan
-    drift = log(after / before) if isfinite(after) and before > 0.0 and after > 0.0 else nan
-    return replace(spectrum, photodiode_signal=fmean(finite) if finite else nan, drift=drift)
+def _with_signals(
+    spectrum: Spectrum, samples: list[ExposureSample], record: Record, evaluation: Evaluation
+) -> Spectrum:
+    """The spectrum with the mean photodiode signal of its exposure, and the change of ln(luminance) until its end."""
+    signals = [sample.photodiode_signal for sample in samples if isfinite(sample.photodiode_signal)]
+    before = evaluation.photocurrent(record.reading.photodiode_signal, record.reading.time)
+    after = evaluation.photocurrent(signals[-1], spectrum.stop) if signals else nan
+    drift = log(after / before) if before > 0.0 and after > 0.0 else nan
+    return replace(spectrum, photodiode_signal=fmean(signals) if signals else nan, drift=drift)

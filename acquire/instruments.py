@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -167,7 +168,10 @@ def _look_closer(
 
 def _ask(adapter: link.Link, query: str) -> str:
     adapter.write(query)
-    return str(adapter.read()).strip()
+    with warnings.catch_warnings():
+        # PyVISA tells of replies without terminator; strangers may have their own
+        warnings.simplefilter("ignore")
+        return str(adapter.read()).strip()
 
 
 def _exchange_time(adapter: link.Link, query: str, clock: Callable[[], float]) -> float:

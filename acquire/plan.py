@@ -111,14 +111,20 @@ def _tidy(level: float) -> float:
 
 
 def branches(levels: list[float], direction: str) -> list[tuple[Branch, float]]:
-    """The levels in the order in which they are sent; ``both`` turns at the top level without repeating it."""
-    forward = [(Branch.FORWARD, level) for level in levels]
-    reverse = [(Branch.REVERSE, level) for level in reversed(levels)]
+    """The levels in the order in which they are sent; ``both`` turns at the last level and sends it twice.
+
+    A branch that leads away from zero is forward, one that leads back is reverse, wherever the file starts.
+    """
+    out, back = Branch.FORWARD, Branch.REVERSE
+    if abs(levels[-1]) < abs(levels[0]):
+        out, back = back, out
+    there = [(out, level) for level in levels]
+    return_way = [(back, level) for level in reversed(levels)]
     if direction == "forward":
-        return forward
+        return there
     if direction == "reverse":
-        return reverse
-    return forward + reverse
+        return return_way
+    return there + return_way
 
 
 def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:

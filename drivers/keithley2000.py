@@ -339,6 +339,12 @@ class Keithley2000(PymeasureKeithley2000):
         """Whether the buffer is full; unlike the 2400, the meter answers while it measures. Once True, False again."""
         return bool(int(self._number(":STAT:MEAS?")) & 512)
 
+    def wait_for_buffer(self, timeout: float) -> None:
+        """Wait until every armed reading is taken, at most ``timeout`` s; raises InstrumentTimeout."""
+        link.set_timeout(self.adapter, timeout)
+        if (reply := self.ask("*OPC?").strip()) != "1":
+            raise UnexpectedReply(self._where, "*OPC?", reply)
+
     def read_buffer(self) -> list[DmmReading]:
         """Every reading in the buffer, in order; triggered single readings are possible again afterwards.
 

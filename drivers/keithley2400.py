@@ -89,6 +89,9 @@ class Keithley2400(PymeasureKeithley2400):
         self._level_message = self._point_message = ""
         self._on = False
         self._busy = False
+        self._sweep: list[float] = []
+        self._asked = False
+        self._answer = bytearray()
 
     # Identity, errors, state
 
@@ -454,6 +457,7 @@ class Keithley2400(PymeasureKeithley2400):
         ):
             self._send(message)
         self.raise_errors("a sweep")
+        self._sweep = sent
         return len(levels) * _sweep_point(settings, source_delay, linked)
 
     def _check_sweep(self, settings: SmuSettings, levels: Sequence[float], linked: bool) -> None:
@@ -470,38 +474,68 @@ class Keithley2400(PymeasureKeithley2400):
         if self._busy or not self._on:
             raise self._refused(0.0)
         self._busy = True
+        self._asked, self._answer = False, bytearray()
         self._send(":INIT")
 
     def sweep_finished(self) -> bool:
         """Whether the instrument requests service because its buffer is full (GPIB only)."""
         return bool(self.serial_poll() & 64)
 
-    def wait_for_sweep(self, timeout: float) -> None:
-        """Wait until the sweep is over, at most ``timeout`` s, on any link; raises InstrumentTimeout.
+    def poll_sweep(self, timeout: float) -> bool:
+        """Whether the sweep is over, waiting at most ``timeout`` s, on any link.
 
-        The query is answered once the trigger model is idle, so no polling is needed.
+        Asked once; the answer comes when the trigger model is idle, so that nothing is sent while it runs.
         """
+        if not self._asked:
+            self._send("*OPC?")
+            self._asked = True
         link.set_timeout(self.adapter, timeout)
-        self._send("*OPC?")
-        reply = self._receive().strip()
-        self._busy = False
-        if reply != "1":
-            raise UnexpectedReply(self._where, "*OPC?", reply)
+        try:
+            # byte by byte: a read of a line would lose its beginning when it times out
+            while not self._answer.endswith(link.line_end(self.adapter)):
+                self._answer += self.adapter.read_bytes(1)
+        except InstrumentTimeout:
+            return False
+        reply, self._answer, self._asked, self._busy = bytes(self._answer), bytearray(), False, False
+        if reply.strip() != b"1":
+            raise UnexpectedReply(self._where, "*OPC?", repr(reply))
+        return True
 
     def read_sweep(self) -> list[SmuReading]:
-        """The readings of the finished sweep, in order; single readings are possible again afterwards."""
-        settings = self._configured()
+        """The readings of the finished sweep, in order; the last level stays, single readings are possible again."""
+        readings = self._stored_readings(len(self._sweep))
+        self._leave_sweep(self._sweep[-1])
+        return readings
+
+    def stop_sweep(self) -> list[SmuReading]:
+        """End a running sweep where it is, and return the readings taken so far; the present level stays."""
+        self.device_clear()
+        self._asked, self._answer = False, bytearray()
+        taken = int(self._number(":TRAC:POIN:ACT?"))
+        readings = self._stored_readings(taken) if taken else []
+        self._leave_sweep(self._sweep[min(taken, len(self._sweep) - 1)])
+        return readings
+
+    def _stored_readings(self, expected: int) -> list[SmuReading]:
         # A full buffer is 175 kB, three minutes at 9600 baud
         link.set_timeout(self.adapter, 200.0)
-        reply = self.ask(":TRAC:DATA?")
-        for message in after_sweep_messages(settings.source, settings.trigger_delay):
+        fields = self.ask(":TRAC:DATA?").split(",")
+        try:
+            readings = [parse_reading(fields[start : start + 5]) for start in range(0, len(fields), 5)]
+        except (ValueError, OverflowError) as error:
+            raise UnexpectedReply(self._where, ":TRAC:DATA?", ",".join(fields)[:80]) from error
+        if len(readings) != expected:
+            what = f"{len(readings)} readings instead of {expected}"
+            raise UnexpectedReply(self._where, ":TRAC:DATA?", what)
+        return readings
+
+    def _leave_sweep(self, level: float) -> None:
+        """Back to single readings at the level where the sweep ended, so that the output does not jump."""
+        settings = self._configured()
+        for message in after_sweep_messages(settings.source, level, settings.trigger_delay):
             self._send(message)
         self._adopt(settings)
-        fields = reply.split(",")
-        try:
-            return [parse_reading(fields[start : start + 5]) for start in range(0, len(fields), 5)]
-        except (ValueError, OverflowError) as error:
-            raise UnexpectedReply(self._where, ":TRAC:DATA?", reply[:80]) from error
+        self._level = level
 
 
 def _sweep_point(settings: SmuSettings, source_delay: float, linked: bool) -> float:

@@ -276,9 +276,10 @@ def _trigger_link_messages(linked: bool, input_line: int, output_line: int) -> l
     ]
 
 
-def after_sweep_messages(source: Source, settling_time: float) -> list[str]:
-    """Program messages that bring single readings back after a sweep."""
+def after_sweep_messages(source: Source, level: float, settling_time: float) -> list[str]:
+    """Program messages that bring single readings back after a sweep, with the fixed level where the sweep ended."""
     return [
+        f":SOUR:{MNEMONIC[source]} {level:.7g}",
         ":TRAC:FEED:CONT NEV",
         ":TRIG:CLE",
         ":TRIG:SOUR IMM",

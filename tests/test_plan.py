@@ -68,6 +68,12 @@ def test_both_directions_go_up_and_come_back() -> None:
     assert [level for _, level in branches([0.0, 1.0], "reverse")] == [1.0, 0.0]
 
 
+def test_a_sweep_that_starts_at_its_top_is_a_reverse_branch() -> None:
+    assert branches([2.0, 1.0, 0.0], "forward") == [(Branch.REVERSE, 2.0), (Branch.REVERSE, 1.0), (Branch.REVERSE, 0.0)]
+    assert {branch for branch, _ in branches([2.0, 0.0], "reverse")} == {Branch.FORWARD}
+    assert {branch for branch, _ in branches([0.0, -5.0], "forward")} == {Branch.FORWARD}
+
+
 def plan_of(name: str) -> SweepPlan:
     loaded = load_sweep(SWEEPS / name)
     return make_plan(loaded.sweep, loaded.bench)

@@ -33,11 +33,10 @@ class Clock:
     def __init__(self) -> None:
         self._queue: list[tuple[float, int, Event]] = []
         self._order = itertools.count()
-        self._event_time: float | None = None
 
     def now(self) -> float:
         """Seconds since the clock was made; inside an event, the moment the event was due."""
-        return self._event_time if self._event_time is not None else self._elapsed()
+        raise NotImplementedError
 
     def call_at(self, when: float, action: Callable[[], None]) -> Event:
         """Have ``action`` called at ``when`` (s); a moment in the past means as soon as possible."""
@@ -55,22 +54,13 @@ class Clock:
             heapq.heappop(self._queue)
         return self._queue[0][0] if self._queue else None
 
-    def _elapsed(self) -> float:
-        raise NotImplementedError
-
-    def _run_until(self, limit: float) -> None:
-        while (due := self.next_event()) is not None and due <= limit:
-            action = heapq.heappop(self._queue)[2].action
-            if action is None:
-                continue
-            self._event_time = self._begin(due)
-            try:
-                action()
-            finally:
-                self._event_time = None
-
-    def _begin(self, due: float) -> float:
-        return due
+    def _next_action(self, limit: float) -> tuple[float, Callable[[], None]] | None:
+        """Take the next event out of the queue if it is due by ``limit`` (s)."""
+        while self._queue and self._queue[0][0] <= limit:
+            due, _, event = heapq.heappop(self._queue)
+            if event.action is not None:
+                return due, event.action
+        return None
 
 
 class VirtualClock(Clock):
@@ -80,16 +70,16 @@ class VirtualClock(Clock):
         super().__init__()
         self._now = 0.0
 
-    def _elapsed(self) -> float:
-        return self._now
-
-    def _begin(self, due: float) -> float:
-        self._now = max(self._now, due)
+    def now(self) -> float:
+        """Seconds since the clock was made."""
         return self._now
 
     def advance_to(self, when: float) -> None:
         """Let time pass until ``when`` (s), running every event on the way; never backwards."""
-        self._run_until(when)
+        while found := self._next_action(when):
+            due, action = found
+            self._now = max(self._now, due)
+            action()
         self._now = max(self._now, when)
 
     def advance(self, duration: float) -> None:
@@ -103,10 +93,18 @@ class RealClock(Clock):
     def __init__(self) -> None:
         super().__init__()
         self._start = time.monotonic()
+        self._event_time: float | None = None
 
-    def _elapsed(self) -> float:
-        return time.monotonic() - self._start
+    def now(self) -> float:
+        """Seconds since the clock was made; inside an event, the moment the event was due."""
+        return time.monotonic() - self._start if self._event_time is None else self._event_time
 
     def run_due(self) -> None:
         """Run every event whose moment has come."""
-        self._run_until(self._elapsed())
+        limit = self.now()
+        while found := self._next_action(limit):
+            self._event_time, action = found
+            try:
+                action()
+            finally:
+                self._event_time = None

@@ -482,11 +482,14 @@ class Keithley2400Twin(ScpiInstrument):
         """``READ?``: INIT, then the readings."""
         self._refuse_endless()
         self.initiate()
-        return self.fetch()
+        return self._reply_in_idle()
 
     def fetch(self) -> str | bytes | Later:
         """``FETC?``: the readings since INIT, once idle; -230 when there are none."""
         self._refuse_endless()
+        return self._reply_in_idle()
+
+    def _reply_in_idle(self) -> str | bytes | Later:
         if self._run_now is not None:
             self._fetch = Later()
             return self._fetch
@@ -584,7 +587,7 @@ class Keithley2400Twin(ScpiInstrument):
         return self._aborts_in_compliance("EARL")
 
     def _aborts_in_compliance(self, when: str) -> bool:
-        wanted = self._is_sweeping() and self.settings.sweep_abort == when
+        wanted = self.settings.sweep_abort == when and self._is_sweeping()
         return wanted and self.fixture.operating_point().clamped
 
     def change_range(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 from drivers.simulated.keithley2400_settings import Settings
@@ -41,10 +40,8 @@ def check_limits(settings: Settings, value: float, *, in_compliance: bool) -> Li
         conditions |= _COMPLIANCE_FAILED
     for number, limit in settings.limits.items():
         limit.failed = ""
-        if not limit.on:
-            continue
-        tested = True
-        if value < limit.lower or value > limit.upper:  # never true for NaN
+        tested = tested or limit.on
+        if limit.on and value < limit.lower or value > limit.upper:  # never true for NaN
             limit.failed = "LOW" if value < limit.lower else "UPP"
             failed.append(number)
             conditions |= (_LOW_FAILED if limit.failed == "LOW" else _HIGH_FAILED).get(number, 0)

@@ -7,7 +7,9 @@ The model is a generator. It yields either seconds to let pass or what it waits 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+import itertools
+import math
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -115,7 +117,7 @@ def trigger_model(instrument: SourceMeter) -> Wait:
     """The two layers, from leaving idle to reaching it again."""
     settings = instrument.settings
     index = 0
-    for arm in _count(settings.arm_count):
+    for arm in itertools.count() if math.isinf(settings.arm_count) else range(int(settings.arm_count)):
         yield from _arm_detector(instrument, first=arm == 0)
         _arm_pulse(instrument, "TENT")
         for trigger in range(settings.trigger_count):
@@ -129,13 +131,6 @@ def trigger_model(instrument: SourceMeter) -> Wait:
             instrument.pulse("SENS")
             index += 1
         _arm_pulse(instrument, "TEX")
-
-
-def _count(times: float) -> Iterator[int]:
-    number = 0
-    while number < times:
-        yield number
-        number += 1
 
 
 def _arm_pulse(instrument: SourceMeter, event: str) -> None:

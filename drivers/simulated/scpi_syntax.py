@@ -301,7 +301,7 @@ class _Node:
 
 
 class CommandTable:
-    """The commands of one instrument, and messages already parsed.
+    """The commands of one instrument, and what was parsed already: messages without parameters, and headers.
 
     Shared by all twins of a model: what a message means depends on its text alone. Raises ValueError when two
     commands claim the same header.
@@ -336,6 +336,8 @@ class CommandTable:
 
     def parse(self, message: bytes) -> tuple[Step, ...]:
         """The steps of one message (bytes without terminator); a fault is a last step that raises it."""
+        if b" " in message:  # parameters; a sweep never sends the same level again
+            return tuple(self._parse(message))
         steps = self._messages.get(message)
         if steps is None:
             if len(self._messages) >= _CACHE_LIMIT:
@@ -361,8 +363,8 @@ class CommandTable:
     def _parse_part(self, path: _Node, part: str) -> tuple[_Node, Step]:
         head, _, tail = part.partition(" ")
         path, step_for = self._heads.get((path, head)) or self._find(path, head)
-        tail = tail.strip()
-        return path, step_for([token.strip() for token in split_outside_quotes(tail, ",")] if tail else [])
+        tokens = [token.strip() for token in split_outside_quotes(tail.strip(), ",")] if tail else []
+        return path, step_for(tokens)
 
     def _find(self, path: _Node, head: str) -> tuple[_Node, Callable[[list[str]], Step]]:
         """The path after a header as it was written, and what makes a step of it and its parameters."""

@@ -28,19 +28,21 @@ import re
 import selectors
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from drivers.simulated.bench import SimulatedBenchOptions, build_fixture, build_twins
 from drivers.simulated.clock import RealClock
+from drivers.simulated.device import TestFixture
 from drivers.simulated.scpi import Interface, ScpiInstrument
 from drivers.simulated.trigger_link import TriggerLink
 from drivers.simulated.twin import Twin
 
 MODELS = {"smu": "Keithley 2400", "photodiode_meter": "Keithley 2000", "spectroradiometer": "CS-2000A"}
 
+_MOST_CHANNELS = 200  # select() has room for 512 on Windows, for file numbers below 1024 elsewhere
 _LONGEST_WAIT = 0.2  # s between two looks at whether to stop
 _LARGEST_PIECE = 65536  # bytes taken from the system at once
 _LONGEST_MESSAGE = 4096  # bytes: beyond what any of the instruments takes; the rest of a message is dropped
@@ -62,9 +64,9 @@ class Port:
 
 
 class BenchServer:
-    """A simulated bench on real ports. The ports are open once this is made; :meth:`run` makes it answer.
+    """A simulated bench on real ports. They are open once this is made; :meth:`run` makes the twins answer.
 
-    ``port`` is that of the source-measure unit, the others follow; 0 takes any that are free. ``terminals``:
+    ``port`` is the TCP port of the first instrument, the others follow; 0 takes any that are free. ``terminals``:
     pseudo-terminals too. ``watch`` is told of all traffic. Raises OSError when a port cannot be had.
     """
 
@@ -79,32 +81,297 @@ class BenchServer:
     ) -> None:
         self.clock = RealClock()
         self.fixture = build_fixture(options, self.clock)
+        self.twins = _twins_by_role(options, self.fixture)
+        self._instruments = [_Instrument(role, twin, self.clock, watch) for role, twin in self.twins.items()]
         # select() waits for microseconds where epoll and poll round up to the next millisecond
         self._selector = selectors.SelectSelector()
-        self._open = contextlib.ExitStack()
-        self._open.callback(self._selector.close)
         self._wake, woken = socket.socketpair()
-        for end in (self._wake, woken):
-            end.setblocking(False)
-            self._open.enter_context(end)
         self._selector.register(woken, selectors.EVENT_READ, lambda _: woken.recv(_LARGEST_PIECE))
         try:
-            with contextlib.ExitStack() as opening:
-                opening.callback(self._open.close)
-                listeners = self._listen(options, host, port)
-                twins = self._connect(options, listeners)
-                self._instruments = [_Instrument(role, twin, self.clock, watch) for role, twin in twins.items()]
-                self.ports = tuple(
-                    self._attach(instrument, listeners[instrument.role], terminals) for instrument in self._instruments
-                )
-                opening.pop_all()
-        finally:
-            del listeners
-        self.twins: Mapping[str, Twin] = twins
+            self.ports = tuple(
+                self._open_port(instrument, host, port + index if port else 0, terminals)
+                for index, instrument in enumerate(self._instruments)
+            )
+        except BaseException:
+            self.close()
+            raise
 
-    def _listen(self, options: SimulatedBenchOptions, host: str, port: int) -> dict[str, socket.socket]:
-        roles = [role for role in MODELS if getattr(options, role) is not None]
-        return {
-            role: self._open.enter_context(socket.create_server((host, port + index if port else 0)))
-            for index, role in enumerate(roles)
-        }
+    def run(self, stop_requested: Callable[[], object]) -> None:
+        """Answer until a stop is requested, then close every port."""
+        try:
+            while not stop_requested():
+                for key, events in self._selector.select(self._patience()):
+                    key.data(events)
+                self.clock.run_due()
+                for instrument in self._instruments:
+                    instrument.deliver()
+        finally:
+            self.close()
+
+    def wake(self) -> None:
+        """Have :meth:`run` look at once whether it is to stop; for other threads."""
+        self._wake.send(b"!")
+
+    def close(self) -> None:
+        """Hang up and close every port; closing twice is harmless."""
+        for key in list((self._selector.get_map() or {}).values()):
+            channel: Any = key.fileobj
+            channel.close()
+        self._selector.close()
+        self._wake.close()
+
+    def _patience(self) -> float:
+        due = self.clock.next_event()
+        return _LONGEST_WAIT if due is None else min(max(due - self.clock.now(), 0.0), _LONGEST_WAIT)
+
+    def _open_port(self, instrument: _Instrument, host: str, port: int, terminals: bool) -> Port:
+        listener = socket.create_server((host, port))
+        self._selector.register(listener, selectors.EVENT_READ, lambda _: self._accept(listener, instrument))
+        listener.setblocking(False)
+        address, number = listener.getsockname()[:2]
+        reachable = "127.0.0.1" if address == "0.0.0.0" else address
+        terminal = _Terminal.open() if terminals else None
+        if terminal is not None:
+            _Line(self._selector, instrument, terminal, instrument.interface("serial"))
+        serial = f"ASRL{terminal.path}::INSTR" if terminal else None
+        return Port(instrument.role, MODELS[instrument.role], f"TCPIP::{reachable}::{number}::SOCKET", serial)
+
+    def _accept(self, listener: socket.socket, instrument: _Instrument) -> None:
+        try:
+            client, _ = listener.accept()
+        except OSError:  # it has gone already
+            return
+        if len(self._selector.get_map()) > _MOST_CHANNELS:
+            client.close()
+            return
+        client.setblocking(False)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _Line(self._selector, instrument, client, instrument.interface("socket"))
+
+
+@contextlib.contextmanager
+def serving(
+    options: SimulatedBenchOptions,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    terminals: bool = True,
+    watch: Watch | None = None,
+) -> Iterator[BenchServer]:
+    """Serve a bench from a thread of its own while the block runs; arguments and errors as of :class:`BenchServer`.
+
+    What goes wrong in the thread closes the ports and is raised at the end of the block.
+    """
+    server = BenchServer(options, host=host, port=port, terminals=terminals, watch=watch)
+    stop = threading.Event()
+    with ThreadPoolExecutor(1, "bench-server") as pool:
+        running = pool.submit(server.run, stop.is_set)
+        try:
+            yield server
+        finally:
+            stop.set()
+            with contextlib.suppress(OSError):  # closed already
+                server.wake()
+            running.result()
+
+
+class _Instrument:
+    """A twin, and who is to have its next reply."""
+
+    def __init__(self, role: str, twin: Twin, clock: RealClock, watch: Watch | None) -> None:
+        self.role = role
+        self.twin = twin
+        self._scpi = twin if isinstance(twin, ScpiInstrument) else None
+        self._clock = clock
+        self._watch = watch
+        self._asker: _Line | None = None
+        self._unanswered = False
+
+    def interface(self, kind: Literal["serial", "socket"]) -> Interface | None:
+        """How a Keithley is connected at such a port; None for the spectroradiometer, which is always serial."""
+        return None if self._scpi is None else replace(self._scpi.interface, kind=kind)
+
+    def take(self, line: _Line, messages: bytes) -> None:
+        """Hand whole messages over, and what they bring about at once back."""
+        if self._watch is not None:
+            self._watch(self._clock.now(), self.role, True, messages)
+        if self._scpi is None or b"?" in messages:
+            self._asker, self._unanswered = line, True
+        self._clock.run_due()
+        self._speak_as(line)
+        self.twin.receive(messages)
+        self._clock.run_due()
+        self._speak_as(self._asker or line)
+        self.deliver()
+
+    def deliver(self) -> None:
+        """Send what the twin has to say to who asked last; to nobody when that one has gone."""
+        while reply := self.twin.transmit()[0]:
+            self._unanswered = False
+            if self._watch is not None:
+                self._watch(self._clock.now(), self.role, False, reply)
+            if self._asker is not None:
+                self._asker.send(reply)
+
+    def clear(self) -> None:
+        """Drop what is under way; the output stays as it is."""
+        self.twin.device_clear()
+        self._unanswered = False
+
+    def forget(self, line: _Line) -> None:
+        """A client has gone; a reply that only it waited for must not reach the next one."""
+        if self._asker is not line:
+            return
+        if self._unanswered:
+            self.clear()
+        self._asker = None
+
+    def _speak_as(self, line: _Line) -> None:
+        if self._scpi is not None and line.interface is not None:
+            self._scpi.interface = line.interface
+
+
+class _Channel(Protocol):
+    """A connected socket, or the instrument's end of a pseudo-terminal."""
+
+    def fileno(self) -> int: ...
+    def recv(self, size: int, /) -> bytes: ...
+    def send(self, data: bytes, /) -> int: ...
+    def close(self) -> None: ...
+
+
+class _Line:
+    """One client of one instrument: messages are put together here, and wait here until they can be sent."""
+
+    def __init__(
+        self,
+        selector: selectors.BaseSelector,
+        instrument: _Instrument,
+        channel: _Channel,
+        interface: Interface | None,
+    ) -> None:
+        self.interface = interface
+        self._selector = selector
+        self._instrument = instrument
+        self._channel = channel
+        self._ends = (b"\r", b"\n") if interface is None else (interface.message_end,)
+        self._received = bytearray()
+        self._to_send = bytearray()
+        self._wanted = selectors.EVENT_READ
+        selector.register(channel, selectors.EVENT_READ, self._ready)
+
+    def send(self, reply: bytes) -> None:
+        """Send at once what the system takes, the rest when it takes more."""
+        if len(self._to_send) > _LARGEST_BACKLOG:
+            return  # lost, as on a serial line that nobody reads
+        self._to_send += reply
+        self._flush()
+
+    def _ready(self, events: int) -> None:
+        if events & selectors.EVENT_WRITE:
+            self._flush()
+        if events & selectors.EVENT_READ:
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            data = self._channel.recv(_LARGEST_PIECE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._hang_up()
+        elif self.interface is None:
+            self._collect(data)
+        else:
+            self._collect_until_abort(data)
+
+    def _collect_until_abort(self, data: bytes) -> None:
+        *before, rest = _ABORT_CHARACTERS.split(data)
+        for piece in before:
+            self._collect(piece)
+            self._received.clear()
+            self._to_send.clear()
+            self._instrument.clear()
+        self._collect(rest)
+
+    def _collect(self, data: bytes) -> None:
+        self._received += data
+        end = max(self._received.rfind(character) for character in self._ends) + 1
+        if end:
+            messages = bytes(self._received[:end])
+            del self._received[:end]
+            self._instrument.take(self, messages)
+        del self._received[_LONGEST_MESSAGE:]
+
+    def _flush(self) -> None:
+        try:
+            del self._to_send[: self._channel.send(bytes(self._to_send))]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._to_send.clear()  # it has gone; reading will tell
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._to_send else 0)
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self._selector.modify(self._channel, wanted, self._ready)
+
+    def _hang_up(self) -> None:
+        self._selector.unregister(self._channel)
+        self._channel.close()
+        self._instrument.forget(self)
+
+
+class _Terminal:
+    """A pseudo-terminal; its other end, ``path``, looks like a serial port and may be opened again and again."""
+
+    def __init__(self, master: int, slave: int) -> None:
+        self._master = master
+        self._slave = slave  # kept open: without any opener the master would report a hang-up
+        self.path = os.ttyname(slave)
+
+    @classmethod
+    def open(cls) -> _Terminal | None:
+        """A new pseudo-terminal without echo or line editing, None where the system has none."""
+        try:
+            import pty
+            import tty
+
+            master, slave = pty.openpty()
+        except (ImportError, OSError):
+            return None
+        tty.setraw(slave)
+        os.set_blocking(master, False)
+        return cls(master, slave)
+
+    def fileno(self) -> int:
+        """The instrument's end."""
+        return self._master
+
+    def recv(self, size: int, /) -> bytes:
+        """What the client has sent."""
+        return os.read(self._master, size)
+
+    def send(self, data: bytes, /) -> int:
+        """Send what fits; returns how much that was."""
+        return os.write(self._master, data)
+
+    def close(self) -> None:
+        """Take the pseudo-terminal away."""
+        os.close(self._master)
+        os.close(self._slave)
+
+
+def _twins_by_role(options: SimulatedBenchOptions, fixture: TestFixture) -> dict[str, Twin]:
+    def name(role: str) -> str | None:
+        return None if getattr(options, role) is None else f"TCPIP::{role}::SOCKET"
+
+    options = replace(
+        options,
+        smu=name("smu"),
+        photodiode_meter=name("photodiode_meter"),
+        spectroradiometer=name("spectroradiometer"),
+    )
+    twins = build_twins(options, fixture, TriggerLink() if options.trigger_link else None)
+    return {resource.split("::")[1]: twin for resource, twin in twins.items()}

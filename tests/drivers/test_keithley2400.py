@@ -573,6 +573,7 @@ SWEEP = [
     NO_ERROR,
 ]
 AFTER_SWEEP = [
+    (":SOUR:VOLT 4", None),  # the last level stays, instead of the fixed level from before the sweep
     (":TRAC:FEED:CONT NEV", None),
     (":TRIG:CLE", None),
     (":TRIG:SOUR IMM", None),
@@ -587,7 +588,7 @@ AFTER_SWEEP = [
 
 def test_sweep_from_memory(running):
     readings = ",".join([READING] * 3)
-    pairs = [*SWEEP, (":INIT", None), ("*OPC?", "1"), (":TRAC:DATA?", readings), *AFTER_SWEEP]
+    pairs = [*SWEEP, (":INIT", None), ("*OPC?", "1\n"), (":TRAC:DATA?", readings), *AFTER_SWEEP]
     with running(*pairs, connection_methods={"read_stb": 65}) as smu:
         energised(smu)
         duration = smu.program_sweep([0, 2, 4], 0.02, linked=True)
@@ -595,7 +596,7 @@ def test_sweep_from_memory(running):
         assert smu.sweep_finished()
         with pytest.raises(RefusedByDriver):
             smu.ask(":TRAC:POIN:ACT?")
-        smu.wait_for_sweep(10)
+        assert smu.poll_sweep(10)
         assert [reading.voltage for reading in smu.read_sweep()] == [3.000012] * 3
     assert duration == pytest.approx(3 * 0.1034, rel=0.01)
 

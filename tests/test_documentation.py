@@ -1,0 +1,147 @@
+"""Every command that README and docs show is carried out, and what they say about numbers and files is true."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from acquire import cli
+from acquire.config import load_bench, load_sweep
+from tests.conftest import CONFIGS, ROOT
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FIRST_DAY = ROOT / "docs" / "first-day.md"
+LABORATORY_BENCHES = sorted((CONFIGS / "benches").glob("lab_*.yaml"))
+
+#: Commands that run until they are stopped.
+ENDLESS = ("simulate", "serve")
+
+
+def blocks(page: Path) -> list[str]:
+    return re.findall(r"^```\w*\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def commands(page: Path) -> list[list[str]]:
+    """The arguments of every ``acquire`` command in the page's code blocks, without the explanation beside it."""
+    lines = [line for block in blocks(page) for line in block.splitlines()]
+    found = (re.match(r"(?:\.venv\\Scripts\\)?acquire (.*?)(?:   .*)?$", line) for line in lines)
+    return [match[1].replace("\\", "/").split() for match in found if match]
+
+
+def test_the_commands_of_the_pages_are_found() -> None:
+    assert ["instruments", "--bench", "my_bench.yaml"] in commands(FIRST_DAY)
+    assert ["recover", "runs/RUN.h5"] in commands(ROOT / "README.md")
+    assert ["run", "configs/sweeps/table2_sppo13_liq.yaml"] in commands(ROOT / "README.md")
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current folder with what a reader of the pages has: shipped files, own copies, and no instrument."""
+    shutil.copytree(CONFIGS, tmp_path / "configs")
+    copies = {"my_bench.yaml": "benches/simulated.yaml", "my_sweep.yaml": "sweeps/quick_look.yaml"}
+    for name, source in copies.items():
+        text = (CONFIGS / source).read_text(encoding="utf-8").replace("../", "configs/")
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("drivers.link.list_resources", lambda visa_library: ())
+    return tmp_path
+
+
+def newest_run(desk: Path) -> str:
+    runs = sorted((desk / "runs").glob("*.h5"), key=lambda path: path.stat().st_mtime_ns)
+    return runs[-1].relative_to(desk).as_posix()
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.stem)
+def test_every_command_of_a_page_works(page: Path, desk: Path) -> None:
+    listed = [arguments for arguments in commands(page) if arguments[0] not in ENDLESS]
+    runs = [arguments for arguments in listed if arguments[0] == "run"]
+    # A page may show how to read a run file before it shows how to make one
+    for arguments in [*runs, *(arguments for arguments in listed if arguments[0] != "run")]:
+        there = [newest_run(desk) if argument == "runs/RUN.h5" else argument for argument in arguments]
+        done = CliRunner().invoke(cli.app, there)
+        wanted = cli.FAILED if arguments == ["instruments"] else cli.COMPLETED
+        assert done.exit_code == wanted, (there, done.output, done.exception)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_endless_commands_are_there(page: Path) -> None:
+    for name in {arguments[0] for arguments in commands(page)} & set(ENDLESS):
+        assert CliRunner().invoke(cli.app, [name, "--help"]).exit_code == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_make_targets_are_there(page: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"^make (\w+)", "\n".join(blocks(page)), flags=re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_and_file_names_lead_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+    named = re.findall(r"(?<![\w/.])configs/[\w/.]*\w", text)
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_first_day_begins_with_the_emergency_shutdown() -> None:
+    sections = re.findall(r"^## (.*)$", FIRST_DAY.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert "emergency shutdown" in sections[0]
+    assert sections.index("5. A resistor") < sections.index("6. A light-emitting diode")
+
+
+def resistor_table() -> dict[float, tuple[float, float, float | None]]:
+    """The page's limits by level (V): of voltage (V), of current (A), of V/I (ohm)."""
+    number = r"([\d.]+)"
+    row = rf"^\| {number} V \| .*? \| {number} mV \| {number} uA \| (?:{number} ohm|-) \|$"
+    found = re.findall(row, FIRST_DAY.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {float(v): (float(dv) * 1e-3, float(di) * 1e-6, float(r) if r else None) for v, dv, di, r in found}
+
+
+def test_the_limits_of_the_resistor_follow_from_the_specifications() -> None:
+    table = resistor_table()
+    assert list(table) == [0.0, 1.0, 2.0, 5.0]
+    for level, (voltage, current, resistance) in table.items():
+        assert voltage == pytest.approx(1.5e-4 * level + 1.5e-3)
+        assert current == pytest.approx(3.5e-4 * level / 1000 + 600e-9)
+        if resistance is not None:
+            assert resistance == pytest.approx(1000 * (voltage / level + current / (level / 1000)), rel=0.02)
+
+
+def test_the_simulated_resistor_lies_within_the_limits(desk: Path) -> None:
+    done = CliRunner().invoke(cli.app, ["run", "configs/sweeps/first_day_resistor.yaml", "--bench", "my_bench.yaml"])
+    assert done.exit_code == 0, done.output
+    with h5py.File(desk / newest_run(desk)) as file:
+        jvl = file["entry/jvl"]
+        level, voltage, current = (jvl[name][:] for name in ("source_level", "voltage", "current"))
+        assert np.allclose(jvl["current_density"][:] * 0.1, current * 1e3)  # mA/cm^2 and mA
+    for wanted, (voltage_limit, current_limit, resistance_limit) in resistor_table().items():
+        (here,) = np.flatnonzero(np.isclose(level, wanted))
+        assert abs(voltage[here] - wanted) < voltage_limit
+        assert abs(current[here] - wanted / 1000) < current_limit
+        if resistance_limit is not None:
+            assert abs(voltage[here] / current[here] - 1000) < resistance_limit
+
+
+@pytest.mark.parametrize("bench", LABORATORY_BENCHES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("sweep", ["first_day_resistor", "first_day_led", "quick_look", "table2_sppo13"])
+def test_the_first_sweeps_fit_every_laboratory_bench(sweep: str, bench: Path) -> None:
+    assert not load_bench(bench).simulated
+    assert load_sweep(CONFIGS / "sweeps" / f"{sweep}.yaml", bench).bench.name == load_bench(bench).name
+
+
+def test_the_laboratory_benches_cover_every_kind_of_link() -> None:
+    benches = [load_bench(path) for path in LABORATORY_BENCHES]
+    assert {(bench.visa, bench.instruments.smu.resource[:4]) for bench in benches} == {
+        ("", "GPIB"),
+        ("@py", "GPIB"),
+        ("@py", "ASRL"),
+    }
