@@ -267,8 +267,12 @@ def _smu_findings(details: Mapping[str, str], terminals: str) -> Iterator[Findin
         yield Finding(
             what, "A run selects those of the bench file; see that the device is connected there", wrong=False
         )
-    if details["interlock"] == "open":
-        yield Finding("the interlock is open: the output cannot be switched on", "Close the lid of the fixture")
+    if details["interlock"] != "not used":
+        # Output enable is off after *RST (2400S-900-01, :OUTPut:ENABle)
+        what = (
+            f"output enable is on (line {details['interlock']}), but every run resets it: the interlock would not hold"
+        )
+        yield Finding(what, "Lead the device's own wires over the lid switch")
 
 
 def _look_at_multimeter(adapter: link.Link, bench: BenchFile) -> _Seen:

@@ -18,6 +18,8 @@ from acquire import session
 from acquire.engine import SpectrumNotTaken
 from acquire.interruption import StopRequest
 from acquire.records import DarkReading, Event, Note, PointFlag, Record, Spectrum
+from drivers.cs2000a import CS2000A
+from drivers.errors import NoSpectrum
 from drivers.simulated.bench import SimulatedBench
 from tests.conftest import CONFIGS
 
@@ -169,6 +171,25 @@ def test_ctrl_c_during_a_spectrum_cancels_it(attempt: Attempt) -> None:
     assert result.interrupted
     assert not any(isinstance(event, Spectrum) for event in attempt.events)
     attempt.check_what_is_left("stopped")
+
+
+def test_ctrl_c_during_a_spectrum_switches_off_before_it_cancels(attempt: Attempt) -> None:
+    stopped: list[float] = []
+
+    def watch(event: Event) -> None:
+        if type(event).__name__ == "ExposureSample" and not stopped:
+            assert attempt.simulated is not None
+            stopped.append(attempt.simulated.clock.now())
+            attempt.stop._reason = "interrupted by Ctrl-C"
+
+    attempt.watch = watch
+    attempt.run()
+    assert attempt.simulated is not None
+    smu: Any = attempt.simulated.twins["GPIB0::24::INSTR"]
+    assert smu.output_log[-1].time - stopped[0] < 1.1  # one look at the spectroradiometer
+    meter = CS2000A("ASRL3::INSTR", visa_library=attempt.simulated.library)
+    with pytest.raises(NoSpectrum):
+        meter.read_spectrum()
 
 
 def test_a_second_ctrl_c_ends_the_run_at_once(attempt: Attempt) -> None:
