@@ -58,9 +58,6 @@ class SweepBench(Protocol):
     def read_spectrum(self, index: int, step: Step, start: float) -> Spectrum:
         """The spectrum just taken, with its conditions."""
 
-    def cancel_exposure(self) -> None:
-        """Give up the running spectrum."""
-
     def run_burst(self, steps: Sequence[Step], stop_requested: StopRequested) -> list[Reading]:
         """Let the instruments run these steps by themselves; fewer readings when a stop was requested."""
 

@@ -166,29 +166,56 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
 
 
 def point_time(sweep: SweepFile, bench: BenchFile) -> float:
-    """Seconds a point takes: the slower of two meters that settle and integrate at the same time."""
+    """Seconds a point takes: the slower of two meters that integrate at the same time, after settling."""
+    hardware = sweep.measure.timing == "hardware"
+    settle = sweep.measure.settle
+    source = _source_meter_time(sweep, bench, hardware)
+    if not hardware:
+        return max(source, _photodiode_meter_time(sweep, bench, settle, linked=False))
+    # The source settles, then pulses the other meter: both share that part.
+    before_the_pulse = source - _source_meter_conversion(sweep, bench)
+    return max(source, before_the_pulse + _photodiode_meter_time(sweep, bench, 0.0, linked=True))
+
+
+def _source_meter_time(sweep: SweepFile, bench: BenchFile, hardware: bool) -> float:
     measure = sweep.measure
-    frequency = bench.instruments.smu.line_frequency
-    hardware = measure.timing == "hardware"
-    source_meter = timing.smu_time_per_point(
+    return timing.smu_time_per_point(
         nplc=measure.nplc,
-        line_frequency=frequency,
+        line_frequency=bench.instruments.smu.line_frequency,
         autozero=measure.autozero,
-        source="voltage" if sweep.source.function == "voltage" else "current",
+        source=_source(sweep),
         trigger_delay=0.0 if hardware else measure.settle,
         source_delay=measure.settle,
         filter_count=measure.filter_count,
         static=not hardware,
         linked=hardware,
     )
-    photodiode_meter = timing.dmm_time_per_reading(
-        nplc=measure.photodiode_nplc,
-        line_frequency=frequency,
+
+
+def _source_meter_conversion(sweep: SweepFile, bench: BenchFile) -> float:
+    measure = sweep.measure
+    return measure.filter_count * timing.smu_conversion_time(
+        nplc=measure.nplc,
+        line_frequency=bench.instruments.smu.line_frequency,
         autozero=measure.autozero,
-        trigger_delay=measure.settle,
-        filter_count=measure.filter_count,
+        source=_source(sweep),
     )
-    return max(source_meter, photodiode_meter)
+
+
+def _photodiode_meter_time(sweep: SweepFile, bench: BenchFile, delay: float, *, linked: bool) -> float:
+    measure = sweep.measure
+    return timing.dmm_time_per_reading(
+        nplc=measure.photodiode_nplc,
+        line_frequency=bench.instruments.smu.line_frequency,
+        autozero=measure.autozero,
+        trigger_delay=delay,
+        filter_count=measure.filter_count,
+        linked=linked,
+    )
+
+
+def _source(sweep: SweepFile) -> timing.Source:
+    return "voltage" if sweep.source.function == "voltage" else "current"
 
 
 def bursts(steps: tuple[Step, ...], most: int) -> list[tuple[Step, ...]]:

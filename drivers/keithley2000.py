@@ -353,12 +353,21 @@ class Keithley2000(PymeasureKeithley2000):
         settings = self._configured()
         # A full buffer takes 35 s at 4800 baud
         link.set_timeout(self.adapter, 40.0)
-        reply = self.ask(":TRAC:DATA?")
+        stored = _bytes_used(self.ask(":TRAC:FREE?"), self._where) > 0
+        reply = self.ask(":TRAC:DATA?") if stored else ""  # an empty buffer gives no reply
         for message in (":ABOR", ":TRAC:FEED:CONT NEV", ":TRIG:COUN 1", ":TRIG:SOUR IMM"):
             self._send(message)
         self._send(f":TRIG:DEL {settings.trigger_delay:.9g}")
         self._allow_reading_time(settings)
-        return [self._parsed(":TRAC:DATA?", field) for field in reply.split(",")]
+        return [self._parsed(":TRAC:DATA?", field) for field in reply.split(",") if field]
+
+
+def _bytes_used(reply: str, where: str) -> float:
+    """The second number of ``TRAC:FREE?``: bytes free, bytes used."""
+    try:
+        return float(reply.split(",")[1])
+    except (IndexError, ValueError) as error:
+        raise UnexpectedReply(where, ":TRAC:FREE?", reply) from error
 
 
 def _buffer_messages(points: int, source: str) -> tuple[str, ...]:

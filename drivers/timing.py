@@ -154,10 +154,16 @@ def dmm_time_per_reading(
     autozero: bool = True,
     trigger_delay: float = 0.0,
     filter_count: int = 1,
+    linked: bool = False,
 ) -> float:
-    """Duration of one Model 2000 reading, without its transfer; ``filter_count`` is that of the repeat filter."""
+    """Duration of one Model 2000 reading, without its transfer; ``filter_count`` is that of the repeat filter.
+
+    ``linked``: started by a pulse, which with auto-zero finds the meter anywhere in a conversion: half of one on
+    the mean.
+    """
     conversion = dmm_conversion_time(nplc=nplc, line_frequency=line_frequency, autozero=autozero)
-    return 0.2e-3 + trigger_delay + filter_count * conversion
+    latency = 0.2e-3 + (conversion / 2 if linked and autozero else 0.0)
+    return latency + trigger_delay + filter_count * conversion
 
 
 @dataclass(frozen=True)

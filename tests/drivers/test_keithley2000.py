@@ -276,6 +276,7 @@ def test_readings_into_the_buffer(configured, trigger, source):
         (":STAT:OPER:COND?", "32"),
         (":STAT:MEAS?", "32"),
         (":STAT:MEAS?", "928"),
+        (":TRAC:FREE?", "15312,48"),
         (":TRAC:DATA?", "+1.0E-03,+9.9E37,-1.0E-03"),
         *AFTER_BUFFER,
     ]
