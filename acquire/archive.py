@@ -17,7 +17,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from acquire.evaluate import Calibration, evaluate_run, figures_of_run
+from acquire.evaluate import Calibration, cautions, evaluate_run, figures_of_run
 from acquire.figures import Figure
 from acquire.recorder import (
     TABLES,
@@ -153,7 +153,8 @@ def _final_results(run: Run) -> tuple[list[Record], Mapping[str, Figure], list[N
     readings = [record.reading for record in run.records]
     try:
         final = evaluate_run(readings, run.dark, run.spectra, run.calibration)
-        return final, figures_of_run(final, run.spectra, run.dark, run.calibration), []
+        notes = [Note(run.dark[0].time, text) for text in cautions(final, run.dark)]
+        return final, figures_of_run(final, run.spectra, run.dark, run.calibration), notes
     except Exception as error:  # whatever it is, the rows must not stay unfinished for it
         text = f"the final evaluation failed ({type(error).__name__}: {error}); the live values were kept"
         return list(run.records), {}, [Note(0.0, text)]

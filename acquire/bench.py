@@ -33,7 +33,7 @@ _STATUS_FLAGS = {
 _ANY_STATUS_FLAG = SmuStatus.COMPLIANCE | SmuStatus.RANGE_COMPLIANCE | SmuStatus.OVER_RANGE | SmuStatus.OVER_VOLTAGE
 
 #: A spectrum that fails in one of these ways is left out; every other failure ends the run.
-_SPECTRUM_LOST = (errors.OverRange, errors.NoSpectrum, errors.AngleNotSet, errors.MeasurementBusy)
+_SPECTRUM_LOST = (errors.RefusedByInstrument, errors.InstrumentTimeout)
 
 
 #: Characters of a message that sets a level and starts a reading, such as ``:SOUR:VOLT -1.2345675;:READ?``.
@@ -139,7 +139,8 @@ class Bench:
             self._exposing = False
             raise SpectrumNotTaken(str(problem)) from problem
         if not finished and self.now() > self._exposure_started + self._patience():
-            self.cancel_exposure()
+            with suppress(*_SPECTRUM_LOST):
+                self.cancel_exposure()
             raise SpectrumNotTaken("the spectroradiometer did not finish within the time it had announced")
         self._exposing = not finished
         return finished
@@ -168,6 +169,7 @@ class Bench:
             spectral_radiance=np.asarray(reading.spectral_radiance, dtype=float),
             integration_time=reading.conditions.integration_time,
             meter={"luminance": own.luminance, "x": own.x, "y": own.y},
+            contradictions=reading.mismatch,
         )
 
     def cancel_exposure(self) -> None:
@@ -195,6 +197,8 @@ class Bench:
         """Give up a running spectrum and let go of the instruments; their output is off by then."""
         with suppress(errors.InstrumentError):
             self.cancel_exposure()
+            if self._spectroradiometer is not None:
+                self._spectroradiometer.local()  # gives the operator the keys back
         for instrument in (self._smu, self._photodiode_meter, self._spectroradiometer):
             if instrument is not None:
                 _let_go(instrument)
@@ -308,29 +312,35 @@ def _open_smu(loaded: LoadedSweep, visa_library: Any) -> Keithley2400:
         limits=SmuLimits(voltage=limits.voltage, current=limits.current),
         visa_library=visa_library,
         timeout=where.timeout,
-        serial=_serial(where.serial, keithley2400.SERIAL_LINE),
+        serial=serial_line(where.serial, keithley2400.SERIAL_LINE),
     )
 
 
 def _open_photodiode_meter(loaded: LoadedSweep, visa_library: Any) -> Keithley2000:
     where = loaded.bench.instruments.photodiode_meter
-    serial = _serial(where.serial, keithley2000.SERIAL_LINE)
+    serial = serial_line(where.serial, keithley2000.SERIAL_LINE)
     return Keithley2000(where.resource, visa_library=visa_library, timeout=where.timeout, serial=serial)
 
 
 def _open_spectroradiometer(loaded: LoadedSweep, visa_library: Any) -> CS2000A:
     where = loaded.bench.instruments.spectroradiometer
     assert where is not None
-    serial = _serial(where.serial, cs2000a.SERIAL_LINE)
+    serial = serial_line(where.serial, cs2000a.SERIAL_LINE)
     return CS2000A(where.resource, visa_library=visa_library, timeout=where.timeout, serial=serial)
 
 
-def _serial(line: SerialLine | None, usual: link.SerialLine) -> link.SerialLine:
-    """The settings of a serial line; without any, what is usual for the instrument."""
+def serial_line(line: SerialLine | None, usual: link.SerialLine) -> link.SerialLine:
+    """The settings of a serial line; what is not given is what is usual for the instrument."""
     if line is None:
         return usual
-    terminator = {"CR": "\r", "LF": "\n", "CRLF": "\r\n"}[line.terminator]
-    return link.SerialLine(int(line.baud_rate), terminator, line.flow_control)
+    return link.SerialLine(
+        baud_rate=line.baud_rate or usual.baud_rate,
+        terminator=_TERMINATORS[line.terminator] if line.terminator else usual.terminator,
+        flow_control=line.flow_control or usual.flow_control,
+    )
+
+
+_TERMINATORS = {"CR": "\r", "LF": "\n", "CRLF": "\r\n"}
 
 
 def _set_up_smu(smu: Keithley2400, loaded: LoadedSweep, plan: SweepPlan) -> None:
@@ -372,6 +382,7 @@ def smu_settings(loaded: LoadedSweep, plan: SweepPlan) -> SmuSettings:
         terminals=smu.terminals,
         line_frequency=60 if smu.line_frequency > 55.0 else 50,
         output_off_state=smu.output_off_state,
+        interlock=smu.interlock,
         over_voltage_protection=None if smu.over_voltage_protection is None else round(smu.over_voltage_protection),
         filter_count=measure.filter_count,
         settling_time=plan.settle,
@@ -396,7 +407,7 @@ def level_latency(loaded: LoadedSweep) -> float:
     smu = loaded.bench.instruments.smu
     if not smu.resource.upper().startswith("ASRL"):
         return timing.SMU_LEVEL_LATENCY
-    line = _serial(smu.serial, keithley2400.SERIAL_LINE)
+    line = serial_line(smu.serial, keithley2400.SERIAL_LINE)
     return timing.SMU_LEVEL_LATENCY + LONGEST_POINT_MESSAGE * 10 / line.baud_rate
 
 

@@ -350,6 +350,8 @@ def _print_run(run: Run, as_json: bool) -> None:
             console.print(display.figures_table(run.figures, f"{run.sample}: figures of merit"))
         print(table.get(), end="")
         print(display.figures_line(run.figures, run.sample))
+    for note in run.notes:
+        print(f"note: {note.text} (at {note.time:.1f} s)")
     reason = f" ({run.stop_reason})" if run.stop_reason else ""
     print(f"{run.status}{reason}: {len(run.records)} points, {len(run.spectra)} spectra")
     print(run.path)
@@ -365,8 +367,6 @@ def _print_description(run: Run) -> None:
     }
     for name, value in lines.items():
         print(f"{name:>18}  {value}")
-    for note in run.notes:
-        print(f"{'note':>18}  {note.time:.1f} s: {note.text}")
 
 
 def _print_plan(plan: SweepPlan) -> None:

@@ -109,6 +109,9 @@ def _sweep(
             if taken is not None:
                 spectrum = described_spectrum(_with_signals(*taken, record, evaluation))
                 emit(spectrum)
+                if spectrum.contradictions:
+                    wrong = ", ".join(spectrum.contradictions)
+                    emit(Note(bench.now(), f"spectrum {spectrum.index}: the meter's own {wrong} disagree with it"))
                 evaluation = evaluation.with_spectrum(spectrum)
                 spectra += 1
     return Outcome(RunStatus.COMPLETED)

@@ -425,6 +425,25 @@ def final_evaluation(dark: Sequence[DarkReading], spectra: Iterable[Spectrum], c
     return evaluation
 
 
+def cautions(records: Sequence[Record], dark: Sequence[DarkReading]) -> list[str]:
+    """What the readings themselves say against a run."""
+    signals = [reading.photodiode_signal for reading in dark if isfinite(reading.photodiode_signal)]
+    if len(signals) < 2:
+        return []
+    faint = min(signals) - 10 * stdev(signals)
+    below = sum(record.reading.photodiode_signal < faint for record in records)
+    if below < FEW_POINTS:
+        return []
+    return [
+        f"{below} points have less light than the dark readings: "
+        "did the device shine at the dark level, or did stray light change?"
+    ]
+
+
+#: So many points may stray below the dark readings without anybody being told.
+FEW_POINTS = 3
+
+
 def figures_of_run(
     records: Sequence[Record],
     spectra: Sequence[Spectrum],

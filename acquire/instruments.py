@@ -16,8 +16,9 @@ from math import isfinite, nan
 from statistics import median
 from typing import Any
 
+from acquire.bench import serial_line
 from acquire.config import BenchFile
-from acquire.config.bench import SerialLine
+from acquire.config.bench import SourceMeter
 from drivers import cs2000a, errors, keithley2000, keithley2400, link, scpi
 from drivers.cs2000a_messages import measuring_angle
 
@@ -116,12 +117,8 @@ def _addresses(bench: BenchFile) -> Iterator[_Address]:
     }
     for role, where in roles.items():
         if where is not None:
-            line = _line(where.serial) if where.serial else _USUAL_LINES[where.model]
+            line = serial_line(where.serial, _USUAL_LINES[where.model])
             yield _Address(role, where.model, where.resource, min(where.timeout, _LONGEST_WAIT), line)
-
-
-def _line(serial: SerialLine) -> link.SerialLine:
-    return link.SerialLine(int(serial.baud_rate), _TERMINATORS[serial.terminator], serial.flow_control)
 
 
 def _examine(address: _Address, bench: BenchFile, visa_library: Any, clock: Callable[[], float]) -> Answer:
@@ -255,24 +252,26 @@ def _look_at_smu(adapter: link.Link, bench: BenchFile) -> _Seen:
         "terminals": terminals,
         "interlock": ("closed" if closed else "open") if interlocked else "not used",
     }
-    return details, list(_smu_findings(details, bench.instruments.smu.terminals))
+    return details, list(_smu_findings(details, bench.instruments.smu))
 
 
-def _smu_findings(details: Mapping[str, str], terminals: str) -> Iterator[Finding]:
+def _smu_findings(details: Mapping[str, str], where: SourceMeter) -> Iterator[Finding]:
     if details["output"] == "on":
         mend = "It was left as it is; press OUTPUT on the instrument unless somebody is measuring"
         yield Finding("THE OUTPUT IS ON", mend, wrong=False)
-    if details["terminals"] != terminals:
-        what = f"the {details['terminals']} terminals are selected, the bench file says {terminals}"
+    if details["terminals"] != where.terminals:
+        what = f"the {details['terminals']} terminals are selected, the bench file says {where.terminals}"
         yield Finding(
             what, "A run selects those of the bench file; see that the device is connected there", wrong=False
         )
-    if details["interlock"] != "not used":
-        # Output enable is off after *RST (2400S-900-01, :OUTPut:ENABle)
+    if details["interlock"] != "not used" and not where.interlock:
+        # A run begins with *RST, after which output enable is off (2400S-900-01, :OUTPut:ENABle)
         what = (
-            f"output enable is on (line {details['interlock']}), but every run resets it: the interlock would not hold"
+            f"output enable is on (line {details['interlock']}), but a run will not use it: the bench file does not ask"
         )
-        yield Finding(what, "Lead the device's own wires over the lid switch")
+        yield Finding(what, "Add interlock: true to the bench file")
+    if details["interlock"] == "open":
+        yield Finding("the interlock is open: the output cannot be switched on", "Close the lid", wrong=False)
 
 
 def _look_at_multimeter(adapter: link.Link, bench: BenchFile) -> _Seen:
@@ -350,8 +349,9 @@ def _slow_link(address: _Address, exchange: float) -> Iterator[Finding]:
 def _why_silent(adapter: link.Link, address: _Address) -> Finding:
     """Why no reply came: on a serial line, what came instead of one."""
     if not address.is_serial:
-        mend = "Check that it is on, its address, that GPIB is selected and its language is SCPI"
-        return Finding("nothing answers", mend)
+        gpib = "Check that it is on and idle, its address, that GPIB is selected and its language is SCPI"
+        on_gpib = address.resource.upper().startswith("GPIB")
+        return Finding("nothing answers", gpib if on_gpib else link.TIMEOUT_MEND)
     query = "IDDR" if address.model == "cs2000a" else "*IDN?"
     for sent in dict.fromkeys((address.serial.terminator, "\r", "\n", "\r\n")):
         try:
@@ -469,7 +469,8 @@ def lines(answer: Answer) -> Iterator[str]:
         yield "    " + ", ".join(facts)
     for finding in answer.findings:
         mend = f". {finding.mend}." if finding.mend else ""
-        yield f"    {'wrong' if finding.wrong else 'note'}: {finding.what}{mend}"
+        # Texts of VISA libraries may have several lines
+        yield f"    {'wrong' if finding.wrong else 'note'}: {' '.join(finding.what.split())}{mend}"
 
 
 def as_json(answer: Answer) -> dict[str, Any]:

@@ -134,7 +134,8 @@ class Spectrum:
     ``spectral_radiance`` (401,) in W/(m^2 sr nm) on 380-780 nm; ``start`` and ``stop`` in s since the start of
     the run; ``integration_time`` in s; ``meter`` what the spectroradiometer itself computed (Lv, x, y, ...).
     ``drift`` is the change of ln(luminance) during the exposure by the photodiode, NaN when unknown.
-    ``luminance`` (cd/m^2), ``x``, ``y``, ``peak_wavelength`` and ``fwhm`` (nm) are computed from the spectrum.
+    ``luminance`` (cd/m^2), ``x``, ``y``, ``peak_wavelength`` and ``fwhm`` (nm) are computed from the spectrum;
+    ``contradictions`` names the meter's own values that do not follow from its spectrum.
     """
 
     index: int
@@ -152,6 +153,7 @@ class Spectrum:
     y: float = nan
     peak_wavelength: float = nan
     fwhm: float = nan
+    contradictions: tuple[str, ...] = ()
 
 
 #: Quantities computed for every point, with SI unit: name -> unit.

@@ -93,6 +93,8 @@ def run(prepared: Prepared, output: Path | None, watch: Watch, stop: StopRequest
         return Result(None, str(problem), interrupted=bool(stop()))
     except KeyboardInterrupt:
         return Result(None, f"{stop()}; nothing had been switched on", interrupted=True)
+    except Exception as problem:  # nobody at a bench should meet a traceback
+        return Result(None, f"the run could not begin: {type(problem).__name__}: {problem}", interrupted=bool(stop()))
     reason = RunStop(outcome.status, outcome.reason, ended.isoformat())
     try:
         finished = archive.finish(path, reason)

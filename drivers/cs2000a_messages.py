@@ -260,7 +260,12 @@ def parse_spectrum_block(reply: Sequence[str], length: int) -> Spectrum:
     packed = b"".join(bytes.fromhex(field.strip()) for field in reply)
     if len(packed) != 4 * length:
         raise ValueError(f"{len(packed)} bytes instead of {4 * length}")
-    return np.array(struct.unpack(f">{length}f", packed), dtype=np.float64)
+    values = np.array(struct.unpack(f">{length}f", packed), dtype=np.float64)
+    return np.where(values < _SMALLEST_VALUE, np.nan, values)
+
+
+#: Anything below is the meter's mark for a value it could not compute, -9.999999e10 (Communication Specifications).
+_SMALLEST_VALUE = -1e10
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,8 @@ class SmuSettings:
     autorange, then not below ``measure_range_lower_limit``. ``settling_time`` (s) passes in the instrument between
     the new level and the measurement. ``filter_count``: readings averaged into one, 1 for none.
     ``smallest_source_range`` (V or A): keeps the source from a finer range than this, None for the finest.
-    ``over_voltage_protection``: 20, 40, 60, 80, 100, 120 or 160 V, None for no limit below the range.
+    ``interlock``: whether the output enable line must be closed. ``over_voltage_protection``: 20, 40, 60, 80, 100,
+    120 or 160 V, None for no limit below the range.
     """
 
     source: Source
@@ -60,6 +61,7 @@ class SmuSettings:
     line_frequency: Literal[50, 60] = 50
     output_off_state: Literal["normal", "zero", "guard", "high_impedance"] = "normal"
     over_voltage_protection: int | None = None
+    interlock: bool = False
     smallest_source_range: float | None = None
     filter_count: int = 1
     settling_time: float = 0.0
@@ -163,6 +165,7 @@ def _system_table(settings: SmuSettings) -> list[Setting]:
         Setting("four_wire", ":SYST:RSEN", settings.four_wire),
         Setting("terminals", ":ROUT:TERM", _TERMINALS[settings.terminals]),
         Setting("output_off_state", ":OUTP:SMOD", _OFF_STATES[settings.output_off_state]),
+        Setting("interlock", ":OUTP:ENAB", settings.interlock),
     ]
 
 

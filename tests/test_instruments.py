@@ -278,7 +278,8 @@ def test_terminals_knob_and_interlock_are_compared_with_the_bench_file() -> None
     answers = ask(bench, simulated)
     assert found(answers["smu"]) == [
         ("the rear terminals are selected, the bench file says front", False),
-        ("output enable is on (line open), but every run resets it: the interlock would not hold", True),
+        ("output enable is on (line open), but a run will not use it: the bench file does not ask", True),
+        ("the interlock is open: the output cannot be switched on", False),
     ]
     assert found(answers["photodiode_meter"]) == [("the INPUTS switch is at rear, the bench file says front", True)]
     assert found(answers["spectroradiometer"]) == [("the knob is at 1 deg, the bench file says 0.2 deg", True)]

@@ -89,3 +89,13 @@ def test_a_reference_that_is_no_run_is_a_problem_of_the_sweep_file(sweep_file: C
     sweep = sweep_file("quick_look.yaml", {"  name: SPPO13\n": "  name: SPPO13\n  reference: quick_look.yaml\n"})
     with pytest.raises(ConfigurationError, match=r"sample\.reference: .*is not a run file"):
         session.prepare(sweep)
+
+
+def test_a_device_that_shines_at_the_dark_level_is_a_caution(tmp_path: Path, sweep_file: Callable[..., Path]) -> None:
+    sweep = sweep_file("table2_sppo13_liq.yaml", {"measure:": "dark:\n  voltage: 8 V\nmeasure:"})
+    result = run_sweep_file(sweep, tmp_path / "runs")
+    assert result.run is not None
+    assert any("less light than the dark readings" in note.text for note in result.run.notes)
+    usual = run_sweep_file(LIQ, tmp_path / "usual").run
+    assert usual is not None
+    assert usual.notes == ()

@@ -42,9 +42,15 @@ BaudRate = Annotated[
 class SerialLine(Section):
     """RS-232 settings as chosen in the instrument's own menu; only for ASRL resources."""
 
-    baud_rate: BaudRate = Field(default=9600, description="Same as in the instrument's menu.")
-    terminator: Literal["CR", "LF", "CRLF"] = Field(default="CR", description="End of a message, same as in the menu.")
-    flow_control: Literal["none", "xon_xoff"] = Field(default="none", description="Same as in the menu.")
+    baud_rate: BaudRate | None = Field(
+        default=None, description="Not given: 9600 (2400), 4800 (2000), 115200 (CS-2000A)."
+    )
+    terminator: Literal["CR", "LF", "CRLF"] | None = Field(
+        default=None, description="End of a message; not given: CR for the Keithleys, LF for the CS-2000A."
+    )
+    flow_control: Literal["none", "xon_xoff", "rts_cts"] | None = Field(
+        default=None, description="Not given: none. The CS-2000A wants rts_cts on RS-232C, not over USB."
+    )
 
 
 class SourceMeter(Section):
@@ -59,10 +65,15 @@ class SourceMeter(Section):
     output_off_state: Literal["normal", "zero", "guard", "high_impedance"] = Field(
         default="normal", description="What the terminals do when the output is off (high_impedance wears the relay)."
     )
+    interlock: bool = Field(
+        default=False, description="Output enable line at the digital port: an open line switches the output off."
+    )
     over_voltage_protection: PositiveVolts | None = Field(
         default=None, description="Hardware limit of the source: 20, 40, 60, 80, 100, 120 or 160 V; not given: none."
     )
-    serial: SerialLine | None = Field(default=None, description="Only for ASRL resources; not given: 9600 baud, CR.")
+    serial: SerialLine | None = Field(
+        default=None, description="Only for ASRL resources; not given: as from the factory."
+    )
 
 
 class PhotodiodeMeter(Section):
@@ -72,7 +83,9 @@ class PhotodiodeMeter(Section):
     resource: str = Field(min_length=1, description="VISA address, e.g. GPIB0::16::INSTR.")
     timeout: PositiveSeconds = Field(default=10.0, description="Longest wait for a reply beyond the reading time.")
     terminals: Literal["front", "rear"] = Field(default="front", description="Position of the INPUTS switch; checked.")
-    serial: SerialLine | None = Field(default=None, description="Only for ASRL resources; not given: 9600 baud, CR.")
+    serial: SerialLine | None = Field(
+        default=None, description="Only for ASRL resources; not given: as from the factory."
+    )
 
 
 class Spectroradiometer(Section):

@@ -32,6 +32,7 @@ TABLE = [
     (":SYST:RSEN", "ON", "1"),
     (":ROUT:TERM", "FRON", "FRON"),
     (":OUTP:SMOD", "NORM", "NORM"),
+    (":OUTP:ENAB", "OFF", "0"),
     (":SOUR:FUNC", "VOLT", "VOLT"),
     (":SOUR:VOLT:MODE", "FIX", "FIX"),
     (":SOUR:VOLT:RANG", "20", "2.100000E+01"),
@@ -620,7 +621,7 @@ def test_a_sweep_beyond_the_limits_is_not_sent(running, levels):
 
 def test_a_linked_sweep_needs_a_fixed_range(transcript):
     autorange = [row for row in TABLE if row[0] != ":SENS:CURR:RANG"]
-    autorange.insert(13, (":SENS:CURR:RANG:AUTO", "ON", "1"))
+    autorange.insert(14, (":SENS:CURR:RANG:AUTO", "ON", "1"))
     with transcript(Keithley2400, [CONNECT, *configuring(autorange)]) as smu:
         smu.configure(SmuSettings(**{**vars(SETTINGS), "measure_range": None}))
         with pytest.raises(RefusedByDriver, match="autorange"):
