@@ -244,8 +244,7 @@ def _record(index: int, row: dict[str, Any]) -> Record:
 
 
 def _spectrum(index: int, row: dict[str, Any]) -> Spectrum:
-    meter = {name.removeprefix("meter_"): row.pop(name) for name in list(row) if name.startswith("meter_")}
-    return Spectrum(index=index, meter=meter, branch=Branch(row.pop("branch")), **row)
+    return Spectrum(index=index, branch=Branch(row.pop("branch")), **row)
 
 
 def _figure(dataset: h5py.Dataset) -> Figure:
@@ -329,14 +328,12 @@ def _write_rows(entry: h5py.Group, table: str, events: Sequence[Any], source_uni
         group.attrs[name] = value
     for column in columns_of(table, source_unit):
         values = [_value(event, column.source) for event in events]
-        shape = (len(events), 401) if column.name == "spectral_radiance" else (len(events),)
+        shape = (len(events), 401) if column.is_spectrum else (len(events),)
         array = np.array([str(v).encode() for v in values] if column.dtype[0] == "S" else values, dtype=column.dtype)
         describe(group.create_dataset(column.name, data=array.reshape(shape)), column.unit, column.meaning)
 
 
 def _value(event: Any, source: str) -> Any:
-    if source.startswith("meter."):
-        return event.meter.get(source.removeprefix("meter."), np.nan)
     for part in source.split("."):
         event = getattr(event, part)
     return event

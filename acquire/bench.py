@@ -168,7 +168,9 @@ class Bench:
             stop=stop,
             spectral_radiance=np.asarray(reading.spectral_radiance, dtype=float),
             integration_time=reading.conditions.integration_time,
-            meter={"luminance": own.luminance, "x": own.x, "y": own.y},
+            meter_luminance=own.luminance,
+            meter_x=own.x,
+            meter_y=own.y,
             contradictions=reading.mismatch,
         )
 

@@ -84,7 +84,7 @@ def spectrum_text(spectrum: Spectrum) -> str:
     """One line about a spectrum just taken."""
     return (
         f"spectrum {spectrum.index} at point {spectrum.point_index}: "
-        f"{number(spectrum.meter.get('luminance', float('nan')))} cd/m^2, "
+        f"{number(spectrum.luminance)} cd/m^2, "
         f"{spectrum.integration_time:.3g} s integration"
     )
 

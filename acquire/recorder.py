@@ -61,6 +61,16 @@ class Column:
         """What stands where nothing was written: NaN for real numbers, 0 or blank for the others."""
         return np.nan if self.dtype == "<f8" else np.zeros((), self.dtype)[()]
 
+    @property
+    def is_spectrum(self) -> bool:
+        """Whether each row is a whole spectrum."""
+        return self.name == "spectral_radiance"
+
+    @property
+    def is_number(self) -> bool:
+        """Whether each row is one number."""
+        return not (self.dtype.startswith("S") or self.is_spectrum)
+
 
 def _reals(prefix: str, *columns: tuple[str, str, str]) -> list[Column]:
     return [Column(name, "<f8", unit, meaning, prefix + name) for name, unit, meaning in columns]
@@ -133,8 +143,6 @@ NOTE_COLUMNS = [
     Column("text", f"S{NOTE_BYTES}", "", "what happened (UTF-8)", "text"),
 ]
 
-METER_COLUMNS = ("luminance", "x", "y")
-
 SPECTRUM_COLUMNS = [
     Column("point_index", "<i4", "", "row of /entry/jvl at which it was taken", "point_index"),
     Column("branch", "S8", "", "direction of the sweep", "branch"),
@@ -151,9 +159,11 @@ SPECTRUM_COLUMNS = [
         ("peak_wavelength", "nm", "vertex of a parabola through the largest sample, smoothed spectrum"),
         ("fwhm", "nm", "of the main lobe, smoothed spectrum"),
     ),
-    *(
-        Column(f"meter_{name}", "<f8", unit, "as the spectroradiometer computed it", f"meter.{name}")
-        for name, unit in zip(METER_COLUMNS, ("cd/m^2", "1", "1"), strict=True)
+    *_reals(
+        "",
+        ("meter_luminance", "cd/m^2", "as the spectroradiometer computed it"),
+        ("meter_x", "1", "as the spectroradiometer computed it"),
+        ("meter_y", "1", "as the spectroradiometer computed it"),
     ),
     Column("spectral_radiance", "<f8", "W/(m^2 sr nm)", "380-780 nm in steps of 1 nm", "spectral_radiance"),
 ]
@@ -308,13 +318,20 @@ def table_attributes(table: str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class _Place:
+    """Where one part of each row goes: offset of the first row, bytes a row, how an event becomes these bytes."""
+
+    offset: int
+    size: int
+    pack: Callable[[Any], bytes]
+
+
+@dataclass(frozen=True)
 class _Table:
-    """Where a table's rows go: per column (file offset, bytes a row, packer), and the counter's offset."""
+    """Where a table's rows go, and the offset of its counter."""
 
     capacity: int
-    row_bytes: int
-    fetch: Callable[[Any], Sequence[Any]]
-    columns: tuple[tuple[int, int, Callable[[Any], bytes]], ...]
+    places: tuple[_Place, ...]
     counter: int
 
 
@@ -345,68 +362,63 @@ def _lay_out(
         for key, value in table_attributes(name).items():
             group.attrs[key] = value
         columns = columns_of(name, start.source_unit)
-        datasets = [_preallocated(group, column, rows[name]) for column in columns]
-        counter = _preallocated(recording, Column(f"{name}_rows", "<i8", "", "", ""), None)
+        numbers = [column for column in columns if column.is_number]
+        places = [_numbers_side_by_side(recording, group, numbers, rows[name])]
+        places += [_column_by_itself(group, column, rows[name]) for column in columns if not column.is_number]
+        counter = _preallocated(recording, f"{name}_rows", (), "<i8")
         counter[()] = 0
-        places = tuple((d.id.get_offset(), _row_bytes(d), _packer(c)) for d, c in zip(datasets, columns, strict=True))
-        row_bytes = sum(size for _, size, _ in places)
-        tables[event] = _Table(rows[name], row_bytes, _fetcher(columns), places, counter.id.get_offset())
+        tables[event] = _Table(rows[name], tuple(places), counter.id.get_offset())
     write_flag_meanings(entry["jvl/flags"])
     wavelength = entry["spectra"].create_dataset("wavelength", data=np.arange(380.0, 781.0))
     describe(wavelength, "nm", "wavelength in standard air")
     return tables
 
 
-def _preallocated(group: h5py.Group, column: Column, rows: int | None) -> h5py.Dataset:
-    """A contiguous data set whose bytes are on the disk at once, so that their place in the file is known."""
-    shape: tuple[int, ...] = () if rows is None else (max(rows, 1),)
-    if column.name == "spectral_radiance":
-        shape = (*shape, WAVELENGTHS)
+def _numbers_side_by_side(recording: h5py.Group, group: h5py.Group, columns: Sequence[Column], rows: int) -> _Place:
+    """One block for all numbers of a table, a row of it in one piece, and each column as a virtual data set on it."""
+    name, shape = group.name.rsplit("/", 1)[-1], (max(rows, 1), len(columns))
+    block = _preallocated(recording, name, shape, "<f8")
+    block[...] = [float(column.fill) for column in columns]
+    for index, column in enumerate(columns):
+        layout = h5py.VirtualLayout(shape=shape[:1], dtype=column.dtype)
+        layout[:] = h5py.VirtualSource(".", block.name, shape=shape, dtype="<f8")[:, index]
+        describe(group.create_virtual_dataset(column.name, layout), column.unit, column.meaning)
+    pack, fetch = struct.Struct(f"<{len(columns)}d").pack, _fetcher(columns)
+    return _Place(block.id.get_offset(), 8 * len(columns), lambda event: pack(*fetch(event)))
+
+
+def _fetcher(columns: Sequence[Column]) -> Callable[[Any], Sequence[Any]]:
+    fetch = attrgetter(*(column.source for column in columns))
+    return fetch if len(columns) > 1 else lambda event: (fetch(event),)
+
+
+def _column_by_itself(group: h5py.Group, column: Column, rows: int) -> _Place:
+    """A text or a spectrum."""
+    shape = (max(rows, 1), WAVELENGTHS) if column.is_spectrum else (max(rows, 1),)
+    dataset = _preallocated(group, column.name, shape, column.dtype)
+    dataset[...] = np.full(shape, column.fill, dtype=column.dtype)
+    describe(dataset, column.unit, column.meaning)
+    size, fetch = dataset.dtype.itemsize * (WAVELENGTHS if column.is_spectrum else 1), attrgetter(column.source)
+    if column.is_spectrum:
+        return _Place(
+            dataset.id.get_offset(), size, lambda event: np.ascontiguousarray(fetch(event), dtype="<f8").tobytes()
+        )
+    return _Place(dataset.id.get_offset(), size, lambda event: _fit(str(fetch(event)), size))
+
+
+def _preallocated(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: str) -> h5py.Dataset:
+    """A contiguous data set whose bytes are in the file at once, so that their place in it is known."""
     properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
     properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-    kind = h5py.h5t.py_create(np.dtype(column.dtype), logical=True)
+    kind = h5py.h5t.py_create(np.dtype(dtype), logical=True)
     space = h5py.h5s.create_simple(shape) if shape else h5py.h5s.create(h5py.h5s.SCALAR)
-    dataset = h5py.Dataset(h5py.h5d.create(group.id, column.name.encode(), kind, space, properties))
-    dataset[...] = np.full(shape, column.fill, dtype=column.dtype)
-    if column.meaning:
-        describe(dataset, column.unit, column.meaning)
-    return dataset
-
-
-def _row_bytes(dataset: h5py.Dataset) -> int:
-    return int(dataset.dtype.itemsize * np.prod(dataset.shape[1:], dtype=int))
-
-
-def _packer(column: Column) -> Callable[[Any], bytes]:
-    if column.name == "spectral_radiance":
-        return lambda values: np.ascontiguousarray(values, dtype="<f8").tobytes()
-    if column.dtype.startswith("S"):
-        size = int(column.dtype[1:])
-        return lambda text: _fit(str(text), size)
-    code = {"<f8": "<d", "<i4": "<i", "<u4": "<I", "<i1": "<b", "<i8": "<q"}[column.dtype]
-    return struct.Struct(code).pack
+    return h5py.Dataset(h5py.h5d.create(group.id, name.encode(), kind, space, properties))
 
 
 def _fit(text: str, size: int) -> bytes:
     """UTF-8 in exactly ``size`` bytes, cut between characters, padded with NUL."""
     return text.encode()[:size].decode(errors="ignore").encode().ljust(size, b"\0")
-
-
-def _fetcher(columns: Sequence[Column]) -> Callable[[Any], Sequence[Any]]:
-    plain = [c.source for c in columns if not c.source.startswith("meter.")]
-    fetch = attrgetter(*plain)
-    if len(plain) == len(columns):
-        return fetch
-    meter = [c.source.removeprefix("meter.") for c in columns if c.source.startswith("meter.")]
-    first = next(i for i, c in enumerate(columns) if c.source.startswith("meter."))
-
-    def with_meter(event: Any) -> Sequence[Any]:
-        values = list(fetch(event))
-        values[first:first] = [event.meter.get(name, np.nan) for name in meter]
-        return values
-
-    return with_meter
 
 
 class RunRecorder:
@@ -435,12 +447,12 @@ class RunRecorder:
                 f"{self.path}: no room for more than {table.capacity} rows of {type(event).__name__}; "
                 "all rows so far are kept"
             )
-        write, descriptor, written = self._write, self._descriptor, 0
+        write, descriptor = self._write, self._descriptor
         try:
-            for (offset, size, pack), value in zip(table.columns, table.fetch(event), strict=True):
-                written += write(descriptor, pack(value), offset + row * size)
-            if written != table.row_bytes:
-                raise OSError(f"{written} of {table.row_bytes} bytes were taken; the disk may be full")
+            for place in table.places:
+                written = write(descriptor, place.pack(event), place.offset + row * place.size)
+                if written != place.size:
+                    raise OSError(f"{written} of {place.size} bytes were taken; the disk may be full")
             write(descriptor, _COUNT(row + 1), table.counter)
         except OSError as error:
             raise RecordingError(f"{self.path}: cannot be written ({error}); all rows so far are kept") from error

@@ -132,7 +132,7 @@ class Spectrum:
     """One EL spectrum with the conditions under which it was taken.
 
     ``spectral_radiance`` (401,) in W/(m^2 sr nm) on 380-780 nm; ``start`` and ``stop`` in s since the start of
-    the run; ``integration_time`` in s; ``meter`` what the spectroradiometer itself computed (Lv, x, y, ...).
+    the run; ``integration_time`` in s; ``meter_*`` what the spectroradiometer itself computed (cd/m^2, x, y).
     ``drift`` is the change of ln(luminance) during the exposure by the photodiode, NaN when unknown.
     ``luminance`` (cd/m^2), ``x``, ``y``, ``peak_wavelength`` and ``fwhm`` (nm) are computed from the spectrum;
     ``contradictions`` names the meter's own values that do not follow from its spectrum.
@@ -147,7 +147,9 @@ class Spectrum:
     integration_time: float
     photodiode_signal: float = nan
     drift: float = nan
-    meter: Mapping[str, float] = field(default_factory=dict)
+    meter_luminance: float = nan
+    meter_x: float = nan
+    meter_y: float = nan
     luminance: float = nan
     x: float = nan
     y: float = nan

@@ -140,6 +140,10 @@ class Keithley2000(PymeasureKeithley2000):
     only when ``adapter`` is a resource name. Raises CannotConnect.
     """
 
+    # PyMeasure looks every attribute up twice, to guard names of its dynamic properties against being read: some
+    # 20 us a point. Nothing here has dynamic properties.
+    __getattribute__ = object.__getattribute__
+
     def __init__(
         self,
         adapter: Any,

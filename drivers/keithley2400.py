@@ -60,6 +60,10 @@ class Keithley2400(PymeasureKeithley2400):
     Raises CannotConnect.
     """
 
+    # PyMeasure looks every attribute up twice, to guard names of its dynamic properties against being read: some
+    # 20 us a point. Nothing here has dynamic properties.
+    __getattribute__ = object.__getattribute__
+
     def __init__(
         self,
         adapter: Any,

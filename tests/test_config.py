@@ -296,7 +296,7 @@ WRONG_LINES = [
     ("nplc: 1", "nplc: .inf", 16, "measure.nplc", "'.inf'", ""),
     ("nplc: 1", "nplc: nan", 16, "measure.nplc", "'nan' should be a finite number", ""),
     ("nplc: 1", "npcl: 1", 16, "measure.npcl", "is not a known key", "did you mean 'nplc'?"),
-    ("nplc: 1", "zzz: 1", 16, "measure.zzz", "is not a known key", "known here: settle, nplc"),
+    ("nplc: 1", "zzz: 1", 16, "measure.zzz", "is not a known key", "known here: timing, settle, nplc"),
     ("nplc: 1", "nplc: 1\n  nplc: 2", 17, "measure.nplc", "is given twice, first in line 16", "remove one"),
     ("nplc: 1", "? [a]\n  : 1", 16, "measure", "a key must be a plain word", ""),
     ("nplc: 1", "autozero: perhaps", 16, "measure.autozero", "neither true nor false", "true or false"),

@@ -72,8 +72,8 @@ def test_every_kind_of_event_keeps_its_values(tmp_path: Path) -> None:
     record(DarkReading(0.5, 0.0, 1e-9, 1e-4, after=True))
     record(ExposureSample(1, 3.0, 4.0, 5e-3, 0.6))
     record(Note(1.0, "µ" * 400))
-    meter = {"luminance": 100.0, "x": 0.12, "y": 0.79}
-    record(Spectrum(0, 3, Branch.REVERSE, 1.0, 2.0, radiance, 0.5, 0.25, 0.01, meter, luminance=101.0))
+    meter = {"meter_luminance": 100.0, "meter_x": 0.12, "meter_y": 0.79}
+    record(Spectrum(0, 3, Branch.REVERSE, 1.0, 2.0, radiance, 0.5, 0.25, 0.01, luminance=101.0, **meter))
     record.close()
     with h5py.File(tmp_path / "run.h5") as file:
         entry = file["entry"]
