@@ -18,51 +18,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pyvisa
+from common import our_time_per_point, spread, write_bench, write_sweep
 
-from acquire import session
 from acquire.config import load_sweep
-from acquire.interruption import StopRequest
-from acquire.records import Event, Record
 from acquire.simulation import simulated_bench
-
-CONFIGS = Path(__file__).resolve().parents[1] / "configs"
-
-
-def instant_sweep(folder: Path, points: int) -> Path:
-    """A sweep of that many points without spectra, on twins with zero integration time and settling."""
-    bench = (CONFIGS / "benches" / "simulated.yaml").read_text(encoding="utf-8")
-    bench = bench.replace("../", f"{CONFIGS.as_posix()}/").replace("  noise: true", "  noise: true\n  instant: true")
-    (folder / "bench.yaml").write_text(bench, encoding="utf-8")
-    sweep = folder / "sweep.yaml"
-    sweep.write_text(
-        f"""kind: sweep
-title: software cost
-bench: bench.yaml
-sample:
-  name: cost
-  emissive_area: 14 mm^2
-  expected_line: {{peak: 520 nm, fwhm: 20 nm}}
-  simulated_as: {(CONFIGS / "devices" / "sppo13_liq.yaml").as_posix()}
-source: {{function: voltage, start: 0 V, stop: 7 V, points: {points}, compliance: 100 mA}}
-measure: {{settle: 0 s}}
-""",
-        encoding="utf-8",
-    )
-    return sweep
-
-
-def our_time_per_point(sweep: Path, output: Path) -> float:
-    """Seconds a point, between the first and the last record of a whole run."""
-    moments: list[float] = []
-
-    def watch(event: Event) -> None:
-        if isinstance(event, Record):
-            moments.append(time.perf_counter())
-
-    result = session.run(session.prepare(sweep), output, watch, StopRequest())
-    if result.error or result.run is None:
-        raise SystemExit(f"the run failed: {result.error}")
-    return (moments[-1] - moments[0]) / (len(moments) - 1)
 
 
 def bare_time_per_point(sweep: Path, points: int) -> float:
@@ -87,11 +46,6 @@ def bare_time_per_point(sweep: Path, points: int) -> float:
     return elapsed / points
 
 
-def spread(values: list[float]) -> str:
-    """Median and range in ms."""
-    return f"{statistics.median(values) * 1e3:.3f} ms ({min(values) * 1e3:.3f} to {max(values) * 1e3:.3f})"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--points", type=int, default=1001)
@@ -101,7 +55,7 @@ def main() -> None:
     bare: list[float] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        sweep = instant_sweep(folder, arguments.points)
+        sweep = write_sweep(folder / "sweep.yaml", write_bench(folder / "bench.yaml", instant=True), arguments.points)
         turns: tuple[Callable[[], None], ...] = (
             lambda: ours.append(our_time_per_point(sweep, folder / "runs")),
             lambda: bare.append(bare_time_per_point(sweep, arguments.points)),

@@ -86,7 +86,7 @@ class BenchServer:
         # select() waits for microseconds where epoll and poll round up to the next millisecond
         self._selector = selectors.SelectSelector()
         self._wake, woken = socket.socketpair()
-        self._selector.register(woken, selectors.EVENT_READ, lambda _: woken.recv(_LARGEST_PIECE))
+        self._selector.register(woken, selectors.EVENT_READ, (0, lambda _: woken.recv(_LARGEST_PIECE)))
         try:
             self.ports = tuple(
                 self._open_port(instrument, host, port + index if port else 0, terminals)
@@ -100,8 +100,8 @@ class BenchServer:
         """Answer until a stop is requested, then close every port."""
         try:
             while not stop_requested():
-                for key, events in self._selector.select(self._patience()):
-                    key.data(events)
+                for key, events in sorted(self._selector.select(self._patience()), key=_rank):
+                    key.data[1](events)
                 self.clock.run_due()
                 for instrument in self._instruments:
                     instrument.deliver()
@@ -126,7 +126,7 @@ class BenchServer:
 
     def _open_port(self, instrument: _Instrument, host: str, port: int, terminals: bool) -> Port:
         listener = socket.create_server((host, port))
-        self._selector.register(listener, selectors.EVENT_READ, lambda _: self._accept(listener, instrument))
+        self._selector.register(listener, selectors.EVENT_READ, (0, lambda _: self._accept(listener, instrument)))
         listener.setblocking(False)
         address, number = listener.getsockname()[:2]
         reachable = "127.0.0.1" if address == "0.0.0.0" else address
@@ -180,6 +180,7 @@ class _Instrument:
 
     def __init__(self, role: str, twin: Twin, clock: RealClock, watch: Watch | None) -> None:
         self.role = role
+        self.rank = list(MODELS).index(role)
         self.twin = twin
         self._scpi = twin if isinstance(twin, ScpiInstrument) else None
         self._clock = clock
@@ -231,6 +232,12 @@ class _Instrument:
             self._scpi.interface = line.interface
 
 
+def _rank(ready: tuple[selectors.SelectorKey, int]) -> int:
+    """Of what came at the same moment the source's comes first: a reading of no duration sees the new level."""
+    rank: int = ready[0].data[0]
+    return rank
+
+
 class _Channel(Protocol):
     """A connected socket, or the instrument's end of a pseudo-terminal."""
 
@@ -258,7 +265,7 @@ class _Line:
         self._received = bytearray()
         self._to_send = bytearray()
         self._wanted = selectors.EVENT_READ
-        selector.register(channel, selectors.EVENT_READ, self._ready)
+        selector.register(channel, selectors.EVENT_READ, (instrument.rank, self._ready))
 
     def send(self, reply: bytes) -> None:
         """Send at once what the system takes, the rest when it takes more."""
@@ -315,7 +322,7 @@ class _Line:
         wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._to_send else 0)
         if wanted != self._wanted:
             self._wanted = wanted
-            self._selector.modify(self._channel, wanted, self._ready)
+            self._selector.modify(self._channel, wanted, (self._instrument.rank, self._ready))
 
     def _hang_up(self) -> None:
         self._selector.unregister(self._channel)
