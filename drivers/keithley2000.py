@@ -18,7 +18,8 @@ from pymeasure.instruments.keithley import Keithley2000 as PymeasureKeithley2000
 
 from drivers import link, scpi, timing
 from drivers.errors import InstrumentError, InstrumentTimeout, RefusedByDriver, UnexpectedReply
-from drivers.scpi import INVALID, Identity, QueuedError, Setting, Value
+from drivers.keithley import KeithleyExchange
+from drivers.scpi import INVALID, Setting, Value
 
 __all__ = ["DmmReading", "DmmSettings", "Keithley2000"]
 
@@ -133,16 +134,14 @@ def parse_reading(reply: str) -> DmmReading:
     return DmmReading(math.nan if overflow else value, overflow)
 
 
-class Keithley2000(PymeasureKeithley2000):
+class Keithley2000(KeithleyExchange, PymeasureKeithley2000):
     """A Keithley 2000 on any VISA resource, or on a PyMeasure adapter.
 
     ``timeout`` (s): how long a reply may take beyond the time of a reading. ``visa_library`` and ``serial`` count
     only when ``adapter`` is a resource name. Raises CannotConnect.
     """
 
-    # PyMeasure looks every attribute up twice, to guard names of its dynamic properties against being read: some
-    # 20 us a point. Nothing here has dynamic properties.
-    __getattribute__ = object.__getattribute__
+    models = ("MODEL 2000",)
 
     def __init__(
         self,
@@ -153,71 +152,16 @@ class Keithley2000(PymeasureKeithley2000):
         timeout: float = _COMMAND_TIMEOUT,
         serial: link.SerialLine = SERIAL_LINE,
     ) -> None:
-        if isinstance(adapter, str):
-            adapter = link.open_adapter(
-                adapter, name=name, visa_library=visa_library, timeout=timeout, serial=serial, clear=True
-            )
-        self._where = " at ".join(filter(None, (name, link.resource_of(adapter))))
-        self._timeout = timeout
+        adapter = self._open(adapter, name, visa_library, timeout, serial)
         self._settings: DmmSettings | None = None
         self._record: dict[str, Value] = {}
-        self._busy = False
-        self._send, self._receive = adapter.write, adapter.read
         # Past SCPIUnknownMixin, whose only content is a warning that PyMeasure does not know if the meter speaks SCPI
         super(SCPIUnknownMixin, self).__init__(adapter, name)
-
-    def identify(self) -> Identity:
-        """Ask for the identity; raises WrongInstrument unless a Keithley 2000 answers."""
-        identity = scpi.parse_identity(self.ask("*IDN?"), self._where)
-        return scpi.require_model(identity, ("MODEL 2000",), self._where)
-
-    def ask(self, command: str, query_delay: float | None = None) -> str:
-        """Send a query and return its reply; raises RefusedByDriver while a reading is on its way."""
-        if self._busy:
-            raise RefusedByDriver(self._where, f"{command} was not sent: a reading is on its way", "Read it first")
-        self._send(command)
-        self.wait_for(query_delay)
-        return str(self._receive()).strip()
-
-    def _number(self, query: str) -> float:
-        reply = self.ask(query)
-        try:
-            return float(reply)
-        except ValueError as error:
-            raise UnexpectedReply(self._where, query, reply) from error
-
-    def error_queue(self) -> list[QueuedError]:
-        """Empty the instrument's error queue and return it, oldest first."""
-        return scpi.read_error_queue(self.ask, self._where)
-
-    def raise_errors(self, doing: str) -> None:
-        """Raise RefusedByInstrument if the error queue holds anything after ``doing`` something."""
-        if errors := self.error_queue():
-            raise scpi.refusal(self._where, doing, errors)
-
-    def self_test(self) -> bool:
-        """Run the instrument's self test; True when it passes."""
-        return self._number("*TST?") == 0
-
-    def device_clear(self) -> None:
-        """Stop whatever is running and drop pending replies."""
-        link.device_clear(self.adapter)
-        self._busy = False
-
-    def abort(self) -> None:
-        """Return the trigger model to idle and drop a reading on its way."""
-        if self._busy:
-            self.device_clear()
-        self._send(":ABOR")
 
     def shutdown(self) -> None:
         """Stop measuring and leave the meter idle."""
         self.abort()
         self.isShutdown = True
-
-    def serial_poll(self) -> int:
-        """The status byte, by serial poll (GPIB only)."""
-        return link.serial_poll(self.adapter)
 
     @property
     def front_terminals(self) -> bool:

@@ -26,6 +26,7 @@ from drivers.errors import (
     SettingNotTaken,
     UnexpectedReply,
 )
+from drivers.keithley import KeithleyExchange
 from drivers.keithley2400_messages import (
     BUFFER_LENGTH,
     MNEMONIC,
@@ -40,7 +41,7 @@ from drivers.keithley2400_messages import (
     rounded_level,
     setting_table,
 )
-from drivers.scpi import Identity, QueuedError, Value
+from drivers.scpi import Value
 from drivers.timing import Source, smu_time_per_point
 
 __all__ = ["Keithley2400", "SmuLimits", "SmuReading", "SmuSettings", "SmuStatus"]
@@ -52,7 +53,7 @@ _REPLY_PRECISION = 1e-6  # levels are read back with seven digits
 _INSTRUMENT_LIMITS = SmuLimits()
 
 
-class Keithley2400(PymeasureKeithley2400):
+class Keithley2400(KeithleyExchange, PymeasureKeithley2400):
     """A Keithley 2400 or 2401 on any VISA resource, or on a PyMeasure adapter.
 
     ``limits`` hold for every level and compliance, whatever the settings say. ``timeout`` (s): how long a reply may
@@ -60,9 +61,7 @@ class Keithley2400(PymeasureKeithley2400):
     Raises CannotConnect.
     """
 
-    # PyMeasure looks every attribute up twice, to guard names of its dynamic properties against being read: some
-    # 20 us a point. Nothing here has dynamic properties.
-    __getattribute__ = object.__getattribute__
+    models = _MODELS
 
     def __init__(
         self,
@@ -74,15 +73,9 @@ class Keithley2400(PymeasureKeithley2400):
         timeout: float = _COMMAND_TIMEOUT,
         serial: link.SerialLine = SERIAL_LINE,
     ) -> None:
-        if isinstance(adapter, str):
-            adapter = link.open_adapter(
-                adapter, name=name, visa_library=visa_library, timeout=timeout, serial=serial, clear=True
-            )
-        self._where = " at ".join(filter(None, (name, link.resource_of(adapter))))
         self._limits = limits
-        self._timeout = timeout
+        adapter = self._open(adapter, name, visa_library, timeout, serial)
         self._forget()
-        self._send, self._receive = adapter.write, adapter.read
         super().__init__(adapter, name)
 
     def _forget(self) -> None:
@@ -97,51 +90,7 @@ class Keithley2400(PymeasureKeithley2400):
         self._asked = False
         self._answer = bytearray()
 
-    # Identity, errors, state
-
-    def identify(self) -> Identity:
-        """Ask for the identity; raises WrongInstrument unless a Keithley 2400 or 2401 answers."""
-        return scpi.require_model(scpi.parse_identity(self.ask("*IDN?"), self._where), _MODELS, self._where)
-
-    def ask(self, command: str, query_delay: float | None = None) -> str:
-        """Send a query and return its reply; raises RefusedByDriver while a reading is on its way."""
-        if self._busy:
-            # The instrument would drop the reading (-410) or hold the query back until it is done
-            raise RefusedByDriver(self._where, f"{command} was not sent: a measurement is running", "Read it first")
-        self._send(command)
-        self.wait_for(query_delay)
-        return str(self._receive()).strip()
-
-    def _number(self, query: str) -> float:
-        reply = self.ask(query)
-        try:
-            return float(reply)
-        except ValueError as error:
-            raise UnexpectedReply(self._where, query, reply) from error
-
-    def error_queue(self) -> list[QueuedError]:
-        """Empty the instrument's error queue and return it, oldest first."""
-        return scpi.read_error_queue(self.ask, self._where)
-
-    def raise_errors(self, doing: str) -> None:
-        """Raise RefusedByInstrument if the error queue holds anything after ``doing`` something."""
-        if errors := self.error_queue():
-            raise scpi.refusal(self._where, doing, errors)
-
-    def self_test(self) -> bool:
-        """Run the instrument's self test; True when it passes."""
-        return self._number("*TST?") == 0
-
-    def device_clear(self) -> None:
-        """Stop whatever is running and drop pending replies. The output stays as it is."""
-        link.device_clear(self.adapter)
-        self._busy = False
-
-    def abort(self) -> None:
-        """Return the trigger model to idle and drop a reading on its way. The output stays as it is."""
-        if self._busy:
-            self.device_clear()
-        self._send(":ABOR")
+    # State
 
     def reset(self) -> None:
         """Reset the instrument: output off, and compliance back at 105 µA. Settings must be made anew."""
@@ -149,10 +98,6 @@ class Keithley2400(PymeasureKeithley2400):
             self.device_clear()
         self._forget()
         self._send("*RST")
-
-    def serial_poll(self) -> int:
-        """The status byte, by serial poll, which works while a measurement is running (GPIB only)."""
-        return link.serial_poll(self.adapter)
 
     @property
     def compliance_tripped(self) -> bool:

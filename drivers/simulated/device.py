@@ -200,10 +200,10 @@ def _rising_root(f: Callable[[float], tuple[float, float]], low: float, high: fl
             high = x
         else:
             low = x
-        following = x - value / slope
+        following, close = x - value / slope, 1e-9  # Newton's next step would be of the order of the square
         if not low <= following <= high:
-            following = 0.5 * (low + high)
-        if abs(following - x) <= 1e-15 * abs(x):
+            following, close = 0.5 * (low + high), 1e-15
+        if abs(following - x) <= close * abs(x):
             return following
         x = following
     return x
@@ -564,6 +564,7 @@ class TestFixture:
 
     ``lead_resistance`` (ohm) is in series with the load; with ``remote_sense`` the source regulates and
     senses at the load itself. ``room_light`` (cd/m^2, equal-energy spectrum) is stray light on both detectors.
+    ``normal_deviates`` are the standard normal deviates of the meters' noise.
     """
 
     __test__ = False  # not a test, whatever its name says
@@ -586,17 +587,13 @@ class TestFixture:
         self.room_light = 0.0
         # the drift has a stream of its own, so that it does not depend on how often the meters were read
         self.rng, drift_rng = np.random.default_rng(seed).spawn(2)
-        self._normal_deviates, self._drift_steps = normal_deviates(self.rng), normal_deviates(drift_rng)
+        self.normal_deviates, self._drift_steps = normal_deviates(self.rng), normal_deviates(drift_rng)
         self._drift = 0.0
         self._drift_time = clock.now()
         self._regulate: Callable[[], OperatingPoint] = self._relay_open
         self._point = _OFF
         self._since = clock.now()
         self._radiance: NDArray[np.float64] | None = None
-
-    def normal_deviate(self) -> float:
-        """Draw the next standard normal deviate of the meters' noise."""
-        return next(self._normal_deviates)
 
     def drive_voltage(self, level: float, current_limit: float) -> OperatingPoint:
         """Put a voltage (V) on the terminals, |I| <= ``current_limit`` (A), from now on."""
@@ -612,7 +609,8 @@ class TestFixture:
 
     def operating_point(self) -> OperatingPoint:
         """Return the operating point now, the load's history included."""
-        self._age()
+        if self.clock.now() != self._since:
+            self._age()
         return self._point
 
     def luminance(self) -> float:
@@ -697,9 +695,9 @@ class TestFixture:
         return self.load.voltage(current) + current * self._series_resistance()
 
     def _current_at(self, voltage: float) -> float:
-        series = self._series_resistance()
-        if series == 0.0:
+        if self.remote_sense or self.lead_resistance == 0.0:
             return self.load.current(voltage)
+        series = self.lead_resistance
         low, high = sorted((0.0, voltage / series))
         for _ in range(200):
             middle = 0.5 * (low + high)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import copy
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,15 +33,13 @@ from drivers.simulated.keithley2000_meter import (
     BUFFER_FULL,
     BUFFER_HALF_FULL,
     HIGH_LIMIT,
-    IDLE,
     LOW_LIMIT,
-    MEASURING,
     READING_AVAILABLE,
     READING_OVERFLOW,
-    WAITING_FOR_TRIGGER,
     Meter,
     MeterOptions,
     Reading,
+    State,
     Value,
 )
 from drivers.simulated.scpi import CommandError, Interface, Later, ScpiInstrument
@@ -62,7 +60,8 @@ _MEASUREMENT_MESSAGES = {
     BUFFER_HALF_FULL: 309,
     BUFFER_FULL: 310,
 }
-_OPERATION_MESSAGES = {MEASURING: 125, WAITING_FOR_TRIGGER: 171, IDLE: 174}
+_OPERATION_MESSAGES: Mapping[int, int] = {State.MEASURING: 125, State.WAITING: 171, State.IDLE: 174}
+_OPERATION_BITS = State.MEASURING | State.WAITING | State.IDLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,15 +202,17 @@ class Keithley2000Twin(ScpiInstrument):
 
     def state_changed(self, operation: int) -> None:
         """Show where the trigger model stands in the operation register."""
-        self._report_new(_OPERATION_MESSAGES, operation & ~self.status.operation.condition)
-        self.status.operation.replace_bits(MEASURING | WAITING_FOR_TRIGGER | IDLE, operation)
+        if self.status.errors.takes_status_messages:
+            self._report_new(_OPERATION_MESSAGES, operation & ~self.status.operation.condition)
+        self.status.operation.replace_bits(_OPERATION_BITS, operation)
 
     def reading_taken(self, measurement: int) -> None:
         """Show a reading in the measurement register; each one is an event of its own."""
         register = self.status.measurement
         register.clear_bits(READING_AVAILABLE)
         became_full = measurement & ~register.condition & BUFFER_FULL
-        self._report_new(_MEASUREMENT_MESSAGES, measurement & ~register.condition)
+        if self.status.errors.takes_status_messages:
+            self._report_new(_MEASUREMENT_MESSAGES, measurement & ~register.condition)
         register.replace_bits(_READING_BITS, measurement)
         if became_full and self.setup.math.statistic_on and self.setup.math.statistic != "NONE":
             self.compute_statistic()
@@ -228,14 +229,14 @@ class Keithley2000Twin(ScpiInstrument):
         if self._awaiting_idle is not None and self._run_is_readable():
             waiting, self._awaiting_idle = self._awaiting_idle, None
             waiting.deliver(self.fetch())
-        if self.meter.idle:
+        if self.meter.state is State.IDLE:
             self.idle_reached()
 
     def _run_is_readable(self) -> bool:
         """Whether READ? can be answered: in idle, or after the first group of a run without end."""
-        return self.meter.idle or (math.isinf(self.setup.trigger.count) and self.meter.triggers_done > 0)
+        return self.meter.state is State.IDLE or (math.isinf(self.setup.trigger.count) and self.meter.triggers_done > 0)
 
-    def _report_new(self, messages: dict[int, int], bits: int) -> None:
+    def _report_new(self, messages: Mapping[int, int], bits: int) -> None:
         for bit, code in messages.items():
             if bits & bit:
                 self.status.error(code)
@@ -297,7 +298,7 @@ class Keithley2000Twin(ScpiInstrument):
     def fetch(self) -> str | bytes:
         """FETCh?: the readings of the last group again; -230 without any."""
         readings = self.meter.run if self.options.read_every_trigger else self.meter.group
-        values = [reading.result for reading in readings or [self.latest_reading()]]
+        values = [reading.result for reading in readings] if readings else [self.latest_reading().result]
         self.meter.unfetched = False
         return self.listing(values) if self.options.binary_read else self.ascii_listing(values)
 
@@ -372,7 +373,7 @@ class Keithley2000Twin(ScpiInstrument):
 
     def value_text(self, value: Value) -> str:
         """A reading with the elements that FORM:ELEM asks for."""
-        elements = self.setup.elements
+        elements = self.meter.setup.elements
         first = self.number_text(value.number) if "READ" in elements else ""
         first += value.unit if "UNIT" in elements else ""
         parts = [first] if first else []
@@ -380,7 +381,7 @@ class Keithley2000Twin(ScpiInstrument):
 
     def ascii_listing(self, values: Sequence[Value]) -> str:
         """Several readings in ASCII."""
-        return ",".join(self.value_text(value) for value in values)
+        return ",".join([self.value_text(value) for value in values])
 
     def listing(self, values: Sequence[Value]) -> str | bytes:
         """Several readings in the format of FORM:DATA: ASCII, or ``#0`` and IEEE-754 numbers."""

@@ -6,6 +6,7 @@ Model 2000 Repair Manual with specifications for ranges, resolution and speed.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -245,6 +246,7 @@ def autorange_step(
     return range_
 
 
+@functools.cache
 def resolution(range_: float, digits: int) -> float:
     """The last place of a reading with ``digits`` (7 means 6.5 digits): 10 uV on 10 V, 10 uA on 3 A."""
     return float(10.0 ** (math.ceil(math.log10(range_) - 1e-9) - digits + 1))
@@ -273,8 +275,8 @@ def in_temperature_unit(celsius: float, unit: str) -> float:
 
 
 def computed(value: float, settings: MathSettings) -> float:
-    """CALCulate1 of ``value``: m x + b, the deviation in percent, or the value itself; overflow stays."""
-    if not settings.on or settings.form == "NONE" or abs(value) >= OVERFLOW:
+    """CALCulate1 of ``value``, one form of which is chosen: m x + b or the deviation in percent; overflow stays."""
+    if abs(value) >= OVERFLOW:
         return value
     if settings.form == "MXB":
         return settings.slope * value + settings.offset

@@ -11,14 +11,15 @@ import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import Protocol
+from enum import IntEnum
+from typing import NamedTuple, Protocol
 
 from drivers.simulated.clock import Event
 from drivers.simulated.device import TestFixture
 from drivers.simulated.keithley2000_functions import (
     FUNCTIONS,
     OVERFLOW,
+    FunctionSettings,
     Setup,
     autorange_step,
     computed,
@@ -34,8 +35,6 @@ VMC_LINE, EXTERNAL_TRIGGER_LINE = 1, 2
 # Measurement event register (Model 2000 Quick Start Guide, status figure)
 READING_OVERFLOW, LOW_LIMIT, HIGH_LIMIT, READING_AVAILABLE = 1, 2, 4, 32
 BUFFER_AVAILABLE, BUFFER_HALF_FULL, BUFFER_FULL = 128, 256, 512
-# Operation event register
-MEASURING, WAITING_FOR_TRIGGER, IDLE = 16, 32, 1024
 
 BUFFER_SIZE = 1024
 BYTES_PER_READING = 16
@@ -73,16 +72,14 @@ class MeterOptions:
     wired_to_front: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """A number with the unit that FORM:ELEM UNIT prints."""
 
     number: float
     unit: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One reading: ``plain`` without reference, ``sense`` with it, ``result`` after CALCulate1."""
 
     plain: float
@@ -90,12 +87,12 @@ class Reading:
     result: Value
 
 
-class State(Enum):
-    """Where the trigger model stands."""
+class State(IntEnum):
+    """Where the trigger model stands: bits of the operation event register (Quick Start Guide, status figure)."""
 
-    IDLE = 0
-    WAITING = 1
-    MEASURING = 2
+    MEASURING = 16
+    WAITING = 32
+    IDLE = 1024
 
 
 @dataclass(slots=True)
@@ -122,14 +119,13 @@ class ReadingBuffer:
     def conditions(self) -> int:
         """The buffer's bits of the measurement register."""
         stored = len(self.values)
+        if not stored:
+            return 0
         return (
             BUFFER_AVAILABLE * (stored >= 2)
             | BUFFER_HALF_FULL * (stored >= self.points / 2)
             | BUFFER_FULL * (stored >= self.points)
         )
-
-
-_OPERATION_CONDITION = {State.IDLE: IDLE, State.WAITING: WAITING_FOR_TRIGGER, State.MEASURING: MEASURING}
 
 
 class Watcher(Protocol):
@@ -201,6 +197,8 @@ class Meter:
 
     def abort(self) -> None:
         """Go to idle at once; a free-running meter leaves it again."""
+        if self.state is State.IDLE and not self.setup.trigger.continuous:
+            return
         self._cancel()
         self._enter(State.IDLE)
         if self.setup.trigger.continuous:
@@ -291,18 +289,20 @@ class Meter:
         if not settings.filter_on or settings.filter_control == "REP":
             self._filter.clear()
         self._held.clear()
-        self._convert(latency + self._delay())
+        self._convert(latency, delayed=True)
 
     def _conversion_done(self) -> None:
+        self._event = None
         self._conversions += 1
-        value = self._sample()
-        if self._autoranged(value):
+        settings = self.setup.active
+        value = self._sample(settings)
+        if settings.autorange and self._autoranged(settings, value):
             self._filter.clear()
-            self._convert(self._delay())
-        elif not self._filtered(value) or not self._hold_satisfied():
+            self._convert(delayed=True)
+        elif not self._filtered(settings, value) or (self.setup.hold.on and not self._hold_satisfied()):
             self._convert()
         else:
-            self._deliver(self._reading(math.fsum(self._filter) / len(self._filter)))
+            self._deliver(self._reading(settings, math.fsum(self._filter) / len(self._filter)))
             self._watcher.settled()
 
     def _deliver(self, reading: Reading) -> None:
@@ -335,18 +335,19 @@ class Meter:
 
     def _enter(self, state: State) -> None:
         self.state = state
-        self._watcher.state_changed(_OPERATION_CONDITION[state])
+        self._watcher.state_changed(state)
 
     def _cancel(self) -> None:
         if self._event is not None:
             self._event.cancel()
             self._event = None
 
-    def _convert(self, wait: float = 0.0) -> None:
-        """Start a conversion after ``wait`` (s)."""
-        duration = wait + self._conversion_time()
+    def _convert(self, latency: float = 0.0, *, delayed: bool = False) -> None:
+        """Start a conversion after ``latency`` (s) and, if ``delayed``, the trigger delay."""
         if self._options.instant:
             duration = FREE_RUN_PERIOD if self._endless() else 0.0
+        else:
+            duration = latency + (self._delay() if delayed else 0.0) + self._conversion_time()
         self._event = self._fixture.clock.call_after(duration, self._conversion_done)
 
     def _endless(self) -> bool:
@@ -375,7 +376,7 @@ class Meter:
     def _conversion_time(self) -> float:
         return function_conversion_time(self.setup, self._options.line_frequency, self._options.fast_autozero_overhead)
 
-    def _sample(self) -> float:
+    def _sample(self, settings: FunctionSettings) -> float:
         """One conversion with its noise, at the end of its time; inf when the input is open for the function."""
         function = self.setup.function
         if function not in ("VOLT:DC", "CURR:DC") or self.front_terminals != self._options.wired_to_front:
@@ -384,22 +385,19 @@ class Meter:
             signal = self._fixture.photodiode_voltage()
         else:
             signal = self._fixture.photodiode_current() if self.front_terminals else 0.0
-        sd = self._noise()
-        return signal + sd * float(self._fixture.rng.standard_normal()) if sd else signal
+        sd = self._noise(settings)
+        return signal + sd * next(self._fixture.normal_deviates) if sd else signal
 
-    def _noise(self) -> float:
+    def _noise(self, settings: FunctionSettings) -> float:
         """Standard deviation of a conversion: meter and amplifier, less the longer it integrates."""
-        settings, noise = self.setup.active, self._fixture.noise
+        noise = self._fixture.noise
         if self.setup.function == "VOLT:DC":
             meter, source = noise.dmm_voltage, self._fixture.photodiode.gain * noise.tia_current
         else:
             meter, source = noise.dmm_voltage * settings.range / _NOISE_REFERENCE_RANGE, noise.tia_current
         return math.hypot(meter, source) / math.sqrt(settings.nplc)
 
-    def _autoranged(self, value: float) -> bool:
-        settings = self.setup.active
-        if not settings.autorange:
-            return False
+    def _autoranged(self, settings: FunctionSettings, value: float) -> bool:
         range_ = autorange_step(
             FUNCTIONS[self.setup.function],
             settings.range,
@@ -411,9 +409,9 @@ class Meter:
         settings.range = range_
         return changed
 
-    def _filtered(self, value: float) -> bool:
+    def _filtered(self, settings: FunctionSettings, value: float) -> bool:
         """Put a conversion into the filter; whether it now holds enough for a reading."""
-        count = self.setup.active.filter_count if self.setup.active.filter_on else 1
+        count = settings.filter_count if settings.filter_on else 1
         self._filter.append(value)
         while len(self._filter) > count:
             self._filter.popleft()
@@ -422,8 +420,6 @@ class Meter:
     def _hold_satisfied(self) -> bool:
         """Reading hold: enough conversions in a row within the window around the first of them."""
         hold = self.setup.hold
-        if not hold.on:
-            return True
         value = self._filter[-1]
         if self._held and abs(value - self._held[0]) > abs(self._held[0]) * hold.window / 100.0:
             self._held.clear()
@@ -432,18 +428,18 @@ class Meter:
 
     # ---- from conversions to a reading ------------------------------------------------------------------------
 
-    def _reading(self, value: float) -> Reading:
-        plain = self._in_unit(value)
-        sense = self._referred(plain)
+    def _reading(self, settings: FunctionSettings, value: float) -> Reading:
+        plain = self._in_unit(settings, value)
+        sense = self._referred(settings, plain)
         math_settings = self.setup.math
-        unit = sense.unit
-        if math_settings.on and math_settings.form != "NONE":
-            unit = math_settings.unit if math_settings.form == "MXB" else "%"
+        if not math_settings.on or math_settings.form == "NONE":
+            return Reading(plain, sense, sense)
+        unit = math_settings.unit if math_settings.form == "MXB" else "%"
         return Reading(plain, sense, Value(computed(sense.number, math_settings), unit))
 
-    def _in_unit(self, value: float) -> float:
+    def _in_unit(self, settings: FunctionSettings, value: float) -> float:
         """The average as the range and the unit show it; overflow beyond the range."""
-        name, settings = self.setup.function, self.setup.active
+        name = self.setup.function
         if not abs(value) <= FUNCTIONS[name].full_scale(settings.range):
             return OVERFLOW
         value = rounded(value, settings.range, settings.digits)
@@ -451,8 +447,7 @@ class Meter:
             return in_voltage_unit(value, self.setup.units[name])
         return in_temperature_unit(value, self.setup.temperature_unit) if name == "TEMP" else value
 
-    def _referred(self, plain: float) -> Value:
-        settings = self.setup.active
+    def _referred(self, settings: FunctionSettings, plain: float) -> Value:
         relative = settings.reference_on and plain < OVERFLOW
         return Value(plain - settings.reference if relative else plain, self._unit())
 

@@ -34,16 +34,16 @@ from drivers.simulated.keithley2400_measurement import (
     status_element,
     wanted_range,
 )
-from drivers.simulated.keithley2400_ranges import CONVERSION_TIMING, ConversionTiming
+from drivers.simulated.keithley2400_ranges import CONVERSION_TIMING, ConversionTiming, nominal_range
 from drivers.simulated.keithley2400_readings import (
     BUFFER_SIZE,
     BUILT_IN_FORMULAS,
+    POSITIONS,
     Formula,
     Reading,
     Trace,
     calculate,
     format_values,
-    printable,
 )
 from drivers.simulated.keithley2400_rules import checked_sweep, configure, take_level
 from drivers.simulated.keithley2400_settings import (
@@ -54,7 +54,6 @@ from drivers.simulated.keithley2400_settings import (
     drive_off,
     drive_on,
     measure_ranges,
-    nominal_range,
 )
 from drivers.simulated.keithley2400_trigger import (
     WAITING_FOR_ARM,
@@ -95,9 +94,11 @@ ERRORS = {
 # measurement register
 READING_AVAILABLE, READING_OVERFLOW, BUFFER_AVAILABLE, BUFFER_FULL = 1 << 6, 1 << 7, 1 << 8, 1 << 9
 OUTPUT_ENABLE_ASSERTED, OVER_TEMPERATURE, OVER_VOLTAGE, COMPLIANCE = 1 << 11, 1 << 12, 1 << 13, 1 << 14
+_READING_CONDITIONS = READING_AVAILABLE | READING_OVERFLOW | LIMIT_CONDITIONS | OVER_VOLTAGE | COMPLIANCE
 # operation register
 SWEEPING, IDLE = 1 << 3, 1 << 10
 _RELAY_SETTLING = 0.015  # s after the output relay closes
+_OTHER = {"VOLT": "CURR", "CURR": "VOLT"}
 _TIMER_WRAP = 99999.999  # s
 
 
@@ -189,7 +190,7 @@ class Keithley2400Twin(ScpiInstrument):
         self._endless = False
         self._moving_filter = MovingFilter()
         self._drive = Drive("OPEN")
-        self._tripped = {"VOLT": False, "CURR": False}
+        self._tripped = ""  # the function whose compliance held the last reading
         self._settled_at = 0.0
         self._timer_start = 0.0
         self._next_arm = 0.0
@@ -392,27 +393,25 @@ class Keithley2400Twin(ScpiInstrument):
                 self._settled_at = self.clock.now() + self.pause(_RELAY_SETTLING)
         self.output_on = on
         if not on:
-            self._show_compliance(False, False)
+            self._tripped = ""
+            self.status.measurement.clear_bits(COMPLIANCE | OVER_VOLTAGE)
         self.apply()
 
     def set_level_by_command(self, function: str, level: float) -> None:
         """A new fixed level (V or A), put out at once if the output is on."""
         take_level(self.settings, function, level)
-        self.leave_swept_level()
+        self._swept_level = None
+        self.apply()
 
     def leave_swept_level(self) -> None:
         """From the level where a sweep ended back to the fixed one."""
         self._swept_level = None
         self.apply()
 
-    def present_level(self) -> float:
-        """The level asked for now (V or A)."""
-        return self.settings.axis().level if self._swept_level is None else self._swept_level
-
     def apply(self) -> None:
         """Put on the terminals what the settings say; nothing happens where nothing changes."""
         if self.output_on:
-            drive = drive_on(self.settings, self.present_level())
+            drive = drive_on(self.settings, self._swept_level)
         else:
             drive = drive_off(self.settings, tripped=bool(self._blocked_by()))
         if drive == self._drive and self.fixture.remote_sense == self.settings.remote_sense:
@@ -493,7 +492,7 @@ class Keithley2400Twin(ScpiInstrument):
         if self._run_now is not None:
             self._fetch = Later()
             return self._fetch
-        return self._format_samples()
+        return self._format_readings(self._samples_or_error())
 
     def measure(self, functions: frozenset[str] | None = None) -> str | bytes | Later:
         """``MEAS?``: CONF and READ?."""
@@ -538,16 +537,15 @@ class Keithley2400Twin(ScpiInstrument):
         self._next_arm = now if first else max(self._next_arm + self.settings.arm_timer, now)
         return self._next_arm - now
 
-    def begin_point(self, index: int) -> None:
+    def recall_point(self, index: int) -> None:
         """Recall the next place of a memory sweep."""
-        if self.settings.memory_sweep:
-            places = self._memory_places()
-            self.recall_memory(places[index % len(places)])
+        places = self._memory_places()
+        self.recall_memory(places[index % len(places)])
 
     def source(self, index: int) -> float:
         """Put out the level of this point; the seconds from here to the conversion."""
         settings = self.settings
-        static = not self._is_sweeping() and settings.axis().triggered is None and not settings.auto_off
+        static = not (self._is_sweeping() or settings.auto_off or settings.axis().triggered is not None)
         if not static:
             self._put_out(index)
         relay = max(0.0, self._settled_at - self.clock.now())
@@ -582,13 +580,9 @@ class Keithley2400Twin(ScpiInstrument):
             duration = min(duration, RANGE_CHANGE_TIME)
         return duration
 
-    def ends_early(self) -> bool:
-        """CAB EARL: a sweep ends before it measures in compliance."""
-        return self._aborts_in_compliance("EARL")
-
-    def _aborts_in_compliance(self, when: str) -> bool:
-        wanted = self.settings.sweep_abort == when and self._is_sweeping()
-        return wanted and self.fixture.operating_point().clamped
+    def sweeps_in_compliance(self) -> bool:
+        """Whether a sweep has come to where the compliance holds the source."""
+        return self._is_sweeping() and self.fixture.operating_point().clamped
 
     def change_range(self) -> bool:
         """Autorange on what is measured and not sourced; True when the point must be repeated."""
@@ -606,20 +600,17 @@ class Keithley2400Twin(ScpiInstrument):
         if len(self.samples) >= BUFFER_SIZE:
             del self.samples[0]
         self.samples.append(reading)
-        self._show_reading(reading)
         if self.trace.storing:
             self._store_in_trace(reading)
-        goes_on = not self._aborts_in_compliance("LATE")
+        goes_on = not (self.settings.sweep_abort == "LATE" and self.sweeps_in_compliance())
         if self.settings.auto_off and self.settings.auto_off_mode == "ALW":
             self.switch_output(on=False)
         return goes_on
 
-    def pulse(self, event: str) -> None:
-        """An output pulse of the trigger layer."""
-        settings = self.settings
-        allowed = self.options.pulses_without_link_source or settings.trigger_source == "TLIN"
-        if event in settings.trigger_output and allowed:
-            self.lines.send(settings.trigger_output_line)
+    def pulses(self) -> tuple[str, ...]:
+        """The events of the trigger layer that give an output pulse."""
+        allowed = self.options.pulses_without_link_source or self.settings.trigger_source == "TLIN"
+        return self.settings.trigger_output if allowed else ()
 
     def _signal(self, event: str) -> bool:
         return self._run_now is not None and self._run_now.signal(event)
@@ -640,7 +631,7 @@ class Keithley2400Twin(ScpiInstrument):
 
     def _deliver(self, fetch: Later) -> None:
         try:
-            reply = self._format_samples()
+            reply = self._format_readings(self._samples_or_error())
         except CommandError as error:
             self.status.error(error.code)
             fetch.abandon()
@@ -656,18 +647,24 @@ class Keithley2400Twin(ScpiInstrument):
 
     def _take_reading(self) -> Reading:
         settings, point = self.settings, self.fixture.operating_point()
-        ranges = measure_ranges(settings)
+        ranges, sourced = measure_ranges(settings), settings.active_source
         voltage, current = noisy(settings, ranges, point, self.fixture)
         if settings.filter_on and settings.filter_control == "MOV":
             voltage, current = self._moving_filter.take(settings.filter_count, ranges, voltage, current)
-        elements = reading_elements(settings, ranges, voltage, current, self._drive.level)
+        elements = reading_elements(settings, ranges, voltage, current, {sourced: self._drive.level})
         limiting = limiting_of(self._drive, point)
-        self._show_compliance(limiting.in_compliance, limiting.over_voltage)
-        calculated = self._calculate(elements)
-        limited = self._limited_value(elements, calculated)
-        limits = check_limits(settings, limited, in_compliance=limiting.in_compliance)
-        self.status.measurement.replace_bits(LIMIT_CONDITIONS, limits.conditions)
-        status = status_element(settings, elements, limiting) | limits.status
+        in_compliance = limiting.real or limiting.by_range
+        self._tripped = _OTHER[sourced] if in_compliance else ""
+        calculated = self._calculate(elements) if settings.math_on else math.nan
+        limited = nulled(settings, calculated if settings.limit_feed == "CALC1" else elements[settings.limit_feed])
+        limits = check_limits(settings, limited, in_compliance=in_compliance)
+        status = status_element(settings, sourced, elements, limiting) | limits.status
+        self._show_reading(
+            limits.conditions
+            | (READING_OVERFLOW if status & OVERFLOW else 0)
+            | (COMPLIANCE if in_compliance else 0)
+            | (OVER_VOLTAGE if limiting.over_voltage else 0)
+        )
         return Reading(
             elements["VOLT"],
             elements["CURR"],
@@ -679,24 +676,15 @@ class Keithley2400Twin(ScpiInstrument):
             limited,
         )
 
-    def _show_compliance(self, limited: bool, over_voltage: bool) -> None:
-        other = "CURR" if self.settings.active_source == "VOLT" else "VOLT"
-        self._tripped = {"VOLT": False, "CURR": False, other: limited}
-        self.status.measurement.replace_bits(
-            COMPLIANCE | OVER_VOLTAGE, COMPLIANCE * limited | OVER_VOLTAGE * over_voltage
-        )
-
     def compliance_tripped(self, function: str) -> bool:
         """``PROT:TRIP?``: whether the last reading was limited by this function's compliance."""
-        return self._tripped[function]
+        return self._tripped == function
 
     def over_voltage_tripped(self) -> bool:
         """``SOUR:VOLT:PROT:TRIP?``: whether the OVP limit held the last reading."""
         return bool(self.status.measurement.condition & OVER_VOLTAGE)
 
     def _calculate(self, elements: dict[str, float]) -> float:
-        if not self.settings.math_on:
-            return math.nan
         before = {name: self.samples[-1].element(name) for name in MEASURED} if self.samples else {}
         now = {**elements, "TIME": self.timer()}
         formula = self.formulas.get(self.settings.math_name, BUILT_IN_FORMULAS["POWER"])
@@ -720,23 +708,17 @@ class Keithley2400Twin(ScpiInstrument):
 
     def clear_limits(self) -> None:
         """``CALC2:CLIM:CLE``: forget the outcome of the limit tests."""
-        self.settings.compliance_failed = False
-        for limit in self.settings.limits.values():
-            limit.failed = ""
+        self.settings.limits_failed = ()
         self.status.measurement.clear_bits(LIMIT_CONDITIONS)
 
     def restart_filter(self) -> None:
         """Empty the stack of the moving filter."""
         self._moving_filter.restart()
 
-    def _limited_value(self, elements: dict[str, float], calculated: float) -> float:
-        feed = self.settings.limit_feed
-        return nulled(self.settings, calculated if feed == "CALC1" else elements[feed])
-
-    def _show_reading(self, reading: Reading) -> None:
+    def _show_reading(self, conditions: int) -> None:
         measurement = self.status.measurement
-        measurement.clear_bits(READING_AVAILABLE | READING_OVERFLOW)
-        measurement.set_bits(READING_AVAILABLE | READING_OVERFLOW * bool(reading.status & OVERFLOW))
+        measurement.clear_bits(READING_AVAILABLE | READING_OVERFLOW)  # each reading is an event of its own
+        measurement.replace_bits(_READING_CONDITIONS, READING_AVAILABLE | conditions)
 
     def _store_in_trace(self, reading: Reading) -> None:
         self.trace.store(reading)
@@ -745,20 +727,16 @@ class Keithley2400Twin(ScpiInstrument):
 
     # --- replies and buffer ---
 
-    def _format_samples(self) -> str | bytes:
-        return self._format_readings(self._samples_or_error())
-
     def _format_readings(self, readings: list[Reading], times: list[float] | None = None) -> str | bytes:
         elements = self.settings.elements
-        values = [reading.element(name) for reading in readings for name in elements]
+        values = [reading[POSITIONS[name]] for reading in readings for name in elements]
         if times is not None and "TIME" in elements:
             values[elements.index("TIME") :: len(elements)] = times
         return self.format_values(values)
 
     def format_values(self, values: list[float]) -> str | bytes:
         """Numbers in the chosen data format, with 9.91e37 and 9.9e37 where there are none."""
-        printed = [printable(value, self.options.overflow) for value in values]
-        return format_values(printed, self.settings.data_format, self.settings.byte_order)
+        return format_values(values, self.options.overflow, self.settings.data_format, self.settings.byte_order)
 
     def format_calculated(self, readings: list[Reading], results: list[float]) -> str | bytes:
         """Results of CALC1 or CALC2 with the elements of ``FORM:ELEM:CALC``."""

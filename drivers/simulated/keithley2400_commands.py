@@ -11,14 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 from drivers.simulated import keithley2400_rules as rules
-from drivers.simulated.keithley2400_ranges import full_scale
+from drivers.simulated.keithley2400_ranges import full_scale, nominal_range
 from drivers.simulated.keithley2400_readings import BUFFER_SIZE, buffer_statistic, user_formula
 from drivers.simulated.keithley2400_settings import (
     ELEMENTS,
     MEASURED,
     SOFT_LIMITS,
     Settings,
-    nominal_range,
     sweep_points,
     sweep_step,
 )
@@ -633,6 +632,11 @@ def _acquire_null(i: Any) -> None:
     i.settings.null_offset = 0.0 if math.isnan(value) else value
 
 
+def _switch_limit(settings: Settings, number: int, on: bool) -> None:
+    others = [other for other in settings.limits_on if other != number]
+    settings.limits_on = tuple(sorted([*others, number] if on else others))
+
+
 def _limit_commands(number: int) -> tuple[Command, ...]:
     root = f":CALCulate2:LIMit{number}"
 
@@ -645,8 +649,13 @@ def _limit_commands(number: int) -> tuple[Command, ...]:
         _kept(f"{root}:LOWer[:DATA]", limit, "lower", Number(-9.999999e20, 9.999999e20, -1.0)),
         _kept(f"{root}:UPPer:SOURce2", limit, "upper_pattern", pattern),
         _kept(f"{root}:LOWer:SOURce2", limit, "lower_pattern", pattern),
-        _kept(f"{root}:STATe", limit, "on", _ON_OFF),
-        Command(f"{root}:FAIL", query=lambda i: i.show(bool(limit(i).failed))),
+        Command(
+            f"{root}:STATe",
+            lambda i: i.show(number in i.settings.limits_on),
+            lambda i, on: _switch_limit(i.settings, number, on),
+            (_ON_OFF,),
+        ),
+        Command(f"{root}:FAIL", query=lambda i: i.show(number in i.settings.limits_failed)),
     )
 
 
@@ -679,7 +688,7 @@ CALCULATE_COMMANDS = (
     setting(":CALCulate2:LIMit[1]:STATe", "compliance_limit_on", _ON_OFF),
     setting(":CALCulate2:LIMit[1]:COMPliance:FAIL", "compliance_limit_fail", Choice("IN", "OUT")),
     setting(":CALCulate2:LIMit[1]:COMPliance:SOURce2", "compliance_limit_pattern", Integer(0, 65535, 15)),
-    Command(":CALCulate2:LIMit[1]:FAIL", query=lambda i: i.show(i.settings.compliance_failed)),
+    Command(":CALCulate2:LIMit[1]:FAIL", query=lambda i: i.show(1 in i.settings.limits_failed)),
     *(command for number in SOFT_LIMITS for command in _limit_commands(number)),
     setting(":CALCulate2:CLIMits:BCONtrol", "limit_control", Choice("IMMediate", "END")),
     setting(":CALCulate2:CLIMits:MODE", "limit_mode", Choice("GRADing", "SORTing")),

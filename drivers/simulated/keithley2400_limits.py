@@ -18,8 +18,11 @@ LIMIT_CONDITIONS = 0b111111
 class LimitResult(NamedTuple):
     """Bits of the status element and of the measurement register."""
 
-    status: int = 0
-    conditions: int = 0
+    status: int
+    conditions: int
+
+
+_NOT_TESTED = LimitResult(0, 0)
 
 
 def nulled(settings: Settings, value: float) -> float:
@@ -28,29 +31,25 @@ def nulled(settings: Settings, value: float) -> float:
 
 
 def check_limits(settings: Settings, value: float, *, in_compliance: bool) -> LimitResult:
-    """Run every limit test that is on; the outcome of each stays in the settings for ``FAIL?``."""
-    failed: list[int] = []
-    conditions = 0
-    tested = settings.compliance_limit_on
-    settings.compliance_failed = settings.compliance_limit_on and in_compliance == (
-        settings.compliance_limit_fail == "IN"
-    )
-    if settings.compliance_failed:
-        failed.append(1)
-        conditions |= _COMPLIANCE_FAILED
-    for number, limit in settings.limits.items():
-        limit.failed = ""
-        tested = tested or limit.on
-        if limit.on and value < limit.lower or value > limit.upper:  # never true for NaN
-            limit.failed = "LOW" if value < limit.lower else "UPP"
-            failed.append(number)
-            conditions |= (_LOW_FAILED if limit.failed == "LOW" else _HIGH_FAILED).get(number, 0)
-    if not tested:
-        return LimitResult()
-    return LimitResult(LIMIT_TEST_ON | _result_bits(failed), conditions if failed else _PASSED)
+    """Run every limit test that is on; which of them failed stays in the settings for ``FAIL?``."""
+    if not settings.compliance_limit_on and not settings.limits_on:
+        settings.limits_failed = ()
+        return _NOT_TESTED
+    failed: dict[int, int] = {}
+    if settings.compliance_limit_on and in_compliance == (settings.compliance_limit_fail == "IN"):
+        failed[1] = _COMPLIANCE_FAILED
+    for number in settings.limits_on:
+        limit = settings.limits[number]
+        if value < limit.lower:
+            failed[number] = _LOW_FAILED.get(number, 0)
+        elif value > limit.upper:
+            failed[number] = _HIGH_FAILED.get(number, 0)
+    settings.limits_failed = tuple(failed)
+    conditions = sum(failed.values()) if failed else _PASSED
+    return LimitResult(LIMIT_TEST_ON | _result_bits(settings.limits_failed), conditions)
 
 
-def _result_bits(failed: list[int]) -> int:
+def _result_bits(failed: tuple[int, ...]) -> int:
     """The number of the first limit that failed, in bits 8, 9 and 19 to 21; all 0 when all passed."""
     number = failed[0] if failed else 0
     return (number & 0b11) << 8 | (number >> 2 & 0b111) << 19

@@ -108,9 +108,9 @@ def noisy(
     voltage, current, _ = point
     spread = noise.smu_current_relative * abs(current) + noise.smu_current_floor_fraction * ranges[1]
     if noise.smu_voltage:
-        voltage += noise.smu_voltage / averaging * fixture.normal_deviate()
+        voltage += noise.smu_voltage / averaging * next(fixture.normal_deviates)
     if spread:
-        current += spread / averaging * fixture.normal_deviate()
+        current += spread / averaging * next(fixture.normal_deviates)
     return voltage, current
 
 
@@ -144,55 +144,60 @@ class Limiting(NamedTuple):
     by_range: bool
     over_voltage: bool
 
-    @property
-    def in_compliance(self) -> bool:
-        """Either kind of compliance."""
-        return self.real or self.by_range
+
+_NOT_LIMITED = Limiting(real=False, by_range=False, over_voltage=False)
 
 
 def limiting_of(drive: Drive, point: OperatingPoint) -> Limiting:
     """Which limit decides at an operating point."""
-    if not point.clamped:
-        return Limiting(real=False, by_range=False, over_voltage=drive.over_voltage)
+    if not point.clamped and not drive.over_voltage:
+        return _NOT_LIMITED
     return Limiting(
-        drive.limited_by == "protection",
-        drive.limited_by == "range",
+        point.clamped and drive.limited_by == "protection",
+        point.clamped and drive.limited_by == "range",
         drive.over_voltage or drive.limited_by == "over_voltage",
     )
 
 
 def reading_elements(
-    settings: Settings, ranges: tuple[float, float], voltage: float, current: float, programmed: float
+    settings: Settings,
+    ranges: tuple[float, float],
+    voltage: float,
+    current: float,
+    programmed: Mapping[str, float],
 ) -> dict[str, float]:
     """VOLT, CURR and RES of a reading.
 
-    Each is the measured value if sensed, else the programmed one if sourced, else NaN.
+    Each is the measured value if sensed, else the programmed one if there is one, else NaN.
     """
     volts = round_to_measure_step("VOLT", ranges[0], voltage)
     amperes = round_to_measure_step("CURR", ranges[1], current)
-    functions, sourced = settings.functions, settings.active_source
-    return {
-        name: measured if name in functions else programmed if name == sourced else math.nan
-        for name, measured in (("VOLT", volts), ("CURR", amperes), ("RES", resistance_of(volts, amperes)))
-    }
+    elements = {"VOLT": math.nan, "CURR": math.nan, "RES": math.nan, **programmed}
+    if "VOLT" in settings.functions:
+        elements["VOLT"] = volts
+    if "CURR" in settings.functions:
+        elements["CURR"] = amperes
+    if "RES" in settings.functions:
+        elements["RES"] = resistance_of(volts, amperes)
+    return elements
 
 
-def status_element(settings: Settings, elements: Mapping[str, float], limiting: Limiting) -> int:
+def status_element(settings: Settings, sourced: str, elements: Mapping[str, float], limiting: Limiting) -> int:
     """The 24-bit status word without the bits of the limit tests."""
-    status = _SOURCE[settings.active_source]
+    status = _SOURCE[sourced]
     for name in settings.functions:
         status |= _MEASURED[name]
     return (
         status
-        | OVERFLOW * any(map(math.isinf, elements.values()))
-        | _FILTER * settings.filter_on
-        | _FRONT * (settings.terminals == "FRON")
-        | _REAL_COMPLIANCE * limiting.real
-        | _OVER_VOLTAGE * limiting.over_voltage
-        | _MATH * settings.math_on
-        | _NULL * settings.null_on
-        | _AUTO_OHMS * settings.auto_ohms
-        | _RANGE_COMPLIANCE * limiting.by_range
-        | _OFFSET_COMPENSATED * settings.offset_compensation
-        | _REMOTE_SENSE * settings.remote_sense
+        | (OVERFLOW if any(map(math.isinf, elements.values())) else 0)
+        | (_FILTER if settings.filter_on else 0)
+        | (_FRONT if settings.terminals == "FRON" else 0)
+        | (_REAL_COMPLIANCE if limiting.real else 0)
+        | (_OVER_VOLTAGE if limiting.over_voltage else 0)
+        | (_MATH if settings.math_on else 0)
+        | (_NULL if settings.null_on else 0)
+        | (_AUTO_OHMS if settings.auto_ohms else 0)
+        | (_RANGE_COMPLIANCE if limiting.by_range else 0)
+        | (_OFFSET_COMPENSATED if settings.offset_compensation else 0)
+        | (_REMOTE_SENSE if settings.remote_sense else 0)
     )

@@ -6,6 +6,7 @@ Sources: SPEC-2400 Rev. L (ranges, steps, speeds); Keithley Series 2400 User's M
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Sequence
 
@@ -25,6 +26,8 @@ _MEASURE_STEPS_PER_RANGE = {"VOLT": 200_000, "CURR": 100_000}
 _OVERFLOW = 1.055  # of range: end of the measuring display
 _TOLERANCE = 1.0 + 1e-9  # 105 % of a range is still inside it, whatever its binary form
 
+_ENDS = {name: [1.05 * nominal * _TOLERANCE for nominal in ranges] for name, ranges in RANGES.items()}
+
 _AD_OVERHEAD = 185e-6  # s per A/D phase
 _TRIGGER_LATENCY = 225e-6  # s after a trigger-link pulse, at most
 _SOURCE_SETUP = 50e-6  # s
@@ -35,13 +38,10 @@ def full_scale(nominal: float) -> float:
     return round(nominal * 1.05, 12)
 
 
-def smallest_range(ranges: Sequence[float], value: float) -> float:
-    """The lowest nominal range that holds ``value``; the highest one if none does."""
-    size = abs(value)
-    for nominal in ranges:
-        if size <= 1.05 * nominal * _TOLERANCE:
-            return nominal
-    return ranges[-1]
+def nominal_range(function: str, value: float) -> float:
+    """The lowest nominal range of a function that holds ``value``; the highest one if none does."""
+    position = bisect.bisect_left(_ENDS[function], abs(value))
+    return RANGES[function][min(position, len(RANGES[function]) - 1)]
 
 
 def neighbouring_range(ranges: Sequence[float], nominal: float, steps: int) -> float:
@@ -64,21 +64,18 @@ def autorange(ranges: Sequence[float], nominal: float, value: float, lowest: flo
     return min(max(nominal, lowest), highest)
 
 
-def _round_to(value: float, nominal: float, steps_per_range: int) -> float:
-    per_unit = steps_per_range / nominal
-    return round(value * per_unit) / per_unit
-
-
 def round_to_source_step(function: str, nominal: float, level: float) -> float:
     """The level (V or A) that the source really puts out on a range."""
-    return _round_to(level, nominal, _SOURCE_STEPS_PER_RANGE[function])
+    per_unit = _SOURCE_STEPS_PER_RANGE[function] / nominal
+    return round(level * per_unit) / per_unit
 
 
 def round_to_measure_step(function: str, nominal: float, value: float) -> float:
     """A measured value (V or A) in whole steps of its range; infinite above 105.5 % of it."""
     if abs(value) > _OVERFLOW * nominal:
         return math.copysign(math.inf, value)
-    return _round_to(value, nominal, _MEASURE_STEPS_PER_RANGE[function])
+    per_unit = _MEASURE_STEPS_PER_RANGE[function] / nominal
+    return round(value * per_unit) / per_unit
 
 
 def exceeds_power(function: str, source_range: float, protection: float) -> bool:

@@ -11,7 +11,7 @@ import statistics
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from drivers.simulated.scpi import CommandError
 
@@ -22,13 +22,11 @@ BUFFER_SIZE = 2500
 _BYTES_PER_READING = 24
 
 
-_FIELDS = {"VOLT": "voltage", "CURR": "current", "RES": "resistance", "TIME": "time", "STAT": "status"}
-
-
 class Reading(NamedTuple):
     """One point. Volts, amperes, ohms, seconds; NaN where nothing is known, infinite when over range.
 
-    ``calculated`` is the result of CALC1, ``limited`` that of CALC2 (null included).
+    The first fields are the elements, at their :data:`POSITIONS`. ``calculated`` is the result of CALC1,
+    ``limited`` that of CALC2 (null included).
     """
 
     voltage: float
@@ -42,21 +40,24 @@ class Reading(NamedTuple):
 
     def element(self, name: str) -> float:
         """One of the elements VOLT, CURR, RES, TIME, STAT."""
-        return float(getattr(self, _FIELDS[name]))
+        return self[POSITIONS[name]]
 
 
-def printable(value: float, overflow: float) -> float:
-    """The number that stands for a value in a reply: 9.91e37 for none, ``overflow`` for over range."""
-    if math.isfinite(value):
-        return value
+POSITIONS: Mapping[str, Literal[0, 1, 2, 3, 4]] = {"VOLT": 0, "CURR": 1, "RES": 2, "TIME": 3, "STAT": 4}
+"""Where the elements of ``FORM:ELEM`` stand in a :class:`Reading`."""
+
+
+def _stand_in(value: float, overflow: float) -> float:
+    """The number printed for a value that is not finite: 9.91e37 for none, ``overflow`` for over range."""
     return NOT_A_NUMBER if math.isnan(value) else math.copysign(overflow, value)
 
 
-def format_values(values: Sequence[float], data_format: str, byte_order: str) -> str | bytes:
+def format_values(values: Sequence[float], overflow: float, data_format: str, byte_order: str) -> str | bytes:
     """Numbers as a reply: ASCII ``+1.000206E+00,...`` or ``#0`` and IEEE-754 singles."""
+    printed = [value if math.isfinite(value) else _stand_in(value, overflow) for value in values]
     if data_format == "ASC":
-        return ",".join([f"{value:+.6E}" for value in values])
-    return b"#0" + struct.pack(f"{'>' if byte_order == 'NORM' else '<'}{len(values)}f", *values)
+        return ",".join([f"{value:+.6E}" for value in printed])
+    return b"#0" + struct.pack(f"{'>' if byte_order == 'NORM' else '<'}{len(printed)}f", *printed)
 
 
 @dataclass

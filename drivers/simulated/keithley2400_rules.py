@@ -16,12 +16,11 @@ from drivers.simulated.keithley2400_ranges import (
     exceeds_power,
     full_scale,
     neighbouring_range,
-    smallest_range,
+    nominal_range,
 )
 from drivers.simulated.keithley2400_settings import (
     MEASURED,
     Settings,
-    nominal_range,
     source_range_in_force,
     sweep_levels,
 )
@@ -91,7 +90,7 @@ def checked_level(settings: Settings, function: str, wanted: float | str, *, cli
         wanted = math.copysign(axis.level_limit, 1.0 if wanted == "MAX" else -1.0)
     if axis.auto:
         _check_source_range(settings, function, nominal_range(function, wanted))
-    elif smallest_range(RANGES[function], wanted) > axis.range:
+    elif nominal_range(function, wanted) > axis.range:
         if not clip:
             raise CommandError(-222)
         wanted = math.copysign(full_scale(axis.range), wanted)

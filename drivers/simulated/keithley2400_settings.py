@@ -11,13 +11,10 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from drivers.simulated.keithley2400_ranges import (
-    CURRENT_RANGES,
-    RANGES,
     TEST_CURRENTS,
-    VOLTAGE_RANGES,
     full_scale,
+    nominal_range,
     round_to_source_step,
-    smallest_range,
 )
 
 NO_OVER_VOLTAGE_PROTECTION = 210.0
@@ -28,7 +25,7 @@ ELEMENTS = ("VOLT", "CURR", "RES", "TIME", "STAT")
 SOFT_LIMITS = (2, 3, 5, 6, 7, 8, 9, 10, 11, 12)
 
 
-@dataclass
+@dataclass(slots=True)
 class SourceSettings:
     """One source function. Ranges are nominal; ``triggered`` is the level for the next source action."""
 
@@ -45,7 +42,7 @@ class SourceSettings:
     soak: float = 0.0
 
 
-@dataclass
+@dataclass(slots=True)
 class SenseSettings:
     """One measured function; ``protection`` is the compliance (A or V) where there is one."""
 
@@ -56,16 +53,14 @@ class SenseSettings:
     follow_protection: bool = False
 
 
-@dataclass
+@dataclass(slots=True)
 class SoftLimit:
-    """One limit test of CALC2."""
+    """The limits of one test of CALC2."""
 
     lower: float = -1.0
     upper: float = 1.0
-    on: bool = False
     lower_pattern: int = 15
     upper_pattern: int = 15
-    failed: Literal["", "LOW", "UPP"] = ""
 
 
 def _source_axes() -> dict[str, SourceSettings]:
@@ -80,7 +75,7 @@ def _sense_axes() -> dict[str, SenseSettings]:
     }
 
 
-@dataclass
+@dataclass(slots=True)
 class Settings:
     """The setup that ``*RST`` makes and ``*SAV`` keeps. SI units; words in their short form."""
 
@@ -152,7 +147,8 @@ class Settings:
     compliance_limit_on: bool = False
     compliance_limit_fail: str = "IN"
     compliance_limit_pattern: int = 15
-    compliance_failed: bool = False
+    limits_on: tuple[int, ...] = ()
+    limits_failed: tuple[int, ...] = ()  # in the last reading; 1 is the compliance test
     limits: dict[int, SoftLimit] = field(default_factory=lambda: {number: SoftLimit() for number in SOFT_LIMITS})
     limit_control: str = "IMM"
     limit_clear_auto: bool = True
@@ -211,12 +207,13 @@ def drive_off(settings: Settings, *, tripped: bool) -> Drive:
     return Drive("VOLT", 0.0, 0.005 * _range_in_force(settings, "CURR"))
 
 
-def drive_on(settings: Settings, level: float) -> Drive:
-    """The terminals with the output on and ``level`` (V or A) asked for."""
+def drive_on(settings: Settings, swept_level: float | None) -> Drive:
+    """The terminals with the output on, at the level (V or A) of a sweep or else at the fixed one."""
     if settings.auto_ohms:
         return Drive("CURR", TEST_CURRENTS[settings.sense["RES"].range], 21.0)
     function = settings.source_function
-    level = round_to_source_step(function, settings.source[function].range, level)
+    axis = settings.source[function]
+    level = round_to_source_step(function, axis.range, axis.level if swept_level is None else swept_level)
     if function == "VOLT":
         return _voltage_drive(settings, level)
     return _current_drive(settings, level)
@@ -252,7 +249,7 @@ def _range_in_force(settings: Settings, function: str) -> float:
 def source_range_in_force(settings: Settings) -> float:
     """Nominal range of what is sourced; it is the measure range of that function too."""
     if settings.auto_ohms:
-        return smallest_range(CURRENT_RANGES, TEST_CURRENTS[settings.sense["RES"].range])
+        return nominal_range("CURR", TEST_CURRENTS[settings.sense["RES"].range])
     return settings.axis().range
 
 
@@ -261,10 +258,7 @@ def measure_ranges(settings: Settings) -> tuple[float, float]:
     if settings.auto_ohms:
         resistance = settings.sense["RES"].range
         test_current = TEST_CURRENTS[resistance]
-        return (
-            smallest_range(VOLTAGE_RANGES, resistance * test_current),
-            smallest_range(CURRENT_RANGES, test_current),
-        )
+        return nominal_range("VOLT", resistance * test_current), nominal_range("CURR", test_current)
     if settings.source_function == "VOLT":
         return settings.source["VOLT"].range, settings.sense["CURR"].range
     return settings.sense["VOLT"].range, settings.source["CURR"].range
@@ -305,8 +299,3 @@ def _staircase(start: float, stop: float, points: int, spacing: str) -> tuple[fl
     if spacing == "LOG":
         return tuple(start * (stop / start) ** (index / last) for index in range(points))
     return tuple(start + (stop - start) * index / last for index in range(points))
-
-
-def nominal_range(function: str, value: float) -> float:
-    """The lowest nominal range of a function that holds ``value``."""
-    return smallest_range(RANGES[function], value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,7 +29,6 @@ class Awaited:
     layer: int
 
 
-Waits = Iterable[float | Awaited]
 Wait = Generator[float | Awaited, None, None]
 
 
@@ -88,8 +87,8 @@ class SourceMeter(Protocol):
     def time_to_arm(self, *, first: bool) -> float:
         """The seconds until the arm timer ticks."""
 
-    def begin_point(self, index: int) -> None:
-        """Prepare the level of point ``index``."""
+    def recall_point(self, index: int) -> None:
+        """Take the setup of point ``index`` of a memory sweep."""
 
     def source(self, index: int) -> float:
         """Put the level of this point on the terminals; the seconds until conversion may start."""
@@ -97,8 +96,8 @@ class SourceMeter(Protocol):
     def convert(self) -> float:
         """The seconds that the conversions of this point take."""
 
-    def ends_early(self) -> bool:
-        """Whether the sweep must end before measuring, because the source is in compliance."""
+    def sweeps_in_compliance(self) -> bool:
+        """Whether a sweep has come to where the compliance holds the source."""
 
     def change_range(self) -> bool:
         """Whether autoranging moves to another range, so that the point starts again."""
@@ -106,8 +105,8 @@ class SourceMeter(Protocol):
     def store_reading(self) -> bool:
         """Take the reading; whether the run goes on."""
 
-    def pulse(self, event: str) -> None:
-        """Send the trigger layer's output pulse of SOUR, DEL or SENS, if it is wanted."""
+    def pulses(self) -> tuple[str, ...]:
+        """Which of SOUR, DEL and SENS give an output pulse."""
 
     def pause(self, duration: float) -> float:
         """The seconds that a duration takes here."""
@@ -116,72 +115,72 @@ class SourceMeter(Protocol):
 def trigger_model(instrument: SourceMeter) -> Wait:
     """The two layers, from leaving idle to reaching it again."""
     settings = instrument.settings
+    awaited = settings.trigger_input if settings.trigger_source == "TLIN" else ()
+    pulses = instrument.pulses()
     index = 0
     for arm in itertools.count() if math.isinf(settings.arm_count) else range(int(settings.arm_count)):
-        yield from _arm_detector(instrument, first=arm == 0)
-        _arm_pulse(instrument, "TENT")
+        if settings.arm_source != "IMM":
+            yield from _arm_detector(instrument, first=arm == 0)
+        if settings.arm_output == "TENT":
+            instrument.lines.send(settings.arm_output_line)
         for trigger in range(settings.trigger_count):
-            instrument.begin_point(index)
-            if not (trigger == 0 and settings.trigger_direction == "SOUR"):
-                yield from _trigger_detector(instrument, "SOUR")
-            yield instrument.pause(settings.trigger_delay)
-            measured = yield from _source_delay_measure(instrument, index)
+            if settings.memory_sweep:
+                instrument.recall_point(index)
+            if "SOUR" in awaited and not (trigger == 0 and settings.trigger_direction == "SOUR"):
+                yield from _link_detector(instrument, settings.trigger_input_line, WAITING_FOR_TRIGGER)
+            if settings.trigger_delay:
+                yield instrument.pause(settings.trigger_delay)
+            measured = yield from _source_delay_measure(instrument, index, awaited, pulses)
             if not measured or not instrument.store_reading():
                 return
-            instrument.pulse("SENS")
+            if "SENS" in pulses:
+                instrument.lines.send(settings.trigger_output_line)
             index += 1
-        _arm_pulse(instrument, "TEX")
+        if settings.arm_output == "TEX":
+            instrument.lines.send(settings.arm_output_line)
 
 
-def _arm_pulse(instrument: SourceMeter, event: str) -> None:
-    if instrument.settings.arm_output == event:
-        instrument.lines.send(instrument.settings.arm_output_line)
-
-
-def _arm_detector(instrument: SourceMeter, *, first: bool) -> Waits:
+def _arm_detector(instrument: SourceMeter, *, first: bool) -> Wait:
     settings = instrument.settings
     source = settings.arm_source
-    if source == "IMM":
-        return ()
+    bypassed = first and settings.arm_direction == "SOUR"
     if source == "TIM":
-        return (instrument.time_to_arm(first=first),)
-    if source in ("BUS", "MAN"):
-        return (Awaited(source, WAITING_FOR_ARM),)
-    if first and settings.arm_direction == "SOUR":
-        return ()
-    if source == "TLIN":
-        return _link_detector(instrument, settings.arm_input_line, WAITING_FOR_ARM)
-    return (Awaited(source, WAITING_FOR_ARM),)
+        yield instrument.time_to_arm(first=first)
+    elif source == "TLIN" and not bypassed:
+        yield from _link_detector(instrument, settings.arm_input_line, WAITING_FOR_ARM)
+    elif source in ("BUS", "MAN") or (source in ("NST", "PST", "BST") and not bypassed):
+        yield Awaited(source, WAITING_FOR_ARM)
 
 
-def _source_delay_measure(instrument: SourceMeter, index: int) -> Generator[float | Awaited, None, bool]:
+def _source_delay_measure(
+    instrument: SourceMeter, index: int, awaited: tuple[str, ...], pulses: tuple[str, ...]
+) -> Generator[float | Awaited, None, bool]:
     """One source-delay-measure cycle; a change of range repeats it, output pulses included.
 
-    Returns whether the point was measured.
+    ``awaited`` are the events that wait for the trigger link, ``pulses`` those that give an output pulse. Returns
+    whether the point was measured.
     """
+    settings = instrument.settings
     repeated = False
     while True:
         delay = instrument.source(index)
-        instrument.pulse("SOUR")
-        if not repeated:
-            yield from _trigger_detector(instrument, "DEL")
-        yield delay
-        if instrument.ends_early():
+        if "SOUR" in pulses:
+            instrument.lines.send(settings.trigger_output_line)
+        if "DEL" in awaited and not repeated:
+            yield from _link_detector(instrument, settings.trigger_input_line, WAITING_FOR_TRIGGER)
+        if delay:
+            yield delay
+        if settings.sweep_abort == "EARL" and instrument.sweeps_in_compliance():
             return False
-        instrument.pulse("DEL")
-        if not repeated:
-            yield from _trigger_detector(instrument, "SENS")
-        yield instrument.convert()
+        if "DEL" in pulses:
+            instrument.lines.send(settings.trigger_output_line)
+        if "SENS" in awaited and not repeated:
+            yield from _link_detector(instrument, settings.trigger_input_line, WAITING_FOR_TRIGGER)
+        if duration := instrument.convert():
+            yield duration
         if not instrument.change_range():
             return True
         repeated = True
-
-
-def _trigger_detector(instrument: SourceMeter, event: str) -> Waits:
-    settings = instrument.settings
-    if settings.trigger_source == "TLIN" and event in settings.trigger_input:
-        return _link_detector(instrument, settings.trigger_input_line, WAITING_FOR_TRIGGER)
-    return ()
 
 
 def _link_detector(instrument: SourceMeter, line: int, layer: int) -> Wait:

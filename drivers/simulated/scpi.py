@@ -192,7 +192,8 @@ class ScpiInstrument:
         for message in messages:
             self._take(message)
             self._end_message()
-        self._take(rest)
+        if rest:
+            self._take(rest)
         if end:
             self._end_message()
 
@@ -314,21 +315,20 @@ class ScpiInstrument:
             self._running = False
 
     def _advance(self, execution: _Execution) -> bool:
-        """Run one step; False when nothing more can be done now."""
-        if execution.waiting is not None:
-            return False
-        if execution.position >= len(execution.steps):
-            self._queue.remove(execution)
-            self._reply(execution)
-            return True
-        step = execution.steps[execution.position]
-        if self.holds_back(step):
-            return False
-        if not execution.started:
-            self._start(execution)
-        execution.position += 1
-        self._perform(execution, step)
-        return True
+        """Run the steps of one message; False when it cannot be finished now."""
+        while execution.waiting is None:
+            if execution.position >= len(execution.steps):
+                self._queue.remove(execution)
+                self._reply(execution)
+                return True
+            step = execution.steps[execution.position]
+            if self.holds_back(step):
+                return False
+            if not execution.started:
+                self._start(execution)
+            execution.position += 1
+            self._perform(execution, step)
+        return False
 
     def _start(self, execution: _Execution) -> None:
         execution.started = True
@@ -385,10 +385,12 @@ class ScpiInstrument:
         if self._completion_wanted:
             self._completion_wanted = False
             self.status.standard.latch(OPERATION_COMPLETE)
-        waiting, self._waiting_for_idle = self._waiting_for_idle, []
-        for later, reply in waiting:
-            later.deliver(reply)
-        self._run()
+        if self._waiting_for_idle:
+            waiting, self._waiting_for_idle = self._waiting_for_idle, []
+            for later, reply in waiting:
+                later.deliver(reply)
+        if self._queue:
+            self._run()
 
     def show(self, value: float | str | tuple[Any, ...]) -> str:
         """A setting as it is reported: ``1``/``0``, integers plain, reals in the number format, words as they are."""

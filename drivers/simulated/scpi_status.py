@@ -91,7 +91,7 @@ def standard_event_bit(code: int) -> int:
 class ErrorQueue:
     """Ten messages, first in, first out; when an eleventh comes, -350 stands in the last place.
 
-    ``emptied`` is called when there is none left.
+    ``emptied`` is called when there is none left. ``takes_status_messages`` once some were enabled.
     """
 
     def __init__(self, texts: Mapping[int, str], *, plus_sign: bool = True, capacity: int = 10) -> None:
@@ -102,6 +102,7 @@ class ErrorQueue:
         self._ranges: tuple[tuple[int, int], ...] | None = None
         self._disabled: tuple[tuple[int, int], ...] = ()
         self.emptied: Callable[[], None] = lambda: None
+        self.takes_status_messages = False
 
     def __len__(self) -> int:
         return len(self._codes)
@@ -125,15 +126,11 @@ class ErrorQueue:
     def enable_only(self, ranges: tuple[tuple[int, int], ...]) -> None:
         """Let only numbers in these ranges (both ends included) into the queue."""
         self._ranges, self._disabled = ranges, ()
+        self.takes_status_messages = True
 
     def disable(self, ranges: tuple[tuple[int, int], ...]) -> None:
         """Keep numbers in these ranges out of the queue."""
         self._disabled = (*self._disabled, *ranges)
-
-    @property
-    def takes_status_messages(self) -> bool:
-        """Whether some were enabled; at first there are errors only."""
-        return self._ranges is not None
 
     @property
     def enabled_ranges(self) -> tuple[tuple[int, int], ...]:
@@ -196,8 +193,11 @@ class EventRegister:
 
     def replace_bits(self, mask: int, bits: int) -> None:
         """Give the conditions in ``mask`` the values in ``bits``."""
-        self.condition &= ~mask | bits
-        self.set_bits(mask & bits)
+        bits &= mask
+        news = bits & ~self.condition
+        self.condition = self.condition & ~mask | bits
+        if news:
+            self.latch(news)
 
     def latch(self, bits: int) -> None:
         """Record events that are over at once; only enabled ones show in the status byte."""
@@ -261,7 +261,8 @@ class StatusModel:
         """Tell whether a reply waits in the output queue."""
         if available != self._message_available:
             self._message_available = available
-            self.refresh()
+            if self.service_enable:
+                self.refresh()
 
     def set_service_enable(self, mask: int) -> None:
         """Choose the bits of the status byte that request service; bit 6 cannot."""

@@ -30,6 +30,7 @@ _PATTERN_NODE = re.compile(r"\[:([A-Za-z]+\d*(?:\[\d+\])?)\]|:([A-Za-z]+\d*(?:\[
 _MNEMONIC = re.compile(r"([A-Za-z]+)(\d*)(?:\[(\d+)\])?")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?: ?[eE] ?[+-]?\d+)?")
 _NON_DECIMAL = {"H": 16, "Q": 8, "B": 2}
+_NOT_PLAIN = "\"'("  # how strings and expressions begin
 _TO_BLANKS = bytes(0x20 if code < 0x20 or code == 0x7F else code for code in range(256))
 
 
@@ -112,15 +113,15 @@ class Number:
 
     def __call__(self, token: str) -> float | str:
         """The number or the short form of the word; -222 outside the limits."""
-        _require_plain(token)
-        if token[0].isalpha():
+        if token[0].isalpha() or token[0] in _NOT_PLAIN:
+            _require_plain(token)
             return self._word(token.upper())
         value = _to_float(token)
-        if "INFinity" in self.words and value >= INFINITY:
+        if self.minimum <= value <= self.maximum:
+            return value
+        if value >= INFINITY and "INFinity" in self.words:
             return math.inf
-        if not self.minimum <= value <= self.maximum:
-            raise CommandError(-222)
-        return value
+        raise CommandError(-222)
 
     def _word(self, word: str) -> float | str:
         for candidate in self.words:
@@ -301,7 +302,7 @@ class _Node:
 
 
 class CommandTable:
-    """The commands of one instrument, and what was parsed already: messages without parameters, and headers.
+    """The commands of one instrument, and what was parsed already: headers, and parts without parameters.
 
     Shared by all twins of a model: what a message means depends on its text alone. Raises ValueError when two
     commands claim the same header.
@@ -311,7 +312,7 @@ class CommandTable:
         self._root = _Node()
         self._common: dict[str, Command] = {}
         self._colon_before_common = colon_before_common
-        self._messages: dict[bytes, tuple[Step, ...]] = {}
+        self._parts: dict[tuple[_Node, str], tuple[_Node, Step]] = {}
         self._heads: dict[tuple[_Node, str], tuple[_Node, Callable[[list[str]], Step]]] = {}
         for command in commands:
             self._add(command)
@@ -336,16 +337,6 @@ class CommandTable:
 
     def parse(self, message: bytes) -> tuple[Step, ...]:
         """The steps of one message (bytes without terminator); a fault is a last step that raises it."""
-        if b" " in message:  # parameters; a sweep never sends the same level again
-            return tuple(self._parse(message))
-        steps = self._messages.get(message)
-        if steps is None:
-            if len(self._messages) >= _CACHE_LIMIT:
-                self._messages.clear()
-            steps = self._messages[message] = tuple(self._parse(message))
-        return steps
-
-    def _parse(self, message: bytes) -> list[Step]:
         steps: list[Step] = []
         path = self._root
         for part in split_outside_quotes(message.translate(_TO_BLANKS).decode("latin-1"), ";"):
@@ -353,18 +344,20 @@ class CommandTable:
             if not part:
                 continue
             try:
-                path, step = self._parse_part(path, part)
+                path, step = self._parts.get((path, part)) or self._parse_part(path, part)
             except CommandError as error:
                 steps.append(_fault(error.code))
                 break
             steps.append(step)
-        return steps
+        return tuple(steps)
 
     def _parse_part(self, path: _Node, part: str) -> tuple[_Node, Step]:
         head, _, tail = part.partition(" ")
-        path, step_for = self._heads.get((path, head)) or self._find(path, head)
-        tokens = [token.strip() for token in split_outside_quotes(tail.strip(), ",")] if tail else []
-        return path, step_for(tokens)
+        path_after, step_for = self._heads.get((path, head)) or self._find(path, head)
+        if tail:
+            return path_after, step_for([token.strip() for token in split_outside_quotes(tail.strip(), ",")])
+        found = self._parts[path, part] = path_after, step_for([])
+        return found
 
     def _find(self, path: _Node, head: str) -> tuple[_Node, Callable[[list[str]], Step]]:
         """The path after a header as it was written, and what makes a step of it and its parameters."""
@@ -373,6 +366,7 @@ class CommandTable:
         found = path_after, partial(_query_step if is_query else _set_step, command)
         if len(self._heads) >= _CACHE_LIMIT:
             self._heads.clear()
+            self._parts.clear()
         self._heads[path, head] = found
         return found
 

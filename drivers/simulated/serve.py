@@ -44,6 +44,7 @@ MODELS = {"smu": "Keithley 2400", "photodiode_meter": "Keithley 2000", "spectror
 
 _MOST_CHANNELS = 200  # select() has room for 512 on Windows, for file numbers below 1024 elsewhere
 _LONGEST_WAIT = 0.2  # s between two looks at whether to stop
+_STAY_AWAKE = 0.5e-3  # s after a message
 _LARGEST_PIECE = 65536  # bytes taken from the system at once
 _LONGEST_MESSAGE = 4096  # bytes: beyond what any of the instruments takes; the rest of a message is dropped
 _LARGEST_BACKLOG = 1 << 20  # bytes of replies that nobody fetches; a full 2500-point buffer is 175 kB
@@ -99,9 +100,13 @@ class BenchServer:
     def run(self, stop_requested: Callable[[], object]) -> None:
         """Answer until a stop is requested, then close every port."""
         try:
+            busy_until = 0.0
             while not stop_requested():
-                for key, events in sorted(self._selector.select(self._patience()), key=_rank):
+                # To sleep and be woken costs more than a whole exchange: while clients talk, look again at once.
+                patience = 0.0 if self.clock.now() < busy_until else self._patience()
+                for key, events in sorted(self._selector.select(patience), key=_rank):
                     key.data[1](events)
+                    busy_until = self.clock.now() + _STAY_AWAKE
                 self.clock.run_due()
                 for instrument in self._instruments:
                     instrument.deliver()

@@ -181,7 +181,7 @@ def test_one_reading_at_a_time(configured):
         dmm.trigger()
         with pytest.raises(RefusedByDriver, match="not collected"):
             dmm.trigger()
-        with pytest.raises(RefusedByDriver, match="on its way"):
+        with pytest.raises(RefusedByDriver, match="measurement is running"):
             dmm.error_queue()
         assert not dmm.read().overflow
 
