@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from math import isfinite
+from math import isfinite, nan
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -41,16 +41,24 @@ def number(value: float, digits: int = 4) -> str:
     return f"{value:#.{digits}g}".rstrip(".") if 1e-3 <= abs(value) < 1e6 or value == 0.0 else f"{value:.{digits - 1}e}"
 
 
+def efficiencies(record: Record) -> tuple[float, float, float]:
+    """CE in cd/A, PE in lm/W, EQE in %; NaN where there is no more light than noise, whose quotient says nothing."""
+    if record.flags & PointFlag.BELOW_DARK_NOISE:
+        return nan, nan, nan
+    return record.current_efficiency, record.power_efficiency, record.external_quantum_efficiency * 100.0
+
+
 def point_text(record: Record, source_unit: str) -> str:
     """One point in the units of the field, on one line."""
     reading = record.reading
+    current, power, quantum = efficiencies(record)
     text = (
         f"{reading.source_level:7.3f} {source_unit}"
         f"  J {number(record.current_density / 10.0)} mA/cm^2"
         f"  L {number(record.luminance)} cd/m^2"
-        f"  CE {number(record.current_efficiency)} cd/A"
-        f"  PE {number(record.power_efficiency)} lm/W"
-        f"  EQE {number(record.external_quantum_efficiency * 100.0)} %"
+        f"  CE {number(current)} cd/A"
+        f"  PE {number(power)} lm/W"
+        f"  EQE {number(quantum)} %"
         f"  [{record.spectrum_source}]"
     )
     return text + _serious_flags(record)
@@ -59,13 +67,14 @@ def point_text(record: Record, source_unit: str) -> str:
 def short_point_text(record: Record, source_unit: str) -> str:
     """One point in columns that fit a terminal of 80; the units tell the quantities apart."""
     reading = record.reading
+    current, power, quantum = efficiencies(record)
     text = (
         f"{reading.source_level:7.3f} {source_unit}"
         f" {number(record.current_density / 10.0):>9} mA/cm^2"
         f" {number(record.luminance):>9} cd/m^2"
-        f" {number(record.current_efficiency, 3):>6} cd/A"
-        f" {number(record.power_efficiency, 3):>6} lm/W"
-        f" {number(record.external_quantum_efficiency * 100.0, 3):>6} %"
+        f" {number(current, 3):>6} cd/A"
+        f" {number(power, 3):>6} lm/W"
+        f" {number(quantum, 3):>6} %"
     )
     return text + _serious_flags(record)
 

@@ -2,9 +2,10 @@
 
 The whole HDF5 file is laid out before the output goes on: every data set has its final name, its unit and room
 for every row the plan can produce, filled with NaN. HDF5 then closes the file, and from there on each row is
-written with plain positioned writes into the places already set aside. So the file is a valid, complete HDF5
-file at every moment, whatever happens to the process; a full disk shows before the first volt; and a point
-costs microseconds. A row counts once the row counter behind it has been raised.
+written with plain positioned writes into the places already set aside. The numbers of a row lie side by side, so
+that one write does; their columns are virtual data sets on that block. So the file is a valid, complete HDF5 file
+at every moment, whatever happens to the process; a full disk shows before the first volt; and a point costs
+microseconds. A row counts once the row counter behind it has been raised.
 
 :func:`acquire.archive.finish` trims the tables and adds the final results, after a clean end and after a crash.
 """

@@ -7,7 +7,9 @@ vendor's VISA, with PyVISA-py, or with a VISA library object that lives in this 
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
+import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,6 +58,7 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
 
     def __init__(self, resource: str, where: str, visa_library: Any, **settings: Any) -> None:
         self.where = where
+        self.awake: socket.socket | None = None
         super().__init__(resource, visa_library=visa_library, **settings)
 
     def _write(self, command: str, **kwargs: Any) -> None:
@@ -69,6 +72,8 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
             super()._write_bytes(content, **kwargs)
 
     def _read(self, **kwargs: Any) -> str:
+        if self.awake is not None:
+            _stay_awake(self.awake)
         try:
             return str(super()._read(**kwargs))
         except UnicodeDecodeError as error:
@@ -151,6 +156,7 @@ def open_adapter(
             usb=line_feed,
         )
         _tune_socket(link.connection)
+        link.awake = _socket_of(link.connection)
         if clear:
             device_clear(link)
     except Exception as error:  # PyVISA-py reports a failed opening as a bare Exception
@@ -188,6 +194,16 @@ def _socket_of(connection: Any) -> socket.socket | None:
     sessions = getattr(connection.visalib, "sessions", None)
     interface = getattr(sessions.get(connection.session), "interface", None) if isinstance(sessions, dict) else None
     return interface if isinstance(interface, socket.socket) else None
+
+
+def _stay_awake(sock: socket.socket) -> None:
+    """Look for a reply for a moment without sleeping: to be woken takes longer than a quick instrument needs."""
+    until = time.perf_counter() + _MOMENT
+    while not select.select((sock,), (), (), 0)[0] and time.perf_counter() < until:
+        pass
+
+
+_MOMENT = 0.3e-3  # s
 
 
 def _tune_socket(connection: Any) -> None:
