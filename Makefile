@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 endif
 RUN := $(BIN)/python -m
 
-.PHONY: demo test lint types imports unit benchmark schemas clean
+.PHONY: demo test lint types imports unit benchmark point-rate schemas clean
 
 demo: $(VENV)/installed
 	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml
@@ -31,6 +31,9 @@ unit: $(VENV)/installed-tests
 
 benchmark: $(VENV)/installed-tests
 	$(BIN)/python benchmarks/software_cost.py
+
+point-rate: $(VENV)/installed-tests
+	$(BIN)/python benchmarks/point_rate.py
 
 schemas: $(VENV)/installed
 	$(RUN) acquire.config --write-schemas configs/schema

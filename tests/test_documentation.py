@@ -79,7 +79,7 @@ def test_endless_commands_are_there(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_make_targets_are_there(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"^make (\w+)", "\n".join(blocks(page)), flags=re.MULTILINE):
+    for target in re.findall(r"^make ([\w-]+)", "\n".join(blocks(page)), flags=re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
 
 
