@@ -14,14 +14,10 @@ import pyvisa
 import serial
 from pymeasure.instruments.keithley import Keithley2000, Keithley2400
 
-from acquire import simulation
-from acquire.archive import Run
-from acquire.session import Result
 from drivers.simulated.bench import SimulatedBenchOptions
 from drivers.simulated.device import Photodiode, device_from_parameters, photodiode_from_parameters
 from drivers.simulated.keithley2000 import Keithley2000Options
 from drivers.simulated.serve import BenchServer, serving
-from tests.conftest import run_sweep_file
 
 PARAMETERS = json.loads((Path(__file__).parents[1] / "data" / "simulated_devices.json").read_text(encoding="utf-8"))
 LIQ = {**PARAMETERS["devices"][2], "shared": PARAMETERS["shared"]}
@@ -178,54 +174,3 @@ def test_a_bare_serial_port_with_any_terminator(terminator: Any, end: bytes) -> 
     assert reading.endswith(end)
     photodiode = photodiode_from_parameters(LIQ["shared"])
     assert float(reading) == pytest.approx(photodiode.gain * photodiode.dark_current, abs=2e-6)
-
-
-# our own drivers, through the same ports
-
-SWEEP = {"step: 0.1 V": "step: 0.5 V", "settle: 50 ms": "settle: 5 ms", "nplc: 1": "nplc: 0.1"}
-#: No noise; the meters take the time they take, a spectrum takes none.
-QUIET = {"noise: true": "noise: false\n  options: {spectroradiometer: {instant: true}}"}
-
-
-@pytest.mark.slow  # a whole sweep in real time
-@pytest.mark.parametrize("link", LINKS)
-def test_a_sweep_gives_the_same_through_ports_as_in_process(
-    link: str, tmp_path: Path, sweep_file: Callable[..., Path], bench_file: Callable[..., Path]
-) -> None:
-    sweep, bench = sweep_file("table2_sppo13_liq.yaml", SWEEP), bench_file(QUIET)
-    path, options = simulation.simulated_bench_of_files(bench, sweep)
-    here = finished(run_sweep_file(sweep, tmp_path, bench))
-    with serving(options) as server:
-        on_ports = tmp_path / "served.yaml"
-        on_ports.write_text(simulation.bench_file_on_ports(path, resources(server, link)), encoding="utf-8")
-        there = finished(run_sweep_file(sweep, tmp_path, on_ports))
-    assert len(there.records) == len(here.records) == 17
-    assert [s.point_index for s in there.spectra] == [s.point_index for s in here.spectra] == [10, 11, 12, 13, 14]
-    for name, expected in here.figures.items():
-        found = there.figures[name]
-        assert found.status == expected.status, name
-        assert found.value == pytest.approx(expected.value, rel=1e-6, nan_ok=True), name
-    assert here.figures["external_quantum_efficiency_max"].status == "ok"
-
-
-def test_without_any_integration_time_every_meter_still_sees_the_new_level(
-    tmp_path: Path, sweep_file: Callable[..., Path], bench_file: Callable[..., Path]
-) -> None:
-    sweep, bench = (
-        sweep_file("table2_sppo13_liq.yaml", {}),
-        bench_file({"noise: true": "noise: false\n  instant: true"}),
-    )
-    path, options = simulation.simulated_bench_of_files(bench, sweep)
-    here = finished(run_sweep_file(sweep, tmp_path, bench))
-    with serving(options, terminals=False) as server:
-        on_ports = tmp_path / "served.yaml"
-        on_ports.write_text(simulation.bench_file_on_ports(path, resources(server, "tcp")), encoding="utf-8")
-        there = finished(run_sweep_file(sweep, tmp_path, on_ports))
-    signals = [record.reading.photodiode_signal for record in there.records]
-    assert signals == pytest.approx([record.reading.photodiode_signal for record in here.records], rel=1e-6)
-
-
-def finished(result: Result) -> Run:
-    assert not result.error
-    assert result.run is not None
-    return result.run
