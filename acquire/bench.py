@@ -106,7 +106,7 @@ class Bench:
         patience = 2.0 + 1.5 * (duration + len(steps) * self._plan.time_per_point)
         started = self.now()
         self._smu.start_sweep()
-        while not self._smu.poll_sweep(BURST_POLL):
+        while not self._burst_finished():
             if stop_requested() or self.now() > started + patience:
                 sources, lights = self._smu.stop_sweep(), self._photodiode_meter.read_buffer()
                 taken = min(len(sources), len(lights))
@@ -117,6 +117,10 @@ class Bench:
                 return readings
         self._photodiode_meter.wait_for_buffer(patience)
         return _burst(steps, started, self._smu.read_sweep(), self._photodiode_meter.read_buffer())
+
+    def _burst_finished(self) -> bool:
+        with self._stop.interruptible():
+            return self._smu.poll_sweep(BURST_POLL)
 
     def start_exposure(self) -> None:
         """Start a spectrum. :raises SpectrumNotTaken: there is no spectroradiometer."""

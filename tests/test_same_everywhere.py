@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -162,6 +163,14 @@ def levels_with_output_on(server: BenchServer) -> list[float]:
     return [change.level for change in twin.output_log if change.output_on]
 
 
+def idle_answer(server: BenchServer) -> bytes:
+    """What the source answers to another client's ``*OPC?``, once no burst runs."""
+    host, port = server.ports[0].tcp.split("::")[1:3]
+    with socket.create_connection((host, int(port)), TIMEOUT) as client, client.makefile("rb") as lines:
+        client.sendall(b"*OPC?\n")
+        return lines.readline()
+
+
 def check_sweep(run: Run, expected: Run) -> None:
     assert run.status == "completed"
     assert len(run.records) == POINTS
@@ -285,9 +294,10 @@ def test_a_client_that_vanishes_in_the_middle_of_a_burst_does_not_disturb_the_ne
         begun = burst_runs.wait(TIMEOUT)
         client.kill()
     assert begun
+    assert idle_answer(server) == b"1\n"
     twin: Any = server.twins["smu"]
     assert twin.output_log[-1].output_on
-    assert twin.output_log[-1].level < 7.2
+    assert twin.output_log[-1].level < 7.2, "the burst ended with its client, not at its last level"
     there = finished(run_sweep_file(quick, tmp_path / "runs", on_ports))
     check_sweep(there, stepped)
     assert measured(there) == measured(stepped)

@@ -18,6 +18,8 @@ What holds for clients, however many there are:
   before the character are carried out, what is under way is dropped, the output stays as it is.
 - When a client hangs up before its reply has come, the instrument is cleared, so that nobody else gets that reply. A
   pseudo-terminal cannot tell that its client is gone; as on a real serial line the next one finds what was left.
+- What one client sends to two instruments in turn arrives in that order on sockets; on pseudo-terminals the system
+  may pass it on the other way round. That shows only where a reading takes no time at all.
 """
 
 from __future__ import annotations
