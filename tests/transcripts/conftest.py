@@ -1,0 +1,5 @@
+"""The protocol that drivers are held to."""
+
+from tests.drivers.conftest import transcript
+
+__all__ = ["transcript"]
