@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from math import isfinite, log, nan
 from statistics import fmean
-from typing import Protocol
+from typing import Protocol, Self
 
-from acquire.evaluate import Evaluation, described_spectrum, evaluate
+from acquire.evaluate import Evaluation, described_spectrum, evaluate, with_uncertainties
 from acquire.plan import SpectrumSchedule, StopWatch, SweepPlan, bursts
 from acquire.records import (
     DarkReading,
@@ -97,24 +97,53 @@ def _sweep(
     schedule = SpectrumSchedule(plan.spectra)
     stop_watch = StopWatch(plan.stop_rules)
     spectra = 0
-    for step in plan.steps:
-        if why := stop_requested():
-            return Outcome(RunStatus.STOPPED, why, interrupted=True)
-        record = evaluate(take_reading(step, bench), evaluation)
-        emit(record)
-        if reason := stop_watch.reason(record):
-            return Outcome(RunStatus.STOPPED, reason)
-        if schedule.due(step, record):
-            taken = take_spectrum(spectra, step, plan, bench, emit, stop_requested)
-            if taken is not None:
-                spectrum = described_spectrum(_with_signals(*taken, record, evaluation))
-                emit(spectrum)
-                if spectrum.contradictions:
-                    wrong = ", ".join(spectrum.contradictions)
-                    emit(Note(bench.now(), f"spectrum {spectrum.index}: the meter's own {wrong} disagree with it"))
-                evaluation = evaluation.with_spectrum(spectrum)
-                spectra += 1
+    with _Reporting(emit) as reporting:
+        for step in plan.steps:
+            if why := stop_requested():
+                return Outcome(RunStatus.STOPPED, why, interrupted=True)
+            record = evaluate(take_reading(step, bench, reporting.report), evaluation)
+            reporting.keep(record, evaluation)
+            if reason := stop_watch.reason(record):
+                return Outcome(RunStatus.STOPPED, reason)
+            if schedule.due(step, record):
+                reporting.report()
+                taken = take_spectrum(spectra, step, plan, bench, emit, stop_requested)
+                if taken is not None:
+                    spectrum = described_spectrum(_with_signals(*taken, record, evaluation))
+                    emit(spectrum)
+                    if spectrum.contradictions:
+                        wrong = ", ".join(spectrum.contradictions)
+                        emit(Note(bench.now(), f"spectrum {spectrum.index}: the meter's own {wrong} disagree with it"))
+                    evaluation = evaluation.with_spectrum(spectrum)
+                    spectra += 1
     return Outcome(RunStatus.COMPLETED)
+
+
+class _Reporting:
+    """Completes and emits each record while the meters integrate the next one: to write and to draw takes no time.
+
+    Whether the sweep goes on is decided before that. However it ends, no record is left behind.
+    """
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._kept: tuple[Record, Evaluation] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.report()
+
+    def keep(self, record: Record, evaluation: Evaluation) -> None:
+        """Keep a record, and what it was evaluated with, for the next :meth:`report`."""
+        self._kept = record, evaluation
+
+    def report(self) -> None:
+        """Emit the record that is kept, if there is one."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            self._emit(with_uncertainties(*kept))
 
 
 def _sweep_in_bursts(
@@ -126,7 +155,7 @@ def _sweep_in_bursts(
         reasons = []
         for reading in bench.run_burst(burst, stop_requested):
             record = evaluate(reading, evaluation)
-            emit(record)
+            emit(with_uncertainties(record, evaluation))
             reasons.append(stop_watch.reason(record))
         if why := stop_requested():
             return Outcome(RunStatus.STOPPED, why, interrupted=True)
@@ -135,10 +164,11 @@ def _sweep_in_bursts(
     return Outcome(RunStatus.COMPLETED)
 
 
-def take_reading(step: Step, bench: SweepBench) -> Reading:
-    """Start every meter, then collect from every meter, so that they integrate at the same time."""
+def take_reading(step: Step, bench: SweepBench, meanwhile: Callable[[], None] = lambda: None) -> Reading:
+    """Start every meter, then collect from every meter, so that they integrate at the same time; and ``meanwhile``."""
     time = bench.now()
     bench.trigger(step.level)
+    meanwhile()
     return bench.collect(step, time)
 
 

@@ -37,7 +37,6 @@ from acquire.photometry.photodiode import PhotodiodeCalibration, dark_at
 from acquire.photometry.spectra import signal_to_noise
 from acquire.photometry.uncertainty import (
     Budget,
-    RelativeUncertainty,
     chromaticity_uncertainty,
     rectangular,
     relative_uncertainty,
@@ -202,7 +201,7 @@ class Evaluation:
 
 
 def evaluate(reading: Reading, evaluation: Evaluation) -> Record:
-    """Compute everything about one point that can be computed now.
+    """Compute what can be known of one point now, but for the uncertainties: see :func:`with_uncertainties`.
 
     J = I/A, L = s C I[S V]/I[S R], CE = L/J, PE = pi CE F/V, EQE = kappa CE F; the spectrum S by the rule of
     :func:`~acquire.photometry.choice.choose_spectrum`.
@@ -211,28 +210,49 @@ def evaluate(reading: Reading, evaluation: Evaluation) -> Record:
     photocurrent = evaluation.photocurrent(reading.photodiode_signal, reading.time)
     choice, factors, shift = _spectrum_for(reading, photocurrent, evaluation)
     density = current_density(reading.current, calibration.emissive_area)
-    flags = reading.flags | _flags(reading, factors, shift, evaluation)
     luminance = photocurrent * _luminance_per_photocurrent(factors, calibration)
     efficiency = current_efficiency(luminance, density)
-    power = power_efficiency(efficiency, reading.voltage, calibration.forward_factor)
-    eqe = eqe_from_luminance(efficiency, factors.kappa, calibration.forward_factor) if factors else nan
-    spread = relative_uncertainty(_budget(reading, photocurrent, factors, shift, evaluation))
     return Record(
         reading,
-        flags,
+        reading.flags | _flags(reading, factors, shift, evaluation),
         density,
         luminance,
         efficiency,
-        power,
-        eqe,
+        power_efficiency(efficiency, reading.voltage, calibration.forward_factor),
+        eqe_from_luminance(efficiency, factors.kappa, calibration.forward_factor) if factors else nan,
         *((factors.chromaticity_x, factors.chromaticity_y) if factors else (nan, nan)),
-        *_absolute(spread, (density, luminance, efficiency, power, eqe)),
-        *(_colour_uncertainty(factors, calibration) if factors else (nan, nan)),
-        choice.source,
-        choice.index,
-        choice.index_upper,
-        choice.weight,
-        choice.lg_distance,
+        spectrum_source=choice.source,
+        spectrum_index=choice.index,
+        spectrum_index_upper=choice.index_upper,
+        spectrum_weight=choice.weight,
+        lg_distance=choice.lg_distance,
+    )
+
+
+def with_uncertainties(record: Record, evaluation: Evaluation) -> Record:
+    """A record as :func:`evaluate` made it, with the standard uncertainty of each of its quantities.
+
+    A function of its own, because no decision of a sweep waits for it: while the next point is being measured
+    there is time for it.
+    """
+    calibration, reading = evaluation.calibration, record.reading
+    photocurrent = evaluation.photocurrent(reading.photodiode_signal, reading.time)
+    source = SpectrumSource(record.spectrum_source)
+    choice = SpectrumChoice(source, record.spectrum_index, record.spectrum_index_upper, record.spectrum_weight)
+    factors, shift = _factors_of(choice, evaluation)
+    spread = relative_uncertainty(_budget(reading, photocurrent, factors, shift, evaluation))
+    x, y = _colour_uncertainty(factors, calibration) if factors else (nan, nan)
+    return replace(
+        record,
+        current_density_uncertainty=_absolute(spread.current_density, record.current_density),
+        luminance_uncertainty=_absolute(spread.luminance, record.luminance),
+        current_efficiency_uncertainty=_absolute(spread.current_efficiency, record.current_efficiency),
+        power_efficiency_uncertainty=_absolute(spread.power_efficiency, record.power_efficiency),
+        external_quantum_efficiency_uncertainty=_absolute(
+            spread.external_quantum_efficiency, record.external_quantum_efficiency
+        ),
+        chromaticity_x_uncertainty=x,
+        chromaticity_y_uncertainty=y,
     )
 
 
@@ -308,19 +328,8 @@ def _flags(reading: Reading, factors: SpectralFactors | None, shift: float, eval
     return flags
 
 
-_FiveNumbers = tuple[float, float, float, float, float]
-
-
-def _absolute(spread: RelativeUncertainty, values: _FiveNumbers) -> _FiveNumbers:
-    relative = (
-        spread.current_density,
-        spread.luminance,
-        spread.current_efficiency,
-        spread.power_efficiency,
-        spread.external_quantum_efficiency,
-    )
-    absolute = [r * abs(v) if isfinite(r) else nan for r, v in zip(relative, values, strict=True)]
-    return absolute[0], absolute[1], absolute[2], absolute[3], absolute[4]
+def _absolute(relative: float, value: float) -> float:
+    return relative * abs(value) if isfinite(relative) else nan
 
 
 def _budget(
@@ -414,7 +423,7 @@ def evaluate_run(
 ) -> list[Record]:
     """The final records of a run: every spectrum and both sets of dark readings are known."""
     evaluation = final_evaluation(dark, spectra, calibration)
-    return [evaluate(reading, evaluation) for reading in readings]
+    return [with_uncertainties(evaluate(reading, evaluation), evaluation) for reading in readings]
 
 
 def final_evaluation(dark: Sequence[DarkReading], spectra: Iterable[Spectrum], calibration: Calibration) -> Evaluation:

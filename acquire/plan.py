@@ -6,12 +6,17 @@ A plan is data. It can be listed, timed and checked before any output is switche
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from math import inf, isnan
 
 from acquire.config import BenchFile, SweepFile
 from acquire.records import Branch, PointFlag, Record, Step
 from drivers import timing
+
+# As plain integers: an operation on enumeration members takes a microsecond, and there are several a point.
+_DARK = int(PointFlag.BELOW_DARK_NOISE | PointFlag.NO_PHOTODIODE_READING)
+_LIMITED = int(PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE)
 
 #: Points in a row above the dark noise that count as light: a single one is noise now and then.
 LASTING_LIGHT = 3
@@ -41,6 +46,11 @@ class StopRules:
     no_light_by: float = inf
     short_voltage_below: float = 0.0
     short_current_above: float = inf
+
+    @cached_property
+    def any_upper_limit(self) -> bool:
+        """Whether a measured quantity is limited from above."""
+        return min(self.luminance_above, self.current_above, self.current_density_above, self.voltage_above) < inf
 
 
 @dataclass(frozen=True)
@@ -241,6 +251,8 @@ class SpectrumSchedule:
         A luminance is reached at the first point of a branch on its far side; points in compliance or with an
         overflowing photodiode reading do not count.
         """
+        if not self._plan.most:
+            return False
         reached = self._reached(step.branch, record)
         self._since_last += 1
         often = (
@@ -282,22 +294,23 @@ class StopWatch:
     def reason(self, record: Record) -> str:
         """Why the sweep should end at this point; empty when it should not."""
         branch, luminance = record.reading.branch, record.luminance
-        dark = record.flags & (PointFlag.BELOW_DARK_NOISE | PointFlag.NO_PHOTODIODE_READING)
+        dark = int(record.flags) & _DARK
         self._lit_in_a_row = 0 if dark else self._lit_in_a_row + 1
         self._light_seen = self._light_seen or self._lit_in_a_row >= LASTING_LIGHT
         lit = not dark and not isnan(luminance)
         if lit:
             self._brightest[branch] = max(luminance, self._brightest.get(branch, 0.0))
-        where = f"(point {record.reading.index}, level {record.reading.source_level:g})"
         why = self._limited(record) or self._too_much(record) or self._sick_device(record, lit, bool(dark))
-        return f"{why} {where}" if why else ""
+        return f"{why} (point {record.reading.index}, level {record.reading.source_level:g})" if why else ""
 
     def _limited(self, record: Record) -> str:
-        limited = record.flags & (PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE)
+        limited = int(record.flags) & _LIMITED
         return "the source went into compliance" if limited and self._rules.on_compliance else ""
 
     def _too_much(self, record: Record) -> str:
         rules, reading = self._rules, record.reading
+        if not rules.any_upper_limit:
+            return ""
         for name, value, limit, unit in (
             ("luminance", record.luminance, rules.luminance_above, "cd/m^2"),
             ("current", abs(reading.current), rules.current_above, "A"),

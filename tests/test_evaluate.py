@@ -12,10 +12,11 @@ from acquire.evaluate import (
     Calibration,
     Evaluation,
     described_spectrum,
-    evaluate,
     evaluate_run,
     figures_of_run,
+    with_uncertainties,
 )
+from acquire.evaluate import evaluate as values_of
 from acquire.photometry.grid import WAVELENGTH
 from acquire.photometry.luminous import luminance
 from acquire.photometry.photodiode import calibration_from_geometry, etendue_of_discs
@@ -29,6 +30,10 @@ GREEN = gaussian(520.0, 19.0)
 #: Photocurrent of 1000 cd/m^2 of a 520/19 nm line, 14 mm^2 against 100 mm^2 at 100 mm (coaxial discs).
 PHOTOCURRENT_AT_1000 = 8.83468381e-8
 DARK = 1e-4
+
+
+def evaluate(reading: Reading, evaluation: Evaluation) -> Record:
+    return with_uncertainties(values_of(reading, evaluation), evaluation)
 
 
 def a_calibration(**changes: object) -> Calibration:

@@ -99,12 +99,14 @@ class RealClock(Clock):
         """Seconds since the clock was made; inside an event, the moment the event was due."""
         return time.monotonic() - self._start if self._event_time is None else self._event_time
 
-    def run_due(self) -> None:
-        """Run every event whose moment has come."""
-        limit = self.now()
+    def run_due(self) -> bool:
+        """Run every event whose moment has come; whether there was any."""
+        if not self._queue or self._queue[0][0] > (limit := self.now()):
+            return False
         while found := self._next_action(limit):
             self._event_time, action = found
             try:
                 action()
             finally:
                 self._event_time = None
+        return True

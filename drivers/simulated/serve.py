@@ -106,12 +106,15 @@ class BenchServer:
             while not stop_requested():
                 # To sleep and be woken costs more than a whole exchange: while clients talk, look again at once.
                 patience = 0.0 if self.clock.now() < busy_until else self._patience()
-                for key, events in sorted(self._selector.select(patience), key=_rank):
+                ready = self._selector.select(patience)
+                if len(ready) > 1:
+                    ready.sort(key=_rank)
+                for key, events in ready:
                     key.data[1](events)
                     busy_until = self.clock.now() + _STAY_AWAKE
-                self.clock.run_due()
-                for instrument in self._instruments:
-                    instrument.deliver()
+                if self.clock.run_due() or ready:
+                    for instrument in self._instruments:
+                        instrument.deliver()
         finally:
             self.close()
 
@@ -209,7 +212,8 @@ class _Instrument:
         self._speak_as(line)
         self.twin.receive(messages)
         self._clock.run_due()
-        self._speak_as(self._asker or line)
+        if self._asker is not None:
+            self._speak_as(self._asker)
         self.deliver()
 
     def deliver(self) -> None:
@@ -296,7 +300,7 @@ class _Line:
             data = b""
         if not data:
             self._hang_up()
-        elif self.interface is None:
+        elif self.interface is None or not _ABORT_CHARACTERS.search(data):
             self._collect(data)
         else:
             self._collect_until_abort(data)
@@ -311,6 +315,9 @@ class _Line:
         self._collect(rest)
 
     def _collect(self, data: bytes) -> None:
+        if not self._received and data.endswith(self._ends):
+            self._instrument.take(self, data)
+            return
         self._received += data
         end = max(self._received.rfind(character) for character in self._ends) + 1
         if end:
