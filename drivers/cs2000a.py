@@ -27,6 +27,7 @@ from drivers.cs2000a_messages import (
     objections,
     parse_colorimetry,
     parse_conditions,
+    parse_duration,
     parse_spectrum_block,
     setting_table,
 )
@@ -133,6 +134,8 @@ class CS2000A(Instrument):
         if code not in REFUSALS:
             return UnexpectedReply(self._where, command, reply)
         exception, meaning, mend = REFUSALS[code]
+        if (command, code) == ("MEAS,1", "ER20"):
+            meaning = "the measurement was cancelled at the meter (ESC key)"
         return exception(self._where, f"{command} was answered by {code}: {meaning}", mend, [code])
 
     def _parsed(self, command: str, parse: Callable[[Sequence[str]], T]) -> T:
@@ -167,8 +170,9 @@ class CS2000A(Instrument):
     def identify(self) -> Identity:
         """Enter remote mode and ask for the identity; raises WrongInstrument unless it is a CS-2000 or CS-2000A.
 
-        A measurement that another program has left running is cancelled.
+        A measurement that another program has left running is cancelled, and its late lines are thrown away.
         """
+        self.adapter.flush_read_buffer()
         try:
             model, _, serial = self._introduction()
         except (RemoteLost, InstrumentTimeout):
@@ -285,11 +289,12 @@ class CS2000A(Instrument):
             return
         if state == "exposing":
             self._state = "ready"
-        elif len(fields) == 1 and fields[0].isdecimal():
-            self._expected = float(fields[0])
-            self._state = "exposing"
-        else:
-            raise UnexpectedReply(self._where, "MEAS,1", line)
+            return
+        try:
+            self._expected = parse_duration(fields)
+        except ValueError as error:
+            raise UnexpectedReply(self._where, "MEAS,1", line) from error
+        self._state = "exposing"
 
     def _start_again(self) -> None:
         """Enter remote mode and start once more: somebody has pressed ESC since the last command."""

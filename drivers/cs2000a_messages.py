@@ -7,6 +7,7 @@ Wavelengths are 380, 381 ... 780 nm.
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -31,6 +32,9 @@ _OBSERVERS = {"2deg": 0, "10deg": 1}
 MEASURING_ANGLES = {0: 1.0, 1: 0.2, 2: 0.1}
 
 _MAXIMUM_LUMINOUS_EFFICACY = 683.0  # lm/W, the figure the meter itself uses
+#: Smallest luminance of the CS-2000A, cd/m^2, by measuring angle (data sheet), and longest automatic exposures, s.
+_SMALLEST_LUMINANCE = {1.0: 0.0005, 0.2: 0.0125, 0.1: 0.05}
+_LONGEST_EXPOSURE = {"normal": 120.0, "fast": 16.0}
 _LUMINANCE_TOLERANCE = 1e-3
 _CHROMATICITY_TOLERANCE = 2e-4
 
@@ -100,11 +104,25 @@ class MeterSetting:
 
     def agrees(self, reply: Sequence[str]) -> bool:
         """Whether the fields of a reply to the query confirm it; they may be padded with zeros or blanks."""
-        return tuple(_whole(field) for field in reply) == self.fields
+        try:
+            return tuple(map(_whole, reply)) == self.fields
+        except ValueError:
+            return False
 
 
-def _whole(field: str) -> int | None:
-    return int(field) if field.strip().isdecimal() else None
+def _whole(field: str) -> int:
+    """A whole number of at most nine digits, as the longest field of the meter; ValueError when it is not."""
+    if not re.fullmatch(r" *\d{1,9} *", field):
+        raise ValueError(f"{field[:20]!r} is not a whole number")
+    return int(field)
+
+
+def parse_duration(reply: Sequence[str]) -> float:
+    """The seconds that the first reply to ``MEAS,1`` announces, three digits; ValueError when they are not."""
+    (seconds,) = map(_whole, reply)
+    if seconds > 999:
+        raise ValueError(f"{seconds} has more than three digits")
+    return float(seconds)
 
 
 def objections(settings: SpectroradiometerSettings) -> Iterator[str]:
@@ -167,7 +185,7 @@ class Conditions:
 
 def parse_conditions(reply: Sequence[str]) -> Conditions:
     """Eight fields of ``MEDR,0,0,1``; ValueError when they are not."""
-    speed, sync, microseconds, nd, lens, external_nd, angle, channel = map(int, reply)
+    speed, sync, microseconds, nd, lens, external_nd, angle, channel = map(_whole, reply)
     return Conditions(
         _name(_SPEED_MODES, speed),
         _name(_SYNCHRONISATION, sync),
@@ -247,6 +265,8 @@ def parse_colorimetry(reply: Sequence[str]) -> Colorimetry:
     """24 fields of ``MEDR,2,0,0``; ValueError when they are not."""
     names = [field.name for field in fields(Colorimetry)]
     values = [float(text) for text in reply]
+    if not all(map(math.isfinite, values)):
+        raise ValueError("not numbers")
     return Colorimetry(
         *(
             math.nan if value in _NO_VALUE[name.removesuffix("_10")] else value
@@ -261,6 +281,8 @@ def parse_spectrum_block(reply: Sequence[str], length: int) -> Spectrum:
     if len(packed) != 4 * length:
         raise ValueError(f"{len(packed)} bytes instead of {4 * length}")
     values = np.array(struct.unpack(f">{length}f", packed), dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError("not numbers")
     return np.where(values < _SMALLEST_VALUE, np.nan, values)
 
 
@@ -290,6 +312,14 @@ class SpectrumReading:
             "y": not abs(own.y - y) > _CHROMATICITY_TOLERANCE,
         }
         return tuple(name for name, good in checks.items() if not good)
+
+    @property
+    def below_range(self) -> bool:
+        """Whether there was too little light, for which the meter has no error code."""
+        taken = self.conditions
+        longest = _LONGEST_EXPOSURE.get(taken.speed_mode, math.inf)
+        luminance, _, _ = luminance_and_chromaticity(self.spectral_radiance)
+        return luminance < _SMALLEST_LUMINANCE[taken.measuring_angle] or taken.integration_time >= longest
 
 
 def luminance_and_chromaticity(spectral_radiance: Spectrum) -> tuple[float, float, float]:

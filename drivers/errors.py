@@ -113,11 +113,14 @@ class InstrumentFault(RefusedByInstrument):
     """The instrument reports a fault of its own: memory, shutter, filter mechanism, fan."""
 
 
+_READABLE = 80  # characters of a reply in a message
+
+
 class UnexpectedReply(InstrumentError):
     """The reply makes no sense for the command; ``sent`` and ``reply`` are kept."""
 
     def __init__(self, where: str, sent: str, reply: str, mend: str = "") -> None:
-        super().__init__(where, f"{sent} was answered by {reply!r}", mend)
+        super().__init__(where, f"{sent} was answered by {reply[:_READABLE]!r}", mend)
         self.args = (where, sent, reply, mend)
         self.sent = sent
         self.reply = reply

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 from drivers import link, scpi
-from drivers.errors import RefusedByDriver, UnexpectedReply
+from drivers.errors import RefusedByDriver
 from drivers.scpi import Identity, QueuedError
 
 
@@ -24,17 +26,25 @@ class KeithleyExchange:
 
     adapter: Any
 
+    #: How the driver opened its resource, to open it again; None when it was given an adapter.
+    _reopen: Callable[..., link.Link] | None = None
+
     def _open(self, adapter: Any, name: str, visa_library: Any, timeout: float, serial: link.SerialLine) -> Any:
         """The adapter, opened and its device cleared when it was a resource name."""
         if isinstance(adapter, str):
-            adapter = link.open_adapter(
-                adapter, name=name, visa_library=visa_library, timeout=timeout, serial=serial, clear=True
+            self._reopen = partial(
+                link.open_adapter, adapter, name=name, visa_library=visa_library, serial=serial, clear=True
             )
+            adapter = self._reopen(timeout=timeout)
         self._where = " at ".join(filter(None, (name, link.resource_of(adapter))))
         self._timeout = timeout
-        self._busy = False
-        self._send, self._receive = adapter.write, adapter.read
+        self._use(adapter)
         return adapter
+
+    def _use(self, adapter: Any) -> None:
+        self.adapter = adapter
+        self._send, self._receive = adapter.write, adapter.read
+        self._busy = False
 
     def identify(self) -> Identity:
         """Ask for the identity; raises WrongInstrument when another model answers."""
@@ -49,11 +59,10 @@ class KeithleyExchange:
         return str(self._receive()).strip()
 
     def _number(self, query: str) -> float:
-        reply = self.ask(query)
-        try:
-            return float(reply)
-        except ValueError as error:
-            raise UnexpectedReply(self._where, query, reply) from error
+        return scpi.parse_number(self.ask(query), query, self._where)
+
+    def _count(self, query: str) -> int:
+        return scpi.parse_count(self.ask(query), query, self._where)
 
     def error_queue(self) -> list[QueuedError]:
         """Empty the instrument's error queue and return it, oldest first."""

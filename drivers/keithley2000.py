@@ -27,6 +27,7 @@ SERIAL_LINE = link.SerialLine(baud_rate=4800, terminator="\r")
 BUFFER_LENGTH = 1024
 _COMMAND_TIMEOUT = 5.0
 _WAITING_FOR_TRIGGER = 32  # operation condition register, bit 5
+_BUFFER_FULL = 512  # measurement event register, bit 9
 _FUNCTIONS = {"voltage": "VOLT:DC", "current": "CURR:DC"}
 _RANGES = {"voltage": timing.DMM_VOLTAGE_RANGES, "current": timing.DMM_CURRENT_RANGES}
 
@@ -171,7 +172,10 @@ class Keithley2000(KeithleyExchange, PymeasureKeithley2000):
     @property
     def line_frequency(self) -> float:
         """Get the line frequency the meter found at power-up in Hz (float)."""
-        return self._number(":SYST:LFR?")
+        frequency = self._number(query := ":SYST:LFR?")
+        if not 40 <= frequency <= 440:
+            raise UnexpectedReply(self._where, query, f"{frequency:g}")
+        return frequency
 
     def configure(self, settings: DmmSettings) -> None:
         """Make all settings from a reset, read them back and compare.
@@ -281,11 +285,11 @@ class Keithley2000(KeithleyExchange, PymeasureKeithley2000):
     @property
     def waiting_for_trigger(self) -> bool:
         """Get whether the meter waits in its trigger layer (bool)."""
-        return bool(int(self._number(":STAT:OPER:COND?")) & _WAITING_FOR_TRIGGER)
+        return bool(self._count(":STAT:OPER:COND?") & _WAITING_FOR_TRIGGER)
 
     def buffer_full(self) -> bool:
         """Whether the buffer is full; unlike the 2400, the meter answers while it measures. Once True, False again."""
-        return bool(int(self._number(":STAT:MEAS?")) & 512)
+        return bool(self._count(":STAT:MEAS?") & _BUFFER_FULL)
 
     def wait_for_buffer(self, timeout: float) -> None:
         """Wait until every armed reading is taken, at most ``timeout`` s; raises InstrumentTimeout."""
@@ -310,12 +314,9 @@ class Keithley2000(KeithleyExchange, PymeasureKeithley2000):
         return [self._parsed(":TRAC:DATA?", field) for field in reply.split(",") if field]
 
 
-def _bytes_used(reply: str, where: str) -> float:
+def _bytes_used(reply: str, where: str) -> int:
     """The second number of ``TRAC:FREE?``: bytes free, bytes used."""
-    try:
-        return float(reply.split(",")[1])
-    except (IndexError, ValueError) as error:
-        raise UnexpectedReply(where, ":TRAC:FREE?", reply) from error
+    return scpi.parse_count(reply.partition(",")[2], ":TRAC:FREE?", where)
 
 
 def _buffer_messages(points: int, source: str) -> tuple[str, ...]:

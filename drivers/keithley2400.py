@@ -12,7 +12,7 @@ auto-zero. ``READ?`` does not.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pymeasure.instruments.keithley import Keithley2400 as PymeasureKeithley2400
@@ -25,6 +25,7 @@ from drivers.errors import (
     RefusedByDriver,
     SettingNotTaken,
     UnexpectedReply,
+    WrongInstrument,
 )
 from drivers.keithley import KeithleyExchange
 from drivers.keithley2400_messages import (
@@ -41,6 +42,7 @@ from drivers.keithley2400_messages import (
     rounded_level,
     setting_table,
 )
+from drivers.keithley2400_refusals import SourceByConfigureOnly
 from drivers.scpi import Value
 from drivers.timing import Source, smu_time_per_point
 
@@ -49,14 +51,17 @@ __all__ = ["Keithley2400", "SmuLimits", "SmuReading", "SmuSettings", "SmuStatus"
 SERIAL_LINE = link.SerialLine(baud_rate=9600, terminator="\r")
 _MODELS = ("MODEL 2400", "MODEL 2401")  # the ranges of the other models differ
 _COMMAND_TIMEOUT = 5.0
+_LAST_TIMEOUT = 2.0  # of one exchange when the output did not go off in order, s
 _REPLY_PRECISION = 1e-6  # levels are read back with seven digits
 _INSTRUMENT_LIMITS = SmuLimits()
 
 
-class Keithley2400(KeithleyExchange, PymeasureKeithley2400):
+class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley2400):
     """A Keithley 2400 or 2401 on any VISA resource, or on a PyMeasure adapter.
 
-    ``limits`` hold for every level and compliance, whatever the settings say. ``timeout`` (s): how long a reply may
+    ``limits`` hold for every level and compliance, whatever the settings say, and for everything with a name of its
+    own, PyMeasure's names included. Text that is sent as it is, by ``write``, ``ask``, ``values``, ``write_bytes``,
+    ``write_binary_values``, ``binary_values`` or the ``adapter``, is not checked. ``timeout`` (s): how long a reply may
     take beyond the time of a reading. ``visa_library`` and ``serial`` count only when ``adapter`` is a resource name.
     Raises CannotConnect.
     """
@@ -87,6 +92,7 @@ class Keithley2400(KeithleyExchange, PymeasureKeithley2400):
         self._on = False
         self._busy = False
         self._sweep: list[float] = []
+        self._sweeping = False
         self._asked = False
         self._answer = bytearray()
 
@@ -107,7 +113,7 @@ class Keithley2400(KeithleyExchange, PymeasureKeithley2400):
 
     @property
     def limits(self) -> SmuLimits:
-        """Control the largest voltage and current ever allowed; new limits need :meth:`configure` again."""
+        """Control the largest voltage, current and power ever allowed; new limits need :meth:`configure` again."""
         return self._limits
 
     @limits.setter
@@ -185,33 +191,62 @@ class Keithley2400(KeithleyExchange, PymeasureKeithley2400):
         """Take the level to zero, switch the output off, and ask whether it is.
 
         Works at any moment, also on an instrument this object has not configured. If the orderly way fails, the
-        device is cleared and switched off again. Raises OutputStateUnknown when that cannot be confirmed.
+        device is cleared and switched off again; if that fails too, and the driver has opened the link itself, both
+        are done over a new session, after which the settings must be made anew. An instrument that does not answer
+        at all is given up after some 15 s. Raises OutputStateUnknown when it cannot be confirmed that the output is
+        off.
         """
         self._on = False
-        try:
-            link.set_timeout(self.adapter, _COMMAND_TIMEOUT)
-            # Whatever was interrupted: no half message, no old reply may be taken for a level or for "off"
-            self.device_clear()
-            self.ramp_to_zero()
-            self._send(":OUTP OFF")
-            if not self._output_state():
-                return
-            trouble: InstrumentError | None = None
-        except InstrumentError as error:
-            trouble = error
-        self._switch_off_after_clear(trouble)
-
-    def _switch_off_after_clear(self, trouble: InstrumentError | None) -> None:
-        try:
-            self.device_clear()
-            self._send(":OUTP OFF")
-            if not self._output_state():
-                return
-        except InstrumentError as error:
-            error.__context__ = trouble
-            trouble = error
-        what = "THE OUTPUT MAY STILL BE ON: switching it off could not be confirmed"
+        tried, trouble = [], None
+        for name, switch_off in self._ways_off():
+            tried.append(name)
+            try:
+                if switch_off():
+                    return
+            except InstrumentError as error:
+                trouble = error
+                if isinstance(error, WrongInstrument):
+                    break  # there is nobody to ask about this source
+        what = f"THE OUTPUT MAY STILL BE ON: switching it off could not be confirmed (tried: {', '.join(tried)})"
         raise OutputStateUnknown(self._where, what, "Press OUTPUT on the instrument now") from trouble
+
+    def _ways_off(self) -> Iterator[tuple[str, Callable[[], bool]]]:
+        """Ways to switch the output off, each with its name and returning whether the output is off."""
+        yield "ramp to zero and off", self._off_in_order
+        yield "off after a device clear", self._off_at_once
+        if self._reopen is not None:
+            yield "ramp and off over a new session", self._off_over_new_session
+            yield "off after a device clear there", self._off_at_once
+            yield "ramp and off over one more session", self._off_over_new_session
+
+    def _off_in_order(self) -> bool:
+        link.set_timeout(self.adapter, _COMMAND_TIMEOUT)
+        # Whatever was interrupted: no half message, no old reply may be taken for a level or for "off"
+        self.device_clear()
+        if self._sweeping:  # the source is at a level of its list: asked, it would tell the fixed one
+            self._leave_sweep(self._swept_level(self._count(":TRAC:POIN:ACT?")))
+        self.ramp_to_zero()
+        return self._switched_off()
+
+    def _off_at_once(self) -> bool:
+        link.set_timeout(self.adapter, _LAST_TIMEOUT)
+        self.device_clear()
+        return self._switched_off()
+
+    def _off_over_new_session(self) -> bool:
+        """The old session may be what fails: a USB adapter that was plugged out and in, a server started again."""
+        assert self._reopen is not None
+        link.let_go(self.adapter)
+        self._use(self._reopen(timeout=_LAST_TIMEOUT))
+        # Meanwhile the instrument may have been switched off and on
+        self._forget()
+        self.identify()
+        self.ramp_to_zero()
+        return self._switched_off()
+
+    def _switched_off(self) -> bool:
+        self._send(":OUTP OFF")
+        return not self._output_state()
 
     def _output_state(self) -> bool:
         return self._number(":OUTP?") != 0
@@ -369,6 +404,9 @@ class Keithley2400(KeithleyExchange, PymeasureKeithley2400):
         self._set_compliance("voltage", compliance, self._limits.voltage)
 
     def _set_compliance(self, quantity: Source, compliance: float, limit: float) -> None:
+        settings = self._configured()
+        if quantity == settings.measured and self._limits.power is not None and settings.max_level:
+            limit = min(limit, self._limits.power / settings.max_level)
         if not 0 < compliance <= limit:
             raise RefusedByDriver(self._where, f"compliance {compliance:g} was not sent: the limit is {limit:g}")
         self._send(f":SENS:{MNEMONIC[quantity]}:PROT {compliance:.9g}")
@@ -422,7 +460,7 @@ class Keithley2400(KeithleyExchange, PymeasureKeithley2400):
         """Start the programmed sweep; until it is over the instrument holds every query back."""
         if self._busy or not self._on:
             raise self._refused(0.0)
-        self._busy = True
+        self._busy = self._sweeping = True
         self._asked, self._answer = False, bytearray()
         self._send(":INIT")
 
@@ -460,10 +498,14 @@ class Keithley2400(KeithleyExchange, PymeasureKeithley2400):
         """End a running sweep where it is, and return the readings taken so far; the present level stays."""
         self.device_clear()
         self._asked, self._answer = False, bytearray()
-        taken = int(self._number(":TRAC:POIN:ACT?"))
+        taken = self._count(":TRAC:POIN:ACT?")
         readings = self._stored_readings(taken) if taken else []
-        self._leave_sweep(self._sweep[min(taken, len(self._sweep) - 1)])
+        self._leave_sweep(self._swept_level(taken))
         return readings
+
+    def _swept_level(self, taken: int) -> float:
+        """The level of an interrupted sweep after ``taken`` readings."""
+        return self._sweep[min(taken, len(self._sweep) - 1)]
 
     def _stored_readings(self, expected: int) -> list[SmuReading]:
         # A full buffer is 175 kB, three minutes at 9600 baud
@@ -485,6 +527,7 @@ class Keithley2400(KeithleyExchange, PymeasureKeithley2400):
             self._send(message)
         self._adopt(settings)
         self._level = level
+        self._sweeping = False
 
 
 def _sweep_point(settings: SmuSettings, source_delay: float, linked: bool) -> float:

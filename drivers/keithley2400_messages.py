@@ -30,10 +30,14 @@ ELEMENTS = "VOLT,CURR,RES,TIME,STAT"
 
 @dataclass(frozen=True)
 class SmuLimits:
-    """Largest magnitudes ever allowed at the terminals, as a level or as a compliance: V and A."""
+    """Largest magnitudes ever allowed at the terminals, as a level or as a compliance: V and A.
+
+    ``power`` (W) limits largest level times compliance; None: no limit of its own.
+    """
 
     voltage: float = 210.0
     current: float = 1.05
+    power: float | None = None
 
 
 @dataclass(frozen=True)
@@ -118,13 +122,16 @@ def _beyond_limits(settings: SmuSettings, limits: SmuLimits) -> Iterator[str]:
         "voltage": min(limits.voltage, timing.SMU_FULL_SCALE * max(timing.SMU_VOLTAGE_RANGES)),
         "current": min(limits.current, timing.SMU_FULL_SCALE * max(timing.SMU_CURRENT_RANGES)),
     }
-    if not 0 < settings.max_level <= limit[settings.source]:
+    if not 0 <= settings.max_level <= limit[settings.source]:
         yield f"largest level {settings.max_level:g} is not between 0 and {limit[settings.source]:g}"
     finest = settings.smallest_source_range
     if finest is not None and not 0 < finest <= max(RANGES[settings.source]):
         yield f"source range {finest:g} is not between 0 and {max(RANGES[settings.source]):g}"
     if not 0 < settings.compliance <= limit[settings.measured]:
         yield f"compliance {settings.compliance:g} is not between 0 and {limit[settings.measured]:g}"
+    power = settings.max_level * settings.compliance
+    if limits.power is not None and not power <= limits.power * (1 + 1e-12):
+        yield f"largest level x compliance is {power:g} W, the limit is {limits.power:g} W"
 
 
 def _beyond_instrument(settings: SmuSettings) -> Iterator[str]:

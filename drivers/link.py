@@ -7,6 +7,8 @@ vendor's VISA, with PyVISA-py, or with a VISA library object that lives in this 
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import select
 import socket
 import time
@@ -19,6 +21,7 @@ import pyvisa
 from pymeasure.adapters import VISAAdapter
 from pyvisa.constants import ControlFlow, StatusCode
 from pyvisa.resources import SerialInstrument, TCPIPSocket
+from pyvisa.rname import InvalidResourceName, to_canonical_name
 
 from drivers.errors import (
     CannotConnect,
@@ -42,6 +45,9 @@ _FLOW_CONTROL = {
     "xon_xoff": ControlFlow.xon_xoff,
     "rts_cts": ControlFlow.rts_cts,
 }
+
+_DEVICE_FILE = re.compile(r"ASRL\d*:*(/.+)::INSTR", re.IGNORECASE)
+_WINDOWS_PORT = re.compile(r"^ASRLCOM(?=\d)")
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,10 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
     def flush_read_buffer(self) -> None:
         """Throw away whatever has arrived and was not read; on a line also what is still on its way."""
         with self.translating("discarding old replies"):
-            super().flush_read_buffer()
+            if (sock := _socket_of(self.connection)) is None:
+                super().flush_read_buffer()
+            else:
+                _drain(sock)
             if isinstance(self.connection, _LINES):
                 self._await_quiet()
 
@@ -144,12 +153,15 @@ def open_adapter(
     """
     where = f"{name} at {resource}"
     line_feed = {"read_termination": "\n", "write_termination": "\n"}
+    milliseconds = round(timeout * 1000)
+    link: Link | None = None
     try:
         link = Link(
             resource,
             where,
             visa_library,
-            timeout=round(timeout * 1000),
+            timeout=milliseconds,
+            open_timeout=milliseconds,
             asrl=_serial_settings(serial or SerialLine()),
             gpib=line_feed,
             tcpip=line_feed,
@@ -160,9 +172,42 @@ def open_adapter(
         if clear:
             device_clear(link)
     except Exception as error:  # PyVISA-py reports a failed opening as a bare Exception
-        mend = "Check power, cable and address; `pyvisa-info` and `pyvisa-shell` list what can be reached"
-        raise CannotConnect(where, f"cannot be opened ({error})", mend) from error
+        if link is not None:
+            let_go(link)
+        raise CannotConnect(where, f"cannot be opened ({error})", how_to_open(str(error))) from error
     return link
+
+
+#: What helps when an address cannot be opened, by what PyVISA, pySerial or the system says.
+_WAYS_IN = (
+    ("linux-gpib", "Install the VISA of the GPIB adapter (NI-VISA, Keysight IO Libraries), or linux-gpib"),
+    ("refused", "Check address and port number: the computer is there, but nothing listens at this port"),
+    ("Name or service|getaddrinfo|nodename", "Check the name of the host, or write its number"),
+    (
+        "No such file|FileNotFound",
+        "Plug it in and check the port's name; `python -m serial.tools.list_ports` lists all",
+    ),
+    ("Permission denied", "Join the group that owns the port (Linux: dialout), then log in again"),
+    ("Access is denied|busy", "Close the other program that uses the port"),
+)
+_WAY_IN = "Check power, cable and address; `pyvisa-info` and `pyvisa-shell` list what can be reached"
+
+
+def how_to_open(problem: str) -> str:
+    """What to do about an address that cannot be opened for this reason."""
+    return next((mend for pattern, mend in _WAYS_IN if re.search(pattern, problem, re.IGNORECASE)), _WAY_IN)
+
+
+def let_go(adapter: Any) -> None:
+    """Close an adapter in whatever state its link is; never raises.
+
+    A serial port or socket that stays open could not be opened again.
+    """
+    try:
+        adapter.close()
+    except Exception:  # PyVISA asks the link for this and that before it closes it
+        with contextlib.suppress(Exception):
+            adapter.connection.visalib.close(adapter.connection.session)
 
 
 def list_resources(visa_library: Any = "") -> tuple[str, ...]:
@@ -180,6 +225,20 @@ def list_resources(visa_library: Any = "") -> tuple[str, ...]:
         raise CannotConnect("VISA", f"cannot be used ({error})", mend) from error
 
 
+def canonical_resource(resource: str) -> str:
+    """One name for one address, however it is written: ``gpib::24`` is ``GPIB0::24::INSTR``.
+
+    Links to a serial port's device file are followed. What VISA would not take is returned in capitals.
+    """
+    if device := _DEVICE_FILE.fullmatch(resource):
+        resource = f"ASRL{os.path.realpath(device[1])}::INSTR"
+    name = _WINDOWS_PORT.sub("ASRL", resource.upper())
+    try:
+        return str(to_canonical_name(name))
+    except InvalidResourceName:
+        return name
+
+
 def _serial_settings(line: SerialLine) -> dict[str, object]:
     return {
         "baud_rate": line.baud_rate,
@@ -194,6 +253,13 @@ def _socket_of(connection: Any) -> socket.socket | None:
     sessions = getattr(connection.visalib, "sessions", None)
     interface = getattr(sessions.get(connection.session), "interface", None) if isinstance(sessions, dict) else None
     return interface if isinstance(interface, socket.socket) else None
+
+
+def _drain(sock: socket.socket) -> None:
+    """Throw away what has arrived. PyVISA-py's own flush never returns once the other end has hung up."""
+    while select.select((sock,), (), (), 0)[0]:
+        if not sock.recv(_LONGEST_REMAINDER):
+            raise ConnectionResetError("the other end has hung up")
 
 
 def _stay_awake(sock: socket.socket) -> None:

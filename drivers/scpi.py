@@ -97,7 +97,7 @@ def parse_identity(reply: str, where: str) -> Identity:
     """Split a reply to ``*IDN?``; raises UnexpectedReply unless it has four fields."""
     fields = [field.strip() for field in reply.split(",", 3)]
     if len(fields) != 4:
-        mend = "Check that the instrument's language is SCPI"
+        mend = "Check the address, and that the instrument's language is SCPI"
         raise UnexpectedReply(where, "*IDN?", reply, mend)
     return Identity(*fields)
 
@@ -128,6 +128,25 @@ def parse_error(reply: str, where: str) -> QueuedError:
         return QueuedError(int(code), text.strip().strip('"'))
     except ValueError as error:
         raise UnexpectedReply(where, ":SYST:ERR?", reply) from error
+
+
+def parse_number(reply: str, sent: str, where: str) -> float:
+    """A finite number; raises UnexpectedReply."""
+    try:
+        number = float(reply)
+    except ValueError as error:
+        raise UnexpectedReply(where, sent, reply) from error
+    if not math.isfinite(number):
+        raise UnexpectedReply(where, sent, reply)
+    return number
+
+
+def parse_count(reply: str, sent: str, where: str) -> int:
+    """A whole number that is not negative, such as a register or a count; raises UnexpectedReply."""
+    number = parse_number(reply, sent, where)
+    if number < 0 or number != int(number):
+        raise UnexpectedReply(where, sent, reply)
+    return int(number)
 
 
 def refusal(where: str, doing: str, errors: Sequence[QueuedError], mend: str = "") -> RefusedByInstrument:

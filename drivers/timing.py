@@ -58,6 +58,18 @@ _SMU_CURRENT_LIMITS = {
     1.0: (2.2e-3, 5.7e-4),
 }
 
+# Range: (fraction of level, offset), sourcing (SPEC-2400)
+_SMU_VOLTAGE_SOURCE_LIMITS = {0.2: (2e-4, 6e-4), 2.0: (2e-4, 6e-4), 20.0: (2e-4, 2.4e-3), 200.0: (2e-4, 2.4e-2)}
+_SMU_CURRENT_SOURCE_LIMITS = {
+    1e-6: (3.5e-4, 6e-10),
+    1e-5: (3.3e-4, 2e-9),
+    1e-4: (3.1e-4, 2e-8),
+    1e-3: (3.4e-4, 2e-7),
+    1e-2: (4.5e-4, 2e-6),
+    1e-1: (6.6e-4, 2e-5),
+    1.0: (2.7e-3, 9e-4),
+}
+
 # Range: (ppm of reading, ppm of range, ppm of range more at 1 PLC without filter) (Model 2000 specifications)
 _DMM_VOLTAGE_LIMITS = {0.1: (50, 35, 15), 1.0: (30, 7, 2), 10.0: (30, 5, 0), 100.0: (45, 6, 2), 1000.0: (45, 6, 0)}
 _DMM_CURRENT_LIMITS = {0.01: (500, 80, 10), 0.1: (500, 800, 40), 1.0: (800, 80, 10), 3.0: (1200, 40, 0)}
@@ -227,6 +239,13 @@ def smu_current_limit_of_error(value: float, range_: float, nplc: float = 1.0) -
     """One-year limit of error of a current measured by the 2400 on a nominal range, A (KeyError: no such range)."""
     reading, offset = _SMU_CURRENT_LIMITS[range_]
     return abs(value) * reading + offset + range_ * _smu_speed_term(nplc, coarse=range_ == 1.0)
+
+
+def smu_source_limit_of_error(level: float, range_: float, source: Source) -> float:
+    """One-year limit of error of a level put out by the 2400 on a nominal range, V or A (KeyError: no such range)."""
+    table = _SMU_VOLTAGE_SOURCE_LIMITS if source == "voltage" else _SMU_CURRENT_SOURCE_LIMITS
+    share, offset = table[range_]
+    return abs(level) * share + offset
 
 
 def _smu_speed_term(nplc: float, *, coarse: bool) -> float:

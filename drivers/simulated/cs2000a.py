@@ -31,8 +31,9 @@ from drivers.simulated.device import TestFixture
 
 __all__ = ["CS2000AOptions", "CS2000ATwin"]
 
+#: After this time without a byte an unfinished line is discarded, s.
+LONGEST_SILENCE = 60.0
 _LONGEST_LINE = 800  # bytes
-_SILENCE = 60.0  # s after which an unfinished line is discarded
 _CHARACTER = 0.001  # s: the time LF has to follow CR
 _CR, _LF = 0x0D, 0x0A
 
@@ -42,13 +43,13 @@ class CS2000ATwin:
 
     A person at the meter is :meth:`press_measuring_button`, :meth:`press_escape`, :meth:`turn_knob`,
     :meth:`power_cycle` and ``fitted_nd``, the external ND filter really in place (0 none, 1 1/10, 2 1/100).
-    ``fault`` (such as ``"ER51"``) makes every reading fail with that code.
+    ``fault`` (such as ``"ER51"``) makes every reading fail with that code, in the line that comes next.
     """
 
     def __init__(self, fixture: TestFixture, options: CS2000AOptions | None = None) -> None:
         self.fixture = fixture
         self.options = options or CS2000AOptions()
-        self.memory = Memory(self.options)
+        self.memory = Memory(self.options, self._angle_at_stop)
         self.fault: str | None = None
         self.fitted_nd = 0
         self._clock = fixture.clock
@@ -56,7 +57,7 @@ class CS2000ATwin:
         self._output: deque[bytes] = deque()
         self._line = bytearray()
         self._line_too_long = False
-        self._line_timer = Event(0.0, self._discard_line)
+        self._line_timer = Event(0.0, self.discard_line)
         self._after_cr: Event | None = None
         self._skip_lf = False
         self._terminator = b"\r\n"
@@ -66,6 +67,7 @@ class CS2000ATwin:
         self._start_up()
 
     def _start_up(self) -> None:
+        self._baud_rate = self.memory.settings.baud_rate
         self._remote = False
         self._button = False
         self._state: Literal["idle", "searching", "measuring"] = "idle"
@@ -82,8 +84,8 @@ class CS2000ATwin:
         for byte in data:
             self._take(byte)
         self._line_timer.cancel()
-        if self._line or self._line_too_long:
-            self._line_timer = self._clock.call_after(_SILENCE, self._discard_line)
+        if (self._line or self._line_too_long) and self._after_cr is None:
+            self._line_timer = self._clock.call_after(LONGEST_SILENCE, self.discard_line)
 
     def transmit(self, limit: int | None = None) -> tuple[bytes, bool]:
         """Hand over at most ``limit`` bytes of the oldest reply, and whether that completed it."""
@@ -130,7 +132,8 @@ class CS2000ATwin:
             self._remote = False
             return
         self._stop()
-        self._reply("ER20")  # assumed: what the host sees is not documented
+        if not self._by_hand:
+            self._reply("ER20")  # assumed: what the host sees is not documented
 
     def turn_knob(self, angle: Literal[0, 1, 2] | None) -> None:
         """Turn the angle knob to 1, 0.2 or 0.1 degree (0, 1, 2), or between two stops (None)."""
@@ -141,7 +144,7 @@ class CS2000ATwin:
         """Switch off and on: settings as they are in flash, no reading."""
         self._stop()
         self._output = deque()  # replies on their way go to the old one
-        self._line.clear()
+        self._forget_line()
         self.memory.power_up()
         self._start_up()
 
@@ -150,43 +153,47 @@ class CS2000ATwin:
     def _take(self, byte: int) -> None:
         if self._after_cr is not None:
             self._after_cr.cancel()
-            if byte == _LF:
-                self._terminator = b"\r\n"
-            self._run_line()
+            self._run_line(b"\r\n" if byte == _LF else b"\r")
             self._skip_lf = True
         skip, self._skip_lf = self._skip_lf, False
         if byte == _LF and skip:
             return
         if byte == _LF:
-            self._terminator = b"\n"
-            self._run_line()
+            self._run_line(b"\n")
         elif byte == _CR:
-            self._terminator = b"\r"
             self._after_cr = self._clock.call_after(0.0 if self.options.instant else _CHARACTER, self._lone_cr)
         elif len(self._line) < _LONGEST_LINE:
             self._line.append(byte)
         else:
             self._line_too_long = True
 
-    def _lone_cr(self) -> None:
-        self._run_line()
-        self._skip_lf = True  # a late LF still belongs to it
-
-    def _run_line(self) -> None:
-        self._after_cr = None
-        line, too_long = bytes(self._line), self._line_too_long
+    def _forget_line(self) -> None:
         self._line.clear()
         self._line_too_long = False
+        self._line_timer.cancel()
+        if self._after_cr is not None:
+            self._after_cr.cancel()
+            self._after_cr = None
+
+    def _lone_cr(self) -> None:
+        self._run_line(b"\r")
+        self._skip_lf = True  # a late LF still belongs to it
+
+    def _run_line(self, terminator: bytes) -> None:
+        line, too_long = bytes(self._line), self._line_too_long
+        self._forget_line()
         if self._state == "searching":
             return  # assumed: swallowed without a reply
+        self._terminator = terminator
         answer = "ER00" if too_long else self._answer(line)
         if answer:
             self._reply(answer)
+        self._baud_rate = self.memory.settings.baud_rate  # BPSS is answered at the old rate
 
-    def _discard_line(self) -> None:
-        self._line.clear()
-        self._line_too_long = False
-        if self.options.old_firmware:
+    def discard_line(self) -> None:
+        """Forget an unfinished line after :data:`LONGEST_SILENCE`; the first firmware tells so."""
+        self._forget_line()
+        if self.options.old_firmware and self._state != "searching":
             self._reply("ER00")
 
     def _answer(self, line: bytes) -> str:
@@ -215,7 +222,7 @@ class CS2000ATwin:
         line = text.encode("ascii") + self._terminator
         pause = 0.0 if self.options.instant else self.options.latency + delay
         if self.options.interface == "rs232" and not self.options.instant:
-            pause += 10.0 * len(line) / self.memory.settings.baud_rate
+            pause += 10.0 * len(line) / self._baud_rate
         if pause == 0.0:
             self._output.append(line)
             return
@@ -263,6 +270,9 @@ class CS2000ATwin:
         light = np.mean(samples, axis=0)
         if self._knob_moved:
             self._fail("ER83")
+            return
+        if self.fault is not None:
+            self._fail(self.fault)
             return
         if self._too_bright(light, exposure, angle):
             self._fail("ER10")

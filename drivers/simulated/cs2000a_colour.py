@@ -225,7 +225,8 @@ def hex_text(value: float) -> str:
 
 
 def exponent_text(value: float, zero: str = "0.0000e+0") -> str:
-    """Write a value in the nine characters d.dddde-d; exactly zero as ``zero``."""
+    """Write a value in the nine characters d.dddde-d, at most 9.9999e+9; exactly zero as ``zero``."""
+    value = min(value, 9.9999e9)
     if value == 0.0:
         return zero
     if value < 1e-9:
@@ -235,9 +236,9 @@ def exponent_text(value: float, zero: str = "0.0000e+0") -> str:
 
 
 def six_text(value: float) -> str:
-    """Write a value in six characters with a floating point, ``1.23e+6`` when that is not enough."""
-    if value > 999999.5:
-        mantissa, exponent = f"{value:.2e}".split("e")
+    """Write a value in six characters with a floating point, ``1.23e+6`` to ``9.99e+9`` when that is not enough."""
+    if value >= 999999.5:
+        mantissa, exponent = f"{min(value, 9.99e9):.2e}".split("e")
         return f"{mantissa}e{int(exponent):+d}"
     for decimals in (4, 3, 2, 1):
         text = f"{value:.{decimals}f}"

@@ -5,14 +5,16 @@ hexadecimal floats, committed by a first argument 3) is assumed:
 
 - ``ALFS,angle,wavelength,value``, ``NFCS,angle,filter,wavelength,value``, ``UCPS,channel 01..10,wavelength,value``;
   the commit of UCPS is ``UCPS,3`` with no further argument
-- ``TGDS,number,format,mode,X,Y,Z`` with mode 2, the one in which ``TGDR`` reads it back.
+- ``TGDS,number,format,mode,X,Y,Z`` with mode 2, the one in which ``TGDR`` reads it back
+- factors lie within 0 and 1e6, target values within 0 and 9.9999e9, the largest that their text form has room for
 """
 
 from __future__ import annotations
 
-import math
+import re
 import struct
 from collections.abc import Callable, Collection
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +31,9 @@ from drivers.simulated.cs2000a_model import (
 )
 
 _BAUD_RATES = (600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
+_LARGEST_FACTOR = 1e6
+_LARGEST_TARGET = 9.9999e9
+_DECIMAL = re.compile(r" *[+-]?\d+(\.\d*)?([eE][+-]?\d+)? *", re.ASCII)
 _NO_OBSERVER = ObserverColour((0.0, 0.0, 0.0))
 
 Command = Callable[[list[str]], str]
@@ -46,24 +51,23 @@ def number(text: str, low: int, high: int) -> int:
     return int(text)
 
 
-def hexadecimal_float(text: str) -> float:
-    """Read the eight digits of a big-endian IEEE-754 single. Raises Refusal ER17 otherwise."""
-    try:
-        (value,) = struct.unpack(">f", bytes.fromhex(text))
-    except (ValueError, struct.error):
-        raise Refusal("ER17") from None
-    if not math.isfinite(value):
+def hexadecimal_float(text: str, high: float) -> float:
+    """Read the eight digits of a big-endian IEEE-754 single within [0, high]. Raises Refusal ER17 otherwise."""
+    if not re.fullmatch("[0-9A-Fa-f]{8}", text):
         raise Refusal("ER17")
-    return float(value)
+    (value,) = struct.unpack(">f", bytes.fromhex(text))
+    return _within(value, high)
 
 
-def decimal_float(text: str) -> float:
-    """Read a decimal number. Raises Refusal ER17 otherwise."""
-    try:
-        value = float(text)
-    except ValueError:
-        raise Refusal("ER17") from None
-    if not math.isfinite(value):
+def decimal_float(text: str, high: float) -> float:
+    """Read a decimal number within [0, high]. Raises Refusal ER17 otherwise."""
+    if not _DECIMAL.fullmatch(text):
+        raise Refusal("ER17")
+    return _within(float(text), high)
+
+
+def _within(value: float, high: float) -> float:
+    if not 0.0 <= value <= high:
         raise Refusal("ER17")
     return value
 
@@ -73,10 +77,12 @@ class Memory:
 
     Each entry of :attr:`commands` is the accepted numbers of arguments and a function from the arguments to the
     reply; it raises :class:`Refusal`. ``to_flash`` says whether changed settings are kept (RMTS,1) or not (RMTS,2).
+    ``angle`` returns the code of the measuring angle or raises Refusal ER83.
     """
 
-    def __init__(self, options: CS2000AOptions) -> None:
+    def __init__(self, options: CS2000AOptions, angle: Callable[[], int]) -> None:
         self.options = options
+        self._angle = angle
         self.settings = Settings()
         self.to_flash = False
         self.flash_writes = 0
@@ -86,10 +92,10 @@ class Memory:
         self._factors: dict[Place, Array] = {}
         self._drafts: dict[Place, Array] = {}
         if options.compensation_stored:
-            for angle in range(3):
-                self._factors["lens", angle] = np.ones(401)
+            for each in range(3):
+                self._factors["lens", each] = np.ones(401)
                 for nd in (1, 2):
-                    self._factors["nd", angle, nd] = np.full(401, 10.0**nd)
+                    self._factors["nd", each, nd] = np.full(401, 10.0**nd)
         self.commands: dict[str, tuple[Collection[int], Command]] = self._commands()
 
     def power_up(self) -> None:
@@ -98,15 +104,19 @@ class Memory:
         self._drafts.clear()
 
     def correction(self, angle: int) -> Array | float:
-        """Return the factor (401,) that the declared lens, ND filter and calibration put on a reading."""
+        """Return the factor, one or (401,), that the declared lens, ND filter and calibration put on a reading."""
         settings = self.settings
-        factor: Array | float = 1.0
+        places: list[Place] = []
         if settings.lens:
-            factor = factor * self._factors["lens", angle]
+            places.append(("lens", angle))
         if settings.external_nd:
-            factor = factor * self._factors["nd", angle, settings.external_nd]
+            places.append(("nd", angle, settings.external_nd))
         if settings.channel:
-            factor = factor * self._factors["user", settings.channel]
+            places.append(("user", settings.channel))
+        factor: Array | float = 1.0
+        for place in places:
+            # assumed: nothing is compensated when the knob was turned to an angle without stored values
+            factor = factor * self._factors.get(place, 1.0)
         return factor
 
     def burn(self) -> None:
@@ -122,6 +132,15 @@ class Memory:
             self.burn()
             self._flash = replace(self._flash, **changes)
         self.settings = replace(self.settings, **changes)
+        return "OK00"
+
+    def _change_quietly(self, **changes: Any) -> str:
+        """Change settings by a command that has no error code for a worn memory: they are lost with the power."""
+        self.settings = replace(self.settings, **changes)
+        if self.to_flash:
+            with suppress(Refusal):
+                self.burn()
+                self._flash = replace(self._flash, **changes)
         return "OK00"
 
     def _set_speed(self, parameters: list[str]) -> str:
@@ -164,25 +183,27 @@ class Memory:
         return f"OK00,1,{now.sync_frequency:05d}" if now.sync == 1 else f"OK00,{now.sync}"
 
     def _set_external_nd(self, parameters: list[str]) -> str:
-        nd = number(parameters[0], 0, 2)
-        if nd and ("nd", 0, nd) not in self._factors:
-            raise Refusal("ER05")
-        return self._change(external_nd=nd)
+        if nd := number(parameters[0], 0, 2):
+            self._require_factors("nd", self._angle(), nd)
+        return self._change_quietly(external_nd=nd)
 
     def _set_lens(self, parameters: list[str]) -> str:
-        lens = number(parameters[0], 0, 1)
-        if lens and ("lens", 0) not in self._factors:
-            raise Refusal("ER05")
+        if lens := number(parameters[0], 0, 1):
+            self._require_factors("lens", self._angle())
         return self._change(lens=lens)
 
     def _set_channel(self, parameters: list[str]) -> str:
         channel = number(parameters[0], 0, 10)
-        if channel and ("user", channel) not in self._factors:
-            raise Refusal("ER05")
+        if channel:
+            self._require_factors("user", channel)
         return self._change(channel=channel)
 
+    def _require_factors(self, *place: str | int) -> None:
+        if place not in self._factors:
+            raise Refusal("ER05")
+
     def _set_backlight(self, parameters: list[str]) -> str:
-        return self._change(backlight=(number(parameters[0], 0, 1), number(parameters[1], 0, 1)))
+        return self._change_quietly(backlight=(number(parameters[0], 0, 1), number(parameters[1], 0, 1)))
 
     def _set_baud_rate(self, parameters: list[str]) -> str:
         self._require_firmware(3, 0, 0)
@@ -196,7 +217,7 @@ class Memory:
         return f"OK00,{self.settings.baud_rate:6d}"
 
     def _choice(self, name: str, high: int) -> Command:
-        return lambda parameters: self._change(**{name: number(parameters[0], 0, high)})
+        return lambda parameters: self._change_quietly(**{name: number(parameters[0], 0, high)})
 
     def _reader(self, write: Callable[[Settings], str]) -> Command:
         return lambda _: f"OK00,{write(self.settings)}"
@@ -227,7 +248,7 @@ class Memory:
                 return self._commit(kind)
             place = _place(kind, parameters, bounds)
             wavelength = number(parameters[-2], 0, 400)
-            value = hexadecimal_float(parameters[-1])
+            value = hexadecimal_float(parameters[-1], _LARGEST_FACTOR)
             blank = self._factors.get(place, np.ones(401))
             self._drafts.setdefault(place, blank.copy())[wavelength] = value
             return "OK00"
@@ -235,17 +256,17 @@ class Memory:
         return command
 
     def _commit(self, kind: str) -> str:
-        self.burn()
-        for place in [place for place in self._drafts if place[0] == kind]:
-            self._factors[place] = self._drafts.pop(place)
+        with nullcontext() if kind == "user" else suppress(Refusal):  # ALFS and NFCS have no code for a worn memory
+            self.burn()
+            for place in [place for place in self._drafts if place[0] == kind]:
+                self._factors[place] = self._drafts.pop(place)
         return "OK00"
 
     def _read_factor(self, kind: str, bounds: tuple[tuple[int, int], ...]) -> Command:
         def command(parameters: list[str]) -> str:
             place = _place(kind, parameters, bounds)
             wavelength = number(parameters[-1], 0, 400)
-            if place not in self._factors:
-                raise Refusal("ER05")
+            self._require_factors(*place)
             return f"OK00,{hex_text(float(self._factors[place][wavelength]))}"
 
         return command
@@ -285,9 +306,7 @@ class Memory:
         target = number(parameters[0], 1, 20)
         read = hexadecimal_float if number(parameters[1], 0, 1) else decimal_float
         number(parameters[2], 2, 2)
-        tristimulus = np.array([read(text) for text in parameters[3:]])
-        if tristimulus.min() < 0.0:
-            raise Refusal("ER17")
+        tristimulus = np.array([read(text, _LARGEST_TARGET) for text in parameters[3:]])
         self.burn()
         self._targets[target] = tristimulus
         return "OK00"

@@ -16,6 +16,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, NamedTuple
 
 from drivers.simulated.device import TestFixture
@@ -34,16 +35,18 @@ from drivers.simulated.keithley2400_measurement import (
     status_element,
     wanted_range,
 )
-from drivers.simulated.keithley2400_ranges import CONVERSION_TIMING, ConversionTiming, nominal_range
+from drivers.simulated.keithley2400_ranges import CONVERSION_TIMING, RECALL_TIME, ConversionTiming, nominal_range
 from drivers.simulated.keithley2400_readings import (
     BUFFER_SIZE,
     BUILT_IN_FORMULAS,
     POSITIONS,
+    USER_FORMULAS,
     Formula,
     Reading,
     Trace,
     calculate,
     format_values,
+    user_formula,
 )
 from drivers.simulated.keithley2400_rules import checked_sweep, configure, take_level
 from drivers.simulated.keithley2400_settings import (
@@ -70,6 +73,27 @@ ERRORS = {
     -430: "Query DEADLOCKED",
     -420: "Query UNTERMINATED",
     -410: "Query INTERRUPTED",
+    100: "Limit 1 failed",
+    101: "Low limit 2 failed",
+    102: "High limit 2 failed",
+    103: "Low limit 3 failed",
+    104: "High limit 3 failed",
+    105: "Active limit tests passed",
+    106: "Reading available",
+    107: "Reading overflow",
+    108: "Buffer available",
+    109: "Buffer full",
+    110: "Contact check failed",
+    111: "OUTPUT enable asserted",
+    112: "Temperature limit exceeded",
+    113: "Voltage limit exceeded",
+    114: "Source in compliance",
+    200: "Operation complete",
+    300: "Device calibrating",
+    303: "Device sweeping",
+    305: "Waiting in trigger layer",
+    306: "Waiting in arm layer",
+    310: "Entering idle layer",
     601: "Reading buffer data lost",
     700: "Invalid system communication",
     701: "ASCII only with RS-232",
@@ -77,6 +101,10 @@ ERRORS = {
     801: "Insufficient vector data",
     802: "OUTPUT blocked by output enable",
     803: "Not permitted with OUTPUT off",
+    804: "Expression list full",
+    806: "Expression not found",
+    807: "Definition not allowed",
+    808: "Expression cannot be deleted",
     809: "Source memory location revised",
     810: "OUTPUT blocked by Over Temp",
     822: "Too small for sense range",
@@ -150,6 +178,8 @@ class Keithley2400Twin(ScpiInstrument):
     ``output_log`` lists every change of what was put on the terminals. A reading samples the load at the end of
     its conversions.
     """
+
+    completion_message = 200
 
     def __init__(
         self, fixture: TestFixture, options: Keithley2400Options | None = None, link: TriggerLink | None = None
@@ -225,6 +255,17 @@ class Keithley2400Twin(ScpiInstrument):
         """``*TRG`` or GET satisfies arm source BUS; -211 when nothing waits for it."""
         if not self._signal("BUS"):
             self.status.error(-211)
+
+    def enable_messages(self, ranges: tuple[tuple[int, int], ...]) -> None:
+        """``STAT:QUE:ENAB``: each new event is now news for the error queue too, by the number of its bit."""
+        super().enable_messages(ranges)
+        self.status.measurement.announce = partial(self._report_bits, 100)
+        self.status.operation.announce = partial(self._report_bits, 300)
+
+    def _report_bits(self, first: int, bits: int) -> None:
+        for bit in range(bits.bit_length()):
+            if bits >> bit & 1:
+                self.status.error(first + bit)
 
     def identity(self) -> str:
         """Maker, model, serial number and firmware."""
@@ -349,6 +390,7 @@ class Keithley2400Twin(ScpiInstrument):
         self.samples = []
         self._moving_filter.restart()
         self.settings = settings
+        self.register_format, self.math_unit = "ASC", ""
         self.switch_output(on=False)
 
     def forget_memory(self) -> None:
@@ -510,8 +552,13 @@ class Keithley2400Twin(ScpiInstrument):
         self.switch_output(on=True)
 
     def latest(self) -> str | bytes:
-        """``SENS:DATA:LAT?``: the last reading only."""
-        return self._format_readings(self._samples_or_error()[-1:])
+        """``SENS:DATA:LAT?``: the last reading only, as text whatever ``FORM`` says."""
+        reading = self._samples_or_error()[-1]
+        return self.text_of([reading.element(name) for name in self.settings.elements])
+
+    def text_of(self, values: list[float]) -> str | bytes:
+        """Numbers as text, with 9.91e37 and 9.9e37 where there are none."""
+        return format_values(values, self.options.overflow, "ASC", "NORM")
 
     def _refuse_endless(self) -> None:
         if math.isinf(self.settings.arm_count):
@@ -537,10 +584,11 @@ class Keithley2400Twin(ScpiInstrument):
         self._next_arm = now if first else max(self._next_arm + self.settings.arm_timer, now)
         return self._next_arm - now
 
-    def recall_point(self, index: int) -> None:
-        """Recall the next place of a memory sweep."""
+    def recall_point(self, index: int) -> float:
+        """Recall the next place of a memory sweep; the seconds that takes."""
         places = self._memory_places()
         self.recall_memory(places[index % len(places)])
+        return self.pause(RECALL_TIME)
 
     def source(self, index: int) -> float:
         """Put out the level of this point; the seconds from here to the conversion."""
@@ -687,20 +735,37 @@ class Keithley2400Twin(ScpiInstrument):
     def _calculate(self, elements: dict[str, float]) -> float:
         before = {name: self.samples[-1].element(name) for name in MEASURED} if self.samples else {}
         now = {**elements, "TIME": self.timer()}
-        formula = self.formulas.get(self.settings.math_name, BUILT_IN_FORMULAS["POWER"])
-        return calculate(formula, before, now)
+        return calculate(self.selected_formula().value, before, now)
 
-    def define_formula(self, formula: Formula) -> None:
-        """Give the selected name a new expression; -221 for a built-in name."""
-        name = self.settings.math_name
-        if name in BUILT_IN_FORMULAS:
-            raise CommandError(-221)
-        self.formulas[name] = formula
+    def select_formula(self, name: str) -> None:
+        """``CALC1:MATH:NAME``: an unknown name becomes that of the next expression; +804 when no place is left."""
+        if name not in self.formulas:
+            if len(self.formulas) >= len(BUILT_IN_FORMULAS) + USER_FORMULAS:
+                raise CommandError(804)
+            self.formulas[name] = BUILT_IN_FORMULAS["POWER"]
+        self.settings.math_name = name
+
+    def define_formula(self, text: str) -> None:
+        """Give the selected name a new expression; +807 for a built-in name."""
+        formula = user_formula(text)
+        if self.settings.math_name in BUILT_IN_FORMULAS:
+            raise CommandError(807)
+        self.formulas[self.settings.math_name] = formula
+
+    def formula_text(self) -> str:
+        """The selected expression in round brackets."""
+        return f"({self.selected_formula().text})"
+
+    def selected_formula(self) -> Formula:
+        """The expression that CALC1 evaluates; POWER when a recalled setup names one that was deleted."""
+        return self.formulas.get(self.settings.math_name, BUILT_IN_FORMULAS["POWER"])
 
     def delete_formula(self, name: str | None) -> None:
-        """Delete a user expression, or all of them; -224 for a name that is none."""
-        if name is not None and (name in BUILT_IN_FORMULAS or name not in self.formulas):
-            raise CommandError(-224)
+        """Delete a user expression, or all of them; +808 for a built-in name, +806 for one that is not there."""
+        if name in BUILT_IN_FORMULAS:
+            raise CommandError(808)
+        if name is not None and name not in self.formulas:
+            raise CommandError(806)
         for key in [key for key in self.formulas if key not in BUILT_IN_FORMULAS and name in (None, key)]:
             del self.formulas[key]
         if self.settings.math_name not in self.formulas:
@@ -727,12 +792,9 @@ class Keithley2400Twin(ScpiInstrument):
 
     # --- replies and buffer ---
 
-    def _format_readings(self, readings: list[Reading], times: list[float] | None = None) -> str | bytes:
+    def _format_readings(self, readings: list[Reading]) -> str | bytes:
         elements = self.settings.elements
-        values = [reading[POSITIONS[name]] for reading in readings for name in elements]
-        if times is not None and "TIME" in elements:
-            values[elements.index("TIME") :: len(elements)] = times
-        return self.format_values(values)
+        return self.format_values([reading[POSITIONS[name]] for reading in readings for name in elements])
 
     def format_values(self, values: list[float]) -> str | bytes:
         """Numbers in the chosen data format, with 9.91e37 and 9.9e37 where there are none."""
@@ -752,9 +814,10 @@ class Keithley2400Twin(ScpiInstrument):
         readings = self.trace.readings
         if not readings:
             raise CommandError(-230)
+        stamped = [reading._replace(time=time) for reading, time in zip(readings, self.trace.times(), strict=True)]
         if self.trace.feed == "SENS1":
-            return self._format_readings(readings, self.trace.times())
-        return self.format_calculated(readings, [self.trace.fed_value(reading) for reading in readings])
+            return self._format_readings(stamped)
+        return self.format_calculated(stamped, [self.trace.fed_value(reading) for reading in stamped])
 
     def clear_trace(self) -> None:
         """``TRAC:CLE``: empty the buffer."""

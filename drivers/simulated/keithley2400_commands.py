@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from drivers.simulated import keithley2400_rules as rules
-from drivers.simulated.keithley2400_ranges import full_scale, nominal_range
-from drivers.simulated.keithley2400_readings import BUFFER_SIZE, buffer_statistic, user_formula
+from drivers.simulated.keithley2400_ranges import RANGES, full_scale, nominal_range
+from drivers.simulated.keithley2400_readings import BUFFER_SIZE, buffer_statistic
 from drivers.simulated.keithley2400_settings import (
     ELEMENTS,
     MEASURED,
@@ -45,6 +45,7 @@ _LEVEL_LIMITS = {"VOLT": 210.0, "CURR": 1.05}
 _SENSE_LIMITS = {"VOLT": 210.0, "CURR": 1.05, "RES": 2.1e8}
 _LONGEST_DELAY = 9999.999  # s
 _LISTS = 100  # values of a list in one message
+_LIST_START = Integer(1, 100, 1)
 
 _ON_OFF = Boolean()
 _FUNCTION_WORDS = {
@@ -183,7 +184,7 @@ def _source_commands(function: str) -> tuple[Command, ...]:
             f"{root}:RANGe",
             lambda i: i.show(full_scale(axis(i).range)),
             _ruled(rules.set_source_range, function),
-            (Number(-limit, limit, Settings().source[function].range, words=("UP", "DOWN")),),
+            (Number(-limit, limit, Settings().source[function].range, ("UP", "DOWN"), RANGES[function][0]),),
         ),
         Command(f"{root}:RANGe:AUTO", _show(axis, "auto"), _ruled(rules.set_source_autorange, function), (_ON_OFF,)),
         Command(f"{root}[:LEVel][:IMMediate][:AMPLitude]", _show(axis, "level"), _set_level(function), (raw_level,)),
@@ -226,6 +227,7 @@ def _source_commands(function: str) -> tuple[Command, ...]:
             parameters=(Many(level, _LISTS),),
         ),
         Command(f":SOURce[1]:LIST:{root.rpartition(':')[2]}:POINts", query=lambda i: str(len(axis(i).levels))),
+        setting(f":SOURce[1]:LIST:{root.rpartition(':')[2]}:STARt", "list_start", _LIST_START),
     )
 
 
@@ -291,7 +293,7 @@ OUTPUT_COMMANDS = (
         ":SOURce[1]:VOLTage:PROTection[:LEVel]",
         lambda i: i.show(i.settings.over_voltage_protection),
         _set_over_voltage,
-        (Number(-210.0, 210.0, 210.0, words=("NONE",)),),
+        (Number(-210.0, 210.0, 210.0, ("NONE",), least=rules.over_voltage_step(0.0)),),
     ),
     Command(":SOURce[1]:VOLTage:PROTection:TRIPped", query=lambda i: i.show(i.over_voltage_tripped())),
     Command(
@@ -311,7 +313,7 @@ OUTPUT_COMMANDS = (
     setting(":SOURce[1]:SWEep:DIRection", "sweep_direction", Choice("UP", "DOWN")),
     setting(":SOURce[1]:SWEep:RANGing", "sweep_ranging", Choice("BEST", "AUTO", "FIXed")),
     setting(":SOURce[1]:SWEep:CABort", "sweep_abort", Choice("NEVer", "EARLy", "LATE")),
-    setting(":SOURce[1]:LIST:STARt", "list_start", Integer(1, 100, 1)),
+    setting(":SOURce[1]:LIST:STARt", "list_start", _LIST_START),
     Command(":SOURce[1]:MEMory:SAVE", set=lambda i, n: i.save_memory(n), parameters=(Integer(1, 100, 1),)),
     Command(":SOURce[1]:MEMory:RECall", set=lambda i, n: i.recall_memory(n), parameters=(Integer(1, 100, 1),)),
     setting(":SOURce[1]:MEMory:POINts", "memory_points", Integer(1, 100, 1)),
@@ -352,20 +354,20 @@ def _set_lower_limit(function: str) -> Callable[[Any, float], None]:
 def _range_commands(function: str) -> tuple[Command, ...]:
     root, limit = f"[:SENSe[1]]:{_NODES[function]}:RANGe", _SENSE_LIMITS[function]
     axis = _sense_axis(function)
-    default = full_scale(Settings().sense[function].range)
+    default, lowest = full_scale(Settings().sense[function].range), RANGES[function][0]
     return (
         Command(
             f"{root}[:UPPer]",
             lambda i: i.show(rules.shown_sense_range(i.settings, function)),
             _ruled(rules.set_sense_range, function),
-            (Number(-limit, limit, default, words=("UP", "DOWN")),),
+            (Number(-limit, limit, default, ("UP", "DOWN"), lowest),),
         ),
         Command(f"{root}:AUTO", _show(axis, "auto"), _set_autorange(function), (_ON_OFF,)),
         Command(
             f"{root}:AUTO:LLIMit",
             lambda i: i.show(full_scale(axis(i).lower_limit) if function != "CURR" else axis(i).lower_limit),
             _set_lower_limit(function),
-            (Number(-limit, limit, Settings().sense[function].lower_limit),),
+            (Number(-limit, limit, Settings().sense[function].lower_limit, least=lowest),),
         ),
         Command(
             f"{root}:AUTO:ULIMit",
@@ -384,7 +386,7 @@ def _protection_commands(function: str) -> tuple[Command, ...]:
             f"{root}[:LEVel]",
             _show(axis, "protection"),
             _ruled(rules.set_protection, function),
-            (Number(-limit, limit, default),),
+            (Number(-limit, limit, default, least=rules.smallest_compliance(function)),),
         ),
         Command(f"{root}:TRIPped", query=lambda i: i.show(i.compliance_tripped(function))),
         Command(
@@ -601,20 +603,6 @@ TRIGGER_COMMANDS = (
 # --- calculate ---------------------------------------------------------------------------------------------------
 
 
-def _select_formula(i: Any, name: str) -> None:
-    """An unknown name becomes the name of the next expression that is sent."""
-    i.settings.math_name = name.upper()
-    i.formulas.setdefault(name.upper(), i.formulas["POWER"])
-
-
-def _define_formula(i: Any, expression: str) -> None:
-    i.define_formula(user_formula(expression))
-
-
-def _delete_formula(i: Any, name: str) -> None:
-    i.delete_formula(name.upper())
-
-
 def _calculated(attribute: str, latest: bool) -> Callable[[Any], Any]:
     def reply(i: Any) -> Any:
         readings = i.samples[-1:] if latest else i.samples
@@ -663,12 +651,21 @@ CALCULATE_COMMANDS = (
     Command(
         ":CALCulate[1]:MATH[:EXPRession]:NAME",
         lambda i: f'"{i.settings.math_name}"',
-        _select_formula,
+        lambda i, name: i.select_formula(name.upper()),
         (Quoted(10),),
     ),
     Command(":CALCulate[1]:MATH[:EXPRession]:CATalog", query=lambda i: ",".join(f'"{n}"' for n in i.formulas)),
-    Command(":CALCulate[1]:MATH[:EXPRession][:DEFine]", set=_define_formula, parameters=(Bracketed(),)),
-    Command(":CALCulate[1]:MATH[:EXPRession]:DELete[:SELected]", set=_delete_formula, parameters=(Quoted(10),)),
+    Command(
+        ":CALCulate[1]:MATH[:EXPRession][:DEFine]",
+        lambda i: i.formula_text(),
+        lambda i, text: i.define_formula(text),
+        (Bracketed(),),
+    ),
+    Command(
+        ":CALCulate[1]:MATH[:EXPRession]:DELete[:SELected]",
+        set=lambda i, name: i.delete_formula(name.upper()),
+        parameters=(Quoted(10),),
+    ),
     Command(":CALCulate[1]:MATH[:EXPRession]:DELete:ALL", set=lambda i: i.delete_formula(None)),
     Command(
         ":CALCulate[1]:MATH:UNITs",
@@ -696,7 +693,7 @@ CALCULATE_COMMANDS = (
     setting(":CALCulate2:CLIMits:CLEar:AUTO", "limit_clear_auto", _ON_OFF),
     Command(":CALCulate2:CLIMits:CLEar[:IMMediate]", set=lambda i: i.clear_limits()),
     setting(":CALCulate3:FORMat", "statistic", Choice("MEAN", "SDEViation", "MAXimum", "MINimum", "PKPK")),
-    Command(":CALCulate3:DATA", query=lambda i: i.format_values(buffer_statistic(i.trace, i.settings.statistic))),
+    Command(":CALCulate3:DATA", query=lambda i: i.text_of(buffer_statistic(i.trace, i.settings.statistic))),
 )
 
 

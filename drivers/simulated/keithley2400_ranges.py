@@ -32,6 +32,9 @@ _AD_OVERHEAD = 185e-6  # s per A/D phase
 _TRIGGER_LATENCY = 225e-6  # s after a trigger-link pulse, at most
 _SOURCE_SETUP = 50e-6  # s
 
+RECALL_TIME = 5.4e-3
+"""Seconds that each point of a memory sweep takes to recall: what is left of 1/164 s (SPEC-2400) per reading."""
+
 
 def full_scale(nominal: float) -> float:
     """105 % of a range: as far as source and measurement go."""

@@ -132,8 +132,18 @@ def _statistic(name: str, values: Sequence[float]) -> float:
 
 # --- CALC1 -------------------------------------------------------------------------------------------------------
 
-Formula = Callable[[Mapping[str, float], Mapping[str, float]], float]
-"""A formula of the values of the reading before and of this one."""
+USER_FORMULAS = 5
+"""Expressions of the user's own that can be kept."""
+
+Calculation = Callable[[Mapping[str, float], Mapping[str, float]], float]
+"""What a formula makes of the values of the reading before and of this one."""
+
+
+class Formula(NamedTuple):
+    """A math expression: its text, and what it makes of two readings."""
+
+    text: str
+    value: Calculation
 
 
 def _ratio(numerator: float, denominator: float) -> float:
@@ -158,10 +168,13 @@ def _varistor_alpha(before: Mapping[str, float], now: Mapping[str, float]) -> fl
 
 
 BUILT_IN_FORMULAS: Mapping[str, Formula] = {
-    "POWER": _power,
-    "OFFCOMPOHM": _compensated_resistance,
-    "VOLTCOEF": _voltage_coefficient,
-    "VARALPHA": _varistor_alpha,
+    "POWER": Formula("VOLT * CURR", _power),
+    "OFFCOMPOHM": Formula("(VOLT[1] - VOLT[0]) / (CURR[1] - CURR[0])", _compensated_resistance),
+    "VOLTCOEF": Formula(
+        "((VOLT[1] / CURR[1]) - (VOLT[0] / CURR[0])) / ((VOLT[1] / CURR[1]) * (VOLT[1] - VOLT[0])) * 100",
+        _voltage_coefficient,
+    ),
+    "VARALPHA": Formula("LOG(CURR[1] / CURR[0]) / LOG(VOLT[1] / VOLT[0])", _varistor_alpha),
 }
 """The math expressions that are always there, by name."""
 
@@ -196,7 +209,7 @@ def user_formula(text: str) -> Formula:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise CommandError(-260) from None
     _check_expression(tree)
-    return lambda _before, now: _evaluate(tree, now)
+    return Formula(text.upper(), lambda _before, now: _evaluate(tree, now))
 
 
 def _check_expression(node: ast.AST) -> None:
@@ -226,7 +239,7 @@ def _evaluate(node: ast.AST, values: Mapping[str, float]) -> float:
     return math.nan
 
 
-def calculate(formula: Formula, before: Mapping[str, float], now: Mapping[str, float]) -> float:
+def calculate(formula: Calculation, before: Mapping[str, float], now: Mapping[str, float]) -> float:
     """The result of a formula: infinite where it overflows or divides by zero, NaN where it has no value."""
     try:
         return formula(before, now)

@@ -29,6 +29,7 @@ from drivers.simulated.scpi import CommandError
 _OTHER = {"VOLT": "CURR", "CURR": "VOLT"}
 _SMALLEST_COMPLIANCE = 0.001  # of the measure range
 _PROTECTION_STEPS = (20.0, 40.0, 60.0, 80.0, 100.0, 120.0, 160.0)
+_NO_PROTECTION_FROM = 161.0  # V
 
 
 def _refuse_with_auto_ohms(settings: Settings) -> None:
@@ -105,6 +106,11 @@ def take_level(settings: Settings, function: str, level: float) -> None:
     axis.level, axis.triggered = level, None
 
 
+def smallest_compliance(function: str) -> float:
+    """The smallest compliance (A or V) of any measure range."""
+    return _SMALLEST_COMPLIANCE * RANGES[function][0]
+
+
 def set_protection(settings: Settings, function: str, wanted: float) -> None:
     """The compliance of a measured function (A for a voltage source, V for a current source).
 
@@ -160,9 +166,9 @@ def shown_sense_range(settings: Settings, function: str) -> float:
 
 
 def over_voltage_step(wanted: float) -> float:
-    """An OVP value comes down to a step, at least 20 V; above 160 V there is no protection (210 V)."""
+    """An OVP value comes down to a step, at least 20 V; from 161 V there is no protection (210 V)."""
     size = abs(wanted)
-    if size > _PROTECTION_STEPS[-1]:
+    if size >= _NO_PROTECTION_FROM:
         return 210.0
     return max((step for step in _PROTECTION_STEPS if step <= size), default=_PROTECTION_STEPS[0])
 

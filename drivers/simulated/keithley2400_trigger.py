@@ -87,8 +87,11 @@ class SourceMeter(Protocol):
     def time_to_arm(self, *, first: bool) -> float:
         """The seconds until the arm timer ticks."""
 
-    def recall_point(self, index: int) -> None:
-        """Take the setup of point ``index`` of a memory sweep."""
+    def recall_point(self, index: int) -> float:
+        """Take the setup of point ``index`` of a memory sweep; the seconds that takes."""
+
+    def switch_output(self, *, on: bool) -> None:
+        """Switch the output, here off by itself once the trigger count is reached."""
 
     def source(self, index: int) -> float:
         """Put the level of this point on the terminals; the seconds until conversion may start."""
@@ -125,7 +128,7 @@ def trigger_model(instrument: SourceMeter) -> Wait:
             instrument.lines.send(settings.arm_output_line)
         for trigger in range(settings.trigger_count):
             if settings.memory_sweep:
-                instrument.recall_point(index)
+                yield instrument.recall_point(index)
             if "SOUR" in awaited and not (trigger == 0 and settings.trigger_direction == "SOUR"):
                 yield from _link_detector(instrument, settings.trigger_input_line, WAITING_FOR_TRIGGER)
             if settings.trigger_delay:
@@ -136,6 +139,8 @@ def trigger_model(instrument: SourceMeter) -> Wait:
             if "SENS" in pulses:
                 instrument.lines.send(settings.trigger_output_line)
             index += 1
+        if settings.auto_off:
+            instrument.switch_output(on=False)
         if settings.arm_output == "TEX":
             instrument.lines.send(settings.arm_output_line)
 

@@ -78,7 +78,8 @@ class Interface:
     ``kind`` is ``"gpib"``, ``"serial"`` or ``"socket"``; only GPIB has END, talk addressing and with it the query
     errors -410, -420 and -430, and only GPIB carries binary data. ``terminator`` (LF, CR, CRLF, LFCR) ends
     messages and replies on a serial line; elsewhere it is always LF. A message runs as soon as the first
-    character of the terminator has come. ``latency`` (s) passes between a message and its execution.
+    character of the terminator has come or, on a serial line, a carriage return. ``latency`` (s) passes between a
+    message and its execution.
     """
 
     kind: Literal["gpib", "serial", "socket"] = "gpib"
@@ -154,8 +155,11 @@ class ScpiInstrument:
     """The connector side of a Keithley: a :class:`~drivers.simulated.twin.Twin` without a measuring part.
 
     An instrument overrides the hooks at the end of the class. ``number_format`` is the format of real settings
-    in replies, ``register_format`` (ASC, HEX, OCT, BIN) that of status registers.
+    in replies, ``register_format`` (ASC, HEX, OCT, BIN) that of status registers, ``completion_message`` the number
+    of the status message "Operation complete".
     """
+
+    completion_message = 101
 
     def __init__(
         self,
@@ -186,8 +190,8 @@ class ScpiInstrument:
 
     def receive(self, data: bytes, *, end: bool = False) -> None:
         """Take bytes from the host, split or merged in any way; ``end`` is END on the last of them."""
-        if self.interface.kind == "serial":
-            data = self._cut_at_abort_character(data)
+        if self.interface.kind == "serial":  # whatever ends replies there, a carriage return ends a message
+            data = self._cut_at_abort_character(data).replace(b"\r", self.interface.message_end)
         *messages, rest = data.split(self.interface.message_end)
         for message in messages:
             self._take(message)
@@ -384,7 +388,7 @@ class ScpiInstrument:
         """The instrument has become idle: what waited for that goes on."""
         if self._completion_wanted:
             self._completion_wanted = False
-            self.status.standard.latch(OPERATION_COMPLETE)
+            self._report_completion()
         if self._waiting_for_idle:
             waiting, self._waiting_for_idle = self._waiting_for_idle, []
             for later, reply in waiting:
@@ -418,9 +422,17 @@ class ScpiInstrument:
     def complete_operation(self) -> None:
         """``*OPC``: set the bit now or when idle is reached."""
         if self.is_idle():
-            self.status.standard.latch(OPERATION_COMPLETE)
+            self._report_completion()
         else:
             self._completion_wanted = True
+
+    def _report_completion(self) -> None:
+        self.status.standard.latch(OPERATION_COMPLETE)
+        self.status.error(self.completion_message)
+
+    def enable_messages(self, ranges: tuple[tuple[int, int], ...]) -> None:
+        """``STAT:QUE:ENAB``: let only these numbers into the error queue, status messages among them."""
+        self.status.errors.enable_only(ranges)
 
     def clear_status(self) -> None:
         """``*CLS``: events, error queue, and a ``*OPC`` that still waits."""
@@ -552,7 +564,7 @@ STATUS_COMMANDS: tuple[Command, ...] = (
     Command(
         ":STATus:QUEue:ENABle",
         query=lambda i: _show_ranges(i.status.errors.enabled_ranges),
-        set=lambda i, text: i.status.errors.enable_only(_parse_ranges(text)),
+        set=lambda i, text: i.enable_messages(_parse_ranges(text)),
         parameters=(Bracketed(),),
     ),
     Command(

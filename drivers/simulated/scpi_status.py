@@ -107,14 +107,15 @@ class ErrorQueue:
     def __len__(self) -> int:
         return len(self._codes)
 
-    def report(self, code: int) -> None:
-        """Put a number at the end of the queue, unless messages of its number are not wanted."""
+    def report(self, code: int) -> bool:
+        """Put a number at the end of the queue, unless messages of its number are not wanted; False on overflow."""
         if not self._wanted(code):
-            return
+            return True
         if len(self._codes) >= self._capacity:
             self._codes[-1] = -350
-        else:
-            self._codes.append(code)
+            return False
+        self._codes.append(code)
+        return True
 
     def _wanted(self, code: int) -> bool:
         if any(low <= code <= high for low, high in self._disabled):
@@ -170,15 +171,19 @@ class ErrorQueue:
 
 
 class EventRegister:
-    """A condition register, the events latched from it, and the mask that lets events into the status byte."""
+    """A condition register, the events latched from it, and the mask that lets events into the status byte.
 
-    __slots__ = ("_changed", "condition", "enable", "event")
+    ``announce``, if there is one, is called with the bits of each new event.
+    """
+
+    __slots__ = ("_changed", "announce", "condition", "enable", "event")
 
     def __init__(self, changed: Callable[[], None], condition: int = 0) -> None:
         self._changed = changed
         self.condition = condition
         self.event = 0
         self.enable = 0
+        self.announce: Callable[[int], None] | None = None
 
     def set_bits(self, bits: int) -> None:
         """Make conditions true; those that were not before are latched as events."""
@@ -204,6 +209,8 @@ class EventRegister:
         self.event |= bits
         if bits & self.enable:
             self._changed()
+        if self.announce is not None:
+            self.announce(bits)
 
     def take_event(self) -> int:
         """The events since the last look; looking clears them."""
@@ -253,8 +260,9 @@ class StatusModel:
 
     def error(self, code: int) -> None:
         """Report an error or status message: queue, and the bit of its class."""
-        self.errors.report(code)
         self.standard.event |= standard_event_bit(code)
+        if not self.errors.report(code):
+            self.standard.event |= DEVICE_ERROR
         self.refresh()
 
     def set_message_available(self, available: bool) -> None:

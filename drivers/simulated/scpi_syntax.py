@@ -104,12 +104,14 @@ class Number:
 
     ``words`` (such as ``("UP", "DOWN")``) are further words that are handed on in their short form; they come
     before MIN, MAX and DEF, so that a command can take these over itself. INF is given as a number when listed.
+    ``least`` is what MIN stands for where the sign of a number does not count, as in a range.
     """
 
     minimum: float
     maximum: float
     default: float
     words: tuple[str, ...] = ()
+    least: float | None = None
 
     def __call__(self, token: str) -> float | str:
         """The number or the short form of the word; -222 outside the limits."""
@@ -134,7 +136,8 @@ class Number:
         meaning = _LIMIT_WORDS.get(word)
         if meaning is None:
             raise CommandError(-141)
-        return float({"MINimum": self.minimum, "MAXimum": self.maximum, "DEFault": self.default}[meaning])
+        least = self.minimum if self.least is None else self.least
+        return float({"MINimum": least, "MAXimum": self.maximum, "DEFault": self.default}[meaning])
 
 
 @dataclass(frozen=True)

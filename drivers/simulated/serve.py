@@ -16,8 +16,11 @@ What holds for clients, however many there are:
   that reading too.
 - Ctrl-C and Ctrl-X (3 and 24) clear the Keithleys on both kinds of port, as on their RS-232 interface: the messages
   before the character are carried out, what is under way is dropped, the output stays as it is.
-- When a client hangs up before its reply has come, the instrument is cleared, so that nobody else gets that reply. A
-  pseudo-terminal cannot tell that its client is gone; as on a real serial line the next one finds what was left.
+- When a client hangs up before its reply has come, a Keithley is cleared, so that nobody else gets that reply. The
+  spectroradiometer knows no clear: it goes on measuring, and its late lines are the next one's, as on its real line.
+- A pseudo-terminal cannot tell that its client is gone; as on a real serial line the next one finds what was left.
+  Replies that do not fit into it are lost once nobody has read for 5 s.
+- From a client that does not fetch its replies nothing more is taken until it does; the others are served meanwhile.
 - What one client sends to two instruments in turn arrives in that order on sockets; on pseudo-terminals the system
   may pass it on the other way round. That shows only where a reading takes no time at all.
 """
@@ -36,7 +39,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from drivers.simulated.bench import SimulatedBenchOptions, build_fixture, build_twins
-from drivers.simulated.clock import RealClock
+from drivers.simulated.clock import Event, RealClock
+from drivers.simulated.cs2000a import LONGEST_SILENCE, CS2000ATwin
 from drivers.simulated.device import TestFixture
 from drivers.simulated.scpi import Interface, ScpiInstrument
 from drivers.simulated.trigger_link import TriggerLink
@@ -47,9 +51,13 @@ MODELS = {"smu": "Keithley 2400", "photodiode_meter": "Keithley 2000", "spectror
 _MOST_CHANNELS = 200  # select() has room for 512 on Windows, for file numbers below 1024 elsewhere
 _LONGEST_WAIT = 0.2  # s between two looks at whether to stop
 _STAY_AWAKE = 0.5e-3  # s after a message
-_LARGEST_PIECE = 65536  # bytes taken from the system at once
+_LARGEST_PIECE = 4096  # bytes taken from a client before it is the others' turn
+_LARGEST_PARCEL = 65536  # bytes given to the system at once
 _LONGEST_MESSAGE = 4096  # bytes: beyond what any of the instruments takes; the rest of a message is dropped
+_ENOUGH_TO_SEND = 1 << 18  # bytes of replies waiting for a client that is then not listened to
 _LARGEST_BACKLOG = 1 << 20  # bytes of replies that nobody fetches; a full 2500-point buffer is 175 kB
+_READER_PATIENCE = 5.0  # s without anybody reading from a pseudo-terminal
+_PROBE_IDLE = 30.0  # s until a silent client is asked whether it is still there
 _ABORT_CHARACTERS = re.compile(rb"[\x03\x18]")
 
 #: Called with time (s), role, whether the host sends, and the bytes.
@@ -156,6 +164,9 @@ class BenchServer:
             return
         client.setblocking(False)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # a computer that is gone would stay for ever
+        if hasattr(socket, "TCP_KEEPIDLE"):
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, round(_PROBE_IDLE))
         _Line(self._selector, instrument, client, instrument.interface("socket"))
 
 
@@ -193,7 +204,7 @@ class _Instrument:
         self.rank = list(MODELS).index(role)
         self.twin = twin
         self._scpi = twin if isinstance(twin, ScpiInstrument) else None
-        self._clock = clock
+        self.clock = clock
         self._watch = watch
         self._asker: _Line | None = None
         self._unanswered = False
@@ -205,13 +216,13 @@ class _Instrument:
     def take(self, line: _Line, messages: bytes) -> None:
         """Hand whole messages over, and what they bring about at once back."""
         if self._watch is not None:
-            self._watch(self._clock.now(), self.role, True, messages)
+            self._watch(self.clock.now(), self.role, True, messages)
         if self._scpi is None or b"?" in messages:
             self._asker, self._unanswered = line, True
-        self._clock.run_due()
+        self.clock.run_due()
         self._speak_as(line)
         self.twin.receive(messages)
-        self._clock.run_due()
+        self.clock.run_due()
         if self._asker is not None:
             self._speak_as(self._asker)
         self.deliver()
@@ -221,9 +232,15 @@ class _Instrument:
         while reply := self.twin.transmit()[0]:
             self._unanswered = False
             if self._watch is not None:
-                self._watch(self._clock.now(), self.role, False, reply)
+                self._watch(self.clock.now(), self.role, False, reply)
             if self._asker is not None:
                 self._asker.send(reply)
+
+    def discard_line(self, line: _Line) -> None:
+        """A client has left its line unfinished for so long that the spectroradiometer forgets it."""
+        if isinstance(self.twin, CS2000ATwin):
+            self._asker = line
+            self.twin.discard_line()
 
     def clear(self) -> None:
         """Drop what is under way; the output stays as it is."""
@@ -274,20 +291,28 @@ class _Line:
         self._channel = channel
         self._ends = (b"\r", b"\n") if interface is None else (interface.message_end,)
         self._received = bytearray()
+        self._unfinished: Event | None = None
         self._to_send = bytearray()
+        self._moved = 0.0  # when the client last took something
         self._wanted = selectors.EVENT_READ
         selector.register(channel, selectors.EVENT_READ, (instrument.rank, self._ready))
 
     def send(self, reply: bytes) -> None:
         """Send at once what the system takes, the rest when it takes more."""
-        if len(self._to_send) > _LARGEST_BACKLOG:
+        if not self._to_send:
+            self._moved = self._instrument.clock.now()
+        elif len(self._to_send) > _LARGEST_BACKLOG:
             return  # lost, as on a serial line that nobody reads
         self._to_send += reply
-        self._flush()
+        if not self._wanted & selectors.EVENT_WRITE:
+            self._flush()
+        self._choose_events()
 
     def _ready(self, events: int) -> None:
         if events & selectors.EVENT_WRITE:
+            self._forget_unread()
             self._flush()
+            self._choose_events()
         if events & selectors.EVENT_READ:
             self._read()
 
@@ -300,7 +325,10 @@ class _Line:
             data = b""
         if not data:
             self._hang_up()
-        elif self.interface is None or not _ABORT_CHARACTERS.search(data):
+        elif self.interface is None:
+            self._collect(data)
+            self._time_unfinished()
+        elif not _ABORT_CHARACTERS.search(data):
             self._collect(data)
         else:
             self._collect_until_abort(data)
@@ -326,14 +354,38 @@ class _Line:
             self._instrument.take(self, messages)
         del self._received[_LONGEST_MESSAGE:]
 
+    def _time_unfinished(self) -> None:
+        """Have an unfinished line forgotten as the spectroradiometer does; here it waits outside the twin."""
+        if self._unfinished is not None:
+            self._unfinished.cancel()
+        self._unfinished = None
+        if self._received:
+            self._unfinished = self._instrument.clock.call_after(LONGEST_SILENCE, self._discard_line)
+
+    def _discard_line(self) -> None:
+        self._received.clear()
+        self._instrument.discard_line(self)
+
+    def _forget_unread(self) -> None:
+        """What waited while nobody read from a pseudo-terminal was for a client that is gone."""
+        if isinstance(self._channel, _Terminal) and self._instrument.clock.now() - self._moved > _READER_PATIENCE:
+            self._to_send.clear()
+            self._channel.forget_unread()
+
     def _flush(self) -> None:
         try:
-            del self._to_send[: self._channel.send(bytes(self._to_send))]
+            if self._to_send:
+                del self._to_send[: self._channel.send(bytes(self._to_send[:_LARGEST_PARCEL]))]
+                self._moved = self._instrument.clock.now()
         except BlockingIOError:
             pass
         except OSError:
             self._to_send.clear()  # it has gone; reading will tell
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._to_send else 0)
+
+    def _choose_events(self) -> None:
+        wanted = selectors.EVENT_WRITE if self._to_send else 0
+        if len(self._to_send) <= _ENOUGH_TO_SEND:
+            wanted |= selectors.EVENT_READ
         if wanted != self._wanted:
             self._wanted = wanted
             self._selector.modify(self._channel, wanted, (self._instrument.rank, self._ready))
@@ -341,6 +393,8 @@ class _Line:
     def _hang_up(self) -> None:
         self._selector.unregister(self._channel)
         self._channel.close()
+        if self._unfinished is not None:
+            self._unfinished.cancel()
         self._instrument.forget(self)
 
 
@@ -377,6 +431,12 @@ class _Terminal:
     def send(self, data: bytes, /) -> int:
         """Send what fits; returns how much that was."""
         return os.write(self._master, data)
+
+    def forget_unread(self) -> None:
+        """Drop what the system keeps for a client that never came to read it."""
+        import termios
+
+        termios.tcflush(self._master, termios.TCOFLUSH)
 
     def close(self) -> None:
         """Take the pseudo-terminal away."""

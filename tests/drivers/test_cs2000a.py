@@ -263,6 +263,13 @@ def test_a_measurement_that_fails_in_the_second_line(transcript, code):
             meter.wait()
 
 
+def test_a_measurement_cancelled_at_the_meter_is_told_as_such(transcript):
+    with transcript(CS2000A, [*MEASUREMENT[:1], (None, "ER20\n")]) as meter:
+        meter.start()
+        with pytest.raises(errors.NoSpectrum, match="ESC"):
+            meter.wait()
+
+
 @pytest.mark.parametrize("line", ["OK00\n", "OK00,abc\n", "noise\n", "\n"])
 def test_a_garbled_first_line(transcript, line):
     with transcript(CS2000A, [("MEAS,1", line)]) as meter, pytest.raises(errors.UnexpectedReply):
@@ -436,6 +443,26 @@ def test_values_that_follow_from_the_spectrum():
     assert consistent(SPECTRUM, float(f"{luminance:.5g}"), round(x, 4), round(y, 4)) == ()
     assert consistent(SPECTRUM, luminance * 1.01, round(x, 4), round(y, 4)) == ("luminance",)
     assert consistent(SPECTRUM, luminance, x + 0.001, y) == ("x",)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "level", "dark"),
+    [
+        ("0,0,000859000,1,0,0,0,00", 0.0006, False),
+        ("0,0,000859000,1,0,0,0,00", 0.0004, True),
+        ("0,0,119999000,0,0,0,1,00", 0.013, False),
+        ("0,0,119999000,0,0,0,1,00", 0.012, True),
+        ("0,0,119999000,0,0,0,2,00", 0.049, True),
+        ("0,0,120000000,0,0,0,0,00", 1.0, True),
+        ("1,0,016000000,0,0,0,0,00", 1.0, True),
+        ("2,0,016000000,0,0,0,0,00", 1.0, False),
+        ("3,0,120000000,0,0,0,0,00", 0.0, True),
+    ],
+)
+def test_too_little_light_is_told(conditions, level, dark):
+    spectrum = SPECTRUM * (level / luminance_and_chromaticity(SPECTRUM)[0])
+    values = Colorimetry(**dict.fromkeys(Colorimetry.__dataclass_fields__, math.nan))
+    assert SpectrumReading(spectrum, values, parse_conditions(conditions.split(","))).below_range == dark
 
 
 def test_darkness_is_consistent():

@@ -214,7 +214,7 @@ def test_errors_queued_by_a_setting(transcript):
     ("change", "reason"),
     [
         ({"max_level": 10.5}, "largest level"),
-        ({"max_level": 0.0}, "largest level"),
+        ({"max_level": -1.0}, "largest level"),
         ({"max_level": math.nan}, "largest level"),
         ({"compliance": 0.2}, "compliance"),
         ({"nplc": 11}, "nplc"),

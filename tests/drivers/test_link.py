@@ -85,6 +85,39 @@ def test_an_address_that_cannot_be_opened(resource):
     assert caught.value.__cause__ is not None
 
 
+@pytest.mark.parametrize(
+    ("resource", "mend"),
+    [
+        ("ASRL/dev/no-such-port::INSTR", "serial.tools.list_ports"),
+        ("TCPIP::127.0.0.1::1::SOCKET", "port number"),
+        ("NONSENSE", "pyvisa-info"),
+    ],
+)
+def test_an_address_that_cannot_be_opened_is_told_with_what_helps(resource, mend):
+    with pytest.raises(errors.CannotConnect, match="cannot be opened") as caught:
+        link.open_adapter(resource, name="smu", visa_library="@py")
+    assert mend in caught.value.mend
+
+
+@pytest.mark.parametrize(
+    ("problem", "mend"),
+    [
+        ("[Errno 13] could not open port /dev/ttyUSB0: [Errno 13] Permission denied: '/dev/ttyUSB0'", "dialout"),
+        ("could not open port 'COM3': PermissionError(13, 'Access is denied.', None, 5)", "other program"),
+        (
+            "could not open port 'COM9': FileNotFoundError(2, 'The system cannot find the file specified.')",
+            "list_ports",
+        ),
+        ("Please install linux-gpib (Linux) or gpib-ctypes (Windows, Linux) to use this resource type.", "NI-VISA"),
+        ("could not connect: [Errno -2] Name or service not known", "name of the host"),
+        ("could not connect: [Errno 11001] getaddrinfo failed", "name of the host"),
+        ("VI_ERROR_RSRC_NFOUND (-1073807343)", "pyvisa-info"),
+    ],
+)
+def test_what_helps_against_other_problems(problem, mend):
+    assert mend in link.how_to_open(problem)
+
+
 @contextlib.contextmanager
 def served(answer):
     """A TCP server that hands its one connection to ``answer``; yields the VISA resource name."""
@@ -151,6 +184,24 @@ def test_a_peer_that_hangs_up_is_a_lost_link():
         with pytest.raises(errors.LinkLost):
             meter.identify()
         meter.adapter.close()
+
+
+def test_old_replies_of_a_peer_that_has_hung_up_are_a_lost_link_too():
+    """PyVISA-py's own flush would go on for ever."""
+
+    def answer(connection, lines):
+        lines.readline()
+        connection.sendall(b"an old reply\n")
+
+    with served(answer) as resource:
+        adapter = link.open_adapter(resource, name="smu", visa_library="@py", timeout=1.0)
+        adapter.write("*IDN?")
+        assert adapter.read() == "an old reply"
+        with pytest.raises(errors.LinkLost):
+            adapter.read()
+        with pytest.raises(errors.LinkLost, match="hung up"):
+            adapter.flush_read_buffer()
+        adapter.close()
 
 
 def test_a_silent_peer_is_a_time_out():

@@ -14,6 +14,7 @@ from drivers.cs2000a_messages import REFUSALS
 from drivers.simulated.clock import VirtualClock
 from drivers.simulated.cs2000a import CS2000AOptions, CS2000ATwin
 from drivers.simulated.device import NoiseSettings, TestFixture, photodiode_from_parameters
+from drivers.simulated.visa import SimulatedVisaLibrary
 from tests.drivers.conftest import NOTHING
 from tests.drivers.test_cs2000a import COLORIMETRY, CONDITIONS, IDENTITY, MEASUREMENT, REMOTE, blocks
 from tests.transcripts.exchanges import Host, Transcript, every, hold_driver, hold_twin
@@ -120,6 +121,14 @@ SETTING_TRANSCRIPTS = [
     writes("external ND", "NDFR", "NDFS,2", "2", external_nd="1/100"),
     writes("lens", "LNSR", "LNSS,1", "1", close_up_lens=True),
     writes("observer", "OBSR", "OBSS,1", "1", observer="10deg"),
+    Transcript(
+        "configure calibration channel",
+        configure(calibration_channel=3),
+        [
+            lambda host: host.twin.memory._factors.update({("user", 3): 1.0}),
+            *configuring(UCCR=[("UCCR", "OK00,00"), ("UCCS,3", "OK00"), ("UCCR", "OK00,03")]),
+        ],
+    ),
     Transcript(
         "angle",
         in_remote(lambda meter: meter.measuring_angle),
@@ -371,6 +380,22 @@ def test_every_error_code_is_in_the_table():
     codes = {reply.strip() for one in TRANSCRIPTS for pair in one.exchanges if isinstance(pair, tuple)
              for reply in [pair[1]] if isinstance(reply, str) and reply.startswith("ER")}  # fmt: skip
     assert codes == set(REFUSALS)
+
+
+@pytest.mark.parametrize("moment", [0.0, 1.0, 6.1, 6.15, 10.0, 18.13, 18.14, 18.145, 18.15, 19.0])
+def test_the_next_program_finds_a_measurement_running_or_just_ending(moment):
+    there = host(level=1.0)
+    library = SimulatedVisaLibrary(there.clock, {"ASRL3::INSTR": there.twin})
+    leaver = CS2000A("ASRL3::INSTR", visa_library=library)
+    leaver.configure(SpectroradiometerSettings())
+    leaver.trigger()
+    there.clock.advance(moment)
+    leaver.adapter.close()
+    meter = CS2000A("ASRL3::INSTR", visa_library=library)
+    assert meter.identify().model == "CS-2000A"
+    meter.start()
+    meter.wait()
+    assert not meter.read_spectrum().mismatch
 
 
 @every(TRANSCRIPTS)

@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 from drivers.errors import InstrumentTimeout, RefusedByDriver, RefusedByInstrument
 from drivers.keithley2000 import DmmSettings, Keithley2000
@@ -44,6 +45,14 @@ def configured_for_current(front="1"):
     return configuring(rows, front=front)
 
 
+AUTORANGE = replace(SETTINGS, range_=None)
+AUTO_TABLE = [row if row[0] != ":SENS:VOLT:DC:RANG" else (":SENS:VOLT:DC:RANG:AUTO", "ON", "1") for row in TABLE]
+FIXED_CURRENT = replace(SETTINGS, function="current", range_=0.05)
+CURRENT_TABLE = [
+    {":SENS:FUNC": (":SENS:FUNC", "'CURR:DC'", '"CURR:DC"'), ":SENS:VOLT:DC:RANG": (":SENS:CURR:DC:RANG", "0.1", "0.1")}
+    .get(command, (command.replace("SENS:VOLT", "SENS:CURR"), value, reply))
+    for command, value, reply in TABLE
+]  # fmt: skip
 CURRENT = DmmSettings("current", nplc=10, autozero=False, filter_count=4, digits=6)
 
 
@@ -96,7 +105,9 @@ TRANSCRIPTS = [
     Transcript("line frequency", lambda dmm: dmm.line_frequency, [(":SYST:LFR?", "50")], lambda found: found == 50),
     Transcript("status byte", lambda dmm: dmm.serial_poll(), [(POLL, 0)], lambda byte: byte == 0),
     Transcript("configure", lambda dmm: dmm.configure(SETTINGS), configuring()),
+    Transcript("configure autorange", lambda dmm: dmm.configure(AUTORANGE), configuring(AUTO_TABLE)),
     Transcript("configure current", lambda dmm: dmm.configure(CURRENT), configured_for_current()),
+    Transcript("configure a range of current", lambda dmm: dmm.configure(FIXED_CURRENT), configuring(CURRENT_TABLE)),
     Transcript(
         "current from the rear terminals",
         lambda dmm: dmm.configure(CURRENT),
@@ -216,6 +227,17 @@ REFUSALS = [
     ([":ABOR 1"], ['-108,"Parameter not allowed"']),
     ([":SENS::FUNC 'VOLT:DC'"], ['-102,"Syntax error"']),
     ([":SENS:FUNC VOLT"], ['-148,"Character data not allowed"']),
+    ([":SENS:FUNC 'POWER'"], ['-224,"Illegal parameter value"']),
+    ([":SENS:FUNC 'VOLT:DC"], ['-151,"Invalid string data"']),
+    ([":SENS:VOLTAGEANDMORE 1"], ['-112,"Program mnemonic too long"']),
+    ([":SENS3:FUNC 'VOLT:DC'"], ['-114,"Header suffix out of range"']),
+    ([":SENS:VOLT:DC:NPLC 1.2.3"], ['-121,"Invalid character in number"']),
+    ([":SENS:VOLT:DC:NPLC 1E99999"], ['-123,"Exponent too large"']),
+    ([":SENS:VOLT:DC:NPLC ABC"], ['-141,"Invalid character data"']),
+    ([":SENS:VOLT:DC:NPLC '1'"], ['-158,"String data not allowed"']),
+    ([":TRIG:SOUR 1"], ['-128,"Numeric data not allowed"']),
+    ([":ROUT:CLOS (@1)"], ['-241,"Hardware missing"']),
+    ([":SAMP:COUN 2;" * 400], ['-363,"Input buffer overrun"']),
     ([":TRIG:SOUR XYZ"], ['-140,"Character data error"']),
     ([":SENS:VOLT:DC:RANG 2000"], ['-222,"Parameter data out of range"']),
     ([":SENS:VOLT:DC:NPLC 11"], ['-222,"Parameter data out of range"']),

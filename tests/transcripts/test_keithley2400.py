@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,22 @@ CURRENT_TABLE = [
     (":TRIG:DEL", "0", "0.000000E+00"),
     (":FORM:ELEM", "VOLT,CURR,RES,TIME,STAT", "VOLT,CURR,RES,TIME,STAT"),
 ]
+AUTORANGE = changed(measure_range=None, measure_range_lower_limit=1e-6)
+AUTO_TABLE = [
+    row
+    for old in TABLE
+    for row in (
+        [old]
+        if old[0] != ":SENS:CURR:RANG"
+        else [(":SENS:CURR:RANG:AUTO", "ON", "1"), (":SENS:CURR:RANG:AUTO:LLIM", "1e-06", "1.000000E-06")]
+    )
+]
+FIXED_CURRENT_SOURCE = replace(CURRENT_SOURCE, measure_range=8, measure_range_lower_limit=None)
+FIXED_CURRENT_TABLE = [
+    row if row[0] != ":SENS:VOLT:RANG:AUTO" else (":SENS:VOLT:RANG", "20", "2.100000E+01")
+    for row in CURRENT_TABLE
+    if row[0] != ":SENS:VOLT:RANG:AUTO:LLIM"
+]
 CURRENT_ON = [(":SOUR:CURR 0", None), (":SOUR:CURR?", "0.000000E+00"), (":OUTP ON", None), (":OUTP?", "1")]
 
 
@@ -128,6 +145,7 @@ def stopped_sweep(smu):
     return smu.stop_sweep()
 
 
+LEFT_ON = ("*RST", ":SOUR:FUNC CURR", ":SOUR:CURR 50e-6", ":OUTP ON")
 FREE_SWEEP = [
     *SWEEP[:7],
     (":TRIG:SOUR IMM", None),
@@ -135,6 +153,16 @@ FREE_SWEEP = [
     *SWEEP[13:],
 ]
 SWEPT = ",".join([READING] * 3)
+LONG = ",".join(["3"] * 100)
+LONG_SWEEP = [
+    pair
+    for old in FREE_SWEEP
+    for pair in {
+        ":SOUR:LIST:VOLT 0,2,4": [(f":SOUR:LIST:VOLT {LONG}", None), (":SOUR:LIST:VOLT:APP 3,3", None)],
+        ":TRIG:COUN 3": [(":TRIG:COUN 102", None)],
+        ":TRAC:POIN 3": [(":TRAC:POIN 102", None)],
+    }.get(old[0], [old])
+]
 END_OF_SWEEP = [("*OPC?", "1\n"), (POLL, 65), (":TRAC:DATA?", SWEPT), *AFTER_SWEEP]
 
 
@@ -156,6 +184,12 @@ TRANSCRIPTS = [
     Transcript("abort", lambda smu: smu.abort(), [CONNECT, (":ABOR", None)]),
     Transcript("status byte", lambda smu: smu.serial_poll(), [CONNECT, (POLL, 0)], lambda byte: byte == 0),
     Transcript("configure", lambda smu: smu.configure(SETTINGS), configured()),
+    Transcript("configure autorange", lambda smu: smu.configure(AUTORANGE), [CONNECT, CLEAR, *configuring(AUTO_TABLE)]),
+    Transcript(
+        "current source with a fixed measure range",
+        lambda smu: smu.configure(FIXED_CURRENT_SOURCE),
+        [CONNECT, CLEAR, *configuring(FIXED_CURRENT_TABLE)],
+    ),
     Transcript(
         "interlock and protection",
         lambda smu: smu.configure(changed(interlock=True, over_voltage_protection=160)),
@@ -335,6 +369,22 @@ TRANSCRIPTS = [
         three_readings,
     ),
     Transcript(
+        "list of more than 100 levels",
+        lambda smu: (energised(smu).program_sweep([3] * 102, 0.02), smu.start_sweep(), smu.poll_sweep(20),
+                     len(smu.read_sweep()))[2:],
+        [*RUNNING, *LONG_SWEEP, (":INIT", None), ("*OPC?", "1\n"), (":TRAC:DATA?", ",".join([READING] * 102)),
+         (":SOUR:VOLT 3", None), *AFTER_SWEEP[1:]],
+        lambda returned: returned == (True, 102),
+    ),
+    Transcript(
+        "output off of a current source somebody left on",
+        lambda smu: smu.output_off(),
+        [CONNECT, lambda host: [host.write(message) for message in LEFT_ON], CLEAR, (":SOUR:FUNC?", "CURR"),
+         (":SOUR:CURR?", "5.000000E-05"),
+         (";".join(f":SOUR:CURR {level}" for level in ("4e-05", "3e-05", "2e-05", "1e-05", "0")), None),
+         (":OUTP OFF", None), (":OUTP?", "0")],
+    ),
+    Transcript(
         "point after a sweep",
         lambda smu: (whole_sweep(smu, linked=False), smu.trigger(3), smu.read())[-1],
         [*RUNNING, *FREE_SWEEP, (":INIT", None), (POLL, 0), *END_OF_SWEEP, (READ, READING)],
@@ -357,7 +407,7 @@ TRANSCRIPTS = [
         ],
         lambda readings: len(readings) == 1,
     ),
-]
+]  # fmt: skip
 
 # What the instrument refuses: messages, and what its error queue says then (User's Manual, appendix B)
 REFUSALS = [
@@ -367,6 +417,14 @@ REFUSALS = [
     ([":SOUR:VOLTAGEANDMORE 1"], ['-112,"Program mnemonic too long"']),
     ([":SOUR3:VOLT 1"], ['-114,"Header suffix out of range"']),
     ([":SOUR::VOLT 1"], ['-102,"Syntax error"']),
+    ([":SOUR!VOLT 1"], ['-101,"Invalid character"']),
+    ([":SOUR:VOLT #1"], ['-120,"Numeric data error"']),
+    ([":SOUR:VOLT 1E99999"], ['-123,"Exponent too large"']),
+    ([":SOUR:VOLT " + "1" * 300], ['-124,"Too many digits"']),
+    ([":SENS:FUNC 'VOLT"], ['-151,"Invalid string data"']),
+    ([":SOUR:VOLT (1)"], ['-178,"Expression data not allowed"']),
+    (["*IDN?", ":SYST:LFR 50"], ['-410,"Query INTERRUPTED"']),
+    ([":CALC1:MATH:DEL 'POWER'"], ['+808,"Expression cannot be deleted"']),
     ([":SOUR:VOLT"], ['-109,"Missing parameter"']),
     ([":SOUR:VOLT 1,2"], ['-108,"Parameter not allowed"']),
     ([":SOUR:VOLT 1V"], ['-121,"Invalid character in number"']),

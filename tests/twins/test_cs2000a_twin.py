@@ -189,7 +189,9 @@ def test_hex_of_the_captured_value():
         (133.99, "133.99"),
         (12345.0, "12345."),
         (123456.0, "123456"),
+        (999999.5, "1.00e+6"),
         (1.234e6, "1.23e+6"),
+        (1e12, "9.99e+9"),
         (-561.627, "-561.6"),
     ],
 )
@@ -198,7 +200,8 @@ def test_six_characters(value, text):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.0, "0.0000e+0"), (5e-10, "0.5000e-9"), (1e-20, "0.0000e-9"), (9.99996e-10, "1.0000e-9")]
+    ("value", "text"),
+    [(0.0, "0.0000e+0"), (5e-10, "0.5000e-9"), (1e-20, "0.0000e-9"), (9.99996e-10, "1.0000e-9"), (1e12, "9.9999e+9")],
 )
 def test_exponents_have_one_digit(value, text):
     assert exponent_text(value) == text
@@ -499,6 +502,12 @@ def test_a_new_reading_drops_the_old_one():
         ("UCCS,3", "ER05"),
         ("UCPR,3,0", "ER05"),
         ("BPSS,1234", "ER17"),
+        ("UCPS,1,0,3F 80 00 00", "ER17"),
+        ("UCPS,1,0,BF800000", "ER17"),
+        ("UCPS,1,0,7F7FFFFF", "ER17"),
+        ("TGDS,1,0,2,1e300,1,1", "ER17"),
+        ("TGDS,1,0,2,1_0,1,1", "ER17"),
+        ("TGDS,1,1,2,7F7FFFFF,3F800000,3F800000", "ER17"),
         ("TGSL,1", "ER20"),
         ("MSWE,2", "ER17"),
         ("ALFS,0,401,3F800000", "ER17"),
@@ -600,6 +609,22 @@ def test_life_of_the_data():
     assert bench.ask("MEDR,2,0,2") == "ER20"
 
 
+def test_escape_during_a_reading_by_hand_says_nothing_to_the_host():
+    bench = Bench(remote=False)
+    bench.twin.press_measuring_button()
+    bench.clock.advance(3.0)
+    bench.twin.press_escape()
+    assert bench.line(300.0) == b""
+
+
+def test_a_fault_during_the_exposure_comes_in_the_second_line():
+    bench = Bench()
+    assert bench.ask("MEAS,1") == "OK00,004"
+    bench.twin.fault = "ER52"
+    assert bench.answer() == "ER52"
+    assert bench.ask("MEDR,0,0,1") == "ER20"
+
+
 # memories and settings
 
 
@@ -658,6 +683,19 @@ def test_worn_out_flash():
     assert bench.ask("SPMS,0,2") == "ER32"
 
 
+def test_memory_errors_are_told_by_the_commands_that_can():
+    bench = Bench(options=CS2000AOptions(flash_error="ER34"))
+    bench.ask("RMTS,1")
+    for text in ("SPMS,1", "SCMS,2", "LNSS,1", "UCCS,0", "UCPS,3", "BPSS,9600", "INIT,2", "TGDS,1,0,2,1,1,1"):
+        assert bench.ask(text) == "ER34", text
+    for text in ("NDFS,1", "OBSS,1", "BALS,0,1", "CSMS,2", "DIMS,1", "ALFS,3", "NFCS,3"):
+        assert bench.ask(text) == "OK00", text
+    assert bench.ask("OBSR") == "OK00,1"
+    bench.twin.power_cycle()
+    bench.ask("RMTS,2")
+    assert bench.ask("OBSR") == "OK00,0"
+
+
 def test_stored_readings():
     bench = Bench(Glow(WHITE, 50.0))
     bench.measure()
@@ -711,6 +749,21 @@ def test_filter_without_stored_compensation():
     assert bench.ask("NDFS,1") == "OK00"
 
 
+def test_filter_and_lens_are_compensated_for_each_angle():
+    bench = Bench(Glow(WHITE, 50.0), CS2000AOptions(compensation_stored=False))
+    for text in ("NFCS,0,1,0,41200000", "NFCS,3", "ALFS,0,0,3F800000", "ALFS,3", "NDFS,1", "LNSS,1"):
+        assert bench.ask(text) == "OK00", text
+    bench.twin.turn_knob(1)
+    assert bench.ask("NDFS,1") == "ER05"
+    assert bench.ask("LNSS,1") == "ER05"
+    assert bench.measure()[1] == "OK00"
+    assert bench.values("MEDR,2,0,101")[0] == pytest.approx(50.0)
+    bench.twin.turn_knob(None)
+    assert bench.ask("NDFS,1") == "ER83"
+    assert bench.ask("LNSS,1") == "ER83"
+    assert bench.ask("NDFS,0") == "OK00"
+
+
 def test_user_calibration_multiplies_the_spectrum():
     bench = Bench(Glow(WHITE, 50.0))
     bench.measure()
@@ -751,7 +804,9 @@ def test_rs232_takes_the_time_of_its_characters():
     start = bench.clock.now()
     bench.ask("MEDR,1,0,1")
     assert bench.clock.now() - start == pytest.approx(0.0873 + 0.01, abs=1e-3)
-    bench.ask("BPSS,9600")
+    start = bench.clock.now()
+    assert bench.ask("BPSS,9600") == "OK00"  # still at the old rate
+    assert bench.clock.now() - start == pytest.approx(0.0105, abs=1e-4)
     start = bench.clock.now()
     bench.ask("MEDR,1,0,1")
     assert bench.clock.now() - start == pytest.approx(1.048 + 0.01, abs=1e-3)
@@ -770,6 +825,31 @@ def test_unfinished_line_is_discarded_after_a_minute():
     old = Bench(options=CS2000AOptions(firmware=(1, 1, 0)))
     old.twin.receive(b"ID")
     assert old.answer(61.0) == "ER00"
+
+
+def test_a_line_that_ended_with_carriage_return_is_not_discarded_later():
+    bench = Bench(options=CS2000AOptions(firmware=(1, 1, 0)), terminator=b"\r")
+    assert bench.ask("STSR") == "OK00,0"
+    assert bench.line(100.0) == b""
+
+
+def test_a_line_without_end_does_not_outlast_a_power_cycle():
+    bench = Bench(terminator=b"\r")
+    bench.twin.receive(b"ID")
+    bench.twin.power_cycle()
+    bench.send("RMTS,2")
+    assert bench.answer() == "OK00"
+    bench.send("IDDR")
+    bench.twin.power_cycle()
+    assert bench.line(100.0) == b""
+
+
+def test_what_is_swallowed_does_not_change_the_end_of_lines():
+    bench = Bench()
+    bench.send("MEAS,1")
+    bench.clock.advance(0.5)
+    bench.twin.receive(b"IDDR\n")
+    assert bench.line(20.0) == b"OK00,004\r\n"
 
 
 def test_line_of_more_than_800_bytes():
@@ -823,9 +903,12 @@ def test_split_and_merged_bytes_give_the_same_replies(cuts):
     assert whole[:4] == [b"OK00\r\n", b"OK00,CS-2000A ,2,1234567\n", b"OK00\r", b"OK00,3,000033333,0\r\n"]
 
 
-commands = st.sampled_from([*sorted(Memory(CS2000AOptions()).commands), "RMTS", "MEAS", "MEDR", "MSWE", "STDS", "STSR"])
+commands = st.sampled_from(
+    [*sorted(Memory(CS2000AOptions(), lambda: 0).commands), "RMTS", "MEAS", "MEDR", "MSWE", "STDS", "STSR"]
+)
 arguments = st.lists(
-    st.one_of(st.integers(-1, 130).map(str), st.sampled_from(["", "3F800000", "1e5", "x"])), max_size=6
+    st.one_of(st.integers(-1, 130).map(str), st.sampled_from(["", "3F800000", "7F7FFFFF", "1e5", "1e300", "x"])),
+    max_size=6,
 )
 lines = st.one_of(
     st.binary(max_size=40),
@@ -849,6 +932,28 @@ def test_arbitrary_bytes_never_upset_the_meter(data):
     bench.send("RMTS,2")
     assert bench.answer() == "OK00"
     assert bench.ask("IDDR").startswith("OK00,CS-2000A ")
+
+
+EVERYTHING = ["0,0,1", *(f"1,{form},{block}" for form in (0, 1) for block in (1, 2, 3, 4)), "2,0,0", "2,1,0"]
+
+
+@given(
+    factor=st.sampled_from(["00000000", "3F800000", "49742400", "49742401", "7F7FFFFF"]),
+    target=st.sampled_from(["0", "100", "9.9999e9", "1e10"]),
+    nd=st.integers(0, 2),
+)
+@settings(max_examples=40, deadline=None)
+def test_every_stored_value_can_be_measured_with_and_read(factor, target, nd):
+    bench = Bench()
+    bench.ask(f"UCPS,1,100,{factor}")
+    bench.ask(f"NFCS,0,{max(nd, 1)},100,{factor}")
+    for text in ("UCPS,3", "NFCS,3", "UCCS,1", f"NDFS,{nd}", f"TGDS,1,0,2,{target},{target},{target}"):
+        bench.ask(text)
+    assert bench.measure()[1] == "OK00"
+    lengths = [len(bench.ask(f"MEDR,{what}")) for what in EVERYTHING]
+    assert lengths[1:9] == [1004, 1004, 1004, 1014, 904, 904, 904, 913]
+    assert lengths[-1] == 4 + 24 * 9
+    assert bench.ask("TGDR,1,2,1,0")[:4] in {"OK00", "ER20"}
 
 
 def test_bus_lines_mean_nothing_to_a_serial_meter():

@@ -898,6 +898,12 @@ def test_status_messages_are_queued_only_when_enabled() -> None:
     assert host.error() == b'+306,"Reading available"\n'
 
 
+def test_completed_operations_are_a_status_message_too() -> None:
+    host = host_at()
+    host.write("*RST", ":STAT:QUE:ENAB (101)", "*OPC")
+    assert host.error() == b'+101,"Operation complete"\n'
+
+
 def test_error_queue_holds_ten() -> None:
     host = one_shot()
     for _ in range(12):

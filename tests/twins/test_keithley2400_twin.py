@@ -216,6 +216,11 @@ def test_reset_switches_the_output_off_and_leaves_buffer_status_and_line_frequen
     assert bench.ask(":OUTP?;:TRAC:POIN?;:SYST:LFR?;:STAT:MEAS:ENAB?") == "0;7;60;512"
 
 
+def test_reset_takes_the_register_format_and_the_math_unit_back(bench: Bench) -> None:
+    bench.write(":FORM:SREG HEX", ":CALC1:MATH:UNIT 'mW'", "*RST")
+    assert bench.ask(":FORM:SREG?;*STB?;:CALC1:MATH:UNIT?") == 'ASC;0;""'
+
+
 def test_bench_defaults_differ(bench: Bench) -> None:
     bench.write(":SYST:PRES")
     assert bench.ask(":SOUR:VOLT:PROT?;:FORM:BORD?;:TRIG:INP?") == "4.000000E+01;SWAP;SOUR"
@@ -284,6 +289,10 @@ def test_power_up_setup(bench: Bench) -> None:
         (("*TRG",), -211),
         ((":CALC1:MATH (VOLT; CURR)",), -260),
         ((":CALC1:MATH (EXEC + 1)",), -260),
+        ((":CALC1:MATH (VOLT * 2)",), 807),
+        ((":CALC1:MATH:DEL 'POWER'",), 808),
+        ((":CALC1:MATH:DEL 'NONE'",), 806),
+        (tuple(f":CALC1:MATH:NAME 'M{n}'" for n in range(6)), 804),
         ((":CALC1:MATH (" + "1+" * 200 + "1)",), -223),
         ((":CALC1:DATA?",), -230),
         ((":CALC2:NULL:ACQ",), -230),
@@ -324,7 +333,29 @@ def test_levels_beyond_a_fixed_range_can_be_cut_instead() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "kept"), [(5, 20), (20, 20), (39, 20), (100, 100), (159, 120), (160, 160), (161, 210)]
+    ("header", "least"),
+    [
+        (":SOUR:VOLT:RANG", "2.100000E-01"),
+        (":SOUR:CURR:RANG", "1.050000E-06"),
+        (":SENS:CURR:RANG", "1.050000E-06"),
+        (":SENS:RES:RANG", "2.100000E+01"),
+        (":SENS:CURR:RANG:AUTO:LLIM", "1.000000E-06"),
+        (":SENS:CURR:PROT", "1.000000E-09"),
+        (":SENS:VOLT:PROT", "2.000000E-04"),
+        (":SOUR:VOLT:PROT", "2.000000E+01"),
+    ],
+)
+def test_the_minimum_of_a_range_or_limit_is_the_smallest_not_the_most_negative(
+    bench: Bench, header: str, least: str
+) -> None:
+    bench.write(f"{header} MIN")
+    assert bench.ask(f"{header}?") == least
+    assert float(str(bench.ask(f"{header}? MIN"))) > 0.0
+    assert bench.errors() == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"), [(5, 20), (20, 20), (39, 20), (100, 100), (159, 120), (160, 160), (160.5, 160), (161, 210)]
 )
 def test_over_voltage_protection_comes_down_to_a_step(bench: Bench, sent: float, kept: float) -> None:
     bench.write(f":SOUR:VOLT:PROT {sent}")
@@ -569,6 +600,9 @@ def test_auto_off_puts_the_output_on_for_each_reading_only(bench: Bench) -> None
     bench.write(":SOUR:CLE:AUTO:MODE TCO")
     bench.ask(":READ?")
     assert [change.output_on for change in bench.twin.output_log[5:]] == [True, False]
+    bench.write(":ARM:COUN 3")
+    assert bench.numbers(":READ?") == [0.002] * 6
+    assert [change.output_on for change in bench.twin.output_log[7:]] == [True, False] * 3
 
 
 # --- measuring commands ---
@@ -903,6 +937,19 @@ def test_memory_sweep_through_stored_setups() -> None:
     assert bench.numbers(":READ?") == [2.0, 0.002, 3.0, 0.003]
 
 
+def test_recalling_setups_makes_a_memory_sweep_slow() -> None:
+    """164 readings/s at 0.01 PLC and 60 Hz, auto-zero off, one function (SPEC-2400)."""
+    bench = Bench(line_frequency=60.0)
+    bench.write(":SENS:CURR:RANG 1e-4;NPLC 0.01", ":SYST:AZER OFF", ":SOUR:DEL 0", ":OUTP ON")
+    bench.write(*(f":SOUR:MEM:SAVE {place}" for place in (1, 2)), ":SOUR:FUNC MEM;:SOUR:MEM:POIN 2", ":TRIG:COUN 10")
+    assert 10 / bench.seconds(":READ?") == pytest.approx(164.0, rel=0.01)
+
+
+def test_the_start_of_a_list_is_set_below_the_list_too(bench: Bench) -> None:
+    bench.write(":SOUR:LIST:VOLT 1,2,3", ":SOUR:LIST:VOLT:STAR 2")
+    assert bench.ask(":SOUR:LIST:STAR?;:SOUR:LIST:VOLT:STARt?") == "2;2"
+
+
 def test_soak_holds_the_first_point_only() -> None:
     bench = _ready()
     bench.write(":SOUR:VOLT:MODE SWE;STOP 1", ":TRIG:COUN 2", ":SOUR:DEL 0")
@@ -950,6 +997,16 @@ def test_buffer_statistics() -> None:
         assert bench.numbers(f":CALC3:FORM {name};:CALC3:DATA?;") == pytest.approx([value, value / 1000], rel=1e-5)
 
 
+def test_statistics_and_the_latest_reading_are_text_in_every_data_format() -> None:
+    bench = _ready(instant=True)
+    bench.write(
+        ":FORM:ELEM VOLT,CURR", ":TRAC:POIN 2;FEED:CONT NEXT", ":SOUR:VOLT 2", ":TRIG:COUN 2;:INIT", ":FORM SRE"
+    )
+    assert bench.ask(":CALC3:DATA?") == bench.ask(":SENS:DATA:LAT?") == "+2.000000E+00,+2.000000E-03"
+    bench.write(":TRAC:DATA?")
+    assert bench.read_bytes() == b"#0" + struct.pack(">4f", 2.0, 2e-3, 2.0, 2e-3) + b"\n"
+
+
 def test_math_expressions() -> None:
     bench = _ready(instant=True)
     bench.write(":CALC1:STAT ON", ":SOUR:VOLT 2")
@@ -961,7 +1018,13 @@ def test_math_expressions() -> None:
     bench.write(":CALC1:MATH:NAME 'OFFCOMPOHM'", ":SOUR:VOLT:MODE LIST;:SOUR:LIST:VOLT 1,3", ":TRIG:COUN 2", ":INIT")
     assert bench.numbers(":CALC1:DATA?") == [9.91e37, 1000.0]
     bench.write(":CALC1:MATH:DEL 'MINE'", ":CALC1:MATH:DEL 'POWER'", ":CALC1:MATH (1)")
-    assert bench.errors() == [-224, -221]
+    assert bench.errors() == [808, 807]
+
+
+def test_the_text_of_a_math_expression_can_be_read_back(bench: Bench) -> None:
+    assert bench.ask(":CALC1:MATH?") == "(VOLT * CURR)"
+    bench.write(":CALC1:MATH:NAME 'MINE'", ":CALC1:MATH:EXPR (2 * volt)")
+    assert bench.ask(":CALC1:MATH:EXPR:DEF?") == "(2 * VOLT)"
 
 
 @pytest.mark.parametrize(("name", "value"), [("VOLTCOEF", 0.0), ("VARALPHA", 1.0), ("OFFCOMPOHM", 1000.0)])
@@ -1006,6 +1069,14 @@ def test_a_buffer_of_calculated_values() -> None:
     assert bench.numbers(":CALC3:DATA?") == [0.001]
 
 
+def test_a_buffer_of_calculated_values_has_the_time_stamps_of_the_buffer() -> None:
+    bench = _ready()
+    bench.clock.advance(3.0)
+    bench.write(":CALC1:STAT ON", ":FORM:ELEM:CALC CALC,TIME", ":TRAC:FEED CALC1;POIN 3;FEED:CONT NEXT")
+    bench.write(":ARM:SOUR TIM;TIM 0.5;COUN 3", ":INIT")
+    assert bench.numbers(":TRAC:DATA?")[1::2] == [0.0, 0.5, 1.0]
+
+
 # --- status and service request ---
 
 
@@ -1048,6 +1119,16 @@ def test_the_other_arm_sources(source: str) -> None:
     bench.twin.start_of_test("NST")
     bench.twin.start_of_test("PST")
     assert bench.read_bytes() is not None
+
+
+def test_status_messages_come_once_they_are_enabled() -> None:
+    bench = _ready()
+    bench.write(":STAT:QUE:ENAB (+100:+499)", ":FOO", "*OPC", ":TRIG:COUN 2;:INIT", "*OPC?")
+    assert bench.read_bytes() == b"1\n"
+    assert bench.errors() == [200, 106, 106, 310]
+    bench.write(":STAT:QUE:ENAB (200)", "*OPC")
+    assert bench.ask(":SYST:ERR?") == '+200,"Operation complete"'
+    assert bench.errors() == []
 
 
 @pytest.mark.parametrize(

@@ -350,6 +350,7 @@ def test_the_error_queue_is_ten_deep_and_ends_with_overflow(host: Host) -> None:
     for _ in range(12):
         host.write(":FOO")
     assert host.errors() == [-113] * 9 + [-350]
+    assert host.ask("*ESR?") == str(128 + 32 + 8)
 
 
 def test_error_messages_and_the_empty_queue(host: Host) -> None:
@@ -447,6 +448,8 @@ def test_message_available_and_a_reply_read_in_pieces(host: Host) -> None:
         (Interface("serial", "LF"), b"*IDN?\r\n", b"STAND-IN\n"),
         (Interface("serial", "CRLF"), b"*IDN?\r\n", b"STAND-IN\r\n"),
         (Interface("serial", "LFCR"), b"*IDN?\n\r", b"STAND-IN\n\r"),
+        (Interface("serial", "LF"), b"*IDN?\r", b"STAND-IN\n"),
+        (Interface("serial", "LFCR"), b"*IDN?\r\n", b"STAND-IN\n\r"),
     ],
 )
 def test_terminators(interface: Interface, data: bytes, reply: bytes) -> None:

@@ -9,8 +9,11 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,9 @@ import serial
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drivers.simulated import serve
 from drivers.simulated.bench import SimulatedBenchOptions
+from drivers.simulated.cs2000a import CS2000AOptions, CS2000ATwin
 from drivers.simulated.serve import BenchServer, Port, serving
 from tests.conftest import CONFIGS
 
@@ -81,6 +86,16 @@ def connect(bench: BenchServer) -> Iterator[Connect]:
     yield connect_to
     for client in clients:
         client.close()
+
+
+def three_free_ports() -> int:
+    """The first of three TCP ports in a row that nobody uses."""
+    while True:
+        with ExitStack() as probes, suppress(OSError):
+            first = probes.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
+            for other in (first + 1, first + 2):
+                probes.enter_context(socket.create_server(("127.0.0.1", other)))
+            return int(first)
 
 
 def open_serial(server: BenchServer, role: str = "smu") -> serial.Serial:
@@ -205,6 +220,71 @@ def test_too_many_clients_are_turned_away_and_room_is_made_again(connect: Connec
     assert connect("smu").ask(b"*IDN?") == IDENTITY
 
 
+def send_until_refused(client: Client, message: bytes) -> int:
+    """Send without reading until nothing more is taken; returns the number of whole messages."""
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+    client.socket.settimeout(0.2)
+    sent = 0
+    with suppress(TimeoutError):
+        while sent < 50_000_000:
+            sent += client.socket.send((message * 100)[sent % len(message) :])
+    client.socket.settimeout(TIMEOUT)
+    missing = -sent % len(message)
+    client.send(message[len(message) - missing :])
+    return (sent + missing) // len(message)
+
+
+def test_who_reads_nothing_is_not_listened_to_and_loses_nothing(connect: Connect) -> None:
+    greedy, other = connect("photodiode_meter"), connect("smu")
+    with ThreadPoolExecutor(1) as pool:
+        count = send_until_refused(greedy, b"*IDN?" + b" " * 60 + b"\n")
+        replies = pool.submit(lambda: {greedy.line() for _ in range(count)})
+        assert other.ask(b"*IDN?") == IDENTITY
+        assert len(replies.result()) == 1
+    assert greedy.ask(b":SYST:VERS?") == b"1991.0"
+
+
+def test_a_flood_of_garbage_leaves_time_for_others(connect: Connect) -> None:
+    rude, other = connect("smu"), connect("photodiode_meter")
+    for _ in range(20):
+        rude.send(bytes(range(4, 24)) * 1000)
+        assert other.ask(b":SYST:VERS?") == b"1991.0"
+    assert rude.ask(b"\n*CLS;*IDN?") == IDENTITY
+
+
+def test_the_spectroradiometer_goes_on_when_its_client_has_gone(connect: Connect) -> None:
+    leaver = connect("spectroradiometer")
+    assert leaver.ask(b"RMTS,2") == b"OK00"
+    assert leaver.ask(b"MEAS,1").startswith(b"OK00,")
+    leaver.close()
+    client = connect("spectroradiometer")
+    assert client.ask(b"MEDR,0,0,1") == b"ER02"
+    assert client.ask(b"MEAS,0") == b"OK00"
+    assert client.ask(b"IDDR").startswith(b"OK00,CS-2000A")
+
+
+@pytest.mark.parametrize(("firmware", "before"), [((3, 0, 9301), b""), ((1, 1, 0), b"ER00\r\n")])
+def test_an_unfinished_line_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch, firmware: tuple[int, int, int], before: bytes
+) -> None:
+    monkeypatch.setattr(serve, "LONGEST_SILENCE", 0.05)
+    forgotten = threading.Event()
+    discard = CS2000ATwin.discard_line
+
+    def discard_and_tell(twin: CS2000ATwin) -> None:
+        discard(twin)
+        forgotten.set()
+
+    monkeypatch.setattr(CS2000ATwin, "discard_line", discard_and_tell)
+    options = replace(RESISTOR, spectroradiometer_options=CS2000AOptions(firmware=firmware))
+    with serving(options) as server, closing(Client(port_of(server, "spectroradiometer"))) as client:
+        client.send(b"GARB")
+        assert forgotten.wait(TIMEOUT)
+        client.send(b"RMTS,1\n")
+        assert client.socket.recv(len(before), socket.MSG_WAITALL) == before
+        assert client.line() == b"OK00"
+
+
 # device clear
 
 
@@ -270,6 +350,20 @@ def test_more_replies_than_a_serial_port_holds_come_in_the_end(bench: BenchServe
             assert line.read_until(b"\r") == IDENTITY + b"\r"
 
 
+@with_terminals
+def test_what_nobody_read_is_not_the_next_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "_READER_PATIENCE", 0.0)
+    answered = threading.Semaphore(0)
+    with serving(RESISTOR, watch=lambda *what: None if what[2] else answered.release()) as server:
+        with open_serial(server) as line:
+            line.write(b"*IDN?\r" * 600)  # 48 kB of replies
+            for _ in range(600):
+                assert answered.acquire(timeout=TIMEOUT)
+        with open_serial(server) as line:
+            line.write(b":SOUR:VOLT?\r")
+            assert line.read_until(b"\r") == b"0.000000E+00\r"
+
+
 # anything at all
 
 PIECES = st.lists(
@@ -320,12 +414,22 @@ def test_a_port_that_is_taken_is_told_and_nothing_stays_open(bench: BenchServer)
         BenchServer(RESISTOR, port=taken - 2)
 
 
-def test_ports_in_a_row(bench: BenchServer) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        number = probe.getsockname()[1]
+def test_ports_in_a_row() -> None:
+    number = three_free_ports()
     with serving(RESISTOR, port=number, terminals=False) as server:
         assert [port.tcp for port in server.ports] == [f"TCPIP::127.0.0.1::{number + i}::SOCKET" for i in range(3)]
         assert [port.serial for port in server.ports] == [None] * 3
+
+
+def test_the_same_ports_can_be_had_again_at_once() -> None:
+    number = three_free_ports()
+    for _ in range(5):
+        with serving(RESISTOR, port=number, terminals=False) as server:
+            clients = [Client(port_of(server)) for _ in range(5)]
+            assert clients[-1].ask(b"*IDN?") == IDENTITY
+            clients[0].send(b"*IDN?\n" * 1000)
+        for client in clients:
+            client.close()
 
 
 def test_an_instrument_that_is_not_there_has_no_port() -> None:

@@ -1,0 +1,269 @@
+"""Output off when the link itself fails: a new session, a bounded time, and the loudest message there is."""
+
+import re
+import socket
+import struct
+import threading
+
+import pytest
+import pyvisa
+from pyvisa.constants import StatusCode
+
+from drivers.errors import (
+    InstrumentTimeout,
+    LinkLost,
+    OutputStateUnknown,
+    RefusedByDriver,
+    RefusedByInstrument,
+    WrongInstrument,
+)
+from drivers.keithley2400 import Keithley2400, SmuLimits, SmuSettings
+from drivers.simulated.bench import SimulatedBenchOptions, build_simulated_bench
+from drivers.simulated.clock import VirtualClock
+from drivers.simulated.visa import SimulatedVisaLibrary
+
+SETTINGS = SmuSettings(source="voltage", max_level=8.0, compliance=0.025, measure_range=0.025)
+RESOURCES = {"gpib": ("GPIB0::24::INSTR", "GPIB0::16::INSTR"), "serial": ("ASRL1::INSTR", "ASRL2::INSTR")}
+
+
+@pytest.fixture(params=RESOURCES)
+def bench(request):
+    """A simulated bench with a resistor of 1 kohm, on GPIB and on serial lines."""
+    smu, meter = RESOURCES[request.param]
+    load = {"load": "resistor", "resistance_ohm": 1e3}
+    return build_simulated_bench(SimulatedBenchOptions(load, noise=False, smu=smu, photodiode_meter=meter))
+
+
+def smu_twin(bench):
+    return next(iter(bench.twins.values()))
+
+
+def running(bench, level=5.0):
+    smu = Keithley2400(next(iter(bench.twins)), visa_library=bench.library, limits=SmuLimits(20, 0.1))
+    smu.configure(SETTINGS)
+    smu.output_on()
+    smu.set_level(level)
+    return smu
+
+
+class BrokenSession:
+    """Every operation of a session fails, until a new session is opened."""
+
+    def __init__(self, bench, code):
+        self.code = code
+        self.opened = 0
+        bench.library.before_operation = self
+
+    def __call__(self, number, resource, operation):
+        self.opened += operation == "open"
+        if not self.opened:
+            raise pyvisa.VisaIOError(self.code)
+
+
+BREAKS = [StatusCode.error_connection_lost, StatusCode.error_timeout, StatusCode.error_io]
+
+
+@pytest.mark.parametrize("code", BREAKS)
+def test_a_new_session_switches_off_what_the_old_one_cannot_reach(bench, code):
+    smu = running(bench)
+    old = smu.adapter
+    before = len(smu_twin(bench).output_log)
+    broken = BrokenSession(bench, code)
+    smu.output_off()
+    assert broken.opened == 1
+    assert smu.adapter is not old
+    log = smu_twin(bench).output_log[before:]
+    assert [change.level for change in log if change.output_on] == [4, 3, 2, 1, 0]  # ramped as usual
+    assert not log[-1].output_on
+
+
+def test_after_a_new_session_the_settings_are_made_anew_and_readings_go_on(bench):
+    smu = running(bench)
+    BrokenSession(bench, StatusCode.error_io)
+    smu.output_off()
+    with pytest.raises(RefusedByDriver, match="not configured"):
+        smu.output_on()
+    smu.configure(SETTINGS)
+    smu.output_on()
+    smu.trigger(3.0)
+    assert smu.read().voltage == pytest.approx(3.0, abs=1e-3)
+    assert smu.identify().model == "MODEL 2400"
+
+
+def test_a_session_that_cannot_even_be_closed_is_left_behind(bench, monkeypatch):
+    smu = running(bench)
+    sessions = bench.library._sessions
+    before = len(sessions)
+
+    def fails(*_):
+        raise pyvisa.VisaIOError(StatusCode.error_io)
+
+    monkeypatch.setattr(smu.adapter.connection, "before_close", fails)
+    BrokenSession(bench, StatusCode.error_io)
+    smu.output_off()
+    assert len(sessions) == before  # the old port is closed all the same
+    assert not smu_twin(bench).output_log[-1].output_on
+
+
+def test_a_new_session_that_garbles_a_reply_is_cleared_once_more(bench, monkeypatch):
+    smu = running(bench)
+    BrokenSession(bench, StatusCode.error_io)
+    monkeypatch.setattr(smu_twin(bench), "identity", lambda: "\x00\x7f")
+    smu.output_off()
+    assert not smu_twin(bench).output_log[-1].output_on
+
+
+class Deaf:
+    """Takes everything, says nothing."""
+
+    service_request = False
+
+    def __init__(self, replies=None):
+        self.replies = replies or {}
+        self.sent = bytearray()
+        self._out = b""
+
+    def receive(self, data, *, end=False):
+        self.sent += data
+        self._out = self.replies.get(bytes(data).strip(b"\x03\r\n"), b"")
+
+    def transmit(self, limit=None):
+        data, self._out = self._out, b""
+        return data, bool(data)
+
+    def device_clear(self):
+        self._out = b""
+
+    def talk_with_nothing_to_say(self):
+        pass
+
+
+@pytest.mark.parametrize("resource", ["GPIB0::24::INSTR", "ASRL1::INSTR", "TCPIP0::bench::5025::SOCKET"])
+def test_an_instrument_that_never_answers_is_given_up_soon_and_loudly(resource):
+    clock = VirtualClock()
+    smu = Keithley2400(resource, visa_library=SimulatedVisaLibrary(clock, {resource: Deaf()}))
+    started = clock.now()
+    with pytest.raises(OutputStateUnknown, match="MAY STILL BE ON") as caught:
+        smu.output_off()
+    assert clock.now() - started <= 15.0
+    for tried in ("ramp to zero", "device clear", "new session"):
+        assert tried in caught.value.what
+    assert isinstance(caught.value.__cause__, InstrumentTimeout)
+
+
+@pytest.mark.parametrize("code", BREAKS)
+def test_an_address_that_is_gone(bench, code):
+    smu = running(bench)
+    started = bench.clock.now()
+
+    def gone(number, resource, operation):
+        raise pyvisa.VisaIOError(StatusCode.error_resource_not_found if operation == "open" else code)
+
+    bench.library.before_operation = gone
+    with pytest.raises(OutputStateUnknown, match="new session") as caught:
+        smu.output_off()
+    assert "cannot be opened" in str(caught.value.__cause__)
+    assert bench.clock.now() - started <= 15.0
+
+
+def test_what_another_instrument_says_is_not_taken_for_the_source(bench):
+    smu = running(bench)
+    resource = next(iter(bench.twins))
+    end = b"\n" if resource.startswith("GPIB") else b"\r"
+    other = Deaf({b"*IDN?": b"ACME,PSU,1,1" + end, b":OUTP?": b"0" + end})
+    BrokenSession(bench, StatusCode.error_io)
+    bench.library.twins[resource] = other
+    with pytest.raises(OutputStateUnknown) as caught:
+        smu.output_off()
+    assert isinstance(caught.value.__cause__, WrongInstrument)
+    assert b"OUTP" not in other.sent
+
+
+def test_an_adapter_from_outside_is_not_opened_again(bench):
+    given = running(bench).adapter
+    smu = Keithley2400(given)
+    BrokenSession(bench, StatusCode.error_io)
+    with pytest.raises(OutputStateUnknown) as caught:
+        smu.output_off()
+    assert "new session" not in caught.value.what
+    assert smu.adapter is given
+    assert isinstance(caught.value.__cause__, LinkLost)
+
+
+def test_a_failed_opening_leaves_no_session_behind(bench):
+    def deaf_to_clearing(number, resource, operation):
+        if operation in ("clear", "flush"):
+            raise pyvisa.VisaIOError(StatusCode.error_io)
+
+    before = len(bench.library._sessions)
+    bench.library.before_operation = deaf_to_clearing
+    with pytest.raises(Exception, match=re.escape("cannot be opened")):
+        Keithley2400(next(iter(bench.twins)), visa_library=bench.library)
+    assert len(bench.library._sessions) == before
+
+
+# The LOCAL key: the next message brings the instrument back to remote, idle, with a fixed source
+
+
+def test_local_key_between_two_points(bench):
+    smu = running(bench)
+    smu_twin(bench).press_local_key()
+    smu.trigger(3.0)
+    assert smu.read().voltage == pytest.approx(3.0, abs=1e-3)
+    smu.output_off()
+    assert not smu_twin(bench).output_log[-1].output_on
+
+
+def test_local_key_during_a_reading_ends_it_and_the_output_goes_off(bench):
+    smu = running(bench)
+    smu.trigger(3.0)
+    smu_twin(bench).press_local_key()
+    with pytest.raises((InstrumentTimeout, RefusedByInstrument)):  # on GPIB there is nothing to say: -420
+        smu.read()
+    smu.trigger(2.0)
+    assert smu.read().voltage == pytest.approx(2.0, abs=1e-3)
+    smu.output_off()
+    assert not smu_twin(bench).output_log[-1].output_on
+
+
+def test_local_key_during_a_sweep_returns_the_readings_taken(bench):
+    smu = running(bench)
+    smu.program_sweep([1.0, 2.0, 3.0, 4.0], 0.5)
+    smu.start_sweep()
+    bench.clock.advance(1.3)
+    smu_twin(bench).press_local_key()
+    smu.poll_sweep(1.0)
+    readings = smu.stop_sweep()
+    assert [round(reading.voltage) for reading in readings] == [1, 2]
+    smu.output_off()
+    assert not smu_twin(bench).output_log[-1].output_on
+
+
+def test_a_server_that_hung_up_is_called_again():
+    replies = {
+        b"*IDN?": b"KEITHLEY INSTRUMENTS INC.,MODEL 2400,1248014,C30\n",
+        b":SOUR:FUNC?": b"VOLT\n",
+        b":SOUR:VOLT?": b"0.000000E+00\n",
+        b":OUTP?": b"0\n",
+    }
+    asked = []
+
+    def serve(server):
+        first, _ = server.accept()
+        with first, first.makefile("rb") as lines:
+            lines.readline()
+            first.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # reset, not a polite end
+        second, _ = server.accept()
+        with second:
+            for line in second.makefile("rb"):
+                asked.append(line.strip(b"\x03\n"))
+                second.sendall(replies.get(asked[-1], b""))
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, args=(server,), daemon=True)
+        thread.start()
+        smu = Keithley2400(f"TCPIP::127.0.0.1::{server.getsockname()[1]}::SOCKET", visa_library="@py")
+        smu.output_off()
+        smu.adapter.close()
+        thread.join(10)
+    assert asked == [b"*IDN?", b":SOUR:FUNC?", b":SOUR:VOLT?", b":OUTP OFF", b":OUTP?"]
