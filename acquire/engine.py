@@ -11,11 +11,13 @@ from typing import Protocol, Self
 
 from acquire.evaluate import Evaluation, described_spectrum, evaluate, with_uncertainties
 from acquire.plan import SpectrumSchedule, StopWatch, SweepPlan, bursts
+from acquire.read_back import NotMeasured, ReadingWatch, as_expected, is_bad, what_is_missing
 from acquire.records import (
     DarkReading,
     Event,
     ExposureSample,
     Note,
+    PointFlag,
     Reading,
     Record,
     RunStatus,
@@ -26,12 +28,19 @@ from acquire.records import (
 Emit = Callable[[Event], None]
 StopRequested = Callable[[], str]
 
+#: Fewer dark readings than this give neither the photodiode's zero nor its noise.
+FEWEST_DARK_READINGS = 2
+
 #: Points in one hardware-timed burst: what the photodiode meter's buffer holds (Model 2000).
 BURST = 1024
 
 
 class SpectrumNotTaken(Exception):
     """The spectroradiometer could not take this spectrum; the sweep goes on without it."""
+
+
+class StoppedByRule(Exception):
+    """A rule of the plan ends the sweep here; the message says which and why."""
 
 
 class SweepBench(Protocol):
@@ -47,7 +56,11 @@ class SweepBench(Protocol):
         """Start both meters; the source goes to ``level`` and settles first."""
 
     def collect(self, step: Step, time: float) -> Reading:
-        """Wait for both meters and say what they read."""
+        """Wait for both meters and say what they read; NaN with a flag for a reply that makes no sense."""
+
+    @property
+    def unreadable(self) -> str:
+        """The reply of the last reading that made no sense, and whose; empty when there was none."""
 
     def start_exposure(self) -> None:
         """Start a spectrum. :raises SpectrumNotTaken: it refuses."""
@@ -71,6 +84,20 @@ class Outcome:
     interrupted: bool = False
 
 
+@dataclass(frozen=True)
+class _Run:
+    """What the parts of one sweep share."""
+
+    plan: SweepPlan
+    bench: SweepBench
+    emit: Emit
+    stop_requested: StopRequested
+    watch: ReadingWatch
+
+    def note(self, text: str) -> None:
+        self.emit(Note(self.bench.now(), text))
+
+
 def run_sweep(
     plan: SweepPlan, bench: SweepBench, evaluation: Evaluation, emit: Emit, stop_requested: StopRequested
 ) -> Outcome:
@@ -80,40 +107,52 @@ def run_sweep(
     """
     if why := stop_requested():
         return Outcome(RunStatus.STOPPED, why, interrupted=True)
+    watch = ReadingWatch(plan.read_back, lambda text: emit(Note(bench.now(), text)))
+    run = _Run(plan, bench, emit, stop_requested, watch)
     with bench.energised():
-        dark = take_dark_readings(plan, bench, emit, stop_requested, after=False)
-        sweep = _sweep_in_bursts if plan.hardware_timed else _sweep
-        outcome = sweep(plan, bench, evaluation.with_dark(dark), emit, stop_requested)
-        if not outcome.interrupted:
-            dark = take_dark_readings(plan, bench, emit, stop_requested, after=True)
-            if len(dark) < plan.dark.readings_after:
-                return Outcome(RunStatus.STOPPED, stop_requested(), interrupted=True)
-        return outcome
+        try:
+            outcome = _sweep_between_dark_readings(run, evaluation)
+        except StoppedByRule as rule:
+            outcome = Outcome(RunStatus.STOPPED, str(rule))
+    watch.sum_up()
+    return outcome
 
 
-def _sweep(
-    plan: SweepPlan, bench: SweepBench, evaluation: Evaluation, emit: Emit, stop_requested: StopRequested
-) -> Outcome:
-    schedule = SpectrumSchedule(plan.spectra)
-    stop_watch = StopWatch(plan.stop_rules)
+def _sweep_between_dark_readings(run: _Run, evaluation: Evaluation) -> Outcome:
+    dark = _take_dark_readings(run, after=False)
+    sweep = _sweep_in_bursts if run.plan.hardware_timed else _sweep
+    outcome = sweep(run, evaluation.with_dark(dark))
+    if not outcome.interrupted:
+        dark = _take_dark_readings(run, after=True)
+        if len(dark) < run.plan.dark.readings_after:
+            return Outcome(RunStatus.STOPPED, run.stop_requested(), interrupted=True)
+    return outcome
+
+
+def _sweep(run: _Run, evaluation: Evaluation) -> Outcome:
+    schedule = SpectrumSchedule(run.plan.spectra)
+    stop_watch = StopWatch(run.plan.stop_rules)
     spectra = 0
-    with _Reporting(emit) as reporting:
-        for step in plan.steps:
-            if why := stop_requested():
+    with _Reporting(run.emit) as reporting:
+        for step in run.plan.steps:
+            if why := run.stop_requested():
                 return Outcome(RunStatus.STOPPED, why, interrupted=True)
-            record = evaluate(take_reading(step, bench, reporting.report), evaluation)
+            record = evaluate(_take_checked_reading(step, run, reporting.report), evaluation)
             reporting.keep(record, evaluation)
+            run.watch.require_safe(record.reading)
             if reason := stop_watch.reason(record):
                 return Outcome(RunStatus.STOPPED, reason)
             if schedule.due(step, record):
                 reporting.report()
-                taken = take_spectrum(spectra, step, plan, bench, emit, stop_requested)
+                taken = _take_spectrum(spectra, step, run)
                 if taken is not None:
                     spectrum = described_spectrum(_with_signals(*taken, record, evaluation))
-                    emit(spectrum)
+                    run.emit(spectrum)
                     if spectrum.contradictions:
                         wrong = ", ".join(spectrum.contradictions)
-                        emit(Note(bench.now(), f"spectrum {spectrum.index}: the meter's own {wrong} disagree with it"))
+                        run.note(f"spectrum {spectrum.index}: the meter's own {wrong} disagree with it")
+                    if spectrum.too_dark:
+                        run.note(f"spectrum {spectrum.index}: less light than the spectroradiometer is made for")
                     evaluation = evaluation.with_spectrum(spectrum)
                     spectra += 1
     return Outcome(RunStatus.COMPLETED)
@@ -146,18 +185,18 @@ class _Reporting:
             self._emit(with_uncertainties(*kept))
 
 
-def _sweep_in_bursts(
-    plan: SweepPlan, bench: SweepBench, evaluation: Evaluation, emit: Emit, stop_requested: StopRequested
-) -> Outcome:
-    """The instruments step by themselves; stop rules are looked at after each burst."""
-    stop_watch = StopWatch(plan.stop_rules)
-    for burst in bursts(plan.steps, BURST):
-        reasons = []
-        for reading in bench.run_burst(burst, stop_requested):
-            record = evaluate(reading, evaluation)
-            emit(with_uncertainties(record, evaluation))
-            reasons.append(stop_watch.reason(record))
-        if why := stop_requested():
+def _sweep_in_bursts(run: _Run, evaluation: Evaluation) -> Outcome:
+    """The instruments step by themselves; limits and stop rules are looked at after each burst."""
+    stop_watch = StopWatch(run.plan.stop_rules)
+    for burst in bursts(run.plan.steps, BURST):
+        readings = run.bench.run_burst(burst, run.stop_requested)
+        records = [evaluate(run.watch.examined(reading), evaluation) for reading in readings]
+        for record in records:
+            run.emit(with_uncertainties(record, evaluation))
+        for record in records:
+            run.watch.require_safe(record.reading)
+        reasons = [stop_watch.reason(record) for record in records]
+        if why := run.stop_requested():
             return Outcome(RunStatus.STOPPED, why, interrupted=True)
         if reason := next(filter(None, reasons), ""):
             return Outcome(RunStatus.STOPPED, reason)
@@ -172,50 +211,73 @@ def take_reading(step: Step, bench: SweepBench, meanwhile: Callable[[], None] = 
     return bench.collect(step, time)
 
 
-def take_dark_readings(
-    plan: SweepPlan, bench: SweepBench, emit: Emit, stop_requested: StopRequested, *, after: bool
-) -> list[DarkReading]:
-    """Read both meters at the dark level, where the device gives no light; fewer when a stop is asked for."""
-    readings: list[DarkReading] = []
-    for _ in range(plan.dark.readings_after if after else plan.dark.readings_before):
-        if stop_requested():
-            break
-        reading = take_reading(plan.dark.step, bench)
+def _take_checked_reading(step: Step, run: _Run, meanwhile: Callable[[], None] = lambda: None) -> Reading:
+    """A reading that was looked at; a bad one is taken once more where the plan says so, and flagged."""
+    reading = take_reading(step, run.bench, meanwhile)
+    if as_expected(reading, run.plan.read_back):
+        return reading
+    if run.plan.repeat_bad_readings and run.watch.worth_repeating(reading, run.bench.unreadable):
+        reading = take_reading(step, run.bench)
+        reading = replace(reading, flags=reading.flags | PointFlag.READING_REPEATED)
+    return run.watch.examined(reading, run.bench.unreadable)
+
+
+def _take_dark_readings(run: _Run, *, after: bool) -> list[DarkReading]:
+    """Read both meters at the dark level, where the device gives no light; fewer when a stop is asked for.
+
+    :raises NotMeasured: before the sweep hardly any has a photodiode signal, so that its zero would be unknown.
+    """
+    plan, readings = run.plan, list[DarkReading]()
+    wanted = plan.dark.readings_after if after else plan.dark.readings_before
+    for _ in range(wanted):
+        if run.stop_requested():
+            return readings
+        reading = _take_checked_reading(plan.dark.step, run)
         dark = DarkReading(reading.time, reading.voltage, reading.current, reading.photodiode_signal, after)
-        emit(dark)
+        run.emit(dark)
         readings.append(dark)
+        run.watch.require_safe(reading)
+        if plan.stop_rules.on_bad_reading and is_bad(reading) and not after:
+            raise StoppedByRule(f"{what_is_missing(reading)} (dark reading {len(readings)} of {wanted})")
+    _look_at_dark_level(readings, run, after=after)
     return readings
 
 
-def take_spectrum(
-    index: int,
-    step: Step,
-    plan: SweepPlan,
-    bench: SweepBench,
-    emit: Emit,
-    stop_requested: StopRequested,
-) -> tuple[Spectrum, list[ExposureSample]] | None:
+def _look_at_dark_level(readings: list[DarkReading], run: _Run, *, after: bool) -> None:
+    good = sum(isfinite(reading.photodiode_signal) for reading in readings)
+    if good == len(readings) or good >= FEWEST_DARK_READINGS:
+        return
+    what = f"{good} of {len(readings)} have a photodiode signal"
+    if after:
+        run.note(f"dark readings after the sweep: {what}; the drift of the photodiode's zero is unknown")
+        return
+    mend = "Check the photodiode's meter, its range, and room light; dark.before: false goes on without them"
+    raise NotMeasured("dark readings", f"{what}: the photodiode's zero would be unknown", mend)
+
+
+def _take_spectrum(index: int, step: Step, run: _Run) -> tuple[Spectrum, list[ExposureSample]] | None:
     """Take a spectrum at this level while both meters go on sampling; None, with a note, when there is none."""
-    start = bench.now()
+    bench, start = run.bench, run.bench.now()
     samples: list[ExposureSample] = []
     try:
         bench.start_exposure()
-        while not bench.exposure_finished(plan.spectra.sample_every):
-            if stop_requested():
+        while not bench.exposure_finished(run.plan.spectra.sample_every):
+            if run.stop_requested():
                 return None  # cancelling takes seconds: the bench does it once the output is off
-            samples.append(_sample(index, step, bench, emit))
+            samples.append(_sample(index, step, run))
         spectrum = bench.read_spectrum(index, step, start)
     except SpectrumNotTaken as error:
-        emit(Note(bench.now(), f"no spectrum at {step.level:g} {plan.source_unit}: {error}"))
+        run.note(f"no spectrum at {step.level:g} {run.plan.source_unit}: {error}")
         return None
-    samples.append(_sample(index, step, bench, emit))
+    samples.append(_sample(index, step, run))
     return spectrum, samples
 
 
-def _sample(index: int, step: Step, bench: SweepBench, emit: Emit) -> ExposureSample:
-    reading = take_reading(step, bench)
+def _sample(index: int, step: Step, run: _Run) -> ExposureSample:
+    reading = run.watch.examined(take_reading(step, run.bench), run.bench.unreadable)
     sample = ExposureSample(index, reading.time, reading.voltage, reading.current, reading.photodiode_signal)
-    emit(sample)
+    run.emit(sample)
+    run.watch.require_safe(reading)
     return sample
 
 

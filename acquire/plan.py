@@ -11,7 +11,8 @@ from itertools import pairwise
 from math import inf, isnan
 
 from acquire.config import BenchFile, SweepFile
-from acquire.records import Branch, PointFlag, Record, Step
+from acquire.read_back import ReadBackLimits, is_bad, read_back_limits, what_is_missing
+from acquire.records import Branch, PointFlag, Reading, Record, Step
 from drivers import timing
 
 # As plain integers: an operation on enumeration members takes a microsecond, and there are several a point.
@@ -46,6 +47,7 @@ class StopRules:
     no_light_by: float = inf
     short_voltage_below: float = 0.0
     short_current_above: float = inf
+    on_bad_reading: bool = False
 
     @cached_property
     def any_upper_limit(self) -> bool:
@@ -89,6 +91,8 @@ class SweepPlan:
     time_per_point: float
     duration: float
     stress: Stress
+    read_back: ReadBackLimits
+    repeat_bad_readings: bool
 
 
 def staircase(start: float, stop: float, step: float | None, points: int | None) -> list[float]:
@@ -154,13 +158,14 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
     )
     spectra = _spectra_plan(sweep, steps)
     per_point = point_time(sweep, bench)
+    source_range = timing.smallest_range(
+        largest if source.range == "auto" else source.range, ranges, timing.SMU_FULL_SCALE
+    )
     readings = len(steps) + dark.readings_before + dark.readings_after
     return SweepPlan(
         source_function=source.function,
         source_unit="V" if voltage_source else "A",
-        source_range=timing.smallest_range(
-            largest if source.range == "auto" else source.range, ranges, timing.SMU_FULL_SCALE
-        ),
+        source_range=source_range,
         largest_level=largest,
         compliance=source.compliance,
         steps=steps,
@@ -172,6 +177,8 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
         time_per_point=per_point,
         duration=readings * per_point + _exposures(sweep, bench, spectra),
         stress=_stress(largest, source.compliance, voltage_source),
+        read_back=read_back_limits(sweep, bench, source_range),
+        repeat_bad_readings=measure.bad_reading == "retry",
     )
 
 
@@ -300,8 +307,16 @@ class StopWatch:
         lit = not dark and not isnan(luminance)
         if lit:
             self._brightest[branch] = max(luminance, self._brightest.get(branch, 0.0))
-        why = self._limited(record) or self._too_much(record) or self._sick_device(record, lit, bool(dark))
+        why = (
+            self._bad(record.reading)
+            or self._limited(record)
+            or self._too_much(record)
+            or self._sick_device(record, lit, bool(dark))
+        )
         return f"{why} (point {record.reading.index}, level {record.reading.source_level:g})" if why else ""
+
+    def _bad(self, reading: Reading) -> str:
+        return what_is_missing(reading) if self._rules.on_bad_reading and is_bad(reading) else ""
 
     def _limited(self, record: Record) -> str:
         limited = int(record.flags) & _LIMITED
@@ -381,6 +396,7 @@ def _stop_rules(sweep: SweepFile) -> StopRules:
         no_light_by=_limit(stop.no_light_by),
         short_voltage_below=stop.short.voltage_below if stop.short else 0.0,
         short_current_above=stop.short.current_above if stop.short else inf,
+        on_bad_reading=sweep.measure.bad_reading == "stop",
     )
 
 

@@ -50,6 +50,8 @@ class PointFlag(IntFlag):
     NO_SPECTRUM = 512
     NO_PHOTODIODE_READING = 1024
     NO_SOURCE_READING = 2048
+    READING_REPEATED = 4096
+    LEVEL_NOT_REACHED = 8192
 
 
 #: The flags that come with a reading; the others follow from evaluating it.
@@ -61,6 +63,13 @@ READING_FLAGS = (
     | PointFlag.PHOTODIODE_OVERFLOW
     | PointFlag.NO_PHOTODIODE_READING
     | PointFlag.NO_SOURCE_READING
+    | PointFlag.READING_REPEATED
+    | PointFlag.LEVEL_NOT_REACHED
+)
+
+#: The flags of a bad reading: a number is missing.
+BAD_READING = (
+    PointFlag.OVER_RANGE | PointFlag.PHOTODIODE_OVERFLOW | PointFlag.NO_PHOTODIODE_READING | PointFlag.NO_SOURCE_READING
 )
 
 FLAG_MEANINGS: Mapping[PointFlag, str] = {
@@ -76,6 +85,8 @@ FLAG_MEANINGS: Mapping[PointFlag, str] = {
     PointFlag.NO_SPECTRUM: "no spectrum was known: no EQE",
     PointFlag.NO_PHOTODIODE_READING: "there is no photodiode reading",
     PointFlag.NO_SOURCE_READING: "there is no voltage or current reading",
+    PointFlag.READING_REPEATED: "read a second time, because a number of the first reading was missing",
+    PointFlag.LEVEL_NOT_REACHED: "the source meter read another level than was sent, although nothing limited it",
 }
 
 
@@ -135,7 +146,8 @@ class Spectrum:
     the run; ``integration_time`` in s; ``meter_*`` what the spectroradiometer itself computed (cd/m^2, x, y).
     ``drift`` is the change of ln(luminance) during the exposure by the photodiode, NaN when unknown.
     ``luminance`` (cd/m^2), ``x``, ``y``, ``peak_wavelength`` and ``fwhm`` (nm) are computed from the spectrum;
-    ``contradictions`` names the meter's own values that do not follow from its spectrum.
+    ``contradictions`` names the meter's own values that do not follow from its spectrum; ``too_dark`` when there
+    was less light than it is made for.
     """
 
     index: int
@@ -156,6 +168,7 @@ class Spectrum:
     peak_wavelength: float = nan
     fwhm: float = nan
     contradictions: tuple[str, ...] = ()
+    too_dark: bool = False
 
 
 #: Quantities computed for every point, with SI unit: name -> unit.

@@ -27,7 +27,7 @@ from acquire.config.rules import (
 from acquire.config.section import Section
 from acquire.config.sweep import Sample, SweepFile
 from acquire.config.tables import read_curve
-from acquire.yaml_source import Place, Problem, YamlSource, read_yaml
+from acquire.yaml_source import Place, Problem, YamlSource, read_yaml, what_is
 
 if TYPE_CHECKING:
     from acquire.config.tables import Curve
@@ -113,10 +113,12 @@ class _Findings:
         if not name:
             return None
         path = Path(os.path.normpath(source.path.parent / name))
-        if path.is_file():
+        found = what_is(path)
+        if found == "file":
             return path
-        if path.is_dir():
-            self.problems.append(source.problem(place, f"{path.as_posix()} is a folder", "name a file in it"))
+        if found != "nothing":
+            mend = "name a file in it" if found == "folder" else "name a file"
+            self.problems.append(source.problem(place, f"{path.as_posix()} is a {found}", mend))
             return None
         self.problems.append(source.problem(place, f"there is no file {path.as_posix()}", _nearby(path)))
         return None
@@ -136,9 +138,12 @@ def _other_kind(source: YamlSource, model: type[Section]) -> Problem | None:
 
 
 def _nearby(path: Path) -> str:
-    if not path.parent.is_dir():
+    if what_is(path.parent) != "folder":
         return f"there is no folder {path.parent.as_posix()} either; names are relative to this file"
-    nearest = get_close_matches(path.name, sorted(f.name for f in path.parent.iterdir()), n=1)
+    try:
+        nearest = get_close_matches(path.name, sorted(f.name for f in path.parent.iterdir()), n=1)
+    except OSError:  # a folder may be entered and yet not be listed
+        nearest = []
     return f"did you mean '{nearest[0]}'?" if nearest else "names are relative to this file"
 
 

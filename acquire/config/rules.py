@@ -41,11 +41,11 @@ def sweep_rules(sweep: Parsed[SweepFile]) -> Problems:
         yield from _no_light(where, dark, stop)
     source = sweep.section("source", Source)
     if source:
-        yield from chain(_levels(where, source), _instrument_power(where, source))
+        yield from chain(_levels(where, source), _instrument_power(where, source, dark))
         if dark:
             yield from _dark(where, source, dark)
         if measure := sweep.section("measure", Measure):
-            yield from _ranges(where, source, measure)
+            yield from _ranges(where, source, measure, dark)
         if stop:
             yield from _stop(where, source, stop)
     if spectra := sweep.section("spectra", Spectra):
@@ -98,17 +98,21 @@ def _step(where: YamlSource, source: Source, step: float) -> Problems:
     at = ("source", "step")
     if step == 0.0:
         yield where.problem(at, "is zero", "give the distance of two levels")
-    elif step * span < 0.0:
+    elif (step < 0.0) != (span < 0.0):
         way = f"from {source.start:g} {unit} to {source.stop:g} {unit}"
         yield where.problem(at, f"has the wrong sign for a sweep {way}", f"write {-step:g} {unit}")
+    elif abs(span) > abs(step) * MOST_POINTS:
+        return  # that makes too many points, whatever is left over
     elif not isclose(span / step, round(span / step), rel_tol=1e-9, abs_tol=1e-6) or abs(step) > abs(span):
         last = source.start + int(span / step) * step
         message = f"{step:g} {unit} does not divide {abs(span):g} {unit}: the last level would be {last:g} {unit}"
         yield where.problem(at, message, f"change stop to {last:g} {unit} or {last + step:g} {unit}, or give points")
 
 
-def _instrument_power(where: YamlSource, source: Source) -> Problems:
+def _instrument_power(where: YamlSource, source: Source, dark: Dark | None) -> Problems:
     voltage, current = _stress(source)
+    if source.function == "voltage":
+        voltage = _largest_level(source, dark)
     if voltage > FULL_CURRENT_VOLTAGE and current > FULL_VOLTAGE_CURRENT:
         message = f"{voltage:g} V together with {current:g} A is more than the source can give"
         limits = f"{FULL_VOLTAGE_CURRENT * 1e3:g} mA above {FULL_CURRENT_VOLTAGE:g} V"
@@ -121,16 +125,22 @@ def _stress(source: Source) -> tuple[float, float]:
     return (level, limit) if source.function == "voltage" else (limit, level)
 
 
+def _largest_level(source: Source, dark: Dark | None) -> float:
+    """The largest magnitude of all levels, that of the dark readings included (V or A)."""
+    dark_level = dark.voltage if dark and source.function == "voltage" else 0.0
+    return max(source.largest_level(), abs(dark_level))
+
+
 def _dark(where: YamlSource, source: Source, dark: Dark) -> Problems:
     if source.function == "current" and dark.voltage != 0.0:
         message = "a current source takes its dark readings at 0 A"
         yield where.problem(("dark", "voltage"), message, "remove it")
 
 
-def _ranges(where: YamlSource, source: Source, measure: Measure) -> Problems:
-    fixed = measure.current_range
-    if source.range != "auto" and source.largest_level() > float(source.range) * OVER_RANGE:
-        message = f"{source.range:g} {source.unit} is too small for the level {source.largest_level():g} {source.unit}"
+def _ranges(where: YamlSource, source: Source, measure: Measure, dark: Dark | None) -> Problems:
+    fixed, largest = measure.current_range, _largest_level(source, dark)
+    if source.range != "auto" and largest > float(source.range) * OVER_RANGE:
+        message = f"{source.range:g} {source.unit} is too small for the level {largest:g} {source.unit}"
         yield where.problem(("source", "range"), message, "choose a larger range or 'auto'")
     if fixed == "auto":
         return
@@ -212,6 +222,9 @@ def _output(where: YamlSource, output: str) -> Problems:
     posix, windows = PurePosixPath(output), PureWindowsPath(output)
     if posix.is_absolute() or windows.drive or windows.root or ".." in (*posix.parts, *windows.parts):
         message = f"'{output}' does not lie inside the current folder"
+        yield where.problem(("output",), message, "give a relative folder; --output takes any folder")
+    elif output.startswith("~"):
+        message = f"'{output}' would be a folder called '~' here: it does not stand for the home folder"
         yield where.problem(("output",), message, "give a relative folder; --output takes any folder")
 
 
@@ -343,7 +356,7 @@ def limit_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Problems:
     dark = sweep.section("dark", Dark)
     if dark and source.function == "voltage":
         yield from _beyond(sweep, bench, ("dark", "voltage"), dark.voltage, "voltage")
-    power = source.largest_level() * source.compliance
+    power = _largest_level(source, dark) * source.compliance
     if limits.power is not None and power > limits.power * (1 + 1e-12):
         message = f"largest level x compliance is {power:g} W, beyond the bench's {limits.power:g} W"
         named = f"{message} ({bench.source.where(('limits', 'power'))})"

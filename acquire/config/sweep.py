@@ -125,10 +125,10 @@ class Source(Section):
     range: SourceRange = Field(default="auto", description="Source range; auto: the smallest that holds every level.")
 
     def level_count(self) -> int:
-        """Levels of one branch; the file's rules guarantee that the step divides the span."""
+        """Levels of one branch, 1e9 at most; the file's rules guarantee that the step divides the span."""
         if self.points is not None:
             return self.points
-        return round((self.stop - self.start) / self.step) + 1 if self.step else 1
+        return round(max(-1e9, min(1e9, (self.stop - self.start) / self.step))) + 1 if self.step else 1
 
     def largest_level(self) -> float:
         """The largest magnitude of all levels (V or A)."""
@@ -170,6 +170,11 @@ class Measure(Section):
         default_factory=_same_as_nplc, description="Integration time of the photodiode meter; not given: same as nplc."
     )
     filter_count: int = Field(default=1, ge=1, le=100, description="Readings averaged in both meters; 1: no filter.")
+    bad_reading: Literal["retry", "mark", "stop"] = Field(
+        default="retry",
+        description="A number is missing. retry: the level is read once more, then as mark; hardware timing cannot. "
+        "mark: NaN with its flag, and on. stop: the sweep ends. Samples during a spectrum are only marked.",
+    )
 
 
 class Dark(Section):

@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from acquire.yaml_source import LARGEST_FILE, Problem
+from acquire.yaml_source import LARGEST_FILE, Problem, read_start
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     #: Wavelength (nm) and value, two arrays of one length.
     Curve = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
+MOST_PROBLEMS = 20  # a table with more is quite another file; the rest would say nothing new
 SPAN = (380.0, 780.0)  # nm, what every spectrum covers
 
 
@@ -25,9 +26,12 @@ def read_curve(path: Path, columns: tuple[str, str]) -> tuple[Curve | None, list
     380-780 nm; the values must be finite and not negative.
     """
     try:
-        raw = path.read_bytes()[: LARGEST_FILE + 1]
+        raw = read_start(path, LARGEST_FILE + 1)
     except OSError as error:
         return None, [Problem(path, None, None, "", f"cannot be read: {error.strerror or error}")], ""
+    if len(raw) > LARGEST_FILE:
+        large = f"is larger than {LARGEST_FILE // 1_000_000} MB"
+        return None, [Problem(path, None, None, "", large, "this is no curve of 380 to 780 nm")], ""
     digest = sha256(raw).hexdigest()
     try:
         lines = raw.decode("utf-8-sig").splitlines()
@@ -54,6 +58,8 @@ def _curve(path: Path, rows: list[tuple[int, str]], columns: tuple[str, str]) ->
             problems.append(Problem(path, line, 1, "", "the wavelengths do not rise", "sort the rows, each once"))
         else:
             points.append(point)
+        if len(problems) == MOST_PROBLEMS:
+            break
     if not problems and (not points or points[0][0] > SPAN[0] or points[-1][0] < SPAN[1]):
         problems.append(Problem(path, rows[-1][0], 1, "", f"does not cover {SPAN[0]:g} to {SPAN[1]:g} nm"))
     return (None, problems) if problems else (_arrays(points), [])
