@@ -8,8 +8,12 @@ moment without a valid file.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -45,7 +49,8 @@ from acquire.records import (
     RunStop,
     Spectrum,
 )
-from acquire.run_files import nobody_else, put_in_place
+from acquire.run_files import guardian_remarks, nobody_else, put_in_place
+from acquire.yaml_source import what_is
 
 CUT_OFF = "the program ended before the run did; the file was finished afterwards"
 
@@ -83,15 +88,70 @@ def read_run(path: Path) -> Run:
 
     :raises ArchiveError: there is no such file, or it is not a run file of this program.
     """
-    if path.is_dir():
-        raise ArchiveError(f"{path}: is a folder; name one run file in it")
+    with _entry(path) as entry:
+        return _read(path, entry)
+
+
+@contextmanager
+def _entry(path: Path) -> Iterator[h5py.Group]:
+    """The one entry of a run file; whatever goes wrong inside, with damage for example, is an ArchiveError."""
+    found = what_is(path)
+    if found not in ("file", "nothing"):
+        mend = "; name one run file in it" if found == "folder" else ""
+        raise ArchiveError(f"{path}: is a {found}{mend}")
     try:
         with h5py.File(path, "r", locking=False) as file:
-            return _read(path, file["entry"])
+            yield file["entry"]
     except FileNotFoundError as error:
         raise ArchiveError(f"{path}: there is no such file") from error
     except Exception as error:  # h5py meets damage with almost any exception
         raise ArchiveError(f"{path}: is not a run file of this program ({_first_line(error)})") from error
+
+
+#: Names of run files, as :func:`acquire.session.file_name` makes them.
+_RUN_FILE = re.compile(r"\d{8}T\d{6}_[A-Za-z0-9-]+_[0-9a-f]{8}\.h5")
+
+
+def run_files_in(folder: Path) -> list[Path]:
+    """The run files in a folder, the newest first; files of other names are left out. Opens none of them.
+
+    :raises OSError: the folder cannot be read.
+    """
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if _RUN_FILE.fullmatch(entry.name) and entry.is_file()]
+    return [folder / name for name in sorted(names, reverse=True)]
+
+
+def points_if_unfinished(path: Path) -> int | None:
+    """How many points an unfinished run file has, going on or cut off; None for a finished one. Reads little of it.
+
+    :raises ArchiveError: as :func:`read_run`.
+    """
+    with _entry(path) as entry:
+        recording = entry.get("recording")
+        return None if recording is None else int(recording["jvl_rows"][()])
+
+
+def cut_off_in(folder: Path, patience: float) -> list[tuple[Path, int]]:
+    """Run files in a folder that were cut off, and how many points they have, the newest first.
+
+    Files that cannot be read or are still written are passed over. After ``patience`` (s) the oldest are not
+    looked at any more: a folder may hold thousands, or lie at the far end of a network.
+    """
+    until = time.monotonic() + patience
+    found = []
+    try:
+        for path in run_files_in(folder):
+            if time.monotonic() > until:
+                break
+            with suppress(ArchiveError, OSError):
+                points = points_if_unfinished(path)
+                if points is not None:
+                    with nobody_else(path):
+                        found.append((path, points))
+    except OSError:
+        return []
+    return found
 
 
 def recover(path: Path) -> Run:
@@ -114,7 +174,8 @@ def recover(path: Path) -> Run:
 def finish(path: Path, stop: RunStop | None = None) -> Run:
     """Compute the final results from the recorded rows and close a run file for good.
 
-    Without ``stop`` the run was cut off: its status becomes failed. A file that is finished already stays as it is.
+    Without ``stop`` the run was cut off: its status becomes failed, unless it had still said how it ended. A file
+    that is finished already stays as it is.
     The caller sees to it that nobody records into the file any more (:func:`recover` asks).
 
     :raises ArchiveError: it is not a run file, or the new file cannot be put in its place.
@@ -122,8 +183,10 @@ def finish(path: Path, stop: RunStop | None = None) -> Run:
     run = read_run(path)
     if run.finished:
         return run
-    stop = stop or _cut_off(run)
+    watched = guardian_remarks(path)
+    stop = _with_last_remark(stop or _ending(run), watched)
     final, figures, notes = _final_results(run)
+    notes += [Note((when - datetime.fromisoformat(run.start_time)).total_seconds(), text) for when, text in watched]
     try:
         with h5py.File(path, "r", locking=False) as old, file_in_memory() as new:
             _write_finished(old, new, run, stop, final, figures, notes)
@@ -141,11 +204,22 @@ def _first_line(error: BaseException) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
-def _cut_off(run: Run) -> RunStop:
+def _ending(run: Run) -> RunStop:
+    """How a run ended, as it had still said itself; or that it was cut off, with its last row."""
+    if run.status is not RunStatus.RUNNING:
+        return RunStop(run.status, run.stop_reason, run.end_time)
     times = [reading.time for reading in run.dark] + [sample.time for sample in run.exposure_samples]
     last = max([record.reading.time for record in run.records] + times, default=0.0)
     end = datetime.fromisoformat(run.start_time) + timedelta(seconds=last)
     return RunStop(RunStatus.FAILED, CUT_OFF, end.isoformat())
+
+
+def _with_last_remark(stop: RunStop, watched: Sequence[tuple[datetime, str]]) -> RunStop:
+    """The end of a run, and how its guardian's work ended if it had to act."""
+    if not watched:
+        return stop
+    when, text = watched[-1]
+    return replace(stop, reason=f"{stop.reason}; the guardian at {when:%H:%M:%S}: {text}")
 
 
 def _final_results(run: Run) -> tuple[list[Record], Mapping[str, Figure], list[Note]]:
@@ -399,13 +473,18 @@ def _jvl_rows(run: Run) -> list[list[str]]:
     head = [
         [c.name.replace("_", " ") for c in columns],
         [unit for unit, _ in converted],
-        [run.sample if i == 0 else c.meaning for i, c in enumerate(columns)],
+        [_plain(run.sample) if i == 0 else c.meaning for i, c in enumerate(columns)],
     ]
     body = [
         [_cell(_value(record, c.source), factor) for c, (_, factor) in zip(columns, converted, strict=True)]
         for record in run.records
     ]
     return head + body
+
+
+def _plain(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _cell(value: Any, factor: float = 1.0) -> str:
@@ -419,7 +498,7 @@ def _spectra_rows(run: Run) -> list[list[str]]:
         ["wavelength", *("spectral radiance" for _ in run.spectra)],
         ["nm", *("W/(m^2 sr nm)" for _ in run.spectra)],
         [
-            run.sample,
+            _plain(run.sample),
             *(f"{spectrum.luminance:.6g} cd/m^2, point {spectrum.point_index}" for spectrum in run.spectra),
         ],
     ]
@@ -434,7 +513,7 @@ def _figure_rows(run: Run) -> list[list[str]]:
     head = [
         ["figure of merit", "value", "unit", "status", "standard uncertainty"],
         [""] * 5,
-        [run.sample, "", "", "", ""],
+        [_plain(run.sample), "", "", "", ""],
     ]
     return head + [
         [name, _cell(figure.value), figure.unit, figure.status, _cell(figure.uncertainty)]

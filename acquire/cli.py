@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,9 +20,12 @@ import typer
 if TYPE_CHECKING:
     from acquire.archive import Run
     from acquire.plan import SweepPlan
+    from acquire.session import Result
     from drivers.simulated.serve import Port
 
 COMPLETED, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+LOOK_AROUND = 0.2  # s, for run files that were cut off: time for several hundred
 
 app = typer.Typer(
     name="acquire",
@@ -51,7 +55,8 @@ def main() -> None:
 
 def complain(message: object, status: int) -> typer.Exit:
     """Say what is wrong on standard error; raise what this returns."""
-    print(message, file=sys.stderr)
+    with _whoever_listens(sys.stderr):
+        print(message, file=sys.stderr)
     return typer.Exit(status)
 
 
@@ -66,21 +71,67 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Carry out a sweep and record it: the main job."""
-    from rich.console import Console
-
     from acquire import display, session
     from acquire.config import ConfigurationError
     from acquire.interruption import StopRequest
 
     try:
         prepared = session.prepare(sweep, bench)
+        folder = session.run_folder(prepared, output)
     except ConfigurationError as error:
         if as_json:
             print(json.dumps(_without_a_run(str(error), "failed")))
         raise complain(error, USAGE) from error
-    console = Console(stderr=as_json, highlight=False)
-    with StopRequest().listening() as stop, display.watching(prepared.plan, console) as watch:
-        result = session.run(prepared, output, watch, stop)
+    _offer_recovery(folder, ask=not as_json and _somebody_to_ask())
+    console = display.SpectatorConsole(stderr=as_json, highlight=False)
+    with StopRequest().listening() as stop:  # until everything is said: Ctrl-C while printing changes no outcome
+        with display.watching(prepared.plan, console) as watch:
+            result = session.run(prepared, folder, watch, stop)
+        _print_result(result, as_json)
+    raise typer.Exit(INTERRUPTED if result.interrupted else FAILED if result.failed else COMPLETED)
+
+
+def _offer_recovery(folder: Path, *, ask: bool) -> None:
+    """Offer to finish run files that were cut off, before anything is opened; nothing here holds up the run."""
+    from acquire import archive
+
+    for path, points in archive.cut_off_in(folder, LOOK_AROUND):
+        with _whoever_listens(sys.stderr):
+            what = f"{path} was cut off ({points} point{'' if points == 1 else 's'})"
+            if not ask:
+                print(f"{what}; finish it with: acquire recover {_quoted(path)}", file=sys.stderr)
+                continue
+            print(f"{what}. Finish it now? [Y/n] ", end="", file=sys.stderr, flush=True)
+            if _is_yes(sys.stdin):
+                _recover(path, sys.stderr)
+
+
+def _quoted(path: Path) -> str:
+    return f'"{path}"' if re.search(r"[^\w./\\:~-]", str(path)) else str(path)
+
+
+def _somebody_to_ask() -> bool:
+    """Whether a question would be seen and could be answered."""
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
+        return False
+    if not hasattr(os, "tcgetpgrp"):
+        return True
+    try:  # a job in the background would be stopped by asking
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except OSError:
+        return False
+
+
+def _is_yes(stream: TextIO) -> bool:
+    """The answer; Enter is yes, the end of the input is no."""
+    try:
+        answer = stream.readline()
+    except UnicodeDecodeError:
+        return False
+    return answer.endswith("\n") and answer.strip().lower() in ("", "y", "yes")
+
+
+def _print_result(result: Result, as_json: bool) -> None:
     with _whoever_listens(sys.stderr):
         if result.error:
             print(f"acquire: {result.error}", file=sys.stderr)
@@ -90,7 +141,6 @@ def run(
         elif as_json:
             status = "stopped" if result.interrupted else "failed"
             print(json.dumps(_without_a_run(result.error, status, result.unfinished)))
-    raise typer.Exit(INTERRUPTED if result.interrupted else FAILED if result.failed else COMPLETED)
 
 
 @app.command()
@@ -156,23 +206,53 @@ def export(
 
 @app.command()
 def recover(
-    run_files: Annotated[list[Path], typer.Argument(help="run files that were cut off", metavar="RUN.h5 ...")],
+    run_files: Annotated[
+        list[Path], typer.Argument(help="run files that were cut off, or folders of them", metavar="RUN.h5 ...")
+    ],
 ) -> None:
-    """Finish run files that were cut off; finished ones stay as they are."""
+    """Finish run files that were cut off; finished ones stay as they are. A folder stands for its run files."""
     from acquire import archive
 
-    failed = False
+    right = True
     for path in run_files:
-        try:
-            before = archive.read_run(path)
-            after = before if before.finished else archive.recover(path)
-        except archive.ArchiveError as error:
-            failed = True
-            print(error, file=sys.stderr)
+        if not path.is_dir():
+            right &= _recover(path, sys.stdout)
             continue
-        what = "was finished already" if before.finished else "finished"
-        print(f"{path}: {what}: {len(after.records)} points, {len(after.spectra)} spectra, status {after.status}")
-    raise typer.Exit(FAILED if failed else COMPLETED)
+        try:
+            unfinished = [file for file in archive.run_files_in(path) if _is_unfinished(file)]
+        except OSError as error:
+            raise complain(f"{path}: cannot be read ({error.strerror or error})", FAILED) from error
+        for file in unfinished:
+            right &= _recover(file, sys.stdout)
+        if not unfinished:
+            print(f"{path}: no run file in it was cut off")
+    raise typer.Exit(COMPLETED if right else FAILED)
+
+
+def _is_unfinished(path: Path) -> bool:
+    """Whether there is something to finish, or to complain of."""
+    from acquire import archive
+
+    try:
+        return archive.points_if_unfinished(path) is not None
+    except archive.ArchiveError:
+        return True
+
+
+def _recover(path: Path, stream: TextIO) -> bool:
+    """Finish one run file and say so; false, with the reason on standard error, when that is not possible."""
+    from acquire import archive
+
+    try:
+        before = archive.read_run(path)
+        after = before if before.finished else archive.recover(path)
+    except archive.ArchiveError as error:
+        print(error, file=sys.stderr)
+        return False
+    what = "was finished already" if before.finished else "finished"
+    counted = f"{len(after.records)} points, {len(after.spectra)} spectra"
+    print(f"{path}: {what}: {counted}, status {after.status}", file=stream)
+    return True
 
 
 @app.command()
@@ -203,7 +283,7 @@ def instruments(
     else:
         for line in (line for answer in answers for line in asking.lines(answer)):
             print(line)
-    if not any(answer.identity for answer in answers):
+    if not any(answer.identity or answer.in_use for answer in answers):
         print(asking.HOW_TO_GO_ON, file=sys.stderr)
     raise typer.Exit(COMPLETED if right else FAILED)
 
@@ -277,17 +357,19 @@ def _write_port_bench(file: Path | None, bench: Path, resources: dict[str, str])
 
 def _print_ports(ports: tuple[Port, ...], as_json: bool) -> None:
     for port in ports:
-        if as_json:
-            described = {"role": port.role, "model": port.model, "tcp": port.tcp, "pty": port.serial}
-            print(json.dumps(described), flush=True)
-        else:
-            print(f"{port.role:18}{port.model:15}{port.tcp:34}{port.serial or ''}", flush=True)
-    print("serving; Ctrl-C ends it", file=sys.stderr)
+        with _whoever_listens(sys.stdout):
+            if as_json:
+                print(json.dumps({"role": port.role, "model": port.model, "tcp": port.tcp, "pty": port.serial}))
+            else:
+                print(f"{port.role:18}{port.model:15}{port.tcp:34}{port.serial or ''}")
+    with _whoever_listens(sys.stderr):
+        print("serving; Ctrl-C ends it", file=sys.stderr)
 
 
 def _print_traffic(time: float, role: str, to_instrument: bool, data: bytes) -> None:
     text = data.decode("latin-1").encode("unicode_escape").decode("ascii")
-    print(f"{time:10.4f} s  {role:18}{'>' if to_instrument else '<'} {text}", file=sys.stderr)
+    with _whoever_listens(sys.stderr):
+        print(f"{time:10.4f} s  {role:18}{'>' if to_instrument else '<'} {text}", file=sys.stderr)
 
 
 def summary(run: Run) -> dict[str, Any]:
@@ -370,11 +452,11 @@ def _print_description(run: Run) -> None:
 
 
 def _print_plan(plan: SweepPlan) -> None:
-    from acquire.display import clock_text
+    from acquire.display import clock_text, level_text
 
     for step in plan.steps:
         mark = "  spectrum" if step.spectrum else ""
-        print(f"{step.index + 1:5d}  {step.branch:8}{step.level:10.4f} {plan.source_unit}{mark}")
+        print(f"{step.index + 1:5d}  {step.branch:8}  {level_text(step.level, plan.source_unit)}{mark}")
     print(f"{len(plan.steps)} points, about {plan.time_per_point * 1e3:.0f} ms each")
     if plan.spectra.most:
         print(f"at most {plan.spectra.most} spectra")

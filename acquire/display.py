@@ -5,6 +5,7 @@ Displays are spectators: they receive every event after it has been recorded, an
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from math import isfinite, nan
@@ -48,12 +49,17 @@ def efficiencies(record: Record) -> tuple[float, float, float]:
     return record.current_efficiency, record.power_efficiency, record.external_quantum_efficiency * 100.0
 
 
+def level_text(level: float, unit: str) -> str:
+    """A source level, a current in mA."""
+    return f"{level * 1e3:7.4f} mA" if unit == "A" else f"{level:7.3f} {unit}"
+
+
 def point_text(record: Record, source_unit: str) -> str:
     """One point in the units of the field, on one line."""
     reading = record.reading
     current, power, quantum = efficiencies(record)
     text = (
-        f"{reading.source_level:7.3f} {source_unit}"
+        f"{level_text(reading.source_level, source_unit)}"
         f"  J {number(record.current_density / 10.0)} mA/cm^2"
         f"  L {number(record.luminance)} cd/m^2"
         f"  CE {number(current)} cd/A"
@@ -69,7 +75,7 @@ def short_point_text(record: Record, source_unit: str) -> str:
     reading = record.reading
     current, power, quantum = efficiencies(record)
     text = (
-        f"{reading.source_level:7.3f} {source_unit}"
+        f"{level_text(reading.source_level, source_unit)}"
         f" {number(record.current_density / 10.0):>9} mA/cm^2"
         f" {number(record.luminance):>9} cd/m^2"
         f" {number(current, 3):>6} cd/A"
@@ -101,6 +107,14 @@ def spectrum_text(spectrum: Spectrum) -> str:
 Watch = Callable[[Event], None]
 
 
+class SpectatorConsole(Console):
+    """A console that tells of a reader who has gone; rich's own would end the program, and the run with it."""
+
+    def on_broken_pipe(self) -> None:
+        """:raises BrokenPipeError: always; who prints decides what that means."""
+        raise BrokenPipeError(errno.EPIPE, "nobody reads any more")
+
+
 @contextmanager
 def watching(plan: SweepPlan, console: Console) -> Iterator[Watch]:
     """A display of the run: a line per point, on a terminal with a live bar below them."""
@@ -130,11 +144,13 @@ def _plain_lines(plan: SweepPlan, console: Console) -> Watch:
 
 
 @contextmanager
-def _closing_quietly(progress: Progress) -> Iterator[Progress]:
+def _closing_quietly(progress: Progress) -> Iterator[None]:
     """A bar that shows, and whose end is no error when its terminal was closed meanwhile."""
-    progress.start()
+    with suppress(OSError):  # a terminal that is closed already shows nothing, and that ends no run
+        progress.start()
+        progress.refresh()
     try:
-        yield progress
+        yield
     finally:
         with suppress(OSError):
             progress.stop()
@@ -147,15 +163,17 @@ def _bar(plan: SweepPlan, console: Console) -> Iterator[Watch]:
         MofNCompleteColumn(),
         TextColumn("{task.fields[elapsed]} elapsed, {task.fields[remaining]} remaining"),
     )
-    with _closing_quietly(Progress(*columns, console=console, refresh_per_second=8)) as progress:
-        task = progress.add_task("", total=len(plan.steps), elapsed="0:00", remaining=clock_text(plan.duration))
+    # Drawn with each line printed above it. Without a thread that draws it, no failure to draw goes unnoticed
+    progress = Progress(*columns, console=console, auto_refresh=False)
+    task = progress.add_task("", total=len(plan.steps), elapsed="0:00", remaining=clock_text(plan.duration))
+    with _closing_quietly(progress):
         clock = _Remaining(plan)
 
         def watch(event: Event) -> None:
             if isinstance(event, Record):
                 elapsed, remaining = clock.after(event)
-                progress.console.print(Text(short_point_text(event, plan.source_unit)))
                 progress.update(task, advance=1, elapsed=clock_text(elapsed), remaining=clock_text(remaining))
+                progress.console.print(Text(short_point_text(event, plan.source_unit)))
             elif isinstance(event, Spectrum):
                 progress.console.print(Text(spectrum_text(event)))
             elif isinstance(event, Note):

@@ -12,10 +12,12 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import isfinite, nan
 from statistics import median
 from typing import Any
 
+from acquire import bench_lock
 from acquire.bench import serial_line
 from acquire.config import BenchFile
 from acquire.config.bench import SourceMeter
@@ -46,6 +48,7 @@ _PROBED_LINES = tuple(link.SerialLine(baud_rate, "\r") for baud_rate in (9600, 4
 
 _METER_CODE = re.compile(r"(OK|ER)\d\d\b")
 _IDENTITY = re.compile(rb"KEITHLEY|(OK|ER)\d\d", re.IGNORECASE)
+_LONGEST_TIMING = 2.0  # s for all exchanges of one instrument
 _LONGEST_WAIT = 10.0  # s for a first reply, whatever the bench file allows
 _OTHER_LANGUAGE_WAIT = 2.0
 _QUIET = 0.5  # s without a byte: nothing more is coming
@@ -62,7 +65,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is at one address; ``role`` empty outside a bench, ``exchange`` the median time of a query (s)."""
+    """What is at one address; ``role`` empty outside a bench, ``exchange`` the median time of a query (s).
+
+    ``in_use``: it was not asked, because somebody else uses it.
+    """
 
     role: str
     resource: str
@@ -70,6 +76,7 @@ class Answer:
     details: Mapping[str, str] = field(default_factory=dict)
     exchange: float = nan
     findings: tuple[Finding, ...] = ()
+    in_use: bool = False
 
     @property
     def wrong(self) -> bool:
@@ -93,14 +100,32 @@ class _Address:
 
 
 def examine(bench: BenchFile) -> list[Answer]:
-    """Ask every instrument of a bench; on a simulated one, its twins with nothing on the terminals."""
+    """Ask every instrument of a bench; on a simulated one, its twins with nothing on the terminals.
+
+    An instrument that a run is using is not disturbed.
+    """
     if not bench.simulated:
-        return examine_on(bench, bench.visa, time.monotonic)
+        return [
+            _if_free(address.role, address.resource, partial(_examine, address, bench, bench.visa, time.monotonic))
+            for address in _addresses(bench)
+        ]
     from acquire.simulation import bench_options
     from drivers.simulated.bench import build_simulated_bench
 
     simulated = build_simulated_bench(bench_options(bench, None))
     return examine_on(bench, simulated.library, simulated.clock.now)
+
+
+def _if_free(role: str, resource: str, ask: Callable[[], Answer]) -> Answer:
+    """Ask an instrument that nobody else uses, and keep it to ourselves meanwhile; else say who uses it."""
+    try:
+        with bench_lock.held([resource], resource, "acquire instruments") as remarks:
+            answer = ask()
+    except (bench_lock.BenchInUse, bench_lock.LocksUnusable) as problem:
+        in_use = isinstance(problem, bench_lock.BenchInUse)
+        return Answer(role, resource, findings=(Finding(problem.what, problem.mend),), in_use=in_use)
+    noted = tuple(Finding(remark, wrong=False) for remark in remarks)
+    return replace(answer, findings=answer.findings + noted)
 
 
 def examine_on(bench: BenchFile, visa_library: Any, clock: Callable[[], float]) -> list[Answer]:
@@ -173,8 +198,8 @@ def _ask(adapter: link.Link, query: str) -> str:
 
 def _exchange_time(adapter: link.Link, query: str, clock: Callable[[], float]) -> float:
     """The median time of a query and its reply, s."""
-    times = []
-    for _ in range(EXCHANGES):
+    times: list[float] = []
+    while len(times) < EXCHANGES and sum(times) < _LONGEST_TIMING:
         started = clock()
         _ask(adapter, query)
         times.append(clock() - started)
@@ -200,6 +225,9 @@ def identify(adapter: link.Link, *, meter_first: bool = False) -> scpi.Identity:
     except errors.InstrumentTimeout:
         link.set_timeout(adapter, _OTHER_LANGUAGE_WAIT)
         reply = _ask(adapter, second)
+    if reply in (first, second):
+        mend = "What is sent comes back: check that this is the right port, and the cable (transmit and receive joined)"
+        raise errors.UnexpectedReply(adapter.where, reply, reply, mend)
     if not _METER_CODE.match(reply):
         return scpi.parse_identity(reply, adapter.where)
     with _remote(adapter):
@@ -401,10 +429,13 @@ def survey(visa_library: Any = "", *, probe_serial: bool = False) -> list[Answer
     """Ask at every address VISA can see who is there; serial ports only with ``probe_serial``.
 
     What hangs on an unknown serial port may be no measuring instrument, and may take any text for a command.
-    Raises CannotConnect when there is no VISA.
+    An instrument that a run is using is not disturbed. Raises CannotConnect when there is no VISA.
     """
     resources = [name for name in link.list_resources(visa_library) if name.endswith(("::INSTR", "::SOCKET"))]
-    return [_survey_one(resource, visa_library, probe_serial=probe_serial) for resource in resources]
+    ask = partial(_survey_one, visa_library=visa_library, probe_serial=probe_serial)
+    if not isinstance(visa_library, str):  # it lives in this process, where nobody else can reach it
+        return [ask(resource) for resource in resources]
+    return [_if_free("", resource, partial(ask, resource)) for resource in resources]
 
 
 def _survey_one(resource: str, visa_library: Any, *, probe_serial: bool) -> Answer:
@@ -461,6 +492,8 @@ def lines(answer: Answer) -> Iterator[str]:
         who = answer.identity
         firmware = f", firmware {who.firmware}" if who.firmware else ""
         name = f"{who.maker} {who.model}, serial {who.serial}{firmware}"
+    elif answer.in_use:
+        name = "not asked"
     yield f"{answer.role:<18}{answer.resource:<22}  {name}".strip()
     facts = [f"{key} {value}" for key, value in answer.details.items()]
     if isfinite(answer.exchange):

@@ -1,19 +1,31 @@
-"""Requests from outside to end a run: Ctrl-C, SIGTERM, a closed terminal."""
+"""Requests from outside to end a run: Ctrl-C, SIGTERM, a closed terminal or console window."""
 
 from __future__ import annotations
 
+import ctypes
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
+from typing import Any
 
 #: Signals that ask for a stop, by name, where the system has them (SIGBREAK: Ctrl-Break, Windows).
 _SIGNALS = {
     "SIGINT": "interrupted by Ctrl-C",
     "SIGTERM": "terminated by SIGTERM",
     "SIGHUP": "the terminal was closed (SIGHUP)",
-    "SIGBREAK": "interrupted by Ctrl-Break or a closed console",
+    "SIGBREAK": "interrupted by Ctrl-Break",
 }
+
+#: Windows ends the process once a handler of these has returned, or after some 5 s (SetConsoleCtrlHandler).
+_CONSOLE_EVENTS = {
+    2: "the console window was closed",
+    5: "the user logged off",
+    6: "the computer is shutting down",
+}
+CONSOLE_PATIENCE = 30.0  # s, more than Windows grants in any case
 
 
 class StopRequest:
@@ -38,6 +50,10 @@ class StopRequest:
         if self._reason and self._interruptible and not self._raised:
             self._raised = True
             raise KeyboardInterrupt(reason)
+        self.note(reason)
+
+    def note(self, reason: str) -> None:
+        """Ask for a stop from another thread: nothing is ever raised there."""
         self._reason = self._reason or reason
 
     @contextmanager
@@ -61,7 +77,41 @@ class StopRequest:
             if (number := getattr(signal, name, None)) is not None:
                 before[number] = signal.signal(number, heard)
         try:
-            yield self
+            with _windows_console(self):
+                yield self
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _windows_console(stop: StopRequest) -> AbstractContextManager[None]:
+    if sys.platform == "win32":
+        return console_heard(stop, ctypes.windll.kernel32, ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint))
+    return nullcontext()
+
+
+@contextmanager
+def console_heard(
+    stop: StopRequest, kernel32: Any, as_callback: Callable[[Callable[[int], bool]], Any]
+) -> Iterator[None]:
+    """Inside, a closing Windows console asks for a stop, and is held open until the inside is left.
+
+    The C runtime would turn the event into SIGBREAK and return at once, which ends the process in the middle of
+    everything. Windows calls the handler in a thread of its own.
+    """
+    left = threading.Event()
+
+    def closing(event: int) -> bool:
+        if event not in _CONSOLE_EVENTS:
+            return False  # Ctrl-C and Ctrl-Break are signals
+        stop.note(_CONSOLE_EVENTS[event])
+        left.wait(CONSOLE_PATIENCE)
+        return True
+
+    callback = as_callback(closing)  # a name of its own: Windows keeps no reference to it
+    kernel32.SetConsoleCtrlHandler(callback, True)
+    try:
+        yield
+    finally:
+        left.set()
+        kernel32.SetConsoleCtrlHandler(callback, False)

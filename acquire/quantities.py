@@ -107,7 +107,14 @@ def parse_quantity(text: str, unit: str, example: str = "") -> float:
         raise QuantityError(f"'{_shortened(text)}' is too large a number", _like(example))
     if not written and unit:
         raise QuantityError(f"'{text.strip()}' has no unit", _like(example))
-    return float(Decimal(number) * _factor(written, unit, text, example))
+    factor = _factor(written, unit, text, example)
+    try:
+        value = float(Decimal(number) * factor)
+    except ArithmeticError as error:  # an exponent beyond what even decimal arithmetic knows
+        raise QuantityError(f"'{_shortened(text)}' is too small a number", _like(example)) from error
+    if not isfinite(value):
+        raise QuantityError(f"'{_shortened(text)}' is too large a number", _like(example))
+    return value
 
 
 def _factor(written: str, unit: str, text: str, example: str) -> Decimal:

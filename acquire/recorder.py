@@ -34,9 +34,11 @@ from acquire.records import (
     Note,
     Record,
     RunStart,
+    RunStatus,
+    RunStop,
     Spectrum,
 )
-from acquire.run_files import keep_from_recovery, put_in_place
+from acquire.run_files import keep_from_recovery, put_in_place_and_keep
 
 WAVELENGTHS = 401
 NOTE_BYTES = 480
@@ -197,10 +199,10 @@ def create_run_file(
         raise RecordingError(f"{path}: exists already; a run file is never overwritten")
     try:
         with file_in_memory() as file:
-            tables = _lay_out(file, start, capacity, write_calibration)
+            tables, ending = _lay_out(file, start, capacity, write_calibration)
             image = image_of(file)
-        put_in_place(path, image)
-        return RunRecorder(path, tables)
+        with put_in_place_and_keep(path, image):
+            return RunRecorder(path, tables, ending)
     except ValueError as error:
         raise RecordingError(f"{path}: a text of the configuration does not fit into a file ({error})") from error
     except OSError as error:
@@ -254,9 +256,6 @@ def write_start(file: h5py.File, start: RunStart) -> h5py.Group:
         write_text(entry, name, getattr(start, name))
     write_text(entry, "program_name", start.program)
     entry["program_name"].attrs["version"] = start.version
-    write_text(entry, "status", "running")
-    write_text(entry, "stop_reason", "")
-    write_text(entry, "end_time", "")
     _write_sample(entry, start.sample)
     write_text(nx_group(entry, "user", "NXuser"), "name", start.user)
     configuration = nx_group(entry, "configuration", "NXcollection")
@@ -338,7 +337,8 @@ class _Table:
 
 def _lay_out(
     file: h5py.File, start: RunStart, capacity: Capacity, write_calibration: Callable[[h5py.Group], None]
-) -> dict[type, _Table]:
+) -> tuple[dict[type, _Table], dict[str, int]]:
+    """The layout of the whole file: where the rows of each event go, and the offsets of the texts of its ending."""
     entry = write_start(file, start)
     write_calibration(nx_group(entry, "calibration", "NXcollection"))
     recording = nx_group(entry, "recording", "NXcollection")
@@ -369,10 +369,11 @@ def _lay_out(
         counter = _preallocated(recording, f"{name}_rows", (), "<i8")
         counter[()] = 0
         tables[event] = _Table(rows[name], tuple(places), counter.id.get_offset())
+    ending = {name: _ending_text(entry, name, size) for name, size in _ENDING.items()}
     write_flag_meanings(entry["jvl/flags"])
     wavelength = entry["spectra"].create_dataset("wavelength", data=np.arange(380.0, 781.0))
     describe(wavelength, "nm", "wavelength in standard air")
-    return tables
+    return tables, ending
 
 
 def _numbers_side_by_side(recording: h5py.Group, group: h5py.Group, columns: Sequence[Column], rows: int) -> _Place:
@@ -407,7 +408,18 @@ def _column_by_itself(group: h5py.Group, column: Column, rows: int) -> _Place:
     return _Place(dataset.id.get_offset(), size, lambda event: _fit(str(fetch(event)), size))
 
 
-def _preallocated(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: str) -> h5py.Dataset:
+#: Texts that say how a run ended, and their sizes in bytes.
+_ENDING = {"stop_reason": 1000, "end_time": 40, "status": 16}
+
+
+def _ending_text(entry: h5py.Group, name: str, size: int) -> int:
+    """Room for one text of the ending; the offset of its bytes."""
+    dataset = _preallocated(entry, name, (), h5py.string_dtype("utf-8", size))
+    dataset[()] = RunStatus.RUNNING.encode() if name == "status" else b""
+    return int(dataset.id.get_offset())
+
+
+def _preallocated(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: Any) -> h5py.Dataset:
     """A contiguous data set whose bytes are in the file at once, so that their place in it is known."""
     properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
@@ -425,9 +437,10 @@ def _fit(text: str, size: int) -> bytes:
 class RunRecorder:
     """Writes the events of one run into the places that :func:`create_run_file` set aside."""
 
-    def __init__(self, path: Path, tables: Mapping[type, _Table]) -> None:
+    def __init__(self, path: Path, tables: Mapping[type, _Table], ending: Mapping[str, int]) -> None:
         self.path = path
         self._tables = tables
+        self._ending = ending
         self._rows = dict.fromkeys(tables, 0)
         self._file = path.open("r+b", buffering=0)
         self._descriptor = self._file.fileno()
@@ -464,6 +477,18 @@ class RunRecorder:
     def has_room(self, event: type) -> bool:
         """Whether one more event of this type fits."""
         return self._rows[event] < self._tables[event].capacity
+
+    def conclude(self, stop: RunStop) -> None:
+        """Write how the run ended into its file, which is not finished yet: finishing may fail, or never come.
+
+        :raises RecordingError: the file cannot be written.
+        """
+        texts = {"stop_reason": stop.reason, "end_time": stop.end_time, "status": str(stop.status)}
+        try:
+            for name, size in _ENDING.items():
+                self._write(self._descriptor, _fit(texts[name], size), self._ending[name])
+        except OSError as error:
+            raise RecordingError(f"{self.path}: its ending cannot be written ({error}); all rows are kept") from error
 
     def sync(self) -> None:
         """Push everything to the disk, against a power cut.

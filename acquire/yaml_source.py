@@ -6,11 +6,14 @@ What is wrong with a file becomes a :class:`Problem`, never an exception.
 
 from __future__ import annotations
 
+import errno
+import re
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -24,6 +27,9 @@ _PLAIN_TAGS = frozenset(
     f"tag:yaml.org,2002:{name}"
     for name in ("null", "bool", "int", "float", "timestamp", "str", "seq", "map", "merge", "value")
 ) | {"!"}
+
+#: What an escape sequence can put into a text, but neither a terminal nor a file can take: controls, surrogates.
+_NOT_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 Place = tuple[str | int, ...]
 
@@ -40,6 +46,10 @@ class Problem:
     mend: str = ""
 
     def __str__(self) -> str:
+        """The problem as one line; what a terminal could take for a command is written as an escape sequence."""
+        return _NOT_TEXT.sub(lambda found: found[0].encode("unicode_escape").decode(), self._line())
+
+    def _line(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else f"{self.file}"
         what = f"{self.path}: {self.message}" if self.path else self.message
         if not self.mend:
@@ -95,14 +105,14 @@ def dotted(place: Iterable[str | int]) -> str:
 def read_yaml(path: Path) -> YamlSource:
     """Read one file; whatever is wrong with it is in ``problems``."""
     try:
-        with path.open("rb") as file:
-            raw = file.read(LARGEST_FILE + 1)
+        raw = read_start(path, LARGEST_FILE + 1)
     except FileNotFoundError:
         return _unusable(path, "there is no such file", "check the name and the folder")
-    except OSError as error:
-        if path.is_dir():
+    except (OSError, ValueError) as error:
+        if what_is(path) == "folder":
             return _unusable(path, "cannot be read: it is a folder", "name a file in it")
-        return _unusable(path, f"cannot be read: {error.strerror or error}", "check the name and the permissions")
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        return _unusable(path, f"cannot be read: {why}", "check the name and the permissions")
     if len(raw) > LARGEST_FILE:
         return _unusable(path, f"is larger than {LARGEST_FILE // 1_000_000} MB", "this is not a configuration file")
     if raw.startswith(HDF5_SIGNATURE):
@@ -114,6 +124,28 @@ def read_yaml(path: Path) -> YamlSource:
         byte = f"byte 0x{raw[error.start]:02X} is not UTF-8 text"
         return _unusable(path, byte, "save the file with the encoding UTF-8", line)
     return parse_yaml(path, text, sha256(raw).hexdigest())
+
+
+def what_is(path: Path) -> Literal["file", "folder", "pipe or device", "nothing"]:
+    """What stands under a name; never raises, however odd the name (pathlib does for one that is too long)."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return "nothing"
+    if stat.S_ISDIR(mode):
+        return "folder"
+    return "file" if stat.S_ISREG(mode) else "pipe or device"
+
+
+def read_start(path: Path, length: int) -> bytes:
+    """The first ``length`` bytes of a file. :raises OSError: it cannot be read, or is a pipe or a device.
+
+    Those may have no end, or never begin; nothing waits for them.
+    """
+    if what_is(path) == "pipe or device":
+        raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", str(path))
+    with path.open("rb") as file:
+        return file.read(length)
 
 
 def _unusable(path: Path, message: str, mend: str, line: int | None = None) -> YamlSource:
@@ -151,6 +183,7 @@ class _GuardedLoader(yaml.SafeLoader):
         super().__init__(text)
         self._depth = 0
         self._aliases = 0
+        self._nodes = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         start = self.peek_event().start_mark  # type: ignore[no-untyped-call]
@@ -158,6 +191,9 @@ class _GuardedLoader(yaml.SafeLoader):
             self._aliases += 1
         if self._aliases > MOST_ALIASES:
             raise yaml.MarkedYAMLError(problem=f"more than {MOST_ALIASES} aliases (*name)", problem_mark=start)
+        self._nodes += 1
+        if self._nodes > 2 * MOST_VALUES:  # keys are nodes as well
+            raise yaml.MarkedYAMLError(problem=f"more than {MOST_VALUES} values", problem_mark=start)
         if self._depth > DEEPEST:
             raise yaml.MarkedYAMLError(problem=f"nested deeper than {DEEPEST} levels", problem_mark=start)
         self._depth += 1
@@ -204,12 +240,19 @@ class _Unfolding:
             return self._mapping(node, place)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*place, i)) for i, item in enumerate(node.value)]
+        if _NOT_TEXT.search(node.value):
+            what = "holds a control character, or half of a character"
+            self._complain(node, place, what, "remove the escape sequence")
+            return None
         return None if node.tag.endswith(":null") else str(node.value)
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
         content: dict[str, Any] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
+                self._complain(key, place, "a key must be a plain word", "write 'key: value'")
+                continue
+            if _NOT_TEXT.search(key.value):
                 self._complain(key, place, "a key must be a plain word", "write 'key: value'")
                 continue
             at = (*place, str(key.value))

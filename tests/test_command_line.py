@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import CONFIGS
+from tests.test_recovery import a_run
 
 QUICK = CONFIGS / "sweeps" / "quick_look.yaml"
 LIQ = CONFIGS / "sweeps" / "table2_sppo13_liq.yaml"
@@ -349,3 +350,220 @@ def test_a_name_that_the_code_page_does_not_know_is_written_all_the_same(
     done = acquire("run", sweep, "--output", tmp_path / "runs", PYTHONIOENCODING="cp1252", PYTHONUTF8="0")
     assert done.returncode == 0, done.stderr
     assert "Probe \\u03a9" in done.stdout
+
+
+# Run files that were cut off
+
+
+def cut_off(folder: Path, index: int, points: int = 3) -> Path:
+    path = folder / f"20260301T12000{index}_A-1_0000000{index}.h5"
+    a_run(path, points).close()
+    return path
+
+
+def status_of(path: Path) -> bytes:
+    with h5py.File(path) as file:
+        return bytes(file["entry/status"][()])
+
+
+def test_a_run_tells_of_files_that_were_cut_off_and_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "my runs"
+    first, second = cut_off(folder, 1), cut_off(folder, 2, points=1)
+    done = acquire("run", QUICK, "--output", folder)
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == [
+        f'{second} was cut off (1 point); finish it with: acquire recover "{second}"',
+        f'{first} was cut off (3 points); finish it with: acquire recover "{first}"',
+    ]
+    assert [status_of(path) for path in (first, second)] == [b"running", b"running"]
+
+
+def test_a_folder_is_recovered_as_a_whole(tmp_path: Path) -> None:
+    files = [cut_off(tmp_path, index) for index in range(3)]
+    assert acquire("recover", files[0]).returncode == 0
+    content = files[0].read_bytes()
+    done = acquire("recover", tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split(": ")[:2] for line in done.stdout.splitlines()] == [
+        [str(path), "finished"] for path in (files[2], files[1])
+    ]
+    assert [status_of(path) for path in files] == [b"failed"] * 3
+    assert files[0].read_bytes() == content
+    again = acquire("recover", tmp_path)
+    assert (again.returncode, again.stdout) == (0, f"{tmp_path}: no run file in it was cut off\n")
+
+
+def test_what_cannot_be_recovered_in_a_folder_is_said(tmp_path: Path) -> None:
+    damaged, good = cut_off(tmp_path, 1), cut_off(tmp_path, 2)
+    damaged.write_bytes(damaged.read_bytes()[:5000])
+    done = acquire("recover", tmp_path)
+    assert done.returncode == 1
+    assert str(damaged) in done.stderr
+    assert status_of(good) == b"failed"
+
+
+class Terminal:
+    """A command on a terminal of its own: it is asked there, hears Ctrl-C there, and can lose it."""
+
+    def __init__(self, *arguments: object) -> None:
+        import fcntl
+        import pty
+        import termios
+
+        self._ours, theirs = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "acquire", *map(str, arguments)],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(theirs)
+        self.shown = b""
+
+    def read_until(self, wanted: bytes) -> None:
+        while wanted not in self.shown:
+            self.shown += os.read(self._ours, 65536)
+
+    def type(self, keys: bytes) -> None:
+        os.write(self._ours, keys)
+
+    def close(self) -> None:
+        os.close(self._ours)
+
+    def exit_status(self) -> int:
+        """Show the rest, and wait for the end."""
+        try:
+            while piece := os.read(self._ours, 65536):
+                self.shown += piece
+        except OSError:  # the other end is closed
+            pass
+        self.close()
+        return self.process.wait(timeout=60)
+
+
+with_terminals = pytest.mark.skipif(os.name == "nt", reason="pseudo-terminals of POSIX")
+
+
+@with_terminals
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [(b"\n", b"failed"), (b"Y\n", b"failed"), (b"n\n", b"running"), (b"\x04", b"running"), (b"\xff\n", b"running")],
+)
+def test_on_a_terminal_the_file_that_was_cut_off_is_finished_if_wanted(
+    answer: bytes, status: bytes, tmp_path: Path
+) -> None:
+    path = cut_off(tmp_path, 1)
+    terminal = Terminal("run", QUICK, "--output", tmp_path)
+    terminal.read_until(b"was cut off (3 points). Finish it now? [Y/n] ")
+    assert list(tmp_path.iterdir()) == [path]
+    terminal.type(answer)
+    assert terminal.exit_status() == 0
+    assert status_of(path) == status
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@with_terminals
+def test_nobody_is_asked_where_a_program_listens(tmp_path: Path) -> None:
+    path = cut_off(tmp_path, 1)
+    terminal = Terminal("run", QUICK, "--output", tmp_path, "--json")
+    assert terminal.exit_status() == 0
+    assert b"finish it with: acquire recover" in terminal.shown
+    assert b"Finish it now?" not in terminal.shown
+    assert status_of(path) == b"running"
+
+
+# Every kind of goodbye
+
+
+@with_terminals
+def test_ctrl_c_at_the_question_opens_nothing(tmp_path: Path) -> None:
+    path = cut_off(tmp_path, 1)
+    terminal = Terminal("run", QUICK, "--output", tmp_path)
+    terminal.read_until(b"[Y/n] ")
+    terminal.type(b"\x03")
+    assert terminal.exit_status() == 130
+    assert b"Traceback" not in terminal.shown
+    assert list(tmp_path.iterdir()) == [path]
+    assert status_of(path) == b"running"
+
+
+@with_terminals
+def test_ctrl_c_on_a_terminal_ends_the_run_in_order(tmp_path: Path, long_sweep: Path) -> None:
+    terminal = Terminal("run", long_sweep, "--output", tmp_path / "runs")
+    terminal.read_until(b"cd/A")
+    terminal.type(b"\x03")
+    assert terminal.exit_status() == 130
+    (path,) = (tmp_path / "runs").iterdir()
+    assert status_of(path) == b"stopped"
+    assert b"interrupted by Ctrl-C" in terminal.shown
+
+
+@with_terminals
+@pytest.mark.parametrize("wanted", [b"elapsed", b"cd/A"])
+def test_a_terminal_that_is_closed_by_its_window_ends_the_run_in_order(
+    wanted: bytes, tmp_path: Path, long_sweep: Path
+) -> None:
+    """The system sends SIGHUP, and whatever is printed from then on fails."""
+    terminal = Terminal("run", long_sweep, "--output", tmp_path / "runs")
+    terminal.read_until(wanted)
+    terminal.close()
+    assert terminal.process.wait(timeout=60) == 130
+    (path,) = (tmp_path / "runs").iterdir()
+    assert status_of(path) == b"stopped"
+    with h5py.File(path) as file:
+        assert "recording" not in file["entry"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+def test_a_reader_that_goes_away_from_a_coloured_display_ends_no_run(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "acquire", "run", str(LIQ), "--output", str(tmp_path / "runs")]
+    variables = os.environ | {"FORCE_COLOR": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=variables) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        messages = process.stderr.read()
+    assert (process.returncode, messages) == (0, b"")
+    (path,) = (tmp_path / "runs").iterdir()
+    assert status_of(path) == b"completed"
+
+
+INTERRUPTED_IMPORT = """
+import os, runpy, signal, sys
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == module:
+            os.kill(os.getpid(), signal.SIGINT)
+
+module = sys.argv.pop(1)
+sys.meta_path.insert(0, Interrupt())
+runpy.run_module("acquire", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize(
+    "module",
+    ["acquire.cli", "typer", "pydantic", "yaml", "numpy", "h5py", "acquire.session", "pyvisa", "pint", "rich.progress"],
+)
+def test_ctrl_c_while_the_program_is_loaded_ends_it_without_a_word(module: str, tmp_path: Path) -> None:
+    arguments = [module, "run", str(QUICK), "--output", str(tmp_path / "runs")]
+    command = [sys.executable, "-c", INTERRUPTED_IMPORT, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_the_served_bench_ends_in_order(name: str) -> None:
+    with start("simulate", "--bench", CONFIGS / "benches" / "simulated.yaml", "--json", "--no-pty") as process:
+        assert process.stderr is not None
+        assert "serving" in process.stderr.readline()
+        process.send_signal(signal.Signals[name])
+        _, messages = process.communicate(timeout=60)
+    assert (process.returncode, messages) == (0, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -433,6 +434,33 @@ def test_a_wrong_curve_is_named(folder: Path, text: str, line: int, words: str) 
     assert words in said
 
 
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (CURVE.encode("utf-16"), "not UTF-8"),
+        (CURVE.replace("0.216", "\u00e4").encode("latin-1"), "not UTF-8"),
+        (CURVE.replace("0.216", "1e400").encode(), "not two finite numbers"),
+        (CURVE.encode() + b"#" * 1_100_000, "larger than 1 MB"),
+        (CURVE.replace("780,0.456", "780," + "9" * 10_000).encode(), "not two finite numbers"),
+    ],
+)
+def test_a_curve_in_no_usable_form_is_one_problem(folder: Path, raw: bytes, words: str) -> None:
+    (folder / "curve.csv").write_bytes(raw)
+    file, _, _, said = only_problem(folder / "calibration.yaml")
+    assert file == "curve.csv"
+    assert words in said
+
+
+def test_a_curve_with_a_byte_order_mark_is_fine(folder: Path) -> None:
+    (folder / "curve.csv").write_bytes(b"\xef\xbb\xbf" + CURVE.replace("\n", "\r\n").encode())
+    assert report(folder / "calibration.yaml") == []
+
+
+def test_quite_another_table_is_not_reported_line_by_line(folder: Path) -> None:
+    (folder / "curve.csv").write_text(CURVE + "x\n" * 400_000, encoding="utf-8")
+    assert len(report(folder / "calibration.yaml")) == 20
+
+
 # Rules across files name both places.
 
 
@@ -458,6 +486,39 @@ def test_power_is_limited_by_the_bench_and_by_the_instrument(folder: Path) -> No
     change(folder, "bench.yaml", ("\n  power: 0.5 W", ""), ("voltage: 20 V", "voltage: 60 V"))
     change(folder, "sweep.yaml", ("stop: 9 V", "stop: 22 V"), ("100 mA", "150 mA"))
     assert "more than the source can give" in only_problem(folder / "sweep.yaml")[3]
+
+
+def test_the_dark_level_counts_for_power_and_range(folder: Path) -> None:
+    change(folder, "bench.yaml", ("current: 200 mA", "current: 200 mA\n  power: 1 W"))
+    path = change(folder, "sweep.yaml", ("output: runs", "output: runs\ndark: {voltage: 11 V}"))
+    assert "1.1 W, beyond the bench's 1 W" in only_problem(path)[3]
+    path = change(folder, "sweep.yaml", ("voltage: 11 V", "voltage: 9.8 V"), ("stop: 9 V", "stop: 9 V\n  range: 9 V"))
+    where, words = only_problem(path)[2:]
+    assert where == "source.range"
+    assert "too small for the level 9.8 V" in words
+
+
+def test_the_power_of_a_current_source_is_limited_too(folder: Path) -> None:
+    change(folder, "bench.yaml", ("current: 200 mA", "current: 200 mA\n  power: 0.1 W"))
+    path = change(
+        folder,
+        "sweep.yaml",
+        ("function: voltage", "function: current"),
+        ("start: 0 V", "start: 0 mA"),
+        ("stop: 9 V", "stop: 12 mA"),
+        ("step: 0.1 V", "step: 1 mA"),
+        ("compliance: 100 mA", "compliance: 10 V"),
+    )
+    assert "0.12 W, beyond the bench's 0.1 W" in only_problem(path)[3]
+    path = change(folder, "sweep.yaml", ("compliance: 10 V", "compliance: 8 V"), ("stop: 12 mA", "stop: 250 mA"))
+    assert "beyond the bench's limit of 0.2 A" in " ".join(words for *_, words in report(path))
+
+
+def test_what_is_done_about_a_bad_reading_is_one_of_three(folder: Path) -> None:
+    path = change(folder, "sweep.yaml", ("  nplc: 1", "  nplc: 1\n  bad_reading: ignore"))
+    where, words = only_problem(path)[2:]
+    assert where == "measure.bad_reading"
+    assert all(name in words for name in ("retry", "mark", "stop"))
 
 
 def test_the_over_voltage_protection_is_a_limit(folder: Path) -> None:
@@ -635,6 +696,98 @@ def test_no_yaml_at_all(tmp_path: Path, raw: bytes, line: int, words: str) -> No
     _, found_line, _, said = only_problem(path)
     assert found_line == line
     assert words in said
+
+
+@pytest.mark.parametrize("bulk", ["x: [" + "a," * 490_000 + "]", "\n".join(f"a{i}: b" for i in range(90_000))])
+def test_a_file_with_very_many_values_is_not_read_to_its_end(tmp_path: Path, bulk: str) -> None:
+    path = tmp_path / "bulk.yaml"
+    path.write_text(f"kind: sweep\n{bulk}", encoding="utf-8")
+    assert "more than 5000 values" in only_problem(path)[3]
+
+
+@pytest.mark.parametrize("title", [r"\e[2J", r"\0", r"a\x7fb", r"\x9b31m", r"\ud800", r"\r"])
+def test_what_no_terminal_and_no_file_can_take_is_refused(folder: Path, title: str) -> None:
+    path = change(folder, "sweep.yaml", ("title: test", f'title: "{title}"'))
+    _, line, where, said = only_problem(path)
+    assert (line, where) == (2, "title")
+    assert "control character" in said
+
+
+def test_a_report_holds_no_command_for_a_terminal(folder: Path) -> None:
+    change(folder, "sweep.yaml", ("title: test", "title: !%1B[2J x"), ("nplc: 1", '"\\e[31m": 1'))
+    (folder / "curve.csv").write_text(CURVE + "781,\x1b[2J\n", encoding="utf-8")
+    texts = [str(problem) for problem in check_file(folder / "sweep.yaml")]
+    assert len(texts) == 3
+    assert all(text.isprintable() for text in texts), texts
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "1e-99999999999999999999 V",
+        "0e99999999999999999999 V",
+        "1e99999999999999999999 V",
+        f"{'9' * 900_000} V",
+        "1e400 V",
+    ],
+)
+def test_a_number_of_any_size_is_read_or_refused(folder: Path, number: str) -> None:
+    path = change(folder, "sweep.yaml", ("stop: 9 V", f"stop: {number}"))
+    _, line, where, said = only_problem(path)
+    assert (line, where) == (11, "source.stop")
+    assert re.search("too (large|small) a number", said)
+    assert len(said) < 200
+
+
+@pytest.mark.parametrize("step", ["1e-322 V", "-1e-322 V", "1e-9 V"])
+def test_a_step_may_be_so_small_that_its_points_cannot_be_counted(folder: Path, step: str) -> None:
+    path = change(folder, "sweep.yaml", ("step: 0.1 V", f"step: {step}"))
+    assert only_problem(path)[2] == "source.step"
+
+
+@pytest.mark.parametrize("points", ["1e400", "9" * 10_000, ".nan", "1e3", "0x10"])
+def test_a_number_of_points_is_a_plain_whole_number(folder: Path, points: str) -> None:
+    path = change(folder, "sweep.yaml", ("step: 0.1 V", f"points: {points}"))
+    assert only_problem(path)[1:3] == (12, "source.points")
+
+
+@pytest.mark.parametrize("nplc", [".nan", "NaN", ".inf", "-.inf", "1e400"])
+def test_not_a_number_is_not_a_number(folder: Path, nplc: str) -> None:
+    assert only_problem(change(folder, "sweep.yaml", ("nplc: 1", f"nplc: {nplc}")))[2] == "measure.nplc"
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "x/" * 3000, "/dev/null/x"])
+def test_a_name_that_no_file_can_have_is_a_missing_file(folder: Path, name: str) -> None:
+    path = change(folder, "sweep.yaml", ("bench: bench.yaml", f"bench: {name}"))
+    assert "there is no file" in only_problem(path)[3]
+    assert check_file(folder / ("y" * 5000))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_nothing_waits_for_a_pipe_or_reads_a_device(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.yaml")
+    assert "a pipe or a device" in only_problem(folder / "pipe.yaml")[3]
+    assert "a pipe or a device" in only_problem(Path("/dev/zero"))[3]
+    for name, key, target in (("sweep.yaml", "bench", "bench.yaml"), ("calibration.yaml", "responsivity", "curve.csv")):
+        path = change(folder, name, (f"{key}: {target}", f"{key}: pipe.yaml"))
+        assert "is a pipe or device" in only_problem(path)[3]
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="rights do not bind everybody")
+def test_a_file_that_may_not_be_read_is_named(folder: Path) -> None:
+    (folder / "bench.yaml").chmod(0)
+    file, _, _, said = only_problem(folder / "sweep.yaml")
+    assert file == "bench.yaml"
+    assert "cannot be read" in said
+
+
+@pytest.mark.parametrize(
+    "output",
+    ["..", "../x", "/x", "a/../../b", r"a\..\..\b", r"C:\x", "C:x", r"\\server\x", r"\x", "~/x", "~root/x"],
+)
+def test_run_files_stay_inside_the_current_folder(folder: Path, output: str) -> None:
+    path = change(folder, "sweep.yaml", ("output: runs", f"output: {output}"))
+    assert only_problem(path)[1:3] == (19, "output")
 
 
 def test_an_alias_bomb_is_refused_at_once(tmp_path: Path) -> None:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import csv
+import os
 import random
 import sys
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 
-from acquire import archive, recorder
+from acquire import archive, recorder, session
+from acquire import bench as bench_module
 from acquire.evaluate import Calibration
+from acquire.records import RunStatus, RunStop
+from acquire.run_files import nobody_else
+from tests.conftest import CONFIGS, run_sweep_file
 from tests.test_recorder import CAPACITY, a_record, a_start
+
+with_locks = pytest.mark.skipif(sys.platform == "win32", reason="there, an open file cannot be replaced anyway")
 
 
 def a_run(path: Path, points: int = 3) -> recorder.RunRecorder:
@@ -35,6 +47,20 @@ def test_recovering_a_run_that_goes_on_harms_nothing(tmp_path: Path) -> None:
     record.close()
     assert [r.reading.index for r in archive.read_run(path).records] == [0, 1, 2]
     assert len(archive.recover(path).records) == 3
+
+
+def test_a_file_that_could_not_be_finished_still_knows_how_its_run_ended(tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    record = a_run(path)
+    record.conclude(RunStop(RunStatus.STOPPED, "luminance \u2265 9 cd/m\u00b2 " * 60, "2026-01-02T03:05:00+01:00"))
+    record.close()
+    unfinished = archive.read_run(path)
+    assert (unfinished.finished, unfinished.status) == (False, RunStatus.STOPPED)
+    assert unfinished.stop_reason.startswith("luminance \u2265 9 cd/m\u00b2 luminance")
+    recovered = archive.recover(path)
+    assert (recovered.finished, recovered.status) == (True, RunStatus.STOPPED)
+    assert recovered.stop_reason == unfinished.stop_reason
+    assert recovered.end_time == "2026-01-02T03:05:00+01:00"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there, an open file cannot be replaced in the first place")
@@ -114,3 +140,124 @@ def test_an_export_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(archive.ArchiveError, match="cannot be written"):
         archive.export_csv(archive.read_run(tmp_path / "run.h5"), tmp_path / "file" / "folder")
+
+
+# Who may finish a file, and when
+
+
+@with_locks
+def test_a_file_is_protected_from_the_moment_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = recorder.RunRecorder.__init__
+    refusals: list[str] = []
+
+    def impatient(self: Any, path: Path, *arguments: Any) -> None:
+        with pytest.raises(archive.ArchiveError, match="still going on") as refused:
+            archive.recover(path)
+        refusals.append(str(refused.value))
+        original(self, path, *arguments)
+
+    monkeypatch.setattr(recorder.RunRecorder, "__init__", impatient)
+    record = a_run(tmp_path / "run.h5")
+    record.close()
+    assert len(refusals) == 1
+    assert len(archive.recover(tmp_path / "run.h5").records) == 3
+
+
+@with_locks
+def test_a_run_finishes_its_own_file_whoever_tries_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the end of recording and the finished file, and while it is finished."""
+    folder = tmp_path / "runs"
+    moments: list[str] = []
+
+    def try_to_recover(moment: str) -> None:
+        (path,) = folder.glob("*.h5")
+        with pytest.raises(archive.ArchiveError, match="is left alone"):
+            archive.recover(path)
+        assert archive.cut_off_in(folder, 60.0) == []
+        moments.append(moment)
+
+    for owner, name in ((bench_module.Bench, "close"), (archive, "image_of")):
+        original = getattr(owner, name)
+
+        def first_try(*arguments: Any, name: str = name, original: Any = original) -> Any:
+            try_to_recover(name)
+            return original(*arguments)
+
+        monkeypatch.setattr(owner, name, first_try)
+    result = run_sweep_file(CONFIGS / "sweeps" / "quick_look.yaml", folder)
+    assert moments == ["close", "image_of"]
+    assert not result.error
+    assert result.run is not None
+    assert "luminance" in result.run.stop_reason
+
+
+@with_locks
+def test_of_two_who_recover_one_is_told_of_the_other(tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    a_run(path).close()
+    with nobody_else(path), pytest.raises(archive.ArchiveError, match="another program has it open"):
+        archive.recover(path)
+    assert len(archive.recover(path).records) == 3
+
+
+# Looking for what was cut off
+
+
+def run_file(index: int) -> str:
+    return f"20260301T12000{index}_A-1_0000000{index}.h5"
+
+
+def test_run_files_that_were_cut_off_are_found_the_newest_first(tmp_path: Path) -> None:
+    for index in range(4):
+        a_run(tmp_path / run_file(index), points=index).close()
+    archive.recover(tmp_path / run_file(2))
+    assert archive.cut_off_in(tmp_path, 60.0) == [(tmp_path / run_file(index), index) for index in (3, 1, 0)]
+    assert archive.cut_off_in(tmp_path, -1.0) == []
+
+
+@with_locks
+def test_a_run_that_goes_on_is_not_cut_off(tmp_path: Path) -> None:
+    record = a_run(tmp_path / run_file(1))
+    assert archive.cut_off_in(tmp_path, 60.0) == []
+    record.close()
+    assert len(archive.cut_off_in(tmp_path, 60.0)) == 1
+
+
+def test_strange_things_in_the_folder_are_passed_over(tmp_path: Path) -> None:
+    a_run(tmp_path / run_file(5)).close()
+    content = (tmp_path / run_file(5)).read_bytes()
+    (tmp_path / run_file(1)).write_bytes(b"not HDF5")
+    (tmp_path / run_file(2)).write_bytes(content[: len(content) // 2])
+    (tmp_path / run_file(3)).mkdir()
+    (tmp_path / run_file(4)).touch()
+    (tmp_path / "renamed.h5").write_bytes(content)
+    (tmp_path / f"{run_file(6)}.tmp").write_bytes(content)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / run_file(7))
+        (tmp_path / run_file(8)).symlink_to(tmp_path / "nowhere")
+    assert archive.cut_off_in(tmp_path, 60.0) == [(tmp_path / run_file(5), 3)]
+    assert archive.cut_off_in(tmp_path / "nowhere", 60.0) == []
+    assert archive.cut_off_in(tmp_path / "renamed.h5", 60.0) == []
+
+
+def test_run_files_are_known_by_the_names_that_runs_give_them(tmp_path: Path) -> None:
+    name = session.file_name(datetime(2026, 3, 1, tzinfo=UTC), "../Probe 7", uuid.uuid4())
+    (tmp_path / name).touch()
+    assert archive.run_files_in(tmp_path) == [tmp_path / name]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_is_no_run_file_and_nothing_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "run.h5")
+    with pytest.raises(archive.ArchiveError, match="is a pipe or device"):
+        archive.read_run(tmp_path / "run.h5")
+    with pytest.raises(archive.ArchiveError, match="is not a run file"):
+        archive.read_run(tmp_path / ("x" * 500))
+
+
+def test_a_sample_name_is_no_formula_of_a_spreadsheet(tmp_path: Path) -> None:
+    a_run(tmp_path / "run.h5").close()
+    run = replace(archive.read_run(tmp_path / "run.h5"), sample='=HYPERLINK("http://x")')
+    for path in archive.export_csv(run, tmp_path):
+        with path.open(newline="", encoding="utf-8") as stream:
+            assert list(csv.reader(stream))[2][0] == f"'{run.sample}"

@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
-from acquire import session
+from acquire import archive, session
 from acquire.config import ConfigurationError, load_sweep
+from acquire.interruption import StopRequest
 from acquire.photometry.photodiode import etendue_of_discs
 from tests.conftest import CONFIGS, run_sweep_file
 
+QUICK = CONFIGS / "sweeps" / "quick_look.yaml"
 LIQ = CONFIGS / "sweeps" / "table2_sppo13_liq.yaml"
 
 
 @pytest.mark.parametrize(
     ("sample", "readable"),
-    [("SPPO13/Liq", "SPPO13-Liq"), ("../../etc/passwd", "etc-passwd"), ("größer ", "gr-er"), ("///", "sample")],
+    [
+        ("SPPO13/Liq", "SPPO13-Liq"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("..\\..\\boot.ini", "boot-ini"),
+        ("größer ", "gr-er"),
+        ("///", "sample"),
+        ("", "sample"),
+        ("\u8bd5\u6837", "sample"),
+        ("CON", "CON"),
+        ("C:evil", "C-evil"),
+        ("a\x00b\nc", "a-b-c"),
+        ("x" * 10_000, "x" * 40),
+    ],
 )
 def test_a_run_file_name_stays_in_its_folder(sample: str, readable: str) -> None:
     moment = datetime(2026, 3, 1, 12, 30, 5, tzinfo=UTC)
@@ -99,3 +116,56 @@ def test_a_device_that_shines_at_the_dark_level_is_a_caution(tmp_path: Path, swe
     usual = run_sweep_file(LIQ, tmp_path / "usual").run
     assert usual is not None
     assert usual.notes == ()
+
+
+def test_a_spectrum_of_too_little_light_is_noted(tmp_path: Path, sweep_file: Callable[..., Path]) -> None:
+    text = "at_luminance: [10 cd/m^2, 30 cd/m^2, 100 cd/m^2, 300 cd/m^2, 1000 cd/m^2, 3000 cd/m^2, 10000 cd/m^2]"
+    run = run_sweep_file(sweep_file("table2_sppo13_liq.yaml", {text: "at_luminance: [0.02 cd/m^2]"}), tmp_path).run
+    assert run is not None
+    assert [note.text for note in run.notes] == ["spectrum 0: less light than the spectroradiometer is made for"]
+
+
+def sweep_into(output: str, sweep_file: Callable[..., Path]) -> session.Prepared:
+    text = "\nmeasure:"
+    return session.prepare(sweep_file("quick_look.yaml", {text: f"\noutput: {output}{text}"}))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_a_link_does_not_lead_the_sweeps_folder_out_of_the_current_one(
+    tmp_path: Path, sweep_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    Path("away").symlink_to(tmp_path)
+    Path("inside").symlink_to(tmp_path / "here" / "runs")
+    Path("round").symlink_to("round")
+    with pytest.raises(ConfigurationError, match=r"output: 'away/runs' leads out of the current folder"):
+        session.run_folder(sweep_into("away/runs", sweep_file))
+    with pytest.raises(ConfigurationError, match=r"output: 'round' cannot be a folder|output: 'round' leads out"):
+        session.run_folder(sweep_into("round", sweep_file))
+    prepared = sweep_into("inside", sweep_file)
+    assert session.run_folder(prepared) == Path("inside")
+    assert session.run_folder(sweep_into("away/runs", sweep_file), Path("away")) == Path("away")
+
+
+def test_a_disk_without_room_for_the_finished_file_still_holds_how_the_run_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr(archive, "put_in_place", no_room)
+        result = session.run(session.prepare(QUICK), tmp_path, lambda event: None, StopRequest())
+    assert result.failed
+    assert result.run is None
+    assert "No space left on device" in result.error
+    assert f"acquire recover {result.unfinished}" in result.error
+    assert result.unfinished is not None
+    with h5py.File(result.unfinished) as file:
+        assert file["entry/status"][()] == b"stopped"
+        assert b"luminance" in file["entry/stop_reason"][()]
+        assert datetime.fromisoformat(file["entry/end_time"][()].decode())
+    recovered = archive.recover(result.unfinished)
+    assert (recovered.finished, recovered.status) == (True, "stopped")
+    assert len(recovered.records) > 5

@@ -1,0 +1,219 @@
+"""One run per instrument at a time, on this computer.
+
+Each instrument has a small file in a folder that all users of the computer share, named after its VISA address.
+While a run goes on, the file is locked by the operating system, which lets go of it when the process ends, however it
+ends; its text says who holds it, in JSON. A text in a file that nobody holds was left by a run that had no time to
+say goodbye. Locks say nothing to another computer: a GPIB gateway on the network has none.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import re
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+from acquire import __version__
+from drivers.errors import InstrumentError
+from drivers.link import canonical_resource
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+LONGEST_TEXT = 4096  # bytes
+_LOCKED_BYTE = 1 << 30  # Windows locks bytes against reading too: one far behind the text
+
+
+class BenchInUse(InstrumentError):
+    """Somebody else holds one or more of these instruments; the message says who."""
+
+
+class LocksUnusable(InstrumentError):
+    """It cannot be made sure that nobody else uses the instruments."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds an instrument: the run file, the process on ``host``, since when (ISO 8601)."""
+
+    run: str
+    process: int
+    since: str
+    user: str
+    host: str
+    program: str
+
+    def __str__(self) -> str:
+        return f"{self.run} (process {self.process} of {self.user} on {self.host}, since {_readable(self.since)})"
+
+
+def _readable(moment: str) -> str:
+    try:
+        return f"{datetime.fromisoformat(moment):%H:%M:%S on %Y-%m-%d}"
+    except ValueError:
+        return moment
+
+
+def locks_folder() -> Path:
+    """Where the locks of all users of this computer are."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("PROGRAMDATA", r"C:\ProgramData")) / "jvl-bench" / "locks"
+    temporary = Path("/tmp")  # not what TMPDIR says: that may be each user's own
+    return (temporary if temporary.is_dir() else Path(tempfile.gettempdir())) / "jvl-bench-locks"
+
+
+@contextmanager
+def held(
+    resources: Iterable[str], bench: str, run: str, folder: Path | None = None, *, keep_text: bool = False
+) -> Iterator[list[str]]:
+    """Hold every instrument of a bench (VISA addresses), all or none, for ``run``: what others are told.
+
+    ``keep_text``: on behalf of the run before, whose text stays for the next one to find.
+    Gives what is to be noted about runs before that ended without saying goodbye.
+
+    :raises BenchInUse: at least one is held already, by this process or by another.
+    :raises LocksUnusable: the folder of the locks cannot be used.
+    """
+    names = sorted({canonical_resource(resource) for resource in resources})
+    with ExitStack() as stack:
+        try:
+            place = _usable(folder or locks_folder()) if names else Path()
+            locks = {name: stack.enter_context(_opened(place / file_name(name))) for name in names}
+            in_use = {name: _who(lock) for name, lock in locks.items() if not _locked(lock)}
+        except OSError as error:
+            why = " ".join(filter(None, (error.filename, error.strerror or str(error))))
+            what = f"cannot make sure that nobody else uses it: {why}"
+            mend = f"Make the folder {folder or locks_folder()} writable for everybody who measures here"
+            raise LocksUnusable(bench, what, mend) from error
+        if in_use:
+            what = f"is in use: {' and '.join(dict.fromkeys(in_use.values()))} has {', '.join(in_use)}"
+            mend = "Wait until it has ended, or end it with Ctrl-C where it was started"
+            raise BenchInUse(
+                bench, what, f"{mend}; behind a run that was killed, its guardian clears up for some seconds"
+            )
+        before = [holder for lock in locks.values() if (holder := _holder(lock))]
+        written = [] if keep_text else list(locks.values())
+        for lock in written:
+            _write(lock, _ourselves(run))
+        try:
+            yield [f"the run before, {holder}, ended without saying goodbye" for holder in dict.fromkeys(before)]
+        finally:
+            for lock in written:
+                _write(lock, None)
+
+
+def file_name(resource: str) -> str:
+    """The lock of an instrument: its address, readable, and a mark that keeps similar ones apart."""
+    readable = re.sub(r"[^A-Z0-9]+", "-", resource.upper()).strip("-")[:60]
+    return f"{readable}_{sha256(resource.encode()).hexdigest()[:8]}.lock"
+
+
+def _usable(folder: Path) -> Path:
+    """The folder, made for everybody where it is not there yet. :raises OSError: it is none, or cannot be made."""
+    if not folder.is_dir():
+        with suppress(FileExistsError):  # somebody else was faster
+            folder.mkdir(parents=True)
+            _open_to_everybody(folder)
+    if not stat.S_ISDIR(folder.lstat().st_mode):
+        raise OSError(None, "is no folder, but a link to one", str(folder))
+    return folder
+
+
+def _open_to_everybody(folder: Path) -> None:
+    if sys.platform == "win32":
+        users = "*S-1-5-32-545:(OI)(CI)M"  # the group Users, whatever its name is in the language of the system
+        subprocess.run(["icacls", str(folder), "/grant", users], capture_output=True, check=False)
+    else:
+        folder.chmod(0o1777)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """A lock's file, made when it is not there. :raises OSError: it cannot be opened, or is no ordinary file."""
+    flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        # Linux refuses to open another user's file in a shared folder where it could as well be made
+        # (fs.protected_regular)
+        lock = os.open(path, flags)
+    except FileNotFoundError:
+        lock = _made(path, flags)
+    try:
+        if not stat.S_ISREG(os.fstat(lock).st_mode):
+            raise OSError(None, "is no ordinary file", str(path))
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def _made(path: Path, flags: int) -> int:
+    try:
+        lock = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o666)
+    except FileExistsError:
+        return os.open(path, flags)
+    if sys.platform != "win32":
+        os.fchmod(lock, 0o666)  # the umask has taken the others' rights
+    return lock
+
+
+def _locked(lock: int) -> bool:
+    """Take the lock; false when somebody else has it. The system lets go of it when the file is closed."""
+    try:
+        if sys.platform == "win32":
+            os.lseek(lock, _LOCKED_BYTE, os.SEEK_SET)
+            msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def _ourselves(run: str) -> Holder:
+    since = datetime.now(UTC).astimezone().isoformat(timespec="seconds")
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container may know no name for its user
+        user = "unknown"
+    return Holder(run, os.getpid(), since, user, socket.gethostname(), f"acquire {__version__}")
+
+
+def _write(lock: int, holder: Holder | None) -> None:
+    """Say who holds it. That nobody can be told, on a full disk for example, ends no run."""
+    text = json.dumps(asdict(holder)).encode() if holder else b""
+    with suppress(OSError):
+        os.ftruncate(lock, 0)
+        os.lseek(lock, 0, os.SEEK_SET)
+        os.write(lock, text)
+
+
+def _holder(lock: int) -> Holder | None:
+    """Who wrote the text; None without a text, or with one that is none of ours: anybody can write there."""
+    os.lseek(lock, 0, os.SEEK_SET)
+    try:
+        found = json.loads(os.read(lock, LONGEST_TEXT))
+        texts = {field.name: _one_line(found[field.name]) for field in fields(Holder) if field.name != "process"}
+        return Holder(process=int(found["process"]), **texts)
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return None
+
+
+def _one_line(text: object) -> str:
+    return "".join(character if character.isprintable() else "?" for character in str(text)[:500])
+
+
+def _who(lock: int) -> str:
+    holder = _holder(lock)
+    return f"run {holder}" if holder else "another program, which has not yet said which"
