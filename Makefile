@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 endif
 RUN := $(BIN)/python -m
 
-.PHONY: demo test lint types imports unit benchmark point-rate schemas clean
+.PHONY: demo test lint types imports unit benchmark point-rate kills schemas clean
 
 demo: $(VENV)/installed
 	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml
@@ -34,6 +34,12 @@ benchmark: $(VENV)/installed-tests
 
 point-rate: $(VENV)/installed-tests
 	$(BIN)/python benchmarks/point_rate.py
+
+kills: $(VENV)/installed-tests
+	$(RUN) tests.kill_table --kills 300 --jobs 2
+
+faults: $(VENV)/installed-tests
+	$(RUN) tests.fault_table
 
 schemas: $(VENV)/installed
 	$(RUN) acquire.config --write-schemas configs/schema

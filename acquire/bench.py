@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import astuple
-from math import isfinite
+from math import isfinite, nan
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from acquire.config import LoadedSweep
 from acquire.config.bench import SerialLine
 from acquire.engine import SpectrumNotTaken
+from acquire.guardian import Guard, Order
 from acquire.interruption import StopRequest
 from acquire.plan import SweepPlan
 from acquire.records import InstrumentRecord, PointFlag, Reading, Spectrum, Step
@@ -44,6 +46,10 @@ LONGEST_POINT_MESSAGE = 36
 BURST_POLL = 0.25
 
 
+_NO_SOURCE = SmuReading(nan, nan, nan, SmuStatus(0))
+_NO_LIGHT = DmmReading(nan, overflow=False)
+
+
 class BenchNotReady(errors.InstrumentError):
     """One or more instruments could not be opened or set up; the message lists all of them."""
 
@@ -59,6 +65,7 @@ class Bench:
         clock: Callable[[], float],
         stop: StopRequest,
         plan: SweepPlan,
+        guard: Guard,
     ) -> None:
         self._smu = smu
         self._photodiode_meter = photodiode_meter
@@ -67,8 +74,11 @@ class Bench:
         self._started = clock()
         self._stop = stop
         self._plan = plan
+        self._guard = guard
         self._exposing = False
         self._exposure_started = 0.0
+        #: The reply of the last reading that made no sense, and whose; empty when there was none.
+        self.unreadable = ""
 
     def now(self) -> float:
         """Seconds since the bench was opened."""
@@ -78,13 +88,16 @@ class Bench:
     def energised(self) -> Iterator[None]:
         """Output on inside; outside it is off: ramped to zero, switched off and asked for, whatever happens.
 
+        :raises NotGuarded: nobody would switch it off if this process were killed; it was not switched on.
         :raises OutputStateUnknown: it could not be confirmed that the output is off.
         """
+        self._guard.output_goes_on()
         try:
             self._smu.output_on()
             yield
         finally:
             self._smu.output_off()
+            self._guard.output_is_off()
 
     def trigger(self, level: float) -> None:
         """Start both meters; the source goes to ``level`` (V or A), and both wait the settling time."""
@@ -92,15 +105,48 @@ class Bench:
         self._photodiode_meter.trigger()
 
     def collect(self, step: Step, time: float) -> Reading:
-        """Wait for both meters and say what they read; overflow is NaN with a flag."""
+        """Wait for both meters and say what they read; overflow is NaN with a flag, and so is what makes no sense.
+
+        :raises drivers.errors.InstrumentError: a meter gives no reading, or the source went off by itself.
+        """
+        source, light, self.unreadable = _NO_SOURCE, _NO_LIGHT, ""
         with self._stop.interruptible():
-            return _reading(step, time, self._smu.read(), self._photodiode_meter.read())
+            try:
+                source = self._smu.read()
+                light = self._photodiode_meter.read()
+            except errors.UnexpectedReply as problem:
+                self.unreadable = str(problem)
+                self._clear_meters()
+            except (errors.RefusedByInstrument, errors.InstrumentTimeout) as problem:
+                raise self._why(problem) from problem
+        return _reading(step, time, source, light)
+
+    def _clear_meters(self) -> None:
+        """Drop whatever is left of an exchange that went wrong, so that the next reply belongs to the next reading."""
+        self._smu.device_clear()
+        self._photodiode_meter.device_clear()
+
+    def _why(self, problem: errors.InstrumentError) -> errors.InstrumentError:
+        """The problem itself, or that the source is off, which nobody told it to be, and so gives no readings."""
+        with suppress(errors.InstrumentError):
+            if not self._smu.source_enabled:
+                mend = "Check interlock (lid, output enable line) and temperature; did somebody press OUTPUT?"
+                return errors.InstrumentError(self._smu.name, "the output went off by itself during the run", mend)
+        return problem
 
     def run_burst(self, steps: Sequence[Step], stop_requested: Callable[[], str]) -> list[Reading]:
         """Let source and meter run these steps by themselves over the trigger link; levels in V or A.
 
         The meter waits for triggers before the source starts. Fewer readings when a stop was requested on the way.
+
+        :raises drivers.errors.InstrumentError: a meter gives no readings, or the source went off by itself.
         """
+        try:
+            return self._run_burst(steps, stop_requested)
+        except (errors.RefusedByInstrument, errors.InstrumentTimeout) as problem:
+            raise self._why(problem) from problem
+
+    def _run_burst(self, steps: Sequence[Step], stop_requested: Callable[[], str]) -> list[Reading]:
         self._photodiode_meter.arm_buffer(len(steps))
         duration = self._smu.program_sweep([step.level for step in steps], self._plan.settle, linked=True)
         patience = 2.0 + 1.5 * (duration + len(steps) * self._plan.time_per_point)
@@ -176,6 +222,7 @@ class Bench:
             meter_x=own.x,
             meter_y=own.y,
             contradictions=reading.mismatch,
+            too_dark=reading.below_range,
         )
 
     def cancel_exposure(self) -> None:
@@ -251,8 +298,10 @@ def _burst(
     ]
 
 
-def open_bench(loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest) -> Bench:
+def open_bench(loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest, guard: Guard) -> Bench:
     """Open, identify and set up every instrument of a sweep's bench. No output is switched on.
+
+    ``guard`` is told when the output goes on, and when it is off.
 
     :raises BenchNotReady: with every instrument that could not be opened or set up.
     """
@@ -275,7 +324,7 @@ def open_bench(loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest) -> Bench
     if opening.problems or smu is None or meter is None:
         opening.close_all()
         raise BenchNotReady(loaded.bench.name, "\n  ".join(["not ready:", *opening.problems]).removesuffix("."))
-    return Bench(smu, meter, spectroradiometer, clock, stop, plan)
+    return Bench(smu, meter, spectroradiometer, clock, stop, plan, guard)
 
 
 class _Opening:
@@ -311,11 +360,26 @@ def _visa(loaded: LoadedSweep) -> tuple[Any, Callable[[], float]]:
     return simulated.library, simulated.clock.now
 
 
+def guardian_order(loaded: LoadedSweep, run: Path) -> Order | None:
+    """What a guardian must know; None for a simulated bench, which ends with this process."""
+    if loaded.bench.simulated:
+        return None
+    where, limits = loaded.bench.instruments.smu, loaded.bench.limits
+    return Order(
+        run=str(run.resolve()),
+        resource=where.resource,
+        visa_library=loaded.bench.visa,
+        serial=serial_line(where.serial, keithley2400.SERIAL_LINE),
+        voltage=limits.voltage,
+        current=limits.current,
+    )
+
+
 def _open_smu(loaded: LoadedSweep, visa_library: Any) -> Keithley2400:
     where, limits = loaded.bench.instruments.smu, loaded.bench.limits
     return Keithley2400(
         where.resource,
-        limits=SmuLimits(voltage=limits.voltage, current=limits.current),
+        limits=SmuLimits(voltage=limits.voltage, current=limits.current, power=limits.power),
         visa_library=visa_library,
         timeout=where.timeout,
         serial=serial_line(where.serial, keithley2400.SERIAL_LINE),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import traceback
 import uuid
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from json import dumps
@@ -16,10 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from acquire import __version__, archive
-from acquire.bench import Bench, open_bench
+from acquire.bench import Bench, guardian_order, open_bench
+from acquire.bench_lock import held
 from acquire.config import ConfigurationError, LoadedSweep, load_sweep, resolved
 from acquire.engine import Outcome, run_sweep
 from acquire.evaluate import Calibration, Evaluation
+from acquire.guardian import Guard, watching
 from acquire.interruption import StopRequest
 from acquire.photometry import photodiode as photodiode_channel
 from acquire.photometry.grid import on_grid
@@ -27,6 +29,7 @@ from acquire.photometry.spectra import gaussian
 from acquire.plan import SweepPlan, make_plan
 from acquire.recorder import Capacity, RecordingError, RunRecorder, create_run_file
 from acquire.records import Event, FloatArray, Note, RunStart, RunStatus, RunStop
+from acquire.run_files import guardian_remarks, kept_from_recovery
 from acquire.yaml_source import Problem
 from drivers import timing
 from drivers.errors import InstrumentError, OutputStateUnknown
@@ -75,27 +78,68 @@ def prepare(sweep: Path, bench: Path | None = None) -> Prepared:
         raise ConfigurationError([problem]) from error
 
 
+def run_folder(prepared: Prepared, output: Path | None = None) -> Path:
+    """Where the run file goes: to ``output``, else where the sweep says, which is inside the current folder.
+
+    :raises acquire.config.ConfigurationError: a link leads the sweep's folder out of the current one.
+    """
+    if output is not None:
+        return output
+    folder = Path(prepared.loaded.sweep.output)
+    try:
+        leads_to = folder.resolve()
+    except (OSError, RuntimeError) as error:  # a link that leads to itself, for example
+        message, mend = f"'{folder}' cannot be a folder ({error})", "give it another name"
+    else:
+        if leads_to.is_relative_to(Path.cwd().resolve()):
+            return folder
+        message = f"'{folder}' leads out of the current folder, to {leads_to}"
+        mend = f"if that is meant: --output {folder}"
+    raise ConfigurationError([Problem(prepared.loaded.sweep_path, None, None, "output", message, mend)])
+
+
 def run(prepared: Prepared, output: Path | None, watch: Watch, stop: StopRequest) -> Result:
-    """Carry a prepared sweep out and finish its file, whatever happens on the way."""
+    """Carry a prepared sweep out and finish its file, whatever happens on the way.
+
+    One run per instrument at a time: nothing is opened, nothing written while another has one of them.
+
+    :raises acquire.config.ConfigurationError: as :func:`run_folder`.
+    """
+    folder = run_folder(prepared, output)
+    with ExitStack() as until_finished:
+        return _run(prepared, folder, watch, stop, until_finished)
+
+
+def _run(prepared: Prepared, folder: Path, watch: Watch, stop: StopRequest, until_finished: ExitStack) -> Result:
     loaded, plan = prepared.loaded, prepared.plan
     started = datetime.now(UTC).astimezone()
     run_id = uuid.uuid4()
-    path = (output or Path(loaded.sweep.output)) / file_name(started, loaded.sweep.sample.name, run_id)
+    path = folder / file_name(started, loaded.sweep.sample.name, run_id)
     try:
-        with closing(_opened(loaded, plan, stop)) as bench:
+        with (
+            held(_resources(loaded), loaded.bench.name, str(path.resolve())) as remarks,
+            watching(guardian_order(loaded, path)) as guard,
+            closing(_opened(loaded, plan, stop, guard)) as bench,
+        ):
+            with stop.interruptible():
+                guard.wait_until_ready()
             start = _run_start(loaded, plan, bench, run_id, started)
             recorder = create_run_file(
                 path, start, capacity(plan), lambda group: archive.write_calibration(group, prepared.calibration)
             )
-            outcome, error = _record_sweep(prepared, bench, recorder, watch, stop)
+            until_finished.enter_context(kept_from_recovery(path))
+            until_finished.enter_context(closing(recorder))
+            outcome, error = _record_sweep(prepared, bench, recorder, watch, stop, remarks)
             ended = datetime.fromtimestamp(started.timestamp() + bench.now(), tz=started.tzinfo)
+            reason = RunStop(outcome.status, outcome.reason, ended.isoformat())
+            error = "\n".join(filter(None, [error, _concluded(recorder, reason)]))
     except (InstrumentError, RecordingError) as problem:
         return Result(None, str(problem), interrupted=bool(stop()))
     except KeyboardInterrupt:
         return Result(None, f"{stop()}; nothing had been switched on", interrupted=True)
     except Exception as problem:  # nobody at a bench should meet a traceback
         return Result(None, f"the run could not begin: {type(problem).__name__}: {problem}", interrupted=bool(stop()))
-    reason = RunStop(outcome.status, outcome.reason, ended.isoformat())
+    error = "\n".join(filter(None, [error, *(f"guardian: {text}" for _, text in guardian_remarks(path)[-1:])]))
     try:
         finished = archive.finish(path, reason)
     except archive.ArchiveError as problem:
@@ -104,27 +148,38 @@ def run(prepared: Prepared, output: Path | None, watch: Watch, stop: StopRequest
     return Result(finished, error, outcome.interrupted)
 
 
-def _opened(loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest) -> Bench:
+def _resources(loaded: LoadedSweep) -> list[str]:
+    """The addresses of a bench; a simulated one lives in this process, and nobody else can reach it."""
+    instruments = loaded.bench.instruments
+    parts = (instruments.smu, instruments.photodiode_meter, instruments.spectroradiometer)
+    return [] if loaded.bench.simulated else [part.resource for part in parts if part is not None]
+
+
+def _opened(loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest, guard: Guard) -> Bench:
     """The bench, opened; a second Ctrl-C need not wait for instruments that do not answer."""
     with stop.interruptible():
-        return open_bench(loaded, plan, stop)
+        return open_bench(loaded, plan, stop, guard)
 
 
 def _record_sweep(
-    prepared: Prepared, bench: Bench, recorder: RunRecorder, watch: Watch, stop: StopRequest
+    prepared: Prepared,
+    bench: Bench,
+    recorder: RunRecorder,
+    watch: Watch,
+    stop: StopRequest,
+    remarks: Iterable[str],
 ) -> tuple[Outcome, str]:
-    """Run the sweep into the recorder; a failure becomes an outcome, and its text."""
+    """Run the sweep into the recorder, after remarks on it; a failure becomes an outcome, and its text."""
     emit = _Emitter(recorder, watch, bench)
     try:
-        with closing(recorder):
-            try:
-                for text in cautions(prepared.loaded, datetime.now(UTC).date()):
-                    emit(Note(bench.now(), text))
-                evaluation = Evaluation(prepared.calibration)
-                return run_sweep(prepared.plan, bench, evaluation, emit, stop), ""
-            except BaseException as problem:
-                emit.last_words(problem)
-                raise
+        try:
+            for text in [*remarks, *cautions(prepared.loaded, datetime.now(UTC).date())]:
+                emit(Note(bench.now(), text))
+            evaluation = Evaluation(prepared.calibration)
+            return run_sweep(prepared.plan, bench, evaluation, emit, stop), ""
+        except BaseException as problem:
+            emit.last_words(problem)
+            raise
     except KeyboardInterrupt:
         return Outcome(RunStatus.STOPPED, stop() or "interrupted", interrupted=True), ""
     except OutputStateUnknown as problem:
@@ -134,6 +189,16 @@ def _record_sweep(
     except Exception as problem:
         text = f"{type(problem).__name__}: {problem}"
         return Outcome(RunStatus.FAILED, text), f"the run failed unexpectedly: {text}; the run file has the details"
+
+
+def _concluded(recorder: RunRecorder, reason: RunStop) -> str:
+    """Write how the run ended, and let go of its file; what went wrong with that."""
+    try:
+        with closing(recorder):
+            recorder.conclude(reason)
+    except RecordingError as problem:
+        return str(problem)
+    return ""
 
 
 class _Emitter:

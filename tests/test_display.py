@@ -28,6 +28,14 @@ def test_numbers_have_so_many_digits_and_rarely_a_power_of_ten(value: float, dig
     assert display.number(value, digits) == text
 
 
+def test_a_current_of_a_small_device_is_more_than_zeros() -> None:
+    assert display.level_text(1e-4, "A") == " 0.1000 mA"
+    assert display.level_text(0.2, "A") == "200.0000 mA"
+    assert display.level_text(6.7, "V") == "  6.700 V"
+    reading = replace(READING, source_level=3e-4)
+    assert display.point_text(replace(RECORD, reading=reading), "A").startswith(" 0.3000 mA  J")
+
+
 def on_a_terminal(width: int, *events: Record | Note) -> list[str]:
     loaded = load_sweep(CONFIGS / "sweeps" / "quick_look.yaml")
     stream = StringIO()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,100 +15,16 @@ from pyvisa.constants import StatusCode
 from acquire import bench as bench_module
 from acquire import session
 from acquire.engine import SpectrumNotTaken
-from acquire.interruption import StopRequest
 from acquire.records import DarkReading, Event, Note, PointFlag, Record, Spectrum
 from drivers.cs2000a import CS2000A
 from drivers.errors import NoSpectrum
-from drivers.simulated.bench import SimulatedBench
+from tests.attempt import LIQ, Attempt
 from tests.conftest import CONFIGS
-
-QUICK = CONFIGS / "sweeps" / "quick_look.yaml"
-LIQ = CONFIGS / "sweeps" / "table2_sppo13_liq.yaml"
-
-
-class Attempt:
-    """One run of a sweep with something done to it, and what is left behind."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, sweep: Path, output: Path) -> None:
-        self.simulated: SimulatedBench | None = None
-        self.reported: list[Record] = []
-        self.events: list[Event] = []
-        self.stop = StopRequest()
-        self.sweep, self.output = sweep, output
-        self.prepare_bench: Callable[[SimulatedBench], None] = lambda simulated: None
-        self.watch: Callable[[Event], None] = lambda event: None
-        original = bench_module._visa
-
-        def visa(loaded: Any) -> Any:
-            from acquire.simulation import simulated_bench
-
-            assert loaded.bench.simulated
-            assert original is not None
-            self.simulated = simulated_bench(loaded)
-            self.prepare_bench(self.simulated)
-            return self.simulated.library, self.simulated.clock.now
-
-        monkeypatch.setattr(bench_module, "_visa", visa)
-
-    def run(self) -> session.Result:
-        def watch(event: Event) -> None:
-            self.events.append(event)
-            if isinstance(event, Record):
-                self.reported.append(event)
-            self.watch(event)
-
-        return session.run(session.prepare(self.sweep), self.output, watch, self.stop)
-
-    def check_what_is_left(self, status: str) -> Path:
-        assert self.simulated is not None
-        smu: Any = self.simulated.twins["GPIB0::24::INSTR"]
-        assert smu.output_log, "the output was never touched"
-        assert not smu.output_log[-1].output_on
-        (path,) = self.output.iterdir()
-        with h5py.File(path) as file:
-            assert file["entry/status"][()].decode() == status
-            assert len(file["entry/jvl/voltage"]) >= len(self.reported)
-            voltages = [record.reading.voltage for record in self.reported]
-            assert file["entry/jvl/voltage"][: len(voltages)].tolist() == voltages
-        return path
 
 
 @pytest.fixture
-def attempt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Attempt:
-    return Attempt(monkeypatch, LIQ, tmp_path / "runs")
-
-
-def count_operations(monkeypatch: pytest.MonkeyPatch, folder: Path) -> int:
-    whole = Attempt(monkeypatch, QUICK, folder)
-    whole.run()
-    assert whole.simulated is not None
-    return whole.simulated.library.operations
-
-
-@pytest.mark.parametrize("code", [StatusCode.error_connection_lost, StatusCode.error_timeout, StatusCode.error_io])
-def test_a_failing_link_at_any_operation(code: StatusCode, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    total = count_operations(monkeypatch, tmp_path / "count")
-    chosen = random.Random(int(code)).sample(range(total), 25)
-    for n in chosen:
-        attempt = Attempt(monkeypatch, QUICK, tmp_path / f"at-{n}")
-
-        def fail_once(number: int, resource: str, operation: str, fatal: int = n) -> None:
-            if number == fatal:
-                raise pyvisa.errors.VisaIOError(code)
-
-        attempt.prepare_bench = lambda simulated, hook=fail_once: setattr(simulated.library, "before_operation", hook)
-        result = attempt.run()
-        if not attempt.output.exists():
-            assert result.failed
-            assert not attempt.reported
-            continue
-        (path,) = attempt.output.iterdir()
-        with h5py.File(path) as file:
-            assert file["entry/status"][()] in (b"failed", b"stopped", b"completed")
-        assert attempt.simulated is not None
-        smu: Any = attempt.simulated.twins["GPIB0::24::INSTR"]
-        assert not smu.output_log or not smu.output_log[-1].output_on, n
-        attempt.check_what_is_left("failed" if result.failed else result.run.status if result.run else "failed")
+def attempt(tmp_path: Path) -> Attempt:
+    return Attempt(LIQ, tmp_path / "runs")
 
 
 def test_an_exception_in_the_middle_of_a_sweep(attempt: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,23 +57,6 @@ def test_a_failing_display_does_not_end_the_run(attempt: Attempt) -> None:
     assert result.run.status == "completed"
     assert len(result.run.records) == 81
     assert any("no terminal" in note.text for note in result.run.notes)
-
-
-def test_a_full_disk_ends_the_run_and_says_so(attempt: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
-    from acquire import recorder
-
-    original = recorder.RunRecorder.__call__
-
-    def call(self: Any, event: Event) -> None:
-        if isinstance(event, Record) and event.reading.index == 12:
-            raise recorder.RecordingError(f"{self.path}: cannot be written (no space left on device)")
-        original(self, event)
-
-    monkeypatch.setattr(recorder.RunRecorder, "__call__", call)
-    result = attempt.run()
-    assert "no space left" in result.error
-    assert len(attempt.reported) == 12
-    attempt.check_what_is_left("failed")
 
 
 def test_ctrl_c_during_a_spectrum_cancels_it(attempt: Attempt) -> None:

@@ -13,8 +13,8 @@ import pytest
 from acquire import session
 from acquire.config import ConfigurationError
 from acquire.records import PointFlag, Record
+from tests.attempt import Attempt
 from tests.conftest import CONFIGS, run_sweep_file
-from tests.test_failures import Attempt
 
 SMU = "GPIB0::24::INSTR"
 
@@ -62,10 +62,10 @@ def test_the_figures_of_merit_are_those_of_the_stepped_sweep(sweep: Callable[...
 
 @pytest.mark.parametrize("nplc", ["0.01", "0.1", "1"])
 def test_a_point_takes_no_longer_than_the_instruments_need(
-    nplc: str, sweep: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    nplc: str, sweep: Callable[..., Path], tmp_path: Path
 ) -> None:
     path = sweep("hardware", nplc=nplc, step="20 mV", settle="0 s")
-    attempt = Attempt(monkeypatch, path, tmp_path / "runs")
+    attempt = Attempt(path, tmp_path / "runs")
     result = attempt.run()
     assert result.run is not None
     plan = session.prepare(path).plan
@@ -75,10 +75,8 @@ def test_a_point_takes_no_longer_than_the_instruments_need(
     assert per_point <= 1.10 * plan.time_per_point
 
 
-def test_several_bursts_without_a_jump_in_level(
-    sweep: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    attempt = Attempt(monkeypatch, sweep("hardware", nplc="0.01", step="2 mV", settle="0 s"), tmp_path / "runs")
+def test_several_bursts_without_a_jump_in_level(sweep: Callable[..., Path], tmp_path: Path) -> None:
+    attempt = Attempt(sweep("hardware", nplc="0.01", step="2 mV", settle="0 s"), tmp_path / "runs")
     result = attempt.run()
     assert result.run is not None
     assert len(result.run.records) == 4001
@@ -88,10 +86,8 @@ def test_several_bursts_without_a_jump_in_level(
     attempt.check_what_is_left("completed")
 
 
-def test_compliance_is_flagged_and_stops_after_the_burst(
-    sweep: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    attempt = Attempt(monkeypatch, sweep("hardware", compliance="10 mA", current_range="10 mA"), tmp_path / "runs")
+def test_compliance_is_flagged_and_stops_after_the_burst(sweep: Callable[..., Path], tmp_path: Path) -> None:
+    attempt = Attempt(sweep("hardware", compliance="10 mA", current_range="10 mA"), tmp_path / "runs")
     result = attempt.run()
     assert result.run is not None
     assert "compliance" in result.run.stop_reason
@@ -101,10 +97,8 @@ def test_compliance_is_flagged_and_stops_after_the_burst(
     attempt.check_what_is_left("stopped")
 
 
-def test_a_stop_in_the_middle_of_a_burst_keeps_what_was_read(
-    sweep: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    attempt = Attempt(monkeypatch, sweep("hardware", nplc="1", step="0.1 V"), tmp_path / "runs")
+def test_a_stop_in_the_middle_of_a_burst_keeps_what_was_read(sweep: Callable[..., Path], tmp_path: Path) -> None:
+    attempt = Attempt(sweep("hardware", nplc="1", step="0.1 V"), tmp_path / "runs")
     attempt.prepare_bench = lambda simulated: simulated.clock.call_at(9.0, lambda: attempt.stop.ask("Ctrl-C"))
     result = attempt.run()
     assert result.interrupted
@@ -117,10 +111,8 @@ def test_a_stop_in_the_middle_of_a_burst_keeps_what_was_read(
     attempt.check_what_is_left("stopped")
 
 
-def test_a_cable_that_is_not_plugged_in_is_found_out(
-    sweep: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    attempt = Attempt(monkeypatch, sweep("hardware"), tmp_path / "runs")
+def test_a_cable_that_is_not_plugged_in_is_found_out(sweep: Callable[..., Path], tmp_path: Path) -> None:
+    attempt = Attempt(sweep("hardware"), tmp_path / "runs")
 
     def unplug(simulated: Any) -> None:
         simulated.trigger_link.pulse = lambda line: None

@@ -254,6 +254,23 @@ def test_garbled_text_points_to_the_baud_rate(bench_file: BenchWriter) -> None:
     assert "Check baud rate" in text(smu)
 
 
+def test_a_line_that_sends_back_what_it_gets_is_told_as_such(bench_file: BenchWriter) -> None:
+    for query, role in (("*IDN?", 0), ("IDDR", 2)):
+        bench = load_bench(bench_file({SMU: "ASRL1::INSTR"}))
+        library = library_of(ASRL1_INSTR=Puppet(query.encode() + b"\r"), ASRL3_INSTR=Puppet(query.encode() + b"\n"))
+        answer = instruments.examine_on(bench, library, library.clock.now)[role]
+        assert "What is sent comes back" in text(answer)
+
+
+def test_a_very_slow_link_does_not_cost_ten_exchanges(bench_file: BenchWriter) -> None:
+    slow = {SMU: "TCPIP0::127.0.0.1::5024::SOCKET", "simulation:": "simulation:\n  options:\n    smu: {latency: 0.9}"}
+    bench = load_bench(bench_file(slow))
+    simulated = twins_of(bench)
+    smu = instruments.examine_on(bench, simulated.library, simulated.clock.now)[0]
+    assert smu.exchange == pytest.approx(0.9, abs=0.01)
+    assert simulated.clock.now() < 10.0
+
+
 @pytest.mark.parametrize(
     ("resource", "mend"),
     [("TCPIP0::127.0.0.1::5024::SOCKET", "TCP_NODELAY"), ("ASRL1::INSTR", "the instrument goes up to 57600")],

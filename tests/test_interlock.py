@@ -10,22 +10,21 @@ import pytest
 
 from acquire.records import Event, Record
 from drivers.simulated.bench import SimulatedBench
+from tests.attempt import Attempt
 from tests.conftest import CONFIGS
-from tests.test_failures import Attempt
 
 RESOURCE = "resource: GPIB0::24::INSTR"
 
 
 @pytest.fixture
 def attempt(
-    monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     sweep_file: Callable[..., Path],
     bench_file: Callable[..., Path],
 ) -> Attempt:
     bench = bench_file({RESOURCE: f"{RESOURCE}\n    interlock: true"})
     shipped = f"{CONFIGS.as_posix()}/benches/simulated.yaml"
-    return Attempt(monkeypatch, sweep_file("quick_look.yaml", {shipped: bench.as_posix()}), tmp_path / "runs")
+    return Attempt(sweep_file("quick_look.yaml", {shipped: bench.as_posix()}), tmp_path / "runs")
 
 
 def test_an_open_lid_keeps_the_output_off(attempt: Attempt) -> None:
