@@ -319,10 +319,9 @@ def main() -> int:
         if kill.problems:
             print(f"after {kill.moment:.3f} s, {kill.phase}: {', '.join(kill.problems)}\n{kill.details}")
     print(table(done))
-    killed = sum(isnan(kill.duration) for kill in done)
-    print(
-        f"{killed} of {len(done)} runs killed before their end, {sum(kill.points for kill in done)} reported points, {time.monotonic() - started:.0f} s"
-    )
+    killed, points = sum(isnan(kill.duration) for kill in done), sum(kill.points for kill in done)
+    took = time.monotonic() - started
+    print(f"{killed} of {len(done)} runs killed before their end, {points} reported points, {took:.0f} s")
     return int(any(kill.problems for kill in done))
 
 
