@@ -27,7 +27,7 @@ imports: $(VENV)/installed-tests
 	$(BIN)/lint-imports
 
 unit: $(VENV)/installed-tests
-	$(RUN) pytest
+	$(RUN) pytest -n 2 --dist loadfile
 
 benchmark: $(VENV)/installed-tests
 	$(BIN)/python benchmarks/software_cost.py
