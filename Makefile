@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 endif
 RUN := $(BIN)/python -m
 
-.PHONY: demo test lint types imports unit benchmark point-rate kills schemas clean
+.PHONY: demo test lint types imports unit benchmark point-rate kills faults schemas clean
 
 demo: $(VENV)/installed
 	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml
@@ -39,7 +39,7 @@ kills: $(VENV)/installed-tests
 	$(RUN) tests.kill_table --kills 300 --jobs 2
 
 faults: $(VENV)/installed-tests
-	$(RUN) tests.fault_table
+	$(RUN) tests.fault_table --every 3 --jobs 2
 
 schemas: $(VENV)/installed
 	$(RUN) acquire.config --write-schemas configs/schema

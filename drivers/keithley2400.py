@@ -223,7 +223,7 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         link.set_timeout(self.adapter, _COMMAND_TIMEOUT)
         # Whatever was interrupted: no half message, no old reply may be taken for a level or for "off"
         self.device_clear()
-        if self._sweeping:  # the source is at a level of its list: asked, it would tell the fixed one
+        if self._is_in_sweep():  # at a level of its list: asked, it would tell the fixed one
             self._leave_sweep(self._swept_level(self._count(":TRAC:POIN:ACT?")))
         self.ramp_to_zero()
         return self._switched_off()
@@ -503,6 +503,10 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         self._leave_sweep(self._swept_level(taken))
         return readings
 
+    def _is_in_sweep(self) -> bool:
+        """Whether a sweep was started and not left; the messages that leave it may not have been taken."""
+        return self._sweeping and self.ask(f":SOUR:{MNEMONIC[self._configured().source]}:MODE?").startswith("LIST")
+
     def _swept_level(self, taken: int) -> float:
         """The level of an interrupted sweep after ``taken`` readings."""
         return self._sweep[min(taken, len(self._sweep) - 1)]
@@ -527,7 +531,6 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
             self._send(message)
         self._adopt(settings)
         self._level = level
-        self._sweeping = False
 
 
 def _sweep_point(settings: SmuSettings, source_delay: float, linked: bool) -> float:

@@ -34,7 +34,9 @@ class FaultKind(StrEnum):
     TIMEOUT = "the link times out"
     IO_ERROR = "the link has an error"
     CONNECTION_LOST = "the link is lost"
+    SESSION_LOST = "the link is lost until it is opened again"
     ALL_LINKS_LOST = "the links of all instruments are lost"
+    MESSAGE_LOST = "a message gets lost"
     REPLY_LOST = "a reply gets lost"
     REPLY_EMPTY = "a reply is empty"
     REPLY_CUT = "a reply is cut off"
@@ -65,6 +67,7 @@ _CODES = {
     FaultKind.TIMEOUT: StatusCode.error_timeout,
     FaultKind.IO_ERROR: StatusCode.error_io,
     FaultKind.CONNECTION_LOST: StatusCode.error_connection_lost,
+    FaultKind.SESSION_LOST: StatusCode.error_connection_lost,
     FaultKind.ALL_LINKS_LOST: StatusCode.error_connection_lost,
 }
 
@@ -126,7 +129,7 @@ class _Line:
     def __init__(self, twin: Twin) -> None:
         self.twin: Any = twin
         self.damage: Callable[[bytes, bytes], bytes | None] | None = None
-        self.silent = self.wakes_when_cleared = False
+        self.loses_a_message = self.silent = self.wakes_when_cleared = False
         self._before = b""
         self._pending = b""
 
@@ -136,8 +139,9 @@ class _Line:
     def receive(self, data: bytes, *, end: bool = False) -> None:
         if _ABORT_CHARACTER in data:
             self.silent = self.silent and not self.wakes_when_cleared
-        if not self.silent:
+        if not (self.silent or self.loses_a_message):
             self.twin.receive(data, end=end)
+        self.loses_a_message = False
 
     def device_clear(self) -> None:
         self._pending = b""
@@ -166,23 +170,27 @@ class _Happening:
         self._fault = fault
         self._lines = {name: _Line(twin) for name, twin in bench.library.twins.items()}
         self._befallen = ""
+        self._over = FOR_GOOD if fault.kind is FaultKind.SESSION_LOST else fault.at + fault.lasting
         self._fixture = bench.fixture
         bench.library.twins.update(self._lines)
 
-    def __call__(self, number: int, resource: str, _operation: str) -> None:
+    def __call__(self, number: int, resource: str, operation: str) -> None:
         if number < self._fault.at:
             return
         if number == self._fault.at:
             self._befallen = resource
             self._begin()
         concerned = resource == self._befallen or self._fault.kind is FaultKind.ALL_LINKS_LOST
-        if concerned and number < self._fault.at + self._fault.lasting and self._fault.kind in _CODES:
+        if self._fault.kind is FaultKind.SESSION_LOST and concerned and operation == "open" and number > self._fault.at:
+            self._over = number
+        if concerned and number < self._over and self._fault.kind in _CODES:
             raise VisaIOError(_CODES[self._fault.kind])
 
     def _begin(self) -> None:
         kind, line = self._fault.kind, self._lines.get(self._befallen)
         if line is not None:
             line.damage = _DAMAGES.get(kind)
+            line.loses_a_message = kind is FaultKind.MESSAGE_LOST
             line.silent = kind in (FaultKind.SILENT, FaultKind.HUNG)
             line.wakes_when_cleared = kind is FaultKind.HUNG
             if kind is FaultKind.POWER_CYCLE:
