@@ -223,9 +223,7 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         link.set_timeout(self.adapter, _COMMAND_TIMEOUT)
         # Whatever was interrupted: no half message, no old reply may be taken for a level or for "off"
         self.device_clear()
-        if self._is_in_sweep():  # at a level of its list: asked, it would tell the fixed one
-            self._leave_sweep(self._swept_level(self._count(":TRAC:POIN:ACT?")))
-        self.ramp_to_zero()
+        self._ramp_to_zero_from_sweep()
         return self._switched_off()
 
     def _off_at_once(self) -> bool:
@@ -241,7 +239,7 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         # Meanwhile the instrument may have been switched off and on
         self._forget()
         self.identify()
-        self.ramp_to_zero()
+        self._ramp_to_zero_from_sweep()
         return self._switched_off()
 
     def _switched_off(self) -> bool:
@@ -256,7 +254,9 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
 
         A level beyond the limits is not approached again: it goes to zero at once.
         """
-        source = MNEMONIC[self._settings.source] if self._settings else self.ask(":SOUR:FUNC?")[:4]
+        self._ramp_to_zero(self._source_mnemonic(), steps)
+
+    def _ramp_to_zero(self, source: str, steps: int = 5) -> None:
         limit = self._limits.voltage if source == "VOLT" else self._limits.current
         largest = self._bound if self._settings else limit
         if level := self._number(f":SOUR:{source}?"):
@@ -265,6 +265,35 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
             down = (level * (steps - 1 - step) / steps + 0.0 for step in range(steps))
             self._send(";".join(f":SOUR:{source} {value:.7g}" for value in down))
         self._level = 0.0
+
+    def _ramp_to_zero_from_sweep(self) -> None:
+        """As :meth:`ramp_to_zero`, but the source may be at a level of a sweep that nobody left.
+
+        Asked for its level, it would tell the fixed one; its last reading tells where it is.
+        """
+        may_be_in_sweep = self._sweeping or self._settings is None
+        source = self._source_mnemonic()
+        if may_be_in_sweep and not self.ask(f":SOUR:{source}:MODE?").startswith("FIX"):
+            if self._count(":TRAC:POIN:ACT?"):
+                level = self._last_reading_of(source)
+                # The first step of the ramp: a measured level may be a little above the one that was sent
+                self._send(f":SOUR:{source} {level * 0.8:.7g}")
+            self._send(f":SOUR:{source}:MODE FIX")
+        self._ramp_to_zero(source)
+
+    def _source_mnemonic(self) -> str:
+        return MNEMONIC[self._settings.source] if self._settings else self.ask(":SOUR:FUNC?")[:4]
+
+    def _last_reading_of(self, source: str) -> float:
+        reply = self.ask(":SENS:DATA:LAT?")
+        try:
+            reading = parse_reading(reply.split(","))
+        except (ValueError, OverflowError) as error:
+            raise UnexpectedReply(self._where, ":SENS:DATA:LAT?", reply[:80]) from error
+        level = reading.voltage if source == "VOLT" else reading.current
+        if not math.isfinite(level):
+            raise UnexpectedReply(self._where, ":SENS:DATA:LAT?", reply[:80])
+        return level
 
     def shutdown(self) -> None:
         """Switch the output off; see :meth:`output_off`."""
@@ -502,10 +531,6 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         readings = self._stored_readings(taken) if taken else []
         self._leave_sweep(self._swept_level(taken))
         return readings
-
-    def _is_in_sweep(self) -> bool:
-        """Whether a sweep was started and not left; the messages that leave it may not have been taken."""
-        return self._sweeping and self.ask(f":SOUR:{MNEMONIC[self._configured().source]}:MODE?").startswith("LIST")
 
     def _swept_level(self, taken: int) -> float:
         """The level of an interrupted sweep after ``taken`` readings."""

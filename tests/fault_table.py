@@ -346,11 +346,15 @@ def _ending(trial: Trial, verdict: Verdict) -> Iterator[str]:
 
 
 def _source(trial: Trial, verdict: Verdict) -> Iterator[str]:
-    """By its own log the source is off, came down to zero before, and never went beyond the plan."""
+    """By its own log the source is off, came down to zero before, and never went beyond the plan.
+
+    A key pressed after the last question of a run is nobody's to see.
+    """
     log, pair, plan = trial.smu.output_log, verdict.pair, trial.prepared.plan
     unreachable = pair.fault == FaultKind.SILENT or (pair.lasting == FOR_GOOD and pair.fault in _LINK)
     is_on = trial.smu.output_on
-    if is_on and not (unreachable and verdict.output_unknown):
+    after_all = pair.fault == FaultKind.OUTPUT_KEY and pair.at == trial.operations
+    if is_on and not after_all and not (unreachable and verdict.output_unknown):
         yield "the output is on"
     if verdict.output_unknown and not unreachable:
         yield "the output could not be confirmed to be off"
@@ -485,7 +489,9 @@ def print_table(verdicts: Sequence[Verdict]) -> None:
     table = Table(title="a fault at an operation")
     for name in ("fault", "tried", "survived", *_ENDS, "output unknown"):
         table.add_column(name, justify="left" if name == "fault" else "right")
-    rows = {verdict.pair.row: [v for v in verdicts if v.pair.row == verdict.pair.row] for verdict in verdicts}
+    rows: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        rows.setdefault(verdict.pair.row, []).append(verdict)
     for row, of_row in sorted(rows.items()):
         ends = [sum(v.ended == end for v in of_row) for end in _ENDS]
         unknown = sum(v.output_unknown for v in of_row)

@@ -17,8 +17,8 @@ from drivers.keithley2400_messages import list_sweep_messages, objections, parse
 
 CONNECT = (":FORMAT:ELEMENTS VOLTAGE, CURRENT, RESISTANCE, TIME, STATUS", None)
 NO_ERROR = (":SYST:ERR?", '0,"No error"')
-FRESH_OFF = [(":SOUR:FUNC?", "VOLT"), (":SOUR:VOLT?", "0.000000E+00"), (":OUTP OFF", None), (":OUTP?", "0")]
 OFF = [(":SOUR:VOLT?", "0.000000E+00"), (":OUTP OFF", None), (":OUTP?", "0")]
+FRESH_OFF = [(":SOUR:FUNC?", "VOLT"), (":SOUR:VOLT:MODE?", "FIX"), *OFF]
 ON = [(":SOUR:VOLT 0", None), (":SOUR:VOLT?", "0.000000E+00"), (":OUTP ON", None), (":OUTP?", "1")]
 READING = "+3.000012E+00,+9.412300E-08,+9.910000E+37,+7.282600E+01,+2.253200E+04"
 
@@ -423,6 +423,7 @@ def test_output_off_during_a_reading_clears_the_device_first(running):
 def test_output_off_on_an_instrument_somebody_left_on(transcript):
     pairs = [
         (":SOUR:FUNC?", "CURR"),
+        (":SOUR:CURR:MODE?", "FIX"),
         (":SOUR:CURR?", "5.000000E-03"),
         (RAMP.replace("VOLT", "CURR").replace("4;", "0.004;").replace("3;", "0.003;").replace("2;", "0.002;")
          .replace("1;", "0.001;"), None),

@@ -243,6 +243,7 @@ def test_a_server_that_hung_up_is_called_again():
     replies = {
         b"*IDN?": b"KEITHLEY INSTRUMENTS INC.,MODEL 2400,1248014,C30\n",
         b":SOUR:FUNC?": b"VOLT\n",
+        b":SOUR:VOLT:MODE?": b"FIX\n",
         b":SOUR:VOLT?": b"0.000000E+00\n",
         b":OUTP?": b"0\n",
     }
@@ -266,4 +267,44 @@ def test_a_server_that_hung_up_is_called_again():
         smu.output_off()
         smu.adapter.close()
         thread.join(10)
-    assert asked == [b"*IDN?", b":SOUR:FUNC?", b":SOUR:VOLT?", b":OUTP OFF", b":OUTP?"]
+    assert asked == [b"*IDN?", b":SOUR:FUNC?", b":SOUR:VOLT:MODE?", b":SOUR:VOLT?", b":OUTP OFF", b":OUTP?"]
+
+
+def sweeping(bench, source, levels):
+    """A source that has run a sweep from its memory, which nobody has left."""
+    smu = Keithley2400(next(iter(bench.twins)), visa_library=bench.library, limits=SmuLimits(20, 0.1))
+    settings = SETTINGS if source == "voltage" else SmuSettings(source, max_level=0.01, compliance=20, measure_range=20)
+    smu.configure(settings)
+    smu.output_on()
+    smu.program_sweep(levels, 0.02)
+    smu.start_sweep()
+    while not smu.poll_sweep(1.0):
+        pass
+    return smu
+
+
+@pytest.mark.parametrize(("source", "levels"), [("voltage", [2, 4, 6]), ("voltage", [-2, -4]), ("current", [0.002, 0.004])])
+@pytest.mark.parametrize("stranger", [False, True])
+def test_the_level_of_a_sweep_that_nobody_left_is_ramped_too(bench, source, levels, stranger):
+    smu = sweeping(bench, source, levels)
+    before = len(smu_twin(bench).output_log)
+    if stranger:  # the guardian, or a recovery, years later: it has only the address
+        smu = Keithley2400(next(iter(bench.twins)), visa_library=bench.library, limits=SmuLimits(20, 0.1))
+    else:
+        BrokenSession(bench, StatusCode.error_connection_lost)
+    smu.output_off()
+    log = smu_twin(bench).output_log[before:]
+    ramp = [change.level for change in log if change.output_on]
+    last = levels[-1]
+    expected = [last * 0.8 * part for part in (1, 0.8, 0.6, 0.4, 0.2, 0)]
+    assert ramp == pytest.approx(expected, rel=0.01, abs=abs(last) * 1e-3)
+    assert not log[-1].output_on
+
+
+def test_a_sweep_that_took_no_reading_yet_ends_at_the_fixed_level(bench):
+    smu = running(bench, level=0)
+    smu.program_sweep([1, 2], 0.02)
+    fresh = Keithley2400(next(iter(bench.twins)), visa_library=bench.library, limits=SmuLimits(20, 0.1))
+    fresh.output_off()
+    assert smu_twin(bench).output_log[-1].level == 0
+    assert not smu_twin(bench).output_on

@@ -145,6 +145,7 @@ def stopped_sweep(smu):
     return smu.stop_sweep()
 
 
+LAST_READING = READING.replace("+3.000", "+4.000")
 LEFT_ON = ("*RST", ":SOUR:FUNC CURR", ":SOUR:CURR 50e-6", ":OUTP ON")
 FREE_SWEEP = [
     *SWEEP[:7],
@@ -377,10 +378,20 @@ TRANSCRIPTS = [
         lambda returned: returned == (True, 102),
     ),
     Transcript(
+        "output off at the end of a sweep that nobody left",
+        lambda smu: (sweep(smu, linked=False), smu.poll_sweep(10), smu.output_off())[1],
+        [*RUNNING, *FREE_SWEEP, (":INIT", None), ("*OPC?", "1\n"), CLEAR, (":SOUR:VOLT:MODE?", "LIST"),
+         (":TRAC:POIN:ACT?", "3"), (":SENS:DATA:LAT?", LAST_READING), (":SOUR:VOLT 3.2", None),
+         (":SOUR:VOLT:MODE FIX", None), (":SOUR:VOLT?", "3.200000E+00"),
+         (":SOUR:VOLT 2.56;:SOUR:VOLT 1.92;:SOUR:VOLT 1.28;:SOUR:VOLT 0.64;:SOUR:VOLT 0", None),
+         (":OUTP OFF", None), (":OUTP?", "0")],
+        bool,
+    ),
+    Transcript(
         "output off of a current source somebody left on",
         lambda smu: smu.output_off(),
         [CONNECT, lambda host: [host.write(message) for message in LEFT_ON], CLEAR, (":SOUR:FUNC?", "CURR"),
-         (":SOUR:CURR?", "5.000000E-05"),
+         (":SOUR:CURR:MODE?", "FIX"), (":SOUR:CURR?", "5.000000E-05"),
          (";".join(f":SOUR:CURR {level}" for level in ("4e-05", "3e-05", "2e-05", "1e-05", "0")), None),
          (":OUTP OFF", None), (":OUTP?", "0")],
     ),
@@ -500,7 +511,7 @@ def host(load=None, partner=False, **options):
 
 def alike(asked, wanted, came):
     """The same mnemonics, errors, settings and status words; measured numbers in the same form."""
-    if asked.endswith((":READ?", ":TRAC:DATA?")):
+    if asked.endswith((":READ?", ":TRAC:DATA?", ":DATA:LAT?")):
         fields, found = wanted.split(","), came.split(",")
         return len(fields) == len(found) and all(map(_alike_element, range(len(fields)), fields, found))
     return wanted == came or _number(wanted) == _number(came) is not None
