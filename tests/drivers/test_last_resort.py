@@ -283,7 +283,9 @@ def sweeping(bench, source, levels):
     return smu
 
 
-@pytest.mark.parametrize(("source", "levels"), [("voltage", [2, 4, 6]), ("voltage", [-2, -4]), ("current", [0.002, 0.004])])
+@pytest.mark.parametrize(
+    ("source", "levels"), [("voltage", [2, 4, 6]), ("voltage", [-2, -4]), ("current", [0.002, 0.004])]
+)
 @pytest.mark.parametrize("stranger", [False, True])
 def test_the_level_of_a_sweep_that_nobody_left_is_ramped_too(bench, source, levels, stranger):
     smu = sweeping(bench, source, levels)
