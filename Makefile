@@ -39,7 +39,7 @@ kills: $(VENV)/installed-tests
 	$(RUN) tests.kill_table --kills 300 --jobs 2
 
 faults: $(VENV)/installed-tests
-	$(RUN) tests.fault_table --every 3 --jobs 2
+	$(RUN) tests.fault_table --jobs 2
 
 schemas: $(VENV)/installed
 	$(RUN) acquire.config --write-schemas configs/schema

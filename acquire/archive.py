@@ -11,7 +11,7 @@ import csv
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
@@ -23,18 +23,8 @@ import numpy as np
 
 from acquire.evaluate import Calibration, cautions, evaluate_run, figures_of_run
 from acquire.figures import Figure
-from acquire.recorder import (
-    TABLES,
-    Column,
-    columns_of,
-    describe,
-    file_in_memory,
-    image_of,
-    nx_group,
-    table_attributes,
-    write_flag_meanings,
-    write_text,
-)
+from acquire.hdf5 import file_in_memory, image_of, nx_group, read_array, set_text, write_array, write_text
+from acquire.recorder import TABLES, Column, columns_of, table_attributes, write_flag_meanings
 from acquire.records import (
     DERIVED,
     READING_FLAGS,
@@ -187,9 +177,19 @@ def finish(path: Path, stop: RunStop | None = None) -> Run:
     stop = _with_last_remark(stop or _ending(run), watched)
     final, figures, notes = _final_results(run)
     notes += [Note((when - datetime.fromisoformat(run.start_time)).total_seconds(), text) for when, text in watched]
+    finished = replace(
+        run,
+        status=stop.status,
+        stop_reason=stop.reason,
+        end_time=stop.end_time,
+        records=tuple(final),
+        figures=figures,
+        notes=(*run.notes, *notes),
+        finished=True,
+    )
     try:
         with h5py.File(path, "r", locking=False) as old, file_in_memory() as new:
-            _write_finished(old, new, run, stop, final, figures, notes)
+            _write_finished(old, new, finished, run.records)
             image = image_of(new)
         put_in_place(path, image)
     except OSError as error:
@@ -197,7 +197,7 @@ def finish(path: Path, stop: RunStop | None = None) -> Run:
             f"{path}: all rows are in it, but it could not be finished ({_first_line(error)}); close other programs "
             f"that have it open, make room on the disk, then run: acquire recover {path}"
         ) from error
-    return read_run(path)
+    return finished
 
 
 def _first_line(error: BaseException) -> str:
@@ -244,13 +244,7 @@ def _text(value: Any) -> str:
 def _read(path: Path, entry: h5py.Group) -> Run:
     recording = entry.get("recording")
     source_unit = _text(entry["jvl/source_level"].attrs["units"])
-    rows = {
-        name: _written(entry[name], _ALWAYS_WRITTEN[name], int(recording[f"{name}_rows"][()]))
-        if recording
-        else len(entry[name][columns_of(name, source_unit)[0].name])
-        for name in TABLES
-    }
-    tables = {name: _rows(entry[name], columns_of(name, source_unit), rows[name]) for name in TABLES}
+    tables = {name: _rows(_arrays(entry, name, columns_of(name, source_unit))) for name in TABLES}
     return Run(
         path=path,
         run_id=_text(entry["run_id"][()]),
@@ -286,17 +280,27 @@ _ALWAYS_WRITTEN = {
 }
 
 
-def _written(group: h5py.Group, always: Iterable[str], counted: int) -> int:
+def _arrays(entry: h5py.Group, table: str, columns: Sequence[Column]) -> dict[str, np.ndarray[Any, Any]]:
+    """The columns of a table, as far as it was written."""
+    if "recording" not in entry:
+        return {column.name: read_array(entry[table], column.name) for column in columns}
+    rows = int(read_array(entry["recording"], f"{table}_rows")[()])
+    numbers = [column for column in columns if column.is_number]
+    block = entry["recording"][table][:rows]
+    with np.errstate(invalid="ignore"):  # what a power cut left in place of a whole number
+        arrays = {column.name: block[:, i].astype(column.dtype) for i, column in enumerate(numbers)}
+    arrays |= {column.name: entry[table][column.name][:rows] for column in columns if not column.is_number}
+    written = _written([arrays[name] for name in _ALWAYS_WRITTEN[table]])
+    return {column.name: arrays[column.name][:written] for column in columns}
+
+
+def _written(always: Sequence[np.ndarray[Any, Any]]) -> int:
     """How many of the counted rows are there: all, unless the system had saved the counter before the rows."""
-    for name in always:
-        values = group[name][:counted]
-        blank = np.flatnonzero(values == b"" if values.dtype.kind == "S" else np.isnan(values))
-        counted = int(blank[0]) if blank.size else len(values)
-    return counted
+    blank = [values == b"" if values.dtype.kind == "S" else np.isnan(values) for values in always]
+    return min(int(np.argmax(values)) if values.any() else len(values) for values in blank)
 
 
-def _rows(group: h5py.Group, columns: Sequence[Column], rows: int) -> list[dict[str, Any]]:
-    arrays = {column.name: group[column.name][:rows] for column in columns}
+def _rows(arrays: Mapping[str, np.ndarray[Any, Any]]) -> list[dict[str, Any]]:
     plain = {
         name: [_text(value) for value in array]
         if array.dtype.kind in "SO"
@@ -341,14 +345,14 @@ def write_calibration(group: h5py.Group, calibration: Calibration) -> None:
     """What turns signals into light, complete: numbers and curves."""
     for name, (value, unit) in calibration.described().items():
         if isinstance(value, str):
-            group.attrs[name] = value
+            set_text(group, name, value)
         else:
-            describe(group.create_dataset(name, data=value), unit, name.replace("_", " "))
+            write_array(group, name, value, unit, name.replace("_", " "))
 
 
 def read_calibration(group: h5py.Group) -> Calibration:
     """The calibration of a run, from its file alone."""
-    values: dict[str, Any] = {name: dataset[()] for name, dataset in group.items()}
+    values: dict[str, Any] = {name: read_array(group, name)[()] for name in group}
     values |= {name: _text(value) for name, value in group.attrs.items() if name != "NX_class"}
     return Calibration.from_described(values)
 
@@ -368,32 +372,24 @@ _COPIED = (
 )
 
 
-def _write_finished(
-    old: h5py.File,
-    new: h5py.File,
-    run: Run,
-    stop: RunStop,
-    final: Sequence[Record],
-    figures: Mapping[str, Figure],
-    notes: Iterable[Note],
-) -> None:
+def _write_finished(old: h5py.File, new: h5py.File, run: Run, live: Sequence[Record]) -> None:
     for name, value in old.attrs.items():
         new.attrs[name] = value
     entry = nx_group(new, "entry", "NXentry", default="jvl")
     for name in _COPIED:
         old.copy(old["entry"][name], entry, name)
-    write_text(entry, "status", stop.status)
-    write_text(entry, "stop_reason", stop.reason)
-    write_text(entry, "end_time", stop.end_time)
-    _write_rows(entry, "jvl", final, run.source_unit, revision=1, parent="/entry/jvl_live")
+    write_text(entry, "status", run.status)
+    write_text(entry, "stop_reason", run.stop_reason)
+    write_text(entry, "end_time", run.end_time)
+    _write_rows(entry, "jvl", run.records, run.source_unit, revision=1, parent="/entry/jvl_live")
     write_flag_meanings(entry["jvl/flags"])
-    _write_live_values(entry, run)
+    _write_live_values(entry, live)
     _write_rows(entry, "dark", run.dark, run.source_unit)
     _write_rows(entry, "exposure_samples", run.exposure_samples, run.source_unit)
-    _write_rows(entry, "notes", [*run.notes, *notes], run.source_unit)
+    _write_rows(entry, "notes", run.notes, run.source_unit)
     _write_rows(entry, "spectra", run.spectra, run.source_unit)
     old.copy(old["entry/spectra/wavelength"], entry["spectra"], "wavelength")
-    _write_figures(entry, figures)
+    _write_figures(entry, run.figures)
 
 
 def _write_rows(entry: h5py.Group, table: str, events: Sequence[Any], source_unit: str, **attributes: Any) -> None:
@@ -404,7 +400,7 @@ def _write_rows(entry: h5py.Group, table: str, events: Sequence[Any], source_uni
         values = [_value(event, column.source) for event in events]
         shape = (len(events), 401) if column.is_spectrum else (len(events),)
         array = np.array([str(v).encode() for v in values] if column.dtype[0] == "S" else values, dtype=column.dtype)
-        describe(group.create_dataset(column.name, data=array.reshape(shape)), column.unit, column.meaning)
+        write_array(group, column.name, array.reshape(shape), column.unit, column.meaning)
 
 
 def _value(event: Any, source: str) -> Any:
@@ -413,23 +409,22 @@ def _value(event: Any, source: str) -> Any:
     return event
 
 
-def _write_live_values(entry: h5py.Group, run: Run) -> None:
+def _write_live_values(entry: h5py.Group, live: Sequence[Record]) -> None:
     """The derived values as they were shown while the run went on."""
     group = nx_group(entry, "jvl_live", "NXcollection", revision=0)
     group.attrs["meaning"] = "derived values as shown while the run went on; /entry/jvl holds the final ones"
     for name, unit in DERIVED.items():
-        values = np.array([getattr(record, name) for record in run.records], dtype="<f8")
-        describe(group.create_dataset(name, data=values), unit, name.replace("_", " "))
-    sources = np.array([record.spectrum_source.encode() for record in run.records], dtype="S12")
-    describe(group.create_dataset("spectrum_source", data=sources), "", "which spectrum the efficiency used")
+        values = np.array([getattr(record, name) for record in live], dtype="<f8")
+        write_array(group, name, values, unit, name.replace("_", " "))
+    sources = np.array([record.spectrum_source.encode() for record in live], dtype="S12")
+    write_array(group, "spectrum_source", sources, "", "which spectrum the efficiency used")
 
 
 def _write_figures(entry: h5py.Group, figures: Mapping[str, Figure]) -> None:
     group = nx_group(entry, "figures_of_merit", "NXcollection")
     for name, figure in figures.items():
-        dataset = group.create_dataset(name, data=float(figure.value))
-        describe(dataset, figure.unit, name.replace("_", " "))
-        dataset.attrs["status"] = figure.status
+        dataset = write_array(group, name, float(figure.value), figure.unit, name.replace("_", " "))
+        set_text(dataset, "status", figure.status)
         for detail in _FIGURE_DETAILS:
             if np.isfinite(value := getattr(figure, detail)):
                 dataset.attrs[detail] = value

@@ -221,7 +221,7 @@ def evaluate(reading: Reading, evaluation: Evaluation) -> Record:
         power_efficiency(efficiency, reading.voltage, calibration.forward_factor),
         eqe_from_luminance(efficiency, factors.kappa, calibration.forward_factor) if factors else nan,
         *((factors.chromaticity_x, factors.chromaticity_y) if factors else (nan, nan)),
-        spectrum_source=choice.source,
+        spectrum_source=choice.source.value,
         spectrum_index=choice.index,
         spectrum_index_upper=choice.index_upper,
         spectrum_weight=choice.weight,

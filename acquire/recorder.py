@@ -25,6 +25,17 @@ from typing import Any
 import h5py
 import numpy as np
 
+from acquire.hdf5 import (
+    describe,
+    file_in_memory,
+    image_of,
+    nx_group,
+    preallocated,
+    set_text,
+    virtual_column,
+    write_array,
+    write_text,
+)
 from acquire.records import (
     DERIVED,
     FLAG_MEANINGS,
@@ -209,41 +220,10 @@ def create_run_file(
         raise RecordingError(f"{path}: cannot be made ({error}); is the folder writable, the disk full?") from error
 
 
-def file_in_memory() -> h5py.File:
-    """An HDF5 file that touches no disk: HDF5 may crash the interpreter when the disk is full at its close."""
-    return h5py.File("run", "w", driver="core", backing_store=False, block_size=1 << 20, libver=("earliest", "v110"))
-
-
-def image_of(file: h5py.File) -> bytes:
-    """The bytes of a file in memory, as they shall stand on the disk."""
-    file.flush()
-    return bytes(file.id.get_file_image())
-
-
-def write_text(group: h5py.Group, name: str, text: str) -> None:
-    """A scalar UTF-8 string data set."""
-    group.create_dataset(name, data=text, dtype=h5py.string_dtype())
-
-
-def nx_group(parent: h5py.Group, name: str, nx_class: str, **attributes: Any) -> h5py.Group:
-    """A group with its NeXus class and further attributes."""
-    group = parent.create_group(name)
-    group.attrs["NX_class"] = nx_class
-    for key, value in attributes.items():
-        group.attrs[key] = value
-    return group
-
-
-def describe(dataset: h5py.Dataset, unit: str, meaning: str) -> None:
-    """Unit and long name of a data set; every data set of numbers carries a unit."""
-    dataset.attrs["units"] = unit
-    dataset.attrs["long_name"] = meaning
-
-
 def write_flag_meanings(dataset: h5py.Dataset) -> None:
     """Explain each bit of the flags beside the flags."""
     for flag, meaning in FLAG_MEANINGS.items():
-        dataset.attrs[f"bit_{flag.bit_length() - 1}_{(flag.name or '').lower()}"] = meaning
+        set_text(dataset, f"bit_{flag.bit_length() - 1}_{(flag.name or '').lower()}", meaning)
 
 
 def write_start(file: h5py.File, start: RunStart) -> h5py.Group:
@@ -254,8 +234,7 @@ def write_start(file: h5py.File, start: RunStart) -> h5py.Group:
     entry = nx_group(file, "entry", "NXentry", default="jvl")
     for name in ("title", "start_time", "run_id"):
         write_text(entry, name, getattr(start, name))
-    write_text(entry, "program_name", start.program)
-    entry["program_name"].attrs["version"] = start.version
+    set_text(write_text(entry, "program_name", start.program), "version", start.version)
     _write_sample(entry, start.sample)
     write_text(nx_group(entry, "user", "NXuser"), "name", start.user)
     configuration = nx_group(entry, "configuration", "NXcollection")
@@ -366,25 +345,20 @@ def _lay_out(
         numbers = [column for column in columns if column.is_number]
         places = [_numbers_side_by_side(recording, group, numbers, rows[name])]
         places += [_column_by_itself(group, column, rows[name]) for column in columns if not column.is_number]
-        counter = _preallocated(recording, f"{name}_rows", (), "<i8")
-        counter[()] = 0
+        counter = preallocated(recording, f"{name}_rows", np.zeros((), "<i8"))
         tables[event] = _Table(rows[name], tuple(places), counter.id.get_offset())
     ending = {name: _ending_text(entry, name, size) for name, size in _ENDING.items()}
     write_flag_meanings(entry["jvl/flags"])
-    wavelength = entry["spectra"].create_dataset("wavelength", data=np.arange(380.0, 781.0))
-    describe(wavelength, "nm", "wavelength in standard air")
+    write_array(entry["spectra"], "wavelength", np.arange(380.0, 781.0), "nm", "wavelength in standard air")
     return tables, ending
 
 
 def _numbers_side_by_side(recording: h5py.Group, group: h5py.Group, columns: Sequence[Column], rows: int) -> _Place:
     """One block for all numbers of a table, a row of it in one piece, and each column as a virtual data set on it."""
-    name, shape = group.name.rsplit("/", 1)[-1], (max(rows, 1), len(columns))
-    block = _preallocated(recording, name, shape, "<f8")
-    block[...] = [float(column.fill) for column in columns]
+    fill = np.tile([float(column.fill) for column in columns], (max(rows, 1), 1))
+    block = preallocated(recording, group.name.rsplit("/", 1)[-1], fill)
     for index, column in enumerate(columns):
-        layout = h5py.VirtualLayout(shape=shape[:1], dtype=column.dtype)
-        layout[:] = h5py.VirtualSource(".", block.name, shape=shape, dtype="<f8")[:, index]
-        describe(group.create_virtual_dataset(column.name, layout), column.unit, column.meaning)
+        describe(virtual_column(group, column.name, column.dtype, block, index), column.unit, column.meaning)
     pack, fetch = struct.Struct(f"<{len(columns)}d").pack, _fetcher(columns)
     return _Place(block.id.get_offset(), 8 * len(columns), lambda event: pack(*fetch(event)))
 
@@ -397,8 +371,7 @@ def _fetcher(columns: Sequence[Column]) -> Callable[[Any], Sequence[Any]]:
 def _column_by_itself(group: h5py.Group, column: Column, rows: int) -> _Place:
     """A text or a spectrum."""
     shape = (max(rows, 1), WAVELENGTHS) if column.is_spectrum else (max(rows, 1),)
-    dataset = _preallocated(group, column.name, shape, column.dtype)
-    dataset[...] = np.full(shape, column.fill, dtype=column.dtype)
+    dataset = preallocated(group, column.name, np.full(shape, column.fill, dtype=column.dtype))
     describe(dataset, column.unit, column.meaning)
     size, fetch = dataset.dtype.itemsize * (WAVELENGTHS if column.is_spectrum else 1), attrgetter(column.source)
     if column.is_spectrum:
@@ -414,19 +387,8 @@ _ENDING = {"stop_reason": 1000, "end_time": 40, "status": 16}
 
 def _ending_text(entry: h5py.Group, name: str, size: int) -> int:
     """Room for one text of the ending; the offset of its bytes."""
-    dataset = _preallocated(entry, name, (), h5py.string_dtype("utf-8", size))
-    dataset[()] = RunStatus.RUNNING.encode() if name == "status" else b""
-    return int(dataset.id.get_offset())
-
-
-def _preallocated(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: Any) -> h5py.Dataset:
-    """A contiguous data set whose bytes are in the file at once, so that their place in it is known."""
-    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-    properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-    kind = h5py.h5t.py_create(np.dtype(dtype), logical=True)
-    space = h5py.h5s.create_simple(shape) if shape else h5py.h5s.create(h5py.h5s.SCALAR)
-    return h5py.Dataset(h5py.h5d.create(group.id, name.encode(), kind, space, properties))
+    text = RunStatus.RUNNING.encode() if name == "status" else b""
+    return int(preallocated(entry, name, np.array(text, h5py.string_dtype("utf-8", size))).id.get_offset())
 
 
 def _fit(text: str, size: int) -> bytes:

@@ -303,9 +303,10 @@ class Keithley2000(KeithleyExchange, PymeasureKeithley2000):
         May be called before the buffer is full, when triggers were lost: it then ends the run.
         """
         settings = self._configured()
-        # A full buffer takes 35 s at 4800 baud
-        link.set_timeout(self.adapter, 40.0)
-        stored = _bytes_used(self.ask(":TRAC:FREE?"), self._where) > 0
+        link.set_timeout(self.adapter, self._timeout)
+        stored = _bytes_used(self.ask(":TRAC:FREE?"), self._where)
+        # As many characters as bytes: a full buffer takes 35 s at 4800 baud
+        link.set_timeout(self.adapter, self._timeout + stored / 400)
         reply = self.ask(":TRAC:DATA?") if stored else ""  # an empty buffer gives no reply
         for message in (":ABOR", ":TRAC:FEED:CONT NEV", ":TRIG:COUN 1", ":TRIG:SOUR IMM"):
             self._send(message)

@@ -3,7 +3,7 @@
     python -m tests.fault_table [--every K] [--seed N] [--jobs N] [--only SWEEP:FAULT:OPERATION]
 
 Each of three short sweeps is run once to count the operations of its VISA library, then once for every pair of an
-operation and a kind of fault, in virtual time. There are some eighteen thousand pairs; `make faults` tries a third.
+operation and a kind of fault, in virtual time: some twelve thousand runs.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ PROGRAM_FAULTS = (
     "SIGTERM",
     "SIGHUP",
 )
-_LINK = (FaultKind.TIMEOUT, FaultKind.IO_ERROR, FaultKind.CONNECTION_LOST, FaultKind.ALL_LINKS_LOST)
+_LINK = (FaultKind.TIMEOUT, FaultKind.CONNECTION_LOST, FaultKind.ALL_LINKS_LOST, FaultKind.SESSION_LOST)
 _LASTING = (
     (FaultKind.TIMEOUT, 3),
     (FaultKind.CONNECTION_LOST, 3),
@@ -63,8 +63,7 @@ _LASTING = (
     (FaultKind.ALL_LINKS_LOST, FOR_GOOD),
 )
 _IN_REPLIES = ("a reply", "the reply", "numbers of a reply")
-_BY_HAND = (
-    FaultKind.POWER_CYCLE,
+_OF_THE_SOURCE = (
     FaultKind.GOES_TO_LOCAL,
     FaultKind.ERROR_QUEUED,
     FaultKind.INTERLOCK,
@@ -202,6 +201,15 @@ def _bench_changes(sweep: str) -> list[tuple[str, str]]:
     return [("    model: keithley2400\n", "    model: keithley2400\n    interlock: true\n")]
 
 
+@dataclass(frozen=True)
+class Operation:
+    """One operation of a whole run: resource, name, and whether the output was on."""
+
+    resource: str
+    name: str
+    output_on: bool
+
+
 class Trial:
     """One attempt with one fault, and everything that is needed to judge it; no pair: nothing goes wrong."""
 
@@ -211,9 +219,9 @@ class Trial:
         self.attempt = Attempt(self.prepared, output)
         self.attempt.prepare_bench = self._put_fault
         self.attempt.watch = lambda event: self._bug("a bug in the display")
-        self.seen: list[tuple[str, str]] = []
+        self.seen: list[Operation] = []
         self.armed = self.refused = False
-        self.off_begins = 0
+        self.off_begins = self.off_ends = 0
         self.error: BaseException | None = None
         self.result: session.Result | None = None
 
@@ -274,11 +282,14 @@ class Trial:
 
     def _put_fault(self, bench: SimulatedBench) -> None:
         if self.pair is None:
-            bench.library.before_operation = lambda _number, resource, name: self.seen.append((resource, name))
+            bench.library.before_operation = self._note_operation
         elif self.pair.fault in PROGRAM_FAULTS:
             bench.library.before_operation = self._arm
         else:
             make_it_happen(bench, Fault(FaultKind(self.pair.fault), self.pair.at, self.pair.lasting))
+
+    def _note_operation(self, _number: int, resource: str, name: str) -> None:
+        self.seen.append(Operation(resource, name, self.attempt.simulated is not None and self.smu.output_on))
 
     def _arm(self, number: int, _resource: str, _operation: str) -> None:
         assert self.pair is not None
@@ -298,11 +309,12 @@ def _after(first: Callable[[], None], function: Callable[..., Any]) -> Callable[
 
 
 def _noting(trial: Trial, output_off: Callable[[Any], None]) -> Callable[[Any], None]:
-    """The number of the last operation before switching off begins."""
+    """The numbers of the last operation before switching off begins, and of its own last one."""
 
     def noted(self: Any) -> None:
         trial.off_begins = trial.operations
         output_off(self)
+        trial.off_ends = trial.operations
 
     return noted
 
@@ -348,12 +360,12 @@ def _ending(trial: Trial, verdict: Verdict) -> Iterator[str]:
 def _source(trial: Trial, verdict: Verdict) -> Iterator[str]:
     """By its own log the source is off, came down to zero before, and never went beyond the plan.
 
-    A key pressed after the last question of a run is nobody's to see.
+    A key pressed after the source's last answer is nobody's to see.
     """
     log, pair, plan = trial.smu.output_log, verdict.pair, trial.prepared.plan
     unreachable = pair.fault == FaultKind.SILENT or (pair.lasting == FOR_GOOD and pair.fault in _LINK)
     is_on = trial.smu.output_on
-    after_all = pair.fault == FaultKind.OUTPUT_KEY and pair.at == trial.operations
+    after_all = pair.fault == FaultKind.OUTPUT_KEY and pair.at == trial.off_ends
     if is_on and not after_all and not (unreachable and verdict.output_unknown):
         yield "the output is on"
     if verdict.output_unknown and not unreachable:
@@ -410,8 +422,8 @@ def _points(trial: Trial, table: Any) -> Iterator[str]:
 # --- the table ----------------------------------------------------------------------------------------------
 
 
-def operations_of(sweep: str, folder: Path) -> list[tuple[str, str]]:
-    """Resource and name of every operation of a whole run. Raises AssertionError unless that run is right."""
+def operations_of(sweep: str, folder: Path) -> list[Operation]:
+    """Every operation of a whole run. Raises AssertionError unless that run is right."""
     trial = Trial(sweep, None, folder / "count")
     trial.run()
     assert trial.result is not None, trial.error
@@ -424,34 +436,47 @@ def operations_of(sweep: str, folder: Path) -> list[tuple[str, str]]:
 
 
 def all_pairs(folder: Path) -> list[Pair]:
-    """Every operation of every sweep with every kind of fault that can be told from the same one an operation later.
+    """Every operation with every kind of fault, as far as it can be told from another pair.
 
-    A damaged reply needs a reply, a silent instrument something to be silent about; a bug or a full disk shows at the
-    next point, so that it is armed once a point; the spectroradiometer is there from its first operation on. What
-    becomes of a link that stays bad is tried with the stepped sweep, which has all three instruments. A stop is a
-    stop whoever asks for it: signals other than Ctrl-C are tried now and then.
+    The stepped sweep, which has all three instruments, meets everything: a damaged reply needs a reply, a silent
+    instrument something to be silent about; what happens to the source shows when the source is talked to; a bug or a
+    full disk shows at the next point, so that it is armed once a point; the spectroradiometer is there from its first
+    operation on; a stop is a stop whoever asks for it: signals other than Ctrl-C are tried now and then. The
+    hardware-timed sweep sets up the same instruments in the same way, and is different once the output is on. Serial
+    lines are different in what becomes of the link. Links that stay bad, and errors of a link beyond one that is
+    lost, are tried with the stepped sweep alone.
     """
     pairs = []
     for sweep in _SWEEPS:
-        operations = operations_of(sweep, folder)
         instruments = prepared(sweep).loaded.bench.instruments
-        dmm, meter = instruments.photodiode_meter.resource, instruments.spectroradiometer
-        met = False
-        for at, (resource, name) in enumerate(operations, 1):
-            faults = [
-                *_LINK,
-                FaultKind.SESSION_LOST,
-                *_BY_HAND,
-                *_of_the_program(at, (resource, name) == (dmm, "read")),
-            ]
-            faults += [FaultKind.SILENT, FaultKind.HUNG] if name in ("read", "write") else []
-            faults += [FaultKind.MESSAGE_LOST] if name == "write" else []
-            faults += [kind for kind in FaultKind if name == "read" and kind.startswith(_IN_REPLIES)]
-            faults += [kind for kind in FaultKind if met and kind.startswith("meter")]
+        meter = instruments.spectroradiometer
+        energised = met = False
+        for at, operation in enumerate(operations_of(sweep, folder), 1):
+            energised = energised or operation.output_on
+            met = met or (meter is not None and operation.resource == meter.resource)
+            if sweep == "hardware-timed" and not energised:
+                continue
+            faults = list(_of_the_link(operation.name))
+            if sweep == "stepped":
+                faults += [FaultKind.IO_ERROR]
+                pairs += [Pair(sweep, kind, at, lasting) for kind, lasting in _LASTING]
+            if sweep in ("stepped", "hardware-timed"):
+                point = (operation.resource, operation.name) == (instruments.photodiode_meter.resource, "read")
+                faults += _of_the_program(at, point)
+                faults += _OF_THE_SOURCE if operation.resource == instruments.smu.resource else ()
+                faults += [kind for kind in FaultKind if met and kind.startswith("meter")]
             pairs += [Pair(sweep, fault, at) for fault in faults]
-            pairs += [Pair(sweep, kind, at, lasting) for kind, lasting in _LASTING if sweep == "stepped"]
-            met = met or (meter is not None and resource == meter.resource)
     return pairs
+
+
+def _of_the_link(operation: str) -> Iterator[str]:
+    yield from (*_LINK, FaultKind.POWER_CYCLE)
+    if operation in ("read", "write"):
+        yield from (FaultKind.SILENT, FaultKind.HUNG)
+    if operation == "write":
+        yield FaultKind.MESSAGE_LOST
+    if operation == "read":
+        yield from (kind for kind in FaultKind if kind.startswith(_IN_REPLIES))
 
 
 def _of_the_program(at: int, point: bool) -> list[str]:

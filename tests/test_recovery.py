@@ -7,7 +7,7 @@ import os
 import random
 import sys
 import uuid
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,15 @@ def test_a_file_that_could_not_be_finished_still_knows_how_its_run_ended(tmp_pat
     assert (recovered.finished, recovered.status) == (True, RunStatus.STOPPED)
     assert recovered.stop_reason == unfinished.stop_reason
     assert recovered.end_time == "2026-01-02T03:05:00+01:00"
+
+
+@pytest.mark.parametrize("file", ["sweeps/table2_sppo13_liq.yaml", "sweeps/hysteresis.yaml"])
+def test_the_run_that_is_shown_is_the_one_in_the_file(file: str, tmp_path: Path) -> None:
+    """Points, spectra, notes and figures, to the last digit."""
+    shown = run_sweep_file(CONFIGS / file, tmp_path).run
+    assert shown is not None
+    assert shown.spectra
+    np.testing.assert_equal(asdict(archive.read_run(shown.path)), asdict(shown))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there, an open file cannot be replaced in the first place")
