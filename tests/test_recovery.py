@@ -99,6 +99,32 @@ def test_a_run_without_points_can_be_recovered(tmp_path: Path) -> None:
     assert archive.recover(path).records == ()
 
 
+def test_wherever_a_writer_is_killed_only_whole_rows_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = recorder._positioned_writer()
+    left = [10_000]
+
+    def dies(descriptor: int, data: bytes, offset: int) -> int:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return write(descriptor, data, offset)
+
+    monkeypatch.setattr(recorder, "_positioned_writer", lambda: dies)
+    counted = []
+    for writes in range(4):  # numbers, branch, kind of spectrum, counter
+        record = a_run(tmp_path / f"{writes}.h5", points=1)
+        left[0] = writes
+        with pytest.raises(KeyboardInterrupt):
+            record(a_record(1, luminance=2.0))
+        left[0] = 10_000
+        record.close()
+        rows = archive.read_run(tmp_path / f"{writes}.h5").records
+        assert [row.spectrum_source for row in rows] == ["nearest"] * len(rows)
+        assert [row.luminance for row in rows[1:]] == [2.0] * (len(rows) - 1)
+        counted.append(len(rows))
+    assert counted == [1, 1, 1, 1]
+
+
 def test_rows_that_a_power_cut_took_are_left_out(tmp_path: Path) -> None:
     """The system may have written the row counter to the disk before the rows."""
     path = tmp_path / "run.h5"
