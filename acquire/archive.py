@@ -24,7 +24,15 @@ import numpy as np
 from acquire.evaluate import Calibration, cautions, evaluate_run, figures_of_run
 from acquire.figures import Figure
 from acquire.hdf5 import file_in_memory, image_of, nx_group, read_array, set_text, write_array, write_text
-from acquire.recorder import TABLES, Column, columns_of, table_attributes, write_flag_meanings
+from acquire.recorder import (
+    NOTE_BYTES,
+    TABLES,
+    Column,
+    columns_of,
+    storable,
+    table_attributes,
+    write_flag_meanings,
+)
 from acquire.records import (
     DERIVED,
     READING_FLAGS,
@@ -174,23 +182,14 @@ def finish(path: Path, stop: RunStop | None = None) -> Run:
     if run.finished:
         return run
     watched = guardian_remarks(path)
-    stop = _with_last_remark(stop or _ending(run), watched)
-    final, figures, notes = _final_results(run)
-    notes += [Note((when - datetime.fromisoformat(run.start_time)).total_seconds(), text) for when, text in watched]
-    finished = replace(
-        run,
-        status=stop.status,
-        stop_reason=stop.reason,
-        end_time=stop.end_time,
-        records=tuple(final),
-        figures=figures,
-        notes=(*run.notes, *notes),
-        finished=True,
-    )
     try:
+        finished = _with_results(run, stop, watched)
         with h5py.File(path, "r", locking=False) as old, file_in_memory() as new:
             _write_finished(old, new, finished, run.records)
             image = image_of(new)
+    except Exception as error:  # h5py meets damage with almost any exception
+        raise ArchiveError(f"{path}: is damaged and stays as it is ({_first_line(error)})") from error
+    try:
         put_in_place(path, image)
     except OSError as error:
         raise ArchiveError(
@@ -198,6 +197,23 @@ def finish(path: Path, stop: RunStop | None = None) -> Run:
             f"that have it open, make room on the disk, then run: acquire recover {path}"
         ) from error
     return finished
+
+
+def _with_results(run: Run, stop: RunStop | None, watched: Sequence[tuple[datetime, str]]) -> Run:
+    """The run with its final results, and how it ended."""
+    stop = _with_last_remark(stop or _ending(run), watched)
+    final, figures, notes = _final_results(run)
+    notes += [Note((when - datetime.fromisoformat(run.start_time)).total_seconds(), text) for when, text in watched]
+    return replace(
+        run,
+        status=stop.status,
+        stop_reason=storable(stop.reason),
+        end_time=stop.end_time,
+        records=tuple(final),
+        figures=figures,
+        notes=(*run.notes, *(replace(note, text=storable(note.text, NOTE_BYTES)) for note in notes)),
+        finished=True,
+    )
 
 
 def _first_line(error: BaseException) -> str:
@@ -282,16 +298,12 @@ _ALWAYS_WRITTEN = {
 
 def _arrays(entry: h5py.Group, table: str, columns: Sequence[Column]) -> dict[str, np.ndarray[Any, Any]]:
     """The columns of a table, as far as it was written."""
+    arrays = {column.name: read_array(entry[table], column.name) for column in columns}
     if "recording" not in entry:
-        return {column.name: read_array(entry[table], column.name) for column in columns}
-    rows = int(read_array(entry["recording"], f"{table}_rows")[()])
-    numbers = [column for column in columns if column.is_number]
-    block = entry["recording"][table][:rows]
-    with np.errstate(invalid="ignore"):  # what a power cut left in place of a whole number
-        arrays = {column.name: block[:, i].astype(column.dtype) for i, column in enumerate(numbers)}
-    arrays |= {column.name: entry[table][column.name][:rows] for column in columns if not column.is_number}
-    written = _written([arrays[name] for name in _ALWAYS_WRITTEN[table]])
-    return {column.name: arrays[column.name][:written] for column in columns}
+        return arrays
+    counted = int(read_array(entry["recording"], f"{table}_rows")[()])
+    written = _written([arrays[name][:counted] for name in _ALWAYS_WRITTEN[table]])
+    return {name: array[:written] for name, array in arrays.items()}
 
 
 def _written(always: Sequence[np.ndarray[Any, Any]]) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5p, h5s, h5t
+from h5py import h5a, h5d, h5i, h5p, h5s, h5t
 
 _STRING = h5py.string_dtype()
 _TEXT, _TEXT_IN_MEMORY = h5t.py_create(_STRING, logical=True), h5t.py_create(_STRING)
@@ -98,8 +98,14 @@ def _space(shape: tuple[int, ...]) -> h5s.SpaceID:
 
 
 def read_array(group: h5py.Group, name: str) -> np.ndarray[Any, Any]:
-    """A whole data set of numbers, or of texts of fixed length; KeyError: there is none."""
+    """A whole data set of numbers, or of texts of fixed length.
+
+    :raises KeyError: there is none.
+    :raises ValueError: it claims to be larger than its file, which is damaged then.
+    """
     dataset = h5d.open(group.id, name.encode())
+    if np.prod(dataset.shape, dtype=float) * dataset.dtype.itemsize > h5i.get_file_id(dataset).get_filesize():
+        raise ValueError(f"{name} would be larger than the file")
     array = np.empty(dataset.shape, dataset.dtype)
     if array.size:
         dataset.read(h5s.ALL, h5s.ALL, array)

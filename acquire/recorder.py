@@ -391,9 +391,14 @@ def _ending_text(entry: h5py.Group, name: str, size: int) -> int:
     return int(preallocated(entry, name, np.array(text, h5py.string_dtype("utf-8", size))).id.get_offset())
 
 
+def storable(text: str, size: int | None = None) -> str:
+    """A text as HDF5 can hold it, without NUL and lone surrogates, in at most ``size`` bytes of UTF-8."""
+    return text.replace("\0", "").encode(errors="replace")[:size].decode(errors="ignore")
+
+
 def _fit(text: str, size: int) -> bytes:
     """UTF-8 in exactly ``size`` bytes, cut between characters, padded with NUL."""
-    return text.encode()[:size].decode(errors="ignore").encode().ljust(size, b"\0")
+    return storable(text, size).encode().ljust(size, b"\0")
 
 
 class RunRecorder:

@@ -25,6 +25,7 @@ __all__ = ["DmmReading", "DmmSettings", "Keithley2000"]
 
 SERIAL_LINE = link.SerialLine(baud_rate=4800, terminator="\r")
 BUFFER_LENGTH = 1024
+_CHARACTERS_PER_READING = 16
 _COMMAND_TIMEOUT = 5.0
 _WAITING_FOR_TRIGGER = 32  # operation condition register, bit 5
 _BUFFER_FULL = 512  # measurement event register, bit 9
@@ -156,6 +157,7 @@ class Keithley2000(KeithleyExchange, PymeasureKeithley2000):
         adapter = self._open(adapter, name, visa_library, timeout, serial)
         self._settings: DmmSettings | None = None
         self._record: dict[str, Value] = {}
+        self._armed = BUFFER_LENGTH
         # Past SCPIUnknownMixin, whose only content is a warning that PyMeasure does not know if the meter speaks SCPI
         super(SCPIUnknownMixin, self).__init__(adapter, name)
 
@@ -274,6 +276,7 @@ class Keithley2000(KeithleyExchange, PymeasureKeithley2000):
         self._configured()
         if not 2 <= points <= BUFFER_LENGTH:
             raise RefusedByDriver(self._where, f"the buffer holds 2 to {BUFFER_LENGTH} readings, not {points}")
+        self._armed = points
         source = {"external": "EXT", "bus": "BUS", "immediate": "IMM"}[trigger]
         for message in _buffer_messages(points, source):
             self._send(message)
@@ -304,9 +307,10 @@ class Keithley2000(KeithleyExchange, PymeasureKeithley2000):
         """
         settings = self._configured()
         link.set_timeout(self.adapter, self._timeout)
-        stored = _bytes_used(self.ask(":TRAC:FREE?"), self._where)
-        # As many characters as bytes: a full buffer takes 35 s at 4800 baud
-        link.set_timeout(self.adapter, self._timeout + stored / 400)
+        stored = _bytes_used(self.ask(":TRAC:FREE?"), self._where) > 0
+        # A full buffer takes 35 s at 4800 baud
+        longest = link.transfer_time(self.adapter, _CHARACTERS_PER_READING * self._armed)
+        link.set_timeout(self.adapter, self._timeout + longest)
         reply = self.ask(":TRAC:DATA?") if stored else ""  # an empty buffer gives no reply
         for message in (":ABOR", ":TRAC:FEED:CONT NEV", ":TRIG:COUN 1", ":TRIG:SOUR IMM"):
             self._send(message)

@@ -53,6 +53,7 @@ _MODELS = ("MODEL 2400", "MODEL 2401")  # the ranges of the other models differ
 _COMMAND_TIMEOUT = 5.0
 _LAST_TIMEOUT = 2.0  # of one exchange when the output did not go off in order, s
 _REPLY_PRECISION = 1e-6  # levels are read back with seven digits
+_CHARACTERS_PER_READING = 70  # five elements
 _INSTRUMENT_LIMITS = SmuLimits()
 
 
@@ -236,8 +237,10 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         assert self._reopen is not None
         link.let_go(self.adapter)
         self._use(self._reopen(timeout=_LAST_TIMEOUT))
-        # Meanwhile the instrument may have been switched off and on
+        # Meanwhile the instrument may have been switched off and on; if it is still in a sweep, it is in this one
+        sweep = self._sweep
         self._forget()
+        self._sweep = sweep
         self.identify()
         self._ramp_to_zero_from_sweep()
         return self._switched_off()
@@ -257,8 +260,7 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         self._ramp_to_zero(self._source_mnemonic(), steps)
 
     def _ramp_to_zero(self, source: str, steps: int = 5) -> None:
-        limit = self._limits.voltage if source == "VOLT" else self._limits.current
-        largest = self._bound if self._settings else limit
+        largest = self._bound if self._settings else self._limit_of(source)
         if level := self._number(f":SOUR:{source}?"):
             steps = steps if abs(level) <= largest * (1 + _REPLY_PRECISION) else 1
             # + 0.0: the last level of a negative ramp is 0, not -0
@@ -274,12 +276,22 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         may_be_in_sweep = self._sweeping or self._settings is None
         source = self._source_mnemonic()
         if may_be_in_sweep and not self.ask(f":SOUR:{source}:MODE?").startswith("FIX"):
-            if self._count(":TRAC:POIN:ACT?"):
-                level = self._last_reading_of(source)
+            taken = self._count(":TRAC:POIN:ACT?")
+            if self._sweep or taken:
                 # The first step of the ramp: a measured level may be a little above the one that was sent
-                self._send(f":SOUR:{source} {level * 0.8:.7g}")
+                self._send(f":SOUR:{source} {0.8 * self._level_in_sweep(source, taken) + 0.0:.7g}")
             self._send(f":SOUR:{source}:MODE FIX")
         self._ramp_to_zero(source)
+
+    def _level_in_sweep(self, source: str, taken: int) -> float:
+        """The level after ``taken`` readings of a sweep, as far as one can know it; zero rather than beyond a limit."""
+        if self._sweep:  # at the level of the last reading or at the next one already: never up
+            return min(self._sweep[min(max(taken, 1), len(self._sweep)) - 1], self._swept_level(taken), key=abs)
+        level = self._last_reading_of(source)
+        return level if abs(level) <= self._limit_of(source) * 1.01 else 0.0  # it is a measured one
+
+    def _limit_of(self, source: str) -> float:
+        return self._limits.voltage if source == "VOLT" else self._limits.current
 
     def _source_mnemonic(self) -> str:
         return MNEMONIC[self._settings.source] if self._settings else self.ask(":SOUR:FUNC?")[:4]
@@ -537,8 +549,8 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         return self._sweep[min(taken, len(self._sweep) - 1)]
 
     def _stored_readings(self, expected: int) -> list[SmuReading]:
-        # 70 characters a reading, 0.08 s at 9600 baud: three minutes for a full buffer, but not for a dead instrument
-        link.set_timeout(self.adapter, 10.0 + 0.1 * expected)
+        # Long enough for three minutes of a full buffer at 9600 baud, but not for a dead instrument on a fast link
+        link.set_timeout(self.adapter, 10.0 + link.transfer_time(self.adapter, _CHARACTERS_PER_READING * expected))
         fields = self.ask(":TRAC:DATA?").split(",")
         try:
             readings = [parse_reading(fields[start : start + 5]) for start in range(0, len(fields), 5)]

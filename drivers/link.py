@@ -313,6 +313,14 @@ def set_timeout(adapter: Any, seconds: float) -> None:
         adapter.connection.timeout = round(seconds * 1000)
 
 
+def transfer_time(adapter: Any, characters: int) -> float:
+    """The longest that a reply of so many characters is under way, s: by the baud rate, or at 5 kB/s on other links."""
+    with _translating(adapter, "asking for the baud rate"):
+        baud_rate = getattr(adapter.connection, "baud_rate", None)
+    rate = baud_rate / 10 if isinstance(baud_rate, int) else 5000.0
+    return 1.3 * characters / rate
+
+
 ABORT_CHARACTER = b"\x03"  # Ctrl-C: the Keithley pair takes it on RS-232 as a device clear
 
 

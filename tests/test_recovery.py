@@ -20,7 +20,7 @@ from acquire import archive, recorder, session
 from acquire import bench as bench_module
 from acquire.evaluate import Calibration
 from acquire.records import RunStatus, RunStop
-from acquire.run_files import nobody_else
+from acquire.run_files import guardian_log, nobody_else
 from tests.conftest import CONFIGS, run_sweep_file
 from tests.test_recorder import CAPACITY, a_record, a_start
 
@@ -160,6 +160,39 @@ def test_damaged_files_are_refused_with_an_explanation_and_stay_as_they_are(tmp_
             assert "run.h5" in refusal
             assert path.read_bytes() == content
     assert refused > 20
+
+
+def test_damage_that_shows_only_while_it_is_finished_is_said_too(tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    a_run(path).close()
+    with h5py.File(path, "r+") as file:
+        del file["entry/configuration"]
+    content = path.read_bytes()
+    with pytest.raises(archive.ArchiveError, match="damaged"):
+        archive.recover(path)
+    assert path.read_bytes() == content
+
+
+def test_a_table_larger_than_its_file_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    a_run(path).close()
+    archive.recover(path)
+    with h5py.File(path, "r+") as file:
+        del file["entry/jvl/voltage"]
+        file["entry/jvl"].create_dataset("voltage", shape=(1 << 34,), chunks=(1 << 20,), dtype="<f8")
+    with pytest.raises(archive.ArchiveError, match="larger than the file"):
+        archive.read_run(path)
+
+
+def test_remarks_and_reasons_of_any_kind_are_shown_as_they_are_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    a_run(path).close()
+    remark = "2026-01-02T03:05:00+01:00 \0" + "\u2126" * 300
+    guardian_log(path).write_text(remark + "\n", encoding="utf-8")
+    shown = archive.finish(path, RunStop(RunStatus.FAILED, "no\0 \udcff way", "2026-01-02T03:05:00+01:00"))
+    np.testing.assert_equal(asdict(archive.read_run(path)), asdict(shown))
+    assert shown.notes[-1].text == "\u2126" * 160
+    assert shown.stop_reason.startswith("no ? way; the guardian at 03:05:00: \u2126")
 
 
 def test_a_foreign_hdf5_file_is_refused(tmp_path: Path) -> None:

@@ -303,6 +303,32 @@ def test_the_level_of_a_sweep_that_nobody_left_is_ramped_too(bench, source, leve
     assert not log[-1].output_on
 
 
+@pytest.mark.parametrize("waited", [0.01, 0.03, 0.06, 0.09, 0.12])
+@pytest.mark.parametrize("levels", [[5, 0.5, 0.4, 0.3], [-8, 0.01, 8], [1, 2, 3, 4]])
+def test_a_sweep_that_is_cut_off_never_goes_up(bench, levels, waited):
+    smu = running(bench, level=levels[0])
+    smu.program_sweep(levels, 0.02)
+    smu.start_sweep()
+    assert not smu.poll_sweep(waited)
+    before = len(smu_twin(bench).output_log)
+    smu.output_off()
+    sizes = [abs(change.level) for change in smu_twin(bench).output_log[before - 1 :] if change.output_on]
+    assert sizes == sorted(sizes, reverse=True)
+    assert not smu_twin(bench).output_on
+
+
+@pytest.mark.parametrize("reply", [b"+2.500000E+01", b"-9.910000E+37", b"+1.000000E+99"])
+def test_no_level_is_sent_after_a_last_reading_beyond_the_limits(bench, monkeypatch, reply):
+    sweeping(bench, "voltage", [1, 2])
+    twin = smu_twin(bench)
+    latest = twin.latest
+    monkeypatch.setattr(twin, "latest", lambda: reply.decode() + latest()[13:])
+    before = len(twin.output_log)
+    Keithley2400(next(iter(bench.twins)), visa_library=bench.library, limits=SmuLimits(20, 0.1)).output_off()
+    assert [change.level for change in twin.output_log[before:] if change.output_on] in ([], [0.0])
+    assert not twin.output_on
+
+
 def test_a_sweep_that_took_no_reading_yet_ends_at_the_fixed_level(bench):
     smu = running(bench, level=0)
     smu.program_sweep([1, 2], 0.02)

@@ -11,6 +11,7 @@ from pyvisa.constants import StatusCode
 from drivers import errors, link
 from drivers.cs2000a import CS2000A
 from drivers.keithley2400 import Keithley2400
+from drivers.simulated.bench import SimulatedBenchOptions, build_simulated_bench
 
 RESOURCE = "GPIB0::24::INSTR"
 
@@ -232,3 +233,15 @@ def test_errors_survive_a_process_boundary(error):
     copy = pickle.loads(pickle.dumps(error))
     assert str(copy) == str(error)
     assert vars(copy) == vars(error)
+
+
+@pytest.mark.parametrize(
+    ("resource", "baud_rate", "longest"),
+    [("ASRL1::INSTR", 1200, 2500 * 70 * 10 / 1200), ("GPIB0::24::INSTR", 9600, 20)],
+)
+def test_a_long_reply_has_the_time_that_its_line_takes(resource, baud_rate, longest):
+    options = SimulatedBenchOptions({"load": "resistor", "resistance_ohm": 1e3}, smu=resource)
+    bench = build_simulated_bench(options)
+    line = link.SerialLine(baud_rate=baud_rate, terminator="\r")
+    smu = Keithley2400(resource, visa_library=bench.library, serial=line)
+    assert longest < link.transfer_time(smu.adapter, 2500 * 70) < 2.5 * longest

@@ -146,6 +146,11 @@ def stopped_sweep(smu):
 
 
 LAST_READING = READING.replace("+3.000", "+4.000")
+RAMP_FROM_SWEEP = [
+    (":SOUR:VOLT 3.2", None), (":SOUR:VOLT:MODE FIX", None), (":SOUR:VOLT?", "3.200000E+00"),
+    (":SOUR:VOLT 2.56;:SOUR:VOLT 1.92;:SOUR:VOLT 1.28;:SOUR:VOLT 0.64;:SOUR:VOLT 0", None),
+    (":OUTP OFF", None), (":OUTP?", "0"),
+]  # fmt: skip
 LEFT_ON = ("*RST", ":SOUR:FUNC CURR", ":SOUR:CURR 50e-6", ":OUTP ON")
 FREE_SWEEP = [
     *SWEEP[:7],
@@ -153,6 +158,9 @@ FREE_SWEEP = [
     (":TRIG:OUTP NONE", None),
     *SWEEP[13:],
 ]
+LEFT_IN_SWEEP = [
+    *(pair[0] for pair in [*RUNNING, *FREE_SWEEP] if pair != CLEAR and not pair[0].endswith("?")), ":INIT", "*OPC?",
+]  # fmt: skip
 SWEPT = ",".join([READING] * 3)
 LONG = ",".join(["3"] * 100)
 LONG_SWEEP = [
@@ -381,11 +389,15 @@ TRANSCRIPTS = [
         "output off at the end of a sweep that nobody left",
         lambda smu: (sweep(smu, linked=False), smu.poll_sweep(10), smu.output_off())[1],
         [*RUNNING, *FREE_SWEEP, (":INIT", None), ("*OPC?", "1\n"), CLEAR, (":SOUR:VOLT:MODE?", "LIST"),
-         (":TRAC:POIN:ACT?", "3"), (":SENS:DATA:LAT?", LAST_READING), (":SOUR:VOLT 3.2", None),
-         (":SOUR:VOLT:MODE FIX", None), (":SOUR:VOLT?", "3.200000E+00"),
-         (":SOUR:VOLT 2.56;:SOUR:VOLT 1.92;:SOUR:VOLT 1.28;:SOUR:VOLT 0.64;:SOUR:VOLT 0", None),
-         (":OUTP OFF", None), (":OUTP?", "0")],
+         (":TRAC:POIN:ACT?", "3"), *RAMP_FROM_SWEEP],
         bool,
+    ),
+    Transcript(
+        "output off at the end of a sweep that somebody else left",
+        lambda smu: smu.output_off(),
+        [CONNECT, lambda host: ([host.write(message) for message in LEFT_IN_SWEEP], host.read()), CLEAR,
+         (":SOUR:FUNC?", "VOLT"), (":SOUR:VOLT:MODE?", "LIST"), (":TRAC:POIN:ACT?", "3"),
+         (":SENS:DATA:LAT?", LAST_READING), *RAMP_FROM_SWEEP],
     ),
     Transcript(
         "output off of a current source somebody left on",
