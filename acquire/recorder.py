@@ -18,6 +18,7 @@ import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -396,6 +397,7 @@ def storable(text: str, size: int | None = None) -> str:
     return text.replace("\0", "").encode(errors="replace")[:size].decode(errors="ignore")
 
 
+@lru_cache(64)  # the same few words at every point
 def _fit(text: str, size: int) -> bytes:
     """UTF-8 in exactly ``size`` bytes, cut between characters, padded with NUL."""
     return storable(text, size).encode().ljust(size, b"\0")
