@@ -271,7 +271,8 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
     def _ramp_to_zero_from_sweep(self) -> None:
         """As :meth:`ramp_to_zero`, but the source may be at a level of a sweep that nobody left.
 
-        Asked for its level, it would tell the fixed one; its last reading tells where it is.
+        Asked for its level, it would tell the fixed one. Where it is, the list of a sweep of our own tells, else its
+        last reading.
         """
         may_be_in_sweep = self._sweeping or self._settings is None
         source = self._source_mnemonic()
@@ -286,7 +287,7 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
     def _level_in_sweep(self, source: str, taken: int) -> float:
         """The level after ``taken`` readings of a sweep, as far as one can know it; zero rather than beyond a limit."""
         if self._sweep:  # at the level of the last reading or at the next one already: never up
-            return min(self._sweep[min(max(taken, 1), len(self._sweep)) - 1], self._swept_level(taken), key=abs)
+            return min(self._swept_level(max(taken, 1) - 1), self._swept_level(taken), key=abs)
         level = self._last_reading_of(source)
         return level if abs(level) <= self._limit_of(source) * 1.01 else 0.0  # it is a measured one
 
@@ -297,14 +298,11 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         return MNEMONIC[self._settings.source] if self._settings else self.ask(":SOUR:FUNC?")[:4]
 
     def _last_reading_of(self, source: str) -> float:
-        reply = self.ask(":SENS:DATA:LAT?")
-        try:
-            reading = parse_reading(reply.split(","))
-        except (ValueError, OverflowError) as error:
-            raise UnexpectedReply(self._where, ":SENS:DATA:LAT?", reply[:80]) from error
+        reply = self.ask(query := ":SENS:DATA:LAT?")
+        reading = self._parsed(query, reply)
         level = reading.voltage if source == "VOLT" else reading.current
         if not math.isfinite(level):
-            raise UnexpectedReply(self._where, ":SENS:DATA:LAT?", reply[:80])
+            raise UnexpectedReply(self._where, query, reply)
         return level
 
     def shutdown(self) -> None:
@@ -362,10 +360,13 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         except InstrumentTimeout as timeout:
             raise self._why_no_reading(timeout) from timeout
         self._busy = False
+        return self._parsed(":READ?", reply)
+
+    def _parsed(self, sent: str, reply: str) -> SmuReading:
         try:
             return parse_reading(reply.split(","))
         except (ValueError, OverflowError) as error:
-            raise UnexpectedReply(self._where, ":READ?", reply) from error
+            raise UnexpectedReply(self._where, sent, reply) from error
 
     def _why_no_reading(self, timeout: InstrumentTimeout) -> InstrumentError:
         link.set_timeout(self.adapter, _COMMAND_TIMEOUT)

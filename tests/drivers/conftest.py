@@ -7,8 +7,10 @@ from pymeasure.adapters.protocol import to_bytes
 from pyvisa.resources import SerialInstrument
 
 from drivers.errors import InstrumentTimeout
+from drivers.simulated.bench import SimulatedBenchOptions, build_simulated_bench
 
 NOTHING = b"<nothing>"
+RESOURCES = {"gpib": ("GPIB0::24::INSTR", "GPIB0::16::INSTR"), "serial": ("ASRL1::INSTR", "ASRL2::INSTR")}
 
 
 class Transcript(ProtocolAdapter):
@@ -38,3 +40,11 @@ def transcript(monkeypatch):
 def serial_line():
     """Connection attributes that make a transcript look like a serial line."""
     return {"__class__": SerialInstrument}
+
+
+@pytest.fixture(params=RESOURCES)
+def bench(request):
+    """A simulated bench with a resistor of 1 kohm, on GPIB and on serial lines."""
+    smu, meter = RESOURCES[request.param]
+    load = {"load": "resistor", "resistance_ohm": 1e3}
+    return build_simulated_bench(SimulatedBenchOptions(load, noise=False, smu=smu, photodiode_meter=meter))

@@ -18,20 +18,10 @@ from drivers.errors import (
     WrongInstrument,
 )
 from drivers.keithley2400 import Keithley2400, SmuLimits, SmuSettings
-from drivers.simulated.bench import SimulatedBenchOptions, build_simulated_bench
 from drivers.simulated.clock import VirtualClock
 from drivers.simulated.visa import SimulatedVisaLibrary
 
 SETTINGS = SmuSettings(source="voltage", max_level=8.0, compliance=0.025, measure_range=0.025)
-RESOURCES = {"gpib": ("GPIB0::24::INSTR", "GPIB0::16::INSTR"), "serial": ("ASRL1::INSTR", "ASRL2::INSTR")}
-
-
-@pytest.fixture(params=RESOURCES)
-def bench(request):
-    """A simulated bench with a resistor of 1 kohm, on GPIB and on serial lines."""
-    smu, meter = RESOURCES[request.param]
-    load = {"load": "resistor", "resistance_ohm": 1e3}
-    return build_simulated_bench(SimulatedBenchOptions(load, noise=False, smu=smu, photodiode_meter=meter))
 
 
 def smu_twin(bench):
