@@ -115,14 +115,12 @@ def _level_error(level: float, range_: float, source: timing.Source, nplc: float
 def as_expected(reading: Reading, limits: ReadBackLimits) -> bool:
     """Whether there is nothing to say about a reading; one look, because that is so for nearly all."""
     voltage, current = abs(reading.voltage), abs(reading.current)
-    level = reading.source_level
-    found = reading.voltage if limits.voltage_source else reading.current
     return (
         not reading.flags
         and voltage <= limits.voltage_allowed
         and current <= limits.current_allowed
         and voltage * current <= limits.power_allowed
-        and abs(found - level) <= limits.level_offset + limits.level_share * abs(level)
+        and _deviation(reading, limits) <= _allowed_deviation(reading.source_level, limits)
     )
 
 
@@ -138,8 +136,16 @@ def what_is_missing(reading: Reading) -> str:
 
 def level_missed(reading: Reading, limits: ReadBackLimits) -> bool:
     """Whether the source meter reads another level than was sent, although nothing limits the source."""
-    found, level = reading.voltage if limits.voltage_source else reading.current, reading.source_level
-    return not int(reading.flags) & _LIMITED and abs(found - level) > _allowed_deviation(level, limits)
+    limited = int(reading.flags) & _LIMITED
+    return not limited and _deviation(reading, limits) > _allowed_deviation(reading.source_level, limits)
+
+
+def _found_level(reading: Reading, limits: ReadBackLimits) -> float:
+    return reading.voltage if limits.voltage_source else reading.current
+
+
+def _deviation(reading: Reading, limits: ReadBackLimits) -> float:
+    return abs(_found_level(reading, limits) - reading.source_level)
 
 
 def _allowed_deviation(level: float, limits: ReadBackLimits) -> float:
@@ -203,11 +209,10 @@ class ReadingWatch:
             self._remark(f"{missing}{again}; recorded as missing", reading, details)
         if not level_missed(reading, self._limits):
             return reading
-        found = reading.voltage if self._limits.voltage_source else reading.current
         self._remark(
             "the level was not reached, although nothing limited the source; check wiring and sense leads",
             reading,
-            f"measured {found:.5g} {self._limits.unit}",
+            f"measured {_found_level(reading, self._limits):.5g} {self._limits.unit}",
         )
         return replace(reading, flags=reading.flags | PointFlag.LEVEL_NOT_REACHED)
 
