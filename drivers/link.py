@@ -329,9 +329,18 @@ def device_clear(adapter: Any) -> None:
 
     Raises :class:`~drivers.errors.LinkLost` or :class:`~drivers.errors.InstrumentTimeout`.
     """
+    interrupt(adapter)
+    if isinstance(adapter.connection, _LINES):
+        adapter.flush_read_buffer()
+
+
+def interrupt(adapter: Any) -> None:
+    """Clear the device as :func:`device_clear` does, but wait for nothing: old replies may still be on their way.
+
+    Raises :class:`~drivers.errors.LinkLost` or :class:`~drivers.errors.InstrumentTimeout`.
+    """
     if isinstance(adapter.connection, _LINES):
         adapter.write_bytes(ABORT_CHARACTER)
-        adapter.flush_read_buffer()
         return
     with _translating(adapter, "clearing the device"):
         adapter.connection.clear()
