@@ -122,7 +122,7 @@ def test_wherever_a_writer_is_killed_only_whole_rows_count(tmp_path: Path, monke
         assert [row.spectrum_source for row in rows] == ["nearest"] * len(rows)
         assert [row.luminance for row in rows[1:]] == [2.0] * (len(rows) - 1)
         counted.append(len(rows))
-    assert counted == [1, 1, 1, 1]
+    assert counted == [1, 1, 1, 2]  # the last one is whole, although its counter was not raised any more
 
 
 def test_rows_that_a_power_cut_took_are_left_out(tmp_path: Path) -> None:
