@@ -10,9 +10,8 @@ from __future__ import annotations
 import csv
 import os
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from math import isfinite
@@ -22,7 +21,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from acquire.checksums import Integrity, in_words, recorded_rows, seal, sealed, verify
+from acquire.checksums import Integrity, seal, sealed, verify
 from acquire.evaluate import Calibration, cautions, evaluate_run, figures_of_run
 from acquire.figures import Figure
 from acquire.hdf5 import (
@@ -36,6 +35,7 @@ from acquire.hdf5 import (
     write_array,
     write_text,
 )
+from acquire.recorded_rows import whole_rows
 from acquire.recorder import (
     BEFORE_THE_RUN,
     NOTE_BYTES,
@@ -159,26 +159,16 @@ def points_if_unfinished(path: Path) -> int | None:
         return int(plain_member(recording, "jvl_rows")[()])
 
 
-def cut_off_in(folder: Path, patience: float) -> list[tuple[Path, int]]:
-    """Run files in a folder that were cut off, and how many points they have, the newest first.
-
-    Files that cannot be read or are still written are passed over. After ``patience`` (s) the oldest are not
-    looked at any more: a folder may hold thousands, or lie at the far end of a network.
-    """
-    until = time.monotonic() + patience
-    found = []
+def points_if_cut_off(path: Path) -> int | None:
+    """The same, None as well for a file that is still written. :raises ArchiveError: as :func:`read_run`."""
+    points = points_if_unfinished(path)
+    if points is None:
+        return None
     try:
-        for path in run_files_in(folder):
-            if time.monotonic() > until:
-                break
-            with suppress(ArchiveError, OSError):
-                points = points_if_unfinished(path)
-                if points is not None:
-                    with nobody_else(path):
-                        found.append((path, points))
+        with nobody_else(path):
+            return points
     except OSError:
-        return []
-    return found
+        return None
 
 
 def recover(path: Path) -> Run:
@@ -250,7 +240,7 @@ def _with_results(run: Run, stop: RunStop | None, watched: Sequence[tuple[dateti
     """The run with its final results, and how it ended."""
     stop = _with_last_remark(stop or _ending(run), watched)
     final, figures, notes = _final_results(run)
-    notes += [Note(final[-1].reading.time if final else 0.0, f"DAMAGED: {text}") for text in run.integrity.damaged]
+    notes += [Note(_last_time(run), f"DAMAGED: {text}") for text in run.integrity.damaged]
     notes += [Note((when - datetime.fromisoformat(run.start_time)).total_seconds(), text) for when, text in watched]
     return replace(
         run,
@@ -272,11 +262,15 @@ def _ending(run: Run) -> RunStop:
     """How a run ended, as it had still said itself; or that it was cut off, with its last row."""
     if run.status is not RunStatus.RUNNING:
         return RunStop(run.status, run.stop_reason, run.end_time)
+    end = datetime.fromisoformat(run.start_time) + timedelta(seconds=_last_time(run))
+    return RunStop(RunStatus.FAILED, CUT_OFF, end.isoformat())
+
+
+def _last_time(run: Run) -> float:
+    """When the last row was written [s]; a damaged one has no time."""
     times = [reading.time for reading in run.dark] + [sample.time for sample in run.exposure_samples]
     times += [record.reading.time for record in run.records]
-    last = max((time for time in times if isfinite(time)), default=0.0)
-    end = datetime.fromisoformat(run.start_time) + timedelta(seconds=last)
-    return RunStop(RunStatus.FAILED, CUT_OFF, end.isoformat())
+    return max((time for time in times if isfinite(time)), default=0.0)
 
 
 def _with_last_remark(stop: RunStop, watched: Sequence[tuple[datetime, str]]) -> RunStop:
@@ -370,40 +364,7 @@ def _arrays(
         return arrays, ()
     counted = max(int(read_array(entry["recording"], f"{table}_rows")[()]), 0)
     written = _written([arrays[name][:counted] for name in _ALWAYS_WRITTEN[table]])
-    rows = recorded_rows(entry, table, columns, counted, written)
-    if rows is None:
-        return {name: array[:written] for name, array in arrays.items()}, ()
-    if not rows.damaged:
-        return dict(rows.arrays), rows.remarks
-    left_out = f"/entry/{table}: row {in_words(rows.damaged)} had changed in the file and is left out"
-    return _without(rows.arrays, rows.damaged, table, columns), (*rows.remarks, left_out)
-
-
-def _without(
-    arrays: Mapping[str, np.ndarray[Any, Any]], damaged: Sequence[int], table: str, columns: Sequence[Column]
-) -> dict[str, np.ndarray[Any, Any]]:
-    """The columns of a table without its damaged rows; where others refer to rows by number, they become blank."""
-    rows = list(damaged)
-    if table not in ("jvl", "spectra"):
-        return {name: np.delete(array, rows, axis=0) for name, array in arrays.items()}
-    blank = {column.name: array.copy() for column in columns for array in [arrays[column.name]]}
-    good = np.setdiff1d(np.arange(len(blank["branch"])), rows)
-    nearest = [good[np.argmin(abs(good - row))] if good.size else None for row in rows]
-    for column in columns:
-        blank[column.name][rows] = _BLANK.get(column.name, column.fill)
-    blank["branch"][rows] = [b"forward" if row is None else blank["branch"][row] for row in nearest]
-    return blank
-
-
-_LOST = PointFlag.DAMAGED | PointFlag.NO_SOURCE_READING | PointFlag.NO_PHOTODIODE_READING
-#: What stands in a damaged row instead of the fill of a column.
-_BLANK: Mapping[str, Any] = {
-    "flags": int(_LOST),
-    "spectrum_source": b"none",
-    "spectrum_index": -1,
-    "spectrum_index_upper": -1,
-    "point_index": -1,
-}
+    return whole_rows(entry, table, columns, counted, written)
 
 
 def _written(always: Sequence[np.ndarray[Any, Any]]) -> int:

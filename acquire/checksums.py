@@ -9,7 +9,7 @@ Against chance (a flipped bit, a bad sector), not against malice: who can write 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 from h5py import h5a, h5g, h5o, h5s, h5t
 
-from acquire.hdf5 import nx_group, read_array, set_text
+from acquire.hdf5 import nx_group, set_text
 
 PLACE = "checksums"
 LAYOUT = " (layout)"  # of a table: everything but its values
@@ -145,19 +145,7 @@ def _as_bytes(text: object) -> bytes:
     return text if isinstance(text, bytes) else str(text).encode(errors="surrogateescape")
 
 
-# --- rows of a run that is not finished ----------------------------------------------------------------------
-
-
-class Named(Protocol):
-    """A column of a table, as far as it matters here."""
-
-    @property
-    def name(self) -> str:
-        """The name of its data set."""
-
-    @property
-    def is_number(self) -> bool:
-        """Whether its values are in the block of numbers."""
+# --- rows ------------------------------------------------------------------------------------------------------
 
 
 def row_check(row: int, parts: Iterable[bytes]) -> int:
@@ -166,76 +154,3 @@ def row_check(row: int, parts: Iterable[bytes]) -> int:
     for part in parts:
         check = crc32(part, check)
     return check
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The rows of a table that was still written: its columns as recorded, which rows are there, which are damaged."""
-
-    arrays: Mapping[str, np.ndarray[Any, Any]]
-    written: int
-    damaged: tuple[int, ...] = ()
-    remarks: tuple[str, ...] = ()
-
-
-def recorded_rows(
-    entry: h5py.Group, table: str, columns: Sequence[Named], counted: int, blank_from: int
-) -> Rows | None:
-    """What is there of a table while it is recorded, each row held against its own check; None without checks.
-
-    ``counted`` rows are said to be written, and of these the first without content is ``blank_from``. A row behind
-    them whose check is right is there all the same.
-    """
-    block = read_array(entry["recording"], table)
-    numbers = [column.name for column in columns if column.is_number]
-    if block.ndim != 2 or block.shape[1] != len(numbers) + 1:
-        if PLACE not in entry:
-            return None
-        raise ValueError(f"the block of {table} has another shape than it was made with")
-    arrays, remarks = _columns(entry, table, columns, block)
-    whole = _whole(block, [arrays[column.name] for column in columns if not column.is_number])
-    written = max(max(whole, default=-1) + 1, min(counted, blank_from, len(block)))
-    damaged = tuple(sorted(set(range(written)) - whole))
-    return Rows({name: array[:written] for name, array in arrays.items()}, written, damaged, remarks)
-
-
-def _columns(
-    entry: h5py.Group, table: str, columns: Sequence[Named], block: np.ndarray[Any, Any]
-) -> tuple[dict[str, np.ndarray[Any, Any]], tuple[str, ...]]:
-    """The columns as they were recorded, and those that show something else."""
-    arrays, remarks, index = {}, [], 0
-    for column in columns:
-        shown = read_array(entry[table], column.name)
-        arrays[column.name] = shown
-        if not column.is_number:
-            continue
-        with np.errstate(invalid="ignore"):  # a damaged number need not fit into an integer
-            recorded = block[:, index].astype(shown.dtype)
-        index += 1
-        if not np.array_equal(shown, recorded, equal_nan=shown.dtype.kind == "f"):
-            remarks.append(f"{entry.name}/{table}/{column.name} shows other numbers than were recorded; these count")
-            arrays[column.name] = recorded
-    return arrays, tuple(remarks)
-
-
-def _whole(block: np.ndarray[Any, Any], others: Sequence[np.ndarray[Any, Any]]) -> set[int]:
-    """The rows whose check is right."""
-    if any(len(other) != len(block) for other in others):
-        return set()
-    parts = [block[:, :-1], *others]
-    return {
-        row
-        for row in np.flatnonzero(np.isfinite(block[:, -1])).tolist()
-        if block[row, -1] == row_check(row, [part[row : row + 1].tobytes() for part in parts])
-    }
-
-
-def in_words(rows: Sequence[int]) -> str:
-    """Rows, counted from 1: ``3``, ``3 to 5 and 9``."""
-    runs: list[list[int]] = []
-    for row in rows:
-        if runs and runs[-1][-1] == row - 1:
-            runs[-1][1:] = [row]
-        else:
-            runs.append([row])
-    return " and ".join(f"{run[0] + 1} to {run[-1] + 1}" if len(run) > 1 else str(run[0] + 1) for run in runs)

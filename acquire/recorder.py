@@ -469,7 +469,8 @@ def _fit(text: str, size: int) -> bytes:
 class RunRecorder:
     """Writes the events of one run into the places that :func:`create_run_file` set aside.
 
-    ``lost``: why what was written does not stand in the file any more; empty as long as it does.
+    ``lost``: why what was written does not stand in the file any more; empty as long as it does. ``refused``: the
+    file may hold half of a row, because it took no more.
     """
 
     def __init__(self, path: Path, tables: Mapping[type, _Table], layout: _Layout, image: bytes) -> None:
@@ -478,7 +479,7 @@ class RunRecorder:
         self._tables = tables
         self._layout = layout
         self._copy = bytearray(image)  # what the file holds, byte by byte
-        self._refused = False  # the file may hold half of a row, behind the last one
+        self.refused = False
         self._rows = dict.fromkeys(tables, 0)
         self._file = path.open("r+b", buffering=0)
         self._descriptor = self._file.fileno()
@@ -522,7 +523,7 @@ class RunRecorder:
             if written != size:
                 raise OSError(f"{written} of {size} bytes were taken; the disk may be full")
         except OSError:
-            self._refused = True
+            self.refused = True
             raise
         self._copy[offset : offset + size] = data
 
@@ -541,7 +542,7 @@ class RunRecorder:
         except OSError as error:
             raise RecordingError(f"{self.path}: its ending cannot be written ({error}); all rows are kept") from error
         self.sync()
-        if not self._refused and not self.stands():
+        if not self.refused and not self.stands():
             self._lose("was changed by somebody else")
 
     def _ending_of(self, stop: RunStop) -> list[tuple[int, bytes]]:
