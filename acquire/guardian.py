@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Protocol
 
 from acquire.bench_lock import BenchInUse, LocksUnusable, held
-from acquire.run_files import guardian_log
+from acquire.run_files import appending, guardian_log
 from drivers.errors import InstrumentError
 from drivers.keithley2400 import Keithley2400, SmuLimits
 from drivers.link import SerialLine
@@ -312,7 +312,7 @@ class _Log:
 
     def write(self) -> None:
         """Append what is new to the file; where that fails, standard error has to do."""
-        with suppress(OSError), self._path.open("a", encoding="utf-8") as file:
+        with suppress(OSError), appending(self._path) as file:
             file.writelines(self._lines)
             self._lines.clear()
 
