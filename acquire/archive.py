@@ -189,9 +189,8 @@ def recover(path: Path) -> Run:
 
     :raises ArchiveError: as :func:`finish`; or its run is still going on, or another program has it open.
     """
-    run = read_run(path)
-    if run.finished:
-        return run
+    if points_if_unfinished(path) is None:
+        return read_run(path)
     try:
         with nobody_else(path):
             return finish(path)

@@ -244,12 +244,12 @@ def _recover(path: Path, stream: TextIO) -> bool:
     from acquire import archive
 
     try:
-        before = archive.read_run(path)
-        after = before if before.finished else archive.recover(path)
+        finished_before = archive.points_if_unfinished(path) is None
+        after = archive.recover(path)
     except archive.ArchiveError as error:
         print(error, file=sys.stderr)
         return False
-    what = "was finished already" if before.finished else "finished"
+    what = "was finished already" if finished_before else "finished"
     counted = f"{after.points} points, {len(after.spectra)} spectra"
     print(f"{path}: {what}: {counted}, status {after.status}", file=stream)
     return True
