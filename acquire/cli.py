@@ -250,7 +250,7 @@ def _recover(path: Path, stream: TextIO) -> bool:
         print(error, file=sys.stderr)
         return False
     what = "was finished already" if already else "finished"
-    counted = f"{len(after.records)} points, {len(after.spectra)} spectra"
+    counted = f"{after.points} points, {len(after.spectra)} spectra"
     print(f"{path}: {what}: {counted}, status {after.status}", file=stream)
     if after.integrity.damaged:
         print(f"{path}: {after.integrity}", file=sys.stderr)
@@ -440,7 +440,7 @@ def _print_run(run: Run, as_json: bool) -> None:
     for note in run.notes:
         print(f"note: {note.text} (at {note.time:.1f} s)")
     reason = f" ({run.stop_reason})" if run.stop_reason else ""
-    print(f"{run.status}{reason}: {len(run.records)} points, {len(run.spectra)} spectra")
+    print(f"{run.status}{reason}: {run.points} points, {len(run.spectra)} spectra")
     print(run.path)
 
 

@@ -17,6 +17,9 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 
+#: A table of a run column by column: what is one value in a row is an array (n,) here, a spectrum (n, 401).
+Columns = Mapping[str, npt.NDArray[Any]]
+
 
 class Branch(StrEnum):
     """The direction in which a level was reached."""
