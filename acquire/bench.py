@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from acquire.config import LoadedSweep
+from acquire import off_first
+from acquire.config import BenchFile, LoadedSweep
 from acquire.config.bench import SerialLine
 from acquire.engine import SpectrumNotTaken
 from acquire.guardian import Guard, Order
@@ -373,6 +374,27 @@ def guardian_order(loaded: LoadedSweep, run: Path) -> Order | None:
         voltage=limits.voltage,
         current=limits.current,
     )
+
+
+def source_address(bench: BenchFile) -> off_first.SourceAddress:
+    """How the source of a real bench is reached."""
+    smu = bench.instruments.smu
+    line = serial_line(smu.serial, keithley2400.SERIAL_LINE)
+    return off_first.SourceAddress(smu.model, smu.resource, bench.visa, line)
+
+
+def switch_off(bench: BenchFile) -> str:
+    """Make the source of a bench safe now, whoever left it on; what was done, and who holds the instrument's lock.
+
+    :raises drivers.errors.OutputStateUnknown: it could not be confirmed that the output is off.
+    """
+    if bench.simulated:
+        return "a simulated bench lives in the process of its run: there is no output that could be left on"
+    address = source_address(bench)
+    with off_first.lock_for_a_moment(address, "acquire off") as holder:
+        off_first.make_safe_until_confirmed(address, None, off_first.PATIENCE, lambda _: None)
+    done = f"{address.resource}: taken to zero and switched off; asked, it says that its output is off"
+    return f"{done}\nIt was switched off although it {holder}" if holder else done
 
 
 def _open_smu(loaded: LoadedSweep, visa_library: Any) -> Keithley2400:
