@@ -88,7 +88,7 @@ def make_safe_until_confirmed(
                 first, last = last, None
                 keithley2400_off.make_safe(adapter, *(first or ()))
                 acted()
-                _wait_until_off(adapter)
+                _wait_until_off(adapter, until)
                 return
         except Exception as problem:  # nobody else is left to try again, whatever it is
             trouble = problem
@@ -116,12 +116,12 @@ def opened(address: SourceAddress) -> Iterator[Any]:
         link.let_go(adapter)
 
 
-def _wait_until_off(adapter: Any) -> None:
+def _wait_until_off(adapter: Any, until: float) -> None:
     """Ask until the source says off; the off message goes out again each time that it does not answer.
 
     A message that got lost is made up for. An answer that comes late is one all the same, whichever question it is to.
 
-    :raises InstrumentError: the link failed, or it has said nothing of the kind so often.
+    :raises InstrumentError: the link failed, or it has said nothing of the kind so often or ``until`` then.
     """
     trouble: InstrumentError | None = None
     for _ in range(ASKED):
@@ -130,6 +130,8 @@ def _wait_until_off(adapter: Any) -> None:
                 return
         except (InstrumentTimeout, UnexpectedReply) as problem:
             trouble = problem
+        if time.monotonic() > until:
+            break
         with suppress(InstrumentTimeout):
             adapter.write(":ABOR")  # heard even in the middle of a sweep, and drops no answer
             adapter.write(off_message())
