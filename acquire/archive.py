@@ -21,6 +21,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from acquire.cells import text_cell
 from acquire.evaluate import Calibration, cautions, evaluate_run, figures_of_run
 from acquire.figures import Figure
 from acquire.hdf5 import file_in_memory, image_of, nx_group, read_array, set_text, write_array, write_text
@@ -479,8 +480,8 @@ def _jvl_rows(run: Run) -> list[list[str]]:
     converted = [_CUSTOMARY.get(c.name.removesuffix("_uncertainty"), (c.unit, 1.0)) for c in columns]
     head = [
         [c.name.replace("_", " ") for c in columns],
-        [unit for unit, _ in converted],
-        [_plain(run.sample) if i == 0 else c.meaning for i, c in enumerate(columns)],
+        [_cell(unit) for unit, _ in converted],
+        [text_cell(run.sample) if i == 0 else c.meaning for i, c in enumerate(columns)],
     ]
     body = [
         [_cell(_value(record, c.source), factor) for c, (_, factor) in zip(columns, converted, strict=True)]
@@ -489,15 +490,10 @@ def _jvl_rows(run: Run) -> list[list[str]]:
     return head + body
 
 
-def _plain(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
-
-
 def _cell(value: Any, factor: float = 1.0) -> str:
     if isinstance(value, float):
         return "" if np.isnan(value) else repr(value if factor == 1.0 else value * factor)
-    return str(int(value)) if isinstance(value, int) else str(value)
+    return str(int(value)) if isinstance(value, int) else text_cell(str(value))
 
 
 def _spectra_rows(run: Run) -> list[list[str]]:
@@ -505,7 +501,7 @@ def _spectra_rows(run: Run) -> list[list[str]]:
         ["wavelength", *("spectral radiance" for _ in run.spectra)],
         ["nm", *("W/(m^2 sr nm)" for _ in run.spectra)],
         [
-            _plain(run.sample),
+            text_cell(run.sample),
             *(f"{spectrum.luminance:.6g} cd/m^2, point {spectrum.point_index}" for spectrum in run.spectra),
         ],
     ]
@@ -520,9 +516,9 @@ def _figure_rows(run: Run) -> list[list[str]]:
     head = [
         ["figure of merit", "value", "unit", "status", "standard uncertainty"],
         [""] * 5,
-        [_plain(run.sample), "", "", "", ""],
+        [text_cell(run.sample), "", "", "", ""],
     ]
     return head + [
-        [name, _cell(figure.value), figure.unit, figure.status, _cell(figure.uncertainty)]
+        [_cell(name), _cell(figure.value), _cell(figure.unit), _cell(figure.status), _cell(figure.uncertainty)]
         for name, figure in run.figures.items()
     ]

@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, cast
 
 import typer
+
+from acquire.visible import VisibleStream, one_line
 
 if TYPE_CHECKING:
     from acquire.archive import Run
@@ -47,16 +49,32 @@ JsonOption = Annotated[bool, typer.Option("--json", help="one JSON object on sta
 
 def main() -> None:
     """Entry point of the ``acquire`` command."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a name outside the code page of a Windows pipe is no error
-            stream.reconfigure(errors="backslashreplace")
+    sys.stdout, sys.stderr = (cast(TextIO, _filtered(stream)) for stream in (sys.stdout, sys.stderr))
     app()
 
 
-def complain(message: object, status: int) -> typer.Exit:
+def _filtered(stream: TextIO | None) -> TextIO | VisibleStream | None:
+    """The stream, past which no text gets as it came from outside: not even one in a message of a library."""
+    if isinstance(stream, TextIOWrapper):  # a name outside the code page of a Windows pipe is no error
+        stream.reconfigure(errors="backslashreplace")
+    return stream and VisibleStream(stream)
+
+
+def say(stream: TextIO | None, *lines: object) -> None:
+    """Print each of ``lines`` as one line, whatever is in it; None: the stream was closed at the start."""
+    if stream is not None:
+        stream.writelines(f"{one_line(str(line))}\n" for line in lines)
+
+
+def say_json(content: dict[str, Any]) -> None:
+    """One JSON object, in one line of ASCII. JSON itself would let DEL pass, which is no letter but a control."""
+    print(json.dumps(content).replace("\x7f", r"\u007f"))
+
+
+def complain(status: int, *lines: object) -> typer.Exit:
     """Say what is wrong on standard error; raise what this returns."""
     with _whoever_listens(sys.stderr):
-        print(message, file=sys.stderr)
+        say(sys.stderr, *lines)
     return typer.Exit(status)
 
 
@@ -80,10 +98,10 @@ def run(
         folder = session.run_folder(prepared, output)
     except ConfigurationError as error:
         if as_json:
-            print(json.dumps(_without_a_run(str(error), "failed")))
-        raise complain(error, USAGE) from error
+            say_json(_without_a_run(str(error), "failed"))
+        raise complain(USAGE, *error.problems) from error
     _offer_recovery(folder, ask=not as_json and _somebody_to_ask())
-    console = display.SpectatorConsole(stderr=as_json, highlight=False)
+    console = display.SpectatorConsole(stderr=as_json)
     with StopRequest().listening() as stop:  # until everything is said: Ctrl-C while printing changes no outcome
         with display.watching(prepared.plan, console) as watch:
             result = session.run(prepared, folder, watch, stop)
@@ -99,9 +117,9 @@ def _offer_recovery(folder: Path, *, ask: bool) -> None:
         with _whoever_listens(sys.stderr):
             what = f"{path} was cut off ({points} point{'' if points == 1 else 's'})"
             if not ask:
-                print(f"{what}; finish it with: acquire recover {_quoted(path)}", file=sys.stderr)
+                say(sys.stderr, f"{what}; finish it with: acquire recover {_quoted(path)}")
                 continue
-            print(f"{what}. Finish it now? [Y/n] ", end="", file=sys.stderr, flush=True)
+            print(one_line(f"{what}. Finish it now? [Y/n] "), end="", file=sys.stderr, flush=True)
             if _is_yes(sys.stdin):
                 _recover(path, sys.stderr)
 
@@ -134,13 +152,13 @@ def _is_yes(stream: TextIO) -> bool:
 def _print_result(result: Result, as_json: bool) -> None:
     with _whoever_listens(sys.stderr):
         if result.error:
-            print(f"acquire: {result.error}", file=sys.stderr)
+            say(sys.stderr, *f"acquire: {result.error}".split("\n"))
     with _whoever_listens(sys.stdout):
         if result.run is not None:
             _print_run(result.run, as_json)
         elif as_json:
             status = "stopped" if result.interrupted else "failed"
-            print(json.dumps(_without_a_run(result.error, status, result.unfinished)))
+            say_json(_without_a_run(result.error, status, result.unfinished))
 
 
 @app.command()
@@ -152,7 +170,7 @@ def plan(sweep: SweepArgument, bench: BenchOption = None) -> None:
     try:
         prepared = session.prepare(sweep, bench)
     except ConfigurationError as error:
-        raise complain(error, USAGE) from error
+        raise complain(USAGE, *error.problems) from error
     _print_plan(prepared.plan)
 
 
@@ -167,10 +185,9 @@ def check(
     for file in files:
         problems = check_file(file)
         wrong = wrong or bool(problems)
-        for problem in problems:
-            print(problem, file=sys.stderr)
+        say(sys.stderr, *problems)
         if not problems:
-            print(f"{file}: right")
+            say(sys.stdout, f"{file}: right")
     raise typer.Exit(USAGE if wrong else COMPLETED)
 
 
@@ -182,7 +199,7 @@ def show(run_file: RunArgument, as_json: JsonOption = False) -> None:
     try:
         found = archive.read_run(run_file)
     except archive.ArchiveError as error:
-        raise complain(error, FAILED) from error
+        raise complain(FAILED, error) from error
     if not as_json:
         _print_description(found)
     _print_run(found, as_json)
@@ -199,9 +216,8 @@ def export(
     try:
         written = archive.export_csv(archive.read_run(run_file), to or run_file.parent)
     except archive.ArchiveError as error:
-        raise complain(error, FAILED) from error
-    for path in written:
-        print(path)
+        raise complain(FAILED, error) from error
+    say(sys.stdout, *written)
 
 
 @app.command()
@@ -221,11 +237,11 @@ def recover(
         try:
             unfinished = [file for file in archive.run_files_in(path) if _is_unfinished(file)]
         except OSError as error:
-            raise complain(f"{path}: cannot be read ({error.strerror or error})", FAILED) from error
+            raise complain(FAILED, f"{path}: cannot be read ({error.strerror or error})") from error
         for file in unfinished:
             right &= _recover(file, sys.stdout)
         if not unfinished:
-            print(f"{path}: no run file in it was cut off")
+            say(sys.stdout, f"{path}: no run file in it was cut off")
     raise typer.Exit(COMPLETED if right else FAILED)
 
 
@@ -247,11 +263,11 @@ def _recover(path: Path, stream: TextIO) -> bool:
         before = archive.read_run(path)
         after = before if before.finished else archive.recover(path)
     except archive.ArchiveError as error:
-        print(error, file=sys.stderr)
+        say(sys.stderr, error)
         return False
     what = "was finished already" if before.finished else "finished"
     counted = f"{len(after.records)} points, {len(after.spectra)} spectra"
-    print(f"{path}: {what}: {counted}, status {after.status}", file=stream)
+    say(stream, f"{path}: {what}: {counted}, status {after.status}")
     return True
 
 
@@ -274,17 +290,16 @@ def instruments(
     try:
         answers = asking.examine(load_bench(bench)) if bench else asking.survey(probe_serial=probe_serial)
     except ConfigurationError as error:
-        raise complain(error, USAGE) from error
+        raise complain(USAGE, *error.problems) from error
     except CannotConnect as error:
-        raise complain(f"{error}\n{asking.HOW_TO_GO_ON}", FAILED) from error
+        raise complain(FAILED, error, *asking.HOW_TO_GO_ON.splitlines()) from error
     right = asking.all_right(answers)
     if as_json:
-        print(json.dumps({"right": right, "instruments": [asking.as_json(answer) for answer in answers]}))
+        say_json({"right": right, "instruments": [asking.as_json(answer) for answer in answers]})
     else:
-        for line in (line for answer in answers for line in asking.lines(answer)):
-            print(line)
+        say(sys.stdout, *(line for answer in answers for line in asking.lines(answer)))
     if not any(answer.identity or answer.in_use for answer in answers):
-        print(asking.HOW_TO_GO_ON, file=sys.stderr)
+        say(sys.stderr, *asking.HOW_TO_GO_ON.splitlines())
     raise typer.Exit(COMPLETED if right else FAILED)
 
 
@@ -324,16 +339,18 @@ def simulate(
     if bench is None and sweep is None:
         bench = Path("configs/benches/simulated.yaml")
         if not bench.is_file():
-            raise complain(f"there is no {bench} here; name a simulated bench with --bench", USAGE)
+            raise complain(USAGE, f"there is no {bench} here; name a simulated bench with --bench")
     try:
         path, options = simulation.simulated_bench_of_files(bench, sweep)
-    except (ConfigurationError, ValueError) as error:
-        raise complain(error, USAGE) from error
+    except ConfigurationError as error:
+        raise complain(USAGE, *error.problems) from error
+    except ValueError as error:
+        raise complain(USAGE, error) from error
     watch = _print_traffic if verbose else None
     try:
         server = BenchServer(options, host=host, port=port, terminals=not no_pty, watch=watch)
     except OSError as error:
-        raise complain(f"cannot listen on {host}, port {port or 'any'}: {error}", FAILED) from error
+        raise complain(FAILED, f"cannot listen on {host}, port {port or 'any'}: {error}") from error
     with closing(server), StopRequest().listening() as stop:
         serial = {entry.role: entry.serial for entry in server.ports if entry.serial}
         _write_port_bench(write_bench, path, {entry.role: entry.tcp for entry in server.ports})
@@ -348,28 +365,28 @@ def _write_port_bench(file: Path | None, bench: Path, resources: dict[str, str])
     if file is None:
         return
     if not resources:
-        raise complain(f"{file} was not written: there are no serial pseudo-terminals", FAILED)
+        raise complain(FAILED, f"{file} was not written: there are no serial pseudo-terminals")
     try:
         file.write_text(bench_file_on_ports(bench, resources), encoding="utf-8")
     except OSError as error:
-        raise complain(f"{file} cannot be written: {error}", FAILED) from error
+        raise complain(FAILED, f"{file} cannot be written: {error}") from error
 
 
 def _print_ports(ports: tuple[Port, ...], as_json: bool) -> None:
     for port in ports:
         with _whoever_listens(sys.stdout):
             if as_json:
-                print(json.dumps({"role": port.role, "model": port.model, "tcp": port.tcp, "pty": port.serial}))
+                say_json({"role": port.role, "model": port.model, "tcp": port.tcp, "pty": port.serial})
             else:
-                print(f"{port.role:18}{port.model:15}{port.tcp:34}{port.serial or ''}")
+                say(sys.stdout, f"{port.role:18}{port.model:15}{port.tcp:34}{port.serial or ''}")
     with _whoever_listens(sys.stderr):
-        print("serving; Ctrl-C ends it", file=sys.stderr)
+        say(sys.stderr, "serving; Ctrl-C ends it")
 
 
 def _print_traffic(time: float, role: str, to_instrument: bool, data: bytes) -> None:
     text = data.decode("latin-1").encode("unicode_escape").decode("ascii")
     with _whoever_listens(sys.stderr):
-        print(f"{time:10.4f} s  {role:18}{'>' if to_instrument else '<'} {text}", file=sys.stderr)
+        say(sys.stderr, f"{time:10.4f} s  {role:18}{'>' if to_instrument else '<'} {text}")
 
 
 def summary(run: Run) -> dict[str, Any]:
@@ -420,35 +437,29 @@ def _whoever_listens(stream: TextIO | None) -> Iterator[None]:
 
 def _print_run(run: Run, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(summary(run)))
+        say_json(summary(run))
         return
-    from rich.console import Console
-
     from acquire import display
 
-    console = Console(highlight=False)
     if run.figures:
-        with console.capture() as table:  # rich itself would exit with status 1 when nobody reads any more
-            console.print(display.figures_table(run.figures, f"{run.sample}: figures of merit"))
-        print(table.get(), end="")
-        print(display.figures_line(run.figures, run.sample))
-    for note in run.notes:
-        print(f"note: {note.text} (at {note.time:.1f} s)")
+        table = display.figures_table(run.figures, f"{run.sample}: figures of merit")
+        display.SpectatorConsole().print(table)
+        say(sys.stdout, display.figures_line(run.figures, run.sample))
+    say(sys.stdout, *(f"note: {note.text} (at {note.time:.1f} s)" for note in run.notes))
     reason = f" ({run.stop_reason})" if run.stop_reason else ""
-    print(f"{run.status}{reason}: {len(run.records)} points, {len(run.spectra)} spectra")
-    print(run.path)
+    counted = f"{len(run.records)} points, {len(run.spectra)} spectra"
+    say(sys.stdout, f"{run.status}{reason}: {counted}", run.path)
 
 
 def _print_description(run: Run) -> None:
-    lines = {
-        "title": run.title,
-        "sample": run.sample,
-        "started": run.start_time,
-        "ended": run.end_time or "not finished: the run is going on, or was cut off (then: acquire recover)",
-        **run.instruments,
-    }
-    for name, value in lines.items():
-        print(f"{name:>18}  {value}")
+    lines = [
+        ("title", run.title),
+        ("sample", run.sample),
+        ("started", run.start_time),
+        ("ended", run.end_time or "not finished: the run is going on, or was cut off (then: acquire recover)"),
+        *run.instruments.items(),
+    ]
+    say(sys.stdout, *(f"{name:>18}  {value}" for name, value in lines))
 
 
 def _print_plan(plan: SweepPlan) -> None:
@@ -456,10 +467,10 @@ def _print_plan(plan: SweepPlan) -> None:
 
     for step in plan.steps:
         mark = "  spectrum" if step.spectrum else ""
-        print(f"{step.index + 1:5d}  {step.branch:8}  {level_text(step.level, plan.source_unit)}{mark}")
-    print(f"{len(plan.steps)} points, about {plan.time_per_point * 1e3:.0f} ms each")
+        say(sys.stdout, f"{step.index + 1:5d}  {step.branch:8}  {level_text(step.level, plan.source_unit)}{mark}")
+    say(sys.stdout, f"{len(plan.steps)} points, about {plan.time_per_point * 1e3:.0f} ms each")
     if plan.spectra.most:
-        print(f"at most {plan.spectra.most} spectra")
-    print(f"about {clock_text(plan.duration)} (h:)m:ss in all")
+        say(sys.stdout, f"at most {plan.spectra.most} spectra")
+    say(sys.stdout, f"about {clock_text(plan.duration)} (h:)m:ss in all")
     stress = plan.stress
-    print(f"largest stress: {stress.voltage:g} V, {stress.current * 1e3:g} mA, {stress.power * 1e3:g} mW")
+    say(sys.stdout, f"largest stress: {stress.voltage:g} V, {stress.current * 1e3:g} mA, {stress.power * 1e3:g} mW")

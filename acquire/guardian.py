@@ -26,6 +26,7 @@ from typing import Protocol
 
 from acquire.bench_lock import BenchInUse, LocksUnusable, held
 from acquire.run_files import guardian_log
+from acquire.visible import one_line
 from drivers.errors import InstrumentError
 from drivers.keithley2400 import Keithley2400, SmuLimits
 from drivers.link import SerialLine
@@ -307,7 +308,7 @@ class _Log:
         """Keep a text with the time; what repeats is kept once."""
         if text != self._last:
             now = datetime.now(UTC).astimezone().isoformat(timespec="milliseconds")
-            self._lines.append(f"{now} {' '.join(text.split())}\n")
+            self._lines.append(f"{now} {one_line(' '.join(text.split()))}\n")
         self._last = text
 
     def write(self) -> None:
@@ -319,7 +320,8 @@ class _Log:
 
 def _tell(text: str) -> None:
     """Say it on the standard error of the run, if anybody listens; nobody who does not read holds the guardian up."""
-    line = f"\nguardian: {text}\n".encode(errors="backslashreplace")
+    encoding = getattr(sys.stderr, "encoding", None) or "ascii"
+    line = f"\nguardian: {one_line(text)}\n".encode(encoding, errors="backslashreplace")
 
     def write() -> None:
         with suppress(OSError):
