@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acquire import archive, cli, display, guardian, recorder
+from acquire import archive, cli, display, guardian_process, recorder
 from acquire.cells import text_cell
 from acquire.evaluate import Calibration
 from acquire.figures import Figure
@@ -273,11 +273,11 @@ def test_the_reply_of_a_stranger_is_visible(tmp_path: Path, bench_file: Callable
 
 
 def test_a_guardian_says_and_writes_visible_characters(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    guardian._tell(HOSTILE)
+    guardian_process._tell(HOSTILE)
     said = capfd.readouterr().err
     assert r"guardian: A\x1b]0;owned" in said
     assert is_harmless(said)
-    log = guardian._Log(tmp_path / "x.guardian.log")
+    log = guardian_process._Log(tmp_path / "x.guardian.log")
     log.add(HOSTILE)
     log.write()
     written = (tmp_path / "x.guardian.log").read_text(encoding="utf-8")
