@@ -14,7 +14,8 @@ def main() -> None:
     # one would help
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        _see_whether_there_is_room()
+        if sys.argv[1:2] != ["off"]:  # which is tried with whatever memory there is
+            _see_whether_there_is_room()
         from acquire.cli import main as command_line
 
         command_line()

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from drivers.simulated.serve import Port
 
 COMPLETED, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+PRESS_OUTPUT = "press OUTPUT on the instrument"
+
+SILENCE = 1.5  # s without an answer until that is said
 
 LOOK_AROUND = 0.2  # s, for run files that were cut off: time for several hundred
 
@@ -301,6 +305,84 @@ def instruments(
     if not any(answer.identity or answer.in_use for answer in answers):
         say(sys.stderr, *asking.HOW_TO_GO_ON.splitlines())
     raise typer.Exit(COMPLETED if right else FAILED)
+
+
+@app.command()
+def off(
+    bench: Annotated[
+        Path | None,
+        typer.Option(
+            "--bench", help="bench file; without one, every source VISA can see (not serial)", metavar="BENCH.yaml"
+        ),
+    ] = None,
+) -> None:
+    """Make the source safe now, whoever left it on: level 0, output off; it is asked afterwards."""
+    from acquire.config import ConfigurationError, load_bench
+
+    if bench is None:
+        raise typer.Exit(_sources_off())
+    try:
+        loaded = load_bench(bench)
+    except ConfigurationError as error:
+        raise complain(USAGE, *error.problems, f"nothing was sent to any instrument; {PRESS_OUTPUT}") from error
+    from acquire.bench import switch_off
+
+    right = _is_switched_off(loaded.instruments.smu.resource, lambda: switch_off(loaded))
+    raise typer.Exit(COMPLETED if right else FAILED)
+
+
+def _sources_off() -> int:
+    """Switch off every source that VISA sees, and say so; the exit status."""
+    from acquire import instruments as asking
+    from acquire.bench import switch_off_source
+    from acquire.off_first import SourceAddress
+    from drivers.errors import CannotConnect
+    from drivers.link import SerialLine
+
+    say(sys.stderr, "no bench file is named: looking for every Keithley 2400 on GPIB, USB and the network")
+    try:
+        answers = asking.survey()
+    except CannotConnect as error:
+        raise complain(FAILED, error, f"nothing was sent to any instrument; {PRESS_OUTPUT}") from error
+    in_use = [
+        f"{answer.resource}: {finding.what}" for answer in answers if answer.in_use for finding in answer.findings
+    ]
+    found = [SourceAddress("keithley2400", name, "", SerialLine()) for name in asking.sources(answers)]
+    right = [_is_switched_off(source.resource, lambda s=source: switch_off_source(s)) for source in found]  # type: ignore[misc]
+    if in_use or not found:
+        what = "" if found else "no Keithley 2400 was found, and none was switched off; "
+        say(sys.stderr, *in_use, f"{what}name its bench: acquire off --bench BENCH.yaml; {PRESS_OUTPUT}")
+    return COMPLETED if all(right) and found and not in_use else FAILED
+
+
+def _is_switched_off(resource: str, switch_off: Callable[[], str]) -> bool:
+    """Do it and say so; whatever goes wrong, the message is that the output may be on."""
+    from threading import Timer
+
+    waiting = Timer(SILENCE, say, (sys.stderr, f"{resource} has not answered yet; trying on. Do {PRESS_OUTPUT}"))
+    waiting.daemon = True
+    waiting.start()
+    try:
+        done = switch_off()
+    except (Exception, KeyboardInterrupt) as error:
+        waiting.cancel()
+        lines = [f"{resource}: THE OUTPUT MAY STILL BE ON; {PRESS_OUTPUT}", _why(error)]
+        with _whoever_listens(sys.stderr):
+            say(sys.stderr, "!" * 72, *filter(None, lines), "!" * 72)
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        return False
+    waiting.cancel()
+    with _whoever_listens(sys.stdout):
+        say(sys.stdout, *done.split("\n"))
+    return True
+
+
+def _why(error: BaseException) -> str:
+    from drivers.errors import InstrumentError
+
+    cause = error.__cause__ or error
+    return str(cause) if isinstance(cause, InstrumentError) else f"{type(cause).__name__} {cause}".strip()
 
 
 @app.command()
