@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO, cast
@@ -75,8 +76,12 @@ def say_json(content: dict[str, Any]) -> None:
     print(json.dumps(content).replace("\x7f", r"\u007f"))
 
 
-def complain(status: int, *lines: object) -> typer.Exit:
-    """Say what is wrong on standard error; raise what this returns."""
+def complain(message: object, status: int) -> typer.Exit:
+    """Say what is wrong on standard error; raise what this returns.
+
+    A list is said line by line, and so is a :class:`acquire.config.ConfigurationError`, problem by problem.
+    """
+    lines = message if isinstance(message, list) else getattr(message, "problems", [message])
     with _whoever_listens(sys.stderr):
         say(sys.stderr, *lines)
     return typer.Exit(status)
@@ -103,7 +108,7 @@ def run(
     except ConfigurationError as error:
         if as_json:
             say_json(_without_a_run(str(error), "failed"))
-        raise complain(USAGE, *error.problems) from error
+        raise complain(error, USAGE) from error
     _offer_recovery(folder, ask=not as_json and _somebody_to_ask())
     console = display.SpectatorConsole(stderr=as_json)
     with StopRequest().listening() as stop:  # until everything is said: Ctrl-C while printing changes no outcome
@@ -174,7 +179,7 @@ def plan(sweep: SweepArgument, bench: BenchOption = None) -> None:
     try:
         prepared = session.prepare(sweep, bench)
     except ConfigurationError as error:
-        raise complain(USAGE, *error.problems) from error
+        raise complain(error, USAGE) from error
     _print_plan(prepared.plan)
 
 
@@ -203,7 +208,7 @@ def show(run_file: RunArgument, as_json: JsonOption = False) -> None:
     try:
         found = archive.read_run(run_file)
     except archive.ArchiveError as error:
-        raise complain(FAILED, error) from error
+        raise complain(error, FAILED) from error
     if not as_json:
         _print_description(found)
     _print_run(found, as_json)
@@ -220,7 +225,7 @@ def export(
     try:
         written = archive.export_csv(archive.read_run(run_file), to or run_file.parent)
     except archive.ArchiveError as error:
-        raise complain(FAILED, error) from error
+        raise complain(error, FAILED) from error
     say(sys.stdout, *written)
 
 
@@ -241,7 +246,7 @@ def recover(
         try:
             unfinished = [file for file in archive.run_files_in(path) if _is_unfinished(file)]
         except OSError as error:
-            raise complain(FAILED, f"{path}: cannot be read ({error.strerror or error})") from error
+            raise complain(f"{path}: cannot be read ({error.strerror or error})", FAILED) from error
         for file in unfinished:
             right &= _recover(file, sys.stdout)
         if not unfinished:
@@ -294,9 +299,9 @@ def instruments(
     try:
         answers = asking.examine(load_bench(bench)) if bench else asking.survey(probe_serial=probe_serial)
     except ConfigurationError as error:
-        raise complain(USAGE, *error.problems) from error
+        raise complain(error, USAGE) from error
     except CannotConnect as error:
-        raise complain(FAILED, error, *asking.HOW_TO_GO_ON.splitlines()) from error
+        raise complain([error, *asking.HOW_TO_GO_ON.splitlines()], FAILED) from error
     right = asking.all_right(answers)
     if as_json:
         say_json({"right": right, "instruments": [asking.as_json(answer) for answer in answers]})
@@ -324,10 +329,10 @@ def off(
     try:
         loaded = load_bench(bench)
     except ConfigurationError as error:
-        raise complain(USAGE, *error.problems, f"nothing was sent to any instrument; {PRESS_OUTPUT}") from error
+        raise complain([*error.problems, f"nothing was sent to any instrument; {PRESS_OUTPUT}"], USAGE) from error
     from acquire.bench import switch_off
 
-    right = _is_switched_off(loaded.instruments.smu.resource, lambda: switch_off(loaded))
+    right = _is_switched_off(loaded.instruments.smu.resource, partial(switch_off, loaded))
     raise typer.Exit(COMPLETED if right else FAILED)
 
 
@@ -343,12 +348,12 @@ def _sources_off() -> int:
     try:
         answers = asking.survey()
     except CannotConnect as error:
-        raise complain(FAILED, error, f"nothing was sent to any instrument; {PRESS_OUTPUT}") from error
+        raise complain([error, f"nothing was sent to any instrument; {PRESS_OUTPUT}"], FAILED) from error
     in_use = [
         f"{answer.resource}: {finding.what}" for answer in answers if answer.in_use for finding in answer.findings
     ]
     found = [SourceAddress("keithley2400", name, "", SerialLine()) for name in asking.sources(answers)]
-    right = [_is_switched_off(source.resource, lambda s=source: switch_off_source(s)) for source in found]  # type: ignore[misc]
+    right = [_is_switched_off(source.resource, partial(switch_off_source, source)) for source in found]
     if in_use or not found:
         what = "" if found else "no Keithley 2400 was found, and none was switched off; "
         say(sys.stderr, *in_use, f"{what}name its bench: acquire off --bench BENCH.yaml; {PRESS_OUTPUT}")
@@ -421,18 +426,16 @@ def simulate(
     if bench is None and sweep is None:
         bench = Path("configs/benches/simulated.yaml")
         if not bench.is_file():
-            raise complain(USAGE, f"there is no {bench} here; name a simulated bench with --bench")
+            raise complain(f"there is no {bench} here; name a simulated bench with --bench", USAGE)
     try:
         path, options = simulation.simulated_bench_of_files(bench, sweep)
-    except ConfigurationError as error:
-        raise complain(USAGE, *error.problems) from error
-    except ValueError as error:
-        raise complain(USAGE, error) from error
+    except (ConfigurationError, ValueError) as error:
+        raise complain(error, USAGE) from error
     watch = _print_traffic if verbose else None
     try:
         server = BenchServer(options, host=host, port=port, terminals=not no_pty, watch=watch)
     except OSError as error:
-        raise complain(FAILED, f"cannot listen on {host}, port {port or 'any'}: {error}") from error
+        raise complain(f"cannot listen on {host}, port {port or 'any'}: {error}", FAILED) from error
     with closing(server), StopRequest().listening() as stop:
         serial = {entry.role: entry.serial for entry in server.ports if entry.serial}
         _write_port_bench(write_bench, path, {entry.role: entry.tcp for entry in server.ports})
@@ -447,11 +450,11 @@ def _write_port_bench(file: Path | None, bench: Path, resources: dict[str, str])
     if file is None:
         return
     if not resources:
-        raise complain(FAILED, f"{file} was not written: there are no serial pseudo-terminals")
+        raise complain(f"{file} was not written: there are no serial pseudo-terminals", FAILED)
     try:
         file.write_text(bench_file_on_ports(bench, resources), encoding="utf-8")
     except OSError as error:
-        raise complain(FAILED, f"{file} cannot be written: {error}") from error
+        raise complain(f"{file} cannot be written: {error}", FAILED) from error
 
 
 def _print_ports(ports: tuple[Port, ...], as_json: bool) -> None:

@@ -35,6 +35,12 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+def shortened(value: object, most: int = 40) -> str:
+    """A value as messages quote it, at most so many characters of it."""
+    text = str(value).strip()
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
 class VisibleStream(TextIOBase):
     """A text stream in whose place it stands, with every text made visible on its way.
 

@@ -18,11 +18,12 @@ from typing import Any, Literal
 
 import yaml
 
-from acquire.visible import one_line
+from acquire.visible import one_line, shortened
 
 LARGEST_FILE = 1_000_000  # bytes
 DEEPEST = 20  # levels of nesting
 MOST_ALIASES = 20
+LONGEST_PLACE = 200  # characters of a dotted path in a message
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MOST_VALUES = 5_000  # after aliases are written out
 
@@ -54,7 +55,7 @@ class Problem:
 
     def _line(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else f"{self.file}"
-        what = f"{self.path}: {self.message}" if self.path else self.message
+        what = f"{shortened(self.path, LONGEST_PLACE)}: {self.message}" if self.path else self.message
         if not self.mend:
             return f"{where}: {what}{'' if what.endswith('?') else '.'}"
         end = "" if self.mend.endswith("?") else "."

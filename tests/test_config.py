@@ -1009,3 +1009,20 @@ def test_a_reference_larger_than_any_run_is_not_read(folder: Path) -> None:
     _, _, where, words = only_problem(folder / "sweep.yaml")
     assert where == "sample.reference"
     assert "is larger than 1 GB" in words
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("stop: 9 V", "stop: {}"),
+        ("stop: 9 V", "stop: 1{} V"),
+        ("function: voltage", "function: v{}"),
+        ("title: test", "title: test\n{}: x"),
+        ("output: runs", "output: /{}"),
+        ("nplc: 1", "nplc: a{}"),
+    ],
+)
+def test_a_value_of_any_length_makes_a_short_message(right: str, wrong: str, folder: Path) -> None:
+    path = change(folder, "sweep.yaml", (right, wrong.format("7" * 5_000)))
+    (problem,) = check_file(path)
+    assert len(str(problem).replace(str(folder), "")) < 400
