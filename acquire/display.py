@@ -9,7 +9,8 @@ import errno
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from math import isfinite, nan
+from math import inf, isfinite, nan
+from time import monotonic
 from typing import Any, TextIO
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -35,6 +36,8 @@ PAPER_FIGURES = (
     ("peak_wavelength", "peak", 1.0, "nm", 1),
     ("fwhm", "FWHM", 1.0, "nm", 1),
 )
+
+BAR_PERIOD = 0.1  # s, real time; a point may take less than drawing
 
 
 def number(value: float, digits: int = 4) -> str:
@@ -183,16 +186,21 @@ def _bar(plan: SweepPlan, console: Console) -> Iterator[Watch]:
         MofNCompleteColumn(),
         TextColumn("{task.fields[elapsed]} elapsed, {task.fields[remaining]} remaining"),
     )
-    # Drawn with each line printed above it. Without a thread that draws it, no failure to draw goes unnoticed
+    # Without a thread that draws it, no failure to draw goes unnoticed
     progress = Progress(*columns, console=console, auto_refresh=False)
     task = progress.add_task("", total=len(plan.steps), elapsed="0:00", remaining=clock_text(plan.duration))
     with _closing_quietly(progress):
         clock = _Remaining(plan)
+        drawn = -inf  # s; printing a line above the bar shows it again as it was drawn last
 
         def watch(event: Event) -> None:
+            nonlocal drawn
             if isinstance(event, Record):
                 elapsed, remaining = clock.after(event)
-                progress.update(task, advance=1, elapsed=clock_text(elapsed), remaining=clock_text(remaining))
+                due = monotonic() - drawn > BAR_PERIOD
+                drawn = monotonic() if due else drawn
+                times = clock_text(elapsed), clock_text(remaining)
+                progress.update(task, advance=1, refresh=due, elapsed=times[0], remaining=times[1])
                 progress.console.print(Text(short_point_text(event, plan.source_unit)))
             elif isinstance(event, Spectrum):
                 progress.console.print(Text(spectrum_text(event)))
