@@ -22,6 +22,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from acquire.cells import text_cell
 from acquire.checksums import Integrity, seal, sealed, verify
 from acquire.evaluate import Calibration, cautions, evaluate_run, figures_of_run, final_evaluation
 from acquire.figures import Figure
@@ -52,6 +53,7 @@ from acquire.recorder import (
 )
 from acquire.records import (
     DERIVED,
+    LARGEST_RUN_FILE,
     READING_FLAGS,
     Branch,
     Columns,
@@ -66,7 +68,7 @@ from acquire.records import (
     RunStop,
     Spectrum,
 )
-from acquire.run_files import LARGEST_RUN_FILE, guardian_remarks, nobody_else, put_in_place
+from acquire.run_files import guardian_remarks, nobody_else, put_in_place
 from acquire.yaml_source import what_is
 
 CUT_OFF = "the program ended before the run did; the file was finished afterwards"
@@ -584,8 +586,8 @@ def _jvl_rows(run: Run) -> Iterator[Sequence[Any]]:
     columns = columns_of("jvl", run.source_unit)
     converted = [_CUSTOMARY.get(c.name.removesuffix("_uncertainty"), (c.unit, 1.0)) for c in columns]
     yield [c.name.replace("_", " ") for c in columns]
-    yield [unit for unit, _ in converted]
-    yield [_plain(run.sample) if i == 0 else c.meaning for i, c in enumerate(columns)]
+    yield [text_cell(unit) for unit, _ in converted]
+    yield [text_cell(run.sample) if i == 0 else c.meaning for i, c in enumerate(columns)]
     for first in range(0, run.points, _BLOCK):
         block = [run.tables["jvl"][c.name][first : first + _BLOCK] for c in columns]
         yield from zip(*(_cells(array, f) for array, (_, f) in zip(block, converted, strict=True)), strict=True)
@@ -595,7 +597,7 @@ def _cells(array: np.ndarray[Any, Any], factor: float = 1.0) -> list[Any]:
     """A part of a column as the CSV writer takes it, which writes numbers in full precision; empty for NaN."""
     if array.dtype.kind == "S":
         words, which = np.unique(array, return_inverse=True)  # the same few at every point
-        texts = [_plain(_text(word)) for word in words]
+        texts = [text_cell(_text(word)) for word in words]
         return [texts[i] for i in which.tolist()]
     if array.dtype.kind != "f":
         return list(array.tolist())
@@ -603,16 +605,11 @@ def _cells(array: np.ndarray[Any, Any], factor: float = 1.0) -> list[Any]:
     return ["" if value != value else value for value in values] if np.isnan(array).any() else values
 
 
-def _plain(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
-
-
 def _spectra_rows(run: Run) -> Iterator[Sequence[Any]]:
     yield ["wavelength", *("spectral radiance" for _ in run.spectra)]
     yield ["nm", *("W/(m^2 sr nm)" for _ in run.spectra)]
     comments = (f"{spectrum.luminance:.6g} cd/m^2, point {spectrum.point_index}" for spectrum in run.spectra)
-    yield [_plain(run.sample), *comments]
+    yield [text_cell(run.sample), *comments]
     radiance = run.tables["spectra"]["spectral_radiance"]
     for i, wavelength in enumerate(range(380, 781)):
         yield [wavelength, *_cells(radiance[:, i])]
@@ -621,7 +618,7 @@ def _spectra_rows(run: Run) -> Iterator[Sequence[Any]]:
 def _figure_rows(run: Run) -> Iterator[Sequence[Any]]:
     yield ["figure of merit", "value", "unit", "status", "standard uncertainty"]
     yield [""] * 5
-    yield [_plain(run.sample), "", "", "", ""]
+    yield [text_cell(run.sample), "", "", "", ""]
     for name, figure in run.figures.items():
         value, uncertainty = _cells(np.array([figure.value, figure.uncertainty]))
-        yield [name, value, figure.unit, figure.status, uncertainty]
+        yield [text_cell(name), value, text_cell(figure.unit), text_cell(figure.status), uncertainty]

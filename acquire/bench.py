@@ -464,7 +464,11 @@ def switch_off(bench: BenchFile) -> str:
     """
     if bench.simulated:
         return "a simulated bench lives in the process of its run: there is no output that could be left on"
-    address = source_address(bench)
+    return switch_off_source(source_address(bench))
+
+
+def switch_off_source(address: off_first.SourceAddress) -> str:
+    """The same for a source whose address is known. :raises drivers.errors.OutputStateUnknown: as above."""
     with off_first.lock_for_a_moment(address, "acquire off") as holder:
         off_first.make_safe_until_confirmed(address, None, off_first.PATIENCE, lambda _: None)
     done = f"{address.resource}: taken to zero and switched off; asked, it says that its output is off"
