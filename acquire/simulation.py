@@ -13,10 +13,10 @@ from acquire.config import BenchFile, DeviceFile, LoadedSweep, device_parameters
 from acquire.config.parsing import parse
 from acquire.yaml_source import read_yaml
 from drivers.simulated.bench import SimulatedBench, SimulatedBenchOptions, build_simulated_bench
-from drivers.simulated.cs2000a import CS2000AOptions
+from drivers.simulated.cs2000a.twin import CS2000AOptions
 from drivers.simulated.device import OpenCircuit
-from drivers.simulated.keithley2000 import Keithley2000Options
-from drivers.simulated.keithley2400 import Keithley2400Options
+from drivers.simulated.keithley2000.twin import Keithley2000Options
+from drivers.simulated.keithley2400.twin import Keithley2400Options
 
 #: The options of each twin, by role.
 OPTION_CLASSES: Mapping[str, type[Any]] = {

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from drivers.simulated.clock import Clock, VirtualClock
-from drivers.simulated.cs2000a import CS2000AOptions, CS2000ATwin
+from drivers.simulated.cs2000a.twin import CS2000AOptions, CS2000ATwin
 from drivers.simulated.device import (
     Load,
     NoiseSettings,
@@ -32,8 +32,8 @@ from drivers.simulated.twin import Twin
 from drivers.simulated.visa import SimulatedVisaLibrary
 
 if TYPE_CHECKING:
-    from drivers.simulated.keithley2000 import Keithley2000Options
-    from drivers.simulated.keithley2400 import Keithley2400Options
+    from drivers.simulated.keithley2000.twin import Keithley2000Options
+    from drivers.simulated.keithley2400.twin import Keithley2400Options
 
 Interface = Literal["gpib", "serial", "socket"]
 
@@ -107,8 +107,8 @@ def build_fixture(options: SimulatedBenchOptions, clock: Clock) -> TestFixture:
 
 def build_twins(options: SimulatedBenchOptions, fixture: TestFixture, link: TriggerLink | None) -> dict[str, Twin]:
     """Connect the instruments to a fixture, by resource name."""
-    from drivers.simulated.keithley2000 import Keithley2000Options, Keithley2000Twin
-    from drivers.simulated.keithley2400 import Keithley2400Options, Keithley2400Twin
+    from drivers.simulated.keithley2000.twin import Keithley2000Options, Keithley2000Twin
+    from drivers.simulated.keithley2400.twin import Keithley2400Options, Keithley2400Twin
 
     twins: dict[str, Twin] = {}
     if options.smu is not None:

@@ -12,7 +12,7 @@ from drivers import errors
 from drivers.cs2000a import CS2000A, SpectroradiometerSettings
 from drivers.cs2000a_messages import REFUSALS
 from drivers.simulated.clock import VirtualClock
-from drivers.simulated.cs2000a import CS2000AOptions, CS2000ATwin
+from drivers.simulated.cs2000a.twin import CS2000AOptions, CS2000ATwin
 from drivers.simulated.device import NoiseSettings, TestFixture, photodiode_from_parameters
 from drivers.simulated.visa import SimulatedVisaLibrary
 from tests.drivers.conftest import NOTHING

@@ -12,7 +12,7 @@ from drivers.errors import RefusedByInstrument
 from drivers.keithley2400 import Keithley2400, SmuSettings, SmuStatus
 from drivers.simulated.clock import VirtualClock
 from drivers.simulated.device import NoiseSettings, OpenCircuit, Resistor, TestFixture, photodiode_from_parameters
-from drivers.simulated.keithley2400 import Keithley2400Options, Keithley2400Twin
+from drivers.simulated.keithley2400.twin import Keithley2400Options, Keithley2400Twin
 from drivers.simulated.trigger_link import TriggerLink
 from tests.drivers.conftest import NOTHING
 from tests.drivers.test_keithley2400 import (

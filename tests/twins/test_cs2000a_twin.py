@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from drivers.cie import WAVELENGTH, cie_1931_2deg
 from drivers.simulated.clock import VirtualClock
-from drivers.simulated.cs2000a import CS2000AOptions, CS2000ATwin
-from drivers.simulated.cs2000a_colour import (
+from drivers.simulated.cs2000a.colour import (
     block_fields,
     colorimetry,
     exponent_text,
@@ -22,8 +21,9 @@ from drivers.simulated.cs2000a_colour import (
     hex_text,
     six_text,
 )
-from drivers.simulated.cs2000a_memory import Memory
-from drivers.simulated.cs2000a_model import Settings, choose_exposure, luminance
+from drivers.simulated.cs2000a.memory import Memory
+from drivers.simulated.cs2000a.model import Settings, choose_exposure, luminance
+from drivers.simulated.cs2000a.twin import CS2000AOptions, CS2000ATwin
 from drivers.simulated.device import (
     NoiseSettings,
     OpenCircuit,

@@ -27,8 +27,8 @@ from drivers.simulated.device import (
     linear_responsivity,
     photodiode_from_parameters,
 )
-from drivers.simulated.keithley2000 import Keithley2000Options, Keithley2000Twin
-from drivers.simulated.keithley2000_functions import FUNCTIONS, conversion_time, resolution
+from drivers.simulated.keithley2000.functions import FUNCTIONS, conversion_time, resolution
+from drivers.simulated.keithley2000.twin import Keithley2000Options, Keithley2000Twin
 from drivers.simulated.trigger_link import TriggerLink
 from drivers.simulated.visa import SimulatedVisaLibrary
 

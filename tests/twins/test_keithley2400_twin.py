@@ -22,9 +22,9 @@ from drivers.simulated.device import (
     TestFixture,
     photodiode_from_parameters,
 )
-from drivers.simulated.keithley2400 import Keithley2400Options, Keithley2400Twin, OutputChange
-from drivers.simulated.keithley2400_commands import COMMANDS
-from drivers.simulated.keithley2400_ranges import autorange, round_to_measure_step, round_to_source_step
+from drivers.simulated.keithley2400.commands import COMMANDS
+from drivers.simulated.keithley2400.ranges import autorange, round_to_measure_step, round_to_source_step
+from drivers.simulated.keithley2400.twin import Keithley2400Options, Keithley2400Twin, OutputChange
 from drivers.simulated.trigger_link import TriggerLink
 
 _SHARED = json.loads((Path(__file__).parents[1] / "data" / "simulated_devices.json").read_text(encoding="utf-8"))

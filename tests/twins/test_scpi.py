@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.simulated.clock import VirtualClock
-from drivers.simulated.scpi import (
+from drivers.simulated.scpi.instrument import (
     COMMON_COMMANDS,
     STATUS_COMMANDS,
     Boolean,
@@ -30,7 +30,7 @@ from drivers.simulated.scpi import (
     Step,
     setting,
 )
-from drivers.simulated.scpi_syntax import spellings, split_outside_quotes
+from drivers.simulated.scpi.syntax import spellings, split_outside_quotes
 from drivers.simulated.trigger_link import TriggerLink
 
 

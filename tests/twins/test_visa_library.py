@@ -14,7 +14,7 @@ from pyvisa.errors import InvalidSession, VisaIOError
 
 from drivers.simulated.bench import SimulatedBenchOptions, build_simulated_bench
 from drivers.simulated.clock import VirtualClock
-from drivers.simulated.cs2000a import CS2000ATwin
+from drivers.simulated.cs2000a.twin import CS2000ATwin
 from drivers.simulated.device import NoiseSettings, OpenCircuit, Photodiode, Resistor, TestFixture
 from drivers.simulated.visa import SimulatedVisaLibrary
 

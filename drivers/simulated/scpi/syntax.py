@@ -270,7 +270,8 @@ class Command:
     ``header`` is written as in the manuals, ``":SOURce[1]:VOLTage[:LEVel]"`` or ``"*IDN"``: capitals are the
     short form, square brackets enclose what may be left out. ``query`` and ``set`` are called with the
     instrument and the values of the parameters; either may be None. A query returns its reply (str or bytes) or
-    a :class:`~drivers.simulated.scpi.Later`. ``urgent`` marks what an instrument carries out while it is busy.
+    a :class:`~drivers.simulated.scpi.instrument.Later`. ``urgent`` marks what an instrument carries out while it is
+    busy.
     """
 
     header: str

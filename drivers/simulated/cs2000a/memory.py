@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from drivers.simulated.cs2000a_colour import Array, Colorimetry, ObserverColour, hex_text, tristimulus_colour
-from drivers.simulated.cs2000a_model import (
+from drivers.simulated.cs2000a.colour import Array, Colorimetry, ObserverColour, hex_text, tristimulus_colour
+from drivers.simulated.cs2000a.model import (
     CS2000AOptions,
     Reading,
     Settings,

@@ -2,7 +2,7 @@
 
 Protocol, reply forms and error codes follow the maker's CS-2000/CS-2000A Communication Specifications (Rev. 7.00).
 Where those are silent the behaviour is a choice, marked ``assumed``, and selectable in
-:class:`~drivers.simulated.cs2000a_model.CS2000AOptions` where a client could depend on it.
+:class:`~drivers.simulated.cs2000a.model.CS2000AOptions` where a client could depend on it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Literal
 import numpy as np
 
 from drivers.simulated.clock import Event
-from drivers.simulated.cs2000a_colour import Array
-from drivers.simulated.cs2000a_memory import Command, Memory, Refusal, data_request, number
-from drivers.simulated.cs2000a_model import (
+from drivers.simulated.cs2000a.colour import Array
+from drivers.simulated.cs2000a.memory import Command, Memory, Refusal, data_request, number
+from drivers.simulated.cs2000a.model import (
     ANGLE_FACTOR,
     LARGEST_LUMINANCE,
     CS2000AOptions,

@@ -5,8 +5,8 @@ replies. It knows nothing about measuring; an instrument adds its command table 
 later (a conversion takes time): a query then returns a :class:`Later`, and what follows waits until the
 instrument delivers it from an event on the clock.
 
-The syntax is in :mod:`drivers.simulated.scpi_syntax`, the status registers are in
-:mod:`drivers.simulated.scpi_status`. Sources: IEEE Std 488.2-1992, sections 6 and 10; Keithley Series 2400
+The syntax is in :mod:`drivers.simulated.scpi.syntax`, the status registers are in
+:mod:`drivers.simulated.scpi.status`. Sources: IEEE Std 488.2-1992, sections 6 and 10; Keithley Series 2400
 User's Manual 2400S-900-01, sections 13 to 15; Model 2000 Quick Start Guide 2000-903-01.
 """
 
@@ -20,8 +20,8 @@ from functools import cached_property
 from typing import Any, Literal
 
 from drivers.simulated.clock import Clock, Event
-from drivers.simulated.scpi_status import OPERATION_COMPLETE, ErrorQueue, StatusModel
-from drivers.simulated.scpi_syntax import (
+from drivers.simulated.scpi.status import OPERATION_COMPLETE, ErrorQueue, StatusModel
+from drivers.simulated.scpi.syntax import (
     INFINITY,
     Boolean,
     Bracketed,

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from drivers.cie import WAVELENGTH, cie_1931_2deg
-from drivers.simulated.cs2000a_colour import (
+from drivers.simulated.cs2000a.colour import (
     K_M,
     Array,
     Colorimetry,

@@ -1,11 +1,11 @@
 """The Keithley 2400 SourceMeter from the other end of the wire: protocol, trigger model, source and measurement.
 
 :class:`Keithley2400Twin` answers bytes as the instrument does and drives the
-:class:`~drivers.simulated.device.TestFixture`. The parts: command table (:mod:`.keithley2400_commands`), what may be
-set (:mod:`.keithley2400_rules`), the settings and what they put on the terminals (:mod:`.keithley2400_settings`),
-ranges and times (:mod:`.keithley2400_ranges`), trigger model (:mod:`.keithley2400_trigger`), measurement
-(:mod:`.keithley2400_measurement`), readings and buffer (:mod:`.keithley2400_readings`), limit tests
-(:mod:`.keithley2400_limits`).
+:class:`~drivers.simulated.device.TestFixture`. The parts: command table (:mod:`.commands`), what may be
+set (:mod:`.rules`), the settings and what they put on the terminals (:mod:`.settings`),
+ranges and times (:mod:`.ranges`), trigger model (:mod:`.trigger`), measurement
+(:mod:`.measurement`), readings and buffer (:mod:`.readings`), limit tests
+(:mod:`.limits`).
 
 Sources: Series 2400 SourceMeter User's Manual 2400S-900-01 Rev. K; SPEC-2400 Rev. L; Series 2400 firmware release
 notes up to C34. Where these leave something open, :class:`Keithley2400Options` has a switch.
@@ -20,9 +20,9 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 from drivers.simulated.device import TestFixture
-from drivers.simulated.keithley2400_commands import COMMANDS
-from drivers.simulated.keithley2400_limits import LIMIT_CONDITIONS, check_limits, nulled
-from drivers.simulated.keithley2400_measurement import (
+from drivers.simulated.keithley2400.commands import COMMANDS
+from drivers.simulated.keithley2400.limits import LIMIT_CONDITIONS, check_limits, nulled
+from drivers.simulated.keithley2400.measurement import (
     OVERFLOW,
     RANGE_CHANGE_TIME,
     MovingFilter,
@@ -35,8 +35,8 @@ from drivers.simulated.keithley2400_measurement import (
     status_element,
     wanted_range,
 )
-from drivers.simulated.keithley2400_ranges import CONVERSION_TIMING, RECALL_TIME, ConversionTiming, nominal_range
-from drivers.simulated.keithley2400_readings import (
+from drivers.simulated.keithley2400.ranges import CONVERSION_TIMING, RECALL_TIME, ConversionTiming, nominal_range
+from drivers.simulated.keithley2400.readings import (
     BUFFER_SIZE,
     BUILT_IN_FORMULAS,
     POSITIONS,
@@ -48,8 +48,8 @@ from drivers.simulated.keithley2400_readings import (
     format_values,
     user_formula,
 )
-from drivers.simulated.keithley2400_rules import checked_sweep, configure, take_level
-from drivers.simulated.keithley2400_settings import (
+from drivers.simulated.keithley2400.rules import checked_sweep, configure, take_level
+from drivers.simulated.keithley2400.settings import (
     MEASURED,
     MEMORY_SETTINGS,
     Drive,
@@ -58,15 +58,15 @@ from drivers.simulated.keithley2400_settings import (
     drive_on,
     measure_ranges,
 )
-from drivers.simulated.keithley2400_trigger import (
+from drivers.simulated.keithley2400.trigger import (
     WAITING_FOR_ARM,
     WAITING_FOR_TRIGGER,
     TriggerLines,
     TriggerRun,
     trigger_model,
 )
-from drivers.simulated.scpi import CommandError, Interface, Later, ScpiInstrument, Step
-from drivers.simulated.scpi_status import USER_REQUEST
+from drivers.simulated.scpi.instrument import CommandError, Interface, Later, ScpiInstrument, Step
+from drivers.simulated.scpi.status import USER_REQUEST
 from drivers.simulated.trigger_link import TriggerLink
 
 ERRORS = {

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from drivers.simulated.clock import Clock, Event
-from drivers.simulated.keithley2400_ranges import link_latency
-from drivers.simulated.keithley2400_settings import Settings
+from drivers.simulated.keithley2400.ranges import link_latency
+from drivers.simulated.keithley2400.settings import Settings
 from drivers.simulated.trigger_link import LINES, TriggerLink
 
 WAITING_FOR_TRIGGER, WAITING_FOR_ARM = 1 << 5, 1 << 6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from drivers.simulated.keithley2400_settings import Settings
+from drivers.simulated.keithley2400.settings import Settings
 
 LIMIT_TEST_ON = 1 << 7  # status element
 

@@ -1,7 +1,7 @@
 """What the 2400 allows to be set: the rules that tie levels, ranges, compliance and functions together.
 
-Each function changes a :class:`~drivers.simulated.keithley2400_settings.Settings` or raises
-:class:`~drivers.simulated.scpi.CommandError` with the instrument's error number and changes nothing. Sources:
+Each function changes a :class:`~drivers.simulated.keithley2400.settings.Settings` or raises
+:class:`~drivers.simulated.scpi.syntax.CommandError` with the instrument's error number and changes nothing. Sources:
 Keithley Series 2400 User's Manual 2400S-900-01, sections 6, 7 and 18 and appendix B.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from drivers.simulated.keithley2400_ranges import (
+from drivers.simulated.keithley2400.ranges import (
     CURRENT_RANGES,
     RANGES,
     exceeds_power,
@@ -18,13 +18,13 @@ from drivers.simulated.keithley2400_ranges import (
     neighbouring_range,
     nominal_range,
 )
-from drivers.simulated.keithley2400_settings import (
+from drivers.simulated.keithley2400.settings import (
     MEASURED,
     Settings,
     source_range_in_force,
     sweep_levels,
 )
-from drivers.simulated.scpi import CommandError
+from drivers.simulated.scpi.instrument import CommandError
 
 _OTHER = {"VOLT": "CURR", "CURR": "VOLT"}
 _SMALLEST_COMPLIANCE = 0.001  # of the measure range

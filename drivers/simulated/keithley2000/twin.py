@@ -1,10 +1,10 @@
 """The Keithley 2000 multimeter from the other end of its wire.
 
 :class:`Keithley2000Twin` reads the photodiode amplifier of a test fixture and answers bytes as the meter does.
-The pieces: :mod:`~drivers.simulated.keithley2000_functions` (ranges, defaults, durations),
-:mod:`~drivers.simulated.keithley2000_meter` (trigger model, conversions, buffer),
-:mod:`~drivers.simulated.keithley2000_commands` (the command table) and, shared with the 2400,
-:mod:`~drivers.simulated.scpi`. Sources: Model 2000 Quick Start Guide (2000-903-01), Model 2000 User's Manual
+The pieces: :mod:`~drivers.simulated.keithley2000.functions` (ranges, defaults, durations),
+:mod:`~drivers.simulated.keithley2000.meter` (trigger model, conversions, buffer),
+:mod:`~drivers.simulated.keithley2000.commands` (the command table) and, shared with the 2400,
+:mod:`~drivers.simulated.scpi.instrument`. Sources: Model 2000 Quick Start Guide (2000-903-01), Model 2000 User's Manual
 (2000-900-01), Model 2000 Repair Manual with specifications.
 """
 
@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from drivers.simulated.device import TestFixture
-from drivers.simulated.keithley2000_commands import ERROR_TEXTS, command_table
-from drivers.simulated.keithley2000_functions import (
+from drivers.simulated.keithley2000.commands import ERROR_TEXTS, command_table
+from drivers.simulated.keithley2000.functions import (
     OVERFLOW,
     Setup,
     TriggerSettings,
@@ -28,7 +28,7 @@ from drivers.simulated.keithley2000_functions import (
     reset_setup,
     statistic_of,
 )
-from drivers.simulated.keithley2000_meter import (
+from drivers.simulated.keithley2000.meter import (
     BUFFER_AVAILABLE,
     BUFFER_FULL,
     BUFFER_HALF_FULL,
@@ -42,9 +42,9 @@ from drivers.simulated.keithley2000_meter import (
     State,
     Value,
 )
-from drivers.simulated.scpi import CommandError, Interface, Later, ScpiInstrument
-from drivers.simulated.scpi_status import POWER_ON
-from drivers.simulated.scpi_syntax import Step
+from drivers.simulated.scpi.instrument import CommandError, Interface, Later, ScpiInstrument
+from drivers.simulated.scpi.status import POWER_ON
+from drivers.simulated.scpi.syntax import Step
 from drivers.simulated.trigger_link import TriggerLink
 
 _BUFFER_BITS = BUFFER_AVAILABLE | BUFFER_HALF_FULL | BUFFER_FULL
@@ -69,7 +69,7 @@ class Keithley2000Options(MeterOptions):
     """How this meter is connected and identified, and what the documents leave open about its language.
 
     ``interface``, ``terminator`` (serial only) and ``latency`` (s, between a message and its execution) as for
-    :class:`~drivers.simulated.scpi.Interface`. ``read_overhead`` (s) is what one READ? takes beyond its
+    :class:`~drivers.simulated.scpi.instrument.Interface`. ``read_overhead`` (s) is what one READ? takes beyond its
     measurement. ``number_format``: of real settings in replies.
     ``overflow_padded``: overflow fills the field of a reading. ``reset_...``: *RST values.
     ``configure_resets_function``: CONFigure puts the function's settings at default. ``local_on_gpib_error``:

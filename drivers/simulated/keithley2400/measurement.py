@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from drivers.simulated.device import OperatingPoint, TestFixture
-from drivers.simulated.keithley2400_ranges import (
+from drivers.simulated.keithley2400.ranges import (
     CONVERSION_TIMING,
     RANGES,
     ConversionTiming,
@@ -24,8 +24,8 @@ from drivers.simulated.keithley2400_ranges import (
     source_phase_time,
     static_source_phase_time,
 )
-from drivers.simulated.keithley2400_rules import highest_measure_range
-from drivers.simulated.keithley2400_settings import Drive, Settings, measure_ranges, measured_functions
+from drivers.simulated.keithley2400.rules import highest_measure_range
+from drivers.simulated.keithley2400.settings import Drive, Settings, measure_ranges, measured_functions
 
 RANGE_CHANGE_TIME = 1 / 75
 """Seconds of conversion until a value shows that it does not fit its range (SPEC-2400: 75 range changes/s)."""

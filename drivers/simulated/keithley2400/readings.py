@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from drivers.simulated.scpi import CommandError
+from drivers.simulated.scpi.instrument import CommandError
 
 NOT_A_NUMBER = 9.91e37
 """Printed where there is no value."""

@@ -2,7 +2,7 @@
 
 Every duration is an event on the fixture's clock. The signal is sampled at the end of a conversion.
 Source: the trigger model of the Model 2000 User's Manual (2000-900-01); durations from
-:mod:`drivers.simulated.keithley2000_functions`.
+:mod:`drivers.simulated.keithley2000.functions`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 
 from drivers.simulated.clock import Event
 from drivers.simulated.device import TestFixture
-from drivers.simulated.keithley2000_functions import (
+from drivers.simulated.keithley2000.functions import (
     FUNCTIONS,
     OVERFLOW,
     FunctionSettings,

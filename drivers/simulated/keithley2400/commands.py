@@ -10,10 +10,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from drivers.simulated import keithley2400_rules as rules
-from drivers.simulated.keithley2400_ranges import RANGES, full_scale, nominal_range
-from drivers.simulated.keithley2400_readings import BUFFER_SIZE, buffer_statistic
-from drivers.simulated.keithley2400_settings import (
+from drivers.simulated.keithley2400 import rules
+from drivers.simulated.keithley2400.ranges import RANGES, full_scale, nominal_range
+from drivers.simulated.keithley2400.readings import BUFFER_SIZE, buffer_statistic
+from drivers.simulated.keithley2400.settings import (
     ELEMENTS,
     MEASURED,
     SOFT_LIMITS,
@@ -21,7 +21,7 @@ from drivers.simulated.keithley2400_settings import (
     sweep_points,
     sweep_step,
 )
-from drivers.simulated.scpi import (
+from drivers.simulated.scpi.instrument import (
     COMMON_COMMANDS,
     STATUS_COMMANDS,
     Boolean,
@@ -37,7 +37,7 @@ from drivers.simulated.scpi import (
     Quoted,
     setting,
 )
-from drivers.simulated.scpi_syntax import spellings
+from drivers.simulated.scpi.syntax import spellings
 
 _NODES = {"VOLT": "VOLTage[:DC]", "CURR": "CURRent[:DC]", "RES": "RESistance"}
 _SOURCES = {"VOLT": ":SOURce[1]:VOLTage", "CURR": ":SOURce[1]:CURRent"}

@@ -1,7 +1,7 @@
 """The command table of the Model 2000, and the texts of its error numbers.
 
 Each entry is a header with what it asks and what it sets; the work is done by
-:class:`~drivers.simulated.keithley2000.Keithley2000Twin`. Source: Model 2000 Quick Start Guide (2000-903-01),
+:class:`~drivers.simulated.keithley2000.twin.Keithley2000Twin`. Source: Model 2000 Quick Start Guide (2000-903-01),
 command summary and error list; limits as given there.
 """
 
@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from drivers.simulated.keithley2000_functions import FUNCTIONS
-from drivers.simulated.keithley2000_meter import BUFFER_SIZE, BYTES_PER_READING
-from drivers.simulated.scpi import (
+from drivers.simulated.keithley2000.functions import FUNCTIONS
+from drivers.simulated.keithley2000.meter import BUFFER_SIZE, BYTES_PER_READING
+from drivers.simulated.scpi.instrument import (
     COMMON_COMMANDS,
     STATUS_COMMANDS,
     Boolean,
@@ -30,7 +30,7 @@ from drivers.simulated.scpi import (
 )
 
 if TYPE_CHECKING:
-    from drivers.simulated.keithley2000 import Keithley2000Twin
+    from drivers.simulated.keithley2000.twin import Keithley2000Twin
 
 ERROR_TEXTS = {
     -285: "Program syntax error",

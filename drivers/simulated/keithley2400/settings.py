@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from drivers.simulated.keithley2400_ranges import (
+from drivers.simulated.keithley2400.ranges import (
     TEST_CURRENTS,
     full_scale,
     nominal_range,
