@@ -11,26 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.simulated.clock import VirtualClock
-from drivers.simulated.scpi.instrument import (
-    COMMON_COMMANDS,
-    STATUS_COMMANDS,
-    Boolean,
-    Bracketed,
-    Choice,
-    Command,
-    CommandError,
-    CommandTable,
-    Integer,
-    Interface,
-    Later,
-    Many,
-    Number,
-    Quoted,
-    ScpiInstrument,
-    Step,
-    setting,
-)
-from drivers.simulated.scpi.syntax import spellings, split_outside_quotes
+from drivers.simulated.scpi.commands import COMMON_COMMANDS, STATUS_COMMANDS, setting
+from drivers.simulated.scpi.instrument import Interface, Later, ScpiInstrument
+from drivers.simulated.scpi.parameters import Boolean, Bracketed, Choice, Integer, Many, Number, Quoted, spellings
+from drivers.simulated.scpi.status import CommandError
+from drivers.simulated.scpi.syntax import Command, CommandTable, Step, split_outside_quotes
 from drivers.simulated.trigger_link import TriggerLink
 
 
@@ -117,9 +102,9 @@ COMMANDS = CommandTable(
         *COMMON_COMMANDS,
         *STATUS_COMMANDS,
         Command(":READ", query=lambda i: i.read()),
-        Command(":INITiate[:IMMediate]", set=lambda i: i.start()),
-        Command(":ABORt", set=lambda i: i.abort(), urgent=True),
-        Command(":REFuse", set=refuse),
+        Command(":INITiate[:IMMediate]", do=lambda i: i.start()),
+        Command(":ABORt", do=lambda i: i.abort(), urgent=True),
+        Command(":REFuse", do=refuse),
         setting(":SOURce[1]:VOLTage[:LEVel][:IMMediate]", "level", Number(-210, 210, 0.0)),
         setting("[:SENSe[1]]:VOLTage[:DC]:NPLCycles", "nplc", Number(0.01, 10, 1.0)),
         setting("[:SENSe[1]]:FUNCtion", "words", Many(Quoted(), 3)),

@@ -2,14 +2,13 @@
 
 Every duration is an event on the fixture's clock. The signal is sampled at the end of a conversion.
 Source: the trigger model of the Model 2000 User's Manual (2000-900-01); durations from
-:mod:`drivers.simulated.keithley2000.functions`.
+:mod:`.functions`.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple, Protocol
@@ -28,6 +27,7 @@ from drivers.simulated.keithley2000.functions import (
     in_voltage_unit,
     rounded,
 )
+from drivers.simulated.keithley2000.options import MeterOptions
 from drivers.simulated.trigger_link import TriggerLink
 
 VMC_LINE, EXTERNAL_TRIGGER_LINE = 1, 2
@@ -46,30 +46,6 @@ TRIGGER_LATENCY, TRIGGER_JITTER = 0.2e-3, 0.3e-3
 SHORTEST_TIMER = 0.001
 #: What the noise of the 10 V range is in units of the range, for the current ranges.
 _NOISE_REFERENCE_RANGE = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class MeterOptions:
-    """How this meter is built and wired, and what the documents leave open about its measuring.
-
-    ``instant``: conversions, delays and latencies take no time. ``autorange_up`` and ``autorange_down`` are
-    fractions of the range. ``fast_autozero_overhead`` (s) is what auto-zero adds below 1 PLC.
-    ``autozero_trigger_lag``: with auto-zero an external trigger is answered up to so many conversions later.
-    ``auto_delays``: automatic trigger delay (s) of each range, for the functions named. ``late_trigger_error``:
-    a trigger that comes while the meter is busy gives -211. ``pulse_per_sample``: the output trigger comes after
-    every sample, not once a group. ``wired_to_front``: the input terminals that the photodiode is wired to.
-    """
-
-    line_frequency: float = 50.0
-    instant: bool = False
-    autorange_up: float = 1.2
-    autorange_down: float = 0.1
-    fast_autozero_overhead: float = 0.003
-    autozero_trigger_lag: float = 1.0
-    auto_delays: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    late_trigger_error: bool = False
-    pulse_per_sample: bool = False
-    wired_to_front: bool = True
 
 
 class Value(NamedTuple):

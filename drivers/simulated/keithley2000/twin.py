@@ -1,11 +1,10 @@
 """The Keithley 2000 multimeter from the other end of its wire.
 
 :class:`Keithley2000Twin` reads the photodiode amplifier of a test fixture and answers bytes as the meter does.
-The pieces: :mod:`~drivers.simulated.keithley2000.functions` (ranges, defaults, durations),
-:mod:`~drivers.simulated.keithley2000.meter` (trigger model, conversions, buffer),
-:mod:`~drivers.simulated.keithley2000.commands` (the command table) and, shared with the 2400,
-:mod:`~drivers.simulated.scpi.instrument`. Sources: Model 2000 Quick Start Guide (2000-903-01), Model 2000 User's Manual
-(2000-900-01), Model 2000 Repair Manual with specifications.
+The pieces: :mod:`.functions` (ranges, defaults, durations), :mod:`.meter` (trigger model, conversions, buffer),
+:mod:`.commands` (the command table), :mod:`.options` and, shared with the 2400, :mod:`drivers.simulated.scpi`.
+Sources: Model 2000 Quick Start Guide (2000-903-01), Model 2000 User's Manual (2000-900-01), Model 2000 Repair Manual
+with specifications.
 """
 
 from __future__ import annotations
@@ -14,8 +13,6 @@ import copy
 import math
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from drivers.simulated.device import TestFixture
 from drivers.simulated.keithley2000.commands import ERROR_TEXTS, command_table
@@ -37,15 +34,17 @@ from drivers.simulated.keithley2000.meter import (
     READING_AVAILABLE,
     READING_OVERFLOW,
     Meter,
-    MeterOptions,
     Reading,
     State,
     Value,
 )
-from drivers.simulated.scpi.instrument import CommandError, Interface, Later, ScpiInstrument
-from drivers.simulated.scpi.status import POWER_ON
+from drivers.simulated.keithley2000.options import Keithley2000Options
+from drivers.simulated.scpi.instrument import Interface, Later, ScpiInstrument
+from drivers.simulated.scpi.status import POWER_ON, CommandError
 from drivers.simulated.scpi.syntax import Step
 from drivers.simulated.trigger_link import TriggerLink
+
+__all__ = ["Keithley2000Options", "Keithley2000Twin"]
 
 _BUFFER_BITS = BUFFER_AVAILABLE | BUFFER_HALF_FULL | BUFFER_FULL
 _READING_BITS = READING_OVERFLOW | LOW_LIMIT | HIGH_LIMIT | READING_AVAILABLE | _BUFFER_BITS
@@ -62,38 +61,6 @@ _MEASUREMENT_MESSAGES = {
 }
 _OPERATION_MESSAGES: Mapping[int, int] = {State.MEASURING: 125, State.WAITING: 171, State.IDLE: 174}
 _OPERATION_BITS = State.MEASURING | State.WAITING | State.IDLE
-
-
-@dataclass(frozen=True, slots=True)
-class Keithley2000Options(MeterOptions):
-    """How this meter is connected and identified, and what the documents leave open about its language.
-
-    ``interface``, ``terminator`` (serial only) and ``latency`` (s, between a message and its execution) as for
-    :class:`~drivers.simulated.scpi.instrument.Interface`. ``read_overhead`` (s) is what one READ? takes beyond its
-    measurement. ``number_format``: of real settings in replies.
-    ``overflow_padded``: overflow fills the field of a reading. ``reset_...``: *RST values.
-    ``configure_resets_function``: CONFigure puts the function's settings at default. ``local_on_gpib_error``:
-    SYST:LOC, REM, RWL over GPIB give -221 instead of nothing. ``read_every_trigger``: READ? returns all readings
-    of TRIG:COUN triggers, not only the last group. ``binary_read``: FORM SRE and DRE hold for READ? and FETC?
-    too. ``colon_before_common``: ``:*CLS`` is understood.
-    """
-
-    interface: Literal["gpib", "serial", "socket"] = "gpib"
-    terminator: Literal["LF", "CR", "CRLF", "LFCR"] = "CR"
-    latency: float = 0.0
-    read_overhead: float = 0.005
-    serial_number: str = "1053308"
-    firmware: str = "A19  /A02"
-    number_format: str = ".10G"
-    overflow_padded: bool = True
-    reset_filter_on: bool = False
-    reset_delay_auto: bool = True
-    reset_bandwidth: float = 20.0
-    configure_resets_function: bool = True
-    local_on_gpib_error: bool = False
-    read_every_trigger: bool = False
-    binary_read: bool = False
-    colon_before_common: bool = True
 
 
 class Keithley2000Twin(ScpiInstrument):

@@ -1,11 +1,10 @@
-"""Readings of the 2400: what one holds, how it is printed, the trace buffer, statistics and limit arithmetic.
+"""Readings of the 2400: what one holds, how it is printed, the trace buffer and its statistics.
 
-Source: Keithley Series 2400 User's Manual 2400S-900-01, sections 8 to 10, 17 and 18 (FORMat, TRACe, CALCulate).
+Source: Keithley Series 2400 User's Manual 2400S-900-01, sections 8 to 10, 17 and 18 (FORMat, TRACe, CALCulate3).
 """
 
 from __future__ import annotations
 
-import ast
 import math
 import statistics
 import struct
@@ -13,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from drivers.simulated.scpi.instrument import CommandError
+from drivers.simulated.scpi.status import CommandError
 
 NOT_A_NUMBER = 9.91e37
 """Printed where there is no value."""
@@ -98,6 +97,12 @@ class Trace:
         previous = [self.readings[0], *self.readings]
         return [later.time - earlier.time for earlier, later in zip(previous, self.readings, strict=False)]
 
+    def stamped(self) -> list[Reading]:
+        """The readings with their time stamps; CommandError -230 when there are none."""
+        if not self.readings:
+            raise CommandError(-230)
+        return [reading._replace(time=time) for reading, time in zip(self.readings, self.times(), strict=True)]
+
     def fed_value(self, reading: Reading) -> float:
         """What CALC1 or CALC2 made of a reading, whichever feeds the buffer."""
         return reading.calculated if self.feed == "CALC1" else reading.limited
@@ -128,122 +133,3 @@ def buffer_statistic(trace: Trace, name: str) -> list[float]:
 def _statistic(name: str, values: Sequence[float]) -> float:
     finite = [value for value in values if math.isfinite(value)]
     return _STATISTICS[name](finite) if finite else math.nan
-
-
-# --- CALC1 -------------------------------------------------------------------------------------------------------
-
-USER_FORMULAS = 5
-"""Expressions of the user's own that can be kept."""
-
-Calculation = Callable[[Mapping[str, float], Mapping[str, float]], float]
-"""What a formula makes of the values of the reading before and of this one."""
-
-
-class Formula(NamedTuple):
-    """A math expression: its text, and what it makes of two readings."""
-
-    text: str
-    value: Calculation
-
-
-def _ratio(numerator: float, denominator: float) -> float:
-    return numerator / denominator if denominator else math.inf
-
-
-def _power(_: Mapping[str, float], now: Mapping[str, float]) -> float:
-    return now["VOLT"] * now["CURR"]
-
-
-def _compensated_resistance(before: Mapping[str, float], now: Mapping[str, float]) -> float:
-    return _ratio(now["VOLT"] - before["VOLT"], now["CURR"] - before["CURR"])
-
-
-def _voltage_coefficient(before: Mapping[str, float], now: Mapping[str, float]) -> float:
-    first, second = _ratio(before["VOLT"], before["CURR"]), _ratio(now["VOLT"], now["CURR"])
-    return 100.0 * _ratio(second - first, second * (now["VOLT"] - before["VOLT"]))
-
-
-def _varistor_alpha(before: Mapping[str, float], now: Mapping[str, float]) -> float:
-    return _ratio(math.log10(_ratio(now["CURR"], before["CURR"])), math.log10(_ratio(now["VOLT"], before["VOLT"])))
-
-
-BUILT_IN_FORMULAS: Mapping[str, Formula] = {
-    "POWER": Formula("VOLT * CURR", _power),
-    "OFFCOMPOHM": Formula("(VOLT[1] - VOLT[0]) / (CURR[1] - CURR[0])", _compensated_resistance),
-    "VOLTCOEF": Formula(
-        "((VOLT[1] / CURR[1]) - (VOLT[0] / CURR[0])) / ((VOLT[1] / CURR[1]) * (VOLT[1] - VOLT[0])) * 100",
-        _voltage_coefficient,
-    ),
-    "VARALPHA": Formula("LOG(CURR[1] / CURR[0]) / LOG(VOLT[1] / VOLT[0])", _varistor_alpha),
-}
-"""The math expressions that are always there, by name."""
-
-_OPERATORS: Mapping[type, Callable[[float, float], float]] = {
-    ast.Add: lambda a, b: a + b,
-    ast.Sub: lambda a, b: a - b,
-    ast.Mult: lambda a, b: a * b,
-    ast.Div: lambda a, b: a / b,
-    ast.Pow: math.pow,
-}
-_FUNCTIONS: Mapping[str, Callable[[float], float]] = {
-    "LOG": math.log10,
-    "LN": math.log,
-    "EXP": math.exp,
-    "SIN": math.sin,
-    "COS": math.cos,
-    "TAN": math.tan,
-}
-_VARIABLES = ("VOLT", "CURR", "RES", "TIME")
-_EXPRESSION_LIMIT = 256  # characters; also bounds how deeply an expression can nest
-
-
-def user_formula(text: str) -> Formula:
-    """The formula that an expression such as ``(VOLT * CURR) ^ 2`` means.
-
-    Raises CommandError -260 if it means none, -223 if it is too long.
-    """
-    if len(text) > _EXPRESSION_LIMIT:
-        raise CommandError(-223)
-    try:
-        tree = ast.parse(text.upper().replace("^", "**").strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise CommandError(-260) from None
-    _check_expression(tree)
-    return Formula(text.upper(), lambda _before, now: _evaluate(tree, now))
-
-
-def _check_expression(node: ast.AST) -> None:
-    for part in ast.walk(node):
-        allowed = (
-            isinstance(part, (ast.BinOp, ast.UnaryOp, ast.operator, ast.UAdd, ast.USub, ast.Load))
-            or (isinstance(part, ast.Constant) and isinstance(part.value, (int, float)))
-            or (isinstance(part, ast.Name) and part.id in (*_VARIABLES, *_FUNCTIONS))
-            or (isinstance(part, ast.Call) and len(part.args) == 1 and not part.keywords)
-        )
-        if not allowed or (isinstance(part, ast.operator) and type(part) not in _OPERATORS):
-            raise CommandError(-260)
-
-
-def _evaluate(node: ast.AST, values: Mapping[str, float]) -> float:
-    if isinstance(node, ast.Constant):
-        return float(node.value)  # type: ignore[arg-type]  # _check_expression lets only numbers pass
-    if isinstance(node, ast.Name):
-        return values.get(node.id, math.nan)
-    if isinstance(node, ast.UnaryOp):
-        operand = _evaluate(node.operand, values)
-        return -operand if isinstance(node.op, ast.USub) else operand
-    if isinstance(node, ast.BinOp):
-        return _OPERATORS[type(node.op)](_evaluate(node.left, values), _evaluate(node.right, values))
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        return _FUNCTIONS[node.func.id](_evaluate(node.args[0], values))
-    return math.nan
-
-
-def calculate(formula: Calculation, before: Mapping[str, float], now: Mapping[str, float]) -> float:
-    """The result of a formula: infinite where it overflows or divides by zero, NaN where it has no value."""
-    try:
-        return formula(before, now)
-    except (ZeroDivisionError, OverflowError):
-        return math.inf
-    except (ValueError, KeyError):
-        return math.nan

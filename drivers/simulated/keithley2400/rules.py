@@ -1,7 +1,7 @@
 """What the 2400 allows to be set: the rules that tie levels, ranges, compliance and functions together.
 
 Each function changes a :class:`~drivers.simulated.keithley2400.settings.Settings` or raises
-:class:`~drivers.simulated.scpi.syntax.CommandError` with the instrument's error number and changes nothing. Sources:
+:class:`~drivers.simulated.scpi.status.CommandError` with the instrument's error number and changes nothing. Sources:
 Keithley Series 2400 User's Manual 2400S-900-01, sections 6, 7 and 18 and appendix B.
 """
 
@@ -24,7 +24,7 @@ from drivers.simulated.keithley2400.settings import (
     source_range_in_force,
     sweep_levels,
 )
-from drivers.simulated.scpi.instrument import CommandError
+from drivers.simulated.scpi.status import CommandError
 
 _OTHER = {"VOLT": "CURR", "CURR": "VOLT"}
 _SMALLEST_COMPLIANCE = 0.001  # of the measure range

@@ -78,8 +78,8 @@ def link_event(line: int) -> str:
     return f"link {line}"
 
 
-class SourceMeter(Protocol):
-    """What the trigger model asks of the instrument."""
+class Triggered(Protocol):
+    """What the trigger model asks of the source-meter."""
 
     settings: Settings
     lines: TriggerLines
@@ -115,7 +115,7 @@ class SourceMeter(Protocol):
         """The seconds that a duration takes here."""
 
 
-def trigger_model(instrument: SourceMeter) -> Wait:
+def trigger_model(instrument: Triggered) -> Wait:
     """The two layers, from leaving idle to reaching it again."""
     settings = instrument.settings
     awaited = settings.trigger_input if settings.trigger_source == "TLIN" else ()
@@ -145,7 +145,7 @@ def trigger_model(instrument: SourceMeter) -> Wait:
             instrument.lines.send(settings.arm_output_line)
 
 
-def _arm_detector(instrument: SourceMeter, *, first: bool) -> Wait:
+def _arm_detector(instrument: Triggered, *, first: bool) -> Wait:
     settings = instrument.settings
     source = settings.arm_source
     bypassed = first and settings.arm_direction == "SOUR"
@@ -158,7 +158,7 @@ def _arm_detector(instrument: SourceMeter, *, first: bool) -> Wait:
 
 
 def _source_delay_measure(
-    instrument: SourceMeter, index: int, awaited: tuple[str, ...], pulses: tuple[str, ...]
+    instrument: Triggered, index: int, awaited: tuple[str, ...], pulses: tuple[str, ...]
 ) -> Generator[float | Awaited, None, bool]:
     """One source-delay-measure cycle; a change of range repeats it, output pulses included.
 
@@ -188,7 +188,7 @@ def _source_delay_measure(
         repeated = True
 
 
-def _link_detector(instrument: SourceMeter, line: int, layer: int) -> Wait:
+def _link_detector(instrument: Triggered, line: int, layer: int) -> Wait:
     if not instrument.lines.take(line):
         yield Awaited(link_event(line), layer)
     yield instrument.pause(link_latency())

@@ -1,12 +1,12 @@
-"""What the Keithley pair shares at the connector: framing, the exchange of messages and replies, common commands.
+"""What the Keithley pair shares at the connector: framing and the exchange of messages and replies.
 
 :class:`ScpiInstrument` takes bytes, cuts them into messages, runs their steps one after the other and keeps the
 replies. It knows nothing about measuring; an instrument adds its command table and a few hooks. A reply may come
 later (a conversion takes time): a query then returns a :class:`Later`, and what follows waits until the
 instrument delivers it from an event on the clock.
 
-The syntax is in :mod:`drivers.simulated.scpi.syntax`, the status registers are in
-:mod:`drivers.simulated.scpi.status`. Sources: IEEE Std 488.2-1992, sections 6 and 10; Keithley Series 2400
+The syntax is in :mod:`.syntax` and :mod:`.parameters`, the commands that both have are in :mod:`.commands`, the status
+registers in :mod:`.status`. Sources: IEEE Std 488.2-1992, sections 6 and 10; Keithley Series 2400
 User's Manual 2400S-900-01, sections 13 to 15; Model 2000 Quick Start Guide 2000-903-01.
 """
 
@@ -20,48 +20,9 @@ from functools import cached_property
 from typing import Any, Literal
 
 from drivers.simulated.clock import Clock, Event
-from drivers.simulated.scpi.status import OPERATION_COMPLETE, ErrorQueue, StatusModel
-from drivers.simulated.scpi.syntax import (
-    INFINITY,
-    Boolean,
-    Bracketed,
-    Choice,
-    Command,
-    CommandError,
-    CommandTable,
-    Integer,
-    Many,
-    Mask,
-    Number,
-    Parameter,
-    Quoted,
-    Step,
-)
-
-#: The interface below is stable.
-
-__all__ = [
-    "COMMON_COMMANDS",
-    "INFINITY",
-    "STATUS_COMMANDS",
-    "Boolean",
-    "Bracketed",
-    "Choice",
-    "Command",
-    "CommandError",
-    "CommandTable",
-    "Integer",
-    "Interface",
-    "Later",
-    "Many",
-    "Mask",
-    "Number",
-    "Parameter",
-    "Quoted",
-    "ScpiInstrument",
-    "Step",
-    "setting",
-]
+from drivers.simulated.scpi.parameters import INFINITY
+from drivers.simulated.scpi.status import OPERATION_COMPLETE, CommandError, ErrorQueue, StatusModel
+from drivers.simulated.scpi.syntax import CommandTable, Step
 
 INPUT_BUFFER_SIZE = 2048
 """Bytes of messages that are not carried out yet (2400 User's Manual, section 13)."""
@@ -477,103 +438,3 @@ class ScpiInstrument:
 
 def _to_bytes(reply: str | bytes) -> bytes:
     return reply if isinstance(reply, bytes) else reply.encode("latin-1")
-
-
-def setting(header: str, name: str, *parameters: Parameter, changed: Callable[[Any], None] | None = None) -> Command:
-    """A command that keeps a value in ``instrument.settings`` under ``name`` and reports it when asked.
-
-    With a :class:`Many` parameter the value is a tuple. ``changed(instrument)`` is called after each new value.
-    """
-
-    def store(instrument: Any, value: Any) -> None:
-        setattr(instrument.settings, name, value)
-        if changed is not None:
-            changed(instrument)
-
-    return Command(header, lambda instrument: instrument.show(getattr(instrument.settings, name)), store, parameters)
-
-
-# --- commands that both instruments have -------------------------------------------------------------------------
-
-
-def _register_commands(header: str, name: str) -> tuple[Command, ...]:
-    def register(instrument: Any) -> Any:
-        return getattr(instrument.status, name)
-
-    return (
-        Command(f"{header}[:EVENt]", query=lambda i: i.show_register(register(i).take_event())),
-        Command(f"{header}:CONDition", query=lambda i: i.show_register(register(i).condition)),
-        Command(
-            f"{header}:ENABle",
-            query=lambda i: i.show_register(register(i).enable),
-            set=lambda i, mask: register(i).set_enable(mask),
-            parameters=(Mask(),),
-        ),
-    )
-
-
-def _parse_ranges(text: str) -> tuple[tuple[int, int], ...]:
-    """``-110:-222, -220`` as pairs of lowest and highest number."""
-    ranges = []
-    for part in text.split(","):
-        try:
-            ends = [int(end) for end in part.split(":")]
-        except ValueError:
-            raise CommandError(-171) from None
-        if len(ends) > 2:
-            raise CommandError(-171)
-        ranges.append((min(ends), max(ends)))
-    return tuple(ranges)
-
-
-def _show_ranges(ranges: tuple[tuple[int, int], ...]) -> str:
-    return "(" + ",".join(f"{low}:{high}" if low != high else str(low) for low, high in ranges) + ")"
-
-
-COMMON_COMMANDS: tuple[Command, ...] = (
-    Command("*CLS", set=lambda i: i.clear_status()),
-    Command(
-        "*ESE",
-        query=lambda i: i.show_register(i.status.standard.enable),
-        set=lambda i, mask: i.status.standard.set_enable(mask),
-        parameters=(Mask(255),),
-    ),
-    Command("*ESR", query=lambda i: i.show_register(i.status.standard.take_event())),
-    Command("*IDN", query=lambda i: i.identity()),
-    Command("*OPC", query=lambda i: i.wait_until_idle("1"), set=lambda i: i.complete_operation()),
-    Command("*RST", set=lambda i: i.reset(), urgent=True),
-    Command(
-        "*SRE",
-        query=lambda i: i.show_register(i.status.service_enable),
-        set=lambda i, mask: i.status.set_service_enable(mask),
-        parameters=(Mask(255),),
-    ),
-    Command("*STB", query=lambda i: i.show_register(i.status.byte())),
-    Command("*TRG", set=lambda i: i.on_trigger(), urgent=True),
-    Command("*WAI", set=lambda i: i.wait_until_idle()),
-)
-"""The common commands without ``*OPT?``, ``*TST?``, ``*SAV`` and ``*RCL``, which differ."""
-
-STATUS_COMMANDS: tuple[Command, ...] = (
-    *_register_commands(":STATus:MEASurement", "measurement"),
-    *_register_commands(":STATus:OPERation", "operation"),
-    *_register_commands(":STATus:QUEStionable", "questionable"),
-    Command(":STATus:PRESet", set=lambda i: i.status.preset()),
-    Command(":STATus:QUEue[:NEXT]", query=lambda i: i.status.errors.next_message()),
-    Command(":STATus:QUEue:CLEar", set=lambda i: i.status.errors.clear()),
-    Command(
-        ":STATus:QUEue:ENABle",
-        query=lambda i: _show_ranges(i.status.errors.enabled_ranges),
-        set=lambda i, text: i.enable_messages(_parse_ranges(text)),
-        parameters=(Bracketed(),),
-    ),
-    Command(
-        ":STATus:QUEue:DISable",
-        query=lambda i: _show_ranges(i.status.errors.disabled_ranges),
-        set=lambda i, text: i.status.errors.disable(_parse_ranges(text)),
-        parameters=(Bracketed(),),
-    ),
-    Command(":SYSTem:ERRor[:NEXT]", query=lambda i: i.status.errors.next_message()),
-    Command(":SYSTem:CLEar", set=lambda i: i.status.errors.clear()),
-)
-"""The status subsystem and the error queue."""

@@ -74,6 +74,14 @@ STANDARD_ERRORS: Mapping[int, str] = {
 """Texts of the negative numbers, the same on both instruments."""
 
 
+class CommandError(Exception):
+    """A command that the instrument refuses, with the number that goes into its error queue."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 def is_status_message(code: int) -> bool:
     """Whether a number is news (+1xx to +4xx, +6xx questionable) and not an error; off at power-up."""
     return 100 <= code < 500 or 610 <= code < 700
