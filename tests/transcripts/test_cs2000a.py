@@ -13,7 +13,8 @@ from drivers.cs2000a import CS2000A, SpectroradiometerSettings
 from drivers.cs2000a_messages import REFUSALS
 from drivers.simulated.clock import VirtualClock
 from drivers.simulated.cs2000a.twin import CS2000AOptions, CS2000ATwin
-from drivers.simulated.device import NoiseSettings, TestFixture, photodiode_from_parameters
+from drivers.simulated.fixture import NoiseSettings, TestFixture
+from drivers.simulated.photodiode import photodiode_from_parameters
 from drivers.simulated.visa import SimulatedVisaLibrary
 from tests.drivers.conftest import NOTHING
 from tests.drivers.test_cs2000a import COLORIMETRY, CONDITIONS, IDENTITY, MEASUREMENT, REMOTE, blocks

@@ -24,13 +24,9 @@ from drivers.simulated.cs2000a.colour import (
 from drivers.simulated.cs2000a.memory import Memory
 from drivers.simulated.cs2000a.model import Settings, choose_exposure, luminance
 from drivers.simulated.cs2000a.twin import CS2000AOptions, CS2000ATwin
-from drivers.simulated.device import (
-    NoiseSettings,
-    OpenCircuit,
-    TestFixture,
-    device_from_parameters,
-    photodiode_from_parameters,
-)
+from drivers.simulated.device import OpenCircuit, device_from_parameters
+from drivers.simulated.fixture import NoiseSettings, TestFixture
+from drivers.simulated.photodiode import photodiode_from_parameters
 
 PARAMETERS = json.loads((Path(__file__).parents[1] / "data" / "simulated_devices.json").read_text())
 LIQ = {**PARAMETERS["devices"][2], "shared": PARAMETERS["shared"]}

@@ -18,17 +18,11 @@ from pymeasure.adapters import VISAAdapter
 from pymeasure.instruments.keithley import Keithley2000
 
 from drivers.simulated.clock import VirtualClock
-from drivers.simulated.device import (
-    NoiseSettings,
-    OpenCircuit,
-    Photodiode,
-    TestFixture,
-    device_from_parameters,
-    linear_responsivity,
-    photodiode_from_parameters,
-)
+from drivers.simulated.device import OpenCircuit, device_from_parameters
+from drivers.simulated.fixture import NoiseSettings, TestFixture
 from drivers.simulated.keithley2000.functions import FUNCTIONS, conversion_time, resolution
 from drivers.simulated.keithley2000.twin import Keithley2000Options, Keithley2000Twin
+from drivers.simulated.photodiode import Photodiode, linear_responsivity, photodiode_from_parameters
 from drivers.simulated.trigger_link import TriggerLink
 from drivers.simulated.visa import SimulatedVisaLibrary
 

@@ -14,17 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.simulated.clock import VirtualClock
-from drivers.simulated.device import (
-    Load,
-    NoiseSettings,
-    OpenCircuit,
-    Resistor,
-    TestFixture,
-    photodiode_from_parameters,
-)
+from drivers.simulated.device import Load, OpenCircuit, Resistor
+from drivers.simulated.fixture import NoiseSettings, TestFixture
 from drivers.simulated.keithley2400.commands import COMMANDS
 from drivers.simulated.keithley2400.ranges import autorange, round_to_measure_step, round_to_source_step
 from drivers.simulated.keithley2400.twin import Keithley2400Options, Keithley2400Twin, OutputChange
+from drivers.simulated.photodiode import photodiode_from_parameters
 from drivers.simulated.trigger_link import TriggerLink
 
 _SHARED = json.loads((Path(__file__).parents[1] / "data" / "simulated_devices.json").read_text(encoding="utf-8"))

@@ -27,7 +27,7 @@ from drivers.simulated.cs2000a.model import (
     luminance,
     reading_text,
 )
-from drivers.simulated.device import TestFixture
+from drivers.simulated.fixture import TestFixture
 
 __all__ = ["CS2000AOptions", "CS2000ATwin"]
 

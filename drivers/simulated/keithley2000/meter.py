@@ -14,7 +14,7 @@ from enum import IntEnum
 from typing import NamedTuple, Protocol
 
 from drivers.simulated.clock import Event
-from drivers.simulated.device import TestFixture
+from drivers.simulated.fixture import TestFixture
 from drivers.simulated.keithley2000.functions import (
     FUNCTIONS,
     OVERFLOW,

@@ -14,7 +14,7 @@ import math
 import struct
 from collections.abc import Mapping, Sequence
 
-from drivers.simulated.device import TestFixture
+from drivers.simulated.fixture import TestFixture
 from drivers.simulated.keithley2000.commands import ERROR_TEXTS, command_table
 from drivers.simulated.keithley2000.functions import (
     OVERFLOW,

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
-from drivers.simulated.device import OperatingPoint, TestFixture
+from drivers.simulated.fixture import OperatingPoint, TestFixture
 from drivers.simulated.keithley2400.ranges import (
     CONVERSION_TIMING,
     RANGES,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from typing import NamedTuple, Protocol
 
-from drivers.simulated.device import TestFixture
+from drivers.simulated.fixture import TestFixture
 from drivers.simulated.keithley2400.options import Keithley2400Options
 from drivers.simulated.keithley2400.rules import take_level
 from drivers.simulated.keithley2400.settings import MEMORY_SETTINGS, Drive, Settings, drive_off, drive_on

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from drivers.simulated.device import TestFixture
+from drivers.simulated.fixture import TestFixture
 from drivers.simulated.keithley2400.formulas import Formulas, calculate
 from drivers.simulated.keithley2400.limits import LIMIT_CONDITIONS, check_limits, nulled
 from drivers.simulated.keithley2400.measurement import (

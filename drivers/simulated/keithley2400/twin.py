@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
-from drivers.simulated.device import TestFixture
+from drivers.simulated.fixture import TestFixture
 from drivers.simulated.keithley2400.commands import COMMANDS, ERROR_TEXTS
 from drivers.simulated.keithley2400.options import Keithley2400Options
 from drivers.simulated.keithley2400.readings import POSITIONS, Reading, format_values
