@@ -34,7 +34,7 @@ def test_an_import_of_any_driver_module_by_a_twin_fails_the_check(tmp_path):
     forbidden = contract()["forbidden_modules"]
     planted = tmp_path / "drivers" / "simulated" / "keithley2400" / "planted.py"
     planted.write_text("".join(f"import {module}\n" for module in forbidden), encoding="utf-8")
-    check = [sys.executable, "-c", LINT, "--contract", "twins", "--no-cache"]
+    check = [sys.executable, "-X", "utf8", "-c", LINT, "--contract", "twins", "--no-cache"]
     done = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8")
     assert done.returncode == 1
     said = " ".join(done.stdout.split())  # long lines are folded

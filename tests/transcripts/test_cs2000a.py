@@ -19,7 +19,7 @@ from drivers.simulated.visa import SimulatedVisaLibrary
 from tests.drivers.conftest import NOTHING
 from tests.drivers.test_cs2000a import COLORIMETRY, CONDITIONS, IDENTITY, MEASUREMENT, REMOTE, blocks
 from tests.transcripts.exchanges import Host, Transcript, every, hold_driver, hold_twin
-from tests.twins.test_cs2000a_twin import WHITE, Glow
+from tests.twins.cs2000a.conftest import WHITE, Glow
 
 _SHARED = json.loads((Path(__file__).parents[1] / "data" / "simulated_devices.json").read_text(encoding="utf-8"))
 OLD = {"firmware": (2, 0, 0)}
