@@ -1,8 +1,8 @@
-"""The command table of the Model 2000, and the texts of its error numbers.
+"""The command table of the Model 2000.
 
 Each entry is a header with what it asks and what it sets; the work is done by
 :class:`~drivers.simulated.keithley2000.twin.Keithley2000Twin`. Source: Model 2000 Quick Start Guide (2000-903-01),
-command summary and error list; limits as given there.
+command summary; limits as given there.
 """
 
 from __future__ import annotations
@@ -19,44 +19,6 @@ from drivers.simulated.scpi.instrument import Later
 from drivers.simulated.scpi.parameters import ON_OFF, Bracketed, Choice, FunctionName, Integer, Many, Number, Quoted
 from drivers.simulated.scpi.status import CommandError
 from drivers.simulated.scpi.syntax import Command, CommandTable
-
-ERROR_TEXTS = {
-    -285: "Program syntax error",
-    -284: "Program currently running",
-    -282: "Illegal program name",
-    -281: "Cannot create program",
-    101: "Operation complete",
-    121: "Device calibrating",
-    122: "Device settling",
-    123: "Device ranging",
-    124: "Device sweeping",
-    125: "Device measuring",
-    126: "Device calculating",
-    161: "Program running",
-    171: "Waiting in trigger layer",
-    174: "Re-entering the idle layer",
-    301: "Reading overflow",
-    302: "Low limit 1 event",
-    303: "High limit 1 event",
-    304: "Low limit 2 event",
-    305: "High limit 2 event",
-    306: "Reading available",
-    307: "Voltmeter complete",
-    308: "Buffer available",
-    309: "Buffer half full",
-    310: "Buffer full",
-    311: "Buffer overflow",
-    610: "Questionable Calibration",
-    611: "Questionable Temperature Measurement",
-    800: "RS-232 Framing Error detected",
-    802: "RS-232 Overrun detected",
-    803: "RS-232 Break detected",
-    805: "Invalid system communication",
-    806: "RS-232 Settings Lost",
-    807: "RS-232 OFLO: Characters Lost",
-    808: "ASCII only with RS-232",
-    900: "Internal System Error",
-}
 
 _HEADERS = {
     "VOLT:DC": "VOLTage[:DC]",
@@ -328,10 +290,7 @@ def _trigger_commands() -> Iterator[Command[Multimeter]]:
     yield kept(f"{root}:COUNt", _trigger, "count", Integer(1, 9999, 1, ("INFinity",)))
     yield kept(f"{root}:SOURce", _trigger, "source", _SOURCES, lambda twin: twin.meter.source_changed())
     yield Command(
-        f"{root}:DELay",
-        lambda twin: twin.show(twin.setup.trigger.delay),
-        _set_delay,
-        (Number(0.0, 999999.999, 0.0),),
+        f"{root}:DELay", lambda twin: twin.show(twin.setup.trigger.delay), _set_delay, (Number(0.0, 999999.999, 0.0),)
     )
     yield kept(f"{root}:DELay:AUTO", _trigger, "delay_auto", ON_OFF)
     yield kept(f"{root}:TIMer", _trigger, "timer", Number(0.0, 999999.999, 0.1))
@@ -380,10 +339,7 @@ def _buffer_commands(root: str) -> Iterator[Command[Multimeter]]:
     yield Command(f"{root}:CLEar", do=lambda twin: twin.clear_buffer())
     yield Command(f"{root}:FREE", query=_free)
     yield Command(
-        f"{root}:POINts",
-        lambda twin: twin.show(twin.meter.buffer.points),
-        _set_points,
-        (Integer(2, BUFFER_SIZE, 100),),
+        f"{root}:POINts", lambda twin: twin.show(twin.meter.buffer.points), _set_points, (Integer(2, BUFFER_SIZE, 100),)
     )
     yield Command(f"{root}:FEED", lambda twin: twin.meter.buffer.feed, _set_feed, (_FEEDS,))
     yield Command(
@@ -407,10 +363,7 @@ def _set_elements(twin: Multimeter, elements: tuple[str, ...]) -> None:
 
 def _format_commands() -> Iterator[Command[Multimeter]]:
     yield Command(
-        ":FORMat[:DATA]",
-        lambda twin: twin.setup.data_format,
-        _set_format,
-        (Choice("ASCii", "SREal", "DREal"),),
+        ":FORMat[:DATA]", lambda twin: twin.setup.data_format, _set_format, (Choice("ASCii", "SREal", "DREal"),)
     )
     yield Command(
         ":FORMat:ELEMents",
@@ -443,9 +396,7 @@ def _math_commands() -> Iterator[Command[Multimeter]]:
     yield kept(":CALCulate2:FORMat", _math, "statistic", statistics)
     yield kept(":CALCulate2:STATe", _math, "statistic_on", ON_OFF)
     yield Command(
-        ":CALCulate2:IMMediate",
-        query=lambda twin: twin.compute_statistic(),
-        do=lambda twin: twin.compute_statistic(),
+        ":CALCulate2:IMMediate", query=lambda twin: twin.compute_statistic(), do=lambda twin: twin.compute_statistic()
     )
     yield Command(":CALCulate2:DATA", query=lambda twin: twin.statistic_text())
     yield from _limit_commands()

@@ -15,7 +15,8 @@ import struct
 from collections.abc import Mapping, Sequence
 
 from drivers.simulated.fixture import TestFixture
-from drivers.simulated.keithley2000.commands import ERROR_TEXTS, command_table
+from drivers.simulated.keithley2000.commands import command_table
+from drivers.simulated.keithley2000.errors import ERROR_TEXTS
 from drivers.simulated.keithley2000.functions import (
     OVERFLOW,
     Setup,

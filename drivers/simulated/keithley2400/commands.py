@@ -1,7 +1,7 @@
-"""The command table of the 2400: header, what the query tells, what the command does; and its error numbers.
+"""The command table of the 2400: header, what the query tells, what the command does, its parameter.
 
 Every function gets the instrument as its first argument, ``i``. Source: Keithley Series 2400 User's Manual
-2400S-900-01, sections 14, 15, 17 and 18, and appendix B.
+2400S-900-01, sections 14, 15, 17 and 18.
 """
 
 from __future__ import annotations
@@ -43,56 +43,6 @@ from drivers.simulated.scpi.parameters import (
 )
 from drivers.simulated.scpi.status import CommandError
 from drivers.simulated.scpi.syntax import Command, CommandTable
-
-ERROR_TEXTS = {
-    -430: "Query DEADLOCKED",
-    -420: "Query UNTERMINATED",
-    -410: "Query INTERRUPTED",
-    100: "Limit 1 failed",
-    101: "Low limit 2 failed",
-    102: "High limit 2 failed",
-    103: "Low limit 3 failed",
-    104: "High limit 3 failed",
-    105: "Active limit tests passed",
-    106: "Reading available",
-    107: "Reading overflow",
-    108: "Buffer available",
-    109: "Buffer full",
-    110: "Contact check failed",
-    111: "OUTPUT enable asserted",
-    112: "Temperature limit exceeded",
-    113: "Voltage limit exceeded",
-    114: "Source in compliance",
-    200: "Operation complete",
-    300: "Device calibrating",
-    303: "Device sweeping",
-    305: "Waiting in trigger layer",
-    306: "Waiting in arm layer",
-    310: "Entering idle layer",
-    601: "Reading buffer data lost",
-    700: "Invalid system communication",
-    701: "ASCII only with RS-232",
-    800: "Illegal with storage active",
-    801: "Insufficient vector data",
-    802: "OUTPUT blocked by output enable",
-    803: "Not permitted with OUTPUT off",
-    804: "Expression list full",
-    806: "Expression not found",
-    807: "Definition not allowed",
-    808: "Expression cannot be deleted",
-    809: "Source memory location revised",
-    810: "OUTPUT blocked by Over Temp",
-    822: "Too small for sense range",
-    823: "Invalid with source read-back on",
-    824: "Cannot exceed compliance range",
-    825: "Invalid with auto-ohms on",
-    826: "Attempt to exceed power limit",
-    827: "Invalid with ohms guard on",
-    828: "Invalid on 1 amp range",
-    830: "Invalid with INF ARM:COUNT",
-    900: "Internal System Error",
-}
-"""Positive numbers, and the query errors as this model spells them (User's Manual, appendix B)."""
 
 _NODES = {"VOLT": "VOLTage[:DC]", "CURR": "CURRent[:DC]", "RES": "RESistance"}
 _SOURCES = {"VOLT": ":SOURce[1]:VOLTage", "CURR": ":SOURce[1]:CURRent"}
@@ -228,6 +178,14 @@ def _apply(i: SourceMeterInstrument) -> None:
     i.source_meter.apply()
 
 
+def _leave_swept_level(i: SourceMeterInstrument) -> None:
+    i.source_meter.leave_swept_level()
+
+
+def _trip_if_blocked(i: SourceMeterInstrument) -> None:
+    i.source_meter.trip_if_blocked()
+
+
 # --- output and source -------------------------------------------------------------------------------------------
 
 
@@ -251,14 +209,6 @@ def _triggered_level(axis: SourceSettings) -> float:
     return float(axis.level if axis.triggered is None else axis.triggered)
 
 
-def _set_mode(function: str) -> Callable[[SourceMeterInstrument, str], None]:
-    def change(i: SourceMeterInstrument, mode: str) -> None:
-        i.settings.source[function].mode = mode
-        i.source_meter.leave_swept_level()
-
-    return change
-
-
 def _set_centre(axis: SourceSettings, centre: float) -> None:
     half = (axis.stop - axis.start) / 2
     axis.start, axis.stop = centre - half, centre + half
@@ -275,19 +225,15 @@ def _append_list(axis: SourceSettings, values: tuple[float, ...]) -> None:
     axis.levels += values
 
 
+def _source_axis(function: str) -> Callable[[SourceMeterInstrument], SourceSettings]:
+    return lambda i: i.settings.source[function]
+
+
 def _source_commands(function: str) -> tuple[Command[SourceMeterInstrument], ...]:
-    root, limit = _SOURCES[function], _LEVEL_LIMITS[function]
-    level = Number(-limit, limit, 0.0)
+    root, limit, axis = _SOURCES[function], _LEVEL_LIMITS[function], _source_axis(function)
     raw_level = Number(-limit, limit, 0.0, words=("MINimum", "MAXimum"))
-    span = Number(-2 * limit, 2 * limit, 0.0)
-
-    def axis(i: SourceMeterInstrument) -> SourceSettings:
-        return i.settings.source[function]
-
     return (
-        Command(
-            f"{root}:MODE", lambda i: i.show(axis(i).mode), _set_mode(function), (Choice("FIXed", "SWEep", "LIST"),)
-        ),
+        kept(f"{root}:MODE", axis, "mode", Choice("FIXed", "SWEep", "LIST"), _leave_swept_level),
         Command(
             f"{root}:RANGe",
             lambda i: i.show(full_scale(axis(i).range)),
@@ -312,6 +258,13 @@ def _source_commands(function: str) -> tuple[Command[SourceMeterInstrument], ...
             _set_triggered_level(function),
             (raw_level,),
         ),
+    )
+
+
+def _staircase_commands(function: str) -> tuple[Command[SourceMeterInstrument], ...]:
+    root, limit, axis = _SOURCES[function], _LEVEL_LIMITS[function], _source_axis(function)
+    level, span = Number(-limit, limit, 0.0), Number(-2 * limit, 2 * limit, 0.0)
+    return (
         kept(f"{root}:STARt", axis, "start", level),
         kept(f"{root}:STOP", axis, "stop", level),
         Command(
@@ -333,19 +286,22 @@ def _source_commands(function: str) -> tuple[Command[SourceMeterInstrument], ...
             (span,),
         ),
         kept(f"{root}:SOAK", axis, "soak", Number(0.0, _LONGEST_DELAY, 0.0)),
+    )
+
+
+def _list_commands(function: str) -> tuple[Command[SourceMeterInstrument], ...]:
+    root, axis = f":SOURce[1]:LIST:{_SOURCES[function].rpartition(':')[2]}", _source_axis(function)
+    levels = Many(Number(-_LEVEL_LIMITS[function], _LEVEL_LIMITS[function], 0.0), _LISTS)
+    return (
         Command(
-            f":SOURce[1]:LIST:{root.rpartition(':')[2]}",
+            root,
             lambda i: ",".join(f"{value:+.6E}" for value in axis(i).levels),
-            lambda i, levels: setattr(axis(i), "levels", levels),
-            (Many(level, _LISTS),),
+            lambda i, values: setattr(axis(i), "levels", values),
+            (levels,),
         ),
-        Command(
-            f":SOURce[1]:LIST:{root.rpartition(':')[2]}:APPend",
-            set=lambda i, values: _append_list(axis(i), values),
-            parameters=(Many(level, _LISTS),),
-        ),
-        Command(f":SOURce[1]:LIST:{root.rpartition(':')[2]}:POINts", query=lambda i: str(len(axis(i).levels))),
-        _setting(f":SOURce[1]:LIST:{root.rpartition(':')[2]}:STARt", "list_start", _LIST_START),
+        Command(f"{root}:APPend", set=lambda i, values: _append_list(axis(i), values), parameters=(levels,)),
+        Command(f"{root}:POINts", query=lambda i: str(len(axis(i).levels))),
+        _setting(f"{root}:STARt", "list_start", _LIST_START),
     )
 
 
@@ -369,11 +325,6 @@ def _set_terminals(i: SourceMeterInstrument, terminals: str) -> None:
     i.settings.terminals = terminals
 
 
-def _set_output_enable(i: SourceMeterInstrument, used: bool) -> None:
-    i.settings.output_enable_used = used
-    i.source_meter.trip_if_blocked()
-
-
 def _set_guard(i: SourceMeterInstrument, guard: str) -> None:
     if guard == "OHMS" and i.settings.source["CURR"].range == 1.0:
         raise CommandError(828)
@@ -393,12 +344,7 @@ OUTPUT_COMMANDS: tuple[Command[SourceMeterInstrument], ...] = (
         Choice("HIMPedance", "NORMal", "ZERO", "GUARd", "GUARd2"),
         changed=_apply,
     ),
-    Command(
-        ":OUTPut[1]:ENABle[:STATe]",
-        lambda i: i.show(i.settings.output_enable_used),
-        _set_output_enable,
-        (ON_OFF,),
-    ),
+    _setting(":OUTPut[1]:ENABle[:STATe]", "output_enable_used", ON_OFF, _trip_if_blocked),
     Command(":OUTPut[1]:ENABle:TRIPped", query=lambda i: i.show(i.source_meter.enable_line_closed)),
     Command(":ROUTe:TERMinals", lambda i: i.settings.terminals, _set_terminals, (Choice("FRONt", "REAR"),)),
     Command(":SOURce[1]:CLEar[:IMMediate]", do=lambda i: i.source_meter.switch_output(on=False)),
@@ -410,8 +356,12 @@ OUTPUT_COMMANDS: tuple[Command[SourceMeterInstrument], ...] = (
         _set_source_function,
         (Choice("VOLTage", "CURRent", "MEMory"),),
     ),
-    *_source_commands("VOLT"),
-    *_source_commands("CURR"),
+    *(
+        command
+        for function in ("VOLT", "CURR")
+        for commands_of in (_source_commands, _staircase_commands, _list_commands)
+        for command in commands_of(function)
+    ),
     Command(
         ":SOURce[1]:VOLTage:PROTection[:LEVel]",
         lambda i: i.show(i.settings.over_voltage_protection),
@@ -461,14 +411,6 @@ def _sense_axis(function: str) -> Callable[[SourceMeterInstrument], SenseSetting
     return lambda i: i.settings.sense[function]
 
 
-def _set_autorange(function: str) -> Callable[[SourceMeterInstrument, bool], None]:
-    def change(i: SourceMeterInstrument, on: bool) -> None:
-        i.settings.sense[function].auto = on
-        i.source_meter.apply()
-
-    return change
-
-
 def _set_lower_limit(function: str) -> Callable[[SourceMeterInstrument, float], None]:
     def change(i: SourceMeterInstrument, value: float) -> None:
         i.settings.sense[function].lower_limit = nominal_range(function, value)
@@ -487,7 +429,7 @@ def _range_commands(function: str) -> tuple[Command[SourceMeterInstrument], ...]
             _ruled(rules.set_sense_range, function),
             (Number(-limit, limit, default, ("UP", "DOWN"), lowest),),
         ),
-        Command(f"{root}:AUTO", lambda i: i.show(axis(i).auto), _set_autorange(function), (ON_OFF,)),
+        kept(f"{root}:AUTO", axis, "auto", ON_OFF, _apply),
         Command(
             f"{root}:AUTO:LLIMit",
             lambda i: i.show(full_scale(axis(i).lower_limit) if function != "CURR" else axis(i).lower_limit),
@@ -495,8 +437,7 @@ def _range_commands(function: str) -> tuple[Command[SourceMeterInstrument], ...]
             (Number(-limit, limit, Settings().sense[function].lower_limit, least=lowest),),
         ),
         Command(
-            f"{root}:AUTO:ULIMit",
-            query=lambda i: i.show(full_scale(rules.highest_measure_range(i.settings, function))),
+            f"{root}:AUTO:ULIMit", query=lambda i: i.show(full_scale(rules.highest_measure_range(i.settings, function)))
         ),
         _setting(f"[:SENSe[1]]:{_NODES[function]}:NPLCycles", "nplc", Number(0.01, 10.0, 1.0)),
     )
@@ -555,9 +496,7 @@ SENSE_COMMANDS: tuple[Command[SourceMeterInstrument], ...] = (
     Command("[:SENSe[1]]:FUNCtion:OFF:ALL", do=_ruled(rules.remove_functions, MEASURED)),
     Command("[:SENSe[1]]:FUNCtion:OFF:COUNt", query=lambda i: str(len(_functions_off(i)))),
     Command(
-        "[:SENSe[1]]:FUNCtion:STATe",
-        query_with=lambda i, name: i.show(name in i.settings.functions),
-        asked=_FUNCTION,
+        "[:SENSe[1]]:FUNCtion:STATe", query_with=lambda i, name: i.show(name in i.settings.functions), asked=_FUNCTION
     ),
     *_range_commands("VOLT"),
     *_range_commands("CURR"),
@@ -786,21 +725,13 @@ def _define_formula(i: SourceMeterInstrument, text: str) -> None:
 
 CALCULATE_COMMANDS: tuple[Command[SourceMeterInstrument], ...] = (
     Command(
-        ":CALCulate[1]:MATH[:EXPRession]:NAME",
-        lambda i: f'"{i.settings.math_name}"',
-        _select_formula,
-        (Quoted(10),),
+        ":CALCulate[1]:MATH[:EXPRession]:NAME", lambda i: f'"{i.settings.math_name}"', _select_formula, (Quoted(10),)
     ),
     Command(
         ":CALCulate[1]:MATH[:EXPRession]:CATalog",
         query=lambda i: ",".join(f'"{n}"' for n in i.source_meter.formulas.names()),
     ),
-    Command(
-        ":CALCulate[1]:MATH[:EXPRession][:DEFine]",
-        _formula_text,
-        _define_formula,
-        (Bracketed(),),
-    ),
+    Command(":CALCulate[1]:MATH[:EXPRession][:DEFine]", _formula_text, _define_formula, (Bracketed(),)),
     Command(
         ":CALCulate[1]:MATH[:EXPRession]:DELete[:SELected]",
         set=lambda i, name: i.source_meter.delete_formula(name.upper()),
@@ -925,12 +856,7 @@ SYSTEM_COMMANDS: tuple[Command[SourceMeterInstrument], ...] = (
     Command(":SYSTem:TIME", query=lambda i: i.show(i.source_meter.timer())),
     Command(":SYSTem:TIME:RESet", do=lambda i: i.source_meter.reset_timer()),
     _setting(":SYSTem:TIME:RESet:AUTO", "timer_reset_auto", ON_OFF),
-    kept(
-        ":SYSTem:POSetup",
-        _same,
-        "power_on_setup",
-        Choice("RST", "PRESet", "SAV0", "SAV1", "SAV2", "SAV3", "SAV4"),
-    ),
+    kept(":SYSTem:POSetup", _same, "power_on_setup", Choice("RST", "PRESet", "SAV0", "SAV1", "SAV2", "SAV3", "SAV4")),
     Command(":SYSTem:PRESet", do=lambda i: i.preset(), urgent=True),
     Command(":SYSTem:VERSion", query=lambda _: "1996.0"),
     _setting(":SYSTem:RCMode", "control_model", Choice("SINGle", "MULTiple")),

@@ -19,7 +19,8 @@ from functools import partial
 from typing import Literal
 
 from drivers.simulated.fixture import TestFixture
-from drivers.simulated.keithley2400.commands import COMMANDS, ERROR_TEXTS
+from drivers.simulated.keithley2400.commands import COMMANDS
+from drivers.simulated.keithley2400.errors import ERROR_TEXTS
 from drivers.simulated.keithley2400.options import Keithley2400Options
 from drivers.simulated.keithley2400.readings import POSITIONS, Reading, format_values
 from drivers.simulated.keithley2400.settings import Settings
