@@ -530,6 +530,6 @@ def _all_commands() -> Iterator[Command[Multimeter]]:
 
 
 @lru_cache
-def command_table(*, colon_before_common: bool) -> CommandTable:
+def command_table(*, colon_before_common: bool) -> CommandTable[Multimeter]:
     """Every command of the Model 2000; the same table for all twins."""
     return CommandTable(_all_commands(), colon_before_common=colon_before_common)

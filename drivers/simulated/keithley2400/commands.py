@@ -26,7 +26,7 @@ from drivers.simulated.keithley2400.settings import (
     sweep_step,
 )
 from drivers.simulated.keithley2400.source_meter import SourceMeter
-from drivers.simulated.scpi.commands import COMMON_COMMANDS, STATUS_COMMANDS, Instrument, kept
+from drivers.simulated.scpi.commands import COMMON_COMMANDS, STATUS_COMMANDS, Instrument, kept, setting
 from drivers.simulated.scpi.instrument import Later
 from drivers.simulated.scpi.parameters import (
     ON_OFF,
@@ -150,18 +150,8 @@ def _same(i: SourceMeterInstrument) -> SourceMeterInstrument:
     return i
 
 
-def _settings(i: SourceMeterInstrument) -> Settings:
-    return i.settings
-
-
 def _trace(i: SourceMeterInstrument) -> Trace:
     return i.source_meter.trace
-
-
-def _setting(
-    header: str, name: str, parameter: Parameter, changed: Callable[[SourceMeterInstrument], None] | None = None
-) -> Command[SourceMeterInstrument]:
-    return kept(header, _settings, name, parameter, changed)
 
 
 def _ruled(rule: Callable[..., None], *fixed: object) -> Callable[..., None]:
@@ -301,7 +291,7 @@ def _list_commands(function: str) -> tuple[Command[SourceMeterInstrument], ...]:
         ),
         Command(f"{root}:APPend", set=lambda i, values: _append_list(axis(i), values), parameters=(levels,)),
         Command(f"{root}:POINts", query=lambda i: str(len(axis(i).levels))),
-        _setting(f"{root}:STARt", "list_start", _LIST_START),
+        setting(f"{root}:STARt", "list_start", _LIST_START),
     )
 
 
@@ -338,18 +328,18 @@ OUTPUT_COMMANDS: tuple[Command[SourceMeterInstrument], ...] = (
         lambda i, on: i.source_meter.request_output(on),
         (ON_OFF,),
     ),
-    _setting(
+    setting(
         ":OUTPut[1]:SMODe",
         "output_off_state",
         Choice("HIMPedance", "NORMal", "ZERO", "GUARd", "GUARd2"),
         changed=_apply,
     ),
-    _setting(":OUTPut[1]:ENABle[:STATe]", "output_enable_used", ON_OFF, _trip_if_blocked),
+    setting(":OUTPut[1]:ENABle[:STATe]", "output_enable_used", ON_OFF, _trip_if_blocked),
     Command(":OUTPut[1]:ENABle:TRIPped", query=lambda i: i.show(i.source_meter.enable_line_closed)),
     Command(":ROUTe:TERMinals", lambda i: i.settings.terminals, _set_terminals, (Choice("FRONt", "REAR"),)),
     Command(":SOURce[1]:CLEar[:IMMediate]", do=lambda i: i.source_meter.switch_output(on=False)),
-    _setting(":SOURce[1]:CLEar:AUTO", "auto_off", ON_OFF),
-    _setting(":SOURce[1]:CLEar:AUTO:MODE", "auto_off_mode", Choice("ALWays", "TCOunt")),
+    setting(":SOURce[1]:CLEar:AUTO", "auto_off", ON_OFF),
+    setting(":SOURce[1]:CLEar:AUTO:MODE", "auto_off_mode", Choice("ALWays", "TCOunt")),
     Command(
         ":SOURce[1]:FUNCtion[:MODE]",
         lambda i: "MEM" if i.settings.memory_sweep else i.settings.source_function,
@@ -375,32 +365,32 @@ OUTPUT_COMMANDS: tuple[Command[SourceMeterInstrument], ...] = (
         _set_source_delay,
         (Number(0.0, _LONGEST_DELAY, 0.0),),
     ),
-    _setting(":SOURce[1]:DELay:AUTO", "source_delay_auto", ON_OFF),
-    _setting(":SOURce[1]:SWEep:SPACing", "sweep_spacing", Choice("LINear", "LOGarithmic")),
+    setting(":SOURce[1]:DELay:AUTO", "source_delay_auto", ON_OFF),
+    setting(":SOURce[1]:SWEep:SPACing", "sweep_spacing", Choice("LINear", "LOGarithmic")),
     Command(
         ":SOURce[1]:SWEep:POINts",
         lambda i: i.show(sweep_points(i.settings)),
         lambda i, points: rules.set_points(i.settings, points),
         (Integer(1, 2500, 2500),),
     ),
-    _setting(":SOURce[1]:SWEep:DIRection", "sweep_direction", Choice("UP", "DOWN")),
-    _setting(":SOURce[1]:SWEep:RANGing", "sweep_ranging", Choice("BEST", "AUTO", "FIXed")),
-    _setting(":SOURce[1]:SWEep:CABort", "sweep_abort", Choice("NEVer", "EARLy", "LATE")),
-    _setting(":SOURce[1]:LIST:STARt", "list_start", _LIST_START),
+    setting(":SOURce[1]:SWEep:DIRection", "sweep_direction", Choice("UP", "DOWN")),
+    setting(":SOURce[1]:SWEep:RANGing", "sweep_ranging", Choice("BEST", "AUTO", "FIXed")),
+    setting(":SOURce[1]:SWEep:CABort", "sweep_abort", Choice("NEVer", "EARLy", "LATE")),
+    setting(":SOURce[1]:LIST:STARt", "list_start", _LIST_START),
     Command(":SOURce[1]:MEMory:SAVE", set=lambda i, n: i.source_meter.save_memory(n), parameters=(Integer(1, 100, 1),)),
     Command(
         ":SOURce[1]:MEMory:RECall", set=lambda i, n: i.source_meter.recall_memory(n), parameters=(Integer(1, 100, 1),)
     ),
-    _setting(":SOURce[1]:MEMory:POINts", "memory_points", Integer(1, 100, 1)),
-    _setting(":SOURce[1]:MEMory:STARt", "memory_start", Integer(1, 100, 1)),
-    _setting(":SOURce2:TTL[:LEVel][:DEFault]", "digital_output", Integer(0, 15, 15)),
+    setting(":SOURce[1]:MEMory:POINts", "memory_points", Integer(1, 100, 1)),
+    setting(":SOURce[1]:MEMory:STARt", "memory_start", Integer(1, 100, 1)),
+    setting(":SOURce2:TTL[:LEVel][:DEFault]", "digital_output", Integer(0, 15, 15)),
     Command(":SOURce2:TTL:ACTual", query=lambda i: i.show(i.settings.digital_output)),
-    _setting(":SOURce2:BSIZe", "digital_size", Integer(3, 16, 4)),
-    _setting(":SOURce2:TTL4:MODE", "digital_line4_mode", Choice("EOTest", "BUSY")),
-    _setting(":SOURce2:TTL4:BSTate", "digital_line4_busy", ON_OFF),
+    setting(":SOURce2:BSIZe", "digital_size", Integer(3, 16, 4)),
+    setting(":SOURce2:TTL4:MODE", "digital_line4_mode", Choice("EOTest", "BUSY")),
+    setting(":SOURce2:TTL4:BSTate", "digital_line4_busy", ON_OFF),
     Command(":SOURce2:CLEar[:IMMediate]", do=lambda i: setattr(i.settings, "digital_output", 15)),
-    _setting(":SOURce2:CLEar:AUTO", "digital_clear_auto", ON_OFF),
-    _setting(":SOURce2:CLEar:AUTO:DELay", "digital_clear_delay", Number(0.0, 60.0, 1e-4)),
+    setting(":SOURce2:CLEar:AUTO", "digital_clear_auto", ON_OFF),
+    setting(":SOURce2:CLEar:AUTO:DELay", "digital_clear_delay", Number(0.0, 60.0, 1e-4)),
 )
 
 
@@ -439,7 +429,7 @@ def _range_commands(function: str) -> tuple[Command[SourceMeterInstrument], ...]
         Command(
             f"{root}:AUTO:ULIMit", query=lambda i: i.show(full_scale(rules.highest_measure_range(i.settings, function)))
         ),
-        _setting(f"[:SENSe[1]]:{_NODES[function]}:NPLCycles", "nplc", Number(0.01, 10.0, 1.0)),
+        setting(f"[:SENSe[1]]:{_NODES[function]}:NPLCycles", "nplc", Number(0.01, 10.0, 1.0)),
     )
 
 
@@ -503,11 +493,11 @@ SENSE_COMMANDS: tuple[Command[SourceMeterInstrument], ...] = (
     *_range_commands("RES"),
     *_protection_commands("VOLT"),
     *_protection_commands("CURR"),
-    _setting("[:SENSe[1]]:RESistance:MODE", "resistance_mode", Choice("AUTO", "MANual"), changed=_apply),
-    _setting("[:SENSe[1]]:RESistance:OCOMpensated", "offset_compensation", ON_OFF),
-    _setting("[:SENSe[1]]:AVERage[:STATe]", "filter_on", ON_OFF, changed=_restart_filter),
-    _setting("[:SENSe[1]]:AVERage:COUNt", "filter_count", Integer(1, 100, 10), changed=_restart_filter),
-    _setting("[:SENSe[1]]:AVERage:TCONtrol", "filter_control", Choice("REPeat", "MOVing"), changed=_restart_filter),
+    setting("[:SENSe[1]]:RESistance:MODE", "resistance_mode", Choice("AUTO", "MANual"), changed=_apply),
+    setting("[:SENSe[1]]:RESistance:OCOMpensated", "offset_compensation", ON_OFF),
+    setting("[:SENSe[1]]:AVERage[:STATe]", "filter_on", ON_OFF, changed=_restart_filter),
+    setting("[:SENSe[1]]:AVERage:COUNt", "filter_count", Integer(1, 100, 10), changed=_restart_filter),
+    setting("[:SENSe[1]]:AVERage:TCONtrol", "filter_control", Choice("REPeat", "MOVing"), changed=_restart_filter),
     Command("[:SENSe[1]]:DATA[:LATest]", query=lambda i: i.latest()),
 )
 
@@ -591,7 +581,7 @@ MEASURE_COMMANDS: tuple[Command[SourceMeterInstrument], ...] = (
         _set_data_format,
         (Many(_data_format),),
     ),
-    _setting(":FORMat:BORDer", "byte_order", Choice("NORMal", "SWAPped")),
+    setting(":FORMat:BORDer", "byte_order", Choice("NORMal", "SWAPped")),
     Command(
         ":FORMat:ELEMents[:SENSe[1]]",
         lambda i: i.show(i.settings.elements),
@@ -637,16 +627,16 @@ TRIGGER_COMMANDS: tuple[Command[SourceMeterInstrument], ...] = (
         lambda i, count: rules.set_counts(i.settings, arm=count),
         (Integer(1, 2500, 1, words=("INFinity",)),),
     ),
-    _setting(
+    setting(
         ":ARM[:SEQuence[1]][:LAYer[1]]:SOURce",
         "arm_source",
         Choice("IMMediate", "TIMer", "MANual", "BUS", "TLINk", "NSTest", "PSTest", "BSTest"),
     ),
-    _setting(":ARM[:SEQuence[1]][:LAYer[1]]:TIMer", "arm_timer", Number(0.001, 99999.99, 0.1)),
-    _setting(":ARM[:SEQuence[1]][:LAYer[1]][:TCONfigure]:DIRection", "arm_direction", _DIRECTION),
-    _setting(":ARM[:SEQuence[1]][:LAYer[1]][:TCONfigure][:ASYNchronous]:ILINe", "arm_input_line", _LINE),
-    _setting(":ARM[:SEQuence[1]][:LAYer[1]][:TCONfigure][:ASYNchronous]:OLINe", "arm_output_line", _LINE),
-    _setting(
+    setting(":ARM[:SEQuence[1]][:LAYer[1]]:TIMer", "arm_timer", Number(0.001, 99999.99, 0.1)),
+    setting(":ARM[:SEQuence[1]][:LAYer[1]][:TCONfigure]:DIRection", "arm_direction", _DIRECTION),
+    setting(":ARM[:SEQuence[1]][:LAYer[1]][:TCONfigure][:ASYNchronous]:ILINe", "arm_input_line", _LINE),
+    setting(":ARM[:SEQuence[1]][:LAYer[1]][:TCONfigure][:ASYNchronous]:OLINe", "arm_output_line", _LINE),
+    setting(
         ":ARM[:SEQuence[1]][:LAYer[1]][:TCONfigure][:ASYNchronous]:OUTPut",
         "arm_output",
         Choice("NONE", "TENTer", "TEXit"),
@@ -657,11 +647,11 @@ TRIGGER_COMMANDS: tuple[Command[SourceMeterInstrument], ...] = (
         lambda i, count: rules.set_counts(i.settings, trigger=count),
         (Integer(1, 2500, 1),),
     ),
-    _setting(":TRIGger[:SEQuence[1]]:SOURce", "trigger_source", Choice("IMMediate", "TLINk")),
-    _setting(":TRIGger[:SEQuence[1]]:DELay", "trigger_delay", Number(0.0, 999.9999, 0.0)),
-    _setting(":TRIGger[:SEQuence[1]][:TCONfigure]:DIRection", "trigger_direction", _DIRECTION),
-    _setting(":TRIGger[:SEQuence[1]][:TCONfigure][:ASYNchronous]:ILINe", "trigger_input_line", _LINE),
-    _setting(":TRIGger[:SEQuence[1]][:TCONfigure][:ASYNchronous]:OLINe", "trigger_output_line", _LINE),
+    setting(":TRIGger[:SEQuence[1]]:SOURce", "trigger_source", Choice("IMMediate", "TLINk")),
+    setting(":TRIGger[:SEQuence[1]]:DELay", "trigger_delay", Number(0.0, 999.9999, 0.0)),
+    setting(":TRIGger[:SEQuence[1]][:TCONfigure]:DIRection", "trigger_direction", _DIRECTION),
+    setting(":TRIGger[:SEQuence[1]][:TCONfigure][:ASYNchronous]:ILINe", "trigger_input_line", _LINE),
+    setting(":TRIGger[:SEQuence[1]][:TCONfigure][:ASYNchronous]:OLINe", "trigger_output_line", _LINE),
     _trigger_list("INPut", "trigger_input"),
     _trigger_list("OUTPut", "trigger_output"),
 )
@@ -744,26 +734,26 @@ CALCULATE_COMMANDS: tuple[Command[SourceMeterInstrument], ...] = (
         lambda i, text: setattr(i, "math_unit", text),
         (Quoted(3),),
     ),
-    _setting(":CALCulate[1]:STATe", "math_on", ON_OFF),
+    setting(":CALCulate[1]:STATe", "math_on", ON_OFF),
     Command(":CALCulate[1]:DATA", query=_calculated("calculated", latest=False)),
     Command(":CALCulate[1]:DATA:LATest", query=_calculated("calculated", latest=True)),
-    _setting(":CALCulate2:FEED", "limit_feed", Choice("CALCulate[1]", "VOLTage", "CURRent", "RESistance")),
-    _setting(":CALCulate2:NULL:OFFSet", "null_offset", Number(-9.999999e20, 9.999999e20, 0.0)),
-    _setting(":CALCulate2:NULL:STATe", "null_on", ON_OFF),
+    setting(":CALCulate2:FEED", "limit_feed", Choice("CALCulate[1]", "VOLTage", "CURRent", "RESistance")),
+    setting(":CALCulate2:NULL:OFFSet", "null_offset", Number(-9.999999e20, 9.999999e20, 0.0)),
+    setting(":CALCulate2:NULL:STATe", "null_on", ON_OFF),
     Command(":CALCulate2:NULL:ACQuire", do=_acquire_null),
     Command(":CALCulate2:DATA", query=_calculated("limited", latest=False)),
     Command(":CALCulate2:DATA:LATest", query=_calculated("limited", latest=True)),
-    _setting(":CALCulate2:LIMit[1]:STATe", "compliance_limit_on", ON_OFF),
-    _setting(":CALCulate2:LIMit[1]:COMPliance:FAIL", "compliance_limit_fail", Choice("IN", "OUT")),
-    _setting(":CALCulate2:LIMit[1]:COMPliance:SOURce2", "compliance_limit_pattern", Integer(0, 65535, 15)),
+    setting(":CALCulate2:LIMit[1]:STATe", "compliance_limit_on", ON_OFF),
+    setting(":CALCulate2:LIMit[1]:COMPliance:FAIL", "compliance_limit_fail", Choice("IN", "OUT")),
+    setting(":CALCulate2:LIMit[1]:COMPliance:SOURce2", "compliance_limit_pattern", Integer(0, 65535, 15)),
     Command(":CALCulate2:LIMit[1]:FAIL", query=lambda i: i.show(1 in i.settings.limits_failed)),
     *(command for number in SOFT_LIMITS for command in _limit_commands(number)),
-    _setting(":CALCulate2:CLIMits:BCONtrol", "limit_control", Choice("IMMediate", "END")),
-    _setting(":CALCulate2:CLIMits:MODE", "limit_mode", Choice("GRADing", "SORTing")),
-    _setting(":CALCulate2:CLIMits:PASS:SOURce2", "limit_pass_pattern", Integer(0, 65535, 15)),
-    _setting(":CALCulate2:CLIMits:CLEar:AUTO", "limit_clear_auto", ON_OFF),
+    setting(":CALCulate2:CLIMits:BCONtrol", "limit_control", Choice("IMMediate", "END")),
+    setting(":CALCulate2:CLIMits:MODE", "limit_mode", Choice("GRADing", "SORTing")),
+    setting(":CALCulate2:CLIMits:PASS:SOURce2", "limit_pass_pattern", Integer(0, 65535, 15)),
+    setting(":CALCulate2:CLIMits:CLEar:AUTO", "limit_clear_auto", ON_OFF),
     Command(":CALCulate2:CLIMits:CLEar[:IMMediate]", do=lambda i: i.source_meter.clear_limits()),
-    _setting(":CALCulate3:FORMat", "statistic", Choice("MEAN", "SDEViation", "MAXimum", "MINimum", "PKPK")),
+    setting(":CALCulate3:FORMat", "statistic", Choice("MEAN", "SDEViation", "MAXimum", "MINimum", "PKPK")),
     Command(
         ":CALCulate3:DATA", query=lambda i: i.text_of(buffer_statistic(i.source_meter.trace, i.settings.statistic))
     ),
@@ -834,11 +824,11 @@ SYSTEM_COMMANDS: tuple[Command[SourceMeterInstrument], ...] = (
     Command(":SYSTem:ERRor:CODE[:NEXT]", query=lambda i: i.status.errors.code_text(i.status.errors.next_code())),
     Command(":SYSTem:ERRor:CODE:ALL", query=lambda i: _all_errors(i, i.status.errors.code_text)),
     Command(":SYSTem:AZERo[:STATe]", lambda i: i.show(i.settings.autozero), _set_autozero, (_autozero_state,)),
-    _setting(":SYSTem:AZERo:CACHing[:STATe]", "caching", ON_OFF),
+    setting(":SYSTem:AZERo:CACHing[:STATe]", "caching", ON_OFF),
     Command(":SYSTem:AZERo:CACHing:REFResh", do=_ignore),
     Command(":SYSTem:AZERo:CACHing:RESet", do=_ignore),
     Command(":SYSTem:AZERo:CACHing:NPLCycles", query=lambda i: i.show(i.settings.nplc)),
-    _setting(":SYSTem:RSENse", "remote_sense", ON_OFF, changed=_apply),
+    setting(":SYSTem:RSENse", "remote_sense", ON_OFF, changed=_apply),
     Command(
         ":SYSTem:LFRequency",
         lambda i: i.show(int(i.source_meter.line_frequency)),
@@ -852,14 +842,14 @@ SYSTEM_COMMANDS: tuple[Command[SourceMeterInstrument], ...] = (
         (ON_OFF,),
     ),
     Command(":SYSTem:BEEPer[:IMMediate]", set=_beep, parameters=(Number(65.0, 2e6, 1e3), Number(0.0, 7.9, 0.1))),
-    _setting(":SYSTem:BEEPer:STATe", "beeper", ON_OFF),
+    setting(":SYSTem:BEEPer:STATe", "beeper", ON_OFF),
     Command(":SYSTem:TIME", query=lambda i: i.show(i.source_meter.timer())),
     Command(":SYSTem:TIME:RESet", do=lambda i: i.source_meter.reset_timer()),
-    _setting(":SYSTem:TIME:RESet:AUTO", "timer_reset_auto", ON_OFF),
+    setting(":SYSTem:TIME:RESet:AUTO", "timer_reset_auto", ON_OFF),
     kept(":SYSTem:POSetup", _same, "power_on_setup", Choice("RST", "PRESet", "SAV0", "SAV1", "SAV2", "SAV3", "SAV4")),
     Command(":SYSTem:PRESet", do=lambda i: i.preset(), urgent=True),
     Command(":SYSTem:VERSion", query=lambda _: "1996.0"),
-    _setting(":SYSTem:RCMode", "control_model", Choice("SINGle", "MULTiple")),
+    setting(":SYSTem:RCMode", "control_model", Choice("SINGle", "MULTiple")),
     Command(":SYSTem:GUARd", lambda i: i.settings.guard, _set_guard, (Choice("CABLe", "OHMS"),)),
     kept(":SYSTem:KEY", _same, "last_key", Integer(1, 31, 1)),
     Command(":SYSTem:MEMory:INITialize", do=lambda i: i.forget_memory()),
@@ -867,8 +857,8 @@ SYSTEM_COMMANDS: tuple[Command[SourceMeterInstrument], ...] = (
     Command(":SYSTem:LOCal", do=_go_to_local_on_serial),
     Command(":SYSTem:REMote", do=_ignore),
     Command(":SYSTem:RWLock", do=_ignore),
-    _setting(":DISPlay:ENABle", "display_on", ON_OFF),
-    _setting(":DISPlay:DIGits", "display_digits", Integer(4, 7, 6)),
+    setting(":DISPlay:ENABle", "display_on", ON_OFF),
+    setting(":DISPlay:DIGits", "display_digits", Integer(4, 7, 6)),
     Command(":DISPlay:CNDisplay", do=_ignore),
     *_display_commands(1, "[:WINDow[1]]", 20),
     *_display_commands(2, ":WINDow2", 32),
@@ -881,7 +871,7 @@ OWN_COMMON_COMMANDS: tuple[Command[SourceMeterInstrument], ...] = (
     Command("*RCL", set=lambda i, n: i.recall(n), parameters=(Integer(0, 4, 0),), urgent=True),
 )
 
-COMMANDS = CommandTable(
+COMMANDS: CommandTable[SourceMeterInstrument] = CommandTable(
     (
         *COMMON_COMMANDS,
         *OWN_COMMON_COMMANDS,

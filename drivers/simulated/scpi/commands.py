@@ -77,10 +77,18 @@ def kept(
     return Command(header, show, store, (parameter,))
 
 
+class _WithSettings(Instrument, Protocol):
+    @property
+    def settings(self) -> object: ...
+
+
+_Set = TypeVar("_Set", bound=_WithSettings)
+
+
 def setting(
-    header: str, name: str, parameter: Parameter, changed: Callable[[Any], object] | None = None
-) -> Command[Any]:
-    """A value kept in ``instrument.settings``."""
+    header: str, name: str, parameter: Parameter, changed: Callable[[_Set], object] | None = None
+) -> Command[_Set]:
+    """A value that is kept in ``instrument.settings``."""
     return kept(header, lambda instrument: instrument.settings, name, parameter, changed)
 
 

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from drivers.simulated.clock import Clock, Event
 from drivers.simulated.scpi.parameters import INFINITY
@@ -125,7 +125,7 @@ class ScpiInstrument:
     def __init__(
         self,
         clock: Clock,
-        commands: CommandTable,
+        commands: CommandTable[Self],
         interface: Interface,
         errors: Mapping[int, str],
         *,

@@ -76,14 +76,14 @@ class _Node:
         return node
 
 
-class CommandTable:
+class CommandTable(Generic[Commanded]):
     """The commands of one instrument, and what was parsed already: headers, and parts without parameters.
 
     Shared by all twins of a model: what a message means depends on its text alone. Raises ValueError when two
     commands claim the same header.
     """
 
-    def __init__(self, commands: Iterable[Command[Any]], *, colon_before_common: bool = True) -> None:
+    def __init__(self, commands: Iterable[Command[Commanded]], *, colon_before_common: bool = True) -> None:
         self._root = _Node()
         self._common: dict[str, Command[Any]] = {}
         self._colon_before_common = colon_before_common
