@@ -250,7 +250,7 @@ def _twin_options(where: YamlSource, simulation: Simulation) -> Problems:
     for role, given in simulation.options.model_dump().items():
         if not given:
             continue
-        from acquire.simulation import OPTION_CLASSES
+        from drivers.simulated.bench import OPTION_CLASSES
 
         names = [field.name for field in fields(OPTION_CLASSES[role])]
         for name in sorted(given.keys() - set(names)):
