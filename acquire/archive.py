@@ -270,10 +270,14 @@ def _ending(run: Run) -> RunStop:
     """How a run ended, as it had still said itself; or that it was cut off, with its last row."""
     if run.status is not RunStatus.RUNNING:
         return RunStop(run.status, run.stop_reason, run.end_time)
-    times = [run.tables[name]["time"] for name in ("jvl", "dark", "exposure_samples")]
-    last = max((float(column.max()) for column in times if column.size), default=0.0)
-    end = datetime.fromisoformat(run.start_time) + timedelta(seconds=last)
+    end = datetime.fromisoformat(run.start_time) + timedelta(seconds=_last_time(run))
     return RunStop(RunStatus.FAILED, CUT_OFF, end.isoformat())
+
+
+def _last_time(run: Run) -> float:
+    """When the last row was written [s]."""
+    columns = [run.tables[name]["time"] for name in ("jvl", "dark", "exposure_samples")]
+    return max(float(time[np.isfinite(time)].max(initial=0.0)) for time in columns)
 
 
 def _with_last_remark(stop: RunStop, watched: Sequence[tuple[datetime, str]]) -> RunStop:
