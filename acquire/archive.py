@@ -315,8 +315,8 @@ def _ending(run: Run) -> RunStop:
 
 def _last_time(run: Run) -> float:
     """When the last row was written [s]; a damaged one has no time."""
-    times = [run.tables[name]["time"] for name in ("jvl", "dark", "exposure_samples")]
-    return max((float(np.nanmax(column)) for column in times if np.isfinite(column).any()), default=0.0)
+    columns = [run.tables[name]["time"] for name in ("jvl", "dark", "exposure_samples")]
+    return max(float(time[np.isfinite(time)].max(initial=0.0)) for time in columns)
 
 
 def _with_last_remark(stop: RunStop, watched: Sequence[tuple[datetime, str]]) -> RunStop:

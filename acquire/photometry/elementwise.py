@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from numpy import ndarray  # a look-up less at every call
 
 from acquire.photometry.grid import FloatArray
 
@@ -25,12 +26,12 @@ Truth = bool | BoolArray
 
 def log(value: Q) -> Q:
     """Natural logarithm; raises ValueError for what is not positive."""
-    return _each(math.log, value) if isinstance(value, np.ndarray) else math.log(value)
+    return _each(math.log, value) if isinstance(value, ndarray) else math.log(value)
 
 
 def log10(value: Q) -> Q:
     """Decadic logarithm; raises ValueError for what is not positive."""
-    return _each(math.log10, value) if isinstance(value, np.ndarray) else math.log10(value)
+    return _each(math.log10, value) if isinstance(value, ndarray) else math.log10(value)
 
 
 def _each(function: Callable[[float], float], values: FloatArray) -> FloatArray:
@@ -40,19 +41,19 @@ def _each(function: Callable[[float], float], values: FloatArray) -> FloatArray:
 
 def hypot(first: Q, *others: Q | float) -> Q:
     """Root of the sum of squares; arrays may be joined by numbers, but come first."""
-    if isinstance(first, np.ndarray):
+    if isinstance(first, ndarray):
         return np.asarray(reduce(np.hypot, others, first), float)
     return math.hypot(first, *others)
 
 
 def finite(value: Q) -> Truth:
     """Whether it is a number, neither NaN nor infinite."""
-    return np.isfinite(value) if isinstance(value, np.ndarray) else math.isfinite(value)
+    return np.isfinite(value) if isinstance(value, ndarray) else math.isfinite(value)
 
 
 def quotient(numerator: Q, denominator: Q, defined: Truth, otherwise: float) -> Q:
     """The quotient where it is ``defined``, and ``otherwise`` elsewhere."""
-    if isinstance(denominator, np.ndarray):
+    if isinstance(denominator, ndarray):
         result = np.full(denominator.shape, otherwise)
         np.divide(numerator, denominator, out=result, where=defined)
         return result
@@ -61,21 +62,21 @@ def quotient(numerator: Q, denominator: Q, defined: Truth, otherwise: float) -> 
 
 def where(condition: Truth, value: Q, otherwise: float) -> Q:
     """The value where the condition holds, and ``otherwise`` elsewhere."""
-    if isinstance(value, np.ndarray):
+    if isinstance(value, ndarray):
         return np.where(condition, value, otherwise)
     return value if condition else otherwise
 
 
 def constant(value: float, like: Q) -> Q:
     """One number in the shape of another quantity."""
-    return np.full(like.shape, value) if isinstance(like, np.ndarray) else value
+    return np.full(like.shape, value) if isinstance(like, ndarray) else value
 
 
 def every(condition: Truth) -> bool:
     """Whether it holds for all."""
-    return bool(condition.all()) if isinstance(condition, np.ndarray) else bool(condition)
+    return bool(condition.all()) if isinstance(condition, ndarray) else bool(condition)
 
 
 def some(condition: Truth) -> bool:
     """Whether it holds for any."""
-    return bool(condition.any()) if isinstance(condition, np.ndarray) else bool(condition)
+    return bool(condition.any()) if isinstance(condition, ndarray) else bool(condition)

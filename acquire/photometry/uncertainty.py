@@ -13,11 +13,12 @@ from typing import Any, Generic
 from acquire.photometry.elementwise import Q, hypot
 
 _NOUGHT: Any = 0.0  # of one point or of many
+_SQRT_3 = sqrt(3)
 
 
 def rectangular(limit: Q) -> Q:
     """Return u = a/sqrt(3), the standard uncertainty behind limits +-a of unknown distribution."""
-    return limit / sqrt(3)
+    return limit / _SQRT_3
 
 
 def relative_area_uncertainty(width: float, height: float, edge_uncertainty: float) -> float:
