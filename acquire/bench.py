@@ -46,6 +46,8 @@ LONGEST_POINT_MESSAGE = 36
 #: A photodiode signal that takes longer is waited for with an eye on the source, s.
 _MOMENT = 0.5
 
+_ROUNDING = 1e-6  # of times that were added up, s
+
 #: A burst is overdue that long after the time it takes, s, by clocks that are off by so much.
 _OVERDUE, _SLOWEST = 2.0, 1.1
 
@@ -149,23 +151,27 @@ class Bench:
         """
         require_within(_reading(step, time, source, _NO_LIGHT), self._plan.read_back)
         overdue = time + self._photodiode_meter.reading_patience
-        source_overdue = inf
+        source_overdue = inf  # no reading of the source is on its way
         light = None
         while light is None:
-            if self.now() >= overdue:
+            if self.now() >= overdue - _ROUNDING:
                 raise self._photodiode_meter.overdue()
-            if self.now() >= source_overdue:
+            if self.now() >= source_overdue - _ROUNDING:
                 raise self._smu.overdue()
             if source_overdue == inf:
                 self._smu.trigger_same_level()
                 source_overdue = self.now() + self._smu.reading_patience
-            if (again := self._smu.poll(_MOMENT / 2)) is not None:
+            if (again := self._smu.poll(self._moment(overdue, source_overdue))) is not None:
                 require_within(_reading(step, time, again, _NO_LIGHT), self._plan.read_back)
                 source_overdue = inf
-            light = self._photodiode_meter.poll(_MOMENT / 2)
+            light = self._photodiode_meter.poll(self._moment(overdue, source_overdue))
         if source_overdue < inf and self._smu.poll(_MOMENT) is None:
             self._smu.device_clear()  # a long reading that nobody needs any more
         return light
+
+    def _moment(self, *overdue: float) -> float:
+        """How long to look for one of two readings before the other is looked for, s."""
+        return max(min(_MOMENT / 2, *(moment - self.now() for moment in overdue)), 0.0)
 
     def _clear_meters(self) -> None:
         """Drop whatever is left of an exchange that went wrong, so that the next reply belongs to the next reading."""

@@ -29,7 +29,7 @@ def test_a_line_that_is_too_slow_for_the_promise_is_a_caution(tmp_path: Path, ba
     cautions = [str(caution) for caution in cautions_of_file(path)]
     assert bool(cautions) == warned
     if warned:
-        assert f"slow.yaml:12: instruments.smu.serial.baud_rate: at {baud_rate} baud it takes longer" in cautions[0]
+        assert f"slow.yaml:14: instruments.smu.serial.baud_rate: at {baud_rate} baud it takes longer" in cautions[0]
         assert "promised 2 s" in cautions[0]
 
 
