@@ -48,6 +48,9 @@ _CLEARING = 0.5  # s
 _REST = 1.0  # for the next 4 kB of a message on a bus, once its first byte is there, s
 _CHUNK = 4096  # bytes
 
+#: Answers of VISA to a read of one byte that are no reason for a warning.
+_MORE_TO_COME = (StatusCode.success_max_count_read, StatusCode.success_device_not_present)
+
 _FLOW_CONTROL = {
     "none": ControlFlow.none,
     "xon_xoff": ControlFlow.xon_xoff,
@@ -161,7 +164,7 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         """What VISA has within ``wait`` s: a read that times out would lose its beginning, so the first byte alone."""
         self.allow(wait)
         try:
-            with self.connection.ignore_warning(StatusCode.success_max_count_read):
+            with self.connection.ignore_warning(*_MORE_TO_COME):
                 data, status = self.connection.visalib.read(self.connection.session, 1)
         except pyvisa.VisaIOError as error:
             if error.error_code == StatusCode.error_timeout and not _closed_by_peer(self.connection):
