@@ -191,8 +191,9 @@ class Bench:
 
         :raises drivers.errors.InstrumentError: a meter gives no readings, or the source went off by itself.
         """
-        self._photodiode_meter.arm_buffer(len(steps))
-        duration = self._smu.program_sweep([step.level for step in steps], self._plan.settle, linked=True)
+        with self._stop.interruptible():
+            self._photodiode_meter.arm_buffer(len(steps))
+            duration = self._smu.program_sweep([step.level for step in steps], self._plan.settle, linked=True)
         patience = _OVERDUE + _SLOWEST * (duration + len(steps) * self._plan.time_per_point)
         started = self.now()
         self._smu.start_sweep()
@@ -200,14 +201,22 @@ class Bench:
             if stop_requested() or self.now() > started + patience:
                 return self._cut_off(steps, started, stop_requested())
         try:
-            self._photodiode_meter.wait_for_buffer(_OVERDUE + self._plan.time_per_point)
+            with self._stop.interruptible():
+                self._photodiode_meter.wait_for_buffer(_OVERDUE + self._plan.time_per_point)
+                return _burst(steps, started, self._smu.read_sweep(), self._photodiode_meter.read_buffer())
+        except KeyboardInterrupt:  # on a slow line a full buffer takes a minute: off first, then once more
+            return self._cut_off(steps, started, stop_requested(), half_read=True)
         except errors.InstrumentTimeout:
             return self._cut_off(steps, started, "")
-        return _burst(steps, started, self._smu.read_sweep(), self._photodiode_meter.read_buffer())
 
-    def _cut_off(self, steps: Sequence[Step], started: float, stop_requested: str) -> list[Reading]:
-        """What a burst has read so far, once the output is off."""
-        sources, lights = self._smu.stop_sweep(), self._photodiode_meter.read_buffer()
+    def _cut_off(
+        self, steps: Sequence[Step], started: float, stop_requested: str, *, half_read: bool = False
+    ) -> list[Reading]:
+        """What a burst has read so far, once the output is off; ``half_read``: a reply may be on its way."""
+        sources = self._smu.stop_sweep()
+        if half_read:
+            self._photodiode_meter.device_clear()
+        lights = self._photodiode_meter.read_buffer()
         taken = min(len(sources), len(lights))
         if not stop_requested:
             what = f"the sweep stopped after {taken} of {len(steps)} points"

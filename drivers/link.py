@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 import pyvisa
 from pymeasure.adapters import VISAAdapter
-from pyvisa.constants import ControlFlow, StatusCode
+from pyvisa.constants import BufferOperation, ControlFlow, StatusCode
 from pyvisa.resources import SerialInstrument, TCPIPSocket
 from pyvisa.rname import InvalidResourceName, to_canonical_name
 
@@ -96,6 +96,8 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
             super()._write(command, **kwargs)
         except _FOREIGN as error:
             raise self._translated(error, f"sending {command}") from error
+        for _ in range(int(len(command) / self.characters_per_second / SLICE)):
+            self.on_wait()
 
     def _write_bytes(self, content: bytes, **kwargs: Any) -> None:
         with self.translating(f"sending {content!r}"):
@@ -492,6 +494,9 @@ def interrupt(adapter: Any) -> None:
     Raises :class:`~drivers.errors.LinkLost` or :class:`~drivers.errors.InstrumentTimeout`.
     """
     if isinstance(adapter.connection, _LINES):
+        if isinstance(adapter.connection, SerialInstrument):
+            with contextlib.suppress(*_FOREIGN):  # what still waits to be sent must not go first
+                adapter.connection.flush(BufferOperation.discard_transmit_buffer)
         adapter.write_bytes(ABORT_CHARACTER)
         return
     with _translating(adapter, "clearing the device"):

@@ -44,7 +44,7 @@ def test_a_sample_of_the_table_is_survived(seed: int, pairs: list[Pair]) -> None
 def during_the_sweep(pairs: list[Pair], fault: str) -> list[Pair]:
     """Single faults while the output is on, of the stepped sweep."""
     stepped = [pair for pair in pairs if pair.sweep == "stepped" and pair.fault == fault and pair.lasting == 1]
-    lit = [pair for pair in stepped if 200 < pair.at < 260]
+    lit = [pair for pair in stepped if 300 < pair.at < 360]
     return lit[:: max(1, len(lit) // 4)]
 
 
