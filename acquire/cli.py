@@ -181,6 +181,8 @@ def plan(sweep: SweepArgument, bench: BenchOption = None) -> None:
     except ConfigurationError as error:
         raise complain(error, USAGE) from error
     _print_plan(prepared.plan)
+    for caution in prepared.loaded.cautions:
+        print(f"caution: {caution}")
 
 
 @app.command()
@@ -188,13 +190,14 @@ def check(
     files: Annotated[list[Path], typer.Argument(help="configuration files", metavar="FILE.yaml ...")],
 ) -> None:
     """Check configuration files; all problems are shown at once."""
-    from acquire.config import check_file
+    from acquire.config import cautions_of_file, check_file
 
     wrong = False
     for file in files:
         problems = check_file(file)
         wrong = wrong or bool(problems)
         say(sys.stderr, *problems)
+        say(sys.stderr, *(f"caution: {caution}" for caution in cautions_of_file(file)))
         if not problems:
             say(sys.stdout, f"{file}: right")
     raise typer.Exit(USAGE if wrong else COMPLETED)
