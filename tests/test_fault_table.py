@@ -11,6 +11,7 @@ import pytest
 from acquire import recorder, session
 from acquire.engine import Outcome
 from acquire.records import Record, RunStatus
+from drivers import keithley2400_off
 from drivers.keithley2400 import Keithley2400
 from drivers.simulated.faults import FOR_GOOD, FaultKind
 from tests.fault_table import PROGRAM_FAULTS, Pair, all_pairs, judge, judge_all, sample
@@ -43,7 +44,7 @@ def test_a_sample_of_the_table_is_survived(seed: int, pairs: list[Pair]) -> None
 def during_the_sweep(pairs: list[Pair], fault: str) -> list[Pair]:
     """Single faults while the output is on, of the stepped sweep."""
     stepped = [pair for pair in pairs if pair.sweep == "stepped" and pair.fault == fault and pair.lasting == 1]
-    lit = [pair for pair in stepped if 200 < pair.at < 260]
+    lit = [pair for pair in stepped if 300 < pair.at < 360]
     return lit[:: max(1, len(lit) // 4)]
 
 
@@ -59,7 +60,7 @@ def test_the_table_sees_an_output_that_stays_on(
 
 
 def test_the_table_sees_a_missing_ramp(pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Keithley2400, "_ramp_to_zero", lambda self, source: None)
+    monkeypatch.setattr(keithley2400_off, "off_message", lambda *_: ":OUTP OFF")
     assert "it was switched off at" in problems(pairs, "a bug in the evaluation", tmp_path)
 
 
