@@ -55,7 +55,16 @@ JsonOption = Annotated[bool, typer.Option("--json", help="one JSON object on sta
 def main() -> None:
     """Entry point of the ``acquire`` command."""
     sys.stdout, sys.stderr = (cast(TextIO, _filtered(stream)) for stream in (sys.stdout, sys.stderr))
-    app()
+    try:
+        try:
+            app()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except OSError as error:  # above all of the stream itself: a full disk behind it, for example
+        with _whoever_listens(sys.stdout):
+            pass
+        raise SystemExit(complain(f"acquire: {error}", FAILED).exit_code) from error
 
 
 def _filtered(stream: TextIO | None) -> TextIO | VisibleStream | None:
