@@ -373,11 +373,16 @@ def _is_switched_off(resource: str, switch_off: Callable[[], str]) -> bool:
     """Do it and say so; whatever goes wrong, the message is that the output may be on."""
     from threading import Timer
 
+    from acquire.interruption import StopRequest
+
     waiting = Timer(SILENCE, say, (sys.stderr, f"{resource} has not answered yet; trying on. Do {PRESS_OUTPUT}"))
     waiting.daemon = True
     waiting.start()
     try:
-        done = switch_off()
+        with (
+            StopRequest().listening()
+        ):  # it takes some seconds at most: neither Ctrl-C nor a closed terminal cuts it short
+            done = switch_off()
     except (Exception, KeyboardInterrupt) as error:
         waiting.cancel()
         lines = [f"{resource}: THE OUTPUT MAY STILL BE ON; {PRESS_OUTPUT}", _why(error)]
