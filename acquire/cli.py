@@ -55,7 +55,16 @@ JsonOption = Annotated[bool, typer.Option("--json", help="one JSON object on sta
 def main() -> None:
     """Entry point of the ``acquire`` command."""
     sys.stdout, sys.stderr = (cast(TextIO, _filtered(stream)) for stream in (sys.stdout, sys.stderr))
-    app()
+    try:
+        try:
+            app()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except OSError as error:  # above all of the stream itself: a full disk behind it, for example
+        with _whoever_listens(sys.stdout):
+            pass
+        raise SystemExit(complain(f"acquire: {error}", FAILED).exit_code) from error
 
 
 def _filtered(stream: TextIO | None) -> TextIO | VisibleStream | None:
@@ -370,11 +379,16 @@ def _is_switched_off(resource: str, switch_off: Callable[[], str]) -> bool:
     """Do it and say so; whatever goes wrong, the message is that the output may be on."""
     from threading import Timer
 
+    from acquire.interruption import StopRequest
+
     waiting = Timer(SILENCE, say, (sys.stderr, f"{resource} has not answered yet; trying on. Do {PRESS_OUTPUT}"))
     waiting.daemon = True
     waiting.start()
     try:
-        done = switch_off()
+        with (
+            StopRequest().listening()
+        ):  # it takes some seconds at most: neither Ctrl-C nor a closed terminal cuts it short
+            done = switch_off()
     except (Exception, KeyboardInterrupt) as error:
         waiting.cancel()
         lines = [f"{resource}: THE OUTPUT MAY STILL BE ON; {PRESS_OUTPUT}", _why(error)]

@@ -559,6 +559,17 @@ def test_ctrl_c_while_the_program_is_loaded_ends_it_without_a_word(module: str, 
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
+@pytest.mark.parametrize("command", ["check", "plan", "simulate"])
+def test_what_cannot_be_said_is_one_line(command: str) -> None:
+    arguments = ["simulate", "--help"] if command == "simulate" else [command, str(QUICK)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "acquire", *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, "acquire: [Errno 28] No space left on device\n")
+
+
 # Want of memory
 
 LIMITED = """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -91,6 +93,23 @@ def test_whatever_goes_wrong_the_output_may_be_on(
     said = acquire("off", "--bench", served[1])
     assert said.status == status
     assert "THE OUTPUT MAY STILL BE ON" in said.text
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_nothing_cuts_switching_off_short(
+    name: str, served: tuple[BenchServer, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = off_first.make_safe_until_confirmed
+
+    def after_a_signal(*arguments: Any) -> None:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.Signals[name])
+        really(*arguments)
+
+    monkeypatch.setattr(off_first, "make_safe_until_confirmed", after_a_signal)
+    assert acquire("off", "--bench", served[1]).status == 0
+    assert output_of(served[1]) == (0.0, "0")
 
 
 def test_a_simulated_bench_has_nothing_to_switch_off() -> None:
