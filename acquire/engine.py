@@ -238,13 +238,13 @@ def _sweep_in_bursts(run: _Run, evaluation: Evaluation) -> Outcome:
     """The instruments step by themselves; limits and stop rules are looked at after each burst."""
     stop_watch = StopWatch(run.plan.stop_rules)
     for burst in bursts(run.plan.steps, BURST):
+        run.tell_queued_errors()  # the burst would be refused for an error of before
         readings = run.bench.run_burst(burst, run.stop_requested)
         records = [evaluate(run.watch.examined(reading), evaluation) for reading in readings]
         for record in records:
             run.emit(with_uncertainties(record, evaluation))
         for record in records:
             run.watch.require_safe(record.reading)
-        run.tell_queued_errors()
         reasons = [stop_watch.reason(record) for record in records]
         if why := run.stop_requested():
             return Outcome(RunStatus.STOPPED, why, interrupted=True)
