@@ -25,7 +25,6 @@ from acquire.records import (
     Spectrum,
     Step,
 )
-from drivers.errors import InstrumentError
 
 Emit = Callable[[Event], None]
 StopRequested = Callable[[], str]
@@ -156,19 +155,11 @@ def run_sweep(
             outcome = _sweep_between_dark_readings(run, evaluation)
         except StoppedByRule as rule:
             outcome = Outcome(RunStatus.STOPPED, str(rule))
-    _sum_up(run, outcome)
-    return outcome
-
-
-def _sum_up(run: _Run, outcome: Outcome) -> None:
-    """What is left to say once the output is off; a question that fails now costs the run nothing."""
-    if not outcome.interrupted:
-        try:
-            run.tell_queued_errors()
-        except InstrumentError as problem:
-            run.note(f"the error queues could not be read: {problem}")
+        if not outcome.interrupted:
+            run.tell_queued_errors()  # here: whether the output is off is the last that the source is asked
     run.queued.sum_up()
     run.watch.sum_up()
+    return outcome
 
 
 def _sweep_between_dark_readings(run: _Run, evaluation: Evaluation) -> Outcome:
