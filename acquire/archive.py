@@ -24,7 +24,7 @@ import numpy as np
 
 from acquire.cells import text_cell
 from acquire.checksums import Integrity, seal, sealed, verify
-from acquire.evaluate import Calibration, cautions, evaluate_run, figures_of_run, final_evaluation
+from acquire.evaluate import Calibration, cautions, contact_cautions, evaluate_run, figures_of_run, final_evaluation
 from acquire.figures import Figure
 from acquire.hdf5 import (
     file_in_memory,
@@ -338,7 +338,8 @@ def _final_results(run: Run) -> tuple[Columns, Mapping[str, Figure], list[Note]]
     try:
         evaluation = final_evaluation(run.dark, run.spectra, run.calibration)
         points = {**live, **evaluate_run(live, evaluation)}
-        notes = [Note(run.dark[0].time, text) for text in cautions(points, run.dark)]
+        texts = cautions(points, run.dark) + contact_cautions(points, run.dark, run.calibration, run.source_unit)
+        notes = [Note(run.dark[0].time if run.dark else 0.0, text) for text in texts]
         return points, figures_of_run(points, run.spectra, evaluation), notes
     except Exception as error:  # whatever it is, the rows must not stay unfinished for it
         text = f"the final evaluation failed ({type(error).__name__}: {error}); the live values were kept"

@@ -616,6 +616,37 @@ def cautions(points: Columns, dark: Sequence[DarkReading]) -> list[str]:
     ]
 
 
+def contact_cautions(
+    points: Columns, dark: Sequence[DarkReading], calibration: Calibration, source_unit: str
+) -> list[str]:
+    """What says that no device was contacted: voltage, but nowhere a current that can be told from zero.
+
+    With a current source (``source_unit`` A) the voltage is that of the compliance, from the first level on.
+    """
+    driven = (points["source_level"] != 0.0) & np.isfinite(points["current"])
+    current, voltages = points["current"][driven], points["voltage"][driven]
+    reached = float(np.max(np.abs(voltages[np.isfinite(voltages)]), initial=0.0))
+    if reached < LEAST_VOLTAGE or (np.abs(current) > _least_current(current, dark, calibration)).any():
+        return []
+    if source_unit == "V":
+        return [f"no current flowed up to {reached:.3g} V: is the device contacted?"]
+    if not (points["flags"][driven] & int(_IN_COMPLIANCE)).all():
+        return []
+    return [f"in compliance from the first level on: no current flowed at {reached:.3g} V: is the device contacted?"]
+
+
+def _least_current(current: FloatArray, dark: Sequence[DarkReading], calibration: Calibration) -> FloatArray:
+    """What can be told from zero [A] (n,): the meter's limit of error and the scatter of the dark readings."""
+    currents = [reading.current for reading in dark if isfinite(reading.current)]
+    noise = stdev(currents) if len(currents) > 1 else 0.0
+    return _limit(current, calibration.current_range, _SMU_CURRENT, calibration.nplc) + 3.0 * noise
+
+
+#: Below this an intact device may carry next to nothing: visible light takes 1.6 eV to 3.3 eV, V.
+LEAST_VOLTAGE = 2.0
+
+_IN_COMPLIANCE = PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE
+
 #: So many points may stray below the dark readings without anybody being told.
 FEW_POINTS = 3
 
