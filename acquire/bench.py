@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -12,7 +13,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from acquire.config import LoadedSweep
+from acquire import off_first
+from acquire.config import BenchFile, LoadedSweep
 from acquire.config.bench import SerialLine
 from acquire.engine import SpectrumNotTaken
 from acquire.guardian import Guard, Order
@@ -23,6 +25,7 @@ from drivers import cs2000a, errors, keithley2000, keithley2400, link, timing
 from drivers.cs2000a import CS2000A, SpectroradiometerSettings
 from drivers.keithley2000 import DmmReading, DmmSettings, Keithley2000
 from drivers.keithley2400 import Keithley2400, SmuLimits, SmuReading, SmuSettings, SmuStatus
+from drivers.keithley2400_messages import MNEMONIC
 
 Opened = TypeVar("Opened", Keithley2400, Keithley2000, CS2000A)
 
@@ -36,6 +39,13 @@ _ANY_STATUS_FLAG = SmuStatus.COMPLIANCE | SmuStatus.RANGE_COMPLIANCE | SmuStatus
 
 #: A spectrum that fails in one of these ways is left out; every other failure ends the run.
 _SPECTRUM_LOST = (errors.RefusedByInstrument, errors.InstrumentTimeout)
+
+
+#: What a run does between two words to its guardian, beside waiting, takes no longer, s: a slow disk, for example.
+LONGEST_PAUSE = 5.0
+
+#: How long switching off may take from one word to the guardian to the next, s: a link that is opened anew.
+LONGEST_SWITCHING_OFF = 10.0
 
 
 #: Characters of a message that sets a level and starts a reading, such as ``:SOUR:VOLT -1.2345675;:READ?``.
@@ -75,6 +85,9 @@ class Bench:
         self._stop = stop
         self._plan = plan
         self._guard = guard
+        self._source = MNEMONIC[plan.source_function]
+        self._within = LONGEST_PAUSE + 2.0 * plan.time_per_point
+        self._dark_readings = self._spectra = 0
         self._exposing = False
         self._exposure_started = 0.0
         #: The reply of the last reading that made no sense, and whose; empty when there was none.
@@ -91,24 +104,43 @@ class Bench:
         :raises NotGuarded: nobody would switch it off if this process were killed; it was not switched on.
         :raises OutputStateUnknown: it could not be confirmed that the output is off.
         """
-        self._guard.output_goes_on()
+        self._guard.output_goes_on(self._source, LONGEST_SWITCHING_OFF)
         try:
             self._smu.output_on()
             yield
         finally:
+            self._guard.switching_off(LONGEST_SWITCHING_OFF)
             self._smu.output_off()
             self._guard.output_is_off()
 
-    def trigger(self, level: float) -> None:
-        """Start both meters; the source goes to ``level`` (V or A), and both wait the settling time."""
-        self._smu.trigger(level)
+    def trigger(self, step: Step) -> None:
+        """Start both meters; the source goes to the step's level, and both wait the settling time.
+
+        :raises NotGuarded: nobody would switch the output off any more if this process were killed.
+        """
+        self._guard.beat(self._doing(step), self._source, step.level, self._within)
+        self._smu.trigger(step.level)
         self._photodiode_meter.trigger()
+
+    def _doing(self, step: Step) -> str:
+        """What a reading at this step is for, as people count."""
+        if self._exposing:
+            return f"spectrum {self._spectra}"
+        if step.index >= 0:
+            return f"point {step.index + 1}"
+        self._dark_readings += 1
+        return f"dark reading {self._dark_readings}"
+
+    def _waiting(self) -> None:
+        """A wait for an instrument goes on. :raises NotGuarded: as :meth:`trigger`."""
+        self._guard.still()
 
     def collect(self, step: Step, time: float) -> Reading:
         """Wait for both meters and say what they read; overflow is NaN with a flag, and so is what makes no sense.
 
         :raises drivers.errors.InstrumentError: a meter gives no reading, or the source went off by itself.
         """
+        self._waiting()
         source, light, self.unreadable = _NO_SOURCE, _NO_LIGHT, ""
         with self._stop.interruptible():
             try:
@@ -151,6 +183,8 @@ class Bench:
         duration = self._smu.program_sweep([step.level for step in steps], self._plan.settle, linked=True)
         patience = 2.0 + 1.5 * (duration + len(steps) * self._plan.time_per_point)
         started = self.now()
+        doing = f"points {steps[0].index + 1} to {steps[-1].index + 1} from the memory of the source"
+        self._guard.beat(doing, self._source, nan, LONGEST_PAUSE + patience)
         self._smu.start_sweep()
         while not self._burst_finished():
             if stop_requested() or self.now() > started + patience:
@@ -165,6 +199,7 @@ class Bench:
         return _burst(steps, started, self._smu.read_sweep(), self._photodiode_meter.read_buffer())
 
     def _burst_finished(self) -> bool:
+        self._waiting()
         with self._stop.interruptible():
             return self._smu.poll_sweep(BURST_POLL)
 
@@ -174,6 +209,7 @@ class Bench:
             raise SpectrumNotTaken("this bench has no spectroradiometer")
         self._spectroradiometer.trigger()
         self._exposing = True
+        self._spectra += 1
         self._exposure_started = self.now()
 
     def exposure_finished(self, wait: float) -> bool:
@@ -182,6 +218,7 @@ class Bench:
         :raises SpectrumNotTaken: it failed, or the instrument is overdue.
         """
         assert self._spectroradiometer is not None
+        self._waiting()
         try:
             with self._stop.interruptible():
                 finished = self._spectroradiometer.poll(wait)
@@ -364,15 +401,28 @@ def guardian_order(loaded: LoadedSweep, run: Path) -> Order | None:
     """What a guardian must know; None for a simulated bench, which ends with this process."""
     if loaded.bench.simulated:
         return None
-    where, limits = loaded.bench.instruments.smu, loaded.bench.limits
-    return Order(
-        run=str(run.resolve()),
-        resource=where.resource,
-        visa_library=loaded.bench.visa,
-        serial=serial_line(where.serial, keithley2400.SERIAL_LINE),
-        voltage=limits.voltage,
-        current=limits.current,
-    )
+    return Order(str(run.resolve()), source_address(loaded.bench), os.getpid())
+
+
+def source_address(bench: BenchFile) -> off_first.SourceAddress:
+    """How the source of a real bench is reached."""
+    smu = bench.instruments.smu
+    line = serial_line(smu.serial, keithley2400.SERIAL_LINE)
+    return off_first.SourceAddress(smu.model, smu.resource, bench.visa, line)
+
+
+def switch_off(bench: BenchFile) -> str:
+    """Make the source of a bench safe now, whoever left it on; what was done, and who holds the instrument's lock.
+
+    :raises drivers.errors.OutputStateUnknown: it could not be confirmed that the output is off.
+    """
+    if bench.simulated:
+        return "a simulated bench lives in the process of its run: there is no output that could be left on"
+    address = source_address(bench)
+    with off_first.lock_for_a_moment(address, "acquire off") as holder:
+        off_first.make_safe_until_confirmed(address, None, off_first.PATIENCE, lambda _: None)
+    done = f"{address.resource}: taken to zero and switched off; asked, it says that its output is off"
+    return f"{done}\nIt was switched off although it {holder}" if holder else done
 
 
 def _open_smu(loaded: LoadedSweep, visa_library: Any) -> Keithley2400:

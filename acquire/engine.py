@@ -52,8 +52,8 @@ class SweepBench(Protocol):
     def energised(self) -> AbstractContextManager[None]:
         """Output on inside, ramped to zero, off and asked for outside."""
 
-    def trigger(self, level: float) -> None:
-        """Start both meters; the source goes to ``level`` and settles first."""
+    def trigger(self, step: Step) -> None:
+        """Start both meters; the source goes to the level of ``step`` and settles first."""
 
     def collect(self, step: Step, time: float) -> Reading:
         """Wait for both meters and say what they read; NaN with a flag for a reply that makes no sense."""
@@ -206,7 +206,7 @@ def _sweep_in_bursts(run: _Run, evaluation: Evaluation) -> Outcome:
 def take_reading(step: Step, bench: SweepBench, meanwhile: Callable[[], None] = lambda: None) -> Reading:
     """Start every meter, then collect from every meter, so that they integrate at the same time; and ``meanwhile``."""
     time = bench.now()
-    bench.trigger(step.level)
+    bench.trigger(step)
     meanwhile()
     return bench.collect(step, time)
 

@@ -1,4 +1,4 @@
-"""Requests from outside to end a run: Ctrl-C, SIGTERM, a closed terminal or console window."""
+"""Requests from outside to end a run: Ctrl-C, Ctrl-Z, SIGTERM, a closed terminal or console window."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ _SIGNALS = {
     "SIGTERM": "terminated by SIGTERM",
     "SIGHUP": "the terminal was closed (SIGHUP)",
     "SIGBREAK": "interrupted by Ctrl-Break",
+    # A run that is stopped would leave the device at its level, and nobody would look at it
+    "SIGTSTP": "ended by Ctrl-Z: a run cannot be paused, for its device would stay at its level",
+    "SIGQUIT": "ended by Ctrl-\\ (SIGQUIT)",
 }
+
+#: Signals that stop a job in the background which speaks to its terminal: a run goes on, heard or not.
+_NOT_STOPPED_BY = ("SIGTTOU", "SIGTTIN")
 
 #: Windows ends the process once a handler of these has returned, or after some 5 s (SetConsoleCtrlHandler).
 _CONSOLE_EVENTS = {
@@ -76,6 +82,9 @@ class StopRequest:
         for name in _SIGNALS:
             if (number := getattr(signal, name, None)) is not None:
                 before[number] = signal.signal(number, heard)
+        for name in _NOT_STOPPED_BY:
+            if (number := getattr(signal, name, None)) is not None:
+                before[number] = signal.signal(number, signal.SIG_IGN)
         try:
             with _windows_console(self):
                 yield self

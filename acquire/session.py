@@ -6,7 +6,7 @@ import re
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from json import dumps
@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from acquire import __version__, archive
+from acquire.awake import kept_awake
 from acquire.bench import Bench, guardian_order, open_bench
 from acquire.bench_lock import held
 from acquire.config import ConfigurationError, LoadedSweep, load_sweep, resolved
@@ -115,9 +116,12 @@ def _run(prepared: Prepared, folder: Path, watch: Watch, stop: StopRequest, unti
     started = datetime.now(UTC).astimezone()
     run_id = uuid.uuid4()
     path = folder / file_name(started, loaded.sweep.sample.name, run_id)
+    ended: tuple[Outcome, RunStop] | None = None
+    error = ""
     try:
         with (
             held(_resources(loaded), loaded.bench.name, str(path.resolve())) as remarks,
+            nullcontext() if loaded.bench.simulated else kept_awake(stop),
             watching(guardian_order(loaded, path)) as guard,
             closing(_opened(loaded, plan, stop, guard)) as bench,
         ):
@@ -129,16 +133,15 @@ def _run(prepared: Prepared, folder: Path, watch: Watch, stop: StopRequest, unti
             )
             until_finished.enter_context(kept_from_recovery(path))
             until_finished.enter_context(closing(recorder))
-            outcome, error = _record_sweep(prepared, bench, recorder, watch, stop, remarks)
-            ended = datetime.fromtimestamp(started.timestamp() + bench.now(), tz=started.tzinfo)
-            reason = RunStop(outcome.status, outcome.reason, ended.isoformat())
-            error = "\n".join(filter(None, [error, _concluded(recorder, reason)]))
-    except (InstrumentError, RecordingError) as problem:
-        return Result(None, str(problem), interrupted=bool(stop()))
-    except KeyboardInterrupt:
-        return Result(None, f"{stop()}; nothing had been switched on", interrupted=True)
-    except Exception as problem:  # nobody at a bench should meet a traceback
-        return Result(None, f"the run could not begin: {type(problem).__name__}: {problem}", interrupted=bool(stop()))
+            outcome, error = _record_sweep(prepared, bench, recorder, watch, stop, remarks, guard)
+            end = datetime.fromtimestamp(started.timestamp() + bench.now(), tz=started.tzinfo)
+            ended = outcome, RunStop(outcome.status, outcome.reason, end.isoformat())
+            error = "\n".join(filter(None, [error, _concluded(recorder, ended[1])]))
+    except (Exception, KeyboardInterrupt) as problem:  # nobody at a bench should meet a traceback
+        if ended is None:
+            return _without_a_sweep(problem, stop)
+        error = "\n".join(filter(None, [error, _left_badly(problem)]))
+    outcome, reason = ended
     error = "\n".join(filter(None, [error, *(f"guardian: {text}" for _, text in guardian_remarks(path)[-1:])]))
     try:
         finished = archive.finish(path, reason)
@@ -146,6 +149,22 @@ def _run(prepared: Prepared, folder: Path, watch: Watch, stop: StopRequest, unti
         text = "\n".join(filter(None, (error, str(problem))))
         return Result(None, text, outcome.interrupted, unfinished=path if path.exists() else None)
     return Result(finished, error, outcome.interrupted)
+
+
+def _without_a_sweep(problem: BaseException, stop: StopRequest) -> Result:
+    """What to say of a run that had not begun to sweep."""
+    if isinstance(problem, KeyboardInterrupt):
+        return Result(None, f"{stop()}; nothing had been switched on", interrupted=True)
+    expected = isinstance(problem, InstrumentError | RecordingError)
+    text = str(problem) if expected else f"the run could not begin: {type(problem).__name__}: {problem}"
+    return Result(None, text, interrupted=bool(stop()))
+
+
+def _left_badly(problem: BaseException) -> str:
+    """What to say when letting go of the bench, its guardian or its locks failed; the sweep itself is in its file."""
+    place = traceback.extract_tb(problem.__traceback__)[-1]
+    where = f"line {place.lineno} of {Path(place.filename).name}"
+    return f"after the sweep, letting go of the bench failed: {type(problem).__name__}: {problem} ({where})"
 
 
 def _resources(loaded: LoadedSweep) -> list[str]:
@@ -168,9 +187,10 @@ def _record_sweep(
     watch: Watch,
     stop: StopRequest,
     remarks: Iterable[str],
+    guard: Guard,
 ) -> tuple[Outcome, str]:
     """Run the sweep into the recorder, after remarks on it; a failure becomes an outcome, and its text."""
-    emit = _Emitter(recorder, watch, bench)
+    emit = _Emitter(recorder, watch, bench, guard)
     try:
         try:
             for text in [*remarks, *cautions(prepared.loaded, datetime.now(UTC).date())]:
@@ -180,6 +200,8 @@ def _record_sweep(
         except BaseException as problem:
             emit.last_words(problem)
             raise
+        finally:
+            emit.tell_of_guardian()
     except KeyboardInterrupt:
         return Outcome(RunStatus.STOPPED, stop() or "interrupted", interrupted=True), ""
     except OutputStateUnknown as problem:
@@ -204,12 +226,22 @@ def _concluded(recorder: RunRecorder, reason: RunStop) -> str:
 class _Emitter:
     """Hands every event to the recorder, whose failure ends the run, then to the watcher, whose failure does not."""
 
-    def __init__(self, recorder: RunRecorder, watch: Watch, bench: Bench) -> None:
+    def __init__(self, recorder: RunRecorder, watch: Watch, bench: Bench, guard: Guard) -> None:
         self._recorder = recorder
         self._watch: Watch | None = watch
         self._bench = bench
+        self._guard = guard
 
     def __call__(self, event: Event) -> None:
+        self._emit(event)
+        self.tell_of_guardian()
+
+    def tell_of_guardian(self) -> None:
+        """Note what happened to the guardian, if anything did."""
+        for text in self._guard.remarks():
+            self._emit(Note(self._bench.now(), text))
+
+    def _emit(self, event: Event) -> None:
         if isinstance(event, Note):
             self._note(event)
         else:

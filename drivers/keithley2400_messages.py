@@ -24,6 +24,8 @@ _VALUES_PER_MESSAGE = 100  # more than 100 list values in one message are refuse
 BUFFER_LENGTH = 2500
 _AUTORANGE_ALLOWANCE = 2.0  # every range change repeats the whole cycle, s
 
+OFF = ":OUTP OFF"
+
 # PyMeasure's order, so that its properties find each element in its place
 ELEMENTS = "VOLT,CURR,RES,TIME,STAT"
 
@@ -300,6 +302,27 @@ def after_sweep_messages(source: Source, level: float, settling_time: float) -> 
         ":SOUR:DEL 0",
         f":SOUR:{MNEMONIC[source]}:MODE FIX",
     ]
+
+
+def off_message(source: str | None = None, level: float | None = None, steps: int = 5) -> str:
+    """One message that takes the source to zero and switches its output off, whatever the instrument is doing.
+
+    ``source`` (VOLT or CURR) and ``level`` (V or A) are those that were sent last: the level goes down from there in
+    equal ``steps``, each takes the source some 7 ms. Where either is unknown (None), or the instrument may be in a
+    sweep from its memory, both sources go to zero at once, and then back to their fixed level, which is that zero.
+    """
+    if source is None or level is None:
+        zero = [f":SOUR:{name} 0" for name in MNEMONIC.values()]
+        return ";".join([*zero, *(f":SOUR:{name}:MODE FIX" for name in MNEMONIC.values()), OFF])
+    return ";".join([*ramp_messages(source, level, steps), OFF])
+
+
+def ramp_messages(source: str, level: float, steps: int = 5) -> list[str]:
+    """Program messages that take a level (V or A) of ``source`` (VOLT or CURR) to zero in equal steps."""
+    if not level:
+        return [f":SOUR:{source} 0"]
+    # + 0.0: the last level of a negative ramp is 0, not -0
+    return [f":SOUR:{source} {level * (steps - 1 - step) / steps + 0.0:.7g}" for step in range(steps)]
 
 
 class SmuStatus(IntFlag):

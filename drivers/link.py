@@ -225,6 +225,18 @@ def list_resources(visa_library: Any = "") -> tuple[str, ...]:
         raise CannotConnect("VISA", f"cannot be used ({error})", mend) from error
 
 
+def load(visa_library: Any = "") -> object:
+    """Load a VISA library, which takes its time, before it is needed; it stays loaded while what this returns is kept.
+
+    Raises :class:`~drivers.errors.CannotConnect` when there is none.
+    """
+    try:
+        return pyvisa.ResourceManager(visa_library)
+    except (*_FOREIGN, ValueError) as error:
+        mend = 'Install NI-VISA or Keysight IO Libraries, or write visa: "@py" in the bench file'
+        raise CannotConnect("VISA", f"cannot be used ({error})", mend) from error
+
+
 def canonical_resource(resource: str) -> str:
     """One name for one address, however it is written: ``gpib::24`` is ``GPIB0::24::INSTR``.
 
@@ -329,9 +341,18 @@ def device_clear(adapter: Any) -> None:
 
     Raises :class:`~drivers.errors.LinkLost` or :class:`~drivers.errors.InstrumentTimeout`.
     """
+    interrupt(adapter)
+    if isinstance(adapter.connection, _LINES):
+        adapter.flush_read_buffer()
+
+
+def interrupt(adapter: Any) -> None:
+    """Clear the device as :func:`device_clear` does, but wait for nothing: old replies may still be on their way.
+
+    Raises :class:`~drivers.errors.LinkLost` or :class:`~drivers.errors.InstrumentTimeout`.
+    """
     if isinstance(adapter.connection, _LINES):
         adapter.write_bytes(ABORT_CHARACTER)
-        adapter.flush_read_buffer()
         return
     with _translating(adapter, "clearing the device"):
         adapter.connection.clear()
