@@ -71,21 +71,34 @@ class Seen:
 
 
 class Truth:
-    """The device of a fixture as it was when this was made, on a fixture of its own without noise."""
+    """The device of a fixture as it was when this was made, on a fixture of its own without noise.
 
-    def __init__(self, fixture: TestFixture, source_function: str, compliance: float, load: Any = None) -> None:
-        load = fixture.load if load is None else load
+    ``current_range`` (A) of the source's meter; ``resolution`` of its levels (V or A), 0 for levels that are even;
+    ``scatter``: times the noise of the fixture, for short integration.
+    """
+
+    def __init__(
+        self,
+        fixture: TestFixture,
+        source_function: str,
+        compliance: float,
+        *,
+        current_range: float = 0.01,
+        resolution: float = 0.0,
+        scatter: float = 1.0,
+    ) -> None:
         noiseless = NoiseSettings.none()
         self._fixture = TestFixture(
-            VirtualClock(), load, fixture.photodiode, noiseless, lead_resistance=fixture.lead_resistance
+            VirtualClock(), fixture.load, fixture.photodiode, noiseless, lead_resistance=fixture.lead_resistance
         )
-        self._compliance = compliance
-        drive = self._fixture.drive_voltage if source_function == "voltage" else self._fixture.drive_current
-        self._drive = drive
-        self.noise = fixture.noise
+        self._compliance, self._range, self._resolution, self._scatter = compliance, current_range, resolution, scatter
+        self._drive = self._fixture.drive_voltage if source_function == "voltage" else self._fixture.drive_current
+        self._noise = fixture.noise
 
     def at(self, level: float) -> Seen:
         """With the source at this level (V or A)."""
+        if self._resolution:
+            level = round(level / self._resolution) * self._resolution
         return self._seen(self._drive(level, self._compliance))
 
     def off(self) -> Seen:
@@ -98,13 +111,14 @@ class Truth:
 
     def differs(self, name: str, value: float, seen: Seen) -> bool:
         """Whether a reading is further from what was seen than eight times the scatter of the meters."""
-        noise = self.noise
+        noise = self._noise
         scatter = {
             "voltage": noise.smu_voltage + 1e-6 * abs(seen.voltage),
-            "current": noise.smu_current_relative * abs(seen.current) + noise.smu_current_floor_fraction * 0.01,
+            "current": noise.smu_current_relative * abs(seen.current) + noise.smu_current_floor_fraction * self._range,
             "photodiode_signal": noise.dmm_voltage + GAIN * (noise.tia_current + 10 * noise.dark_drift),
         }[name]
-        return abs(value - float(getattr(seen, name))) > 8 * scatter + 1e-5 * abs(float(getattr(seen, name)))
+        true = float(getattr(seen, name))
+        return abs(value - true) > 8 * self._scatter * scatter + 1e-5 * abs(true)
 
 
 # --- missing numbers ----------------------------------------------------------------------------------------
