@@ -10,25 +10,39 @@ from __future__ import annotations
 import csv
 import os
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
+from acquire.checksums import Integrity, seal, sealed, verify
 from acquire.evaluate import Calibration, cautions, evaluate_run, figures_of_run
 from acquire.figures import Figure
-from acquire.hdf5 import file_in_memory, image_of, nx_group, read_array, set_text, write_array, write_text
+from acquire.hdf5 import (
+    file_in_memory,
+    image_of,
+    nx_group,
+    plain_member,
+    read_array,
+    refuse_what_no_run_file_holds,
+    set_text,
+    write_array,
+    write_text,
+)
+from acquire.recorded_rows import whole_rows
 from acquire.recorder import (
+    BEFORE_THE_RUN,
     NOTE_BYTES,
     TABLES,
     Column,
     columns_of,
+    ending_check,
     storable,
     table_attributes,
     write_flag_meanings,
@@ -47,7 +61,7 @@ from acquire.records import (
     RunStop,
     Spectrum,
 )
-from acquire.run_files import guardian_remarks, nobody_else, put_in_place
+from acquire.run_files import LARGEST_RUN_FILE, guardian_remarks, nobody_else, put_in_place
 from acquire.yaml_source import what_is
 
 CUT_OFF = "the program ended before the run did; the file was finished afterwards"
@@ -79,6 +93,7 @@ class Run:
     notes: tuple[Note, ...]
     figures: Mapping[str, Figure]
     finished: bool
+    integrity: Integrity
 
 
 def read_run(path: Path) -> Run:
@@ -86,22 +101,34 @@ def read_run(path: Path) -> Run:
 
     :raises ArchiveError: there is no such file, or it is not a run file of this program.
     """
-    with _entry(path) as entry:
-        return _read(path, entry)
+    with _file(path) as file:
+        refuse_what_no_run_file_holds(file)
+        integrity = verify(file["entry"], BEFORE_THE_RUN if "recording" in file["entry"] else _SEALED)
+        return _read(path, file["entry"], integrity)
+
+
+def _read_own(path: Path) -> Run:
+    """Read a file that this process has written and compared with what it wrote. :raises ArchiveError: as above."""
+    with _file(path) as file:
+        return _read(path, file["entry"], Integrity())
 
 
 @contextmanager
-def _entry(path: Path) -> Iterator[h5py.Group]:
-    """The one entry of a run file; whatever goes wrong inside, with damage for example, is an ArchiveError."""
+def _file(path: Path) -> Iterator[h5py.File]:
+    """An open run file; whatever goes wrong inside, with damage for example, is an ArchiveError."""
     found = what_is(path)
     if found not in ("file", "nothing"):
         mend = "; name one run file in it" if found == "folder" else ""
         raise ArchiveError(f"{path}: is a {found}{mend}")
     try:
+        if path.stat().st_size > LARGEST_RUN_FILE:
+            raise ValueError(f"it is larger than {LARGEST_RUN_FILE >> 20} MB")
         with h5py.File(path, "r", locking=False) as file:
-            yield file["entry"]
+            yield file
     except FileNotFoundError as error:
         raise ArchiveError(f"{path}: there is no such file") from error
+    except MemoryError as error:
+        raise ArchiveError(f"{path}: needs more memory than there is for a run file") from error
     except Exception as error:  # h5py meets damage with almost any exception
         raise ArchiveError(f"{path}: is not a run file of this program ({_first_line(error)})") from error
 
@@ -125,31 +152,23 @@ def points_if_unfinished(path: Path) -> int | None:
 
     :raises ArchiveError: as :func:`read_run`.
     """
-    with _entry(path) as entry:
-        recording = entry.get("recording")
-        return None if recording is None else int(recording["jvl_rows"][()])
+    with _file(path) as file:
+        recording = plain_member(plain_member(file, "entry"), "recording")
+        if recording is None:
+            return None
+        return int(plain_member(recording, "jvl_rows")[()])
 
 
-def cut_off_in(folder: Path, patience: float) -> list[tuple[Path, int]]:
-    """Run files in a folder that were cut off, and how many points they have, the newest first.
-
-    Files that cannot be read or are still written are passed over. After ``patience`` (s) the oldest are not
-    looked at any more: a folder may hold thousands, or lie at the far end of a network.
-    """
-    until = time.monotonic() + patience
-    found = []
+def points_if_cut_off(path: Path) -> int | None:
+    """The same, None as well for a file that is still written. :raises ArchiveError: as :func:`read_run`."""
+    points = points_if_unfinished(path)
+    if points is None:
+        return None
     try:
-        for path in run_files_in(folder):
-            if time.monotonic() > until:
-                break
-            with suppress(ArchiveError, OSError):
-                points = points_if_unfinished(path)
-                if points is not None:
-                    with nobody_else(path):
-                        found.append((path, points))
+        with nobody_else(path):
+            return points
     except OSError:
-        return []
-    return found
+        return None
 
 
 def recover(path: Path) -> Run:
@@ -160,6 +179,8 @@ def recover(path: Path) -> Run:
     run = read_run(path)
     if run.finished:
         return run
+    if path.is_symlink():
+        raise ArchiveError(f"{path}: is a link; name the file itself, {path.resolve()}")
     try:
         with nobody_else(path):
             return finish(path)
@@ -169,16 +190,19 @@ def recover(path: Path) -> Run:
         ) from error
 
 
-def finish(path: Path, stop: RunStop | None = None) -> Run:
+def finish(path: Path, stop: RunStop | None = None, run_id: str = "") -> Run:
     """Compute the final results from the recorded rows and close a run file for good.
 
     Without ``stop`` the run was cut off: its status becomes failed, unless it had still said how it ended. A file
-    that is finished already stays as it is.
+    that is finished already stays as it is. With ``run_id`` it is the file of that run, which has just ended here.
     The caller sees to it that nobody records into the file any more (:func:`recover` asks).
 
-    :raises ArchiveError: it is not a run file, or the new file cannot be put in its place.
+    :raises ArchiveError: it is not a run file, not the one that is meant, or the new file cannot be put in its place.
     """
-    run = read_run(path)
+    before = _stamp(path)
+    run = _read_own(path) if run_id else read_run(path)
+    if run_id and run.run_id != run_id:
+        raise ArchiveError(f"{path}: is the file of another run ({run.run_id}), not of {run_id}")
     if run.finished:
         return run
     watched = guardian_remarks(path)
@@ -186,9 +210,13 @@ def finish(path: Path, stop: RunStop | None = None) -> Run:
         finished = _with_results(run, stop, watched)
         with h5py.File(path, "r", locking=False) as old, file_in_memory() as new:
             _write_finished(old, new, finished, run.records)
+            kept = {name: text for name, text in sealed(old["entry"]).items() if name in BEFORE_THE_RUN}
+            seal(new["entry"], [*new["entry"]], **kept)
             image = image_of(new)
     except Exception as error:  # h5py meets damage with almost any exception
         raise ArchiveError(f"{path}: is damaged and stays as it is ({_first_line(error)})") from error
+    if _stamp(path) != before:
+        raise ArchiveError(f"{path}: was changed by somebody else while it was finished, and stays as it is")
     try:
         put_in_place(path, image)
     except OSError as error:
@@ -199,10 +227,20 @@ def finish(path: Path, stop: RunStop | None = None) -> Run:
     return finished
 
 
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Size and time of change of a file; None when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
 def _with_results(run: Run, stop: RunStop | None, watched: Sequence[tuple[datetime, str]]) -> Run:
     """The run with its final results, and how it ended."""
     stop = _with_last_remark(stop or _ending(run), watched)
     final, figures, notes = _final_results(run)
+    notes += [Note(_last_time(run), f"DAMAGED: {text}") for text in run.integrity.damaged]
     notes += [Note((when - datetime.fromisoformat(run.start_time)).total_seconds(), text) for when, text in watched]
     return replace(
         run,
@@ -224,10 +262,15 @@ def _ending(run: Run) -> RunStop:
     """How a run ended, as it had still said itself; or that it was cut off, with its last row."""
     if run.status is not RunStatus.RUNNING:
         return RunStop(run.status, run.stop_reason, run.end_time)
-    times = [reading.time for reading in run.dark] + [sample.time for sample in run.exposure_samples]
-    last = max([record.reading.time for record in run.records] + times, default=0.0)
-    end = datetime.fromisoformat(run.start_time) + timedelta(seconds=last)
+    end = datetime.fromisoformat(run.start_time) + timedelta(seconds=_last_time(run))
     return RunStop(RunStatus.FAILED, CUT_OFF, end.isoformat())
+
+
+def _last_time(run: Run) -> float:
+    """When the last row was written [s]; a damaged one has no time."""
+    times = [reading.time for reading in run.dark] + [sample.time for sample in run.exposure_samples]
+    times += [record.reading.time for record in run.records]
+    return max((time for time in times if isfinite(time)), default=0.0)
 
 
 def _with_last_remark(stop: RunStop, watched: Sequence[tuple[datetime, str]]) -> RunStop:
@@ -257,10 +300,14 @@ def _text(value: Any) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
-def _read(path: Path, entry: h5py.Group) -> Run:
+def _read(path: Path, entry: h5py.Group, integrity: Integrity) -> Run:
     recording = entry.get("recording")
     source_unit = _text(entry["jvl/source_level"].attrs["units"])
-    tables = {name: _rows(_arrays(entry, name, columns_of(name, source_unit))) for name in TABLES}
+    arrays = {name: _arrays(entry, name, columns_of(name, source_unit)) for name in TABLES}
+    tables = {name: _rows(found) for name, (found, _) in arrays.items()}
+    said = [text for _, texts in arrays.values() for text in texts]
+    if recording is not None and "ending_check" in recording:
+        said += _wrong_ending(entry)
     return Run(
         path=path,
         run_id=_text(entry["run_id"][()]),
@@ -283,7 +330,19 @@ def _read(path: Path, entry: h5py.Group) -> Run:
         notes=tuple(Note(**row) for row in tables["notes"]),
         figures={name: _figure(dataset) for name, dataset in entry.get("figures_of_merit", {}).items()},
         finished=recording is None,
+        integrity=replace(integrity, damaged=(*integrity.damaged, *said)),
     )
+
+
+#: Members of the entry of a finished file, each with its checksum.
+_SEALED = (*BEFORE_THE_RUN, "status", "stop_reason", "end_time", *TABLES, "jvl_live", "figures_of_merit")
+
+
+def _wrong_ending(entry: h5py.Group) -> list[str]:
+    """What is to be said when the texts of an ending are not as they were written."""
+    texts = [bytes(read_array(entry, name)[()]) for name in ("stop_reason", "end_time", "status")]
+    right = ending_check(texts) == int(read_array(entry["recording"], "ending_check")[()])
+    return [] if right else ["status, stop_reason or end_time are not as they were written"]
 
 
 #: Columns that no row is without: where one of them is blank, a power cut came between the counter and the row.
@@ -296,14 +355,16 @@ _ALWAYS_WRITTEN = {
 }
 
 
-def _arrays(entry: h5py.Group, table: str, columns: Sequence[Column]) -> dict[str, np.ndarray[Any, Any]]:
-    """The columns of a table, as far as it was written."""
+def _arrays(
+    entry: h5py.Group, table: str, columns: Sequence[Column]
+) -> tuple[dict[str, np.ndarray[Any, Any]], tuple[str, ...]]:
+    """The columns of a table, as far as it was written and is whole, and what is to be said about it."""
     arrays = {column.name: read_array(entry[table], column.name) for column in columns}
     if "recording" not in entry:
-        return arrays
-    counted = int(read_array(entry["recording"], f"{table}_rows")[()])
+        return arrays, ()
+    counted = max(int(read_array(entry["recording"], f"{table}_rows")[()]), 0)
     written = _written([arrays[name][:counted] for name in _ALWAYS_WRITTEN[table]])
-    return {name: array[:written] for name, array in arrays.items()}
+    return whole_rows(entry, table, columns, counted, written)
 
 
 def _written(always: Sequence[np.ndarray[Any, Any]]) -> int:
@@ -371,24 +432,12 @@ def read_calibration(group: h5py.Group) -> Calibration:
 
 # --- writing the finished file -----------------------------------------------------------------------------
 
-_COPIED = (
-    "title",
-    "start_time",
-    "run_id",
-    "program_name",
-    "sample",
-    "user",
-    "configuration",
-    "instrument",
-    "calibration",
-)
-
 
 def _write_finished(old: h5py.File, new: h5py.File, run: Run, live: Sequence[Record]) -> None:
     for name, value in old.attrs.items():
         new.attrs[name] = value
     entry = nx_group(new, "entry", "NXentry", default="jvl")
-    for name in _COPIED:
+    for name in BEFORE_THE_RUN:
         old.copy(old["entry"][name], entry, name)
     write_text(entry, "status", run.status)
     write_text(entry, "stop_reason", run.stop_reason)

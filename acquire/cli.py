@@ -93,9 +93,9 @@ def run(
 
 def _offer_recovery(folder: Path, *, ask: bool) -> None:
     """Offer to finish run files that were cut off, before anything is opened; nothing here holds up the run."""
-    from acquire import archive
+    from acquire import reading_apart
 
-    for path, points in archive.cut_off_in(folder, LOOK_AROUND):
+    for path, points in reading_apart.cut_off_in(folder, LOOK_AROUND):
         with _whoever_listens(sys.stderr):
             what = f"{path} was cut off ({points} point{'' if points == 1 else 's'})"
             if not ask:
@@ -177,15 +177,16 @@ def check(
 @app.command()
 def show(run_file: RunArgument, as_json: JsonOption = False) -> None:
     """Show what was measured and the figures of merit."""
-    from acquire import archive
+    from acquire import archive, reading_apart
 
     try:
-        found = archive.read_run(run_file)
+        found = reading_apart.read_run(run_file)
     except archive.ArchiveError as error:
         raise complain(error, FAILED) from error
     if not as_json:
         _print_description(found)
     _print_run(found, as_json)
+    _tell_damage(found)
 
 
 @app.command()
@@ -194,14 +195,24 @@ def export(
     to: Annotated[Path | None, typer.Option("--to", help="folder; default: beside the run file", metavar="DIR")] = None,
 ) -> None:
     """Write CSV files: long name, unit and comment rows, then full-precision numbers; ready for Origin."""
-    from acquire import archive
+    from acquire import archive, reading_apart
 
     try:
-        written = archive.export_csv(archive.read_run(run_file), to or run_file.parent)
+        found = reading_apart.read_run(run_file)
+        written = archive.export_csv(found, to or run_file.parent)
     except archive.ArchiveError as error:
         raise complain(error, FAILED) from error
     for path in written:
         print(path)
+    _tell_damage(found)
+
+
+def _tell_damage(run: Run) -> None:
+    """Say what the checksums of a file say against it. :raises typer.Exit: it is damaged."""
+    if run.integrity.damaged:
+        raise complain(f"{run.path}: {run.integrity}", FAILED)
+    if not run.integrity.verifiable:
+        complain(f"{run.path}: {run.integrity}", COMPLETED)
 
 
 @app.command()
@@ -211,7 +222,7 @@ def recover(
     ],
 ) -> None:
     """Finish run files that were cut off; finished ones stay as they are. A folder stands for its run files."""
-    from acquire import archive
+    from acquire import archive, reading_apart
 
     right = True
     for path in run_files:
@@ -219,7 +230,7 @@ def recover(
             right &= _recover(path, sys.stdout)
             continue
         try:
-            unfinished = [file for file in archive.run_files_in(path) if _is_unfinished(file)]
+            unfinished = reading_apart.unfinished(archive.run_files_in(path))
         except OSError as error:
             raise complain(f"{path}: cannot be read ({error.strerror or error})", FAILED) from error
         for file in unfinished:
@@ -229,30 +240,21 @@ def recover(
     raise typer.Exit(COMPLETED if right else FAILED)
 
 
-def _is_unfinished(path: Path) -> bool:
-    """Whether there is something to finish, or to complain of."""
-    from acquire import archive
-
-    try:
-        return archive.points_if_unfinished(path) is not None
-    except archive.ArchiveError:
-        return True
-
-
 def _recover(path: Path, stream: TextIO) -> bool:
     """Finish one run file and say so; false, with the reason on standard error, when that is not possible."""
-    from acquire import archive
+    from acquire import archive, reading_apart
 
     try:
-        before = archive.read_run(path)
-        after = before if before.finished else archive.recover(path)
+        after, already = reading_apart.recover(path)
     except archive.ArchiveError as error:
         print(error, file=sys.stderr)
         return False
-    what = "was finished already" if before.finished else "finished"
+    what = "was finished already" if already else "finished"
     counted = f"{len(after.records)} points, {len(after.spectra)} spectra"
     print(f"{path}: {what}: {counted}, status {after.status}", file=stream)
-    return True
+    if after.integrity.damaged:
+        print(f"{path}: {after.integrity}", file=sys.stderr)
+    return not after.integrity.damaged
 
 
 @app.command()
@@ -343,6 +345,7 @@ def simulate(
 
 
 def _write_port_bench(file: Path | None, bench: Path, resources: dict[str, str]) -> None:
+    from acquire.run_files import write_over
     from acquire.simulation import bench_file_on_ports
 
     if file is None:
@@ -350,7 +353,7 @@ def _write_port_bench(file: Path | None, bench: Path, resources: dict[str, str])
     if not resources:
         raise complain(f"{file} was not written: there are no serial pseudo-terminals", FAILED)
     try:
-        file.write_text(bench_file_on_ports(bench, resources), encoding="utf-8")
+        write_over(file, bench_file_on_ports(bench, resources).encode())
     except OSError as error:
         raise complain(f"{file} cannot be written: {error}", FAILED) from error
 
@@ -389,6 +392,8 @@ def summary(run: Run) -> dict[str, Any]:
             }
             for name, figure in run.figures.items()
         },
+        "verifiable": run.integrity.verifiable,
+        "damaged": list(run.integrity.damaged),
     }
 
 
@@ -446,6 +451,7 @@ def _print_description(run: Run) -> None:
         "started": run.start_time,
         "ended": run.end_time or "not finished: the run is going on, or was cut off (then: acquire recover)",
         **run.instruments,
+        "checksums": str(run.integrity),
     }
     for name, value in lines.items():
         print(f"{name:>18}  {value}")

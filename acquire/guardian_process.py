@@ -22,7 +22,7 @@ from typing import Literal
 from acquire.guardian import FAILED, LONGEST_ATTEMPT, OFF, READY, Beat, Order
 from acquire.off_first import LastLevel, lock_for_a_moment, make_safe_until_confirmed
 from acquire.other_process import OtherProcess, other_process
-from acquire.run_files import guardian_log
+from acquire.run_files import appending, guardian_log
 from drivers import link
 from drivers.errors import InstrumentError, OutputStateUnknown
 
@@ -245,7 +245,7 @@ class _Log:
         lines, self._lines = self._lines, []
 
         def append() -> None:
-            with suppress(OSError), self._path.open("a", encoding="utf-8") as file:
+            with suppress(OSError), appending(self._path) as file:
                 file.writelines(lines)
 
         _in_its_own_time(append)

@@ -6,11 +6,12 @@ interface of h5py: the same objects in half the time.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5i, h5p, h5s, h5t
+from h5py import h5a, h5d, h5g, h5i, h5l, h5o, h5p, h5s, h5t, h5z
 
 _STRING = h5py.string_dtype()
 _TEXT, _TEXT_IN_MEMORY = h5t.py_create(_STRING, logical=True), h5t.py_create(_STRING)
@@ -92,6 +93,97 @@ def virtual_column(group: h5py.Group, name: str, dtype: Any, block: h5py.Dataset
 
 def _space(shape: tuple[int, ...]) -> h5s.SpaceID:
     return h5s.create_simple(shape) if shape else h5s.create(h5s.SCALAR)
+
+
+# --- before anything is read of a file that others may have made ---------------------------------------------
+
+DEEPEST = 8  # groups inside each other; a run file has three
+MOST_OBJECTS = 2000  # groups and data sets; a run file has two hundred
+MOST_ATTRIBUTES = 200  # of one object
+MOST_VALUES = 1000  # of one attribute
+_FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
+_KINDS = {h5l.TYPE_SOFT: "a link to another place", h5l.TYPE_EXTERNAL: "a link to another file"}
+
+
+def refuse_what_no_run_file_holds(file: h5py.File) -> None:
+    """Look through the structure of a file, without reading a value of it.
+
+    :raises ValueError: something in it is kept in another file, or is a link, or there is more, deeper or larger
+        than a run file holds; the message names it.
+    """
+    size, seen, room = file.id.get_filesize(), set[int](), 2 * file.id.get_filesize()
+    waiting = [(h5g.open(file.id, b"/"), "", 0)]
+    while waiting:
+        group, path, depth = waiting.pop()
+        _refuse_attributes(group, path or "/")
+        if group.get_num_objs() + len(seen) > MOST_OBJECTS:
+            raise ValueError(f"it holds more than {MOST_OBJECTS} objects")
+        for name in group:
+            place = f"{path}/{name.decode(errors='backslashreplace')}"
+            found = _plain_object(group, name, place)
+            if found.addr in seen:
+                raise ValueError(f"{_short(place)} is a second name of something else")
+            seen.add(found.addr)
+            if found.type == h5o.TYPE_GROUP:
+                if depth == DEEPEST:
+                    raise ValueError(f"{_short(place)} lies deeper than {DEEPEST} groups")
+                waiting.append((h5g.open(group, name), place, depth + 1))
+            else:
+                room -= _refuse_data_set(h5d.open(group, name), place, size)
+                if room < 0:
+                    raise ValueError("its data sets would be larger than the file")
+
+
+def plain_member(group: h5py.Group, name: str) -> Any:
+    """One member of a group, None when there is none. :raises ValueError: as the whole file would be refused."""
+    if name not in group:
+        return None
+    place = f"{group.name}/{name}"
+    found = _plain_object(group.id, name.encode(), place)
+    if found.type == h5o.TYPE_DATASET:
+        _refuse_data_set(h5d.open(group.id, name.encode()), place, h5i.get_file_id(group.id).get_filesize())
+    return group[name]
+
+
+def _short(place: str) -> str:
+    return place if len(place) < 80 else f"{place[:77]}..."
+
+
+def _plain_object(group: h5g.GroupID, name: bytes, place: str) -> Any:
+    kind = group.links.get_info(name).type
+    if kind != h5l.TYPE_HARD:
+        raise ValueError(f"{_short(place)} is {_KINDS.get(kind, 'a link of an unknown kind')}")
+    found = h5o.get_info(group, name)
+    if found.type not in (h5o.TYPE_GROUP, h5o.TYPE_DATASET):
+        raise ValueError(f"{_short(place)} is neither a group nor a data set")
+    return found
+
+
+def _refuse_attributes(owner: h5g.GroupID | h5d.DatasetID, place: str) -> None:
+    number = h5a.get_num_attrs(owner)
+    if number > MOST_ATTRIBUTES:
+        raise ValueError(f"{_short(place)} has more than {MOST_ATTRIBUTES} attributes")
+    for index in range(number):
+        if h5a.open(owner, index=index).get_storage_size() > 16 * MOST_VALUES:
+            raise ValueError(f"{_short(place)} has an attribute of more than {MOST_VALUES} values")
+
+
+def _refuse_data_set(dataset: h5d.DatasetID, place: str, size: int) -> int:
+    """The bytes that a data set's values take. :raises ValueError: they are kept elsewhere, or are too many."""
+    _refuse_attributes(dataset, place)
+    properties = dataset.get_create_plist()
+    if properties.get_external_count():
+        raise ValueError(f"{_short(place)} is kept in another file (external raw storage)")
+    if any(properties.get_filter(index)[0] not in _FILTERS for index in range(properties.get_nfilters())):
+        raise ValueError(f"{_short(place)} is packed with a filter that run files do not use")
+    if properties.get_layout() == h5d.VIRTUAL:
+        sources = {properties.get_virtual_filename(index) for index in range(properties.get_virtual_count())}
+        if sources - {"."}:
+            raise ValueError(f"{_short(place)} shows values of another file (virtual data set)")
+    needed = prod(dataset.shape or ()) * dataset.get_type().get_size()
+    if needed > size:
+        raise ValueError(f"{_short(place)} would be larger than the file")
+    return int(needed)
 
 
 # --- reading --------------------------------------------------------------------------------------------------

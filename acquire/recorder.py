@@ -5,7 +5,10 @@ for every row the plan can produce, filled with NaN. HDF5 then closes the file, 
 written with plain positioned writes into the places already set aside. The numbers of a row lie side by side, so
 that one write does; their columns are virtual data sets on that block. So the file is a valid, complete HDF5 file
 at every moment, whatever happens to the process; a full disk shows before the first volt; and a point costs
-microseconds. A row counts once the row counter behind it has been raised.
+microseconds. A row carries a check of its own and counts once it is whole; the counter behind it says so too.
+
+The file may be deleted, renamed, cut off or replaced while the run goes on. The recorder looks once a second whether
+what it wrote still stands under its name, and keeps a copy in memory, from which the file is written anew.
 
 :func:`acquire.archive.finish` trims the tables and adds the final results, after a clean end and after a crash.
 """
@@ -14,7 +17,9 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import struct
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +31,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from acquire.checksums import row_check, seal
 from acquire.hdf5 import (
     describe,
     file_in_memory,
@@ -50,7 +56,7 @@ from acquire.records import (
     RunStop,
     Spectrum,
 )
-from acquire.run_files import keep_from_recovery, put_in_place_and_keep
+from acquire.run_files import LARGEST_RUN_FILE, keep_from_recovery, put_in_place_and_keep
 
 WAVELENGTHS = 401
 NOTE_BYTES = 480
@@ -207,18 +213,32 @@ def create_run_file(
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RecordingError(f"{path.parent}: the folder cannot be made ({error})") from error
-    if path.exists():
+    if os.path.lexists(path):
         raise RecordingError(f"{path}: exists already; a run file is never overwritten")
+    if (size := _least_size(capacity)) > LARGEST_RUN_FILE:
+        raise RecordingError(
+            f"{path}: would be larger than a run file may be ({size >> 20} of {LARGEST_RUN_FILE >> 20} MB); "
+            "plan fewer spectra, or a longer spectra.sample_every"
+        )
     try:
         with file_in_memory() as file:
-            tables, ending = _lay_out(file, start, capacity, write_calibration)
+            tables, layout = _lay_out(file, start, capacity, write_calibration)
             image = image_of(file)
-        with put_in_place_and_keep(path, image):
-            return RunRecorder(path, tables, ending)
+        with put_in_place_and_keep(path, image, new=True):
+            return RunRecorder(path, tables, layout, image)
+    except FileExistsError as error:
+        raise RecordingError(f"{path}: exists already; a run file is never overwritten") from error
     except ValueError as error:
         raise RecordingError(f"{path}: a text of the configuration does not fit into a file ({error})") from error
     except OSError as error:
         raise RecordingError(f"{path}: cannot be made ({error}); is the folder writable, the disk full?") from error
+
+
+def _least_size(capacity: Capacity) -> int:
+    """Bytes that the largest tables take."""
+    row = 8 * len(jvl_columns("V"))
+    sample = 8 * len(SAMPLE_COLUMNS)
+    return capacity.points * row + capacity.exposure_samples * sample + capacity.spectra * 8 * WAVELENGTHS
 
 
 def write_flag_meanings(dataset: h5py.Dataset) -> None:
@@ -260,6 +280,19 @@ def _write_sample(entry: h5py.Group, sample: Mapping[str, Any]) -> None:
         else:
             write_text(group, key, str(value))
 
+
+#: Members of an entry that are known before the run and never change.
+BEFORE_THE_RUN = (
+    "title",
+    "start_time",
+    "run_id",
+    "program_name",
+    "sample",
+    "user",
+    "configuration",
+    "instrument",
+    "calibration",
+)
 
 #: Tables of a run file: group name, event type.
 TABLES: Mapping[str, type] = {
@@ -315,10 +348,18 @@ class _Table:
     counter: int
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """Offsets of what says how a run ended, and the marks (offset, size) by which its file is known."""
+
+    ending: Mapping[str, int]
+    marks: tuple[tuple[int, int], ...]
+
+
 def _lay_out(
     file: h5py.File, start: RunStart, capacity: Capacity, write_calibration: Callable[[h5py.Group], None]
-) -> tuple[dict[type, _Table], dict[str, int]]:
-    """The layout of the whole file: where the rows of each event go, and the offsets of the texts of its ending."""
+) -> tuple[dict[type, _Table], _Layout]:
+    """The layout of the whole file: where the rows of each event go, and where all else is that is written."""
     entry = write_start(file, start)
     write_calibration(nx_group(entry, "calibration", "NXcollection"))
     recording = nx_group(entry, "recording", "NXcollection")
@@ -349,19 +390,29 @@ def _lay_out(
         counter = preallocated(recording, f"{name}_rows", np.zeros((), "<i8"))
         tables[event] = _Table(rows[name], tuple(places), counter.id.get_offset())
     ending = {name: _ending_text(entry, name, size) for name, size in _ENDING.items()}
+    ending["ending_check"] = preallocated(
+        recording, "ending_check", np.array(_check_of(_NO_ENDING), "<i8")
+    ).id.get_offset()
     write_flag_meanings(entry["jvl/flags"])
     write_array(entry["spectra"], "wavelength", np.arange(380.0, 781.0), "nm", "wavelength in standard air")
-    return tables, ending
+    run_id = np.array(storable(start.run_id).encode(), "S64")
+    mark = preallocated(recording, "run_id", run_id).id.get_offset()
+    seal(entry, BEFORE_THE_RUN, [*TABLES, "recording"])
+    counters = [(table.counter, 8) for table in tables.values()]
+    return tables, _Layout(ending, ((mark, run_id.itemsize), *counters))
 
 
 def _numbers_side_by_side(recording: h5py.Group, group: h5py.Group, columns: Sequence[Column], rows: int) -> _Place:
-    """One block for all numbers of a table, a row of it in one piece, and each column as a virtual data set on it."""
-    fill = np.tile([float(column.fill) for column in columns], (max(rows, 1), 1))
+    """One block for all numbers of a table, a row of it in one piece, and each column as a virtual data set on it.
+
+    The last number of a row is its check.
+    """
+    fill = np.tile([*(float(column.fill) for column in columns), np.nan], (max(rows, 1), 1))
     block = preallocated(recording, group.name.rsplit("/", 1)[-1], fill)
     for index, column in enumerate(columns):
         describe(virtual_column(group, column.name, column.dtype, block, index), column.unit, column.meaning)
     pack, fetch = struct.Struct(f"<{len(columns)}d").pack, _fetcher(columns)
-    return _Place(block.id.get_offset(), 8 * len(columns), lambda event: pack(*fetch(event)))
+    return _Place(block.id.get_offset(), 8 * (len(columns) + 1), lambda event: pack(*fetch(event)))
 
 
 def _fetcher(columns: Sequence[Column]) -> Callable[[Any], Sequence[Any]]:
@@ -386,9 +437,21 @@ def _column_by_itself(group: h5py.Group, column: Column, rows: int) -> _Place:
 _ENDING = {"stop_reason": 1000, "end_time": 40, "status": 16}
 
 
+_NO_ENDING = {"stop_reason": "", "end_time": "", "status": str(RunStatus.RUNNING)}
+
+
+def _check_of(ending: Mapping[str, str]) -> int:
+    return ending_check([storable(ending[name], size).encode() for name, size in _ENDING.items()])
+
+
+def ending_check(texts: Sequence[bytes]) -> int:
+    """The CRC-32 over reason, time and status of an ending, as they are in the file."""
+    return row_check(0, [text + b"\0" for text in texts])
+
+
 def _ending_text(entry: h5py.Group, name: str, size: int) -> int:
     """Room for one text of the ending; the offset of its bytes."""
-    text = RunStatus.RUNNING.encode() if name == "status" else b""
+    text = _NO_ENDING[name].encode()
     return int(preallocated(entry, name, np.array(text, h5py.string_dtype("utf-8", size))).id.get_offset())
 
 
@@ -404,12 +467,19 @@ def _fit(text: str, size: int) -> bytes:
 
 
 class RunRecorder:
-    """Writes the events of one run into the places that :func:`create_run_file` set aside."""
+    """Writes the events of one run into the places that :func:`create_run_file` set aside.
 
-    def __init__(self, path: Path, tables: Mapping[type, _Table], ending: Mapping[str, int]) -> None:
+    ``lost``: why what was written does not stand in the file any more; empty as long as it does. ``refused``: the
+    file may hold half of a row, because it took no more.
+    """
+
+    def __init__(self, path: Path, tables: Mapping[type, _Table], layout: _Layout, image: bytes) -> None:
         self.path = path
+        self.lost = ""
         self._tables = tables
-        self._ending = ending
+        self._layout = layout
+        self._copy = bytearray(image)  # what the file holds, byte by byte
+        self.refused = False
         self._rows = dict.fromkeys(tables, 0)
         self._file = path.open("r+b", buffering=0)
         self._descriptor = self._file.fileno()
@@ -421,7 +491,7 @@ class RunRecorder:
     def __call__(self, event: Event) -> None:
         """Record one event; when this returns, the event survives the end of the process.
 
-        :raises RecordingError: the table is full or the file cannot be written.
+        :raises RecordingError: the table is full, the file cannot be written, or is not there any more.
         """
         table = self._tables[type(event)]
         row = self._rows[type(event)]
@@ -430,18 +500,32 @@ class RunRecorder:
                 f"{self.path}: no room for more than {table.capacity} rows of {type(event).__name__}; "
                 "all rows so far are kept"
             )
-        write, descriptor = self._write, self._descriptor
+        parts = [place.pack(event) for place in table.places]
+        parts[0] += _CHECK(row_check(row, parts))
         try:
-            for place in table.places:
-                written = write(descriptor, place.pack(event), place.offset + row * place.size)
-                if written != place.size:
-                    raise OSError(f"{written} of {place.size} bytes were taken; the disk may be full")
-            write(descriptor, _COUNT(row + 1), table.counter)
+            for place, part in zip(table.places, parts, strict=True):
+                self._put(place.offset + row * place.size, part)
+            self._put(table.counter, _COUNT(row + 1))
         except OSError as error:
             raise RecordingError(f"{self.path}: cannot be written ({error}); all rows so far are kept") from error
         self._rows[type(event)] = row + 1
         if time.monotonic() - self._synced > SYNC_INTERVAL:
             self.sync()
+
+    def _put(self, offset: int, data: bytes) -> None:
+        """Write into the file, then into the copy; only there once the file belongs to somebody else.
+
+        :raises OSError: the file did not take it all.
+        """
+        size = len(data)
+        try:
+            written = size if self.lost else self._write(self._descriptor, data, offset)
+            if written != size:
+                raise OSError(f"{written} of {size} bytes were taken; the disk may be full")
+        except OSError:
+            self.refused = True
+            raise
+        self._copy[offset : offset + size] = data
 
     def has_room(self, event: type) -> bool:
         """Whether one more event of this type fits."""
@@ -450,37 +534,144 @@ class RunRecorder:
     def conclude(self, stop: RunStop) -> None:
         """Write how the run ended into its file, which is not finished yet: finishing may fail, or never come.
 
-        :raises RecordingError: the file cannot be written.
+        :raises RecordingError: the file cannot be written, or does not hold what was written.
         """
-        texts = {"stop_reason": stop.reason, "end_time": stop.end_time, "status": str(stop.status)}
         try:
-            for name, size in _ENDING.items():
-                self._write(self._descriptor, _fit(texts[name], size), self._ending[name])
+            for offset, data in self._ending_of(stop):
+                self._put(offset, data)
         except OSError as error:
             raise RecordingError(f"{self.path}: its ending cannot be written ({error}); all rows are kept") from error
+        self.sync()
+        if not self.refused and not self.stands():
+            self._lose("was changed by somebody else")
+
+    def _ending_of(self, stop: RunStop) -> list[tuple[int, bytes]]:
+        texts = {"stop_reason": stop.reason, "end_time": stop.end_time, "status": str(stop.status)}
+        places = [(self._layout.ending[name], _fit(texts[name], size)) for name, size in _ENDING.items()]
+        return [*places, (self._layout.ending["ending_check"], _COUNT(_check_of(texts)))]
 
     def sync(self) -> None:
-        """Push everything to the disk, against a power cut.
+        """Push everything to the disk, against a power cut, and look whether it still stands under its name.
 
-        :raises RecordingError: the system refuses.
+        :raises RecordingError: the system refuses, or it does not; :attr:`lost` then says why.
         """
         try:
-            os.fsync(self._file.fileno())
+            os.fsync(self._descriptor)
         except OSError as error:
             raise RecordingError(f"{self.path}: cannot be written to the disk ({error})") from error
+        if reason := self.lost or self._why_lost():
+            self._lose(reason)
         self._synced = time.monotonic()
+
+    def _lose(self, reason: str) -> None:
+        self.lost = reason
+        raise RecordingError(f"{self.path}: the run file {reason} while the run went on")
 
     def close(self) -> None:
         """Sync and let go of the file; it stays valid and unfinished until :func:`acquire.archive.finish`."""
         if self._file.closed:
             return
         try:
-            self.sync()
+            if not self.lost:
+                self.sync()
         finally:
             self._file.close()
 
+    # --- whether the file is still the one that is written
+
+    def stands(self) -> bool:
+        """Whether the file of this name holds what was recorded, to the last byte."""
+        view, position = memoryview(self._copy), 0
+        try:
+            if self.path.is_symlink() or self.path.stat().st_size != len(view):
+                return False
+            with self.path.open("rb", buffering=0) as file:
+                while piece := file.read(1 << 20):
+                    if view[position : position + len(piece)] != piece:
+                        return False
+                    position += len(piece)
+        except OSError:
+            return False
+        return position == len(view)
+
+    def _why_lost(self) -> str:
+        size = os.fstat(self._descriptor).st_size
+        if size != len(self._copy):
+            return f"was changed from {len(self._copy)} to {size} bytes"
+        if not self._is_this_run(self._descriptor):
+            return "was overwritten by somebody else"
+        try:
+            there = self.path.lstat()
+        except FileNotFoundError:
+            return "was deleted or renamed"
+        except OSError:  # a share that is away for a moment: what is written tells whether it stays away
+            return ""
+        mine = os.fstat(self._descriptor)
+        if mine.st_ino and (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino):
+            return ""
+        return "" if stat.S_ISREG(there.st_mode) and self._is_a_name_of_it() else "was replaced by something else"
+
+    def _is_a_name_of_it(self) -> bool:
+        """Whether the file of this name has the marks of this run: not every network share numbers files for good."""
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        try:
+            descriptor = os.open(self.path, flags)
+        except OSError:
+            return True  # as above
+        try:
+            return os.fstat(descriptor).st_size == len(self._copy) and self._is_this_run(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _is_this_run(self, descriptor: int) -> bool:
+        """Whether a file has this run's identity and as many rows as were written."""
+        return all(
+            _read_at(descriptor, size, offset) == self._copy[offset : offset + size]
+            for offset, size in self._layout.marks
+        )
+
+    def write_anew(self, stop: RunStop) -> Path:
+        """Write all that was recorded, and how the run ended, into a new file beside the lost one.
+
+        :raises RecordingError: there is no place for it, not even in the folder for temporary files.
+        """
+        for offset, data in self._ending_of(stop):
+            self._copy[offset : offset + len(data)] = data
+        problem: OSError | None = None
+        for folder in (self.path.parent, Path(tempfile.gettempdir())):
+            path = _name_beside(folder / self.path.name)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                with put_in_place_and_keep(path, bytes(self._copy), new=True):
+                    self.path = path
+                    return path
+            except OSError as error:
+                problem = error
+        raise RecordingError(f"{self.path}: what was recorded could not be written anew ({problem})")
+
+
+def _name_beside(path: Path) -> Path:
+    """A name for what was saved of a run, after that of its file; one that stands for nothing yet."""
+    head, line, tail = path.stem.rpartition("_")
+    for number in range(1, 100):
+        mark = "-saved" if number == 1 else f"-saved-{number}"
+        name = path.with_name(f"{head}{mark}{line}{tail}{path.suffix}" if line else f"{tail}{mark}{path.suffix}")
+        if not os.path.lexists(name):
+            return name
+    return path
+
 
 _COUNT = struct.Struct("<q").pack
+_CHECK = struct.Struct("<d").pack
+
+
+def _read_at(descriptor: int, size: int, offset: int) -> bytes:
+    """Bytes of an open file; empty where it cannot be read. Every write says itself where it goes."""
+    try:
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.read(descriptor, size)
+    except OSError:
+        return b""
 
 
 def _positioned_writer() -> Callable[[int, bytes, int], int]:

@@ -52,6 +52,7 @@ class PointFlag(IntFlag):
     NO_SOURCE_READING = 2048
     READING_REPEATED = 4096
     LEVEL_NOT_REACHED = 8192
+    DAMAGED = 16384
 
 
 #: The flags that come with a reading; the others follow from evaluating it.
@@ -65,6 +66,7 @@ READING_FLAGS = (
     | PointFlag.NO_SOURCE_READING
     | PointFlag.READING_REPEATED
     | PointFlag.LEVEL_NOT_REACHED
+    | PointFlag.DAMAGED
 )
 
 #: The flags of a bad reading: a number is missing.
@@ -87,6 +89,7 @@ FLAG_MEANINGS: Mapping[PointFlag, str] = {
     PointFlag.NO_SOURCE_READING: "there is no voltage or current reading",
     PointFlag.READING_REPEATED: "read a second time, because a number of the first reading was missing",
     PointFlag.LEVEL_NOT_REACHED: "the source meter read another level than was sent, although nothing limited it",
+    PointFlag.DAMAGED: "what was recorded here had changed in the file; nothing of it was used",
 }
 
 

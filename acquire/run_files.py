@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
+import stat
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO, TextIO
 
 if sys.platform != "win32":
     import fcntl
@@ -19,39 +23,122 @@ _NO_LOCKS = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS, errno.
 _LONGEST_LOG = 20_000  # characters; what tells of ten seconds is far shorter
 
 
-def put_in_place(path: Path, content: bytes) -> None:
+LARGEST_RUN_FILE = 1 << 30  # bytes; 100 000 points are 40 MB, a thousand spectra 4 MB
+
+_LEFT_BEHIND = 3600.0  # s; a file is written beside its place within seconds
+
+
+def put_in_place(path: Path, content: bytes, *, new: bool = False) -> None:
     """Write a file whole beside ``path``, push it to the disk and give it its name in one step.
+
+    No link is followed: one that stands at ``path`` is replaced, not what it leads to. With ``new`` nothing at all
+    may stand there.
 
     :raises OSError: the disk is full or refuses; ``path`` is as it was, and nothing else is left behind.
     """
-    with put_in_place_and_keep(path, content):
+    with put_in_place_and_keep(path, content, new=new):
         pass
 
 
 @contextmanager
-def put_in_place_and_keep(path: Path, content: bytes) -> Iterator[None]:
+def put_in_place_and_keep(path: Path, content: bytes, *, new: bool = False) -> Iterator[None]:
     """The same, and inside nobody takes the file for a run that was cut off: it is locked before it has its name.
 
     :raises OSError: as :func:`put_in_place`.
     """
-    beside = path.with_name(f"{path.name}.tmp")
     with ExitStack() as kept:
+        beside, stream = _fresh_beside(path)
+        kept.enter_context(stream)
         try:
-            stream = kept.enter_context(beside.open("w+b"))
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
             keep_from_recovery(stream.fileno())
             if sys.platform == "win32":
                 stream.close()  # an open file cannot be renamed there
-            beside.replace(path)
+            if new:
+                _name_where_nothing_stands(beside, path)
+            else:
+                beside.replace(path)
         except OSError:
             with suppress(OSError):  # what a full disk did not take fails once more
                 kept.close()
             beside.unlink(missing_ok=True)
             raise
         _sync_names(path.parent)
+        _clear_left_behind(path)
         yield
+
+
+def write_over(path: Path, content: bytes) -> None:
+    """Write a file whole, in place of one that may stand there.
+
+    :raises OSError: as :func:`put_in_place`; or what stands there is a link, a folder, a pipe or a device.
+    """
+    with suppress(FileNotFoundError):
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise OSError(errno.EINVAL, "a link, a folder, a pipe or a device stands there", str(path))
+    put_in_place(path, content)
+
+
+def _temporary(path: Path) -> str:
+    """How the names of files begin that are written beside ``path``."""
+    return f".{path.name[:60]}."
+
+
+def _fresh_beside(path: Path) -> tuple[Path, BinaryIO]:
+    """A new file under a name that nobody could foresee, so that nothing can have been put there before it."""
+    beside = path.with_name(f"{_temporary(path)}{secrets.token_hex(8)}.tmp")
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    return beside, os.fdopen(os.open(beside, flags, 0o666), "w+b")
+
+
+def _name_where_nothing_stands(beside: Path, path: Path) -> None:
+    """Rename a file. :raises FileExistsError: something stands there, be it a link that leads nowhere."""
+    if sys.platform == "win32":
+        beside.rename(path)  # refused there where something stands
+        return
+    try:
+        path.hardlink_to(beside)
+    except FileExistsError:
+        raise
+    except OSError as error:  # a file system without hard links
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
+        beside.rename(path)
+    else:
+        with suppress(OSError):
+            beside.unlink()
+
+
+def _clear_left_behind(path: Path) -> None:
+    """Remove what a process that was killed left beside this file, once it is too old to be anybody's work."""
+    with suppress(OSError), os.scandir(path.parent) as entries:
+        for entry in entries:
+            if entry.name.startswith(_temporary(path)) and entry.name.endswith(".tmp") and _is_old(entry):
+                with suppress(OSError):
+                    Path(entry.path).unlink()
+
+
+def _is_old(entry: os.DirEntry[str]) -> bool:
+    found = entry.stat(follow_symlinks=False)
+    return stat.S_ISREG(found.st_mode) and found.st_mtime < time.time() - _LEFT_BEHIND
+
+
+def opened_plainly(path: Path, flags: int) -> int:
+    """A descriptor of an ordinary file; nothing waits for a pipe, no link is followed.
+
+    :raises OSError: it cannot be opened; or it is a link, has a second name, is a folder, a pipe or a device.
+    """
+    if sys.platform == "win32" and path.is_symlink():
+        raise OSError(errno.EINVAL, "is a link", str(path))
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags, 0o666)
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "is a link, a pipe or a device, not a file of its own", str(path))
+    return descriptor
 
 
 def guardian_log(path: Path) -> Path:
@@ -62,11 +149,18 @@ def guardian_log(path: Path) -> Path:
 def guardian_remarks(path: Path) -> list[tuple[datetime, str]]:
     """What the guardian of a run did, and when; empty when it had nothing to do. Lines of another form are skipped."""
     try:
-        with guardian_log(path).open(encoding="utf-8", errors="replace") as file:
+        descriptor = opened_plainly(guardian_log(path), os.O_RDONLY)
+        with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
             lines = file.read(_LONGEST_LOG).splitlines()
     except OSError:
         return []
     return [remark for line in lines if (remark := _remark(line))]
+
+
+def appending(log: Path) -> TextIO:
+    """A guardian's log, opened to write on. :raises OSError: as :func:`opened_plainly`."""
+    descriptor = opened_plainly(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    return os.fdopen(descriptor, "a", encoding="utf-8")
 
 
 def _remark(line: str) -> tuple[datetime, str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import traceback
 import uuid
@@ -28,6 +29,7 @@ from acquire.photometry import photodiode as photodiode_channel
 from acquire.photometry.grid import on_grid
 from acquire.photometry.spectra import gaussian
 from acquire.plan import SweepPlan, make_plan
+from acquire.reading_apart import read_run
 from acquire.recorder import Capacity, RecordingError, RunRecorder, create_run_file
 from acquire.records import Event, FloatArray, Note, RunStart, RunStatus, RunStop
 from acquire.run_files import guardian_remarks, kept_from_recovery
@@ -136,19 +138,55 @@ def _run(prepared: Prepared, folder: Path, watch: Watch, stop: StopRequest, unti
             outcome, error = _record_sweep(prepared, bench, recorder, watch, stop, remarks, guard)
             end = datetime.fromtimestamp(started.timestamp() + bench.now(), tz=started.tzinfo)
             ended = outcome, RunStop(outcome.status, outcome.reason, end.isoformat())
-            error = "\n".join(filter(None, [error, _concluded(recorder, ended[1])]))
+            error = _lines(error, _concluded(recorder, ended[1]))
     except (Exception, KeyboardInterrupt) as problem:  # nobody at a bench should meet a traceback
         if ended is None:
             return _without_a_sweep(problem, stop)
-        error = "\n".join(filter(None, [error, _left_badly(problem)]))
+        error = _lines(error, _left_badly(problem))
     outcome, reason = ended
-    error = "\n".join(filter(None, [error, *(f"guardian: {text}" for _, text in guardian_remarks(path)[-1:])]))
+    error = _lines(error, *(f"guardian: {text}" for _, text in guardian_remarks(path)[-1:]))
     try:
-        finished = archive.finish(path, reason)
-    except archive.ArchiveError as problem:
-        text = "\n".join(filter(None, (error, str(problem))))
-        return Result(None, text, outcome.interrupted, unfinished=path if path.exists() else None)
-    return Result(finished, error, outcome.interrupted)
+        finished, said = _finished(recorder, reason, str(run_id))
+    except (archive.ArchiveError, RecordingError) as failure:
+        unfinished = recorder.path if recorder.stands() else None
+        return Result(None, _lines(error, str(failure)), outcome.interrupted, unfinished)
+    return Result(finished, _lines(error, said), outcome.interrupted)
+
+
+def _lines(*texts: str) -> str:
+    """What there is to say, each line once."""
+    return "\n".join(dict.fromkeys(filter(None, texts)))
+
+
+def _finished(recorder: RunRecorder, stop: RunStop, run_id: str) -> tuple[archive.Run, str]:
+    """Finish the file of a run that has ended; where it is lost, the one that is written anew, and what to say.
+
+    :raises acquire.archive.ArchiveError: it cannot be finished.
+    :raises acquire.recorder.RecordingError: it is lost, and nothing could be written anew.
+    """
+    problem = ""
+    if not recorder.lost:
+        try:
+            return archive.finish(recorder.path, stop, run_id), ""
+        except archive.ArchiveError as failure:
+            if recorder.stands() or recorder.refused:
+                raise
+            problem = str(failure)
+    lost = recorder.path
+    saved = recorder.write_anew(stop)
+    with kept_from_recovery(saved):
+        run = archive.finish(saved, stop, run_id)
+    return run, _lines(problem, f"{lost}: {_whose(lost)}; all that was recorded of run {run_id} is in {saved}")
+
+
+def _whose(path: Path) -> str:
+    """What stands now where the file of a run was."""
+    if not os.path.lexists(path):
+        return "nothing of this name is there any more"
+    try:
+        return f"what is there now is the file of run {read_run(path).run_id}"
+    except archive.ArchiveError:
+        return "what is there now is not a run file"
 
 
 def _without_a_sweep(problem: BaseException, stop: StopRequest) -> Result:
@@ -399,7 +437,7 @@ def _reference_spectrum(path: Path | None) -> FloatArray:
     """The spectrum nearest to 100 cd/m^2 of an earlier run. :raises acquire.archive.ArchiveError: there is none."""
     if path is None:
         return np.empty(0)
-    lit = [spectrum for spectrum in archive.read_run(path).spectra if spectrum.luminance > 0.0]
+    lit = [spectrum for spectrum in read_run(path).spectra if spectrum.luminance > 0.0]
     if not lit:
         raise archive.ArchiveError(f"{path}: holds no spectrum")
     return min(lit, key=lambda spectrum: abs(np.log(spectrum.luminance / 100.0))).spectral_radiance

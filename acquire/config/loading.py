@@ -194,9 +194,16 @@ def _reference(sweep: Parsed[SweepFile], findings: _Findings) -> Path | None:
     sample = sweep.section("sample", Sample)
     path = findings.referred(sweep.source, ("sample", "reference"), sample.reference if sample else None)
     if path is not None:
-        from hashlib import sha256
+        from hashlib import file_digest
 
-        findings.note_hash(path, sha256(path.read_bytes()).hexdigest())
+        from acquire.run_files import LARGEST_RUN_FILE
+
+        if path.stat().st_size > LARGEST_RUN_FILE:
+            what = f"{path.as_posix()} is larger than any run file ({LARGEST_RUN_FILE >> 20} MB)"
+            findings.problems.append(sweep.source.problem(("sample", "reference"), what, "name a run file"))
+            return None
+        with path.open("rb") as file:
+            findings.note_hash(path, file_digest(file, "sha256").hexdigest())
     return path
 
 
