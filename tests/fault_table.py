@@ -73,19 +73,22 @@ def all_pairs() -> list[Pair]:
         instruments = prepared(sweep).loaded.bench.instruments
         meter = instruments.spectroradiometer
         energised = met = False
-        for at, operation in enumerate(reference(sweep).operations, 1):
+        usual = reference(sweep)
+        for at, operation in enumerate(usual.operations, 1):
+            if usual.goes_on_waiting(at):
+                continue
             energised = energised or operation.output_on
             met = met or (meter is not None and operation.resource == meter.resource)
             if sweep == "hardware-timed" and not energised:
                 continue
-            faults = list(_of_the_link(operation.name))
-            if operation.name == "read":
+            faults = list(_of_the_link(operation.name, usual.brings_a_reply(at)))
+            if usual.brings_a_reply(at):
                 pairs += [Pair(sweep, kind, at, lasting) for kind, lasting in _LASTING_REPLIES]
             if sweep == "stepped":
                 faults += [FaultKind.IO_ERROR]
                 pairs += [Pair(sweep, kind, at, lasting) for kind, lasting in _LASTING]
-            if sweep in ("stepped", "hardware-timed"):
-                point = (operation.resource, operation.name) == (instruments.photodiode_meter.resource, "read")
+            if sweep != "current on serial lines" and not usual.takes_the_rest(at):
+                point = usual.brings_a_reply(at) and operation.resource == instruments.photodiode_meter.resource
                 faults += _of_the_program(at, point)
                 faults += _OF_THE_SOURCE if operation.resource == instruments.smu.resource else ()
                 of_meter = operation.resource == instruments.photodiode_meter.resource
@@ -95,13 +98,13 @@ def all_pairs() -> list[Pair]:
     return pairs
 
 
-def _of_the_link(operation: str) -> Iterator[str]:
+def _of_the_link(operation: str, reply: bool) -> Iterator[str]:
     yield from (*LINK, FaultKind.POWER_CYCLE)
-    if operation in ("read", "write"):
+    if operation == "write" or reply:
         yield from (FaultKind.SILENT, FaultKind.HUNG)
     if operation == "write":
         yield FaultKind.MESSAGE_LOST
-    if operation == "read":
+    if reply:
         yield from (kind for kind in FaultKind if kind.startswith(_IN_REPLIES))
 
 

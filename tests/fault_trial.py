@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
+from itertools import pairwise
 from math import inf, nan
 from pathlib import Path
 from typing import Any
@@ -81,9 +82,9 @@ PROGRAM_FAULTS = (*BUGS, *MEMORY, *DISK, *OF_THE_FILE, *REQUESTS)
 
 SWEEPS = {
     "stepped": """
-source: {function: voltage, start: 0 V, stop: 6 V, points: 4, compliance: 10 mA}
+source: {function: voltage, start: 0 V, stop: 7.2 V, points: 4, compliance: 10 mA}
 measure: {settle: 10 ms, nplc: 0.1, current_range: 10 mA, photodiode_range: 10 V}
-spectra: {at_voltage: [4 V, 6 V], speed: fast, sample_every: 10 s}
+spectra: {at_voltage: [4.8 V, 7.2 V], speed: fast, sample_every: 2 s}
 """,
     "hardware-timed": """
 source: {function: voltage, start: 0 V, stop: 6 V, points: 5, compliance: 10 mA}
@@ -403,6 +404,23 @@ class Reference:
     def awaited(self, resource: str, operation: int) -> Message | None:
         """The first reply that came in this operation or later; None when there was none any more."""
         return next((reply for reply in self.replies.get(resource, []) if reply.operation >= operation), None)
+
+    def brings_a_reply(self, at: int) -> bool:
+        """Whether a reply came in this operation."""
+        name = self.operations[at - 1].resource
+        return any(reply.operation == at for reply in self.replies.get(name, []))
+
+    def goes_on_waiting(self, at: int) -> bool:
+        """Whether this operation does what the one before did: wait for the same reply, in vain."""
+        return at > 1 and all(
+            operation.name == "read" and following.time > operation.time and not self.brings_a_reply(number)
+            for number, (operation, following) in enumerate(pairwise(self.operations[at - 2 : at + 1]), at - 1)
+        )
+
+    def takes_the_rest(self, at: int) -> bool:
+        """Whether this operation takes what is left of a reply that is there already."""
+        here = self.operations[at - 1 : at + 1]
+        return here[0].name == "read" and here[-1].time == here[0].time and not self.brings_a_reply(at)
 
     @property
     def time_at_levels(self) -> float:
