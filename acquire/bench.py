@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import astuple
-from math import isfinite, nan
+from math import inf, isfinite, nan
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from acquire.engine import SpectrumNotTaken
 from acquire.guardian import Guard, Order
 from acquire.interruption import StopRequest
 from acquire.plan import SweepPlan
+from acquire.read_back import require_within
 from acquire.records import InstrumentRecord, PointFlag, Reading, Spectrum, Step
 from drivers import cs2000a, errors, keithley2000, keithley2400, link, timing
 from drivers.cs2000a import CS2000A, SpectroradiometerSettings
@@ -50,6 +51,13 @@ LONGEST_SWITCHING_OFF = 10.0
 
 #: Characters of a message that sets a level and starts a reading, such as ``:SOUR:VOLT -1.2345675;:READ?``.
 LONGEST_POINT_MESSAGE = 36
+
+
+#: A photodiode signal that takes longer is waited for with an eye on the source, s.
+_MOMENT = 0.5
+
+#: A burst is overdue that long after the time it takes, s, by clocks that are off by so much.
+_OVERDUE, _SLOWEST = 2.0, 1.1
 
 
 #: How long a look at a running burst takes, s; a stop is noticed this late at most.
@@ -90,6 +98,8 @@ class Bench:
         self._dark_readings = self._spectra = 0
         self._exposing = False
         self._exposure_started = 0.0
+        for adapter in [part.adapter for part in (smu, photodiode_meter, spectroradiometer) if part is not None]:
+            link.call_while_waiting(adapter, self._waiting)
         #: The reply of the last reading that made no sense, and whose; empty when there was none.
         self.unreadable = ""
 
@@ -104,6 +114,14 @@ class Bench:
         :raises NotGuarded: nobody would switch it off if this process were killed; it was not switched on.
         :raises OutputStateUnknown: it could not be confirmed that the output is off.
         """
+        try:
+            with self._output_on():
+                yield
+        except errors.InstrumentTimeout as problem:
+            raise self._why(problem) from problem
+
+    @contextmanager
+    def _output_on(self) -> Iterator[None]:
         self._guard.output_goes_on(self._source, LONGEST_SWITCHING_OFF)
         try:
             self._smu.output_on()
@@ -132,8 +150,12 @@ class Bench:
         return f"dark reading {self._dark_readings}"
 
     def _waiting(self) -> None:
-        """A wait for an instrument goes on. :raises NotGuarded: as :meth:`trigger`."""
+        """Called every 0.2 s while an instrument is waited for; what it raises ends the wait.
+
+        :raises NotGuarded: as :meth:`trigger`.
+        """
         self._guard.still()
+        self._stop.look()
 
     def collect(self, step: Step, time: float) -> Reading:
         """Wait for both meters and say what they read; overflow is NaN with a flag, and so is what makes no sense.
@@ -145,58 +167,80 @@ class Bench:
         with self._stop.interruptible():
             try:
                 source = self._smu.read()
-                light = self._photodiode_meter.read()
+                light = self._photodiode_meter.poll(_MOMENT) or self._late_light(step, time, source)
             except errors.UnexpectedReply as problem:
                 self.unreadable = str(problem)
                 self._clear_meters()
-            except (errors.RefusedByInstrument, errors.InstrumentTimeout) as problem:
-                raise self._why(problem) from problem
         return _reading(step, time, source, light)
+
+    def _late_light(self, step: Step, time: float, source: SmuReading) -> DmmReading:
+        """The reading of the photodiode's meter; until it comes, the source is read again and again at its level.
+
+        :raises BeyondLimits: the source has more than the bench may have.
+        :raises drivers.errors.InstrumentTimeout: a reading is overdue.
+        """
+        require_within(_reading(step, time, source, _NO_LIGHT), self._plan.read_back)
+        overdue = time + self._photodiode_meter.reading_patience
+        source_overdue = inf
+        light = None
+        while light is None:
+            if self.now() >= overdue:
+                raise self._photodiode_meter.overdue()
+            if self.now() >= source_overdue:
+                raise self._smu.overdue()
+            if source_overdue == inf:
+                self._smu.trigger_same_level()
+                source_overdue = self.now() + self._smu.reading_patience
+            if (again := self._smu.poll(_MOMENT / 2)) is not None:
+                require_within(_reading(step, time, again, _NO_LIGHT), self._plan.read_back)
+                source_overdue = inf
+            light = self._photodiode_meter.poll(_MOMENT / 2)
+        if source_overdue < inf and self._smu.poll(_MOMENT) is None:
+            self._smu.device_clear()  # a long reading that nobody needs any more
+        return light
 
     def _clear_meters(self) -> None:
         """Drop whatever is left of an exchange that went wrong, so that the next reply belongs to the next reading."""
         self._smu.device_clear()
         self._photodiode_meter.device_clear()
 
-    def _why(self, problem: errors.InstrumentError) -> errors.InstrumentError:
-        """The problem itself, or that the source is off, which nobody told it to be, and so gives no readings."""
-        with suppress(errors.InstrumentError):
-            if not self._smu.source_enabled:
-                mend = "Check interlock (lid, output enable line) and temperature; did somebody press OUTPUT?"
-                return errors.InstrumentError(self._smu.name, "the output went off by itself during the run", mend)
-        return problem
+    def _why(self, problem: errors.InstrumentTimeout) -> errors.InstrumentError:
+        """The problem itself, or what the instrument that gave no reading says of it; the output is off by now."""
+        of_meter = problem.where.startswith(str(self._photodiode_meter.name))
+        return self._photodiode_meter.why_no_reading(problem) if of_meter else self._smu.why_no_reading(problem)
 
     def run_burst(self, steps: Sequence[Step], stop_requested: Callable[[], str]) -> list[Reading]:
         """Let source and meter run these steps by themselves over the trigger link; levels in V or A.
 
-        The meter waits for triggers before the source starts. Fewer readings when a stop was requested on the way.
+        The meter waits for triggers before the source starts. Fewer readings when a stop was requested on the way:
+        the output is off then.
 
         :raises drivers.errors.InstrumentError: a meter gives no readings, or the source went off by itself.
         """
-        try:
-            return self._run_burst(steps, stop_requested)
-        except (errors.RefusedByInstrument, errors.InstrumentTimeout) as problem:
-            raise self._why(problem) from problem
-
-    def _run_burst(self, steps: Sequence[Step], stop_requested: Callable[[], str]) -> list[Reading]:
         self._photodiode_meter.arm_buffer(len(steps))
         duration = self._smu.program_sweep([step.level for step in steps], self._plan.settle, linked=True)
-        patience = 2.0 + 1.5 * (duration + len(steps) * self._plan.time_per_point)
+        patience = _OVERDUE + _SLOWEST * (duration + len(steps) * self._plan.time_per_point)
         started = self.now()
         doing = f"points {steps[0].index + 1} to {steps[-1].index + 1} from the memory of the source"
         self._guard.beat(doing, self._source, nan, LONGEST_PAUSE + patience)
         self._smu.start_sweep()
         while not self._burst_finished():
             if stop_requested() or self.now() > started + patience:
-                sources, lights = self._smu.stop_sweep(), self._photodiode_meter.read_buffer()
-                taken = min(len(sources), len(lights))
-                readings = _burst(steps[:taken], started, sources[:taken], lights[:taken])
-                if not stop_requested():
-                    what = f"the sweep stopped after {len(readings)} of {len(steps)} points"
-                    raise errors.InstrumentTimeout(self._smu.name, what, "Check the trigger-link cable")
-                return readings
-        self._photodiode_meter.wait_for_buffer(patience)
+                return self._cut_off(steps, started, stop_requested())
+        try:
+            self._photodiode_meter.wait_for_buffer(_OVERDUE + self._plan.time_per_point)
+        except errors.InstrumentTimeout:
+            return self._cut_off(steps, started, "")
         return _burst(steps, started, self._smu.read_sweep(), self._photodiode_meter.read_buffer())
+
+    def _cut_off(self, steps: Sequence[Step], started: float, stop_requested: str) -> list[Reading]:
+        """What a burst has read so far, once the output is off."""
+        sources, lights = self._smu.stop_sweep(), self._photodiode_meter.read_buffer()
+        taken = min(len(sources), len(lights))
+        if not stop_requested:
+            what = f"the sweep stopped after {taken} of {len(steps)} points"
+            raise errors.InstrumentTimeout(self._smu.name, what, "Check the trigger-link cable")
+        return _burst(steps[:taken], started, sources[:taken], lights[:taken])
 
     def _burst_finished(self) -> bool:
         self._waiting()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntFlag
 from typing import Literal
 
@@ -22,7 +22,9 @@ _OFF_STATES = {"normal": "NORM", "zero": "ZERO", "guard": "GUAR", "high_impedanc
 _PROTECTION_STEPS = (20, 40, 60, 80, 100, 120, 160)
 _VALUES_PER_MESSAGE = 100  # more than 100 list values in one message are refused
 BUFFER_LENGTH = 2500
-_AUTORANGE_ALLOWANCE = 2.0  # every range change repeats the whole cycle, s
+_RANGE_CHANGES = 4  # three up, three up, and down by one and one
+_RANGE_CHANGE = 1 / 75  # s, besides the conversion
+_SLOWEST_CLOCK = 1.02  # mains and the instrument's own clock
 
 OFF = ":OUTP OFF"
 
@@ -97,8 +99,15 @@ class SmuSettings:
 
     @property
     def longest_reading(self) -> float:
-        """Get the longest time a reading may take in the instrument, s."""
-        return 1.5 * self.time_per_point + (_AUTORANGE_ALLOWANCE if self.measure_range is None else 0.0)
+        """Get the longest time a reading may take in the instrument, s.
+
+        With autorange each change of range costs a conversion, and the filter may begin anew once.
+        """
+        longest = self.time_per_point
+        if self.measure_range is None:
+            unfiltered = replace(self, filter_count=1, settling_time=0.0).time_per_point
+            longest += self.time_per_point - self.trigger_delay + _RANGE_CHANGES * (unfiltered + _RANGE_CHANGE)
+        return _SLOWEST_CLOCK * longest
 
     @property
     def time_per_point(self) -> float:

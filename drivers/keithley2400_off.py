@@ -9,9 +9,12 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from drivers import link
-from drivers.errors import InstrumentError, UnexpectedReply
+from drivers import link, scpi
+from drivers.errors import InstrumentError
 from drivers.keithley2400_messages import off_message
+
+PATIENCE = 2.0  # for the answer of the instrument, s
+_LONGEST_EXCHANGE = 150  # characters: the off message, the question and its answer
 
 
 def make_safe(adapter: Any, source: str | None = None, level: float | None = None) -> None:
@@ -25,18 +28,19 @@ def make_safe(adapter: Any, source: str | None = None, level: float | None = Non
     adapter.write(off_message(source, level))
 
 
-def is_off(adapter: Any) -> bool:
+def is_off(adapter: Any, patience: float = PATIENCE) -> bool:
     """Ask whether the output is off, after what is left of earlier replies was thrown away.
 
-    Raises InstrumentError when there is no answer, UnexpectedReply when it is none.
+    ``patience`` (s) comes on top of the time that the link takes. Raises InstrumentError when there is no answer,
+    UnexpectedReply when it is none.
     """
-    adapter.flush_read_buffer()
-    adapter.write(":OUTP?")
-    return not output_state(adapter.read(), link.resource_of(adapter))
+    link.drain(adapter)
+    link.set_timeout(adapter, patience + link.transfer_time(adapter, _LONGEST_EXCHANGE))
+    return not output_state(adapter)
 
 
-def output_state(reply: str, where: str) -> bool:
-    """Whether the output is on by a reply to ``:OUTP?``; raises UnexpectedReply."""
-    if reply.strip() not in ("0", "1"):
-        raise UnexpectedReply(where, ":OUTP?", reply)
-    return reply.strip() == "1"
+def output_state(adapter: Any) -> bool:
+    """Ask whether the output is on. Raises InstrumentError, UnexpectedReply."""
+    adapter.write(query := ":OUTP?")
+    where = getattr(adapter, "where", "") or link.resource_of(adapter)
+    return scpi.parse_word(adapter.read(), ("0", "1"), query, where) == "1"

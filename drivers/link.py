@@ -41,7 +41,7 @@ _QUIET = 0.1  # a line is quiet after this time without a byte, s: some three ch
 _LONGEST_REMAINDER = 4096  # bytes that may be on their way: the receive buffer of an operating system
 
 SLICE = 0.2  # the longest that a read waits before somebody else is looked at, s
-BUS_SLICE = 0.1  # the same on GPIB, s: NI-488 rounds 200 ms up to 300 ms
+BUS_SLICE = 0.1  # the longest that VISA waits on a bus, s: NI-488 rounds 200 ms up to 300 ms
 _SHORTEST = 1e-6  # s; less than this is the rounding of a sum of slices
 _SENDING = 1.0  # a message that is longer under way than this, and than its line takes, does not pass, s
 _CLEARING = 0.5  # s
@@ -84,7 +84,6 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         super().__init__(resource, visa_library=visa_library, **settings)
         self._socket = _socket_of(self.connection)
         self._bus = not isinstance(self.connection, _LINES)
-        self._slice = BUS_SLICE if self._bus else SLICE
         self._end = line_end(self)
         self.characters_per_second = _characters_per_second(self.connection)
 
@@ -136,7 +135,7 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
 
     def _waited(self, wait: float) -> float:
         """Wait a slice for the next bytes; what is left of ``wait`` s, negative when it is over."""
-        moment = min(wait, self._slice)
+        moment = min(wait, SLICE)
         if arrived := self._fetch(moment):
             return wait - arrived / self.characters_per_second
         if (wait := wait - moment) < _SHORTEST:
@@ -147,7 +146,12 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
     def _fetch(self, wait: float) -> int:
         """Take in what arrives within ``wait`` s; how many bytes."""
         try:
-            data = self._received(wait) if self._socket is None else _received(self._socket, wait)
+            if self._socket is not None:
+                data = _received(self._socket, wait)
+            elif self._bus and wait > BUS_SLICE:
+                data = self._received(wait / 2) or self._received(wait / 2)
+            else:
+                data = self._received(wait)
         except _FOREIGN as error:
             raise self._translated(error, "waiting for a reply") from error
         self._held += data
@@ -201,6 +205,10 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
                 _drain(self._socket)
         if not self._bus:
             self._await_quiet()
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what has arrived of a reply."""
         self._held.clear()
 
     def _await_quiet(self) -> None:
@@ -476,8 +484,15 @@ def device_clear(adapter: Any) -> None:
     Raises :class:`~drivers.errors.LinkLost` or :class:`~drivers.errors.InstrumentTimeout`.
     """
     interrupt(adapter)
+    drain(adapter)
+
+
+def drain(adapter: Any) -> None:
+    """Throw away what is left of earlier replies; on a bus a device clear has done so already."""
     if isinstance(adapter.connection, _LINES):
         adapter.flush_read_buffer()
+    elif isinstance(adapter, Link):
+        adapter.forget()
 
 
 def interrupt(adapter: Any) -> None:
