@@ -59,6 +59,9 @@ _MOMENT = 0.5
 #: A burst is overdue that long after the time it takes, s, by clocks that are off by so much.
 _OVERDUE, _SLOWEST = 2.0, 1.1
 
+#: Characters of a point in the source's buffer; the meter's is shorter.
+CHARACTERS_PER_STORED_POINT = 70
+
 
 #: How long a look at a running burst takes, s; a stop is noticed this late at most.
 BURST_POLL = 0.25
@@ -162,7 +165,6 @@ class Bench:
 
         :raises drivers.errors.InstrumentError: a meter gives no reading, or the source went off by itself.
         """
-        self._waiting()
         source, light, self.unreadable = _NO_SOURCE, _NO_LIGHT, ""
         with self._stop.interruptible():
             try:
@@ -222,7 +224,8 @@ class Bench:
         patience = _OVERDUE + _SLOWEST * (duration + len(steps) * self._plan.time_per_point)
         started = self.now()
         doing = f"points {steps[0].index + 1} to {steps[-1].index + 1} from the memory of the source"
-        self._guard.beat(doing, self._source, nan, LONGEST_PAUSE + patience)
+        transfer = link.transfer_time(self._smu.adapter, CHARACTERS_PER_STORED_POINT * len(steps))
+        self._guard.beat(doing, self._source, nan, LONGEST_PAUSE + patience + 2.0 * transfer)
         self._smu.start_sweep()
         while not self._burst_finished():
             if stop_requested() or self.now() > started + patience:
@@ -243,7 +246,7 @@ class Bench:
         return _burst(steps[:taken], started, sources[:taken], lights[:taken])
 
     def _burst_finished(self) -> bool:
-        self._waiting()
+        self._guard.still()
         with self._stop.interruptible():
             return self._smu.poll_sweep(BURST_POLL)
 
@@ -262,7 +265,7 @@ class Bench:
         :raises SpectrumNotTaken: it failed, or the instrument is overdue.
         """
         assert self._spectroradiometer is not None
-        self._waiting()
+        self._guard.still()
         try:
             with self._stop.interruptible():
                 finished = self._spectroradiometer.poll(wait)

@@ -27,6 +27,7 @@ from drivers import link
 from drivers.errors import InstrumentError, OutputStateUnknown
 
 PACE = 0.02  # s between two looks at the pipe: many words are one piece of work
+LONGEST_WORD = 10_000  # bytes; a longer one cannot make sense
 HELD_UP = 1.0  # s that a wait took too long: it was this process that stood still, not its run
 ENDING = 0.3  # s until an ended process is gone; off does not wait any longer
 AGAIN = 1.0  # s between two attempts while a run cannot be ended
@@ -90,7 +91,8 @@ class Ear:
         piece = b"" if b"\n" in self._rest else self._pieces.get(timeout=wait)
         if not piece and b"\n" not in self._rest:
             return None
-        *lines, self._rest = (self._rest + piece).split(b"\n")
+        *lines, rest = (self._rest + piece).split(b"\n")
+        self._rest = rest[-LONGEST_WORD:]
         return lines
 
 

@@ -16,6 +16,7 @@ from drivers.link import SerialLine
 
 PATIENCE = 10.0  # s of trying: a bus may need a moment until it has noticed that its user is gone
 TIMEOUT = 0.8  # s for an answer, and for a link to open; then the off message goes out once more
+EXCHANGE = 130  # characters of the off message, the question and its answer
 ASKED = 6  # times over one link, without a device clear in between: an answer that comes seconds late still counts
 PAUSE = 0.05  # s between two links
 LOCK_PATIENCE = 0.3  # s until a lock that somebody holds no longer counts
@@ -103,11 +104,12 @@ def make_safe_until_confirmed(
 @contextmanager
 def opened(address: SourceAddress) -> Iterator[Any]:
     """A link to the source, on which nothing was sent yet. :raises InstrumentError: it cannot be opened."""
+    on_the_line = EXCHANGE * 10 / address.serial.baud_rate if address.resource.upper().startswith("ASRL") else 0.0
     adapter = link.open_adapter(
         address.resource,
         name=_NAMES[address.model],
         visa_library=address.visa_library,
-        timeout=TIMEOUT,
+        timeout=TIMEOUT + on_the_line,
         serial=address.serial,
     )
     try:

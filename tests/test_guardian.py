@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import pydoc
 import re
 import select
 import signal
@@ -22,8 +23,9 @@ from typing import Any
 
 import pytest
 
-from acquire import archive, bench, guardian, guardian_process, session
+from acquire import archive, awake, bench, guardian, guardian_process, off_first, session
 from acquire.bench_lock import held
+from acquire.config import BenchFile, load_bench
 from acquire.guardian import Beat, GuardianProcess, Guarding, NoGuard, NotGuarded, Order, watching
 from acquire.interruption import StopRequest
 from acquire.off_first import SourceAddress
@@ -755,6 +757,20 @@ def test_a_run_that_says_what_is_due_is_left_alone(place: Place, order: Order) -
     assert outputs(place.server)[-1].output_on
 
 
+def test_a_run_that_stood_still_together_with_its_guardian_ends_in_order(
+    order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with watching(replace(order, silence=LIMIT)) as guard:
+        guard.wait_until_ready()
+        guard.output_goes_on("VOLT", 0.0)
+        monkeypatch.setattr(guardian, "SILENCE", 0.0)
+        with pytest.raises(NotGuarded, match="the run stood still"):
+            guard.beat("point 1", "VOLT", 1.0, 0.0)
+        guard.beat("point 1", "VOLT", 1.0, 0.0)  # said once: the output goes off now
+        guard.switching_off(0.0)
+        guard.output_is_off()
+
+
 @POSIX
 def test_ctrl_z_ends_a_run_in_order(place: Place, long_sweep: Path, tmp_path: Path) -> None:
     import pty
@@ -931,6 +947,26 @@ def test_a_failure_while_the_guardian_is_dismissed_costs_no_file(
     assert "could not begin" not in result.error
 
 
+@pytest.mark.parametrize("what", ["acquire.bench.Bench.close", "acquire.awake._let_go", "acquire.bench_lock._write"])
+def test_whatever_fails_while_a_run_lets_go_costs_no_file(
+    what: str, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(awake, "inhibitor", lambda: (sys.executable, "-c", "input()"))
+    swept = []
+
+    def watch(event: Event) -> None:
+        if not swept:
+            swept.append(event)
+            original = pydoc.locate(what)
+            monkeypatch.setattr(what, lambda *given: (original(*given), 1 / 0))  # type: ignore[operator]
+
+    result = run(place, tmp_path / "runs", watch)
+    assert result.run is not None
+    assert result.run.status == "completed"
+    assert "after the sweep, letting go of the bench failed: ZeroDivisionError" in result.error
+    assert not outputs(place.server)[-1].output_on
+
+
 # --- kill -9 ------------------------------------------------------------------------------------------------
 
 
@@ -953,6 +989,50 @@ def test_a_run_killed_in_the_middle_of_its_sweep(place: Place, tmp_path: Path) -
     assert len(recovered.records) >= len(points) + len(more.splitlines())
     assert recovered.stop_reason.startswith(archive.CUT_OFF)
     assert re.search(r"the guardian at .*: the output of TCPIP.* is off$", recovered.stop_reason)
+
+
+# --- off, by a person ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bench_file(place: Place) -> BenchFile:
+    return load_bench(place.bench)
+
+
+@pytest.mark.parametrize("level", [5.0, -3.0, 0.0])
+def test_a_source_that_somebody_left_on_is_switched_off(
+    level: float, place: Place, order: Order, bench_file: BenchFile
+) -> None:
+    left_on(order, level)
+    done = bench.switch_off(bench_file)
+    assert f"{order.source.resource}: taken to zero and switched off; asked, it says that its output is off" in done
+    assert not outputs(place.server)[-1].output_on
+
+
+def test_who_uses_the_source_is_said_and_it_is_switched_off_all_the_same(
+    place: Place, order: Order, bench_file: BenchFile
+) -> None:
+    left_on(order)
+    with held([order.source.resource], "the bench", "/data/somebody.h5"):
+        done = bench.switch_off(bench_file)
+    assert "It was switched off although it is in use: run /data/somebody.h5 (process" in done
+    assert not outputs(place.server)[-1].output_on
+
+
+def test_a_source_that_cannot_be_asked_is_told_of_loudly(
+    place: Place, order: Order, bench_file: BenchFile, line: Between, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_on(order)
+    line.mute = True
+    monkeypatch.setattr(off_first, "PATIENCE", 0.1)
+    monkeypatch.setattr(bench, "source_address", lambda _: at(order, line.resource).source)
+    with pytest.raises(errors.OutputStateUnknown, match=r"THE OUTPUT MAY STILL BE ON.*Press OUTPUT"):
+        bench.switch_off(bench_file)
+    assert not outputs(place.server)[-1].output_on
+
+
+def test_a_simulated_bench_has_nothing_to_switch_off() -> None:
+    assert "simulated" in bench.switch_off(load_bench(kill_table.CONFIGS / "benches" / "simulated.yaml"))
 
 
 @pytest.mark.slow  # eight processes that are killed, in real time
