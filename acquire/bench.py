@@ -38,8 +38,8 @@ _STATUS_FLAGS = {
 }
 _ANY_STATUS_FLAG = SmuStatus.COMPLIANCE | SmuStatus.RANGE_COMPLIANCE | SmuStatus.OVER_RANGE | SmuStatus.OVER_VOLTAGE
 
-#: A spectrum that fails in one of these ways is left out; every other failure ends the run.
-_SPECTRUM_LOST = (errors.RefusedByInstrument, errors.InstrumentTimeout)
+#: After so many spectra in a row that the spectroradiometer did not answer it is left alone for the rest of a run.
+MOST_SILENT_SPECTRA = 2
 
 
 #: What a run does between two words to its guardian, beside waiting, takes no longer, s: a slow disk, for example.
@@ -61,6 +61,9 @@ _OVERDUE, _SLOWEST = 2.0, 1.1
 
 #: Characters of a point in the source's buffer; the meter's is shorter.
 CHARACTERS_PER_STORED_POINT = 70
+
+#: VISA counts time-outs in ms; less than this is no time, s.
+SHORTEST_WAIT = 1e-3
 
 
 #: How long a look at a running burst takes, s; a stop is noticed this late at most.
@@ -98,9 +101,8 @@ class Bench:
         self._guard = guard
         self._source = MNEMONIC[plan.source_function]
         self._within = LONGEST_PAUSE + 2.0 * plan.time_per_point
-        self._dark_readings = self._spectra = 0
+        self._dark_readings = self._spectra = self._silent_spectra = 0
         self._exposing = False
-        self._exposure_started = 0.0
         for adapter in [part.adapter for part in (smu, photodiode_meter, spectroradiometer) if part is not None]:
             link.call_while_waiting(adapter, self._waiting)
         #: The reply of the last reading that made no sense, and whose; empty when there was none.
@@ -250,49 +252,67 @@ class Bench:
         with self._stop.interruptible():
             return self._smu.poll_sweep(BURST_POLL)
 
+    def queued_errors(self) -> list[str]:
+        """What the source and the photodiode's meter have queued since they were last asked, in words.
+
+        :raises drivers.errors.InstrumentError: one of them gives no answer.
+        """
+        found: list[str] = []
+        for who, instrument in (("the source", self._smu), ("the photodiode meter", self._photodiode_meter)):
+            try:
+                with self._stop.interruptible():
+                    found += [f"{who} queued {error}" for error in instrument.error_queue()]
+            except errors.UnexpectedReply:
+                instrument.device_clear()
+        return found
+
+    @property
+    def takes_spectra(self) -> bool:
+        """Whether there is a spectroradiometer that answers, or may answer again."""
+        return self._spectroradiometer is not None and self._silent_spectra < MOST_SILENT_SPECTRA
+
     def start_exposure(self) -> None:
-        """Start a spectrum. :raises SpectrumNotTaken: there is no spectroradiometer."""
+        """Start a spectrum. :raises SpectrumNotTaken: it can't be, or there is no spectroradiometer."""
         if self._spectroradiometer is None:
             raise SpectrumNotTaken("this bench has no spectroradiometer")
-        self._spectroradiometer.trigger()
-        self._exposing = True
         self._spectra += 1
-        self._exposure_started = self.now()
+        with self._costs_the_spectrum_at_most(self._spectroradiometer):
+            self._spectroradiometer.trigger()
+            self._exposing = True
 
     def exposure_finished(self, wait: float) -> bool:
-        """Whether the spectrum is there, waiting at most ``wait`` s.
+        """Whether the spectrum is taken and read out, waiting at most ``wait`` s; no longer than for a stop.
 
         :raises SpectrumNotTaken: it failed, or the instrument is overdue.
         """
         assert self._spectroradiometer is not None
         self._guard.still()
-        try:
-            with self._stop.interruptible():
-                finished = self._spectroradiometer.poll(wait)
-        except _SPECTRUM_LOST as problem:
-            self._exposing = False
-            raise SpectrumNotTaken(str(problem)) from problem
-        if not finished and self.now() > self._exposure_started + self._patience():
-            with suppress(*_SPECTRUM_LOST):
-                self.cancel_exposure()
-            raise SpectrumNotTaken("the spectroradiometer did not finish within the time it had announced")
+        until = self.now() + wait
+        with self._costs_the_spectrum_at_most(self._spectroradiometer), self._stop.interruptible():
+            while not (finished := self._spectroradiometer.poll(max(until - self.now(), 0.0))):
+                if self._stop() or self.now() >= until - SHORTEST_WAIT:
+                    break
         self._exposing = not finished
         return finished
 
-    def _patience(self) -> float:
-        """How long an exposure may take [s]: 20 s until it announces its duration, then that and 15 s more."""
-        assert self._spectroradiometer is not None
-        announced = self._spectroradiometer.expected_duration
-        return 20.0 if announced is None else 20.0 + announced + 15.0
+    @contextmanager
+    def _costs_the_spectrum_at_most(self, meter: CS2000A) -> Iterator[None]:
+        """Turn whatever the spectroradiometer fails in into a spectrum that is missing."""
+        try:
+            yield
+        except errors.InstrumentError as problem:
+            self._exposing = False
+            self._silent_spectra = self._silent_spectra + 1 if meter.silent else 0
+            alone = "" if self.takes_spectra else "; the spectroradiometer is left alone for the rest of the run"
+            raise SpectrumNotTaken(f"{problem}{alone}") from problem
 
-    def read_spectrum(self, index: int, step: Step, start: float) -> Spectrum:
+    def read_spectrum(self, index: int, step: Step) -> Spectrum:
         """The spectrum just taken. :raises SpectrumNotTaken: the instrument has none after all."""
         assert self._spectroradiometer is not None
-        stop = self.now()
-        try:
+        with self._costs_the_spectrum_at_most(self._spectroradiometer):
             reading = self._spectroradiometer.read_spectrum()
-        except _SPECTRUM_LOST as problem:
-            raise SpectrumNotTaken(str(problem)) from problem
+        self._silent_spectra = 0
+        start, stop = (moment - self._started for moment in self._spectroradiometer.exposure_times)
         own = reading.colorimetry
         return Spectrum(
             index=index,
@@ -308,12 +328,6 @@ class Bench:
             contradictions=reading.mismatch,
             too_dark=reading.below_range,
         )
-
-    def cancel_exposure(self) -> None:
-        """Give up the running spectrum."""
-        if self._spectroradiometer is not None and self._exposing:
-            self._exposing = False
-            self._spectroradiometer.cancel()
 
     def instrument_records(self) -> tuple[InstrumentRecord, ...]:
         """Identity, address and settings, as read back, of every instrument."""
@@ -332,10 +346,9 @@ class Bench:
 
     def close(self) -> None:
         """Give up a running spectrum and let go of the instruments; their output is off by then."""
-        with suppress(errors.InstrumentError):
-            self.cancel_exposure()
-            if self._spectroradiometer is not None:
-                self._spectroradiometer.local()  # gives the operator the keys back
+        if self._spectroradiometer is not None:
+            with suppress(errors.InstrumentError):
+                self._spectroradiometer.shutdown()  # gives the operator the keys back
         for instrument in (self._smu, self._photodiode_meter, self._spectroradiometer):
             if instrument is not None:
                 _let_go(instrument)
@@ -402,7 +415,7 @@ def open_bench(loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest, guard: G
     spectroradiometer = None
     if loaded.bench.instruments.spectroradiometer is not None and loaded.sweep.spectra is not None:
         spectroradiometer = opening.ready(
-            lambda: _open_spectroradiometer(loaded, visa_library),
+            lambda: _open_spectroradiometer(loaded, visa_library, clock),
             lambda instrument: _set_up_spectroradiometer(instrument, loaded),
         )
     if opening.problems or smu is None or meter is None:
@@ -489,11 +502,11 @@ def _open_photodiode_meter(loaded: LoadedSweep, visa_library: Any) -> Keithley20
     return Keithley2000(where.resource, visa_library=visa_library, timeout=where.timeout, serial=serial)
 
 
-def _open_spectroradiometer(loaded: LoadedSweep, visa_library: Any) -> CS2000A:
+def _open_spectroradiometer(loaded: LoadedSweep, visa_library: Any, clock: Callable[[], float]) -> CS2000A:
     where = loaded.bench.instruments.spectroradiometer
     assert where is not None
     serial = serial_line(where.serial, cs2000a.SERIAL_LINE)
-    return CS2000A(where.resource, visa_library=visa_library, timeout=where.timeout, serial=serial)
+    return CS2000A(where.resource, visa_library=visa_library, timeout=where.timeout, serial=serial, clock=clock)
 
 
 def serial_line(line: SerialLine | None, usual: link.SerialLine) -> link.SerialLine:

@@ -37,7 +37,7 @@ from acquire.yaml_source import Problem
 from drivers import timing
 from drivers.errors import InstrumentError, OutputStateUnknown
 
-LONGEST_EXPOSURE = 300.0  # s, of one spectrum with everything around it; sets room aside for samples
+LONGEST_EXPOSURE = 600.0  # s, of a spectrum measured twice, with everything around it; sets room aside for samples
 
 Watch = Callable[[Event], None]
 

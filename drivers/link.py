@@ -463,6 +463,13 @@ def set_timeout(adapter: Any, seconds: float) -> None:
         adapter.connection.timeout = round(seconds * 1000)
 
 
+def bytes_waiting(adapter: Any) -> int:
+    """How many bytes have arrived on a serial line and were not read; 0 on links that can't tell."""
+    with _translating(adapter, "asking for received bytes"):
+        waiting = getattr(adapter.connection, "bytes_in_buffer", 0)
+    return waiting if isinstance(waiting, int) else 0
+
+
 def transfer_time(adapter: Any, characters: int) -> float:
     """The longest that a reply of so many characters is under way, s: by the baud rate, or at 5 kB/s on other links."""
     known = getattr(adapter, "characters_per_second", None)
