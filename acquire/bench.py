@@ -56,6 +56,8 @@ LONGEST_POINT_MESSAGE = 36
 #: A photodiode signal that takes longer is waited for with an eye on the source, s.
 _MOMENT = 0.5
 
+_ROUNDING = 1e-6  # of times that were added up, s
+
 #: A burst is overdue that long after the time it takes, s, by clocks that are off by so much.
 _OVERDUE, _SLOWEST = 2.0, 1.1
 
@@ -185,23 +187,27 @@ class Bench:
         """
         require_within(_reading(step, time, source, _NO_LIGHT), self._plan.read_back)
         overdue = time + self._photodiode_meter.reading_patience
-        source_overdue = inf
+        source_overdue = inf  # no reading of the source is on its way
         light = None
         while light is None:
-            if self.now() >= overdue:
+            if self.now() >= overdue - _ROUNDING:
                 raise self._photodiode_meter.overdue()
-            if self.now() >= source_overdue:
+            if self.now() >= source_overdue - _ROUNDING:
                 raise self._smu.overdue()
             if source_overdue == inf:
                 self._smu.trigger_same_level()
                 source_overdue = self.now() + self._smu.reading_patience
-            if (again := self._smu.poll(_MOMENT / 2)) is not None:
+            if (again := self._smu.poll(self._moment(overdue, source_overdue))) is not None:
                 require_within(_reading(step, time, again, _NO_LIGHT), self._plan.read_back)
                 source_overdue = inf
-            light = self._photodiode_meter.poll(_MOMENT / 2)
+            light = self._photodiode_meter.poll(self._moment(overdue, source_overdue))
         if source_overdue < inf and self._smu.poll(_MOMENT) is None:
             self._smu.device_clear()  # a long reading that nobody needs any more
         return light
+
+    def _moment(self, *overdue: float) -> float:
+        """How long to look for one of two readings before the other is looked for, s."""
+        return max(min(_MOMENT / 2, *(moment - self.now() for moment in overdue)), 0.0)
 
     def _clear_meters(self) -> None:
         """Drop whatever is left of an exchange that went wrong, so that the next reply belongs to the next reading."""
@@ -221,8 +227,9 @@ class Bench:
 
         :raises drivers.errors.InstrumentError: a meter gives no readings, or the source went off by itself.
         """
-        self._photodiode_meter.arm_buffer(len(steps))
-        duration = self._smu.program_sweep([step.level for step in steps], self._plan.settle, linked=True)
+        with self._stop.interruptible():
+            self._photodiode_meter.arm_buffer(len(steps))
+            duration = self._smu.program_sweep([step.level for step in steps], self._plan.settle, linked=True)
         patience = _OVERDUE + _SLOWEST * (duration + len(steps) * self._plan.time_per_point)
         started = self.now()
         doing = f"points {steps[0].index + 1} to {steps[-1].index + 1} from the memory of the source"
@@ -233,14 +240,22 @@ class Bench:
             if stop_requested() or self.now() > started + patience:
                 return self._cut_off(steps, started, stop_requested())
         try:
-            self._photodiode_meter.wait_for_buffer(_OVERDUE + self._plan.time_per_point)
+            with self._stop.interruptible():
+                self._photodiode_meter.wait_for_buffer(_OVERDUE + self._plan.time_per_point)
+                return _burst(steps, started, self._smu.read_sweep(), self._photodiode_meter.read_buffer())
+        except KeyboardInterrupt:  # on a slow line a full buffer takes a minute: off first, then once more
+            return self._cut_off(steps, started, stop_requested(), half_read=True)
         except errors.InstrumentTimeout:
             return self._cut_off(steps, started, "")
-        return _burst(steps, started, self._smu.read_sweep(), self._photodiode_meter.read_buffer())
 
-    def _cut_off(self, steps: Sequence[Step], started: float, stop_requested: str) -> list[Reading]:
-        """What a burst has read so far, once the output is off."""
-        sources, lights = self._smu.stop_sweep(), self._photodiode_meter.read_buffer()
+    def _cut_off(
+        self, steps: Sequence[Step], started: float, stop_requested: str, *, half_read: bool = False
+    ) -> list[Reading]:
+        """What a burst has read so far, once the output is off; ``half_read``: a reply may be on its way."""
+        sources = self._smu.stop_sweep()
+        if half_read:
+            self._photodiode_meter.device_clear()
+        lights = self._photodiode_meter.read_buffer()
         taken = min(len(sources), len(lights))
         if not stop_requested:
             what = f"the sweep stopped after {taken} of {len(steps)} points"

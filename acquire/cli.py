@@ -154,6 +154,8 @@ def plan(sweep: SweepArgument, bench: BenchOption = None) -> None:
     except ConfigurationError as error:
         raise complain(error, USAGE) from error
     _print_plan(prepared.plan)
+    for caution in prepared.loaded.cautions:
+        print(f"caution: {caution}")
 
 
 @app.command()
@@ -161,7 +163,7 @@ def check(
     files: Annotated[list[Path], typer.Argument(help="configuration files", metavar="FILE.yaml ...")],
 ) -> None:
     """Check configuration files; all problems are shown at once."""
-    from acquire.config import check_file
+    from acquire.config import cautions_of_file, check_file
 
     wrong = False
     for file in files:
@@ -169,6 +171,8 @@ def check(
         wrong = wrong or bool(problems)
         for problem in problems:
             print(problem, file=sys.stderr)
+        for caution in cautions_of_file(file):
+            print(f"caution: {caution}", file=sys.stderr)
         if not problems:
             print(f"{file}: right")
     raise typer.Exit(USAGE if wrong else COMPLETED)

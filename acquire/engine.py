@@ -36,8 +36,9 @@ FEWEST_DARK_READINGS = 2
 #: The longest that the source is not read while another instrument is waited for, s.
 LONGEST_UNREAD = 2.0
 
-#: Points in one hardware-timed burst: what the photodiode meter's buffer holds (Model 2000).
-BURST = 1024
+#: Points in one hardware-timed burst: what the photodiode meter's buffer holds (Model 2000); and how long it lasts at
+#: most, s: until it is over nobody but the source itself looks at what the device is given.
+BURST, LONGEST_BURST = 1024, 10.0
 
 
 class SpectrumNotTaken(Exception):
@@ -237,7 +238,7 @@ class _Reporting:
 def _sweep_in_bursts(run: _Run, evaluation: Evaluation) -> Outcome:
     """The instruments step by themselves; limits and stop rules are looked at after each burst."""
     stop_watch = StopWatch(run.plan.stop_rules)
-    for burst in bursts(run.plan.steps, BURST):
+    for burst in bursts(run.plan.steps, burst_length(run.plan)):
         readings = run.bench.run_burst(burst, run.stop_requested)
         records = [evaluate(run.watch.examined(reading), evaluation) for reading in readings]
         for record in records:
@@ -251,6 +252,11 @@ def _sweep_in_bursts(run: _Run, evaluation: Evaluation) -> Outcome:
         if reason := next(filter(None, reasons), ""):
             return Outcome(RunStatus.STOPPED, reason)
     return Outcome(RunStatus.COMPLETED)
+
+
+def burst_length(plan: SweepPlan) -> int:
+    """How many points a burst has at most; three at least, so that none is left alone when they are shared out."""
+    return max(min(BURST, int(LONGEST_BURST / plan.time_per_point)), 3)
 
 
 def take_reading(step: Step, bench: SweepBench, meanwhile: Callable[[], None] = lambda: None) -> Reading:

@@ -309,10 +309,10 @@ class _Emitter:
 
 def cautions(loaded: LoadedSweep, today: date) -> list[str]:
     """What a technician should know before trusting this run, although it is no error."""
-    known = loaded.calibration
+    texts, known = [f"caution: {caution}" for caution in loaded.cautions], loaded.calibration
     if known is None or known.valid_until is None or known.valid_until >= today:
-        return []
-    return [f"calibration {known.id} was valid until {known.valid_until}; calibrate again"]
+        return texts
+    return [*texts, f"calibration {known.id} was valid until {known.valid_until}; calibrate again"]
 
 
 def file_name(started: datetime, sample: str, run_id: uuid.UUID) -> str:

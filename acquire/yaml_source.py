@@ -60,6 +60,11 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class Caution(Problem):
+    """One thing that is no error, but should be known before a configuration is used."""
+
+
+@dataclass(frozen=True)
 class Mark:
     """Line and column of a value, both from 1."""
 
@@ -87,9 +92,15 @@ class YamlSource:
 
     def problem(self, place: Place, message: str, mend: str = "") -> Problem:
         """A problem with the value at ``place``."""
+        return Problem(self.path, *self._position(place), dotted(place), message, mend)
+
+    def caution(self, place: Place, message: str, mend: str = "") -> Caution:
+        """A caution about the value at ``place``."""
+        return Caution(self.path, *self._position(place), dotted(place), message, mend)
+
+    def _position(self, place: Place) -> tuple[int | None, int | None]:
         mark = self.mark(place)
-        line, column = (mark.line, mark.column) if mark else (None, None)
-        return Problem(self.path, line, column, dotted(place), message, mend)
+        return (mark.line, mark.column) if mark else (None, None)
 
     def where(self, place: Place) -> str:
         """``file:line`` of a value, to be named in a message."""

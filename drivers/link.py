@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 import pyvisa
 from pymeasure.adapters import VISAAdapter
-from pyvisa.constants import ControlFlow, StatusCode
+from pyvisa.constants import BufferOperation, ControlFlow, StatusCode
 from pyvisa.resources import SerialInstrument, TCPIPSocket
 from pyvisa.rname import InvalidResourceName, to_canonical_name
 
@@ -47,6 +47,9 @@ _SENDING = 1.0  # a message that is longer under way than this, and than its lin
 _CLEARING = 0.5  # s
 _REST = 1.0  # for the next 4 kB of a message on a bus, once its first byte is there, s
 _CHUNK = 4096  # bytes
+
+#: Answers of VISA to a read of one byte that are no reason for a warning.
+_MORE_TO_COME = (StatusCode.success_max_count_read, StatusCode.success_device_not_present)
 
 _FLOW_CONTROL = {
     "none": ControlFlow.none,
@@ -93,6 +96,8 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
             super()._write(command, **kwargs)
         except _FOREIGN as error:
             raise self._translated(error, f"sending {command}") from error
+        for _ in range(int(len(command) / self.characters_per_second / SLICE)):
+            self.on_wait()
 
     def _write_bytes(self, content: bytes, **kwargs: Any) -> None:
         with self.translating(f"sending {content!r}"):
@@ -161,7 +166,7 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         """What VISA has within ``wait`` s: a read that times out would lose its beginning, so the first byte alone."""
         self.allow(wait)
         try:
-            with self.connection.ignore_warning(StatusCode.success_max_count_read):
+            with self.connection.ignore_warning(*_MORE_TO_COME):
                 data, status = self.connection.visalib.read(self.connection.session, 1)
         except pyvisa.VisaIOError as error:
             if error.error_code == StatusCode.error_timeout and not _closed_by_peer(self.connection):
@@ -508,6 +513,9 @@ def interrupt(adapter: Any) -> None:
     Raises :class:`~drivers.errors.LinkLost` or :class:`~drivers.errors.InstrumentTimeout`.
     """
     if isinstance(adapter.connection, _LINES):
+        if isinstance(adapter.connection, SerialInstrument):
+            with contextlib.suppress(*_FOREIGN):  # what still waits to be sent must not go first
+                adapter.connection.flush(BufferOperation.discard_transmit_buffer)
         adapter.write_bytes(ABORT_CHARACTER)
         return
     with _translating(adapter, "clearing the device"):

@@ -15,6 +15,7 @@ from acquire import bench as bench_module
 from acquire import engine, evaluate, recorder, session
 from acquire.engine import Outcome
 from acquire.records import DarkReading, ExposureSample, Note, PointFlag, Reading, Record, RunStatus, Spectrum
+from drivers import keithley2400_off
 from drivers.keithley2400 import Keithley2400
 from drivers.simulated.faults import FOR_GOOD, FaultKind
 from tests.fault_table import PROGRAM_FAULTS, Pair, all_pairs, judge, judge_all, sample
@@ -67,7 +68,7 @@ def test_the_table_sees_an_output_that_stays_on(
 
 
 def test_the_table_sees_a_missing_ramp(pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Keithley2400, "_ramp_to_zero", lambda self, source: None)
+    monkeypatch.setattr(keithley2400_off, "off_message", lambda *_: ":OUTP OFF")
     assert "it was switched off at" in problems(pairs, "a bug in the evaluation", tmp_path)
 
 

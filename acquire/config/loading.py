@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from acquire.config.bench import BenchFile, PhotodiodeChannel, Simulation
 from acquire.config.calibration import CalibrationFile, LuminanceFactor
+from acquire.config.cautions import bench_cautions
 from acquire.config.device import DeviceFile
 from acquire.config.parsing import ConfigurationError, Parsed, parse
 from acquire.config.rules import (
@@ -27,7 +28,7 @@ from acquire.config.rules import (
 from acquire.config.section import Section
 from acquire.config.sweep import Sample, SweepFile
 from acquire.config.tables import read_curve
-from acquire.yaml_source import Place, Problem, YamlSource, read_yaml, what_is
+from acquire.yaml_source import Caution, Place, Problem, YamlSource, read_yaml, what_is
 
 if TYPE_CHECKING:
     from acquire.config.tables import Curve
@@ -47,7 +48,8 @@ class LoadedSweep:
     """A sweep with all files it refers to, read and checked against each other.
 
     ``responsivity`` and ``calibration_spectrum`` are (wavelength in nm, A/W or relative power per nm);
-    ``device`` is there on a simulated bench only; ``hashes`` maps each file used to its SHA-256.
+    ``device`` is there on a simulated bench only; ``hashes`` maps each file used to its SHA-256; ``cautions`` are
+    what is no error, but should be known.
     """
 
     sweep: SweepFile
@@ -62,6 +64,7 @@ class LoadedSweep:
     device: DeviceFile | None = None
     reference_path: Path | None = None
     hashes: Mapping[str, str] = field(default_factory=dict)
+    cautions: tuple[Caution, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,10 @@ class LoadedCalibration:
 
 @dataclass
 class _Findings:
-    """What was found while files were read: problems and the hash of every file."""
+    """What was found while files were read: problems, cautions and the hash of every file."""
 
     problems: list[Problem] = field(default_factory=list)
+    cautions: list[Caution] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
 
     def read(
@@ -166,6 +170,7 @@ def _load_sweep(source: YamlSource, bench_override: Path | None, findings: _Find
     if bench_path is None:
         return None
     bench = findings.read(bench_path, BenchFile, bench_rules)
+    findings.cautions += bench_cautions(bench)
     findings.problems += [*limit_rules(sweep, bench), *equipment_rules(sweep, bench)]
     findings.problems += hardware_timing_rules(sweep, bench)
     calibration = _load_bench_calibration(bench, findings)
@@ -187,6 +192,7 @@ def _load_sweep(source: YamlSource, bench_override: Path | None, findings: _Find
         device=device,
         reference_path=reference,
         hashes=dict(findings.hashes),
+        cautions=tuple(findings.cautions),
     )
 
 
@@ -263,6 +269,7 @@ def load_bench(path: Path) -> BenchFile:
 
 def _check_bench(source: YamlSource, findings: _Findings) -> Parsed[BenchFile]:
     bench = findings.check(source, BenchFile, bench_rules)
+    findings.cautions += bench_cautions(bench)
     _load_bench_calibration(bench, findings)
     simulation = bench.section("simulation", Simulation)
     name = simulation.device if simulation else None
@@ -273,13 +280,24 @@ def _check_bench(source: YamlSource, findings: _Findings) -> Parsed[BenchFile]:
 
 def check_file(path: Path) -> list[Problem]:
     """Everything that is wrong with a configuration file of any kind and with the files it refers to."""
+    return _checked(path).problems
+
+
+def cautions_of_file(path: Path) -> list[Caution]:
+    """Everything that is no error in a configuration file and the files it refers to, but should be known."""
+    return _checked(path).cautions
+
+
+def _checked(path: Path) -> _Findings:
     source = read_yaml(path)
+    findings = _Findings()
     if source.problems and not source.content:
-        return list(source.problems)
+        findings.problems += source.problems
+        return findings
     kind = source.content.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
-        return [*source.problems, _unknown_kind(source, kind)]
-    findings = _Findings()
+        findings.problems += [*source.problems, _unknown_kind(source, kind)]
+        return findings
     checks: Mapping[str, Callable[[], object]] = {
         "sweep": lambda: _load_sweep(source, None, findings),
         "bench": lambda: _check_bench(source, findings),
@@ -287,7 +305,7 @@ def check_file(path: Path) -> list[Problem]:
         "calibration": lambda: _load_calibration(source, findings),
     }
     checks[kind]()
-    return findings.problems
+    return findings
 
 
 def _unknown_kind(source: YamlSource, kind: object) -> Problem:

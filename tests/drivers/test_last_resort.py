@@ -1,5 +1,6 @@
 """Output off when the link itself fails: a new session, a bounded time, and the loudest message there is."""
 
+import contextlib
 import re
 import socket
 import struct
@@ -9,6 +10,7 @@ import pytest
 import pyvisa
 from pyvisa.constants import StatusCode
 
+from drivers import link
 from drivers.errors import (
     InstrumentTimeout,
     LinkLost,
@@ -18,6 +20,7 @@ from drivers.errors import (
 )
 from drivers.keithley2400 import Keithley2400, SmuLimits, SmuSettings
 from drivers.keithley2400_messages import off_message
+from drivers.keithley2400_off import is_off, make_safe
 from drivers.simulated.clock import VirtualClock
 from drivers.simulated.visa import SimulatedVisaLibrary
 
@@ -311,3 +314,87 @@ def test_a_sweep_that_took_no_reading_yet_ends_at_the_fixed_level(bench):
     fresh.output_off()
     assert smu_twin(bench).output_log[-1].level == 0
     assert not smu_twin(bench).output_on
+
+
+# Off first, asked afterwards
+
+
+class Overheard:
+    """A twin of which every message is written down with its time, and whose replies suffer."""
+
+    def __init__(self, bench, suffer):
+        self.resource = next(iter(bench.twins))
+        self.twin, self.clock, self.suffer = bench.twins[self.resource], bench.clock, suffer
+        self.heard = []
+        self._half = b""
+        bench.library.twins[self.resource] = self
+
+    def __getattr__(self, name):
+        return getattr(self.twin, name)
+
+    def receive(self, data, *, end=False):
+        *messages, self._half = (self._half + data.replace(b"\x03", b"")).replace(b"\r", b"\n").split(b"\n")
+        self.heard += [(self.clock.now(), message.decode()) for message in messages]
+        self.twin.receive(data, end=end)
+
+    def transmit(self, limit=None):
+        data, complete = self.twin.transmit(limit)
+        return self.suffer(data), complete
+
+
+def garbled(data):
+    return bytes(byte ^ 0x15 if byte > 32 else byte for byte in data)
+
+
+@pytest.mark.parametrize("suffer", [lambda data: b"", garbled, lambda data: data], ids=["mute", "garbled", "well"])
+@pytest.mark.parametrize("state", ["at a level", "measuring", "sweeping", "not configured"])
+def test_the_first_message_makes_it_safe_and_is_sent_at_once(bench, suffer, state):
+    if state == "not configured":
+        running(bench).adapter.close()
+        smu = Keithley2400(next(iter(bench.twins)), visa_library=bench.library)
+    else:
+        smu = running(bench)
+    if state == "measuring":
+        smu.trigger(6.0)
+    if state == "sweeping":
+        smu.program_sweep([1, 2, 3], 0.5)
+        smu.start_sweep()
+        bench.clock.advance(0.7)
+    line = Overheard(bench, suffer)
+    smu.adapter.connection.visalib._sessions[smu.adapter.connection.session].twin = line
+    started = bench.clock.now()
+    with contextlib.suppress(OutputStateUnknown):
+        smu.output_off()
+    at, message = line.heard[0]
+    assert at - started < 0.01
+    assert message.endswith(":OUTP OFF")
+    assert "?" not in message
+    assert not line.twin.output_log[-1].output_on
+    assert line.twin.output_log[-1].level == 0
+    assert bench.clock.now() - started <= 15.0
+    assert line.heard[1][1] == ":OUTP?"
+
+
+@pytest.mark.parametrize("source", [None, "VOLT"])
+def test_a_guardian_needs_no_driver(bench, source):
+    running(bench).adapter.close()
+    adapter = link.open_adapter(next(iter(bench.twins)), name="smu", visa_library=bench.library)
+    before = len(smu_twin(bench).output_log)
+    make_safe(adapter, source, 5.0 if source else None)
+    levels = [change.level for change in smu_twin(bench).output_log[before:] if change.output_on]
+    assert levels == ([4, 3, 2, 1, 0] if source else [0])
+    assert is_off(adapter)
+
+
+def test_a_message_that_was_lost_is_not_made_up_for_by_the_ramp(bench):
+    smu = running(bench, level=2.0)
+    line = Overheard(bench, lambda data: data)
+    line.receive = lambda data, *, end=False: None
+    smu.adapter.connection.visalib._sessions[smu.adapter.connection.session].twin = line
+    smu.trigger(8.0)
+    del line.receive
+    before = len(line.twin.output_log)
+    smu.output_off()
+    assert [change.level for change in line.twin.output_log[before:] if change.output_on] == pytest.approx(
+        [1.6, 1.2, 0.8, 0.4, 0]
+    )
