@@ -42,12 +42,8 @@ _ANY_STATUS_FLAG = SmuStatus.COMPLIANCE | SmuStatus.RANGE_COMPLIANCE | SmuStatus
 MOST_SILENT_SPECTRA = 2
 
 
-#: What a run does between two words to its guardian, beside waiting, takes no longer, s: a slow disk, for example.
+#: What a run does between two words to its guardian, waits for instruments apart, takes no longer, s: a slow disk.
 LONGEST_PAUSE = 5.0
-
-#: How long switching off may take from one word to the guardian to the next, s: a link that is opened anew.
-LONGEST_SWITCHING_OFF = 10.0
-
 
 #: Characters of a message that sets a level and starts a reading, such as ``:SOUR:VOLT -1.2345675;:READ?``.
 LONGEST_POINT_MESSAGE = 36
@@ -102,7 +98,6 @@ class Bench:
         self._plan = plan
         self._guard = guard
         self._source = MNEMONIC[plan.source_function]
-        self._within = LONGEST_PAUSE + 2.0 * plan.time_per_point
         self._dark_readings = self._spectra = self._silent_spectra = 0
         self._exposing = False
         for adapter in [part.adapter for part in (smu, photodiode_meter, spectroradiometer) if part is not None]:
@@ -129,12 +124,12 @@ class Bench:
 
     @contextmanager
     def _output_on(self) -> Iterator[None]:
-        self._guard.output_goes_on(self._source, LONGEST_SWITCHING_OFF)
+        self._guard.output_goes_on(self._source, LONGEST_PAUSE)
         try:
             self._smu.output_on()
             yield
         finally:
-            self._guard.switching_off(LONGEST_SWITCHING_OFF)
+            self._guard.switching_off(LONGEST_PAUSE)
             self._smu.output_off()
             self._guard.output_is_off()
 
@@ -143,7 +138,7 @@ class Bench:
 
         :raises NotGuarded: nobody would switch the output off any more if this process were killed.
         """
-        self._guard.beat(self._doing(step), self._source, step.level, self._within)
+        self._guard.beat(self._doing(step), self._source, step.level, LONGEST_PAUSE)
         self._smu.trigger(step.level)
         self._photodiode_meter.trigger()
 

@@ -74,6 +74,7 @@ def run(
     from acquire import display, session
     from acquire.config import ConfigurationError
     from acquire.interruption import StopRequest
+    from acquire.spectators import unhurried
 
     try:
         prepared = session.prepare(sweep, bench)
@@ -85,8 +86,8 @@ def run(
     _offer_recovery(folder, ask=not as_json and _somebody_to_ask())
     console = display.SpectatorConsole(stderr=as_json, highlight=False)
     with StopRequest().listening() as stop:  # until everything is said: Ctrl-C while printing changes no outcome
-        with display.watching(prepared.plan, console) as watch:
-            result = session.run(prepared, folder, watch, stop)
+        with display.watching(prepared.plan, console) as watch, unhurried(watch, console.file) as seen:
+            result = session.run(prepared, folder, seen, stop)
         _print_result(result, as_json)
     raise typer.Exit(INTERRUPTED if result.interrupted else FAILED if result.failed else COMPLETED)
 

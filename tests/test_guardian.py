@@ -926,9 +926,7 @@ sys.exit(""",
 # --- letting go ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "problem", [OSError("no such pipe"), NotGuarded("the guardian", "is confused"), KeyboardInterrupt()]
-)
+@pytest.mark.parametrize("problem", [NotGuarded("the guardian", "is confused"), KeyboardInterrupt()])
 def test_a_failure_while_the_guardian_is_dismissed_costs_no_file(
     problem: BaseException, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
