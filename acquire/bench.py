@@ -98,9 +98,8 @@ class Bench:
         self._plan = plan
         self._guard = guard
         self._source = MNEMONIC[plan.source_function]
-        self._dark_readings = self._spectra = 0
+        self._dark_readings = self._spectra = self._silent_spectra = 0
         self._exposing = False
-        self._silent_spectra = 0
         for adapter in [part.adapter for part in (smu, photodiode_meter, spectroradiometer) if part is not None]:
             link.call_while_waiting(adapter, self._waiting)
         #: The reply of the last reading that made no sense, and whose; empty when there was none.
@@ -285,10 +284,10 @@ class Bench:
         """Start a spectrum. :raises SpectrumNotTaken: it can't be, or there is no spectroradiometer."""
         if self._spectroradiometer is None:
             raise SpectrumNotTaken("this bench has no spectroradiometer")
+        self._spectra += 1
         with self._costs_the_spectrum_at_most(self._spectroradiometer):
             self._spectroradiometer.trigger()
-        self._exposing = True
-        self._spectra += 1
+            self._exposing = True
 
     def exposure_finished(self, wait: float) -> bool:
         """Whether the spectrum is taken and read out, waiting at most ``wait`` s; no longer than for a stop.
