@@ -155,6 +155,15 @@ def test_no_byte_is_lost_wherever_a_slice_ends(resource):
     assert identity.startswith("KEITHLEY INSTRUMENTS INC.,MODEL 2400,")
 
 
+def test_many_short_waits_are_seen_as_well_as_a_long_one():
+    adapter = saying()
+    called = []
+    link.call_while_waiting(adapter, lambda: called.append(1))
+    for _ in range(5):
+        assert link.read_line(adapter, link.SLICE) is None
+    assert len(called) == 5
+
+
 def test_a_line_that_never_ends_is_over_when_its_time_is():
     adapter = saying(*[b"~" * 100] * 1000)
     with pytest.raises(errors.InstrumentTimeout):
