@@ -42,6 +42,9 @@ MOST_SILENT_SPECTRA = 2
 LONGEST_POINT_MESSAGE = 36
 
 
+#: Polls of the spectroradiometer between two readings of the source, also where a link times out without waiting.
+MOST_POLLS = 100
+
 #: VISA counts time-outs in ms; less than this is no time, s.
 SHORTEST_WAIT = 1e-3
 
@@ -205,10 +208,12 @@ class Bench:
         assert self._spectroradiometer is not None
         until = self.now() + wait
         with self._costs_the_spectrum_at_most(self._spectroradiometer), self._stop.interruptible():
-            while not (finished := self._spectroradiometer.poll(max(until - self.now(), 0.0))):
+            for _ in range(MOST_POLLS):
+                if self._spectroradiometer.poll(max(until - self.now(), 0.0)):
+                    return True
                 if self._stop() or self.now() >= until - SHORTEST_WAIT:
                     break
-        return finished
+        return False
 
     @contextmanager
     def _costs_the_spectrum_at_most(self, meter: CS2000A) -> Iterator[None]:

@@ -144,12 +144,13 @@ def test_nothing_happens(undisturbed: Watched) -> None:
         FaultKind.REPLY_DOUBLED,
         FaultKind.REPLY_OF_BEFORE,
         FaultKind.CONNECTION_LOST,
+        FaultKind.TIMEOUT,
     ],
 )
 def test_the_source_is_read_and_the_run_completes_whatever_befalls_the_spectroradiometer(
     kind: FaultKind, run: Callable[..., Watched], undisturbed: Watched
 ) -> None:
-    lasting = FOR_GOOD if kind is FaultKind.CONNECTION_LOST else 1
+    lasting = FOR_GOOD if kind in (FaultKind.CONNECTION_LOST, FaultKind.TIMEOUT) else 1
     gap = cost = longer = 0.0
     for number in moments(undisturbed):
         watched = run(Fault(kind, number, lasting))
