@@ -60,6 +60,9 @@ _OVERDUE, _SLOWEST = 2.0, 1.1
 #: Characters of a point in the source's buffer; the meter's is shorter.
 CHARACTERS_PER_STORED_POINT = 70
 
+#: Polls of the spectroradiometer between two readings of the source, also where a link times out without waiting.
+MOST_POLLS = 100
+
 #: VISA counts time-outs in ms; less than this is no time, s.
 SHORTEST_WAIT = 1e-3
 
@@ -298,11 +301,13 @@ class Bench:
         self._guard.still()
         until = self.now() + wait
         with self._costs_the_spectrum_at_most(self._spectroradiometer), self._stop.interruptible():
-            while not (finished := self._spectroradiometer.poll(max(until - self.now(), 0.0))):
+            for _ in range(MOST_POLLS):
+                if self._spectroradiometer.poll(max(until - self.now(), 0.0)):
+                    self._exposing = False
+                    return True
                 if self._stop() or self.now() >= until - SHORTEST_WAIT:
                     break
-        self._exposing = not finished
-        return finished
+        return False
 
     @contextmanager
     def _costs_the_spectrum_at_most(self, meter: CS2000A) -> Iterator[None]:
