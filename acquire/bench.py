@@ -221,14 +221,16 @@ class Bench:
 
         :raises drivers.errors.InstrumentError: a meter gives no readings, or the source went off by itself.
         """
+        doing = f"points {steps[0].index + 1} to {steps[-1].index + 1} from the memory of the source"
+        # Its list on the way there is shorter than its readings on the way back
+        transfer = 2.0 * link.transfer_time(self._smu.adapter, CHARACTERS_PER_STORED_POINT * len(steps))
+        self._guard.beat(doing, self._source, nan, LONGEST_PAUSE + transfer)
         with self._stop.interruptible():
             self._photodiode_meter.arm_buffer(len(steps))
             duration = self._smu.program_sweep([step.level for step in steps], self._plan.settle, linked=True)
         patience = _OVERDUE + _SLOWEST * (duration + len(steps) * self._plan.time_per_point)
         started = self.now()
-        doing = f"points {steps[0].index + 1} to {steps[-1].index + 1} from the memory of the source"
-        transfer = link.transfer_time(self._smu.adapter, CHARACTERS_PER_STORED_POINT * len(steps))
-        self._guard.beat(doing, self._source, nan, LONGEST_PAUSE + patience + 2.0 * transfer)
+        self._guard.beat(doing, self._source, nan, LONGEST_PAUSE + patience + transfer)
         self._smu.start_sweep()
         while not self._burst_finished():
             if stop_requested() or self.now() > started + patience:
