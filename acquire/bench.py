@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import astuple
-from math import isfinite, nan
+from math import inf, isfinite, nan
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
-from acquire.config import LoadedSweep
+from acquire import off_first
+from acquire.config import BenchFile, LoadedSweep
 from acquire.config.bench import SerialLine
 from acquire.engine import SpectrumNotTaken
-from acquire.guardian import Guard, Order
+from acquire.guardian import Guard, NotGuarded, Order
 from acquire.interruption import StopRequest
 from acquire.plan import SweepPlan
+from acquire.read_back import require_within
 from acquire.records import InstrumentRecord, PointFlag, Reading, Spectrum, Step
 from drivers import cs2000a, errors, keithley2000, keithley2400, link, timing
 from drivers.cs2000a import CS2000A, SpectroradiometerSettings
 from drivers.keithley2000 import DmmReading, DmmSettings, Keithley2000
 from drivers.keithley2400 import Keithley2400, SmuLimits, SmuReading, SmuSettings, SmuStatus
+from drivers.keithley2400_messages import MNEMONIC
 
 Opened = TypeVar("Opened", Keithley2400, Keithley2000, CS2000A)
 
@@ -34,12 +38,30 @@ _STATUS_FLAGS = {
 }
 _ANY_STATUS_FLAG = SmuStatus.COMPLIANCE | SmuStatus.RANGE_COMPLIANCE | SmuStatus.OVER_RANGE | SmuStatus.OVER_VOLTAGE
 
-#: A spectrum that fails in one of these ways is left out; every other failure ends the run.
-_SPECTRUM_LOST = (errors.RefusedByInstrument, errors.InstrumentTimeout)
+#: After so many spectra in a row that the spectroradiometer did not answer it is left alone for the rest of a run.
+MOST_SILENT_SPECTRA = 2
 
+
+#: What a run does between two words to its guardian, waits for instruments apart, takes no longer, s: a slow disk.
+LONGEST_PAUSE = 5.0
 
 #: Characters of a message that sets a level and starts a reading, such as ``:SOUR:VOLT -1.2345675;:READ?``.
 LONGEST_POINT_MESSAGE = 36
+
+
+#: A photodiode signal that takes longer is waited for with an eye on the source, s.
+_MOMENT = 0.5
+
+_ROUNDING = 1e-6  # of times that were added up, s
+
+#: A burst is overdue that long after the time it takes, s, by clocks that are off by so much.
+_OVERDUE, _SLOWEST = 2.0, 1.1
+
+#: Characters of a point in the source's buffer; the meter's is shorter.
+CHARACTERS_PER_STORED_POINT = 70
+
+#: VISA counts time-outs in ms; less than this is no time, s.
+SHORTEST_WAIT = 1e-3
 
 
 #: How long a look at a running burst takes, s; a stop is noticed this late at most.
@@ -75,8 +97,11 @@ class Bench:
         self._stop = stop
         self._plan = plan
         self._guard = guard
+        self._source = MNEMONIC[plan.source_function]
+        self._dark_readings = self._spectra = self._silent_spectra = 0
         self._exposing = False
-        self._exposure_started = 0.0
+        for adapter in [part.adapter for part in (smu, photodiode_meter, spectroradiometer) if part is not None]:
+            link.call_while_waiting(adapter, self._waiting)
         #: The reply of the last reading that made no sense, and whose; empty when there was none.
         self.unreadable = ""
 
@@ -91,18 +116,48 @@ class Bench:
         :raises NotGuarded: nobody would switch it off if this process were killed; it was not switched on.
         :raises OutputStateUnknown: it could not be confirmed that the output is off.
         """
-        self._guard.output_goes_on()
+        try:
+            with self._output_on():
+                yield
+        except errors.InstrumentTimeout as problem:
+            raise self._why(problem) from problem
+
+    @contextmanager
+    def _output_on(self) -> Iterator[None]:
+        self._guard.output_goes_on(self._source, LONGEST_PAUSE)
         try:
             self._smu.output_on()
             yield
         finally:
+            self._guard.switching_off(LONGEST_PAUSE)
             self._smu.output_off()
             self._guard.output_is_off()
 
-    def trigger(self, level: float) -> None:
-        """Start both meters; the source goes to ``level`` (V or A), and both wait the settling time."""
-        self._smu.trigger(level)
+    def _waiting(self) -> None:
+        """Called every 0.2 s while an instrument is waited for; what it raises ends the wait.
+
+        :raises NotGuarded: as :meth:`trigger`.
+        """
+        self._guard.still()
+        self._stop.look()
+
+    def trigger(self, step: Step) -> None:
+        """Start both meters; the source goes to the step's level, and both wait the settling time.
+
+        :raises NotGuarded: nobody would switch the output off any more if this process were killed.
+        """
+        self._guard.beat(self._doing(step), self._source, step.level, LONGEST_PAUSE)
+        self._smu.trigger(step.level)
         self._photodiode_meter.trigger()
+
+    def _doing(self, step: Step) -> str:
+        """What a reading at this step is for, as people count."""
+        if self._exposing:
+            return f"spectrum {self._spectra}"
+        if step.index >= 0:
+            return f"point {step.index + 1}"
+        self._dark_readings += 1
+        return f"dark reading {self._dark_readings}"
 
     def collect(self, step: Step, time: float) -> Reading:
         """Wait for both meters and say what they read; overflow is NaN with a flag, and so is what makes no sense.
@@ -113,102 +168,162 @@ class Bench:
         with self._stop.interruptible():
             try:
                 source = self._smu.read()
-                light = self._photodiode_meter.read()
+                light = self._photodiode_meter.poll(_MOMENT) or self._late_light(step, time, source)
             except errors.UnexpectedReply as problem:
                 self.unreadable = str(problem)
                 self._clear_meters()
-            except (errors.RefusedByInstrument, errors.InstrumentTimeout) as problem:
-                raise self._why(problem) from problem
         return _reading(step, time, source, light)
+
+    def _late_light(self, step: Step, time: float, source: SmuReading) -> DmmReading:
+        """The reading of the photodiode's meter; until it comes, the source is read again and again at its level.
+
+        :raises BeyondLimits: the source has more than the bench may have.
+        :raises drivers.errors.InstrumentTimeout: a reading is overdue.
+        """
+        require_within(_reading(step, time, source, _NO_LIGHT), self._plan.read_back)
+        overdue = time + self._photodiode_meter.reading_patience
+        source_overdue = inf  # no reading of the source is on its way
+        light = None
+        while light is None:
+            if self.now() >= overdue - _ROUNDING:
+                raise self._photodiode_meter.overdue()
+            if self.now() >= source_overdue - _ROUNDING:
+                raise self._smu.overdue()
+            if source_overdue == inf:
+                self._smu.trigger_same_level()
+                source_overdue = self.now() + self._smu.reading_patience
+            if (again := self._smu.poll(self._moment(overdue, source_overdue))) is not None:
+                require_within(_reading(step, time, again, _NO_LIGHT), self._plan.read_back)
+                source_overdue = inf
+            light = self._photodiode_meter.poll(self._moment(overdue, source_overdue))
+        if source_overdue < inf and self._smu.poll(_MOMENT) is None:
+            self._smu.device_clear()  # a long reading that nobody needs any more
+        return light
+
+    def _moment(self, *overdue: float) -> float:
+        """How long to look for one of two readings before the other is looked for, s."""
+        return max(min(_MOMENT / 2, *(moment - self.now() for moment in overdue)), 0.0)
 
     def _clear_meters(self) -> None:
         """Drop whatever is left of an exchange that went wrong, so that the next reply belongs to the next reading."""
         self._smu.device_clear()
         self._photodiode_meter.device_clear()
 
-    def _why(self, problem: errors.InstrumentError) -> errors.InstrumentError:
-        """The problem itself, or that the source is off, which nobody told it to be, and so gives no readings."""
-        with suppress(errors.InstrumentError):
-            if not self._smu.source_enabled:
-                mend = "Check interlock (lid, output enable line) and temperature; did somebody press OUTPUT?"
-                return errors.InstrumentError(self._smu.name, "the output went off by itself during the run", mend)
-        return problem
+    def _why(self, problem: errors.InstrumentTimeout) -> errors.InstrumentError:
+        """The problem itself, or what the instrument that gave no reading says of it; the output is off by now."""
+        of_meter = problem.where.startswith(str(self._photodiode_meter.name))
+        return self._photodiode_meter.why_no_reading(problem) if of_meter else self._smu.why_no_reading(problem)
 
     def run_burst(self, steps: Sequence[Step], stop_requested: Callable[[], str]) -> list[Reading]:
         """Let source and meter run these steps by themselves over the trigger link; levels in V or A.
 
-        The meter waits for triggers before the source starts. Fewer readings when a stop was requested on the way.
+        The meter waits for triggers before the source starts. Fewer readings when a stop was requested on the way:
+        the output is off then.
 
         :raises drivers.errors.InstrumentError: a meter gives no readings, or the source went off by itself.
         """
-        try:
-            return self._run_burst(steps, stop_requested)
-        except (errors.RefusedByInstrument, errors.InstrumentTimeout) as problem:
-            raise self._why(problem) from problem
-
-    def _run_burst(self, steps: Sequence[Step], stop_requested: Callable[[], str]) -> list[Reading]:
-        self._photodiode_meter.arm_buffer(len(steps))
-        duration = self._smu.program_sweep([step.level for step in steps], self._plan.settle, linked=True)
-        patience = 2.0 + 1.5 * (duration + len(steps) * self._plan.time_per_point)
+        with self._stop.interruptible():
+            self._photodiode_meter.arm_buffer(len(steps))
+            duration = self._smu.program_sweep([step.level for step in steps], self._plan.settle, linked=True)
+        patience = _OVERDUE + _SLOWEST * (duration + len(steps) * self._plan.time_per_point)
         started = self.now()
+        doing = f"points {steps[0].index + 1} to {steps[-1].index + 1} from the memory of the source"
+        transfer = link.transfer_time(self._smu.adapter, CHARACTERS_PER_STORED_POINT * len(steps))
+        self._guard.beat(doing, self._source, nan, LONGEST_PAUSE + patience + 2.0 * transfer)
         self._smu.start_sweep()
         while not self._burst_finished():
             if stop_requested() or self.now() > started + patience:
-                sources, lights = self._smu.stop_sweep(), self._photodiode_meter.read_buffer()
-                taken = min(len(sources), len(lights))
-                readings = _burst(steps[:taken], started, sources[:taken], lights[:taken])
-                if not stop_requested():
-                    what = f"the sweep stopped after {len(readings)} of {len(steps)} points"
-                    raise errors.InstrumentTimeout(self._smu.name, what, "Check the trigger-link cable")
-                return readings
-        self._photodiode_meter.wait_for_buffer(patience)
-        return _burst(steps, started, self._smu.read_sweep(), self._photodiode_meter.read_buffer())
+                return self._cut_off(steps, started, stop_requested())
+        try:
+            with self._stop.interruptible():
+                self._photodiode_meter.wait_for_buffer(_OVERDUE + self._plan.time_per_point)
+                return _burst(steps, started, self._smu.read_sweep(), self._photodiode_meter.read_buffer())
+        except KeyboardInterrupt:  # on a slow line a full buffer takes a minute: off first, then once more
+            return self._cut_off(steps, started, stop_requested(), half_read=True)
+        except errors.InstrumentTimeout:
+            return self._cut_off(steps, started, "")
+
+    def _cut_off(
+        self, steps: Sequence[Step], started: float, stop_requested: str, *, half_read: bool = False
+    ) -> list[Reading]:
+        """What a burst has read so far, once the output is off; ``half_read``: a reply may be on its way."""
+        sources = self._smu.stop_sweep()
+        if half_read:
+            self._photodiode_meter.device_clear()
+        lights = self._photodiode_meter.read_buffer()
+        taken = min(len(sources), len(lights))
+        if not stop_requested:
+            what = f"the sweep stopped after {taken} of {len(steps)} points"
+            raise errors.InstrumentTimeout(self._smu.name, what, "Check the trigger-link cable")
+        return _burst(steps[:taken], started, sources[:taken], lights[:taken])
 
     def _burst_finished(self) -> bool:
         with self._stop.interruptible():
             return self._smu.poll_sweep(BURST_POLL)
 
+    def queued_errors(self) -> list[str]:
+        """What the source and the photodiode's meter have queued since they were last asked, in words.
+
+        :raises drivers.errors.InstrumentError: one of them gives no answer.
+        """
+        found: list[str] = []
+        for who, instrument in (("the source", self._smu), ("the photodiode meter", self._photodiode_meter)):
+            try:
+                with self._stop.interruptible():
+                    found += [f"{who} queued {error}" for error in instrument.drain_errors()]
+            except errors.UnexpectedReply:
+                instrument.device_clear()
+        return found
+
+    @property
+    def takes_spectra(self) -> bool:
+        """Whether there is a spectroradiometer that answers, or may answer again."""
+        return self._spectroradiometer is not None and self._silent_spectra < MOST_SILENT_SPECTRA
+
     def start_exposure(self) -> None:
-        """Start a spectrum. :raises SpectrumNotTaken: there is no spectroradiometer."""
+        """Start a spectrum. :raises SpectrumNotTaken: it can't be, or there is no spectroradiometer."""
         if self._spectroradiometer is None:
             raise SpectrumNotTaken("this bench has no spectroradiometer")
-        self._spectroradiometer.trigger()
-        self._exposing = True
-        self._exposure_started = self.now()
+        self._spectra += 1
+        with self._costs_the_spectrum_at_most(self._spectroradiometer):
+            self._spectroradiometer.trigger()
+            self._exposing = True
 
     def exposure_finished(self, wait: float) -> bool:
-        """Whether the spectrum is there, waiting at most ``wait`` s.
+        """Whether the spectrum is taken and read out, waiting at most ``wait`` s; no longer than for a stop.
 
         :raises SpectrumNotTaken: it failed, or the instrument is overdue.
         """
         assert self._spectroradiometer is not None
-        try:
-            with self._stop.interruptible():
-                finished = self._spectroradiometer.poll(wait)
-        except _SPECTRUM_LOST as problem:
-            self._exposing = False
-            raise SpectrumNotTaken(str(problem)) from problem
-        if not finished and self.now() > self._exposure_started + self._patience():
-            with suppress(*_SPECTRUM_LOST):
-                self.cancel_exposure()
-            raise SpectrumNotTaken("the spectroradiometer did not finish within the time it had announced")
+        self._guard.still()
+        until = self.now() + wait
+        with self._costs_the_spectrum_at_most(self._spectroradiometer), self._stop.interruptible():
+            while not (finished := self._spectroradiometer.poll(max(until - self.now(), 0.0))):
+                if self._stop() or self.now() >= until - SHORTEST_WAIT:
+                    break
         self._exposing = not finished
         return finished
 
-    def _patience(self) -> float:
-        """How long an exposure may take [s]: 20 s until it announces its duration, then that and 15 s more."""
-        assert self._spectroradiometer is not None
-        announced = self._spectroradiometer.expected_duration
-        return 20.0 if announced is None else 20.0 + announced + 15.0
+    @contextmanager
+    def _costs_the_spectrum_at_most(self, meter: CS2000A) -> Iterator[None]:
+        """Turn whatever the spectroradiometer fails in into a spectrum that is missing."""
+        try:
+            yield
+        except NotGuarded:  # came up in a wait for it, and is not its failure
+            raise
+        except errors.InstrumentError as problem:
+            self._exposing = False
+            self._silent_spectra = self._silent_spectra + 1 if meter.silent else 0
+            alone = "" if self.takes_spectra else "; the spectroradiometer is left alone for the rest of the run"
+            raise SpectrumNotTaken(f"{problem}{alone}") from problem
 
-    def read_spectrum(self, index: int, step: Step, start: float) -> Spectrum:
+    def read_spectrum(self, index: int, step: Step) -> Spectrum:
         """The spectrum just taken. :raises SpectrumNotTaken: the instrument has none after all."""
         assert self._spectroradiometer is not None
-        stop = self.now()
-        try:
+        with self._costs_the_spectrum_at_most(self._spectroradiometer):
             reading = self._spectroradiometer.read_spectrum()
-        except _SPECTRUM_LOST as problem:
-            raise SpectrumNotTaken(str(problem)) from problem
+        self._silent_spectra = 0
+        start, stop = (moment - self._started for moment in self._spectroradiometer.exposure_times)
         own = reading.colorimetry
         return Spectrum(
             index=index,
@@ -224,12 +339,6 @@ class Bench:
             contradictions=reading.mismatch,
             too_dark=reading.below_range,
         )
-
-    def cancel_exposure(self) -> None:
-        """Give up the running spectrum."""
-        if self._spectroradiometer is not None and self._exposing:
-            self._exposing = False
-            self._spectroradiometer.cancel()
 
     def instrument_records(self) -> tuple[InstrumentRecord, ...]:
         """Identity, address and settings, as read back, of every instrument."""
@@ -248,10 +357,9 @@ class Bench:
 
     def close(self) -> None:
         """Give up a running spectrum and let go of the instruments; their output is off by then."""
-        with suppress(errors.InstrumentError):
-            self.cancel_exposure()
-            if self._spectroradiometer is not None:
-                self._spectroradiometer.local()  # gives the operator the keys back
+        if self._spectroradiometer is not None:
+            with suppress(errors.InstrumentError):
+                self._spectroradiometer.shutdown()  # gives the operator the keys back
         for instrument in (self._smu, self._photodiode_meter, self._spectroradiometer):
             if instrument is not None:
                 _let_go(instrument)
@@ -318,7 +426,7 @@ def open_bench(loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest, guard: G
     spectroradiometer = None
     if loaded.bench.instruments.spectroradiometer is not None and loaded.sweep.spectra is not None:
         spectroradiometer = opening.ready(
-            lambda: _open_spectroradiometer(loaded, visa_library),
+            lambda: _open_spectroradiometer(loaded, visa_library, clock),
             lambda instrument: _set_up_spectroradiometer(instrument, loaded),
         )
     if opening.problems or smu is None or meter is None:
@@ -364,15 +472,32 @@ def guardian_order(loaded: LoadedSweep, run: Path) -> Order | None:
     """What a guardian must know; None for a simulated bench, which ends with this process."""
     if loaded.bench.simulated:
         return None
-    where, limits = loaded.bench.instruments.smu, loaded.bench.limits
-    return Order(
-        run=str(run.resolve()),
-        resource=where.resource,
-        visa_library=loaded.bench.visa,
-        serial=serial_line(where.serial, keithley2400.SERIAL_LINE),
-        voltage=limits.voltage,
-        current=limits.current,
-    )
+    return Order(str(run.resolve()), source_address(loaded.bench), os.getpid())
+
+
+def source_address(bench: BenchFile) -> off_first.SourceAddress:
+    """How the source of a real bench is reached."""
+    smu = bench.instruments.smu
+    line = serial_line(smu.serial, keithley2400.SERIAL_LINE)
+    return off_first.SourceAddress(smu.model, smu.resource, bench.visa, line)
+
+
+def switch_off(bench: BenchFile) -> str:
+    """Make the source of a bench safe now, whoever left it on; what was done, and who holds the instrument's lock.
+
+    :raises drivers.errors.OutputStateUnknown: it could not be confirmed that the output is off.
+    """
+    if bench.simulated:
+        return "a simulated bench lives in the process of its run: there is no output that could be left on"
+    return switch_off_source(source_address(bench))
+
+
+def switch_off_source(address: off_first.SourceAddress) -> str:
+    """The same for a source whose address is known. :raises drivers.errors.OutputStateUnknown: as above."""
+    with off_first.lock_for_a_moment(address, "acquire off") as holder:
+        off_first.make_safe_until_confirmed(address, None, off_first.PATIENCE, lambda _: None)
+    done = f"{address.resource}: taken to zero and switched off; asked, it says that its output is off"
+    return f"{done}\nIt was switched off although it {holder}" if holder else done
 
 
 def _open_smu(loaded: LoadedSweep, visa_library: Any) -> Keithley2400:
@@ -392,11 +517,11 @@ def _open_photodiode_meter(loaded: LoadedSweep, visa_library: Any) -> Keithley20
     return Keithley2000(where.resource, visa_library=visa_library, timeout=where.timeout, serial=serial)
 
 
-def _open_spectroradiometer(loaded: LoadedSweep, visa_library: Any) -> CS2000A:
+def _open_spectroradiometer(loaded: LoadedSweep, visa_library: Any, clock: Callable[[], float]) -> CS2000A:
     where = loaded.bench.instruments.spectroradiometer
     assert where is not None
     serial = serial_line(where.serial, cs2000a.SERIAL_LINE)
-    return CS2000A(where.resource, visa_library=visa_library, timeout=where.timeout, serial=serial)
+    return CS2000A(where.resource, visa_library=visa_library, timeout=where.timeout, serial=serial, clock=clock)
 
 
 def serial_line(line: SerialLine | None, usual: link.SerialLine) -> link.SerialLine:

@@ -466,6 +466,11 @@ def _probe(resource: str, visa_library: Any, line: link.SerialLine) -> Answer:
         adapter.close()
 
 
+def sources(answers: Sequence[Answer]) -> list[str]:
+    """The addresses at which a source-measure unit has answered."""
+    return [answer.resource for answer in answers if answer.identity and model_of(answer.identity) == "keithley2400"]
+
+
 HOW_TO_GO_ON = """\
 No instrument of this kind of bench answers. How to go on:
   without instruments   acquire run configs/sweeps/table2_sppo13_liq.yaml      a whole run on the simulated bench

@@ -1,4 +1,4 @@
-"""Requests from outside to end a run: Ctrl-C, SIGTERM, a closed terminal or console window."""
+"""Requests from outside to end a run: Ctrl-C, Ctrl-Z, SIGTERM, a closed terminal or console window."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ _SIGNALS = {
     "SIGTERM": "terminated by SIGTERM",
     "SIGHUP": "the terminal was closed (SIGHUP)",
     "SIGBREAK": "interrupted by Ctrl-Break",
+    # A run that is stopped would leave the device at its level, and nobody would look at it
+    "SIGTSTP": "ended by Ctrl-Z: a run cannot be paused, for its device would stay at its level",
+    "SIGQUIT": "ended by Ctrl-\\ (SIGQUIT)",
 }
+
+#: Signals that stop a job in the background which speaks to its terminal: a run goes on, heard or not.
+_NOT_STOPPED_BY = ("SIGTTOU", "SIGTTIN")
 
 #: Windows ends the process once a handler of these has returned, or after some 5 s (SetConsoleCtrlHandler).
 _CONSOLE_EVENTS = {
@@ -25,19 +31,24 @@ _CONSOLE_EVENTS = {
     5: "the user logged off",
     6: "the computer is shutting down",
 }
+#: So many looks of 0.2 s may a wait go on once a stop was asked for.
+LONGEST_LOOKS = 5
+
 CONSOLE_PATIENCE = 30.0  # s, more than Windows grants in any case
 
 
 class StopRequest:
     """Remembers why a stop was asked for.
 
-    The first request lets the running point end. A second one raises KeyboardInterrupt, once, and only while the
-    run waits for an instrument (:meth:`interruptible`): anywhere else the request is seen at once anyway, and
-    switching the output off and finishing the file are never cut short.
+    The first request lets the running point end, for a second at most. Then (:meth:`look`), or with a second request,
+    KeyboardInterrupt is raised, once, and only while the run waits for an instrument (:meth:`interruptible`):
+    anywhere else the request is seen at once anyway, and switching the output off and finishing the file are never
+    cut short.
     """
 
     def __init__(self) -> None:
         self._reason = ""
+        self._looks = 0
         self._interruptible = False
         self._raised = False
 
@@ -55,6 +66,15 @@ class StopRequest:
     def note(self, reason: str) -> None:
         """Ask for a stop from another thread: nothing is ever raised there."""
         self._reason = self._reason or reason
+
+    def look(self) -> None:
+        """Called every 0.2 s of a wait; raises KeyboardInterrupt when a stop was asked for and the wait goes on."""
+        if not self._reason:
+            return
+        self._looks += 1
+        if self._looks >= LONGEST_LOOKS and self._interruptible and not self._raised:
+            self._raised = True
+            raise KeyboardInterrupt(self._reason)
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
@@ -76,6 +96,9 @@ class StopRequest:
         for name in _SIGNALS:
             if (number := getattr(signal, name, None)) is not None:
                 before[number] = signal.signal(number, heard)
+        for name in _NOT_STOPPED_BY:
+            if (number := getattr(signal, name, None)) is not None:
+                before[number] = signal.signal(number, signal.SIG_IGN)
         try:
             with _windows_console(self):
                 yield self

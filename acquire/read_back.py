@@ -181,6 +181,12 @@ def _overflow(reading: Reading, limits: ReadBackLimits, at: str) -> str:
     return ""
 
 
+def require_within(reading: Reading, limits: ReadBackLimits) -> None:
+    """:raises BeyondLimits: the reading shows more than the bench may have."""
+    if what := beyond_limits(reading, limits):
+        raise BeyondLimits(_where(reading), what, "Check the wiring, and the sense leads if there are any")
+
+
 class ReadingWatch:
     """Looks at every reading of a run and says what is wrong with it.
 
@@ -225,8 +231,7 @@ class ReadingWatch:
         if as_expected(reading, self._limits):
             self._blind = 0
             return
-        if what := beyond_limits(reading, self._limits):
-            raise BeyondLimits(_where(reading), what, "Check the wiring, and the sense leads if there are any")
+        require_within(reading, self._limits)
         self._blind = self._blind + 1 if int(reading.flags) & _NO_SOURCE else 0
         if self._blind >= BLIND_READINGS:
             what = f"no voltage or current reading {self._blind} times in a row: the device would be driven blindly"

@@ -7,7 +7,7 @@ import re
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from json import dumps
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from acquire import __version__, archive
+from acquire.awake import kept_awake
 from acquire.bench import Bench, guardian_order, open_bench
 from acquire.bench_lock import held
 from acquire.config import ConfigurationError, LoadedSweep, load_sweep, resolved
@@ -36,7 +37,7 @@ from acquire.yaml_source import Problem
 from drivers import timing
 from drivers.errors import InstrumentError, OutputStateUnknown
 
-LONGEST_EXPOSURE = 300.0  # s, of one spectrum with everything around it; sets room aside for samples
+LONGEST_EXPOSURE = 600.0  # s, of a spectrum measured twice, with everything around it; sets room aside for samples
 
 Watch = Callable[[Event], None]
 
@@ -72,6 +73,7 @@ def prepare(sweep: Path, bench: Path | None = None) -> Prepared:
     """Read, check and plan a sweep. :raises acquire.config.ConfigurationError: with every problem at once."""
     loaded = load_sweep(sweep, bench)
     plan = make_plan(loaded.sweep, loaded.bench)
+    np.ones((2, 401)) @ np.ones(401)  # OpenBLAS takes its memory now: where it gets none, it ends the process at once
     try:
         return Prepared(loaded, plan, calibration_of(loaded, plan))
     except archive.ArchiveError as error:
@@ -117,9 +119,12 @@ def _run(prepared: Prepared, folder: Path, watch: Watch, stop: StopRequest, unti
     started = datetime.now(UTC).astimezone()
     run_id = uuid.uuid4()
     path = folder / file_name(started, loaded.sweep.sample.name, run_id)
+    ended: tuple[Outcome, RunStop] | None = None
+    error = ""
     try:
         with (
             held(_resources(loaded), loaded.bench.name, str(path.resolve())) as remarks,
+            nullcontext() if loaded.bench.simulated else kept_awake(stop),
             watching(guardian_order(loaded, path)) as guard,
             closing(_opened(loaded, plan, stop, guard)) as bench,
         ):
@@ -131,16 +136,15 @@ def _run(prepared: Prepared, folder: Path, watch: Watch, stop: StopRequest, unti
             )
             until_finished.enter_context(kept_from_recovery(path))
             until_finished.enter_context(closing(recorder))
-            outcome, error = _record_sweep(prepared, bench, recorder, watch, stop, remarks)
-            ended = datetime.fromtimestamp(started.timestamp() + bench.now(), tz=started.tzinfo)
-            reason = RunStop(outcome.status, outcome.reason, ended.isoformat())
-            error = _lines(error, _concluded(recorder, reason))
-    except (InstrumentError, RecordingError) as problem:
-        return Result(None, str(problem), interrupted=bool(stop()))
-    except KeyboardInterrupt:
-        return Result(None, f"{stop()}; nothing had been switched on", interrupted=True)
-    except Exception as problem:  # nobody at a bench should meet a traceback
-        return Result(None, f"the run could not begin: {type(problem).__name__}: {problem}", interrupted=bool(stop()))
+            outcome, error = _record_sweep(prepared, bench, recorder, watch, stop, remarks, guard)
+            end = datetime.fromtimestamp(started.timestamp() + bench.now(), tz=started.tzinfo)
+            ended = outcome, RunStop(outcome.status, outcome.reason, end.isoformat())
+            error = _lines(error, _concluded(recorder, ended[1]))
+    except (Exception, KeyboardInterrupt) as problem:  # nobody at a bench should meet a traceback
+        if ended is None:
+            return _without_a_sweep(problem, stop)
+        error = _lines(error, _left_badly(problem))
+    outcome, reason = ended
     error = _lines(error, *(f"guardian: {text}" for _, text in guardian_remarks(path)[-1:]))
     try:
         finished, said = _finished(recorder, reason, str(run_id))
@@ -186,6 +190,22 @@ def _whose(path: Path) -> str:
         return "what is there now is not a run file"
 
 
+def _without_a_sweep(problem: BaseException, stop: StopRequest) -> Result:
+    """What to say of a run that had not begun to sweep."""
+    if isinstance(problem, KeyboardInterrupt):
+        return Result(None, f"{stop()}; nothing had been switched on", interrupted=True)
+    expected = isinstance(problem, InstrumentError | RecordingError)
+    text = str(problem) if expected else f"the run could not begin: {type(problem).__name__}: {problem}"
+    return Result(None, text, interrupted=bool(stop()))
+
+
+def _left_badly(problem: BaseException) -> str:
+    """What to say when letting go of the bench, its guardian or its locks failed; the sweep itself is in its file."""
+    place = traceback.extract_tb(problem.__traceback__)[-1]
+    where = f"line {place.lineno} of {Path(place.filename).name}"
+    return f"after the sweep, letting go of the bench failed: {type(problem).__name__}: {problem} ({where})"
+
+
 def _resources(loaded: LoadedSweep) -> list[str]:
     """The addresses of a bench; a simulated one lives in this process, and nobody else can reach it."""
     instruments = loaded.bench.instruments
@@ -206,9 +226,10 @@ def _record_sweep(
     watch: Watch,
     stop: StopRequest,
     remarks: Iterable[str],
+    guard: Guard,
 ) -> tuple[Outcome, str]:
     """Run the sweep into the recorder, after remarks on it; a failure becomes an outcome, and its text."""
-    emit = _Emitter(recorder, watch, bench)
+    emit = _Emitter(recorder, watch, bench, guard)
     try:
         try:
             for text in [*remarks, *cautions(prepared.loaded, datetime.now(UTC).date())]:
@@ -218,6 +239,8 @@ def _record_sweep(
         except BaseException as problem:
             emit.last_words(problem)
             raise
+        finally:
+            emit.tell_of_guardian()
     except KeyboardInterrupt:
         return Outcome(RunStatus.STOPPED, stop() or "interrupted", interrupted=True), ""
     except OutputStateUnknown as problem:
@@ -242,12 +265,22 @@ def _concluded(recorder: RunRecorder, reason: RunStop) -> str:
 class _Emitter:
     """Hands every event to the recorder, whose failure ends the run, then to the watcher, whose failure does not."""
 
-    def __init__(self, recorder: RunRecorder, watch: Watch, bench: Bench) -> None:
+    def __init__(self, recorder: RunRecorder, watch: Watch, bench: Bench, guard: Guard) -> None:
         self._recorder = recorder
         self._watch: Watch | None = watch
         self._bench = bench
+        self._guard = guard
 
     def __call__(self, event: Event) -> None:
+        self._emit(event)
+        self.tell_of_guardian()
+
+    def tell_of_guardian(self) -> None:
+        """Note what happened to the guardian, if anything did."""
+        for text in self._guard.remarks():
+            self._emit(Note(self._bench.now(), text))
+
+    def _emit(self, event: Event) -> None:
         if isinstance(event, Note):
             self._note(event)
         else:
@@ -277,10 +310,10 @@ class _Emitter:
 
 def cautions(loaded: LoadedSweep, today: date) -> list[str]:
     """What a technician should know before trusting this run, although it is no error."""
-    known = loaded.calibration
+    texts, known = [f"caution: {caution}" for caution in loaded.cautions], loaded.calibration
     if known is None or known.valid_until is None or known.valid_until >= today:
-        return []
-    return [f"calibration {known.id} was valid until {known.valid_until}; calibrate again"]
+        return texts
+    return [*texts, f"calibration {known.id} was valid until {known.valid_until}; calibrate again"]
 
 
 def file_name(started: datetime, sample: str, run_id: uuid.UUID) -> str:

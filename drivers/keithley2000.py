@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pymeasure.instruments import SCPIUnknownMixin
 from pymeasure.instruments.keithley import Keithley2000 as PymeasureKeithley2000
 
 from drivers import link, scpi, timing
-from drivers.errors import InstrumentError, InstrumentTimeout, RefusedByDriver, UnexpectedReply
+from drivers.errors import RefusedByDriver, UnexpectedReply
 from drivers.keithley import KeithleyExchange
 from drivers.scpi import INVALID, Setting, Value
 
@@ -27,6 +27,7 @@ SERIAL_LINE = link.SerialLine(baud_rate=4800, terminator="\r")
 BUFFER_LENGTH = 1024
 _CHARACTERS_PER_READING = 16
 _COMMAND_TIMEOUT = 5.0
+_SLOWEST_CLOCK = 1.02  # mains and the meter's own clock
 _WAITING_FOR_TRIGGER = 32  # operation condition register, bit 5
 _BUFFER_FULL = 512  # measurement event register, bit 9
 _FUNCTIONS = {"voltage": "VOLT:DC", "current": "CURR:DC"}
@@ -189,7 +190,7 @@ class Keithley2000(KeithleyExchange, PymeasureKeithley2000):
         if reasons := list(objections(settings)):
             raise RefusedByDriver(self._where, "settings were not sent: " + "; ".join(reasons))
         self._settings = None
-        link.set_timeout(self.adapter, self._timeout)
+        self._reading_time = 0.0
         if self._busy:
             self.device_clear()
         table = setting_table(settings)
@@ -201,7 +202,7 @@ class Keithley2000(KeithleyExchange, PymeasureKeithley2000):
         self.raise_errors("a setting")
         self._record = self._verified(settings, table)
         self._settings = settings
-        self._allow_reading_time(settings)
+        self._allow_reading(self._longest_reading(settings))
 
     def _verified(self, settings: DmmSettings, table: list[Setting]) -> dict[str, Value]:
         front = self.front_terminals
@@ -211,11 +212,17 @@ class Keithley2000(KeithleyExchange, PymeasureKeithley2000):
         record = scpi.verify(self.ask, self._where, [Setting("continuous", ":INIT:CONT", False), *table])
         return record | {"front_terminals": front, "line_frequency": self.line_frequency}
 
-    def _allow_reading_time(self, settings: DmmSettings) -> None:
-        # Every change of range repeats delay and conversion
-        cycles = 2 if settings.range_ is not None else 2 + len(_RANGES[settings.function]) - 1
+    def _longest_reading(self, settings: DmmSettings) -> float:
+        """The longest time a reading may take in the meter, s.
+
+        With autorange each change of range repeats delay and conversion, and the filter may begin anew once.
+        """
         line_frequency = float(self._record["line_frequency"])
-        link.set_timeout(self.adapter, self._timeout + cycles * settings.time_per_reading(line_frequency))
+        longest = settings.time_per_reading(line_frequency)
+        if settings.range_ is None:
+            once = replace(settings, filter_count=1).time_per_reading(line_frequency)
+            longest += longest + (len(_RANGES[settings.function]) - 1) * once
+        return _SLOWEST_CLOCK * longest
 
     def settings(self) -> dict[str, Value]:
         """The settings as the meter gave them back, by name; empty before :meth:`configure`."""
@@ -241,23 +248,25 @@ class Keithley2000(KeithleyExchange, PymeasureKeithley2000):
     def read(self) -> DmmReading:
         """Wait for the reading that was triggered last and return it.
 
-        Raises RefusedByDriver when nothing was triggered; RefusedByInstrument or InstrumentTimeout when no reading
-        comes; UnexpectedReply when it makes no sense.
+        Raises RefusedByDriver when nothing was triggered; UnexpectedReply when it makes no sense; InstrumentTimeout
+        when it is overdue, :attr:`reading_patience` s from now. :meth:`why_no_reading` tells more afterwards.
         """
         if not self._busy:
-            raise RefusedByDriver(self._where, "no reading was triggered", "Call trigger first")
-        try:
-            reply = self._receive()
-        except InstrumentTimeout as timeout:
-            raise self._why_no_reading(timeout) from timeout
-        self._busy = False
-        return self._parsed(":READ?", reply)
+            raise self._nothing_triggered()
+        return self._parsed(":READ?", self._reply_to_reading())
 
-    def _why_no_reading(self, timeout: InstrumentTimeout) -> InstrumentError:
-        link.set_timeout(self.adapter, _COMMAND_TIMEOUT)
-        reason = scpi.explain_timeout(timeout, self.device_clear, self.error_queue, self._where)
-        self._allow_reading_time(self._configured())
-        return reason
+    def poll(self, timeout: float) -> DmmReading | None:
+        """The reading that was triggered last, None when it is not there within ``timeout`` s.
+
+        Raises RefusedByDriver when nothing was triggered, UnexpectedReply when it makes no sense.
+        """
+        if not self._busy:
+            raise self._nothing_triggered()
+        reply = self._reply_within(timeout)
+        return None if reply is None else self._parsed(":READ?", reply)
+
+    def _nothing_triggered(self) -> RefusedByDriver:
+        return RefusedByDriver(self._where, "no reading was triggered", "Call trigger first")
 
     def _parsed(self, sent: str, reply: str) -> DmmReading:
         try:
@@ -296,8 +305,7 @@ class Keithley2000(KeithleyExchange, PymeasureKeithley2000):
 
     def wait_for_buffer(self, timeout: float) -> None:
         """Wait until every armed reading is taken, at most ``timeout`` s; raises InstrumentTimeout."""
-        link.set_timeout(self.adapter, timeout)
-        if (reply := self.ask("*OPC?").strip()) != "1":
+        if (reply := self._ask_within(timeout, "*OPC?")) != "1":
             raise UnexpectedReply(self._where, "*OPC?", reply)
 
     def read_buffer(self) -> list[DmmReading]:
@@ -306,16 +314,14 @@ class Keithley2000(KeithleyExchange, PymeasureKeithley2000):
         May be called before the buffer is full, when triggers were lost: it then ends the run.
         """
         settings = self._configured()
-        link.set_timeout(self.adapter, self._timeout)
         stored = _bytes_used(self.ask(":TRAC:FREE?"), self._where) > 0
         # A full buffer takes 35 s at 4800 baud
         longest = link.transfer_time(self.adapter, _CHARACTERS_PER_READING * self._armed)
-        link.set_timeout(self.adapter, self._timeout + longest)
-        reply = self.ask(":TRAC:DATA?") if stored else ""  # an empty buffer gives no reply
+        # an empty buffer gives no reply
+        reply = self._ask_within(self._patience() + longest, ":TRAC:DATA?") if stored else ""
         for message in (":ABOR", ":TRAC:FEED:CONT NEV", ":TRIG:COUN 1", ":TRIG:SOUR IMM"):
             self._send(message)
         self._send(f":TRIG:DEL {settings.trigger_delay:.9g}")
-        self._allow_reading_time(settings)
         return [self._parsed(":TRAC:DATA?", field) for field in reply.split(",") if field]
 
 

@@ -23,6 +23,7 @@ from drivers.errors import (
     InstrumentTimeout,
     OutputStateUnknown,
     RefusedByDriver,
+    RefusedByInstrument,
     SettingNotTaken,
     UnexpectedReply,
     WrongInstrument,
@@ -39,9 +40,11 @@ from drivers.keithley2400_messages import (
     list_sweep_messages,
     objections,
     parse_reading,
+    ramp_messages,
     rounded_level,
     setting_table,
 )
+from drivers.keithley2400_off import PATIENCE, is_off, make_safe, output_state
 from drivers.keithley2400_refusals import SourceByConfigureOnly
 from drivers.scpi import Value
 from drivers.timing import Source, smu_time_per_point
@@ -51,7 +54,10 @@ __all__ = ["Keithley2400", "SmuLimits", "SmuReading", "SmuSettings", "SmuStatus"
 SERIAL_LINE = link.SerialLine(baud_rate=9600, terminator="\r")
 _MODELS = ("MODEL 2400", "MODEL 2401")  # the ranges of the other models differ
 _COMMAND_TIMEOUT = 5.0
-_LAST_TIMEOUT = 2.0  # of one exchange when the output did not go off in order, s
+_LONGEST_IDENTITY = 100  # characters, with the question
+_OUTPUT_WAS_OFF = {802, 803, 810}  # errors of a source without output: blocked, no reading permitted, too hot
+_ENABLE_LINE_CLOSED, _TOO_HOT = 1 << 11, 1 << 12  # measurement condition register
+_WENT_OFF = "Check interlock (lid, output enable line) and temperature; did somebody press OUTPUT?"
 _REPLY_PRECISION = 1e-6  # levels are read back with seven digits
 _CHARACTERS_PER_READING = 70  # five elements
 _INSTRUMENT_LIMITS = SmuLimits()
@@ -88,14 +94,15 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         """Forget what is known of the instrument: no settings, output not ours, perhaps busy."""
         self._settings: SmuSettings | None = None
         self._record: dict[str, Value] = {}
-        self._bound = self._step = self._level = 0.0
+        self._bound = self._step = self._level = self._confirmed = 0.0
         self._level_message = self._point_message = ""
         self._on = False
         self._busy = False
+        self._interlock = False
         self._sweep: list[float] = []
         self._sweeping = False
         self._asked = False
-        self._answer = bytearray()
+        self._reading_time = 0.0
 
     # State
 
@@ -141,7 +148,6 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
             raise RefusedByDriver(self._where, "settings were not sent: " + "; ".join(reasons))
         self.output_off()
         self._forget()
-        link.set_timeout(self.adapter, self._timeout)
         table = setting_table(settings)
         for message in ("*CLS", "*RST", ":SENS:FUNC:OFF:ALL", *(setting.message for setting in table)):
             self._send(message)
@@ -151,14 +157,12 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
 
     def _adopt(self, settings: SmuSettings) -> None:
         self._settings = settings
+        self._interlock = settings.interlock
         self._bound = settings.max_level * (1 + 1e-9)
         self._step = settings.source_step
         self._level_message = f":SOUR:{MNEMONIC[settings.source]} %.7g"
         self._point_message = self._level_message + ";:READ?"
-        self._allow_reading_time()
-
-    def _allow_reading_time(self) -> None:
-        link.set_timeout(self.adapter, self._timeout + self._configured().longest_reading)
+        self._allow_reading(settings.longest_reading)
 
     def settings(self) -> dict[str, Value]:
         """The settings as the instrument gave them back, by name; empty before :meth:`configure`."""
@@ -182,20 +186,23 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         if level := self._number(f":SOUR:{source}?"):
             raise SettingNotTaken(self._where, [(f":SOUR:{source}", "0", f"{level:g}")], "The output is still off")
         self._send(":OUTP ON")
-        if not self._output_state():
+        link.set_timeout(self.adapter, self._patience())
+        if not output_state(self.adapter):
+            self.output_off()
             mend = "Check the interlock (output enable line) and the instrument's temperature"
             raise scpi.refusal(self._where, "switching the output on", self.error_queue(), mend)
-        self._allow_reading_time()
+        self._confirmed = 0.0
         self._on = True
 
     def output_off(self) -> None:
-        """Take the level to zero, switch the output off, and ask whether it is.
+        """Take the level to zero, switch the output off, and ask whether it is: in this order.
 
-        Works at any moment, also on an instrument this object has not configured. If the orderly way fails, the
-        device is cleared and switched off again; if that fails too, and the driver has opened the link itself, both
-        are done over a new session, after which the settings must be made anew. An instrument that does not answer
-        at all is given up after some 15 s. Raises OutputStateUnknown when it cannot be confirmed that the output is
-        off.
+        Works at any moment, also on an instrument this object has not configured. The first that leaves is a device
+        clear and then one message: where the level is known it is ramped down, else it goes to zero at once; then
+        ``:OUTP OFF``. If that is not confirmed, both sources go to zero and the output off once more; then, if the
+        driver has opened the link itself, the same over a new session, after which the settings must be made anew,
+        as after a sweep that was cut off. An instrument that does not answer at all is given up after some 15 s.
+        Raises OutputStateUnknown when it cannot be confirmed that the output is off.
         """
         self._on = False
         tried, trouble = [], None
@@ -203,6 +210,7 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
             tried.append(name)
             try:
                 if switch_off():
+                    self._off_at_last()
                     return
             except InstrumentError as error:
                 trouble = error
@@ -211,99 +219,71 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         what = f"THE OUTPUT MAY STILL BE ON: switching it off could not be confirmed (tried: {', '.join(tried)})"
         raise OutputStateUnknown(self._where, what, "Press OUTPUT on the instrument now") from trouble
 
+    def _off_at_last(self) -> None:
+        self._level = self._confirmed = 0.0
+        if self._sweeping:  # the trigger model still is that of the sweep
+            self._settings = None
+
     def _ways_off(self) -> Iterator[tuple[str, Callable[[], bool]]]:
         """Ways to switch the output off, each with its name and returning whether the output is off."""
-        yield "ramp to zero and off", self._off_in_order
-        yield "off after a device clear", self._off_at_once
+        yield "to zero and off", self._off
+        yield "zero and off after a device clear", self._off
         if self._reopen is not None:
-            yield "ramp and off over a new session", self._off_over_new_session
-            yield "off after a device clear there", self._off_at_once
-            yield "ramp and off over one more session", self._off_over_new_session
+            yield "off over a new session", self._off_over_new_session
+            yield "off after a device clear there", self._off
+            yield "off over one more session", self._off_over_new_session
 
-    def _off_in_order(self) -> bool:
-        link.set_timeout(self.adapter, _COMMAND_TIMEOUT)
-        # Whatever was interrupted: no half message, no old reply may be taken for a level or for "off"
-        self.device_clear()
-        self._ramp_to_zero_from_sweep()
-        return self._switched_off()
+    def _off(self) -> bool:
+        self._make_safe()
+        return is_off(self.adapter, min(self._timeout, PATIENCE))
 
-    def _off_at_once(self) -> bool:
-        link.set_timeout(self.adapter, _LAST_TIMEOUT)
-        self.device_clear()
-        return self._switched_off()
+    def _make_safe(self) -> None:
+        """Send what makes the device safe; once that has left, the level is not known before it is confirmed."""
+        self._busy = self._asked = False
+        make_safe(self.adapter, *self.known_level())
+        self._level = math.nan
+
+    def known_level(self) -> tuple[str | None, float | None]:
+        """Source (VOLT or CURR) and level (V or A) from where a ramp to zero never goes up; (None, None): not known.
+
+        That is the level of the last reading, or one that was sent since and is nearer to zero: a message that was
+        lost must not be made up for. Not known before :meth:`configure` and in a sweep from memory.
+        """
+        if self._settings is None or self._sweeping or not math.isfinite(self._level):
+            return None, None
+        level = min(self._confirmed, self._level, key=abs)
+        return MNEMONIC[self._settings.source], level if self._confirmed * self._level > 0 else 0.0
 
     def _off_over_new_session(self) -> bool:
         """The old session may be what fails: a USB adapter that was plugged out and in, a server started again."""
         assert self._reopen is not None
         link.let_go(self.adapter)
-        self._use(self._reopen(timeout=_LAST_TIMEOUT))
-        # Meanwhile the instrument may have been switched off and on; if it is still in a sweep, it is in this one
-        sweep = self._sweep
-        self._forget()
-        self._sweep = sweep
-        self.identify()
-        self._ramp_to_zero_from_sweep()
-        return self._switched_off()
-
-    def _switched_off(self) -> bool:
-        self._send(":OUTP OFF")
-        return not self._output_state()
-
-    def _output_state(self) -> bool:
-        return self._number(":OUTP?") != 0
+        while_waiting = self.adapter.on_wait
+        self._use(self._reopen(timeout=PATIENCE, clear=False))
+        link.call_while_waiting(self.adapter, while_waiting)
+        self._make_safe()
+        self._forget()  # meanwhile the instrument may have been switched off and on
+        link.drain(self.adapter)
+        self._identity_within(PATIENCE + link.transfer_time(self.adapter, _LONGEST_IDENTITY))
+        return is_off(self.adapter, min(self._timeout, PATIENCE))
 
     def ramp_to_zero(self, steps: int = 5) -> None:
         """Take the present level to zero in equal ``steps``, in one message; each takes the source some 7 ms.
 
         A level beyond the limits is not approached again: it goes to zero at once.
         """
-        self._ramp_to_zero(self._source_mnemonic(), steps)
-
-    def _ramp_to_zero(self, source: str, steps: int = 5) -> None:
+        source = MNEMONIC[self._settings.source] if self._settings else self._source_mnemonic()
+        level = self._number(f":SOUR:{source}?")
         largest = self._bound if self._settings else self._limit_of(source)
-        if level := self._number(f":SOUR:{source}?"):
-            steps = steps if abs(level) <= largest * (1 + _REPLY_PRECISION) else 1
-            # + 0.0: the last level of a negative ramp is 0, not -0
-            down = (level * (steps - 1 - step) / steps + 0.0 for step in range(steps))
-            self._send(";".join(f":SOUR:{source} {value:.7g}" for value in down))
-        self._level = 0.0
-
-    def _ramp_to_zero_from_sweep(self) -> None:
-        """As :meth:`ramp_to_zero`, but the source may be at a level of a sweep that nobody left.
-
-        Asked for its level, it would tell the fixed one. Where it is, the list of a sweep of our own tells, else its
-        last reading.
-        """
-        may_be_in_sweep = self._sweeping or self._settings is None
-        source = self._source_mnemonic()
-        if may_be_in_sweep and not self.ask(f":SOUR:{source}:MODE?").startswith("FIX"):
-            taken = self._count(":TRAC:POIN:ACT?")
-            if self._sweep or taken:
-                # The first step of the ramp: a measured level may be a little above the one that was sent
-                self._send(f":SOUR:{source} {0.8 * self._level_in_sweep(source, taken) + 0.0:.7g}")
-            self._send(f":SOUR:{source}:MODE FIX")
-        self._ramp_to_zero(source)
-
-    def _level_in_sweep(self, source: str, taken: int) -> float:
-        """The level after ``taken`` readings of a sweep, as far as one can know it; zero rather than beyond a limit."""
-        if self._sweep:  # at the level of the last reading or at the next one already: never up
-            return min(self._swept_level(max(taken, 1) - 1), self._swept_level(taken), key=abs)
-        level = self._last_reading_of(source)
-        return level if abs(level) <= self._limit_of(source) * 1.01 else 0.0  # it is a measured one
+        within = abs(level) <= largest * (1 + _REPLY_PRECISION)
+        self._send(";".join(ramp_messages(source, level if within else 0.0, steps)))
+        self._level = self._confirmed = 0.0
 
     def _limit_of(self, source: str) -> float:
         return self._limits.voltage if source == "VOLT" else self._limits.current
 
     def _source_mnemonic(self) -> str:
-        return MNEMONIC[self._settings.source] if self._settings else self.ask(":SOUR:FUNC?")[:4]
-
-    def _last_reading_of(self, source: str) -> float:
-        reply = self.ask(query := ":SENS:DATA:LAT?")
-        reading = self._parsed(query, reply)
-        level = reading.voltage if source == "VOLT" else reading.current
-        if not math.isfinite(level):
-            raise UnexpectedReply(self._where, query, reply)
-        return level
+        return scpi.parse_word(self.ask(query := ":SOUR:FUNC?"), tuple(MNEMONIC.values()), query, self._where)
 
     def shutdown(self) -> None:
         """Switch the output off; see :meth:`output_off`."""
@@ -350,17 +330,30 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
     def read(self) -> SmuReading:
         """Wait for the reading that was triggered last and return it.
 
-        Raises RefusedByDriver when nothing was triggered; RefusedByInstrument or InstrumentTimeout when no reading
-        comes; UnexpectedReply when it makes no sense.
+        Raises RefusedByDriver when nothing was triggered; UnexpectedReply when it makes no sense; InstrumentTimeout
+        when it is overdue, :attr:`reading_patience` s from now: nothing else is sent then, so that the output can be
+        switched off at once. :meth:`why_no_reading` tells more afterwards.
         """
         if not self._busy:
-            raise RefusedByDriver(self._where, "no reading was triggered", "Call trigger first")
-        try:
-            reply = self._receive()
-        except InstrumentTimeout as timeout:
-            raise self._why_no_reading(timeout) from timeout
-        self._busy = False
+            raise self._nothing_triggered()
+        reply = self._reply_to_reading()
+        self._confirmed = self._level
         return self._parsed(":READ?", reply)
+
+    def poll(self, timeout: float) -> SmuReading | None:
+        """The reading that was triggered last, None when it is not there within ``timeout`` s.
+
+        Raises RefusedByDriver when nothing was triggered, UnexpectedReply when it makes no sense.
+        """
+        if not self._busy:
+            raise self._nothing_triggered()
+        if (reply := self._reply_within(timeout)) is None:
+            return None
+        self._confirmed = self._level
+        return self._parsed(":READ?", reply)
+
+    def _nothing_triggered(self) -> RefusedByDriver:
+        return RefusedByDriver(self._where, "no reading was triggered", "Call trigger first")
 
     def _parsed(self, sent: str, reply: str) -> SmuReading:
         try:
@@ -368,11 +361,29 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         except (ValueError, OverflowError) as error:
             raise UnexpectedReply(self._where, sent, reply) from error
 
-    def _why_no_reading(self, timeout: InstrumentTimeout) -> InstrumentError:
-        link.set_timeout(self.adapter, _COMMAND_TIMEOUT)
-        reason = scpi.explain_timeout(timeout, self.device_clear, self.error_queue, self._where)
-        self._allow_reading_time()
-        return reason
+    def why_no_reading(self, problem: InstrumentError) -> InstrumentError:
+        """Find out why there was no reading, once the output is off: by the error queue, lid and temperature.
+
+        An output that went off by hand leaves no trace but that the instrument answers. Returns ``problem`` itself
+        when it does not.
+        """
+        reason = super().why_no_reading(problem)
+        if isinstance(reason, RefusedByInstrument):
+            went_off = _OUTPUT_WAS_OFF & {getattr(error, "code", 0) for error in reason.errors}
+            return self._went_off("; ".join(map(str, reason.errors))) if went_off else reason
+        try:
+            condition = self._count(":STAT:MEAS:COND?")
+        except InstrumentError:
+            return problem
+        if condition & _TOO_HOT:
+            return self._went_off("too hot")
+        if self._interlock and not condition & _ENABLE_LINE_CLOSED:
+            return self._went_off("the output enable line is open")
+        what = f"{problem.what}, though it answers now: the output went off by itself, or a message was lost"
+        return InstrumentTimeout(self._where, what, f"{_WENT_OFF}. {problem.mend}".rstrip(". "))
+
+    def _went_off(self, why: str) -> InstrumentError:
+        return InstrumentError(self._where, f"the output went off by itself during the run ({why})", _WENT_OFF)
 
     # PyMeasure's properties that would pass by the limits, or send MEASure?
 
@@ -398,7 +409,9 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
     @property
     def source_enabled(self) -> bool:
         """Control whether the output is on (bool); see :meth:`output_on` and :meth:`output_off`."""
-        return self._output_state()
+        link.set_timeout(self.adapter, self._patience())
+        self._require_quiet(":OUTP?")
+        return output_state(self.adapter)
 
     @source_enabled.setter
     def source_enabled(self, enabled: bool) -> None:
@@ -475,6 +488,7 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         """
         settings = self._configured()
         self._check_sweep(settings, levels, linked)
+        self._sweeping = True
         sent = [rounded_level(level, self._step, self._bound) for level in levels]
         for message in list_sweep_messages(
             settings.source,
@@ -503,7 +517,7 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         if self._busy or not self._on:
             raise self._refused(0.0)
         self._busy = self._sweeping = True
-        self._asked, self._answer = False, bytearray()
+        self._asked = False
         self._send(":INIT")
 
     def sweep_finished(self) -> bool:
@@ -518,16 +532,11 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         if not self._asked:
             self._send("*OPC?")
             self._asked = True
-        link.set_timeout(self.adapter, timeout)
-        try:
-            # byte by byte: a read of a line would lose its beginning when it times out
-            while not self._answer.endswith(link.line_end(self.adapter)):
-                self._answer += self.adapter.read_bytes(1)
-        except InstrumentTimeout:
+        if (reply := self._reply_within(timeout)) is None:
             return False
-        reply, self._answer, self._asked, self._busy = bytes(self._answer), bytearray(), False, False
-        if reply.strip() != b"1":
-            raise UnexpectedReply(self._where, "*OPC?", repr(reply))
+        self._asked = False
+        if reply.strip() != "1":
+            raise UnexpectedReply(self._where, "*OPC?", reply)
         return True
 
     def read_sweep(self) -> list[SmuReading]:
@@ -537,22 +546,17 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         return readings
 
     def stop_sweep(self) -> list[SmuReading]:
-        """End a running sweep where it is, and return the readings taken so far; the present level stays."""
-        self.device_clear()
-        self._asked, self._answer = False, bytearray()
-        taken = self._count(":TRAC:POIN:ACT?")
-        readings = self._stored_readings(taken) if taken else []
-        self._leave_sweep(self._swept_level(taken))
-        return readings
+        """End a running sweep: switch the output off, then return the readings taken so far.
 
-    def _swept_level(self, taken: int) -> float:
-        """The level of an interrupted sweep after ``taken`` readings."""
-        return self._sweep[min(taken, len(self._sweep) - 1)]
+        :meth:`configure` must be called before anything else. Raises OutputStateUnknown, UnexpectedReply.
+        """
+        self.output_off()
+        taken = self._count(":TRAC:POIN:ACT?")
+        return self._stored_readings(taken) if taken else []
 
     def _stored_readings(self, expected: int) -> list[SmuReading]:
-        # Long enough for three minutes of a full buffer at 9600 baud, but not for a dead instrument on a fast link
-        link.set_timeout(self.adapter, 10.0 + link.transfer_time(self.adapter, _CHARACTERS_PER_READING * expected))
-        fields = self.ask(":TRAC:DATA?").split(",")
+        longest = link.transfer_time(self.adapter, _CHARACTERS_PER_READING * expected)
+        fields = self._ask_within(self._patience() + longest, ":TRAC:DATA?").split(",")
         try:
             readings = [parse_reading(fields[start : start + 5]) for start in range(0, len(fields), 5)]
         except (ValueError, OverflowError) as error:
@@ -568,7 +572,8 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         for message in after_sweep_messages(settings.source, level, settings.trigger_delay):
             self._send(message)
         self._adopt(settings)
-        self._level = level
+        self._level = self._confirmed = level
+        self._sweeping = False
 
 
 def _sweep_point(settings: SmuSettings, source_delay: float, linked: bool) -> float:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntFlag
 from typing import Literal
 
@@ -22,7 +22,11 @@ _OFF_STATES = {"normal": "NORM", "zero": "ZERO", "guard": "GUAR", "high_impedanc
 _PROTECTION_STEPS = (20, 40, 60, 80, 100, 120, 160)
 _VALUES_PER_MESSAGE = 100  # more than 100 list values in one message are refused
 BUFFER_LENGTH = 2500
-_AUTORANGE_ALLOWANCE = 2.0  # every range change repeats the whole cycle, s
+_RANGE_CHANGES = 4  # three up, three up, and down by one and one
+_RANGE_CHANGE = 1 / 75  # s, besides the conversion
+_SLOWEST_CLOCK = 1.02  # mains and the instrument's own clock
+
+OFF = ":OUTP OFF"
 
 # PyMeasure's order, so that its properties find each element in its place
 ELEMENTS = "VOLT,CURR,RES,TIME,STAT"
@@ -95,8 +99,15 @@ class SmuSettings:
 
     @property
     def longest_reading(self) -> float:
-        """Get the longest time a reading may take in the instrument, s."""
-        return 1.5 * self.time_per_point + (_AUTORANGE_ALLOWANCE if self.measure_range is None else 0.0)
+        """Get the longest time a reading may take in the instrument, s.
+
+        With autorange each change of range costs a conversion, and the filter may begin anew once.
+        """
+        longest = self.time_per_point
+        if self.measure_range is None:
+            unfiltered = replace(self, filter_count=1, settling_time=0.0).time_per_point
+            longest += self.time_per_point - self.trigger_delay + _RANGE_CHANGES * (unfiltered + _RANGE_CHANGE)
+        return _SLOWEST_CLOCK * longest
 
     @property
     def time_per_point(self) -> float:
@@ -300,6 +311,27 @@ def after_sweep_messages(source: Source, level: float, settling_time: float) -> 
         ":SOUR:DEL 0",
         f":SOUR:{MNEMONIC[source]}:MODE FIX",
     ]
+
+
+def off_message(source: str | None = None, level: float | None = None, steps: int = 5) -> str:
+    """One message that takes the source to zero and switches its output off, whatever the instrument is doing.
+
+    ``source`` (VOLT or CURR) and ``level`` (V or A) are those that were sent last: the level goes down from there in
+    equal ``steps``, each takes the source some 7 ms. Where either is unknown (None), or the instrument may be in a
+    sweep from its memory, both sources go to zero at once, and then back to their fixed level, which is that zero.
+    """
+    if source is None or level is None:
+        zero = [f":SOUR:{name} 0" for name in MNEMONIC.values()]
+        return ";".join([*zero, *(f":SOUR:{name}:MODE FIX" for name in MNEMONIC.values()), OFF])
+    return ";".join([*ramp_messages(source, level, steps), OFF])
+
+
+def ramp_messages(source: str, level: float, steps: int = 5) -> list[str]:
+    """Program messages that take a level (V or A) of ``source`` (VOLT or CURR) to zero in equal steps."""
+    if not level:
+        return [f":SOUR:{source} 0"]
+    # + 0.0: the last level of a negative ramp is 0, not -0
+    return [f":SOUR:{source} {level * (steps - 1 - step) / steps + 0.0:.7g}" for step in range(steps)]
 
 
 class SmuStatus(IntFlag):

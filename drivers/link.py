@@ -13,13 +13,13 @@ import select
 import socket
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import pyvisa
 from pymeasure.adapters import VISAAdapter
-from pyvisa.constants import ControlFlow, StatusCode
+from pyvisa.constants import BufferOperation, ControlFlow, StatusCode
 from pyvisa.resources import SerialInstrument, TCPIPSocket
 from pyvisa.rname import InvalidResourceName, to_canonical_name
 
@@ -39,6 +39,17 @@ _FOREIGN = (pyvisa.Error, OSError)
 _LINES = (SerialInstrument, TCPIPSocket)
 _QUIET = 0.1  # a line is quiet after this time without a byte, s: some three characters at 300 baud
 _LONGEST_REMAINDER = 4096  # bytes that may be on their way: the receive buffer of an operating system
+
+SLICE = 0.2  # the longest that a read waits before somebody else is looked at, s
+BUS_SLICE = 0.1  # the longest that VISA waits on a bus, s: NI-488 rounds 200 ms up to 300 ms
+_SHORTEST = 1e-6  # s; less than this is the rounding of a sum of slices
+_SENDING = 1.0  # a message that is longer under way than this, and than its line takes, does not pass, s
+_CLEARING = 0.5  # s
+_REST = 1.0  # for the next 4 kB of a message on a bus, once its first byte is there, s
+_CHUNK = 4096  # bytes
+
+#: Answers of VISA to a read of one byte that are no reason for a warning.
+_MORE_TO_COME = (StatusCode.success_max_count_read, StatusCode.success_device_not_present)
 
 _FLOW_CONTROL = {
     "none": ControlFlow.none,
@@ -60,58 +71,155 @@ class SerialLine:
 
 
 class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
-    """A PyMeasure adapter whose failures are :class:`~drivers.errors.InstrumentError`."""
+    """A PyMeasure adapter whose failures are :class:`~drivers.errors.InstrumentError`, and which waits in slices.
+
+    A reply is waited for at most :attr:`patience` s. Every time a slice of that has passed without one, ``on_wait`` is
+    called; what it raises ends the wait. What has arrived of a reply by then is kept. Time is counted in slices, so
+    that it passes as it does for the instrument, virtual or real.
+    """
 
     def __init__(self, resource: str, where: str, visa_library: Any, **settings: Any) -> None:
         self.where = where
-        self.awake: socket.socket | None = None
+        self.patience = settings.get("timeout", 2000) / 1000
+        self.on_wait: Callable[[], None] = _nothing
+        self._held = bytearray()
+        self._milliseconds = 0
         super().__init__(resource, visa_library=visa_library, **settings)
+        self._socket = _socket_of(self.connection)
+        self._bus = not isinstance(self.connection, _LINES)
+        self._end = line_end(self)
+        self.characters_per_second = _characters_per_second(self.connection)
 
     def _write(self, command: str, **kwargs: Any) -> None:
         try:
+            self._allow_sending(len(command))
             super()._write(command, **kwargs)
         except _FOREIGN as error:
             raise self._translated(error, f"sending {command}") from error
+        for _ in range(int(len(command) / self.characters_per_second / SLICE)):
+            self.on_wait()
 
     def _write_bytes(self, content: bytes, **kwargs: Any) -> None:
         with self.translating(f"sending {content!r}"):
+            self._allow_sending(len(content))
             super()._write_bytes(content, **kwargs)
 
-    def _read(self, **kwargs: Any) -> str:
-        if self.awake is not None:
-            _stay_awake(self.awake)
+    def _allow_sending(self, characters: int) -> None:
+        if self._socket is None:  # what is sent there only goes into a buffer
+            self.allow(_SENDING + 1.3 * characters / self.characters_per_second)
+
+    def allow(self, seconds: float) -> None:
+        """Have the next VISA operation take this long at most, s."""
+        if (milliseconds := round(seconds * 1000)) != self._milliseconds:
+            self.connection.timeout = milliseconds
+            self._milliseconds = milliseconds
+
+    def _read(self, **_: Any) -> str:
+        if (line := self.line(self.patience)) is None:
+            raise self._overdue()
+        return line
+
+    def _overdue(self) -> InstrumentTimeout:
+        return InstrumentTimeout(self.where, f"waiting for a reply took longer than {self.patience:g} s", TIMEOUT_MEND)
+
+    def line(self, wait: float) -> str | None:
+        """The next line without its end, None when it is not complete within ``wait`` s: its parts are kept.
+
+        Raises :class:`~drivers.errors.LinkLost`, or :class:`~drivers.errors.UnexpectedReply` when it is not ASCII.
+        """
+        while (length := self._held.find(self._end) + 1) == 0:
+            if wait < 0:
+                return None
+            wait = self._waited(wait)
+        line = bytes(self._held[:length])
+        del self._held[:length]
         try:
-            return str(super()._read(**kwargs))
+            return line.decode("ascii").rstrip("\r\n")
         except UnicodeDecodeError as error:
             raise UnexpectedReply(self.where, "a query", repr(error.object), GARBLED) from error
+
+    def _waited(self, wait: float) -> float:
+        """Wait a slice for the next bytes; what is left of ``wait`` s, negative when it is over."""
+        moment = min(wait, SLICE)
+        if arrived := self._fetch(moment):
+            return wait - arrived / self.characters_per_second
+        if (wait := wait - moment) < _SHORTEST:
+            return -1.0
+        self.on_wait()
+        return wait
+
+    def _fetch(self, wait: float) -> int:
+        """Take in what arrives within ``wait`` s; how many bytes."""
+        try:
+            if self._socket is not None:
+                data = _received(self._socket, wait)
+            elif self._bus and wait > BUS_SLICE:
+                data = self._received(wait / 2) or self._received(wait / 2)
+            else:
+                data = self._received(wait)
         except _FOREIGN as error:
             raise self._translated(error, "waiting for a reply") from error
+        self._held += data
+        return len(data)
 
-    def _read_bytes(self, count: int, break_on_termchar: bool = False, **kwargs: Any) -> bytes:
-        with self.translating("waiting for a reply"):
-            return bytes(super()._read_bytes(count, break_on_termchar, **kwargs))
+    def _received(self, wait: float) -> bytes:
+        """What VISA has within ``wait`` s: a read that times out would lose its beginning, so the first byte alone."""
+        self.allow(wait)
+        try:
+            with self.connection.ignore_warning(*_MORE_TO_COME):
+                data, status = self.connection.visalib.read(self.connection.session, 1)
+        except pyvisa.VisaIOError as error:
+            if error.error_code == StatusCode.error_timeout and not _closed_by_peer(self.connection):
+                return b""
+            raise
+        if not self._bus:
+            waiting = self.connection.bytes_in_buffer if isinstance(self.connection, SerialInstrument) else 0
+            return bytes(data + self.connection.read_bytes(waiting) if waiting else data)
+        if status == StatusCode.success_max_count_read:
+            self.allow(_REST)
+            data += self.connection.read_raw(_CHUNK)
+        return bytes(data if data.endswith(self._end) else data + self._end)  # on a bus a message may end by itself
+
+    def _read_bytes(self, count: int, break_on_termchar: bool = False, **_: Any) -> bytes:
+        """``count`` bytes, fewer up to the end of a line; -1: all that come, or with ``break_on_termchar`` a line."""
+        left = self.patience
+        while (length := self._complete(count, break_on_termchar)) == 0:
+            if left < 0 and count < 0 and not break_on_termchar:
+                length = len(self._held)
+                break
+            if left < 0:
+                raise self._overdue()
+            left = self._waited(left)
+        data = bytes(self._held[:length])
+        del self._held[:length]
+        return data
+
+    def _complete(self, count: int, break_on_termchar: bool) -> int:
+        """How many of the bytes held are what a read of bytes asks for; 0 when they are not enough."""
+        line = self._held.find(self._end) + 1 if break_on_termchar else 0
+        if line and (count < 0 or line <= count):
+            return line
+        return count if 0 <= count <= len(self._held) else 0
 
     def flush_read_buffer(self) -> None:
         """Throw away whatever has arrived and was not read; on a line also what is still on its way."""
         with self.translating("discarding old replies"):
-            if (sock := _socket_of(self.connection)) is None:
+            if self._socket is None:
                 super().flush_read_buffer()
             else:
-                _drain(sock)
-            if isinstance(self.connection, _LINES):
-                self._await_quiet()
+                _drain(self._socket)
+        if not self._bus:
+            self._await_quiet()
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what has arrived of a reply."""
+        self._held.clear()
 
     def _await_quiet(self) -> None:
-        timeout = self.connection.timeout
-        self.connection.timeout = round(_QUIET * 1000)
-        try:
-            for _ in range(_LONGEST_REMAINDER):
-                super()._read_bytes(1)
-        except pyvisa.VisaIOError as error:
-            if error.error_code != StatusCode.error_timeout:
-                raise
-        finally:
-            self.connection.timeout = timeout
+        for _ in range(_LONGEST_REMAINDER):
+            if not self._fetch(_QUIET):
+                return
 
     @contextlib.contextmanager
     def translating(self, doing: str) -> Iterator[None]:
@@ -126,7 +234,7 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         if code == StatusCode.error_nonsupported_operation:
             return RefusedByDriver(self.where, f"{doing} is not possible on this kind of link")
         if code == StatusCode.error_timeout and not _closed_by_peer(self.connection):
-            seconds = self.connection.timeout / 1000
+            seconds = self._milliseconds / 1000
             return InstrumentTimeout(self.where, f"{doing} took longer than {seconds:g} s", TIMEOUT_MEND)
         return LinkLost(self.where, f"{doing} failed ({error})", "Check cable, power and interface, then reconnect")
 
@@ -168,7 +276,6 @@ def open_adapter(
             usb=line_feed,
         )
         _tune_socket(link.connection)
-        link.awake = _socket_of(link.connection)
         if clear:
             device_clear(link)
     except Exception as error:  # PyVISA-py reports a failed opening as a bare Exception
@@ -225,6 +332,18 @@ def list_resources(visa_library: Any = "") -> tuple[str, ...]:
         raise CannotConnect("VISA", f"cannot be used ({error})", mend) from error
 
 
+def load(visa_library: Any = "") -> object:
+    """Load a VISA library, which takes its time, before it is needed; it stays loaded while what this returns is kept.
+
+    Raises :class:`~drivers.errors.CannotConnect` when there is none.
+    """
+    try:
+        return pyvisa.ResourceManager(visa_library)
+    except (*_FOREIGN, ValueError) as error:
+        mend = 'Install NI-VISA or Keysight IO Libraries, or write visa: "@py" in the bench file'
+        raise CannotConnect("VISA", f"cannot be used ({error})", mend) from error
+
+
 def canonical_resource(resource: str) -> str:
     """One name for one address, however it is written: ``gpib::24`` is ``GPIB0::24::INSTR``.
 
@@ -260,6 +379,16 @@ def _drain(sock: socket.socket) -> None:
     while select.select((sock,), (), (), 0)[0]:
         if not sock.recv(_LONGEST_REMAINDER):
             raise ConnectionResetError("the other end has hung up")
+
+
+def _received(sock: socket.socket, wait: float) -> bytes:
+    """What arrives within ``wait`` s, empty when nothing does. PyVISA-py loses a beginning that it waited for."""
+    _stay_awake(sock)
+    if not select.select((sock,), (), (), wait)[0]:
+        return b""
+    if data := sock.recv(_CHUNK):
+        return data
+    raise ConnectionResetError("the other end has hung up")
 
 
 def _stay_awake(sock: socket.socket) -> None:
@@ -301,6 +430,30 @@ def resource_of(adapter: Any) -> str:
     return str(getattr(adapter, "resource_name", "") or "")
 
 
+def read_line(adapter: Any, wait: float) -> str | None:
+    """The next line from the instrument, None when it is not complete within ``wait`` s: its parts are kept.
+
+    PyMeasure's test adapters know whole replies only. Raises :class:`~drivers.errors.LinkLost`,
+    :class:`~drivers.errors.UnexpectedReply`.
+    """
+    if isinstance(adapter, Link):
+        return adapter.line(wait)
+    set_timeout(adapter, wait)
+    try:
+        return str(adapter.read()).rstrip("\r\n")
+    except InstrumentTimeout:
+        return None
+
+
+def call_while_waiting(adapter: Any, action: Callable[[], None]) -> None:
+    """Have ``action`` called every 0.2 s while a reply is waited for; what it raises ends the wait."""
+    adapter.on_wait = action
+
+
+def _nothing() -> None:
+    """Nothing to do while a reply is waited for."""
+
+
 def line_end(adapter: Any) -> bytes:
     """The byte that ends a line from the instrument."""
     termination = getattr(adapter.connection, "read_termination", None)
@@ -309,16 +462,29 @@ def line_end(adapter: Any) -> bytes:
 
 def set_timeout(adapter: Any, seconds: float) -> None:
     """Set how long a read waits for its reply, s."""
-    with _translating(adapter, "setting the time-out"):
+    if isinstance(adapter, Link):
+        adapter.patience = seconds
+    else:
         adapter.connection.timeout = round(seconds * 1000)
+
+
+def bytes_waiting(adapter: Any) -> int:
+    """How many bytes have arrived on a serial line and were not read; 0 on links that can't tell."""
+    with _translating(adapter, "asking for received bytes"):
+        waiting = getattr(adapter.connection, "bytes_in_buffer", 0)
+    return waiting if isinstance(waiting, int) else 0
 
 
 def transfer_time(adapter: Any, characters: int) -> float:
     """The longest that a reply of so many characters is under way, s: by the baud rate, or at 5 kB/s on other links."""
-    with _translating(adapter, "asking for the baud rate"):
-        baud_rate = getattr(adapter.connection, "baud_rate", None)
-    rate = baud_rate / 10 if isinstance(baud_rate, int) else 5000.0
+    known = getattr(adapter, "characters_per_second", None)
+    rate = known if isinstance(known, float) else _characters_per_second(adapter.connection)
     return 1.3 * characters / rate
+
+
+def _characters_per_second(connection: Any) -> float:
+    baud_rate = getattr(connection, "baud_rate", None)
+    return baud_rate / 10 if isinstance(baud_rate, int) else 5000.0
 
 
 ABORT_CHARACTER = b"\x03"  # Ctrl-C: the Keithley pair takes it on RS-232 as a device clear
@@ -329,11 +495,32 @@ def device_clear(adapter: Any) -> None:
 
     Raises :class:`~drivers.errors.LinkLost` or :class:`~drivers.errors.InstrumentTimeout`.
     """
+    interrupt(adapter)
+    drain(adapter)
+
+
+def drain(adapter: Any) -> None:
+    """Throw away what is left of earlier replies; on a bus a device clear has done so already."""
     if isinstance(adapter.connection, _LINES):
-        adapter.write_bytes(ABORT_CHARACTER)
         adapter.flush_read_buffer()
+    elif isinstance(adapter, Link):
+        adapter.forget()
+
+
+def interrupt(adapter: Any) -> None:
+    """Clear the device as :func:`device_clear` does, but wait for nothing: old replies may still be on their way.
+
+    Raises :class:`~drivers.errors.LinkLost` or :class:`~drivers.errors.InstrumentTimeout`.
+    """
+    if isinstance(adapter.connection, _LINES):
+        if isinstance(adapter.connection, SerialInstrument):
+            with contextlib.suppress(*_FOREIGN):  # what still waits to be sent must not go first
+                adapter.connection.flush(BufferOperation.discard_transmit_buffer)
+        adapter.write_bytes(ABORT_CHARACTER)
         return
     with _translating(adapter, "clearing the device"):
+        if isinstance(adapter, Link):
+            adapter.allow(_CLEARING)
         adapter.connection.clear()
 
 
@@ -344,12 +531,6 @@ def serial_poll(adapter: Any) -> int:
     """
     with _translating(adapter, "serial poll"):
         return int(adapter.connection.read_stb())
-
-
-def wait_for_service_request(adapter: Any, timeout: float) -> None:
-    """Wait at most ``timeout`` s for SRQ (GPIB); raises :class:`~drivers.errors.InstrumentTimeout`."""
-    with _translating(adapter, "waiting for a service request"):
-        adapter.connection.wait_for_srq(round(timeout * 1000))
 
 
 def _translating(adapter: Any, doing: str) -> contextlib.AbstractContextManager[None]:

@@ -141,6 +141,13 @@ def parse_number(reply: str, sent: str, where: str) -> float:
     return number
 
 
+def parse_word(reply: str, words: Sequence[str], sent: str, where: str) -> str:
+    """One of the words that the instrument has; raises UnexpectedReply."""
+    if reply.strip() not in words:
+        raise UnexpectedReply(where, sent, reply)
+    return reply.strip()
+
+
 def parse_count(reply: str, sent: str, where: str) -> int:
     """A whole number that is not negative, such as a register or a count; raises UnexpectedReply."""
     number = parse_number(reply, sent, where)
@@ -164,16 +171,20 @@ def verify(ask: Ask, where: str, settings: Sequence[Setting]) -> dict[str, Value
     return {setting.name: setting.read_back(reply) for setting, reply in pairs}
 
 
+#: What a read without a reply leaves in the queue (query unterminated), and a queue full of that: no reason by itself.
+_ECHOES = (-420, -350)
+
+
 def explain_timeout(
-    timeout: InstrumentError, clear: Callable[[], None], errors: Callable[[], list[QueuedError]], where: str
+    problem: InstrumentError, clear: Callable[[], None], errors: Callable[[], list[QueuedError]], where: str
 ) -> InstrumentError:
     """Find out why no reading came: clear the device, then look into its error queue.
 
-    Returns the refusal if the instrument has queued errors, else the time-out itself.
+    Returns the refusal if the instrument has queued errors, else the problem itself.
     """
     try:
         clear()
-        queued = errors()
+        queued = [error for error in errors() if error.code not in _ECHOES]
     except InstrumentError:
-        return timeout
-    return refusal(where, "the reading", queued) if queued else timeout
+        return problem
+    return refusal(where, "the reading", queued) if queued else problem

@@ -2,12 +2,14 @@
 
     python -m tests.kill_table --kills 300 --seed 1 --jobs 2
 
-Each run is a process of its own that sweeps a simulated device over TCP in real time and prints every point when it
-is reported. It gets SIGKILL (on Windows TerminateProcess) at a moment drawn evenly from its start to a little beyond
-its usual end; every fourth one from the moment when its output goes on instead, and every fourth one while it reports a
-point. Then every reported point must be in its file, which must open with plain h5py and be finished by ``acquire
-recover``; the output of the source must be off, by the twin's own log, within two seconds, and no guardian may be left.
-Exit status 1 if anything of that fails even once.
+Each run is a process of its own that sweeps a simulated device over TCP in real time and prints everything when it is
+reported. It gets SIGKILL (on Windows TerminateProcess) at a moment drawn evenly from its start to a little beyond its
+usual end; every fourth one from the moment when its output goes on instead, and every fourth one while it reports a
+point. Then every point, dark reading, spectrum, note and exposure sample that was reported must be in its file, which
+must open with plain h5py and be finished by ``acquire recover``: as failed, because it was cut off, unless the run had
+still said itself how it ended; with values that the device had, and results that follow from them. The level of the
+source must have come down to zero in steps and its output be off, by the twin's own log, within two seconds, and no
+guardian may be left. Exit status 1 if anything of that fails even once.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -34,19 +36,33 @@ from typing import Any
 import h5py
 from typer.testing import CliRunner
 
-from acquire import session, simulation
+from acquire import archive, session, simulation
 from acquire.cli import app
 from acquire.interruption import StopRequest
-from acquire.records import Event, Record
+from acquire.records import DarkReading, Event, ExposureSample, Note, Record, Spectrum
+from drivers.simulated.bench import build_fixture
+from drivers.simulated.clock import VirtualClock
 from drivers.simulated.serve import BenchServer, serving
+from tests.recomputed import Truth, columns, disagreements, unexplained
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs"
 REPORTING = "while a point is reported"
 PHASES = ("before the file", "before the output is on", "output on", REPORTING, "finishing", "after the end")
-PROBLEMS = ("unreadable file", "points missing", "not recovered", "output left on", "guardian left", "own failure")
+PROBLEMS = (
+    "unreadable file",
+    "rows missing",
+    "not recovered",
+    "wrong ending",
+    "wrong values",
+    "output left on",
+    "no ramp",
+    "guardian left",
+    "own failure",
+)
 LONGEST_ON = 2.0  # s from the kill until the output is off
 POINTS = 50
+LAST_LEVEL = 7.0  # V
 LONGEST_RUN = 60.0  # s; one that goes on as planned takes a few
 GUARDIAN_PATIENCE = 20.0  # s; a guardian that could not switch off gives up earlier
 
@@ -61,7 +77,10 @@ sample:
 source: {{function: voltage, start: 3 V, stop: 7 V, points: {points}, compliance: 100 mA}}
 measure: {{settle: 2 ms, nplc: 0.01, photodiode_nplc: 0.01, current_range: 100 mA, photodiode_range: 10 V}}
 dark: {{readings: 2}}
+spectra: {{at_voltage: [4 V, 6 V], sample_every: 10 ms}}
 """
+#: The spectroradiometer of the runs takes no time: a real one would take most of it.
+QUICK_SPECTRA = "simulation:\n  options: {spectroradiometer: {instant: true}}\n"
 
 
 @dataclass(frozen=True)
@@ -89,6 +108,7 @@ class Place:
     sweep: Path
     bench: Path
     energised: threading.Event
+    truth: Truth
 
     @property
     def output_log(self) -> list[Any]:
@@ -107,7 +127,8 @@ def a_place(folder: Path, *, terminals: bool = False) -> Iterator[Place]:
     """Serve a simulated bench on TCP, or on serial lines as well, for a sweep in ``folder``."""
     text = (CONFIGS / "benches" / "simulated.yaml").read_text(encoding="utf-8")
     simulated = folder / "bench.yaml"
-    simulated.write_text(text.replace("../", f"{CONFIGS.as_posix()}/"), encoding="utf-8")
+    text = text.replace("../", f"{CONFIGS.as_posix()}/").replace("simulation:\n", QUICK_SPECTRA)
+    simulated.write_text(text, encoding="utf-8")
     sweep = folder / "sweep.yaml"
     sweep.write_text(SWEEP.format(configs=CONFIGS.as_posix(), points=POINTS), encoding="utf-8")
     path, options = simulation.simulated_bench_of_files(None, sweep)
@@ -121,22 +142,34 @@ def a_place(folder: Path, *, terminals: bool = False) -> Iterator[Place]:
         bench = folder / "on_ports.yaml"
         ports = {port.role: port.tcp for port in server.ports}
         bench.write_text(simulation.bench_file_on_ports(path, ports), encoding="utf-8")
-        yield Place(server, sweep, bench, energised)
+        truth = Truth(
+            build_fixture(options, VirtualClock()), "voltage", 0.1, current_range=0.1, resolution=5e-4, scatter=5.0
+        )
+        yield Place(server, sweep, bench, energised, truth)
+
+
+#: What is printed of an event, and where it is found again: the table of the run file, and the columns.
+REPORTED: Mapping[type, tuple[str, tuple[str, ...]]] = {
+    Record: ("jvl", ("voltage", "current", "photodiode_signal")),
+    DarkReading: ("dark", ("voltage", "current", "photodiode_signal", "after")),
+    ExposureSample: ("exposure_samples", ("voltage", "current", "photodiode_signal", "time")),
+    Spectrum: ("spectra", ("point_index", "start", "luminance")),
+    Note: ("notes", ("time", "text")),
+}
 
 
 def run_and_report(sweep: Path, bench: Path, output: Path, last_point: int) -> int:
-    """A run that prints each point when it is reported, and kills itself with ``last_point``.
+    """A run that prints each event when it is reported, and kills itself with ``last_point``.
 
-    Printed are the time [s], the index, the voltage [V], the current [A] and the photodiode signal [V].
+    Printed are the time [s], the table of the run file, and some columns of the row.
     """
 
     def watch(event: Event) -> None:
-        if isinstance(event, Record):
-            reading = event.reading
-            point = [time.monotonic(), reading.index, reading.voltage, reading.current, reading.photodiode_signal]
-            print(json.dumps(point), flush=True)
-            if reading.index == last_point:
-                os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))  # Windows: at once, too
+        table, names = REPORTED[type(event)]
+        row = getattr(event, "reading", event)
+        print(json.dumps([time.monotonic(), table, *(getattr(row, name) for name in names)]), flush=True)
+        if isinstance(event, Record) and event.reading.index == last_point:
+            os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))  # Windows: at once, too
 
     result = session.run(session.prepare(sweep, bench), output, watch, StopRequest())
     print(result.error, file=sys.stderr)
@@ -164,13 +197,13 @@ def killed_after(place: Place, output: Path, moment: float, *, since_on: bool = 
                 printed, said = run.communicate(timeout=GUARDIAN_PATIENCE)
             except subprocess.TimeoutExpired:
                 return Kill(moment, phase, problems=("guardian left",))
-    kill = _looked_at(place, output, Kill(moment, phase, duration), ended, printed, said)
+    kill = _looked_at(place, output, Kill(moment, phase, duration), before, ended, printed, said)
     return _failed_by_itself(kill, said) if phase == "after the end" and run.returncode != 0 else kill
 
 
 def killed_while_reporting(place: Place, output: Path, point: int) -> Kill:
     """Start a run that kills itself while it reports a point, and look at what is left."""
-    started = time.monotonic()
+    started, before = time.monotonic(), len(place.output_log)
     with _started(place.command(output, point)) as run:
         try:
             printed, said = run.communicate(timeout=LONGEST_RUN)
@@ -178,8 +211,8 @@ def killed_while_reporting(place: Place, output: Path, point: int) -> Kill:
             return Kill(nan, REPORTING, problems=("guardian left",))
     lines = printed.splitlines()
     ended = json.loads(lines[-1])[0] if lines else time.monotonic()
-    kill = _looked_at(place, output, Kill(ended - started, REPORTING), ended, printed, said)
-    return _failed_by_itself(kill, said) if len(lines) != point + 1 else kill
+    kill = _looked_at(place, output, Kill(ended - started, REPORTING), before, ended, printed, said)
+    return _failed_by_itself(kill, said) if kill.points != point + 1 else kill
 
 
 def _failed_by_itself(kill: Kill, said: str) -> Kill:
@@ -191,19 +224,41 @@ def _started(command: Sequence[str]) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def _looked_at(place: Place, output: Path, kill: Kill, ended: float, printed: str, said: str) -> Kill:
-    """The kill with all that is wrong after it; the process ended at ``ended`` (s, monotonic clock)."""
+def _looked_at(place: Place, output: Path, kill: Kill, before: int, ended: float, printed: str, said: str) -> Kill:
+    """The kill with all that is wrong after it; the process ended at ``ended`` (s, monotonic clock).
+
+    ``before``: how many changes at the terminals there had been when it began.
+    """
     reported = [json.loads(line) for line in printed.splitlines() if line.endswith("]")]
-    problems, details = check_file(output, reported)
-    last = place.output_log[-1] if place.output_log else None
+    problems, details = check_file(output, reported, place.truth)
+    log = place.output_log
+    last = log[-1] if log else None
     off_after = nan
     if last is not None:
         moment = ended - time.monotonic() + place.server.clock.now()
         off_after = last.time - moment if last.time > moment else nan
         if last.output_on or off_after > LONGEST_ON:
             problems.append("output left on")
+    if not came_down(log[before:]):
+        problems.append("no ramp")
+        details += f"the last levels: {[change.level for change in log[before:] if change.output_on][-8:]}\n"
     details = f"{details}{said}" if problems else ""
-    return replace(kill, points=len(reported), off_after=off_after, problems=tuple(problems), details=details)
+    points = sum(table == "jvl" for _, table, *_ in reported)
+    return replace(kill, points=points, off_after=off_after, problems=tuple(problems), details=details)
+
+
+def came_down(log: Sequence[Any]) -> bool:
+    """Whether the level of a source that was on came down to zero before it went off, and in more than one step.
+
+    From the last level of the plan it goes to the dark level in one, by the plan.
+    """
+    levels = [abs(change.level) for change in log if change.output_on]
+    if not levels or max(levels) == 0.0:
+        return True
+    top = max(place for place, level in enumerate(levels) if level > 0.0)
+    while top and levels[top - 1] > levels[top]:
+        top -= 1
+    return levels[-1] == 0.0 and (len(levels) - top > 2 or levels[top] == LAST_LEVEL)
 
 
 def _phase(run: subprocess.Popen[str], changes: Sequence[Any], output: Path) -> str:
@@ -221,35 +276,67 @@ def run_files(output: Path) -> list[Path]:
     return sorted(output.glob("*.h5"))
 
 
-def check_file(output: Path, reported: Sequence[Sequence[float]]) -> tuple[list[str], str]:
+def check_file(output: Path, reported: Sequence[Sequence[Any]], truth: Truth) -> tuple[list[str], str]:
     """What is wrong with the file of a killed run, before and after it is recovered."""
     paths = run_files(output)
     if not paths:
-        return (["points missing"], "there is no file\n") if reported else ([], "")
+        return (["rows missing"], "there is no file\n") if reported else ([], "")
     try:
-        missing = not _holds(paths[0], reported)
+        lost = list(_lost(paths[0], reported))
     except Exception as error:  # whatever it is: that the file opens is what is asked here
         return ["unreadable file"], f"{type(error).__name__}: {error}\n"
     recovery = CliRunner().invoke(app, ["recover", str(paths[0])])
     try:
-        recovered = recovery.exit_code == 0 and _holds(paths[0], reported) and _is_finished(paths[0])
+        with h5py.File(paths[0]) as file:
+            entry = file["entry"]
+            recovered = recovery.exit_code == 0 and "recording" not in entry
+            lost += _lost(paths[0], reported) if recovered else []
+            ending = list(_ending(entry)) if recovered else []
+            wrong = list(_untrue(entry, truth)) if recovered else []
     except Exception as error:
         return ["unreadable file"], f"recovered, but {type(error).__name__}: {error}\n"
-    problems = ["points missing"] * missing + ["not recovered"] * (not recovered)
-    return problems, recovery.output if problems else ""
+    found = {"rows missing": lost, "not recovered": [] if recovered else [recovery.output]}
+    found |= {"wrong ending": ending, "wrong values": wrong}
+    return [problem for problem, what in found.items() if what], "".join(
+        f"{text}\n" for what in found.values() for text in what
+    )
 
 
-def _holds(path: Path, reported: Iterable[Sequence[float]]) -> bool:
+def _lost(path: Path, reported: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """Rows that were reported and are not in the file as they were."""
+    rows: dict[str, int] = {}
     with h5py.File(path) as file:
-        points = file["entry/jvl"]
-        columns = [points[name][:] for name in ("voltage", "current", "photodiode_signal")]
-    rows = list(zip(*columns, strict=True))
-    return all(index < len(rows) and tuple(values) == rows[int(index)] for _, index, *values in reported)
+        for _, table, *values in reported:
+            row = rows[table] = rows.get(table, -1) + 1
+            names = next(names for name, names in REPORTED.values() if name == table)
+            for name, value in zip(names, values, strict=True):
+                column = file["entry"][table][name]
+                found = column[row] if row < len(column) else None
+                found = found.decode() if isinstance(found, bytes) else found
+                if not (found == value or (isinstance(found, str) and found and value.startswith(found))):
+                    yield f"{name} of row {row} of {table}: reported as {value}, in the file {found}"
 
 
-def _is_finished(path: Path) -> bool:
-    with h5py.File(path) as file:
-        return "recording" not in file["entry"] and file["entry/status"][()] != b"running"
+def _ending(entry: Any) -> Iterator[str]:
+    """Whether a recovered run is called failed and cut off; one that had still said how it ended is whole."""
+    status, reason = entry["status"][()].decode(), entry["stop_reason"][()].decode()
+    if status == "completed":
+        points, after = len(entry["jvl/time"]), int(entry["dark/after"][()].sum())
+        if points != POINTS or after != 2 or len(entry["spectra/start"]) != 2:
+            yield f"completed with {points} points, {after} dark readings after them"
+    elif status != "failed" or not reason.startswith(archive.CUT_OFF):
+        yield f"{status}: {reason}"
+
+
+def _untrue(entry: Any, truth: Truth) -> Iterator[str]:
+    """Values that the device did not have, and results that do not follow from them."""
+    jvl = columns(entry["jvl"])
+    yield from unexplained(jvl)
+    yield from disagreements(entry)
+    for row, level in enumerate(jvl["source_level"].tolist()):
+        for name in ("voltage", "current", "photodiode_signal"):
+            if truth.differs(name, float(jvl[name][row]), seen := truth.at(level)):
+                yield f"{name} of point {row} is {jvl[name][row]:.6g}, but was {getattr(seen, name):.6g}"
 
 
 def usual_durations(place: Place, output: Path) -> tuple[float, float]:
@@ -292,13 +379,13 @@ def kills_in_parallel(number: int, seed: int, jobs: int) -> list[Kill]:
 
 def table(done: Sequence[Kill]) -> str:
     """Kills and problems by phase."""
-    lines = [f"{'killed':26}{'runs':>7}" + "".join(f"{name:>18}" for name in PROBLEMS) + f"{'slowest off':>14}"]
+    lines = [f"{'killed':24}{'runs':>5}" + "".join(f"{name:>16}" for name in PROBLEMS) + f"{'slowest off':>14}"]
     for phase in (*PHASES, "all"):
         here = [kill for kill in done if phase in (kill.phase, "all")]
-        counts = "".join(f"{sum(name in kill.problems for kill in here):>18}" for name in PROBLEMS)
+        counts = "".join(f"{sum(name in kill.problems for kill in here):>16}" for name in PROBLEMS)
         times = [kill.off_after for kill in here if not isnan(kill.off_after)]
         slowest = f"{max(times):>12.2f} s" if times else f"{'-':>14}"
-        lines.append(f"{phase:26}{len(here):>7}{counts}{slowest}")
+        lines.append(f"{phase:24}{len(here):>5}{counts}{slowest}")
     return "\n".join(lines)
 
 

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from acquire import recorder, session
+from acquire import bench as bench_module
+from acquire import engine, evaluate, recorder, session
 from acquire.engine import Outcome
-from acquire.records import Record, RunStatus
+from acquire.records import DarkReading, ExposureSample, Note, PointFlag, Reading, Record, RunStatus, Spectrum
+from drivers import keithley2400_off
 from drivers.keithley2400 import Keithley2400
 from drivers.simulated.faults import FOR_GOOD, FaultKind
 from tests.fault_table import PROGRAM_FAULTS, Pair, all_pairs, judge, judge_all, sample
+from tests.fault_trial import reference
 
 # PyVISA says so when a message on GPIB ends without a line feed
 pytestmark = pytest.mark.filterwarnings("ignore:read string doesn't end with termination characters")
 
 
 @pytest.fixture(scope="module")
-def pairs(tmp_path_factory: pytest.TempPathFactory) -> list[Pair]:
-    return all_pairs(tmp_path_factory.mktemp("count"))
+def pairs() -> list[Pair]:
+    return all_pairs()
 
 
 def test_every_fault_is_tried_at_every_operation(pairs: list[Pair]) -> None:
@@ -40,15 +46,18 @@ def test_a_sample_of_the_table_is_survived(seed: int, pairs: list[Pair]) -> None
     assert [f"{verdict.pair}: {verdict.wrong}" for verdict in verdicts if verdict.wrong] == []
 
 
-def during_the_sweep(pairs: list[Pair], fault: str) -> list[Pair]:
-    """Single faults while the output is on, of the stepped sweep."""
-    stepped = [pair for pair in pairs if pair.sweep == "stepped" and pair.fault == fault and pair.lasting == 1]
-    lit = [pair for pair in stepped if 200 < pair.at < 260]
-    return lit[:: max(1, len(lit) // 4)]
+def during_the_sweep(pairs: list[Pair], fault: str, lasting: float = 1) -> list[Pair]:
+    """A few faults while the output is on, of the stepped sweep."""
+    lit = [at for at, operation in enumerate(reference("stepped").operations, 1) if operation.output_on]
+    chosen = [pair for pair in pairs if (pair.sweep, pair.fault, pair.lasting) == ("stepped", fault, lasting)]
+    lit_pairs = [pair for pair in chosen if lit[10] < pair.at < lit[-10]]
+    return lit_pairs[:: max(1, len(lit_pairs) // 4)]
 
 
-def problems(pairs: list[Pair], fault: str, folder: Path) -> str:
-    return "; ".join(text for pair in during_the_sweep(pairs, fault) for text in judge(pair, folder).wrong)
+def problems(pairs: list[Pair], fault: str, folder: Path, lasting: float = 1) -> str:
+    """What the table finds wrong with a few of them."""
+    few = during_the_sweep(pairs, fault, lasting)
+    return "; ".join(text for pair in few for text in judge(pair, folder).wrong)
 
 
 def test_the_table_sees_an_output_that_stays_on(
@@ -59,7 +68,7 @@ def test_the_table_sees_an_output_that_stays_on(
 
 
 def test_the_table_sees_a_missing_ramp(pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Keithley2400, "_ramp_to_zero", lambda self, source: None)
+    monkeypatch.setattr(keithley2400_off, "off_message", lambda *_: ":OUTP OFF")
     assert "it was switched off at" in problems(pairs, "a bug in the evaluation", tmp_path)
 
 
@@ -90,7 +99,7 @@ def test_the_table_sees_a_point_that_is_missing(
             original(self, event)
 
     monkeypatch.setattr(recorder.RunRecorder, "__call__", forgetful)
-    assert "of reported points" in problems(pairs, "Ctrl-C", tmp_path)
+    assert "of jvl: of what was reported" in problems(pairs, "Ctrl-C", tmp_path)
 
 
 def test_the_table_sees_an_unfinished_file(pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,6 +136,160 @@ def test_the_table_sees_an_unknown_output_that_is_not_told(
     dead = [pair for pair in pairs if pair.fault == FaultKind.ALL_LINKS_LOST and pair.lasting == FOR_GOOD]
     stepped = [pair for pair in dead if pair.sweep == "stepped"][-60]
     assert "the output is on" in judge(stepped, tmp_path).wrong
+
+
+# --- what was planted, and passed a table before this one ---------------------------------------------------
+
+
+def test_the_table_sees_a_sweep_that_ends_completed_without_its_points(
+    pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original: Callable[..., Outcome] = engine._sweep
+
+    def given_up(run: Any, evaluation: Any) -> Outcome:
+        taken = engine._take_checked_reading(run.plan.steps[0], run)
+        repeated = PointFlag.READING_REPEATED in taken.flags
+        return Outcome(RunStatus.COMPLETED) if repeated else original(run, evaluation)
+
+    monkeypatch.setattr(engine, "_sweep", given_up)
+    first = reference("stepped").operations
+    lit = next(at for at, operation in enumerate(first, 1) if operation.output_on)
+    garbled = [pair for pair in pairs if pair.sweep == "stepped" and pair.fault == FaultKind.REPLY_GARBLED]
+    wrong = [text for pair in garbled if lit < pair.at < lit + 25 for text in judge(pair, tmp_path).wrong]
+    assert any(text.startswith("completed with 0 of 4 points") for text in wrong)
+
+
+def test_the_table_sees_signals_one_point_late(
+    pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _plant_late_signals(monkeypatch, always=True)
+    assert re.search(r"photodiode_signal of point 2 is .*, but was", problems(pairs, FaultKind.METER_ESCAPED, tmp_path))
+
+
+def test_the_table_sees_signals_one_point_late_after_a_repeat(
+    pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _plant_late_signals(monkeypatch, always=False)
+    assert problems(pairs, FaultKind.METER_ESCAPED, tmp_path) == ""
+    assert re.search(r"photodiode_signal of .*, but was", problems(pairs, FaultKind.REPLY_GARBLED, tmp_path))
+
+
+def _plant_late_signals(monkeypatch: pytest.MonkeyPatch, *, always: bool) -> None:
+    """Each point gets the photodiode's signal of the one before: always, or once a reading was repeated."""
+    original: Callable[..., Reading] = bench_module.Bench.collect
+
+    def late(self: Any, *arguments: Any) -> Reading:
+        reading = original(self, *arguments)
+        before, self.before = getattr(self, "before", nan), reading.photodiode_signal
+        self.repeated = getattr(self, "repeated", always) or bool(self.unreadable)
+        shifted = self.repeated and isfinite(before) and isfinite(reading.photodiode_signal)
+        return replace(reading, photodiode_signal=before) if shifted else reading
+
+    monkeypatch.setattr(bench_module.Bench, "collect", late)
+
+
+def test_the_table_sees_missing_numbers_without_a_flag(
+    pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original: Callable[..., Record] = engine.evaluate
+
+    def unflagged(reading: Reading, evaluation: Any) -> Record:
+        bare = replace(reading, flags=PointFlag.NONE) if reading.index == 2 else reading
+        return original(replace(bare, photodiode_signal=nan) if reading.index == 2 else bare, evaluation)
+
+    monkeypatch.setattr(engine, "evaluate", unflagged)
+    wrong = problems(pairs, FaultKind.METER_ESCAPED, tmp_path)
+    assert "photodiode_signal of point 2 is missing, and its flags" in wrong
+
+
+def test_the_table_sees_derived_columns_that_are_missing(
+    pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original: Callable[..., Record] = evaluate.evaluate
+    monkeypatch.setattr(evaluate, "evaluate", lambda *what: replace(original(*what), power_efficiency=nan))
+    assert "power_efficiency of point 2 is missing" in problems(pairs, FaultKind.METER_ESCAPED, tmp_path)
+
+
+def test_the_table_sees_results_that_do_not_follow_from_the_readings(
+    pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original: Callable[..., float] = evaluate.eqe_from_luminance
+    monkeypatch.setattr(evaluate, "eqe_from_luminance", lambda *what: 1.001 * original(*what))
+    wrong = problems(pairs, FaultKind.METER_ESCAPED, tmp_path)
+    assert "external_quantum_efficiency is" in wrong
+    assert "external_quantum_efficiency_max is" in wrong
+
+
+@pytest.mark.parametrize("kind", [Spectrum, Note, DarkReading, ExposureSample])
+def test_the_table_sees_what_is_not_recorded(
+    kind: type, pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = recorder.RunRecorder.__call__
+
+    def forgetful(self: Any, event: Any) -> None:
+        if not isinstance(event, kind):
+            original(self, event)
+
+    monkeypatch.setattr(recorder.RunRecorder, "__call__", forgetful)
+    (pair, *_) = during_the_sweep(pairs, FaultKind.REPLY_GARBLED)
+    wrong = "; ".join(judge(pair, tmp_path).wrong)
+    assert "of what was reported" in wrong or "the note is lost" in wrong
+
+
+def test_the_table_sees_an_off_message_that_comes_late(
+    pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original: Callable[..., None] = Keithley2400.output_off
+
+    def hesitant(self: Any) -> None:
+        bench: Any = self.adapter.connection.visalib
+        bench.clock.advance(5.0)
+        original(self)
+
+    monkeypatch.setattr(Keithley2400, "output_off", hesitant)
+    assert "off 5.0 s after it could be known" in problems(pairs, "a bug in the evaluation", tmp_path)
+
+
+def test_the_table_sees_a_question_before_the_off_message(
+    pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original: Callable[..., None] = Keithley2400.output_off
+
+    def curious(self: Any) -> None:
+        self.device_clear()
+        self.ask(":SOUR:FUNC?")
+        original(self)
+
+    monkeypatch.setattr(Keithley2400, "output_off", curious)
+    assert "asked before it was off: :SOUR:FUNC?" in problems(pairs, "a bug in the evaluation", tmp_path)
+
+
+def test_the_table_sees_a_run_that_never_says_what_went_wrong(
+    pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original: Callable[..., tuple[Outcome, str]] = session._record_sweep
+
+    def vague(*arguments: Any) -> tuple[Outcome, str]:
+        outcome, error = original(*arguments)
+        return replace(outcome, reason="something" if outcome.reason else ""), error
+
+    monkeypatch.setattr(session, "_record_sweep", vague)
+    assert "failed, but not for" in problems(pairs, "a bug in the evaluation", tmp_path)
+    assert "stopped, but not for Ctrl-C" in problems(pairs, "Ctrl-C", tmp_path)
+
+
+def test_the_table_sees_a_run_that_completes_after_a_lasting_fault(
+    pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original: Callable[..., tuple[Outcome, str]] = session._record_sweep
+
+    def rosy(*arguments: Any) -> tuple[Outcome, str]:
+        _, error = original(*arguments)
+        return Outcome(RunStatus.COMPLETED), error
+
+    monkeypatch.setattr(session, "_record_sweep", rosy)
+    wrong = problems(pairs, "a bug in the evaluation", tmp_path)
+    assert re.search(r"completed with \d of 4 points", wrong)
 
 
 def test_a_pair_is_found_again_by_what_is_printed() -> None:

@@ -104,10 +104,10 @@ def test_a_stop_in_the_middle_of_a_burst_keeps_what_was_read(sweep: Callable[...
     assert result.interrupted
     assert result.run is not None
     assert 10 < len(result.run.records) < 81
-    levels = [level for _, on, level in output_changes(attempt) if on]
-    reached = max(levels)
-    falling = levels[levels.index(reached) :]
-    assert max(a - b for a, b in pairwise(falling)) < 0.5 * reached, "ramped, not dropped"
+    times, states, levels = zip(*output_changes(attempt), strict=True)
+    assert levels[-2:] == (0.0, 0.0), "in a sweep from memory the level is not known: to zero at once"
+    assert states[-2:] == (True, False)
+    assert times[-1] < 9.0 + 2.0
     attempt.check_what_is_left("stopped")
 
 

@@ -44,7 +44,7 @@ def test_a_third_request_does_not_disturb_the_clearing_up_after_the_second() -> 
     assert stop() == "first"
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGTSTP", "SIGQUIT"])
 def test_signals_are_heard_inside_and_given_back_afterwards(name: str) -> None:
     number = getattr(signal, name, None)
     if number is None or os.name == "nt":
@@ -53,6 +53,18 @@ def test_signals_are_heard_inside_and_given_back_afterwards(name: str) -> None:
     with StopRequest().listening() as stop:
         os.kill(os.getpid(), number)
         assert stop() != ""
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("name", ["SIGTTIN", "SIGTTOU"])
+def test_a_terminal_that_belongs_to_somebody_else_does_not_stop_a_run(name: str) -> None:
+    number = getattr(signal, name, None)
+    if number is None:
+        pytest.skip(f"no {name} here")
+    before = signal.getsignal(number)
+    with StopRequest().listening() as stop:
+        os.kill(os.getpid(), number)
+        assert stop() == ""
     assert signal.getsignal(number) is before
 
 

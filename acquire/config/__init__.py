@@ -13,6 +13,7 @@ from acquire.config.device import DeviceFile, device_parameters, photodiode_para
 from acquire.config.loading import (
     LoadedCalibration,
     LoadedSweep,
+    cautions_of_file,
     check_file,
     load_bench,
     load_calibration,
@@ -22,11 +23,12 @@ from acquire.config.loading import (
 from acquire.config.parsing import ConfigurationError
 from acquire.config.schema import json_schemas
 from acquire.config.sweep import Source, Spectra, StopRules, SweepFile
-from acquire.yaml_source import Problem
+from acquire.yaml_source import Caution, Problem
 
 __all__ = [
     "BenchFile",
     "CalibrationFile",
+    "Caution",
     "ConfigurationError",
     "DeviceFile",
     "Limits",
@@ -38,6 +40,7 @@ __all__ = [
     "Spectra",
     "StopRules",
     "SweepFile",
+    "cautions_of_file",
     "check_file",
     "device_parameters",
     "json_schemas",

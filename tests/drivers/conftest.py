@@ -6,6 +6,7 @@ from pymeasure.adapters import ProtocolAdapter
 from pymeasure.adapters.protocol import to_bytes
 from pyvisa.resources import SerialInstrument
 
+from drivers.cs2000a import CS2000A
 from drivers.errors import InstrumentTimeout
 from drivers.simulated.bench import SimulatedBenchOptions, build_simulated_bench
 
@@ -31,9 +32,24 @@ class Transcript(ProtocolAdapter):
 
 @pytest.fixture
 def transcript(monkeypatch):
-    """expected_protocol, with ``<nothing>`` for a reply that does not come."""
+    """expected_protocol, with ``<nothing>`` for a reply that does not come.
+
+    A reply to a command of the CS-2000A, which reads byte by byte, is given its line end.
+    """
     monkeypatch.setattr(pymeasure.test, "ProtocolAdapter", Transcript)
-    return pymeasure.test.expected_protocol
+
+    def opened(driver, pairs, **keywords):
+        return pymeasure.test.expected_protocol(
+            driver, list(map(ended, pairs)) if driver is CS2000A else pairs, **keywords
+        )
+
+    return opened
+
+
+def ended(pair):
+    sent, reply = pair
+    whole = sent is None or reply is None or reply == NOTHING.decode() or "\n" in reply
+    return pair if whole else (sent, reply + "\n")
 
 
 @pytest.fixture

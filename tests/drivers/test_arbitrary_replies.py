@@ -201,20 +201,25 @@ SMU_METHODS = {
     "configure again": (triggered, lambda smu: smu.configure(SMU_SETTINGS)),
     "current": (energised, None),
     "device_clear": (triggered, None),
+    "drain_errors": (energised, None),
     "error_queue": (energised, None),
     "identify": (untouched, None),
+    "known_level": (energised, None),
     "level": (energised, None),
     "limits": (untouched, None),
     "limits =": (untouched, setting("limits", LIMITS)),
     "output_off": (energised, None),
     "output_off of another": (untouched, lambda smu: smu.output_off()),
     "output_on": (lambda smu: smu.configure(SMU_SETTINGS), None),
+    "overdue": (triggered, None),
+    "poll": (triggered, lambda smu: smu.poll(5)),
     "poll_sweep": (sweeping, lambda smu: smu.poll_sweep(5)),
     "program_sweep": (energised, lambda smu: smu.program_sweep([0, 2, 4], 0.01)),
     "raise_errors": (energised, lambda smu: smu.raise_errors("nothing")),
     "ramp_to_zero": (energised, None),
     "read": (triggered, None),
     "read_sweep": (sweep_over, None),
+    "reading_patience": (triggered, None),
     "reset": (triggered, None),
     "resistance": (energised, None),
     "self_test": (untouched, None),
@@ -234,6 +239,7 @@ SMU_METHODS = {
     "trigger": (energised, lambda smu: smu.trigger(2.0)),
     "trigger_same_level": (energised, None),
     "voltage": (energised, None),
+    "why_no_reading": (triggered, lambda smu: smu.why_no_reading(smu.overdue())),
 }
 DMM_METHODS = {
     "abort": (reading, None),
@@ -242,13 +248,17 @@ DMM_METHODS = {
     "buffer_full": (storing, None),
     "configure": (untouched, lambda meter: meter.configure(DMM_SETTINGS)),
     "device_clear": (reading, None),
+    "drain_errors": (configured, None),
     "error_queue": (configured, None),
     "front_terminals": (untouched, None),
     "identify": (untouched, None),
     "line_frequency": (untouched, None),
+    "overdue": (reading, None),
+    "poll": (reading, lambda meter: meter.poll(5)),
     "raise_errors": (configured, lambda meter: meter.raise_errors("nothing")),
     "read": (reading, None),
     "read_buffer": (storing, None),
+    "reading_patience": (reading, None),
     "self_test": (untouched, None),
     "serial_poll": (untouched, None),
     "settings": (configured, None),
@@ -256,6 +266,7 @@ DMM_METHODS = {
     "trigger": (configured, None),
     "wait_for_buffer": (storing, lambda meter: meter.wait_for_buffer(5)),
     "waiting_for_trigger": (storing, None),
+    "why_no_reading": (reading, lambda meter: meter.why_no_reading(meter.overdue())),
 }
 METER_METHODS = {
     "cancel": (measuring, None),
@@ -263,6 +274,7 @@ METER_METHODS = {
     "conditions": (measured, None),
     "configure": (introduced, lambda meter: meter.configure(METER_SETTINGS)),
     "expected_duration": (measuring, None),
+    "exposure_times": (measured, None),
     "identify": (untouched, None),
     "local": (introduced, None),
     "measuring_angle": (introduced, None),
@@ -272,6 +284,7 @@ METER_METHODS = {
     "remote": (untouched, None),
     "settings": (introduced, None),
     "shutdown": (measuring, None),
+    "silent": (measuring, None),
     "start": (introduced, None),
     "trigger": (introduced, None),
     "wait": (measuring, None),
@@ -360,9 +373,9 @@ FOUND = [
     (DMM, "self_test", 0, with_field(0, b"NAN")),
     (SMU, "ramp_to_zero", 0, with_field(0, b"NAN")),
     (SMU, "ramp_to_zero", 0, with_field(0, b"-inf")),
-    (SMU, "stop_sweep", 0, with_field(0, b"NAN")),
-    (SMU, "stop_sweep", 0, with_field(0, b"-5")),
-    (SMU, "stop_sweep", 0, with_field(0, b"0.5")),
+    (SMU, "stop_sweep", 1, with_field(0, b"NAN")),
+    (SMU, "stop_sweep", 1, with_field(0, b"-5")),
+    (SMU, "stop_sweep", 1, with_field(0, b"0.5")),
     (SMU, "source_voltage", 0, with_field(0, DIGITS)),
     (METER, "start", 0, with_field(1, METER_DIGITS)),
     (METER, "start", 0, with_field(1, DIGITS)),
@@ -380,7 +393,7 @@ def test_a_reply_that_is_no_number_of_this_kind_is_unexpected(resource, name, go
     line.damages = iter([unharmed] * good + [damage])
     with pytest.raises(UnexpectedReply):
         carry_out()
-    assert not levels_sent(bytes(line.sent))
+    assert not any(levels_sent(bytes(line.sent)))
 
 
 def test_a_setting_answered_by_endless_digits_is_not_taken():

@@ -201,8 +201,8 @@ def test_a_measurement(transcript):
     ) as meter:
         assert meter.start() == 14.0
         meter.wait()
-        assert meter.poll()
         reading = meter.read_spectrum()
+        assert meter.poll()
     assert reading.spectral_radiance.shape == (401,)
     np.testing.assert_allclose(reading.spectral_radiance, SPECTRUM, rtol=1e-7, atol=1e-40)
     assert reading.conditions.integration_time == pytest.approx(0.859)
@@ -213,15 +213,59 @@ def test_a_measurement(transcript):
     assert reading.mismatch == ("luminance", "x", "y")
 
 
-def test_polling_a_measurement_whose_lines_come_in_pieces(transcript):
+READ_OUT = [("MEDR,0,0,1", CONDITIONS), *blocks(), ("MEDR,2,0,00", COLORIMETRY)]
+
+
+def test_polling_a_spectrum_whose_lines_come_in_pieces(transcript):
     pieces = ["<nothing>", "OK0", "<nothing>", "0,002\nO", "<nothing>", "K00\n"]
-    with transcript(CS2000A, [("MEAS,1", None), *((None, piece) for piece in pieces)]) as meter:
+    with transcript(CS2000A, [("MEAS,1", None), *((None, piece) for piece in pieces), *READ_OUT]) as meter:
         meter.trigger()
         assert meter.expected_duration is None
         seen = []
         while not meter.poll():
             seen.append(meter.expected_duration)
-        assert seen == [None, None, 2.0]
+        assert seen[:4] == [None, None, 2.0, 2.0]
+        np.testing.assert_allclose(meter.read_spectrum().spectral_radiance, SPECTRUM, rtol=1e-7, atol=1e-40)
+
+
+def spectrum_of(meter):
+    meter.start()
+    meter.wait()
+    return meter.read_spectrum()
+
+
+def test_polling_waits_in_slices(transcript):
+    with transcript(CS2000A, [("MEAS,1", None), (None, "<nothing>"), (None, "<nothing>")]) as meter:
+        waits = []
+        meter.adapter.connection = Waiting(waits)
+        meter.trigger()
+        for timeout in (60, 0.1):
+            assert not meter.poll(timeout)
+        assert max(waits) <= 200
+        assert waits[-1] == 100
+
+
+class Waiting:
+    """A connection that takes down how long reads may wait, ms."""
+
+    read_termination = "\n"
+
+    def __init__(self, waits):
+        self._waits = waits
+        self._timeout = 10_000
+
+    def close(self):
+        pass
+
+    @property
+    def timeout(self):
+        return self._timeout
+
+    @timeout.setter
+    def timeout(self, milliseconds):
+        self._timeout = milliseconds
+        if milliseconds < 1000:
+            self._waits.append(milliseconds)
 
 
 def test_polling_restores_the_time_out(transcript):
@@ -270,10 +314,108 @@ def test_a_measurement_cancelled_at_the_meter_is_told_as_such(transcript):
             meter.wait()
 
 
+# What follows when it is not known what the meter is doing
+CANCELLED = [("MEAS,0", "OK00\n"), (None, "<nothing>"), IDENTITY]
+SILENT = [("MEAS,0", None), (None, "<nothing>"), ("IDDR", None), (None, "<nothing>")]
+
+
 @pytest.mark.parametrize("line", ["OK00\n", "OK00,abc\n", "noise\n", "\n"])
-def test_a_garbled_first_line(transcript, line):
-    with transcript(CS2000A, [("MEAS,1", line)]) as meter, pytest.raises(errors.UnexpectedReply):
-        meter.start()
+def test_after_a_garbled_first_line_the_meter_is_cancelled_and_in_step(transcript, line):
+    with transcript(CS2000A, [("MEAS,1", line), *CANCELLED, ("STSR", "OK00,2")]) as meter:
+        with pytest.raises(errors.UnexpectedReply, match="MEAS,1"):
+            meter.start()
+        assert meter.measuring_angle == 0.1
+
+
+@pytest.mark.parametrize("line", ["!&#\n", "\n", "OK00,014\n"])
+def test_after_a_garbled_second_line_the_meter_is_cancelled_and_in_step(transcript, line):
+    pairs = [("MEAS,1", "OK00,014\n"), (None, line), *CANCELLED, ("STSR", "OK00,2")]
+    with transcript(CS2000A, pairs) as meter:
+        with pytest.raises(errors.UnexpectedReply, match="MEAS,1"):
+            spectrum_of(meter)
+        assert not meter.silent
+        assert meter.measuring_angle == 0.1
+
+
+@pytest.mark.parametrize("reply", ["OK00,1,2,3", "noise", "", "OK00,0,0,000859000,1,0,0,0,00"])
+@pytest.mark.parametrize("place", range(6))
+def test_after_a_garbled_read_out_late_lines_are_thrown_away(transcript, place, reply):
+    asked = READ_OUT[place][0]
+    garbled = reply if (asked, reply) != ("MEDR,0,0,1", CONDITIONS) else "OK01"
+    pairs = [*MEASUREMENT, *READ_OUT[:place], (asked, garbled + "\n"), ("IDDR", "OK00,7\n"), (None, IDENTITY[1] + "\n")]
+    with transcript(CS2000A, [*pairs, ("STSR", "OK00,2")]) as meter:
+        with pytest.raises(errors.UnexpectedReply, match=asked):
+            spectrum_of(meter)
+        assert not meter.silent
+        assert meter.measuring_angle == 0.1
+
+
+def test_the_block_of_before_is_no_block(transcript):
+    twice = [("MEDR,1,1,2", READ_OUT[1][1])]
+    pairs = [*MEASUREMENT, *READ_OUT[:2], *twice, *READ_OUT[3:5], IDENTITY]
+    with transcript(CS2000A, pairs) as meter, pytest.raises(errors.UnexpectedReply, match="twice"):
+        spectrum_of(meter)
+
+
+@pytest.mark.parametrize("code", ["ER02", "ER20"])
+@pytest.mark.parametrize("place", range(6))
+def test_a_meter_without_data_yet_is_asked_again(transcript, place, code):
+    refused = [(READ_OUT[place][0], code), (None, "<nothing>")]
+    with transcript(CS2000A, [*MEASUREMENT, *READ_OUT[:place], *refused, *refused, *READ_OUT[place:]]) as meter:
+        assert spectrum_of(meter).colorimetry.luminance == 133.99
+
+
+REFUSED = [("MEDR,0,0,1", "ER20"), (None, "<nothing>")] * 3 + [("MEDR,0,0,1", "ER20")]
+
+
+def test_a_meter_that_keeps_having_no_data_measures_once_more(transcript):
+    with transcript(CS2000A, [*MEASUREMENT, *REFUSED, *CANCELLED, *MEASUREMENT, *READ_OUT]) as meter:
+        assert spectrum_of(meter).colorimetry.luminance == 133.99
+
+
+def test_a_meter_without_data_after_the_second_measurement_is_given_up(transcript):
+    with transcript(CS2000A, [*MEASUREMENT, *REFUSED, *CANCELLED, *MEASUREMENT, *REFUSED]) as meter:
+        with pytest.raises(errors.NoSpectrum):
+            spectrum_of(meter)
+        assert not meter.silent
+
+
+@pytest.mark.parametrize("place", range(6))
+def test_a_meter_that_falls_silent_in_a_read_out_is_asked_who_it_is_and_given_up(transcript, place):
+    unanswered = [(READ_OUT[place][0], None), (None, "<nothing>"), ("IDDR", None), (None, "<nothing>")]
+    with transcript(CS2000A, [*MEASUREMENT, *READ_OUT[:place], *unanswered]) as meter:
+        with pytest.raises(errors.InstrumentTimeout, match=READ_OUT[place][0]):
+            spectrum_of(meter)
+        assert meter.silent
+
+
+def test_a_silent_meter_is_asked_who_it_is_before_it_measures_again(transcript):
+    silent = [("MEAS,1", None), (None, "<nothing>"), *SILENT]
+    pairs = [*silent, ("IDDR", None), (None, "<nothing>"), IDENTITY, *MEASUREMENT, *READ_OUT]
+    with transcript(CS2000A, pairs) as meter:
+        for match in ("MEAS,1", "IDDR"):
+            with pytest.raises(errors.InstrumentTimeout, match=match):
+                spectrum_of(meter)
+            assert meter.silent
+        assert spectrum_of(meter).colorimetry.luminance == 133.99
+        assert not meter.silent
+
+
+def test_a_meter_that_was_switched_off_and_on_gives_no_spectrum_under_other_settings(transcript):
+    pairs = [*IN_ORDER, *MEASUREMENT, ("MEDR,0,0,1", CONDITIONS.replace(",00,", ",02,").replace("1,0,0", "1,0,1"))]
+    with transcript(CS2000A, pairs) as meter:
+        meter.configure(SETTINGS)
+        with pytest.raises(errors.SettingNotTaken, match="external_nd"):
+            spectrum_of(meter)
+
+
+def test_a_silent_meter_is_left_quickly(transcript):
+    pairs = [("MEAS,1", None), (None, "<nothing>"), *SILENT, ("RMTS,0", None), (None, "<nothing>")]
+    with transcript(CS2000A, pairs) as meter:
+        with pytest.raises(errors.InstrumentTimeout, match="MEAS,1"):
+            meter.start()
+        with pytest.raises(errors.InstrumentTimeout, match="RMTS,0 within 1 s"):
+            meter.shutdown()
 
 
 def test_a_measurement_after_somebody_pressed_escape(transcript):
@@ -289,16 +431,16 @@ def test_a_measurement_refused_twice(transcript):
 
 
 def test_an_overdue_first_line(transcript):
-    overdue = pytest.raises(errors.InstrumentTimeout, match="20 s")
-    with transcript(CS2000A, [("MEAS,1", None), (None, "<nothing>"), IDENTITY]) as meter, overdue:
+    overdue = pytest.raises(errors.InstrumentTimeout, match="12 s")
+    with transcript(CS2000A, [("MEAS,1", None), (None, "<nothing>"), *CANCELLED]) as meter, overdue:
         meter.start()
 
 
 def test_an_overdue_second_line(transcript):
-    pairs = [("MEAS,1", "OK00,014\n"), (None, "OK"), (None, "<nothing>"), ("IDDR", None), (None, "<nothing>")]
+    pairs = [("MEAS,1", "OK00,014\n"), (None, "OK"), (None, "<nothing>"), *SILENT]
     with transcript(CS2000A, pairs) as meter:
         meter.start()
-        with pytest.raises(errors.InstrumentTimeout, match="29 s"):
+        with pytest.raises(errors.InstrumentTimeout, match="19 s"):
             meter.wait()
 
 
@@ -306,7 +448,6 @@ def test_a_command_without_answer_resynchronises(transcript):
     with transcript(CS2000A, [("STSR", None), (None, "<nothing>"), IDENTITY, ("STSR", "OK00,2")]) as meter:
         with pytest.raises(errors.InstrumentTimeout):
             _ = meter.measuring_angle
-        assert meter.adapter.connection.flush.called
         assert meter.measuring_angle == 0.1
 
 
@@ -346,8 +487,8 @@ def test_a_late_reply_is_skipped_after_a_time_out(transcript):
         ("STSR", None),
         (None, "<nothing>"),
         ("IDDR", None),
-        (None, "OK00,1"),
-        (None, IDENTITY[1]),
+        (None, "OK00,1\n"),
+        (None, IDENTITY[1] + "\n"),
         ("STSR", "OK00,2"),
     ]
     with transcript(CS2000A, pairs) as meter:

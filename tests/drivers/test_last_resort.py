@@ -1,5 +1,6 @@
 """Output off when the link itself fails: a new session, a bounded time, and the loudest message there is."""
 
+import contextlib
 import re
 import socket
 import struct
@@ -9,15 +10,17 @@ import pytest
 import pyvisa
 from pyvisa.constants import StatusCode
 
+from drivers import link
 from drivers.errors import (
     InstrumentTimeout,
     LinkLost,
     OutputStateUnknown,
     RefusedByDriver,
-    RefusedByInstrument,
     WrongInstrument,
 )
 from drivers.keithley2400 import Keithley2400, SmuLimits, SmuSettings
+from drivers.keithley2400_messages import off_message
+from drivers.keithley2400_off import is_off, make_safe
 from drivers.simulated.clock import VirtualClock
 from drivers.simulated.visa import SimulatedVisaLibrary
 
@@ -32,7 +35,8 @@ def running(bench, level=5.0):
     smu = Keithley2400(next(iter(bench.twins)), visa_library=bench.library, limits=SmuLimits(20, 0.1))
     smu.configure(SETTINGS)
     smu.output_on()
-    smu.set_level(level)
+    smu.trigger(level)
+    smu.read()
     return smu
 
 
@@ -136,7 +140,7 @@ def test_an_instrument_that_never_answers_is_given_up_soon_and_loudly(resource):
     with pytest.raises(OutputStateUnknown, match="MAY STILL BE ON") as caught:
         smu.output_off()
     assert clock.now() - started <= 15.0
-    for tried in ("ramp to zero", "device clear", "new session"):
+    for tried in ("to zero and off", "device clear", "new session"):
         assert tried in caught.value.what
     assert isinstance(caught.value.__cause__, InstrumentTimeout)
 
@@ -166,7 +170,8 @@ def test_what_another_instrument_says_is_not_taken_for_the_source(bench):
     with pytest.raises(OutputStateUnknown) as caught:
         smu.output_off()
     assert isinstance(caught.value.__cause__, WrongInstrument)
-    assert b"OUTP" not in other.sent
+    assert b"OUTP OFF" in other.sent  # off first, whoever it may be
+    assert b"OUTP?" not in other.sent
 
 
 def test_an_adapter_from_outside_is_not_opened_again(bench):
@@ -208,8 +213,9 @@ def test_local_key_during_a_reading_ends_it_and_the_output_goes_off(bench):
     smu = running(bench)
     smu.trigger(3.0)
     smu_twin(bench).press_local_key()
-    with pytest.raises((InstrumentTimeout, RefusedByInstrument)):  # on GPIB there is nothing to say: -420
+    with pytest.raises(InstrumentTimeout):
         smu.read()
+    smu.device_clear()
     smu.trigger(2.0)
     assert smu.read().voltage == pytest.approx(2.0, abs=1e-3)
     smu.output_off()
@@ -232,9 +238,6 @@ def test_local_key_during_a_sweep_returns_the_readings_taken(bench):
 def test_a_server_that_hung_up_is_called_again():
     replies = {
         b"*IDN?": b"KEITHLEY INSTRUMENTS INC.,MODEL 2400,1248014,C30\n",
-        b":SOUR:FUNC?": b"VOLT\n",
-        b":SOUR:VOLT:MODE?": b"FIX\n",
-        b":SOUR:VOLT?": b"0.000000E+00\n",
         b":OUTP?": b"0\n",
     }
     asked = []
@@ -257,7 +260,7 @@ def test_a_server_that_hung_up_is_called_again():
         smu.output_off()
         smu.adapter.close()
         thread.join(10)
-    assert asked == [b"*IDN?", b":SOUR:FUNC?", b":SOUR:VOLT:MODE?", b":SOUR:VOLT?", b":OUTP OFF", b":OUTP?"]
+    assert asked == [off_message().encode(), b"*IDN?", b":OUTP?"]
 
 
 def sweeping(bench, source, levels):
@@ -277,7 +280,7 @@ def sweeping(bench, source, levels):
     ("source", "levels"), [("voltage", [2, 4, 6]), ("voltage", [-2, -4]), ("current", [0.002, 0.004])]
 )
 @pytest.mark.parametrize("stranger", [False, True])
-def test_the_level_of_a_sweep_that_nobody_left_is_ramped_too(bench, source, levels, stranger):
+def test_the_level_of_a_sweep_that_nobody_left_goes_to_zero_at_once(bench, source, levels, stranger):
     smu = sweeping(bench, source, levels)
     before = len(smu_twin(bench).output_log)
     if stranger:  # the guardian, or a recovery, years later: it has only the address
@@ -286,10 +289,7 @@ def test_the_level_of_a_sweep_that_nobody_left_is_ramped_too(bench, source, leve
         BrokenSession(bench, StatusCode.error_connection_lost)
     smu.output_off()
     log = smu_twin(bench).output_log[before:]
-    ramp = [change.level for change in log if change.output_on]
-    last = levels[-1]
-    expected = [last * 0.8 * part for part in (1, 0.8, 0.6, 0.4, 0.2, 0)]
-    assert ramp == pytest.approx(expected, rel=0.01, abs=abs(last) * 1e-3)
+    assert [change.level for change in log if change.output_on] == [0.0]
     assert not log[-1].output_on
 
 
@@ -307,18 +307,6 @@ def test_a_sweep_that_is_cut_off_never_goes_up(bench, levels, waited):
     assert not smu_twin(bench).output_on
 
 
-@pytest.mark.parametrize("reply", [b"+2.500000E+01", b"-9.910000E+37", b"+1.000000E+99"])
-def test_no_level_is_sent_after_a_last_reading_beyond_the_limits(bench, monkeypatch, reply):
-    sweeping(bench, "voltage", [1, 2])
-    twin = smu_twin(bench)
-    latest = twin.latest
-    monkeypatch.setattr(twin, "latest", lambda: reply.decode() + latest()[13:])
-    before = len(twin.output_log)
-    Keithley2400(next(iter(bench.twins)), visa_library=bench.library, limits=SmuLimits(20, 0.1)).output_off()
-    assert [change.level for change in twin.output_log[before:] if change.output_on] in ([], [0.0])
-    assert not twin.output_on
-
-
 def test_a_sweep_that_took_no_reading_yet_ends_at_the_fixed_level(bench):
     smu = running(bench, level=0)
     smu.program_sweep([1, 2], 0.02)
@@ -326,3 +314,87 @@ def test_a_sweep_that_took_no_reading_yet_ends_at_the_fixed_level(bench):
     fresh.output_off()
     assert smu_twin(bench).output_log[-1].level == 0
     assert not smu_twin(bench).output_on
+
+
+# Off first, asked afterwards
+
+
+class Overheard:
+    """A twin of which every message is written down with its time, and whose replies suffer."""
+
+    def __init__(self, bench, suffer):
+        self.resource = next(iter(bench.twins))
+        self.twin, self.clock, self.suffer = bench.twins[self.resource], bench.clock, suffer
+        self.heard = []
+        self._half = b""
+        bench.library.twins[self.resource] = self
+
+    def __getattr__(self, name):
+        return getattr(self.twin, name)
+
+    def receive(self, data, *, end=False):
+        *messages, self._half = (self._half + data.replace(b"\x03", b"")).replace(b"\r", b"\n").split(b"\n")
+        self.heard += [(self.clock.now(), message.decode()) for message in messages]
+        self.twin.receive(data, end=end)
+
+    def transmit(self, limit=None):
+        data, complete = self.twin.transmit(limit)
+        return self.suffer(data), complete
+
+
+def garbled(data):
+    return bytes(byte ^ 0x15 if byte > 32 else byte for byte in data)
+
+
+@pytest.mark.parametrize("suffer", [lambda data: b"", garbled, lambda data: data], ids=["mute", "garbled", "well"])
+@pytest.mark.parametrize("state", ["at a level", "measuring", "sweeping", "not configured"])
+def test_the_first_message_makes_it_safe_and_is_sent_at_once(bench, suffer, state):
+    if state == "not configured":
+        running(bench).adapter.close()
+        smu = Keithley2400(next(iter(bench.twins)), visa_library=bench.library)
+    else:
+        smu = running(bench)
+    if state == "measuring":
+        smu.trigger(6.0)
+    if state == "sweeping":
+        smu.program_sweep([1, 2, 3], 0.5)
+        smu.start_sweep()
+        bench.clock.advance(0.7)
+    line = Overheard(bench, suffer)
+    smu.adapter.connection.visalib._sessions[smu.adapter.connection.session].twin = line
+    started = bench.clock.now()
+    with contextlib.suppress(OutputStateUnknown):
+        smu.output_off()
+    at, message = line.heard[0]
+    assert at - started < 0.01
+    assert message.endswith(":OUTP OFF")
+    assert "?" not in message
+    assert not line.twin.output_log[-1].output_on
+    assert line.twin.output_log[-1].level == 0
+    assert bench.clock.now() - started <= 15.0
+    assert line.heard[1][1] == ":OUTP?"
+
+
+@pytest.mark.parametrize("source", [None, "VOLT"])
+def test_a_guardian_needs_no_driver(bench, source):
+    running(bench).adapter.close()
+    adapter = link.open_adapter(next(iter(bench.twins)), name="smu", visa_library=bench.library)
+    before = len(smu_twin(bench).output_log)
+    make_safe(adapter, source, 5.0 if source else None)
+    levels = [change.level for change in smu_twin(bench).output_log[before:] if change.output_on]
+    assert levels == ([4, 3, 2, 1, 0] if source else [0])
+    assert is_off(adapter)
+
+
+def test_a_message_that_was_lost_is_not_made_up_for_by_the_ramp(bench):
+    smu = running(bench, level=2.0)
+    line = Overheard(bench, lambda data: data)
+    line.receive = lambda data, *, end=False: None
+    smu.adapter.connection.visalib._sessions[smu.adapter.connection.session].twin = line
+    smu.trigger(8.0)
+    del line.receive
+    before = len(line.twin.output_log)
+    smu.output_off()
+    assert [change.level for change in line.twin.output_log[before:] if change.output_on] == pytest.approx(
+        [1.6, 1.2, 0.8, 0.4, 0]
+    )

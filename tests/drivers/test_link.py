@@ -20,8 +20,8 @@ class Failing(ProtocolAdapter):
     """A connection whose every operation raises."""
 
     timeout = 2000
-    visalib = None
     session = 0
+    ignore_warning = contextlib.nullcontext
 
     def __init__(self, error):
         super().__init__()
@@ -30,12 +30,24 @@ class Failing(ProtocolAdapter):
     def _fail(self, *args, **kwargs):
         raise self.error
 
-    write = write_raw = read = read_bytes = flush = clear = read_stb = wait_for_srq = _fail
+    @property
+    def visalib(self):
+        return self
+
+    write = write_raw = read = read_bytes = flush = clear = read_stb = _fail
 
 
 def failing(error):
     made = link.Link(Failing(error), f"smu at {RESOURCE}", "")
     made.connection.write_raw = made.connection._fail
+    return made
+
+
+def saying(*parts):
+    """A link on which these parts of replies arrive, with a slice of silence where there is none."""
+    made = failing(visa_error("error_timeout"))
+    coming = iter(parts)
+    made._fetch = lambda _: made._held.extend(part := next(coming, b"")) or len(part)
     return made
 
 
@@ -50,7 +62,6 @@ OPERATIONS = {
     "flush": lambda adapter: adapter.flush_read_buffer(),
     "clear": link.device_clear,
     "serial poll": link.serial_poll,
-    "service request": lambda adapter: link.wait_for_service_request(adapter, 1.0),
 }
 
 
@@ -71,12 +82,80 @@ OPERATIONS = {
 def test_foreign_exceptions_become_ours_and_are_chained(operation, foreign, ours):
     with pytest.raises(ours, match="smu at GPIB0::24::INSTR") as caught:
         OPERATIONS[operation](failing(foreign))
-    assert caught.value.__cause__ is foreign
+    slices_are_over = operation == "read" and ours is errors.InstrumentTimeout
+    assert caught.value.__cause__ is (None if slices_are_over else foreign)
 
 
 def test_garbage_on_the_line_is_an_unexpected_reply():
     with pytest.raises(errors.UnexpectedReply, match="baud rate"):
-        failing(UnicodeDecodeError("ascii", b"\xff\xfe", 0, 1, "ordinal not in range")).read()
+        saying(b"\xff\xfe\n").read()
+
+
+# Waiting in slices
+
+
+def test_a_reply_is_waited_for_in_slices_and_somebody_is_called_between_them():
+    adapter = saying(b"", b"", b"+3.0", b"", b"12\n")
+    called = []
+    link.call_while_waiting(adapter, lambda: called.append(1))
+    assert link.read_line(adapter, 1.0) == "+3.012"
+    assert len(called) == 3
+
+
+def test_a_line_that_is_not_complete_in_time_is_kept():
+    adapter = saying(b"+3", b"", b"", b".0\n1", b"\n")
+    assert link.read_line(adapter, 0.2) is None
+    assert adapter.read() == "+3.0"
+    assert link.read_line(adapter, 0.0) == "1"
+    assert link.read_line(adapter, 0.0) is None
+
+
+def test_what_is_raised_in_a_wait_ends_it_and_loses_nothing():
+    adapter = saying(b"+3", b"", b".0\n")
+
+    def stop():
+        raise KeyboardInterrupt
+
+    link.call_while_waiting(adapter, stop)
+    with pytest.raises(KeyboardInterrupt):
+        adapter.read()
+    assert adapter.read() == "+3.0"
+
+
+@pytest.mark.parametrize("resource", [RESOURCE, "ASRL1::INSTR"])
+@pytest.mark.parametrize("patience", [0.05, 0.25, 2.0, 40.0])
+def test_a_wait_takes_its_time_in_visa_reads_of_a_fifth_of_a_second_at_most(resource, patience):
+    bench = build_simulated_bench(SimulatedBenchOptions({"load": "resistor", "resistance_ohm": 1e3}, smu=resource))
+    adapter = link.open_adapter(resource, name="smu", visa_library=bench.library)
+    link.set_timeout(adapter, patience)
+    reads = []
+
+    def watched(number, resource, operation):
+        if operation == "read":
+            reads.append(adapter.connection.timeout)
+
+    bench.library.before_operation = watched
+    started = bench.clock.now()
+    with pytest.raises(errors.InstrumentTimeout, match=f"longer than {patience:g} s"):
+        adapter.read()
+    assert bench.clock.now() - started == pytest.approx(patience)
+    assert max(reads) <= 200
+
+
+@pytest.mark.parametrize("resource", [RESOURCE, "ASRL1::INSTR"])
+def test_no_byte_is_lost_wherever_a_slice_ends(resource):
+    bench = build_simulated_bench(SimulatedBenchOptions({"load": "resistor", "resistance_ohm": 1e3}, smu=resource))
+    smu = Keithley2400(resource, visa_library=bench.library)
+    smu.adapter.write("*IDN?")
+    while (identity := link.read_line(smu.adapter, 0.01)) is None:
+        pass
+    assert identity.startswith("KEITHLEY INSTRUMENTS INC.,MODEL 2400,")
+
+
+def test_a_line_that_never_ends_is_over_when_its_time_is():
+    adapter = saying(*[b"~" * 100] * 1000)
+    with pytest.raises(errors.InstrumentTimeout):
+        adapter.read()
 
 
 @pytest.mark.parametrize("resource", ["NONSENSE", "ASRL/dev/no-such-port::INSTR", "TCPIP::127.0.0.1::1::SOCKET"])

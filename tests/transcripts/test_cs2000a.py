@@ -12,13 +12,14 @@ from drivers import errors
 from drivers.cs2000a import CS2000A, SpectroradiometerSettings
 from drivers.cs2000a_messages import REFUSALS
 from drivers.simulated.clock import VirtualClock
-from drivers.simulated.cs2000a import CS2000AOptions, CS2000ATwin
-from drivers.simulated.device import NoiseSettings, TestFixture, photodiode_from_parameters
+from drivers.simulated.cs2000a.twin import CS2000AOptions, CS2000ATwin
+from drivers.simulated.fixture import NoiseSettings, TestFixture
+from drivers.simulated.photodiode import photodiode_from_parameters
 from drivers.simulated.visa import SimulatedVisaLibrary
 from tests.drivers.conftest import NOTHING
-from tests.drivers.test_cs2000a import COLORIMETRY, CONDITIONS, IDENTITY, MEASUREMENT, REMOTE, blocks
+from tests.drivers.test_cs2000a import COLORIMETRY, CONDITIONS, IDENTITY, MEASUREMENT, REMOTE, blocks, spectrum_of
 from tests.transcripts.exchanges import Host, Transcript, every, hold_driver, hold_twin
-from tests.twins.test_cs2000a_twin import WHITE, Glow
+from tests.twins.cs2000a.conftest import WHITE, Glow
 
 _SHARED = json.loads((Path(__file__).parents[1] / "data" / "simulated_devices.json").read_text(encoding="utf-8"))
 OLD = {"firmware": (2, 0, 0)}
@@ -71,6 +72,13 @@ def measure(meter):
 def measured(meter):
     measure(meter)
     return meter.read_spectrum()
+
+
+def polled(meter):
+    meter.trigger()
+    while not meter.poll(0.2):
+        pass
+    return meter.expected_duration, meter.read_spectrum().colorimetry.luminance
 
 
 def refused_start(code, **bench):
@@ -216,10 +224,59 @@ MEASURING_TRANSCRIPTS = [
         lambda reading: reading.colorimetry.luminance == 133.99 and reading.conditions.internal_nd,
     ),
     Transcript(
-        "polled measurement",
-        in_remote(lambda meter: (meter.trigger(), meter.poll(20), meter.expected_duration)[1:]),
-        [REMOTE, *MEASUREMENT],
-        lambda seen: seen == (True, 14.0),
+        "measurement read out by polling",
+        in_remote(polled),
+        [REMOTE, *MEASUREMENT, *RESULTS],
+        lambda seen: seen == (14.0, 133.99),
+    ),
+    Transcript(
+        "measurement without data, measured again",
+        in_remote(lambda meter: spectrum_of(meter).colorimetry.luminance),
+        [
+            REMOTE,
+            *MEASUREMENT,
+            lambda host: setattr(host.twin, "_reading", None),
+            *[("MEDR,0,0,1", "ER20"), (None, NOTHING)] * 3,
+            ("MEDR,0,0,1", "ER20"),
+            ("MEAS,0", "ER17\n"),
+            (None, NOTHING),
+            IDENTITY,
+            *MEASUREMENT,
+            *RESULTS,
+        ],
+        lambda luminance: luminance == 133.99,
+    ),
+    Transcript(
+        "measurement, read out while somebody measures",
+        in_remote(lambda meter: spectrum_of(meter).colorimetry.luminance),
+        [
+            REMOTE,
+            *MEASUREMENT,
+            *RESULTS[:3],
+            lambda host: setattr(host.twin, "_state", "measuring"),
+            ("MEDR,1,1,3", "ER02"),
+            (None, NOTHING),
+            lambda host: setattr(host.twin, "_state", "idle"),
+            *RESULTS[3:],
+        ],
+        lambda luminance: luminance == 133.99,
+    ),
+    Transcript(
+        "measurement by a meter that was switched off and on",
+        in_remote(lambda meter: spectrum_of(meter).colorimetry.luminance),
+        [
+            REMOTE,
+            *FIRST_LINE,
+            lambda host: host.twin.power_cycle(),
+            (None, NOTHING),
+            ("MEAS,0", "ER00"),
+            (None, NOTHING),
+            ("IDDR", "ER00"),
+            REMOTE,
+            IDENTITY,
+        ],
+        raises=errors.InstrumentTimeout,
+        says="MEAS,1",
     ),
     Transcript(
         "darkness",
@@ -306,7 +363,8 @@ MEASURING_TRANSCRIPTS = [
     Transcript(
         "second line lost",
         measure,
-        [REMOTE, *FIRST_LINE, lambda host: host.clock.advance(300), (None, NOTHING), IDENTITY],
+        [REMOTE, *FIRST_LINE, lambda host: host.clock.advance(300), (None, NOTHING),
+         ("MEAS,0", "ER17\n"), (None, NOTHING), IDENTITY],
         raises=errors.InstrumentTimeout,
         says="no answer",
         bench={"lose_second_line": True},

@@ -4,11 +4,15 @@ import math
 import re
 from dataclasses import replace
 
+import pytest
+
 from drivers.errors import InstrumentTimeout, RefusedByDriver, RefusedByInstrument
 from drivers.keithley2000 import DmmSettings, Keithley2000
 from drivers.simulated.clock import VirtualClock
-from drivers.simulated.device import NoiseSettings, OpenCircuit, Photodiode, TestFixture, linear_responsivity
-from drivers.simulated.keithley2000 import Keithley2000Options, Keithley2000Twin
+from drivers.simulated.device import OpenCircuit
+from drivers.simulated.fixture import NoiseSettings, TestFixture
+from drivers.simulated.keithley2000.twin import Keithley2000Options, Keithley2000Twin
+from drivers.simulated.photodiode import Photodiode, linear_responsivity
 from drivers.simulated.trigger_link import TriggerLink
 from tests.drivers.conftest import NOTHING
 from tests.drivers.test_keithley2000 import (
@@ -91,6 +95,13 @@ def three_readings(returned):
     return full and [one.value for one in readings] == [1.0] * 3
 
 
+def why_no_reading(dmm):
+    dmm.trigger()
+    with pytest.raises(InstrumentTimeout) as caught:
+        dmm.read()
+    return dmm.why_no_reading(caught.value)
+
+
 TRANSCRIPTS = [
     Transcript("connect", lambda dmm: None, []),
     Transcript(
@@ -130,7 +141,7 @@ TRANSCRIPTS = [
     ),
     Transcript(
         "reading in continuous mode",
-        reading,
+        lambda dmm: why_no_reading(ready(dmm)),
         [
             *configuring(),
             lambda host: host.write(":INIT:CONT ON"),
@@ -138,15 +149,13 @@ TRANSCRIPTS = [
             (":SYST:ERR?", '-213,"Init ignored"'),
             NO_ERROR,
         ],
-        raises=RefusedByInstrument,
-        says="Init ignored",
+        lambda reason: "Init ignored" in reason.what,
     ),
     Transcript(
         "reading that waits for a trigger",
-        lambda dmm: (ready(dmm).write(":TRIG:SOUR EXT"), dmm.trigger(), dmm.read()),
+        lambda dmm: (ready(dmm).write(":TRIG:SOUR EXT"), why_no_reading(dmm))[1],
         [*configuring(), (":TRIG:SOUR EXT", None), *WITHOUT_REPLY, NO_ERROR],
-        raises=InstrumentTimeout,
-        says="no reply",
+        lambda reason: "no reply" in reason.what,
     ),
     Transcript(
         "configure during a reading",

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from drivers.errors import RefusedByInstrument
+from drivers.errors import InstrumentTimeout, RefusedByInstrument
 from drivers.keithley2400 import Keithley2400, SmuSettings, SmuStatus
 from drivers.simulated.clock import VirtualClock
-from drivers.simulated.device import NoiseSettings, OpenCircuit, Resistor, TestFixture, photodiode_from_parameters
-from drivers.simulated.keithley2400 import Keithley2400Options, Keithley2400Twin
+from drivers.simulated.device import OpenCircuit, Resistor
+from drivers.simulated.fixture import NoiseSettings, TestFixture
+from drivers.simulated.keithley2400.twin import Keithley2400Options, Keithley2400Twin
+from drivers.simulated.photodiode import photodiode_from_parameters
 from drivers.simulated.trigger_link import TriggerLink
 from tests.drivers.conftest import NOTHING
 from tests.drivers.test_keithley2400 import (
@@ -26,6 +28,7 @@ from tests.drivers.test_keithley2400 import (
     SETTINGS,
     SWEEP,
     TABLE,
+    ZERO,
     configuring,
     energised,
 )
@@ -33,6 +36,7 @@ from tests.transcripts.exchanges import CLEAR, POLL, Host, Transcript, every, ho
 
 _SHARED = json.loads((Path(__file__).parents[1] / "data" / "simulated_devices.json").read_text(encoding="utf-8"))
 READING = "+3.000000E+00,+3.000000E-03,+9.910000E+37,+7.282600E+01,+4.216836E+06"
+AT_FIVE = READING.replace("+3.", "+5.")
 STATUS = 4216836  # remote sense, voltage source, voltage and current measured, front terminals
 
 
@@ -48,7 +52,6 @@ def configured(changes=None, more=()):
 
 RUNNING = [*configured(), *ON]
 READ = ":SOUR:VOLT 3;:READ?"
-WITHOUT_REPLY = [(READ, None), (None, NOTHING), CLEAR]
 LOW_COMPLIANCE = {":SENS:CURR:PROT": ("0.001", "1.000000E-03"), ":SENS:CURR:RANG": ("0.001", "1.050000E-03")}
 LOW_RANGE = {":SENS:CURR:RANG": ("0.001", "1.050000E-03")}
 INTERLOCK = {":OUTP:ENAB": ("ON", "1")}
@@ -61,6 +64,14 @@ def changed(**changes):
 def point(smu, settings=SETTINGS, level=3.0):
     energised(smu, settings).trigger(level)
     return smu.read()
+
+
+def why_no_point(smu):
+    """Off first, ask afterwards."""
+    with pytest.raises(InstrumentTimeout) as caught:
+        point(smu)
+    smu.output_off()
+    return smu.why_no_reading(caught.value)
 
 
 def after(action, settings=SETTINGS):
@@ -145,12 +156,6 @@ def stopped_sweep(smu):
     return smu.stop_sweep()
 
 
-LAST_READING = READING.replace("+3.000", "+4.000")
-RAMP_FROM_SWEEP = [
-    (":SOUR:VOLT 3.2", None), (":SOUR:VOLT:MODE FIX", None), (":SOUR:VOLT?", "3.200000E+00"),
-    (":SOUR:VOLT 2.56;:SOUR:VOLT 1.92;:SOUR:VOLT 1.28;:SOUR:VOLT 0.64;:SOUR:VOLT 0", None),
-    (":OUTP OFF", None), (":OUTP?", "0"),
-]  # fmt: skip
 LEFT_ON = ("*RST", ":SOUR:FUNC CURR", ":SOUR:CURR 50e-6", ":OUTP ON")
 FREE_SWEEP = [
     *SWEEP[:7],
@@ -247,6 +252,8 @@ TRANSCRIPTS = [
             *configured(INTERLOCK),
             *ON[:-1],
             (":OUTP?", "0"),
+            CLEAR,
+            *OFF,
             (":SYST:ERR?", '+802,"OUTPUT blocked by output enable"'),
             NO_ERROR,
         ],
@@ -262,6 +269,8 @@ TRANSCRIPTS = [
             lambda host: setattr(host.twin, "over_temperature", True),
             *ON[:-1],
             (":OUTP?", "0"),
+            CLEAR,
+            *OFF,
             (":SYST:ERR?", '+810,"OUTPUT blocked by Over Temp"'),
             NO_ERROR,
         ],
@@ -272,13 +281,13 @@ TRANSCRIPTS = [
     Transcript("output off, not configured", lambda smu: smu.output_off(), [CONNECT, CLEAR, *FRESH_OFF]),
     Transcript(
         "output off from a level",
-        after(lambda smu: (smu.set_level(5), smu.output_off())[1]),
-        [*RUNNING, (":SOUR:VOLT 5", None), CLEAR, (":SOUR:VOLT?", "5.000000E+00"), (RAMP, None), *OFF[1:]],
+        lambda smu: (point(smu, level=5), smu.output_off())[1],
+        [*RUNNING, (":SOUR:VOLT 5;:READ?", AT_FIVE), CLEAR, (RAMP, None), *OFF[1:]],
     ),
     Transcript(
         "output off during a reading",
-        after(lambda smu: (smu.trigger(5), smu.output_off())[1]),
-        [*RUNNING, (":SOUR:VOLT 5;:READ?", None), CLEAR, (":SOUR:VOLT?", "5.000000E+00"), (RAMP, None), *OFF[1:]],
+        lambda smu: (point(smu, level=5), smu.trigger_same_level(), smu.output_off())[2],
+        [*RUNNING, (":SOUR:VOLT 5;:READ?", AT_FIVE), (":READ?", None), CLEAR, (RAMP, None), *OFF[1:]],
     ),
     Transcript(
         "point",
@@ -329,16 +338,35 @@ TRANSCRIPTS = [
     ),
     Transcript(
         "output switched off by hand",
-        point,
+        why_no_point,
         [
             *RUNNING,
             lambda host: host.twin.press_output_key(),
-            *WITHOUT_REPLY,
+            (READ, None),
+            (None, NOTHING),
+            CLEAR,
+            *OFF,
+            CLEAR,
             (":SYST:ERR?", '+803,"Not permitted with OUTPUT off"'),
             NO_ERROR,
         ],
-        raises=RefusedByInstrument,
-        says="Not permitted with OUTPUT off",
+        lambda reason: "went off by itself" in reason.what and "Not permitted with OUTPUT off" in reason.what,
+    ),
+    Transcript(
+        "output switched off by hand during a reading",
+        why_no_point,
+        [
+            *RUNNING,
+            (READ, None),
+            lambda host: host.twin.press_output_key(),
+            (None, NOTHING),
+            CLEAR,
+            *OFF,
+            CLEAR,
+            NO_ERROR,
+            (":STAT:MEAS:COND?", "2048"),
+        ],
+        lambda reason: "went off by itself, or" in reason.what,
     ),
     Transcript(
         "properties",
@@ -388,24 +416,24 @@ TRANSCRIPTS = [
     Transcript(
         "output off at the end of a sweep that nobody left",
         lambda smu: (sweep(smu, linked=False), smu.poll_sweep(10), smu.output_off())[1],
-        [*RUNNING, *FREE_SWEEP, (":INIT", None), ("*OPC?", "1\n"), CLEAR, (":SOUR:VOLT:MODE?", "LIST"),
-         (":TRAC:POIN:ACT?", "3"), *RAMP_FROM_SWEEP],
+        [*RUNNING, *FREE_SWEEP, (":INIT", None), ("*OPC?", "1\n"), CLEAR, *FRESH_OFF],
         bool,
     ),
     Transcript(
         "output off at the end of a sweep that somebody else left",
         lambda smu: smu.output_off(),
-        [CONNECT, lambda host: ([host.write(message) for message in LEFT_IN_SWEEP], host.read()), CLEAR,
-         (":SOUR:FUNC?", "VOLT"), (":SOUR:VOLT:MODE?", "LIST"), (":TRAC:POIN:ACT?", "3"),
-         (":SENS:DATA:LAT?", LAST_READING), *RAMP_FROM_SWEEP],
+        [CONNECT, lambda host: ([host.write(message) for message in LEFT_IN_SWEEP], host.read()), CLEAR, *FRESH_OFF],
     ),
     Transcript(
         "output off of a current source somebody left on",
         lambda smu: smu.output_off(),
-        [CONNECT, lambda host: [host.write(message) for message in LEFT_ON], CLEAR, (":SOUR:FUNC?", "CURR"),
-         (":SOUR:CURR:MODE?", "FIX"), (":SOUR:CURR?", "5.000000E-05"),
-         (";".join(f":SOUR:CURR {level}" for level in ("4e-05", "3e-05", "2e-05", "1e-05", "0")), None),
-         (":OUTP OFF", None), (":OUTP?", "0")],
+        [CONNECT, lambda host: [host.write(message) for message in LEFT_ON], CLEAR, *FRESH_OFF],
+    ),
+    Transcript(
+        "output off that is not confirmed",
+        lambda smu: (point(smu, level=5), smu.output_off())[1],
+        [*RUNNING, (":SOUR:VOLT 5;:READ?", AT_FIVE), CLEAR, (RAMP, None),
+         lambda host: host.twin.press_output_key(), (":OUTP?", "1"), CLEAR, (ZERO, None), (":OUTP?", "0")],
     ),
     Transcript(
         "point after a sweep",
@@ -423,10 +451,9 @@ TRANSCRIPTS = [
             ("*OPC?", None),
             (None, NOTHING),
             CLEAR,
+            *FRESH_OFF,
             (":TRAC:POIN:ACT?", "1"),
             (":TRAC:DATA?", READING),
-            (":SOUR:VOLT 2", None),
-            *AFTER_SWEEP[1:],
         ],
         lambda readings: len(readings) == 1,
     ),
