@@ -320,7 +320,7 @@ def test_a_guardian_writes_its_log_into_nothing_that_was_planted(kind: str, tmp_
         os.mkfifo(log)
     else:
         log.symlink_to(victim) if kind == "link" else log.hardlink_to(victim)
-    with pytest.raises(OSError, match="link|pipe|No such device"), run_files.appending(log) as file:
+    with pytest.raises(OSError, match=r"link|pipe|No such device"), run_files.appending(log) as file:
         file.write("what it did")
     assert victim.read_text() == "2026-01-02T03:05:00+01:00 precious"
     assert run_files.guardian_remarks(tmp_path / "run.h5") == []
