@@ -22,7 +22,7 @@ import h5py
 import numpy as np
 
 from acquire.checksums import Integrity, seal, sealed, verify
-from acquire.evaluate import Calibration, cautions, evaluate_run, figures_of_run
+from acquire.evaluate import Calibration, cautions, contact_cautions, evaluate_run, figures_of_run
 from acquire.figures import Figure
 from acquire.hdf5 import (
     file_in_memory,
@@ -286,7 +286,8 @@ def _final_results(run: Run) -> tuple[list[Record], Mapping[str, Figure], list[N
     readings = [record.reading for record in run.records]
     try:
         final = evaluate_run(readings, run.dark, run.spectra, run.calibration)
-        notes = [Note(run.dark[0].time, text) for text in cautions(final, run.dark)]
+        texts = cautions(final, run.dark) + contact_cautions(readings, run.dark, run.calibration, run.source_unit)
+        notes = [Note(run.dark[0].time if run.dark else 0.0, text) for text in texts]
         return final, figures_of_run(final, run.spectra, run.dark, run.calibration), notes
     except Exception as error:  # whatever it is, the rows must not stay unfinished for it
         text = f"the final evaluation failed ({type(error).__name__}: {error}); the live values were kept"

@@ -25,7 +25,6 @@ from acquire.records import (
     Spectrum,
     Step,
 )
-from drivers.errors import InstrumentError
 
 Emit = Callable[[Event], None]
 StopRequested = Callable[[], str]
@@ -157,19 +156,11 @@ def run_sweep(
             outcome = _sweep_between_dark_readings(run, evaluation)
         except StoppedByRule as rule:
             outcome = Outcome(RunStatus.STOPPED, str(rule))
-    _sum_up(run, outcome)
-    return outcome
-
-
-def _sum_up(run: _Run, outcome: Outcome) -> None:
-    """What is left to say once the output is off; a question that fails now costs the run nothing."""
-    if not outcome.interrupted:
-        try:
-            run.tell_queued_errors()
-        except InstrumentError as problem:
-            run.note(f"the error queues could not be read: {problem}")
+        if not outcome.interrupted:
+            run.tell_queued_errors()  # here: whether the output is off is the last that the source is asked
     run.queued.sum_up()
     run.watch.sum_up()
+    return outcome
 
 
 def _sweep_between_dark_readings(run: _Run, evaluation: Evaluation) -> Outcome:
@@ -239,13 +230,13 @@ def _sweep_in_bursts(run: _Run, evaluation: Evaluation) -> Outcome:
     """The instruments step by themselves; limits and stop rules are looked at after each burst."""
     stop_watch = StopWatch(run.plan.stop_rules)
     for burst in bursts(run.plan.steps, burst_length(run.plan)):
+        run.tell_queued_errors()  # the burst would be refused for an error of before
         readings = run.bench.run_burst(burst, run.stop_requested)
         records = [evaluate(run.watch.examined(reading), evaluation) for reading in readings]
         for record in records:
             run.emit(with_uncertainties(record, evaluation))
         for record in records:
             run.watch.require_safe(record.reading)
-        run.tell_queued_errors()
         reasons = [stop_watch.reason(record) for record in records]
         if why := run.stop_requested():
             return Outcome(RunStatus.STOPPED, why, interrupted=True)

@@ -449,6 +449,36 @@ def cautions(records: Sequence[Record], dark: Sequence[DarkReading]) -> list[str
     ]
 
 
+def contact_cautions(
+    readings: Sequence[Reading], dark: Sequence[DarkReading], calibration: Calibration, source_unit: str
+) -> list[str]:
+    """What says that no device was contacted: voltage, but nowhere a current that can be told from zero.
+
+    With a current source (``source_unit`` A) the voltage is that of the compliance, from the first level on.
+    """
+    driven = [reading for reading in readings if reading.source_level and isfinite(reading.current)]
+    reached = max((abs(reading.voltage) for reading in driven if isfinite(reading.voltage)), default=0.0)
+    if reached < LEAST_VOLTAGE or not all(_no_current(reading, dark, calibration) for reading in driven):
+        return []
+    if source_unit == "V":
+        return [f"no current flowed up to {reached:.3g} V: is the device contacted?"]
+    if not all(reading.flags & _IN_COMPLIANCE for reading in driven):
+        return []
+    return [f"in compliance from the first level on: no current flowed at {reached:.3g} V: is the device contacted?"]
+
+
+def _no_current(reading: Reading, dark: Sequence[DarkReading], calibration: Calibration) -> bool:
+    """Whether a current is within the meter's limit of error and the scatter of the dark readings of zero."""
+    currents = [one.current for one in dark if isfinite(one.current)]
+    noise = stdev(currents) if len(currents) > 1 else 0.0
+    return abs(reading.current) <= _current_limit(reading.current, calibration) + 3 * noise
+
+
+#: Below this an intact device may carry next to nothing: visible light takes 1.6 eV to 3.3 eV, V.
+LEAST_VOLTAGE = 2.0
+
+_IN_COMPLIANCE = PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE
+
 #: So many points may stray below the dark readings without anybody being told.
 FEW_POINTS = 3
 

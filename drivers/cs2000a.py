@@ -464,6 +464,9 @@ class CS2000A(Instrument):
         yield from self._back_in_step(self._measured(), *_NO_ANSWER, cancelling=True)
         with suppress(*_NO_DATA):
             return (yield from self._back_in_step(self._read_out(_ASK_AGAIN_AFTER), *_NO_ANSWER))
+        # It may be measuring still, whatever it said
+        yield from self._cancelled()
+        yield from self._resynchronised()
         yield from self._back_in_step(self._measured(), *_NO_ANSWER, cancelling=True)
         return (yield from self._back_in_step(self._read_out(_ASK_AGAIN_AFTER), *_NO_ANSWER))
 
@@ -473,7 +476,8 @@ class CS2000A(Instrument):
         self._expected = self._as("MEAS,1", (yield from self._asked("MEAS,1", _FIRST_LINE_TIMEOUT)), parse_duration)
         self._state = "exposing"
         patience = self._expected + min(self._timeout, _SECOND_LINE_MARGIN)
-        self._fields("MEAS,1", (yield from self._due_line("MEAS,1", patience)))
+        last = self._fields("MEAS,1", (yield from self._due_line("MEAS,1", patience)))
+        self._as("MEAS,1", last, _nothing_more)
         self._exposure_times = started, self._clock()
         self._state = "ready"
         yield None
@@ -536,3 +540,8 @@ def _identity_fields(fields: Sequence[str]) -> list[str]:
     if len(fields) != _IDENTITY_FIELDS:
         raise ValueError(f"{len(fields)} fields")
     return list(fields)
+
+
+def _nothing_more(fields: Sequence[str]) -> None:
+    if fields:
+        raise ValueError("the measurement was announced twice")

@@ -17,7 +17,8 @@ from acquire import session
 from acquire.engine import SpectrumNotTaken
 from acquire.records import DarkReading, Event, Note, PointFlag, Record, Spectrum
 from drivers.cs2000a import CS2000A
-from drivers.errors import NoSpectrum
+from drivers.errors import InstrumentTimeout, NoSpectrum, UnexpectedReply
+from drivers.keithley2400 import Keithley2400
 from tests.attempt import LIQ, Attempt
 from tests.conftest import CONFIGS
 
@@ -244,3 +245,154 @@ def test_instruments_that_cannot_be_opened_are_all_named_before_anything_is_swit
     assert attempt.simulated is not None
     smu: Any = attempt.simulated.twins["GPIB0::24::INSTR"]
     assert not any(change.output_on for change in smu.output_log)
+
+
+def queue(attempt: Attempt, twin: str, code: int, moment: Callable[[Event], bool]) -> None:
+    """Have an instrument queue an error once an event has come."""
+
+    def watch(event: Event) -> None:
+        if moment(event):
+            assert attempt.simulated is not None
+            instrument: Any = attempt.simulated.twins[twin]
+            instrument.status.error(code)
+
+    attempt.watch = watch
+
+
+def at_point(*indices: int) -> Callable[[Event], bool]:
+    return lambda event: isinstance(event, Record) and event.reading.index in indices
+
+
+def notes_of(result: session.Result) -> list[str]:
+    assert result.run is not None
+    assert not result.error
+    return [note.text for note in result.run.notes]
+
+
+@pytest.mark.parametrize(
+    ("resource", "who"), [("GPIB0::24::INSTR", "the source"), ("GPIB0::16::INSTR", "the photodiode meter")]
+)
+def test_an_error_that_a_meter_queues_in_mid_run_is_told(resource: str, who: str, attempt: Attempt) -> None:
+    queue(attempt, resource, -363, at_point(5))
+    result = attempt.run()
+    assert [text for text in notes_of(result) if "queued" in text] == [f"{who} queued -363 Input buffer overrun"]
+    attempt.check_what_is_left("completed")
+
+
+def test_a_queued_error_is_told_during_the_next_spectrum(attempt: Attempt) -> None:
+    queue(attempt, "GPIB0::24::INSTR", -363, at_point(40))
+    attempt.run()
+    kinds = [type(event).__name__ for event in attempt.events]
+    told = next(place for place, event in enumerate(attempt.events) if isinstance(event, Note) and "-363" in event.text)
+    assert kinds[told + 1] == "ExposureSample"
+
+
+def test_a_queued_error_is_told_between_the_branches(attempt: Attempt) -> None:
+    attempt.sweep = CONFIGS / "sweeps" / "hysteresis.yaml"
+    queue(attempt, "GPIB0::24::INSTR", -363, at_point(0))
+    result = attempt.run()
+    assert result.run is not None
+    turn = next(
+        record for record in result.run.records if record.reading.branch != result.run.records[0].reading.branch
+    )
+    (note,) = [note for note in result.run.notes if "-363" in note.text]
+    assert note.time <= turn.reading.time
+
+
+def test_an_error_that_is_queued_often_is_told_once_with_a_count(attempt: Attempt) -> None:
+    queue(attempt, "GPIB0::24::INSTR", -363, lambda event: isinstance(event, Spectrum))
+    told = [text for text in notes_of(attempt.run()) if "queued" in text]
+    assert told == [
+        "the source queued -363 Input buffer overrun",
+        "6 more times: the source queued -363 Input buffer overrun",
+    ]
+
+
+def test_a_queued_error_is_told_after_a_burst(
+    attempt: Attempt, sweep_file: Callable[..., Path], bench_file: Callable[..., Path]
+) -> None:
+    bench = bench_file({"visa: simulated": "visa: simulated\ntrigger_link: true"})
+    timed = {"  nplc: 0.1": "  timing: hardware\n  photodiode_range: 10 V\n  nplc: 0.1"}
+    own_bench = {f"{CONFIGS.as_posix()}/benches/simulated.yaml": bench.as_posix()}
+    attempt.sweep = sweep_file("quick_look.yaml", {**own_bench, **timed})
+    queue(attempt, "GPIB0::24::INSTR", -363, lambda event: isinstance(event, DarkReading))
+    assert any("queued -363" in text for text in notes_of(attempt.run()))
+
+
+def test_a_source_that_does_not_say_what_it_has_queued_ends_the_run(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overdue(self: Any) -> Any:
+        raise InstrumentTimeout("the source", "no reply")
+
+    def watch(event: Event) -> None:
+        if isinstance(event, DarkReading):
+            monkeypatch.setattr(Keithley2400, "error_queue", overdue)
+
+    attempt.watch = watch
+    assert "no reply" in attempt.run().error
+    assert attempt.reported == []
+    attempt.check_what_is_left("failed")
+
+
+def test_a_garbled_reply_about_queued_errors_costs_nothing(attempt: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def garbled(self: Any) -> Any:
+        asked.append(self)
+        raise UnexpectedReply("the source", ":SYST:ERR?", "!&")
+
+    original = bench_module.Bench.start_exposure
+
+    def start_exposure(self: Any) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(Keithley2400, "error_queue", garbled)
+            original(self)
+            self.queued_errors()
+
+    monkeypatch.setattr(bench_module.Bench, "start_exposure", start_exposure)
+    assert notes_of(attempt.run()) == []
+    assert len(asked) == 7
+
+
+def open_circuit(device: Path) -> Path:
+    device.write_text("kind: device\nid: nothing\nname: nothing\nload: open_circuit\n", encoding="utf-8")
+    return device
+
+
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    [
+        ({"  no_light_by: 7 V": "  # nothing"}, "no current flowed up to 8 V: is the device contacted?"),
+        ({}, "no current flowed up to 7 V: is the device contacted?"),
+        (
+            {"  current_range: 10 mA": "  photodiode_range: 10 V", "  no_light_by: 7 V": "  # nothing"},
+            "no current flowed up to 8 V: is the device contacted?",
+        ),
+        (
+            {
+                "function: voltage": "function: current",
+                "start: 0 V": "start: 0 mA",
+                "stop: 8 V": "stop: 2 mA",
+                "step: 0.5 V": "step: 0.5 mA",
+                "compliance: 10 mA": "compliance: 9 V",
+                "  current_range: 10 mA": "  photodiode_range: 10 V",
+                "  no_light_by: 7 V": "  # nothing",
+            },
+            "in compliance from the first level on: no current flowed at 9 V: is the device contacted?",
+        ),
+    ],
+)
+def test_a_device_that_is_not_contacted_is_told(
+    changes: dict[str, str], note: str, attempt: Attempt, sweep_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    nothing = open_circuit(tmp_path / "nothing.yaml")
+    shipped = {f"{CONFIGS.as_posix()}/devices/sppo13.yaml": nothing.as_posix()}
+    attempt.sweep = sweep_file("quick_look.yaml", {**shipped, **changes})
+    assert note in notes_of(attempt.run())
+
+
+@pytest.mark.parametrize("name", ["quick_look.yaml", "first_day_resistor.yaml", "table2_sppo13_liq.yaml"])
+def test_a_device_that_is_contacted_is_not_doubted(name: str, attempt: Attempt) -> None:
+    attempt.sweep = CONFIGS / "sweeps" / name
+    assert not any("contacted" in text for text in notes_of(attempt.run()))

@@ -327,8 +327,9 @@ def test_after_a_garbled_first_line_the_meter_is_cancelled_and_in_step(transcrip
         assert meter.measuring_angle == 0.1
 
 
-def test_after_a_garbled_second_line_the_meter_is_cancelled_and_in_step(transcript):
-    pairs = [("MEAS,1", "OK00,014\n"), (None, "!&#\n"), *CANCELLED, ("STSR", "OK00,2")]
+@pytest.mark.parametrize("line", ["!&#\n", "\n", "OK00,014\n"])
+def test_after_a_garbled_second_line_the_meter_is_cancelled_and_in_step(transcript, line):
+    pairs = [("MEAS,1", "OK00,014\n"), (None, line), *CANCELLED, ("STSR", "OK00,2")]
     with transcript(CS2000A, pairs) as meter:
         with pytest.raises(errors.UnexpectedReply, match="MEAS,1"):
             spectrum_of(meter)
@@ -368,12 +369,12 @@ REFUSED = [("MEDR,0,0,1", "ER20"), (None, "<nothing>")] * 3 + [("MEDR,0,0,1", "E
 
 
 def test_a_meter_that_keeps_having_no_data_measures_once_more(transcript):
-    with transcript(CS2000A, [*MEASUREMENT, *REFUSED, *MEASUREMENT, *READ_OUT]) as meter:
+    with transcript(CS2000A, [*MEASUREMENT, *REFUSED, *CANCELLED, *MEASUREMENT, *READ_OUT]) as meter:
         assert spectrum_of(meter).colorimetry.luminance == 133.99
 
 
 def test_a_meter_without_data_after_the_second_measurement_is_given_up(transcript):
-    with transcript(CS2000A, [*MEASUREMENT, *REFUSED, *MEASUREMENT, *REFUSED]) as meter:
+    with transcript(CS2000A, [*MEASUREMENT, *REFUSED, *CANCELLED, *MEASUREMENT, *REFUSED]) as meter:
         with pytest.raises(errors.NoSpectrum):
             spectrum_of(meter)
         assert not meter.silent
