@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 endif
 RUN := $(BIN)/python -m
 
-.PHONY: demo test lint types imports unit benchmark point-rate kills faults schemas clean
+.PHONY: demo test lint types imports unit benchmark point-rate kills faults damage schemas clean
 
 demo: $(VENV)/installed
 	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml
@@ -40,6 +40,9 @@ kills: $(VENV)/installed-tests
 
 faults: $(VENV)/installed-tests
 	$(RUN) tests.fault_table --jobs 2
+
+damage: $(VENV)/installed-tests
+	$(RUN) tests.damage_table
 
 schemas: $(VENV)/installed
 	$(RUN) acquire.config --write-schemas configs/schema

@@ -67,6 +67,9 @@ from acquire.yaml_source import what_is
 CUT_OFF = "the program ended before the run did; the file was finished afterwards"
 
 
+LONGEST_TEXT = 1 << 20  # bytes; a configuration file may be as long
+
+
 class ArchiveError(Exception):
     """A run file that cannot be read or finished; the message says which, why, and what to do."""
 
@@ -103,14 +106,16 @@ def read_run(path: Path) -> Run:
     """
     with _file(path) as file:
         refuse_what_no_run_file_holds(file)
-        integrity = verify(file["entry"], BEFORE_THE_RUN if "recording" in file["entry"] else _SEALED)
-        return _read(path, file["entry"], integrity)
+        entry = file["entry"]
+        run = _read(path, entry)
+        integrity = verify(entry, _SEALED if run.finished else BEFORE_THE_RUN)
+        return replace(run, integrity=replace(integrity, damaged=(*integrity.damaged, *run.integrity.damaged)))
 
 
 def _read_own(path: Path) -> Run:
     """Read a file that this process has written and compared with what it wrote. :raises ArchiveError: as above."""
     with _file(path) as file:
-        return _read(path, file["entry"], Integrity())
+        return _read(path, file["entry"])
 
 
 @contextmanager
@@ -298,10 +303,12 @@ def _final_results(run: Run) -> tuple[list[Record], Mapping[str, Figure], list[N
 
 
 def _text(value: Any) -> str:
+    if len(value) > LONGEST_TEXT:
+        raise ValueError(f"it holds a text of {len(value)} bytes")
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
-def _read(path: Path, entry: h5py.Group, integrity: Integrity) -> Run:
+def _read(path: Path, entry: h5py.Group) -> Run:
     recording = entry.get("recording")
     source_unit = _text(entry["jvl/source_level"].attrs["units"])
     arrays = {name: _arrays(entry, name, columns_of(name, source_unit)) for name in TABLES}
@@ -331,7 +338,7 @@ def _read(path: Path, entry: h5py.Group, integrity: Integrity) -> Run:
         notes=tuple(Note(**row) for row in tables["notes"]),
         figures={name: _figure(dataset) for name, dataset in entry.get("figures_of_merit", {}).items()},
         finished=recording is None,
-        integrity=replace(integrity, damaged=(*integrity.damaged, *said)),
+        integrity=Integrity(damaged=tuple(said)),
     )
 
 

@@ -102,7 +102,8 @@ class _Sums(Protocol):
 def _feed(sums: _Sums, *parts: bytes) -> None:
     """Each part with its length before it, so that no two sequences of parts are the same bytes."""
     for part in parts:
-        sums.update(len(part).to_bytes(8, "little") + part)
+        sums.update(len(part).to_bytes(8, "little"))
+        sums.update(part)
 
 
 def _feed_member(sums: _Sums, name: bytes, member: Any, values: bool) -> None:

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from acquire.archive import Run
 
 COMMAND = (sys.executable, "-m", "acquire.reading_apart")
-LEAST_MEMORY = 1 << 30  # bytes of address space; the interpreter with its libraries takes 170 MB
-MOST_MEMORY = 3 << 30
+LEAST_MEMORY = 768 << 20  # bytes of address space; the interpreter with its libraries takes 170 MB
+MOST_MEMORY = 1536 << 20
 MEMORY_PER_BYTE = 24  # of the file: 100 000 points are 40 MB in a file, and 600 MB while they are finished
 PATIENCE = 60.0  # s for a file
 PATIENCE_PER_BYTE = 2e-6  # s
 START_PATIENCE = 5.0  # s for the process itself, where somebody waits to begin a run
-LARGEST_ANSWER = 1 << 30  # bytes
+LARGEST_ANSWER = 512 << 20  # bytes
 
 _LENGTH = struct.Struct("<Q")
 
