@@ -35,6 +35,7 @@ from tests.fault_trial import (
     intruder,
     reference,
 )
+from tests.kill_table import came_down
 from tests.recomputed import VISIBLE, Truth, columns, disagreements, unexplained
 
 #: Longest virtual time of a run beyond what was planned, s: time-outs, a fresh session, cancelling a spectrum.
@@ -212,6 +213,10 @@ def _ramp(trial: Trial, log: Sequence[Any]) -> Iterator[str]:
         return
     if levels[-1] != 0.0:
         yield f"it was switched off at {levels[-1]:g}"
+    if pair.fault == KILLED and len(levels) > 1 and not trial.prepared.plan.hardware_timed:
+        largest = trial.prepared.plan.largest_level
+        if not came_down(log, largest):
+            yield f"it came down in one step from {levels[-2]:g}"
 
 
 # --- the file -----------------------------------------------------------------------------------------------
