@@ -1,19 +1,56 @@
 """``python -m acquire`` is the ``acquire`` command."""
 
+import os
 import signal
 import sys
 
+ROOM = 256 * 2**20  # bytes of address space; a short run takes some 230 MB beside the interpreter
+NO_MEMORY = "acquire: there is not enough memory; close other programs, or raise what limits it (ulimit -v)"
+
 
 def main() -> None:
-    """Entry point of the ``acquire`` command: Ctrl-C ends it without a traceback, from the first import on."""
+    """Entry point of the ``acquire`` command: no traceback for Ctrl-C or want of memory, from the first import on."""
+    # Numpy's OpenBLAS takes memory for a thread on each core when it is loaded; nothing here is so large that a second
+    # one would help
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
+        if sys.argv[1:2] != ["off"]:  # which is tried with whatever memory there is
+            _see_whether_there_is_room()
         from acquire.cli import main as command_line
 
         command_line()
     except KeyboardInterrupt:
         sys.exit(130)
+    except MemoryError:
+        _give_up(NO_MEMORY)
+    except ImportError as error:
+        _give_up(_cannot_be_loaded(error))
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the exit status stands; nothing is left to interrupt
+
+
+def _see_whether_there_is_room() -> None:
+    """Ask for memory and give it back. :raises MemoryError: OpenBLAS would end the program without asking us."""
+    from mmap import mmap
+
+    try:
+        mmap(-1, ROOM).close()
+    except OSError as error:
+        raise MemoryError from error
+
+
+def _cannot_be_loaded(error: ImportError) -> str:
+    """Why, in one line. Numpy makes an error of many lines of it, the first error among them."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    first = next((line for line in lines if line.startswith("Original error was: ")), lines[0])
+    mend = "install it again, or free memory if that is what is missing"
+    return f"acquire: a part of the program cannot be loaded ({''.join(filter(str.isprintable, first))}); {mend}"
+
+
+def _give_up(line: str) -> None:
+    if sys.stderr is not None:
+        sys.stderr.write(f"{line}\n")
+    sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -14,15 +14,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
-from math import isfinite
+from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
+from acquire.cells import text_cell
 from acquire.checksums import Integrity, seal, sealed, verify
-from acquire.evaluate import Calibration, cautions, contact_cautions, evaluate_run, figures_of_run
+from acquire.evaluate import Calibration, cautions, contact_cautions, evaluate_run, figures_of_run, final_evaluation
 from acquire.figures import Figure
 from acquire.hdf5 import (
     file_in_memory,
@@ -39,7 +41,9 @@ from acquire.recorded_rows import whole_rows
 from acquire.recorder import (
     BEFORE_THE_RUN,
     NOTE_BYTES,
+    NOTE_COLUMNS,
     TABLES,
+    WAVELENGTHS,
     Column,
     columns_of,
     ending_check,
@@ -49,9 +53,12 @@ from acquire.recorder import (
 )
 from acquire.records import (
     DERIVED,
+    LARGEST_RUN_FILE,
     READING_FLAGS,
     Branch,
+    Columns,
     DarkReading,
+    Event,
     ExposureSample,
     Note,
     PointFlag,
@@ -61,7 +68,7 @@ from acquire.records import (
     RunStop,
     Spectrum,
 )
-from acquire.run_files import LARGEST_RUN_FILE, guardian_remarks, nobody_else, put_in_place
+from acquire.run_files import guardian_remarks, nobody_else, put_in_place
 from acquire.yaml_source import what_is
 
 CUT_OFF = "the program ended before the run did; the file was finished afterwards"
@@ -89,14 +96,40 @@ class Run:
     source_unit: str
     instruments: Mapping[str, str]
     calibration: Calibration
-    records: tuple[Record, ...]
-    dark: tuple[DarkReading, ...]
-    exposure_samples: tuple[ExposureSample, ...]
-    spectra: tuple[Spectrum, ...]
-    notes: tuple[Note, ...]
+    tables: Mapping[str, Columns]
     figures: Mapping[str, Figure]
     finished: bool
     integrity: Integrity
+
+    @property
+    def points(self) -> int:
+        """How many points were measured."""
+        return _length(self.tables["jvl"])
+
+    @cached_property
+    def dark(self) -> tuple[DarkReading, ...]:
+        """The readings without light."""
+        return tuple(DarkReading(**{**row, "after": bool(row["after"])}) for row in _rows(self.tables["dark"]))
+
+    @cached_property
+    def spectra(self) -> tuple[Spectrum, ...]:
+        """The spectra; their samples are not copied."""
+        return tuple(_spectrum(index, row) for index, row in enumerate(_rows(self.tables["spectra"])))
+
+    @cached_property
+    def notes(self) -> tuple[Note, ...]:
+        """What was worth a remark."""
+        return tuple(Note(**row) for row in _rows(self.tables["notes"]))
+
+    @cached_property
+    def records(self) -> tuple[Record, ...]:
+        """The points one by one, each an object: for a look at a few. Nothing that handles whole runs asks for it."""
+        return tuple(_record(index, row) for index, row in enumerate(_rows(self.tables["jvl"])))
+
+    @cached_property
+    def exposure_samples(self) -> tuple[ExposureSample, ...]:
+        """The readings during spectra one by one, each an object, like :attr:`records`."""
+        return tuple(ExposureSample(**row) for row in _rows(self.tables["exposure_samples"]))
 
 
 def read_run(path: Path) -> Run:
@@ -181,9 +214,8 @@ def recover(path: Path) -> Run:
 
     :raises ArchiveError: as :func:`finish`; or its run is still going on, or another program has it open.
     """
-    run = read_run(path)
-    if run.finished:
-        return run
+    if points_if_unfinished(path) is None:
+        return read_run(path)
     if path.is_symlink():
         raise ArchiveError(f"{path}: is a link; name the file itself, {path.resolve()}")
     try:
@@ -214,7 +246,7 @@ def finish(path: Path, stop: RunStop | None = None, run_id: str = "") -> Run:
     try:
         finished = _with_results(run, stop, watched)
         with h5py.File(path, "r", locking=False) as old, file_in_memory() as new:
-            _write_finished(old, new, finished, run.records)
+            _write_finished(old, new, finished, run.tables["jvl"])
             kept = {name: text for name, text in sealed(old["entry"]).items() if name in BEFORE_THE_RUN}
             seal(new["entry"], [*new["entry"]], **kept)
             image = image_of(new)
@@ -244,19 +276,34 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 def _with_results(run: Run, stop: RunStop | None, watched: Sequence[tuple[datetime, str]]) -> Run:
     """The run with its final results, and how it ended."""
     stop = _with_last_remark(stop or _ending(run), watched)
-    final, figures, notes = _final_results(run)
+    points, figures, notes = _final_results(run)
+    start = datetime.fromisoformat(run.start_time)
     notes += [Note(_last_time(run), f"DAMAGED: {text}") for text in run.integrity.damaged]
-    notes += [Note((when - datetime.fromisoformat(run.start_time)).total_seconds(), text) for when, text in watched]
+    notes += [Note((when - start).total_seconds(), text) for when, text in watched]
     return replace(
         run,
         status=stop.status,
         stop_reason=storable(stop.reason),
         end_time=stop.end_time,
-        records=tuple(final),
+        tables={**run.tables, "jvl": points, "notes": _appended(run.tables["notes"], notes)},
         figures=figures,
-        notes=(*run.notes, *(replace(note, text=storable(note.text, NOTE_BYTES)) for note in notes)),
         finished=True,
     )
+
+
+def _appended(table: Columns, notes: Sequence[Note]) -> Columns:
+    more = table_of([replace(note, text=storable(note.text, NOTE_BYTES)) for note in notes], NOTE_COLUMNS)
+    return {name: np.concatenate([table[name], values]) for name, values in more.items()}
+
+
+def table_of(events: Sequence[Event], columns: Sequence[Column]) -> Columns:
+    """Events as the rows of their table: for few of them."""
+    return {column.name: _column_of(events, column) for column in columns}
+
+
+def _column_of(events: Sequence[Event], column: Column) -> np.ndarray[Any, Any]:
+    values = map(attrgetter(column.source), events)
+    return np.array([str(v).encode() for v in values] if column.dtype[0] == "S" else list(values), column.dtype)
 
 
 def _first_line(error: BaseException) -> str:
@@ -273,9 +320,8 @@ def _ending(run: Run) -> RunStop:
 
 def _last_time(run: Run) -> float:
     """When the last row was written [s]; a damaged one has no time."""
-    times = [reading.time for reading in run.dark] + [sample.time for sample in run.exposure_samples]
-    times += [record.reading.time for record in run.records]
-    return max((time for time in times if isfinite(time)), default=0.0)
+    columns = [run.tables[name]["time"] for name in ("jvl", "dark", "exposure_samples")]
+    return max(float(time[np.isfinite(time)].max(initial=0.0)) for time in columns)
 
 
 def _with_last_remark(stop: RunStop, watched: Sequence[tuple[datetime, str]]) -> RunStop:
@@ -286,17 +332,18 @@ def _with_last_remark(stop: RunStop, watched: Sequence[tuple[datetime, str]]) ->
     return replace(stop, reason=f"{stop.reason}; the guardian at {when:%H:%M:%S}: {text}")
 
 
-def _final_results(run: Run) -> tuple[list[Record], Mapping[str, Figure], list[Note]]:
-    """Final records and figures; should computing fail, the live ones stand, with a note that says so."""
-    readings = [record.reading for record in run.records]
+def _final_results(run: Run) -> tuple[Columns, Mapping[str, Figure], list[Note]]:
+    """Final columns and figures; should computing fail, the live ones stand, with a note that says so."""
+    live = run.tables["jvl"]
     try:
-        final = evaluate_run(readings, run.dark, run.spectra, run.calibration)
-        texts = cautions(final, run.dark) + contact_cautions(readings, run.dark, run.calibration, run.source_unit)
+        evaluation = final_evaluation(run.dark, run.spectra, run.calibration)
+        points = {**live, **evaluate_run(live, evaluation)}
+        texts = cautions(points, run.dark) + contact_cautions(points, run.dark, run.calibration, run.source_unit)
         notes = [Note(run.dark[0].time if run.dark else 0.0, text) for text in texts]
-        return final, figures_of_run(final, run.spectra, run.dark, run.calibration), notes
+        return points, figures_of_run(points, run.spectra, evaluation), notes
     except Exception as error:  # whatever it is, the rows must not stay unfinished for it
         text = f"the final evaluation failed ({type(error).__name__}: {error}); the live values were kept"
-        return list(run.records), {}, [Note(0.0, text)]
+        return live, {}, [Note(0.0, text)]
 
 
 # --- reading -----------------------------------------------------------------------------------------------
@@ -311,9 +358,8 @@ def _text(value: Any) -> str:
 def _read(path: Path, entry: h5py.Group) -> Run:
     recording = entry.get("recording")
     source_unit = _text(entry["jvl/source_level"].attrs["units"])
-    arrays = {name: _arrays(entry, name, columns_of(name, source_unit)) for name in TABLES}
-    tables = {name: _rows(found) for name, (found, _) in arrays.items()}
-    said = [text for _, texts in arrays.values() for text in texts]
+    found = {name: _table(entry, name, columns_of(name, source_unit)) for name in TABLES}
+    said = [text for _, texts in found.values() for text in texts]
     if recording is not None and "ending_check" in recording:
         said += _wrong_ending(entry)
     return Run(
@@ -331,11 +377,7 @@ def _read(path: Path, entry: h5py.Group) -> Run:
             for role, group in entry["instrument"].items()
         },
         calibration=read_calibration(entry["calibration"]),
-        records=tuple(_record(index, row) for index, row in enumerate(tables["jvl"])),
-        dark=tuple(DarkReading(**{**row, "after": bool(row["after"])}) for row in tables["dark"]),
-        exposure_samples=tuple(ExposureSample(**row) for row in tables["exposure_samples"]),
-        spectra=tuple(_spectrum(index, row) for index, row in enumerate(tables["spectra"])),
-        notes=tuple(Note(**row) for row in tables["notes"]),
+        tables={name: columns for name, (columns, _) in found.items()},
         figures={name: _figure(dataset) for name, dataset in entry.get("figures_of_merit", {}).items()},
         finished=recording is None,
         integrity=Integrity(damaged=tuple(said)),
@@ -363,16 +405,37 @@ _ALWAYS_WRITTEN = {
 }
 
 
-def _arrays(
-    entry: h5py.Group, table: str, columns: Sequence[Column]
-) -> tuple[dict[str, np.ndarray[Any, Any]], tuple[str, ...]]:
-    """The columns of a table, as far as it was written and is whole, and what is to be said about it."""
-    arrays = {column.name: read_array(entry[table], column.name) for column in columns}
-    if "recording" not in entry:
-        return arrays, ()
-    counted = max(int(read_array(entry["recording"], f"{table}_rows")[()]), 0)
-    written = _written([arrays[name][:counted] for name in _ALWAYS_WRITTEN[table]])
-    return whole_rows(entry, table, columns, counted, written)
+def _table(entry: h5py.Group, table: str, columns: Sequence[Column]) -> tuple[Columns, tuple[str, ...]]:
+    """The columns of a table, as far as it was written and is whole, and what is to be said about it.
+
+    :raises ValueError: they do not fit each other, or hold what no run has.
+    """
+    arrays: dict[str, np.ndarray[Any, Any]]
+    if "recording" in entry:
+        counted = max(int(read_array(entry["recording"], f"{table}_rows")[()]), 0)
+        written = _written([read_array(entry[table], name, counted) for name in _ALWAYS_WRITTEN[table]])
+        arrays, remarks = whole_rows(entry, table, columns, counted, written)
+    else:
+        arrays, remarks = {column.name: read_array(entry[table], column.name) for column in columns}, ()
+    return {column.name: _checked(arrays[column.name], column, _length(arrays)) for column in columns}, remarks
+
+
+def _length(table: Columns) -> int:
+    """How many rows a table has."""
+    return len(next(iter(table.values())))
+
+
+def _checked(array: np.ndarray[Any, Any], column: Column, rows: int) -> np.ndarray[Any, Any]:
+    """A column of the shape, kind and words that it must have."""
+    expected = (rows, WAVELENGTHS) if column.is_spectrum else (rows,)
+    if array.shape != expected or (array.dtype.kind == "S") != (column.dtype[0] == "S"):
+        raise ValueError(f"{column.name} is no column of {rows} rows")
+    if column.name == "branch" and not np.isin(array, _BRANCHES).all():
+        raise ValueError("a branch is neither forward nor reverse")
+    return array if array.dtype.kind == "S" else array.astype(column.dtype, copy=False)
+
+
+_BRANCHES = [branch.encode() for branch in Branch]
 
 
 def _written(always: Sequence[np.ndarray[Any, Any]]) -> int:
@@ -381,14 +444,16 @@ def _written(always: Sequence[np.ndarray[Any, Any]]) -> int:
     return min(int(np.argmax(values)) if values.any() else len(values) for values in blank)
 
 
-def _rows(arrays: Mapping[str, np.ndarray[Any, Any]]) -> list[dict[str, Any]]:
-    plain = {
-        name: [_text(value) for value in array]
-        if array.dtype.kind in "SO"
-        else (list(array) if array.ndim > 1 else array.tolist())
-        for name, array in arrays.items()
-    }
-    return [dict(zip(plain, values, strict=True)) for values in zip(*plain.values(), strict=True)]
+def _rows(table: Columns) -> Iterator[dict[str, Any]]:
+    """The rows of a table one by one, each a dictionary: for few rows."""
+    plain = {name: _plain_values(array) for name, array in table.items()}
+    return (dict(zip(plain, values, strict=True)) for values in zip(*plain.values(), strict=True))
+
+
+def _plain_values(array: np.ndarray[Any, Any]) -> list[Any]:
+    if array.dtype.kind == "S":
+        return [_text(value) for value in array]
+    return list(array) if array.ndim > 1 else array.tolist()
 
 
 _READING_FIELDS = {field.name for field in fields(Reading)}
@@ -441,7 +506,7 @@ def read_calibration(group: h5py.Group) -> Calibration:
 # --- writing the finished file -----------------------------------------------------------------------------
 
 
-def _write_finished(old: h5py.File, new: h5py.File, run: Run, live: Sequence[Record]) -> None:
+def _write_finished(old: h5py.File, new: h5py.File, run: Run, live: Columns) -> None:
     for name, value in old.attrs.items():
         new.attrs[name] = value
     entry = nx_group(new, "entry", "NXentry", default="jvl")
@@ -450,42 +515,32 @@ def _write_finished(old: h5py.File, new: h5py.File, run: Run, live: Sequence[Rec
     write_text(entry, "status", run.status)
     write_text(entry, "stop_reason", run.stop_reason)
     write_text(entry, "end_time", run.end_time)
-    _write_rows(entry, "jvl", run.records, run.source_unit, revision=1, parent="/entry/jvl_live")
+    _write_table(entry, "jvl", run, revision=1, parent="/entry/jvl_live")
     write_flag_meanings(entry["jvl/flags"])
     _write_live_values(entry, live)
-    _write_rows(entry, "dark", run.dark, run.source_unit)
-    _write_rows(entry, "exposure_samples", run.exposure_samples, run.source_unit)
-    _write_rows(entry, "notes", run.notes, run.source_unit)
-    _write_rows(entry, "spectra", run.spectra, run.source_unit)
+    for table in TABLES:
+        if table != "jvl":
+            _write_table(entry, table, run)
     old.copy(old["entry/spectra/wavelength"], entry["spectra"], "wavelength")
     _write_figures(entry, run.figures)
 
 
-def _write_rows(entry: h5py.Group, table: str, events: Sequence[Any], source_unit: str, **attributes: Any) -> None:
+def _write_table(entry: h5py.Group, table: str, run: Run, **attributes: Any) -> None:
     group = entry.create_group(table)
     for name, value in (table_attributes(table) | attributes).items():
         group.attrs[name] = value
-    for column in columns_of(table, source_unit):
-        values = [_value(event, column.source) for event in events]
-        shape = (len(events), 401) if column.is_spectrum else (len(events),)
-        array = np.array([str(v).encode() for v in values] if column.dtype[0] == "S" else values, dtype=column.dtype)
-        write_array(group, column.name, array.reshape(shape), column.unit, column.meaning)
+    for column in columns_of(table, run.source_unit):
+        values = run.tables[table][column.name].astype(column.dtype, copy=False)
+        write_array(group, column.name, values, column.unit, column.meaning)
 
 
-def _value(event: Any, source: str) -> Any:
-    for part in source.split("."):
-        event = getattr(event, part)
-    return event
-
-
-def _write_live_values(entry: h5py.Group, live: Sequence[Record]) -> None:
+def _write_live_values(entry: h5py.Group, live: Columns) -> None:
     """The derived values as they were shown while the run went on."""
     group = nx_group(entry, "jvl_live", "NXcollection", revision=0)
     group.attrs["meaning"] = "derived values as shown while the run went on; /entry/jvl holds the final ones"
     for name, unit in DERIVED.items():
-        values = np.array([getattr(record, name) for record in live], dtype="<f8")
-        write_array(group, name, values, unit, name.replace("_", " "))
-    sources = np.array([record.spectrum_source.encode() for record in live], dtype="S12")
+        write_array(group, name, live[name], unit, name.replace("_", " "))
+    sources = live["spectrum_source"].astype("S12", copy=False)
     write_array(group, "spectrum_source", sources, "", "which spectrum the efficiency used")
 
 
@@ -531,55 +586,47 @@ def export_csv(run: Run, folder: Path) -> list[Path]:
     return [folder / name for name in tables]
 
 
-def _jvl_rows(run: Run) -> list[list[str]]:
+#: Rows of a table turned into text at once.
+_BLOCK = 4096
+
+
+def _jvl_rows(run: Run) -> Iterator[Sequence[Any]]:
     columns = columns_of("jvl", run.source_unit)
     converted = [_CUSTOMARY.get(c.name.removesuffix("_uncertainty"), (c.unit, 1.0)) for c in columns]
-    head = [
-        [c.name.replace("_", " ") for c in columns],
-        [unit for unit, _ in converted],
-        [_plain(run.sample) if i == 0 else c.meaning for i, c in enumerate(columns)],
-    ]
-    body = [
-        [_cell(_value(record, c.source), factor) for c, (_, factor) in zip(columns, converted, strict=True)]
-        for record in run.records
-    ]
-    return head + body
+    yield [c.name.replace("_", " ") for c in columns]
+    yield [text_cell(unit) for unit, _ in converted]
+    yield [text_cell(run.sample) if i == 0 else c.meaning for i, c in enumerate(columns)]
+    for first in range(0, run.points, _BLOCK):
+        block = [run.tables["jvl"][c.name][first : first + _BLOCK] for c in columns]
+        yield from zip(*(_cells(array, f) for array, (_, f) in zip(block, converted, strict=True)), strict=True)
 
 
-def _plain(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+def _cells(array: np.ndarray[Any, Any], factor: float = 1.0) -> list[Any]:
+    """A part of a column as the CSV writer takes it, which writes numbers in full precision; empty for NaN."""
+    if array.dtype.kind == "S":
+        words, which = np.unique(array, return_inverse=True)  # the same few at every point
+        texts = [text_cell(_text(word)) for word in words]
+        return [texts[i] for i in which.tolist()]
+    if array.dtype.kind != "f":
+        return list(array.tolist())
+    values: list[Any] = (array if factor == 1.0 else array * factor).tolist()
+    return ["" if value != value else value for value in values] if np.isnan(array).any() else values
 
 
-def _cell(value: Any, factor: float = 1.0) -> str:
-    if isinstance(value, float):
-        return "" if np.isnan(value) else repr(value if factor == 1.0 else value * factor)
-    return str(int(value)) if isinstance(value, int) else str(value)
+def _spectra_rows(run: Run) -> Iterator[Sequence[Any]]:
+    yield ["wavelength", *("spectral radiance" for _ in run.spectra)]
+    yield ["nm", *("W/(m^2 sr nm)" for _ in run.spectra)]
+    comments = (f"{spectrum.luminance:.6g} cd/m^2, point {spectrum.point_index}" for spectrum in run.spectra)
+    yield [text_cell(run.sample), *comments]
+    radiance = run.tables["spectra"]["spectral_radiance"]
+    for i, wavelength in enumerate(range(380, 781)):
+        yield [wavelength, *_cells(radiance[:, i])]
 
 
-def _spectra_rows(run: Run) -> list[list[str]]:
-    head = [
-        ["wavelength", *("spectral radiance" for _ in run.spectra)],
-        ["nm", *("W/(m^2 sr nm)" for _ in run.spectra)],
-        [
-            _plain(run.sample),
-            *(f"{spectrum.luminance:.6g} cd/m^2, point {spectrum.point_index}" for spectrum in run.spectra),
-        ],
-    ]
-    body = [
-        [str(wavelength), *(_cell(float(s.spectral_radiance[i])) for s in run.spectra)]
-        for i, wavelength in enumerate(range(380, 781))
-    ]
-    return head + body
-
-
-def _figure_rows(run: Run) -> list[list[str]]:
-    head = [
-        ["figure of merit", "value", "unit", "status", "standard uncertainty"],
-        [""] * 5,
-        [_plain(run.sample), "", "", "", ""],
-    ]
-    return head + [
-        [name, _cell(figure.value), figure.unit, figure.status, _cell(figure.uncertainty)]
-        for name, figure in run.figures.items()
-    ]
+def _figure_rows(run: Run) -> Iterator[Sequence[Any]]:
+    yield ["figure of merit", "value", "unit", "status", "standard uncertainty"]
+    yield [""] * 5
+    yield [text_cell(run.sample), "", "", "", ""]
+    for name, figure in run.figures.items():
+        value, uncertainty = _cells(np.array([figure.value, figure.uncertainty]))
+        yield [text_cell(name), value, text_cell(figure.unit), text_cell(figure.status), uncertainty]

@@ -17,7 +17,7 @@ from acquire import off_first
 from acquire.config import BenchFile, LoadedSweep
 from acquire.config.bench import SerialLine
 from acquire.engine import SpectrumNotTaken
-from acquire.guardian import Guard, Order
+from acquire.guardian import Guard, NotGuarded, Order
 from acquire.interruption import StopRequest
 from acquire.plan import SweepPlan
 from acquire.read_back import require_within
@@ -59,6 +59,9 @@ _OVERDUE, _SLOWEST = 2.0, 1.1
 
 #: Characters of a point in the source's buffer; the meter's is shorter.
 CHARACTERS_PER_STORED_POINT = 70
+
+#: Polls of the spectroradiometer between two readings of the source, also where a link times out without waiting.
+MOST_POLLS = 100
 
 #: VISA counts time-outs in ms; less than this is no time, s.
 SHORTEST_WAIT = 1e-3
@@ -133,6 +136,14 @@ class Bench:
             self._smu.output_off()
             self._guard.output_is_off()
 
+    def _waiting(self) -> None:
+        """Called every 0.2 s while an instrument is waited for; what it raises ends the wait.
+
+        :raises NotGuarded: as :meth:`trigger`.
+        """
+        self._guard.still()
+        self._stop.look()
+
     def trigger(self, step: Step) -> None:
         """Start both meters; the source goes to the step's level, and both wait the settling time.
 
@@ -150,14 +161,6 @@ class Bench:
             return f"point {step.index + 1}"
         self._dark_readings += 1
         return f"dark reading {self._dark_readings}"
-
-    def _waiting(self) -> None:
-        """Called every 0.2 s while an instrument is waited for; what it raises ends the wait.
-
-        :raises NotGuarded: as :meth:`trigger`.
-        """
-        self._guard.still()
-        self._stop.look()
 
     def collect(self, step: Step, time: float) -> Reading:
         """Wait for both meters and say what they read; overflow is NaN with a flag, and so is what makes no sense.
@@ -258,7 +261,6 @@ class Bench:
         return _burst(steps[:taken], started, sources[:taken], lights[:taken])
 
     def _burst_finished(self) -> bool:
-        self._guard.still()
         with self._stop.interruptible():
             return self._smu.poll_sweep(BURST_POLL)
 
@@ -271,7 +273,7 @@ class Bench:
         for who, instrument in (("the source", self._smu), ("the photodiode meter", self._photodiode_meter)):
             try:
                 with self._stop.interruptible():
-                    found += [f"{who} queued {error}" for error in instrument.error_queue()]
+                    found += [f"{who} queued {error}" for error in instrument.drain_errors()]
             except errors.UnexpectedReply:
                 instrument.device_clear()
         return found
@@ -299,17 +301,21 @@ class Bench:
         self._guard.still()
         until = self.now() + wait
         with self._costs_the_spectrum_at_most(self._spectroradiometer), self._stop.interruptible():
-            while not (finished := self._spectroradiometer.poll(max(until - self.now(), 0.0))):
+            for _ in range(MOST_POLLS):
+                if self._spectroradiometer.poll(max(until - self.now(), 0.0)):
+                    self._exposing = False
+                    return True
                 if self._stop() or self.now() >= until - SHORTEST_WAIT:
                     break
-        self._exposing = not finished
-        return finished
+        return False
 
     @contextmanager
     def _costs_the_spectrum_at_most(self, meter: CS2000A) -> Iterator[None]:
         """Turn whatever the spectroradiometer fails in into a spectrum that is missing."""
         try:
             yield
+        except NotGuarded:  # came up in a wait for it, and is not its failure
+            raise
         except errors.InstrumentError as problem:
             self._exposing = False
             self._silent_spectra = self._silent_spectra + 1 if meter.silent else 0
@@ -488,7 +494,11 @@ def switch_off(bench: BenchFile) -> str:
     """
     if bench.simulated:
         return "a simulated bench lives in the process of its run: there is no output that could be left on"
-    address = source_address(bench)
+    return switch_off_source(source_address(bench))
+
+
+def switch_off_source(address: off_first.SourceAddress) -> str:
+    """The same for a source whose address is known. :raises drivers.errors.OutputStateUnknown: as above."""
     with off_first.lock_for_a_moment(address, "acquire off") as holder:
         off_first.make_safe_until_confirmed(address, None, off_first.PATIENCE, lambda _: None)
     done = f"{address.resource}: taken to zero and switched off; asked, it says that its output is off"

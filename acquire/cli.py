@@ -9,13 +9,16 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, cast
 
 import typer
+
+from acquire.visible import VisibleStream, one_line
 
 if TYPE_CHECKING:
     from acquire.archive import Run
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
     from drivers.simulated.serve import Port
 
 COMPLETED, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+PRESS_OUTPUT = "press OUTPUT on the instrument"
+
+SILENCE = 1.5  # s without an answer until that is said
 
 LOOK_AROUND = 0.2  # s, for run files that were cut off: time for several hundred
 
@@ -47,16 +54,45 @@ JsonOption = Annotated[bool, typer.Option("--json", help="one JSON object on sta
 
 def main() -> None:
     """Entry point of the ``acquire`` command."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a name outside the code page of a Windows pipe is no error
-            stream.reconfigure(errors="backslashreplace")
-    app()
+    sys.stdout, sys.stderr = (cast(TextIO, _filtered(stream)) for stream in (sys.stdout, sys.stderr))
+    try:
+        try:
+            app()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except OSError as error:  # above all of the stream itself: a full disk behind it, for example
+        with _whoever_listens(sys.stdout):
+            pass
+        raise SystemExit(complain(f"acquire: {error}", FAILED).exit_code) from error
+
+
+def _filtered(stream: TextIO | None) -> TextIO | VisibleStream | None:
+    """The stream, past which no text gets as it came from outside: not even one in a message of a library."""
+    if isinstance(stream, TextIOWrapper):  # a name outside the code page of a Windows pipe is no error
+        stream.reconfigure(errors="backslashreplace")
+    return stream and VisibleStream(stream)
+
+
+def say(stream: TextIO | None, *lines: object) -> None:
+    """Print each of ``lines`` as one line, whatever is in it; None: the stream was closed at the start."""
+    if stream is not None:
+        stream.writelines(f"{one_line(str(line))}\n" for line in lines)
+
+
+def say_json(content: dict[str, Any]) -> None:
+    """One JSON object, in one line of ASCII. JSON itself would let DEL pass, which is no letter but a control."""
+    print(json.dumps(content).replace("\x7f", r"\u007f"))
 
 
 def complain(message: object, status: int) -> typer.Exit:
-    """Say what is wrong on standard error; raise what this returns."""
+    """Say what is wrong on standard error; raise what this returns.
+
+    A list is said line by line, and so is a :class:`acquire.config.ConfigurationError`, problem by problem.
+    """
+    lines = message if isinstance(message, list) else getattr(message, "problems", [message])
     with _whoever_listens(sys.stderr):
-        print(message, file=sys.stderr)
+        say(sys.stderr, *lines)
     return typer.Exit(status)
 
 
@@ -81,10 +117,10 @@ def run(
         folder = session.run_folder(prepared, output)
     except ConfigurationError as error:
         if as_json:
-            print(json.dumps(_without_a_run(str(error), "failed")))
+            say_json(_without_a_run(str(error), "failed"))
         raise complain(error, USAGE) from error
     _offer_recovery(folder, ask=not as_json and _somebody_to_ask())
-    console = display.SpectatorConsole(stderr=as_json, highlight=False)
+    console = display.SpectatorConsole(stderr=as_json)
     with StopRequest().listening() as stop:  # until everything is said: Ctrl-C while printing changes no outcome
         with display.watching(prepared.plan, console) as watch, unhurried(watch, console.file) as seen:
             result = session.run(prepared, folder, seen, stop)
@@ -100,9 +136,9 @@ def _offer_recovery(folder: Path, *, ask: bool) -> None:
         with _whoever_listens(sys.stderr):
             what = f"{path} was cut off ({points} point{'' if points == 1 else 's'})"
             if not ask:
-                print(f"{what}; finish it with: acquire recover {_quoted(path)}", file=sys.stderr)
+                say(sys.stderr, f"{what}; finish it with: acquire recover {_quoted(path)}")
                 continue
-            print(f"{what}. Finish it now? [Y/n] ", end="", file=sys.stderr, flush=True)
+            print(one_line(f"{what}. Finish it now? [Y/n] "), end="", file=sys.stderr, flush=True)
             if _is_yes(sys.stdin):
                 _recover(path, sys.stderr)
 
@@ -135,13 +171,13 @@ def _is_yes(stream: TextIO) -> bool:
 def _print_result(result: Result, as_json: bool) -> None:
     with _whoever_listens(sys.stderr):
         if result.error:
-            print(f"acquire: {result.error}", file=sys.stderr)
+            say(sys.stderr, *f"acquire: {result.error}".split("\n"))
     with _whoever_listens(sys.stdout):
         if result.run is not None:
             _print_run(result.run, as_json)
         elif as_json:
             status = "stopped" if result.interrupted else "failed"
-            print(json.dumps(_without_a_run(result.error, status, result.unfinished)))
+            say_json(_without_a_run(result.error, status, result.unfinished))
 
 
 @app.command()
@@ -156,7 +192,7 @@ def plan(sweep: SweepArgument, bench: BenchOption = None) -> None:
         raise complain(error, USAGE) from error
     _print_plan(prepared.plan)
     for caution in prepared.loaded.cautions:
-        print(f"caution: {caution}")
+        say(sys.stdout, f"caution: {caution}")
 
 
 @app.command()
@@ -170,12 +206,10 @@ def check(
     for file in files:
         problems = check_file(file)
         wrong = wrong or bool(problems)
-        for problem in problems:
-            print(problem, file=sys.stderr)
-        for caution in cautions_of_file(file):
-            print(f"caution: {caution}", file=sys.stderr)
+        say(sys.stderr, *problems)
+        say(sys.stderr, *(f"caution: {caution}" for caution in cautions_of_file(file)))
         if not problems:
-            print(f"{file}: right")
+            say(sys.stdout, f"{file}: right")
     raise typer.Exit(USAGE if wrong else COMPLETED)
 
 
@@ -207,8 +241,7 @@ def export(
         written = archive.export_csv(found, to or run_file.parent)
     except archive.ArchiveError as error:
         raise complain(error, FAILED) from error
-    for path in written:
-        print(path)
+    say(sys.stdout, *written)
     _tell_damage(found)
 
 
@@ -241,7 +274,7 @@ def recover(
         for file in unfinished:
             right &= _recover(file, sys.stdout)
         if not unfinished:
-            print(f"{path}: no run file in it was cut off")
+            say(sys.stdout, f"{path}: no run file in it was cut off")
     raise typer.Exit(COMPLETED if right else FAILED)
 
 
@@ -252,13 +285,13 @@ def _recover(path: Path, stream: TextIO) -> bool:
     try:
         after, already = reading_apart.recover(path)
     except archive.ArchiveError as error:
-        print(error, file=sys.stderr)
+        say(sys.stderr, error)
         return False
     what = "was finished already" if already else "finished"
-    counted = f"{len(after.records)} points, {len(after.spectra)} spectra"
-    print(f"{path}: {what}: {counted}, status {after.status}", file=stream)
+    counted = f"{after.points} points, {len(after.spectra)} spectra"
+    say(stream, f"{path}: {what}: {counted}, status {after.status}")
     if after.integrity.damaged:
-        print(f"{path}: {after.integrity}", file=sys.stderr)
+        say(sys.stderr, f"{path}: {after.integrity}")
     return not after.integrity.damaged
 
 
@@ -283,16 +316,98 @@ def instruments(
     except ConfigurationError as error:
         raise complain(error, USAGE) from error
     except CannotConnect as error:
-        raise complain(f"{error}\n{asking.HOW_TO_GO_ON}", FAILED) from error
+        raise complain([error, *asking.HOW_TO_GO_ON.splitlines()], FAILED) from error
     right = asking.all_right(answers)
     if as_json:
-        print(json.dumps({"right": right, "instruments": [asking.as_json(answer) for answer in answers]}))
+        say_json({"right": right, "instruments": [asking.as_json(answer) for answer in answers]})
     else:
-        for line in (line for answer in answers for line in asking.lines(answer)):
-            print(line)
+        say(sys.stdout, *(line for answer in answers for line in asking.lines(answer)))
     if not any(answer.identity or answer.in_use for answer in answers):
-        print(asking.HOW_TO_GO_ON, file=sys.stderr)
+        say(sys.stderr, *asking.HOW_TO_GO_ON.splitlines())
     raise typer.Exit(COMPLETED if right else FAILED)
+
+
+@app.command()
+def off(
+    bench: Annotated[
+        Path | None,
+        typer.Option(
+            "--bench", help="bench file; without one, every source VISA can see (not serial)", metavar="BENCH.yaml"
+        ),
+    ] = None,
+) -> None:
+    """Make the source safe now, whoever left it on: level 0, output off; it is asked afterwards."""
+    from acquire.config import ConfigurationError, load_bench
+
+    if bench is None:
+        raise typer.Exit(_sources_off())
+    try:
+        loaded = load_bench(bench)
+    except ConfigurationError as error:
+        raise complain([*error.problems, f"nothing was sent to any instrument; {PRESS_OUTPUT}"], USAGE) from error
+    from acquire.bench import switch_off
+
+    right = _is_switched_off(loaded.instruments.smu.resource, partial(switch_off, loaded))
+    raise typer.Exit(COMPLETED if right else FAILED)
+
+
+def _sources_off() -> int:
+    """Switch off every source that VISA sees, and say so; the exit status."""
+    from acquire import instruments as asking
+    from acquire.bench import switch_off_source
+    from acquire.off_first import SourceAddress
+    from drivers.errors import CannotConnect
+    from drivers.link import SerialLine
+
+    say(sys.stderr, "no bench file is named: looking for every Keithley 2400 on GPIB, USB and the network")
+    try:
+        answers = asking.survey()
+    except CannotConnect as error:
+        raise complain([error, f"nothing was sent to any instrument; {PRESS_OUTPUT}"], FAILED) from error
+    in_use = [
+        f"{answer.resource}: {finding.what}" for answer in answers if answer.in_use for finding in answer.findings
+    ]
+    found = [SourceAddress("keithley2400", name, "", SerialLine()) for name in asking.sources(answers)]
+    right = [_is_switched_off(source.resource, partial(switch_off_source, source)) for source in found]
+    if in_use or not found:
+        what = "" if found else "no Keithley 2400 was found, and none was switched off; "
+        say(sys.stderr, *in_use, f"{what}name its bench: acquire off --bench BENCH.yaml; {PRESS_OUTPUT}")
+    return COMPLETED if all(right) and found and not in_use else FAILED
+
+
+def _is_switched_off(resource: str, switch_off: Callable[[], str]) -> bool:
+    """Do it and say so; whatever goes wrong, the message is that the output may be on."""
+    from threading import Timer
+
+    from acquire.interruption import StopRequest
+
+    waiting = Timer(SILENCE, say, (sys.stderr, f"{resource} has not answered yet; trying on. Do {PRESS_OUTPUT}"))
+    waiting.daemon = True
+    waiting.start()
+    try:
+        with (
+            StopRequest().listening()
+        ):  # it takes some seconds at most: neither Ctrl-C nor a closed terminal cuts it short
+            done = switch_off()
+    except (Exception, KeyboardInterrupt) as error:
+        waiting.cancel()
+        lines = [f"{resource}: THE OUTPUT MAY STILL BE ON; {PRESS_OUTPUT}", _why(error)]
+        with _whoever_listens(sys.stderr):
+            say(sys.stderr, "!" * 72, *filter(None, lines), "!" * 72)
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        return False
+    waiting.cancel()
+    with _whoever_listens(sys.stdout):
+        say(sys.stdout, *done.split("\n"))
+    return True
+
+
+def _why(error: BaseException) -> str:
+    from drivers.errors import InstrumentError
+
+    cause = error.__cause__ or error
+    return str(cause) if isinstance(cause, InstrumentError) else f"{type(cause).__name__} {cause}".strip()
 
 
 @app.command()
@@ -367,17 +482,17 @@ def _print_ports(ports: tuple[Port, ...], as_json: bool) -> None:
     for port in ports:
         with _whoever_listens(sys.stdout):
             if as_json:
-                print(json.dumps({"role": port.role, "model": port.model, "tcp": port.tcp, "pty": port.serial}))
+                say_json({"role": port.role, "model": port.model, "tcp": port.tcp, "pty": port.serial})
             else:
-                print(f"{port.role:18}{port.model:15}{port.tcp:34}{port.serial or ''}")
+                say(sys.stdout, f"{port.role:18}{port.model:15}{port.tcp:34}{port.serial or ''}")
     with _whoever_listens(sys.stderr):
-        print("serving; Ctrl-C ends it", file=sys.stderr)
+        say(sys.stderr, "serving; Ctrl-C ends it")
 
 
 def _print_traffic(time: float, role: str, to_instrument: bool, data: bytes) -> None:
     text = data.decode("latin-1").encode("unicode_escape").decode("ascii")
     with _whoever_listens(sys.stderr):
-        print(f"{time:10.4f} s  {role:18}{'>' if to_instrument else '<'} {text}", file=sys.stderr)
+        say(sys.stderr, f"{time:10.4f} s  {role:18}{'>' if to_instrument else '<'} {text}")
 
 
 def summary(run: Run) -> dict[str, Any]:
@@ -430,36 +545,30 @@ def _whoever_listens(stream: TextIO | None) -> Iterator[None]:
 
 def _print_run(run: Run, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(summary(run)))
+        say_json(summary(run))
         return
-    from rich.console import Console
-
     from acquire import display
 
-    console = Console(highlight=False)
     if run.figures:
-        with console.capture() as table:  # rich itself would exit with status 1 when nobody reads any more
-            console.print(display.figures_table(run.figures, f"{run.sample}: figures of merit"))
-        print(table.get(), end="")
-        print(display.figures_line(run.figures, run.sample))
-    for note in run.notes:
-        print(f"note: {note.text} (at {note.time:.1f} s)")
+        table = display.figures_table(run.figures, f"{run.sample}: figures of merit")
+        display.SpectatorConsole().print(table)
+        say(sys.stdout, display.figures_line(run.figures, run.sample))
+    say(sys.stdout, *(f"note: {note.text} (at {note.time:.1f} s)" for note in run.notes))
     reason = f" ({run.stop_reason})" if run.stop_reason else ""
-    print(f"{run.status}{reason}: {len(run.records)} points, {len(run.spectra)} spectra")
-    print(run.path)
+    counted = f"{run.points} points, {len(run.spectra)} spectra"
+    say(sys.stdout, f"{run.status}{reason}: {counted}", run.path)
 
 
 def _print_description(run: Run) -> None:
-    lines = {
-        "title": run.title,
-        "sample": run.sample,
-        "started": run.start_time,
-        "ended": run.end_time or "not finished: the run is going on, or was cut off (then: acquire recover)",
-        **run.instruments,
-        "checksums": str(run.integrity),
-    }
-    for name, value in lines.items():
-        print(f"{name:>18}  {value}")
+    lines = [
+        ("title", run.title),
+        ("sample", run.sample),
+        ("started", run.start_time),
+        ("ended", run.end_time or "not finished: the run is going on, or was cut off (then: acquire recover)"),
+        *run.instruments.items(),
+        ("checksums", str(run.integrity)),
+    ]
+    say(sys.stdout, *(f"{name:>18}  {value}" for name, value in lines))
 
 
 def _print_plan(plan: SweepPlan) -> None:
@@ -467,10 +576,10 @@ def _print_plan(plan: SweepPlan) -> None:
 
     for step in plan.steps:
         mark = "  spectrum" if step.spectrum else ""
-        print(f"{step.index + 1:5d}  {step.branch:8}  {level_text(step.level, plan.source_unit)}{mark}")
-    print(f"{len(plan.steps)} points, about {plan.time_per_point * 1e3:.0f} ms each")
+        say(sys.stdout, f"{step.index + 1:5d}  {step.branch:8}  {level_text(step.level, plan.source_unit)}{mark}")
+    say(sys.stdout, f"{len(plan.steps)} points, about {plan.time_per_point * 1e3:.0f} ms each")
     if plan.spectra.most:
-        print(f"at most {plan.spectra.most} spectra")
-    print(f"about {clock_text(plan.duration)} (h:)m:ss in all")
+        say(sys.stdout, f"at most {plan.spectra.most} spectra")
+    say(sys.stdout, f"about {clock_text(plan.duration)} (h:)m:ss in all")
     stress = plan.stress
-    print(f"largest stress: {stress.voltage:g} V, {stress.current * 1e3:g} mA, {stress.power * 1e3:g} mW")
+    say(sys.stdout, f"largest stress: {stress.voltage:g} V, {stress.current * 1e3:g} mA, {stress.power * 1e3:g} mW")

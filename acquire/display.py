@@ -6,18 +6,23 @@ Displays are spectators: they receive every event after it has been recorded, an
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from math import isfinite, nan
+from math import inf, isfinite, nan
+from time import monotonic
+from typing import Any, TextIO
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from acquire.figures import Figure
 from acquire.plan import SweepPlan
 from acquire.records import Event, Note, PointFlag, Record, Spectrum
+from acquire.visible import one_line, visible
 
 #: Figures as people read them: key in the file, name, factor from SI, unit, decimals.
 PAPER_FIGURES = (
@@ -31,6 +36,8 @@ PAPER_FIGURES = (
     ("peak_wavelength", "peak", 1.0, "nm", 1),
     ("fwhm", "FWHM", 1.0, "nm", 1),
 )
+
+BAR_PERIOD = 0.1  # s, real time; a point may take less than drawing
 
 
 def number(value: float, digits: int = 4) -> str:
@@ -108,7 +115,23 @@ Watch = Callable[[Event], None]
 
 
 class SpectatorConsole(Console):
-    """A console that tells of a reader who has gone; rich's own would end the program, and the run with it."""
+    """A console for texts from outside, and one that tells of a reader who has gone.
+
+    What is shown is text and nothing else: no markup, no emoji by name, and what a terminal could take for a command
+    is made visible. Where rich's own console would end the program when nobody reads, and the run with it, this
+    one raises.
+    """
+
+    def __init__(self, file: TextIO | None = None, *, stderr: bool = False, **settings: Any) -> None:
+        stream = file or (sys.stderr if stderr else sys.stdout)
+        # Colours and movements of the cursor must not be made visible, so they go past the stream's own filter
+        past_filter = getattr(stream, "unfiltered", stream)
+        super().__init__(file=past_filter, stderr=stderr, highlight=False, markup=False, emoji=False, **settings)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Rich's segments, with texts made visible; colours and movements of the cursor stay what they are."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=visible(segment.text))
 
     def on_broken_pipe(self) -> None:
         """:raises BrokenPipeError: always; who prints decides what that means."""
@@ -127,7 +150,7 @@ def watching(plan: SweepPlan, console: Console) -> Iterator[Watch]:
 
 def _plain_lines(plan: SweepPlan, console: Console) -> Watch:
     total = len(plan.steps)
-    write = console.file.write
+    write = console.file.write  # past the filter: what comes from outside is a line of its own
 
     def watch(event: Event) -> None:
         if isinstance(event, Record):
@@ -135,7 +158,7 @@ def _plain_lines(plan: SweepPlan, console: Console) -> Watch:
         elif isinstance(event, Spectrum):
             write(f"         {spectrum_text(event)}\n")
         elif isinstance(event, Note):
-            write(f"         note: {event.text}\n")
+            write(f"         note: {one_line(event.text)}\n")
         else:
             return
         console.file.flush()
@@ -163,21 +186,26 @@ def _bar(plan: SweepPlan, console: Console) -> Iterator[Watch]:
         MofNCompleteColumn(),
         TextColumn("{task.fields[elapsed]} elapsed, {task.fields[remaining]} remaining"),
     )
-    # Drawn with each line printed above it. Without a thread that draws it, no failure to draw goes unnoticed
+    # Without a thread that draws it, no failure to draw goes unnoticed
     progress = Progress(*columns, console=console, auto_refresh=False)
     task = progress.add_task("", total=len(plan.steps), elapsed="0:00", remaining=clock_text(plan.duration))
     with _closing_quietly(progress):
         clock = _Remaining(plan)
+        drawn = -inf  # s; printing a line above the bar shows it again as it was drawn last
 
         def watch(event: Event) -> None:
+            nonlocal drawn
             if isinstance(event, Record):
                 elapsed, remaining = clock.after(event)
-                progress.update(task, advance=1, elapsed=clock_text(elapsed), remaining=clock_text(remaining))
+                due = monotonic() - drawn > BAR_PERIOD
+                drawn = monotonic() if due else drawn
+                times = clock_text(elapsed), clock_text(remaining)
+                progress.update(task, advance=1, refresh=due, elapsed=times[0], remaining=times[1])
                 progress.console.print(Text(short_point_text(event, plan.source_unit)))
             elif isinstance(event, Spectrum):
                 progress.console.print(Text(spectrum_text(event)))
             elif isinstance(event, Note):
-                progress.console.print(Text.assemble(("note:", "yellow"), f" {event.text}"))
+                progress.console.print(Text.assemble(("note:", "yellow"), f" {one_line(event.text)}"))
 
         yield watch
 
@@ -207,7 +235,7 @@ def clock_text(seconds: float) -> str:
 
 def figures_table(figures: Mapping[str, Figure], title: str) -> Table:
     """The figures of merit, like a row of a paper's table, each with uncertainty and status."""
-    table = Table(title=Text(title), title_justify="left")
+    table = Table(title=Text(one_line(title)), title_justify="left")
     for heading, justify in (
         ("figure", "left"),
         ("value", "right"),
@@ -229,7 +257,7 @@ def _figure_cells(figure: Figure, factor: float, unit: str, decimals: int) -> tu
     where = f"{figure.voltage:.2f} V" if isfinite(figure.voltage) else ""
     if isfinite(figure.current_density):
         where += f", {number(figure.current_density / 10.0, 3)} mA/cm^2"
-    return value, spread, unit, where, figure.status
+    return value, spread, unit, where, one_line(figure.status)
 
 
 def figures_line(figures: Mapping[str, Figure], name: str) -> str:

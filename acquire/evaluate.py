@@ -6,14 +6,16 @@ are known, and afterwards, when all are: only the :class:`Evaluation` handed to 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from math import inf, isfinite, nan, sqrt
+from math import inf, isfinite, nan
 from statistics import fmean, stdev
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from acquire.figures import Figure, JVLCurve, SpectrumFigures, figures_of_merit
 from acquire.photometry import luminous
@@ -21,7 +23,9 @@ from acquire.photometry.choice import (
     SPECTRAL_SHIFT_LIMIT,
     SpectrumCandidate,
     SpectrumChoice,
+    SpectrumChoices,
     SpectrumSource,
+    choose_spectra,
     choose_spectrum,
     spectral_shift,
     spectrum_defects,
@@ -32,16 +36,29 @@ from acquire.photometry.efficiency import (
     eqe_from_luminance,
     power_efficiency,
 )
-from acquire.photometry.factors import SpectralFactors, blend_factors, spectral_factors
-from acquire.photometry.photodiode import PhotodiodeCalibration, dark_at
+from acquire.photometry.elementwise import IntArray, Q, constant, finite, hypot, quotient, where
+from acquire.photometry.factors import SpectralFactors, blend_factors, factors_at, spectral_factors, stacked
+from acquire.photometry.photodiode import PhotodiodeCalibration, dark_at, photocurrent
 from acquire.photometry.spectra import signal_to_noise
 from acquire.photometry.uncertainty import (
     Budget,
+    RelativeUncertainty,
     chromaticity_uncertainty,
     rectangular,
     relative_uncertainty,
 )
-from acquire.records import Branch, DarkReading, FloatArray, PointFlag, Reading, Record, Spectrum
+from acquire.records import (
+    DERIVED,
+    READING_FLAGS,
+    Branch,
+    Columns,
+    DarkReading,
+    FloatArray,
+    PointFlag,
+    Reading,
+    Record,
+    Spectrum,
+)
 from drivers import timing
 
 #: Accuracy of chromaticity by the spectroradiometer, limits for illuminant A (CS-2000A data sheet).
@@ -92,16 +109,16 @@ class Calibration:
         return PhotodiodeCalibration(self.photodiode_scale, responsivity, self.photodiode_scale_slope)
 
     @cached_property
-    def reference_factors(self) -> SpectralFactors | None:
+    def reference_factors(self) -> SpectralFactors[float] | None:
         """Factors of the reference spectrum, None without one."""
         return self._factors(self.reference_spectrum)
 
     @cached_property
-    def assumed_factors(self) -> SpectralFactors | None:
+    def assumed_factors(self) -> SpectralFactors[float] | None:
         """Factors of the assumed spectrum, None without one."""
         return self._factors(self.assumed_spectrum)
 
-    def _factors(self, spectrum: FloatArray) -> SpectralFactors | None:
+    def _factors(self, spectrum: FloatArray) -> SpectralFactors[float] | None:
         return spectral_factors(spectrum, self.photodiode) if spectrum.size else None
 
     def described(self) -> dict[str, tuple[Any, str]]:
@@ -137,7 +154,7 @@ def dark_level(readings: Sequence[DarkReading]) -> DarkLevel | None:
 @dataclass(frozen=True)
 class _Taken:
     candidate: SpectrumCandidate
-    factors: SpectralFactors
+    factors: SpectralFactors[float]
 
 
 @dataclass(frozen=True)
@@ -177,11 +194,31 @@ class Evaluation:
         """The spectra to choose from."""
         return tuple(taken.candidate for taken in self.taken)
 
-    def factors_of(self, index: int) -> SpectralFactors:
+    def factors_of(self, index: int) -> SpectralFactors[float]:
         """The factors of the spectrum with this index."""
         return next(taken.factors for taken in self.taken if taken.candidate.index == index)
 
-    def dark_signal(self, time: float) -> float:
+    @cached_property
+    def latest_factors(self) -> SpectralFactors[float] | None:
+        """The factors of the last spectrum, or of one that stands in."""
+        calibration = self.calibration
+        measured = self.taken[-1].factors if self.taken else None
+        return measured or calibration.reference_factors or calibration.assumed_factors
+
+    @cached_property
+    def stacked(self) -> SpectralFactors[FloatArray]:
+        """The factors of all spectra taken, as arrays."""
+        return stacked([taken.factors for taken in self.taken])
+
+    @cached_property
+    def positions(self) -> IntArray:
+        """Where the spectrum with an index stands among those taken."""
+        indices = [candidate.index for candidate in self.candidates]
+        positions = np.zeros(max(indices) + 1, int)
+        positions[indices] = range(len(indices))
+        return positions
+
+    def dark_signal(self, time: Q) -> Q | float:
         """The photodiode's dark signal at a moment [V]: on the line through the readings before and after."""
         before, after = self.dark_before, self.dark_after
         if before is None or after is None:
@@ -195,9 +232,9 @@ class Evaluation:
         levels = [level.deviation for level in (self.dark_before, self.dark_after) if level]
         return max(levels, default=0.0)
 
-    def photocurrent(self, signal: float, time: float) -> float:
+    def photocurrent(self, signal: Q, time: Q) -> Q:
         """Photocurrent [A] behind an amplifier voltage [V] read at ``time`` [s]."""
-        return (signal - self.dark_signal(time)) / self.calibration.amplifier_gain
+        return photocurrent(signal, self.dark_signal(time), self.calibration.amplifier_gain)
 
 
 def evaluate(reading: Reading, evaluation: Evaluation) -> Record:
@@ -206,21 +243,12 @@ def evaluate(reading: Reading, evaluation: Evaluation) -> Record:
     J = I/A, L = s C I[S V]/I[S R], CE = L/J, PE = pi CE F/V, EQE = kappa CE F; the spectrum S by the rule of
     :func:`~acquire.photometry.choice.choose_spectrum`.
     """
-    calibration = evaluation.calibration
     photocurrent = evaluation.photocurrent(reading.photodiode_signal, reading.time)
     choice, factors, shift = _spectrum_for(reading, photocurrent, evaluation)
-    density = current_density(reading.current, calibration.emissive_area)
-    luminance = photocurrent * _luminance_per_photocurrent(factors, calibration)
-    efficiency = current_efficiency(luminance, density)
     return Record(
         reading,
-        reading.flags | _flags(reading, factors, shift, evaluation),
-        density,
-        luminance,
-        efficiency,
-        power_efficiency(efficiency, reading.voltage, calibration.forward_factor),
-        eqe_from_luminance(efficiency, factors.kappa, calibration.forward_factor) if factors else nan,
-        *((factors.chromaticity_x, factors.chromaticity_y) if factors else (nan, nan)),
+        PointFlag(int(reading.flags) | _flags(reading.photodiode_signal, reading.time, factors, shift, evaluation)),
+        **_quantities(reading.current, reading.voltage, photocurrent, factors, evaluation.calibration),
         spectrum_source=choice.source.value,
         spectrum_index=choice.index,
         spectrum_index_upper=choice.index_upper,
@@ -235,28 +263,91 @@ def with_uncertainties(record: Record, evaluation: Evaluation) -> Record:
     A function of its own, because no decision of a sweep waits for it: while the next point is being measured
     there is time for it.
     """
-    calibration, reading = evaluation.calibration, record.reading
-    photocurrent = evaluation.photocurrent(reading.photodiode_signal, reading.time)
+    reading = record.reading
     source = SpectrumSource(record.spectrum_source)
     choice = SpectrumChoice(source, record.spectrum_index, record.spectrum_index_upper, record.spectrum_weight)
     factors, shift = _factors_of(choice, evaluation)
-    spread = relative_uncertainty(_budget(reading, photocurrent, factors, shift, evaluation))
-    x, y = _colour_uncertainty(factors, calibration) if factors else (nan, nan)
-    return replace(
-        record,
-        current_density_uncertainty=_absolute(spread.current_density, record.current_density),
-        luminance_uncertainty=_absolute(spread.luminance, record.luminance),
-        current_efficiency_uncertainty=_absolute(spread.current_efficiency, record.current_efficiency),
-        power_efficiency_uncertainty=_absolute(spread.power_efficiency, record.power_efficiency),
-        external_quantum_efficiency_uncertainty=_absolute(
-            spread.external_quantum_efficiency, record.external_quantum_efficiency
-        ),
-        chromaticity_x_uncertainty=x,
-        chromaticity_y_uncertainty=y,
+    values = {name: getattr(record, name) for name in DERIVED}
+    signals = reading.current, reading.voltage, reading.photodiode_signal, reading.time
+    return Record(  # `replace` would take as long as all the rest
+        reading,
+        record.flags,
+        **values,
+        **_uncertainties(values, *signals, factors, shift, evaluation),
+        spectrum_source=record.spectrum_source,
+        spectrum_index=record.spectrum_index,
+        spectrum_index_upper=record.spectrum_index_upper,
+        spectrum_weight=record.spectrum_weight,
+        lg_distance=record.lg_distance,
     )
 
 
-def _luminance_per_photocurrent(factors: SpectralFactors | None, calibration: Calibration) -> float:
+def evaluate_run(points: Columns, evaluation: Evaluation) -> Columns:
+    """The final values of a run's points, as :func:`evaluate` and :func:`with_uncertainties` compute them for one.
+
+    ``points`` are the columns of the readings and their flags, a row a point (n,), of which the values do not
+    depend on more than ``evaluation`` and the row itself; so a few thousand are computed at a time, and the memory
+    beside the result stays the same however many they are.
+    """
+    count = len(points["time"])
+    block = max(_LARGEST_BLOCK // max(len(evaluation.taken), _COLUMNS_AT_ONCE), 1)
+    final: dict[str, npt.NDArray[Any]] = {}
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # missing numbers stay missing
+        for first in range(0, max(count, 1), block):
+            rows = slice(first, first + block)
+            for name, values in _final_values(points, rows, evaluation).items():
+                if name not in final:
+                    final[name] = np.empty(count, values.dtype)
+                final[name][rows] = values
+    return final
+
+
+#: Numbers at work at once: a block of points times the spectra that each of them chooses from.
+_LARGEST_BLOCK = 1 << 18
+_COLUMNS_AT_ONCE = 50
+
+
+def _final_values(points: Columns, rows: slice, evaluation: Evaluation) -> dict[str, npt.NDArray[Any]]:
+    """The final values of some rows."""
+    current, voltage, signal, time = (
+        points[name][rows] for name in ("current", "voltage", "photodiode_signal", "time")
+    )
+    index = np.arange(rows.start, rows.start + len(time))
+    photocurrent = evaluation.photocurrent(signal, time)
+    choices, factors, shift = _spectra_for(index, points["branch"][rows], photocurrent, evaluation)
+    values = _quantities(current, voltage, photocurrent, factors, evaluation.calibration)
+    return {
+        **values,
+        **_uncertainties(values, current, voltage, signal, time, factors, shift, evaluation),
+        "flags": (points["flags"][rows] & int(READING_FLAGS)) | _flags(signal, time, factors, shift, evaluation),
+        "spectrum_source": choices.source,
+        "spectrum_index": choices.index,
+        "spectrum_index_upper": choices.index_upper,
+        "spectrum_weight": choices.weight,
+        "lg_distance": choices.lg_distance,
+    }
+
+
+def _quantities(
+    current: Q, voltage: Q, photocurrent: Q, factors: SpectralFactors[Q] | None, calibration: Calibration
+) -> dict[str, Q]:
+    """The derived quantities of a point, or of each of many."""
+    density = current_density(current, calibration.emissive_area)
+    luminance = photocurrent * _luminance_per_photocurrent(factors, calibration)
+    efficiency = current_efficiency(luminance, density)
+    forward, unknown = calibration.forward_factor, constant(nan, photocurrent)
+    return {
+        "current_density": density,
+        "luminance": luminance,
+        "current_efficiency": efficiency,
+        "power_efficiency": power_efficiency(efficiency, voltage, forward),
+        "external_quantum_efficiency": eqe_from_luminance(efficiency, factors.kappa, forward) if factors else unknown,
+        "chromaticity_x": factors.chromaticity_x if factors else unknown,
+        "chromaticity_y": factors.chromaticity_y if factors else unknown,
+    }
+
+
+def _luminance_per_photocurrent(factors: SpectralFactors[Q] | None, calibration: Calibration) -> Q | float:
     """L per photocurrent [cd m^-2 A^-1]; a luminance factor without responsivity needs no spectrum for it."""
     if factors is not None:
         return factors.luminance_per_photocurrent
@@ -264,24 +355,15 @@ def _luminance_per_photocurrent(factors: SpectralFactors | None, calibration: Ca
     return photodiode.scale if photodiode is not None and photodiode.responsivity is None else nan
 
 
-def _colour_uncertainty(factors: SpectralFactors, calibration: Calibration) -> tuple[float, float]:
-    limit, wavelength = rectangular(CHROMATICITY_LIMIT), calibration.wavelength_uncertainty
-    return (
-        chromaticity_uncertainty(limit, factors.x_sensitivity, wavelength),
-        chromaticity_uncertainty(limit, factors.y_sensitivity, wavelength),
-    )
-
-
 def _spectrum_for(
     reading: Reading, photocurrent: float, evaluation: Evaluation
-) -> tuple[SpectrumChoice, SpectralFactors | None, float]:
+) -> tuple[SpectrumChoice, SpectralFactors[float] | None, float]:
     """The spectrum for a point, its factors, and how far apart the two are that it lies between.
 
     The luminance by which a spectrum is chosen depends, weakly, on that spectrum: a second pass settles it.
     """
     calibration = evaluation.calibration
-    factors = evaluation.taken[-1].factors if evaluation.taken else None
-    factors = factors or calibration.reference_factors or calibration.assumed_factors
+    factors = evaluation.latest_factors
     shift = 0.0
     choice = SpectrumChoice(SpectrumSource.NONE)
     for _ in range(2):
@@ -300,7 +382,7 @@ def _spectrum_for(
     return choice, factors, shift
 
 
-def _factors_of(choice: SpectrumChoice, evaluation: Evaluation) -> tuple[SpectralFactors | None, float]:
+def _factors_of(choice: SpectrumChoice, evaluation: Evaluation) -> tuple[SpectralFactors[float] | None, float]:
     match choice.source:
         case SpectrumSource.NONE:
             return None, 0.0
@@ -315,87 +397,183 @@ def _factors_of(choice: SpectrumChoice, evaluation: Evaluation) -> tuple[Spectra
             return evaluation.factors_of(choice.index), 0.0
 
 
-def _flags(reading: Reading, factors: SpectralFactors | None, shift: float, evaluation: Evaluation) -> PointFlag:
-    flags = PointFlag.NONE if evaluation.final else PointFlag.EQE_PROVISIONAL
-    if factors is None:
-        flags |= PointFlag.NO_SPECTRUM
-    elif factors.truncated:
-        flags |= PointFlag.SPECTRUM_TRUNCATED
-    if shift > SPECTRAL_SHIFT_LIMIT:
-        flags |= PointFlag.SPECTRAL_SHIFT
-    if reading.photodiode_signal - evaluation.dark_signal(reading.time) < 3 * evaluation.dark_deviation:
-        flags |= PointFlag.BELOW_DARK_NOISE
-    return flags
+def _spectra_for(
+    index: IntArray, branch: npt.NDArray[np.bytes_], photocurrent: FloatArray, evaluation: Evaluation
+) -> tuple[SpectrumChoices, SpectralFactors[FloatArray] | None, FloatArray]:
+    """The spectra for many points: :func:`_spectrum_for` each of them."""
+    calibration = evaluation.calibration
+
+    def chosen(luminance: FloatArray) -> SpectrumChoices:
+        return choose_spectra(
+            index,
+            branch,
+            luminance,
+            evaluation.candidates,
+            reference=calibration.reference_factors is not None,
+            assumed=calibration.assumed_factors is not None,
+        )
+
+    latest = evaluation.latest_factors
+    choices = chosen(photocurrent * (latest.luminance_per_photocurrent if latest else nan))
+    factors, shift = _factors_of_all(choices, evaluation)
+    if factors is not None and choices.interpolated.any():
+        again = chosen(photocurrent * factors.luminance_per_photocurrent)
+        choices = choices.replaced(choices.interpolated, again)
+        factors, shift = _factors_of_all(choices, evaluation)
+    return choices, factors, shift
 
 
-def _absolute(relative: float, value: float) -> float:
-    return relative * abs(value) if isfinite(relative) else nan
+def _factors_of_all(
+    choices: SpectrumChoices, evaluation: Evaluation
+) -> tuple[SpectralFactors[FloatArray] | None, FloatArray]:
+    """The factors for many choices; a single spectrum is blended with itself, which leaves it as it is."""
+    nowhere = np.zeros(choices.index.shape)
+    if (choices.index >= 0).any():  # then all: who finds no spectrum of its branch takes one of the other
+        lower = evaluation.positions[choices.index]
+        upper = np.where(choices.interpolated, evaluation.positions[choices.index_upper], lower)
+        weight = np.where(choices.interpolated, choices.weight, nowhere)
+        one, other = factors_at(evaluation.stacked, lower), factors_at(evaluation.stacked, upper)
+        return blend_factors(one, other, weight), spectral_shift(one.kappa, other.kappa)
+    stand_in = evaluation.calibration.reference_factors or evaluation.calibration.assumed_factors
+    return (factors_at(stacked([stand_in]), nowhere.astype(int)) if stand_in else None), nowhere
+
+
+def _flags(signal: Q, time: Q, factors: SpectralFactors[Q] | None, shift: Q, evaluation: Evaluation) -> Any:
+    """The bits of :class:`PointFlag` that follow from evaluating a point, or each of many."""
+    bits = 0 if evaluation.final else _PROVISIONAL
+    truncated = factors.truncated * _TRUNCATED if factors else _NO_SPECTRUM
+    dark = signal - evaluation.dark_signal(time) < 3 * evaluation.dark_deviation
+    return bits | truncated | (shift > SPECTRAL_SHIFT_LIMIT) * _SHIFT | dark * _DARK
+
+
+# Plain numbers: arithmetic with members of an enumeration takes microseconds
+_PROVISIONAL, _TRUNCATED = int(PointFlag.EQE_PROVISIONAL), int(PointFlag.SPECTRUM_TRUNCATED)
+_NO_SPECTRUM, _SHIFT, _DARK = int(PointFlag.NO_SPECTRUM), int(PointFlag.SPECTRAL_SHIFT), int(PointFlag.BELOW_DARK_NOISE)
+
+#: The derived quantities whose relative uncertainty a :class:`~acquire.photometry.uncertainty.Budget` gives.
+_UNCERTAIN = {field.name: f"{field.name}_uncertainty" for field in fields(RelativeUncertainty)}
+
+
+def _uncertainties(
+    values: Mapping[str, Q],
+    current: Q,
+    voltage: Q,
+    raw: Q,
+    time: Q,
+    factors: SpectralFactors[Q] | None,
+    shift: Q,
+    evaluation: Evaluation,
+) -> dict[str, Q]:
+    """The standard uncertainty (k = 1) of each derived quantity of a point, or of each of many."""
+    signal = evaluation.photocurrent(raw, time) * evaluation.calibration.amplifier_gain
+    spread = relative_uncertainty(_budget(current, voltage, raw, signal, factors, shift, evaluation))
+    limit, wavelength = rectangular(CHROMATICITY_LIMIT), evaluation.calibration.wavelength_uncertainty
+    unknown = constant(nan, signal)
+    return {
+        **{spelled: _absolute(getattr(spread, name), values[name]) for name, spelled in _UNCERTAIN.items()},
+        "chromaticity_x_uncertainty": chromaticity_uncertainty(limit, factors.x_sensitivity, wavelength)
+        if factors
+        else unknown,
+        "chromaticity_y_uncertainty": chromaticity_uncertainty(limit, factors.y_sensitivity, wavelength)
+        if factors
+        else unknown,
+    }
+
+
+def _absolute(relative: Q, value: Q) -> Q:
+    return where(finite(relative), relative * abs(value), nan)
 
 
 def _budget(
-    reading: Reading, photocurrent: float, factors: SpectralFactors | None, shift: float, evaluation: Evaluation
-) -> Budget:
+    current: Q,
+    voltage: Q,
+    raw: Q,
+    signal: Q,
+    factors: SpectralFactors[Q] | None,
+    shift: Q,
+    evaluation: Evaluation,
+) -> Budget[Q]:
     calibration = evaluation.calibration
-    signal = photocurrent * calibration.amplifier_gain
     return Budget(
-        current=_share(_current_limit(reading.current, calibration), reading.current),
-        voltage=_share(_voltage_limit(reading.voltage, calibration), reading.voltage),
+        current=_share(_limit(current, calibration.current_range, _SMU_CURRENT, calibration.nplc), current),
+        voltage=_share(_limit(voltage, calibration.voltage_range, _SMU_VOLTAGE, calibration.nplc), voltage),
         area=calibration.emissive_area_uncertainty / calibration.emissive_area,
         luminance_scale=calibration.luminance_scale_uncertainty,
         uniformity=calibration.uniformity_uncertainty,
         repositioning=calibration.repositioning_uncertainty,
         calibration=calibration.calibration_uncertainty,
         linearity=calibration.linearity_uncertainty,
-        meter=_meter(reading.photodiode_signal, signal, evaluation),
+        meter=_meter(raw, signal, evaluation),
         wavelength=calibration.wavelength_uncertainty,
         # Without a spectrum nobody knows what an error of the wavelength scale does.
         luminance_sensitivity=factors.luminance_sensitivity if factors else nan,
         eqe_sensitivity=factors.eqe_sensitivity if factors else nan,
         forward_factor=calibration.forward_factor_uncertainty,
-        spectral_shift=shift / 2 if shift > SPECTRAL_SHIFT_LIMIT else 0.0,
+        spectral_shift=where(shift > SPECTRAL_SHIFT_LIMIT, shift / 2, 0.0),
     )
 
 
-def _share(limit: float, value: float) -> float:
-    return rectangular(limit) / abs(value) if value and isfinite(value) else inf
+def _share(limit: Q, value: Q) -> Q:
+    return quotient(rectangular(limit), abs(value), (value != 0) & finite(value), inf)
 
 
-def _meter(raw: float, signal: float, evaluation: Evaluation) -> float:
+def _meter(raw: Q, signal: Q, evaluation: Evaluation) -> Q:
     """Relative uncertainty of the dark-corrected signal: the meter's limits, and the scatter of the dark readings.
 
     The meter's offset is in the dark readings as well and drops out on the same range; it is kept here all the
     same, because autorange may have changed the range in between.
     """
-    if not signal or not isfinite(raw):
-        return inf
     calibration = evaluation.calibration
-    limit = _dmm_limit(raw, calibration)
-    return sqrt(rectangular(limit) ** 2 + evaluation.dark_deviation**2) / abs(signal)
+    limit = _limit(raw, calibration.photodiode_range, _DMM_VOLTAGE, calibration.photodiode_nplc)
+    scatter = hypot(rectangular(limit), evaluation.dark_deviation)
+    return quotient(scatter, abs(signal), (signal != 0) & finite(raw), inf)
 
 
-def _used_range(value: float, fixed: float, ranges: Sequence[float], full_scale: float) -> float:
-    if isfinite(fixed):
-        return fixed
-    return timing.smallest_range(min(abs(value), ranges[-1] * full_scale), ranges, full_scale)
+@dataclass(frozen=True)
+class _Function:
+    """What a meter measures: its ranges, how far each reaches, and the limit of error (reading, range, NPLC).
+
+    The limit is linear in the reading, which may be an array.
+    """
+
+    ranges: Sequence[float]
+    full_scale: float
+    limit_of_error: Callable[[Any, float, float], Any]
+
+    @cached_property
+    def reaches(self) -> list[float]:
+        """What each range reaches to, but the last, which holds everything that a smaller one does not."""
+        return [timing.reach(nominal, self.full_scale) for nominal in self.ranges[:-1]]
 
 
-def _current_limit(value: float, calibration: Calibration) -> float:
-    if not isfinite(value):
-        return nan
-    used = _used_range(value, calibration.current_range, timing.SMU_CURRENT_RANGES, timing.SMU_FULL_SCALE)
-    return timing.smu_current_limit_of_error(value, used, calibration.nplc)
+_SMU_CURRENT = _Function(timing.SMU_CURRENT_RANGES, timing.SMU_FULL_SCALE, timing.smu_current_limit_of_error)
+_SMU_VOLTAGE = _Function(timing.SMU_VOLTAGE_RANGES, timing.SMU_FULL_SCALE, timing.smu_voltage_limit_of_error)
+_DMM_VOLTAGE = _Function(
+    timing.DMM_VOLTAGE_RANGES,
+    1.2,
+    lambda value, range_, nplc: timing.dmm_voltage_limit_of_error(value, range_, nplc=nplc),
+)
 
 
-def _voltage_limit(value: float, calibration: Calibration) -> float:
-    if not isfinite(value):
-        return nan
-    used = _used_range(value, calibration.voltage_range, timing.SMU_VOLTAGE_RANGES, timing.SMU_FULL_SCALE)
-    return timing.smu_voltage_limit_of_error(value, used, calibration.nplc)
+def _limit(value: Q, fixed: float, function: _Function, nplc: float) -> Q:
+    """The limit of error of a reading on the ``fixed`` range, or on the smallest that holds it; NaN for no number.
 
-
-def _dmm_limit(value: float, calibration: Calibration) -> float:
-    used = _used_range(value, calibration.photodiode_range, timing.DMM_VOLTAGE_RANGES, 1.2)
-    return timing.dmm_voltage_limit_of_error(value, used, nplc=calibration.photodiode_nplc)
+    Of many readings, those on the same range are taken together.
+    """
+    if not isinstance(value, np.ndarray):
+        if not isfinite(value):
+            return nan
+        used = fixed if isfinite(fixed) else function.ranges[bisect_left(function.reaches, abs(value))]
+        limit: float = function.limit_of_error(value, used, nplc)
+        return limit
+    limits = np.full(value.shape, nan)
+    known = np.isfinite(value)
+    smallest = np.array(function.ranges)[np.searchsorted(function.reaches, abs(value))]
+    ranges = np.full(value.shape, fixed) if isfinite(fixed) else smallest
+    for used in np.unique(ranges[known]).tolist():
+        on_it = known & (ranges == used)
+        limits[on_it] = function.limit_of_error(value[on_it], used, nplc)
+    return limits
 
 
 def described_spectrum(spectrum: Spectrum) -> Spectrum:
@@ -415,17 +593,6 @@ def described_spectrum(spectrum: Spectrum) -> Spectrum:
     )
 
 
-def evaluate_run(
-    readings: Sequence[Reading],
-    dark: Sequence[DarkReading],
-    spectra: Iterable[Spectrum],
-    calibration: Calibration,
-) -> list[Record]:
-    """The final records of a run: every spectrum and both sets of dark readings are known."""
-    evaluation = final_evaluation(dark, spectra, calibration)
-    return [with_uncertainties(evaluate(reading, evaluation), evaluation) for reading in readings]
-
-
 def final_evaluation(dark: Sequence[DarkReading], spectra: Iterable[Spectrum], calibration: Calibration) -> Evaluation:
     """The evaluation that knows a whole run."""
     evaluation = Evaluation(calibration, final=True).with_dark(dark)
@@ -434,13 +601,13 @@ def final_evaluation(dark: Sequence[DarkReading], spectra: Iterable[Spectrum], c
     return evaluation
 
 
-def cautions(records: Sequence[Record], dark: Sequence[DarkReading]) -> list[str]:
+def cautions(points: Columns, dark: Sequence[DarkReading]) -> list[str]:
     """What the readings themselves say against a run."""
     signals = [reading.photodiode_signal for reading in dark if isfinite(reading.photodiode_signal)]
     if len(signals) < 2:
         return []
     faint = min(signals) - 10 * stdev(signals)
-    below = sum(record.reading.photodiode_signal < faint for record in records)
+    below = int((points["photodiode_signal"] < faint).sum())
     if below < FEW_POINTS:
         return []
     return [
@@ -450,28 +617,29 @@ def cautions(records: Sequence[Record], dark: Sequence[DarkReading]) -> list[str
 
 
 def contact_cautions(
-    readings: Sequence[Reading], dark: Sequence[DarkReading], calibration: Calibration, source_unit: str
+    points: Columns, dark: Sequence[DarkReading], calibration: Calibration, source_unit: str
 ) -> list[str]:
     """What says that no device was contacted: voltage, but nowhere a current that can be told from zero.
 
     With a current source (``source_unit`` A) the voltage is that of the compliance, from the first level on.
     """
-    driven = [reading for reading in readings if reading.source_level and isfinite(reading.current)]
-    reached = max((abs(reading.voltage) for reading in driven if isfinite(reading.voltage)), default=0.0)
-    if reached < LEAST_VOLTAGE or not all(_no_current(reading, dark, calibration) for reading in driven):
+    driven = (points["source_level"] != 0.0) & np.isfinite(points["current"])
+    current, voltages = points["current"][driven], points["voltage"][driven]
+    reached = float(np.max(np.abs(voltages[np.isfinite(voltages)]), initial=0.0))
+    if reached < LEAST_VOLTAGE or (np.abs(current) > _least_current(current, dark, calibration)).any():
         return []
     if source_unit == "V":
         return [f"no current flowed up to {reached:.3g} V: is the device contacted?"]
-    if not all(reading.flags & _IN_COMPLIANCE for reading in driven):
+    if not (points["flags"][driven] & int(_IN_COMPLIANCE)).all():
         return []
     return [f"in compliance from the first level on: no current flowed at {reached:.3g} V: is the device contacted?"]
 
 
-def _no_current(reading: Reading, dark: Sequence[DarkReading], calibration: Calibration) -> bool:
-    """Whether a current is within the meter's limit of error and the scatter of the dark readings of zero."""
-    currents = [one.current for one in dark if isfinite(one.current)]
+def _least_current(current: FloatArray, dark: Sequence[DarkReading], calibration: Calibration) -> FloatArray:
+    """What can be told from zero [A] (n,): the meter's limit of error and the scatter of the dark readings."""
+    currents = [reading.current for reading in dark if isfinite(reading.current)]
     noise = stdev(currents) if len(currents) > 1 else 0.0
-    return abs(reading.current) <= _current_limit(reading.current, calibration) + 3 * noise
+    return _limit(current, calibration.current_range, _SMU_CURRENT, calibration.nplc) + 3.0 * noise
 
 
 #: Below this an intact device may carry next to nothing: visible light takes 1.6 eV to 3.3 eV, V.
@@ -483,39 +651,33 @@ _IN_COMPLIANCE = PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE
 FEW_POINTS = 3
 
 
-def figures_of_run(
-    records: Sequence[Record],
-    spectra: Sequence[Spectrum],
-    dark: Sequence[DarkReading],
-    calibration: Calibration,
-) -> dict[str, Figure]:
-    """The figures of merit of a finished sweep, from its final records."""
-    evaluation = final_evaluation(dark, spectra, calibration)
+def figures_of_run(points: Columns, spectra: Sequence[Spectrum], evaluation: Evaluation) -> dict[str, Figure]:
+    """The figures of merit of a finished sweep: ``points`` its columns with the final values, (n,) each."""
     usable = {candidate.index for candidate in evaluation.candidates if candidate.usable}
     lines = [SpectrumFigures(s.luminance, s.x, s.y, s.peak_wavelength, s.fwhm) for s in spectra if s.index in usable]
     return figures_of_merit(
-        _curve(records, Branch.FORWARD, evaluation),
-        _curve(records, Branch.REVERSE, evaluation),
+        _curve(points, Branch.FORWARD, evaluation),
+        _curve(points, Branch.REVERSE, evaluation),
         lines,
     )
 
 
-def _curve(records: Sequence[Record], branch: Branch, evaluation: Evaluation) -> JVLCurve | None:
-    """One branch as columns; points where the limit, not the level, decided are left out."""
+def _curve(points: Columns, branch: Branch, evaluation: Evaluation) -> JVLCurve | None:
+    """One branch; points where the limit, not the level, decided are left out."""
     limited = PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE | PointFlag.OVER_RANGE
-    chosen = [r for r in records if r.reading.branch is branch and not r.flags & limited]
-    if not chosen:
+    chosen = (points["branch"] == branch.encode()) & (points["flags"] & int(limited) == 0)
+    if not chosen.any():
         return None
-    noise = [
-        evaluation.dark_deviation / evaluation.calibration.amplifier_gain * _per_photocurrent(r, evaluation)
-        for r in chosen
-    ]
-    columns = {"voltage": [r.reading.voltage for r in chosen], "luminance_noise": noise}
-    names = [f.name for f in fields(JVLCurve) if f.name not in columns]
-    columns |= {name: [getattr(r, name) for r in chosen] for name in names}
-    return JVLCurve(**{name: np.array(values, dtype=float) for name, values in columns.items()})
+    columns = {name: points[name][chosen] for name in _CURVE_COLUMNS}
+    signal, time = points["photodiode_signal"][chosen], points["time"][chosen]
+    return JVLCurve(**columns, luminance_noise=_luminance_noise(columns["luminance"], signal, time, evaluation))
 
 
-def _per_photocurrent(record: Record, evaluation: Evaluation) -> float:
-    photocurrent = evaluation.photocurrent(record.reading.photodiode_signal, record.reading.time)
-    return record.luminance / photocurrent if photocurrent else 0.0
+_CURVE_COLUMNS = [field.name for field in fields(JVLCurve) if field.name != "luminance_noise"]
+
+
+def _luminance_noise(luminance: FloatArray, signal: FloatArray, time: FloatArray, evaluation: Evaluation) -> FloatArray:
+    """The scatter of the dark readings as a luminance [cd/m^2] at each point (n,)."""
+    light = evaluation.photocurrent(signal, time)
+    per_photocurrent = quotient(luminance, light, light != 0, 0.0)
+    return evaluation.dark_deviation / evaluation.calibration.amplifier_gain * per_photocurrent

@@ -234,10 +234,10 @@ def triplet_annihilation(current_density: FloatArray, half_current_density: floa
     return np.asarray(2 / (np.sqrt(1 + 8 * current_density / half_current_density) + 1), float)
 
 
-Columns = tuple[FloatArray, FloatArray]
+Characteristic = tuple[FloatArray, FloatArray]
 
 
-def hysteresis_index(forward: Columns, reverse: Columns) -> Figure:
+def hysteresis_index(forward: Characteristic, reverse: Characteristic) -> Figure:
     """Return HI = (A_r - A_f)/(A_r + A_f), A = int J dV over the voltages both branches cover.
 
     Each branch is its voltage [V] and current density [A/m^2]. One number never characterises a hysteresis:
@@ -251,7 +251,7 @@ def hysteresis_index(forward: Columns, reverse: Columns) -> Figure:
     return Figure((area_r - area_f) / total, "1", "ok") if total != 0 else missing("1")
 
 
-def hysteresis_index_log(forward: Columns, reverse: Columns) -> Figure:
+def hysteresis_index_log(forward: Characteristic, reverse: Characteristic) -> Figure:
     """Return HI_log = (1/dV) int lg(J_r/J_f) dV over the voltages at which both currents are known and positive."""
     forward, reverse = _logarithmic(forward), _logarithmic(reverse)
     voltage = _common_voltages(forward, reverse)
@@ -261,13 +261,13 @@ def hysteresis_index_log(forward: Columns, reverse: Columns) -> Figure:
     return Figure(float(np.trapezoid(ratio, voltage)) / float(np.ptp(voltage)), "1", "ok")
 
 
-def _logarithmic(branch: Columns) -> Columns:
+def _logarithmic(branch: Characteristic) -> Characteristic:
     voltage, current_density = branch
     positive = current_density > 0
     return voltage[positive], np.log10(current_density[positive])
 
 
-def _common_voltages(first: Columns, second: Columns) -> FloatArray:
+def _common_voltages(first: Characteristic, second: Characteristic) -> FloatArray:
     """Return every voltage of either branch within the range of both, ascending; empty when they do not overlap."""
     known = [voltage[np.isfinite(voltage) & np.isfinite(values)] for voltage, values in (first, second)]
     if not all(voltage.size for voltage in known):
@@ -277,7 +277,7 @@ def _common_voltages(first: Columns, second: Columns) -> FloatArray:
     return np.asarray(union[(union >= low) & (union <= high)], float)
 
 
-def _at(voltage: FloatArray, branch: Columns) -> FloatArray:
+def _at(voltage: FloatArray, branch: Characteristic) -> FloatArray:
     known = np.isfinite(branch[0]) & np.isfinite(branch[1])
     order = np.argsort(branch[0][known], kind="stable")
     return np.asarray(np.interp(voltage, branch[0][known][order], branch[1][known][order]), float)

@@ -23,6 +23,7 @@ from acquire.guardian import FAILED, LONGEST_ATTEMPT, OFF, READY, Beat, Order
 from acquire.off_first import LastLevel, lock_for_a_moment, make_safe_until_confirmed
 from acquire.other_process import OtherProcess, other_process
 from acquire.run_files import appending, guardian_log
+from acquire.visible import one_line
 from drivers import link
 from drivers.errors import InstrumentError, OutputStateUnknown
 
@@ -239,7 +240,7 @@ class _Log:
         """Keep a text with the time; what repeats is kept once."""
         if text != self._last:
             now = datetime.now(UTC).astimezone().isoformat(timespec="milliseconds")
-            self._lines.append(f"{now} {' '.join(text.split())}\n")
+            self._lines.append(f"{now} {one_line(' '.join(text.split()))}\n")
         self._last = text
 
     def write(self) -> None:
@@ -255,7 +256,8 @@ class _Log:
 
 def _tell(text: str) -> None:
     """Say it on the standard error of the run, if anybody listens; nobody who does not read holds the guardian up."""
-    line = f"\nguardian: {text}\n".encode(errors="backslashreplace")
+    encoding = getattr(sys.stderr, "encoding", None) or "ascii"
+    line = f"\nguardian: {one_line(text)}\n".encode(encoding, errors="backslashreplace")
 
     def write() -> None:
         with suppress(OSError):

@@ -189,8 +189,8 @@ def _refuse_data_set(dataset: h5d.DatasetID, place: str, size: int) -> int:
 # --- reading --------------------------------------------------------------------------------------------------
 
 
-def read_array(group: h5py.Group, name: str) -> np.ndarray[Any, Any]:
-    """A whole data set of numbers, or of texts of fixed length.
+def read_array(group: h5py.Group, name: str, rows: int | None = None) -> np.ndarray[Any, Any]:
+    """A data set of numbers, or of texts of fixed length: the whole of it, or its first ``rows``, at most all.
 
     :raises KeyError: there is none.
     :raises ValueError: it claims to be larger than its file, which is damaged then.
@@ -198,7 +198,11 @@ def read_array(group: h5py.Group, name: str) -> np.ndarray[Any, Any]:
     dataset = h5d.open(group.id, name.encode())
     if np.prod(dataset.shape, dtype=float) * dataset.dtype.itemsize > h5i.get_file_id(dataset).get_filesize():
         raise ValueError(f"{name} would be larger than the file")
-    array = np.empty(dataset.shape, dataset.dtype)
+    shape = dataset.shape if rows is None else (min(rows, dataset.shape[0]), *dataset.shape[1:])
+    array = np.empty(shape, dataset.dtype)
     if array.size:
-        dataset.read(h5s.ALL, h5s.ALL, array)
+        place = dataset.get_space()
+        if rows is not None:
+            place.select_hyperslab((0,) * len(shape), shape)
+        dataset.read(_space(shape), place, array)
     return array

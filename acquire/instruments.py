@@ -271,7 +271,7 @@ _Seen = tuple[dict[str, str], list[Finding]]
 
 def _look_at_smu(adapter: link.Link, bench: BenchFile) -> _Seen:
     terminals = "front" if _ask(adapter, ":ROUT:TERM?").upper().startswith("FRON") else "rear"
-    output = "on" if _ask(adapter, ":OUTP?") == "1" else "off"
+    output = "on" if scpi.parse_word(_ask(adapter, ":OUTP?"), ("0", "1"), ":OUTP?", adapter.where) == "1" else "off"
     interlocked = _ask(adapter, ":OUTP:ENAB?") == "1"
     closed = _ask(adapter, ":OUTP:ENAB:TRIP?") == "1"
     details = {
@@ -464,6 +464,11 @@ def _probe(resource: str, visa_library: Any, line: link.SerialLine) -> Answer:
         return Answer("", resource, findings=(Finding(problem.what, wrong=False),))
     finally:
         adapter.close()
+
+
+def sources(answers: Sequence[Answer]) -> list[str]:
+    """The addresses at which a source-measure unit has answered."""
+    return [answer.resource for answer in answers if answer.identity and model_of(answer.identity) == "keithley2400"]
 
 
 HOW_TO_GO_ON = """\

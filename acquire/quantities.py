@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from acquire.visible import shortened
+
 if TYPE_CHECKING:
     from pint import UnitRegistry
 
@@ -82,13 +84,13 @@ def conversion_factor(unit: str, target: str) -> Decimal | None:
     from pint.errors import DimensionalityError, PintError
 
     if not _UNIT.fullmatch(unit):
-        raise QuantityError(f"'{_shortened(unit)}' is not a unit", "")
+        raise QuantityError(f"'{shortened(unit)}' is not a unit", "")
     try:
         return Decimal(_registry().convert(Decimal(1), unit.replace("·", "*"), target))
     except DimensionalityError:
         return None
     except PintError:
-        raise QuantityError(f"'{_shortened(unit)}' is not a unit known here (capitals matter: V, mA)", "") from None
+        raise QuantityError(f"'{shortened(unit)}' is not a unit known here (capitals matter: V, mA)", "") from None
 
 
 def parse_quantity(text: str, unit: str, example: str = "") -> float:
@@ -102,18 +104,18 @@ def parse_quantity(text: str, unit: str, example: str = "") -> float:
         raise _no_number(text, example)
     number, written = found.groups()
     if _COMMA.match(written):
-        raise QuantityError(f"'{_shortened(text)}' has a comma in its number", f"use a point; {_like(example)}")
+        raise QuantityError(f"'{shortened(text)}' has a comma in its number", f"use a point; {_like(example)}")
     if not isfinite(float(number)):
-        raise QuantityError(f"'{_shortened(text)}' is too large a number", _like(example))
+        raise QuantityError(f"'{shortened(text)}' is too large a number", _like(example))
     if not written and unit:
-        raise QuantityError(f"'{text.strip()}' has no unit", _like(example))
+        raise QuantityError(f"'{shortened(text)}' has no unit", _like(example))
     factor = _factor(written, unit, text, example)
     try:
         value = float(Decimal(number) * factor)
     except ArithmeticError as error:  # an exponent beyond what even decimal arithmetic knows
-        raise QuantityError(f"'{_shortened(text)}' is too small a number", _like(example)) from error
+        raise QuantityError(f"'{shortened(text)}' is too small a number", _like(example)) from error
     if not isfinite(value):
-        raise QuantityError(f"'{_shortened(text)}' is too large a number", _like(example))
+        raise QuantityError(f"'{shortened(text)}' is too large a number", _like(example))
     return value
 
 
@@ -123,26 +125,21 @@ def _factor(written: str, unit: str, text: str, example: str) -> Decimal:
     try:
         factor = conversion_factor(written, unit)
     except QuantityError as error:
-        raise QuantityError(f"'{_shortened(text)}': {error}", _like(example)) from None
+        raise QuantityError(f"'{shortened(text)}': {error}", _like(example)) from None
     if factor is None:
         wanted = unit or "a pure number or %"
-        raise QuantityError(f"'{text.strip()}' has the wrong unit: wanted {wanted}", _like(example))
+        raise QuantityError(f"'{shortened(text)}' has the wrong unit: wanted {wanted}", _like(example))
     return factor
 
 
 def _no_number(text: str, example: str) -> QuantityError:
     if _NOT_FINITE.fullmatch(text):
-        return QuantityError(f"'{_shortened(text)}' is not a finite number", _like(example))
-    return QuantityError(f"'{_shortened(text)}' does not begin with a number", _like(example))
+        return QuantityError(f"'{shortened(text)}' is not a finite number", _like(example))
+    return QuantityError(f"'{shortened(text)}' does not begin with a number", _like(example))
 
 
 def _like(example: str) -> str:
     return f"write it like '{example}'"
-
-
-def _shortened(text: str) -> str:
-    text = text.strip()
-    return text if len(text) <= 40 else text[:37] + "..."
 
 
 @dataclass(frozen=True)
@@ -215,7 +212,7 @@ def _refusal(message: str, mend: str) -> PydanticCustomError:
 
 
 def _written(value: Any, unit: str) -> str:
-    return f"'{value.strip()}'" if isinstance(value, str) else f"{value:g} {unit}".strip()
+    return f"'{shortened(value)}'" if isinstance(value, str) else f"{value:g} {unit}".strip()
 
 
 Volts = Annotated[float, Quantity("V", "8 V")]

@@ -46,6 +46,7 @@ from acquire.hdf5 import (
 from acquire.records import (
     DERIVED,
     FLAG_MEANINGS,
+    LARGEST_RUN_FILE,
     DarkReading,
     Event,
     ExposureSample,
@@ -56,7 +57,7 @@ from acquire.records import (
     RunStop,
     Spectrum,
 )
-from acquire.run_files import LARGEST_RUN_FILE, keep_from_recovery, put_in_place_and_keep
+from acquire.run_files import keep_from_recovery, put_in_place_and_keep
 
 WAVELENGTHS = 401
 NOTE_BYTES = 480

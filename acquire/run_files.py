@@ -23,8 +23,6 @@ _NO_LOCKS = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS, errno.
 _LONGEST_LOG = 20_000  # characters; what tells of ten seconds is far shorter
 
 
-LARGEST_RUN_FILE = 1 << 30  # bytes; 100 000 points are 40 MB, a thousand spectra 4 MB
-
 _LEFT_BEHIND = 3600.0  # s; a file is written beside its place within seconds
 
 

@@ -73,6 +73,7 @@ def prepare(sweep: Path, bench: Path | None = None) -> Prepared:
     """Read, check and plan a sweep. :raises acquire.config.ConfigurationError: with every problem at once."""
     loaded = load_sweep(sweep, bench)
     plan = make_plan(loaded.sweep, loaded.bench)
+    np.ones((2, 401)) @ np.ones(401)  # OpenBLAS takes its memory now: where it gets none, it ends the process at once
     try:
         return Prepared(loaded, plan, calibration_of(loaded, plan))
     except archive.ArchiveError as error:

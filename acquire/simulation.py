@@ -12,18 +12,8 @@ import yaml
 from acquire.config import BenchFile, DeviceFile, LoadedSweep, device_parameters, load_bench, load_sweep
 from acquire.config.parsing import parse
 from acquire.yaml_source import read_yaml
-from drivers.simulated.bench import SimulatedBench, SimulatedBenchOptions, build_simulated_bench
-from drivers.simulated.cs2000a import CS2000AOptions
+from drivers.simulated.bench import OPTION_CLASSES, SimulatedBench, SimulatedBenchOptions, build_simulated_bench
 from drivers.simulated.device import OpenCircuit
-from drivers.simulated.keithley2000 import Keithley2000Options
-from drivers.simulated.keithley2400 import Keithley2400Options
-
-#: The options of each twin, by role.
-OPTION_CLASSES: Mapping[str, type[Any]] = {
-    "smu": Keithley2400Options,
-    "photodiode_meter": Keithley2000Options,
-    "spectroradiometer": CS2000AOptions,
-}
 
 _KNOB_POSITIONS = {1.0: 0, 0.2: 1, 0.1: 2}
 

@@ -1,7 +1,8 @@
 """YAML text to plain lists, mappings and texts, each with the place where it stands in its file.
 
 Only the composer of PyYAML is used: nothing is constructed, no tag is executed, every scalar stays a text.
-What is wrong with a file becomes a :class:`Problem`, never an exception.
+What is wrong with a file becomes a :class:`Problem`, never an exception. A file that cannot be taken apart may be
+anything, a private key for example: no problem with its form quotes a word of it.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ from typing import Any, Literal
 
 import yaml
 
+from acquire.visible import one_line, shortened
+
 LARGEST_FILE = 1_000_000  # bytes
 DEEPEST = 20  # levels of nesting
 MOST_ALIASES = 20
+LONGEST_PLACE = 200  # characters of a dotted path in a message
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MOST_VALUES = 5_000  # after aliases are written out
 
@@ -47,11 +51,11 @@ class Problem:
 
     def __str__(self) -> str:
         """The problem as one line; what a terminal could take for a command is written as an escape sequence."""
-        return _NOT_TEXT.sub(lambda found: found[0].encode("unicode_escape").decode(), self._line())
+        return one_line(self._line())
 
     def _line(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else f"{self.file}"
-        what = f"{self.path}: {self.message}" if self.path else self.message
+        what = f"{shortened(self.path, LONGEST_PLACE)}: {self.message}" if self.path else self.message
         if not self.mend:
             return f"{where}: {what}{'' if what.endswith('?') else '.'}"
         end = "" if self.mend.endswith("?") else "."
@@ -132,8 +136,7 @@ def read_yaml(path: Path) -> YamlSource:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        byte = f"byte 0x{raw[error.start]:02X} is not UTF-8 text"
-        return _unusable(path, byte, "save the file with the encoding UTF-8", line)
+        return _unusable(path, "is not UTF-8 text", "save the file with the encoding UTF-8", line)
     return parse_yaml(path, text, sha256(raw).hexdigest())
 
 
@@ -176,15 +179,16 @@ def parse_yaml(path: Path, text: str, digest: str = "") -> YamlSource:
         return YamlSource(path, text, digest, problems=(_not_a_mapping(path, root),))
     unfolding = _Unfolding(path)
     try:
-        content = unfolding.value(root, ())
+        content = unfolding.value(root, ()) or {}
     except _TooMuchError:
-        content = {}
+        return YamlSource(path, text, digest, problems=tuple(unfolding.problems[-1:]))
     return YamlSource(path, text, digest, content, unfolding.marks, tuple(unfolding.problems))
 
 
 def _not_a_mapping(path: Path, root: yaml.Node) -> Problem:
     mark = _mark(root)
-    return Problem(path, mark.line, mark.column, "", "the file must consist of 'key: value' lines")
+    mend = "begin with 'kind: sweep' (or bench, device, calibration), or name another file"
+    return Problem(path, mark.line, mark.column, "", "the file must consist of 'key: value' lines", mend)
 
 
 class _GuardedLoader(yaml.SafeLoader):
@@ -238,14 +242,14 @@ class _Unfolding:
     def value(self, node: yaml.Node, place: Place) -> Any:
         self.values += 1
         if len(place) > DEEPEST:
-            self._complain(node, (), f"nested deeper than {DEEPEST} levels once aliases are written out")
-            raise _TooMuchError
+            raise self._too_much(node, f"nested deeper than {DEEPEST} levels once aliases are written out")
         if self.values > MOST_VALUES:
-            self._complain(node, (), f"holds more than {MOST_VALUES} values once aliases are written out")
-            raise _TooMuchError
+            raise self._too_much(node, f"holds more than {MOST_VALUES} values once aliases are written out")
         self.marks.setdefault(place, _mark(node))
         if node.tag not in _PLAIN_TAGS:
-            self._complain(node, place, f"the tag {_short_tag(node.tag)} is not used here", "remove it")
+            # A file that is one tagged value says nothing of its kind: it may be anybody's
+            tag = f"the tag {_short_tag(node.tag)}" if place else "a tag (!name)"
+            self._complain(node, place, f"{tag} is not used here", "remove it")
             return None
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, place)
@@ -256,6 +260,10 @@ class _Unfolding:
             self._complain(node, place, what, "remove the escape sequence")
             return None
         return None if node.tag.endswith(":null") else str(node.value)
+
+    def _too_much(self, node: yaml.Node, what: str) -> _TooMuchError:
+        self._complain(node, (), what, "a configuration needs far less")
+        return _TooMuchError()
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
         content: dict[str, Any] = {}
@@ -302,11 +310,11 @@ def _plain_words(said: str) -> tuple[str, str]:
         return "a tab stands where YAML wants blanks", "indent with blanks"
     if "mapping values are not allowed" in said or "expected <block end>" in said:
         return (
-            f"the indentation or a colon is wrong here ({said})",
+            "the indentation or a colon is wrong here",
             "keys of one section begin in the same column; a text with a colon in it stands in quotes",
         )
     if "undefined alias" in said:
-        return said, "define it with &name before it is used"
+        return "an undefined alias (*name)", "define it with &name before it is used"
     if "could not find expected ':'" in said:
         return (
             "a 'key: value' line is not complete here or just above",
@@ -314,4 +322,4 @@ def _plain_words(said: str) -> tuple[str, str]:
         )
     if said.startswith(("nested deeper", "more than")):
         return said, "a configuration needs far less"
-    return f"is not valid YAML: {said}", "look at this line and the one above"
+    return "is not valid YAML", "look at this line and the one above"

@@ -75,6 +75,11 @@ _DMM_VOLTAGE_LIMITS = {0.1: (50, 35, 15), 1.0: (30, 7, 2), 10.0: (30, 5, 0), 100
 _DMM_CURRENT_LIMITS = {0.01: (500, 80, 10), 0.1: (500, 800, 40), 1.0: (800, 80, 10), 3.0: (1200, 40, 0)}
 
 
+def reach(nominal: float, full_scale: float = 1.0) -> float:
+    """The largest value that a nominal range holds, with allowance for rounding."""
+    return nominal * full_scale * (1 + 1e-9)
+
+
 def smallest_range(value: float, ranges: Sequence[float], full_scale: float = 1.0) -> float:
     """The smallest nominal range that holds ``value`` (either sign).
 
@@ -82,7 +87,7 @@ def smallest_range(value: float, ranges: Sequence[float], full_scale: float = 1.
     Raises ValueError when no range is large enough or the value is not a number.
     """
     for nominal in sorted(ranges):
-        if abs(value) <= nominal * full_scale * (1 + 1e-9):
+        if abs(value) <= reach(nominal, full_scale):
             return nominal
     raise ValueError(f"no range up to {max(ranges):g} holds {value:g}")
 

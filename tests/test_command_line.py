@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 import pytest
 
+from acquire import __main__ as main_module
 from tests.conftest import CONFIGS
 from tests.test_recovery import a_run
 
@@ -556,6 +557,84 @@ def test_ctrl_c_while_the_program_is_loaded_ends_it_without_a_word(module: str, 
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
+@pytest.mark.parametrize("command", ["check", "plan", "simulate"])
+def test_what_cannot_be_said_is_one_line(command: str) -> None:
+    arguments = ["simulate", "--help"] if command == "simulate" else [command, str(QUICK)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "acquire", *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, "acquire: [Errno 28] No space left on device\n")
+
+
+# Want of memory
+
+LIMITED = """
+import resource, runpy, sys
+
+limit = int(sys.argv.pop(1)) * 2**20
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+runpy.run_module("acquire", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system has no such limit, or does not keep it")
+@pytest.mark.parametrize("megabytes", [25, 45, 90, 110, 150, 220])
+@pytest.mark.parametrize("command", ["show", "run"])
+def test_want_of_memory_is_one_line(megabytes: int, command: str, tmp_path: Path) -> None:
+    rest = [str(QUICK), "--output", str(tmp_path / "runs")] if command == "run" else ["x.h5"]
+    arguments = [sys.executable, "-c", LIMITED, str(megabytes), command, *rest]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"{main_module.NO_MEMORY}\n"
+    assert not (tmp_path / "runs").exists()
+
+
+NUMPY_SAYS = """
+
+IMPORTANT: PLEASE READ THIS FOR ADVICE ON HOW TO SOLVE THIS ISSUE!
+
+Original error was: libscipy_openblas64_.so: failed to map segment from shared object
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), main_module.NO_MEMORY),
+        (MemoryError("Unable to allocate 60 GiB"), main_module.NO_MEMORY),
+        (ImportError(NUMPY_SAYS), "(Original error was: libscipy_openblas64_.so: failed to map segment"),
+        (ModuleNotFoundError("No module named 'h5py'"), "(No module named 'h5py')"),
+        (ImportError(), "cannot be loaded (ImportError)"),
+        (ImportError("a\x1b[31m"), "(a[31m)"),
+    ],
+)
+def test_what_ends_any_command_is_one_line(
+    error: Exception, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails() -> None:
+        raise error
+
+    monkeypatch.setattr("acquire.cli.main", fails)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit) as left:
+        main_module.main()
+    said = capsys.readouterr()
+    assert (left.value.code, said.out) == (1, "")
+    assert words in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_help_loads_nothing_large() -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "acquire", "--help"], capture_output=True, text=True, check=True
+    )
+    loaded = set(re.findall(r"\| +(\w+)", done.stderr))
+    assert "typer" in loaded
+    assert loaded & {"numpy", "h5py", "pyvisa", "pydantic", "yaml", "rich", "pymeasure", "pint"} == set()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")

@@ -675,7 +675,7 @@ def test_a_missing_file_does_not_hide_the_rest(folder: Path) -> None:
     [
         (b"", 1, "the file is empty"),
         (b"# only a remark\n", 1, "the file is empty"),
-        (b"kind: sweep\ntitle: M\xe4rz\n", 2, "byte 0xE4 is not UTF-8"),
+        (b"kind: sweep\ntitle: M\xe4rz\n", 2, "is not UTF-8 text"),
         ("kind: sweep\n".encode("utf-16"), 1, "not UTF-8"),
         (b"kind: sweep\ntitle: a\x00b\n", 2, "character that is not text"),
         (b"kind: sweep\nsource:\n\tstart: 0 V\n", 3, "a tab stands where YAML wants blanks"),
@@ -941,3 +941,88 @@ def test_options_of_the_twins_are_checked_by_name_and_value(folder: Path) -> Non
     problems = {problem.path: str(problem) for problem in check_file(path)}
     assert "is no option of this twin" in problems["simulation.options.smu.nope"]
     assert "'last' or 'bias'" in problems["simulation.options.smu.level_after_sweep"]
+
+
+# Files of somebody else
+
+SECRET = "hunter2-s3cret"
+FOREIGN = {
+    "private key": f"-----BEGIN OPENSSH PRIVATE KEY-----\n{SECRET}\n-----END OPENSSH PRIVATE KEY-----\n",
+    "key with headers": f"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,{SECRET}\nDEK-Info: {SECRET}\n\n{SECRET}=\n",
+    "settings": f"{SECRET}: 1\npassword: {SECRET}\n",
+    "settings of another program": f"kind: {SECRET}\n{SECRET}: {SECRET}\n",
+    "a kind that is no word": f"kind: {{{SECRET}: {SECRET}}}\n",
+    "settings with a key twice": f"{SECRET}: 1\n{SECRET}: 2\n",
+    "settings with tags": f"a: !{SECRET} {SECRET}\n",
+    "one tagged section": f"!{SECRET}\na: b\n",
+    "an alias": f"a: *{SECRET}\n",
+    "an anchor twice": f"a: &{SECRET} 1\nb: &{SECRET} 2\n- {SECRET}\n",
+    "a handle": f"a: !{SECRET}!x y\n",
+    "a directive": f"%{SECRET} x\n---\na: b\n",
+    "an escape": f'a: "\\q{SECRET}"\n',
+    "a list": f"- {SECRET}\n",
+    "many values": f"{SECRET}: !x y\nb: &a [{', '.join(['1'] * 900)}]\nc: [*a, *a, *a, *a, *a, *a]\n",
+    "deep": f"{SECRET}: {'[' * 60}\n",
+    "control characters": f"a: {SECRET}\x1b\n",
+    "passwords": f"root:{SECRET}:0:0::/root:/bin/sh\n",
+    "a table": f"{SECRET},{SECRET}\n1,{SECRET}\n",
+    "a binary file": f"\x7fELF\x02\x01\x01\x00{SECRET}\x00\xff\xfe{SECRET}",
+    "latin-1": f"{SECRET}\xe4: {SECRET}\n",
+    "nothing": "",
+    "an empty section": "{}\n",
+}
+
+
+@pytest.mark.parametrize("role", ["file", "bench", "calibration", "device", "responsivity", "reference"])
+@pytest.mark.parametrize("name", FOREIGN)
+def test_nothing_of_a_file_of_somebody_else_is_quoted(role: str, name: str, folder: Path) -> None:
+    foreign = folder / "foreign.txt"
+    foreign.write_bytes(FOREIGN[name].encode("latin-1"))
+    if role == "file":
+        problems = check_file(foreign)
+    else:
+        if role == "reference":
+            change(folder, "sweep.yaml", ("  name: A1", "  name: A1\n  reference: foreign.txt"))
+        for file in folder.glob("*.yaml"):
+            file.write_text(re.sub(rf"(?m)^(\s*{role}: ).*", r"\1foreign.txt", file.read_text("utf-8")), "utf-8")
+        with pytest.raises(ConfigurationError) as caught:
+            load_sweep(folder / "sweep.yaml")
+        problems = list(caught.value.problems)
+    (problem,) = problems
+    said = str(problem).replace(str(folder), "").replace(folder.as_posix(), "")
+    assert "foreign.txt" in said
+    assert problem.mend
+    for word in (SECRET, SECRET[1:], "hunter", "s3cret", "OPENSSH", "Proc", "password", "ELF", "0x", "\\q", "root"):
+        assert word not in said
+
+
+def test_a_file_says_what_it_is_before_anything_of_it_is_quoted(folder: Path) -> None:
+    _, _, _, words = only_problem(change(folder, "bench.yaml", ("kind: bench", "kind: benhc")))
+    assert words == "is no kind of file known here. did you mean 'bench'?"
+
+
+def test_a_reference_larger_than_any_run_is_not_read(folder: Path) -> None:
+    with (folder / "huge.h5").open("wb") as file:
+        file.write(b"\x89HDF\r\n\x1a\n")
+        file.truncate(60 * 2**30)
+    change(folder, "sweep.yaml", ("  name: A1", "  name: A1\n  reference: huge.h5"))
+    _, _, where, words = only_problem(folder / "sweep.yaml")
+    assert where == "sample.reference"
+    assert "is larger than 1 GB" in words
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("stop: 9 V", "stop: {}"),
+        ("stop: 9 V", "stop: 1{} V"),
+        ("function: voltage", "function: v{}"),
+        ("title: test", "title: test\n{}: x"),
+        ("output: runs", "output: /{}"),
+        ("nplc: 1", "nplc: a{}"),
+    ],
+)
+def test_a_value_of_any_length_makes_a_short_message(right: str, wrong: str, folder: Path) -> None:
+    path = change(folder, "sweep.yaml", (right, wrong.format("7" * 5_000)))
+    (problem,) = check_file(path)
+    assert len(str(problem).replace(str(folder), "")) < 400

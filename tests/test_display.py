@@ -59,6 +59,17 @@ def test_the_bar_says_how_far_it_is_on_a_terminal_of_80_columns() -> None:
     assert any("1/17" in line and "remaining" in line for line in on_a_terminal(80, RECORD))
 
 
+def test_the_bar_moves_while_the_run_goes_on() -> None:
+    loaded = load_sweep(CONFIGS / "sweeps" / "quick_look.yaml")
+    stream = StringIO()
+    console = display.SpectatorConsole(stream, force_terminal=True, width=80)
+    with display.watching(make_plan(loaded.sweep, loaded.bench), console) as watch:
+        assert "1/17" not in stream.getvalue()
+        watch(RECORD)
+        assert "1/17" in stream.getvalue()
+        assert "6.700 V" in stream.getvalue().split("1/17")[1]
+
+
 def test_a_note_keeps_its_brackets() -> None:
     assert any(
         "port [/dev/ttyUSB0] [red]" in line for line in on_a_terminal(80, Note(1.0, "port [/dev/ttyUSB0] [red]"))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import isfinite, isnan, nan, pi
 
 import numpy as np
 import pytest
 
+from acquire.archive import table_of
 from acquire.evaluate import (
     Calibration,
     Evaluation,
     described_spectrum,
     evaluate_run,
     figures_of_run,
+    final_evaluation,
     with_uncertainties,
 )
 from acquire.evaluate import evaluate as values_of
@@ -21,7 +24,8 @@ from acquire.photometry.grid import WAVELENGTH
 from acquire.photometry.luminous import luminance
 from acquire.photometry.photodiode import calibration_from_geometry, etendue_of_discs
 from acquire.photometry.spectra import gaussian
-from acquire.records import Branch, DarkReading, PointFlag, Reading, Record, Spectrum
+from acquire.recorder import jvl_columns
+from acquire.records import Branch, Columns, DarkReading, PointFlag, Reading, Record, Spectrum
 
 AREA = 1.4e-5
 GAIN = 5e6
@@ -34,6 +38,12 @@ DARK = 1e-4
 
 def evaluate(reading: Reading, evaluation: Evaluation) -> Record:
     return with_uncertainties(values_of(reading, evaluation), evaluation)
+
+
+def evaluated(readings: Sequence[Reading], evaluation: Evaluation) -> Columns:
+    """The columns of a whole run from its readings."""
+    live = table_of([Record(reading, reading.flags) for reading in readings], jvl_columns("V"))
+    return {**live, **evaluate_run(live, evaluation)}
 
 
 def a_calibration(**changes: object) -> Calibration:
@@ -119,11 +129,11 @@ def test_final_values_interpolate_between_two_spectra() -> None:
     spectra = [a_spectrum(0, 0, 100.0), a_spectrum(1, 9, 1000.0, gaussian(519.0, 20.0))]
     # The signal of the second line differs a little from that of the first; its luminance is what counts.
     spectra[1] = replace(spectra[1], photodiode_signal=nan)
-    records = evaluate_run([a_reading(5, 300.0)], dark(), spectra, a_calibration())
-    assert records[0].spectrum_source == "interpolated"
-    assert not records[0].flags & PointFlag.EQE_PROVISIONAL
-    assert records[0].flags & PointFlag.SPECTRAL_SHIFT
-    kappa = records[0].external_quantum_efficiency / records[0].current_efficiency
+    points = evaluated([a_reading(i, 300.0) for i in range(6)], final_evaluation(dark(), spectra, a_calibration()))
+    assert points["spectrum_source"][5] == b"interpolated"
+    assert not points["flags"][5] & PointFlag.EQE_PROVISIONAL
+    assert points["flags"][5] & PointFlag.SPECTRAL_SHIFT
+    kappa = points["external_quantum_efficiency"][5] / points["current_efficiency"][5]
     assert 0.01 / kappa == pytest.approx(3.55241482, rel=2e-4)
 
 
@@ -206,8 +216,8 @@ def test_figures_of_a_whole_run() -> None:
     ]
     spectra = [a_spectrum(0, 20, float(lights[20])), a_spectrum(1, 30, float(lights[30]))]
     calibration = a_calibration(assumed_spectrum=GREEN)
-    records = evaluate_run(readings, dark(), spectra, calibration)
-    figures = figures_of_run(records, spectra, dark(), calibration)
+    evaluation = final_evaluation(dark(), spectra, calibration)
+    figures = figures_of_run(evaluated(readings, evaluation), spectra, evaluation)
     assert figures["turn_on_voltage"].value == pytest.approx(4.05, abs=1e-3)
     assert figures["luminance_max"].value == pytest.approx(lights.max(), rel=1e-5)
     assert figures["current_efficiency_max"].value == pytest.approx(100.0 * AREA / 1e-3, rel=1e-4)
@@ -220,6 +230,6 @@ def test_points_in_compliance_take_no_part_in_the_figures() -> None:
     calibration = a_calibration(assumed_spectrum=GREEN)
     good = [a_reading(i, 10.0 * (i + 1), voltage=4.0 + 0.1 * i) for i in range(5)]
     limited = replace(a_reading(5, 9000.0), flags=PointFlag.COMPLIANCE)
-    records: list[Record] = evaluate_run([*good, limited], dark(), [], calibration)
-    figures = figures_of_run(records, [], dark(), calibration)
+    evaluation = final_evaluation(dark(), [], calibration)
+    figures = figures_of_run(evaluated([*good, limited], evaluation), [], evaluation)
     assert figures["luminance_max"].value == pytest.approx(50.0, rel=1e-4)

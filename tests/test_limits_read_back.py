@@ -25,7 +25,7 @@ from acquire.read_back import ReadBackLimits, as_expected, beyond_limits, level_
 from acquire.records import Branch, DarkReading, ExposureSample, Note, PointFlag, Reading, Record
 from drivers import timing
 from drivers.simulated.bench import SimulatedBench
-from drivers.simulated.device import OperatingPoint
+from drivers.simulated.fixture import OperatingPoint
 from tests.attempt import LIQ, QUICK, Attempt
 from tests.conftest import CONFIGS, run_sweep_file
 from tests.test_bad_readings import damage_readings

@@ -173,6 +173,49 @@ def test_damage_that_shows_only_while_it_is_finished_is_said_too(tmp_path: Path)
     assert path.read_bytes() == content
 
 
+def replace_column(path: Path, name: str, values: np.ndarray) -> None:
+    with h5py.File(path, "r+") as file:
+        del file[name]
+        file[name] = values
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("jvl/voltage", np.zeros(2)),
+        ("jvl/voltage", np.zeros((3, 2))),
+        ("jvl/voltage", np.array([b"1", b"2", b"3"])),
+        ("jvl/spectrum_source", np.zeros(3)),
+        ("jvl/branch", np.array([b"forward", b"forwarl", b"reverse"])),
+        ("spectra/spectral_radiance", np.zeros((0, 400))),
+    ],
+)
+def test_columns_that_no_run_has_are_refused(name: str, values: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    a_run(path, points=3).close()
+    archive.recover(path)
+    replace_column(path, f"entry/{name}", values)
+    with pytest.raises(archive.ArchiveError, match=r"run\.h5: is not a run file"):
+        archive.read_run(path)
+
+
+def with_counter(path: Path, rows: int) -> Path:
+    a_run(path, points=3).close()
+    with h5py.File(path, "r+") as file:
+        file["entry/recording/jvl_rows"][()] = rows
+    return path
+
+
+@pytest.mark.parametrize("rows", [4, 1 << 40])
+def test_a_counter_beyond_what_was_written_adds_no_rows(rows: int, tmp_path: Path) -> None:
+    assert archive.recover(with_counter(tmp_path / "run.h5", rows)).points == 3
+
+
+def test_a_counter_below_nought_is_damage(tmp_path: Path) -> None:
+    with pytest.raises(archive.ArchiveError, match="is not a run file"):
+        archive.recover(with_counter(tmp_path / "run.h5", -1))
+
+
 def test_a_table_larger_than_its_file_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
     a_run(path).close()

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from acquire.config.section import Section
 from acquire.quantities import Fraction, Metres, Quantity, SquareMetres
+from acquire.visible import shortened
 
 HalfAngle = Annotated[float, Quantity("deg", "5 deg", above=0.0, most=90.0)]
 LuminancePerCurrent = Annotated[float, Quantity("cd/m^2/A", "1.13e10 cd/m^2/A", above=0.0)]
@@ -22,7 +23,7 @@ def _calendar_day(value: Any) -> Any:
         return date.fromisoformat(value.strip())
     except ValueError:
         raise PydanticCustomError(
-            "day", "{message}", {"message": f"'{value}' is not a date", "mend": "write it like 2026-03-31"}
+            "day", "{message}", {"message": f"'{shortened(value)}' is not a date", "mend": "write it like 2026-03-31"}
         ) from None
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,7 +29,8 @@ from acquire.config.rules import (
 from acquire.config.section import Section
 from acquire.config.sweep import Sample, SweepFile
 from acquire.config.tables import read_curve
-from acquire.yaml_source import Caution, Place, Problem, YamlSource, read_yaml, what_is
+from acquire.records import LARGEST_RUN_FILE
+from acquire.yaml_source import HDF5_SIGNATURE, Caution, Place, Problem, YamlSource, read_start, read_yaml, what_is
 
 if TYPE_CHECKING:
     from acquire.config.tables import Curve
@@ -92,7 +94,7 @@ class _Findings:
     def check(
         self, source: YamlSource, model: type[FileModel], rules: Callable[[Parsed[FileModel]], Problems]
     ) -> Parsed[FileModel]:
-        if problem := _other_kind(source, model):
+        if problem := _other_kind(source, _kind_of(model)):
             self.problems.append(problem)
             return Parsed(source, problems=(problem,))
         parsed = parse(source, model)
@@ -107,6 +109,21 @@ class _Findings:
         self.problems += problems
         self.note_hash(path, digest)
         return curve
+
+    def hash_of_run_file(self, path: Path, source: YamlSource) -> str:
+        """The SHA-256 of a run file that ``sample.reference`` names; a problem, and none, where it cannot be one."""
+        try:
+            if read_start(path, len(HDF5_SIGNATURE)) != HDF5_SIGNATURE:
+                why = "is not a run file"
+            elif path.stat().st_size > LARGEST_RUN_FILE:
+                why = f"is larger than {LARGEST_RUN_FILE // 2**30} GB"
+            else:
+                with path.open("rb") as file:
+                    return file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            why = f"cannot be read: {error.strerror or error}"
+        self.problems.append(source.problem(("sample", "reference"), f"{path.as_posix()} {why}", "name a run file"))
+        return ""
 
     def note_hash(self, path: Path, digest: str) -> None:
         if digest:
@@ -132,13 +149,29 @@ class _Findings:
             raise ConfigurationError(self.problems)
 
 
-def _other_kind(source: YamlSource, model: type[Section]) -> Problem | None:
-    """The one problem of a file that is quite another one: that every key is wrong as well says nothing more."""
+def _kind_of(model: type[Section]) -> str:
+    return next(kind for kind, its_model in KINDS.items() if its_model is model)
+
+
+def _other_kind(source: YamlSource, *wanted: str) -> Problem | None:
+    """The one problem of a file that does not say it is what is wanted; None too where its form is wrong already.
+
+    Whatever it is then, perhaps something nobody else should read: not a word of it is quoted.
+    """
     found = source.content.get("kind")
-    if not isinstance(found, str) or found not in KINDS or KINDS[found] is model:
+    if found in wanted or (source.problems and not source.content):
         return None
-    wanted = next(kind for kind, its_model in KINDS.items() if its_model is model)
-    return source.problem(("kind",), f"this is a {found} file, but a {wanted} file is wanted here", "name another file")
+    mend = f"write {'one of ' if len(wanted) > 1 else 'kind: '}{', '.join(wanted)}, or name another file"
+    if not isinstance(found, str):
+        return source.problem(("kind",), "is missing: what sort of file is this?", mend)
+    if found in KINDS:
+        return source.problem(
+            ("kind",), f"this is a {found} file, but a {wanted[0]} file is wanted here", "name another file"
+        )
+    nearest = get_close_matches(found, wanted, n=1)
+    return source.problem(
+        ("kind",), "is no kind of file known here", f"did you mean '{nearest[0]}'?" if nearest else mend
+    )
 
 
 def _nearby(path: Path) -> str:
@@ -200,16 +233,7 @@ def _reference(sweep: Parsed[SweepFile], findings: _Findings) -> Path | None:
     sample = sweep.section("sample", Sample)
     path = findings.referred(sweep.source, ("sample", "reference"), sample.reference if sample else None)
     if path is not None:
-        from hashlib import file_digest
-
-        from acquire.run_files import LARGEST_RUN_FILE
-
-        if path.stat().st_size > LARGEST_RUN_FILE:
-            what = f"{path.as_posix()} is larger than any run file ({LARGEST_RUN_FILE >> 20} MB)"
-            findings.problems.append(sweep.source.problem(("sample", "reference"), what, "name a run file"))
-            return None
-        with path.open("rb") as file:
-            findings.note_hash(path, file_digest(file, "sha256").hexdigest())
+        findings.note_hash(path, findings.hash_of_run_file(path, sweep.source))
     return path
 
 
@@ -294,9 +318,8 @@ def _checked(path: Path) -> _Findings:
     if source.problems and not source.content:
         findings.problems += source.problems
         return findings
-    kind = source.content.get("kind")
-    if not isinstance(kind, str) or kind not in KINDS:
-        findings.problems += [*source.problems, _unknown_kind(source, kind)]
+    if problem := _other_kind(source, *KINDS):
+        findings.problems.append(problem)
         return findings
     checks: Mapping[str, Callable[[], object]] = {
         "sweep": lambda: _load_sweep(source, None, findings),
@@ -304,17 +327,8 @@ def _checked(path: Path) -> _Findings:
         "device": lambda: findings.check(source, DeviceFile, device_rules),
         "calibration": lambda: _load_calibration(source, findings),
     }
-    checks[kind]()
+    checks[source.content["kind"]]()
     return findings
-
-
-def _unknown_kind(source: YamlSource, kind: object) -> Problem:
-    mend = f"write one of {', '.join(KINDS)}"
-    if kind is None:
-        return source.problem(("kind",), "is missing: what sort of file is this?", mend)
-    nearest = get_close_matches(str(kind), list(KINDS), n=1)
-    mend = f"did you mean '{nearest[0]}'?" if nearest else mend
-    return source.problem(("kind",), f"'{kind}' is no kind of file", mend)
 
 
 def resolved(loaded: LoadedSweep) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from acquire.config.section import Section
+from acquire.visible import shortened
 from acquire.yaml_source import Place, Problem, YamlSource, dotted
 
 FileModel = TypeVar("FileModel", bound=Section)
@@ -104,12 +105,12 @@ def _plain_words(error: ErrorDetails, model: type[Section]) -> tuple[str, str]:
     if error["type"] == "literal_error":
         return _wrong_word(error["input"], str(context["expected"]))
     if error["type"] == "float_parsing" and "," in str(error["input"]):
-        return f"'{_shortened(error['input'])}' has a comma in its number", "use a point"
+        return f"'{shortened(error['input'])}' has a comma in its number", "use a point"
     if words := _WORDS.get(error["type"]):
-        written = _shortened(error["input"])
+        written = shortened(error["input"])
         return words[0].format(input=written), words[1].format(input=written)
     said = error["msg"].removeprefix("Input ")
-    return f"'{_shortened(error['input'])}' {said[0].lower()}{said[1:]}", ""
+    return f"'{shortened(error['input'])}' {said[0].lower()}{said[1:]}", ""
 
 
 #: pydantic's error type -> what to say of ``{input}``, and how to mend it.
@@ -138,7 +139,7 @@ def _wrong_word(written: Any, expected: str) -> tuple[str, str]:
     words = expected.replace("'", "").replace(" or ", ", ").split(", ")
     nearest = get_close_matches(str(written), words, n=1)
     hint = f"did you mean '{nearest[0]}'?" if nearest else ""
-    return f"'{_shortened(written)}' is not one of {', '.join(words)}", hint
+    return f"'{shortened(written)}' is not one of {', '.join(words)}", hint
 
 
 def _keys_at(place: Place, model: type[Section]) -> list[str]:
@@ -154,8 +155,3 @@ def _section_in(annotation: Any) -> type[Section]:
     inner = [a for a in get_args(annotation) if a is not type(None)]
     assert get_origin(annotation) in (Union, UnionType, tuple), annotation
     return _section_in(inner[0])
-
-
-def _shortened(value: Any) -> str:
-    text = str(value).strip()
-    return text if len(text) <= 40 else text[:37] + "..."

@@ -16,6 +16,7 @@ from acquire.config.calibration import CalibrationFile, Geometry, LuminanceFacto
 from acquire.config.device import DeviceFile, Emitter
 from acquire.config.parsing import Parsed
 from acquire.config.sweep import MOST_POINTS, Dark, Measure, Sample, Source, Spectra, StopRules, SweepFile
+from acquire.visible import shortened
 from acquire.yaml_source import Place, Problem, YamlSource
 
 Problems = Iterator[Problem]
@@ -221,10 +222,10 @@ def _spectra_inside(where: YamlSource, source: Source, spectra: Spectra) -> Prob
 def _output(where: YamlSource, output: str) -> Problems:
     posix, windows = PurePosixPath(output), PureWindowsPath(output)
     if posix.is_absolute() or windows.drive or windows.root or ".." in (*posix.parts, *windows.parts):
-        message = f"'{output}' does not lie inside the current folder"
+        message = f"'{shortened(output)}' does not lie inside the current folder"
         yield where.problem(("output",), message, "give a relative folder; --output takes any folder")
     elif output.startswith("~"):
-        message = f"'{output}' would be a folder called '~' here: it does not stand for the home folder"
+        message = f"'{shortened(output)}' would be a folder called '~' here: it does not stand for the home folder"
         yield where.problem(("output",), message, "give a relative folder; --output takes any folder")
 
 
@@ -249,7 +250,7 @@ def _twin_options(where: YamlSource, simulation: Simulation) -> Problems:
     for role, given in simulation.options.model_dump().items():
         if not given:
             continue
-        from acquire.simulation import OPTION_CLASSES
+        from drivers.simulated.bench import OPTION_CLASSES
 
         names = [field.name for field in fields(OPTION_CLASSES[role])]
         for name in sorted(given.keys() - set(names)):
@@ -288,7 +289,9 @@ def _resource(where: YamlSource, role: str, resource: str) -> Problems:
     at = ("instruments", role, "resource")
     if not RESOURCE.fullmatch(resource):
         examples = "GPIB0::24::INSTR, ASRL3::INSTR, ASRL/dev/ttyUSB0::INSTR, TCPIP::192.168.0.5::5025::SOCKET"
-        yield where.problem(at, f"'{resource}' is not a VISA address", f"write it like one of {examples}")
+        yield where.problem(
+            at, f"'{shortened(resource, 80)}' is not a VISA address", f"write it like one of {examples}"
+        )
     elif (address := GPIB_ADDRESS.match(resource)) and int(address[1]) > 30:
         yield where.problem(at, f"there is no GPIB address {address[1]}", "addresses are 0 to 30")
 
@@ -408,7 +411,7 @@ def hardware_timing_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) ->
     if measure is None or measure.timing != "hardware":
         return
     where = sweep.source
-    if bench.section("trigger_link", bool) is not True:
+    if bench.section("trigger_link", bool) is False:
         message = (
             f"needs the trigger-link cable, which the bench does not have ({bench.source.where(('trigger_link',))})"
         )

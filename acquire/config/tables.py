@@ -22,13 +22,15 @@ SPAN = (380.0, 780.0)  # nm, what every spectrum covers
 def read_curve(path: Path, columns: tuple[str, str]) -> tuple[Curve | None, list[Problem], str]:
     """A curve, what is wrong with the file, and its SHA-256.
 
-    ``columns`` are the names that the header line must give. The wavelengths (nm) must rise and cover
+    ``columns`` are the names that the header line must give; of a file without it no word is quoted, for it may be
+    anything. The wavelengths (nm) must rise and cover
     380-780 nm; the values must be finite and not negative.
     """
     try:
         raw = read_start(path, LARGEST_FILE + 1)
     except OSError as error:
-        return None, [Problem(path, None, None, "", f"cannot be read: {error.strerror or error}")], ""
+        why = f"cannot be read: {error.strerror or error}"
+        return None, [Problem(path, None, None, "", why, "check the name and the permissions")], ""
     if len(raw) > LARGEST_FILE:
         large = f"is larger than {LARGEST_FILE // 1_000_000} MB"
         return None, [Problem(path, None, None, "", large, "this is no curve of 380 to 780 nm")], ""
@@ -53,7 +55,8 @@ def _curve(path: Path, rows: list[tuple[int, str]], columns: tuple[str, str]) ->
     for line, text in rows[1:]:
         point = _point(text)
         if point is None:
-            problems.append(Problem(path, line, 1, "", f"'{text[:40]}' is not two finite numbers, the second >= 0"))
+            what = f"'{text[:40]}' is not two finite numbers, the second >= 0"
+            problems.append(Problem(path, line, 1, "", what, "write it like 380,0.2"))
         elif points and point[0] <= points[-1][0]:
             problems.append(Problem(path, line, 1, "", "the wavelengths do not rise", "sort the rows, each once"))
         else:
@@ -61,7 +64,8 @@ def _curve(path: Path, rows: list[tuple[int, str]], columns: tuple[str, str]) ->
         if len(problems) == MOST_PROBLEMS:
             break
     if not problems and (not points or points[0][0] > SPAN[0] or points[-1][0] < SPAN[1]):
-        problems.append(Problem(path, rows[-1][0], 1, "", f"does not cover {SPAN[0]:g} to {SPAN[1]:g} nm"))
+        what = f"does not cover {SPAN[0]:g} to {SPAN[1]:g} nm"
+        problems.append(Problem(path, rows[-1][0], 1, "", what, "add the rows that are missing"))
     return (None, problems) if problems else (_arrays(points), [])
 
 

@@ -5,11 +5,17 @@ A spectrum takes seconds to minutes, so there are fewer of them than points. Eve
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from enum import StrEnum
-from math import log10, nan
+from math import inf, nan
+from typing import Self
 
+import numpy as np
+import numpy.typing as npt
+
+from acquire.photometry.elementwise import BoolArray, IntArray, Q, log10
+from acquire.photometry.grid import FloatArray
 from acquire.photometry.spectra import log_weight
 
 #: Largest change of ln L during an exposure that still counts as measured at this very point.
@@ -118,7 +124,108 @@ def _from_neighbours(
     return SpectrumChoice(SpectrumSource.INTERPOLATED, below.index, above.index, weight, distances[nearest])
 
 
-def spectral_shift(kappa_lower: float, kappa_upper: float) -> float:
+@dataclass(frozen=True, slots=True)
+class SpectrumChoices:
+    """The spectra of many points: each part of a :class:`SpectrumChoice` as an array (n,); ``source`` as bytes."""
+
+    source: npt.NDArray[np.bytes_]
+    index: IntArray
+    index_upper: IntArray
+    weight: FloatArray
+    lg_distance: FloatArray
+
+    @property
+    def interpolated(self) -> BoolArray:
+        """Where the spectrum is interpolated."""
+        return np.asarray(self.source == SpectrumSource.INTERPOLATED.encode())
+
+    def replaced(self, where: BoolArray, others: Self) -> Self:
+        """These choices, but the others where ``where`` holds."""
+        parts = [field.name for field in fields(self)]
+        return type(self)(*(np.where(where, getattr(others, part), getattr(self, part)) for part in parts))
+
+
+def choose_spectra(
+    point_index: IntArray,
+    branch: npt.NDArray[np.bytes_],
+    luminance: FloatArray,
+    candidates: Sequence[SpectrumCandidate],
+    *,
+    reference: bool = False,
+    assumed: bool = False,
+) -> SpectrumChoices:
+    """Choose the spectra of many points (n,): :func:`choose_spectrum` for each of them, without a loop over them.
+
+    The working memory grows with the number of points times that of candidates.
+    """
+    usable = [c for c in candidates if c.usable and c.luminance > 0]
+    if not usable:
+        return _stand_ins(len(point_index), reference=reference, assumed=assumed)
+    taken_at = np.array([c.point_index for c in usable])
+    steady = np.array([not abs(c.drift) >= DRIFT_LIMIT for c in usable])
+    measured = steady & (taken_at == point_index[:, None])
+    choices = _from_neighbours_of_all(point_index, branch, luminance, usable)
+    index = np.array([c.index for c in usable])[measured.argmax(axis=1)]
+    return choices.replaced(measured.any(axis=1), _uniform(SpectrumSource.MEASURED, index, 0.0))
+
+
+def _uniform(source: SpectrumSource, index: IntArray, lg_distance: float) -> SpectrumChoices:
+    """One kind of choice for all points."""
+    unknown = np.full(index.shape, nan)
+    sources = np.full(index.shape, source.encode(), "S12")
+    return SpectrumChoices(sources, index, np.full_like(index, -1), unknown, np.full(index.shape, lg_distance))
+
+
+def _stand_ins(count: int, *, reference: bool, assumed: bool) -> SpectrumChoices:
+    stand_in = SpectrumSource.ASSUMED if assumed else SpectrumSource.NONE
+    return _uniform(SpectrumSource.REFERENCE if reference else stand_in, np.full(count, -1), nan)
+
+
+def _from_neighbours_of_all(
+    point_index: IntArray,
+    branch: npt.NDArray[np.bytes_],
+    luminance: FloatArray,
+    candidates: Sequence[SpectrumCandidate],
+) -> SpectrumChoices:
+    index = np.array([c.index for c in candidates])
+    light = np.array([c.luminance for c in candidates])
+    steps = abs(np.array([c.point_index for c in candidates]) - point_index[:, None])
+    same_branch = np.array([c.branch.encode() for c in candidates]) == branch[:, None]
+    interpolate = same_branch.any(axis=1)
+    allowed = same_branch | ~interpolate[:, None]
+    # A point without light lies below every spectrum, so that its neighbour above is the faintest
+    lit = luminance > 0
+    level = np.where(lit, luminance, 0.0)
+    has_below, below = _least(-light, steps, allowed & (light <= level[:, None]))
+    has_above, above = _least(light, steps, allowed & (light >= level[:, None]))
+    down, up = (_lg_distance(light[at], level, has & lit) for has, at in ((has_below, below), (has_above, above)))
+    between = interpolate & has_below & has_above & (below != above) & lit
+    weight = np.full(level.shape, nan)
+    weight[between] = log_weight(level[between], light[below[between]], light[above[between]])
+    return SpectrumChoices(
+        np.where(between, SpectrumSource.INTERPOLATED.encode(), SpectrumSource.NEAREST.encode()).astype("S12"),
+        index[np.where(between | (has_below & (down <= up)), below, above)],
+        np.where(between, index[above], -1),
+        weight,
+        np.where(lit, np.minimum(down, up), nan),
+    )
+
+
+def _lg_distance(one: FloatArray, other: FloatArray, known: BoolArray) -> FloatArray:
+    """|lg(one/other)|, infinite where it is not known."""
+    distance = np.full(one.shape, inf)
+    distance[known] = abs(log10(one[known] / other[known]))
+    return distance
+
+
+def _least(first: FloatArray, second: IntArray, allowed: BoolArray) -> tuple[BoolArray, IntArray]:
+    """In each row, whether a column is allowed, and which of those has the least ``first``, of equals ``second``."""
+    ranked = np.where(allowed, first, inf)
+    tied = allowed & (ranked == ranked.min(axis=1, keepdims=True))
+    return np.asarray(allowed.any(axis=1)), np.where(tied, second, np.iinfo(np.int64).max).argmin(axis=1)
+
+
+def spectral_shift(kappa_lower: Q, kappa_upper: Q) -> Q:
     """Return the relative difference of two kappa [A/cd]; flag it above ``SPECTRAL_SHIFT_LIMIT``.
 
     Half of it is added to the uncertainty of kappa: :attr:`~acquire.photometry.uncertainty.Budget.spectral_shift`.

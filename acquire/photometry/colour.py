@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from math import hypot, inf, nan
-from typing import TypeVar
 
 import numpy as np
 
 from acquire.photometry.constants import SECOND_RADIATION
+from acquire.photometry.elementwise import Q
 from acquire.photometry.grid import FloatArray, checked, trapezoid_weights
 from acquire.photometry.observer import full_table, observer
-
-Q = TypeVar("Q", float, FloatArray)
 
 #: The white point of self-luminous devices: equal energy.
 EQUAL_ENERGY = (1 / 3, 1 / 3)

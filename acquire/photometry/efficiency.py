@@ -7,20 +7,16 @@ Where the current (or voltage) is not positive there is no efficiency: the resul
 from __future__ import annotations
 
 from math import nan, pi
-from typing import TypeVar
-
-import numpy as np
 
 from acquire.photometry.constants import (
     ELEMENTARY_CHARGE,
     MAXIMUM_LUMINOUS_EFFICACY,
     PHOTON_ENERGY_WAVELENGTH,
 )
+from acquire.photometry.elementwise import Q, quotient
 from acquire.photometry.grid import WAVELENGTH, FloatArray, checked, integrate
 from acquire.photometry.luminous import photon_exitance
 from acquire.photometry.observer import v_lambda
-
-Q = TypeVar("Q", float, FloatArray)
 
 
 def current_density(current: Q, area: float) -> Q:
@@ -32,12 +28,12 @@ def current_density(current: Q, area: float) -> Q:
 
 def current_efficiency(luminance: Q, current_density: Q) -> Q:
     """Return CE = L / J [cd/A] from L [cd/m^2] and J [A/m^2]."""
-    return _quotient(luminance, current_density)
+    return quotient(luminance, current_density, current_density > 0, nan)
 
 
 def power_efficiency(current_efficiency: Q, voltage: Q, forward_factor: float = 1.0) -> Q:
     """Return PE = pi CE F / V [lm/W] from CE [cd/A] and V at the device [V]."""
-    return _quotient(current_efficiency * (pi * forward_factor), voltage)
+    return quotient(current_efficiency * (pi * forward_factor), voltage, voltage > 0, nan)
 
 
 def kappa(spectrum: FloatArray) -> float:
@@ -53,7 +49,7 @@ def kappa(spectrum: FloatArray) -> float:
     return kappa_of(integrate(spectrum * WAVELENGTH) / visible)
 
 
-def kappa_of(wavelength_over_visible: float) -> float:
+def kappa_of(wavelength_over_visible: Q) -> Q:
     """Return kappa [A/cd] from the quotient I[S lambda] / I[S V] [nm]."""
     photons_per_lumen = wavelength_over_visible / (MAXIMUM_LUMINOUS_EFFICACY * PHOTON_ENERGY_WAVELENGTH)
     return pi * ELEMENTARY_CHARGE * photons_per_lumen
@@ -76,12 +72,4 @@ def eqe_from_spectral_radiance(
     of the wavelength scale hardly matters.
     """
     photons = photon_exitance(spectral_radiance, forward_factor)
-    return _quotient(ELEMENTARY_CHARGE * photons, current_density)
-
-
-def _quotient(numerator: Q, denominator: Q) -> Q:
-    if isinstance(denominator, np.ndarray):
-        result = np.full(denominator.shape, nan)
-        np.divide(numerator, denominator, out=result, where=denominator > 0)
-        return result
-    return numerator / denominator if denominator > 0 else nan
+    return quotient(ELEMENTARY_CHARGE * photons, current_density, current_density > 0, nan)

@@ -7,15 +7,17 @@ interpolating the spectra themselves; their quotients are formed afterwards.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from math import nan
-from typing import NamedTuple
+from typing import Generic, NamedTuple
 
 import numpy as np
 
 from acquire.photometry.constants import MAXIMUM_LUMINOUS_EFFICACY
 from acquire.photometry.efficiency import kappa_of
+from acquire.photometry.elementwise import BoolArray, IntArray, Q, every, some
 from acquire.photometry.grid import WAVELENGTH, FloatArray, trapezoid_weights
 from acquire.photometry.line_shape import line_shape
 from acquire.photometry.observer import matching_slopes, observer
@@ -23,25 +25,25 @@ from acquire.photometry.photodiode import PhotodiodeCalibration
 from acquire.photometry.spectra import is_truncated, normalised
 
 
-class Integrals(NamedTuple):
-    """Integrals of an area-normalised spectrum s with the functions named; slopes are per nm.
+class Integrals(NamedTuple, Generic[Q]):
+    """Integrals of an area-normalised spectrum s, or of many, with the functions named; slopes are per nm.
 
     ``wavelength`` I[s lambda] [nm] is the centroid; ``response`` I[s R] [A/W] is NaN without a photodiode.
     """
 
-    wavelength: float
-    x: float
-    visible: float
-    z: float
-    x_slope: float
-    visible_slope: float
-    z_slope: float
-    response: float
-    response_slope: float
+    wavelength: Q
+    x: Q
+    visible: Q
+    z: Q
+    x_slope: Q
+    visible_slope: Q
+    z_slope: Q
+    response: Q
+    response_slope: Q
 
 
 @dataclass(frozen=True, slots=True)
-class SpectralFactors:
+class SpectralFactors(Generic[Q]):
     """The numbers that turn a photocurrent and a current density into luminance, EQE and colour.
 
     ``luminance_per_photocurrent`` [cd m^-2 A^-1], NaN without a calibration; ``kappa`` = EQE/CE [A/cd];
@@ -49,27 +51,28 @@ class SpectralFactors:
     measured line, NaN for an interpolated one; ``truncated``: an EQE from here is a lower bound.
 
     Sensitivities to an error of the wavelength scale, per nm: d ln L, d ln EQE, dx and dy over d lambda.
+    Those of one spectrum are numbers; those of many, or of many points, arrays (n,).
     """
 
-    luminance_per_photocurrent: float
-    kappa: float
-    efficacy: float
-    chromaticity_x: float
-    chromaticity_y: float
-    peak_wavelength: float
-    fwhm: float
-    truncated: bool
-    luminance_sensitivity: float
-    eqe_sensitivity: float
-    x_sensitivity: float
-    y_sensitivity: float
-    integrals: Integrals
+    luminance_per_photocurrent: Q
+    kappa: Q
+    efficacy: Q
+    chromaticity_x: Q
+    chromaticity_y: Q
+    peak_wavelength: Q | float
+    fwhm: Q | float
+    truncated: bool | BoolArray
+    luminance_sensitivity: Q
+    eqe_sensitivity: Q
+    x_sensitivity: Q
+    y_sensitivity: Q
+    integrals: Integrals[Q]
     calibration: PhotodiodeCalibration | None
 
 
 def spectral_factors(
     spectrum: FloatArray, calibration: PhotodiodeCalibration | None = None, *, smoothing: bool = True
-) -> SpectralFactors:
+) -> SpectralFactors[float]:
     """Return the factors of ``spectrum`` (401,), relative or absolute.
 
     ``smoothing`` concerns peak and width only. Raises ValueError for another shape, non-finite samples, or
@@ -77,41 +80,58 @@ def spectral_factors(
     """
     weighted = normalised(spectrum) * trapezoid_weights()
     optical = (_optical_functions() @ weighted).tolist()
-    integrals = Integrals._make((*optical, *_responses(weighted, optical[2], calibration)))
+    integrals = Integrals[float](*(*optical, *_responses(weighted, optical[2], calibration)))
     shape = line_shape(spectrum, smoothing=smoothing)
     return _factors(integrals, calibration, shape.peak_wavelength, shape.fwhm, is_truncated(spectrum))
 
 
-def blend_factors(lower: SpectralFactors, upper: SpectralFactors, weight: float) -> SpectralFactors:
+_NUMBERS = [f.name for f in fields(SpectralFactors) if f.name not in ("integrals", "calibration")]
+
+
+def stacked(spectra: Sequence[SpectralFactors[float]]) -> SpectralFactors[FloatArray]:
+    """Return the factors of several spectra as arrays (n,); all must rest on the same calibration."""
+    numbers = {name: np.array([getattr(factors, name) for factors in spectra]) for name in _NUMBERS}
+    integrals: Integrals[FloatArray] = Integrals(*np.array([factors.integrals for factors in spectra]).T)
+    return SpectralFactors(**numbers, integrals=integrals, calibration=spectra[0].calibration)
+
+
+def factors_at(spectra: SpectralFactors[FloatArray], positions: IntArray) -> SpectralFactors[FloatArray]:
+    """Return, for many points, those of several spectra that stand at these positions (n,)."""
+    numbers = {name: getattr(spectra, name)[positions] for name in _NUMBERS}
+    integrals = Integrals(*(column[positions] for column in spectra.integrals))
+    return SpectralFactors(**numbers, integrals=integrals, calibration=spectra.calibration)
+
+
+def blend_factors(lower: SpectralFactors[Q], upper: SpectralFactors[Q], weight: Q) -> SpectralFactors[Q]:
     """Return the factors of (1-w) s1 + w s2, 0 <= w <= 1; both must rest on the same calibration.
 
     Raises ValueError otherwise.
     """
-    if not 0 <= weight <= 1:
-        raise ValueError(f"spectra are interpolated, never extrapolated: weight {weight:g} is not in 0..1")
+    if not (every(weight >= 0) and every(weight <= 1)):
+        raise ValueError(f"spectra are interpolated, never extrapolated: weight {weight} is not in 0..1")
     if lower.calibration is not upper.calibration:
         raise ValueError("factors of different calibrations cannot be interpolated")
     rest = 1 - weight
     pairs = zip(lower.integrals, upper.integrals, strict=True)
-    integrals = Integrals._make(rest * a + weight * b for a, b in pairs)
-    return _factors(integrals, lower.calibration, nan, nan, lower.truncated or upper.truncated)
+    integrals = Integrals(*(rest * a + weight * b for a, b in pairs))
+    return _factors(integrals, lower.calibration, nan, nan, lower.truncated | upper.truncated)
 
 
 def _factors(
-    integrals: Integrals,
+    integrals: Integrals[Q],
     calibration: PhotodiodeCalibration | None,
     peak_wavelength: float,
     fwhm: float,
-    truncated: bool,
-) -> SpectralFactors:
+    truncated: bool | BoolArray,
+) -> SpectralFactors[Q]:
     wavelength, x, visible, z, x_slope, visible_slope, z_slope, response, response_slope = integrals
-    if not (visible > 0 and not response <= 0):
+    if not every(visible > 0) or some(response <= 0):
         raise ValueError("nothing of this spectrum is visible to the eye or to the photodiode")
     total, total_slope = x + visible + z, x_slope + visible_slope + z_slope
     scale, scale_slope = (calibration.scale, calibration.scale_slope) if calibration else (nan, 0.0)
     of_luminance = visible_slope / visible
     if calibration is not None:
-        of_luminance += scale_slope - response_slope / response
+        of_luminance = of_luminance + (scale_slope - response_slope / response)
     return SpectralFactors(
         luminance_per_photocurrent=scale * visible / response,
         kappa=kappa_of(wavelength / visible),

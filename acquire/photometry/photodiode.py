@@ -19,16 +19,17 @@ from acquire.photometry.constants import (
     MAXIMUM_LUMINOUS_EFFICACY,
     PHOTON_ENERGY_WAVELENGTH,
 )
+from acquire.photometry.elementwise import Q
 from acquire.photometry.grid import WAVELENGTH, FloatArray, checked, integrate
 from acquire.photometry.observer import v_lambda
 
 
-def photocurrent(signal: float, dark_signal: float, gain: float) -> float:
+def photocurrent(signal: Q, dark_signal: Q | float, gain: float) -> Q:
     """Return s = (U - U_dark) / R_f [A] from amplifier voltages [V] and its gain R_f [V/A]."""
     return (signal - dark_signal) / gain
 
 
-def dark_at(time: float, before: tuple[float, float], after: tuple[float, float]) -> float:
+def dark_at(time: Q, before: tuple[float, float], after: tuple[float, float]) -> Q | float:
     """Return the dark signal at ``time`` on the straight line through ``(time, signal)`` before and after."""
     (t1, d1), (t2, d2) = before, after
     return d1 if t1 == t2 else d1 + (d2 - d1) * (time - t1) / (t2 - t1)

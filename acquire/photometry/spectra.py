@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from math import inf, log
+from math import inf
 
 import numpy as np
 
+from acquire.photometry.elementwise import Q, log, quotient
 from acquire.photometry.grid import WAVELENGTH, FloatArray, checked, integrate
 
 #: Mean of the five outermost samples over the largest sample, above which light is lost outside the window.
@@ -28,11 +29,9 @@ def normalised(spectrum: FloatArray) -> FloatArray:
     return spectrum / area
 
 
-def log_weight(luminance: float, lower: float, upper: float) -> float:
+def log_weight(luminance: Q, lower: Q, upper: Q) -> Q:
     """Return w = ln(L/L1) / ln(L2/L1); all in cd/m^2 and positive. 0 at the lower, 1 at the upper end."""
-    if lower == upper:
-        return 0.0
-    return log(luminance / lower) / log(upper / lower)
+    return quotient(log(luminance / lower), log(upper / lower), lower != upper, 0.0)
 
 
 def blend(lower: FloatArray, upper: FloatArray, weight: float) -> FloatArray:

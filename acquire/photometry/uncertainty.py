@@ -7,12 +7,18 @@ enter CE, PE and EQE alike, so these are three statements of nearly one error, n
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import hypot, sqrt
+from math import sqrt
+from typing import Any, Generic
+
+from acquire.photometry.elementwise import Q, hypot
+
+_NOUGHT: Any = 0.0  # of one point or of many
+_SQRT_3 = sqrt(3)
 
 
-def rectangular(limit: float) -> float:
+def rectangular(limit: Q) -> Q:
     """Return u = a/sqrt(3), the standard uncertainty behind limits +-a of unknown distribution."""
-    return limit / sqrt(3)
+    return limit / _SQRT_3
 
 
 def relative_area_uncertainty(width: float, height: float, edge_uncertainty: float) -> float:
@@ -21,8 +27,8 @@ def relative_area_uncertainty(width: float, height: float, edge_uncertainty: flo
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
-    """Where the uncertainty of one point comes from: relative standard uncertainties unless a unit is given.
+class Budget(Generic[Q]):
+    """Where the uncertainty of a point, or of each of many, comes from: relative unless a unit is given, k = 1.
 
     ``meter`` is that of the photodiode's meter, ``calibration`` the statistics of k_L, ``luminance_scale`` the
     absolute scale of the spectroradiometer, ``uniformity`` spot and aperture, ``wavelength`` [nm] the
@@ -32,34 +38,34 @@ class Budget:
     difference of kappa between the two spectra a point lies between.
     """
 
-    current: float = 0.0
-    voltage: float = 0.0
+    current: Q = _NOUGHT
+    voltage: Q | float = 0.0
     area: float = 0.0
     luminance_scale: float = 0.0
     uniformity: float = 0.0
     repositioning: float = 0.0
     calibration: float = 0.0
     linearity: float = 0.0
-    meter: float = 0.0
+    meter: Q = _NOUGHT
     wavelength: float = 0.0
-    luminance_sensitivity: float = 0.0
-    eqe_sensitivity: float = 0.0
+    luminance_sensitivity: Q | float = 0.0
+    eqe_sensitivity: Q | float = 0.0
     forward_factor: float = 0.0
-    spectral_shift: float = 0.0
+    spectral_shift: Q | float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class RelativeUncertainty:
-    """Relative standard uncertainties (k = 1) of the quantities of one point."""
+class RelativeUncertainty(Generic[Q]):
+    """Relative standard uncertainties (k = 1) of the quantities of a point, or of each of many."""
 
-    current_density: float
-    luminance: float
-    current_efficiency: float
-    power_efficiency: float
-    external_quantum_efficiency: float
+    current_density: Q
+    luminance: Q
+    current_efficiency: Q
+    power_efficiency: Q
+    external_quantum_efficiency: Q
 
 
-def relative_uncertainty(budget: Budget) -> RelativeUncertainty:
+def relative_uncertainty(budget: Budget[Q]) -> RelativeUncertainty[Q]:
     """Combine a budget.
 
     u^2(J) = u^2(I) + u^2(A); u^2(L) = light terms + (c_L u_lambda)^2; u^2(CE) = u^2(L) + u^2(J);
@@ -81,19 +87,19 @@ def relative_uncertainty(budget: Budget) -> RelativeUncertainty:
     )
 
 
-def _light(budget: Budget) -> float:
+def _light(budget: Budget[Q]) -> Q:
     """Return the uncertainty of luminance but for the wavelength scale."""
     return hypot(
+        budget.meter,
         budget.luminance_scale,
         budget.uniformity,
         budget.repositioning,
         budget.calibration,
         budget.linearity,
-        budget.meter,
     )
 
 
-def common_part(budget: Budget) -> Budget:
+def common_part(budget: Budget[float]) -> Budget[float]:
     """Return the budget of what all points of a sweep share: it moves them together and cancels in ratios."""
     return replace(budget, current=0.0, voltage=0.0, meter=0.0, spectral_shift=0.0)
 
@@ -108,7 +114,7 @@ class Correlations:
     current_density_and_current_efficiency: float
 
 
-def correlations(budget: Budget) -> Correlations:
+def correlations(budget: Budget[float]) -> Correlations:
     """Return how strongly the errors of the quantities go together.
 
     cov(CE, PE) = u^2(CE), cov(CE, L) = u^2(L), cov(CE, J) = -u^2(J),
@@ -125,10 +131,10 @@ def correlations(budget: Budget) -> Correlations:
     )
 
 
-def chromaticity_uncertainty(accuracy: float, sensitivity: float, wavelength: float) -> float:
+def chromaticity_uncertainty(accuracy: float, sensitivity: Q, wavelength: float) -> Q:
     """Return u(x) or u(y) from the accuracy of the spectroradiometer (k = 1) and its wavelength scale.
 
     ``sensitivity`` dx/d lambda or dy/d lambda [1/nm], ``wavelength`` u_lambda [nm]. Accuracy is stated for a
     broad source (illuminant A), where the wavelength scale hardly shows: a narrow line needs the second term.
     """
-    return hypot(accuracy, sensitivity * wavelength)
+    return hypot(sensitivity * wavelength, accuracy)

@@ -9,33 +9,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from drivers.simulated.clock import Clock, VirtualClock
-from drivers.simulated.cs2000a import CS2000AOptions, CS2000ATwin
-from drivers.simulated.device import (
-    Load,
-    NoiseSettings,
-    OpenCircuit,
+from drivers.simulated.cs2000a.twin import CS2000AOptions, CS2000ATwin
+from drivers.simulated.device import Load, OpenCircuit, Resistor, ShortCircuit, device_from_parameters
+from drivers.simulated.fixture import NoiseSettings, TestFixture, noise_from_parameters
+from drivers.simulated.keithley2000.twin import Keithley2000Options, Keithley2000Twin
+from drivers.simulated.keithley2400.twin import Keithley2400Options, Keithley2400Twin
+from drivers.simulated.photodiode import (
     Photodiode,
-    Resistor,
-    ShortCircuit,
-    TestFixture,
     coaxial_discs_etendue,
-    device_from_parameters,
     linear_responsivity,
-    noise_from_parameters,
     photodiode_from_parameters,
 )
 from drivers.simulated.trigger_link import TriggerLink
 from drivers.simulated.twin import Twin
 from drivers.simulated.visa import SimulatedVisaLibrary
 
-if TYPE_CHECKING:
-    from drivers.simulated.keithley2000 import Keithley2000Options
-    from drivers.simulated.keithley2400 import Keithley2400Options
-
 Interface = Literal["gpib", "serial", "socket"]
+
+#: The options of each twin, by role.
+OPTION_CLASSES: Mapping[str, type[Any]] = {
+    "smu": Keithley2400Options,
+    "photodiode_meter": Keithley2000Options,
+    "spectroradiometer": CS2000AOptions,
+}
 
 
 @dataclass(frozen=True)
@@ -107,9 +106,6 @@ def build_fixture(options: SimulatedBenchOptions, clock: Clock) -> TestFixture:
 
 def build_twins(options: SimulatedBenchOptions, fixture: TestFixture, link: TriggerLink | None) -> dict[str, Twin]:
     """Connect the instruments to a fixture, by resource name."""
-    from drivers.simulated.keithley2000 import Keithley2000Options, Keithley2000Twin
-    from drivers.simulated.keithley2400 import Keithley2400Options, Keithley2400Twin
-
     twins: dict[str, Twin] = {}
     if options.smu is not None:
         smu = options.smu_options or Keithley2400Options()

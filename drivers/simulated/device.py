@@ -1,4 +1,4 @@
-"""The physical truth behind the twins: a light-emitting device, a photodiode that looks at it, what drives it.
+"""The loads that a source can drive: a light-emitting device with its memory, a resistor, open and short circuit.
 
 Physics only; nothing here ever sees a byte. SI units throughout; spectra are on the 1 nm grid from 380 nm to
 780 nm and integrals over them are trapezoidal. The model devices reproduce the summary figures published for
@@ -8,26 +8,22 @@ SPPO13-based perovskite LEDs (doi 10.1039/d2nr03793a); the curves between those 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drivers.cie import WAVELENGTH, cie_1931_2deg
-from drivers.simulated.clock import Clock
+from drivers.simulated.photodiode import TRAPEZOID, Photodiode
 
 #: Maximum luminous efficacy of radiation, lm/W (CIE 018:2019).
 K_M = 683.002
 
-_TRAPEZOID = np.ones(WAVELENGTH.size)
-_TRAPEZOID[[0, -1]] = 0.5
-_LUMINOUS = K_M * cie_1931_2deg()[1] * _TRAPEZOID
+#: Weights that make the luminance (cd/m^2) of a spectral radiance on the grid.
+LUMINOUS = K_M * cie_1931_2deg()[1] * TRAPEZOID
 _PEAK_STEP = 0.01  # nm
-_DEVIATES_PER_BLOCK = 256
 _DARK = np.zeros(WAVELENGTH.size)
 _DARK.setflags(write=False)
 #: Beyond this argument exp() leaves the double range; injection no longer limits the current there.
@@ -333,7 +329,7 @@ class LightEmittingDevice:
 
     def _unit_radiance(self, peak: float) -> NDArray[np.float64]:
         shape = line_shape(peak, self.parameters.emission)
-        return shape / float(_LUMINOUS @ shape)
+        return shape / float(LUMINOUS @ shape)
 
     def _response(self, node: int, photodiode: Photodiode) -> float:
         """Photocurrent (A) of 1 cd/m^2 with the peak at a node."""
@@ -444,275 +440,3 @@ def _degradation(entry: Mapping[str, Any], wanted: bool | None) -> Degradation |
     return Degradation(
         entry["J_ref_A_m2"], entry["tau_ref_s"], entry["n"], entry["beta"], entry["V_rise_at_full_loss_V"]
     )
-
-
-def coaxial_discs_etendue(emitter_area: float, detector_area: float, distance: float) -> float:
-    """Return the etendue (m^2 sr) between two coaxial discs of given areas (m^2) at a distance (m).
-
-    Howell, Catalog of radiation configuration factors, C-41.
-    """
-    r1 = math.sqrt(emitter_area / math.pi) / distance
-    r2 = math.sqrt(detector_area / math.pi) / distance
-    x = 1.0 + (1.0 + r2 * r2) / (r1 * r1)
-    # the textbook difference (x - root)/2, written so that nothing cancels for small discs
-    factor = 2.0 * (r2 / r1) ** 2 / (x + math.sqrt(x * x - 4.0 * (r2 / r1) ** 2))
-    return math.pi * emitter_area * factor
-
-
-@dataclass(frozen=True)
-class Photodiode:
-    """A silicon photodiode with its transimpedance amplifier."""
-
-    etendue: float  # m^2 sr, device to diode
-    responsivity: NDArray[np.float64]  # (401,) A/W
-    gain: float  # V/A
-    dark_current: float = 0.0  # A
-
-    def current(self, spectral_radiance: NDArray[np.float64]) -> float:
-        """Return the photocurrent (A) of a spectral radiance (401,) in W/(sr m^2 nm); no dark current."""
-        return self.etendue * float((self.responsivity * _TRAPEZOID) @ spectral_radiance)
-
-
-_LINEAR = re.compile(r"\s*([-+.\deE]+)\s*\*\s*lambda_nm\s*([-+])\s*([.\deE+-]+)\s*")
-
-
-def linear_responsivity(formula: str) -> NDArray[np.float64]:
-    """Return the responsivity (401,) in A/W for a formula like ``6.0e-4*lambda_nm - 0.012``.
-
-    Raises ValueError for any other form.
-    """
-    match = _LINEAR.fullmatch(formula)
-    if match is None:
-        raise ValueError(f"responsivity {formula!r} is not of the form 'slope*lambda_nm + offset'")
-    slope, sign, offset = match.groups()
-    return float(slope) * WAVELENGTH + float(sign + offset)
-
-
-def photodiode_from_parameters(shared: Mapping[str, Any]) -> Photodiode:
-    """Build the photodiode from the shared parameters; the etendue follows from areas and distance.
-
-    A load without light may have no area; any will do then. Raises KeyError when a parameter is missing.
-    """
-    entry = shared["photodiode"]
-    area = shared.get("device_area_m2", entry["area_m2"])
-    return Photodiode(
-        etendue=coaxial_discs_etendue(area, entry["area_m2"], entry["distance_m"]),
-        responsivity=linear_responsivity(entry["responsivity_A_W"]),
-        gain=entry["tia_V_A"],
-        dark_current=entry["dark_current_A"],
-    )
-
-
-def normal_deviates(rng: np.random.Generator) -> Iterator[float]:
-    """Yield standard normal deviates without end, drawn in blocks: one at a time they cost many times as much."""
-    while True:
-        yield from rng.standard_normal(_DEVIATES_PER_BLOCK).tolist()
-
-
-@dataclass(frozen=True)
-class NoiseSettings:
-    """Standard deviations of everything that scatters; all zero is a noiseless bench."""
-
-    smu_voltage: float = 1e-4  # V
-    smu_current_relative: float = 5e-5
-    smu_current_floor_fraction: float = 2e-5  # of range
-    dmm_voltage: float = 3e-6  # V
-    tia_current: float = 2e-13  # A, referred to the amplifier's input
-    dark_drift: float = 2e-14  # A per square root of second: random walk of the dark current
-    spectrum_floor: float = 1e-7  # W/(sr m^2 nm) per pixel at 1 s
-    spectrum_relative: float = 1e-3  # per pixel
-    spectrum_common: float = 1.5e-3  # per exposure, all pixels alike
-
-    @classmethod
-    def none(cls) -> NoiseSettings:
-        """Return settings without any noise or drift."""
-        return cls(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-
-
-def noise_from_parameters(shared: Mapping[str, Any]) -> NoiseSettings:
-    """Read the noise settings from the shared parameters; what they do not say has its default."""
-    given = {"dark_drift": shared.get("photodiode", {}).get("dark_drift_A_per_sqrt_s")}
-    given |= {name: shared.get("noise", {}).get(key) for name, key in _NOISE_KEYS.items()}
-    return replace(NoiseSettings(), **{name: value for name, value in given.items() if value is not None})
-
-
-_NOISE_KEYS = {
-    "smu_voltage": "smu_V_rms_V",
-    "smu_current_relative": "smu_I_rel",
-    "smu_current_floor_fraction": "smu_I_floor_fraction_of_range",
-    "dmm_voltage": "dmm_V_rms_V",
-    "tia_current": "tia_current_rms_A",
-    "spectrum_floor": "spec_floor_W_sr_m2_nm",
-    "spectrum_relative": "spec_rel_per_pixel",
-    "spectrum_common": "spec_common_rel",
-}
-
-
-class OperatingPoint(NamedTuple):
-    """What the source senses (V, A); ``clamped`` when the limit, not the level, decided."""
-
-    voltage: float
-    current: float
-    clamped: bool
-
-
-_OFF = OperatingPoint(0.0, 0.0, False)
-
-
-class TestFixture:
-    """Holds the load in front of photodiode and spectroradiometer: the one physical truth behind all twins.
-
-    ``lead_resistance`` (ohm) is in series with the load; with ``remote_sense`` the source regulates and
-    senses at the load itself. ``room_light`` (cd/m^2, equal-energy spectrum) is stray light on both detectors.
-    ``normal_deviates`` are the standard normal deviates of the meters' noise.
-    """
-
-    __test__ = False  # not a test, whatever its name says
-
-    def __init__(
-        self,
-        clock: Clock,
-        load: Load,
-        photodiode: Photodiode,
-        noise: NoiseSettings,
-        seed: int = 1,
-        lead_resistance: float = 0.0,
-    ) -> None:
-        self.clock = clock
-        self.load = load
-        self.photodiode = photodiode
-        self.noise = noise
-        self.lead_resistance = lead_resistance
-        self.remote_sense = False
-        self.room_light = 0.0
-        # the drift has a stream of its own, so that it does not depend on how often the meters were read
-        self.rng, drift_rng = np.random.default_rng(seed).spawn(2)
-        self.normal_deviates, self._drift_steps = normal_deviates(self.rng), normal_deviates(drift_rng)
-        self._drift = 0.0
-        self._drift_time = clock.now()
-        self._regulate: Callable[[], OperatingPoint] = self._relay_open
-        self._point = _OFF
-        self._since = clock.now()
-        self._radiance: NDArray[np.float64] | None = None
-
-    def drive_voltage(self, level: float, current_limit: float) -> OperatingPoint:
-        """Put a voltage (V) on the terminals, |I| <= ``current_limit`` (A), from now on."""
-        return self._drive(partial(self._voltage_source, level, current_limit))
-
-    def drive_current(self, level: float, voltage_limit: float) -> OperatingPoint:
-        """Send a current (A) through the terminals, |V| <= ``voltage_limit`` (V), from now on."""
-        return self._drive(partial(self._current_source, level, voltage_limit))
-
-    def disconnect(self) -> OperatingPoint:
-        """Open the output relay: no current from now on."""
-        return self._drive(self._relay_open)
-
-    def operating_point(self) -> OperatingPoint:
-        """Return the operating point now, the load's history included."""
-        if self.clock.now() != self._since:
-            self._age()
-        return self._point
-
-    def luminance(self) -> float:
-        """Return the luminance of the device (cd/m^2) now, without room light."""
-        return self.load.luminance(self.operating_point().current)
-
-    def spectral_radiance(self) -> NDArray[np.float64]:
-        """Return the spectral radiance (401,) in W/(sr m^2 nm) now, room light included, without noise."""
-        point = self.operating_point()
-        if self._radiance is None:
-            self._radiance = self.load.spectral_radiance(point.current)
-        if not self.room_light:
-            return self._radiance
-        return self._radiance + self._room_radiance()
-
-    def _room_radiance(self) -> NDArray[np.float64]:
-        """Equal-energy light."""
-        return np.full(WAVELENGTH.size, self.room_light / float(_LUMINOUS.sum()))
-
-    def photodiode_current(self) -> float:
-        """Return the photodiode's current (A) now: light and dark current, without meter noise."""
-        light = self.load.photocurrent(self.operating_point().current, self.photodiode)
-        if self.room_light:
-            light += self.photodiode.current(self._room_radiance())
-        return light + self.photodiode.dark_current + self._dark_drift()
-
-    def photodiode_voltage(self) -> float:
-        """Return the amplifier's output (V) now, without meter noise."""
-        return self.photodiode.gain * self.photodiode_current()
-
-    def _drive(self, regulate: Callable[[], OperatingPoint]) -> OperatingPoint:
-        self._age()
-        self._regulate = regulate
-        self._settle()
-        return self._point
-
-    def _settle(self) -> None:
-        point = self._regulate()
-        if point.current != self._point.current or self.load.longest_step(point.current) is not None:
-            self._radiance = None
-        self._point = point
-
-    def _age(self) -> None:
-        """Integrate the load's history up to now, the operating point following it."""
-        now = self.clock.now()
-        remaining = now - self._since
-        self._since = now
-        shortest = remaining / 1000.0  # bounds the work of a night without changing what a sweep sees
-        while remaining > 0.0:
-            longest = self.load.longest_step(self._point.current)
-            if longest is None:
-                return
-            step = min(max(longest, shortest), remaining)
-            self.load.advance(self._load_voltage(self._point), self._point.current, step)
-            self._settle()
-            remaining -= step
-
-    def _relay_open(self) -> OperatingPoint:
-        return _OFF
-
-    def _series_resistance(self) -> float:
-        return 0.0 if self.remote_sense else self.lead_resistance
-
-    def _load_voltage(self, point: OperatingPoint) -> float:
-        return point.voltage - point.current * self._series_resistance()
-
-    def _voltage_source(self, level: float, current_limit: float) -> OperatingPoint:
-        current = self._current_at(level)
-        if abs(current) <= current_limit:
-            return OperatingPoint(level, current, False)
-        current = math.copysign(current_limit, current)
-        return OperatingPoint(self._voltage_at(current), current, True)
-
-    def _current_source(self, level: float, voltage_limit: float) -> OperatingPoint:
-        voltage = self._voltage_at(level)
-        if abs(voltage) <= voltage_limit:
-            return OperatingPoint(voltage, level, False)
-        voltage = math.copysign(voltage_limit, voltage)
-        return OperatingPoint(voltage, self._current_at(voltage), True)
-
-    def _voltage_at(self, current: float) -> float:
-        return self.load.voltage(current) + current * self._series_resistance()
-
-    def _current_at(self, voltage: float) -> float:
-        if self.remote_sense or self.lead_resistance == 0.0:
-            return self.load.current(voltage)
-        series = self.lead_resistance
-        low, high = sorted((0.0, voltage / series))
-        for _ in range(200):
-            middle = 0.5 * (low + high)
-            if not low < middle < high:
-                break
-            if self.load.current(voltage - middle * series) > middle:
-                low = middle
-            else:
-                high = middle
-        return high if voltage > 0.0 else low
-
-    def _dark_drift(self) -> float:
-        now = self.clock.now()
-        if self.noise.dark_drift and now > self._drift_time:
-            step = self.noise.dark_drift * math.sqrt(now - self._drift_time)
-            self._drift += step * next(self._drift_steps)
-        self._drift_time = now
-        return self._drift

@@ -40,9 +40,9 @@ from typing import Any, Literal, Protocol
 
 from drivers.simulated.bench import SimulatedBenchOptions, build_fixture, build_twins
 from drivers.simulated.clock import Event, RealClock
-from drivers.simulated.cs2000a import LONGEST_SILENCE, CS2000ATwin
-from drivers.simulated.device import TestFixture
-from drivers.simulated.scpi import Interface, ScpiInstrument
+from drivers.simulated.cs2000a.twin import LONGEST_SILENCE, CS2000ATwin
+from drivers.simulated.fixture import TestFixture
+from drivers.simulated.scpi.instrument import Interface, ScpiInstrument
 from drivers.simulated.trigger_link import TriggerLink
 from drivers.simulated.twin import Twin
 

@@ -1,5 +1,6 @@
 from math import log, nan
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from acquire.photometry.choice import (
     SpectrumCandidate,
     SpectrumSource,
+    choose_spectra,
     choose_spectrum,
     spectral_shift,
     spectrum_defects,
@@ -138,3 +140,27 @@ def test_why_a_spectrum_is_dropped(arguments, complaints):
     defects = spectrum_defects(**arguments)
     assert len(defects) == len(complaints)
     assert all(complaint in defect for complaint, defect in zip(complaints, defects, strict=True))
+
+
+#: Luminances of which some are equal, and none.
+LEVELS = st.sampled_from([nan, -1.0, 0.0, 0.5, 1.0, 1.0, 10.0, 31.6, 100.0, 100.0, 3e4])
+BRANCHES = st.sampled_from(["forward", "reverse"])
+POINTS = st.integers(0, 9)
+
+
+@given(
+    st.lists(st.tuples(POINTS, BRANCHES, LEVELS, st.sampled_from([nan, 0.0, 0.049, 0.05, -0.2]), st.booleans())),
+    st.lists(st.tuples(POINTS, BRANCHES, LEVELS)),
+    st.booleans(),
+    st.booleans(),
+)
+def test_many_points_get_the_spectra_that_each_would_get_alone(spectra, points, reference, assumed):
+    candidates = [SpectrumCandidate(2 * index, *values) for index, values in enumerate(spectra)]
+    stand_ins = {"reference": reference, "assumed": assumed}
+    indices, branches, lights = zip(*points, strict=True) if points else ((), (), ())
+    columns = np.array(indices, int), np.array(branches, "S8"), np.array(lights, float)
+    many = choose_spectra(*columns, candidates, **stand_ins)
+    alone = [choose_spectrum(*point, candidates, **stand_ins) for point in points]
+    assert many.source.tolist() == [choice.source.encode() for choice in alone]
+    for part in ("index", "index_upper", "weight", "lg_distance"):
+        np.testing.assert_array_equal(getattr(many, part), [getattr(choice, part) for choice in alone])

@@ -12,13 +12,14 @@ from drivers import errors
 from drivers.cs2000a import CS2000A, SpectroradiometerSettings
 from drivers.cs2000a_messages import REFUSALS
 from drivers.simulated.clock import VirtualClock
-from drivers.simulated.cs2000a import CS2000AOptions, CS2000ATwin
-from drivers.simulated.device import NoiseSettings, TestFixture, photodiode_from_parameters
+from drivers.simulated.cs2000a.twin import CS2000AOptions, CS2000ATwin
+from drivers.simulated.fixture import NoiseSettings, TestFixture
+from drivers.simulated.photodiode import photodiode_from_parameters
 from drivers.simulated.visa import SimulatedVisaLibrary
 from tests.drivers.conftest import NOTHING
 from tests.drivers.test_cs2000a import COLORIMETRY, CONDITIONS, IDENTITY, MEASUREMENT, REMOTE, blocks, spectrum_of
 from tests.transcripts.exchanges import Host, Transcript, every, hold_driver, hold_twin
-from tests.twins.test_cs2000a_twin import WHITE, Glow
+from tests.twins.cs2000a.conftest import WHITE, Glow
 
 _SHARED = json.loads((Path(__file__).parents[1] / "data" / "simulated_devices.json").read_text(encoding="utf-8"))
 OLD = {"firmware": (2, 0, 0)}

@@ -9,8 +9,10 @@ import pytest
 from drivers.errors import InstrumentTimeout, RefusedByDriver, RefusedByInstrument
 from drivers.keithley2000 import DmmSettings, Keithley2000
 from drivers.simulated.clock import VirtualClock
-from drivers.simulated.device import NoiseSettings, OpenCircuit, Photodiode, TestFixture, linear_responsivity
-from drivers.simulated.keithley2000 import Keithley2000Options, Keithley2000Twin
+from drivers.simulated.device import OpenCircuit
+from drivers.simulated.fixture import NoiseSettings, TestFixture
+from drivers.simulated.keithley2000.twin import Keithley2000Options, Keithley2000Twin
+from drivers.simulated.photodiode import Photodiode, linear_responsivity
 from drivers.simulated.trigger_link import TriggerLink
 from tests.drivers.conftest import NOTHING
 from tests.drivers.test_keithley2000 import (

@@ -11,8 +11,10 @@ import pytest
 from drivers.errors import InstrumentTimeout, RefusedByInstrument
 from drivers.keithley2400 import Keithley2400, SmuSettings, SmuStatus
 from drivers.simulated.clock import VirtualClock
-from drivers.simulated.device import NoiseSettings, OpenCircuit, Resistor, TestFixture, photodiode_from_parameters
-from drivers.simulated.keithley2400 import Keithley2400Options, Keithley2400Twin
+from drivers.simulated.device import OpenCircuit, Resistor
+from drivers.simulated.fixture import NoiseSettings, TestFixture
+from drivers.simulated.keithley2400.twin import Keithley2400Options, Keithley2400Twin
+from drivers.simulated.photodiode import photodiode_from_parameters
 from drivers.simulated.trigger_link import TriggerLink
 from tests.drivers.conftest import NOTHING
 from tests.drivers.test_keithley2400 import (

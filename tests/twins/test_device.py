@@ -13,18 +13,18 @@ from drivers.cie import WAVELENGTH, cie_1931_2deg, cie_1964_10deg
 from drivers.simulated.clock import VirtualClock
 from drivers.simulated.device import (
     K_M,
-    NoiseSettings,
     OpenCircuit,
-    Photodiode,
     Resistor,
     ShortCircuit,
-    TestFixture,
-    coaxial_discs_etendue,
     current_efficiency,
     device_from_parameters,
     junction_density,
+)
+from drivers.simulated.fixture import NoiseSettings, TestFixture, noise_from_parameters
+from drivers.simulated.photodiode import (
+    Photodiode,
+    coaxial_discs_etendue,
     linear_responsivity,
-    noise_from_parameters,
     photodiode_from_parameters,
 )
 

@@ -15,8 +15,9 @@ import serial
 from pymeasure.instruments.keithley import Keithley2000, Keithley2400
 
 from drivers.simulated.bench import SimulatedBenchOptions
-from drivers.simulated.device import Photodiode, device_from_parameters, photodiode_from_parameters
-from drivers.simulated.keithley2000 import Keithley2000Options
+from drivers.simulated.device import device_from_parameters
+from drivers.simulated.keithley2000.twin import Keithley2000Options
+from drivers.simulated.photodiode import Photodiode, photodiode_from_parameters
 from drivers.simulated.serve import BenchServer, serving
 
 PARAMETERS = json.loads((Path(__file__).parents[1] / "data" / "simulated_devices.json").read_text(encoding="utf-8"))

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from drivers.simulated import serve
 from drivers.simulated.bench import SimulatedBenchOptions
-from drivers.simulated.cs2000a import CS2000AOptions, CS2000ATwin
+from drivers.simulated.cs2000a.twin import CS2000AOptions, CS2000ATwin
 from drivers.simulated.serve import BenchServer, Port, serving
 from tests.conftest import CONFIGS
 

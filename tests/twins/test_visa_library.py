@@ -14,8 +14,10 @@ from pyvisa.errors import InvalidSession, VisaIOError
 
 from drivers.simulated.bench import SimulatedBenchOptions, build_simulated_bench
 from drivers.simulated.clock import VirtualClock
-from drivers.simulated.cs2000a import CS2000ATwin
-from drivers.simulated.device import NoiseSettings, OpenCircuit, Photodiode, Resistor, TestFixture
+from drivers.simulated.cs2000a.twin import CS2000ATwin
+from drivers.simulated.device import OpenCircuit, Resistor
+from drivers.simulated.fixture import NoiseSettings, TestFixture
+from drivers.simulated.photodiode import Photodiode
 from drivers.simulated.visa import SimulatedVisaLibrary
 
 GPIB, SERIAL, SOCKET = "GPIB0::24::INSTR", "ASRL3::INSTR", "TCPIP0::bench::5025::SOCKET"

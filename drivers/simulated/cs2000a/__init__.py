@@ -1,0 +1,1 @@
+"""The twin of the Konica Minolta CS-2000A spectroradiometer."""

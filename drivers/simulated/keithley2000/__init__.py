@@ -1,0 +1,1 @@
+"""The twin of the Keithley 2000 multimeter."""

@@ -1,0 +1,42 @@
+"""Error and status messages of the Model 2000 beside those that both Keithley instruments have.
+
+Source: Model 2000 Quick Start Guide (2000-903-01), error list.
+"""
+
+ERROR_TEXTS = {
+    -285: "Program syntax error",
+    -284: "Program currently running",
+    -282: "Illegal program name",
+    -281: "Cannot create program",
+    101: "Operation complete",
+    121: "Device calibrating",
+    122: "Device settling",
+    123: "Device ranging",
+    124: "Device sweeping",
+    125: "Device measuring",
+    126: "Device calculating",
+    161: "Program running",
+    171: "Waiting in trigger layer",
+    174: "Re-entering the idle layer",
+    301: "Reading overflow",
+    302: "Low limit 1 event",
+    303: "High limit 1 event",
+    304: "Low limit 2 event",
+    305: "High limit 2 event",
+    306: "Reading available",
+    307: "Voltmeter complete",
+    308: "Buffer available",
+    309: "Buffer half full",
+    310: "Buffer full",
+    311: "Buffer overflow",
+    610: "Questionable Calibration",
+    611: "Questionable Temperature Measurement",
+    800: "RS-232 Framing Error detected",
+    802: "RS-232 Overrun detected",
+    803: "RS-232 Break detected",
+    805: "Invalid system communication",
+    806: "RS-232 Settings Lost",
+    807: "RS-232 OFLO: Characters Lost",
+    808: "ASCII only with RS-232",
+    900: "Internal System Error",
+}
