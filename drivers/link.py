@@ -143,10 +143,9 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         moment = min(wait, SLICE)
         if arrived := self._fetch(moment):
             return wait - arrived / self.characters_per_second
-        if (wait := wait - moment) < _SHORTEST:
-            return -1.0
-        self.on_wait()
-        return wait
+        if moment > SLICE - _SHORTEST:
+            self.on_wait()
+        return wait - moment if wait - moment > _SHORTEST else -1.0
 
     def _fetch(self, wait: float) -> int:
         """Take in what arrives within ``wait`` s; how many bytes."""
