@@ -220,12 +220,13 @@ def _files_after_one_was_lost(trial: Trial, verdict: Verdict, files: Sequence[Pa
     if REPLACED in verdict.pair.faults:
         if not any(path.read_bytes() == intruder() for path in files):
             yield "the file of another run was changed"
-        if result.run is not None and len(result.run.records) != len(trial.attempt.reported):
+        if result.run is not None and result.run.path not in own:
             yield "the figures of another run were shown"
     if not own:
         yield f"what was reported is in none of {', '.join(path.name for path in files)}"
         return
-    yield from _run_file(trial, verdict, own[-1])
+    shown = result.run.path if result.run is not None and result.run.path in own else own[-1]
+    yield from _run_file(trial, verdict, shown)  # what was renamed has it all too, and stays unfinished
 
 
 def _has_what_was_reported(path: Path, trial: Trial) -> bool:
