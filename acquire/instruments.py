@@ -271,7 +271,7 @@ _Seen = tuple[dict[str, str], list[Finding]]
 
 def _look_at_smu(adapter: link.Link, bench: BenchFile) -> _Seen:
     terminals = "front" if _ask(adapter, ":ROUT:TERM?").upper().startswith("FRON") else "rear"
-    output = "on" if _ask(adapter, ":OUTP?") == "1" else "off"
+    output = "on" if scpi.parse_word(_ask(adapter, ":OUTP?"), ("0", "1"), ":OUTP?", adapter.where) == "1" else "off"
     interlocked = _ask(adapter, ":OUTP:ENAB?") == "1"
     closed = _ask(adapter, ":OUTP:ENAB:TRIP?") == "1"
     details = {

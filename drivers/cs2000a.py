@@ -141,6 +141,9 @@ class CS2000A(Instrument):
         link.set_timeout(self.adapter, min(self._timeout, _WRITE_TIMEOUT))
         try:
             self.adapter.write(command)
+        except InstrumentError:
+            self._silent = True
+            raise
         finally:
             link.set_timeout(self.adapter, self._timeout)
 

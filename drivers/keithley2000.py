@@ -140,8 +140,8 @@ def parse_reading(reply: str) -> DmmReading:
 class Keithley2000(KeithleyExchange, PymeasureKeithley2000):
     """A Keithley 2000 on any VISA resource, or on a PyMeasure adapter.
 
-    ``timeout`` (s): how long a reply may take beyond the time of a reading. ``visa_library`` and ``serial`` count
-    only when ``adapter`` is a resource name. Raises CannotConnect.
+    ``timeout`` (s): how long a reply may take; once configured 2 s at most beyond the time of a reading.
+    ``visa_library`` and ``serial`` count only when ``adapter`` is a resource name. Raises CannotConnect.
     """
 
     models = ("MODEL 2000",)

@@ -69,7 +69,8 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
     ``limits`` hold for every level and compliance, whatever the settings say, and for everything with a name of its
     own, PyMeasure's names included. Text that is sent as it is, by ``write``, ``ask``, ``values``, ``write_bytes``,
     ``write_binary_values``, ``binary_values`` or the ``adapter``, is not checked. ``timeout`` (s): how long a reply may
-    take beyond the time of a reading. ``visa_library`` and ``serial`` count only when ``adapter`` is a resource name.
+    take; a reading, and every reply while the output is on, 2 s at most beyond its time. ``visa_library`` and
+    ``serial`` count only when ``adapter`` is a resource name.
     Raises CannotConnect.
     """
 

@@ -119,6 +119,11 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
             raise self._overdue()
         return line
 
+    @property
+    def held(self) -> int:
+        """Get how many bytes have been taken in and were not read yet (int)."""
+        return len(self._held)
+
     def _overdue(self) -> InstrumentTimeout:
         return InstrumentTimeout(self.where, f"waiting for a reply took longer than {self.patience:g} s", TIMEOUT_MEND)
 
@@ -143,10 +148,9 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         moment = min(wait, SLICE)
         if arrived := self._fetch(moment):
             return wait - arrived / self.characters_per_second
-        if (wait := wait - moment) < _SHORTEST:
-            return -1.0
-        self.on_wait()
-        return wait
+        if moment > SLICE - _SHORTEST:
+            self.on_wait()
+        return wait - moment if wait - moment > _SHORTEST else -1.0
 
     def _fetch(self, wait: float) -> int:
         """Take in what arrives within ``wait`` s; how many bytes."""
@@ -472,7 +476,8 @@ def bytes_waiting(adapter: Any) -> int:
     """How many bytes have arrived on a serial line and were not read; 0 on links that can't tell."""
     with _translating(adapter, "asking for received bytes"):
         waiting = getattr(adapter.connection, "bytes_in_buffer", 0)
-    return waiting if isinstance(waiting, int) else 0
+    held = adapter.held if isinstance(adapter, Link) else 0
+    return held + (waiting if isinstance(waiting, int) else 0)
 
 
 def transfer_time(adapter: Any, characters: int) -> float:

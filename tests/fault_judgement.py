@@ -18,9 +18,14 @@ from drivers.simulated.faults import CLOSED_FOR, FOR_GOOD, FaultKind
 from tests.fault_trial import (
     BUGS,
     DISK,
+    GUARDIAN_DIES,
+    GUARDIAN_SILENT,
+    KILLED,
     LINK,
     MEMORY,
+    NO_GUARDIAN,
     OF_THE_FILE,
+    OF_THE_GUARDIAN,
     REPLACED,
     REQUESTS,
     Pair,
@@ -30,6 +35,7 @@ from tests.fault_trial import (
     intruder,
     reference,
 )
+from tests.kill_table import came_down
 from tests.recomputed import VISIBLE, Truth, columns, disagreements, unexplained
 
 #: Longest virtual time of a run beyond what was planned, s: time-outs, a fresh session, cancelling a spectrum.
@@ -57,6 +63,8 @@ _DEFAULT_COMPLIANCE = 105e-6
 _COSTS_NO_RUN = {
     "a bug in the display",
     "out of memory in the display",
+    GUARDIAN_DIES,
+    GUARDIAN_SILENT,
     *(kind for kind in FaultKind if kind.startswith("meter")),
 }
 _OFF = re.compile(rb":?OUTP(UT)?(:STAT(E)?)?\s+(OFF|0)", re.IGNORECASE)
@@ -76,6 +84,24 @@ _SEEN_IN_REPLY = {
     FaultKind.REPLY_OVERFLOW,
     FaultKind.REPLY_NAN,
 }
+
+
+#: After these nothing that is sent to the source makes sense but what makes it safe.
+_AT_ONCE = {
+    *BUGS,
+    *MEMORY,
+    *DISK,
+    *LINK,
+    FaultKind.IO_ERROR,
+    FaultKind.MESSAGE_LOST,
+    FaultKind.HUNG,
+    FaultKind.REPLY_LOST,
+    FaultKind.REPLY_LATE,
+    FaultKind.REPLY_GARBLED,
+    KILLED,
+}
+#: How long it takes, in these sweeps, until the run looks for its file again, s.
+UNTIL_NEXT_SYNC = 2.5
 
 
 @dataclass
@@ -187,6 +213,10 @@ def _ramp(trial: Trial, log: Sequence[Any]) -> Iterator[str]:
         return
     if levels[-1] != 0.0:
         yield f"it was switched off at {levels[-1]:g}"
+    if pair.fault == KILLED and len(levels) > 1 and not trial.prepared.plan.hardware_timed:
+        largest = trial.prepared.plan.largest_level
+        if not came_down(log, largest):
+            yield f"it came down in one step from {levels[-2]:g}"
 
 
 # --- the file -----------------------------------------------------------------------------------------------
@@ -204,6 +234,8 @@ def _file(trial: Trial, verdict: Verdict) -> Iterator[str]:
     if verdict.pair.faults & set(OF_THE_FILE):
         yield from _files_after_one_was_lost(trial, verdict, files)
         return
+    if trial.watch.acted:
+        files = [path for path in files if not path.name.endswith(".guardian.log")]
     if len(files) > 1 or files[0].suffix != ".h5":
         yield f"left behind: {', '.join(path.name for path in files)}"
         return
@@ -225,8 +257,12 @@ def _files_after_one_was_lost(trial: Trial, verdict: Verdict, files: Sequence[Pa
     if not own:
         yield f"what was reported is in none of {', '.join(path.name for path in files)}"
         return
-    shown = result.run.path if result.run is not None and result.run.path in own else own[-1]
-    yield from _run_file(trial, verdict, shown)  # what was renamed has it all too, and stays unfinished
+    yield from _run_file(trial, verdict, next((path for path in own if _is_finished(path)), own[-1]))
+
+
+def _is_finished(path: Path) -> bool:
+    with h5py.File(path) as file:
+        return "recording" not in file["entry"]
 
 
 def _has_what_was_reported(path: Path, trial: Trial) -> bool:
@@ -282,7 +318,10 @@ def _status(trial: Trial, status: str, reason: str) -> Iterator[str]:
         yield f"failed for a request to stop: {reason}"
     if status == "stopped" and pair.fault in REQUESTS and REQUESTS[pair.fault].reason not in reason:
         yield f"stopped, but not for {pair.fault}: {reason}"
-    wanted = "ZeroDivisionError" if pair.fault in BUGS else "memory" if pair.fault in MEMORY else ""
+    words = {KILLED: "ended before the run did", NO_GUARDIAN: "guardian"}
+    wanted = (
+        "ZeroDivisionError" if pair.fault in BUGS else "memory" if pair.fault in MEMORY else words.get(pair.fault, "")
+    )
     if status == "failed" and wanted.lower() not in reason.lower():
         yield f"failed, but not for {pair.fault}: {reason}"
     if status == "failed" and pair.fault in LINK and pair.fault != FaultKind.ALL_LINKS_LOST:
@@ -297,12 +336,12 @@ def _told(trial: Trial, reason: str, entry: Any) -> Iterator[str]:
     fault, at = trial.pair.fault, trial.pair.at
     if trial.pair.also is not None or at > trial.off_begins or not trial.operations[at - 1].output_on:
         return
-    words = {
+    words: dict[str, str] = {
         FaultKind.ERROR_QUEUED: "-222",
         FaultKind.DMM_ERROR_QUEUED: "-363",
         FaultKind.OPEN_CIRCUIT: "open",
     }
-    word = words.get(FaultKind(fault)) if fault in set(FaultKind) else None
+    word = "guardian" if fault in OF_THE_GUARDIAN else words.get(fault)
     if word is not None and word not in reason + b" ".join(entry["notes/text"][()]).decode():
         yield f"nothing was said of it: {word}"
 
@@ -421,6 +460,9 @@ def _known(trial: Trial, usual: Reference) -> tuple[float, int]:
     assert pair is not None
     if pair.fault in REQUESTS:
         return trial.began.time, trial.began.operation
+    if pair.fault == KILLED and pair.also is not None:
+        closed_for = CLOSED_FOR if pair.also.fault == FaultKind.LINK_CLOSED else 0.0
+        return trial.struck.time + closed_for, trial.struck.operation
     if not trial.happened.began:
         return trial.struck.time, trial.struck.operation
     resource = trial.operations[pair.at - 1].resource if pair.at <= len(trial.operations) else ""
@@ -436,11 +478,11 @@ def _known(trial: Trial, usual: Reference) -> tuple[float, int]:
 def _times(trial: Trial, verdict: Verdict, usual: Reference) -> Iterator[str]:
     """Whether the first message to the source made it safe, and soon enough."""
     pair = verdict.pair
-    if pair.also is not None or _deaf(pair) or pair.fault in _OFF_BY_ITSELF:
+    if (pair.also is not None and pair.fault != KILLED) or _deaf(pair) or pair.fault in _OFF_BY_ITSELF:
         return
     moment, operation = _known(trial, usual)
     resource = trial.operations[pair.at - 1].resource if pair.at <= len(trial.operations) else ""
-    verdict.role = trial.role(resource)
+    verdict.role = "guardian" if pair.fault == KILLED else trial.role(resource)
     if isnan(moment) or operation < 1 or not usual.operations[min(operation, len(usual.operations)) - 1].output_on:
         verdict.phase = "output off"
         return
@@ -452,11 +494,12 @@ def _times(trial: Trial, verdict: Verdict, usual: Reference) -> Iterator[str]:
     messages = [message for message in trial.heard if message.operation > operation]
     off_message = next((message for message in messages if _OFF.search(message.data)), None)
     verdict.off_after = off_message.time - moment if off_message else inf
-    if verdict.off_after > SOON:
+    soon = SOON + (UNTIL_NEXT_SYNC if pair.fault in OF_THE_FILE else 0.0)
+    if verdict.off_after > soon:
         yield f"off {verdict.off_after:.1f} s after it could be known"
-    if pair.fault not in REQUESTS:
-        text = b";".join(message.data for message in messages)
+    if pair.fault in _AT_ONCE:
+        text = b";".join(message.data for message in messages if message.time >= moment)
         found = _OFF.search(text)
         question = text[: found.start() if found else None].split(b"?")
-        if len(question) > 1:
+        if verdict.off_after > 0.0 and len(question) > 1:
             yield f"asked before it was off: {question[0].decode(errors='replace').split(';')[-1]}?"

@@ -26,7 +26,7 @@ from statistics import median
 
 from drivers.simulated.faults import FOR_GOOD, FaultKind
 from tests.fault_judgement import TIMED, Verdict, judge
-from tests.fault_trial import LINK, OF_THE_FILE, PROGRAM_FAULTS, REQUESTS, SWEEPS, Pair, prepared, reference
+from tests.fault_trial import KILLED, LINK, OF_THE_FILE, PROGRAM_FAULTS, REQUESTS, SWEEPS, Pair, prepared, reference
 
 __all__ = ["PROGRAM_FAULTS", "Pair", "Verdict", "all_pairs", "judge", "judge_all", "sample"]
 
@@ -87,6 +87,8 @@ def all_pairs() -> list[Pair]:
             if sweep == "stepped":
                 faults += [FaultKind.IO_ERROR]
                 pairs += [Pair(sweep, kind, at, lasting) for kind, lasting in _LASTING]
+            if operation.output_on and not usual.takes_the_rest(at):
+                pairs += _of_a_run_that_dies(Pair(sweep, KILLED, at))
             if sweep != "current on serial lines" and not usual.takes_the_rest(at):
                 point = usual.brings_a_reply(at) and operation.resource == instruments.photodiode_meter.resource
                 faults += _of_the_program(at, point)
@@ -110,14 +112,22 @@ def _of_the_link(operation: str, reply: bool) -> Iterator[str]:
 
 def _of_the_program(at: int, point: bool) -> list[str]:
     now_and_then = [fault for fault in REQUESTS if fault.startswith("SIG") and at % 8 == 0]
-    bugs = [fault for fault in PROGRAM_FAULTS if point and fault not in REQUESTS]
+    bugs = [fault for fault in PROGRAM_FAULTS if point and fault not in (*REQUESTS, KILLED)]
     return [*(fault for fault in REQUESTS if fault.startswith("Ctrl-C")), *now_and_then, *bugs]
+
+
+def _of_a_run_that_dies(killed: Pair) -> Iterator[Pair]:
+    """The guardian alone with the source, and, now and then, with one whose link or replies are bad."""
+    yield killed
+    if killed.at % 3 == 0:
+        first = killed.at + 1  # opening the link is the first operation of the guardian
+        yield from (replace(killed, also=Pair(killed.sweep, kind, first, lasting)) for kind, lasting in TIMED)
 
 
 def two_at_once(pairs: Sequence[Pair], number: int, seed: int) -> list[Pair]:
     """Pairs of pairs of the stepped sweep, the earlier fault first."""
     generator = random.Random(seed)
-    stepped = [pair for pair in pairs if pair.sweep == "stepped" and pair.fault not in OF_THE_FILE]
+    stepped = [pair for pair in pairs if pair.sweep == "stepped" and pair.fault not in (*OF_THE_FILE, KILLED)]
     chosen = (sorted(generator.sample(stepped, 2), key=lambda pair: pair.at) for _ in range(number))
     return [replace(first, also=second) for first, second in chosen]
 
@@ -162,6 +172,12 @@ def print_table(verdicts: Sequence[Verdict]) -> None:
     Console(width=120).print(table)
 
 
+def _also(pair: Pair) -> tuple[str, float]:
+    """What befalls the link or the replies: beside the death of the run, or by itself."""
+    pair = pair.also or pair
+    return pair.fault, pair.lasting
+
+
 def times_table(verdicts: Sequence[Verdict]) -> list[dict[str, str | int | float]]:
     """For each role and each of the timed faults: how many were survived, and the times of the others.
 
@@ -169,9 +185,10 @@ def times_table(verdicts: Sequence[Verdict]) -> list[dict[str, str | int | float
     time at a level beyond the plan of those that were survived, s.
     """
     rows = []
-    for role in ("smu", "photodiode meter", "spectroradiometer"):
-        for (kind, lasting), name in TIMED.items():
-            here = [v for v in verdicts if (v.role, v.pair.fault, v.pair.lasting) == (role, kind, lasting)]
+    dead = {(KILLED, 1.0): "run killed"}
+    for role in ("smu", "photodiode meter", "spectroradiometer", "guardian"):
+        for (kind, lasting), name in (TIMED | (dead if role == "guardian" else {})).items():
+            here = [v for v in verdicts if v.role == role and _also(v.pair) == (kind, lasting)]
             lit = [v for v in here if v.phase == "output on"]
             times = [v.off_after for v in lit if not isnan(v.off_after)]
             longer = [v.longer for v in lit if not isnan(v.longer)]

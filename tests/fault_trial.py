@@ -20,11 +20,13 @@ from typing import Any
 from unittest.mock import patch
 
 from acquire import archive, engine, recorder, session
-from drivers.keithley2400 import Keithley2400
+from acquire.bench import serial_line
+from drivers.keithley2400 import SERIAL_LINE, Keithley2400
 from drivers.simulated.bench import SimulatedBench
 from drivers.simulated.faults import FOR_GOOD, Fault, FaultKind, Happened, Message, make_it_happen
 from tests.attempt import Attempt
 from tests.conftest import CONFIGS
+from tests.fault_guardian import Watch
 from tests.recomputed import Truth
 
 LINK = (
@@ -61,6 +63,23 @@ DELETED, RENAMED, TRUNCATED, REPLACED = (
 OF_THE_FILE = () if sys.platform == "win32" else (DELETED, RENAMED, TRUNCATED, REPLACED)
 
 
+GUARDIAN_DIES, GUARDIAN_SILENT, NO_GUARDIAN = (
+    "the guardian dies",
+    "the guardian falls silent",
+    "the guardian dies and no other can be started",
+)
+OF_THE_GUARDIAN = {
+    GUARDIAN_DIES: "has ended",
+    GUARDIAN_SILENT: "has not answered for 3 s",
+    NO_GUARDIAN: "has ended",
+}
+KILLED = "the run is killed"
+
+
+class Killed(BaseException):
+    """Nothing of the run does anything any more."""
+
+
 @dataclass(frozen=True)
 class Request:
     """A request to stop, and at how many operations in a row it is made."""
@@ -77,7 +96,7 @@ REQUESTS = {
     "SIGHUP": Request("the terminal was closed (SIGHUP)"),
 }
 #: What may go wrong in the program itself and around it, from one operation on.
-PROGRAM_FAULTS = (*BUGS, *MEMORY, *DISK, *OF_THE_FILE, *REQUESTS)
+PROGRAM_FAULTS = (*BUGS, *MEMORY, *DISK, *OF_THE_FILE, *OF_THE_GUARDIAN, *REQUESTS, KILLED)
 
 
 SWEEPS = {
@@ -139,7 +158,7 @@ class Pair:
     def row(self) -> str:
         """The row of the table it belongs to."""
         if self.also is not None:
-            return "two faults at once"
+            return f"{KILLED}, then: {self.also.row}" if self.fault == KILLED else "two faults at once"
         unit = "operations" if self.fault in LINK else "replies"
         how_long = {1: "", FOR_GOOD: ", for good"}.get(self.lasting, f", {self.lasting:g} {unit}")
         return self.fault + how_long
@@ -220,8 +239,10 @@ class Trial:
         self.operations: list[Operation] = []
         self.happened: Happened
         self.truth: Truth
+        source = self.prepared.loaded.bench.instruments.smu
+        self.watch = Watch(source.resource, serial_line(source.serial, SERIAL_LINE))
         self.armed: set[str] = set()
-        self.refused = False
+        self.refused = self.killed = False
         self.began, self.struck = Moment(), Moment()
         self.own_id = ""
         self.off_begins = self.off_ends = 0
@@ -233,8 +254,18 @@ class Trial:
         with self._patched():
             try:
                 self.result = self.attempt.run()
+            except Killed:
+                self._after_the_kill()
             except BaseException as error:
                 self.error = error
+
+    def _after_the_kill(self) -> None:
+        """The guardian acts, and somebody recovers the file."""
+        self.killed = False
+        self.watch.after_the_run_died()
+        files = sorted(self.attempt.output.glob("*.h5"))
+        run = archive.recover(files[0]) if files else None
+        self.result = session.Result(run, KILLED)
 
     @property
     def bench(self) -> SimulatedBench:
@@ -296,6 +327,7 @@ class Trial:
             ):
                 fail = partial(self._fail, where)
                 stack.enter_context(patch.object(owner, name, _after(fail, getattr(owner, name))))
+            stack.enter_context(self.watch.over_the_run())
             writer = recorder._positioned_writer()
             stack.enter_context(patch.object(recorder, "_positioned_writer", lambda: partial(self._write, writer)))
             stack.enter_context(patch.object(os, "fsync", _after(self._disk, os.fsync)))
@@ -332,6 +364,7 @@ class Trial:
             bench, *(Fault(FaultKind(fault.fault), fault.at, fault.lasting) for fault in faults)
         )
         bench.library.before_operation = self._before
+        self.watch.bench = bench
         plan = self.prepared.plan
         self.truth = Truth(bench.fixture, plan.source_function, plan.compliance)
 
@@ -346,12 +379,19 @@ class Trial:
             for fault in self._faults():
                 if fault.fault in PROGRAM_FAULTS:
                     self._arm(fault, number - fault.at)
+            if self.killed:
+                raise Killed
 
     def _arm(self, fault: Pair, since: int) -> None:
         if since == 0:
             self.armed.add(fault.fault)
             if fault.fault in OF_THE_FILE:
                 self._disturb_file(fault.fault)
+            if fault.fault in OF_THE_GUARDIAN:
+                self.watch.befall(OF_THE_GUARDIAN[fault.fault], no_other=fault.fault == NO_GUARDIAN)
+            if fault.fault == KILLED:
+                self.killed = self.watch.run_is_dead = True
+                self._strikes()
         request = REQUESTS.get(fault.fault)
         if request is not None and 0 <= since < request.times:
             self.attempt.stop.ask(request.reason)

@@ -25,7 +25,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -42,6 +42,7 @@ from acquire.interruption import StopRequest
 from acquire.records import DarkReading, Event, ExposureSample, Note, Record, Spectrum
 from drivers.simulated.bench import build_fixture
 from drivers.simulated.clock import VirtualClock
+from drivers.simulated.device import TestFixture
 from drivers.simulated.serve import BenchServer, serving
 from tests.recomputed import Truth, columns, disagreements, unexplained
 
@@ -77,7 +78,7 @@ sample:
 source: {{function: voltage, start: 3 V, stop: 7 V, points: {points}, compliance: 100 mA}}
 measure: {{settle: 2 ms, nplc: 0.01, photodiode_nplc: 0.01, current_range: 100 mA, photodiode_range: 10 V}}
 dark: {{readings: 2}}
-spectra: {{at_voltage: [4 V, 6 V], sample_every: 10 ms}}
+spectra: {{at_voltage: [3.7 V, 6 V], speed: fast, sample_every: 10 ms}}
 """
 #: The spectroradiometer of the runs takes no time: a real one would take most of it.
 QUICK_SPECTRA = "simulation:\n  options: {spectroradiometer: {instant: true}}\n"
@@ -122,15 +123,25 @@ class Place:
         return [sys.executable, "-m", "tests.kill_table", "--run", *what]
 
 
+def write_files(folder: Path) -> Path:
+    """A bench and a sweep in ``folder``; the sweep's path."""
+    text = (CONFIGS / "benches" / "simulated.yaml").read_text(encoding="utf-8")
+    text = text.replace("../", f"{CONFIGS.as_posix()}/").replace("simulation:\n", QUICK_SPECTRA)
+    (folder / "bench.yaml").write_text(text, encoding="utf-8")
+    sweep = folder / "sweep.yaml"
+    sweep.write_text(SWEEP.format(configs=CONFIGS.as_posix(), points=POINTS), encoding="utf-8")
+    return sweep
+
+
+def true_device(fixture: TestFixture) -> Truth:
+    """What the device in a fixture is at the levels of these runs."""
+    return Truth(fixture, "voltage", 0.1, current_range=0.1, resolution=5e-4, scatter=5.0)
+
+
 @contextmanager
 def a_place(folder: Path, *, terminals: bool = False) -> Iterator[Place]:
     """Serve a simulated bench on TCP, or on serial lines as well, for a sweep in ``folder``."""
-    text = (CONFIGS / "benches" / "simulated.yaml").read_text(encoding="utf-8")
-    simulated = folder / "bench.yaml"
-    text = text.replace("../", f"{CONFIGS.as_posix()}/").replace("simulation:\n", QUICK_SPECTRA)
-    simulated.write_text(text, encoding="utf-8")
-    sweep = folder / "sweep.yaml"
-    sweep.write_text(SWEEP.format(configs=CONFIGS.as_posix(), points=POINTS), encoding="utf-8")
+    sweep = write_files(folder)
     path, options = simulation.simulated_bench_of_files(None, sweep)
     energised = threading.Event()
 
@@ -142,9 +153,7 @@ def a_place(folder: Path, *, terminals: bool = False) -> Iterator[Place]:
         bench = folder / "on_ports.yaml"
         ports = {port.role: port.tcp for port in server.ports}
         bench.write_text(simulation.bench_file_on_ports(path, ports), encoding="utf-8")
-        truth = Truth(
-            build_fixture(options, VirtualClock()), "voltage", 0.1, current_range=0.1, resolution=5e-4, scatter=5.0
-        )
+        truth = true_device(build_fixture(options, VirtualClock()))
         yield Place(server, sweep, bench, energised, truth)
 
 
@@ -158,6 +167,13 @@ REPORTED: Mapping[type, tuple[str, tuple[str, ...]]] = {
 }
 
 
+def as_reported(event: Event) -> list[Any]:
+    """The table of the run file in which an event must be found again, and what must stand there."""
+    table, names = REPORTED[type(event)]
+    row = getattr(event, "reading", event)
+    return [table, *(getattr(row, name) for name in names)]
+
+
 def run_and_report(sweep: Path, bench: Path, output: Path, last_point: int) -> int:
     """A run that prints each event when it is reported, and kills itself with ``last_point``.
 
@@ -165,9 +181,7 @@ def run_and_report(sweep: Path, bench: Path, output: Path, last_point: int) -> i
     """
 
     def watch(event: Event) -> None:
-        table, names = REPORTED[type(event)]
-        row = getattr(event, "reading", event)
-        print(json.dumps([time.monotonic(), table, *(getattr(row, name) for name in names)]), flush=True)
+        print(json.dumps([time.monotonic(), *as_reported(event)]), flush=True)
         if isinstance(event, Record) and event.reading.index == last_point:
             os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))  # Windows: at once, too
 
@@ -247,10 +261,11 @@ def _looked_at(place: Place, output: Path, kill: Kill, before: int, ended: float
     return replace(kill, points=points, off_after=off_after, problems=tuple(problems), details=details)
 
 
-def came_down(log: Sequence[Any]) -> bool:
+def came_down(log: Sequence[Any], last_level: float = LAST_LEVEL) -> bool:
     """Whether the level of a source that was on came down to zero before it went off, and in more than one step.
 
-    From the last level of the plan it goes to the dark level in one, by the plan.
+    From the last level of the plan it goes to the dark level in one, by the plan; and from the first one, of which the
+    guardian cannot know whether the source has it already, back to the dark level.
     """
     levels = [abs(change.level) for change in log if change.output_on]
     if not levels or max(levels) == 0.0:
@@ -258,7 +273,8 @@ def came_down(log: Sequence[Any]) -> bool:
     top = max(place for place, level in enumerate(levels) if level > 0.0)
     while top and levels[top - 1] > levels[top]:
         top -= 1
-    return levels[-1] == 0.0 and (len(levels) - top > 2 or levels[top] == LAST_LEVEL)
+    in_one = levels[top] == last_level or not top or levels[top - 1] == 0.0
+    return levels[-1] == 0.0 and (len(levels) - top > 2 or in_one)
 
 
 def _phase(run: subprocess.Popen[str], changes: Sequence[Any], output: Path) -> str:
@@ -276,7 +292,15 @@ def run_files(output: Path) -> list[Path]:
     return sorted(output.glob("*.h5"))
 
 
-def check_file(output: Path, reported: Sequence[Sequence[Any]], truth: Truth) -> tuple[list[str], str]:
+def _recover(path: Path) -> str:
+    """Recover a file by the command of a user; what it said, empty when it worked."""
+    recovery = CliRunner().invoke(app, ["recover", str(path)])
+    return "" if recovery.exit_code == 0 else recovery.output or "recover failed"
+
+
+def check_file(
+    output: Path, reported: Sequence[Sequence[Any]], truth: Truth, recover: Callable[[Path], str] = _recover
+) -> tuple[list[str], str]:
     """What is wrong with the file of a killed run, before and after it is recovered."""
     paths = run_files(output)
     if not paths:
@@ -285,17 +309,17 @@ def check_file(output: Path, reported: Sequence[Sequence[Any]], truth: Truth) ->
         lost = list(_lost(paths[0], reported))
     except Exception as error:  # whatever it is: that the file opens is what is asked here
         return ["unreadable file"], f"{type(error).__name__}: {error}\n"
-    recovery = CliRunner().invoke(app, ["recover", str(paths[0])])
+    refused = recover(paths[0])
     try:
         with h5py.File(paths[0]) as file:
             entry = file["entry"]
-            recovered = recovery.exit_code == 0 and "recording" not in entry
+            recovered = not refused and "recording" not in entry
             lost += _lost(paths[0], reported) if recovered else []
             ending = list(_ending(entry)) if recovered else []
             wrong = list(_untrue(entry, truth)) if recovered else []
     except Exception as error:
         return ["unreadable file"], f"recovered, but {type(error).__name__}: {error}\n"
-    found = {"rows missing": lost, "not recovered": [] if recovered else [recovery.output]}
+    found = {"rows missing": lost, "not recovered": [] if recovered else [refused or "not finished"]}
     found |= {"wrong ending": ending, "wrong values": wrong}
     return [problem for problem, what in found.items() if what], "".join(
         f"{text}\n" for what in found.values() for text in what

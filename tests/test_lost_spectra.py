@@ -144,12 +144,13 @@ def test_nothing_happens(undisturbed: Watched) -> None:
         FaultKind.REPLY_DOUBLED,
         FaultKind.REPLY_OF_BEFORE,
         FaultKind.CONNECTION_LOST,
+        FaultKind.TIMEOUT,
     ],
 )
 def test_the_source_is_read_and_the_run_completes_whatever_befalls_the_spectroradiometer(
     kind: FaultKind, run: Callable[..., Watched], undisturbed: Watched
 ) -> None:
-    lasting = FOR_GOOD if kind is FaultKind.CONNECTION_LOST else 1
+    lasting = FOR_GOOD if kind in (FaultKind.CONNECTION_LOST, FaultKind.TIMEOUT) else 1
     gap = cost = longer = 0.0
     for number in moments(undisturbed):
         watched = run(Fault(kind, number, lasting))
@@ -271,4 +272,22 @@ def test_a_meter_that_has_lost_its_data_measures_once_more(run: Callable[..., Wa
         undisturbed.result.run.spectra[0].stop - undisturbed.result.run.spectra[0].start,  # type: ignore[union-attr]
         abs=1.0,
     )
+    assert watched.gap < LONGEST_GAP
+
+
+def test_the_source_is_read_more_often_than_samples_are_recorded(tmp_path: Path) -> None:
+    path = tmp_path / "seldom.yaml"
+    dim = {"start: 5 V": "start: 4 V", "[5 V, 5.5 V, 6 V]": "[4 V]", "speed: fast": "speed: fast, sample_every: 10 s"}
+    text = SWEEP
+    for old, new in dim.items():
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text, encoding="utf-8")
+    watched = Watched(Attempt(path, tmp_path / "runs")).run()
+    assert watched.result.run is not None
+    (spectrum,) = watched.result.run.spectra
+    assert spectrum.stop - spectrum.start > 30
+    samples = [sample.time for sample in watched.result.run.exposure_samples]
+    assert all(after - before >= 10 for before, after in pairwise(samples[:-1]))
+    assert len(samples) <= 6
     assert watched.gap < LONGEST_GAP

@@ -58,7 +58,10 @@ class SourceMeter(Section):
 
     model: Literal["keithley2400"] = Field(description="Which driver speaks with it.")
     resource: str = Field(min_length=1, description="VISA address, e.g. GPIB0::24::INSTR or ASRL1::INSTR.")
-    timeout: PositiveSeconds = Field(default=10.0, description="Longest wait for a reply beyond the reading time.")
+    timeout: PositiveSeconds = Field(
+        default=10.0,
+        description="Longest wait for a reply; during a run never more than 2 s beyond the reading time.",
+    )
     terminals: Literal["front", "rear"] = Field(default="front", description="Where the device is connected.")
     four_wire: bool = Field(default=False, description="Remote sense; takes the leads out of the voltage.")
     line_frequency: Hertz = Field(default=50.0, description="50 Hz or 60 Hz mains; the length of a power-line cycle.")
@@ -81,7 +84,10 @@ class PhotodiodeMeter(Section):
 
     model: Literal["keithley2000"] = Field(description="Which driver speaks with it.")
     resource: str = Field(min_length=1, description="VISA address, e.g. GPIB0::16::INSTR.")
-    timeout: PositiveSeconds = Field(default=10.0, description="Longest wait for a reply beyond the reading time.")
+    timeout: PositiveSeconds = Field(
+        default=10.0,
+        description="Longest wait for a reply; during a run never more than 2 s beyond the reading time.",
+    )
     terminals: Literal["front", "rear"] = Field(default="front", description="Position of the INPUTS switch; checked.")
     serial: SerialLine | None = Field(
         default=None, description="Only for ASRL resources; not given: as from the factory."
