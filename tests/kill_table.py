@@ -42,7 +42,7 @@ from acquire.interruption import StopRequest
 from acquire.records import DarkReading, Event, ExposureSample, Note, Record, Spectrum
 from drivers.simulated.bench import build_fixture
 from drivers.simulated.clock import VirtualClock
-from drivers.simulated.device import TestFixture
+from drivers.simulated.fixture import TestFixture
 from drivers.simulated.serve import BenchServer, serving
 from tests.recomputed import Truth, columns, disagreements, unexplained
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from drivers.cie import cie_1931_2deg
 from drivers.simulated.clock import VirtualClock
-from drivers.simulated.device import NoiseSettings, TestFixture
+from drivers.simulated.fixture import NoiseSettings, TestFixture
 
 WAVELENGTH = np.arange(380.0, 781.0)  # nm
 _X, _Y, _Z = cie_1931_2deg()
