@@ -501,5 +501,5 @@ def _times(trial: Trial, verdict: Verdict, usual: Reference) -> Iterator[str]:
         text = b";".join(message.data for message in messages if message.time >= moment)
         found = _OFF.search(text)
         question = text[: found.start() if found else None].split(b"?")
-        if verdict.off_after > 0.0 and len(question) > 1:
+        if verdict.off_after >= 0.0 and len(question) > 1:
             yield f"asked before it was off: {question[0].decode(errors='replace').split(';')[-1]}?"
