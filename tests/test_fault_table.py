@@ -323,9 +323,8 @@ def test_the_table_sees_a_lost_guardian_that_nobody_notices(
 def test_the_table_sees_the_file_of_another_run_in_place_of_its_own(
     pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finish: Callable[..., Any] = session.archive.finish
-    monkeypatch.setattr(recorder.RunRecorder, "_why_lost", lambda self: "")
-    monkeypatch.setattr(session.archive, "finish", lambda path, stop, _run_id: finish(path, stop))
+    monkeypatch.setattr(recorder.RunRecorder, "sync", lambda self: None)
+    monkeypatch.setattr(session, "_finished", lambda mine, *_: (session.archive.read_run(mine.path), ""))
     wrong = problems(pairs, REPLACED, tmp_path)
     assert "nothing was said of the file" in wrong
     assert "the figures of another run were shown" in wrong
