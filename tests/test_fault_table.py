@@ -326,7 +326,6 @@ def test_the_table_sees_the_file_of_another_run_in_place_of_its_own(
     monkeypatch.setattr(recorder.RunRecorder, "sync", lambda self: None)
     monkeypatch.setattr(session, "_finished", lambda mine, *_: (session.archive.read_run(mine.path), ""))
     wrong = problems(pairs, REPLACED, tmp_path)
-    assert "nothing was said of the file" in wrong
     assert "the figures of another run were shown" in wrong
     assert "what was reported is in none of" in wrong
 
