@@ -23,7 +23,7 @@ import h5py
 import numpy as np
 
 from acquire.cells import text_cell
-from acquire.checksums import Integrity, seal, sealed, verify
+from acquire.checksums import PLACE, Integrity, seal, sealed, verify
 from acquire.evaluate import Calibration, cautions, contact_cautions, evaluate_run, figures_of_run, final_evaluation
 from acquire.figures import Figure
 from acquire.hdf5 import (
@@ -412,7 +412,10 @@ def _table(entry: h5py.Group, table: str, columns: Sequence[Column]) -> tuple[Co
     """
     arrays: dict[str, np.ndarray[Any, Any]]
     if "recording" in entry:
-        counted = max(int(read_array(entry["recording"], f"{table}_rows")[()]), 0)
+        counted = int(read_array(entry["recording"], f"{table}_rows")[()])
+        if counted < 0 and PLACE not in entry:  # else the rows tell by themselves how many they are
+            raise ValueError(f"{table} is said to have {counted} rows")
+        counted = max(counted, 0)
         written = _written([read_array(entry[table], name, counted) for name in _ALWAYS_WRITTEN[table]])
         arrays, remarks = whole_rows(entry, table, columns, counted, written)
     else:

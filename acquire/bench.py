@@ -49,6 +49,10 @@ LONGEST_PAUSE = 5.0
 LONGEST_POINT_MESSAGE = 36
 
 
+#: Characters of a level in a list, and of a reading in the buffer of the source; the meter's is shorter.
+_CHARACTERS_SENT, _CHARACTERS_STORED = 12, 70
+
+
 #: A photodiode signal that takes longer is waited for with an eye on the source, s.
 _MOMENT = 0.5
 
@@ -56,9 +60,6 @@ _ROUNDING = 1e-6  # of times that were added up, s
 
 #: A burst is overdue that long after the time it takes, s, by clocks that are off by so much.
 _OVERDUE, _SLOWEST = 2.0, 1.1
-
-#: Characters of a point in the source's buffer; the meter's is shorter.
-CHARACTERS_PER_STORED_POINT = 70
 
 #: Polls of the spectroradiometer between two readings of the source, also where a link times out without waiting.
 MOST_POLLS = 100
@@ -225,14 +226,13 @@ class Bench:
 
         :raises drivers.errors.InstrumentError: a meter gives no readings, or the source went off by itself.
         """
+        self._tell_of_burst(steps, _CHARACTERS_SENT)
         with self._stop.interruptible():
             self._photodiode_meter.arm_buffer(len(steps))
             duration = self._smu.program_sweep([step.level for step in steps], self._plan.settle, linked=True)
         patience = _OVERDUE + _SLOWEST * (duration + len(steps) * self._plan.time_per_point)
         started = self.now()
-        doing = f"points {steps[0].index + 1} to {steps[-1].index + 1} from the memory of the source"
-        transfer = link.transfer_time(self._smu.adapter, CHARACTERS_PER_STORED_POINT * len(steps))
-        self._guard.beat(doing, self._source, nan, LONGEST_PAUSE + patience + 2.0 * transfer)
+        self._tell_of_burst(steps, 0)
         self._smu.start_sweep()
         while not self._burst_finished():
             if stop_requested() or self.now() > started + patience:
@@ -240,16 +240,31 @@ class Bench:
         try:
             with self._stop.interruptible():
                 self._photodiode_meter.wait_for_buffer(_OVERDUE + self._plan.time_per_point)
+                self._tell_of_burst(steps, _CHARACTERS_STORED)
                 return _burst(steps, started, self._smu.read_sweep(), self._photodiode_meter.read_buffer())
         except KeyboardInterrupt:  # on a slow line a full buffer takes a minute: off first, then once more
             return self._cut_off(steps, started, stop_requested(), half_read=True)
         except errors.InstrumentTimeout:
             return self._cut_off(steps, started, "")
 
+    def _tell_of_burst(self, steps: Sequence[Step], characters: int) -> None:
+        """Tell the guardian that nobody knows the level now, and that so many characters a step are on their way.
+
+        :raises NotGuarded: as :meth:`trigger`.
+        """
+        doing = f"points {steps[0].index + 1} to {steps[-1].index + 1} from the memory of the source"
+        within = LONGEST_PAUSE + self._transfer(characters * len(steps))
+        self._guard.beat(doing, self._source, nan, within)
+
+    def _transfer(self, characters: int) -> float:
+        """How long so many characters take on the lines of source and meter, s: nothing is waited for meanwhile."""
+        return sum(link.transfer_time(part.adapter, characters) for part in (self._smu, self._photodiode_meter))
+
     def _cut_off(
         self, steps: Sequence[Step], started: float, stop_requested: str, *, half_read: bool = False
     ) -> list[Reading]:
         """What a burst has read so far, once the output is off; ``half_read``: a reply may be on its way."""
+        self._guard.switching_off(LONGEST_PAUSE + self._transfer(_CHARACTERS_STORED * len(steps)))
         sources = self._smu.stop_sweep()
         if half_read:
             self._photodiode_meter.device_clear()

@@ -481,7 +481,7 @@ def _uncertainties(
 
 
 def _absolute(relative: Q, value: Q) -> Q:
-    return where(finite(relative), relative * abs(value), nan)
+    return where(finite(relative), relative, nan) * abs(value)
 
 
 def _budget(

@@ -537,11 +537,14 @@ class RunRecorder:
 
         :raises RecordingError: the file cannot be written, or does not hold what was written.
         """
-        try:
-            for offset, data in self._ending_of(stop):
+        problem: OSError | None = None
+        for offset, data in self._ending_of(stop):
+            try:
                 self._put(offset, data)
-        except OSError as error:
-            raise RecordingError(f"{self.path}: its ending cannot be written ({error}); all rows are kept") from error
+            except OSError as error:  # the others say something even so
+                problem = error
+        if problem:
+            raise RecordingError(f"{self.path}: its ending cannot be written ({problem}); all rows are kept")
         self.sync()
         if not self.refused and not self.stands():
             self._lose("was changed by somebody else")

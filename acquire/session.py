@@ -149,7 +149,8 @@ def _run(prepared: Prepared, folder: Path, watch: Watch, stop: StopRequest, unti
     try:
         finished, said = _finished(recorder, reason, str(run_id))
     except (archive.ArchiveError, RecordingError) as failure:
-        unfinished = recorder.path if recorder.stands() else None
+        there = recorder.stands() or (recorder.refused and recorder.path.exists())
+        unfinished = recorder.path if there else None
         return Result(None, _lines(error, str(failure)), outcome.interrupted, unfinished)
     return Result(finished, _lines(error, said), outcome.interrupted)
 

@@ -66,6 +66,7 @@ CALIBRATIONS = {
     "a luminance factor": Calibration(AREA, GAIN, photodiode_scale=1e10, nplc=0.05, photodiode_nplc=10.0),
     "fixed ranges": replace(FULL, voltage_range=20.0, current_range=0.1, photodiode_range=10.0),
     "no photodiode": Calibration(AREA, GAIN),
+    "as it comes from a file": replace(FULL, emissive_area=np.float64(AREA), photodiode_scale_slope=np.float64(1e-3)),
 }
 
 

@@ -211,9 +211,17 @@ def test_a_counter_beyond_what_was_written_adds_no_rows(rows: int, tmp_path: Pat
     assert archive.recover(with_counter(tmp_path / "run.h5", rows)).points == 3
 
 
-def test_a_counter_below_nought_is_damage(tmp_path: Path) -> None:
-    with pytest.raises(archive.ArchiveError, match="is not a run file"):
-        archive.recover(with_counter(tmp_path / "run.h5", -1))
+@pytest.mark.parametrize("rows", [-1, 0, 2])
+def test_a_counter_that_is_too_low_takes_no_rows_away(rows: int, tmp_path: Path) -> None:
+    assert archive.recover(with_counter(tmp_path / "run.h5", rows)).points == 3
+
+
+def test_without_checks_of_the_rows_a_counter_below_nought_is_damage(tmp_path: Path) -> None:
+    path = with_counter(tmp_path / "run.h5", -1)
+    with h5py.File(path, "r+") as file:
+        del file["entry/checksums"]
+    with pytest.raises(archive.ArchiveError, match="is said to have -1 rows"):
+        archive.recover(path)
 
 
 def test_a_table_larger_than_its_file_is_not_read(tmp_path: Path) -> None:
