@@ -252,7 +252,7 @@ def _files_after_one_was_lost(trial: Trial, verdict: Verdict, files: Sequence[Pa
     if REPLACED in verdict.pair.faults:
         if not any(path.read_bytes() == intruder() for path in files):
             yield "the file of another run was changed"
-        if result.run is not None and len(result.run.records) != len(trial.attempt.reported):
+        if result.run is not None and result.run.path not in own:
             yield "the figures of another run were shown"
     if not own:
         yield f"what was reported is in none of {', '.join(path.name for path in files)}"

@@ -336,6 +336,8 @@ class Trial:
                 stack.enter_context(patch.object(module, name, _after(self._disk, getattr(module, name))))
             if self.pair is not None and self.pair.faults & set(OF_THE_FILE):
                 stack.enter_context(patch.object(recorder, "SYNC_INTERVAL", -1.0))  # at every event
+                noticed = _after(self._strikes, recorder.RunRecorder._lose)  # before that, nobody can know of it
+                stack.enter_context(patch.object(recorder.RunRecorder, "_lose", noticed))
             yield
 
     def _disk(self) -> None:
@@ -397,7 +399,6 @@ class Trial:
     def _disturb_file(self, fault: str) -> None:
         """What somebody else does to the run file."""
         (path,) = self.attempt.output.glob("*.h5")
-        self._strikes()
         if fault == DELETED:
             path.unlink()
         elif fault == RENAMED:
