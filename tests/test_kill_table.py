@@ -14,7 +14,7 @@ import pytest
 from acquire import archive, evaluate
 from acquire.records import RunStatus, RunStop
 from drivers import keithley2400_off
-from drivers.simulated.keithley2400 import OutputChange
+from drivers.simulated.keithley2400.twin import OutputChange
 from tests.attempt import Attempt
 from tests.fault_table import all_pairs, judge
 from tests.fault_trial import KILLED, Killed
