@@ -225,6 +225,8 @@ def _ramp(trial: Trial, log: Sequence[Any]) -> Iterator[str]:
 def _file(trial: Trial, verdict: Verdict) -> Iterator[str]:
     """The file opens, says how the run ended, and has everything that was reported, and it is true."""
     files = sorted(trial.attempt.output.iterdir()) if trial.attempt.output.exists() else []
+    if trial.watch.acted:
+        files = [path for path in files if not path.name.endswith(".guardian.log")]
     if not files:
         if trial.attempt.events:
             yield "there is no file of what was reported"
@@ -234,8 +236,6 @@ def _file(trial: Trial, verdict: Verdict) -> Iterator[str]:
     if verdict.pair.faults & set(OF_THE_FILE):
         yield from _files_after_one_was_lost(trial, verdict, files)
         return
-    if trial.watch.acted:
-        files = [path for path in files if not path.name.endswith(".guardian.log")]
     if len(files) > 1 or files[0].suffix != ".h5":
         yield f"left behind: {', '.join(path.name for path in files)}"
         return
@@ -501,5 +501,5 @@ def _times(trial: Trial, verdict: Verdict, usual: Reference) -> Iterator[str]:
         text = b";".join(message.data for message in messages if message.time >= moment)
         found = _OFF.search(text)
         question = text[: found.start() if found else None].split(b"?")
-        if verdict.off_after > 0.0 and len(question) > 1:
+        if verdict.off_after >= 0.0 and len(question) > 1:
             yield f"asked before it was off: {question[0].decode(errors='replace').split(';')[-1]}?"

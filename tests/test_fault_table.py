@@ -14,12 +14,14 @@ import pytest
 from acquire import bench as bench_module
 from acquire import engine, evaluate, recorder, session
 from acquire.engine import Outcome
+from acquire.guardian import Guarding
 from acquire.records import DarkReading, ExposureSample, Note, PointFlag, Reading, Record, RunStatus, Spectrum
 from drivers import keithley2400_off
 from drivers.keithley2400 import Keithley2400
 from drivers.simulated.faults import FOR_GOOD, FaultKind
+from tests.fault_guardian import Guardian
 from tests.fault_table import PROGRAM_FAULTS, Pair, all_pairs, judge, judge_all, sample
-from tests.fault_trial import reference
+from tests.fault_trial import GUARDIAN_DIES, KILLED, NO_GUARDIAN, REPLACED, SWEEPS, reference
 
 # PyVISA says so when a message on GPIB ends without a line feed
 pytestmark = pytest.mark.filterwarnings("ignore:read string doesn't end with termination characters")
@@ -33,10 +35,20 @@ def pairs() -> list[Pair]:
 def test_every_fault_is_tried_at_every_operation(pairs: list[Pair]) -> None:
     assert len(pairs) > 10_000
     assert {pair.fault for pair in pairs} == {*FaultKind, *PROGRAM_FAULTS}
-    for sweep in {pair.sweep for pair in pairs}:
-        operations = sorted({pair.at for pair in pairs if pair.sweep == sweep})
-        first = 1 if sweep != "hardware-timed" else operations[0]  # set up as the stepped sweep is
-        assert operations == list(range(first, first + len(operations)))
+    for sweep in SWEEPS:
+        tried = {pair.at for pair in pairs if pair.sweep == sweep}
+        first = 1 if sweep != "hardware-timed" else min(tried)  # set up as the stepped sweep is
+        usual = reference(sweep)
+        operations = range(first, len(usual.operations) + 1)
+        assert tried == {at for at in operations if not usual.goes_on_waiting(at)}
+
+
+def test_few_operations_only_go_on_waiting() -> None:
+    usual = reference("stepped")
+    waits = [at for at in range(1, len(usual.operations) + 1) if usual.goes_on_waiting(at)]
+    assert all(usual.operations[at - 1].name == "read" for at in waits)
+    assert all(usual.operations[at - 1].resource == usual.operations[at - 2].resource for at in waits)
+    assert 0 < len(waits) < 0.3 * len(usual.operations)
 
 
 @pytest.mark.parametrize("seed", [20261122, 20261123])
@@ -78,7 +90,7 @@ def test_the_table_sees_a_level_beyond_the_plan(
     original: Callable[..., Any] = Keithley2400.trigger
     monkeypatch.setattr(Keithley2400, "trigger", lambda self, level: original(self, 1.25 * level))
     monkeypatch.setattr(Keithley2400, "_adopt", _without_bounds(Keithley2400._adopt))
-    assert "VOLT 7.5 was put out" in problems(pairs, FaultKind.METER_ESCAPED, tmp_path)
+    assert "VOLT 9 was put out" in problems(pairs, FaultKind.METER_ESCAPED, tmp_path)
 
 
 def _without_bounds(adopt: Callable[..., None]) -> Callable[..., None]:
@@ -103,7 +115,7 @@ def test_the_table_sees_a_point_that_is_missing(
 
 
 def test_the_table_sees_an_unfinished_file(pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session.archive, "finish", lambda path, stop: session.archive.read_run(path))
+    monkeypatch.setattr(session.archive, "finish", lambda path, *_: session.archive.read_run(path))
     monkeypatch.setattr(recorder.RunRecorder, "conclude", lambda self, stop: None)
     wrong = problems(pairs, FaultKind.CONNECTION_LOST, tmp_path)
     assert "the file says that the run goes on" in wrong
@@ -133,6 +145,7 @@ def test_the_table_sees_an_unknown_output_that_is_not_told(
         return silent() if "MAY STILL BE ON" in error else (outcome, error)
 
     monkeypatch.setattr(session, "_record_sweep", without_the_loud_message)
+    monkeypatch.setattr(Guardian, "act", lambda self: None)  # it would tell as well
     dead = [pair for pair in pairs if pair.fault == FaultKind.ALL_LINKS_LOST and pair.lasting == FOR_GOOD]
     stepped = [pair for pair in dead if pair.sweep == "stepped"][-60]
     assert "the output is on" in judge(stepped, tmp_path).wrong
@@ -205,8 +218,7 @@ def test_the_table_sees_missing_numbers_without_a_flag(
 def test_the_table_sees_derived_columns_that_are_missing(
     pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original: Callable[..., Record] = evaluate.evaluate
-    monkeypatch.setattr(evaluate, "evaluate", lambda *what: replace(original(*what), power_efficiency=nan))
+    monkeypatch.setattr(evaluate, "power_efficiency", lambda efficiency, *_: nan * efficiency)
     assert "power_efficiency of point 2 is missing" in problems(pairs, FaultKind.METER_ESCAPED, tmp_path)
 
 
@@ -295,3 +307,32 @@ def test_the_table_sees_a_run_that_completes_after_a_lasting_fault(
 def test_a_pair_is_found_again_by_what_is_printed() -> None:
     for pair in (Pair("stepped", "Ctrl-C", 7), Pair("hardware-timed", FaultKind.IO_ERROR, 12, FOR_GOOD)):
         assert Pair.from_text(str(pair)) == pair
+
+
+@pytest.mark.parametrize(("planted", "fault"), [("still", NO_GUARDIAN), ("remarks", GUARDIAN_DIES)])
+def test_the_table_sees_a_lost_guardian_that_nobody_notices(
+    planted: str, fault: str, pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if planted == "still":
+        monkeypatch.setattr(Guardian, "lost", lambda self: "")
+    else:
+        monkeypatch.setattr(Guarding, "remarks", lambda self: [])
+    assert "nothing was said of it: guardian" in problems(pairs, fault, tmp_path)
+
+
+def test_the_table_sees_the_file_of_another_run_in_place_of_its_own(
+    pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder.RunRecorder, "sync", lambda self: None)
+    monkeypatch.setattr(session, "_finished", lambda mine, *_: (session.archive.read_run(mine.path), ""))
+    wrong = problems(pairs, REPLACED, tmp_path)
+    assert "the figures of another run were shown" in wrong
+    assert "what was reported is in none of" in wrong
+
+
+def test_a_guardian_alone_with_a_source_that_is_mute(pairs: list[Pair], tmp_path: Path) -> None:
+    mute = [pair for pair in pairs if pair.fault == KILLED and pair.also and pair.also.fault == FaultKind.REPLY_LOST]
+    verdict = judge(mute[len(mute) // 3], tmp_path)
+    assert verdict.wrong == []
+    assert verdict.role == "guardian"
+    assert verdict.off_after < 0.1

@@ -14,7 +14,7 @@ import pytest
 from acquire import archive, evaluate
 from acquire.records import RunStatus, RunStop
 from drivers import keithley2400_off
-from drivers.simulated.keithley2400 import OutputChange
+from drivers.simulated.keithley2400.twin import OutputChange
 from tests.attempt import Attempt
 from tests.fault_table import all_pairs, judge
 from tests.fault_trial import KILLED, Killed
@@ -137,9 +137,8 @@ def test_a_ramp_and_none(levels: tuple[float, ...], ramp: bool) -> None:
 def test_the_fault_table_sees_a_guardian_without_a_ramp(
     planted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    killed = [pair for pair in all_pairs() if (pair.sweep, pair.fault, pair.also) == ("stepped", KILLED, None)][
-        45:70:10
-    ]
+    killed = [pair for pair in all_pairs() if (pair.sweep, pair.fault, pair.also) == ("stepped", KILLED, None)]
+    killed = killed[45:70:10]
     assert [judge(pair, tmp_path).wrong for pair in killed] == [[] for _ in killed]
     monkeypatch.setattr(keithley2400_off, "off_message", lambda *_: planted)
     wrong = "; ".join(text for pair in killed for text in judge(pair, tmp_path).wrong)
