@@ -53,7 +53,6 @@ from acquire.recorder import (
 )
 from acquire.records import (
     DERIVED,
-    LARGEST_RUN_FILE,
     READING_FLAGS,
     Branch,
     Columns,
@@ -69,7 +68,7 @@ from acquire.records import (
     Spectrum,
 )
 from acquire.run_files import guardian_remarks, nobody_else, put_in_place
-from acquire.yaml_source import what_is
+from acquire.yaml_source import LARGEST_RUN_FILE, what_is
 
 CUT_OFF = "the program ended before the run did; the file was finished afterwards"
 

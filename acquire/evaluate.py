@@ -625,7 +625,8 @@ def contact_cautions(
     """
     driven = (points["source_level"] != 0.0) & np.isfinite(points["current"])
     current, voltages = points["current"][driven], points["voltage"][driven]
-    reached = float(np.max(np.abs(voltages[np.isfinite(voltages)]), initial=0.0))
+    # Forward only: in reverse an intact diode carries next to nothing
+    reached = float(np.max(voltages[np.isfinite(voltages)], initial=0.0))
     if reached < LEAST_VOLTAGE or (np.abs(current) > _least_current(current, dark, calibration)).any():
         return []
     if source_unit == "V":

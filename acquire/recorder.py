@@ -46,7 +46,6 @@ from acquire.hdf5 import (
 from acquire.records import (
     DERIVED,
     FLAG_MEANINGS,
-    LARGEST_RUN_FILE,
     DarkReading,
     Event,
     ExposureSample,
@@ -58,6 +57,7 @@ from acquire.records import (
     Spectrum,
 )
 from acquire.run_files import keep_from_recovery, put_in_place_and_keep
+from acquire.yaml_source import LARGEST_RUN_FILE
 
 WAVELENGTHS = 401
 NOTE_BYTES = 480

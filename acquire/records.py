@@ -15,8 +15,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-LARGEST_RUN_FILE = 1 << 30  # bytes; 100 000 points are 40 MB, a thousand spectra 4 MB
-
 FloatArray = npt.NDArray[np.float64]
 
 #: A table of a run column by column: what is one value in a row is an array (n,) here, a spectrum (n, 401).

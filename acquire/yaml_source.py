@@ -25,6 +25,7 @@ DEEPEST = 20  # levels of nesting
 MOST_ALIASES = 20
 LONGEST_PLACE = 200  # characters of a dotted path in a message
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+LARGEST_RUN_FILE = 1 << 30  # bytes; 100 000 points are 40 MB, a thousand spectra 4 MB
 MOST_VALUES = 5_000  # after aliases are written out
 
 _PLAIN_TAGS = frozenset(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from pymeasure.instruments.keithley import Keithley2400 as PymeasureKeithley2400
@@ -54,6 +55,7 @@ __all__ = ["Keithley2400", "SmuLimits", "SmuReading", "SmuSettings", "SmuStatus"
 SERIAL_LINE = link.SerialLine(baud_rate=9600, terminator="\r")
 _MODELS = ("MODEL 2400", "MODEL 2401")  # the ranges of the other models differ
 _COMMAND_TIMEOUT = 5.0
+_SLOW = 5.0  # for the answer of an instrument that has not answered once, s: the device is safe, and there is time
 _LONGEST_IDENTITY = 100  # characters, with the question
 _OUTPUT_WAS_OFF = {802, 803, 810}  # errors of a source without output: blocked, no reading permitted, too hot
 _ENABLE_LINE_CLOSED, _TOO_HOT = 1 << 11, 1 << 12  # measurement condition register
@@ -228,15 +230,15 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
     def _ways_off(self) -> Iterator[tuple[str, Callable[[], bool]]]:
         """Ways to switch the output off, each with its name and returning whether the output is off."""
         yield "to zero and off", self._off
-        yield "zero and off after a device clear", self._off
+        yield "zero and off after a device clear", partial(self._off, _SLOW)
         if self._reopen is not None:
             yield "off over a new session", self._off_over_new_session
             yield "off after a device clear there", self._off
             yield "off over one more session", self._off_over_new_session
 
-    def _off(self) -> bool:
+    def _off(self, patience: float = PATIENCE) -> bool:
         self._make_safe()
-        return is_off(self.adapter, min(self._timeout, PATIENCE))
+        return is_off(self.adapter, min(self._timeout, patience))
 
     def _make_safe(self) -> None:
         """Send what makes the device safe; once that has left, the level is not known before it is confirmed."""

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
@@ -108,6 +108,11 @@ def ended(order: Order, last_words: bytes) -> tuple[int, str]:
     process = started(order)
     _, said = process.communicate(last_words, timeout=LIMIT)
     return process.returncode, said.decode()
+
+
+def points_of(lines: Iterable[str]) -> list[str]:
+    """Of what a run reports, its points."""
+    return [line for line in lines if '"jvl"' in line]
 
 
 def remarks(order: Order) -> list[str]:
@@ -681,7 +686,7 @@ def test_a_run_that_is_stopped_is_ended_and_its_source_made_safe(
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=kill_table.ROOT, **pipes) as stopped:
         assert stopped.stdout is not None
-        points = [stopped.stdout.readline() for _ in range(20)]
+        points = points_of(stopped.stdout.readline() for _ in range(20))
         stopped.send_signal(signal.SIGSTOP)
         moment = place.server.clock.now()
         more, said = stopped.communicate(timeout=LIMIT)  # the end of the guardian, too
@@ -693,7 +698,7 @@ def test_a_run_that_is_stopped_is_ended_and_its_source_made_safe(
     assert re.search(r"the run was silent 0.4 s beyond .* \(point \d+, level 3\S* V\)$", texts[0])
     assert texts[1] == "the run was ended, so that it cannot go on by itself"
     recovered = archive.recover(path)
-    assert len(recovered.records) >= len(points) + len(more.splitlines()) - 1
+    assert len(recovered.records) >= len(points) + len(points_of(more.splitlines())) - 1
     assert re.search(r"the guardian at .*: the output of TCPIP.* is off$", recovered.stop_reason)
 
 
@@ -973,7 +978,7 @@ def test_a_run_killed_in_the_middle_of_its_sweep(place: Place, tmp_path: Path) -
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=kill_table.ROOT, **pipes) as killed:
         assert killed.stdout is not None
-        points = [killed.stdout.readline() for _ in range(20)]
+        points = points_of(killed.stdout.readline() for _ in range(20))
         moment = place.server.clock.now()
         assert outputs(place.server)[-1].output_on
         killed.kill()
@@ -984,7 +989,7 @@ def test_a_run_killed_in_the_middle_of_its_sweep(place: Place, tmp_path: Path) -
     assert "died; the output of" in said
     (path,) = kill_table.run_files(tmp_path / "runs")
     recovered = archive.recover(path)
-    assert len(recovered.records) >= len(points) + len(more.splitlines())
+    assert len(recovered.records) >= len(points) + len(points_of(more.splitlines()))
     assert recovered.stop_reason.startswith(archive.CUT_OFF)
     assert re.search(r"the guardian at .*: the output of TCPIP.* is off$", recovered.stop_reason)
 

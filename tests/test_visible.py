@@ -17,6 +17,7 @@ from pathlib import Path
 from unicodedata import category
 
 import h5py
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -345,8 +346,9 @@ def test_every_text_cell_of_an_exported_file_is_guarded(tmp_path: Path, sweep_fi
     result = run_sweep_file(sweep_file("quick_look.yaml", {"name: SPPO13": "name: '=cmd()'"}), tmp_path)
     assert result.run is not None
     status = replace(result.run.figures["turn_on_voltage"], status="@now", unit="=u")
-    records = [replace(record, spectrum_source="+x") for record in result.run.records]
-    run = replace(result.run, figures={"-f": status}, records=tuple(records), source_unit="=V")
+    sources = np.full(result.run.points, b"+x", dtype="S12")
+    tables = {**result.run.tables, "jvl": {**result.run.tables["jvl"], "spectrum_source": sources}}
+    run = replace(result.run, figures={"-f": status}, tables=tables, source_unit="=V")
     texts = [path.read_text(encoding="utf-8") for path in archive.export_csv(run, tmp_path / "csv")]
     cells = [cell for text in texts for row in csv.reader(StringIO(text)) for cell in row]
     assert {"'=cmd()", "'@now", "'=u", "'-f", "'+x", "'=V"} <= set(cells)

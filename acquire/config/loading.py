@@ -29,8 +29,17 @@ from acquire.config.rules import (
 from acquire.config.section import Section
 from acquire.config.sweep import Sample, SweepFile
 from acquire.config.tables import read_curve
-from acquire.records import LARGEST_RUN_FILE
-from acquire.yaml_source import HDF5_SIGNATURE, Caution, Place, Problem, YamlSource, read_start, read_yaml, what_is
+from acquire.yaml_source import (
+    HDF5_SIGNATURE,
+    LARGEST_RUN_FILE,
+    Caution,
+    Place,
+    Problem,
+    YamlSource,
+    read_start,
+    read_yaml,
+    what_is,
+)
 
 if TYPE_CHECKING:
     from acquire.config.tables import Curve
