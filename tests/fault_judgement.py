@@ -163,11 +163,14 @@ def _ending(trial: Trial, verdict: Verdict) -> Iterator[str]:
 # --- the output ---------------------------------------------------------------------------------------------
 
 
+#: For good, these leave open whether the output is off: a reply that is late may be to another question.
+_NO_ANSWER = (*LINK, FaultKind.REPLY_LOST, FaultKind.REPLY_GARBLED, FaultKind.REPLY_LATE)
+
+
 def _unreachable(pair: Pair) -> bool:
-    """Whether nothing that is sent arrives any more, or nothing comes back."""
+    """Whether nothing that is sent arrives any more, or nothing comes back that could be trusted."""
     return any(
-        fault.fault == FaultKind.SILENT
-        or (fault.lasting == FOR_GOOD and fault.fault in (*LINK, FaultKind.REPLY_LOST, FaultKind.REPLY_GARBLED))
+        fault.fault == FaultKind.SILENT or (fault.lasting == FOR_GOOD and fault.fault in _NO_ANSWER)
         for fault in pair.each
     )
 
@@ -498,7 +501,10 @@ def _times(trial: Trial, verdict: Verdict, usual: Reference) -> Iterator[str]:
     if verdict.off_after > soon:
         yield f"off {verdict.off_after:.1f} s after it could be known"
     if pair.fault in _AT_ONCE:
-        text = b";".join(message.data for message in messages if message.time >= moment)
+        # the source is read on while another instrument is waited for
+        reading = b":READ?" if resource != trial.source and trial.happened.began else b"nothing"
+        after = [message.data for message in messages if message.time >= moment]
+        text = b";".join(data for data in after if reading not in data)
         found = _OFF.search(text)
         question = text[: found.start() if found else None].split(b"?")
         if verdict.off_after >= 0.0 and len(question) > 1:

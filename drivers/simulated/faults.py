@@ -21,7 +21,7 @@ from pyvisa.constants import StatusCode
 from pyvisa.errors import VisaIOError
 
 from drivers.simulated.bench import SimulatedBench
-from drivers.simulated.clock import Clock
+from drivers.simulated.clock import Clock, Event
 from drivers.simulated.device import OpenCircuit, ShortCircuit
 from drivers.simulated.twin import Twin
 
@@ -168,6 +168,8 @@ class Line:
         self._before = b""
         self._pending = b""
         self._on_their_way = deque[bytes]()
+        self._under_way: list[Event] = []
+        self._next_due = -math.inf
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.twin, name)
@@ -185,6 +187,10 @@ class Line:
         """Clear the device, and what is on its way from it; a hung one wakes."""
         self._pending = b""
         self._on_their_way.clear()
+        for event in self._under_way:
+            event.cancel()
+        self._under_way.clear()
+        self._next_due = -math.inf
         self.silent = self.silent and not self.wakes_when_cleared
         if not self.silent:
             self.twin.device_clear()
@@ -200,10 +206,15 @@ class Line:
         reply, complete = self.twin.transmit()
         if complete and not self.silent:
             self.said.append(Message(self._clock.now(), self._operation(), reply))
-            if not self.late:
-                return self._arrives(reply)
-            self.late -= 1
-            self._clock.call_after(LATE, lambda: self._on_their_way.append(self._arrives(reply)))
+            # no reply overtakes another
+            due = max(self._clock.now() + LATE * bool(self.late), self._next_due)
+            self.late = max(self.late - 1, 0.0)
+            if due == self._clock.now():
+                self._on_their_way.append(self._arrives(reply))
+            else:
+                self._next_due = due
+                arrival = self._clock.call_at(due, lambda: self._on_their_way.append(self._arrives(reply)))
+                self._under_way.append(arrival)
         return self._on_their_way.popleft() if self._on_their_way else b""
 
     def _arrives(self, reply: bytes) -> bytes:
@@ -243,7 +254,7 @@ class _Happening:
         """An attempt to open what was closed: it works, or takes a moment and fails."""
         kind = self._fault.kind
         if kind is FaultKind.SESSION_LOST or (
-            kind is FaultKind.LINK_CLOSED and self._clock.now() >= self.began + CLOSED_FOR
+            kind is FaultKind.LINK_CLOSED and self._clock.now() > self.began + CLOSED_FOR - FAILED_OPENING / 2
         ):
             self._over = min(number, self._over)
         elif kind is FaultKind.LINK_CLOSED and number < self._over:

@@ -10,7 +10,15 @@ from pyvisa.constants import ControlFlow
 from pyvisa.errors import VisaIOError
 
 from drivers.simulated.bench import SimulatedBench, SimulatedBenchOptions, build_simulated_bench
-from drivers.simulated.faults import FOR_GOOD, Fault, FaultKind, make_it_happen
+from drivers.simulated.faults import (
+    CLOSED_FOR,
+    FAILED_OPENING,
+    FOR_GOOD,
+    LATE,
+    Fault,
+    FaultKind,
+    make_it_happen,
+)
 
 SMU, DMM, METER = "GPIB0::24::INSTR", "GPIB0::16::INSTR", "ASRL3::INSTR"
 
@@ -114,6 +122,73 @@ def test_a_lost_reply_and_a_lost_message() -> None:
     assert float(smu.query(":SOUR:VOLT?")) == 0.5
 
 
+def test_an_instrument_that_is_mute_carries_out_what_it_hears() -> None:
+    bench = bench_with(FaultKind.REPLY_LOST, first_operation(SMU) + 1, FOR_GOOD)
+    smu = opened(bench, SMU)
+    for _ in range(3):
+        with pytest.raises(VisaIOError, match="TMO"):
+            smu.query("*OPC?")
+    smu.write(":OUTP ON")
+    assert bench.twins[SMU].output_on  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("lasting", "second"), [(1, 0.0), (FOR_GOOD, LATE)])
+def test_a_reply_that_is_late(lasting: float, second: float) -> None:
+    bench = bench_with(FaultKind.REPLY_LATE, first_operation(SMU) + 1, lasting)
+    smu = opened(bench, SMU)
+    smu.timeout = 5000
+    for late in (LATE, second):
+        before = bench.clock.now()
+        assert smu.query("*OPC?") == "1"
+        assert bench.clock.now() - before == pytest.approx(late)
+
+
+def test_a_late_reply_is_one_to_the_next_question_unless_the_device_is_cleared() -> None:
+    for cleared, found in ((False, "1"), (True, "0.000000E+00")):
+        smu = opened(bench_with(FaultKind.REPLY_LATE, first_operation(SMU) + 1), SMU)
+        with pytest.raises(VisaIOError, match="TMO"):
+            smu.query("*OPC?")
+        if cleared:
+            smu.clear()
+        smu.timeout = 5000
+        assert smu.query(":SOUR:VOLT?") == found
+
+
+def test_a_closed_link_can_be_opened_again_after_a_second() -> None:
+    bench = bench_with(FaultKind.LINK_CLOSED, first_operation(SMU))
+    old = opened(bench, SMU)
+    assert not written(old)
+    for _ in range(round(CLOSED_FOR / FAILED_OPENING)):
+        with pytest.raises(VisaIOError):
+            opened(bench, SMU)
+    assert bench.clock.now() == pytest.approx(CLOSED_FOR)
+    assert written(opened(bench, SMU))
+
+
+def test_what_passed_over_the_links_is_kept() -> None:
+    bench = build_simulated_bench(SimulatedBenchOptions({"load": "resistor", "resistance_ohm": 1e3}, noise=False))
+    happened = make_it_happen(bench)
+    smu = opened(bench, SMU)
+    smu.write(":SOUR:VOLT 0.5")
+    smu.query(":SOUR:VOLT?")
+    line = happened.lines[SMU]
+    assert [message.data for message in line.heard] == [b":SOUR:VOLT 0.5\n", b":SOUR:VOLT?\n"]
+    assert [message.data for message in line.said] == [b"5.000000E-01\n"]
+    assert line.said[0].operation == bench.library.operations
+    assert happened.began == ()
+
+
+def test_two_faults_at_once() -> None:
+    bench = build_simulated_bench(SimulatedBenchOptions({"load": "resistor", "resistance_ohm": 1e3}, noise=False))
+    at = first_operation(SMU)
+    happened = make_it_happen(bench, Fault(FaultKind.MESSAGE_LOST, at), Fault(FaultKind.REPLY_EMPTY, at + 2))
+    smu = opened(bench, SMU)
+    smu.write(":SOUR:VOLT 0.5")
+    assert smu.query("*OPC?") == ""
+    assert float(smu.query(":SOUR:VOLT?")) == 0.0
+    assert happened.began == (0.0, 0.0)
+
+
 @pytest.mark.parametrize(("kind", "wakes"), [(FaultKind.HUNG, True), (FaultKind.SILENT, False)])
 def test_an_instrument_that_says_nothing(kind: FaultKind, wakes: bool) -> None:
     bench = bench_with(kind, 2 * first_operation(SMU) - 1)
@@ -151,6 +226,27 @@ def test_what_befalls_the_source(kind: FaultKind, is_on: bool) -> None:
     found = smu.query(":SYST:ERR?")
     assert bench.twins[SMU].output_on is is_on  # type: ignore[attr-defined]
     assert found.startswith("-222") is (kind is FaultKind.ERROR_QUEUED)
+
+
+def test_an_open_circuit_draws_nothing() -> None:
+    bench = bench_with(FaultKind.OPEN_CIRCUIT, first_operation(SMU) + 1)
+    smu = opened(bench, SMU)
+    smu.write(":SENS:CURR:PROT 1e-3;:OUTP ON")
+    smu.write(":SOUR:VOLT 0.5")
+    assert bench.fixture.operating_point().current == 0.0
+
+
+def test_an_error_that_the_photodiodes_meter_queues() -> None:
+    dmm = opened(bench_with(FaultKind.DMM_ERROR_QUEUED, first_operation(DMM)), DMM)
+    assert dmm.query(":SYST:ERR?").startswith("-363")
+    assert dmm.query(":SYST:ERR?").startswith("0,")
+
+
+@pytest.mark.parametrize(("kind", "code"), [(FaultKind.METER_BUSY, "ER02"), (FaultKind.METER_EMPTY, "ER20")])
+def test_results_of_the_spectroradiometer_are_refused_once(kind: FaultKind, code: str) -> None:
+    meter = opened(bench_with(kind, first_operation(METER)), METER)
+    assert meter.query("RMTS,1") == "OK00"
+    assert meter.query("MEDR,1,0,1") == code
 
 
 def test_a_short_circuit_draws_what_the_compliance_lets_through() -> None:
