@@ -36,13 +36,13 @@ point-rate: $(VENV)/installed-tests
 	$(BIN)/python benchmarks/point_rate.py
 
 kills: $(VENV)/installed-tests
-	$(RUN) tests.kill_table --kills 300 --jobs 2
+	$(RUN) tests.endurance.kill_table --kills 300 --jobs 2
 
 faults: $(VENV)/installed-tests
-	$(RUN) tests.fault_table --jobs 2
+	$(RUN) tests.endurance.fault_table --jobs 2
 
 damage: $(VENV)/installed-tests
-	$(RUN) tests.damage_table
+	$(RUN) tests.endurance.damage_table
 
 schemas: $(VENV)/installed
 	$(RUN) acquire.config --write-schemas configs/schema

@@ -16,7 +16,7 @@ def main() -> None:
     try:
         if sys.argv[1:2] != ["off"]:  # which is tried with whatever memory there is
             _see_whether_there_is_room()
-        from acquire.cli import main as command_line
+        from acquire.cli.commands import main as command_line
 
         command_line()
     except KeyboardInterrupt:

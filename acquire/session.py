@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -16,28 +15,35 @@ from pathlib import Path
 
 import numpy as np
 
-from acquire import __version__, archive
-from acquire.awake import kept_awake
-from acquire.bench import Bench, guardian_order, open_bench
-from acquire.bench_lock import held
+from acquire import __version__
+from acquire.bench.bench import Bench
+from acquire.bench.opening import guardian_order, open_bench
 from acquire.config import ConfigurationError, LoadedSweep, load_sweep, resolved
-from acquire.engine import Outcome, run_sweep
-from acquire.evaluate import Calibration, Evaluation
-from acquire.guardian import Guard, watching
-from acquire.interruption import StopRequest
+from acquire.config.yaml_source import Problem
+from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.evaluate import Evaluation
 from acquire.photometry import photodiode as photodiode_channel
 from acquire.photometry.grid import on_grid
 from acquire.photometry.spectra import gaussian
-from acquire.plan import SweepPlan, make_plan
-from acquire.reading_apart import read_run
-from acquire.recorder import Capacity, RecordingError, RunRecorder, create_run_file
 from acquire.records import Event, FloatArray, Note, RunStart, RunStatus, RunStop
-from acquire.run_files import guardian_remarks, kept_from_recovery
-from acquire.yaml_source import Problem
+from acquire.run_file import finish as finishing
+from acquire.run_file import layout
+from acquire.run_file import read as reading
+from acquire.run_file.placing import file_name, kept_from_recovery
+from acquire.run_file.reading_apart import read_run
+from acquire.run_file.recorder import Capacity, RecordingError, RunRecorder, create_run_file
+from acquire.safety.awake import kept_awake
+from acquire.safety.guardian import Guard, watching
+from acquire.safety.guardian_log import guardian_remarks
+from acquire.safety.interruption import StopRequest
+from acquire.safety.lock import held
+from acquire.sweep.engine import Outcome, run_sweep
+from acquire.sweep.plan import SweepPlan, make_plan
 from drivers import timing
 from drivers.errors import InstrumentError, OutputStateUnknown
 
 LONGEST_EXPOSURE = 600.0  # s, of a spectrum measured twice, with everything around it; sets room aside for samples
+
 
 Watch = Callable[[Event], None]
 
@@ -58,7 +64,7 @@ class Result:
     ``unfinished`` is the run file that has all rows but could not be finished.
     """
 
-    run: archive.Run | None
+    run: reading.Run | None
     error: str = ""
     interrupted: bool = False
     unfinished: Path | None = None
@@ -76,7 +82,7 @@ def prepare(sweep: Path, bench: Path | None = None) -> Prepared:
     np.ones((2, 401)) @ np.ones(401)  # OpenBLAS takes its memory now: where it gets none, it ends the process at once
     try:
         return Prepared(loaded, plan, calibration_of(loaded, plan))
-    except archive.ArchiveError as error:
+    except reading.ArchiveError as error:
         mend = "name a run file with spectra, or remove the key"
         problem = Problem(loaded.sweep_path, None, None, "sample.reference", str(error), mend)
         raise ConfigurationError([problem]) from error
@@ -132,7 +138,7 @@ def _run(prepared: Prepared, folder: Path, watch: Watch, stop: StopRequest, unti
                 guard.wait_until_ready()
             start = _run_start(loaded, plan, bench, run_id, started)
             recorder = create_run_file(
-                path, start, capacity(plan), lambda group: archive.write_calibration(group, prepared.calibration)
+                path, start, capacity(plan), lambda group: layout.write_calibration(group, prepared.calibration)
             )
             until_finished.enter_context(kept_from_recovery(path))
             until_finished.enter_context(closing(recorder))
@@ -148,7 +154,7 @@ def _run(prepared: Prepared, folder: Path, watch: Watch, stop: StopRequest, unti
     error = _lines(error, *(f"guardian: {text}" for _, text in guardian_remarks(path)[-1:]))
     try:
         finished, said = _finished(recorder, reason, str(run_id))
-    except (archive.ArchiveError, RecordingError) as failure:
+    except (reading.ArchiveError, RecordingError) as failure:
         there = recorder.stands() or (recorder.refused and recorder.path.exists())
         unfinished = recorder.path if there else None
         return Result(None, _lines(error, str(failure)), outcome.interrupted, unfinished)
@@ -160,24 +166,24 @@ def _lines(*texts: str) -> str:
     return "\n".join(dict.fromkeys(filter(None, texts)))
 
 
-def _finished(recorder: RunRecorder, stop: RunStop, run_id: str) -> tuple[archive.Run, str]:
+def _finished(recorder: RunRecorder, stop: RunStop, run_id: str) -> tuple[reading.Run, str]:
     """Finish the file of a run that has ended; where it is lost, the one that is written anew, and what to say.
 
-    :raises acquire.archive.ArchiveError: it cannot be finished.
-    :raises acquire.recorder.RecordingError: it is lost, and nothing could be written anew.
+    :raises acquire.run_file.read.ArchiveError: it cannot be finished.
+    :raises acquire.run_file.recorder.RecordingError: it is lost, and nothing could be written anew.
     """
     problem = ""
     if not recorder.lost:
         try:
-            return archive.finish(recorder.path, stop, run_id), ""
-        except archive.ArchiveError as failure:
+            return finishing.finish(recorder.path, stop, run_id), ""
+        except reading.ArchiveError as failure:
             if recorder.stands() or recorder.refused:
                 raise
             problem = str(failure)
     lost = recorder.path
     saved = recorder.write_anew(stop)
     with kept_from_recovery(saved):
-        run = archive.finish(saved, stop, run_id)
+        run = finishing.finish(saved, stop, run_id)
     return run, _lines(problem, f"{lost}: {_whose(lost)}; all that was recorded of run {run_id} is in {saved}")
 
 
@@ -187,7 +193,7 @@ def _whose(path: Path) -> str:
         return "nothing of this name is there any more"
     try:
         return f"what is there now is the file of run {read_run(path).run_id}"
-    except archive.ArchiveError:
+    except reading.ArchiveError:
         return "what is there now is not a run file"
 
 
@@ -317,12 +323,6 @@ def cautions(loaded: LoadedSweep, today: date) -> list[str]:
     return [*texts, f"calibration {known.id} was valid until {known.valid_until}; calibrate again"]
 
 
-def file_name(started: datetime, sample: str, run_id: uuid.UUID) -> str:
-    """A name for a run file that sorts by time, says what was measured, and never repeats."""
-    readable = re.sub(r"[^A-Za-z0-9]+", "-", sample).strip("-")[:40] or "sample"
-    return f"{started:%Y%m%dT%H%M%S}_{readable}_{run_id.hex[:8]}.h5"
-
-
 def capacity(plan: SweepPlan) -> Capacity:
     """The most rows that a plan can produce."""
     samples = ceil(LONGEST_EXPOSURE / max(plan.spectra.sample_every, plan.time_per_point)) + 2
@@ -436,12 +436,15 @@ def _assumed_spectrum(loaded: LoadedSweep) -> FloatArray:
 
 
 def _reference_spectrum(path: Path | None) -> FloatArray:
-    """The spectrum nearest to 100 cd/m^2 of an earlier run. :raises acquire.archive.ArchiveError: there is none."""
+    """The spectrum nearest to 100 cd/m^2 of an earlier run.
+
+    :raises acquire.run_file.read.ArchiveError: there is none.
+    """
     if path is None:
         return np.empty(0)
     lit = [spectrum for spectrum in read_run(path).spectra if spectrum.luminance > 0.0]
     if not lit:
-        raise archive.ArchiveError(f"{path}: holds no spectrum")
+        raise reading.ArchiveError(f"{path}: holds no spectrum")
     return min(lit, key=lambda spectrum: abs(np.log(spectrum.luminance / 100.0))).spectral_radiance
 
 

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from acquire import session
-from acquire.interruption import StopRequest
 from acquire.records import Event, Record
+from acquire.safety.interruption import StopRequest
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 DEVICE = CONFIGS / "devices" / "sppo13_liq.yaml"

@@ -20,15 +20,18 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from acquire import archive
 from acquire.config.sweep import MOST_POINTS
-from acquire.evaluate import Calibration, Evaluation, described_spectrum, evaluate, with_uncertainties
+from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.evaluate import Evaluation, described_spectrum, evaluate, with_uncertainties
 from acquire.photometry.grid import WAVELENGTH
 from acquire.photometry.luminous import luminance
 from acquire.photometry.photodiode import calibration_from_geometry, etendue_of_discs
 from acquire.photometry.spectra import gaussian
-from acquire.recorder import Capacity, create_run_file
 from acquire.records import Branch, DarkReading, Reading, RunStart, Spectrum
+from acquire.run_file import export, layout
+from acquire.run_file import finish as finishing
+from acquire.run_file import read as reading
+from acquire.run_file.recorder import Capacity, create_run_file
 
 AREA, GAIN, SPECTRA = 1.4e-5, 5e6, 20
 START = RunStart(
@@ -62,12 +65,12 @@ def record(path: Path, points: int) -> float:
     dark = [DarkReading(-1.0, 0.0, 0.0, 1e-4 + step, False) for step in (-2e-5, 0.0, 2e-5)]
     evaluation = Evaluation(calibration).with_dark(dark)
     recorder = create_run_file(
-        path, START, Capacity(points, 3, SPECTRA, 1), lambda group: archive.write_calibration(group, calibration)
+        path, START, Capacity(points, 3, SPECTRA, 1), lambda group: layout.write_calibration(group, calibration)
     )
     for event in dark:
         recorder(event)
     evaluating, taken, now = 0.0, 0, time.process_time
-    for reading in readings(points):
+    for one in readings(points):
         begin = now()
         event = with_uncertainties(evaluate(reading, evaluation), evaluation)
         evaluating += now() - begin
@@ -93,9 +96,9 @@ def peak_memory() -> float:
 
 
 JOBS: dict[str, Callable[[Path], object]] = {
-    "finish": archive.finish,
-    "show": archive.read_run,
-    "export": lambda path: archive.export_csv(archive.read_run(path), path.with_suffix("")),
+    "finish": finishing.finish,
+    "show": reading.read_run,
+    "export": lambda path: export.export_csv(reading.read_run(path), path.with_suffix("")),
 }
 
 

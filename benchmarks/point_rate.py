@@ -136,7 +136,7 @@ def pymeasure_worker(ports: dict[str, str], points: int, folder: Path) -> float:
 
 def whole_run_per_point(sweep: Path, output: Path) -> float:
     """Seconds a point of a hardware-timed sweep, from the first programming message to the last record."""
-    from acquire import bench as bench_module
+    from acquire.bench import bench as bench_module
 
     started: list[float] = []
     original = bench_module.Bench.run_burst

@@ -20,8 +20,8 @@ from pathlib import Path
 import pyvisa
 from common import our_time_per_point, spread, write_bench, write_sweep
 
+from acquire.bench.simulated import simulated_bench
 from acquire.config import load_sweep
-from acquire.simulation import simulated_bench
 
 
 def bare_time_per_point(sweep: Path, points: int) -> float:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from acquire import session
-from acquire.interruption import StopRequest
 from acquire.records import Event
+from acquire.safety.interruption import StopRequest
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from acquire import cli
+from acquire.cli import commands as command_line
 from acquire.config import load_bench, load_sweep
 from tests.conftest import CONFIGS, ROOT
 
@@ -63,15 +63,15 @@ def test_every_command_of_a_page_works(page: Path, desk: Path) -> None:
     # A page may show how to read a run file before it shows how to make one
     for arguments in [*runs, *(arguments for arguments in listed if arguments[0] != "run")]:
         there = [newest_run(desk) if argument == "runs/RUN.h5" else argument for argument in arguments]
-        done = CliRunner().invoke(cli.app, there)
-        wanted = cli.FAILED if arguments == ["instruments"] else cli.COMPLETED
+        done = CliRunner().invoke(command_line.app, there)
+        wanted = command_line.FAILED if arguments == ["instruments"] else command_line.COMPLETED
         assert done.exit_code == wanted, (there, done.output, done.exception)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_endless_commands_are_there(page: Path) -> None:
     for name in {arguments[0] for arguments in commands(page)} & set(ENDLESS):
-        assert CliRunner().invoke(cli.app, [name, "--help"]).exit_code == 0
+        assert CliRunner().invoke(command_line.app, [name, "--help"]).exit_code == 0
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -117,7 +117,7 @@ def test_the_limits_of_the_resistor_follow_from_the_specifications() -> None:
 
 def test_the_simulated_resistor_lies_within_the_limits(desk: Path) -> None:
     bench = "configs/benches/my_bench.yaml"
-    done = CliRunner().invoke(cli.app, ["run", "configs/sweeps/first_day_resistor.yaml", "--bench", bench])
+    done = CliRunner().invoke(command_line.app, ["run", "configs/sweeps/first_day_resistor.yaml", "--bench", bench])
     assert done.exit_code == 0, done.output
     with h5py.File(desk / newest_run(desk)) as file:
         jvl = file["entry/jvl"]

@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 
-from acquire import session, simulation
-from acquire.archive import Run
-from acquire.figures import Figure
-from acquire.interruption import StopRequest
+from acquire import session
+from acquire.bench import simulated as simulation
+from acquire.evaluation.figures import Figure
 from acquire.records import PointFlag
+from acquire.run_file.read import Run
+from acquire.safety.interruption import StopRequest
 from acquire.session import Result
 from drivers.simulated.serve import BenchServer, Watch, serving
 from tests.conftest import CONFIGS, run_sweep_file

@@ -14,10 +14,13 @@ import h5py
 import numpy as np
 import pytest
 
-from acquire import archive, session
+from acquire import session
 from acquire.config import ConfigurationError, load_sweep
-from acquire.interruption import StopRequest
 from acquire.photometry.photodiode import etendue_of_discs
+from acquire.run_file import finish as finishing
+from acquire.run_file import placing
+from acquire.run_file import read as reading
+from acquire.safety.interruption import StopRequest
 from tests.conftest import CONFIGS, run_sweep_file
 
 QUICK = CONFIGS / "sweeps" / "quick_look.yaml"
@@ -42,7 +45,7 @@ LIQ = CONFIGS / "sweeps" / "table2_sppo13_liq.yaml"
 )
 def test_a_run_file_name_stays_in_its_folder(sample: str, readable: str) -> None:
     moment = datetime(2026, 3, 1, 12, 30, 5, tzinfo=UTC)
-    name = session.file_name(moment, sample, uuid.UUID(int=0xABC))
+    name = placing.file_name(moment, sample, uuid.UUID(int=0xABC))
     assert name == f"20260301T123005_{readable}_00000000.h5"
     assert Path(name).name == name
 
@@ -155,7 +158,7 @@ def test_a_disk_without_room_for_the_finished_file_still_holds_how_the_run_ended
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as full_disk:
-        full_disk.setattr(archive, "put_in_place", no_room)
+        full_disk.setattr(reading, "put_in_place", no_room)
         result = session.run(session.prepare(QUICK), tmp_path, lambda event: None, StopRequest())
     assert result.failed
     assert result.run is None
@@ -166,6 +169,6 @@ def test_a_disk_without_room_for_the_finished_file_still_holds_how_the_run_ended
         assert file["entry/status"][()] == b"stopped"
         assert b"luminance" in file["entry/stop_reason"][()]
         assert datetime.fromisoformat(file["entry/end_time"][()].decode())
-    recovered = archive.recover(result.unfinished)
+    recovered = finishing.recover(result.unfinished)
     assert (recovered.finished, recovered.status) == (True, "stopped")
     assert len(recovered.records) > 5

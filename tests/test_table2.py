@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from acquire.archive import Run
+from acquire.run_file.read import Run
 from tests.conftest import CONFIGS, run_sweep_file
 
 #: V_on (V), L_max (cd/m^2), CE (cd/A), PE (lm/W), EQE (fraction), as published.

@@ -23,7 +23,7 @@ from acquire.config.loading import (
 from acquire.config.parsing import ConfigurationError
 from acquire.config.schema import json_schemas
 from acquire.config.sweep import Source, Spectra, StopRules, SweepFile
-from acquire.yaml_source import Caution, Problem
+from acquire.config.yaml_source import Caution, Problem
 
 __all__ = [
     "BenchFile",

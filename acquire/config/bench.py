@@ -7,9 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from acquire.config.section import Section
-from acquire.config.sweep import LARGEST_CURRENT, LARGEST_VOLTAGE
-from acquire.quantities import (
+from acquire.config.quantities import (
     Fraction,
     Hertz,
     Metres,
@@ -21,6 +19,8 @@ from acquire.quantities import (
     VoltsPerAmpere,
     Watts,
 )
+from acquire.config.section import Section
+from acquire.config.sweep import LARGEST_CURRENT, LARGEST_VOLTAGE
 
 LimitVoltage = Annotated[float, Quantity("V", "20 V", above=0.0, most=LARGEST_VOLTAGE)]
 LimitCurrent = Annotated[float, Quantity("A", "200 mA", above=0.0, most=LARGEST_CURRENT)]

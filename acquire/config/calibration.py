@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from acquire.config.quantities import Fraction, Metres, Quantity, SquareMetres
 from acquire.config.section import Section
-from acquire.quantities import Fraction, Metres, Quantity, SquareMetres
-from acquire.visible import shortened
+from acquire.safety.visible import shortened
 
 HalfAngle = Annotated[float, Quantity("deg", "5 deg", above=0.0, most=90.0)]
 LuminancePerCurrent = Annotated[float, Quantity("cd/m^2/A", "1.13e10 cd/m^2/A", above=0.0)]

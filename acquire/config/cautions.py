@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from acquire.config.bench import BenchFile, Instruments
 from acquire.config.parsing import Parsed
-from acquire.yaml_source import Caution
+from acquire.config.yaml_source import Caution
 
 #: From this baud rate up the message that makes the source safe is sent and carried out within the promised time.
 SLOWEST_SAFE_LINE = 1200

@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from acquire.config.bench import Simulation
-from acquire.config.section import Section
-from acquire.quantities import (
+from acquire.config.quantities import (
     CurrentDensity,
     Fraction,
     Kelvins,
@@ -19,6 +18,7 @@ from acquire.quantities import (
     Quantity,
     SquareMetres,
 )
+from acquire.config.section import Section
 
 SheetConductance = Annotated[float, Quantity("S/m^2", "4e-4 S/m^2", least=0.0)]
 SpaceChargeCoefficient = Annotated[float, Quantity("A/m^2/V^2", "60 A/m^2/V^2", above=0.0)]

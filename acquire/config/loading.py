@@ -29,7 +29,7 @@ from acquire.config.rules import (
 from acquire.config.section import Section
 from acquire.config.sweep import Sample, SweepFile
 from acquire.config.tables import read_curve
-from acquire.yaml_source import (
+from acquire.config.yaml_source import (
     HDF5_SIGNATURE,
     LARGEST_RUN_FILE,
     Caution,

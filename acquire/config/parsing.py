@@ -13,8 +13,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from acquire.config.section import Section
-from acquire.visible import shortened
-from acquire.yaml_source import Place, Problem, YamlSource, dotted
+from acquire.config.yaml_source import Place, Problem, YamlSource, dotted
+from acquire.safety.visible import shortened
 
 FileModel = TypeVar("FileModel", bound=Section)
 Part = TypeVar("Part")

@@ -16,8 +16,8 @@ from acquire.config.calibration import CalibrationFile, Geometry, LuminanceFacto
 from acquire.config.device import DeviceFile, Emitter
 from acquire.config.parsing import Parsed
 from acquire.config.sweep import MOST_POINTS, Dark, Measure, Sample, Source, Spectra, StopRules, SweepFile
-from acquire.visible import shortened
-from acquire.yaml_source import Place, Problem, YamlSource
+from acquire.config.yaml_source import Place, Problem, YamlSource
+from acquire.safety.visible import shortened
 
 Problems = Iterator[Problem]
 

@@ -11,8 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from acquire.config.section import Section
-from acquire.quantities import (
+from acquire.config.quantities import (
     Auto,
     CurrentDensity,
     Fraction,
@@ -26,6 +25,7 @@ from acquire.quantities import (
     Volts,
     quantity_schema,
 )
+from acquire.config.section import Section
 
 LARGEST_VOLTAGE = 210.0  # V, Model 2400 (2400S-900-01, appendix A)
 LARGEST_CURRENT = 1.05  # A

@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from acquire.yaml_source import LARGEST_FILE, Problem, read_start
+from acquire.config.yaml_source import LARGEST_FILE, Problem, read_start
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ from pymeasure.adapters import ProtocolAdapter
 from pymeasure.adapters.protocol import to_bytes
 from pyvisa.resources import SerialInstrument
 
-from drivers.cs2000a import CS2000A
+from drivers.cs2000a.driver import CS2000A
 from drivers.errors import InstrumentTimeout
 from drivers.simulated.bench import SimulatedBenchOptions, build_simulated_bench
 

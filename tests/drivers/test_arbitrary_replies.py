@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.cs2000a import CS2000A, SpectroradiometerSettings
+from drivers.cs2000a.driver import CS2000A, SpectroradiometerSettings
 from drivers.errors import InstrumentError, SettingNotTaken, UnexpectedReply
-from drivers.keithley2000 import DmmSettings, Keithley2000
-from drivers.keithley2400 import Keithley2400, SmuLimits, SmuSettings
-from drivers.keithley2400_refusals import SourceByConfigureOnly
+from drivers.keithley2000.driver import DmmSettings, Keithley2000
+from drivers.keithley2400.driver import Keithley2400, SmuLimits, SmuSettings
+from drivers.keithley2400.refusals import SourceByConfigureOnly
 from drivers.simulated.bench import SimulatedBenchOptions, build_simulated_bench
 from drivers.simulated.visa import SimulatedVisaLibrary
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from drivers import errors
-from drivers.cs2000a import CS2000A, SpectroradiometerSettings
-from drivers.cs2000a_messages import (
+from drivers.cs2000a.driver import CS2000A, SpectroradiometerSettings
+from drivers.cs2000a.messages import (
     BLOCK_LENGTHS,
     REFUSALS,
     Colorimetry,

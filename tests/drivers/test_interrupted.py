@@ -3,9 +3,9 @@
 import pytest
 
 from drivers import errors
-from drivers.cs2000a import CS2000A, SpectroradiometerSettings
-from drivers.keithley2000 import DmmSettings, Keithley2000
-from drivers.keithley2400 import Keithley2400, SmuLimits, SmuSettings
+from drivers.cs2000a.driver import CS2000A, SpectroradiometerSettings
+from drivers.keithley2000.driver import DmmSettings, Keithley2000
+from drivers.keithley2400.driver import Keithley2400, SmuLimits, SmuSettings
 from drivers.simulated.bench import SimulatedBenchOptions, build_simulated_bench
 from drivers.simulated.clock import VirtualClock
 from drivers.simulated.visa import SimulatedVisaLibrary

@@ -11,7 +11,7 @@ from drivers.errors import (
     UnexpectedReply,
     WrongInstrument,
 )
-from drivers.keithley2000 import DmmSettings, Keithley2000, parse_reading
+from drivers.keithley2000.driver import DmmSettings, Keithley2000, parse_reading
 
 NO_ERROR = (":SYST:ERR?", '0,"No error"')
 PRELUDE = [(command, None) for command in (":INIT:CONT OFF", ":ABOR", "*CLS", "*RST", ":INIT:CONT OFF")]

@@ -13,8 +13,8 @@ from drivers.errors import (
     UnexpectedReply,
     WrongInstrument,
 )
-from drivers.keithley2400 import Keithley2400, SmuLimits, SmuSettings, SmuStatus
-from drivers.keithley2400_messages import list_sweep_messages, objections, parse_reading, rounded_level
+from drivers.keithley2400.driver import Keithley2400, SmuLimits, SmuSettings, SmuStatus
+from drivers.keithley2400.messages import list_sweep_messages, objections, parse_reading, rounded_level
 
 CONNECT = (":FORMAT:ELEMENTS VOLTAGE, CURRENT, RESISTANCE, TIME, STATUS", None)
 NO_ERROR = (":SYST:ERR?", '0,"No error"')

@@ -11,8 +11,8 @@ from pymeasure.instruments.keithley import Keithley2400 as PymeasureKeithley2400
 from pymeasure.instruments.keithley.buffer import KeithleyBuffer
 
 from drivers.errors import RefusedByDriver
-from drivers.keithley2400 import Keithley2400, SmuLimits, SmuSettings
-from drivers.keithley2400_messages import objections
+from drivers.keithley2400.driver import Keithley2400, SmuLimits, SmuSettings
+from drivers.keithley2400.messages import objections
 from drivers.simulated.bench import SimulatedBenchOptions, build_simulated_bench
 
 SETTINGS = SmuSettings(source="voltage", max_level=8.0, compliance=0.025, measure_range=0.025)

@@ -18,9 +18,9 @@ from drivers.errors import (
     RefusedByDriver,
     WrongInstrument,
 )
-from drivers.keithley2400 import Keithley2400, SmuLimits, SmuSettings
-from drivers.keithley2400_messages import off_message
-from drivers.keithley2400_off import is_off, make_safe
+from drivers.keithley2400.driver import Keithley2400, SmuLimits, SmuSettings
+from drivers.keithley2400.messages import off_message
+from drivers.keithley2400.off import is_off, make_safe
 from drivers.simulated.clock import VirtualClock
 from drivers.simulated.visa import SimulatedVisaLibrary
 

@@ -9,8 +9,8 @@ from pymeasure.adapters import ProtocolAdapter
 from pyvisa.constants import StatusCode
 
 from drivers import errors, link
-from drivers.cs2000a import CS2000A
-from drivers.keithley2400 import Keithley2400
+from drivers.cs2000a.driver import CS2000A
+from drivers.keithley2400.driver import Keithley2400
 from drivers.simulated.bench import SimulatedBenchOptions, build_simulated_bench
 
 RESOURCE = "GPIB0::24::INSTR"

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from drivers import errors
-from drivers.cs2000a import CS2000A, SpectroradiometerSettings
-from drivers.cs2000a_messages import REFUSALS
+from drivers.cs2000a.driver import CS2000A, SpectroradiometerSettings
+from drivers.cs2000a.messages import REFUSALS
 from drivers.simulated.clock import VirtualClock
 from drivers.simulated.cs2000a.twin import CS2000AOptions, CS2000ATwin
 from drivers.simulated.fixture import NoiseSettings, TestFixture

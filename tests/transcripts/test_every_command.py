@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import drivers
-from drivers.cs2000a import SpectroradiometerSettings
+from drivers.cs2000a.driver import SpectroradiometerSettings
 from drivers.errors import RefusedByDriver
-from drivers.keithley2000 import DmmSettings
+from drivers.keithley2000.driver import DmmSettings
 from tests.drivers import test_arbitrary_replies as names
 from tests.drivers.test_arbitrary_replies import DMM, METER, SMU, SMU_SETTINGS, bench_with, carried_out
 from tests.transcripts import test_cs2000a, test_keithley2000, test_keithley2400
@@ -23,9 +23,9 @@ TRANSCRIPTS = {
 }
 KEITHLEYS = ("keithley.py", "scpi.py")
 SOURCES = {
-    SMU: ("keithley2400.py", "keithley2400_messages.py", *KEITHLEYS),
-    DMM: ("keithley2000.py", *KEITHLEYS),
-    METER: ("cs2000a.py", "cs2000a_messages.py"),
+    SMU: ("keithley2400/driver.py", "keithley2400/messages.py", *KEITHLEYS),
+    DMM: ("keithley2000/driver.py", *KEITHLEYS),
+    METER: ("cs2000a/driver.py", "cs2000a/messages.py"),
 }
 # What a piece of text in the code looks like that is the beginning of a command; \0 stands for what is put in later
 COMMANDS = {

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from drivers.errors import InstrumentTimeout, RefusedByDriver, RefusedByInstrument
-from drivers.keithley2000 import DmmSettings, Keithley2000
+from drivers.keithley2000.driver import DmmSettings, Keithley2000
 from drivers.simulated.clock import VirtualClock
 from drivers.simulated.device import OpenCircuit
 from drivers.simulated.fixture import NoiseSettings, TestFixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from drivers.errors import InstrumentTimeout, RefusedByInstrument
-from drivers.keithley2400 import Keithley2400, SmuSettings, SmuStatus
+from drivers.keithley2400.driver import Keithley2400, SmuSettings, SmuStatus
 from drivers.simulated.clock import VirtualClock
 from drivers.simulated.device import OpenCircuit, Resistor
 from drivers.simulated.fixture import NoiseSettings, TestFixture

@@ -1,0 +1,420 @@
+"""The bench in a sweep: three instruments on one device, energised in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import astuple
+from math import inf, isfinite, nan
+from typing import Any
+
+import numpy as np
+
+from acquire.records import InstrumentRecord, PointFlag, Reading, Spectrum, Step
+from acquire.safety.guardian import Guard, NotGuarded
+from acquire.safety.interruption import StopRequest
+from acquire.sweep.engine import SpectrumNotTaken
+from acquire.sweep.plan import SweepPlan
+from acquire.sweep.read_back import require_within
+from drivers import errors, link
+from drivers.cs2000a.driver import CS2000A
+from drivers.keithley2000.driver import DmmReading, Keithley2000
+from drivers.keithley2400.driver import Keithley2400, SmuReading, SmuStatus
+from drivers.keithley2400.messages import MNEMONIC
+
+_STATUS_FLAGS = {
+    SmuStatus.COMPLIANCE: PointFlag.COMPLIANCE,
+    SmuStatus.RANGE_COMPLIANCE: PointFlag.RANGE_COMPLIANCE,
+    SmuStatus.OVER_RANGE: PointFlag.OVER_RANGE,
+    SmuStatus.OVER_VOLTAGE: PointFlag.OVER_VOLTAGE,
+}
+
+
+_ANY_STATUS_FLAG = SmuStatus.COMPLIANCE | SmuStatus.RANGE_COMPLIANCE | SmuStatus.OVER_RANGE | SmuStatus.OVER_VOLTAGE
+
+
+#: After so many spectra in a row that the spectroradiometer did not answer it is left alone for the rest of a run.
+MOST_SILENT_SPECTRA = 2
+
+
+#: What a run does between two words to its guardian, waits for instruments apart, takes no longer, s: a slow disk.
+LONGEST_PAUSE = 5.0
+
+
+#: Characters of a level in a list, and of a reading in the buffer of the source; the meter's is shorter.
+_CHARACTERS_SENT, _CHARACTERS_STORED = 12, 70
+
+
+#: A photodiode signal that takes longer is waited for with an eye on the source, s.
+_MOMENT = 0.5
+
+
+_ROUNDING = 1e-6  # of times that were added up, s
+
+
+#: A burst is overdue that long after the time it takes, s, by clocks that are off by so much.
+_OVERDUE, _SLOWEST = 2.0, 1.1
+
+
+#: Polls of the spectroradiometer between two readings of the source, also where a link times out without waiting.
+MOST_POLLS = 100
+
+
+#: VISA counts time-outs in ms; less than this is no time, s.
+SHORTEST_WAIT = 1e-3
+
+
+#: How long a look at a running burst takes, s; a stop is noticed this late at most.
+BURST_POLL = 0.25
+
+
+_NO_SOURCE = SmuReading(nan, nan, nan, SmuStatus(0))
+
+
+_NO_LIGHT = DmmReading(nan, overflow=False)
+
+
+class Bench:
+    """Three instruments on one device. Times in s since the bench was opened."""
+
+    def __init__(
+        self,
+        smu: Keithley2400,
+        photodiode_meter: Keithley2000,
+        spectroradiometer: CS2000A | None,
+        clock: Callable[[], float],
+        stop: StopRequest,
+        plan: SweepPlan,
+        guard: Guard,
+    ) -> None:
+        self._smu = smu
+        self._photodiode_meter = photodiode_meter
+        self._spectroradiometer = spectroradiometer
+        self._clock = clock
+        self._started = clock()
+        self._stop = stop
+        self._plan = plan
+        self._guard = guard
+        self._source = MNEMONIC[plan.source_function]
+        self._dark_readings = self._spectra = self._silent_spectra = 0
+        self._exposing = False
+        for adapter in [part.adapter for part in (smu, photodiode_meter, spectroradiometer) if part is not None]:
+            link.call_while_waiting(adapter, self._waiting)
+        #: The reply of the last reading that made no sense, and whose; empty when there was none.
+        self.unreadable = ""
+
+    def now(self) -> float:
+        """Seconds since the bench was opened."""
+        return self._clock() - self._started
+
+    @contextmanager
+    def energised(self) -> Iterator[None]:
+        """Output on inside; outside it is off: ramped to zero, switched off and asked for, whatever happens.
+
+        :raises NotGuarded: nobody would switch it off if this process were killed; it was not switched on.
+        :raises OutputStateUnknown: it could not be confirmed that the output is off.
+        """
+        try:
+            with self._output_on():
+                yield
+        except errors.InstrumentTimeout as problem:
+            raise self._why(problem) from problem
+
+    @contextmanager
+    def _output_on(self) -> Iterator[None]:
+        self._guard.output_goes_on(self._source, LONGEST_PAUSE)
+        try:
+            self._smu.output_on()
+            yield
+        finally:
+            self._guard.switching_off(LONGEST_PAUSE)
+            self._smu.output_off()
+            self._guard.output_is_off()
+
+    def _waiting(self) -> None:
+        """Called every 0.2 s while an instrument is waited for; what it raises ends the wait.
+
+        :raises NotGuarded: as :meth:`trigger`.
+        """
+        self._guard.still()
+        self._stop.look()
+
+    def trigger(self, step: Step) -> None:
+        """Start both meters; the source goes to the step's level, and both wait the settling time.
+
+        :raises NotGuarded: nobody would switch the output off any more if this process were killed.
+        """
+        self._guard.beat(self._doing(step), self._source, step.level, LONGEST_PAUSE)
+        self._smu.trigger(step.level)
+        self._photodiode_meter.trigger()
+
+    def _doing(self, step: Step) -> str:
+        """What a reading at this step is for, as people count."""
+        if self._exposing:
+            return f"spectrum {self._spectra}"
+        if step.index >= 0:
+            return f"point {step.index + 1}"
+        self._dark_readings += 1
+        return f"dark reading {self._dark_readings}"
+
+    def collect(self, step: Step, time: float) -> Reading:
+        """Wait for both meters and say what they read; overflow is NaN with a flag, and so is what makes no sense.
+
+        :raises drivers.errors.InstrumentError: a meter gives no reading, or the source went off by itself.
+        """
+        source, light, self.unreadable = _NO_SOURCE, _NO_LIGHT, ""
+        with self._stop.interruptible():
+            try:
+                source = self._smu.read()
+                light = self._photodiode_meter.poll(_MOMENT) or self._late_light(step, time, source)
+            except errors.UnexpectedReply as problem:
+                self.unreadable = str(problem)
+                self._clear_meters()
+        return _reading(step, time, source, light)
+
+    def _late_light(self, step: Step, time: float, source: SmuReading) -> DmmReading:
+        """The reading of the photodiode's meter; until it comes, the source is read again and again at its level.
+
+        :raises BeyondLimits: the source has more than the bench may have.
+        :raises drivers.errors.InstrumentTimeout: a reading is overdue.
+        """
+        require_within(_reading(step, time, source, _NO_LIGHT), self._plan.read_back)
+        overdue = time + self._photodiode_meter.reading_patience
+        source_overdue = inf  # no reading of the source is on its way
+        light = None
+        while light is None:
+            if self.now() >= overdue - _ROUNDING:
+                raise self._photodiode_meter.overdue()
+            if self.now() >= source_overdue - _ROUNDING:
+                raise self._smu.overdue()
+            if source_overdue == inf:
+                self._smu.trigger_same_level()
+                source_overdue = self.now() + self._smu.reading_patience
+            if (again := self._smu.poll(self._moment(overdue, source_overdue))) is not None:
+                require_within(_reading(step, time, again, _NO_LIGHT), self._plan.read_back)
+                source_overdue = inf
+            light = self._photodiode_meter.poll(self._moment(overdue, source_overdue))
+        if source_overdue < inf and self._smu.poll(_MOMENT) is None:
+            self._smu.device_clear()  # a long reading that nobody needs any more
+        return light
+
+    def _moment(self, *overdue: float) -> float:
+        """How long to look for one of two readings before the other is looked for, s."""
+        return max(min(_MOMENT / 2, *(moment - self.now() for moment in overdue)), 0.0)
+
+    def _clear_meters(self) -> None:
+        """Drop whatever is left of an exchange that went wrong, so that the next reply belongs to the next reading."""
+        self._smu.device_clear()
+        self._photodiode_meter.device_clear()
+
+    def _why(self, problem: errors.InstrumentTimeout) -> errors.InstrumentError:
+        """The problem itself, or what the instrument that gave no reading says of it; the output is off by now."""
+        of_meter = problem.where.startswith(str(self._photodiode_meter.name))
+        return self._photodiode_meter.why_no_reading(problem) if of_meter else self._smu.why_no_reading(problem)
+
+    def run_burst(self, steps: Sequence[Step], stop_requested: Callable[[], str]) -> list[Reading]:
+        """Let source and meter run these steps by themselves over the trigger link; levels in V or A.
+
+        The meter waits for triggers before the source starts. Fewer readings when a stop was requested on the way:
+        the output is off then.
+
+        :raises drivers.errors.InstrumentError: a meter gives no readings, or the source went off by itself.
+        """
+        self._tell_of_burst(steps, _CHARACTERS_SENT)
+        with self._stop.interruptible():
+            self._photodiode_meter.arm_buffer(len(steps))
+            duration = self._smu.program_sweep([step.level for step in steps], self._plan.settle, linked=True)
+        patience = _OVERDUE + _SLOWEST * (duration + len(steps) * self._plan.time_per_point)
+        started = self.now()
+        self._tell_of_burst(steps, 0)
+        self._smu.start_sweep()
+        while not self._burst_finished():
+            if stop_requested() or self.now() > started + patience:
+                return self._cut_off(steps, started, stop_requested())
+        try:
+            with self._stop.interruptible():
+                self._photodiode_meter.wait_for_buffer(_OVERDUE + self._plan.time_per_point)
+                self._tell_of_burst(steps, _CHARACTERS_STORED)
+                return _burst(steps, started, self._smu.read_sweep(), self._photodiode_meter.read_buffer())
+        except KeyboardInterrupt:  # on a slow line a full buffer takes a minute: off first, then once more
+            return self._cut_off(steps, started, stop_requested(), half_read=True)
+        except errors.InstrumentTimeout:
+            return self._cut_off(steps, started, "")
+
+    def _tell_of_burst(self, steps: Sequence[Step], characters: int) -> None:
+        """Tell the guardian that nobody knows the level now, and that so many characters a step are on their way.
+
+        :raises NotGuarded: as :meth:`trigger`.
+        """
+        doing = f"points {steps[0].index + 1} to {steps[-1].index + 1} from the memory of the source"
+        within = LONGEST_PAUSE + self._transfer(characters * len(steps))
+        self._guard.beat(doing, self._source, nan, within)
+
+    def _transfer(self, characters: int) -> float:
+        """How long so many characters take on the lines of source and meter, s: nothing is waited for meanwhile."""
+        return sum(link.transfer_time(part.adapter, characters) for part in (self._smu, self._photodiode_meter))
+
+    def _cut_off(
+        self, steps: Sequence[Step], started: float, stop_requested: str, *, half_read: bool = False
+    ) -> list[Reading]:
+        """What a burst has read so far, once the output is off; ``half_read``: a reply may be on its way."""
+        self._guard.switching_off(LONGEST_PAUSE + self._transfer(_CHARACTERS_STORED * len(steps)))
+        sources = self._smu.stop_sweep()
+        if half_read:
+            self._photodiode_meter.device_clear()
+        lights = self._photodiode_meter.read_buffer()
+        taken = min(len(sources), len(lights))
+        if not stop_requested:
+            what = f"the sweep stopped after {taken} of {len(steps)} points"
+            raise errors.InstrumentTimeout(self._smu.name, what, "Check the trigger-link cable")
+        return _burst(steps[:taken], started, sources[:taken], lights[:taken])
+
+    def _burst_finished(self) -> bool:
+        with self._stop.interruptible():
+            return self._smu.poll_sweep(BURST_POLL)
+
+    def queued_errors(self) -> list[str]:
+        """What the source and the photodiode's meter have queued since they were last asked, in words.
+
+        :raises drivers.errors.InstrumentError: one of them gives no answer.
+        """
+        found: list[str] = []
+        for who, instrument in (("the source", self._smu), ("the photodiode meter", self._photodiode_meter)):
+            try:
+                with self._stop.interruptible():
+                    found += [f"{who} queued {error}" for error in instrument.drain_errors()]
+            except errors.UnexpectedReply:
+                instrument.device_clear()
+        return found
+
+    @property
+    def takes_spectra(self) -> bool:
+        """Whether there is a spectroradiometer that answers, or may answer again."""
+        return self._spectroradiometer is not None and self._silent_spectra < MOST_SILENT_SPECTRA
+
+    def start_exposure(self) -> None:
+        """Start a spectrum. :raises SpectrumNotTaken: it can't be, or there is no spectroradiometer."""
+        if self._spectroradiometer is None:
+            raise SpectrumNotTaken("this bench has no spectroradiometer")
+        self._spectra += 1
+        with self._costs_the_spectrum_at_most(self._spectroradiometer):
+            self._spectroradiometer.trigger()
+            self._exposing = True
+
+    def exposure_finished(self, wait: float) -> bool:
+        """Whether the spectrum is taken and read out, waiting at most ``wait`` s; no longer than for a stop.
+
+        :raises SpectrumNotTaken: it failed, or the instrument is overdue.
+        """
+        assert self._spectroradiometer is not None
+        self._guard.still()
+        until = self.now() + wait
+        with self._costs_the_spectrum_at_most(self._spectroradiometer), self._stop.interruptible():
+            for _ in range(MOST_POLLS):
+                if self._spectroradiometer.poll(max(until - self.now(), 0.0)):
+                    self._exposing = False
+                    return True
+                if self._stop() or self.now() >= until - SHORTEST_WAIT:
+                    break
+        return False
+
+    @contextmanager
+    def _costs_the_spectrum_at_most(self, meter: CS2000A) -> Iterator[None]:
+        """Turn whatever the spectroradiometer fails in into a spectrum that is missing."""
+        try:
+            yield
+        except NotGuarded:  # came up in a wait for it, and is not its failure
+            raise
+        except errors.InstrumentError as problem:
+            self._exposing = False
+            self._silent_spectra = self._silent_spectra + 1 if meter.silent else 0
+            alone = "" if self.takes_spectra else "; the spectroradiometer is left alone for the rest of the run"
+            raise SpectrumNotTaken(f"{problem}{alone}") from problem
+
+    def read_spectrum(self, index: int, step: Step) -> Spectrum:
+        """The spectrum just taken. :raises SpectrumNotTaken: the instrument has none after all."""
+        assert self._spectroradiometer is not None
+        with self._costs_the_spectrum_at_most(self._spectroradiometer):
+            reading = self._spectroradiometer.read_spectrum()
+        self._silent_spectra = 0
+        start, stop = (moment - self._started for moment in self._spectroradiometer.exposure_times)
+        own = reading.colorimetry
+        return Spectrum(
+            index=index,
+            point_index=step.index,
+            branch=step.branch,
+            start=start,
+            stop=stop,
+            spectral_radiance=np.asarray(reading.spectral_radiance, dtype=float),
+            integration_time=reading.conditions.integration_time,
+            meter_luminance=own.luminance,
+            meter_x=own.x,
+            meter_y=own.y,
+            contradictions=reading.mismatch,
+            too_dark=reading.below_range,
+        )
+
+    def instrument_records(self) -> tuple[InstrumentRecord, ...]:
+        """Identity, address and settings, as read back, of every instrument."""
+        roles: dict[str, Any] = {"smu": self._smu, "photodiode_meter": self._photodiode_meter}
+        if self._spectroradiometer is not None:
+            roles["spectroradiometer"] = self._spectroradiometer
+        return tuple(
+            InstrumentRecord(
+                role,
+                ", ".join(filter(None, astuple(instrument.identify()))),
+                link.resource_of(instrument.adapter),
+                {key: value for key, value in instrument.settings().items() if value is not None},
+            )
+            for role, instrument in roles.items()
+        )
+
+    def close(self) -> None:
+        """Give up a running spectrum and let go of the instruments; their output is off by then."""
+        if self._spectroradiometer is not None:
+            with suppress(errors.InstrumentError):
+                self._spectroradiometer.shutdown()  # gives the operator the keys back
+        for instrument in (self._smu, self._photodiode_meter, self._spectroradiometer):
+            if instrument is not None:
+                _let_go(instrument)
+
+
+def _let_go(instrument: Keithley2400 | Keithley2000 | CS2000A) -> None:
+    """Close a link; one that fails at that is closed as well, and costs neither the other links nor the run file."""
+    with suppress(Exception):
+        instrument.adapter.close()
+
+
+def _reading(step: Step, time: float, source: SmuReading, light: DmmReading) -> Reading:
+    """Both meters' readings as one; overflow is NaN with a flag."""
+    flags = PointFlag.NONE
+    if source.status & _ANY_STATUS_FLAG:
+        flags = PointFlag(sum(flag for status, flag in _STATUS_FLAGS.items() if source.status & status))
+    if light.overflow:
+        flags |= PointFlag.PHOTODIODE_OVERFLOW
+    elif not isfinite(light.value):
+        flags |= PointFlag.NO_PHOTODIODE_READING
+    if not (isfinite(source.voltage) and isfinite(source.current)):
+        flags |= PointFlag.NO_SOURCE_READING
+    return Reading(
+        step.index,
+        step.branch,
+        step.level,
+        time,
+        source.voltage,
+        source.current,
+        light.value,
+        source.time,
+        int(source.status),
+        flags,
+    )
+
+
+def _burst(
+    steps: Sequence[Step], started: float, sources: Sequence[SmuReading], lights: Sequence[DmmReading]
+) -> list[Reading]:
+    """The readings of a burst: the n-th of both meters belong together; the source's buffer counts from its start."""
+    return [
+        _reading(step, started + source.time, source, light)
+        for step, source, light in zip(steps, sources, lights, strict=True)
+    ]

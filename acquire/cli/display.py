@@ -1,0 +1,270 @@
+"""What the technician sees: progress and the current point while a sweep runs, the figures of merit at its end.
+
+Displays are spectators: they receive every event after it has been recorded, and none of their failures ends a run.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from math import inf, isfinite, nan
+from time import monotonic
+from typing import Any, TextIO
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.segment import Segment
+from rich.table import Table
+from rich.text import Text
+
+from acquire.evaluation.figures import Figure
+from acquire.records import Event, Note, PointFlag, Record, Spectrum
+from acquire.safety.visible import one_line, visible
+from acquire.sweep.plan import SweepPlan
+
+#: Figures as people read them: key in the file, name, factor from SI, unit, decimals.
+PAPER_FIGURES = (
+    ("turn_on_voltage", "V_on", 1.0, "V", 2),
+    ("luminance_max", "L_max", 1.0, "cd/m^2", 1),
+    ("current_efficiency_max", "CE_max", 1.0, "cd/A", 2),
+    ("power_efficiency_max", "PE_max", 1.0, "lm/W", 2),
+    ("external_quantum_efficiency_max", "EQE_max", 100.0, "%", 2),
+    ("chromaticity_x", "CIE x", 1.0, "", 3),
+    ("chromaticity_y", "CIE y", 1.0, "", 3),
+    ("peak_wavelength", "peak", 1.0, "nm", 1),
+    ("fwhm", "FWHM", 1.0, "nm", 1),
+)
+
+BAR_PERIOD = 0.1  # s, real time; a point may take less than drawing
+
+
+def number(value: float, digits: int = 4) -> str:
+    """A number with so many significant digits, a dash where there is none."""
+    if not isfinite(value):
+        return "-"
+    if 10**digits <= abs(value) < 1e6:
+        return f"{float(f'{value:.{digits}g}'):.0f}"
+    return f"{value:#.{digits}g}".rstrip(".") if 1e-3 <= abs(value) < 1e6 or value == 0.0 else f"{value:.{digits - 1}e}"
+
+
+def efficiencies(record: Record) -> tuple[float, float, float]:
+    """CE in cd/A, PE in lm/W, EQE in %; NaN where there is no more light than noise, whose quotient says nothing."""
+    if record.flags & PointFlag.BELOW_DARK_NOISE:
+        return nan, nan, nan
+    return record.current_efficiency, record.power_efficiency, record.external_quantum_efficiency * 100.0
+
+
+def level_text(level: float, unit: str) -> str:
+    """A source level, a current in mA."""
+    return f"{level * 1e3:7.4f} mA" if unit == "A" else f"{level:7.3f} {unit}"
+
+
+def point_text(record: Record, source_unit: str) -> str:
+    """One point in the units of the field, on one line."""
+    reading = record.reading
+    current, power, quantum = efficiencies(record)
+    text = (
+        f"{level_text(reading.source_level, source_unit)}"
+        f"  J {number(record.current_density / 10.0)} mA/cm^2"
+        f"  L {number(record.luminance)} cd/m^2"
+        f"  CE {number(current)} cd/A"
+        f"  PE {number(power)} lm/W"
+        f"  EQE {number(quantum)} %"
+        f"  [{record.spectrum_source}]"
+    )
+    return text + _serious_flags(record)
+
+
+def short_point_text(record: Record, source_unit: str) -> str:
+    """One point in columns that fit a terminal of 80; the units tell the quantities apart."""
+    reading = record.reading
+    current, power, quantum = efficiencies(record)
+    text = (
+        f"{level_text(reading.source_level, source_unit)}"
+        f" {number(record.current_density / 10.0):>9} mA/cm^2"
+        f" {number(record.luminance):>9} cd/m^2"
+        f" {number(current, 3):>6} cd/A"
+        f" {number(power, 3):>6} lm/W"
+        f" {number(quantum, 3):>6} %"
+    )
+    return text + _serious_flags(record)
+
+
+def _serious_flags(record: Record) -> str:
+    serious = record.flags & ~(PointFlag.EQE_PROVISIONAL | PointFlag.BELOW_DARK_NOISE | PointFlag.NO_SPECTRUM)
+    return f"  {flag_names(serious)}" if serious else ""
+
+
+def flag_names(flags: PointFlag) -> str:
+    """The names of the bits, readable."""
+    return ", ".join((flag.name or "").lower().replace("_", " ") for flag in PointFlag if flag and flag in flags)
+
+
+def spectrum_text(spectrum: Spectrum) -> str:
+    """One line about a spectrum just taken."""
+    return (
+        f"spectrum {spectrum.index} at point {spectrum.point_index}: "
+        f"{number(spectrum.luminance)} cd/m^2, "
+        f"{spectrum.integration_time:.3g} s integration"
+    )
+
+
+Watch = Callable[[Event], None]
+
+
+class SpectatorConsole(Console):
+    """A console for texts from outside, and one that tells of a reader who has gone.
+
+    What is shown is text and nothing else: no markup, no emoji by name, and what a terminal could take for a command
+    is made visible. Where rich's own console would end the program when nobody reads, and the run with it, this
+    one raises.
+    """
+
+    def __init__(self, file: TextIO | None = None, *, stderr: bool = False, **settings: Any) -> None:
+        stream = file or (sys.stderr if stderr else sys.stdout)
+        # Colours and movements of the cursor must not be made visible, so they go past the stream's own filter
+        past_filter = getattr(stream, "unfiltered", stream)
+        super().__init__(file=past_filter, stderr=stderr, highlight=False, markup=False, emoji=False, **settings)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Rich's segments, with texts made visible; colours and movements of the cursor stay what they are."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=visible(segment.text))
+
+    def on_broken_pipe(self) -> None:
+        """:raises BrokenPipeError: always; who prints decides what that means."""
+        raise BrokenPipeError(errno.EPIPE, "nobody reads any more")
+
+
+@contextmanager
+def watching(plan: SweepPlan, console: Console) -> Iterator[Watch]:
+    """A display of the run: a line per point, on a terminal with a live bar below them."""
+    if console.is_terminal:
+        with _bar(plan, console) as watch:
+            yield watch
+    else:
+        yield _plain_lines(plan, console)
+
+
+def _plain_lines(plan: SweepPlan, console: Console) -> Watch:
+    total = len(plan.steps)
+    write = console.file.write  # past the filter: what comes from outside is a line of its own
+
+    def watch(event: Event) -> None:
+        if isinstance(event, Record):
+            write(f"{event.reading.index + 1:4d}/{total} {point_text(event, plan.source_unit)}\n")
+        elif isinstance(event, Spectrum):
+            write(f"         {spectrum_text(event)}\n")
+        elif isinstance(event, Note):
+            write(f"         note: {one_line(event.text)}\n")
+        else:
+            return
+        console.file.flush()
+
+    return watch
+
+
+@contextmanager
+def _closing_quietly(progress: Progress) -> Iterator[None]:
+    """A bar that shows, and whose end is no error when its terminal was closed meanwhile."""
+    with suppress(OSError):  # a terminal that is closed already shows nothing, and that ends no run
+        progress.start()
+        progress.refresh()
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            progress.stop()
+
+
+@contextmanager
+def _bar(plan: SweepPlan, console: Console) -> Iterator[Watch]:
+    columns = (
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[elapsed]} elapsed, {task.fields[remaining]} remaining"),
+    )
+    # Without a thread that draws it, no failure to draw goes unnoticed
+    progress = Progress(*columns, console=console, auto_refresh=False)
+    task = progress.add_task("", total=len(plan.steps), elapsed="0:00", remaining=clock_text(plan.duration))
+    with _closing_quietly(progress):
+        clock = _Remaining(plan)
+        drawn = -inf  # s; printing a line above the bar shows it again as it was drawn last
+
+        def watch(event: Event) -> None:
+            nonlocal drawn
+            if isinstance(event, Record):
+                elapsed, remaining = clock.after(event)
+                due = monotonic() - drawn > BAR_PERIOD
+                drawn = monotonic() if due else drawn
+                times = clock_text(elapsed), clock_text(remaining)
+                progress.update(task, advance=1, refresh=due, elapsed=times[0], remaining=times[1])
+                progress.console.print(Text(short_point_text(event, plan.source_unit)))
+            elif isinstance(event, Spectrum):
+                progress.console.print(Text(spectrum_text(event)))
+            elif isinstance(event, Note):
+                progress.console.print(Text.assemble(("note:", "yellow"), f" {one_line(event.text)}"))
+
+        yield watch
+
+
+class _Remaining:
+    """Elapsed and remaining time of the bench's own clock: points at their measured pace, spectra as planned."""
+
+    def __init__(self, plan: SweepPlan) -> None:
+        self._plan = plan
+        self._done = 0
+
+    def after(self, record: Record) -> tuple[float, float]:
+        """Seconds elapsed and seconds to go, after this point."""
+        self._done += 1
+        elapsed = record.reading.time + self._plan.time_per_point
+        total = max(len(self._plan.steps), 1)
+        planned_left = self._plan.duration * (total - self._done) / total
+        return elapsed, planned_left
+
+
+def clock_text(seconds: float) -> str:
+    """3:07 or 1:02:09."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def figures_table(figures: Mapping[str, Figure], title: str) -> Table:
+    """The figures of merit, like a row of a paper's table, each with uncertainty and status."""
+    table = Table(title=Text(one_line(title)), title_justify="left")
+    for heading, justify in (
+        ("figure", "left"),
+        ("value", "right"),
+        ("u (k = 1)", "right"),
+        ("unit", "left"),
+    ):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    table.add_column("at")
+    table.add_column("status")
+    for key, name, factor, unit, decimals in PAPER_FIGURES:
+        if key in figures:
+            table.add_row(name, *_figure_cells(figures[key], factor, unit, decimals))
+    return table
+
+
+def _figure_cells(figure: Figure, factor: float, unit: str, decimals: int) -> tuple[str, ...]:
+    value = f"{figure.value * factor:.{decimals}f}" if isfinite(figure.value) else "-"
+    spread = number(figure.uncertainty * factor, 2) if isfinite(figure.uncertainty) else ""
+    where = f"{figure.voltage:.2f} V" if isfinite(figure.voltage) else ""
+    if isfinite(figure.current_density):
+        where += f", {number(figure.current_density / 10.0, 3)} mA/cm^2"
+    return value, spread, unit, where, one_line(figure.status)
+
+
+def figures_line(figures: Mapping[str, Figure], name: str) -> str:
+    """The figures of merit on one line, in the order of a paper's table."""
+    parts = []
+    for key, label, factor, unit, decimals in PAPER_FIGURES:
+        if (figure := figures.get(key)) is not None:
+            text = f"{label} {figure.value * factor:.{decimals}f} {unit}" if isfinite(figure.value) else f"{label} -"
+            parts.append(text.rstrip() + ("" if figure.status == "ok" else f" ({figure.status})"))
+    return f"{name}: " + ", ".join(parts)

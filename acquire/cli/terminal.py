@@ -1,0 +1,89 @@
+"""Talking with a person at a terminal, or with whoever listens instead: printing, asking, complaining."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import typer
+
+from acquire.safety.visible import VisibleStream, one_line
+
+if TYPE_CHECKING:
+    pass
+
+
+def _filtered(stream: TextIO | None) -> TextIO | VisibleStream | None:
+    """The stream, past which no text gets as it came from outside: not even one in a message of a library."""
+    if isinstance(stream, TextIOWrapper):  # a name outside the code page of a Windows pipe is no error
+        stream.reconfigure(errors="backslashreplace")
+    return stream and VisibleStream(stream)
+
+
+def say(stream: TextIO | None, *lines: object) -> None:
+    """Print each of ``lines`` as one line, whatever is in it; None: the stream was closed at the start."""
+    if stream is not None:
+        stream.writelines(f"{one_line(str(line))}\n" for line in lines)
+
+
+def say_json(content: dict[str, Any]) -> None:
+    """One JSON object, in one line of ASCII. JSON itself would let DEL pass, which is no letter but a control."""
+    print(json.dumps(content).replace("\x7f", r"\u007f"))
+
+
+def complain(message: object, status: int) -> typer.Exit:
+    """Say what is wrong on standard error; raise what this returns.
+
+    A list is said line by line, and so is a :class:`acquire.config.ConfigurationError`, problem by problem.
+    """
+    lines = message if isinstance(message, list) else getattr(message, "problems", [message])
+    with _whoever_listens(sys.stderr):
+        say(sys.stderr, *lines)
+    return typer.Exit(status)
+
+
+def _quoted(path: Path) -> str:
+    return f'"{path}"' if re.search(r"[^\w./\\:~-]", str(path)) else str(path)
+
+
+def _somebody_to_ask() -> bool:
+    """Whether a question would be seen and could be answered."""
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
+        return False
+    if not hasattr(os, "tcgetpgrp"):
+        return True
+    try:  # a job in the background would be stopped by asking
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except OSError:
+        return False
+
+
+def _is_yes(stream: TextIO) -> bool:
+    """The answer; Enter is yes, the end of the input is no."""
+    try:
+        answer = stream.readline()
+    except UnicodeDecodeError:
+        return False
+    return answer.endswith("\n") and answer.strip().lower() in ("", "y", "yes")
+
+
+@contextmanager
+def _whoever_listens(stream: TextIO | None) -> Iterator[None]:
+    """Print to ``stream`` inside, even where it leads nowhere any more (``| head``, a closed terminal).
+
+    What was done does not depend on who heard of it, and neither does the exit status. None: closed at the start.
+    """
+    try:
+        yield
+        if stream is not None:
+            stream.flush()
+    except OSError:
+        if stream is not None:  # what is still buffered would be written at exit, and fail again
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,0 +1,1 @@
+"""From readings and a calibration to results. Pure."""

@@ -1,0 +1,1 @@
+"""The run file: its layout, written, read, finished, exported."""

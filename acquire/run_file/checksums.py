@@ -1,0 +1,157 @@
+"""Whether a run file still holds what was written: a checksum over each part of it, and one with every row of a run.
+
+A checksum is over names, types, shapes, attributes and values as they are read, a part by itself: what is added to a
+file later touches none of them. The parts that are known before a run are sealed when its file is laid out, all of
+them when it is finished. Until then each recorded row carries the CRC-32 of its bytes and its number.
+
+Against chance (a flipped bit, a bad sector), not against malice: who can write the file can write its checksums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from typing import Any, Protocol
+from zlib import crc32
+
+import h5py
+import numpy as np
+from h5py import h5a, h5g, h5o, h5s, h5t
+
+from acquire.run_file.hdf5 import nx_group, set_text
+
+PLACE = "checksums"
+LAYOUT = " (layout)"  # of a table: everything but its values
+_REFERENCES = {b"DIMENSION_LIST", b"REFERENCE_LIST"}  # of dimension scales: they change when others refer to them
+
+NOT_VERIFIABLE = "not verifiable: the file has no checksums (it was made by an earlier version)"
+
+
+@dataclass(frozen=True)
+class Integrity:
+    """What the checksums of a file say: whether there are any, and what differs from them, in words."""
+
+    verifiable: bool = True
+    damaged: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """In one line: right, not verifiable, or damaged and where."""
+        if self.damaged:
+            return f"DAMAGED: {'; '.join(self.damaged)}"
+        return "right" if self.verifiable else NOT_VERIFIABLE
+
+
+# --- parts of a file -----------------------------------------------------------------------------------------
+
+
+def seal(entry: h5py.Group, names: Iterable[str], layouts: Iterable[str] = (), **known: str) -> None:
+    """Write the checksums of these members of an entry, and of the layouts of these tables.
+
+    ``known``: checksums that are kept instead of computed anew.
+    """
+    group = nx_group(entry, PLACE, "NXcollection")
+    set_text(group, "meaning", "SHA-256 over names, types, shapes, attributes and values as read, of each part")
+    for name in names:
+        set_text(group, name, known.get(name) or digest(entry[name]))
+    for name in layouts:
+        set_text(group, name + LAYOUT, digest(entry[name], values=False))
+
+
+def sealed(entry: h5py.Group) -> dict[str, str]:
+    """The checksums in a file, by name; empty where there are none."""
+    if PLACE not in entry:
+        return {}
+    return {name: str(value) for name, value in entry[PLACE].attrs.items() if name not in ("NX_class", "meaning")}
+
+
+def verify(entry: h5py.Group, needed: Iterable[str]) -> Integrity:
+    """Compare the parts of a file with their checksums; every one of ``needed`` must have one."""
+    checksums = sealed(entry)
+    if not checksums:
+        return Integrity(verifiable=PLACE in entry, damaged=("its checksums are gone",) if PLACE in entry else ())
+    names = dict.fromkeys([*needed, *checksums])
+    return Integrity(damaged=tuple(text for name in names if (text := _difference(entry, name, checksums.get(name)))))
+
+
+def _difference(entry: h5py.Group, name: str, checksum: str | None) -> str:
+    member = name.removesuffix(LAYOUT)
+    if checksum is None:
+        return f"{entry.name}/{name} has no checksum"
+    if member not in entry:
+        return f"{entry.name}/{name} is missing"
+    try:
+        found = digest(entry[member], values=member == name)
+    except Exception as error:  # h5py meets damage with almost any exception
+        return f"{entry.name}/{name} cannot be read ({type(error).__name__})"
+    return "" if found == checksum else f"{entry.name}/{name} is not as it was written"
+
+
+def digest(member: h5py.Group | h5py.Dataset, *, values: bool = True) -> str:
+    """The checksum of a data set or a group with all that is in it. :raises Exception: h5py cannot read it."""
+    sums = sha256()
+    _feed_member(sums, b"", member.id, values)
+    return f"sha256:{sums.hexdigest()}"
+
+
+class _Sums(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+
+
+def _feed(sums: _Sums, *parts: bytes) -> None:
+    """Each part with its length before it, so that no two sequences of parts are the same bytes."""
+    for part in parts:
+        sums.update(len(part).to_bytes(8, "little"))
+        sums.update(part)
+
+
+def _feed_member(sums: _Sums, name: bytes, member: Any, values: bool) -> None:
+    is_group = isinstance(member, h5g.GroupID)
+    _feed(sums, b"group" if is_group else b"data set", name)
+    attributes = [h5a.open(member, index=index) for index in range(h5a.get_num_attrs(member))]
+    for attribute in sorted(attributes, key=lambda attribute: attribute.name):
+        if attribute.name not in _REFERENCES:
+            _feed(sums, b"attribute", attribute.name)
+            _feed_values(sums, attribute, attribute.read)
+    if is_group:
+        for key in sorted(member):
+            _feed_member(sums, key, h5o.open(member, key), values)
+    elif values:
+        _feed_values(sums, member, partial(member.read, h5s.ALL, h5s.ALL))
+    else:
+        _feed(sums, member.dtype.str.encode(), str(member.shape).encode())
+
+
+_TEXT = h5py.string_dtype()
+_TEXT_IN_MEMORY = h5t.py_create(_TEXT)
+
+
+def _feed_values(sums: _Sums, owner: Any, read: Callable[[np.ndarray[Any, Any], Any], None]) -> None:
+    """Type, shape and values of a data set or an attribute; most are texts, whose type need not be asked."""
+    kind, shape = owner.get_type(), owner.shape
+    if isinstance(kind, h5t.TypeStringID) and kind.is_variable_str():
+        texts = np.empty(shape, _TEXT)
+        read(texts, _TEXT_IN_MEMORY)
+        _feed(sums, b"text", str(shape).encode(), *(_as_bytes(text) for text in texts.ravel().tolist()))
+        return
+    dtype = kind.dtype
+    array = np.empty(shape, dtype)
+    if array.size:
+        read(array, h5t.py_create(dtype))
+    _feed(sums, dtype.str.encode(), str(shape).encode(), array.tobytes())
+
+
+def _as_bytes(text: object) -> bytes:
+    return text if isinstance(text, bytes) else str(text).encode(errors="surrogateescape")
+
+
+# --- rows ------------------------------------------------------------------------------------------------------
+
+
+def row_check(row: int, parts: Iterable[bytes]) -> int:
+    """The CRC-32 of a row: its number, then the bytes of its numbers, then those of its texts or its spectrum."""
+    check = row
+    for part in parts:
+        check = crc32(part, check)
+    return check

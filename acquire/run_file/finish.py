@@ -1,0 +1,233 @@
+"""The end of a run file: final results from the recorded rows, written whole and put in place in one step.
+
+:func:`finish` is the one way in which a run file becomes final, after a clean end and after a crash alike, so that
+there is never a moment without a valid file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from acquire.evaluation.evaluate import cautions, contact_cautions, evaluate_run, figures_of_run, final_evaluation
+from acquire.evaluation.figures import Figure
+from acquire.records import (
+    DERIVED,
+    Columns,
+    Note,
+    RunStatus,
+    RunStop,
+)
+from acquire.run_file.checksums import seal, sealed
+from acquire.run_file.hdf5 import (
+    file_in_memory,
+    image_of,
+    nx_group,
+    set_text,
+    write_array,
+    write_text,
+)
+from acquire.run_file.layout import (
+    BEFORE_THE_RUN,
+    NOTE_BYTES,
+    NOTE_COLUMNS,
+    TABLES,
+    columns_of,
+    storable,
+    table_attributes,
+    write_flag_meanings,
+)
+from acquire.run_file.placing import nobody_else, put_in_place
+from acquire.run_file.read import (
+    _FIGURE_DETAILS,
+    ArchiveError,
+    Run,
+    _first_line,
+    _read_own,
+    points_if_unfinished,
+    read_run,
+    table_of,
+)
+from acquire.safety.guardian_log import guardian_remarks
+
+CUT_OFF = "the program ended before the run did; the file was finished afterwards"
+
+
+def recover(path: Path) -> Run:
+    """Finish a run file that was cut off: its status becomes failed. A finished file stays as it is.
+
+    :raises ArchiveError: as :func:`finish`; or its run is still going on, or another program has it open.
+    """
+    if points_if_unfinished(path) is None:
+        return read_run(path)
+    if path.is_symlink():
+        raise ArchiveError(f"{path}: is a link; name the file itself, {path.resolve()}")
+    try:
+        with nobody_else(path):
+            return finish(path)
+    except OSError as error:
+        raise ArchiveError(
+            f"{path}: is left alone: its run is still going on, or another program has it open ({_first_line(error)})"
+        ) from error
+
+
+def finish(path: Path, stop: RunStop | None = None, run_id: str = "") -> Run:
+    """Compute the final results from the recorded rows and close a run file for good.
+
+    Without ``stop`` the run was cut off: its status becomes failed, unless it had still said how it ended. A file
+    that is finished already stays as it is. With ``run_id`` it is the file of that run, which has just ended here.
+    The caller sees to it that nobody records into the file any more (:func:`recover` asks).
+
+    :raises ArchiveError: it is not a run file, not the one that is meant, or the new file cannot be put in its place.
+    """
+    before = _stamp(path)
+    run = _read_own(path) if run_id else read_run(path)
+    if run_id and run.run_id != run_id:
+        raise ArchiveError(f"{path}: is the file of another run ({run.run_id}), not of {run_id}")
+    if run.finished:
+        return run
+    watched = guardian_remarks(path)
+    try:
+        finished = _with_results(run, stop, watched)
+        with h5py.File(path, "r", locking=False) as old, file_in_memory() as new:
+            _write_finished(old, new, finished, run.tables["jvl"])
+            kept = {name: text for name, text in sealed(old["entry"]).items() if name in BEFORE_THE_RUN}
+            seal(new["entry"], [*new["entry"]], **kept)
+            image = image_of(new)
+    except Exception as error:  # h5py meets damage with almost any exception
+        raise ArchiveError(f"{path}: is damaged and stays as it is ({_first_line(error)})") from error
+    if _stamp(path) != before:
+        raise ArchiveError(f"{path}: was changed by somebody else while it was finished, and stays as it is")
+    try:
+        put_in_place(path, image)
+    except OSError as error:
+        raise ArchiveError(
+            f"{path}: all rows are in it, but it could not be finished ({_first_line(error)}); close other programs "
+            f"that have it open, make room on the disk, then run: acquire recover {path}"
+        ) from error
+    return finished
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Size and time of change of a file; None when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+def _with_results(run: Run, stop: RunStop | None, watched: Sequence[tuple[datetime, str]]) -> Run:
+    """The run with its final results, and how it ended."""
+    stop = _with_last_remark(stop or _ending(run), watched)
+    points, figures, notes = _final_results(run)
+    start = datetime.fromisoformat(run.start_time)
+    notes += [Note(_last_time(run), f"DAMAGED: {text}") for text in run.integrity.damaged]
+    notes += [Note((when - start).total_seconds(), text) for when, text in watched]
+    return replace(
+        run,
+        status=stop.status,
+        stop_reason=storable(stop.reason),
+        end_time=stop.end_time,
+        tables={**run.tables, "jvl": points, "notes": _appended(run.tables["notes"], notes)},
+        figures=figures,
+        finished=True,
+    )
+
+
+def _appended(table: Columns, notes: Sequence[Note]) -> Columns:
+    more = table_of([replace(note, text=storable(note.text, NOTE_BYTES)) for note in notes], NOTE_COLUMNS)
+    return {name: np.concatenate([table[name], values]) for name, values in more.items()}
+
+
+def _ending(run: Run) -> RunStop:
+    """How a run ended, as it had still said itself; or that it was cut off, with its last row."""
+    if run.status is not RunStatus.RUNNING:
+        return RunStop(run.status, run.stop_reason, run.end_time)
+    end = datetime.fromisoformat(run.start_time) + timedelta(seconds=_last_time(run))
+    return RunStop(RunStatus.FAILED, CUT_OFF, end.isoformat())
+
+
+def _last_time(run: Run) -> float:
+    """When the last row was written [s]; a damaged one has no time."""
+    columns = [run.tables[name]["time"] for name in ("jvl", "dark", "exposure_samples")]
+    return max(float(time[np.isfinite(time)].max(initial=0.0)) for time in columns)
+
+
+def _with_last_remark(stop: RunStop, watched: Sequence[tuple[datetime, str]]) -> RunStop:
+    """The end of a run, and how its guardian's work ended if it had to act."""
+    if not watched:
+        return stop
+    when, text = watched[-1]
+    return replace(stop, reason=f"{stop.reason}; the guardian at {when:%H:%M:%S}: {text}")
+
+
+def _final_results(run: Run) -> tuple[Columns, Mapping[str, Figure], list[Note]]:
+    """Final columns and figures; should computing fail, the live ones stand, with a note that says so."""
+    live = run.tables["jvl"]
+    try:
+        evaluation = final_evaluation(run.dark, run.spectra, run.calibration)
+        points = {**live, **evaluate_run(live, evaluation)}
+        texts = cautions(points, run.dark) + contact_cautions(points, run.dark, run.calibration, run.source_unit)
+        notes = [Note(run.dark[0].time if run.dark else 0.0, text) for text in texts]
+        return points, figures_of_run(points, run.spectra, evaluation), notes
+    except Exception as error:  # whatever it is, the rows must not stay unfinished for it
+        text = f"the final evaluation failed ({type(error).__name__}: {error}); the live values were kept"
+        return live, {}, [Note(0.0, text)]
+
+
+# --- writing the finished file -----------------------------------------------------------------------------
+
+
+def _write_finished(old: h5py.File, new: h5py.File, run: Run, live: Columns) -> None:
+    for name, value in old.attrs.items():
+        new.attrs[name] = value
+    entry = nx_group(new, "entry", "NXentry", default="jvl")
+    for name in BEFORE_THE_RUN:
+        old.copy(old["entry"][name], entry, name)
+    write_text(entry, "status", run.status)
+    write_text(entry, "stop_reason", run.stop_reason)
+    write_text(entry, "end_time", run.end_time)
+    _write_table(entry, "jvl", run, revision=1, parent="/entry/jvl_live")
+    write_flag_meanings(entry["jvl/flags"])
+    _write_live_values(entry, live)
+    for table in TABLES:
+        if table != "jvl":
+            _write_table(entry, table, run)
+    old.copy(old["entry/spectra/wavelength"], entry["spectra"], "wavelength")
+    _write_figures(entry, run.figures)
+
+
+def _write_table(entry: h5py.Group, table: str, run: Run, **attributes: Any) -> None:
+    group = entry.create_group(table)
+    for name, value in (table_attributes(table) | attributes).items():
+        group.attrs[name] = value
+    for column in columns_of(table, run.source_unit):
+        values = run.tables[table][column.name].astype(column.dtype, copy=False)
+        write_array(group, column.name, values, column.unit, column.meaning)
+
+
+def _write_live_values(entry: h5py.Group, live: Columns) -> None:
+    """The derived values as they were shown while the run went on."""
+    group = nx_group(entry, "jvl_live", "NXcollection", revision=0)
+    group.attrs["meaning"] = "derived values as shown while the run went on; /entry/jvl holds the final ones"
+    for name, unit in DERIVED.items():
+        write_array(group, name, live[name], unit, name.replace("_", " "))
+    sources = live["spectrum_source"].astype("S12", copy=False)
+    write_array(group, "spectrum_source", sources, "", "which spectrum the efficiency used")
+
+
+def _write_figures(entry: h5py.Group, figures: Mapping[str, Figure]) -> None:
+    group = nx_group(entry, "figures_of_merit", "NXcollection")
+    for name, figure in figures.items():
+        dataset = write_array(group, name, float(figure.value), figure.unit, name.replace("_", " "))
+        set_text(dataset, "status", figure.status)
+        for detail in _FIGURE_DETAILS:
+            if np.isfinite(value := getattr(figure, detail)):
+                dataset.attrs[detail] = value

@@ -1,0 +1,187 @@
+"""How a run file comes to stand on the disk: whole or not at all, and never taken from under a run that goes on."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import stat
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+if sys.platform != "win32":
+    import fcntl
+
+
+def file_name(started: datetime, sample: str, run_id: uuid.UUID) -> str:
+    """A name for a run file that sorts by time, says what was measured, and never repeats."""
+    readable = re.sub(r"[^A-Za-z0-9]+", "-", sample).strip("-")[:40] or "sample"
+    return f"{started:%Y%m%dT%H%M%S}_{readable}_{run_id.hex[:8]}.h5"
+
+
+#: What a file system without locks answers; there, nothing is locked.
+_NO_LOCKS = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL}
+
+
+_LEFT_BEHIND = 3600.0  # s; a file is written beside its place within seconds
+
+
+def put_in_place(path: Path, content: bytes, *, new: bool = False) -> None:
+    """Write a file whole beside ``path``, push it to the disk and give it its name in one step.
+
+    No link is followed: one that stands at ``path`` is replaced, not what it leads to. With ``new`` nothing at all
+    may stand there.
+
+    :raises OSError: the disk is full or refuses; ``path`` is as it was, and nothing else is left behind.
+    """
+    with put_in_place_and_keep(path, content, new=new):
+        pass
+
+
+@contextmanager
+def put_in_place_and_keep(path: Path, content: bytes, *, new: bool = False) -> Iterator[None]:
+    """The same, and inside nobody takes the file for a run that was cut off: it is locked before it has its name.
+
+    :raises OSError: as :func:`put_in_place`.
+    """
+    with ExitStack() as kept:
+        beside, stream = _fresh_beside(path)
+        kept.enter_context(stream)
+        try:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+            keep_from_recovery(stream.fileno())
+            if sys.platform == "win32":
+                stream.close()  # an open file cannot be renamed there
+            if new:
+                _name_where_nothing_stands(beside, path)
+            else:
+                beside.replace(path)
+        except OSError:
+            with suppress(OSError):  # what a full disk did not take fails once more
+                kept.close()
+            beside.unlink(missing_ok=True)
+            raise
+        _sync_names(path.parent)
+        _clear_left_behind(path)
+        yield
+
+
+def write_over(path: Path, content: bytes) -> None:
+    """Write a file whole, in place of one that may stand there.
+
+    :raises OSError: as :func:`put_in_place`; or what stands there is a link, a folder, a pipe or a device.
+    """
+    with suppress(FileNotFoundError):
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise OSError(errno.EINVAL, "a link, a folder, a pipe or a device stands there", str(path))
+    put_in_place(path, content)
+
+
+def _temporary(path: Path) -> str:
+    """How the names of files begin that are written beside ``path``."""
+    return f".{path.name[:60]}."
+
+
+def _fresh_beside(path: Path) -> tuple[Path, BinaryIO]:
+    """A new file under a name that nobody could foresee, so that nothing can have been put there before it."""
+    beside = path.with_name(f"{_temporary(path)}{secrets.token_hex(8)}.tmp")
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    return beside, os.fdopen(os.open(beside, flags, 0o666), "w+b")
+
+
+def _name_where_nothing_stands(beside: Path, path: Path) -> None:
+    """Rename a file. :raises FileExistsError: something stands there, be it a link that leads nowhere."""
+    if sys.platform == "win32":
+        beside.rename(path)  # refused there where something stands
+        return
+    try:
+        path.hardlink_to(beside)
+    except FileExistsError:
+        raise
+    except OSError as error:  # a file system without hard links
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
+        beside.rename(path)
+    else:
+        with suppress(OSError):
+            beside.unlink()
+
+
+def _clear_left_behind(path: Path) -> None:
+    """Remove what a process that was killed left beside this file, once it is too old to be anybody's work."""
+    with suppress(OSError), os.scandir(path.parent) as entries:
+        for entry in entries:
+            if entry.name.startswith(_temporary(path)) and entry.name.endswith(".tmp") and _is_old(entry):
+                with suppress(OSError):
+                    Path(entry.path).unlink()
+
+
+def _is_old(entry: os.DirEntry[str]) -> bool:
+    found = entry.stat(follow_symlinks=False)
+    return stat.S_ISREG(found.st_mode) and found.st_mtime < time.time() - _LEFT_BEHIND
+
+
+def _sync_names(folder: Path) -> None:
+    """Push a folder's list of names to the disk; Windows has no such call."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def keep_from_recovery(descriptor: int) -> None:
+    """Mark an open run file as being written, for as long as it is open; readers are not disturbed.
+
+    The lock is the one HDF5 itself takes for reading (flock, shared). On Windows an open file cannot be replaced
+    anyway. :raises OSError: another program has the file open for writing.
+    """
+    _lock(descriptor, alone=False)
+
+
+@contextmanager
+def kept_from_recovery(path: Path) -> Iterator[None]:
+    """The same from outside of the recorder: from its end until the file is finished, nobody else may finish it.
+
+    Nothing to do on Windows, where the file is replaced only while nobody has it open. :raises OSError: as above.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    with path.open("rb") as stream:
+        keep_from_recovery(stream.fileno())
+        yield
+
+
+@contextmanager
+def nobody_else(path: Path) -> Iterator[None]:
+    """Hold a file that no other program, above all no run that goes on, has open. :raises OSError: one has."""
+    if sys.platform == "win32":
+        path.rename(path)  # refused while anybody has it open
+        yield
+        return
+    with path.open("r+b") as stream:
+        _lock(stream.fileno(), alone=True)
+        yield
+
+
+def _lock(descriptor: int, *, alone: bool) -> None:
+    if sys.platform == "win32":
+        return
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _NO_LOCKS:
+            return
+        raise

@@ -1,0 +1,346 @@
+"""A run file as it is read, finished or not; every name and unit as :mod:`acquire.run_file.layout` says."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from acquire.config.yaml_source import LARGEST_RUN_FILE, what_is
+from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.figures import Figure
+from acquire.records import (
+    READING_FLAGS,
+    Branch,
+    Columns,
+    DarkReading,
+    Event,
+    ExposureSample,
+    Note,
+    PointFlag,
+    Reading,
+    Record,
+    RunStatus,
+    Spectrum,
+)
+from acquire.run_file.checksums import PLACE, Integrity, verify
+from acquire.run_file.hdf5 import (
+    plain_member,
+    read_array,
+    refuse_what_no_run_file_holds,
+)
+from acquire.run_file.layout import (
+    BEFORE_THE_RUN,
+    TABLES,
+    WAVELENGTHS,
+    Column,
+    columns_of,
+    ending_check,
+)
+from acquire.run_file.placing import nobody_else
+from acquire.run_file.recorded_rows import whole_rows
+
+LONGEST_TEXT = 1 << 20  # bytes; a configuration file may be as long
+
+
+class ArchiveError(Exception):
+    """A run file that cannot be read or finished; the message says which, why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything a run file holds, as the engine recorded it, and its results."""
+
+    path: Path
+    run_id: str
+    title: str
+    sample: str
+    start_time: str
+    end_time: str
+    status: RunStatus
+    stop_reason: str
+    source_unit: str
+    instruments: Mapping[str, str]
+    calibration: Calibration
+    tables: Mapping[str, Columns]
+    figures: Mapping[str, Figure]
+    finished: bool
+    integrity: Integrity
+
+    @property
+    def points(self) -> int:
+        """How many points were measured."""
+        return _length(self.tables["jvl"])
+
+    @cached_property
+    def dark(self) -> tuple[DarkReading, ...]:
+        """The readings without light."""
+        return tuple(DarkReading(**{**row, "after": bool(row["after"])}) for row in _rows(self.tables["dark"]))
+
+    @cached_property
+    def spectra(self) -> tuple[Spectrum, ...]:
+        """The spectra; their samples are not copied."""
+        return tuple(_spectrum(index, row) for index, row in enumerate(_rows(self.tables["spectra"])))
+
+    @cached_property
+    def notes(self) -> tuple[Note, ...]:
+        """What was worth a remark."""
+        return tuple(Note(**row) for row in _rows(self.tables["notes"]))
+
+    @cached_property
+    def records(self) -> tuple[Record, ...]:
+        """The points one by one, each an object: for a look at a few. Nothing that handles whole runs asks for it."""
+        return tuple(_record(index, row) for index, row in enumerate(_rows(self.tables["jvl"])))
+
+    @cached_property
+    def exposure_samples(self) -> tuple[ExposureSample, ...]:
+        """The readings during spectra one by one, each an object, like :attr:`records`."""
+        return tuple(ExposureSample(**row) for row in _rows(self.tables["exposure_samples"]))
+
+
+def read_run(path: Path) -> Run:
+    """Read a run file, finished or not.
+
+    :raises ArchiveError: there is no such file, or it is not a run file of this program.
+    """
+    with _file(path) as file:
+        refuse_what_no_run_file_holds(file)
+        entry = file["entry"]
+        run = _read(path, entry)
+        integrity = verify(entry, _SEALED if run.finished else BEFORE_THE_RUN)
+        return replace(run, integrity=replace(integrity, damaged=(*integrity.damaged, *run.integrity.damaged)))
+
+
+def _read_own(path: Path) -> Run:
+    """Read a file that this process has written and compared with what it wrote. :raises ArchiveError: as above."""
+    with _file(path) as file:
+        return _read(path, file["entry"])
+
+
+@contextmanager
+def _file(path: Path) -> Iterator[h5py.File]:
+    """An open run file; whatever goes wrong inside, with damage for example, is an ArchiveError."""
+    found = what_is(path)
+    if found not in ("file", "nothing"):
+        mend = "; name one run file in it" if found == "folder" else ""
+        raise ArchiveError(f"{path}: is a {found}{mend}")
+    try:
+        if path.stat().st_size > LARGEST_RUN_FILE:
+            raise ValueError(f"it is larger than {LARGEST_RUN_FILE >> 20} MB")
+        with h5py.File(path, "r", locking=False) as file:
+            yield file
+    except FileNotFoundError as error:
+        raise ArchiveError(f"{path}: there is no such file") from error
+    except MemoryError as error:
+        raise ArchiveError(f"{path}: needs more memory than there is for a run file") from error
+    except Exception as error:  # h5py meets damage with almost any exception
+        raise ArchiveError(f"{path}: is not a run file of this program ({_first_line(error)})") from error
+
+
+#: Names of run files, as :func:`acquire.run_file.placing.file_name` makes them.
+_RUN_FILE = re.compile(r"\d{8}T\d{6}_[A-Za-z0-9-]+_[0-9a-f]{8}\.h5")
+
+
+def run_files_in(folder: Path) -> list[Path]:
+    """The run files in a folder, the newest first; files of other names are left out. Opens none of them.
+
+    :raises OSError: the folder cannot be read.
+    """
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if _RUN_FILE.fullmatch(entry.name) and entry.is_file()]
+    return [folder / name for name in sorted(names, reverse=True)]
+
+
+def points_if_unfinished(path: Path) -> int | None:
+    """How many points an unfinished run file has, going on or cut off; None for a finished one. Reads little of it.
+
+    :raises ArchiveError: as :func:`read_run`.
+    """
+    with _file(path) as file:
+        recording = plain_member(plain_member(file, "entry"), "recording")
+        if recording is None:
+            return None
+        return int(plain_member(recording, "jvl_rows")[()])
+
+
+def points_if_cut_off(path: Path) -> int | None:
+    """The same, None as well for a file that is still written. :raises ArchiveError: as :func:`read_run`."""
+    points = points_if_unfinished(path)
+    if points is None:
+        return None
+    try:
+        with nobody_else(path):
+            return points
+    except OSError:
+        return None
+
+
+def table_of(events: Sequence[Event], columns: Sequence[Column]) -> Columns:
+    """Events as the rows of their table: for few of them."""
+    return {column.name: _column_of(events, column) for column in columns}
+
+
+def _column_of(events: Sequence[Event], column: Column) -> np.ndarray[Any, Any]:
+    values = map(attrgetter(column.source), events)
+    return np.array([str(v).encode() for v in values] if column.dtype[0] == "S" else list(values), column.dtype)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+# --- reading -----------------------------------------------------------------------------------------------
+
+
+def _text(value: Any) -> str:
+    if len(value) > LONGEST_TEXT:
+        raise ValueError(f"it holds a text of {len(value)} bytes")
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _read(path: Path, entry: h5py.Group) -> Run:
+    recording = entry.get("recording")
+    source_unit = _text(entry["jvl/source_level"].attrs["units"])
+    found = {name: _table(entry, name, columns_of(name, source_unit)) for name in TABLES}
+    said = [text for _, texts in found.values() for text in texts]
+    if recording is not None and "ending_check" in recording:
+        said += _wrong_ending(entry)
+    return Run(
+        path=path,
+        run_id=_text(entry["run_id"][()]),
+        title=_text(entry["title"][()]),
+        sample=_text(entry["sample/name"][()]),
+        start_time=_text(entry["start_time"][()]),
+        end_time=_text(entry["end_time"][()]),
+        status=RunStatus(_text(entry["status"][()])),
+        stop_reason=_text(entry["stop_reason"][()]),
+        source_unit=source_unit,
+        instruments={
+            role: f"{_text(group.attrs['identification'])} at {_text(group.attrs['resource'])}"
+            for role, group in entry["instrument"].items()
+        },
+        calibration=read_calibration(entry["calibration"]),
+        tables={name: columns for name, (columns, _) in found.items()},
+        figures={name: _figure(dataset) for name, dataset in entry.get("figures_of_merit", {}).items()},
+        finished=recording is None,
+        integrity=Integrity(damaged=tuple(said)),
+    )
+
+
+#: Members of the entry of a finished file, each with its checksum.
+_SEALED = (*BEFORE_THE_RUN, "status", "stop_reason", "end_time", *TABLES, "jvl_live", "figures_of_merit")
+
+
+def _wrong_ending(entry: h5py.Group) -> list[str]:
+    """What is to be said when the texts of an ending are not as they were written."""
+    texts = [bytes(read_array(entry, name)[()]) for name in ("stop_reason", "end_time", "status")]
+    right = ending_check(texts) == int(read_array(entry["recording"], "ending_check")[()])
+    return [] if right else ["status, stop_reason or end_time are not as they were written"]
+
+
+#: Columns that no row is without: where one of them is blank, a power cut came between the counter and the row.
+_ALWAYS_WRITTEN = {
+    "jvl": ("branch", "time"),
+    "dark": ("time",),
+    "exposure_samples": ("time",),
+    "notes": ("time",),
+    "spectra": ("branch", "start", "stop"),
+}
+
+
+def _table(entry: h5py.Group, table: str, columns: Sequence[Column]) -> tuple[Columns, tuple[str, ...]]:
+    """The columns of a table, as far as it was written and is whole, and what is to be said about it.
+
+    :raises ValueError: they do not fit each other, or hold what no run has.
+    """
+    arrays: dict[str, np.ndarray[Any, Any]]
+    if "recording" in entry:
+        counted = int(read_array(entry["recording"], f"{table}_rows")[()])
+        if counted < 0 and PLACE not in entry:  # else the rows tell by themselves how many they are
+            raise ValueError(f"{table} is said to have {counted} rows")
+        counted = max(counted, 0)
+        written = _written([read_array(entry[table], name, counted) for name in _ALWAYS_WRITTEN[table]])
+        arrays, remarks = whole_rows(entry, table, columns, counted, written)
+    else:
+        arrays, remarks = {column.name: read_array(entry[table], column.name) for column in columns}, ()
+    return {column.name: _checked(arrays[column.name], column, _length(arrays)) for column in columns}, remarks
+
+
+def _length(table: Columns) -> int:
+    """How many rows a table has."""
+    return len(next(iter(table.values())))
+
+
+def _checked(array: np.ndarray[Any, Any], column: Column, rows: int) -> np.ndarray[Any, Any]:
+    """A column of the shape, kind and words that it must have."""
+    expected = (rows, WAVELENGTHS) if column.is_spectrum else (rows,)
+    if array.shape != expected or (array.dtype.kind == "S") != (column.dtype[0] == "S"):
+        raise ValueError(f"{column.name} is no column of {rows} rows")
+    if column.name == "branch" and not np.isin(array, _BRANCHES).all():
+        raise ValueError("a branch is neither forward nor reverse")
+    return array if array.dtype.kind == "S" else array.astype(column.dtype, copy=False)
+
+
+_BRANCHES = [branch.encode() for branch in Branch]
+
+
+def _written(always: Sequence[np.ndarray[Any, Any]]) -> int:
+    """How many of the counted rows are there: all, unless the system had saved the counter before the rows."""
+    blank = [values == b"" if values.dtype.kind == "S" else np.isnan(values) for values in always]
+    return min(int(np.argmax(values)) if values.any() else len(values) for values in blank)
+
+
+def _rows(table: Columns) -> Iterator[dict[str, Any]]:
+    """The rows of a table one by one, each a dictionary: for few rows."""
+    plain = {name: _plain_values(array) for name, array in table.items()}
+    return (dict(zip(plain, values, strict=True)) for values in zip(*plain.values(), strict=True))
+
+
+def _plain_values(array: np.ndarray[Any, Any]) -> list[Any]:
+    if array.dtype.kind == "S":
+        return [_text(value) for value in array]
+    return list(array) if array.ndim > 1 else array.tolist()
+
+
+_READING_FIELDS = {field.name for field in fields(Reading)}
+
+
+def _record(index: int, row: dict[str, Any]) -> Record:
+    flags = PointFlag(row.pop("flags"))
+    branch = Branch(row.pop("branch"))
+    reading_values = {name: row.pop(name) for name in list(row) if name in _READING_FIELDS}
+    reading = Reading(index=index, branch=branch, flags=flags & READING_FLAGS, **reading_values)
+    return Record(reading=reading, flags=flags, **row)
+
+
+def _spectrum(index: int, row: dict[str, Any]) -> Spectrum:
+    return Spectrum(index=index, branch=Branch(row.pop("branch")), **row)
+
+
+def _figure(dataset: h5py.Dataset) -> Figure:
+    attributes = dataset.attrs
+    return Figure(
+        value=float(dataset[()]),
+        unit=_text(attributes["units"]),
+        status=_text(attributes["status"]),
+        **{name: float(attributes[name]) for name in _FIGURE_DETAILS if name in attributes},
+    )
+
+
+_FIGURE_DETAILS = ("voltage", "current_density", "luminance", "uncertainty")
+
+
+def read_calibration(group: h5py.Group) -> Calibration:
+    """The calibration of a run, from its file alone."""
+    values: dict[str, Any] = {name: read_array(group, name)[()] for name in group}
+    values |= {name: _text(value) for name, value in group.attrs.items() if name != "NX_class"}
+    return Calibration.from_described(values)

@@ -1,0 +1,323 @@
+"""Reading of run files in a process of its own, which may die of what it meets.
+
+A damaged file can take libhdf5 down, and with it the interpreter; a file made to do harm can eat the memory, or never
+end. So files that others may have changed are read by ``python -m acquire.run_file.reading_apart``, with a bound on
+memory (where the system has one: not on Windows and macOS) and on time. What comes back is unpickled with nothing but the
+plain values of this program let in.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from acquire.run_file.read import Run
+
+COMMAND = (sys.executable, "-m", "acquire.run_file.reading_apart")
+LEAST_MEMORY = 768 << 20  # bytes of address space; the interpreter with its libraries takes 170 MB
+MOST_MEMORY = 1536 << 20
+MEMORY_PER_BYTE = 24  # of the file: four times what finishing 100 000 points takes, in a file of 23 MB
+PATIENCE = 60.0  # s for a file
+PATIENCE_PER_BYTE = 2e-6  # s
+START_PATIENCE = 5.0  # s for the process itself, where somebody waits to begin a run
+LARGEST_ANSWER = 512 << 20  # bytes
+
+_LENGTH = struct.Struct("<Q")
+
+
+def read_run(path: Path) -> Run:
+    """As :func:`acquire.run_file.read.read_run`.
+
+    :raises acquire.run_file.read.ArchiveError: as there; or reading ended badly.
+    """
+    run: Run = _one("read_run", path)
+    return run
+
+
+def recover(path: Path) -> tuple[Run, bool]:
+    """As :func:`acquire.run_file.finish.recover`, and whether the file was finished already.
+
+    :raises acquire.run_file.read.ArchiveError: as above.
+    """
+    found: tuple[Run, bool] = _one("recover", path)
+    return found
+
+
+def unfinished(paths: Sequence[Path]) -> list[Path]:
+    """Those of some files that were not finished, and those that cannot be read."""
+    return [path for path, answer in _answers("points_if_unfinished", paths) if answer is not None]
+
+
+def cut_off_in(folder: Path, patience: float) -> list[tuple[Path, int]]:
+    """As :func:`acquire.run_file.read.cut_off_in`; the start of the process is not counted, but bounded."""
+    from acquire.run_file.read import run_files_in
+
+    try:
+        paths = run_files_in(folder)
+    except OSError:
+        return []
+    until = time.monotonic() + START_PATIENCE + patience
+    answers = _answers("points_if_cut_off", paths, patience, until)
+    return [(path, answer) for path, answer in answers if isinstance(answer, int)]
+
+
+def _one(what: str, path: Path) -> Any:
+    from acquire.run_file.read import ArchiveError
+
+    ((_, answer),) = _answers(what, [path])
+    if isinstance(answer, ArchiveError):
+        raise answer
+    return answer
+
+
+# --- in the process that asks -------------------------------------------------------------------------------
+
+
+def _answers(
+    what: str, paths: Sequence[Path], patience: float | None = None, until: float | None = None
+) -> Iterator[tuple[Path, Any]]:
+    """Each file with what came of it; an ArchiveError where that is nothing.
+
+    A file that the process dies of costs no other: a new process goes on behind it. ``patience`` (s) is how long
+    files are begun, ``until`` when all is given up.
+    """
+    waiting = list(paths)
+    while waiting:
+        with _reader(what, waiting, patience, until) as reader:
+            while waiting and (answer := reader.answer()) is not None:
+                yield waiting.pop(0), answer.value
+            if not waiting or reader.is_done or (until is not None and time.monotonic() > until):
+                return
+            yield waiting.pop(0), reader.obituary()
+
+
+class _Answer:
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class _Reader:
+    """One process that reads, and what it says."""
+
+    def __init__(self, process: subprocess.Popen[bytes], paths: Sequence[Path], until: float | None) -> None:
+        self._process = process
+        self._paths = list(paths)
+        self._until = until
+        self._late = False
+        self.is_done = False
+
+    def answer(self) -> _Answer | None:
+        """The next answer; None when there are no more, be it because the process has died."""
+        assert self._process.stdout is not None
+        path = self._paths.pop(0)
+        watch = threading.Timer(self._seconds(path), self._give_up)
+        watch.start()
+        try:
+            content = _received(self._process.stdout)
+        finally:
+            watch.cancel()
+        if content is None:
+            self._paths.insert(0, path)
+            return None
+        if not content:
+            self.is_done = True
+            return None
+        return _Answer(_understood(content, path))
+
+    def _seconds(self, path: Path) -> float:
+        seconds = PATIENCE + PATIENCE_PER_BYTE * _size(path)
+        return seconds if self._until is None else min(seconds, max(self._until - time.monotonic(), 0.0))
+
+    def _give_up(self) -> None:
+        self._late = True
+        self._process.kill()
+
+    def obituary(self) -> Exception:
+        """What the process died of."""
+        from acquire.run_file.read import ArchiveError
+
+        self._process.kill()
+        status = self._process.wait()
+        what = "takes longer than any run file may" if self._late else f"ended with {_in_words(status)}"
+        return ArchiveError(
+            f"{self._paths[0]}: is damaged, or not a run file: reading it {what}. The file stays as it is"
+        )
+
+
+def _in_words(status: int) -> str:
+    if status >= 0:
+        return f"exit status {status}"
+    with suppress(ValueError):
+        return f"{signal.Signals(-status).name}"
+    return f"signal {-status}"
+
+
+@contextmanager
+def _reader(what: str, paths: Sequence[Path], patience: float | None, until: float | None) -> Iterator[_Reader]:
+    order = {"what": what, "folder": _here(), "paths": [os.fspath(path) for path in paths], "patience": patience}
+    with ExitStack() as until_done:
+        process = subprocess.Popen(
+            COMMAND,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=Path(__file__).parents[2],  # -m looks there first: not at what lies about where somebody measures
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},  # each takes address space
+        )
+        until_done.callback(process.wait)
+        until_done.callback(process.kill)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        until_done.enter_context(process.stdout)
+        with suppress(OSError), process.stdin:  # it has died already: it will not answer
+            process.stdin.write(json.dumps(order).encode())
+        yield _Reader(process, paths, until)
+
+
+def _here() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:  # it was removed
+        return ""
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):
+        return 0
+
+
+def _received(stream: IO[bytes]) -> bytes | None:
+    """One message; None when it is cut off."""
+    head = stream.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(head)
+    if length > LARGEST_ANSWER:
+        return None
+    content = stream.read(length)
+    return content if len(content) == length else None
+
+
+class _PlainValues(pickle.Unpickler):
+    """Lets in arrays, paths, and the frozen values and enumerations of this program."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module.partition(".")[0] == "pathlib" or (module, name) in _PLAIN:
+            return super().find_class(module, name)
+        found = super().find_class(module, name) if module.startswith("acquire.") else None
+        if isinstance(found, type) and (is_dataclass(found) or issubclass(found, Enum | tuple)):
+            return found
+        raise pickle.UnpicklingError(f"{module}.{name} is no plain value")
+
+
+_PLAIN = {
+    ("acquire.run_file.read", "ArchiveError"),
+    ("numpy", "ndarray"),
+    ("numpy", "dtype"),
+    ("numpy._core.multiarray", "_reconstruct"),
+    ("numpy._core.multiarray", "scalar"),
+    ("numpy._core.numeric", "_frombuffer"),
+}
+
+
+def _understood(content: bytes, path: Path) -> Any:
+    from io import BytesIO
+
+    from acquire.run_file.read import ArchiveError
+
+    try:
+        return _PlainValues(BytesIO(content)).load()
+    except Exception as error:  # whatever a process says that is out of its mind
+        return ArchiveError(f"{path}: is damaged: what was read of it makes no sense ({error})")
+
+
+# --- in the process of its own ------------------------------------------------------------------------------
+
+
+def main() -> int:
+    """Answer the order at standard input, file by file, then with an empty message."""
+    with suppress(ValueError, OSError):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asks decides
+    stream = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints is no answer
+    order = json.load(sys.stdin.buffer)
+    if order["folder"]:
+        os.chdir(order["folder"])
+    paths = [Path(path) for path in order["paths"]]
+    answer = _work()[order["what"]]
+    _bound_memory(max(map(_size, paths), default=0))
+    begun = time.monotonic()
+    for path in paths:
+        if order["patience"] is not None and time.monotonic() - begun > order["patience"]:
+            break
+        _send(stream, pickle.dumps(_tried(answer, path), protocol=5))
+    _send(stream, b"")
+    return 0
+
+
+def _work() -> dict[str, Callable[[Path], Any]]:
+    from acquire.run_file import finish as finishing
+    from acquire.run_file import read as reading
+
+    def recover(path: Path) -> tuple[Run, bool]:
+        already = reading.points_if_unfinished(path) is None
+        return finishing.recover(path), already
+
+    return {
+        "read_run": reading.read_run,
+        "recover": recover,
+        "points_if_unfinished": reading.points_if_unfinished,
+        "points_if_cut_off": reading.points_if_cut_off,
+    }
+
+
+def _tried(answer: Callable[[Path], Any], path: Path) -> Any:
+    from acquire.run_file.read import ArchiveError
+
+    try:
+        return answer(path)
+    except ArchiveError as error:
+        return ArchiveError(str(error))
+    except MemoryError:
+        return ArchiveError(f"{path}: needs more memory than any run file may")
+
+
+def _send(stream: IO[bytes], content: bytes) -> None:
+    stream.write(_LENGTH.pack(len(content)) + content)
+    stream.flush()
+
+
+def _bound_memory(size: int) -> None:
+    """Let this process take no more address space than a file of this size needs, where the system can see to it."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.SetErrorMode(msvcrt.SEM_FAILCRITICALERRORS | msvcrt.SEM_NOGPFAULTERRORBOX)  # no window that waits
+        return
+    import resource
+
+    wanted = min(LEAST_MEMORY + MEMORY_PER_BYTE * size, MOST_MEMORY)
+    for kind, most in ((resource.RLIMIT_AS, wanted), (resource.RLIMIT_CORE, 0)):
+        with suppress(ValueError, OSError):
+            _, hard = resource.getrlimit(kind)
+            resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,462 @@
+"""The run file while it grows.
+
+The whole HDF5 file is laid out before the output goes on: every data set has its final name, its unit and room
+for every row the plan can produce, filled with NaN. HDF5 then closes the file, and from there on each row is
+written with plain positioned writes into the places already set aside. The numbers of a row lie side by side, so
+that one write does; their columns are virtual data sets on that block. So the file is a valid, complete HDF5 file
+at every moment, whatever happens to the process; a full disk shows before the first volt; and a point costs
+microseconds. A row carries a check of its own and counts once it is whole; the counter behind it says so too.
+
+The file may be deleted, renamed, cut off or replaced while the run goes on. The recorder looks once a second whether
+what it wrote still stands under its name, and keeps a copy in memory, from which the file is written anew.
+
+:func:`acquire.run_file.finish.finish` trims the tables and adds the final results, after a clean end and after a crash.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from acquire.config.yaml_source import LARGEST_RUN_FILE
+from acquire.records import (
+    Event,
+    RunStart,
+    RunStop,
+)
+from acquire.run_file.checksums import row_check, seal
+from acquire.run_file.hdf5 import (
+    describe,
+    file_in_memory,
+    image_of,
+    nx_group,
+    preallocated,
+    virtual_column,
+    write_array,
+)
+from acquire.run_file.layout import (
+    _ENDING,
+    _NO_ENDING,
+    BEFORE_THE_RUN,
+    SAMPLE_COLUMNS,
+    TABLES,
+    WAVELENGTHS,
+    Column,
+    _check_of,
+    columns_of,
+    jvl_columns,
+    storable,
+    table_attributes,
+    write_flag_meanings,
+    write_start,
+)
+from acquire.run_file.placing import keep_from_recovery, put_in_place_and_keep
+
+SYNC_INTERVAL = 1.0  # s, the most that a power cut may cost
+
+
+class RecordingError(Exception):
+    """The run file cannot be made or written; the message says which file and why."""
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """The most rows that a plan can produce."""
+
+    points: int
+    dark_readings: int
+    spectra: int
+    exposure_samples: int
+    notes: int = 500
+
+
+def create_run_file(
+    path: Path, start: RunStart, capacity: Capacity, write_calibration: Callable[[h5py.Group], None]
+) -> RunRecorder:
+    """Lay out a new run file and open it for recording.
+
+    :raises RecordingError: the file exists, the folder cannot be written, or the disk has no room for it; nothing
+        is left behind then.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordingError(f"{path.parent}: the folder cannot be made ({error})") from error
+    if os.path.lexists(path):
+        raise RecordingError(f"{path}: exists already; a run file is never overwritten")
+    if (size := _least_size(capacity)) > LARGEST_RUN_FILE:
+        raise RecordingError(
+            f"{path}: would be larger than a run file may be ({size >> 20} of {LARGEST_RUN_FILE >> 20} MB); "
+            "plan fewer spectra, or a longer spectra.sample_every"
+        )
+    try:
+        with file_in_memory() as file:
+            tables, layout = _lay_out(file, start, capacity, write_calibration)
+            image = image_of(file)
+        with put_in_place_and_keep(path, image, new=True):
+            return RunRecorder(path, tables, layout, image)
+    except FileExistsError as error:
+        raise RecordingError(f"{path}: exists already; a run file is never overwritten") from error
+    except ValueError as error:
+        raise RecordingError(f"{path}: a text of the configuration does not fit into a file ({error})") from error
+    except OSError as error:
+        raise RecordingError(f"{path}: cannot be made ({error}); is the folder writable, the disk full?") from error
+
+
+def _least_size(capacity: Capacity) -> int:
+    """Bytes that the largest tables take."""
+    row = 8 * len(jvl_columns("V"))
+    sample = 8 * len(SAMPLE_COLUMNS)
+    return capacity.points * row + capacity.exposure_samples * sample + capacity.spectra * 8 * WAVELENGTHS
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where one part of each row goes: offset of the first row, bytes a row, how an event becomes these bytes."""
+
+    offset: int
+    size: int
+    pack: Callable[[Any], bytes]
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Where a table's rows go, and the offset of its counter."""
+
+    capacity: int
+    places: tuple[_Place, ...]
+    counter: int
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Offsets of what says how a run ended, and the marks (offset, size) by which its file is known."""
+
+    ending: Mapping[str, int]
+    marks: tuple[tuple[int, int], ...]
+
+
+def _lay_out(
+    file: h5py.File, start: RunStart, capacity: Capacity, write_calibration: Callable[[h5py.Group], None]
+) -> tuple[dict[type, _Table], _Layout]:
+    """The layout of the whole file: where the rows of each event go, and where all else is that is written."""
+    entry = write_start(file, start)
+    write_calibration(nx_group(entry, "calibration", "NXcollection"))
+    recording = nx_group(entry, "recording", "NXcollection")
+    recording.attrs["meaning"] = "number of rows written so far in each table; gone once the run is finished"
+    recording.attrs["source_unit"] = start.source_unit
+    rows = dict(
+        zip(
+            TABLES,
+            (
+                capacity.points,
+                capacity.dark_readings,
+                capacity.exposure_samples,
+                capacity.notes,
+                capacity.spectra,
+            ),
+            strict=True,
+        )
+    )
+    tables: dict[type, _Table] = {}
+    for name, event in TABLES.items():
+        group = entry.create_group(name)
+        for key, value in table_attributes(name).items():
+            group.attrs[key] = value
+        columns = columns_of(name, start.source_unit)
+        numbers = [column for column in columns if column.is_number]
+        places = [_numbers_side_by_side(recording, group, numbers, rows[name])]
+        places += [_column_by_itself(group, column, rows[name]) for column in columns if not column.is_number]
+        counter = preallocated(recording, f"{name}_rows", np.zeros((), "<i8"))
+        tables[event] = _Table(rows[name], tuple(places), counter.id.get_offset())
+    ending = {name: _ending_text(entry, name, size) for name, size in _ENDING.items()}
+    ending["ending_check"] = preallocated(
+        recording, "ending_check", np.array(_check_of(_NO_ENDING), "<i8")
+    ).id.get_offset()
+    write_flag_meanings(entry["jvl/flags"])
+    write_array(entry["spectra"], "wavelength", np.arange(380.0, 781.0), "nm", "wavelength in standard air")
+    run_id = np.array(storable(start.run_id).encode(), "S64")
+    mark = preallocated(recording, "run_id", run_id).id.get_offset()
+    seal(entry, BEFORE_THE_RUN, [*TABLES, "recording"])
+    counters = [(table.counter, 8) for table in tables.values()]
+    return tables, _Layout(ending, ((mark, run_id.itemsize), *counters))
+
+
+def _numbers_side_by_side(recording: h5py.Group, group: h5py.Group, columns: Sequence[Column], rows: int) -> _Place:
+    """One block for all numbers of a table, a row of it in one piece, and each column as a virtual data set on it.
+
+    The last number of a row is its check.
+    """
+    fill = np.tile([*(float(column.fill) for column in columns), np.nan], (max(rows, 1), 1))
+    block = preallocated(recording, group.name.rsplit("/", 1)[-1], fill)
+    for index, column in enumerate(columns):
+        describe(virtual_column(group, column.name, column.dtype, block, index), column.unit, column.meaning)
+    pack, fetch = struct.Struct(f"<{len(columns)}d").pack, _fetcher(columns)
+    return _Place(block.id.get_offset(), 8 * (len(columns) + 1), lambda event: pack(*fetch(event)))
+
+
+def _fetcher(columns: Sequence[Column]) -> Callable[[Any], Sequence[Any]]:
+    fetch = attrgetter(*(column.source for column in columns))
+    return fetch if len(columns) > 1 else lambda event: (fetch(event),)
+
+
+def _column_by_itself(group: h5py.Group, column: Column, rows: int) -> _Place:
+    """A text or a spectrum."""
+    shape = (max(rows, 1), WAVELENGTHS) if column.is_spectrum else (max(rows, 1),)
+    dataset = preallocated(group, column.name, np.full(shape, column.fill, dtype=column.dtype))
+    describe(dataset, column.unit, column.meaning)
+    size, fetch = dataset.dtype.itemsize * (WAVELENGTHS if column.is_spectrum else 1), attrgetter(column.source)
+    if column.is_spectrum:
+        return _Place(
+            dataset.id.get_offset(), size, lambda event: np.ascontiguousarray(fetch(event), dtype="<f8").tobytes()
+        )
+    return _Place(dataset.id.get_offset(), size, lambda event: _fit(str(fetch(event)), size))
+
+
+def _ending_text(entry: h5py.Group, name: str, size: int) -> int:
+    """Room for one text of the ending; the offset of its bytes."""
+    text = _NO_ENDING[name].encode()
+    return int(preallocated(entry, name, np.array(text, h5py.string_dtype("utf-8", size))).id.get_offset())
+
+
+@lru_cache(64)  # the same few words at every point
+def _fit(text: str, size: int) -> bytes:
+    """UTF-8 in exactly ``size`` bytes, cut between characters, padded with NUL."""
+    return storable(text, size).encode().ljust(size, b"\0")
+
+
+class RunRecorder:
+    """Writes the events of one run into the places that :func:`create_run_file` set aside.
+
+    ``lost``: why what was written does not stand in the file any more; empty as long as it does. ``refused``: the
+    file may hold half of a row, because it took no more.
+    """
+
+    def __init__(self, path: Path, tables: Mapping[type, _Table], layout: _Layout, image: bytes) -> None:
+        self.path = path
+        self.lost = ""
+        self._tables = tables
+        self._layout = layout
+        self._copy = bytearray(image)  # what the file holds, byte by byte
+        self.refused = False
+        self._rows = dict.fromkeys(tables, 0)
+        self._file = path.open("r+b", buffering=0)
+        self._descriptor = self._file.fileno()
+        keep_from_recovery(self._descriptor)
+        self._write = _positioned_writer()
+        self._synced = time.monotonic()
+        self.sync()
+
+    def __call__(self, event: Event) -> None:
+        """Record one event; when this returns, the event survives the end of the process.
+
+        :raises RecordingError: the table is full, the file cannot be written, or is not there any more.
+        """
+        table = self._tables[type(event)]
+        row = self._rows[type(event)]
+        if row >= table.capacity:
+            raise RecordingError(
+                f"{self.path}: no room for more than {table.capacity} rows of {type(event).__name__}; "
+                "all rows so far are kept"
+            )
+        parts = [place.pack(event) for place in table.places]
+        parts[0] += _CHECK(row_check(row, parts))
+        try:
+            for place, part in zip(table.places, parts, strict=True):
+                self._put(place.offset + row * place.size, part)
+            self._put(table.counter, _COUNT(row + 1))
+        except OSError as error:
+            raise RecordingError(f"{self.path}: cannot be written ({error}); all rows so far are kept") from error
+        self._rows[type(event)] = row + 1
+        if time.monotonic() - self._synced > SYNC_INTERVAL:
+            self.sync()
+
+    def _put(self, offset: int, data: bytes) -> None:
+        """Write into the file, then into the copy; only there once the file belongs to somebody else.
+
+        :raises OSError: the file did not take it all.
+        """
+        size = len(data)
+        try:
+            written = size if self.lost else self._write(self._descriptor, data, offset)
+            if written != size:
+                raise OSError(f"{written} of {size} bytes were taken; the disk may be full")
+        except OSError:
+            self.refused = True
+            raise
+        self._copy[offset : offset + size] = data
+
+    def has_room(self, event: type) -> bool:
+        """Whether one more event of this type fits."""
+        return self._rows[event] < self._tables[event].capacity
+
+    def conclude(self, stop: RunStop) -> None:
+        """Write how the run ended into its file, which is not finished yet: finishing may fail, or never come.
+
+        :raises RecordingError: the file cannot be written, or does not hold what was written.
+        """
+        problem: OSError | None = None
+        for offset, data in self._ending_of(stop):
+            try:
+                self._put(offset, data)
+            except OSError as error:  # the others say something even so
+                problem = error
+        if problem:
+            raise RecordingError(f"{self.path}: its ending cannot be written ({problem}); all rows are kept")
+        self.sync()
+        if not self.refused and not self.stands():
+            self._lose("was changed by somebody else")
+
+    def _ending_of(self, stop: RunStop) -> list[tuple[int, bytes]]:
+        texts = {"stop_reason": stop.reason, "end_time": stop.end_time, "status": str(stop.status)}
+        places = [(self._layout.ending[name], _fit(texts[name], size)) for name, size in _ENDING.items()]
+        return [*places, (self._layout.ending["ending_check"], _COUNT(_check_of(texts)))]
+
+    def sync(self) -> None:
+        """Push everything to the disk, against a power cut, and look whether it still stands under its name.
+
+        :raises RecordingError: the system refuses, or it does not; :attr:`lost` then says why.
+        """
+        try:
+            os.fsync(self._descriptor)
+        except OSError as error:
+            raise RecordingError(f"{self.path}: cannot be written to the disk ({error})") from error
+        if reason := self.lost or self._why_lost():
+            self._lose(reason)
+        self._synced = time.monotonic()
+
+    def _lose(self, reason: str) -> None:
+        self.lost = reason
+        raise RecordingError(f"{self.path}: the run file {reason} while the run went on")
+
+    def close(self) -> None:
+        """Sync and let go of the file; it stays valid and unfinished until :func:`acquire.run_file.finish.finish`."""
+        if self._file.closed:
+            return
+        try:
+            if not self.lost:
+                self.sync()
+        finally:
+            self._file.close()
+
+    # --- whether the file is still the one that is written
+
+    def stands(self) -> bool:
+        """Whether the file of this name holds what was recorded, to the last byte."""
+        view, position = memoryview(self._copy), 0
+        try:
+            if self.path.is_symlink() or self.path.stat().st_size != len(view):
+                return False
+            with self.path.open("rb", buffering=0) as file:
+                while piece := file.read(1 << 20):
+                    if view[position : position + len(piece)] != piece:
+                        return False
+                    position += len(piece)
+        except OSError:
+            return False
+        return position == len(view)
+
+    def _why_lost(self) -> str:
+        size = os.fstat(self._descriptor).st_size
+        if size != len(self._copy):
+            return f"was changed from {len(self._copy)} to {size} bytes"
+        if not self._is_this_run(self._descriptor):
+            return "was overwritten by somebody else"
+        try:
+            there = self.path.lstat()
+        except FileNotFoundError:
+            return "was deleted or renamed"
+        except OSError:  # a share that is away for a moment: what is written tells whether it stays away
+            return ""
+        mine = os.fstat(self._descriptor)
+        if mine.st_ino and (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino):
+            return ""
+        return "" if stat.S_ISREG(there.st_mode) and self._is_a_name_of_it() else "was replaced by something else"
+
+    def _is_a_name_of_it(self) -> bool:
+        """Whether the file of this name has the marks of this run: not every network share numbers files for good."""
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        try:
+            descriptor = os.open(self.path, flags)
+        except OSError:
+            return True  # as above
+        try:
+            return os.fstat(descriptor).st_size == len(self._copy) and self._is_this_run(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _is_this_run(self, descriptor: int) -> bool:
+        """Whether a file has this run's identity and as many rows as were written."""
+        return all(
+            _read_at(descriptor, size, offset) == self._copy[offset : offset + size]
+            for offset, size in self._layout.marks
+        )
+
+    def write_anew(self, stop: RunStop) -> Path:
+        """Write all that was recorded, and how the run ended, into a new file beside the lost one.
+
+        :raises RecordingError: there is no place for it, not even in the folder for temporary files.
+        """
+        for offset, data in self._ending_of(stop):
+            self._copy[offset : offset + len(data)] = data
+        problem: OSError | None = None
+        for folder in (self.path.parent, Path(tempfile.gettempdir())):
+            path = _name_beside(folder / self.path.name)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                with put_in_place_and_keep(path, bytes(self._copy), new=True):
+                    self.path = path
+                    return path
+            except OSError as error:
+                problem = error
+        raise RecordingError(f"{self.path}: what was recorded could not be written anew ({problem})")
+
+
+def _name_beside(path: Path) -> Path:
+    """A name for what was saved of a run, after that of its file; one that stands for nothing yet."""
+    head, line, tail = path.stem.rpartition("_")
+    for number in range(1, 100):
+        mark = "-saved" if number == 1 else f"-saved-{number}"
+        name = path.with_name(f"{head}{mark}{line}{tail}{path.suffix}" if line else f"{tail}{mark}{path.suffix}")
+        if not os.path.lexists(name):
+            return name
+    return path
+
+
+_COUNT = struct.Struct("<q").pack
+
+
+_CHECK = struct.Struct("<d").pack
+
+
+def _read_at(descriptor: int, size: int, offset: int) -> bytes:
+    """Bytes of an open file; empty where it cannot be read. Every write says itself where it goes."""
+    try:
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.read(descriptor, size)
+    except OSError:
+        return b""
+
+
+def _positioned_writer() -> Callable[[int, bytes, int], int]:
+    """``write(descriptor, data, offset)``: pwrite where the system has it, seek and write elsewhere (Windows)."""
+    if hasattr(os, "pwrite"):
+        return os.pwrite
+
+    def seek_and_write(descriptor: int, data: bytes, offset: int) -> int:
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.write(descriptor, data)
+
+    return seek_and_write

@@ -1,0 +1,443 @@
+"""Nobody is left to switch the output off when a run is killed or stopped: a small process beside it does it then.
+
+The run starts it (:func:`watching`), waits until it is ready, and tells it through a pipe what it is doing, at which
+level, and by when it will say the next word. The system closes the pipe when the run ends, however it ends; a run that
+was stopped says nothing. In both cases the guardian, :mod:`acquire.safety.guardian_process`, makes the source safe by
+itself.
+
+It answers what it hears. A run whose guardian has ended or fallen silent gets another one, or ends in order.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol, Self
+
+from acquire.safety.off_first import PATIENCE, SourceAddress
+from drivers.errors import InstrumentError
+from drivers.link import SerialLine
+
+COMMAND = (sys.executable, "-m", "acquire.safety.guardian_process")
+READY_PATIENCE = 30.0  # s; half a second is usual, a first start after an installation may take many
+SUCCESSOR_PATIENCE = 10.0  # s until another guardian is ready, while nobody guards
+SILENCE = 3.0  # s beyond the time when a word was due
+LONGEST_GOODBYE = 5.0  # s from the end of the run's pipe to that of the guardian, when nothing is to be done
+LONGEST_ATTEMPT = 10.0  # s beyond its patience; then an attempt of the guardian to switch off is left behind
+UNDER_WAY = 3000  # bytes in the pipe that were not acknowledged; one of Windows holds 4096, and must never be full
+
+_USUAL = 10.0  # s until the next word, where a word does not tell
+
+READY, OFF, FAILED = b"ready", b"off", b"failed"
+
+
+class NotGuarded(InstrumentError):
+    """There is no guardian, so that nothing is or stays switched on."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the guardian must know to make a source safe without the run: its address, and how to speak with it.
+
+    ``run`` is the absolute path of the run file; ``process`` the number of the run's process, which started the
+    guardian, and which the guardian ends when it was stopped; 0 for none.
+    """
+
+    run: str
+    source: SourceAddress
+    process: int = 0
+    patience: float = PATIENCE  # s of trying to switch off
+    silence: float = SILENCE  # s
+
+    def as_line(self) -> bytes:
+        """The order as it goes through the pipe: JSON in one line."""
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+    @classmethod
+    def from_line(cls, line: bytes) -> Order:
+        """The order from its line. :raises ValueError: it is none."""
+        try:
+            content = json.loads(line)
+            where = content.pop("source")
+            line_settings = SerialLine(**where.pop("serial"))
+            return cls(source=SourceAddress(serial=line_settings, **where), **content)
+        except (TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ValueError(f"{type(error).__name__}: {error}") from error
+
+
+class Beat(NamedTuple):
+    """A word from a run whose output is on.
+
+    ``within``: s until the next one. ``source``: VOLT or CURR. ``level``: the last one (V or A), NaN while the source
+    runs a list by itself. ``lowest``: a level that the source has at least; a ramp from there never goes up. NaN where
+    that is not known.
+    """
+
+    within: float
+    source: str
+    level: float
+    lowest: float
+    doing: str
+
+    def as_line(self) -> bytes:
+        """The word as it goes through the pipe."""
+        within, source, level, lowest, doing = self
+        # Bytes are formatted in a quarter of the time of a text that is encoded then
+        return b"beat %.3f %b %.7g %.7g %b\n" % (within, source.encode(), level, lowest, doing.encode())
+
+    @classmethod
+    def from_line(cls, line: bytes) -> Self:
+        """The word from its line, without the line's end; one that makes no sense tells that no level is known."""
+        try:
+            _, within, source, level, lowest, doing = line.decode().split(" ", 5)
+            beat = cls(float(within), source, float(level), float(lowest), doing)
+            if beat.source in ("VOLT", "CURR") and 0.0 <= beat.within < math.inf:
+                return beat
+        except ValueError:
+            pass
+        return cls(_USUAL, "", math.nan, math.nan, f"something that makes no sense: {line[:80]!r}")
+
+    def __str__(self) -> str:
+        unit = {"VOLT": "V", "CURR": "A"}.get(self.source, "")
+        level = f"level {self.level:g} {unit}" if math.isfinite(self.level) else "level not known"
+        return f"{self.doing}, {level}"
+
+
+# --- in the run ---------------------------------------------------------------------------------------------
+
+
+class Guard(Protocol):
+    """What a bench tells of its output."""
+
+    def output_goes_on(self, source: str, within: float) -> None:
+        """From now on the output may be on, at level zero. :raises NotGuarded: nobody is there to hear it."""
+
+    def beat(self, doing: str, source: str, level: float, within: float) -> None:
+        """``level`` (V or A; NaN: not known) is sent next; the next word comes ``within`` s.
+
+        :raises NotGuarded: there is no guardian any more; raised once, so that switching off is not disturbed.
+        """
+
+    def still(self) -> None:
+        """The same is being done, at the same level. :raises NotGuarded: as :meth:`beat`."""
+
+    def switching_off(self, within: float) -> None:
+        """The output is about to go off, from whatever level; the next word, if one is owed, comes ``within`` s."""
+
+    def output_is_off(self) -> None:
+        """The instrument has said that its output is off."""
+
+    def remarks(self) -> list[str]:
+        """What is to be noted about the guardian since this was asked last."""
+
+
+class NoGuard:
+    """For instruments that live and die with this process: nobody else could reach them."""
+
+    def wait_until_ready(self) -> None:
+        """Nothing to wait for."""
+
+    def output_goes_on(self, source: str, within: float) -> None:
+        """Nobody to tell."""
+
+    def beat(self, doing: str, source: str, level: float, within: float) -> None:
+        """Nobody to tell."""
+
+    def still(self) -> None:
+        """Nobody to tell."""
+
+    def switching_off(self, within: float) -> None:
+        """Nobody to tell."""
+
+    def output_is_off(self) -> None:
+        """Nobody to tell."""
+
+    def remarks(self) -> list[str]:
+        """Nothing happens."""
+        return []
+
+
+class GuardianProcess:
+    """One guardian, and the run's ends of the pipes to and from it. :raises NotGuarded: it cannot be started."""
+
+    def __init__(self, order: Order) -> None:
+        self._where = f"the guardian of {order.source.resource}"
+        try:
+            self.process = _started()
+        except OSError as error:
+            raise self._not_guarded(f"cannot be started ({error})") from error
+        assert self.process.stdin is not None
+        self._write = self.process.stdin.write
+        self._answer = b""
+        self._answered = threading.Event()
+        self._gone = False
+        self._said = self._heard = 0  # bytes, the order apart
+        self._waiting_since = 0.0  # since when something that was said has not been heard, unless all has
+        self._level_is_known = True
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+        with suppress(OSError):  # it has ended already: it will not be ready
+            self._write(order.as_line())
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        answers = iter(self.process.stdout.readline, b"")
+        self._answer = next(answers, b"").strip()
+        self._answered.set()
+        for answer in answers:
+            with suppress(ValueError):
+                self._heard = int(answer)
+                self._waiting_since = time.monotonic()
+        self._gone = True
+
+    def wait_until_ready(self, patience: float) -> None:
+        """Wait until the guardian could act. :raises NotGuarded: it will not, or not in time."""
+        if not self._answered.wait(patience):
+            raise self._not_guarded(f"was not ready within {patience:g} s")
+        if self._answer != READY:
+            why = self._answer.decode(errors="replace")
+            raise self._not_guarded(f"ended before it was ready{f' ({why})' if why else ''}")
+
+    def _not_guarded(self, what: str) -> NotGuarded:
+        mend = f"Try again; if it stays so, see what `{' '.join(COMMAND)} --check` says"
+        return NotGuarded(self._where, what, mend)
+
+    def lost(self) -> str:
+        """Why it could not act any more; empty when it could."""
+        if self._gone:
+            return "has ended"
+        if self._heard != self._said and time.monotonic() > self._waiting_since + SILENCE:
+            return f"has not answered for {SILENCE:g} s"
+        return ""
+
+    def say(self, word: bytes) -> None:
+        """Say something, never waiting. With too much under way it is left out, and that is said beforehand."""
+        under_way = self._said - self._heard
+        if not under_way:
+            self._waiting_since = time.monotonic()
+        if under_way + len(word) > UNDER_WAY:
+            if not self._level_is_known:
+                return
+            word = _LEVEL_NOT_KNOWN
+        self._level_is_known = word is not _LEVEL_NOT_KNOWN
+        try:
+            self._write(word)
+        except OSError:
+            self._gone = True
+        self._said += len(word)
+
+    def end(self, patience: float) -> None:
+        """Close the pipe to it, give it ``patience`` s to end, then end it."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        with suppress(OSError):
+            self.process.stdin.close()
+        try:
+            self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self._listener.join()
+        self.process.stdout.close()
+
+
+_NOTHING_WAS_ON = Beat(0.0, "", 0.0, 0.0, "")
+_LEVEL_NOT_KNOWN = Beat(_USUAL, "VOLT", math.nan, math.nan, "more than could be told").as_line()
+
+
+class Guarding:
+    """The guardian of a run, and the next one should it be lost: the run's side of it. Not for several threads."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._guardian: GuardianProcess | None = GuardianProcess(order)
+        self._succession: _Succession | None = None
+        self._beat = _NOTHING_WAS_ON
+        self._on = False  # may the output be on?
+        self._due = math.inf  # when the next word is due
+        self._raised = False
+        self._remarks: list[str] = []
+
+    @property
+    def process(self) -> subprocess.Popen[bytes] | None:
+        """The process of the guardian; None while there is none."""
+        return self._guardian.process if self._guardian else None
+
+    def wait_until_ready(self) -> None:
+        """Wait until the guardian could act. :raises NotGuarded: it will not, or not in time."""
+        assert self._guardian is not None
+        self._guardian.wait_until_ready(READY_PATIENCE)
+
+    def output_goes_on(self, source: str, within: float) -> None:
+        """From now on the output may be on, at level zero. :raises NotGuarded: nobody is there to hear it."""
+        self._on = True
+        self._say(Beat(within, source, 0.0, 0.0, "switching on"))
+        if self._guardian is None or self._guardian.lost():
+            self._on, self._beat = False, _NOTHING_WAS_ON
+            where = f"the guardian of {self._order.source.resource}"
+            raise NotGuarded(where, "has ended", "Nothing was switched on. Try again")
+
+    def beat(self, doing: str, source: str, level: float, within: float) -> None:
+        """As :meth:`Guard.beat`."""
+        before = self._beat.level
+        away = 0.0 < before <= level or level <= before < 0.0  # from zero, as sweeps go
+        lowest = before if away else _lower(level, before)
+        self._say(Beat(within, source, level, lowest, doing))
+
+    def still(self) -> None:
+        """As :meth:`Guard.still`."""
+        if self._on:
+            within, source, level, _, doing = self._beat
+            self._say(Beat(within, source, level, level, doing))
+
+    def switching_off(self, within: float) -> None:
+        """As :meth:`Guard.switching_off`."""
+        self._raised = True
+        self._say(Beat(within, self._beat.source, math.nan, math.nan, "switching off"))
+
+    def output_is_off(self) -> None:
+        """As :meth:`Guard.output_is_off`."""
+        self._on, self._due = False, math.inf
+        if self._guardian is not None:
+            self._guardian.say(OFF + b"\n")
+
+    def remarks(self) -> list[str]:
+        """As :meth:`Guard.remarks`."""
+        remarks, self._remarks = self._remarks, []
+        return remarks
+
+    def _say(self, beat: Beat) -> None:
+        self._require_timely(beat)
+        self._beat = beat
+        if self._guardian is not None and (why := self._guardian.lost()):
+            self._remarks.append(f"the guardian {why}; another one is started, and nobody guards meanwhile")
+            self._succession = _Succession(self._guardian, self._order)
+            self._guardian = None
+        if self._guardian is None:
+            self._look_for_successor()
+        if self._guardian is not None:
+            self._guardian.say(beat.as_line())
+
+    def _require_timely(self, beat: Beat) -> None:
+        """:raises NotGuarded: this word comes far too late; the guardian stood still as well, or would have acted."""
+        now = time.monotonic()
+        late, self._due = now - self._due, now + beat.within
+        if late > SILENCE and not self._raised:
+            self._raised = True
+            where = f"the guardian of {self._order.source.resource}"
+            what = f"the run stood still, {late:.0f} s beyond what it had announced, and the guardian with it"
+            raise NotGuarded(where, what, "Was the computer asleep, or its processes frozen?")
+
+    def _look_for_successor(self) -> None:
+        """Take the next guardian over once it is ready. :raises NotGuarded: there is none."""
+        if self._succession is None or not self._succession.over():
+            return
+        try:
+            self._guardian, self._succession = self._succession.successor(), None
+            self._remarks.append("another guardian is ready")
+        except NotGuarded as problem:
+            if not self._raised:
+                self._raised = True
+                raise NotGuarded(problem.where, f"{problem.what}; the run ends here", problem.mend) from problem
+
+    def dismiss(self) -> None:
+        """Let the guardian end; wait for what it can do if the output is not known to be off."""
+        if self._succession is not None:
+            with suppress(NotGuarded):
+                self._guardian = self._succession.successor()
+        if self._guardian is None:
+            return
+        patience = LONGEST_GOODBYE
+        if self._guardian.lost():
+            patience = 0.0
+        elif self._on:
+            patience += self._order.patience + LONGEST_ATTEMPT
+            self._guardian.say(self._beat.as_line())  # a new one knows nothing yet
+            self._guardian.say(FAILED + b"\n")
+        elif self._beat is _NOTHING_WAS_ON:
+            patience = 0.0  # no need to wait until it is ready
+        self._guardian.end(patience)
+
+
+def _lower(level: float, before: float) -> float:
+    """Of two levels, one of which the source has: the one nearer to zero, or zero between them; NaN if not known."""
+    if math.isnan(level) or math.isnan(before):
+        return math.nan
+    return min(level, before, key=abs) if level * before > 0.0 else 0.0
+
+
+class _Succession:
+    """A thread that ends a lost guardian and starts the next one, while the run goes on measuring."""
+
+    def __init__(self, lost: GuardianProcess, order: Order) -> None:
+        self._found: GuardianProcess | None = None
+        self._problem: NotGuarded | None = None
+        self._thread = threading.Thread(target=self._succeed, args=(lost, order), daemon=True)
+        self._thread.start()
+
+    def _succeed(self, lost: GuardianProcess, order: Order) -> None:
+        lost.end(0.0)
+        try:
+            found = GuardianProcess(order)
+            try:
+                found.wait_until_ready(SUCCESSOR_PATIENCE)
+            except NotGuarded:
+                found.end(0.0)
+                raise
+            self._found = found
+        except NotGuarded as problem:
+            self._problem = problem
+
+    def over(self) -> bool:
+        """Whether it is known if there is a next guardian."""
+        return not self._thread.is_alive()
+
+    def successor(self) -> GuardianProcess:
+        """The next guardian, waiting for it. :raises NotGuarded: there is none."""
+        self._thread.join()
+        if self._found is None:
+            assert self._problem is not None
+            raise self._problem
+        return self._found
+
+
+@contextmanager
+def watching(order: Order | None) -> Iterator[Guarding | NoGuard]:
+    """Start a guardian, not waiting for it, and let it go at the end; without an order there is none.
+
+    If the output was not confirmed to be off by then, the end waits until the guardian has tried as well.
+
+    :raises NotGuarded: it cannot be started.
+    """
+    if order is None:
+        yield NoGuard()
+        return
+    guard = Guarding(order)
+    try:
+        yield guard
+    finally:
+        guard.dismiss()
+
+
+def _started() -> subprocess.Popen[bytes]:
+    """A guardian that neither Ctrl-C nor a closed terminal or console window takes along."""
+    flags = 0
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS
+    return subprocess.Popen(
+        COMMAND,
+        bufsize=0,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],  # -m looks there first: not at what lies about where somebody measures
+        creationflags=flags,
+        start_new_session=sys.platform != "win32",
+    )

@@ -1,0 +1,141 @@
+"""A source is made safe over a link of its own: off first, asked afterwards, again until it says that it is off."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from acquire.safety.lock import BenchInUse, LocksUnusable, held
+from drivers import link
+from drivers.errors import InstrumentError, InstrumentTimeout, OutputStateUnknown, UnexpectedReply
+from drivers.keithley2400 import off
+from drivers.keithley2400.messages import off_message
+from drivers.link import SerialLine
+
+PATIENCE = 10.0  # s of trying: a bus may need a moment until it has noticed that its user is gone
+TIMEOUT = 0.8  # s for an answer, and for a link to open; then the off message goes out once more
+EXCHANGE = 130  # characters of the off message, the question and its answer
+ASKED = 6  # times over one link, without a device clear in between: an answer that comes seconds late still counts
+PAUSE = 0.05  # s between two links
+LOCK_PATIENCE = 0.3  # s until a lock that somebody holds no longer counts
+
+_NAMES = {"keithley2400": "Keithley 2400"}
+
+
+@dataclass(frozen=True)
+class SourceAddress:
+    """Which source it is and how it is reached: the model, as bench files write it, and its VISA address."""
+
+    model: Literal["keithley2400"]
+    resource: str
+    visa_library: str
+    serial: SerialLine
+
+    def __post_init__(self) -> None:
+        if self.model not in _NAMES:
+            raise ValueError(f"nobody here can speak with a {self.model!r}")
+
+
+class LastLevel(NamedTuple):
+    """The level that a source was given last: ``source`` VOLT or CURR, in V or A."""
+
+    source: str
+    level: float
+
+
+@contextmanager
+def lock_for_a_moment(address: SourceAddress, run: str, *, keep_text: bool = False) -> Iterator[str]:
+    """Hold the source's lock if it can be had; gives who holds it otherwise: no lock keeps an output on."""
+    until = time.monotonic() + LOCK_PATIENCE
+    while True:
+        lock = held([address.resource], address.resource, run, keep_text=keep_text)
+        try:
+            lock.__enter__()
+            break
+        except BenchInUse as problem:
+            if time.monotonic() > until:
+                yield problem.what
+                return
+            time.sleep(PAUSE)
+        except LocksUnusable:
+            yield ""
+            return
+    try:
+        yield ""
+    finally:
+        lock.__exit__(None, None, None)
+
+
+def make_safe_until_confirmed(
+    address: SourceAddress,
+    last: LastLevel | None,
+    patience: float,
+    say: Callable[[str], None],
+    acted: Callable[[], None] = lambda: None,
+) -> None:
+    """Send what makes the source safe, ask, and go on until it says that its output is off.
+
+    The first message ramps down from ``last``, where that is known; later ones go to zero at once, for they must not
+    take a level up that an earlier one has brought down. ``patience`` in s; ``acted`` is called once a message is sent.
+
+    :raises drivers.errors.OutputStateUnknown: patience is at its end.
+    """
+    until = time.monotonic() + patience
+    while True:
+        try:
+            with opened(address) as adapter:
+                first, last = last, None
+                off.make_safe(adapter, *(first or ()))
+                acted()
+                _wait_until_off(adapter, until)
+                return
+        except Exception as problem:  # nobody else is left to try again, whatever it is
+            trouble = problem
+            say(f"{type(problem).__name__}: {problem}")
+        if time.monotonic() > until:
+            what = "THE OUTPUT MAY STILL BE ON: it does not say that its output is off"
+            where = f"{_NAMES[address.model]} at {address.resource}"
+            raise OutputStateUnknown(where, what, "Press OUTPUT on the instrument now") from trouble
+        time.sleep(PAUSE)
+
+
+@contextmanager
+def opened(address: SourceAddress) -> Iterator[Any]:
+    """A link to the source, on which nothing was sent yet. :raises InstrumentError: it cannot be opened."""
+    on_the_line = EXCHANGE * 10 / address.serial.baud_rate if address.resource.upper().startswith("ASRL") else 0.0
+    adapter = link.open_adapter(
+        address.resource,
+        name=_NAMES[address.model],
+        visa_library=address.visa_library,
+        timeout=TIMEOUT + on_the_line,
+        serial=address.serial,
+    )
+    try:
+        yield adapter
+    finally:
+        link.let_go(adapter)
+
+
+def _wait_until_off(adapter: Any, until: float) -> None:
+    """Ask until the source says off; the off message goes out again each time that it does not answer.
+
+    A message that got lost is made up for. An answer that comes late is one all the same, whichever question it is to.
+
+    :raises InstrumentError: the link failed, or it has said nothing of the kind so often or ``until`` then.
+    """
+    trouble: InstrumentError | None = None
+    for _ in range(ASKED):
+        try:
+            if off.is_off(adapter):
+                return
+        except (InstrumentTimeout, UnexpectedReply) as problem:
+            trouble = problem
+        if time.monotonic() > until:
+            break
+        with suppress(InstrumentTimeout):
+            adapter.write(":ABOR")  # heard even in the middle of a sweep, and drops no answer
+            adapter.write(off_message())
+    raise trouble or OutputStateUnknown(adapter.where, "it says that its output is on")

@@ -1,0 +1,1 @@
+"""The experiment: plan, engine, stop rules, schedule of spectra."""

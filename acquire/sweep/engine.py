@@ -1,0 +1,360 @@
+"""The sweep: set, settle, read, compute, record, next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from math import isfinite, log, nan
+from statistics import fmean
+from typing import Protocol, Self
+
+from acquire.evaluation.evaluate import Evaluation, described_spectrum, evaluate, with_uncertainties
+from acquire.records import (
+    DarkReading,
+    Event,
+    ExposureSample,
+    Note,
+    PointFlag,
+    Reading,
+    Record,
+    RunStatus,
+    Spectrum,
+    Step,
+)
+from acquire.sweep.plan import SweepPlan, bursts
+from acquire.sweep.read_back import NotMeasured, ReadingWatch, as_expected, is_bad, what_is_missing
+from acquire.sweep.spectra import SpectrumSchedule
+from acquire.sweep.stop_rules import StopWatch
+
+Emit = Callable[[Event], None]
+StopRequested = Callable[[], str]
+
+#: Fewer dark readings than this give neither the photodiode's zero nor its noise.
+FEWEST_DARK_READINGS = 2
+
+#: The longest that the source is not read while another instrument is waited for, s.
+LONGEST_UNREAD = 2.0
+
+#: Points in one hardware-timed burst: what the photodiode meter's buffer holds (Model 2000); and how long it lasts at
+#: most, s: until it is over nobody but the source itself looks at what the device is given.
+BURST, LONGEST_BURST = 1024, 10.0
+
+
+class SpectrumNotTaken(Exception):
+    """The spectroradiometer could not take this spectrum; the sweep goes on without it."""
+
+
+class StoppedByRule(Exception):
+    """A rule of the plan ends the sweep here; the message says which and why."""
+
+
+class SweepBench(Protocol):
+    """What the engine asks of a bench; levels in V or A, times in s since the start of the run."""
+
+    def now(self) -> float:
+        """Seconds since the start of the run."""
+
+    def energised(self) -> AbstractContextManager[None]:
+        """Output on inside, ramped to zero, off and asked for outside."""
+
+    def trigger(self, step: Step) -> None:
+        """Start both meters; the source goes to the level of ``step`` and settles first."""
+
+    def collect(self, step: Step, time: float) -> Reading:
+        """Wait for both meters and say what they read; NaN with a flag for a reply that makes no sense."""
+
+    @property
+    def unreadable(self) -> str:
+        """The reply of the last reading that made no sense, and whose; empty when there was none."""
+
+    def queued_errors(self) -> list[str]:
+        """What both meters have queued since they were last asked, in words."""
+
+    @property
+    def takes_spectra(self) -> bool:
+        """Whether there is a spectroradiometer that answers, or may answer again."""
+
+    def start_exposure(self) -> None:
+        """Start a spectrum. :raises SpectrumNotTaken: it refuses."""
+
+    def exposure_finished(self, wait: float) -> bool:
+        """Whether the spectrum is there, waiting at most ``wait`` s. :raises SpectrumNotTaken: it failed."""
+
+    def read_spectrum(self, index: int, step: Step) -> Spectrum:
+        """The spectrum just taken, with its conditions. :raises SpectrumNotTaken: there is none."""
+
+    def run_burst(self, steps: Sequence[Step], stop_requested: StopRequested) -> list[Reading]:
+        """Let the instruments run these steps by themselves; fewer readings when a stop was requested."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a sweep ended and why."""
+
+    status: RunStatus
+    reason: str = ""
+    interrupted: bool = False
+
+
+class _SaidOnce:
+    """Says each thing once, and in the end how often it came again."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._again: Counter[str] = Counter()
+
+    def __call__(self, text: str) -> None:
+        if text in self._again:
+            self._again[text] += 1
+            return
+        self._again[text] = 0
+        self._say(text)
+
+    def sum_up(self) -> None:
+        """Say how often what was said once came again."""
+        for text, times in self._again.items():
+            if times:
+                self._say(f"{times} more {'time' if times == 1 else 'times'}: {text}")
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What the parts of one sweep share."""
+
+    plan: SweepPlan
+    bench: SweepBench
+    emit: Emit
+    stop_requested: StopRequested
+    watch: ReadingWatch
+    queued: _SaidOnce
+
+    def note(self, text: str) -> None:
+        self.emit(Note(self.bench.now(), text))
+
+    def tell_queued_errors(self) -> None:
+        """Ask both meters at a moment that costs nothing what they have queued."""
+        for text in self.bench.queued_errors():
+            self.queued(text)
+
+
+def run_sweep(
+    plan: SweepPlan, bench: SweepBench, evaluation: Evaluation, emit: Emit, stop_requested: StopRequested
+) -> Outcome:
+    """Carry out a plan. The source output is off when this returns or raises.
+
+    ``stop_requested`` returns the reason why the run should end now, or an empty string.
+    """
+    if why := stop_requested():
+        return Outcome(RunStatus.STOPPED, why, interrupted=True)
+
+    def note(text: str) -> None:
+        emit(Note(bench.now(), text))
+
+    run = _Run(plan, bench, emit, stop_requested, ReadingWatch(plan.read_back, note), _SaidOnce(note))
+    with bench.energised():
+        try:
+            outcome = _sweep_between_dark_readings(run, evaluation)
+        except StoppedByRule as rule:
+            outcome = Outcome(RunStatus.STOPPED, str(rule))
+        if not outcome.interrupted:
+            run.tell_queued_errors()  # here: whether the output is off is the last that the source is asked
+    run.queued.sum_up()
+    run.watch.sum_up()
+    return outcome
+
+
+def _sweep_between_dark_readings(run: _Run, evaluation: Evaluation) -> Outcome:
+    dark = _take_dark_readings(run, after=False)
+    sweep = _sweep_in_bursts if run.plan.hardware_timed else _sweep
+    outcome = sweep(run, evaluation.with_dark(dark))
+    if not outcome.interrupted:
+        dark = _take_dark_readings(run, after=True)
+        if len(dark) < run.plan.dark.readings_after:
+            return Outcome(RunStatus.STOPPED, run.stop_requested(), interrupted=True)
+    return outcome
+
+
+def _sweep(run: _Run, evaluation: Evaluation) -> Outcome:
+    schedule = SpectrumSchedule(run.plan.spectra)
+    stop_watch = StopWatch(run.plan.stop_rules)
+    branch = None
+    spectra = 0
+    with _Reporting(run.emit) as reporting:
+        for step in run.plan.steps:
+            if why := run.stop_requested():
+                return Outcome(RunStatus.STOPPED, why, interrupted=True)
+            if step.branch is not branch:
+                run.tell_queued_errors()
+                branch = step.branch
+            record = evaluate(_take_checked_reading(step, run, reporting.report), evaluation)
+            reporting.keep(record, evaluation)
+            run.watch.require_safe(record.reading)
+            if reason := stop_watch.reason(record):
+                return Outcome(RunStatus.STOPPED, reason)
+            if schedule.due(step, record) and run.bench.takes_spectra:
+                reporting.report()
+                if (spectrum := _take_spectrum(spectra, step, record, evaluation, run)) is not None:
+                    evaluation = evaluation.with_spectrum(spectrum)
+                    spectra += 1
+    return Outcome(RunStatus.COMPLETED)
+
+
+class _Reporting:
+    """Completes and emits each record while the meters integrate the next one: to write and to draw takes no time.
+
+    Whether the sweep goes on is decided before that. However it ends, no record is left behind.
+    """
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._kept: tuple[Record, Evaluation] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.report()
+
+    def keep(self, record: Record, evaluation: Evaluation) -> None:
+        """Keep a record, and what it was evaluated with, for the next :meth:`report`."""
+        self._kept = record, evaluation
+
+    def report(self) -> None:
+        """Emit the record that is kept, if there is one."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            self._emit(with_uncertainties(*kept))
+
+
+def _sweep_in_bursts(run: _Run, evaluation: Evaluation) -> Outcome:
+    """The instruments step by themselves; limits and stop rules are looked at after each burst."""
+    stop_watch = StopWatch(run.plan.stop_rules)
+    for burst in bursts(run.plan.steps, burst_length(run.plan)):
+        run.tell_queued_errors()  # the burst would be refused for an error of before
+        readings = run.bench.run_burst(burst, run.stop_requested)
+        records = [evaluate(run.watch.examined(reading), evaluation) for reading in readings]
+        for record in records:
+            run.emit(with_uncertainties(record, evaluation))
+        for record in records:
+            run.watch.require_safe(record.reading)
+        reasons = [stop_watch.reason(record) for record in records]
+        if why := run.stop_requested():
+            return Outcome(RunStatus.STOPPED, why, interrupted=True)
+        if reason := next(filter(None, reasons), ""):
+            return Outcome(RunStatus.STOPPED, reason)
+    return Outcome(RunStatus.COMPLETED)
+
+
+def burst_length(plan: SweepPlan) -> int:
+    """How many points a burst has at most; three at least, so that none is left alone when they are shared out."""
+    return max(min(BURST, int(LONGEST_BURST / plan.time_per_point)), 3)
+
+
+def take_reading(step: Step, bench: SweepBench, meanwhile: Callable[[], None] = lambda: None) -> Reading:
+    """Start every meter, then collect from every meter, so that they integrate at the same time; and ``meanwhile``."""
+    time = bench.now()
+    bench.trigger(step)
+    meanwhile()
+    return bench.collect(step, time)
+
+
+def _take_checked_reading(step: Step, run: _Run, meanwhile: Callable[[], None] = lambda: None) -> Reading:
+    """A reading that was looked at; a bad one is taken once more where the plan says so, and flagged."""
+    reading = take_reading(step, run.bench, meanwhile)
+    if as_expected(reading, run.plan.read_back):
+        return reading
+    if run.plan.repeat_bad_readings and run.watch.worth_repeating(reading, run.bench.unreadable):
+        reading = take_reading(step, run.bench)
+        reading = replace(reading, flags=reading.flags | PointFlag.READING_REPEATED)
+    return run.watch.examined(reading, run.bench.unreadable)
+
+
+def _take_dark_readings(run: _Run, *, after: bool) -> list[DarkReading]:
+    """Read both meters at the dark level, where the device gives no light; fewer when a stop is asked for.
+
+    :raises NotMeasured: before the sweep hardly any has a photodiode signal, so that its zero would be unknown.
+    """
+    plan, readings = run.plan, list[DarkReading]()
+    wanted = plan.dark.readings_after if after else plan.dark.readings_before
+    for _ in range(wanted):
+        if run.stop_requested():
+            return readings
+        reading = _take_checked_reading(plan.dark.step, run)
+        dark = DarkReading(reading.time, reading.voltage, reading.current, reading.photodiode_signal, after)
+        run.emit(dark)
+        readings.append(dark)
+        run.watch.require_safe(reading)
+        if plan.stop_rules.on_bad_reading and is_bad(reading) and not after:
+            raise StoppedByRule(f"{what_is_missing(reading)} (dark reading {len(readings)} of {wanted})")
+    _look_at_dark_level(readings, run, after=after)
+    return readings
+
+
+def _look_at_dark_level(readings: list[DarkReading], run: _Run, *, after: bool) -> None:
+    good = sum(isfinite(reading.photodiode_signal) for reading in readings)
+    if good == len(readings) or good >= FEWEST_DARK_READINGS:
+        return
+    what = f"{good} of {len(readings)} have a photodiode signal"
+    if after:
+        run.note(f"dark readings after the sweep: {what}; the drift of the photodiode's zero is unknown")
+        return
+    mend = "Check the photodiode's meter, its range, and room light; dark.before: false goes on without them"
+    raise NotMeasured("dark readings", f"{what}: the photodiode's zero would be unknown", mend)
+
+
+def _take_spectrum(index: int, step: Step, record: Record, evaluation: Evaluation, run: _Run) -> Spectrum | None:
+    """Take a spectrum at this level and emit it; None, with a note, when there is none."""
+    samples: list[ExposureSample] = []
+    try:
+        spectrum = _exposed(index, step, run, samples)
+    except SpectrumNotTaken as error:
+        run.note(f"no spectrum at {step.level:g} {run.plan.source_unit}: {error}")
+        return None
+    if spectrum is None:
+        return None
+    spectrum = described_spectrum(_with_signals(spectrum, samples, record, evaluation))
+    run.emit(spectrum)
+    if spectrum.contradictions:
+        run.note(f"spectrum {index}: the meter's own {', '.join(spectrum.contradictions)} disagree with it")
+    if spectrum.too_dark:
+        run.note(f"spectrum {index}: less light than the spectroradiometer is made for")
+    return spectrum
+
+
+def _exposed(index: int, step: Step, run: _Run, samples: list[ExposureSample]) -> Spectrum | None:
+    """A spectrum, while both meters go on being read and the source held against its limits; None at a stop."""
+    bench = run.bench
+    bench.start_exposure()
+    run.tell_queued_errors()
+    while not bench.exposure_finished(min(run.plan.spectra.sample_every, LONGEST_UNREAD)):
+        if run.stop_requested():
+            return None  # cancelling takes seconds: the bench does it once the output is off
+        _sample(index, step, run, samples)
+    spectrum = bench.read_spectrum(index, step)
+    _sample(index, step, run, samples, last=True)
+    return spectrum
+
+
+def _sample(index: int, step: Step, run: _Run, samples: list[ExposureSample], *, last: bool = False) -> None:
+    """Read both meters; recorded as often as the plan wants."""
+    reading = run.watch.examined(take_reading(step, run.bench), run.bench.unreadable)
+    if last or not samples or reading.time >= samples[-1].time + run.plan.spectra.sample_every:
+        sample = ExposureSample(index, reading.time, reading.voltage, reading.current, reading.photodiode_signal)
+        run.emit(sample)
+        samples.append(sample)
+    run.watch.require_safe(reading)
+
+
+def _with_signals(
+    spectrum: Spectrum, samples: list[ExposureSample], record: Record, evaluation: Evaluation
+) -> Spectrum:
+    """The spectrum with the mean photodiode signal of its exposure, and the change of ln(luminance) until its end."""
+    # Samples from before belong to a measurement that gave no data
+    good = [sample for sample in samples if isfinite(sample.photodiode_signal) and sample.time >= spectrum.start]
+    signals = [sample.photodiode_signal for sample in good]
+    before = evaluation.photocurrent(record.reading.photodiode_signal, record.reading.time)
+    after = evaluation.photocurrent(signals[-1], spectrum.stop) if signals else nan
+    drift = log(after / before) if before > 0.0 and after > 0.0 else nan
+    return replace(spectrum, photodiode_signal=fmean(signals) if signals else nan, drift=drift)

@@ -1,0 +1,263 @@
+"""From a sweep file and the limits of a bench to a plan: steps, spectra, duration, stress. Pure.
+
+A plan is data. It can be listed, timed and checked before any output is switched on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import inf
+
+from acquire.config import BenchFile, SweepFile
+from acquire.records import Branch, Step
+from acquire.sweep.read_back import ReadBackLimits, read_back_limits
+from acquire.sweep.spectra import SpectraPlan
+from acquire.sweep.stop_rules import StopRules, _stop_rules
+from drivers import timing
+
+
+@dataclass(frozen=True)
+class DarkPlan:
+    """The dark level and how often it is read."""
+
+    step: Step
+    readings_before: int
+    readings_after: int
+
+
+@dataclass(frozen=True)
+class Stress:
+    """The most that the plan can ask of the device: V, A, W."""
+
+    voltage: float
+    current: float
+    power: float
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """Everything the engine carries out. Levels in V or A, times in s."""
+
+    source_function: str
+    source_unit: str
+    source_range: float
+    largest_level: float
+    compliance: float
+    steps: tuple[Step, ...]
+    dark: DarkPlan
+    spectra: SpectraPlan
+    stop_rules: StopRules
+    settle: float
+    hardware_timed: bool
+    time_per_point: float
+    duration: float
+    stress: Stress
+    read_back: ReadBackLimits
+    repeat_bad_readings: bool
+
+
+def staircase(start: float, stop: float, step: float | None, points: int | None) -> list[float]:
+    """Levels from start to stop, both exact.
+
+    With ``step``: its sign is that of the way to go; a last step that does not fit is shorter. With ``points``:
+    that many equidistant levels, both ends included.
+    """
+    span = stop - start
+    if points is not None:
+        return [start] if points == 1 else _equidistant(start, stop, points - 1)
+    if span == 0.0 or not step:
+        return [start]
+    ratio = abs(span / step)
+    whole = round(ratio)
+    if whole >= 1 and abs(ratio - whole) < 1e-6:
+        return _equidistant(start, stop, whole)
+    size = abs(step) if span > 0 else -abs(step)
+    return [_tidy(start + i * size) for i in range(int(ratio) + 1)] + [stop]
+
+
+def _equidistant(start: float, stop: float, intervals: int) -> list[float]:
+    levels = [_tidy(start + (stop - start) * i / intervals) for i in range(intervals)]
+    return [*levels, stop]
+
+
+def _tidy(level: float) -> float:
+    """0.30000000000000004 is 0.3: twelve decimals are far below any source's resolution."""
+    return round(level, 12)
+
+
+def branches(levels: list[float], direction: str) -> list[tuple[Branch, float]]:
+    """The levels in the order in which they are sent; ``both`` turns at the last level and sends it twice.
+
+    A branch that leads away from zero is forward, one that leads back is reverse, wherever the file starts.
+    """
+    out, back = Branch.FORWARD, Branch.REVERSE
+    if abs(levels[-1]) < abs(levels[0]):
+        out, back = back, out
+    there = [(out, level) for level in levels]
+    return_way = [(back, level) for level in reversed(levels)]
+    if direction == "forward":
+        return there
+    if direction == "reverse":
+        return return_way
+    return there + return_way
+
+
+def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
+    """Work a checked sweep file out on a bench."""
+    source, measure = sweep.source, sweep.measure
+    ordered = branches(staircase(source.start, source.stop, source.step, source.points), source.direction)
+    spectrum_levels = _nearest_steps(ordered, _spectrum_levels(sweep))
+    steps = tuple(Step(index, branch, level, index in spectrum_levels) for index, (branch, level) in enumerate(ordered))
+    voltage_source = source.function == "voltage"
+    levels = [step.level for step in steps] + [sweep.dark.voltage if voltage_source else 0.0]
+    ranges = timing.SMU_VOLTAGE_RANGES if voltage_source else timing.SMU_CURRENT_RANGES
+    largest = max(abs(level) for level in levels)
+    dark = DarkPlan(
+        Step(-1, Branch.FORWARD, sweep.dark.voltage if voltage_source else 0.0),
+        sweep.dark.readings if sweep.dark.before else 0,
+        sweep.dark.readings if sweep.dark.after else 0,
+    )
+    spectra = _spectra_plan(sweep, steps)
+    per_point = point_time(sweep, bench)
+    source_range = timing.smallest_range(
+        largest if source.range == "auto" else source.range, ranges, timing.SMU_FULL_SCALE
+    )
+    readings = len(steps) + dark.readings_before + dark.readings_after
+    return SweepPlan(
+        source_function=source.function,
+        source_unit="V" if voltage_source else "A",
+        source_range=source_range,
+        largest_level=largest,
+        compliance=source.compliance,
+        steps=steps,
+        dark=dark,
+        spectra=spectra,
+        stop_rules=_stop_rules(sweep),
+        settle=measure.settle,
+        hardware_timed=measure.timing == "hardware",
+        time_per_point=per_point,
+        duration=readings * per_point + _exposures(sweep, bench, spectra),
+        stress=_stress(largest, source.compliance, voltage_source),
+        read_back=read_back_limits(sweep, bench, source_range),
+        repeat_bad_readings=measure.bad_reading == "retry",
+    )
+
+
+def point_time(sweep: SweepFile, bench: BenchFile) -> float:
+    """Seconds a point takes: the slower of two meters that integrate at the same time, after settling."""
+    hardware = sweep.measure.timing == "hardware"
+    settle = sweep.measure.settle
+    source = _source_meter_time(sweep, bench, hardware)
+    if not hardware:
+        return max(source, _photodiode_meter_time(sweep, bench, settle, linked=False))
+    # The source settles, then pulses the other meter: both share that part.
+    before_the_pulse = source - _source_meter_conversion(sweep, bench)
+    return max(source, before_the_pulse + _photodiode_meter_time(sweep, bench, 0.0, linked=True))
+
+
+def _source_meter_time(sweep: SweepFile, bench: BenchFile, hardware: bool) -> float:
+    measure = sweep.measure
+    return timing.smu_time_per_point(
+        nplc=measure.nplc,
+        line_frequency=bench.instruments.smu.line_frequency,
+        autozero=measure.autozero,
+        source=_source(sweep),
+        trigger_delay=0.0 if hardware else measure.settle,
+        source_delay=measure.settle,
+        filter_count=measure.filter_count,
+        static=not hardware,
+        linked=hardware,
+    )
+
+
+def _source_meter_conversion(sweep: SweepFile, bench: BenchFile) -> float:
+    measure = sweep.measure
+    return measure.filter_count * timing.smu_conversion_time(
+        nplc=measure.nplc,
+        line_frequency=bench.instruments.smu.line_frequency,
+        autozero=measure.autozero,
+        source=_source(sweep),
+    )
+
+
+def _photodiode_meter_time(sweep: SweepFile, bench: BenchFile, delay: float, *, linked: bool) -> float:
+    measure = sweep.measure
+    return timing.dmm_time_per_reading(
+        nplc=measure.photodiode_nplc,
+        line_frequency=bench.instruments.smu.line_frequency,
+        autozero=measure.autozero,
+        trigger_delay=delay,
+        filter_count=measure.filter_count,
+        linked=linked,
+    )
+
+
+def _source(sweep: SweepFile) -> timing.Source:
+    return "voltage" if sweep.source.function == "voltage" else "current"
+
+
+def bursts(steps: tuple[Step, ...], most: int) -> list[tuple[Step, ...]]:
+    """The steps in as few groups of at most ``most`` as possible, none of them shorter than the others by over one."""
+    number = -(-len(steps) // most)
+    edges = [len(steps) * i // number for i in range(number + 1)]
+    return [steps[start:stop] for start, stop in pairwise(edges)]
+
+
+def _nearest_steps(ordered: list[tuple[Branch, float]], levels: tuple[float, ...]) -> set[int]:
+    chosen = set()
+    for branch in {branch for branch, _ in ordered}:
+        indices = [i for i, (b, _) in enumerate(ordered) if b is branch]
+        chosen |= {min(indices, key=lambda i: abs(ordered[i][1] - level)) for level in levels}
+    return chosen
+
+
+def _spectrum_levels(sweep: SweepFile) -> tuple[float, ...]:
+    if sweep.spectra is None:
+        return ()
+    return sweep.spectra.at_voltage if sweep.source.function == "voltage" else sweep.spectra.at_current
+
+
+def _spectra_plan(sweep: SweepFile, steps: tuple[Step, ...]) -> SpectraPlan:
+    wanted = sweep.spectra
+    if wanted is None:
+        return SpectraPlan()
+    number_of_branches = len({step.branch for step in steps})
+    every = wanted.every
+    most = (
+        sum(step.spectrum for step in steps)
+        + number_of_branches * len(wanted.at_luminance)
+        + (len(steps) // every.points + number_of_branches if every else 0)
+    )
+    return SpectraPlan(
+        at_luminance=tuple(wanted.at_luminance),
+        every_points=every.points if every else 0,
+        every_above=every.above if every else inf,
+        sample_every=wanted.sample_every,
+        most=min(most, len(steps)),
+    )
+
+
+def _exposures(sweep: SweepFile, bench: BenchFile, spectra: SpectraPlan) -> float:
+    """Seconds that all spectra may take: those at a luminance by that luminance, the others as if at 100 cd/m^2."""
+    meter, wanted = bench.instruments.spectroradiometer, sweep.spectra
+    if meter is None or wanted is None:
+        return 0.0
+    number_of_branches = 2 if sweep.source.direction == "both" else 1
+    luminances = list(spectra.at_luminance) * number_of_branches
+    luminances += [100.0] * (spectra.most - len(luminances))
+    return sum(
+        timing.spectroradiometer_exposure(
+            max(luminance, 1e-3),
+            measuring_angle=meter.measuring_angle,
+            speed_mode=wanted.speed,
+            integration_time=wanted.integration_time or 1.0,
+            internal_nd=wanted.internal_nd,
+        ).total
+        for luminance in luminances
+    )
+
+
+def _stress(largest: float, compliance: float, voltage_source: bool) -> Stress:
+    voltage, current = (largest, compliance) if voltage_source else (compliance, largest)
+    return Stress(voltage, current, voltage * current)

@@ -1,0 +1,66 @@
+"""When a spectrum is due: at levels, at luminances when first crossed, at every n-th point. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf, isnan
+
+from acquire.records import Branch, PointFlag, Record, Step
+
+
+@dataclass(frozen=True)
+class SpectraPlan:
+    """When spectra are taken and how: luminances in cd/m^2, voltages in V, times in s."""
+
+    at_luminance: tuple[float, ...] = ()
+    every_points: int = 0
+    every_above: float = inf
+    sample_every: float = 1.0
+    most: int = 0
+
+
+class SpectrumSchedule:
+    """Decides at which points a spectrum is due, from what has been measured so far."""
+
+    def __init__(self, plan: SpectraPlan) -> None:
+        self._plan = plan
+        self._waiting: dict[Branch, list[float]] = {}
+        self._begun: set[Branch] = set()
+        self._since_last = inf
+        self._taken = 0
+
+    def due(self, step: Step, record: Record) -> bool:
+        """Whether to take a spectrum at this point.
+
+        A luminance is reached at the first point of a branch on its far side; points in compliance or with an
+        overflowing photodiode reading do not count.
+        """
+        if not self._plan.most:
+            return False
+        reached = self._reached(step.branch, record)
+        self._since_last += 1
+        often = (
+            self._plan.every_points > 0
+            and (self._plan.every_above <= 0.0 or record.luminance > self._plan.every_above)
+            and self._since_last >= self._plan.every_points
+        )
+        if not (step.spectrum or reached or often) or self._taken >= self._plan.most:
+            return False
+        self._since_last = 0
+        self._taken += 1
+        return True
+
+    def _reached(self, branch: Branch, record: Record) -> bool:
+        luminance = record.luminance
+        if isnan(luminance) or record.flags & (PointFlag.COMPLIANCE | PointFlag.PHOTODIODE_OVERFLOW):
+            return False
+        waiting = self._waiting.setdefault(branch, list(self._plan.at_luminance))
+        rising = branch is Branch.FORWARD
+        if not rising and branch not in self._begun:
+            # A reverse branch begins in bright light: what lies above its first point was never passed.
+            self._begun.add(branch)
+            self._waiting[branch] = [level for level in waiting if level <= luminance]
+            return False
+        passed = [level for level in waiting if (luminance >= level if rising else luminance <= level)]
+        self._waiting[branch] = [level for level in waiting if level not in passed]
+        return bool(passed)

@@ -1,0 +1,123 @@
+"""When a sweep ends by itself: rules on what was measured. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf, isnan
+
+from acquire.config import SweepFile
+from acquire.records import Branch, PointFlag, Reading, Record
+from acquire.sweep.read_back import is_bad, what_is_missing
+
+# As plain integers: an operation on enumeration members takes a microsecond, and there are several a point.
+_DARK = int(PointFlag.BELOW_DARK_NOISE | PointFlag.NO_PHOTODIODE_READING)
+
+
+_LIMITED = int(PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE)
+
+
+#: Points in a row above the dark noise that count as light: a single one is noise now and then.
+LASTING_LIGHT = 3
+
+
+@dataclass(frozen=True)
+class StopRules:
+    """What ends a sweep early, besides the last level; SI units, a share as a fraction of 1."""
+
+    on_compliance: bool = True
+    luminance_above: float = inf
+    current_above: float = inf
+    current_density_above: float = inf
+    voltage_above: float = inf
+    luminance_below_maximum: float = 0.0
+    no_light_by: float = inf
+    short_voltage_below: float = 0.0
+    short_current_above: float = inf
+    on_bad_reading: bool = False
+
+    @cached_property
+    def any_upper_limit(self) -> bool:
+        """Whether a measured quantity is limited from above."""
+        return min(self.luminance_above, self.current_above, self.current_density_above, self.voltage_above) < inf
+
+
+class StopWatch:
+    """Looks at every point of a sweep and says when a stop rule is met."""
+
+    def __init__(self, rules: StopRules) -> None:
+        self._rules = rules
+        self._brightest: dict[Branch, float] = {}
+        self._lit_in_a_row = 0
+        self._light_seen = False
+
+    def reason(self, record: Record) -> str:
+        """Why the sweep should end at this point; empty when it should not."""
+        branch, luminance = record.reading.branch, record.luminance
+        dark = int(record.flags) & _DARK
+        self._lit_in_a_row = 0 if dark else self._lit_in_a_row + 1
+        self._light_seen = self._light_seen or self._lit_in_a_row >= LASTING_LIGHT
+        lit = not dark and not isnan(luminance)
+        if lit:
+            self._brightest[branch] = max(luminance, self._brightest.get(branch, 0.0))
+        why = (
+            self._bad(record.reading)
+            or self._limited(record)
+            or self._too_much(record)
+            or self._sick_device(record, lit, bool(dark))
+        )
+        return f"{why} (point {record.reading.index}, level {record.reading.source_level:g})" if why else ""
+
+    def _bad(self, reading: Reading) -> str:
+        return what_is_missing(reading) if self._rules.on_bad_reading and is_bad(reading) else ""
+
+    def _limited(self, record: Record) -> str:
+        limited = int(record.flags) & _LIMITED
+        return "the source went into compliance" if limited and self._rules.on_compliance else ""
+
+    def _too_much(self, record: Record) -> str:
+        rules, reading = self._rules, record.reading
+        if not rules.any_upper_limit:
+            return ""
+        for name, value, limit, unit in (
+            ("luminance", record.luminance, rules.luminance_above, "cd/m^2"),
+            ("current", abs(reading.current), rules.current_above, "A"),
+            ("current density", abs(record.current_density), rules.current_density_above, "A/m^2"),
+            ("voltage", abs(reading.voltage), rules.voltage_above, "V"),
+        ):
+            if value > limit:
+                return f"{name} {value:.4g} {unit} is above the {limit:.4g} {unit} of the stop rule"
+        return ""
+
+    def _sick_device(self, record: Record, lit: bool, dark: bool) -> str:
+        rules, reading = self._rules, record.reading
+        if abs(reading.voltage) < rules.short_voltage_below and abs(reading.current) > rules.short_current_above:
+            return f"short: {abs(reading.current):.4g} A at {reading.voltage:.4g} V"
+        if dark and not self._light_seen and abs(reading.voltage) >= rules.no_light_by:
+            return f"no light by {reading.voltage:.4g} V"
+        brightest = self._brightest.get(reading.branch, 0.0)
+        rising = reading.branch is Branch.FORWARD
+        if rising and lit and record.luminance < rules.luminance_below_maximum * brightest:
+            share = f"{rules.luminance_below_maximum:.0%}"
+            return f"luminance {record.luminance:.4g} cd/m^2 has fallen below {share} of its maximum"
+        return ""
+
+
+def _stop_rules(sweep: SweepFile) -> StopRules:
+    stop = sweep.stop
+    return StopRules(
+        on_compliance=stop.on_compliance == "stop",
+        luminance_above=_limit(stop.luminance_above),
+        current_above=_limit(stop.current_above),
+        current_density_above=_limit(stop.current_density_above),
+        voltage_above=_limit(stop.voltage_above),
+        luminance_below_maximum=stop.luminance_below_maximum or 0.0,
+        no_light_by=_limit(stop.no_light_by),
+        short_voltage_below=stop.short.voltage_below if stop.short else 0.0,
+        short_current_above=stop.short.current_above if stop.short else inf,
+        on_bad_reading=sweep.measure.bad_reading == "stop",
+    )
+
+
+def _limit(value: float | None) -> float:
+    return inf if value is None else value

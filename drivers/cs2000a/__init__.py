@@ -1,0 +1,1 @@
+"""Konica Minolta CS-2000A spectroradiometer."""

@@ -1,0 +1,550 @@
+"""Konica Minolta CS-2000 and CS-2000A spectroradiometers.
+
+Commands after the CS-2000 Communication Specifications Rev. 7.00 (Konica Minolta, 2020). One command is in flight at
+a time and every command is answered by one line, ``OKnn`` or ``ERnn`` and fields; only a measurement is answered
+twice, first with its duration, then at its end. In between the meter takes nothing but a cancellation.
+
+What is said to the meter and what it says is written as exchanges: generators that never wait. A command waits for
+its exchange; a spectrum goes on by one line with every :meth:`~CS2000A.poll`, so that a program can look after other
+instruments meanwhile, whatever goes wrong with this one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import pairwise
+from math import inf
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+from pymeasure.instruments import Instrument
+
+from drivers import link
+from drivers.cs2000a.messages import (
+    BLOCK_LENGTHS,
+    REFUSALS,
+    Colorimetry,
+    Conditions,
+    SpectroradiometerSettings,
+    Spectrum,
+    SpectrumReading,
+    measuring_angle,
+    objections,
+    parse_colorimetry,
+    parse_conditions,
+    parse_duration,
+    parse_spectrum_block,
+    setting_table,
+)
+from drivers.errors import (
+    InstrumentError,
+    InstrumentTimeout,
+    LinkLost,
+    MeasurementBusy,
+    NoSpectrum,
+    RefusedByDriver,
+    RefusedByInstrument,
+    RemoteLost,
+    SettingNotTaken,
+    UnexpectedReply,
+    WrongInstrument,
+)
+from drivers.scpi import Identity
+
+__all__ = ["CS2000A", "Colorimetry", "Conditions", "SpectroradiometerSettings", "SpectrumReading"]
+
+SERIAL_LINE = link.SerialLine(baud_rate=115200, terminator="\n")
+_MODELS = ("CS-2000", "CS-2000A")
+_IDENTITY_FIELDS = 3
+_COMMAND_TIMEOUT = 10.0
+
+#: The longest that one read of :meth:`CS2000A.poll` waits, s.
+LONGEST_SLICE = 0.2
+
+# The meter prepares a measurement for up to 10 s before it says anything (Communication Specifications), s
+_FIRST_LINE_TIMEOUT = 12.0
+_SECOND_LINE_MARGIN = 5.0  # beyond the time announced, s
+_REPLY_TIMEOUT = 3.5  # of a read-out, besides the time that its line takes, s
+_SILENCE_TIMEOUT = 2.0  # an idle meter answers a question within 20 ms; after so long without it is silent, s
+_LEAVING_TIMEOUT = 1.0  # s
+_LEAVING_PATIENCE = 5.0  # for a measurement to begin, so that it can be cancelled, s
+_WRITE_TIMEOUT = 1.0  # flow control may hold a message back, s
+_QUIET = 1.5  # a line that follows a cancellation comes within this time, s
+
+_ASK_AGAIN_AFTER = (0.5, 1.0, 1.5)  # where the meter has no data yet, s
+_MOST_LATE_LINES = 20
+_LONGEST_LINE = 8192  # bytes: the meter's longest has 1016
+_LONGEST_BLOCK = 1016  # bytes
+
+#: Refusals of a read-out that mean that there are no data yet, or no longer.
+_NO_DATA = (MeasurementBusy, NoSpectrum, RemoteLost)
+_NO_ANSWER = (InstrumentTimeout, UnexpectedReply)
+
+#: What a spectrum may not be taken under other settings of; the rest is chosen by the meter, or by its knob.
+_KEPT = ("speed_mode", "synchronisation", "external_nd", "close_up_lens", "calibration_channel")
+
+# asked: whether the meter is there again; announced: waiting for the first line of a measurement; exposing: for the
+# second; ready: to be read out
+_State = Literal["idle", "asked", "announced", "exposing", "ready"]
+
+T = TypeVar("T")
+
+#: Yields how long the meter's next line may take, s, and is sent that line, or None when it is overdue. Yields None
+#: where no line is due and the exchange may rest.
+Exchange = Generator[float | None, str | None, T]
+
+
+class CS2000A(Instrument):
+    """A CS-2000 or CS-2000A on any VISA resource, or on a PyMeasure adapter.
+
+    ``timeout`` (s): how long the reply to a command may take. ``visa_library`` and ``serial`` count only when
+    ``adapter`` is a resource name. ``clock`` says the time in s, by which lines are overdue. Raises CannotConnect.
+    """
+
+    def __init__(
+        self,
+        adapter: Any,
+        name: str = "Konica Minolta CS-2000A",
+        *,
+        visa_library: Any = "",
+        timeout: float = _COMMAND_TIMEOUT,
+        serial: link.SerialLine = SERIAL_LINE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if isinstance(adapter, str):
+            adapter = link.open_adapter(adapter, name=name, visa_library=visa_library, timeout=timeout, serial=serial)
+        self._where = " at ".join(filter(None, (name, link.resource_of(adapter))))
+        self._timeout = timeout
+        self._clock = clock
+        self._line_end = link.line_end(adapter)
+        self._partial = bytearray()
+        self._record: dict[str, str | float | bool] = {}
+        self._state: _State = "idle"
+        self._running: Exchange[SpectrumReading] | None = None
+        self._due: float | None = None
+        self._spectrum: SpectrumReading | None = None
+        self._expected: float | None = None
+        self._exposure_times = (0.0, 0.0)
+        self._silent = False
+        super().__init__(adapter, name, includeSCPI=False)
+
+    # Lines
+
+    def _send(self, command: str) -> None:
+        """Send a command; what has come before it can't be its answer and is thrown away."""
+        self._partial.clear()
+        if late := link.bytes_waiting(self.adapter):
+            self.adapter.read_bytes(late)
+        link.set_timeout(self.adapter, min(self._timeout, _WRITE_TIMEOUT))
+        try:
+            self.adapter.write(command)
+        except InstrumentError:
+            self._silent = True
+            raise
+        finally:
+            link.set_timeout(self.adapter, self._timeout)
+
+    def _line(self, timeout: float) -> str | None:
+        """The meter's next line if it is complete within ``timeout`` s; parts are kept for the next time.
+
+        A read of a whole line would lose what has arrived when it times out.
+        """
+        until = self._clock() + timeout
+        try:
+            while self._line_end not in self._partial and len(self._partial) < _LONGEST_LINE:
+                link.set_timeout(self.adapter, max(until - self._clock(), 0.0))
+                self._partial += self.adapter.read_bytes(max(1, link.bytes_waiting(self.adapter)))
+        except InstrumentTimeout:
+            return None
+        finally:
+            link.set_timeout(self.adapter, self._timeout)
+        line, _, rest = self._partial.partition(self._line_end)
+        self._partial = bytearray(rest)
+        return line.decode("ascii", "replace").strip()
+
+    def _carried_out(self, exchange: Exchange[T]) -> T:
+        """What an exchange comes to, waiting for every line."""
+        try:
+            patience = next(exchange)
+            while True:
+                patience = exchange.send(None if patience is None else self._line(patience))
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    # One command, one line
+
+    def _command(self, command: str) -> list[str]:
+        """Send a command and return the fields of its reply; raises what its error code means."""
+        self._require_quiet(command)
+        return self._carried_out(self._back_in_step(self._asked(command, self._timeout), InstrumentTimeout))
+
+    def _require_quiet(self, command: str) -> None:
+        if self._running is not None and self._due is not None:
+            raise RefusedByDriver(self._where, f"{command} was not sent: a measurement is running", "Wait or cancel")
+
+    def _asked(self, command: str, patience: float) -> Exchange[list[str]]:
+        """The fields of the reply to a command; one that finds the meter out of remote mode is sent once more."""
+        try:
+            return (yield from self._once(command, patience))
+        except RemoteLost:
+            if command.startswith("RMTS"):
+                raise
+        # Well-formed commands are answered so when somebody has pressed ESC
+        yield from self._in_remote(patience)
+        return (yield from self._once(command, patience))
+
+    def _once(self, command: str, patience: float) -> Exchange[list[str]]:
+        self._send(command)
+        return self._fields(command, (yield from self._due_line(command, patience)))
+
+    def _due_line(self, command: str, patience: float) -> Exchange[str]:
+        line = yield patience
+        self._silent = line is None
+        if line is None:
+            what = f"no answer to {command} within {patience:g} s"
+            raise InstrumentTimeout(self._where, what, "Check cable and power, and the meter's display")
+        return line
+
+    def _fields(self, command: str, reply: str) -> list[str]:
+        code, *fields = (field.strip() for field in reply.split(","))
+        if code.startswith("OK"):
+            return fields
+        raise self._refusal(command, code, reply)
+
+    def _refusal(self, command: str, code: str, reply: str) -> InstrumentError:
+        if code not in REFUSALS:
+            return UnexpectedReply(self._where, command, reply)
+        exception, meaning, mend = REFUSALS[code]
+        if (command, code) == ("MEAS,1", "ER20"):
+            meaning = "the measurement was cancelled at the meter (ESC key)"
+        return exception(self._where, f"{command} was answered by {code}: {meaning}", mend, [code])
+
+    def _parsed(self, command: str, parse: Callable[[Sequence[str]], T]) -> T:
+        return self._as(command, self._command(command), parse)
+
+    def _as(self, command: str, fields: Sequence[str], parse: Callable[[Sequence[str]], T]) -> T:
+        try:
+            return parse(fields)
+        except ValueError as error:
+            raise UnexpectedReply(self._where, command, ",".join(fields)[:80]) from error
+
+    # Replies and commands in step
+
+    def _back_in_step(
+        self, exchange: Exchange[T], *failures: type[InstrumentError], cancelling: bool = False
+    ) -> Exchange[T]:
+        """An exchange; after one that failed so, no late line can be taken for the answer to a later command."""
+        try:
+            return (yield from exchange)
+        except failures:
+            with suppress(RefusedByInstrument, *_NO_ANSWER):
+                if cancelling:
+                    yield from self._cancelled()
+                yield from self._resynchronised()
+            raise
+
+    def _resynchronised(self) -> Exchange[None]:
+        """Ask for the identity and throw away what comes before it. Raises InstrumentTimeout: the meter is silent."""
+        try:
+            yield from self._identified()
+        except RemoteLost:
+            yield from self._in_remote(_SILENCE_TIMEOUT)
+            yield from self._identified()
+
+    def _identified(self) -> Exchange[None]:
+        until = self._clock() + _SILENCE_TIMEOUT
+        self._send("IDDR")
+        for _ in range(_MOST_LATE_LINES):
+            line = yield from self._due_line("IDDR", max(until - self._clock(), 0.0))
+            if line.startswith("OK00,CS-") and line.count(",") == _IDENTITY_FIELDS:
+                return
+            if line == "ER00":
+                raise self._refusal("IDDR", line, line)
+        self._silent = True
+        raise InstrumentTimeout(self._where, "no answer to IDDR among other lines", "Switch the meter off and on")
+
+    def _cancelled(self) -> Exchange[list[str]]:
+        """Cancel whatever is measured; the lines until the meter is quiet."""
+        self._send("MEAS,0")
+        lines: list[str] = []
+        while len(lines) < _MOST_LATE_LINES and (line := (yield _QUIET)) is not None:
+            lines.append(line)
+        self._partial.clear()
+        return lines
+
+    @property
+    def silent(self) -> bool:
+        """Get whether the meter left the last question after something went wrong unanswered (bool)."""
+        return self._silent
+
+    # Remote mode, identity, settings
+
+    def remote(self) -> None:
+        """Enter remote mode; settings are kept out of the flash memory where the firmware can do that."""
+        self._require_quiet("RMTS,2")
+        self._carried_out(self._back_in_step(self._in_remote(self._timeout), InstrumentTimeout))
+
+    def _in_remote(self, patience: float) -> Exchange[None]:
+        try:
+            yield from self._once("RMTS,2", patience)
+        except RefusedByInstrument:
+            # Firmware before 3.00.9301 knows mode 1 only
+            yield from self._once("RMTS,1", patience)
+
+    def local(self) -> None:
+        """Give the meter back to its own keys."""
+        self._command("RMTS,0")
+
+    def shutdown(self) -> None:
+        """Cancel a running measurement and give the meter back to its own keys.
+
+        Takes 1 s where the meter is known to be silent, 9 s at most otherwise; raises InstrumentTimeout.
+        """
+        begun = self._forget()
+        if begun in ("announced", "exposing") and not self._silent:
+            with suppress(InstrumentError):
+                self._carried_out(self._given_up(begun, _LEAVING_PATIENCE, _LEAVING_TIMEOUT))
+        self._carried_out(self._once("RMTS,0", _LEAVING_TIMEOUT))
+        self.isShutdown = True
+
+    def identify(self) -> Identity:
+        """Enter remote mode and ask for the identity; raises WrongInstrument unless it is a CS-2000 or CS-2000A.
+
+        A measurement that another program has left running is cancelled, and its late lines are thrown away.
+        """
+        self.adapter.flush_read_buffer()
+        try:
+            model, _, serial = self._introduction()
+        except (RemoteLost, InstrumentTimeout):
+            self.cancel()
+            model, _, serial = self._introduction()
+        if model not in _MODELS:
+            raise WrongInstrument(self._where, f"{model} answers, expected CS-2000 or CS-2000A")
+        return Identity("KONICA MINOLTA", model, serial, "")
+
+    def _introduction(self) -> list[str]:
+        self.remote()
+        return self._identity()
+
+    def _identity(self) -> list[str]:
+        return self._parsed("IDDR", _identity_fields)
+
+    @property
+    def measuring_angle(self) -> float:
+        """Get the measuring angle set by the knob on the meter in degrees (float: 1, 0.2 or 0.1)."""
+        return self._parsed("STSR", lambda fields: measuring_angle(int(",".join(fields))))
+
+    def configure(self, settings: SpectroradiometerSettings) -> None:
+        """Make the settings that differ from the meter's, read them back, and disable its measuring button.
+
+        Raises RefusedByDriver for settings the meter does not have; SettingNotTaken when something reads back
+        differently; RefusedByInstrument.
+        """
+        if reasons := list(objections(settings)):
+            raise RefusedByDriver(self._where, "settings were not sent: " + "; ".join(reasons))
+        self.remote()
+        self._command("MSWE,0")
+        link.set_timeout(self.adapter, self._timeout)
+        differences = []
+        for setting in setting_table(settings):
+            if setting.agrees(self._command(setting.query)):
+                continue
+            # Written only when needed: older firmware writes flash memory every time
+            self._command(setting.message)
+            if not setting.agrees(fields := self._command(setting.query)):
+                differences.append((setting.message, ",".join(map(str, setting.fields)), ",".join(fields)))
+        if differences:
+            raise SettingNotTaken(self._where, differences)
+        self._record = {**vars(settings), "measuring_angle": self.measuring_angle}
+
+    def settings(self) -> dict[str, str | float | bool]:
+        """The settings the meter confirmed, by name, and its measuring angle; empty before :meth:`configure`."""
+        return dict(self._record)
+
+    # A spectrum
+
+    def trigger(self) -> None:
+        """Start a measurement without waiting for anything; :meth:`poll` goes on with it, and reads it out."""
+        self._require_quiet("MEAS,1")
+        self._spectrum = self._expected = None
+        self._state = "asked"
+        self._running, self._due = self._measured_and_read(), None
+        self._step(0.0)
+
+    def poll(self, timeout: float = 0.0) -> bool:
+        """Whether the spectrum is measured and read out: goes on by the meter's next line, if there is one.
+
+        Waits at most ``timeout`` s, and never longer than :data:`LONGEST_SLICE`. Where the meter has no data when it
+        should, it is asked again, then measured again, once. Raises what the meter's error code means,
+        InstrumentTimeout, UnexpectedReply, LinkLost, SettingNotTaken: there is no spectrum then, and the exchange is
+        in step again unless the meter is :attr:`silent`. NoSpectrum when nothing was started.
+        """
+        if self._running is not None:
+            self._step(min(timeout, LONGEST_SLICE))
+        elif self._spectrum is None:
+            raise NoSpectrum(self._where, "no measurement was started", "Call start or trigger first")
+        return self._running is None
+
+    def start(self) -> float:
+        """Start a measurement and return the time the meter says it will take, s, after its own preparation."""
+        self.trigger()
+        while self._state in ("asked", "announced"):
+            self._step(inf)
+        return float(self._expected or 0.0)
+
+    def wait(self) -> None:
+        """Wait until the measurement is finished; raises InstrumentTimeout when the meter is overdue."""
+        while self._state in ("asked", "announced", "exposing"):
+            self._step(inf)
+
+    @property
+    def expected_duration(self) -> float | None:
+        """Get the time the running or last measurement takes in s (float), None until the meter has said so."""
+        return self._expected
+
+    @property
+    def exposure_times(self) -> tuple[float, float]:
+        """Get when the last measurement was started, and when it ended, by the clock, in s (tuple of float)."""
+        return self._exposure_times
+
+    def cancel(self) -> None:
+        """Cancel the running measurement; harmless when there is none, or when it ends at the same moment.
+
+        Takes 1.5 s, to see whether the meter has more to say. Its data are lost. Raises UnexpectedReply when the
+        meter then does not say who it is.
+        """
+        self._carried_out(self._given_up(self._forget(), _FIRST_LINE_TIMEOUT, self._timeout))
+
+    def _forget(self) -> _State:
+        """Leave a spectrum to itself; how far it had come."""
+        begun, self._state = self._state, "idle"
+        self._running = self._spectrum = None
+        return begun
+
+    def _given_up(self, begun: _State, patience: float, reply_patience: float) -> Exchange[None]:
+        # The meter takes nothing before its first line
+        if begun == "announced" and (yield from self._due_line("MEAS,1", patience)) in REFUSALS:
+            return
+        lines = yield from self._cancelled()
+        if unknown := [line for line in lines if line != "OK00" and line not in REFUSALS]:
+            raise UnexpectedReply(self._where, "MEAS,0", ";".join(unknown))
+        fields = yield from self._asked("IDDR", reply_patience)
+        self._as("IDDR", fields, _identity_fields)
+
+    def _step(self, timeout: float) -> None:
+        """Go on by the meter's next line, if it comes within ``timeout`` s, or is overdue by then."""
+        assert self._running is not None
+        try:
+            line = None
+            if self._due is not None:
+                left = max(self._due - self._clock(), 0.0)
+                line = self._line(min(timeout, left))
+                if line is None and timeout < left and self._clock() < self._due:
+                    return
+            self._go_on(self._running, line)
+        except InstrumentError as problem:
+            self._forget()
+            self._silent = self._silent or isinstance(problem, LinkLost)
+            raise
+
+    def _go_on(self, exchange: Exchange[SpectrumReading], line: str | None) -> None:
+        try:
+            patience = exchange.send(line)
+        except StopIteration as end:
+            self._forget()
+            self._spectrum = end.value
+        else:
+            self._due = None if patience is None else self._clock() + patience
+
+    def _measured_and_read(self) -> Exchange[SpectrumReading]:
+        """Measure and read out; measured once more where the meter turns out to have no data."""
+        if self._silent:
+            yield from self._resynchronised()
+        yield from self._back_in_step(self._measured(), *_NO_ANSWER, cancelling=True)
+        with suppress(*_NO_DATA):
+            return (yield from self._back_in_step(self._read_out(_ASK_AGAIN_AFTER), *_NO_ANSWER))
+        # It may be measuring still, whatever it said
+        yield from self._cancelled()
+        yield from self._resynchronised()
+        yield from self._back_in_step(self._measured(), *_NO_ANSWER, cancelling=True)
+        return (yield from self._back_in_step(self._read_out(_ASK_AGAIN_AFTER), *_NO_ANSWER))
+
+    def _measured(self) -> Exchange[None]:
+        started = self._clock()
+        self._state, self._expected = "announced", None
+        self._expected = self._as("MEAS,1", (yield from self._asked("MEAS,1", _FIRST_LINE_TIMEOUT)), parse_duration)
+        self._state = "exposing"
+        patience = self._expected + min(self._timeout, _SECOND_LINE_MARGIN)
+        last = self._fields("MEAS,1", (yield from self._due_line("MEAS,1", patience)))
+        self._as("MEAS,1", last, _nothing_more)
+        self._exposure_times = started, self._clock()
+        self._state = "ready"
+        yield None
+
+    # Results
+
+    def read_spectrum(self) -> SpectrumReading:
+        """The finished measurement: spectrum, colorimetry and conditions; may be read as often as wanted.
+
+        Raises MeasurementBusy while it is running, NoSpectrum when there is none, SettingNotTaken when it was taken
+        under other settings than those of :meth:`configure`.
+        """
+        if self._state in ("asked", "announced", "exposing"):
+            raise MeasurementBusy(self._where, "the measurement is not finished", "Call wait, or poll")
+        while self._running is not None:
+            self._step(inf)
+        return self._spectrum or self._carried_out(self._read_out(()))
+
+    def _read_out(self, waits: Sequence[float]) -> Exchange[SpectrumReading]:
+        # Conditions and spectrum first: with the measuring button on, a colorimetric read ends the data's life
+        conditions = yield from self._value("MEDR,0,0,1", parse_conditions, waits)
+        self._require_own_settings(conditions)
+        blocks: list[Spectrum] = []
+        for block, length in enumerate(BLOCK_LENGTHS, start=1):
+            parse = partial(parse_spectrum_block, length=length)
+            blocks.append((yield from self._value(f"MEDR,1,1,{block}", parse, waits)))
+        if any(one.any() and np.array_equal(one, other) for one, other in pairwise(blocks)):
+            raise UnexpectedReply(self._where, "MEDR,1", "the same block twice")
+        colorimetry = yield from self._value("MEDR,2,0,00", parse_colorimetry, waits)
+        return SpectrumReading(np.concatenate(blocks), colorimetry, conditions)
+
+    def _value(self, command: str, parse: Callable[[Sequence[str]], T], waits: Sequence[float]) -> Exchange[T]:
+        """What was measured; the meter is asked again after each of ``waits`` (s) while it has no data."""
+        patience = min(self._timeout, _REPLY_TIMEOUT) + link.transfer_time(self.adapter, _LONGEST_BLOCK)
+        for wait in waits:
+            with suppress(*_NO_DATA):
+                return self._as(command, (yield from self._asked(command, patience)), parse)
+            yield wait
+        return self._as(command, (yield from self._asked(command, patience)), parse)
+
+    def _require_own_settings(self, taken: Conditions) -> None:
+        """Raise SettingNotTaken unless a spectrum was taken under the settings the meter once confirmed.
+
+        A meter that was switched off and on in between measures under those of its flash memory.
+        """
+        pairs = [(name, self._record[name], getattr(taken, name)) for name in _KEPT if self._record]
+        if wrong := [(name, str(own), str(found)) for name, own, found in pairs if own != found]:
+            raise SettingNotTaken(self._where, wrong, "Was the meter switched off and on?")
+
+    def colorimetry(self) -> Colorimetry:
+        """Colorimetric values of the finished measurement; NaN where the meter has none."""
+        return self._parsed("MEDR,2,0,00", parse_colorimetry)
+
+    def conditions(self) -> Conditions:
+        """Under what conditions the finished measurement was taken."""
+        return self._parsed("MEDR,0,0,1", parse_conditions)
+
+
+def _identity_fields(fields: Sequence[str]) -> list[str]:
+    if len(fields) != _IDENTITY_FIELDS:
+        raise ValueError(f"{len(fields)} fields")
+    return list(fields)
+
+
+def _nothing_more(fields: Sequence[str]) -> None:
+    if fields:
+        raise ValueError("the measurement was announced twice")

@@ -1,0 +1,1 @@
+"""Keithley 2000 multimeter."""

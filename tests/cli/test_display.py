@@ -1,0 +1,92 @@
+"""What stands on the screen: numbers, points on a narrow terminal, names that look like markup."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import StringIO
+from math import nan
+
+import pytest
+from rich.console import Console
+
+from acquire.cli import display
+from acquire.config import load_sweep
+from acquire.evaluation.figures import Figure
+from acquire.records import Branch, Note, PointFlag, Reading, Record
+from acquire.sweep.plan import make_plan
+from tests.conftest import CONFIGS
+
+READING = Reading(3, Branch.FORWARD, 6.7, 12.0, 6.7, 7.5e-3, 0.5)
+RECORD = Record(READING, PointFlag.EQE_PROVISIONAL, 536.7, 11272.4, 20.99, 9.844, 0.05639, spectrum_source="nearest")
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [(11272.4, 4, "11270"), (200.3, 2, "200"), (0.00384, 2, "0.0038"), (12.0, 4, "12.00"), (nan, 4, "-")],
+)
+def test_numbers_have_so_many_digits_and_rarely_a_power_of_ten(value: float, digits: int, text: str) -> None:
+    assert display.number(value, digits) == text
+
+
+def test_a_current_of_a_small_device_is_more_than_zeros() -> None:
+    assert display.level_text(1e-4, "A") == " 0.1000 mA"
+    assert display.level_text(0.2, "A") == "200.0000 mA"
+    assert display.level_text(6.7, "V") == "  6.700 V"
+    reading = replace(READING, source_level=3e-4)
+    assert display.point_text(replace(RECORD, reading=reading), "A").startswith(" 0.3000 mA  J")
+
+
+def on_a_terminal(width: int, *events: Record | Note) -> list[str]:
+    loaded = load_sweep(CONFIGS / "sweeps" / "quick_look.yaml")
+    stream = StringIO()
+    console = Console(file=stream, force_terminal=True, width=width, color_system=None)
+    with display.watching(make_plan(loaded.sweep, loaded.bench), console) as watch:
+        for event in events:
+            watch(event)
+    return stream.getvalue().splitlines()
+
+
+def test_every_point_stands_whole_on_a_terminal_of_80_columns() -> None:
+    dim = replace(RECORD, current_density=1.234e-7, luminance=-1.234e-5, current_efficiency=-123.4)
+    lines = [line for line in on_a_terminal(80, RECORD, dim) if "mA/cm^2" in line]
+    assert len(lines) == 2
+    for value in ("6.700 V", "53.67 mA/cm^2", "11270 cd/m^2", "21.0 cd/A", "9.84 lm/W", "5.64 %"):
+        assert value in lines[0]
+    assert lines[1].rstrip().endswith("%")
+
+
+def test_the_bar_says_how_far_it_is_on_a_terminal_of_80_columns() -> None:
+    assert any("1/17" in line and "remaining" in line for line in on_a_terminal(80, RECORD))
+
+
+def test_the_bar_moves_while_the_run_goes_on() -> None:
+    loaded = load_sweep(CONFIGS / "sweeps" / "quick_look.yaml")
+    stream = StringIO()
+    console = display.SpectatorConsole(stream, force_terminal=True, width=80)
+    with display.watching(make_plan(loaded.sweep, loaded.bench), console) as watch:
+        assert "1/17" not in stream.getvalue()
+        watch(RECORD)
+        assert "1/17" in stream.getvalue()
+        assert "6.700 V" in stream.getvalue().split("1/17")[1]
+
+
+def test_a_note_keeps_its_brackets() -> None:
+    assert any(
+        "port [/dev/ttyUSB0] [red]" in line for line in on_a_terminal(80, Note(1.0, "port [/dev/ttyUSB0] [red]"))
+    )
+
+
+def test_a_figure_that_is_not_ok_says_so_on_its_line() -> None:
+    figures = {
+        "turn_on_voltage": Figure(5.83, "V", "von_upper_bound", 5.83),
+        "luminance_max": Figure(nan, "cd/m^2", "not_reached"),
+    }
+    assert display.figures_line(figures, "A1") == "A1: V_on 5.83 V (von_upper_bound), L_max - (not_reached)"
+
+
+def test_a_name_that_looks_like_markup_is_a_name() -> None:
+    stream = StringIO()
+    figure = Figure(4.0, "V", "ok", 4.0, luminance=1.0)
+    Console(file=stream, width=80).print(display.figures_table({"turn_on_voltage": figure}, "S[/b] [red]x"))
+    assert "S[/b] [red]x" in stream.getvalue()
+    assert "4.00 V, -" not in stream.getvalue()

@@ -1,0 +1,277 @@
+"""A finished run is computed by columns: the same numbers as point by point, and no object a row."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
+from math import nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from acquire.evaluation import evaluate as evaluation_module
+from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.evaluate import (
+    Evaluation,
+    described_spectrum,
+    evaluate,
+    evaluate_run,
+    figures_of_run,
+    final_evaluation,
+    with_uncertainties,
+)
+from acquire.evaluation.figures import Figure, JVLCurve, SpectrumFigures, figures_of_merit
+from acquire.photometry.grid import WAVELENGTH
+from acquire.photometry.luminous import luminance
+from acquire.photometry.photodiode import calibration_from_geometry, etendue_of_discs
+from acquire.photometry.spectra import gaussian
+from acquire.records import (
+    DERIVED,
+    READING_FLAGS,
+    Branch,
+    Columns,
+    DarkReading,
+    ExposureSample,
+    PointFlag,
+    Reading,
+    Record,
+    Spectrum,
+)
+from acquire.run_file import export, layout, recorder
+from acquire.run_file import finish as finishing
+from acquire.run_file import read as reading
+from tests.conftest import CONFIGS, run_sweep_file
+from tests.run_file.test_recorder import a_record, a_start
+
+AREA, GAIN, POINTS = 1.4e-5, 5e6, 300
+RESPONSIVITY = 6.0e-4 * WAVELENGTH - 0.012
+FULL = Calibration(
+    AREA,
+    GAIN,
+    photodiode_scale=calibration_from_geometry(etendue_of_discs(AREA, 1e-4, 0.1), RESPONSIVITY).scale,
+    photodiode_scale_slope=1e-3,
+    responsivity=RESPONSIVITY,
+    assumed_spectrum=gaussian(530.0, 30.0),
+    emissive_area_uncertainty=1.6e-7,
+    forward_factor=0.9,
+    forward_factor_uncertainty=0.03,
+    luminance_scale_uncertainty=0.0115,
+    wavelength_uncertainty=0.3,
+)
+CALIBRATIONS = {
+    "everything known": FULL,
+    "a reference": replace(FULL, reference_spectrum=gaussian(500.0, 50.0)),
+    "no stand-in": replace(FULL, assumed_spectrum=np.empty(0)),
+    "a luminance factor": Calibration(AREA, GAIN, photodiode_scale=1e10, nplc=0.05, photodiode_nplc=10.0),
+    "fixed ranges": replace(FULL, voltage_range=20.0, current_range=0.1, photodiode_range=10.0),
+    "no photodiode": Calibration(AREA, GAIN),
+    "as it comes from a file": replace(FULL, emissive_area=np.float64(AREA), photodiode_scale_slope=np.float64(1e-3)),
+}
+
+
+def some_readings(chance: np.random.Generator) -> list[Reading]:
+    """Up and down again, over every range, with whatever may be wrong with a reading."""
+    rising = np.linspace(0.0, 1.0, POINTS * 2 // 3)
+    way = np.concatenate([rising, np.linspace(1.0, 0.0, POINTS - rising.size)])
+    branches = [Branch.FORWARD] * rising.size + [Branch.REVERSE] * (POINTS - rising.size)
+    time, voltage, current = np.arange(POINTS) * 0.1, 0.1 + 25.0 * way, 1e-8 * 10.0 ** (7.5 * way)
+    signal = 1e-4 + 4.4e-4 * 10.0 ** (-2.0 + 5.0 * way) + 2e-5 * chance.standard_normal(POINTS)
+    wrong = [np.flatnonzero(chance.random(POINTS) < 0.03) for _ in range(9)]
+    flags = np.zeros(POINTS, int)
+    signal[wrong[0]], flags[wrong[0]] = nan, int(PointFlag.PHOTODIODE_OVERFLOW)
+    current[wrong[1]] = voltage[wrong[1]] = nan
+    flags[wrong[1]] |= int(PointFlag.NO_SOURCE_READING)
+    flags[wrong[2]] |= int(PointFlag.COMPLIANCE)
+    current[wrong[3]], voltage[wrong[4]], signal[wrong[5]] = 0.0, 0.0, 1e-4
+    current[wrong[6]], voltage[wrong[7]], signal[wrong[8]] = -2.0, -300.0, -5000.0
+    columns = (column.tolist() for column in (voltage, time, voltage, current, signal, time))
+    return [
+        Reading(index, branch, *numbers, 0, PointFlag(flag))
+        for index, (branch, flag, *numbers) in enumerate(zip(branches, flags.tolist(), *columns, strict=True))
+    ]
+
+
+def some_spectra(readings: Sequence[Reading], chance: np.random.Generator, count: int) -> list[Spectrum]:
+    """Spectra at some points: lines that move, a cut-off one, a noisy one, one without light, two of one point."""
+    spectra: list[Spectrum] = []
+    for point in sorted(chance.choice(POINTS, count, replace=False).tolist()):
+        reading, index = readings[point], len(spectra)
+        line = gaussian(785.0 if index == 3 else 515.0 + 0.04 * point, 20.0)
+        if index == 5:
+            line = line + 0.2 * chance.standard_normal(WAVELENGTH.size)
+        light = max(reading.photodiode_signal * 2e3, 1e-3) / luminance(line)
+        radiance = line * (0.0 if index == 7 else light if light > 0 else 1.0)
+        drift = float(chance.choice([nan, 0.01, 0.07]))
+        signal = reading.photodiode_signal if index % 3 else nan
+        window = (reading.time, reading.time + 0.1)
+        spectrum = Spectrum(index, point, reading.branch, *window, radiance, 0.5, signal, drift)
+        spectra += [described_spectrum(spectrum)]
+        if index == 4:
+            spectra += [replace(spectra[-1], index=5)]
+    return spectra
+
+
+def some_dark(chance: np.random.Generator) -> list[DarkReading]:
+    return [
+        DarkReading(time, 0.0, 0.0, 1e-4 + 1e-6 * time + 2e-5 * float(chance.standard_normal()), after)
+        for time, after in ((-1.0, False), (-0.5, False), (31.0, True), (31.5, True))
+    ]
+
+
+def row_by_row(readings: Sequence[Reading], evaluation: Evaluation) -> list[Record]:
+    return [with_uncertainties(evaluate(reading, evaluation), evaluation) for reading in readings]
+
+
+def columns_of(records: Sequence[Record]) -> Columns:
+    return reading.table_of(records, layout.jvl_columns("V"))
+
+
+def check_same(columns: Columns, expected: Columns, names: Sequence[str]) -> None:
+    """To the last bit, but for uncertainties: a root of many squares is rounded differently."""
+    for name in names:
+        if name.endswith("_uncertainty"):
+            np.testing.assert_allclose(columns[name], expected[name], rtol=1e-15, atol=0, err_msg=name)
+        else:
+            np.testing.assert_array_equal(columns[name], expected[name], err_msg=name)
+
+
+@pytest.mark.parametrize("spectra", [0, 2, 15])
+@pytest.mark.parametrize("calibration", CALIBRATIONS.values(), ids=CALIBRATIONS)
+def test_columns_are_what_each_point_gives(
+    calibration: Calibration, spectra: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = np.random.default_rng(spectra)
+    readings = some_readings(chance)
+    evaluation = final_evaluation(some_dark(chance), some_spectra(readings, chance, spectra), calibration)
+    alone = columns_of(row_by_row(readings, evaluation))
+    for numbers_at_once in (1 << 18, 50 * 64, 1):
+        monkeypatch.setattr(evaluation_module, "_LARGEST_BLOCK", numbers_at_once)
+        final = evaluate_run(alone, evaluation)
+        assert set(final) >= {*DERIVED, *(f"{name}_uncertainty" for name in DERIVED), "flags", "spectrum_source"}
+        check_same(final, alone, list(final))
+
+
+def test_the_comparison_meets_every_kind_of_choice_and_flag() -> None:
+    """Else it would compare little."""
+    chance = np.random.default_rng(15)
+    readings = some_readings(chance)
+    spectra = some_spectra(readings, chance, 15)
+    evaluation = final_evaluation(some_dark(chance), spectra, FULL)
+    records = row_by_row(readings, evaluation)
+    assert {record.spectrum_source for record in records} == {"measured", "interpolated", "nearest"}
+    derived = PointFlag.BELOW_DARK_NOISE | PointFlag.SPECTRAL_SHIFT | PointFlag.SPECTRUM_TRUNCATED
+    for flag in derived:
+        assert 0 < sum(bool(record.flags & flag) for record in records) < POINTS, flag
+    assert len(evaluation.taken) == len(spectra) - 1, "one spectrum is without light"
+    assert not all(candidate.usable for candidate in evaluation.candidates)
+
+
+def test_the_figures_are_those_of_the_points_taken_one_by_one() -> None:
+    chance = np.random.default_rng(4)
+    readings = some_readings(chance)
+    spectra = some_spectra(readings, chance, 9)
+    evaluation = final_evaluation(some_dark(chance), spectra, FULL)
+    records = row_by_row(readings, evaluation)
+    figures = figures_of_run(columns_of(records), spectra, evaluation)
+    expected = figures_by_row(records, spectra, evaluation)
+    assert sum(figure.status == "ok" for figure in figures.values()) > 20
+    np.testing.assert_equal({n: asdict(f) for n, f in figures.items()}, {n: asdict(f) for n, f in expected.items()})
+
+
+def figures_by_row(records: Sequence[Record], spectra: Sequence[Spectrum], evaluation: Evaluation) -> dict[str, Figure]:
+    usable = {candidate.index for candidate in evaluation.candidates if candidate.usable}
+    lines = [SpectrumFigures(s.luminance, s.x, s.y, s.peak_wavelength, s.fwhm) for s in spectra if s.index in usable]
+    limited = PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE | PointFlag.OVER_RANGE
+
+    def curve(branch: Branch) -> JVLCurve:
+        chosen = [r for r in records if r.reading.branch is branch and not r.flags & limited]
+        columns: dict[str, list[float]] = {field.name: [] for field in fields(JVLCurve)}
+        for record in chosen:
+            photocurrent = evaluation.photocurrent(record.reading.photodiode_signal, record.reading.time)
+            noise = evaluation.dark_deviation / GAIN * (record.luminance / photocurrent if photocurrent else 0.0)
+            columns["voltage"].append(record.reading.voltage)
+            columns["luminance_noise"].append(noise)
+            for name in set(columns) - {"voltage", "luminance_noise"}:
+                columns[name].append(getattr(record, name))
+        return JVLCurve(**{name: np.array(values) for name, values in columns.items()})
+
+    return figures_of_merit(curve(Branch.FORWARD), curve(Branch.REVERSE), lines)
+
+
+@pytest.mark.parametrize("sweep", ["table2_sppo13_liq.yaml", "hysteresis.yaml", "first_day_resistor.yaml"])
+def test_a_finished_file_holds_what_each_point_gives(sweep: str, tmp_path: Path) -> None:
+    finished = run_sweep_file(CONFIGS / "sweeps" / sweep, tmp_path).run
+    assert finished is not None
+    run = reading.read_run(finished.path)
+    evaluation = final_evaluation(run.dark, run.spectra, run.calibration)
+    readings = [replace(r.reading, flags=r.flags & READING_FLAGS) for r in run.records]
+    records = row_by_row(readings, evaluation)
+    names = [column.name for column in layout.jvl_columns("V")]
+    check_same(run.tables["jvl"], columns_of(records), names)
+    expected = figures_of_run(columns_of(records), run.spectra, evaluation)
+    assert {name: figure.status for name, figure in run.figures.items()} == {n: f.status for n, f in expected.items()}
+    for name, figure in expected.items():
+        assert run.figures[name].value == pytest.approx(figure.value, rel=1e-15, abs=0, nan_ok=True), name
+        assert run.figures[name].uncertainty == pytest.approx(figure.uncertainty, rel=1e-15, abs=0, nan_ok=True), name
+
+
+# Nothing a row
+
+
+def long_run(path: Path, points: int) -> Path:
+    """An unfinished run file of so many points, one spectrum and readings during it."""
+    capacity = recorder.Capacity(points, dark_readings=4, spectra=1, exposure_samples=points)
+    record = recorder.create_run_file(path, a_start(), capacity, lambda group: layout.write_calibration(group, FULL))
+    for dark in some_dark(np.random.default_rng(1)):
+        record(dark)
+    point, sample = a_record(0, luminance=100.0), ExposureSample(0, 3.0, 4.0, 5e-3, 0.6)
+    for _ in range(points):
+        record(point)
+        record(sample)
+    radiance = gaussian(520.0, 20.0)
+    record(described_spectrum(Spectrum(0, 3, Branch.FORWARD, 1.0, 2.0, radiance, 0.5)))
+    record.close()
+    return path
+
+
+def finish_and_look(path: Path) -> None:
+    """Everything that is done with a whole run afterwards."""
+    finishing.recover(path)
+    export.export_csv(reading.read_run(path), path.parent / path.stem)
+
+
+def test_no_row_becomes_an_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = long_run(tmp_path / "run.h5", 50)
+
+    def refuse(self: Any, *arguments: Any, **values: Any) -> None:
+        raise AssertionError(f"a {type(self).__name__} for one row")
+
+    for kind in (Record, Reading, ExposureSample):
+        monkeypatch.setattr(kind, "__init__", refuse)
+    finish_and_look(path)
+    run = reading.read_run(path)
+    assert run.finished
+    assert run.points == 50
+    assert "failed" not in "".join(note.text for note in run.notes)
+    with pytest.raises(AssertionError, match="a Reading for one row"):
+        assert run.records
+
+
+def test_memory_grows_by_little_more_than_the_numbers_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation_module, "_LARGEST_BLOCK", 50 * 256)
+    monkeypatch.setattr(export, "_BLOCK", 256)
+    few, many = 500, 3500
+    paths = [long_run(tmp_path / f"{points}.h5", points) for points in (few, many)]
+    peaks = []
+    for path in paths:
+        tracemalloc.start()
+        finish_and_look(path)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    bytes_a_row = (paths[1].stat().st_size - paths[0].stat().st_size) / (many - few)
+    assert (peaks[1] - peaks[0]) / (many - few) < 3 * bytes_a_row

@@ -1,0 +1,186 @@
+"""The run file while it grows: every recorded row is there for any reader, whatever happens to the writer."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from math import nan
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from acquire.records import (
+    Branch,
+    DarkReading,
+    ExposureSample,
+    InstrumentRecord,
+    Note,
+    PointFlag,
+    Reading,
+    Record,
+    RunStart,
+    Spectrum,
+)
+from acquire.run_file import recorder
+
+CAPACITY = recorder.Capacity(points=5, dark_readings=2, spectra=2, exposure_samples=3, notes=2)
+
+
+def a_start() -> RunStart:
+    return RunStart(
+        run_id="0b7e", title="test", start_time="2026-01-02T03:04:05+01:00", program="acquire", version="0",
+        sample={"name": "S1", "emissive_area": 1.4e-5}, user="", sweep_yaml="a: 1", bench_yaml="b: 2",
+        resolved_json="{}", file_hashes={}, source_unit="V",
+        instruments=(InstrumentRecord("smu", "MODEL 2400", "GPIB0::24::INSTR", {"nplc": 1.0, "filter": [1, 2]}),),
+    )  # fmt: skip
+
+
+def a_record(index: int, **values: float) -> Record:
+    reading = Reading(index, Branch.FORWARD, 0.1 * index, 1.0 * index, 0.1 * index, 1e-3, 0.25, source_time=2.0)
+    return Record(reading, PointFlag.EQE_PROVISIONAL | PointFlag.COMPLIANCE, spectrum_source="nearest", **values)
+
+
+def new_file(tmp_path: Path) -> recorder.RunRecorder:
+    return recorder.create_run_file(tmp_path / "run.h5", a_start(), CAPACITY, lambda group: None)
+
+
+def test_a_row_is_in_the_file_before_the_call_returns(tmp_path: Path) -> None:
+    record = new_file(tmp_path)
+    record(a_record(0, luminance=7.5))
+    with h5py.File(tmp_path / "run.h5") as file:
+        jvl = file["entry/jvl"]
+        assert jvl["luminance"][0] == 7.5
+        assert np.isnan(jvl["luminance"][1:]).all()
+        assert jvl["branch"][0] == b"forward"
+        assert jvl["spectrum_source"][0] == b"nearest"
+        assert jvl["flags"][0] == 65
+        assert file["entry/status"][()] == b"running"
+        assert file["entry/recording/jvl_rows"][()] == 1
+    record.close()
+
+
+def test_every_kind_of_event_keeps_its_values(tmp_path: Path) -> None:
+    record = new_file(tmp_path)
+    radiance = np.linspace(0.0, 1.0, 401)
+    record(DarkReading(0.5, 0.0, 1e-9, 1e-4, after=True))
+    record(ExposureSample(1, 3.0, 4.0, 5e-3, 0.6))
+    record(Note(1.0, "µ" * 400))
+    meter = {"meter_luminance": 100.0, "meter_x": 0.12, "meter_y": 0.79}
+    record(Spectrum(0, 3, Branch.REVERSE, 1.0, 2.0, radiance, 0.5, 0.25, 0.01, luminance=101.0, **meter))
+    record.close()
+    with h5py.File(tmp_path / "run.h5") as file:
+        entry = file["entry"]
+        assert entry["dark/after"][0] == 1
+        assert entry["exposure_samples/spectrum_index"][0] == 1
+        assert entry["notes/text"][0].decode() == "µ" * 240
+        assert entry["spectra/meter_y"][0] == 0.79
+        assert entry["spectra/luminance"][0] == 101.0
+        assert np.array_equal(entry["spectra/spectral_radiance"][0], radiance)
+
+
+def test_all_numbers_carry_units_and_the_default_plot_is_the_jvl_curve(tmp_path: Path) -> None:
+    new_file(tmp_path).close()
+    with h5py.File(tmp_path / "run.h5") as file:
+        entry = file[file.attrs["default"]]
+        curve = entry[entry.attrs["default"]]
+        assert curve.attrs["NX_class"] == "NXdata"
+        assert curve.attrs["signal"] in curve
+        assert all(axis in curve for axis in curve.attrs["axes"])
+        for name, dataset in curve.items():
+            assert "units" in dataset.attrs, name
+        assert "bit_0_compliance" in curve["flags"].attrs
+        assert entry["instrument/smu"].attrs["filter"] == "[1, 2]"
+
+
+def test_a_run_file_is_never_overwritten(tmp_path: Path) -> None:
+    new_file(tmp_path).close()
+    with pytest.raises(recorder.RecordingError, match="never overwritten"):
+        new_file(tmp_path)
+
+
+def test_a_full_table_is_an_error_and_keeps_its_rows(tmp_path: Path) -> None:
+    record = new_file(tmp_path)
+    for index in range(CAPACITY.points):
+        assert record.has_room(Record)
+        record(a_record(index, luminance=float(index)))
+    assert not record.has_room(Record)
+    with pytest.raises(recorder.RecordingError, match="no room for more than 5 rows"):
+        record(a_record(5))
+    record.close()
+    with h5py.File(tmp_path / "run.h5") as file:
+        assert file["entry/jvl/luminance"][:].tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("a file stands where the folder should be")
+    with pytest.raises(recorder.RecordingError, match="cannot be made"):
+        recorder.create_run_file(tmp_path / "runs" / "run.h5", a_start(), CAPACITY, lambda group: None)
+
+
+def test_a_disk_without_room_for_the_file_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", no_room)
+    with pytest.raises(recorder.RecordingError, match="No space left"):
+        new_file(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_text_that_hdf5_cannot_hold_is_said(tmp_path: Path) -> None:
+    start = replace(a_start(), title="a\0b")
+    with pytest.raises(recorder.RecordingError, match="text"):
+        recorder.create_run_file(tmp_path / "run.h5", start, CAPACITY, lambda group: None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_fallback_writer_for_systems_without_pwrite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "pwrite", raising=False)
+    record = new_file(tmp_path)
+    record(a_record(0, luminance=3.0))
+    record(a_record(1, luminance=nan))
+    record(a_record(2, luminance=4.0))
+    record.close()
+    with h5py.File(tmp_path / "run.h5") as file:
+        np.testing.assert_array_equal(file["entry/jvl/luminance"][:3], [3.0, nan, 4.0])
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_a_killed_writer_leaves_every_reported_row(tmp_path: Path) -> None:
+    writer = textwrap.dedent(
+        f"""
+        import sys
+        sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+        from pathlib import Path
+        from tests.test_recorder import a_record, a_start
+        from acquire import recorder
+        capacity = recorder.Capacity(100000, 1, 1, 1, 1)
+        record = recorder.create_run_file(Path({str(tmp_path / "run.h5")!r}), a_start(), capacity, lambda group: None)
+        for index in range(100000):
+            record(a_record(index, luminance=float(index)))
+            print(index, flush=True)
+        """
+    )
+    process = subprocess.Popen([sys.executable, "-c", writer], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if int(line) == 500:
+            process.kill()
+            break
+    reported = [int(line) for line in process.stdout.read().splitlines() if line]
+    process.stdout.close()
+    process.wait()
+    last = max(reported, default=500)
+    with h5py.File(tmp_path / "run.h5") as file:
+        rows = int(file["entry/recording/jvl_rows"][()])
+        assert rows >= last + 1
+        assert file["entry/jvl/luminance"][:rows].tolist() == list(range(rows))

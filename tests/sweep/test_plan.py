@@ -1,0 +1,187 @@
+"""Plans: exact end points, branches, spectra when they are due, stop rules, durations."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from math import inf, isclose, nan
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acquire.config import load_sweep
+from acquire.records import Branch, PointFlag, Reading, Record, Step
+from acquire.sweep.plan import SweepPlan, branches, make_plan, staircase
+from acquire.sweep.spectra import SpectraPlan, SpectrumSchedule
+from acquire.sweep.stop_rules import StopRules, StopWatch
+
+SWEEPS = Path(__file__).parents[2] / "configs" / "sweeps"
+
+
+def record(index: int, luminance: float, branch: Branch = Branch.FORWARD, **values: float) -> Record:
+    reading = Reading(
+        index, branch, 0.1 * index, 0.0, values.pop("voltage", 0.1 * index), values.pop("current", 1e-3), 1.0
+    )
+    flags = PointFlag(int(values.pop("flags", 0)))
+    return Record(reading, flags, luminance=luminance, **values)
+
+
+def bad_record(index: int) -> Record:
+    reading = replace(record(index, nan).reading, photodiode_signal=nan, flags=PointFlag.PHOTODIODE_OVERFLOW)
+    return Record(reading, reading.flags)
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "step", "expected"),
+    [
+        (0.0, 0.3, 0.1, [0.0, 0.1, 0.2, 0.3]),
+        (8.0, 7.7, 0.1, [8.0, 7.9, 7.8, 7.7]),
+        (0.0, 0.25, 0.1, [0.0, 0.1, 0.2, 0.25]),
+        (-0.1, 0.1, 0.1, [-0.1, 0.0, 0.1]),
+        (1.0, 1.0, 0.1, [1.0]),
+    ],
+)
+def test_a_staircase_by_step(start: float, stop: float, step: float, expected: list[float]) -> None:
+    assert staircase(start, stop, step, None) == expected
+
+
+def test_a_staircase_by_number_of_points() -> None:
+    assert staircase(0.0, 1.0, None, 5) == [0.0, 0.25, 0.5, 0.75, 1.0]
+    assert staircase(2.0, 3.0, None, 1) == [2.0]
+
+
+@given(
+    start=st.floats(-20, 20).map(lambda x: round(x, 3)),
+    stop=st.floats(-20, 20).map(lambda x: round(x, 3)),
+    step=st.floats(0.005, 2).map(lambda x: round(x, 3)),
+)
+def test_every_staircase_ends_exactly_and_never_leaves_its_span(start: float, stop: float, step: float) -> None:
+    levels = staircase(start, stop, step, None)
+    assert levels[0] == start
+    assert levels[-1] == stop
+    assert min(start, stop) <= min(levels)
+    assert max(levels) <= max(start, stop)
+    sizes = [abs(b - a) for a, b in itertools.pairwise(levels)]
+    assert all(size <= step * (1 + 1e-6) for size in sizes)
+    assert all(isclose(size, step, rel_tol=1e-6) for size in sizes[:-1])
+
+
+def test_both_directions_go_up_and_come_back() -> None:
+    ordered = branches([0.0, 1.0, 2.0], "both")
+    assert [level for _, level in ordered] == [0.0, 1.0, 2.0, 2.0, 1.0, 0.0]
+    assert [branch for branch, _ in ordered] == [Branch.FORWARD] * 3 + [Branch.REVERSE] * 3
+    assert [level for _, level in branches([0.0, 1.0], "reverse")] == [1.0, 0.0]
+
+
+def test_a_sweep_that_starts_at_its_top_is_a_reverse_branch() -> None:
+    assert branches([2.0, 1.0, 0.0], "forward") == [(Branch.REVERSE, 2.0), (Branch.REVERSE, 1.0), (Branch.REVERSE, 0.0)]
+    assert {branch for branch, _ in branches([2.0, 0.0], "reverse")} == {Branch.FORWARD}
+    assert {branch for branch, _ in branches([0.0, -5.0], "forward")} == {Branch.FORWARD}
+
+
+def plan_of(name: str) -> SweepPlan:
+    loaded = load_sweep(SWEEPS / name)
+    return make_plan(loaded.sweep, loaded.bench)
+
+
+def test_the_plan_of_a_shipped_sweep() -> None:
+    plan = plan_of("table2_sppo13_liq.yaml")
+    assert len(plan.steps) == 81
+    assert plan.steps[-1].level == 8.0
+    assert plan.source_range == 20.0
+    assert plan.stress.power == pytest.approx(0.8)
+    # Keithley 2400 at 50 Hz, NPLC 1, auto-zero, two functions: 4 x 20.185 ms + 2.3 ms and latencies, after 50 ms
+    assert plan.time_per_point == pytest.approx(0.050 + 4 * 20.185e-3 + 2.3e-3, abs=1e-3)
+    assert plan.duration > len(plan.steps) * plan.time_per_point
+
+
+def test_a_spectrum_is_due_once_where_a_luminance_is_reached() -> None:
+    schedule = SpectrumSchedule(SpectraPlan(at_luminance=(10.0, 100.0), most=4))
+    luminances = [1.0, 9.0, 12.0, 9.0, 13.0, 5000.0, 6000.0]
+    due = [schedule.due(Step(i, Branch.FORWARD, 0.0), record(i, luminance)) for i, luminance in enumerate(luminances)]
+    assert due == [False, False, True, False, False, True, False]
+
+
+def test_a_reverse_branch_takes_its_spectra_on_the_way_down() -> None:
+    schedule = SpectrumSchedule(SpectraPlan(at_luminance=(10.0, 100.0, 9000.0), most=9))
+    luminances = [5000.0, 2000.0, 90.0, 50.0, 9.0, 1.0]
+    due = [
+        schedule.due(Step(i, Branch.REVERSE, 0.0), record(i, luminance, Branch.REVERSE))
+        for i, luminance in enumerate(luminances)
+    ]
+    assert due == [False, False, True, False, True, False]
+
+
+def test_a_spectrum_every_nth_point_above_a_luminance() -> None:
+    schedule = SpectrumSchedule(SpectraPlan(every_points=3, every_above=10.0, most=9))
+    luminances = [1.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0]
+    due = [schedule.due(Step(i, Branch.FORWARD, 0.0), record(i, luminance)) for i, luminance in enumerate(luminances)]
+    assert due == [False, True, False, False, True, False, False, True]
+
+
+def test_a_spectrum_every_nth_point_needs_no_luminance() -> None:
+    schedule = SpectrumSchedule(SpectraPlan(every_points=2, every_above=0.0, most=9))
+    due = [
+        schedule.due(Step(i, Branch.FORWARD, 0.0), record(i, value)) for i, value in enumerate([nan, nan, -1.0, nan])
+    ]
+    assert due == [True, False, True, False]
+
+
+def test_no_spectrum_without_a_trustworthy_luminance() -> None:
+    schedule = SpectrumSchedule(SpectraPlan(at_luminance=(10.0,), most=9))
+    step = Step(0, Branch.FORWARD, 0.0)
+    assert not schedule.due(step, record(0, nan))
+    assert not schedule.due(step, record(0, 20.0, flags=PointFlag.PHOTODIODE_OVERFLOW))
+    assert schedule.due(step, record(0, 20.0))
+
+
+@pytest.mark.parametrize(
+    ("rules", "point", "reason"),
+    [
+        (StopRules(), record(3, 1.0, flags=PointFlag.COMPLIANCE), "compliance"),
+        (StopRules(), record(3, 1.0, flags=PointFlag.RANGE_COMPLIANCE), "compliance"),
+        (StopRules(on_bad_reading=True), bad_record(3), "the photodiode meter read overflow (point 3, level 0.3"),
+        (StopRules(luminance_above=100.0), record(3, 101.0), "luminance 101 cd/m^2 is above"),
+        (StopRules(current_above=1e-4), record(3, 1.0, current=-1e-3), "current 0.001 A is above"),
+        (StopRules(current_density_above=10.0), record(3, 1.0, current_density=11.0), "current density 11 A/m^2"),
+        (StopRules(voltage_above=2.0), record(3, 1.0, voltage=2.5), "voltage 2.5 V is above"),
+        (StopRules(no_light_by=2.0), record(3, 0.0, voltage=2.0, flags=PointFlag.BELOW_DARK_NOISE), "no light by 2 V"),
+        (
+            StopRules(short_voltage_below=1.0, short_current_above=1e-2),
+            record(3, 0.0, voltage=0.5, current=0.05),
+            "short",
+        ),
+    ],
+)
+def test_stop_rules(rules: StopRules, point: Record, reason: str) -> None:
+    assert reason in StopWatch(rules).reason(point)
+    relaxed = replace(StopRules(on_compliance=False))
+    assert StopWatch(relaxed).reason(point) == ""
+
+
+def test_a_dead_pixel_is_stopped_although_its_noise_looked_like_light_once() -> None:
+    watch = StopWatch(StopRules(no_light_by=0.5))
+    flags = [PointFlag.NONE if i in (2, 5) else PointFlag.BELOW_DARK_NOISE for i in range(7)]
+    reasons = [watch.reason(record(i, 0.01, flags=flag)) for i, flag in enumerate(flags)]
+    assert reasons[:6] == [""] * 6
+    assert reasons[6].startswith("no light by 0.6 V")
+
+
+def test_a_device_that_shines_only_just_is_not_stopped() -> None:
+    watch = StopWatch(StopRules(no_light_by=0.5))
+    flags = [PointFlag.BELOW_DARK_NOISE] * 5 + [PointFlag.NONE] * 3
+    assert not any(watch.reason(record(i, 1.0, flags=flag)) for i, flag in enumerate(flags))
+
+
+def test_a_sweep_stops_when_the_light_has_fallen_off() -> None:
+    watch = StopWatch(StopRules(luminance_below_maximum=0.5))
+    assert [bool(watch.reason(record(i, luminance))) for i, luminance in enumerate([10.0, 100.0, 51.0, 49.0])] == [
+        False, False, False, True,
+    ]  # fmt: skip
+
+
+def test_no_limit_stops_nothing() -> None:
+    assert StopRules().luminance_above == inf
+    assert StopWatch(StopRules()).reason(record(0, 1e9, current=1.0, voltage=200.0, current_density=1e9)) == ""
