@@ -43,8 +43,8 @@ def _cannot_be_loaded(error: ImportError) -> str:
     """Why, in one line. Numpy makes an error of many lines of it, the first error among them."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     first = next((line for line in lines if line.startswith("Original error was: ")), lines[0])
-    mend = "install it again, or free memory if that is what is missing"
-    return f"acquire: a part of the program cannot be loaded ({''.join(filter(str.isprintable, first))}); {mend}"
+    hint = "install it again, or free memory if that is what is missing"
+    return f"acquire: a part of the program cannot be loaded ({''.join(filter(str.isprintable, first))}); {hint}"
 
 
 def _give_up(line: str) -> None:

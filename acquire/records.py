@@ -218,7 +218,7 @@ class Record:
     spectrum_index: int = -1
     spectrum_index_upper: int = -1
     spectrum_weight: float = nan
-    lg_distance: float = nan
+    log10_distance: float = nan
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from acquire.bench.opening import guardian_order, open_bench
 from acquire.config import ConfigurationError, LoadedSweep, load_sweep, resolved
 from acquire.config.yaml_source import Problem
 from acquire.evaluation.calibration import Calibration
-from acquire.evaluation.evaluate import Evaluation
+from acquire.evaluation.evaluate import Evidence
 from acquire.photometry import photodiode as photodiode_channel
 from acquire.photometry.grid import on_grid
 from acquire.photometry.spectra import gaussian
@@ -29,14 +29,14 @@ from acquire.records import Event, FloatArray, Note, RunStart, RunStatus, RunSto
 from acquire.run_file import finish as finishing
 from acquire.run_file import layout
 from acquire.run_file import read as reading
-from acquire.run_file.placing import file_name, kept_from_recovery
+from acquire.run_file.placing import file_name, locked_shared
 from acquire.run_file.reading_apart import read_run
 from acquire.run_file.recorder import Capacity, RecordingError, RunRecorder, create_run_file
 from acquire.safety.awake import kept_awake
 from acquire.safety.guardian import Guard, watching
 from acquire.safety.guardian_log import guardian_remarks
 from acquire.safety.interruption import StopRequest
-from acquire.safety.lock import held
+from acquire.safety.lock import instruments_locked
 from acquire.sweep.engine import Outcome, run_sweep
 from acquire.sweep.plan import SweepPlan, make_plan
 from drivers import timing
@@ -49,7 +49,7 @@ Watch = Callable[[Event], None]
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedRun:
     """A sweep that was read, checked, planned and calibrated; nothing is opened yet."""
 
     loaded: LoadedSweep
@@ -58,7 +58,7 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Result:
+class RunResult:
     """How a run ended: its finished file, None when there is none, and what went wrong, if anything.
 
     ``unfinished`` is the run file that has all rows but could not be finished.
@@ -75,20 +75,20 @@ class Result:
         return bool(self.error)
 
 
-def prepare(sweep: Path, bench: Path | None = None) -> Prepared:
+def prepare(sweep: Path, bench: Path | None = None) -> PreparedRun:
     """Read, check and plan a sweep. :raises acquire.config.ConfigurationError: with every problem at once."""
     loaded = load_sweep(sweep, bench)
     plan = make_plan(loaded.sweep, loaded.bench)
     np.ones((2, 401)) @ np.ones(401)  # OpenBLAS takes its memory now: where it gets none, it ends the process at once
     try:
-        return Prepared(loaded, plan, calibration_of(loaded, plan))
+        return PreparedRun(loaded, plan, calibration_of(loaded, plan))
     except reading.ArchiveError as error:
-        mend = "name a run file with spectra, or remove the key"
-        problem = Problem(loaded.sweep_path, None, None, "sample.reference", str(error), mend)
+        hint = "name a run file with spectra, or remove the key"
+        problem = Problem(loaded.sweep_path, None, None, "sample.reference", str(error), hint)
         raise ConfigurationError([problem]) from error
 
 
-def run_folder(prepared: Prepared, output: Path | None = None) -> Path:
+def run_folder(prepared: PreparedRun, output: Path | None = None) -> Path:
     """Where the run file goes: to ``output``, else where the sweep says, which is inside the current folder.
 
     :raises acquire.config.ConfigurationError: a link leads the sweep's folder out of the current one.
@@ -99,16 +99,16 @@ def run_folder(prepared: Prepared, output: Path | None = None) -> Path:
     try:
         leads_to = folder.resolve()
     except (OSError, RuntimeError) as error:  # a link that leads to itself, for example
-        message, mend = f"'{folder}' cannot be a folder ({error})", "give it another name"
+        message, hint = f"'{folder}' cannot be a folder ({error})", "give it another name"
     else:
         if leads_to.is_relative_to(Path.cwd().resolve()):
             return folder
         message = f"'{folder}' leads out of the current folder, to {leads_to}"
-        mend = f"if that is meant: --output {folder}"
-    raise ConfigurationError([Problem(prepared.loaded.sweep_path, None, None, "output", message, mend)])
+        hint = f"if that is meant: --output {folder}"
+    raise ConfigurationError([Problem(prepared.loaded.sweep_path, None, None, "output", message, hint)])
 
 
-def run(prepared: Prepared, output: Path | None, watch: Watch, stop: StopRequest) -> Result:
+def run(prepared: PreparedRun, output: Path | None, watch: Watch, stop: StopRequest) -> RunResult:
     """Carry a prepared sweep out and finish its file, whatever happens on the way.
 
     One run per instrument at a time: nothing is opened, nothing written while another has one of them.
@@ -120,7 +120,7 @@ def run(prepared: Prepared, output: Path | None, watch: Watch, stop: StopRequest
         return _run(prepared, folder, watch, stop, until_finished)
 
 
-def _run(prepared: Prepared, folder: Path, watch: Watch, stop: StopRequest, until_finished: ExitStack) -> Result:
+def _run(prepared: PreparedRun, folder: Path, watch: Watch, stop: StopRequest, until_finished: ExitStack) -> RunResult:
     loaded, plan = prepared.loaded, prepared.plan
     started = datetime.now(UTC).astimezone()
     run_id = uuid.uuid4()
@@ -129,7 +129,7 @@ def _run(prepared: Prepared, folder: Path, watch: Watch, stop: StopRequest, unti
     error = ""
     try:
         with (
-            held(_resources(loaded), loaded.bench.name, str(path.resolve())) as remarks,
+            instruments_locked(_resources(loaded), loaded.bench.name, str(path.resolve())) as remarks,
             nullcontext() if loaded.bench.simulated else kept_awake(stop),
             watching(guardian_order(loaded, path)) as guard,
             closing(_opened(loaded, plan, stop, guard)) as bench,
@@ -140,7 +140,7 @@ def _run(prepared: Prepared, folder: Path, watch: Watch, stop: StopRequest, unti
             recorder = create_run_file(
                 path, start, capacity(plan), lambda group: layout.write_calibration(group, prepared.calibration)
             )
-            until_finished.enter_context(kept_from_recovery(path))
+            until_finished.enter_context(locked_shared(path))
             until_finished.enter_context(closing(recorder))
             outcome, error = _record_sweep(prepared, bench, recorder, watch, stop, remarks, guard)
             end = datetime.fromtimestamp(started.timestamp() + bench.now(), tz=started.tzinfo)
@@ -157,8 +157,8 @@ def _run(prepared: Prepared, folder: Path, watch: Watch, stop: StopRequest, unti
     except (reading.ArchiveError, RecordingError) as failure:
         there = recorder.stands() or (recorder.refused and recorder.path.exists())
         unfinished = recorder.path if there else None
-        return Result(None, _lines(error, str(failure)), outcome.interrupted, unfinished)
-    return Result(finished, _lines(error, said), outcome.interrupted)
+        return RunResult(None, _lines(error, str(failure)), outcome.interrupted, unfinished)
+    return RunResult(finished, _lines(error, said), outcome.interrupted)
 
 
 def _lines(*texts: str) -> str:
@@ -182,7 +182,7 @@ def _finished(recorder: RunRecorder, stop: RunStop, run_id: str) -> tuple[readin
             problem = str(failure)
     lost = recorder.path
     saved = recorder.write_anew(stop)
-    with kept_from_recovery(saved):
+    with locked_shared(saved):
         run = finishing.finish(saved, stop, run_id)
     return run, _lines(problem, f"{lost}: {_whose(lost)}; all that was recorded of run {run_id} is in {saved}")
 
@@ -197,13 +197,13 @@ def _whose(path: Path) -> str:
         return "what is there now is not a run file"
 
 
-def _without_a_sweep(problem: BaseException, stop: StopRequest) -> Result:
+def _without_a_sweep(problem: BaseException, stop: StopRequest) -> RunResult:
     """What to say of a run that had not begun to sweep."""
     if isinstance(problem, KeyboardInterrupt):
-        return Result(None, f"{stop()}; nothing had been switched on", interrupted=True)
+        return RunResult(None, f"{stop()}; nothing had been switched on", interrupted=True)
     expected = isinstance(problem, InstrumentError | RecordingError)
     text = str(problem) if expected else f"the run could not begin: {type(problem).__name__}: {problem}"
-    return Result(None, text, interrupted=bool(stop()))
+    return RunResult(None, text, interrupted=bool(stop()))
 
 
 def _left_badly(problem: BaseException) -> str:
@@ -227,7 +227,7 @@ def _opened(loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest, guard: Guar
 
 
 def _record_sweep(
-    prepared: Prepared,
+    prepared: PreparedRun,
     bench: Bench,
     recorder: RunRecorder,
     watch: Watch,
@@ -241,8 +241,8 @@ def _record_sweep(
         try:
             for text in [*remarks, *cautions(prepared.loaded, datetime.now(UTC).date())]:
                 emit(Note(bench.now(), text))
-            evaluation = Evaluation(prepared.calibration)
-            return run_sweep(prepared.plan, bench, evaluation, emit, stop), ""
+            evidence = Evidence(prepared.calibration)
+            return run_sweep(prepared.plan, bench, evidence, emit, stop), ""
         except BaseException as problem:
             emit.last_words(problem)
             raise

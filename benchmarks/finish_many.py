@@ -22,7 +22,7 @@ from pathlib import Path
 
 from acquire.config.sweep import MOST_POINTS
 from acquire.evaluation.calibration import Calibration
-from acquire.evaluation.evaluate import Evaluation, described_spectrum, evaluate, with_uncertainties
+from acquire.evaluation.evaluate import Evidence, evaluate, with_colorimetry, with_uncertainties
 from acquire.photometry.grid import WAVELENGTH
 from acquire.photometry.luminous import luminance
 from acquire.photometry.photodiode import calibration_from_geometry, etendue_of_discs
@@ -30,7 +30,7 @@ from acquire.photometry.spectra import gaussian
 from acquire.records import Branch, DarkReading, Reading, RunStart, Spectrum
 from acquire.run_file import export, layout
 from acquire.run_file import finish as finishing
-from acquire.run_file import read as reading
+from acquire.run_file import read as run_files
 from acquire.run_file.recorder import Capacity, create_run_file
 
 AREA, GAIN, SPECTRA = 1.4e-5, 5e6, 20
@@ -63,25 +63,25 @@ def record(path: Path, points: int) -> float:
     """Record an unfinished file; returns the seconds that evaluating one point after another takes."""
     calibration = a_calibration()
     dark = [DarkReading(-1.0, 0.0, 0.0, 1e-4 + step, False) for step in (-2e-5, 0.0, 2e-5)]
-    evaluation = Evaluation(calibration).with_dark(dark)
+    evidence = Evidence(calibration).with_dark(dark)
     recorder = create_run_file(
         path, START, Capacity(points, 3, SPECTRA, 1), lambda group: layout.write_calibration(group, calibration)
     )
     for event in dark:
         recorder(event)
     evaluating, taken, now = 0.0, 0, time.process_time
-    for one in readings(points):
+    for reading in readings(points):
         begin = now()
-        event = with_uncertainties(evaluate(reading, evaluation), evaluation)
+        event = with_uncertainties(evaluate(reading, evidence), evidence)
         evaluating += now() - begin
         recorder(event)
         if reading.index == (taken + 1) * points // (SPECTRA + 1):
             line = gaussian(519.0 + 0.1 * taken, 20.0)
             radiance = line * ((reading.photodiode_signal - 1e-4) / 0.44 * 1000.0 / luminance(line))
             moment = (reading.time, reading.time + 0.01)
-            spectrum = described_spectrum(Spectrum(taken, reading.index, reading.branch, *moment, radiance, 0.01))
+            spectrum = with_colorimetry(Spectrum(taken, reading.index, reading.branch, *moment, radiance, 0.01))
             recorder(spectrum)
-            evaluation, taken = evaluation.with_spectrum(spectrum), taken + 1
+            evidence, taken = evidence.with_spectrum(spectrum), taken + 1
     recorder.close()
     return evaluating
 
@@ -97,8 +97,8 @@ def peak_memory() -> float:
 
 JOBS: dict[str, Callable[[Path], object]] = {
     "finish": finishing.finish,
-    "show": reading.read_run,
-    "export": lambda path: export.export_csv(reading.read_run(path), path.with_suffix("")),
+    "show": run_files.read_run,
+    "export": lambda path: export.export_csv(run_files.read_run(path), path.with_suffix("")),
 }
 
 

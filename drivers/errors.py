@@ -33,16 +33,16 @@ from collections.abc import Sequence
 
 
 class InstrumentError(Exception):
-    """Anything that went wrong with an instrument: ``where``, ``what``, and how to ``mend`` it."""
+    """Anything that went wrong with an instrument: ``where``, ``what``, and how to ``hint`` it."""
 
-    def __init__(self, where: str, what: str, mend: str = "") -> None:
-        super().__init__(where, what, mend)
+    def __init__(self, where: str, what: str, hint: str = "") -> None:
+        super().__init__(where, what, hint)
         self.where = where
         self.what = what
-        self.mend = mend
+        self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}." + (f" {self.mend}." if self.mend else "")
+        return f"{self.where}: {self.what}." + (f" {self.hint}." if self.hint else "")
 
 
 class CannotConnect(InstrumentError):
@@ -68,8 +68,8 @@ class RefusedByDriver(InstrumentError):
 class RefusedByInstrument(InstrumentError):
     """The instrument refused the command; ``errors`` holds its error messages or codes, oldest first."""
 
-    def __init__(self, where: str, what: str, mend: str = "", errors: Sequence[object] = ()) -> None:
-        super().__init__(where, what, mend)
+    def __init__(self, where: str, what: str, hint: str = "", errors: Sequence[object] = ()) -> None:
+        super().__init__(where, what, hint)
         self.errors = list(errors)
 
 
@@ -119,9 +119,9 @@ _READABLE = 80  # characters of a reply in a message
 class UnexpectedReply(InstrumentError):
     """The reply makes no sense for the command; ``sent`` and ``reply`` are kept."""
 
-    def __init__(self, where: str, sent: str, reply: str, mend: str = "") -> None:
-        super().__init__(where, f"{sent} was answered by {reply[:_READABLE]!r}", mend)
-        self.args = (where, sent, reply, mend)
+    def __init__(self, where: str, sent: str, reply: str, hint: str = "") -> None:
+        super().__init__(where, f"{sent} was answered by {reply[:_READABLE]!r}", hint)
+        self.args = (where, sent, reply, hint)
         self.sent = sent
         self.reply = reply
 
@@ -129,10 +129,10 @@ class UnexpectedReply(InstrumentError):
 class SettingNotTaken(InstrumentError):
     """Settings read back differently; ``differences`` holds (command, value sent, reply) for each."""
 
-    def __init__(self, where: str, differences: Sequence[tuple[str, str, str]], mend: str = "") -> None:
+    def __init__(self, where: str, differences: Sequence[tuple[str, str, str]], hint: str = "") -> None:
         listed = "; ".join(f"{command}: sent {sent}, reads back {reply}" for command, sent, reply in differences)
-        super().__init__(where, f"the instrument did not take {listed}", mend)
-        self.args = (where, tuple(differences), mend)
+        super().__init__(where, f"the instrument did not take {listed}", hint)
+        self.args = (where, tuple(differences), hint)
         self.differences = list(differences)
 
 

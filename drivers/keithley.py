@@ -105,7 +105,7 @@ class KeithleyExchange:
     def overdue(self) -> InstrumentTimeout:
         """The exception for a reading that did not come within :attr:`reading_patience`."""
         what = f"waiting for a reading took longer than {self.reading_patience:g} s"
-        return InstrumentTimeout(self._where, what, link.TIMEOUT_MEND)
+        return InstrumentTimeout(self._where, what, link.TIMEOUT_HINT)
 
     def why_no_reading(self, problem: InstrumentError) -> InstrumentError:
         """Find out why this instrument gave no reading: clear the device, then look into its error queue.

@@ -120,12 +120,12 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         return line
 
     @property
-    def held(self) -> int:
+    def instruments_locked(self) -> int:
         """Get how many bytes have been taken in and were not read yet (int)."""
         return len(self._held)
 
     def _overdue(self) -> InstrumentTimeout:
-        return InstrumentTimeout(self.where, f"waiting for a reply took longer than {self.patience:g} s", TIMEOUT_MEND)
+        return InstrumentTimeout(self.where, f"waiting for a reply took longer than {self.patience:g} s", TIMEOUT_HINT)
 
     def line(self, wait: float) -> str | None:
         """The next line without its end, None when it is not complete within ``wait`` s: its parts are kept.
@@ -239,12 +239,12 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
             return RefusedByDriver(self.where, f"{doing} is not possible on this kind of link")
         if code == StatusCode.error_timeout and not _closed_by_peer(self.connection):
             seconds = self._milliseconds / 1000
-            return InstrumentTimeout(self.where, f"{doing} took longer than {seconds:g} s", TIMEOUT_MEND)
+            return InstrumentTimeout(self.where, f"{doing} took longer than {seconds:g} s", TIMEOUT_HINT)
         return LinkLost(self.where, f"{doing} failed ({error})", "Check cable, power and interface, then reconnect")
 
 
 GARBLED = "Check baud rate, parity and terminator"
-TIMEOUT_MEND = "Check that the instrument is on, its interface is selected, and address and terminator are right"
+TIMEOUT_HINT = "Check that the instrument is on, its interface is selected, and address and terminator are right"
 
 
 def open_adapter(
@@ -306,7 +306,7 @@ _WAY_IN = "Check power, cable and address; `pyvisa-info` and `pyvisa-shell` list
 
 def how_to_open(problem: str) -> str:
     """What to do about an address that cannot be opened for this reason."""
-    return next((mend for pattern, mend in _WAYS_IN if re.search(pattern, problem, re.IGNORECASE)), _WAY_IN)
+    return next((hint for pattern, hint in _WAYS_IN if re.search(pattern, problem, re.IGNORECASE)), _WAY_IN)
 
 
 def let_go(adapter: Any) -> None:
@@ -332,8 +332,8 @@ def list_resources(visa_library: Any = "") -> tuple[str, ...]:
             warnings.simplefilter("ignore")
             return tuple(pyvisa.ResourceManager(visa_library).list_resources("?*"))
     except (*_FOREIGN, ValueError) as error:
-        mend = 'Install NI-VISA or Keysight IO Libraries, or write visa: "@py" in the bench file'
-        raise CannotConnect("VISA", f"cannot be used ({error})", mend) from error
+        hint = 'Install NI-VISA or Keysight IO Libraries, or write visa: "@py" in the bench file'
+        raise CannotConnect("VISA", f"cannot be used ({error})", hint) from error
 
 
 def load(visa_library: Any = "") -> object:
@@ -344,8 +344,8 @@ def load(visa_library: Any = "") -> object:
     try:
         return pyvisa.ResourceManager(visa_library)
     except (*_FOREIGN, ValueError) as error:
-        mend = 'Install NI-VISA or Keysight IO Libraries, or write visa: "@py" in the bench file'
-        raise CannotConnect("VISA", f"cannot be used ({error})", mend) from error
+        hint = 'Install NI-VISA or Keysight IO Libraries, or write visa: "@py" in the bench file'
+        raise CannotConnect("VISA", f"cannot be used ({error})", hint) from error
 
 
 def canonical_resource(resource: str) -> str:
@@ -476,8 +476,8 @@ def bytes_waiting(adapter: Any) -> int:
     """How many bytes have arrived on a serial line and were not read; 0 on links that can't tell."""
     with _translating(adapter, "asking for received bytes"):
         waiting = getattr(adapter.connection, "bytes_in_buffer", 0)
-    held = adapter.held if isinstance(adapter, Link) else 0
-    return held + (waiting if isinstance(waiting, int) else 0)
+    instruments_locked = adapter.instruments_locked if isinstance(adapter, Link) else 0
+    return instruments_locked + (waiting if isinstance(waiting, int) else 0)
 
 
 def transfer_time(adapter: Any, characters: int) -> float:

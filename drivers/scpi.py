@@ -97,8 +97,8 @@ def parse_identity(reply: str, where: str) -> Identity:
     """Split a reply to ``*IDN?``; raises UnexpectedReply unless it has four fields."""
     fields = [field.strip() for field in reply.split(",", 3)]
     if len(fields) != 4:
-        mend = "Check the address, and that the instrument's language is SCPI"
-        raise UnexpectedReply(where, "*IDN?", reply, mend)
+        hint = "Check the address, and that the instrument's language is SCPI"
+        raise UnexpectedReply(where, "*IDN?", reply, hint)
     return Identity(*fields)
 
 
@@ -156,10 +156,10 @@ def parse_count(reply: str, sent: str, where: str) -> int:
     return int(number)
 
 
-def refusal(where: str, doing: str, errors: Sequence[QueuedError], mend: str = "") -> RefusedByInstrument:
+def refusal(where: str, doing: str, errors: Sequence[QueuedError], hint: str = "") -> RefusedByInstrument:
     """The exception for errors found in the queue after ``doing`` something."""
     listed = "; ".join(map(str, errors))
-    return RefusedByInstrument(where, f"{doing} was refused ({listed})", mend, errors)
+    return RefusedByInstrument(where, f"{doing} was refused ({listed})", hint, errors)
 
 
 def verify(ask: Ask, where: str, settings: Sequence[Setting]) -> dict[str, Value]:

@@ -49,6 +49,6 @@ def sweep_file(tmp_path: Path) -> Callable[..., Path]:
 
 def run_sweep_file(
     sweep: Path, output: Path, bench: Path | None = None, watch: Callable[[Event], None] = lambda event: None
-) -> session.Result:
+) -> session.RunResult:
     """Prepare and run a sweep in this process."""
     return session.run(session.prepare(sweep, bench), output, watch, StopRequest())

@@ -21,7 +21,7 @@ from acquire.evaluation.figures import Figure
 from acquire.records import PointFlag
 from acquire.run_file.read import Run
 from acquire.safety.interruption import StopRequest
-from acquire.session import Result
+from acquire.session import RunResult
 from drivers.simulated.serve import BenchServer, Watch, serving
 from tests.conftest import CONFIGS, run_sweep_file
 
@@ -124,7 +124,7 @@ def serve(on_ports: Path) -> Iterator[Serve]:
         yield start
 
 
-def finished(result: Result) -> Run:
+def finished(result: RunResult) -> Run:
     assert not result.error
     assert result.run is not None
     return result.run

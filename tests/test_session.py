@@ -19,7 +19,6 @@ from acquire.config import ConfigurationError, load_sweep
 from acquire.photometry.photodiode import etendue_of_discs
 from acquire.run_file import finish as finishing
 from acquire.run_file import placing
-from acquire.run_file import read as reading
 from acquire.safety.interruption import StopRequest
 from tests.conftest import CONFIGS, run_sweep_file
 
@@ -73,7 +72,7 @@ def test_the_calibration_is_that_of_the_bench_and_the_sample() -> None:
 
 def test_nothing_of_the_device_file_enters_the_calibration(sweep_file: Callable[..., Path]) -> None:
     other = sweep_file("table2_sppo13_liq.yaml", {"sppo13_liq.yaml": "sppo13.yaml"})
-    first, second = session.prepare(LIQ).calibration.described(), session.prepare(other).calibration.described()
+    first, second = session.prepare(LIQ).calibration.to_fields(), session.prepare(other).calibration.to_fields()
     assert first.keys() == second.keys()
     for name in first:
         np.testing.assert_array_equal(first[name][0], second[name][0])
@@ -128,7 +127,7 @@ def test_a_spectrum_of_too_little_light_is_noted(tmp_path: Path, sweep_file: Cal
     assert [note.text for note in run.notes] == ["spectrum 0: less light than the spectroradiometer is made for"]
 
 
-def sweep_into(output: str, sweep_file: Callable[..., Path]) -> session.Prepared:
+def sweep_into(output: str, sweep_file: Callable[..., Path]) -> session.PreparedRun:
     text = "\nmeasure:"
     return session.prepare(sweep_file("quick_look.yaml", {text: f"\noutput: {output}{text}"}))
 
@@ -158,7 +157,7 @@ def test_a_disk_without_room_for_the_finished_file_still_holds_how_the_run_ended
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as full_disk:
-        full_disk.setattr(reading, "put_in_place", no_room)
+        full_disk.setattr(finishing, "replace_file", no_room)
         result = session.run(session.prepare(QUICK), tmp_path, lambda event: None, StopRequest())
     assert result.failed
     assert result.run is None

@@ -62,7 +62,7 @@ class Finding:
     """Something to know about an instrument and how to mend it; ``wrong`` when a run would fail or mislead."""
 
     what: str
-    mend: str = ""
+    hint: str = ""
     wrong: bool = True
 
 
@@ -122,11 +122,11 @@ def examine(bench: BenchFile) -> list[Answer]:
 def _if_free(role: str, resource: str, ask: Callable[[], Answer]) -> Answer:
     """Ask an instrument that nobody else uses, and keep it to ourselves meanwhile; else say who uses it."""
     try:
-        with locks.held([resource], resource, "acquire instruments") as remarks:
+        with locks.instruments_locked([resource], resource, "acquire instruments") as remarks:
             answer = ask()
     except (locks.BenchInUse, locks.LocksUnusable) as problem:
         in_use = isinstance(problem, locks.BenchInUse)
-        return Answer(role, resource, findings=(Finding(problem.what, problem.mend),), in_use=in_use)
+        return Answer(role, resource, findings=(Finding(problem.what, problem.hint),), in_use=in_use)
     noted = tuple(Finding(remark, wrong=False) for remark in remarks)
     return replace(answer, findings=answer.findings + noted)
 
@@ -159,7 +159,7 @@ def _examine(address: _Address, bench: BenchFile, visa_library: Any, clock: Call
             serial=address.serial,
         )
     except errors.CannotConnect as problem:
-        return Answer(address.role, address.resource, findings=(Finding(problem.what, problem.mend),))
+        return Answer(address.role, address.resource, findings=(Finding(problem.what, problem.hint),))
     try:
         identity = identify(adapter, meter_first=address.model == "cs2000a")
         answer = Answer(address.role, address.resource, identity)
@@ -169,7 +169,7 @@ def _examine(address: _Address, bench: BenchFile, visa_library: Any, clock: Call
     except errors.InstrumentTimeout:
         return Answer(address.role, address.resource, findings=(_why_silent(adapter, address),))
     except errors.InstrumentError as problem:
-        return Answer(address.role, address.resource, findings=(Finding(problem.what, problem.mend),))
+        return Answer(address.role, address.resource, findings=(Finding(problem.what, problem.hint),))
     finally:
         adapter.close()
 
@@ -183,7 +183,7 @@ def _look_closer(
         details, findings = look[address.model](adapter, bench)
         exchange = _exchange_time(adapter, query, clock)
     except errors.InstrumentError as problem:
-        return replace(answer, findings=(Finding(f"it said who it is, then: {problem.what}", problem.mend),))
+        return replace(answer, findings=(Finding(f"it said who it is, then: {problem.what}", problem.hint),))
     findings += _slow_link(address, exchange)
     return replace(answer, details=details, exchange=exchange, findings=tuple(findings))
 
@@ -229,8 +229,8 @@ def identify(adapter: link.Link, *, meter_first: bool = False) -> scpi.Identity:
         link.set_timeout(adapter, _OTHER_LANGUAGE_WAIT)
         reply = _ask(adapter, second)
     if reply in (first, second):
-        mend = "What is sent comes back: check that this is the right port, and the cable (transmit and receive joined)"
-        raise errors.UnexpectedReply(adapter.where, reply, reply, mend)
+        hint = "What is sent comes back: check that this is the right port, and the cable (transmit and receive joined)"
+        raise errors.UnexpectedReply(adapter.where, reply, reply, hint)
     if not _METER_CODE.match(reply):
         return scpi.parse_identity(reply, adapter.where)
     with _remote(adapter):
@@ -288,8 +288,8 @@ def _look_at_smu(adapter: link.Link, bench: BenchFile) -> _Seen:
 
 def _smu_findings(details: Mapping[str, str], where: SourceMeter) -> Iterator[Finding]:
     if details["output"] == "on":
-        mend = "It was left as it is; press OUTPUT on the instrument unless somebody is measuring"
-        yield Finding("THE OUTPUT IS ON", mend, wrong=False)
+        hint = "It was left as it is; press OUTPUT on the instrument unless somebody is measuring"
+        yield Finding("THE OUTPUT IS ON", hint, wrong=False)
     if details["terminals"] != where.terminals:
         what = f"the {details['terminals']} terminals are selected, the bench file says {where.terminals}"
         yield Finding(
@@ -330,8 +330,8 @@ def _look_at_meter(adapter: link.Link, bench: BenchFile) -> _Seen:
         calibration = _ask(adapter, "DTCR").split(",")
     details = {"calibrated": _date(calibration[1]) if len(calibration) > 1 else "not said"}
     if not angle.startswith("OK00"):
-        mend = "Turn it until it clicks" if angle.startswith("ER83") else ""
-        return details, [Finding(f"the measuring angle cannot be read ({angle})", mend)]
+        hint = "Turn it until it clicks" if angle.startswith("ER83") else ""
+        return details, [Finding(f"the measuring angle cannot be read ({angle})", hint)]
     knob = _knob(adapter, angle)
     where = bench.instruments.spectroradiometer
     assert where is not None
@@ -370,11 +370,11 @@ def _slow_link(address: _Address, exchange: float) -> Iterator[Finding]:
     what = f"slow: {exchange * 1e3:.0f} ms an exchange"
     if address.is_serial and exchange > SLOW_SERIAL:
         highest = {"keithley2400": 57600, "keithley2000": 19200, "cs2000a": 115200}[address.model]
-        mend = f"Raise the baud rate in the instrument's menu and the bench file (now {address.serial.baud_rate})"
-        yield Finding(what, f"{mend}; the instrument goes up to {highest}", wrong=False)
+        hint = f"Raise the baud rate in the instrument's menu and the bench file (now {address.serial.baud_rate})"
+        yield Finding(what, f"{hint}; the instrument goes up to {highest}", wrong=False)
     elif not address.is_serial and exchange > SLOW_SOCKET:
-        mend = "Small messages are held back (switch TCP_NODELAY on in the gateway), or the network is busy"
-        yield Finding(what, mend, wrong=False)
+        hint = "Small messages are held back (switch TCP_NODELAY on in the gateway), or the network is busy"
+        yield Finding(what, hint, wrong=False)
 
 
 def _why_silent(adapter: link.Link, address: _Address) -> Finding:
@@ -382,18 +382,18 @@ def _why_silent(adapter: link.Link, address: _Address) -> Finding:
     if not address.is_serial:
         gpib = "Check that it is on and idle, its address, that GPIB is selected and its language is SCPI"
         on_gpib = address.resource.upper().startswith("GPIB")
-        return Finding("nothing answers", gpib if on_gpib else link.TIMEOUT_MEND)
+        return Finding("nothing answers", gpib if on_gpib else link.TIMEOUT_HINT)
     query = "IDDR" if address.model == "cs2000a" else "*IDN?"
     for sent in dict.fromkeys((address.serial.terminator, "\r", "\n", "\r\n")):
         try:
             received = _listen(adapter, f"{query}{sent}".encode())
         except errors.InstrumentError as problem:
-            return Finding(problem.what, problem.mend)
+            return Finding(problem.what, problem.hint)
         if received:
             return _wrong_line(received, sent, address)
     baud_rate = address.serial.baud_rate
-    mend = f"Check that it is on, its cable, that RS-232 is selected, and its baud rate (bench file: {baud_rate})"
-    return Finding("nothing answers, with any terminator", mend)
+    hint = f"Check that it is on, its cable, that RS-232 is selected, and its baud rate (bench file: {baud_rate})"
+    return Finding("nothing answers, with any terminator", hint)
 
 
 def _listen(adapter: link.Link, message: bytes) -> bytes:
@@ -413,16 +413,16 @@ def _wrong_line(received: bytes, sent: str, address: _Address) -> Finding:
     """What is wrong with a line on which something came, but not what was expected."""
     if not _IDENTITY.search(received):
         what = f"garbled text comes: {received[:24]!r}"
-        mend = f"The baud rates differ (bench file: {address.serial.baud_rate}), or parity and data bits are not 8N1"
-        return Finding(what, mend)
+        hint = f"The baud rates differ (bench file: {address.serial.baud_rate}), or parity and data bits are not 8N1"
+        return Finding(what, hint)
     text = received.decode("ascii", "replace")
     end = text[len(text.rstrip("\r\n")) :]
     theirs, ours = _LINE_ENDS.get(end, repr(end)), _LINE_ENDS[address.serial.terminator]
     if theirs == ours:
         what = f"it wants its messages ended by {_LINE_ENDS[sent]}, the bench file says terminator {ours}"
         return Finding(what, f"Write terminator: {_LINE_ENDS[sent]} in the bench file")
-    mend = f"Write terminator: {theirs} in the bench file, or choose {ours} in the instrument's menu"
-    return Finding(f"it ends its lines with {theirs}, the bench file says terminator {ours}", mend)
+    hint = f"Write terminator: {theirs} in the bench file, or choose {ours} in the instrument's menu"
+    return Finding(f"it ends its lines with {theirs}, the bench file says terminator {ours}", hint)
 
 
 # Without a bench file
@@ -509,9 +509,9 @@ def lines(answer: Answer) -> Iterator[str]:
     if facts:
         yield "    " + ", ".join(facts)
     for finding in answer.findings:
-        mend = f". {finding.mend}." if finding.mend else ""
+        hint = f". {finding.hint}." if finding.hint else ""
         # Texts of VISA libraries may have several lines
-        yield f"    {'wrong' if finding.wrong else 'note'}: {' '.join(finding.what.split())}{mend}"
+        yield f"    {'wrong' if finding.wrong else 'note'}: {' '.join(finding.what.split())}{hint}"
 
 
 def as_json(answer: Answer) -> dict[str, Any]:

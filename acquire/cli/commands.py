@@ -17,7 +17,7 @@ from acquire.safety.visible import one_line
 
 if TYPE_CHECKING:
     from acquire.run_file.read import Run
-    from acquire.session import Result
+    from acquire.session import RunResult
     from acquire.sweep.plan import SweepPlan
     from drivers.simulated.serve import Port
 from acquire.cli.terminal import (
@@ -131,7 +131,7 @@ def _offer_recovery(folder: Path, *, ask: bool) -> None:
                 _recover(path, sys.stderr)
 
 
-def _print_result(result: Result, as_json: bool) -> None:
+def _print_result(result: RunResult, as_json: bool) -> None:
     with _whoever_listens(sys.stderr):
         if result.error:
             say(sys.stderr, *f"acquire: {result.error}".split("\n"))

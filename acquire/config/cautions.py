@@ -24,5 +24,5 @@ def bench_cautions(bench: Parsed[BenchFile]) -> Iterator[Caution]:
             f"at {smu.serial.baud_rate} baud it takes longer than the promised {OFF_WITHIN} s "
             "from a fault to the source's output being off"
         )
-        mend = f"set {SLOWEST_SAFE_LINE} baud or more here and on the instrument"
-        yield bench.source.caution(("instruments", "smu", "serial", "baud_rate"), message, mend)
+        hint = f"set {SLOWEST_SAFE_LINE} baud or more here and on the instrument"
+        yield bench.source.caution(("instruments", "smu", "serial", "baud_rate"), message, hint)

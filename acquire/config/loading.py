@@ -147,8 +147,8 @@ class _Findings:
         if found == "file":
             return path
         if found != "nothing":
-            mend = "name a file in it" if found == "folder" else "name a file"
-            self.problems.append(source.problem(place, f"{path.as_posix()} is a {found}", mend))
+            hint = "name a file in it" if found == "folder" else "name a file"
+            self.problems.append(source.problem(place, f"{path.as_posix()} is a {found}", hint))
             return None
         self.problems.append(source.problem(place, f"there is no file {path.as_posix()}", _nearby(path)))
         return None
@@ -170,16 +170,16 @@ def _other_kind(source: YamlSource, *wanted: str) -> Problem | None:
     found = source.content.get("kind")
     if found in wanted or (source.problems and not source.content):
         return None
-    mend = f"write {'one of ' if len(wanted) > 1 else 'kind: '}{', '.join(wanted)}, or name another file"
+    hint = f"write {'one of ' if len(wanted) > 1 else 'kind: '}{', '.join(wanted)}, or name another file"
     if not isinstance(found, str):
-        return source.problem(("kind",), "is missing: what sort of file is this?", mend)
+        return source.problem(("kind",), "is missing: what sort of file is this?", hint)
     if found in KINDS:
         return source.problem(
             ("kind",), f"this is a {found} file, but a {wanted[0]} file is wanted here", "name another file"
         )
     nearest = get_close_matches(found, wanted, n=1)
     return source.problem(
-        ("kind",), "is no kind of file known here", f"did you mean '{nearest[0]}'?" if nearest else mend
+        ("kind",), "is no kind of file known here", f"did you mean '{nearest[0]}'?" if nearest else hint
     )
 
 

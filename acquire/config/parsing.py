@@ -87,8 +87,8 @@ def _problems(found: list[ErrorDetails], source: YamlSource, model: type[Section
     for error in found:
         if error["type"] == "default_factory_not_called" or dotted(error["loc"]) in known:
             continue
-        message, mend = _plain_words(error, model)
-        problems.append(source.problem(error["loc"], message, mend))
+        message, hint = _plain_words(error, model)
+        problems.append(source.problem(error["loc"], message, hint))
     return problems
 
 

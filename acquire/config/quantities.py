@@ -59,11 +59,11 @@ _NOT_FINITE = re.compile(r"\s*[+-]?\.?(?:nan|inf|infinity)\b.*", re.IGNORECASE |
 
 
 class QuantityError(ValueError):
-    """This text is not a quantity in the wanted unit; ``mend`` says how to write it."""
+    """This text is not a quantity in the wanted unit; ``hint`` says how to write it."""
 
-    def __init__(self, message: str, mend: str) -> None:
+    def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
-        self.mend = mend
+        self.hint = hint
 
 
 @lru_cache(maxsize=1)
@@ -177,7 +177,7 @@ class Quantity:
         try:
             return parse_quantity(value, self.unit, self.example)
         except QuantityError as error:
-            raise _refusal(str(error), error.mend + (" or 'auto'" if self.auto else "")) from None
+            raise _refusal(str(error), error.hint + (" or 'auto'" if self.auto else "")) from None
 
     def span(self) -> str:
         """The allowed span in words."""
@@ -207,8 +207,8 @@ def quantity_schema(unit: str, example: str, *, auto: bool = False) -> dict[str,
     }
 
 
-def _refusal(message: str, mend: str) -> PydanticCustomError:
-    return PydanticCustomError("quantity", "{message}", {"message": message, "mend": mend})
+def _refusal(message: str, hint: str) -> PydanticCustomError:
+    return PydanticCustomError("quantity", "{message}", {"message": message, "mend": hint})
 
 
 def _written(value: Any, unit: str) -> str:

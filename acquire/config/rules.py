@@ -174,8 +174,8 @@ def _stop(where: YamlSource, source: Source, stop: StopRules) -> Problems:
 
 def _spectra(where: YamlSource, spectra: Spectra) -> Problems:
     if not (spectra.at_luminance or spectra.at_voltage or spectra.at_current or spectra.every):
-        mend = "give at_luminance, at_voltage, at_current or every"
-        yield where.problem(("spectra",), "does not say when a spectrum is due", mend)
+        hint = "give at_luminance, at_voltage, at_current or every"
+        yield where.problem(("spectra",), "does not say when a spectrum is due", hint)
     for name in ("at_luminance", "at_voltage", "at_current"):
         values = getattr(spectra, name)
         for i, value in enumerate(values):
@@ -401,8 +401,8 @@ def equipment_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Probl
     sample = sweep.section("sample", Sample)
     simulated = bench.section("visa", str) == "simulated"
     if simulated and simulation and sample and not (sample.simulated_as or simulation.device):
-        mend = "add simulated_as, or simulation.device to the bench"
-        yield where.problem(("sample",), "the simulated bench does not know which device to put here", mend)
+        hint = "add simulated_as, or simulation.device to the bench"
+        yield where.problem(("sample",), "the simulated bench does not know which device to put here", hint)
 
 
 def hardware_timing_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Problems:

@@ -48,7 +48,7 @@ class Problem:
     column: int | None
     path: str
     message: str
-    mend: str = ""
+    hint: str = ""
 
     def __str__(self) -> str:
         """The problem as one line; what a terminal could take for a command is written as an escape sequence."""
@@ -57,11 +57,11 @@ class Problem:
     def _line(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else f"{self.file}"
         what = f"{shortened(self.path, LONGEST_PLACE)}: {self.message}" if self.path else self.message
-        if not self.mend:
+        if not self.hint:
             return f"{where}: {what}{'' if what.endswith('?') else '.'}"
-        end = "" if self.mend.endswith("?") else "."
+        end = "" if self.hint.endswith("?") else "."
         stop = "" if what.endswith("?") else "."
-        return f"{where}: {what}{stop} {self.mend[0].upper()}{self.mend[1:]}{end}"
+        return f"{where}: {what}{stop} {self.hint[0].upper()}{self.hint[1:]}{end}"
 
 
 @dataclass(frozen=True)
@@ -95,13 +95,13 @@ class YamlSource:
                 return self.marks[place[:length]]
         return None
 
-    def problem(self, place: Place, message: str, mend: str = "") -> Problem:
+    def problem(self, place: Place, message: str, hint: str = "") -> Problem:
         """A problem with the value at ``place``."""
-        return Problem(self.path, *self._position(place), dotted(place), message, mend)
+        return Problem(self.path, *self._position(place), dotted(place), message, hint)
 
-    def caution(self, place: Place, message: str, mend: str = "") -> Caution:
+    def caution(self, place: Place, message: str, hint: str = "") -> Caution:
         """A caution about the value at ``place``."""
-        return Caution(self.path, *self._position(place), dotted(place), message, mend)
+        return Caution(self.path, *self._position(place), dotted(place), message, hint)
 
     def _position(self, place: Place) -> tuple[int | None, int | None]:
         mark = self.mark(place)
@@ -163,8 +163,8 @@ def read_start(path: Path, length: int) -> bytes:
         return file.read(length)
 
 
-def _unusable(path: Path, message: str, mend: str, line: int | None = None) -> YamlSource:
-    return YamlSource(path, problems=(Problem(path, line, 1 if line else None, "", message, mend),))
+def _unusable(path: Path, message: str, hint: str, line: int | None = None) -> YamlSource:
+    return YamlSource(path, problems=(Problem(path, line, 1 if line else None, "", message, hint),))
 
 
 def parse_yaml(path: Path, text: str, digest: str = "") -> YamlSource:
@@ -188,8 +188,8 @@ def parse_yaml(path: Path, text: str, digest: str = "") -> YamlSource:
 
 def _not_a_mapping(path: Path, root: yaml.Node) -> Problem:
     mark = _mark(root)
-    mend = "begin with 'kind: sweep' (or bench, device, calibration), or name another file"
-    return Problem(path, mark.line, mark.column, "", "the file must consist of 'key: value' lines", mend)
+    hint = "begin with 'kind: sweep' (or bench, device, calibration), or name another file"
+    return Problem(path, mark.line, mark.column, "", "the file must consist of 'key: value' lines", hint)
 
 
 class _GuardedLoader(yaml.SafeLoader):
@@ -283,9 +283,9 @@ class _Unfolding:
             content[str(key.value)] = self.value(value, at)
         return content
 
-    def _complain(self, node: yaml.Node, place: Place, message: str, mend: str = "") -> None:
+    def _complain(self, node: yaml.Node, place: Place, message: str, hint: str = "") -> None:
         mark = _mark(node)
-        self.problems.append(Problem(self.path, mark.line, mark.column, dotted(place), message, mend))
+        self.problems.append(Problem(self.path, mark.line, mark.column, dotted(place), message, hint))
 
 
 def _mark(node: yaml.Node) -> Mark:
@@ -302,8 +302,8 @@ def _syntax_problem(path: Path, text: str, error: yaml.YAMLError) -> Problem:
         return Problem(path, line, None, "", "holds a character that is not text", "save the file as plain UTF-8 text")
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     said = getattr(error, "problem", None) or str(error)
-    message, mend = _plain_words(said)
-    return Problem(path, mark.line + 1 if mark else None, mark.column + 1 if mark else None, "", message, mend)
+    message, hint = _plain_words(said)
+    return Problem(path, mark.line + 1 if mark else None, mark.column + 1 if mark else None, "", message, hint)
 
 
 def _plain_words(said: str) -> tuple[str, str]:

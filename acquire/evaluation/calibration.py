@@ -73,12 +73,12 @@ class Calibration:
     def _factors(self, spectrum: FloatArray) -> SpectralFactors[float] | None:
         return spectral_factors(spectrum, self.photodiode) if spectrum.size else None
 
-    def described(self) -> dict[str, tuple[Any, str]]:
+    def to_fields(self) -> dict[str, tuple[Any, str]]:
         """Every field as (value, unit), for a file; texts have no unit."""
         return {f.name: (getattr(self, f.name), f.metadata.get("unit", "")) for f in fields(self)}
 
     @classmethod
-    def from_described(cls, values: Mapping[str, Any]) -> Self:
-        """Rebuild a calibration from the values of :meth:`described`; unknown names are ignored."""
+    def from_fields(cls, values: Mapping[str, Any]) -> Self:
+        """Rebuild a calibration from the values of :meth:`to_fields`; unknown names are ignored."""
         known = {f.name for f in fields(cls)}
         return cls(**{name: value for name, value in values.items() if name in known})

@@ -1,7 +1,7 @@
 """From a reading and a calibration to luminance, efficiencies and colour. Pure.
 
 The same function evaluates a point while the sweep runs, when only earlier spectra and the first dark readings
-are known, and afterwards, when all are: only the :class:`Evaluation` handed to it differs.
+are known, and afterwards, when all are: only the :class:`Evidence` handed to it differs.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class _Taken:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evidence:
     """All that is known at one moment besides a reading itself."""
 
     calibration: Calibration
@@ -101,13 +101,13 @@ class Evaluation:
     taken: tuple[_Taken, ...] = ()
     final: bool = False
 
-    def with_dark(self, readings: Sequence[DarkReading]) -> Evaluation:
+    def with_dark(self, readings: Sequence[DarkReading]) -> Evidence:
         """This evaluation after dark readings; those before the sweep and those after it are kept apart."""
         before = dark_level([reading for reading in readings if not reading.after])
         after = dark_level([reading for reading in readings if reading.after])
         return replace(self, dark_before=before or self.dark_before, dark_after=after or self.dark_after)
 
-    def with_spectrum(self, spectrum: Spectrum) -> Evaluation:
+    def with_spectrum(self, spectrum: Spectrum) -> Evidence:
         """This evaluation after one more spectrum; one without visible light changes nothing."""
         try:
             factors = spectral_factors(spectrum.spectral_radiance, self.calibration.photodiode)
@@ -171,27 +171,27 @@ class Evaluation:
         return photocurrent(signal, self.dark_signal(time), self.calibration.amplifier_gain)
 
 
-def evaluate(reading: Reading, evaluation: Evaluation) -> Record:
+def evaluate(reading: Reading, evidence: Evidence) -> Record:
     """Compute what can be known of one point now, but for the uncertainties: see :func:`with_uncertainties`.
 
     J = I/A, L = s C I[S V]/I[S R], CE = L/J, PE = pi CE F/V, EQE = kappa CE F; the spectrum S by the rule of
     :func:`~acquire.photometry.choice.choose_spectrum`.
     """
-    photocurrent = evaluation.photocurrent(reading.photodiode_signal, reading.time)
-    choice, factors, shift = _spectrum_for(reading, photocurrent, evaluation)
+    photocurrent = evidence.photocurrent(reading.photodiode_signal, reading.time)
+    choice, factors, shift = _spectrum_for(reading, photocurrent, evidence)
     return Record(
         reading,
-        PointFlag(int(reading.flags) | _flags(reading.photodiode_signal, reading.time, factors, shift, evaluation)),
-        **_quantities(reading.current, reading.voltage, photocurrent, factors, evaluation.calibration),
+        PointFlag(int(reading.flags) | _flags(reading.photodiode_signal, reading.time, factors, shift, evidence)),
+        **_quantities(reading.current, reading.voltage, photocurrent, factors, evidence.calibration),
         spectrum_source=choice.source.value,
         spectrum_index=choice.index,
         spectrum_index_upper=choice.index_upper,
         spectrum_weight=choice.weight,
-        lg_distance=choice.lg_distance,
+        log10_distance=choice.log10_distance,
     )
 
 
-def with_uncertainties(record: Record, evaluation: Evaluation) -> Record:
+def with_uncertainties(record: Record, evidence: Evidence) -> Record:
     """A record as :func:`evaluate` made it, with the standard uncertainty of each of its quantities.
 
     A function of its own, because no decision of a sweep waits for it: while the next point is being measured
@@ -200,36 +200,36 @@ def with_uncertainties(record: Record, evaluation: Evaluation) -> Record:
     reading = record.reading
     source = SpectrumSource(record.spectrum_source)
     choice = SpectrumChoice(source, record.spectrum_index, record.spectrum_index_upper, record.spectrum_weight)
-    factors, shift = _factors_of(choice, evaluation)
+    factors, shift = _factors_of(choice, evidence)
     values = {name: getattr(record, name) for name in DERIVED}
     signals = reading.current, reading.voltage, reading.photodiode_signal, reading.time
     return Record(  # `replace` would take as long as all the rest
         reading,
         record.flags,
         **values,
-        **_uncertainties(values, *signals, factors, shift, evaluation),
+        **_uncertainties(values, *signals, factors, shift, evidence),
         spectrum_source=record.spectrum_source,
         spectrum_index=record.spectrum_index,
         spectrum_index_upper=record.spectrum_index_upper,
         spectrum_weight=record.spectrum_weight,
-        lg_distance=record.lg_distance,
+        log10_distance=record.log10_distance,
     )
 
 
-def evaluate_run(points: Columns, evaluation: Evaluation) -> Columns:
+def evaluate_run(points: Columns, evidence: Evidence) -> Columns:
     """The final values of a run's points, as :func:`evaluate` and :func:`with_uncertainties` compute them for one.
 
     ``points`` are the columns of the readings and their flags, a row a point (n,), of which the values do not
-    depend on more than ``evaluation`` and the row itself; so a few thousand are computed at a time, and the memory
+    depend on more than ``evidence`` and the row itself; so a few thousand are computed at a time, and the memory
     beside the result stays the same however many they are.
     """
     count = len(points["time"])
-    block = max(_LARGEST_BLOCK // max(len(evaluation.taken), _COLUMNS_AT_ONCE), 1)
+    block = max(_LARGEST_BLOCK // max(len(evidence.taken), _COLUMNS_AT_ONCE), 1)
     final: dict[str, npt.NDArray[Any]] = {}
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # missing numbers stay missing
         for first in range(0, max(count, 1), block):
             rows = slice(first, first + block)
-            for name, values in _final_values(points, rows, evaluation).items():
+            for name, values in _final_values(points, rows, evidence).items():
                 if name not in final:
                     final[name] = np.empty(count, values.dtype)
                 final[name][rows] = values
@@ -243,24 +243,24 @@ _LARGEST_BLOCK = 1 << 18
 _COLUMNS_AT_ONCE = 50
 
 
-def _final_values(points: Columns, rows: slice, evaluation: Evaluation) -> dict[str, npt.NDArray[Any]]:
+def _final_values(points: Columns, rows: slice, evidence: Evidence) -> dict[str, npt.NDArray[Any]]:
     """The final values of some rows."""
     current, voltage, signal, time = (
         points[name][rows] for name in ("current", "voltage", "photodiode_signal", "time")
     )
     index = np.arange(rows.start, rows.start + len(time))
-    photocurrent = evaluation.photocurrent(signal, time)
-    choices, factors, shift = _spectra_for(index, points["branch"][rows], photocurrent, evaluation)
-    values = _quantities(current, voltage, photocurrent, factors, evaluation.calibration)
+    photocurrent = evidence.photocurrent(signal, time)
+    choices, factors, shift = _spectra_for(index, points["branch"][rows], photocurrent, evidence)
+    values = _quantities(current, voltage, photocurrent, factors, evidence.calibration)
     return {
         **values,
-        **_uncertainties(values, current, voltage, signal, time, factors, shift, evaluation),
-        "flags": (points["flags"][rows] & int(READING_FLAGS)) | _flags(signal, time, factors, shift, evaluation),
+        **_uncertainties(values, current, voltage, signal, time, factors, shift, evidence),
+        "flags": (points["flags"][rows] & int(READING_FLAGS)) | _flags(signal, time, factors, shift, evidence),
         "spectrum_source": choices.source,
         "spectrum_index": choices.index,
         "spectrum_index_upper": choices.index_upper,
         "spectrum_weight": choices.weight,
-        "lg_distance": choices.lg_distance,
+        "log10_distance": choices.log10_distance,
     }
 
 
@@ -292,14 +292,14 @@ def _luminance_per_photocurrent(factors: SpectralFactors[Q] | None, calibration:
 
 
 def _spectrum_for(
-    reading: Reading, photocurrent: float, evaluation: Evaluation
+    reading: Reading, photocurrent: float, evidence: Evidence
 ) -> tuple[SpectrumChoice, SpectralFactors[float] | None, float]:
     """The spectrum for a point, its factors, and how far apart the two are that it lies between.
 
     The luminance by which a spectrum is chosen depends, weakly, on that spectrum: a second pass settles it.
     """
-    calibration = evaluation.calibration
-    factors = evaluation.latest_factors
+    calibration = evidence.calibration
+    factors = evidence.latest_factors
     shift = 0.0
     choice = SpectrumChoice(SpectrumSource.NONE)
     for _ in range(2):
@@ -308,77 +308,77 @@ def _spectrum_for(
             reading.index,
             reading.branch,
             luminance,
-            evaluation.candidates,
+            evidence.candidates,
             reference=calibration.reference_factors is not None,
             assumed=calibration.assumed_factors is not None,
         )
-        factors, shift = _factors_of(choice, evaluation)
+        factors, shift = _factors_of(choice, evidence)
         if choice.source is not SpectrumSource.INTERPOLATED:
             break
     return choice, factors, shift
 
 
-def _factors_of(choice: SpectrumChoice, evaluation: Evaluation) -> tuple[SpectralFactors[float] | None, float]:
+def _factors_of(choice: SpectrumChoice, evidence: Evidence) -> tuple[SpectralFactors[float] | None, float]:
     match choice.source:
         case SpectrumSource.NONE:
             return None, 0.0
         case SpectrumSource.ASSUMED:
-            return evaluation.calibration.assumed_factors, 0.0
+            return evidence.calibration.assumed_factors, 0.0
         case SpectrumSource.REFERENCE:
-            return evaluation.calibration.reference_factors, 0.0
+            return evidence.calibration.reference_factors, 0.0
         case SpectrumSource.INTERPOLATED:
-            lower, upper = evaluation.factors_of(choice.index), evaluation.factors_of(choice.index_upper)
+            lower, upper = evidence.factors_of(choice.index), evidence.factors_of(choice.index_upper)
             return blend_factors(lower, upper, choice.weight), spectral_shift(lower.kappa, upper.kappa)
         case _:
-            return evaluation.factors_of(choice.index), 0.0
+            return evidence.factors_of(choice.index), 0.0
 
 
 def _spectra_for(
-    index: IntArray, branch: npt.NDArray[np.bytes_], photocurrent: FloatArray, evaluation: Evaluation
+    index: IntArray, branch: npt.NDArray[np.bytes_], photocurrent: FloatArray, evidence: Evidence
 ) -> tuple[SpectrumChoices, SpectralFactors[FloatArray] | None, FloatArray]:
     """The spectra for many points: :func:`_spectrum_for` each of them."""
-    calibration = evaluation.calibration
+    calibration = evidence.calibration
 
     def chosen(luminance: FloatArray) -> SpectrumChoices:
         return choose_spectra(
             index,
             branch,
             luminance,
-            evaluation.candidates,
+            evidence.candidates,
             reference=calibration.reference_factors is not None,
             assumed=calibration.assumed_factors is not None,
         )
 
-    latest = evaluation.latest_factors
+    latest = evidence.latest_factors
     choices = chosen(photocurrent * (latest.luminance_per_photocurrent if latest else nan))
-    factors, shift = _factors_of_all(choices, evaluation)
+    factors, shift = _factors_of_all(choices, evidence)
     if factors is not None and choices.interpolated.any():
         again = chosen(photocurrent * factors.luminance_per_photocurrent)
         choices = choices.replaced(choices.interpolated, again)
-        factors, shift = _factors_of_all(choices, evaluation)
+        factors, shift = _factors_of_all(choices, evidence)
     return choices, factors, shift
 
 
 def _factors_of_all(
-    choices: SpectrumChoices, evaluation: Evaluation
+    choices: SpectrumChoices, evidence: Evidence
 ) -> tuple[SpectralFactors[FloatArray] | None, FloatArray]:
     """The factors for many choices; a single spectrum is blended with itself, which leaves it as it is."""
     nowhere = np.zeros(choices.index.shape)
     if (choices.index >= 0).any():  # then all: who finds no spectrum of its branch takes one of the other
-        lower = evaluation.positions[choices.index]
-        upper = np.where(choices.interpolated, evaluation.positions[choices.index_upper], lower)
+        lower = evidence.positions[choices.index]
+        upper = np.where(choices.interpolated, evidence.positions[choices.index_upper], lower)
         weight = np.where(choices.interpolated, choices.weight, nowhere)
-        one, other = factors_at(evaluation.stacked, lower), factors_at(evaluation.stacked, upper)
+        one, other = factors_at(evidence.stacked, lower), factors_at(evidence.stacked, upper)
         return blend_factors(one, other, weight), spectral_shift(one.kappa, other.kappa)
-    stand_in = evaluation.calibration.reference_factors or evaluation.calibration.assumed_factors
+    stand_in = evidence.calibration.reference_factors or evidence.calibration.assumed_factors
     return (factors_at(stacked([stand_in]), nowhere.astype(int)) if stand_in else None), nowhere
 
 
-def _flags(signal: Q, time: Q, factors: SpectralFactors[Q] | None, shift: Q, evaluation: Evaluation) -> Any:
+def _flags(signal: Q, time: Q, factors: SpectralFactors[Q] | None, shift: Q, evidence: Evidence) -> Any:
     """The bits of :class:`PointFlag` that follow from evaluating a point, or each of many."""
-    bits = 0 if evaluation.final else _PROVISIONAL
+    bits = 0 if evidence.final else _PROVISIONAL
     truncated = factors.truncated * _TRUNCATED if factors else _NO_SPECTRUM
-    dark = signal - evaluation.dark_signal(time) < 3 * evaluation.dark_deviation
+    dark = signal - evidence.dark_signal(time) < 3 * evidence.dark_deviation
     return bits | truncated | (shift > SPECTRAL_SHIFT_LIMIT) * _SHIFT | dark * _DARK
 
 
@@ -401,12 +401,12 @@ def _uncertainties(
     time: Q,
     factors: SpectralFactors[Q] | None,
     shift: Q,
-    evaluation: Evaluation,
+    evidence: Evidence,
 ) -> dict[str, Q]:
     """The standard uncertainty (k = 1) of each derived quantity of a point, or of each of many."""
-    signal = evaluation.photocurrent(raw, time) * evaluation.calibration.amplifier_gain
-    spread = relative_uncertainty(_budget(current, voltage, raw, signal, factors, shift, evaluation))
-    limit, wavelength = rectangular(CHROMATICITY_LIMIT), evaluation.calibration.wavelength_uncertainty
+    signal = evidence.photocurrent(raw, time) * evidence.calibration.amplifier_gain
+    spread = relative_uncertainty(_budget(current, voltage, raw, signal, factors, shift, evidence))
+    limit, wavelength = rectangular(CHROMATICITY_LIMIT), evidence.calibration.wavelength_uncertainty
     unknown = constant(nan, signal)
     return {
         **{spelled: _absolute(getattr(spread, name), values[name]) for name, spelled in _UNCERTAIN.items()},
@@ -430,9 +430,9 @@ def _budget(
     signal: Q,
     factors: SpectralFactors[Q] | None,
     shift: Q,
-    evaluation: Evaluation,
+    evidence: Evidence,
 ) -> Budget[Q]:
-    calibration = evaluation.calibration
+    calibration = evidence.calibration
     return Budget(
         current=_share(_limit(current, calibration.current_range, _SMU_CURRENT, calibration.nplc), current),
         voltage=_share(_limit(voltage, calibration.voltage_range, _SMU_VOLTAGE, calibration.nplc), voltage),
@@ -442,7 +442,7 @@ def _budget(
         repositioning=calibration.repositioning_uncertainty,
         calibration=calibration.calibration_uncertainty,
         linearity=calibration.linearity_uncertainty,
-        meter=_meter(raw, signal, evaluation),
+        meter=_meter(raw, signal, evidence),
         wavelength=calibration.wavelength_uncertainty,
         # Without a spectrum nobody knows what an error of the wavelength scale does.
         luminance_sensitivity=factors.luminance_sensitivity if factors else nan,
@@ -456,15 +456,15 @@ def _share(limit: Q, value: Q) -> Q:
     return quotient(rectangular(limit), abs(value), (value != 0) & finite(value), inf)
 
 
-def _meter(raw: Q, signal: Q, evaluation: Evaluation) -> Q:
+def _meter(raw: Q, signal: Q, evidence: Evidence) -> Q:
     """Relative uncertainty of the dark-corrected signal: the meter's limits, and the scatter of the dark readings.
 
     The meter's offset is in the dark readings as well and drops out on the same range; it is kept here all the
     same, because autorange may have changed the range in between.
     """
-    calibration = evaluation.calibration
+    calibration = evidence.calibration
     limit = _limit(raw, calibration.photodiode_range, _DMM_VOLTAGE, calibration.photodiode_nplc)
-    scatter = hypot(rectangular(limit), evaluation.dark_deviation)
+    scatter = hypot(rectangular(limit), evidence.dark_deviation)
     return quotient(scatter, abs(signal), (signal != 0) & finite(raw), inf)
 
 
@@ -519,7 +519,7 @@ def _limit(value: Q, fixed: float, function: _Function, nplc: float) -> Q:
     return limits
 
 
-def described_spectrum(spectrum: Spectrum) -> Spectrum:
+def with_colorimetry(spectrum: Spectrum) -> Spectrum:
     """The spectrum with luminance, chromaticity, peak and width computed from it; NaN where there is no light."""
     luminance = luminous.luminance(spectrum.spectral_radiance)
     try:
@@ -536,12 +536,12 @@ def described_spectrum(spectrum: Spectrum) -> Spectrum:
     )
 
 
-def final_evaluation(dark: Sequence[DarkReading], spectra: Iterable[Spectrum], calibration: Calibration) -> Evaluation:
+def final_evaluation(dark: Sequence[DarkReading], spectra: Iterable[Spectrum], calibration: Calibration) -> Evidence:
     """The evaluation that knows a whole run."""
-    evaluation = Evaluation(calibration, final=True).with_dark(dark)
+    evidence = Evidence(calibration, final=True).with_dark(dark)
     for spectrum in spectra:
-        evaluation = evaluation.with_spectrum(spectrum)
-    return evaluation
+        evidence = evidence.with_spectrum(spectrum)
+    return evidence
 
 
 def cautions(points: Columns, dark: Sequence[DarkReading]) -> list[str]:
@@ -597,18 +597,18 @@ _IN_COMPLIANCE = PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE
 FEW_POINTS = 3
 
 
-def figures_of_run(points: Columns, spectra: Sequence[Spectrum], evaluation: Evaluation) -> dict[str, Figure]:
+def figures_of_run(points: Columns, spectra: Sequence[Spectrum], evidence: Evidence) -> dict[str, Figure]:
     """The figures of merit of a finished sweep: ``points`` its columns with the final values, (n,) each."""
-    usable = {candidate.index for candidate in evaluation.candidates if candidate.usable}
+    usable = {candidate.index for candidate in evidence.candidates if candidate.usable}
     lines = [SpectrumFigures(s.luminance, s.x, s.y, s.peak_wavelength, s.fwhm) for s in spectra if s.index in usable]
     return figures_of_merit(
-        _curve(points, Branch.FORWARD, evaluation),
-        _curve(points, Branch.REVERSE, evaluation),
+        _curve(points, Branch.FORWARD, evidence),
+        _curve(points, Branch.REVERSE, evidence),
         lines,
     )
 
 
-def _curve(points: Columns, branch: Branch, evaluation: Evaluation) -> JVLCurve | None:
+def _curve(points: Columns, branch: Branch, evidence: Evidence) -> JVLCurve | None:
     """One branch; points where the limit, not the level, decided are left out."""
     limited = PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE | PointFlag.OVER_RANGE
     chosen = (points["branch"] == branch.encode()) & (points["flags"] & int(limited) == 0)
@@ -616,14 +616,14 @@ def _curve(points: Columns, branch: Branch, evaluation: Evaluation) -> JVLCurve 
         return None
     columns = {name: points[name][chosen] for name in _CURVE_COLUMNS}
     signal, time = points["photodiode_signal"][chosen], points["time"][chosen]
-    return JVLCurve(**columns, luminance_noise=_luminance_noise(columns["luminance"], signal, time, evaluation))
+    return JVLCurve(**columns, luminance_noise=_luminance_noise(columns["luminance"], signal, time, evidence))
 
 
 _CURVE_COLUMNS = [field.name for field in fields(JVLCurve) if field.name != "luminance_noise"]
 
 
-def _luminance_noise(luminance: FloatArray, signal: FloatArray, time: FloatArray, evaluation: Evaluation) -> FloatArray:
+def _luminance_noise(luminance: FloatArray, signal: FloatArray, time: FloatArray, evidence: Evidence) -> FloatArray:
     """The scatter of the dark readings as a luminance [cd/m^2] at each point (n,)."""
-    light = evaluation.photocurrent(signal, time)
+    light = evidence.photocurrent(signal, time)
     per_photocurrent = quotient(luminance, light, light != 0, 0.0)
-    return evaluation.dark_deviation / evaluation.calibration.amplifier_gain * per_photocurrent
+    return evidence.dark_deviation / evidence.calibration.amplifier_gain * per_photocurrent

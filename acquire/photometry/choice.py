@@ -61,7 +61,7 @@ class SpectrumChoice:
     """The spectrum of one point.
 
     ``index`` of the (lower) spectrum and ``index_upper``, -1 where there is none; ``weight`` w of the upper one,
-    NaN unless interpolated; ``lg_distance`` |lg(L/L_i)|, 0 for measured and, when interpolated, that to the
+    NaN unless interpolated; ``log10_distance`` |lg(L/L_i)|, 0 for measured and, when interpolated, that to the
     nearer one; NaN when it means nothing.
     """
 
@@ -69,7 +69,7 @@ class SpectrumChoice:
     index: int = -1
     index_upper: int = -1
     weight: float = nan
-    lg_distance: float = nan
+    log10_distance: float = nan
 
 
 def choose_spectrum(
@@ -92,7 +92,7 @@ def choose_spectrum(
     usable = [c for c in candidates if c.usable and c.luminance > 0]
     for candidate in usable:
         if candidate.point_index == point_index and not abs(candidate.drift) >= DRIFT_LIMIT:
-            return SpectrumChoice(SpectrumSource.MEASURED, candidate.index, lg_distance=0.0)
+            return SpectrumChoice(SpectrumSource.MEASURED, candidate.index, log10_distance=0.0)
     same_branch = [c for c in usable if c.branch == branch]
     if same_branch:
         return _from_neighbours(point_index, luminance, same_branch, interpolate=True)
@@ -119,7 +119,7 @@ def _from_neighbours(
     distances = {c.index: abs(log10(c.luminance / luminance)) for c in (below, above) if c is not None}
     nearest = min(distances, key=distances.__getitem__)
     if not interpolate or below is None or above is None or below is above:
-        return SpectrumChoice(SpectrumSource.NEAREST, nearest, lg_distance=distances[nearest])
+        return SpectrumChoice(SpectrumSource.NEAREST, nearest, log10_distance=distances[nearest])
     weight = log_weight(luminance, below.luminance, above.luminance)
     return SpectrumChoice(SpectrumSource.INTERPOLATED, below.index, above.index, weight, distances[nearest])
 
@@ -132,7 +132,7 @@ class SpectrumChoices:
     index: IntArray
     index_upper: IntArray
     weight: FloatArray
-    lg_distance: FloatArray
+    log10_distance: FloatArray
 
     @property
     def interpolated(self) -> BoolArray:
@@ -169,11 +169,11 @@ def choose_spectra(
     return choices.replaced(measured.any(axis=1), _uniform(SpectrumSource.MEASURED, index, 0.0))
 
 
-def _uniform(source: SpectrumSource, index: IntArray, lg_distance: float) -> SpectrumChoices:
+def _uniform(source: SpectrumSource, index: IntArray, log10_distance: float) -> SpectrumChoices:
     """One kind of choice for all points."""
     unknown = np.full(index.shape, nan)
     sources = np.full(index.shape, source.encode(), "S12")
-    return SpectrumChoices(sources, index, np.full_like(index, -1), unknown, np.full(index.shape, lg_distance))
+    return SpectrumChoices(sources, index, np.full_like(index, -1), unknown, np.full(index.shape, log10_distance))
 
 
 def _stand_ins(count: int, *, reference: bool, assumed: bool) -> SpectrumChoices:

@@ -43,7 +43,7 @@ from acquire.run_file.layout import (
     table_attributes,
     write_flag_meanings,
 )
-from acquire.run_file.placing import nobody_else, put_in_place
+from acquire.run_file.placing import locked_alone, replace_file
 from acquire.run_file.read import (
     _FIGURE_DETAILS,
     ArchiveError,
@@ -69,7 +69,7 @@ def recover(path: Path) -> Run:
     if path.is_symlink():
         raise ArchiveError(f"{path}: is a link; name the file itself, {path.resolve()}")
     try:
-        with nobody_else(path):
+        with locked_alone(path):
             return finish(path)
     except OSError as error:
         raise ArchiveError(
@@ -105,7 +105,7 @@ def finish(path: Path, stop: RunStop | None = None, run_id: str = "") -> Run:
     if _stamp(path) != before:
         raise ArchiveError(f"{path}: was changed by somebody else while it was finished, and stays as it is")
     try:
-        put_in_place(path, image)
+        replace_file(path, image)
     except OSError as error:
         raise ArchiveError(
             f"{path}: all rows are in it, but it could not be finished ({_first_line(error)}); close other programs "
@@ -172,11 +172,11 @@ def _final_results(run: Run) -> tuple[Columns, Mapping[str, Figure], list[Note]]
     """Final columns and figures; should computing fail, the live ones stand, with a note that says so."""
     live = run.tables["jvl"]
     try:
-        evaluation = final_evaluation(run.dark, run.spectra, run.calibration)
-        points = {**live, **evaluate_run(live, evaluation)}
+        evidence = final_evaluation(run.dark, run.spectra, run.calibration)
+        points = {**live, **evaluate_run(live, evidence)}
         texts = cautions(points, run.dark) + contact_cautions(points, run.dark, run.calibration, run.source_unit)
         notes = [Note(run.dark[0].time if run.dark else 0.0, text) for text in texts]
-        return points, figures_of_run(points, run.spectra, evaluation), notes
+        return points, figures_of_run(points, run.spectra, evidence), notes
     except Exception as error:  # whatever it is, the rows must not stay unfinished for it
         text = f"the final evaluation failed ({type(error).__name__}: {error}); the live values were kept"
         return live, {}, [Note(0.0, text)]

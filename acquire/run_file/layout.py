@@ -35,7 +35,7 @@ from acquire.run_file.hdf5 import (
 
 def write_calibration(group: h5py.Group, calibration: Calibration) -> None:
     """What turns signals into light, complete: numbers and curves."""
-    for name, (value, unit) in calibration.described().items():
+    for name, (value, unit) in calibration.to_fields().items():
         if isinstance(value, str):
             set_text(group, name, value)
         else:
@@ -113,7 +113,7 @@ def jvl_columns(source_unit: str) -> list[Column]:
         *_reals(
             "",
             ("spectrum_weight", "1", "weight of the second spectrum"),
-            ("lg_distance", "1", "|lg(L/L of the spectrum)| where the nearest one was used"),
+            ("log10_distance", "1", "|lg(L/L of the spectrum)| where the nearest one was used"),
         ),
     ]
 

@@ -33,7 +33,7 @@ _NO_LOCKS = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS, errno.
 _LEFT_BEHIND = 3600.0  # s; a file is written beside its place within seconds
 
 
-def put_in_place(path: Path, content: bytes, *, new: bool = False) -> None:
+def replace_file(path: Path, content: bytes, *, new: bool = False) -> None:
     """Write a file whole beside ``path``, push it to the disk and give it its name in one step.
 
     No link is followed: one that stands at ``path`` is replaced, not what it leads to. With ``new`` nothing at all
@@ -41,15 +41,15 @@ def put_in_place(path: Path, content: bytes, *, new: bool = False) -> None:
 
     :raises OSError: the disk is full or refuses; ``path`` is as it was, and nothing else is left behind.
     """
-    with put_in_place_and_keep(path, content, new=new):
+    with replace_file_and_lock(path, content, new=new):
         pass
 
 
 @contextmanager
-def put_in_place_and_keep(path: Path, content: bytes, *, new: bool = False) -> Iterator[None]:
+def replace_file_and_lock(path: Path, content: bytes, *, new: bool = False) -> Iterator[None]:
     """The same, and inside nobody takes the file for a run that was cut off: it is locked before it has its name.
 
-    :raises OSError: as :func:`put_in_place`.
+    :raises OSError: as :func:`replace_file`.
     """
     with ExitStack() as kept:
         beside, stream = _fresh_beside(path)
@@ -58,7 +58,7 @@ def put_in_place_and_keep(path: Path, content: bytes, *, new: bool = False) -> I
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-            keep_from_recovery(stream.fileno())
+            lock_shared(stream.fileno())
             if sys.platform == "win32":
                 stream.close()  # an open file cannot be renamed there
             if new:
@@ -78,12 +78,12 @@ def put_in_place_and_keep(path: Path, content: bytes, *, new: bool = False) -> I
 def write_over(path: Path, content: bytes) -> None:
     """Write a file whole, in place of one that may stand there.
 
-    :raises OSError: as :func:`put_in_place`; or what stands there is a link, a folder, a pipe or a device.
+    :raises OSError: as :func:`replace_file`; or what stands there is a link, a folder, a pipe or a device.
     """
     with suppress(FileNotFoundError):
         if not stat.S_ISREG(path.lstat().st_mode):
             raise OSError(errno.EINVAL, "a link, a folder, a pipe or a device stands there", str(path))
-    put_in_place(path, content)
+    replace_file(path, content)
 
 
 def _temporary(path: Path) -> str:
@@ -141,7 +141,7 @@ def _sync_names(folder: Path) -> None:
         os.close(descriptor)
 
 
-def keep_from_recovery(descriptor: int) -> None:
+def lock_shared(descriptor: int) -> None:
     """Mark an open run file as being written, for as long as it is open; readers are not disturbed.
 
     The lock is the one HDF5 itself takes for reading (flock, shared). On Windows an open file cannot be replaced
@@ -151,7 +151,7 @@ def keep_from_recovery(descriptor: int) -> None:
 
 
 @contextmanager
-def kept_from_recovery(path: Path) -> Iterator[None]:
+def locked_shared(path: Path) -> Iterator[None]:
     """The same from outside of the recorder: from its end until the file is finished, nobody else may finish it.
 
     Nothing to do on Windows, where the file is replaced only while nobody has it open. :raises OSError: as above.
@@ -160,12 +160,12 @@ def kept_from_recovery(path: Path) -> Iterator[None]:
         yield
         return
     with path.open("rb") as stream:
-        keep_from_recovery(stream.fileno())
+        lock_shared(stream.fileno())
         yield
 
 
 @contextmanager
-def nobody_else(path: Path) -> Iterator[None]:
+def locked_alone(path: Path) -> Iterator[None]:
     """Hold a file that no other program, above all no run that goes on, has open. :raises OSError: one has."""
     if sys.platform == "win32":
         path.rename(path)  # refused while anybody has it open

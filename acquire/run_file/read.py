@@ -46,7 +46,7 @@ from acquire.run_file.layout import (
     columns_of,
     ending_check,
 )
-from acquire.run_file.placing import nobody_else
+from acquire.run_file.placing import locked_alone
 from acquire.run_file.recorded_rows import whole_rows
 
 LONGEST_TEXT = 1 << 20  # bytes; a configuration file may be as long
@@ -131,8 +131,8 @@ def _file(path: Path) -> Iterator[h5py.File]:
     """An open run file; whatever goes wrong inside, with damage for example, is an ArchiveError."""
     found = what_is(path)
     if found not in ("file", "nothing"):
-        mend = "; name one run file in it" if found == "folder" else ""
-        raise ArchiveError(f"{path}: is a {found}{mend}")
+        hint = "; name one run file in it" if found == "folder" else ""
+        raise ArchiveError(f"{path}: is a {found}{hint}")
     try:
         if path.stat().st_size > LARGEST_RUN_FILE:
             raise ValueError(f"it is larger than {LARGEST_RUN_FILE >> 20} MB")
@@ -178,7 +178,7 @@ def points_if_cut_off(path: Path) -> int | None:
     if points is None:
         return None
     try:
-        with nobody_else(path):
+        with locked_alone(path):
             return points
     except OSError:
         return None
@@ -343,4 +343,4 @@ def read_calibration(group: h5py.Group) -> Calibration:
     """The calibration of a run, from its file alone."""
     values: dict[str, Any] = {name: read_array(group, name)[()] for name in group}
     values |= {name: _text(value) for name, value in group.attrs.items() if name != "NX_class"}
-    return Calibration.from_described(values)
+    return Calibration.from_fields(values)

@@ -2,8 +2,8 @@
 
 A damaged file can take libhdf5 down, and with it the interpreter; a file made to do harm can eat the memory, or never
 end. So files that others may have changed are read by ``python -m acquire.run_file.reading_apart``, with a bound on
-memory (where the system has one: not on Windows and macOS) and on time. What comes back is unpickled with nothing but the
-plain values of this program let in.
+memory (where the system has one: not on Windows and macOS) and on time. What comes back is unpickled with nothing but
+the plain values of this program let in.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ from acquire.run_file.layout import (
     write_flag_meanings,
     write_start,
 )
-from acquire.run_file.placing import keep_from_recovery, put_in_place_and_keep
+from acquire.run_file.placing import lock_shared, replace_file_and_lock
 
 SYNC_INTERVAL = 1.0  # s, the most that a power cut may cost
 
@@ -105,7 +105,7 @@ def create_run_file(
         with file_in_memory() as file:
             tables, layout = _lay_out(file, start, capacity, write_calibration)
             image = image_of(file)
-        with put_in_place_and_keep(path, image, new=True):
+        with replace_file_and_lock(path, image, new=True):
             return RunRecorder(path, tables, layout, image)
     except FileExistsError as error:
         raise RecordingError(f"{path}: exists already; a run file is never overwritten") from error
@@ -254,7 +254,7 @@ class RunRecorder:
         self._rows = dict.fromkeys(tables, 0)
         self._file = path.open("r+b", buffering=0)
         self._descriptor = self._file.fileno()
-        keep_from_recovery(self._descriptor)
+        lock_shared(self._descriptor)
         self._write = _positioned_writer()
         self._synced = time.monotonic()
         self.sync()
@@ -416,7 +416,7 @@ class RunRecorder:
             path = _name_beside(folder / self.path.name)
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                with put_in_place_and_keep(path, bytes(self._copy), new=True):
+                with replace_file_and_lock(path, bytes(self._copy), new=True):
                     self.path = path
                     return path
             except OSError as error:

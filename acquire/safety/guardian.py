@@ -207,8 +207,8 @@ class GuardianProcess:
             raise self._not_guarded(f"ended before it was ready{f' ({why})' if why else ''}")
 
     def _not_guarded(self, what: str) -> NotGuarded:
-        mend = f"Try again; if it stays so, see what `{' '.join(COMMAND)} --check` says"
-        return NotGuarded(self._where, what, mend)
+        hint = f"Try again; if it stays so, see what `{' '.join(COMMAND)} --check` says"
+        return NotGuarded(self._where, what, hint)
 
     def lost(self) -> str:
         """Why it could not act any more; empty when it could."""
@@ -346,7 +346,7 @@ class Guarding:
         except NotGuarded as problem:
             if not self._raised:
                 self._raised = True
-                raise NotGuarded(problem.where, f"{problem.what}; the run ends here", problem.mend) from problem
+                raise NotGuarded(problem.where, f"{problem.what}; the run ends here", problem.hint) from problem
 
     def dismiss(self) -> None:
         """Let the guardian end; wait for what it can do if the output is not known to be off."""

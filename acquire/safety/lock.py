@@ -76,7 +76,7 @@ def locks_folder() -> Path:
 
 
 @contextmanager
-def held(
+def instruments_locked(
     resources: Iterable[str], bench: str, run: str, folder: Path | None = None, *, keep_text: bool = False
 ) -> Iterator[list[str]]:
     """Hold every instrument of a bench (VISA addresses), all or none, for ``run``: what others are told.
@@ -96,13 +96,13 @@ def held(
         except OSError as error:
             why = " ".join(filter(None, (error.filename, error.strerror or str(error))))
             what = f"cannot make sure that nobody else uses it: {why}"
-            mend = f"Make the folder {folder or locks_folder()} writable for everybody who measures here"
-            raise LocksUnusable(bench, what, mend) from error
+            hint = f"Make the folder {folder or locks_folder()} writable for everybody who measures here"
+            raise LocksUnusable(bench, what, hint) from error
         if in_use:
             what = f"is in use: {' and '.join(dict.fromkeys(in_use.values()))} has {', '.join(in_use)}"
-            mend = "Wait until it has ended, or end it with Ctrl-C where it was started"
+            hint = "Wait until it has ended, or end it with Ctrl-C where it was started"
             raise BenchInUse(
-                bench, what, f"{mend}; behind a run that was killed, its guardian clears up for some seconds"
+                bench, what, f"{hint}; behind a run that was killed, its guardian clears up for some seconds"
             )
         before = [holder for lock in locks.values() if (holder := _holder(lock))]
         written = [] if keep_text else list(locks.values())

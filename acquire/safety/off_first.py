@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from acquire.safety.lock import BenchInUse, LocksUnusable, held
+from acquire.safety.lock import BenchInUse, LocksUnusable, instruments_locked
 from drivers import link
 from drivers.errors import InstrumentError, InstrumentTimeout, OutputStateUnknown, UnexpectedReply
 from drivers.keithley2400 import off
@@ -51,7 +51,7 @@ def lock_for_a_moment(address: SourceAddress, run: str, *, keep_text: bool = Fal
     """Hold the source's lock if it can be had; gives who holds it otherwise: no lock keeps an output on."""
     until = time.monotonic() + LOCK_PATIENCE
     while True:
-        lock = held([address.resource], address.resource, run, keep_text=keep_text)
+        lock = instruments_locked([address.resource], address.resource, run, keep_text=keep_text)
         try:
             lock.__enter__()
             break

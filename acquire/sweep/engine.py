@@ -10,7 +10,7 @@ from math import isfinite, log, nan
 from statistics import fmean
 from typing import Protocol, Self
 
-from acquire.evaluation.evaluate import Evaluation, described_spectrum, evaluate, with_uncertainties
+from acquire.evaluation.evaluate import Evidence, evaluate, with_colorimetry, with_uncertainties
 from acquire.records import (
     DarkReading,
     Event,
@@ -24,9 +24,9 @@ from acquire.records import (
     Step,
 )
 from acquire.sweep.plan import SweepPlan, bursts
-from acquire.sweep.read_back import NotMeasured, ReadingWatch, as_expected, is_bad, what_is_missing
+from acquire.sweep.read_back import NotMeasured, ReadingCheck, as_expected, is_bad, what_is_missing
 from acquire.sweep.spectra import SpectrumSchedule
-from acquire.sweep.stop_rules import StopWatch
+from acquire.sweep.stop_rules import StopConditions
 
 Emit = Callable[[Event], None]
 StopRequested = Callable[[], str]
@@ -127,7 +127,7 @@ class _Run:
     bench: SweepBench
     emit: Emit
     stop_requested: StopRequested
-    watch: ReadingWatch
+    watch: ReadingCheck
     queued: _SaidOnce
 
     def note(self, text: str) -> None:
@@ -140,7 +140,7 @@ class _Run:
 
 
 def run_sweep(
-    plan: SweepPlan, bench: SweepBench, evaluation: Evaluation, emit: Emit, stop_requested: StopRequested
+    plan: SweepPlan, bench: SweepBench, evidence: Evidence, emit: Emit, stop_requested: StopRequested
 ) -> Outcome:
     """Carry out a plan. The source output is off when this returns or raises.
 
@@ -152,10 +152,10 @@ def run_sweep(
     def note(text: str) -> None:
         emit(Note(bench.now(), text))
 
-    run = _Run(plan, bench, emit, stop_requested, ReadingWatch(plan.read_back, note), _SaidOnce(note))
+    run = _Run(plan, bench, emit, stop_requested, ReadingCheck(plan.read_back, note), _SaidOnce(note))
     with bench.energised():
         try:
-            outcome = _sweep_between_dark_readings(run, evaluation)
+            outcome = _sweep_between_dark_readings(run, evidence)
         except StoppedByRule as rule:
             outcome = Outcome(RunStatus.STOPPED, str(rule))
         if not outcome.interrupted:
@@ -165,10 +165,10 @@ def run_sweep(
     return outcome
 
 
-def _sweep_between_dark_readings(run: _Run, evaluation: Evaluation) -> Outcome:
+def _sweep_between_dark_readings(run: _Run, evidence: Evidence) -> Outcome:
     dark = _take_dark_readings(run, after=False)
     sweep = _sweep_in_bursts if run.plan.hardware_timed else _sweep
-    outcome = sweep(run, evaluation.with_dark(dark))
+    outcome = sweep(run, evidence.with_dark(dark))
     if not outcome.interrupted:
         dark = _take_dark_readings(run, after=True)
         if len(dark) < run.plan.dark.readings_after:
@@ -176,9 +176,9 @@ def _sweep_between_dark_readings(run: _Run, evaluation: Evaluation) -> Outcome:
     return outcome
 
 
-def _sweep(run: _Run, evaluation: Evaluation) -> Outcome:
+def _sweep(run: _Run, evidence: Evidence) -> Outcome:
     schedule = SpectrumSchedule(run.plan.spectra)
-    stop_watch = StopWatch(run.plan.stop_rules)
+    stop_conditions = StopConditions(run.plan.stop_rules)
     branch = None
     spectra = 0
     with _Reporting(run.emit) as reporting:
@@ -188,15 +188,15 @@ def _sweep(run: _Run, evaluation: Evaluation) -> Outcome:
             if step.branch is not branch:
                 run.tell_queued_errors()
                 branch = step.branch
-            record = evaluate(_take_checked_reading(step, run, reporting.report), evaluation)
-            reporting.keep(record, evaluation)
+            record = evaluate(_take_checked_reading(step, run, reporting.report), evidence)
+            reporting.keep(record, evidence)
             run.watch.require_safe(record.reading)
-            if reason := stop_watch.reason(record):
+            if reason := stop_conditions.reason(record):
                 return Outcome(RunStatus.STOPPED, reason)
             if schedule.due(step, record) and run.bench.takes_spectra:
                 reporting.report()
-                if (spectrum := _take_spectrum(spectra, step, record, evaluation, run)) is not None:
-                    evaluation = evaluation.with_spectrum(spectrum)
+                if (spectrum := _take_spectrum(spectra, step, record, evidence, run)) is not None:
+                    evidence = evidence.with_spectrum(spectrum)
                     spectra += 1
     return Outcome(RunStatus.COMPLETED)
 
@@ -209,7 +209,7 @@ class _Reporting:
 
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
-        self._kept: tuple[Record, Evaluation] | None = None
+        self._kept: tuple[Record, Evidence] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -217,9 +217,9 @@ class _Reporting:
     def __exit__(self, *_: object) -> None:
         self.report()
 
-    def keep(self, record: Record, evaluation: Evaluation) -> None:
+    def keep(self, record: Record, evidence: Evidence) -> None:
         """Keep a record, and what it was evaluated with, for the next :meth:`report`."""
-        self._kept = record, evaluation
+        self._kept = record, evidence
 
     def report(self) -> None:
         """Emit the record that is kept, if there is one."""
@@ -228,18 +228,18 @@ class _Reporting:
             self._emit(with_uncertainties(*kept))
 
 
-def _sweep_in_bursts(run: _Run, evaluation: Evaluation) -> Outcome:
+def _sweep_in_bursts(run: _Run, evidence: Evidence) -> Outcome:
     """The instruments step by themselves; limits and stop rules are looked at after each burst."""
-    stop_watch = StopWatch(run.plan.stop_rules)
+    stop_conditions = StopConditions(run.plan.stop_rules)
     for burst in bursts(run.plan.steps, burst_length(run.plan)):
         run.tell_queued_errors()  # the burst would be refused for an error of before
         readings = run.bench.run_burst(burst, run.stop_requested)
-        records = [evaluate(run.watch.examined(reading), evaluation) for reading in readings]
+        records = [evaluate(run.watch.examined(reading), evidence) for reading in readings]
         for record in records:
-            run.emit(with_uncertainties(record, evaluation))
+            run.emit(with_uncertainties(record, evidence))
         for record in records:
             run.watch.require_safe(record.reading)
-        reasons = [stop_watch.reason(record) for record in records]
+        reasons = [stop_conditions.reason(record) for record in records]
         if why := run.stop_requested():
             return Outcome(RunStatus.STOPPED, why, interrupted=True)
         if reason := next(filter(None, reasons), ""):
@@ -300,11 +300,11 @@ def _look_at_dark_level(readings: list[DarkReading], run: _Run, *, after: bool) 
     if after:
         run.note(f"dark readings after the sweep: {what}; the drift of the photodiode's zero is unknown")
         return
-    mend = "Check the photodiode's meter, its range, and room light; dark.before: false goes on without them"
-    raise NotMeasured("dark readings", f"{what}: the photodiode's zero would be unknown", mend)
+    hint = "Check the photodiode's meter, its range, and room light; dark.before: false goes on without them"
+    raise NotMeasured("dark readings", f"{what}: the photodiode's zero would be unknown", hint)
 
 
-def _take_spectrum(index: int, step: Step, record: Record, evaluation: Evaluation, run: _Run) -> Spectrum | None:
+def _take_spectrum(index: int, step: Step, record: Record, evidence: Evidence, run: _Run) -> Spectrum | None:
     """Take a spectrum at this level and emit it; None, with a note, when there is none."""
     samples: list[ExposureSample] = []
     try:
@@ -314,7 +314,7 @@ def _take_spectrum(index: int, step: Step, record: Record, evaluation: Evaluatio
         return None
     if spectrum is None:
         return None
-    spectrum = described_spectrum(_with_signals(spectrum, samples, record, evaluation))
+    spectrum = with_colorimetry(_with_signals(spectrum, samples, record, evidence))
     run.emit(spectrum)
     if spectrum.contradictions:
         run.note(f"spectrum {index}: the meter's own {', '.join(spectrum.contradictions)} disagree with it")
@@ -347,14 +347,12 @@ def _sample(index: int, step: Step, run: _Run, samples: list[ExposureSample], *,
     run.watch.require_safe(reading)
 
 
-def _with_signals(
-    spectrum: Spectrum, samples: list[ExposureSample], record: Record, evaluation: Evaluation
-) -> Spectrum:
+def _with_signals(spectrum: Spectrum, samples: list[ExposureSample], record: Record, evidence: Evidence) -> Spectrum:
     """The spectrum with the mean photodiode signal of its exposure, and the change of ln(luminance) until its end."""
     # Samples from before belong to a measurement that gave no data
     good = [sample for sample in samples if isfinite(sample.photodiode_signal) and sample.time >= spectrum.start]
     signals = [sample.photodiode_signal for sample in good]
-    before = evaluation.photocurrent(record.reading.photodiode_signal, record.reading.time)
-    after = evaluation.photocurrent(signals[-1], spectrum.stop) if signals else nan
+    before = evidence.photocurrent(record.reading.photodiode_signal, record.reading.time)
+    after = evidence.photocurrent(signals[-1], spectrum.stop) if signals else nan
     drift = log(after / before) if before > 0.0 and after > 0.0 else nan
     return replace(spectrum, photodiode_signal=fmean(signals) if signals else nan, drift=drift)

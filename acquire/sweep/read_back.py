@@ -187,7 +187,7 @@ def require_within(reading: Reading, limits: ReadBackLimits) -> None:
         raise BeyondLimits(_where(reading), what, "Check the wiring, and the sense leads if there are any")
 
 
-class ReadingWatch:
+class ReadingCheck:
     """Looks at every reading of a run and says what is wrong with it.
 
     ``say`` receives the first case of a kind at once, and by :meth:`sum_up` how many more there were.

@@ -42,7 +42,7 @@ class StopRules:
         return min(self.luminance_above, self.current_above, self.current_density_above, self.voltage_above) < inf
 
 
-class StopWatch:
+class StopConditions:
     """Looks at every point of a sweep and says when a stop rule is met."""
 
     def __init__(self, rules: StopRules) -> None:

@@ -218,10 +218,10 @@ class CS2000A(Instrument):
     def _refusal(self, command: str, code: str, reply: str) -> InstrumentError:
         if code not in REFUSALS:
             return UnexpectedReply(self._where, command, reply)
-        exception, meaning, mend = REFUSALS[code]
+        exception, meaning, hint = REFUSALS[code]
         if (command, code) == ("MEAS,1", "ER20"):
             meaning = "the measurement was cancelled at the meter (ESC key)"
-        return exception(self._where, f"{command} was answered by {code}: {meaning}", mend, [code])
+        return exception(self._where, f"{command} was answered by {code}: {meaning}", hint, [code])
 
     def _parsed(self, command: str, parse: Callable[[Sequence[str]], T]) -> T:
         return self._as(command, self._command(command), parse)

@@ -207,8 +207,8 @@ class Keithley2000(KeithleyExchange, PymeasureKeithley2000):
     def _verified(self, settings: DmmSettings, table: list[Setting]) -> dict[str, Value]:
         front = self.front_terminals
         if settings.function == "current" and not front:
-            mend = "Press INPUTS on the front panel"
-            raise RefusedByDriver(self._where, "current is measured at the front terminals only", mend)
+            hint = "Press INPUTS on the front panel"
+            raise RefusedByDriver(self._where, "current is measured at the front terminals only", hint)
         record = scpi.verify(self.ask, self._where, [Setting("continuous", ":INIT:CONT", False), *table])
         return record | {"front_terminals": front, "line_frequency": self.line_frequency}
 

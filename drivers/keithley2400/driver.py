@@ -192,8 +192,8 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         link.set_timeout(self.adapter, self._patience())
         if not output_state(self.adapter):
             self.output_off()
-            mend = "Check the interlock (output enable line) and the instrument's temperature"
-            raise scpi.refusal(self._where, "switching the output on", self.error_queue(), mend)
+            hint = "Check the interlock (output enable line) and the instrument's temperature"
+            raise scpi.refusal(self._where, "switching the output on", self.error_queue(), hint)
         self._confirmed = 0.0
         self._on = True
 
@@ -383,7 +383,7 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         if self._interlock and not condition & _ENABLE_LINE_CLOSED:
             return self._went_off("the output enable line is open")
         what = f"{problem.what}, though it answers now: the output went off by itself, or a message was lost"
-        return InstrumentTimeout(self._where, what, f"{_WENT_OFF}. {problem.mend}".rstrip(". "))
+        return InstrumentTimeout(self._where, what, f"{_WENT_OFF}. {problem.hint}".rstrip(". "))
 
     def _went_off(self, why: str) -> InstrumentError:
         return InstrumentError(self._where, f"the output went off by itself during the run ({why})", _WENT_OFF)

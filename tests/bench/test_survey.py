@@ -273,16 +273,16 @@ def test_a_very_slow_link_does_not_cost_ten_exchanges(bench_file: BenchWriter) -
 
 
 @pytest.mark.parametrize(
-    ("resource", "mend"),
+    ("resource", "hint"),
     [("TCPIP0::127.0.0.1::5024::SOCKET", "TCP_NODELAY"), ("ASRL1::INSTR", "the instrument goes up to 57600")],
 )
-def test_a_slow_link_is_told_with_its_time(resource: str, mend: str, bench_file: BenchWriter) -> None:
+def test_a_slow_link_is_told_with_its_time(resource: str, hint: str, bench_file: BenchWriter) -> None:
     slow = {SMU: resource, "simulation:": "simulation:\n  options:\n    smu: {latency: 0.08}"}
     bench = load_bench(bench_file(slow))
     smu = ask(bench, twins_of(bench))["smu"]
     assert smu.exchange == pytest.approx(0.08, abs=0.005)
     assert found(smu) == [("slow: 80 ms an exchange", False)]
-    assert mend in text(smu)
+    assert hint in text(smu)
 
 
 def test_terminals_knob_and_interlock_are_compared_with_the_bench_file() -> None:

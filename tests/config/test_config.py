@@ -127,7 +127,7 @@ def change(folder: Path, name: str, *changes: tuple[str, str]) -> Path:
 
 def report(path: Path) -> list[tuple[str, int | None, str, str]]:
     """What is wrong: file name, line, dotted path, message and mend."""
-    return [(p.file.name, p.line, p.path, f"{p.message}. {p.mend}") for p in check_file(path)]
+    return [(p.file.name, p.line, p.path, f"{p.message}. {p.hint}") for p in check_file(path)]
 
 
 def only_problem(path: Path) -> tuple[str, int | None, str, str]:
@@ -330,14 +330,14 @@ WRONG_LINES = [
 ]
 
 
-@pytest.mark.parametrize(("right", "wrong", "line", "path", "message", "mend"), WRONG_LINES)
+@pytest.mark.parametrize(("right", "wrong", "line", "path", "message", "hint"), WRONG_LINES)
 def test_a_wrong_line_is_named(
-    folder: Path, right: str, wrong: str, line: int, path: str, message: str, mend: str
+    folder: Path, right: str, wrong: str, line: int, path: str, message: str, hint: str
 ) -> None:
     file, found_line, found_path, words = only_problem(change(folder, "sweep.yaml", (right, wrong)))
     assert (file, found_line, found_path) == ("sweep.yaml", line, path)
     assert message in words
-    assert mend in words
+    assert hint in words
 
 
 WRONG_BENCHES = [
@@ -857,7 +857,7 @@ def test_any_text_is_a_quantity_or_an_error_with_a_mend(text: str) -> None:
         outcome: float | QuantityError = parse_quantity(text, "V", "8 V")
     except QuantityError as error:
         outcome = error
-    assert isfinite(outcome) if isinstance(outcome, float) else outcome.mend == "write it like '8 V'"
+    assert isfinite(outcome) if isinstance(outcome, float) else outcome.hint == "write it like '8 V'"
 
 
 @pytest.mark.parametrize(
@@ -991,7 +991,7 @@ def test_nothing_of_a_file_of_somebody_else_is_quoted(role: str, name: str, fold
     (problem,) = problems
     said = str(problem).replace(str(folder), "").replace(folder.as_posix(), "")
     assert "foreign.txt" in said
-    assert problem.mend
+    assert problem.hint
     for word in (SECRET, SECRET[1:], "hunter", "s3cret", "OPENSSH", "Proc", "password", "ELF", "0x", "\\q", "root"):
         assert word not in said
 

@@ -178,21 +178,21 @@ def test_an_address_that_cannot_be_opened(resource):
 
 
 @pytest.mark.parametrize(
-    ("resource", "mend"),
+    ("resource", "hint"),
     [
         ("ASRL/dev/no-such-port::INSTR", "serial.tools.list_ports"),
         ("TCPIP::127.0.0.1::1::SOCKET", "port number"),
         ("NONSENSE", "pyvisa-info"),
     ],
 )
-def test_an_address_that_cannot_be_opened_is_told_with_what_helps(resource, mend):
+def test_an_address_that_cannot_be_opened_is_told_with_what_helps(resource, hint):
     with pytest.raises(errors.CannotConnect, match="cannot be opened") as caught:
         link.open_adapter(resource, name="smu", visa_library="@py")
-    assert mend in caught.value.mend
+    assert hint in caught.value.hint
 
 
 @pytest.mark.parametrize(
-    ("problem", "mend"),
+    ("problem", "hint"),
     [
         ("[Errno 13] could not open port /dev/ttyUSB0: [Errno 13] Permission denied: '/dev/ttyUSB0'", "dialout"),
         ("could not open port 'COM3': PermissionError(13, 'Access is denied.', None, 5)", "other program"),
@@ -206,8 +206,8 @@ def test_an_address_that_cannot_be_opened_is_told_with_what_helps(resource, mend
         ("VI_ERROR_RSRC_NFOUND (-1073807343)", "pyvisa-info"),
     ],
 )
-def test_what_helps_against_other_problems(problem, mend):
-    assert mend in link.how_to_open(problem)
+def test_what_helps_against_other_problems(problem, hint):
+    assert hint in link.how_to_open(problem)
 
 
 @contextlib.contextmanager

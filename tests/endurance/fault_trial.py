@@ -22,7 +22,6 @@ from unittest.mock import patch
 from acquire import session
 from acquire.bench.settings import serial_line
 from acquire.run_file import finish as finishing
-from acquire.run_file import read as reading
 from acquire.run_file import recorder
 from acquire.sweep import engine
 from drivers.keithley2400.driver import SERIAL_LINE, Keithley2400
@@ -177,7 +176,7 @@ def folder() -> Path:
 
 
 @cache
-def prepared(sweep: str) -> session.Prepared:
+def prepared(sweep: str) -> session.PreparedRun:
     """One of the sweeps on its own simulated bench; its files are made once in a process."""
     text = (CONFIGS / "benches" / "simulated.yaml").read_text(encoding="utf-8")
     text = text.replace("../", f"{CONFIGS.as_posix()}/")
@@ -251,7 +250,7 @@ class Trial:
         self.own_id = ""
         self.off_begins = self.off_ends = 0
         self.error: BaseException | None = None
-        self.result: session.Result | None = None
+        self.result: session.RunResult | None = None
 
     def run(self) -> None:
         """Run; whatever comes out of it is kept, even what never should."""
@@ -269,7 +268,7 @@ class Trial:
         self.watch.after_the_run_died()
         files = sorted(self.attempt.output.glob("*.h5"))
         run = finishing.recover(files[0]) if files else None
-        self.result = session.Result(run, KILLED)
+        self.result = session.RunResult(run, KILLED)
 
     @property
     def bench(self) -> SimulatedBench:
@@ -327,7 +326,7 @@ class Trial:
             for owner, name, where in (
                 (engine, "evaluate", "evaluation"),
                 (recorder.RunRecorder, "__call__", "recorder"),
-                (reading, "figures_of_run", "final evaluation"),
+                (finishing, "figures_of_run", "final evaluation"),
             ):
                 fail = partial(self._fail, where)
                 stack.enter_context(patch.object(owner, name, _after(fail, getattr(owner, name))))
@@ -335,8 +334,8 @@ class Trial:
             writer = recorder._positioned_writer()
             stack.enter_context(patch.object(recorder, "_positioned_writer", lambda: partial(self._write, writer)))
             stack.enter_context(patch.object(os, "fsync", _after(self._disk, os.fsync)))
-            for module in (reading, recorder):
-                name = "put_in_place" if module is reading else "put_in_place_and_keep"
+            for module in (finishing, recorder):
+                name = "replace_file" if module is finishing else "replace_file_and_lock"
                 stack.enter_context(patch.object(module, name, _after(self._disk, getattr(module, name))))
             if self.pair is not None and self.pair.faults & set(OF_THE_FILE):
                 stack.enter_context(patch.object(recorder, "SYNC_INTERVAL", -1.0))  # at every event

@@ -15,6 +15,7 @@ from acquire import session
 from acquire.bench import bench as bench_module
 from acquire.evaluation import evaluate
 from acquire.records import DarkReading, ExposureSample, Note, PointFlag, Reading, Record, RunStatus, Spectrum
+from acquire.run_file import read as reading
 from acquire.run_file import recorder
 from acquire.safety.guardian import Guarding
 from acquire.sweep import engine
@@ -118,7 +119,7 @@ def test_the_table_sees_a_point_that_is_missing(
 
 
 def test_the_table_sees_an_unfinished_file(pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session.archive, "finish", lambda path, *_: session.archive.read_run(path))
+    monkeypatch.setattr(session.finishing, "finish", lambda path, *_: reading.read_run(path))
     monkeypatch.setattr(recorder.RunRecorder, "conclude", lambda self, stop: None)
     wrong = problems(pairs, FaultKind.CONNECTION_LOST, tmp_path)
     assert "the file says that the run goes on" in wrong
@@ -162,10 +163,10 @@ def test_the_table_sees_a_sweep_that_ends_completed_without_its_points(
 ) -> None:
     original: Callable[..., Outcome] = engine._sweep
 
-    def given_up(run: Any, evaluation: Any) -> Outcome:
+    def given_up(run: Any, evidence: Any) -> Outcome:
         taken = engine._take_checked_reading(run.plan.steps[0], run)
         repeated = PointFlag.READING_REPEATED in taken.flags
-        return Outcome(RunStatus.COMPLETED) if repeated else original(run, evaluation)
+        return Outcome(RunStatus.COMPLETED) if repeated else original(run, evidence)
 
     monkeypatch.setattr(engine, "_sweep", given_up)
     first = reference("stepped").operations
@@ -209,9 +210,9 @@ def test_the_table_sees_missing_numbers_without_a_flag(
 ) -> None:
     original: Callable[..., Record] = engine.evaluate
 
-    def unflagged(reading: Reading, evaluation: Any) -> Record:
+    def unflagged(reading: Reading, evidence: Any) -> Record:
         bare = replace(reading, flags=PointFlag.NONE) if reading.index == 2 else reading
-        return original(replace(bare, photodiode_signal=nan) if reading.index == 2 else bare, evaluation)
+        return original(replace(bare, photodiode_signal=nan) if reading.index == 2 else bare, evidence)
 
     monkeypatch.setattr(engine, "evaluate", unflagged)
     wrong = problems(pairs, FaultKind.METER_ESCAPED, tmp_path)
@@ -327,7 +328,7 @@ def test_the_table_sees_the_file_of_another_run_in_place_of_its_own(
     pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder.RunRecorder, "sync", lambda self: None)
-    monkeypatch.setattr(session, "_finished", lambda mine, *_: (session.archive.read_run(mine.path), ""))
+    monkeypatch.setattr(session, "_finished", lambda mine, *_: (reading.read_run(mine.path), ""))
     wrong = problems(pairs, REPLACED, tmp_path)
     assert "the figures of another run were shown" in wrong
     assert "what was reported is in none of" in wrong

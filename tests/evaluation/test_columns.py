@@ -15,12 +15,12 @@ import pytest
 from acquire.evaluation import evaluate as evaluation_module
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.evaluate import (
-    Evaluation,
-    described_spectrum,
+    Evidence,
     evaluate,
     evaluate_run,
     figures_of_run,
     final_evaluation,
+    with_colorimetry,
     with_uncertainties,
 )
 from acquire.evaluation.figures import Figure, JVLCurve, SpectrumFigures, figures_of_merit
@@ -108,7 +108,7 @@ def some_spectra(readings: Sequence[Reading], chance: np.random.Generator, count
         signal = reading.photodiode_signal if index % 3 else nan
         window = (reading.time, reading.time + 0.1)
         spectrum = Spectrum(index, point, reading.branch, *window, radiance, 0.5, signal, drift)
-        spectra += [described_spectrum(spectrum)]
+        spectra += [with_colorimetry(spectrum)]
         if index == 4:
             spectra += [replace(spectra[-1], index=5)]
     return spectra
@@ -121,8 +121,8 @@ def some_dark(chance: np.random.Generator) -> list[DarkReading]:
     ]
 
 
-def row_by_row(readings: Sequence[Reading], evaluation: Evaluation) -> list[Record]:
-    return [with_uncertainties(evaluate(reading, evaluation), evaluation) for reading in readings]
+def row_by_row(readings: Sequence[Reading], evidence: Evidence) -> list[Record]:
+    return [with_uncertainties(evaluate(reading, evidence), evidence) for reading in readings]
 
 
 def columns_of(records: Sequence[Record]) -> Columns:
@@ -145,11 +145,11 @@ def test_columns_are_what_each_point_gives(
 ) -> None:
     chance = np.random.default_rng(spectra)
     readings = some_readings(chance)
-    evaluation = final_evaluation(some_dark(chance), some_spectra(readings, chance, spectra), calibration)
-    alone = columns_of(row_by_row(readings, evaluation))
+    evidence = final_evaluation(some_dark(chance), some_spectra(readings, chance, spectra), calibration)
+    alone = columns_of(row_by_row(readings, evidence))
     for numbers_at_once in (1 << 18, 50 * 64, 1):
         monkeypatch.setattr(evaluation_module, "_LARGEST_BLOCK", numbers_at_once)
-        final = evaluate_run(alone, evaluation)
+        final = evaluate_run(alone, evidence)
         assert set(final) >= {*DERIVED, *(f"{name}_uncertainty" for name in DERIVED), "flags", "spectrum_source"}
         check_same(final, alone, list(final))
 
@@ -159,30 +159,30 @@ def test_the_comparison_meets_every_kind_of_choice_and_flag() -> None:
     chance = np.random.default_rng(15)
     readings = some_readings(chance)
     spectra = some_spectra(readings, chance, 15)
-    evaluation = final_evaluation(some_dark(chance), spectra, FULL)
-    records = row_by_row(readings, evaluation)
+    evidence = final_evaluation(some_dark(chance), spectra, FULL)
+    records = row_by_row(readings, evidence)
     assert {record.spectrum_source for record in records} == {"measured", "interpolated", "nearest"}
     derived = PointFlag.BELOW_DARK_NOISE | PointFlag.SPECTRAL_SHIFT | PointFlag.SPECTRUM_TRUNCATED
     for flag in derived:
         assert 0 < sum(bool(record.flags & flag) for record in records) < POINTS, flag
-    assert len(evaluation.taken) == len(spectra) - 1, "one spectrum is without light"
-    assert not all(candidate.usable for candidate in evaluation.candidates)
+    assert len(evidence.taken) == len(spectra) - 1, "one spectrum is without light"
+    assert not all(candidate.usable for candidate in evidence.candidates)
 
 
 def test_the_figures_are_those_of_the_points_taken_one_by_one() -> None:
     chance = np.random.default_rng(4)
     readings = some_readings(chance)
     spectra = some_spectra(readings, chance, 9)
-    evaluation = final_evaluation(some_dark(chance), spectra, FULL)
-    records = row_by_row(readings, evaluation)
-    figures = figures_of_run(columns_of(records), spectra, evaluation)
-    expected = figures_by_row(records, spectra, evaluation)
+    evidence = final_evaluation(some_dark(chance), spectra, FULL)
+    records = row_by_row(readings, evidence)
+    figures = figures_of_run(columns_of(records), spectra, evidence)
+    expected = figures_by_row(records, spectra, evidence)
     assert sum(figure.status == "ok" for figure in figures.values()) > 20
     np.testing.assert_equal({n: asdict(f) for n, f in figures.items()}, {n: asdict(f) for n, f in expected.items()})
 
 
-def figures_by_row(records: Sequence[Record], spectra: Sequence[Spectrum], evaluation: Evaluation) -> dict[str, Figure]:
-    usable = {candidate.index for candidate in evaluation.candidates if candidate.usable}
+def figures_by_row(records: Sequence[Record], spectra: Sequence[Spectrum], evidence: Evidence) -> dict[str, Figure]:
+    usable = {candidate.index for candidate in evidence.candidates if candidate.usable}
     lines = [SpectrumFigures(s.luminance, s.x, s.y, s.peak_wavelength, s.fwhm) for s in spectra if s.index in usable]
     limited = PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE | PointFlag.OVER_RANGE
 
@@ -190,8 +190,8 @@ def figures_by_row(records: Sequence[Record], spectra: Sequence[Spectrum], evalu
         chosen = [r for r in records if r.reading.branch is branch and not r.flags & limited]
         columns: dict[str, list[float]] = {field.name: [] for field in fields(JVLCurve)}
         for record in chosen:
-            photocurrent = evaluation.photocurrent(record.reading.photodiode_signal, record.reading.time)
-            noise = evaluation.dark_deviation / GAIN * (record.luminance / photocurrent if photocurrent else 0.0)
+            photocurrent = evidence.photocurrent(record.reading.photodiode_signal, record.reading.time)
+            noise = evidence.dark_deviation / GAIN * (record.luminance / photocurrent if photocurrent else 0.0)
             columns["voltage"].append(record.reading.voltage)
             columns["luminance_noise"].append(noise)
             for name in set(columns) - {"voltage", "luminance_noise"}:
@@ -206,12 +206,12 @@ def test_a_finished_file_holds_what_each_point_gives(sweep: str, tmp_path: Path)
     finished = run_sweep_file(CONFIGS / "sweeps" / sweep, tmp_path).run
     assert finished is not None
     run = reading.read_run(finished.path)
-    evaluation = final_evaluation(run.dark, run.spectra, run.calibration)
+    evidence = final_evaluation(run.dark, run.spectra, run.calibration)
     readings = [replace(r.reading, flags=r.flags & READING_FLAGS) for r in run.records]
-    records = row_by_row(readings, evaluation)
+    records = row_by_row(readings, evidence)
     names = [column.name for column in layout.jvl_columns("V")]
     check_same(run.tables["jvl"], columns_of(records), names)
-    expected = figures_of_run(columns_of(records), run.spectra, evaluation)
+    expected = figures_of_run(columns_of(records), run.spectra, evidence)
     assert {name: figure.status for name, figure in run.figures.items()} == {n: f.status for n, f in expected.items()}
     for name, figure in expected.items():
         assert run.figures[name].value == pytest.approx(figure.value, rel=1e-15, abs=0, nan_ok=True), name
@@ -232,7 +232,7 @@ def long_run(path: Path, points: int) -> Path:
         record(point)
         record(sample)
     radiance = gaussian(520.0, 20.0)
-    record(described_spectrum(Spectrum(0, 3, Branch.FORWARD, 1.0, 2.0, radiance, 0.5)))
+    record(with_colorimetry(Spectrum(0, 3, Branch.FORWARD, 1.0, 2.0, radiance, 0.5)))
     record.close()
     return path
 

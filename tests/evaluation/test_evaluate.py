@@ -11,11 +11,11 @@ import pytest
 
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.evaluate import (
-    Evaluation,
-    described_spectrum,
+    Evidence,
     evaluate_run,
     figures_of_run,
     final_evaluation,
+    with_colorimetry,
     with_uncertainties,
 )
 from acquire.evaluation.evaluate import evaluate as values_of
@@ -36,14 +36,14 @@ PHOTOCURRENT_AT_1000 = 8.83468381e-8
 DARK = 1e-4
 
 
-def evaluate(reading: Reading, evaluation: Evaluation) -> Record:
-    return with_uncertainties(values_of(reading, evaluation), evaluation)
+def evaluate(reading: Reading, evidence: Evidence) -> Record:
+    return with_uncertainties(values_of(reading, evidence), evidence)
 
 
-def evaluated(readings: Sequence[Reading], evaluation: Evaluation) -> Columns:
+def evaluated(readings: Sequence[Reading], evidence: Evidence) -> Columns:
     """The columns of a whole run from its readings."""
     live = table_of([Record(reading, reading.flags) for reading in readings], jvl_columns("V"))
-    return {**live, **evaluate_run(live, evaluation)}
+    return {**live, **evaluate_run(live, evidence)}
 
 
 def a_calibration(**changes: object) -> Calibration:
@@ -64,20 +64,20 @@ def a_spectrum(index: int, point: int, light: float, line: np.ndarray = GREEN, d
     radiance = line * (light / luminance(line))
     signal = light / 1000.0 * PHOTOCURRENT_AT_1000 * GAIN + DARK
     spectrum = Spectrum(index, point, Branch.FORWARD, 0.0, 1.0, radiance, 0.5, signal, drift)
-    return described_spectrum(spectrum)
+    return with_colorimetry(spectrum)
 
 
 def dark(after: bool = False, time: float = 0.0, level: float = DARK) -> list[DarkReading]:
     return [DarkReading(time, 0.0, 0.0, level + step, after) for step in (-1e-6, 0.0, 1e-6)]
 
 
-def evaluation(**changes: object) -> Evaluation:
-    return Evaluation(a_calibration(**changes)).with_dark(dark())
+def evidence(**changes: object) -> Evidence:
+    return Evidence(a_calibration(**changes)).with_dark(dark())
 
 
 def test_a_point_agrees_with_published_values() -> None:
     """1 mA, 14 mm^2, 1000 cd/m^2, 5 V, 520/19 nm: vectors for J, CE, PE and EQE."""
-    record = evaluate(a_reading(7, 1000.0), evaluation().with_spectrum(a_spectrum(0, 7, 1000.0)))
+    record = evaluate(a_reading(7, 1000.0), evidence().with_spectrum(a_spectrum(0, 7, 1000.0)))
     assert record.current_density == pytest.approx(71.4285714, rel=1e-8)
     assert record.luminance == pytest.approx(1000.0, rel=1e-5)
     assert record.current_efficiency == pytest.approx(14.0, rel=1e-5)
@@ -88,7 +88,7 @@ def test_a_point_agrees_with_published_values() -> None:
 
 
 def test_without_any_spectrum_there_is_no_eqe_and_a_flag_says_so() -> None:
-    record = evaluate(a_reading(0, 100.0), evaluation())
+    record = evaluate(a_reading(0, 100.0), evidence())
     assert isnan(record.external_quantum_efficiency)
     assert record.current_density > 0
     assert record.flags & PointFlag.NO_SPECTRUM
@@ -97,7 +97,7 @@ def test_without_any_spectrum_there_is_no_eqe_and_a_flag_says_so() -> None:
 
 def test_a_luminance_factor_gives_luminance_without_any_spectrum() -> None:
     factor = 1000.0 / PHOTOCURRENT_AT_1000
-    record = evaluate(a_reading(0, 100.0), evaluation(photodiode_scale=factor, responsivity=np.empty(0)))
+    record = evaluate(a_reading(0, 100.0), evidence(photodiode_scale=factor, responsivity=np.empty(0)))
     assert record.luminance == pytest.approx(100.0)
     assert record.current_efficiency == pytest.approx(100.0 * AREA / 1e-3)
     assert record.power_efficiency == pytest.approx(pi * 100.0 * AREA / 1e-3 / 5.0)
@@ -108,18 +108,18 @@ def test_a_luminance_factor_gives_luminance_without_any_spectrum() -> None:
 
 
 def test_an_assumed_line_serves_until_a_spectrum_is_measured() -> None:
-    before = evaluation(assumed_spectrum=gaussian(530.0, 30.0))
+    before = evidence(assumed_spectrum=gaussian(530.0, 30.0))
     first = evaluate(a_reading(0, 100.0), before)
     assert first.spectrum_source == "assumed"
     assert first.flags & PointFlag.EQE_PROVISIONAL
     later = evaluate(a_reading(2, 200.0), before.with_spectrum(a_spectrum(0, 1, 100.0)))
     assert later.spectrum_source == "nearest"
     assert later.luminance == pytest.approx(200.0, rel=1e-5)
-    assert later.lg_distance == pytest.approx(np.log10(2.0), rel=1e-4)
+    assert later.log10_distance == pytest.approx(np.log10(2.0), rel=1e-4)
 
 
 def test_a_reference_goes_before_an_assumed_line() -> None:
-    record = evaluate(a_reading(0, 100.0), evaluation(assumed_spectrum=gaussian(530.0, 30.0), reference_spectrum=GREEN))
+    record = evaluate(a_reading(0, 100.0), evidence(assumed_spectrum=gaussian(530.0, 30.0), reference_spectrum=GREEN))
     assert record.spectrum_source == "reference"
     assert record.luminance == pytest.approx(100.0, rel=1e-5)
 
@@ -138,18 +138,18 @@ def test_final_values_interpolate_between_two_spectra() -> None:
 
 
 def test_a_spectrum_whose_light_drifted_is_not_called_measured() -> None:
-    record = evaluate(a_reading(3, 100.0), evaluation().with_spectrum(a_spectrum(0, 3, 100.0, drift=0.06)))
+    record = evaluate(a_reading(3, 100.0), evidence().with_spectrum(a_spectrum(0, 3, 100.0, drift=0.06)))
     assert record.spectrum_source == "nearest"
 
 
 def test_a_spectrum_that_disagrees_with_the_photodiode_is_left_out() -> None:
     wrong = replace(a_spectrum(0, 3, 100.0), photodiode_signal=a_reading(0, 120.0).photodiode_signal)
-    record = evaluate(a_reading(3, 100.0), evaluation(assumed_spectrum=GREEN).with_spectrum(wrong))
+    record = evaluate(a_reading(3, 100.0), evidence(assumed_spectrum=GREEN).with_spectrum(wrong))
     assert record.spectrum_source == "assumed"
 
 
 def test_the_dark_signal_is_interpolated_in_time() -> None:
-    both = Evaluation(a_calibration(assumed_spectrum=GREEN)).with_dark(
+    both = Evidence(a_calibration(assumed_spectrum=GREEN)).with_dark(
         dark(level=1e-4) + dark(after=True, time=100.0, level=3e-4)
     )
     assert both.dark_signal(50.0) == pytest.approx(2e-4)
@@ -157,14 +157,14 @@ def test_the_dark_signal_is_interpolated_in_time() -> None:
 
 
 def test_a_point_in_the_dark_noise_is_flagged() -> None:
-    record = evaluate(a_reading(0, 0.0), evaluation(assumed_spectrum=GREEN))
+    record = evaluate(a_reading(0, 0.0), evidence(assumed_spectrum=GREEN))
     assert record.flags & PointFlag.BELOW_DARK_NOISE
-    assert not evaluate(a_reading(0, 10.0), evaluation(assumed_spectrum=GREEN)).flags & PointFlag.BELOW_DARK_NOISE
+    assert not evaluate(a_reading(0, 10.0), evidence(assumed_spectrum=GREEN)).flags & PointFlag.BELOW_DARK_NOISE
 
 
 def test_missing_readings_stay_missing() -> None:
     reading = replace(a_reading(0, 100.0), photodiode_signal=nan, flags=PointFlag.PHOTODIODE_OVERFLOW)
-    record = evaluate(reading, evaluation().with_spectrum(a_spectrum(0, 0, 100.0)))
+    record = evaluate(reading, evidence().with_spectrum(a_spectrum(0, 0, 100.0)))
     assert isnan(record.luminance)
     assert isnan(record.external_quantum_efficiency)
     assert record.current_density > 0
@@ -172,14 +172,14 @@ def test_missing_readings_stay_missing() -> None:
 
 
 def test_no_current_gives_no_efficiency() -> None:
-    record = evaluate(a_reading(0, 100.0, current=0.0), evaluation(assumed_spectrum=GREEN))
+    record = evaluate(a_reading(0, 100.0, current=0.0), evidence(assumed_spectrum=GREEN))
     assert isnan(record.current_efficiency)
     assert isfinite(record.luminance)
 
 
 def test_the_uncertainty_of_a_point_follows_the_budget() -> None:
     """The worked example of a budget: area 1.1389 %, scale 1.1547 %, spot 1 %, repositioning 0.5 %, ..."""
-    known = evaluation(
+    known = evidence(
         emissive_area_uncertainty=0.011389 * AREA,
         luminance_scale_uncertainty=0.011547,
         uniformity_uncertainty=0.01,
@@ -199,8 +199,8 @@ def test_the_uncertainty_of_a_point_follows_the_budget() -> None:
 
 def test_a_calibration_survives_being_written_down() -> None:
     calibration = a_calibration(identification="pd-1", assumed_spectrum=GREEN)
-    described = {name: value for name, (value, _) in calibration.described().items()}
-    again = Calibration.from_described(described)
+    to_fields = {name: value for name, (value, _) in calibration.to_fields().items()}
+    again = Calibration.from_fields(to_fields)
     assert again.identification == "pd-1"
     assert np.array_equal(again.responsivity, calibration.responsivity)
     assert again.photodiode is not None
@@ -216,8 +216,8 @@ def test_figures_of_a_whole_run() -> None:
     ]
     spectra = [a_spectrum(0, 20, float(lights[20])), a_spectrum(1, 30, float(lights[30]))]
     calibration = a_calibration(assumed_spectrum=GREEN)
-    evaluation = final_evaluation(dark(), spectra, calibration)
-    figures = figures_of_run(evaluated(readings, evaluation), spectra, evaluation)
+    evidence = final_evaluation(dark(), spectra, calibration)
+    figures = figures_of_run(evaluated(readings, evidence), spectra, evidence)
     assert figures["turn_on_voltage"].value == pytest.approx(4.05, abs=1e-3)
     assert figures["luminance_max"].value == pytest.approx(lights.max(), rel=1e-5)
     assert figures["current_efficiency_max"].value == pytest.approx(100.0 * AREA / 1e-3, rel=1e-4)
@@ -230,6 +230,6 @@ def test_points_in_compliance_take_no_part_in_the_figures() -> None:
     calibration = a_calibration(assumed_spectrum=GREEN)
     good = [a_reading(i, 10.0 * (i + 1), voltage=4.0 + 0.1 * i) for i in range(5)]
     limited = replace(a_reading(5, 9000.0), flags=PointFlag.COMPLIANCE)
-    evaluation = final_evaluation(dark(), [], calibration)
-    figures = figures_of_run(evaluated([*good, limited], evaluation), [], evaluation)
+    evidence = final_evaluation(dark(), [], calibration)
+    figures = figures_of_run(evaluated([*good, limited], evidence), [], evidence)
     assert figures["luminance_max"].value == pytest.approx(50.0, rel=1e-4)

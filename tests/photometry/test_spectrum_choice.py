@@ -24,7 +24,7 @@ REVERSE = [SpectrumCandidate(3, 45, "reverse", 500.0)]
 
 def test_a_spectrum_of_this_very_point_comes_first():
     choice = choose_spectrum(20, "forward", 101.0, FORWARD)
-    assert (choice.source, choice.index, choice.lg_distance) == (SpectrumSource.MEASURED, 1, 0.0)
+    assert (choice.source, choice.index, choice.log10_distance) == (SpectrumSource.MEASURED, 1, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -38,13 +38,13 @@ def test_between_two_spectra_is_interpolated():
     choice = choose_spectrum(25, "forward", 300.0, FORWARD + REVERSE)
     assert (choice.source, choice.index, choice.index_upper) == (SpectrumSource.INTERPOLATED, 1, 2)
     assert choice.weight == pytest.approx(0.477121255, rel=1e-8)
-    assert choice.lg_distance == pytest.approx(0.477121255, rel=1e-8)
+    assert choice.log10_distance == pytest.approx(0.477121255, rel=1e-8)
 
 
 def test_beyond_the_last_spectrum_the_nearest_serves():
     choice = choose_spectrum(35, "forward", 5000.0, FORWARD)
     assert (choice.source, choice.index, choice.index_upper) == (SpectrumSource.NEAREST, 2, -1)
-    assert choice.lg_distance == pytest.approx(log(5) / log(10))
+    assert choice.log10_distance == pytest.approx(log(5) / log(10))
 
 
 def test_each_branch_uses_its_own_spectra():
@@ -61,7 +61,7 @@ def test_a_branch_without_spectra_borrows_the_nearest():
 def test_without_light_the_faintest_spectrum_serves_and_has_no_distance(luminance):
     choice = choose_spectrum(2, "forward", luminance, FORWARD)
     assert (choice.source, choice.index) == (SpectrumSource.NEAREST, 0)
-    assert choice.lg_distance != choice.lg_distance
+    assert choice.log10_distance != choice.log10_distance
 
 
 def test_unusable_spectra_are_passed_over():
@@ -81,7 +81,7 @@ def test_without_spectra_of_this_run(reference, assumed, source):
 
 def test_on_a_spectrum_exactly_there_is_nothing_to_interpolate():
     choice = choose_spectrum(24, "forward", 100.0, FORWARD)
-    assert (choice.source, choice.index, choice.lg_distance) == (SpectrumSource.NEAREST, 1, 0.0)
+    assert (choice.source, choice.index, choice.log10_distance) == (SpectrumSource.NEAREST, 1, 0.0)
 
 
 def test_of_two_equally_bright_spectra_the_one_nearer_in_the_sweep_serves():
@@ -162,5 +162,5 @@ def test_many_points_get_the_spectra_that_each_would_get_alone(spectra, points, 
     many = choose_spectra(*columns, candidates, **stand_ins)
     alone = [choose_spectrum(*point, candidates, **stand_ins) for point in points]
     assert many.source.tolist() == [choice.source.encode() for choice in alone]
-    for part in ("index", "index_upper", "weight", "lg_distance"):
+    for part in ("index", "index_upper", "weight", "log10_distance"):
         np.testing.assert_array_equal(getattr(many, part), [getattr(choice, part) for choice in alone])

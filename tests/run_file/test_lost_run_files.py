@@ -162,7 +162,7 @@ def test_a_file_that_goes_away_while_it_is_finished_is_saved_as_well(
             path.unlink()
         return original(path, *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(session.archive, "finish", late)
+    monkeypatch.setattr(session.finishing, "finish", late)
     result = run_sweep_file(SWEEP, tmp_path)
     assert result.run is not None
     assert "nothing of this name is there any more" in result.error

@@ -161,8 +161,8 @@ def test_a_killed_writer_leaves_every_reported_row(tmp_path: Path) -> None:
         import sys
         sys.path.insert(0, {str(Path(__file__).parents[2])!r})
         from pathlib import Path
-        from tests.test_recorder import a_record, a_start
-        from acquire import recorder
+        from tests.run_file.test_recorder import a_record, a_start
+        from acquire.run_file import recorder
         capacity = recorder.Capacity(100000, 1, 1, 1, 1)
         record = recorder.create_run_file(Path({str(tmp_path / "run.h5")!r}), a_start(), capacity, lambda group: None)
         for index in range(100000):

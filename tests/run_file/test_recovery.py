@@ -22,7 +22,7 @@ from acquire.records import RunStatus, RunStop
 from acquire.run_file import export, layout, placing, reading_apart, recorder
 from acquire.run_file import finish as finishing
 from acquire.run_file import read as reading
-from acquire.run_file.placing import nobody_else
+from acquire.run_file.placing import locked_alone
 from acquire.safety.guardian_log import guardian_log
 from tests.conftest import CONFIGS, run_sweep_file
 from tests.run_file.test_recorder import CAPACITY, a_record, a_start
@@ -298,7 +298,7 @@ def test_a_run_finishes_its_own_file_whoever_tries_meanwhile(tmp_path: Path, mon
         assert reading_apart.cut_off_in(folder, 60.0) == []
         moments.append(moment)
 
-    for owner, name in ((bench_module.Bench, "close"), (reading, "image_of")):
+    for owner, name in ((bench_module.Bench, "close"), (finishing, "image_of")):
         original = getattr(owner, name)
 
         def first_try(*arguments: Any, name: str = name, original: Any = original) -> Any:
@@ -317,7 +317,7 @@ def test_a_run_finishes_its_own_file_whoever_tries_meanwhile(tmp_path: Path, mon
 def test_of_two_who_recover_one_is_told_of_the_other(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
     a_run(path).close()
-    with nobody_else(path), pytest.raises(reading.ArchiveError, match="another program has it open"):
+    with locked_alone(path), pytest.raises(reading.ArchiveError, match="another program has it open"):
         finishing.recover(path)
     assert len(finishing.recover(path).records) == 3
 

@@ -188,15 +188,15 @@ def deadly(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     def make(deed: str) -> None:
         program = f"""
 import os, signal, sys, time
-from acquire import archive, reading_apart
+from acquire.run_file import finish, read, reading_apart
 def deadly(work):
     def both(path):
         if "deadly" in path.name:
             {deed}
         return work(path)
     return both
-for name in ("read_run", "recover", "points_if_unfinished", "points_if_cut_off"):
-    setattr(archive, name, deadly(getattr(archive, name)))
+for module, name in ((read, "read_run"), (finish, "recover"), (read, "points_if_unfinished"), (read, "points_if_cut_off")):
+    setattr(module, name, deadly(getattr(module, name)))
 reading_apart.main()
 """
         monkeypatch.setattr(reading_apart, "COMMAND", (sys.executable, "-c", program))
@@ -296,9 +296,9 @@ def test_a_new_file_never_takes_the_place_of_another(
 
     if not links:
         monkeypatch.setattr(Path, "hardlink_to", no_links)
-    placing.put_in_place(tmp_path / "file", b"one", new=True)
+    placing.replace_file(tmp_path / "file", b"one", new=True)
     with pytest.raises(FileExistsError):
-        placing.put_in_place(tmp_path / "file", b"two", new=True)
+        placing.replace_file(tmp_path / "file", b"two", new=True)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_bytes() == b"one"
 

@@ -33,7 +33,7 @@ from acquire.safety import awake, guardian, guardian_process, off_first
 from acquire.safety.guardian import Beat, GuardianProcess, Guarding, NoGuard, NotGuarded, Order, watching
 from acquire.safety.guardian_log import guardian_log, guardian_remarks
 from acquire.safety.interruption import StopRequest
-from acquire.safety.lock import held
+from acquire.safety.lock import instruments_locked
 from acquire.safety.off_first import SourceAddress
 from acquire.safety.other_process import NoProcess
 from drivers import errors
@@ -241,7 +241,7 @@ def test_an_attempt_that_never_ends_is_told_of(order: Order, monkeypatch: pytest
 
 def test_a_lock_that_somebody_holds_keeps_no_output_on(place: Place, order: Order) -> None:
     left_on(order)
-    with held([order.source.resource], "the bench", "another program"):
+    with instruments_locked([order.source.resource], "the bench", "another program"):
         status, _said = ended(order, ON)
     assert status == 0
     assert not outputs(place.server)[-1].output_on
@@ -369,7 +369,7 @@ def test_an_output_that_the_run_could_not_confirm_is_tried_again(
     assert any("could not confirm" in note.text for note in result.run.notes)
 
 
-def run(place: Place, output: Path, watch: Callable[[Event], None] = lambda event: None) -> session.Result:
+def run(place: Place, output: Path, watch: Callable[[Event], None] = lambda event: None) -> session.RunResult:
     return session.run(session.prepare(place.sweep, place.bench), output, watch, StopRequest())
 
 
@@ -664,8 +664,10 @@ IMPATIENT = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from acquire import bench, guardian, session
-from tests import kill_table
+from acquire import session
+from acquire.bench import bench
+from acquire.safety import guardian
+from tests.endurance import kill_table
 bench.LONGEST_PAUSE = guardian.SILENCE = 0.4
 order = session.guardian_order
 session.guardian_order = lambda *what: replace(order(*what), silence=0.4)
@@ -714,7 +716,7 @@ def test_a_run_that_is_stopped_while_another_program_holds_the_lock(place: Place
         stopped.send_signal(signal.SIGSTOP)
         assert process.stdin is not None
         moment = place.server.clock.now()
-        with held([order.source.resource], "the bench", "another program"):
+        with instruments_locked([order.source.resource], "the bench", "another program"):
             process.stdin.write(on(5.0, within=0.1))
             process.stdin.flush()
             assert process.wait(LIMIT) == 0
@@ -741,7 +743,7 @@ class Unending:
 def test_a_run_that_cannot_be_ended_is_switched_off_until_it_is_gone(place: Place, order: Order) -> None:
     before = len(outputs(place.server))
     beat = Beat(1.0, "VOLT", 5.0, 5.0, "point 12")
-    with held([order.source.resource], "the bench", "the run itself"):
+    with instruments_locked([order.source.resource], "the bench", "the run itself"):
         assert guardian_process.act(order, beat, "silent", Unending(order)) == 0
     changes = outputs(place.server)[before:]
     assert sum(a.output_on and not b.output_on for a, b in pairwise(changes)) == 2
@@ -1022,7 +1024,7 @@ def test_who_uses_the_source_is_said_and_it_is_switched_off_all_the_same(
     place: Place, order: Order, bench_file: BenchFile
 ) -> None:
     left_on(order)
-    with held([order.source.resource], "the bench", "/data/somebody.h5"):
+    with instruments_locked([order.source.resource], "the bench", "/data/somebody.h5"):
         done = opening.switch_off(bench_file)
     assert "It was switched off although it is in use: run /data/somebody.h5 (process" in done
     assert not outputs(place.server)[-1].output_on

@@ -20,7 +20,7 @@ from acquire.bench.simulated import bench_file_on_ports, simulated_bench_of_file
 from acquire.config import load_bench
 from acquire.safety import lock as locks
 from acquire.safety.interruption import StopRequest
-from acquire.safety.lock import BenchInUse, LocksUnusable, held
+from acquire.safety.lock import BenchInUse, LocksUnusable, instruments_locked
 from drivers.link import canonical_resource
 from drivers.simulated.serve import serving
 from tests.conftest import CONFIGS, ROOT, run_sweep_file
@@ -65,14 +65,14 @@ def texts(folder: Path) -> list[bytes]:
 
 def test_the_second_is_told_who_the_first_is(folder: Path) -> None:
     with (
-        held([SMU, METER], "bench A", "/runs/first.h5"),
+        instruments_locked([SMU, METER], "bench A", "/runs/first.h5"),
         pytest.raises(BenchInUse, match=r"^bench B: is in use: run /runs/first\.h5") as refused,
-        held([SMU], "bench B", "/runs/second.h5"),
+        instruments_locked([SMU], "bench B", "/runs/second.h5"),
     ):
         pass
     for wanted in (f"process {os.getpid()} of ", ", since ", f"has {SMU}. Wait until it has ended"):
         assert wanted in str(refused.value)
-    with held([SMU], "bench B", "/runs/second.h5") as remarks:
+    with instruments_locked([SMU], "bench B", "/runs/second.h5") as remarks:
         assert remarks == []
 
 
@@ -81,12 +81,12 @@ def test_another_thread_of_the_same_program_is_refused_as_well(folder: Path) -> 
 
     def second() -> None:
         try:
-            with held([SMU], "bench", "second"):
+            with instruments_locked([SMU], "bench", "second"):
                 pass
         except BenchInUse as problem:
             refusals.append(problem)
 
-    with held([SMU], "bench", "first"):
+    with instruments_locked([SMU], "bench", "first"):
         thread = threading.Thread(target=second)
         thread.start()
         thread.join()
@@ -103,7 +103,11 @@ def test_another_thread_of_the_same_program_is_refused_as_well(folder: Path) -> 
 )
 def test_an_address_may_be_written_in_more_than_one_way(one: str, other: str, folder: Path) -> None:
     assert canonical_resource(one) == canonical_resource(other)
-    with held([one], "bench", "first"), pytest.raises(BenchInUse), held([other], "bench", "second"):
+    with (
+        instruments_locked([one], "bench", "first"),
+        pytest.raises(BenchInUse),
+        instruments_locked([other], "bench", "second"),
+    ):
         pass
 
 
@@ -115,15 +119,15 @@ def test_links_to_a_serial_port_lead_to_it(tmp_path: Path) -> None:
 
 
 def test_all_instruments_are_had_or_none(folder: Path) -> None:
-    with held([METER], "bench", "first"):
-        with pytest.raises(BenchInUse, match=METER), held([SMU, METER], "bench", "second"):
+    with instruments_locked([METER], "bench", "first"):
+        with pytest.raises(BenchInUse, match=METER), instruments_locked([SMU, METER], "bench", "second"):
             pass
-        with held([SMU], "bench", "third") as remarks:
+        with instruments_locked([SMU], "bench", "third") as remarks:
             assert remarks == []
 
 
 def test_a_bench_without_real_instruments_needs_no_folder(folder: Path) -> None:
-    with held([], "bench", "run") as remarks:
+    with instruments_locked([], "bench", "run") as remarks:
         assert remarks == []
     assert not folder.exists()
 
@@ -132,16 +136,16 @@ def test_another_process_is_named_and_when_it_is_killed_that_is_noticed_once(fol
     with another_process(folder, "/runs/theirs.h5", SMU, METER) as process:
         with (
             pytest.raises(BenchInUse, match=rf"/runs/theirs\.h5 \(process {process.pid} of "),
-            held([SMU], "b", "mine"),
+            instruments_locked([SMU], "b", "mine"),
         ):
             pass
         process.kill()
         process.wait()
-        with held([SMU, METER], "bench", "/runs/mine.h5") as remarks:
+        with instruments_locked([SMU, METER], "bench", "/runs/mine.h5") as remarks:
             (remark,) = remarks
         assert remark.startswith(f"the run before, /runs/theirs.h5 (process {process.pid} of ")
         assert remark.endswith("ended without saying goodbye")
-    with held([SMU, METER], "bench", "/runs/mine.h5") as remarks:
+    with instruments_locked([SMU, METER], "bench", "/runs/mine.h5") as remarks:
         assert remarks == []
 
 
@@ -150,9 +154,12 @@ def test_who_clears_up_behind_a_killed_run_leaves_its_name_to_the_next(folder: P
         process.kill()
         process.wait()
     for keep_text in (True, False):
-        with held([SMU], "bench", "mine", keep_text=keep_text) as remarks:
+        with instruments_locked([SMU], "bench", "mine", keep_text=keep_text) as remarks:
             assert "/runs/theirs.h5" in remarks[0]
-            with pytest.raises(BenchInUse, match="theirs" if keep_text else "mine"), held([SMU], "bench", "other"):
+            with (
+                pytest.raises(BenchInUse, match="theirs" if keep_text else "mine"),
+                instruments_locked([SMU], "bench", "other"),
+            ):
                 pass
 
 
@@ -161,18 +168,18 @@ def test_a_process_that_ends_in_order_says_goodbye(folder: Path) -> None:
         assert process.stdin is not None
         process.stdin.close()
         process.wait()
-    with held([SMU], "bench", "mine") as remarks:
+    with instruments_locked([SMU], "bench", "mine") as remarks:
         assert remarks == []
 
 
 def test_an_exception_is_no_missing_goodbye(folder: Path) -> None:
-    with pytest.raises(ZeroDivisionError), held([SMU], "bench", "run"):
+    with pytest.raises(ZeroDivisionError), instruments_locked([SMU], "bench", "run"):
         raise ZeroDivisionError
     assert texts(folder) == [b""]
 
 
 def test_the_text_can_be_read_while_it_is_locked(folder: Path) -> None:
-    with held([SMU], "bench", "/runs/run.h5"):
+    with instruments_locked([SMU], "bench", "/runs/run.h5"):
         (text,) = texts(folder)
     holder = json.loads(text)
     assert (holder["run"], holder["process"]) == ("/runs/run.h5", os.getpid())
@@ -187,21 +194,21 @@ def test_the_text_can_be_read_while_it_is_locked(folder: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_text_of_somebody_else_says_nothing_and_hinders_nobody(text: bytes, folder: Path) -> None:
-    with held([SMU], "bench", "run"):
+    with instruments_locked([SMU], "bench", "run"):
         pass
     (path,) = folder.iterdir()
     path.write_bytes(text)
-    with held([SMU], "bench", "run") as remarks:
+    with instruments_locked([SMU], "bench", "run") as remarks:
         assert remarks == []
 
 
 def test_what_a_text_says_stays_on_one_line(folder: Path) -> None:
-    with held([SMU], "bench", "run"):
+    with instruments_locked([SMU], "bench", "run"):
         pass
     (path,) = folder.iterdir()
     holder = {"run": "a\n\x1b[2Jb", "process": 7, "since": "x", "user": "u", "host": "h", "program": "p"}
     path.write_text(json.dumps(holder))
-    with held([SMU], "bench", "run") as remarks:
+    with instruments_locked([SMU], "bench", "run") as remarks:
         assert remarks == ["the run before, a??[2Jb (process 7 of u on h, since x), ended without saying goodbye"]
 
 
@@ -209,7 +216,7 @@ def test_what_a_text_says_stays_on_one_line(folder: Path) -> None:
 def test_everybody_on_the_computer_may_use_the_locks(folder: Path) -> None:
     before = os.umask(0o077)
     try:
-        with held([SMU], "bench", "run"):
+        with instruments_locked([SMU], "bench", "run"):
             pass
     finally:
         os.umask(before)
@@ -229,7 +236,10 @@ def test_where_locks_cannot_be_had_nothing_is_done(what: str, tmp_path: Path, fo
     else:
         folder.mkdir()
         lock.symlink_to(tmp_path / "precious") if what == "link for lock" else os.mkfifo(lock)
-    with pytest.raises(LocksUnusable, match=r"Make the folder .*locks writable"), held([SMU], "bench", "run"):
+    with (
+        pytest.raises(LocksUnusable, match=r"Make the folder .*locks writable"),
+        instruments_locked([SMU], "bench", "run"),
+    ):
         pytest.fail("it was not held")
     assert not (tmp_path / "precious").exists()
     assert list((tmp_path / "elsewhere").iterdir()) == []
@@ -249,7 +259,7 @@ def test_a_run_on_a_bench_in_use_opens_nothing_and_writes_nothing(
     monkeypatch.setattr(session, "open_bench", lambda *arguments: opened.append(arguments))
     bench = real_bench(tmp_path / "bench.yaml")
     resource = load_bench(bench).instruments.photodiode_meter.resource
-    with held([resource], "bench", "/runs/first.h5"):
+    with instruments_locked([resource], "bench", "/runs/first.h5"):
         result = run_sweep_file(CONFIGS / "sweeps" / "quick_look.yaml", tmp_path / "runs", bench)
     assert result.failed
     assert result.run is None
@@ -260,7 +270,7 @@ def test_a_run_on_a_bench_in_use_opens_nothing_and_writes_nothing(
 
 
 def test_a_simulated_bench_belongs_to_its_own_process(tmp_path: Path, folder: Path) -> None:
-    with held([SMU, METER, "ASRL3::INSTR"], "bench", "first"):
+    with instruments_locked([SMU, METER, "ASRL3::INSTR"], "bench", "first"):
         assert not run_sweep_file(CONFIGS / "sweeps" / "quick_look.yaml", tmp_path / "runs").failed
 
 
@@ -275,7 +285,7 @@ def test_an_instrument_in_use_is_not_asked_who_it_is(
         return survey.Answer(address.role, address.resource)
 
     monkeypatch.setattr(survey, "_examine", examine)
-    with held([bench.instruments.smu.resource], "bench", "/runs/first.h5"):
+    with instruments_locked([bench.instruments.smu.resource], "bench", "/runs/first.h5"):
         answers = survey.examine(bench)
     assert asked == ["photodiode_meter", "spectroradiometer"]
     assert not survey.all_right(answers)

@@ -60,7 +60,7 @@ def test_a_source_that_was_left_on_is_switched_off_and_asked(served: tuple[Bench
 def test_a_run_that_holds_the_source_keeps_nobody_from_switching_it_off(served: tuple[BenchServer, Path]) -> None:
     _, path = served
     resource = load_bench(path).instruments.smu.resource
-    with locks.held([resource], "bench", "runs/x.h5"):
+    with locks.instruments_locked([resource], "bench", "runs/x.h5"):
         said = acquire("off", "--bench", path)
     assert said.status == 0
     assert "runs/x.h5" in said.text
@@ -144,7 +144,7 @@ def test_without_a_bench_a_source_in_use_is_named_and_not_called_safe(
 ) -> None:
     server, path = served
     monkeypatch.setattr(survey.link, "list_resources", lambda _: tuple(port.tcp for port in server.ports))
-    with locks.held([load_bench(path).instruments.smu.resource], "bench", "runs/x.h5"):
+    with locks.instruments_locked([load_bench(path).instruments.smu.resource], "bench", "runs/x.h5"):
         said = acquire("off")
     assert (said.status, said.output) == (1, b"")
     assert "runs/x.h5" in said.text

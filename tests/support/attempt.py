@@ -29,7 +29,7 @@ class Attempt:
     ``prepare_bench`` is given the simulated bench before anything is opened, ``watch`` every event.
     """
 
-    def __init__(self, sweep: Path | session.Prepared, output: Path) -> None:
+    def __init__(self, sweep: Path | session.PreparedRun, output: Path) -> None:
         self.sweep, self.output = sweep, output
         self.simulated: SimulatedBench | None = None
         self.reported: list[Record] = []
@@ -38,7 +38,7 @@ class Attempt:
         self.prepare_bench: Callable[[SimulatedBench], object] = lambda simulated: None
         self.watch: Callable[[Event], None] = lambda event: None
 
-    def run(self) -> session.Result:
+    def run(self) -> session.RunResult:
         """Run it on a simulated bench that stays at hand."""
         prepared = session.prepare(self.sweep) if isinstance(self.sweep, Path) else self.sweep
         with patch.object(opening, "_visa", self._visa):

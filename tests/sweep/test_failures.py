@@ -264,7 +264,7 @@ def at_point(*indices: int) -> Callable[[Event], bool]:
     return lambda event: isinstance(event, Record) and event.reading.index in indices
 
 
-def notes_of(result: session.Result) -> list[str]:
+def notes_of(result: session.RunResult) -> list[str]:
     assert result.run is not None
     assert not result.error
     return [note.text for note in result.run.notes]

@@ -94,19 +94,19 @@ class Watched:
 
 
 @cache
-def prepared(folder: Path) -> session.Prepared:
+def prepared(folder: Path) -> session.PreparedRun:
     path = folder / "three_spectra.yaml"
     path.write_text(SWEEP, encoding="utf-8")
     return session.prepare(path)
 
 
 @pytest.fixture(scope="module")
-def sweep(tmp_path_factory: pytest.TempPathFactory) -> session.Prepared:
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> session.PreparedRun:
     return prepared(tmp_path_factory.mktemp("sweep"))
 
 
 @pytest.fixture
-def run(sweep: session.Prepared, tmp_path: Path) -> Callable[..., Watched]:
+def run(sweep: session.PreparedRun, tmp_path: Path) -> Callable[..., Watched]:
     def carry_out(happens: Fault | None = None, **keywords: Any) -> Watched:
         return Watched(Attempt(sweep, tmp_path / "runs"), happens, **keywords).run()
 
@@ -114,7 +114,7 @@ def run(sweep: session.Prepared, tmp_path: Path) -> Callable[..., Watched]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(sweep: session.Prepared, tmp_path_factory: pytest.TempPathFactory) -> Watched:
+def undisturbed(sweep: session.PreparedRun, tmp_path_factory: pytest.TempPathFactory) -> Watched:
     return Watched(Attempt(sweep, tmp_path_factory.mktemp("undisturbed"))).run()
 
 

@@ -15,7 +15,7 @@ from acquire.config import load_sweep
 from acquire.records import Branch, PointFlag, Reading, Record, Step
 from acquire.sweep.plan import SweepPlan, branches, make_plan, staircase
 from acquire.sweep.spectra import SpectraPlan, SpectrumSchedule
-from acquire.sweep.stop_rules import StopRules, StopWatch
+from acquire.sweep.stop_rules import StopConditions, StopRules
 
 SWEEPS = Path(__file__).parents[2] / "configs" / "sweeps"
 
@@ -156,13 +156,13 @@ def test_no_spectrum_without_a_trustworthy_luminance() -> None:
     ],
 )
 def test_stop_rules(rules: StopRules, point: Record, reason: str) -> None:
-    assert reason in StopWatch(rules).reason(point)
+    assert reason in StopConditions(rules).reason(point)
     relaxed = replace(StopRules(on_compliance=False))
-    assert StopWatch(relaxed).reason(point) == ""
+    assert StopConditions(relaxed).reason(point) == ""
 
 
 def test_a_dead_pixel_is_stopped_although_its_noise_looked_like_light_once() -> None:
-    watch = StopWatch(StopRules(no_light_by=0.5))
+    watch = StopConditions(StopRules(no_light_by=0.5))
     flags = [PointFlag.NONE if i in (2, 5) else PointFlag.BELOW_DARK_NOISE for i in range(7)]
     reasons = [watch.reason(record(i, 0.01, flags=flag)) for i, flag in enumerate(flags)]
     assert reasons[:6] == [""] * 6
@@ -170,13 +170,13 @@ def test_a_dead_pixel_is_stopped_although_its_noise_looked_like_light_once() -> 
 
 
 def test_a_device_that_shines_only_just_is_not_stopped() -> None:
-    watch = StopWatch(StopRules(no_light_by=0.5))
+    watch = StopConditions(StopRules(no_light_by=0.5))
     flags = [PointFlag.BELOW_DARK_NOISE] * 5 + [PointFlag.NONE] * 3
     assert not any(watch.reason(record(i, 1.0, flags=flag)) for i, flag in enumerate(flags))
 
 
 def test_a_sweep_stops_when_the_light_has_fallen_off() -> None:
-    watch = StopWatch(StopRules(luminance_below_maximum=0.5))
+    watch = StopConditions(StopRules(luminance_below_maximum=0.5))
     assert [bool(watch.reason(record(i, luminance))) for i, luminance in enumerate([10.0, 100.0, 51.0, 49.0])] == [
         False, False, False, True,
     ]  # fmt: skip
@@ -184,4 +184,4 @@ def test_a_sweep_stops_when_the_light_has_fallen_off() -> None:
 
 def test_no_limit_stops_nothing() -> None:
     assert StopRules().luminance_above == inf
-    assert StopWatch(StopRules()).reason(record(0, 1e9, current=1.0, voltage=200.0, current_density=1e9)) == ""
+    assert StopConditions(StopRules()).reason(record(0, 1e9, current=1.0, voltage=200.0, current_density=1e9)) == ""

@@ -17,7 +17,7 @@ from acquire import session
 from acquire.bench.opening import open_bench
 from acquire.config import LoadedSweep, load_sweep
 from acquire.evaluation.calibration import Calibration
-from acquire.evaluation.evaluate import Evaluation
+from acquire.evaluation.evaluate import Evidence
 from acquire.records import Branch, DarkReading, ExposureSample, Note, PointFlag, Reading, Record
 from acquire.safety.guardian import NoGuard
 from acquire.safety.interruption import StopRequest
@@ -348,7 +348,7 @@ def levels_put_out(loaded: LoadedSweep, plan: SweepPlan, monkeypatch: pytest.Mon
     monkeypatch.setattr(opening, "_visa", lambda _: (simulated.library, simulated.clock.now))
     bench = open_bench(loaded, plan, StopRequest(), NoGuard())
     calibration = Calibration(loaded.sweep.sample.emissive_area, loaded.bench.photodiode.amplifier_gain)
-    run_sweep(plan, bench, Evaluation(calibration), lambda event: None, lambda: "")
+    run_sweep(plan, bench, Evidence(calibration), lambda event: None, lambda: "")
     bench.close()
     twin: Any = simulated.twins[SMU]
     assert not twin.output_log[-1].output_on
