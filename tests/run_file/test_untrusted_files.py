@@ -195,7 +195,8 @@ def deadly(work):
             {deed}
         return work(path)
     return both
-for module, name in ((read, "read_run"), (finish, "recover"), (read, "points_if_unfinished"), (read, "points_if_cut_off")):
+names = [(finish, "recover"), *((read, each) for each in ("read_run", "points_if_unfinished", "points_if_cut_off"))]
+for module, name in names:
     setattr(module, name, deadly(getattr(module, name)))
 reading_apart.main()
 """
