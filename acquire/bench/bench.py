@@ -49,7 +49,8 @@ _CHARACTERS_SENT, _CHARACTERS_STORED = 12, 70
 _MOMENT = 0.5
 
 
-_ROUNDING = 1e-6  # of times that were added up, s
+#: Times that were added up are rounded, and VISA counts time-outs in ms: a shorter wait than this is none, s.
+_ROUNDING = 1e-3
 
 
 #: A burst is overdue that long after the time it takes, s, by clocks that are off by so much.

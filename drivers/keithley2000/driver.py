@@ -9,6 +9,7 @@ old ones, and ``MEASure?`` undoes the settings.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -30,6 +31,7 @@ _COMMAND_TIMEOUT = 5.0
 _SLOWEST_CLOCK = 1.02  # mains and the meter's own clock
 _WAITING_FOR_TRIGGER = 32  # operation condition register, bit 5
 _BUFFER_FULL = 512  # measurement event register, bit 9
+_READING = re.compile(r"[+-]?\d+\.\d+E[+-]?\d\d")  # +1.23456789E-04; overflow without a sign in its exponent
 _FUNCTIONS = {"voltage": "VOLT:DC", "current": "CURR:DC"}
 _RANGES = {"voltage": timing.DMM_VOLTAGE_RANGES, "current": timing.DMM_CURRENT_RANGES}
 
@@ -131,7 +133,9 @@ def _trigger_table(settings: DmmSettings) -> list[Setting]:
 
 
 def parse_reading(reply: str) -> DmmReading:
-    """One number as a reading; ValueError when it is not a number."""
+    """One number as a reading; ValueError when it is not a number, or not a whole one: its exponent has two digits."""
+    if not _READING.fullmatch(reply.strip()):
+        raise ValueError(f"{reply!r} is not a reading")
     value = float(reply)
     overflow = abs(value) >= INVALID
     return DmmReading(math.nan if overflow else value, overflow)

@@ -189,7 +189,7 @@ def test_one_reading_at_a_time(configured):
         assert not dmm.read().overflow
 
 
-@pytest.mark.parametrize("reply", ["", "OFLO", "1.0,2.0"])
+@pytest.mark.parametrize("reply", ["", "OFLO", "1.0,2.0", "+1.2345", "+1.23456789E", "+1.23456789E-0", "E-04"])
 def test_a_garbled_reading(configured, reply):
     with configured((":READ?", reply)) as dmm:
         ready(dmm).trigger()
@@ -206,7 +206,7 @@ def test_a_reading_that_does_not_come_is_explained_by_the_error_queue(configured
 
 
 def test_a_reading_that_does_not_come_without_explanation(configured):
-    with configured((":READ?", None), (None, "<nothing>"), NO_ERROR, (":READ?", "1.0")) as dmm:
+    with configured((":READ?", None), (None, "<nothing>"), NO_ERROR, (":READ?", "+1.0E+00")) as dmm:
         ready(dmm).trigger()
         with pytest.raises(InstrumentTimeout) as caught:
             dmm.read()

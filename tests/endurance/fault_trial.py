@@ -79,6 +79,14 @@ OF_THE_GUARDIAN = {
 KILLED = "the run is killed"
 
 
+class Endless(BaseException):
+    """The run goes round in circles: no time passes any more, or it does not end."""
+
+
+#: A run takes less than a thousand operations; patience with a bad link may take some more.
+MOST_OPERATIONS = 20_000
+
+
 class Killed(BaseException):
     """Nothing of the run does anything any more."""
 
@@ -372,6 +380,8 @@ class Trial:
         self.truth = Truth(bench.fixture, plan.source_function, plan.compliance)
 
     def _before(self, number: int, resource: str, name: str) -> None:
+        if number > MOST_OPERATIONS:
+            raise Endless(f"{number} operations")
         self.operations.append(Operation(resource, name, self.smu.output_on, self.bench.clock.now()))
         for fault in self._faults():
             if number == fault.at and not self.began.operation:

@@ -340,3 +340,14 @@ def test_a_guardian_alone_with_a_source_that_is_mute(pairs: list[Pair], tmp_path
     assert verdict.wrong == []
     assert verdict.role == "guardian"
     assert verdict.off_after < 0.1
+
+
+def test_a_light_that_is_waited_for_until_a_moment_before_it_is_overdue_is_given_up(
+    pairs: list[Pair], tmp_path: Path
+) -> None:
+    """VISA counts in ms: a wait of what was left, a hundredth of one, let no time pass, again and again."""
+    usual = reference("current on serial lines")
+    late = [pair for pair in pairs if (pair.sweep, pair.fault) == ("current on serial lines", FaultKind.REPLY_LATE)]
+    lit = [pair for pair in late if pair.lasting == 1 and usual.operations[pair.at - 1].output_on]
+    assert len(lit) > 10
+    assert [judge(pair, tmp_path).wrong for pair in lit[-12::3]] == [[], [], [], []]
