@@ -380,7 +380,7 @@ class Trial:
         self.truth = Truth(bench.fixture, plan.source_function, plan.compliance)
 
     def _before(self, number: int, resource: str, name: str) -> None:
-        if number > MOST_OPERATIONS:
+        if number % MOST_OPERATIONS == 0:
             raise Endless(f"{number} operations")
         self.operations.append(Operation(resource, name, self.smu.output_on, self.bench.clock.now()))
         for fault in self._faults():
