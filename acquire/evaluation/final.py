@@ -10,7 +10,7 @@ from acquire.evaluation.cautions import contact_cautions, light_cautions
 from acquire.evaluation.evaluate import Evidence, evaluate_run
 from acquire.evaluation.figures import Figure, JVLCurve, SpectrumFigures, figures_of_merit
 from acquire.photometry.elementwise import quotient
-from acquire.records import Branch, Columns, DarkReading, FloatArray, PointFlag, Spectrum
+from acquire.records import Branch, Columns, DarkReading, FloatArray, Note, PointFlag, Spectrum
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,14 @@ class FinalEvaluation:
         forward, reverse = (_curve(points, branch, self.evidence) for branch in (Branch.FORWARD, Branch.REVERSE))
         return figures_of_merit(forward, reverse, lines)
 
-    def cautions(self, points: Columns, source_unit: str) -> list[str]:
-        """What the readings of a run say against it; ``source_unit`` is that of the source's level, V or A."""
+    def cautions(self, points: Columns, source_unit: str) -> list[Note]:
+        """What the readings of a run say against it, noted at the first dark reading, where a run begins.
+
+        ``source_unit`` is that of the source's level, V or A.
+        """
         conditions = self.evidence.calibration.conditions
-        return light_cautions(points, self.dark) + contact_cautions(points, self.dark, conditions, source_unit)
+        texts = light_cautions(points, self.dark) + contact_cautions(points, self.dark, conditions, source_unit)
+        return [Note(self.dark[0].time if self.dark else 0.0, text) for text in texts]
 
 
 def final_evaluation(

@@ -14,9 +14,10 @@ from acquire.photometry.constants import (
     PHOTON_ENERGY_WAVELENGTH,
 )
 from acquire.photometry.elementwise import Q, quotient
-from acquire.photometry.grid import WAVELENGTH, FloatArray, checked, integrate
+from acquire.photometry.grid import WAVELENGTH, checked, integrate
 from acquire.photometry.luminous import photon_exitance
 from acquire.photometry.observer import v_lambda
+from acquire.records import FloatArray
 
 
 def current_density(current: Q, area: float) -> Q:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from math import pi
 
 from acquire.photometry.constants import MAXIMUM_LUMINOUS_EFFICACY, PHOTON_ENERGY_WAVELENGTH
-from acquire.photometry.grid import WAVELENGTH, FloatArray, checked, integrate
+from acquire.photometry.grid import WAVELENGTH, checked, integrate
 from acquire.photometry.observer import v_lambda
 from acquire.photometry.spectra import normalised
+from acquire.records import FloatArray
 
 
 def luminance(spectral_radiance: FloatArray) -> float:

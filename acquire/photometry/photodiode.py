@@ -20,8 +20,9 @@ from acquire.photometry.constants import (
     PHOTON_ENERGY_WAVELENGTH,
 )
 from acquire.photometry.elementwise import Q
-from acquire.photometry.grid import WAVELENGTH, FloatArray, checked, integrate
+from acquire.photometry.grid import WAVELENGTH, checked, integrate
 from acquire.photometry.observer import v_lambda
+from acquire.records import FloatArray
 
 
 def photocurrent(signal: Q, dark_signal: Q | float, gain: float) -> Q:

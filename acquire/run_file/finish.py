@@ -174,9 +174,7 @@ def _final_results(run: Run) -> tuple[Columns, Mapping[str, Figure], list[Note]]
     try:
         final = final_evaluation(run.dark, run.spectra, run.calibration)
         points = final.points(live)
-        moment = run.dark[0].time if run.dark else 0.0
-        notes = [Note(moment, text) for text in final.cautions(points, run.source_unit)]
-        return points, final.figures(points), notes
+        return points, final.figures(points), final.cautions(points, run.source_unit)
     except Exception as error:  # whatever it is, the rows must not stay unfinished for it
         text = f"the final evaluation failed ({type(error).__name__}: {error}); the live values were kept"
         return live, {}, [Note(0.0, text)]
