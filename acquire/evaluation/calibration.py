@@ -34,7 +34,7 @@ class Conditions:
     """What a run was measured with; never replaced afterwards. SI units.
 
     ``*_range`` are the meters' fixed ranges, NaN for autorange; ``angular_factor`` F is that of the device, 1 for a
-    Lambertian one; ``*_model`` are the names by which a bench file calls the instruments.
+    Lambertian one; ``source_meter`` and ``photodiode_meter`` are the models, by their names in a bench file.
     """
 
     emissive_area: float = field(metadata=_stored("m^2"))
@@ -44,8 +44,8 @@ class Conditions:
     photodiode_range: float = field(default=nan, metadata=_stored("V"))
     nplc: float = field(default=1.0, metadata=_stored("1"))
     photodiode_nplc: float = field(default=1.0, metadata=_stored("1"))
-    smu_model: str = field(default="keithley2400", metadata=_stored())
-    photodiode_meter_model: str = field(default="keithley2000", metadata=_stored())
+    source_meter: str = field(default="keithley2400", metadata=_stored())
+    photodiode_meter: str = field(default="keithley2000", metadata=_stored())
     angular_factor: float = field(default=1.0, metadata=_stored("1", name="forward_factor"))
     angular_factor_source: str = field(default="assumed 1 (Lambertian)", metadata=_stored(name="forward_factor_source"))
 
@@ -209,8 +209,8 @@ def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float) -> Cond
         photodiode_range=_nominal(measure.photodiode_range, timing.DMM_VOLTAGE_RANGES),
         nplc=measure.nplc,
         photodiode_nplc=measure.photodiode_nplc,
-        smu_model=instruments.smu.model,
-        photodiode_meter_model=instruments.photodiode_meter.model,
+        source_meter=instruments.smu.model,
+        photodiode_meter=instruments.photodiode_meter.model,
     )
 
 
