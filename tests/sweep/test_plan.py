@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from math import inf, isclose, nan
 from pathlib import Path
@@ -185,3 +186,17 @@ def test_a_sweep_stops_when_the_light_has_fallen_off() -> None:
 def test_no_limit_stops_nothing() -> None:
     assert StopRules().luminance_above == inf
     assert StopConditions(StopRules()).reason(record(0, 1e9, current=1.0, voltage=200.0, current_density=1e9)) == ""
+
+
+def test_a_spectrum_of_unknown_luminance_is_planned_as_one_of_100_cd_m2(sweep_file: Callable[..., Path]) -> None:
+    """At 0.2 degrees 25 times 5.14/100 s of exposure, as long before it and 1 s, to find it; announced as 5 s."""
+    luminances = "[10 cd/m^2, 30 cd/m^2, 100 cd/m^2, 300 cd/m^2, 1000 cd/m^2, 3000 cd/m^2, 10000 cd/m^2]"
+
+    def exposures(text: str) -> float:
+        loaded = load_sweep(sweep_file("table2_sppo13_liq.yaml", {f"at_luminance: {luminances}": text}))
+        plan = make_plan(loaded.sweep, loaded.bench)
+        readings = len(plan.steps) + plan.dark.readings_before + plan.dark.readings_after
+        return plan.duration - readings * plan.time_per_point
+
+    assert exposures("at_voltage: [5 V, 6 V]") == pytest.approx(2 * (1 + 25 * 0.0514 + 5), abs=1e-6)
+    assert exposures("at_voltage: [5 V]") == pytest.approx(exposures("at_luminance: [100 cd/m^2]"))
