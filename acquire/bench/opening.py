@@ -18,6 +18,7 @@ from acquire.sweep.plan import SweepPlan
 from drivers import errors
 from drivers.cs2000a import driver as cs2000a
 from drivers.cs2000a.driver import CS2000A
+from drivers.cs2000a.errors import AngleNotSet
 from drivers.keithley2000 import driver as keithley2000
 from drivers.keithley2000.driver import Keithley2000
 from drivers.keithley2400 import driver as keithley2400
@@ -167,4 +168,4 @@ def _set_up_spectroradiometer(meter: CS2000A, loaded: LoadedSweep) -> None:
     assert where is not None
     if meter.measuring_angle != where.measuring_angle:
         what = f"the knob is at {meter.measuring_angle:g} deg, but the bench file says {where.measuring_angle:g} deg"
-        raise errors.AngleNotSet(str(meter.name), what, "Turn the knob, or correct the bench file")
+        raise AngleNotSet(str(meter.name), what, "Turn the knob, or correct the bench file")

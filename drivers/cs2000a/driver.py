@@ -23,6 +23,7 @@ import numpy as np
 from pymeasure.instruments import Instrument
 
 from drivers import link
+from drivers.cs2000a.errors import MeasurementBusy, NoSpectrum, RemoteLost
 from drivers.cs2000a.messages import (
     BLOCK_LENGTHS,
     REFUSALS,
@@ -43,11 +44,8 @@ from drivers.errors import (
     InstrumentError,
     InstrumentTimeout,
     LinkLost,
-    MeasurementBusy,
-    NoSpectrum,
     RefusedByDriver,
     RefusedByInstrument,
-    RemoteLost,
     SettingNotTaken,
     UnexpectedReply,
     WrongInstrument,

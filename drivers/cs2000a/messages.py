@@ -16,8 +16,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers import errors
 from drivers.cie import cie_1931_2deg
+from drivers.cs2000a import errors
+from drivers.errors import RefusedByInstrument
 
 Spectrum = NDArray[np.float64]
 
@@ -39,7 +40,7 @@ _LUMINANCE_TOLERANCE = 1e-3
 _CHROMATICITY_TOLERANCE = 2e-4
 
 # Error code: exception, meaning, way out
-REFUSALS: dict[str, tuple[type[errors.RefusedByInstrument], str, str]] = {
+REFUSALS: dict[str, tuple[type[RefusedByInstrument], str, str]] = {
     "ER00": (errors.RemoteLost, "command unknown, or the meter is not in remote mode", "Do not touch the ESC key"),
     "ER02": (errors.MeasurementBusy, "a measurement is running", "Wait for it, or cancel it"),
     "ER05": (
