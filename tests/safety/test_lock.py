@@ -21,7 +21,7 @@ from acquire.config import load_bench
 from acquire.safety import lock as locks
 from acquire.safety.interruption import StopRequest
 from acquire.safety.lock import BenchInUse, LocksUnusable, instruments_locked
-from drivers.link import canonical_resource
+from drivers.resources import canonical_resource
 from drivers.simulated.serve import serving
 from tests.conftest import CONFIGS, ROOT, run_sweep_file
 from tests.test_same_everywhere import linked_bench, short_sweep
