@@ -32,8 +32,8 @@ with_posix = pytest.mark.skipif(os.name == "nt", reason="rights and links of POS
 HOLD = """
 import sys
 from pathlib import Path
-from acquire.bench_lock import held
-with held(sys.argv[3:], "other bench", sys.argv[2], Path(sys.argv[1])):
+from acquire.safety.lock import instruments_locked
+with instruments_locked(sys.argv[3:], "other bench", sys.argv[2], Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
