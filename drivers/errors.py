@@ -23,6 +23,8 @@
     ├── SettingNotTaken           a setting reads back differently from what was sent (.differences)
     └── OutputStateUnknown        the source output may still be on
 
+Those of the CS-2000A, one for each kind of error code, live in :mod:`drivers.cs2000a.errors`.
+
 Every message says where (instrument and resource), what happened, and how to mend it. Exceptions of PyVISA,
 pySerial and the operating system are turned into these in one place, :mod:`drivers.link`, and chained.
 """
@@ -71,46 +73,6 @@ class RefusedByInstrument(InstrumentError):
     def __init__(self, where: str, what: str, hint: str = "", errors: Sequence[object] = ()) -> None:
         super().__init__(where, what, hint)
         self.errors = list(errors)
-
-
-class RemoteLost(RefusedByInstrument):
-    """The spectroradiometer left remote mode, or does not know the command (ER00)."""
-
-
-class MeasurementBusy(RefusedByInstrument):
-    """The spectroradiometer is measuring (ER02)."""
-
-
-class CalibrationMissing(RefusedByInstrument):
-    """No compensation or user calibration is stored for this setting (ER05)."""
-
-
-class OverRange(RefusedByInstrument):
-    """Too much light, or light that flickers too strongly (ER10)."""
-
-
-class ParameterRefused(RefusedByInstrument):
-    """A parameter is out of range, or the command does not fit the moment (ER17)."""
-
-
-class NoSpectrum(RefusedByInstrument):
-    """There are no measured values to read (ER20)."""
-
-
-class SensorTemperature(RefusedByInstrument):
-    """The sensor is not at its working temperature (ER51, ER52)."""
-
-
-class SynchronisationLost(RefusedByInstrument):
-    """The external synchronisation signal is missing or outside 20 Hz to 200 Hz (ER71)."""
-
-
-class AngleNotSet(RefusedByInstrument):
-    """The measuring-angle knob is between two stops, or was moved during a reading (ER83)."""
-
-
-class InstrumentFault(RefusedByInstrument):
-    """The instrument reports a fault of its own: memory, shutter, filter mechanism, fan."""
 
 
 _READABLE = 80  # characters of a reply in a message

@@ -1,14 +1,22 @@
-"""What the drivers of the two Keithleys share: opening, identity, queries, error queue, device clear."""
+"""The exchange with a Keithley: opening, one reading or query at a time, what is overdue, error queue, device clear.
+
+What is said in it, the language, is in :mod:`drivers.scpi`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from enum import Enum, auto
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from drivers import link, scpi
-from drivers.errors import InstrumentError, InstrumentTimeout, RefusedByDriver
-from drivers.scpi import Identity, QueuedError
+from drivers.errors import InstrumentError, InstrumentTimeout, RefusedByDriver, UnexpectedReply
+from drivers.scpi import Identity, QueuedError, Value
+
+Settings = TypeVar("Settings")
+Reading = TypeVar("Reading")
 
 #: A reply is overdue when it has not come within this time, besides the time it takes, s; less with a smaller time-out.
 OVERDUE = 2.0
@@ -17,7 +25,39 @@ OVERDUE = 2.0
 CHARACTERS_PER_EXCHANGE = 36 + 72
 
 
-class KeithleyExchange:
+class State(Enum):
+    """What an instrument does, as far as this program knows; a meter is never off, and sweeps are the source's."""
+
+    #: Nothing is known: not configured yet, a sweep was cut off, or the output could not be confirmed to be off.
+    UNCONFIGURED = auto()
+    #: Configured, with the output off.
+    OFF = auto()
+    #: Ready for a reading; of a source the output is on.
+    READY = auto()
+    #: A reading is on its way.
+    READING = auto()
+    #: A sweep is in the memory and was not started.
+    PROGRAMMED = auto()
+    #: The sweep runs.
+    SWEEPING = auto()
+    #: The sweep runs, and its end was asked for.
+    ENDING = auto()
+    #: The sweep is over and was not read.
+    SWEPT = auto()
+
+
+#: A reply is on its way, or will be held back until the instrument is done: no query is sent.
+BUSY = (State.READING, State.SWEEPING, State.ENDING)
+
+#: What a state is in words, and the way out of it; drivers add theirs.
+WORDS: Mapping[State, tuple[str, str]] = {
+    State.UNCONFIGURED: ("the instrument is not configured", "Call configure"),
+    State.READY: ("no reading was triggered", "Call trigger first"),
+    State.READING: ("the last reading was not collected", "Call read"),
+}
+
+
+class KeithleyExchange(Generic[Settings, Reading]):
     """Queries one at a time: none is sent while a reading is on its way, which it would spoil or wait for.
 
     Stands before PyMeasure's class among the parents of a driver.
@@ -25,6 +65,10 @@ class KeithleyExchange:
 
     #: What the second field of the identity may be.
     models: ClassVar[tuple[str, ...]]
+
+    #: The states in which a call may be made; whatever is not named may be called in any.
+    _allowed: ClassVar[Mapping[str, tuple[State, ...]]]
+    _words: ClassVar[Mapping[State, tuple[str, str]]] = WORDS
 
     # PyMeasure looks every attribute up twice, to guard names of its dynamic properties against being read: some
     # 20 us a point. The Keithleys' classes have no dynamic properties.
@@ -34,6 +78,10 @@ class KeithleyExchange:
 
     #: How the driver opened its resource, to open it again; None when it was given an adapter.
     _reopen: Callable[..., link.Link] | None = None
+
+    _state = State.UNCONFIGURED
+    _settings: Settings | None = None
+    _record: Mapping[str, Value] = {}
 
     def _open(self, adapter: Any, name: str, visa_library: Any, timeout: float, serial: link.SerialLine) -> Any:
         """The adapter, opened and its device cleared when it was a resource name."""
@@ -51,7 +99,83 @@ class KeithleyExchange:
     def _use(self, adapter: Any) -> None:
         self.adapter = adapter
         self._send, self._receive = adapter.write, adapter.read
-        self._busy = False
+
+    # State
+
+    def _require(self, call: str) -> None:
+        """Refuse a call that this state does not allow.
+
+        :raises RefusedByDriver: the call is not among those of the present state.
+        """
+        if self._state not in self._allowed[call]:
+            raise self._refusal(call)
+
+    def _refusal(self, call: str) -> RefusedByDriver:
+        """The exception for a call that this state does not allow."""
+        what, hint = self._words[self._state]
+        return RefusedByDriver(self._where, f"{call} was not carried out: {what}", hint)
+
+    def settings(self) -> dict[str, Value]:
+        """The settings as the instrument gave them back, by name; empty before they are made."""
+        return dict(self._record)
+
+    def _configured(self) -> Settings:
+        if self._state is State.UNCONFIGURED or self._settings is None:
+            what, hint = self._words[State.UNCONFIGURED]
+            raise RefusedByDriver(self._where, f"nothing was sent: {what}", hint)
+        return self._settings
+
+    # Readings
+
+    def _start_reading(self, message: str) -> None:
+        """Send a message that ends with the question for a reading, which is on its way then."""
+        self._state = State.READING
+        self._send(message)
+
+    def read(self) -> Reading:
+        """Wait for the reading that was triggered last and return it.
+
+        :meth:`why_no_reading` tells more after an :class:`~drivers.errors.InstrumentTimeout`.
+
+        :raises RefusedByDriver: nothing was triggered.
+        :raises UnexpectedReply: the reply makes no sense.
+        :raises InstrumentTimeout: the reading is overdue, :attr:`reading_patience` s from now. Nothing else is sent
+            then, so that an output can be switched off at once.
+        """
+        if self._state is not State.READING:
+            raise self._refusal("read")
+        link.set_timeout(self.adapter, self.reading_patience)
+        return self._collected(str(self._receive()))
+
+    def poll(self, timeout: float) -> Reading | None:
+        """The reading that was triggered last, None when it is not there within ``timeout`` s.
+
+        :raises RefusedByDriver: nothing was triggered.
+        :raises UnexpectedReply: the reply makes no sense.
+        """
+        if self._state is not State.READING:
+            raise self._refusal("poll")
+        reply = link.read_line(self.adapter, timeout)
+        return None if reply is None else self._collected(reply)
+
+    def _collected(self, reply: str) -> Reading:
+        self._state = State.READY
+        return self._parsed(":READ?", reply)
+
+    def _parsed(self, sent: str, reply: str) -> Reading:
+        try:
+            return self._reading(reply)
+        except (ValueError, OverflowError) as error:
+            raise UnexpectedReply(self._where, sent, reply) from error
+
+    @staticmethod
+    @abstractmethod
+    def _reading(reply: str) -> Reading:
+        """A reply as a reading.
+
+        :raises ValueError: it is none.
+        :raises OverflowError: a number in it is too large to be one.
+        """
 
     @property
     def reading_patience(self) -> float:
@@ -66,8 +190,13 @@ class KeithleyExchange:
         """How long the reply to a query may take, s."""
         return min(self._timeout, OVERDUE) if self._reading_time else self._timeout
 
+    # Queries
+
     def identify(self) -> Identity:
-        """Ask for the identity; raises WrongInstrument when another model answers."""
+        """Ask for the identity.
+
+        :raises WrongInstrument: another model answers.
+        """
         return self._identity_within(self._patience())
 
     def _identity_within(self, seconds: float) -> Identity:
@@ -75,7 +204,10 @@ class KeithleyExchange:
         return scpi.require_model(scpi.parse_identity(reply, self._where), self.models, self._where)
 
     def ask(self, command: str, query_delay: float | None = None) -> str:
-        """Send a query and return its reply; raises RefusedByDriver while a reading is on its way."""
+        """Send a query and return its reply.
+
+        :raises RefusedByDriver: a reading is on its way.
+        """
         return self._ask_within(self._patience(), command, query_delay)
 
     def _ask_within(self, seconds: float, command: str, query_delay: float | None = None) -> str:
@@ -86,21 +218,8 @@ class KeithleyExchange:
         return str(self._receive()).strip()
 
     def _require_quiet(self, command: str) -> None:
-        if self._busy:
+        if self._state in BUSY:
             raise RefusedByDriver(self._where, f"{command} was not sent: a measurement is running", "Read it first")
-
-    def _reply_within(self, seconds: float) -> str | None:
-        """The reply that is on its way, None when it is not complete within ``seconds``: parts are kept."""
-        reply = link.read_line(self.adapter, seconds)
-        self._busy = self._busy and reply is None
-        return reply
-
-    def _reply_to_reading(self) -> str:
-        """The reading that is on its way. When it is overdue nothing is sent or asked: that is for who knows more."""
-        link.set_timeout(self.adapter, self.reading_patience)
-        reply = str(self._receive())
-        self._busy = False
-        return reply
 
     def overdue(self) -> InstrumentTimeout:
         """The exception for a reading that did not come within :attr:`reading_patience`."""
@@ -127,12 +246,17 @@ class KeithleyExchange:
     def drain_errors(self) -> list[str]:
         """Empty the error queue and return its entries as texts, oldest first.
 
-        May be called whenever no reading is on its way, also with the output on. Raises InstrumentError.
+        May be called whenever no reading is on its way, also with the output on.
+
+        :raises InstrumentError: there is no answer, or it makes no sense.
         """
         return [str(error) for error in self.error_queue()]
 
     def raise_errors(self, doing: str) -> None:
-        """Raise RefusedByInstrument if the error queue holds anything after ``doing`` something."""
+        """Look into the error queue after ``doing`` something.
+
+        :raises RefusedByInstrument: there is anything in it.
+        """
         if errors := self.error_queue():
             raise scpi.refusal(self._where, doing, errors)
 
@@ -141,13 +265,14 @@ class KeithleyExchange:
         return self._number("*TST?") == 0
 
     def device_clear(self) -> None:
-        """Stop whatever is running and drop pending replies. An output stays as it is."""
+        """Stop whatever is running and drop pending replies. An output stays as it is; a sweep is cut off by it."""
         link.device_clear(self.adapter)
-        self._busy = False
+        if self._state in BUSY:
+            self._state = State.READY if self._state is State.READING else State.UNCONFIGURED
 
     def abort(self) -> None:
         """Return the trigger model to idle and drop a reading on its way. An output stays as it is."""
-        if self._busy:
+        if self._state in BUSY:
             self.device_clear()
         self._send(":ABOR")
 

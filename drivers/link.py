@@ -1,18 +1,13 @@
-"""The one seam between the drivers and PyVISA: opening an address, and turning foreign exceptions into ours.
+"""The one seam between the drivers and PyVISA: an open link, waiting for replies, foreign exceptions turned into ours.
 
 Any resource PyVISA knows will do (``GPIB0::24::INSTR``, ``ASRL3::INSTR``, ``TCPIP::host::port::SOCKET``), with a
-vendor's VISA, with PyVISA-py, or with a VISA library object that lives in this process.
+vendor's VISA, with PyVISA-py, or with a VISA library object that lives in this process. What can be asked of an
+address before it is open is in :mod:`drivers.resources`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import re
-import select
-import socket
-import time
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,8 +16,8 @@ import pyvisa
 from pymeasure.adapters import VISAAdapter
 from pyvisa.constants import BufferOperation, ControlFlow, StatusCode
 from pyvisa.resources import SerialInstrument, TCPIPSocket
-from pyvisa.rname import InvalidResourceName, to_canonical_name
 
+from drivers import sockets
 from drivers.errors import (
     CannotConnect,
     InstrumentError,
@@ -31,9 +26,7 @@ from drivers.errors import (
     RefusedByDriver,
     UnexpectedReply,
 )
-
-# pySerial's exceptions are OSErrors
-_FOREIGN = (pyvisa.Error, OSError)
+from drivers.resources import FOREIGN, how_to_open
 
 # Where bytes arrive one by one, and a reply may be half-way
 _LINES = (SerialInstrument, TCPIPSocket)
@@ -57,9 +50,6 @@ _FLOW_CONTROL = {
     "rts_cts": ControlFlow.rts_cts,
 }
 
-_DEVICE_FILE = re.compile(r"ASRL\d*:*(/.+)::INSTR", re.IGNORECASE)
-_WINDOWS_PORT = re.compile(r"^ASRLCOM(?=\d)")
-
 
 @dataclass(frozen=True)
 class SerialLine:
@@ -68,6 +58,10 @@ class SerialLine:
     baud_rate: int = 9600
     terminator: str = "\r"
     flow_control: Literal["none", "xon_xoff", "rts_cts"] = "none"
+
+
+#: What ends a line, by the name that a bench file gives it.
+TERMINATORS = {"CR": "\r", "LF": "\n", "CRLF": "\r\n", "LFCR": "\n\r"}
 
 
 class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
@@ -85,7 +79,7 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         self._held = bytearray()
         self._milliseconds = 0
         super().__init__(resource, visa_library=visa_library, **settings)
-        self._socket = _socket_of(self.connection)
+        self._socket = sockets.socket_of(self.connection)
         self._bus = not isinstance(self.connection, _LINES)
         self._end = line_end(self)
         self.characters_per_second = _characters_per_second(self.connection)
@@ -94,7 +88,7 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         try:
             self._allow_sending(len(command))
             super()._write(command, **kwargs)
-        except _FOREIGN as error:
+        except FOREIGN as error:
             raise self._translated(error, f"sending {command}") from error
         for _ in range(int(len(command) / self.characters_per_second / SLICE)):
             self.on_wait()
@@ -120,7 +114,7 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         return line
 
     @property
-    def instruments_locked(self) -> int:
+    def held(self) -> int:
         """Get how many bytes have been taken in and were not read yet (int)."""
         return len(self._held)
 
@@ -130,7 +124,8 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
     def line(self, wait: float) -> str | None:
         """The next line without its end, None when it is not complete within ``wait`` s: its parts are kept.
 
-        Raises :class:`~drivers.errors.LinkLost`, or :class:`~drivers.errors.UnexpectedReply` when it is not ASCII.
+        :raises LinkLost: the connection failed.
+        :raises UnexpectedReply: the line is not ASCII.
         """
         while (length := self._held.find(self._end) + 1) == 0:
             if wait < 0:
@@ -156,12 +151,12 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         """Take in what arrives within ``wait`` s; how many bytes."""
         try:
             if self._socket is not None:
-                data = _received(self._socket, wait)
+                data = sockets.received(self._socket, wait)
             elif self._bus and wait > BUS_SLICE:
                 data = self._received(wait / 2) or self._received(wait / 2)
             else:
                 data = self._received(wait)
-        except _FOREIGN as error:
+        except FOREIGN as error:
             raise self._translated(error, "waiting for a reply") from error
         self._held += data
         return len(data)
@@ -173,7 +168,7 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
             with self.connection.ignore_warning(*_MORE_TO_COME):
                 data, status = self.connection.visalib.read(self.connection.session, 1)
         except pyvisa.VisaIOError as error:
-            if error.error_code == StatusCode.error_timeout and not _closed_by_peer(self.connection):
+            if error.error_code == StatusCode.error_timeout and not sockets.closed_by_peer(self.connection):
                 return b""
             raise
         if not self._bus:
@@ -211,7 +206,7 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
             if self._socket is None:
                 super().flush_read_buffer()
             else:
-                _drain(self._socket)
+                sockets.drain(self._socket)
         if not self._bus:
             self._await_quiet()
         self.forget()
@@ -230,14 +225,14 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         """Turn PyVISA's and the system's exceptions into ours while ``doing`` something."""
         try:
             yield
-        except _FOREIGN as error:
+        except FOREIGN as error:
             raise self._translated(error, doing) from error
 
     def _translated(self, error: Exception, doing: str) -> InstrumentError:
         code = error.error_code if isinstance(error, pyvisa.VisaIOError) else None
         if code == StatusCode.error_nonsupported_operation:
             return RefusedByDriver(self.where, f"{doing} is not possible on this kind of link")
-        if code == StatusCode.error_timeout and not _closed_by_peer(self.connection):
+        if code == StatusCode.error_timeout and not sockets.closed_by_peer(self.connection):
             seconds = self._milliseconds / 1000
             return InstrumentTimeout(self.where, f"{doing} took longer than {seconds:g} s", TIMEOUT_HINT)
         return LinkLost(self.where, f"{doing} failed ({error})", "Check cable, power and interface, then reconnect")
@@ -261,7 +256,9 @@ def open_adapter(
     ``visa_library`` is what :class:`pyvisa.ResourceManager` takes: a path, ``"@py"``, or a library object; empty
     for the system's own. ``timeout`` in s. Lines end in LF, on serial lines in the terminator of ``serial``.
     ``clear``: clear the device, because a program that was killed may have left a measurement running, which holds
-    back every message, or a reply on its way. Raises :class:`~drivers.errors.CannotConnect`.
+    back every message, or a reply on its way.
+
+    :raises CannotConnect: nothing answers at this address, or it cannot be opened.
     """
     where = f"{name} at {resource}"
     line_feed = {"read_termination": "\n", "write_termination": "\n"}
@@ -279,7 +276,7 @@ def open_adapter(
             tcpip=line_feed,
             usb=line_feed,
         )
-        _tune_socket(link.connection)
+        sockets.send_at_once(link.connection)
         if clear:
             device_clear(link)
     except Exception as error:  # PyVISA-py reports a failed opening as a bare Exception
@@ -287,26 +284,6 @@ def open_adapter(
             let_go(link)
         raise CannotConnect(where, f"cannot be opened ({error})", how_to_open(str(error))) from error
     return link
-
-
-#: What helps when an address cannot be opened, by what PyVISA, pySerial or the system says.
-_WAYS_IN = (
-    ("linux-gpib", "Install the VISA of the GPIB adapter (NI-VISA, Keysight IO Libraries), or linux-gpib"),
-    ("refused", "Check address and port number: the computer is there, but nothing listens at this port"),
-    ("Name or service|getaddrinfo|nodename", "Check the name of the host, or write its number"),
-    (
-        "No such file|FileNotFound",
-        "Plug it in and check the port's name; `python -m serial.tools.list_ports` lists all",
-    ),
-    ("Permission denied", "Join the group that owns the port (Linux: dialout), then log in again"),
-    ("Access is denied|busy", "Close the other program that uses the port"),
-)
-_WAY_IN = "Check power, cable and address; `pyvisa-info` and `pyvisa-shell` list what can be reached"
-
-
-def how_to_open(problem: str) -> str:
-    """What to do about an address that cannot be opened for this reason."""
-    return next((hint for pattern, hint in _WAYS_IN if re.search(pattern, problem, re.IGNORECASE)), _WAY_IN)
 
 
 def let_go(adapter: Any) -> None:
@@ -321,47 +298,6 @@ def let_go(adapter: Any) -> None:
             adapter.connection.visalib.close(adapter.connection.session)
 
 
-def list_resources(visa_library: Any = "") -> tuple[str, ...]:
-    """Every address that VISA can see; serial ports are listed whether something is connected or not.
-
-    Raises :class:`~drivers.errors.CannotConnect` when there is no VISA.
-    """
-    try:
-        with warnings.catch_warnings():
-            # PyVISA-py tells of optional packages that would find more instruments on the network
-            warnings.simplefilter("ignore")
-            return tuple(pyvisa.ResourceManager(visa_library).list_resources("?*"))
-    except (*_FOREIGN, ValueError) as error:
-        hint = 'Install NI-VISA or Keysight IO Libraries, or write visa: "@py" in the bench file'
-        raise CannotConnect("VISA", f"cannot be used ({error})", hint) from error
-
-
-def load(visa_library: Any = "") -> object:
-    """Load a VISA library, which takes its time, before it is needed; it stays loaded while what this returns is kept.
-
-    Raises :class:`~drivers.errors.CannotConnect` when there is none.
-    """
-    try:
-        return pyvisa.ResourceManager(visa_library)
-    except (*_FOREIGN, ValueError) as error:
-        hint = 'Install NI-VISA or Keysight IO Libraries, or write visa: "@py" in the bench file'
-        raise CannotConnect("VISA", f"cannot be used ({error})", hint) from error
-
-
-def canonical_resource(resource: str) -> str:
-    """One name for one address, however it is written: ``gpib::24`` is ``GPIB0::24::INSTR``.
-
-    Links to a serial port's device file are followed. What VISA would not take is returned in capitals.
-    """
-    if device := _DEVICE_FILE.fullmatch(resource):
-        resource = f"ASRL{os.path.realpath(device[1])}::INSTR"
-    name = _WINDOWS_PORT.sub("ASRL", resource.upper())
-    try:
-        return str(to_canonical_name(name))
-    except InvalidResourceName:
-        return name
-
-
 def _serial_settings(line: SerialLine) -> dict[str, object]:
     return {
         "baud_rate": line.baud_rate,
@@ -369,64 +305,6 @@ def _serial_settings(line: SerialLine) -> dict[str, object]:
         "read_termination": line.terminator,
         "write_termination": line.terminator,
     }
-
-
-def _socket_of(connection: Any) -> socket.socket | None:
-    """The socket below a PyVISA-py session; other libraries keep theirs to themselves."""
-    sessions = getattr(connection.visalib, "sessions", None)
-    interface = getattr(sessions.get(connection.session), "interface", None) if isinstance(sessions, dict) else None
-    return interface if isinstance(interface, socket.socket) else None
-
-
-def _drain(sock: socket.socket) -> None:
-    """Throw away what has arrived. PyVISA-py's own flush never returns once the other end has hung up."""
-    while select.select((sock,), (), (), 0)[0]:
-        if not sock.recv(_LONGEST_REMAINDER):
-            raise ConnectionResetError("the other end has hung up")
-
-
-def _received(sock: socket.socket, wait: float) -> bytes:
-    """What arrives within ``wait`` s, empty when nothing does. PyVISA-py loses a beginning that it waited for."""
-    _stay_awake(sock)
-    if not select.select((sock,), (), (), wait)[0]:
-        return b""
-    if data := sock.recv(_CHUNK):
-        return data
-    raise ConnectionResetError("the other end has hung up")
-
-
-def _stay_awake(sock: socket.socket) -> None:
-    """Look for a reply for a moment without sleeping: to be woken takes longer than a quick instrument needs."""
-    until = time.perf_counter() + _MOMENT
-    while not select.select((sock,), (), (), 0)[0] and time.perf_counter() < until:
-        pass
-
-
-_MOMENT = 0.3e-3  # s
-
-
-def _tune_socket(connection: Any) -> None:
-    """Send small messages at once: with Nagle's algorithm a write that follows a write waits some 40 ms."""
-    if (sock := _socket_of(connection)) is None:
-        return
-    if refused := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-        raise OSError(refused, "connection refused")
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def _closed_by_peer(connection: Any) -> bool:
-    """Whether the other end of a socket has hung up, which PyVISA-py reports as a time-out."""
-    if (sock := _socket_of(connection)) is None:
-        return False
-    sock.setblocking(False)
-    try:
-        return sock.recv(1, socket.MSG_PEEK) == b""
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    finally:
-        sock.setblocking(True)
 
 
 def resource_of(adapter: Any) -> str:
@@ -437,8 +315,10 @@ def resource_of(adapter: Any) -> str:
 def read_line(adapter: Any, wait: float) -> str | None:
     """The next line from the instrument, None when it is not complete within ``wait`` s: its parts are kept.
 
-    PyMeasure's test adapters know whole replies only. Raises :class:`~drivers.errors.LinkLost`,
-    :class:`~drivers.errors.UnexpectedReply`.
+    PyMeasure's test adapters know whole replies only.
+
+    :raises LinkLost: the connection failed.
+    :raises UnexpectedReply: the line is not ASCII.
     """
     if isinstance(adapter, Link):
         return adapter.line(wait)
@@ -476,8 +356,8 @@ def bytes_waiting(adapter: Any) -> int:
     """How many bytes have arrived on a serial line and were not read; 0 on links that can't tell."""
     with _translating(adapter, "asking for received bytes"):
         waiting = getattr(adapter.connection, "bytes_in_buffer", 0)
-    instruments_locked = adapter.instruments_locked if isinstance(adapter, Link) else 0
-    return instruments_locked + (waiting if isinstance(waiting, int) else 0)
+    held = adapter.held if isinstance(adapter, Link) else 0
+    return held + (waiting if isinstance(waiting, int) else 0)
 
 
 def transfer_time(adapter: Any, characters: int) -> float:
@@ -498,7 +378,8 @@ ABORT_CHARACTER = b"\x03"  # Ctrl-C: the Keithley pair takes it on RS-232 as a d
 def device_clear(adapter: Any) -> None:
     """Clear the device: SDC on GPIB; the abort character on a serial line or socket. Old replies are discarded.
 
-    Raises :class:`~drivers.errors.LinkLost` or :class:`~drivers.errors.InstrumentTimeout`.
+    :raises LinkLost: the connection failed.
+    :raises InstrumentTimeout: the link does not take it.
     """
     interrupt(adapter)
     drain(adapter)
@@ -515,11 +396,12 @@ def drain(adapter: Any) -> None:
 def interrupt(adapter: Any) -> None:
     """Clear the device as :func:`device_clear` does, but wait for nothing: old replies may still be on their way.
 
-    Raises :class:`~drivers.errors.LinkLost` or :class:`~drivers.errors.InstrumentTimeout`.
+    :raises LinkLost: the connection failed.
+    :raises InstrumentTimeout: the link does not take it.
     """
     if isinstance(adapter.connection, _LINES):
         if isinstance(adapter.connection, SerialInstrument):
-            with contextlib.suppress(*_FOREIGN):  # what still waits to be sent must not go first
+            with contextlib.suppress(*FOREIGN):  # what still waits to be sent must not go first
                 adapter.connection.flush(BufferOperation.discard_transmit_buffer)
         adapter.write_bytes(ABORT_CHARACTER)
         return
@@ -532,7 +414,7 @@ def interrupt(adapter: Any) -> None:
 def serial_poll(adapter: Any) -> int:
     """Read the status byte by serial poll (GPIB), which an instrument answers even while it is busy.
 
-    Raises :class:`~drivers.errors.RefusedByDriver` on links that have no serial poll.
+    :raises RefusedByDriver: the link has no serial poll.
     """
     with _translating(adapter, "serial poll"):
         return int(adapter.connection.read_stb())

@@ -1,4 +1,7 @@
-"""What the two Keithley drivers share: identity, error queue, and settings that are read back."""
+"""The language of a Keithley: identity, error queue, settings that are read back, and numbers. Pure.
+
+How it is spoken, one question at a time, is in :mod:`drivers.keithley`.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +97,10 @@ def _names(text: str) -> list[str]:
 
 
 def parse_identity(reply: str, where: str) -> Identity:
-    """Split a reply to ``*IDN?``; raises UnexpectedReply unless it has four fields."""
+    """Split a reply to ``*IDN?`` into its four fields.
+
+    :raises UnexpectedReply: it has fewer.
+    """
     fields = [field.strip() for field in reply.split(",", 3)]
     if len(fields) != 4:
         hint = "Check the address, and that the instrument's language is SCPI"
@@ -103,7 +109,10 @@ def parse_identity(reply: str, where: str) -> Identity:
 
 
 def require_model(identity: Identity, models: tuple[str, ...], where: str) -> Identity:
-    """Return the identity if it is a Keithley whose model begins with one of ``models``, else WrongInstrument."""
+    """Return the identity of a Keithley whose model begins with one of ``models``.
+
+    :raises WrongInstrument: it is another instrument's.
+    """
     if "KEITHLEY" in identity.maker.upper() and identity.model.upper().startswith(models):
         return identity
     found = f"{identity.maker} {identity.model} answers, expected Keithley {' or '.join(models)}"
@@ -122,7 +131,10 @@ def read_error_queue(ask: Ask, where: str) -> list[QueuedError]:
 
 
 def parse_error(reply: str, where: str) -> QueuedError:
-    """Parse ``-113,"Undefined header"``; raises UnexpectedReply."""
+    """An entry of the error queue, such as ``-113,"Undefined header"``.
+
+    :raises UnexpectedReply: it does not begin with a number.
+    """
     code, _, text = reply.partition(",")
     try:
         return QueuedError(int(code), text.strip().strip('"'))
@@ -131,7 +143,10 @@ def parse_error(reply: str, where: str) -> QueuedError:
 
 
 def parse_number(reply: str, sent: str, where: str) -> float:
-    """A finite number; raises UnexpectedReply."""
+    """A finite number.
+
+    :raises UnexpectedReply: the reply is none.
+    """
     try:
         number = float(reply)
     except ValueError as error:
@@ -142,14 +157,20 @@ def parse_number(reply: str, sent: str, where: str) -> float:
 
 
 def parse_word(reply: str, words: Sequence[str], sent: str, where: str) -> str:
-    """One of the words that the instrument has; raises UnexpectedReply."""
+    """One of the words that the instrument has.
+
+    :raises UnexpectedReply: the reply is none of them.
+    """
     if reply.strip() not in words:
         raise UnexpectedReply(where, sent, reply)
     return reply.strip()
 
 
 def parse_count(reply: str, sent: str, where: str) -> int:
-    """A whole number that is not negative, such as a register or a count; raises UnexpectedReply."""
+    """A whole number that is not negative, such as a register or a count.
+
+    :raises UnexpectedReply: the reply is none.
+    """
     number = parse_number(reply, sent, where)
     if number < 0 or number != int(number):
         raise UnexpectedReply(where, sent, reply)
@@ -163,7 +184,10 @@ def refusal(where: str, doing: str, errors: Sequence[QueuedError], hint: str = "
 
 
 def verify(ask: Ask, where: str, settings: Sequence[Setting]) -> dict[str, Value]:
-    """Read every setting back and return what the instrument has; raises SettingNotTaken naming all that differ."""
+    """Read every setting back and return what the instrument has.
+
+    :raises SettingNotTaken: some differ; all of them are named.
+    """
     replies = [ask(f"{setting.command}?").strip() for setting in settings]
     pairs = list(zip(settings, replies, strict=True))
     if wrong := [(s.command, _argument(s.value), reply) for s, reply in pairs if not s.agrees(reply)]:

@@ -47,7 +47,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(CONFIGS / "benches" / "simulated.yaml", tmp_path / "configs" / "benches" / "my_bench.yaml")
     shutil.copy(CONFIGS / "sweeps" / "quick_look.yaml", tmp_path / "configs" / "sweeps" / "my_sweep.yaml")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("drivers.link.list_resources", lambda visa_library: ())
+    monkeypatch.setattr("acquire.bench.survey.list_resources", lambda visa_library: ())
     return tmp_path
 
 

@@ -377,13 +377,7 @@ class Bench:
                 self._spectroradiometer.shutdown()  # gives the operator the keys back
         for instrument in (self._smu, self._photodiode_meter, self._spectroradiometer):
             if instrument is not None:
-                _let_go(instrument)
-
-
-def _let_go(instrument: Keithley2400 | Keithley2000 | CS2000A) -> None:
-    """Close a link; one that fails at that is closed as well, and costs neither the other links nor the run file."""
-    with suppress(Exception):
-        instrument.adapter.close()
+                link.let_go(instrument.adapter)
 
 
 def _reading(step: Step, time: float, source: SmuReading, light: DmmReading) -> Reading:

@@ -8,16 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from acquire.bench.bench import Bench, _let_go
+from acquire.bench.bench import Bench
 from acquire.bench.settings import dmm_settings, serial_line, smu_settings, spectroradiometer_settings
 from acquire.config import BenchFile, LoadedSweep
 from acquire.safety import off_first
 from acquire.safety.guardian import Guard, Order
 from acquire.safety.interruption import StopRequest
 from acquire.sweep.plan import SweepPlan
-from drivers import errors
+from drivers import errors, link
 from drivers.cs2000a import driver as cs2000a
 from drivers.cs2000a.driver import CS2000A
+from drivers.cs2000a.errors import AngleNotSet
 from drivers.keithley2000 import driver as keithley2000
 from drivers.keithley2000.driver import Keithley2000
 from drivers.keithley2400 import driver as keithley2400
@@ -79,7 +80,7 @@ class _Opening:
 
     def close_all(self) -> None:
         for instrument in self._opened:
-            _let_go(instrument)
+            link.let_go(instrument.adapter)
 
 
 def _visa(loaded: LoadedSweep) -> tuple[Any, Callable[[], float]]:
@@ -167,4 +168,4 @@ def _set_up_spectroradiometer(meter: CS2000A, loaded: LoadedSweep) -> None:
     assert where is not None
     if meter.measuring_angle != where.measuring_angle:
         what = f"the knob is at {meter.measuring_angle:g} deg, but the bench file says {where.measuring_angle:g} deg"
-        raise errors.AngleNotSet(str(meter.name), what, "Turn the knob, or correct the bench file")
+        raise AngleNotSet(str(meter.name), what, "Turn the knob, or correct the bench file")

@@ -21,12 +21,9 @@ def serial_line(line: SerialLine | None, usual: link.SerialLine) -> link.SerialL
         return usual
     return link.SerialLine(
         baud_rate=line.baud_rate or usual.baud_rate,
-        terminator=_TERMINATORS[line.terminator] if line.terminator else usual.terminator,
+        terminator=link.TERMINATORS[line.terminator] if line.terminator else usual.terminator,
         flow_control=line.flow_control or usual.flow_control,
     )
-
-
-_TERMINATORS = {"CR": "\r", "LF": "\n", "CRLF": "\r\n"}
 
 
 def smu_settings(loaded: LoadedSweep, plan: SweepPlan) -> SmuSettings:

@@ -26,6 +26,7 @@ from drivers.cs2000a import driver as cs2000a
 from drivers.cs2000a.messages import measuring_angle
 from drivers.keithley2000 import driver as keithley2000
 from drivers.keithley2400 import driver as keithley2400
+from drivers.resources import list_resources
 
 EXCHANGES = 10
 SLOW_SOCKET = 0.030  # s; Nagle's algorithm and delayed acknowledgements together cost 40 ms
@@ -43,8 +44,7 @@ _USUAL_LINES = {
     "keithley2000": keithley2000.SERIAL_LINE,
     "cs2000a": cs2000a.SERIAL_LINE,
 }
-_TERMINATORS = {"CR": "\r", "LF": "\n", "CRLF": "\r\n", "LFCR": "\n\r"}
-_LINE_ENDS = {characters: name for name, characters in _TERMINATORS.items()}
+_LINE_ENDS = {characters: name for name, characters in link.TERMINATORS.items()}
 
 #: Lines on which instruments of this kind of bench are found, the makers' factory settings first.
 _PROBED_LINES = tuple(link.SerialLine(baud_rate, "\r") for baud_rate in (9600, 4800, 19200, 38400, 57600, 115200))
@@ -434,7 +434,7 @@ def survey(visa_library: Any = "", *, probe_serial: bool = False) -> list[Answer
     What hangs on an unknown serial port may be no measuring instrument, and may take any text for a command.
     An instrument that a run is using is not disturbed. Raises CannotConnect when there is no VISA.
     """
-    resources = [name for name in link.list_resources(visa_library) if name.endswith(("::INSTR", "::SOCKET"))]
+    resources = [name for name in list_resources(visa_library) if name.endswith(("::INSTR", "::SOCKET"))]
     ask = partial(_survey_one, visa_library=visa_library, probe_serial=probe_serial)
     if not isinstance(visa_library, str):  # it lives in this process, where nobody else can reach it
         return [ask(resource) for resource in resources]

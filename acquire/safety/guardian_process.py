@@ -24,7 +24,7 @@ from acquire.safety.guardian_log import appending, guardian_log
 from acquire.safety.off_first import LastLevel, lock_for_a_moment, make_safe_until_confirmed
 from acquire.safety.other_process import OtherProcess, other_process
 from acquire.safety.visible import one_line
-from drivers import link
+from drivers import resources
 from drivers.errors import InstrumentError, OutputStateUnknown
 
 PACE = 0.02  # s between two looks at the pipe: many words are one piece of work
@@ -52,7 +52,7 @@ def main() -> int:
     try:
         order = Order.from_line(line)
         run = other_process(order.process)
-        visa = link.load(order.source.visa_library)  # now, not when every moment counts
+        visa = resources.load(order.source.visa_library)  # now, not when every moment counts
     except (ValueError, OSError, InstrumentError) as problem:
         _answer(f"{type(problem).__name__}: {problem}")
         return 2

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from acquire import __version__
 from drivers.errors import InstrumentError
-from drivers.link import canonical_resource
+from drivers.resources import canonical_resource
 
 if sys.platform == "win32":
     import msvcrt

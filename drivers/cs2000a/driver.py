@@ -23,6 +23,7 @@ import numpy as np
 from pymeasure.instruments import Instrument
 
 from drivers import link
+from drivers.cs2000a.errors import MeasurementBusy, NoSpectrum, RemoteLost
 from drivers.cs2000a.messages import (
     BLOCK_LENGTHS,
     REFUSALS,
@@ -43,11 +44,8 @@ from drivers.errors import (
     InstrumentError,
     InstrumentTimeout,
     LinkLost,
-    MeasurementBusy,
-    NoSpectrum,
     RefusedByDriver,
     RefusedByInstrument,
-    RemoteLost,
     SettingNotTaken,
     UnexpectedReply,
     WrongInstrument,
@@ -101,7 +99,9 @@ class CS2000A(Instrument):
     """A CS-2000 or CS-2000A on any VISA resource, or on a PyMeasure adapter.
 
     ``timeout`` (s): how long the reply to a command may take. ``visa_library`` and ``serial`` count only when
-    ``adapter`` is a resource name. ``clock`` says the time in s, by which lines are overdue. Raises CannotConnect.
+    ``adapter`` is a resource name. ``clock`` says the time in s, by which lines are overdue.
+
+    :raises CannotConnect: the address cannot be opened.
     """
 
     def __init__(
@@ -178,7 +178,12 @@ class CS2000A(Instrument):
     # One command, one line
 
     def _command(self, command: str) -> list[str]:
-        """Send a command and return the fields of its reply; raises what its error code means."""
+        """Send a command and return the fields of its reply.
+
+        :raises RefusedByDriver: a measurement is running.
+        :raises RefusedByInstrument: what the error code means, or a kind of it.
+        :raises InstrumentTimeout: there is no answer.
+        """
         self._require_quiet(command)
         return self._carried_out(self._back_in_step(self._asked(command, self._timeout), InstrumentTimeout))
 
@@ -248,7 +253,10 @@ class CS2000A(Instrument):
             raise
 
     def _resynchronised(self) -> Exchange[None]:
-        """Ask for the identity and throw away what comes before it. Raises InstrumentTimeout: the meter is silent."""
+        """Ask for the identity and throw away what comes before it.
+
+        :raises InstrumentTimeout: the meter is silent.
+        """
         try:
             yield from self._identified()
         except RemoteLost:
@@ -302,7 +310,9 @@ class CS2000A(Instrument):
     def shutdown(self) -> None:
         """Cancel a running measurement and give the meter back to its own keys.
 
-        Takes 1 s where the meter is known to be silent, 9 s at most otherwise; raises InstrumentTimeout.
+        Takes 1 s where the meter is known to be silent, 9 s at most otherwise.
+
+        :raises InstrumentTimeout: there is no answer.
         """
         begun = self._forget()
         if begun in ("announced", "exposing") and not self._silent:
@@ -312,9 +322,11 @@ class CS2000A(Instrument):
         self.isShutdown = True
 
     def identify(self) -> Identity:
-        """Enter remote mode and ask for the identity; raises WrongInstrument unless it is a CS-2000 or CS-2000A.
+        """Enter remote mode and ask for the identity.
 
         A measurement that another program has left running is cancelled, and its late lines are thrown away.
+
+        :raises WrongInstrument: it is neither a CS-2000 nor a CS-2000A.
         """
         self.adapter.flush_read_buffer()
         try:
@@ -341,8 +353,9 @@ class CS2000A(Instrument):
     def configure(self, settings: SpectroradiometerSettings) -> None:
         """Make the settings that differ from the meter's, read them back, and disable its measuring button.
 
-        Raises RefusedByDriver for settings the meter does not have; SettingNotTaken when something reads back
-        differently; RefusedByInstrument.
+        :raises RefusedByDriver: the meter does not have these settings; nothing was sent.
+        :raises RefusedByInstrument: the meter refuses one of them.
+        :raises SettingNotTaken: something reads back differently.
         """
         if reasons := list(objections(settings)):
             raise RefusedByDriver(self._where, "settings were not sent: " + "; ".join(reasons))
@@ -379,9 +392,15 @@ class CS2000A(Instrument):
         """Whether the spectrum is measured and read out: goes on by the meter's next line, if there is one.
 
         Waits at most ``timeout`` s, and never longer than :data:`LONGEST_SLICE`. Where the meter has no data when it
-        should, it is asked again, then measured again, once. Raises what the meter's error code means,
-        InstrumentTimeout, UnexpectedReply, LinkLost, SettingNotTaken: there is no spectrum then, and the exchange is
-        in step again unless the meter is :attr:`silent`. NoSpectrum when nothing was started.
+        should, it is asked again, then measured again, once. After an error there is no spectrum, and the exchange is
+        in step again unless the meter is :attr:`silent`.
+
+        :raises NoSpectrum: nothing was started, or the meter has no data.
+        :raises RefusedByInstrument: what the meter's error code means, or a kind of it.
+        :raises InstrumentTimeout: the meter is overdue.
+        :raises UnexpectedReply: what it says makes no sense.
+        :raises LinkLost: the connection failed.
+        :raises SettingNotTaken: the spectrum was taken under other settings.
         """
         if self._running is not None:
             self._step(min(timeout, LONGEST_SLICE))
@@ -397,7 +416,11 @@ class CS2000A(Instrument):
         return float(self._expected or 0.0)
 
     def wait(self) -> None:
-        """Wait until the measurement is finished; raises InstrumentTimeout when the meter is overdue."""
+        """Wait until the measurement is finished.
+
+        :raises InstrumentTimeout: the meter is overdue.
+        :raises RefusedByInstrument: what the meter's error code means, or a kind of it.
+        """
         while self._state in ("asked", "announced", "exposing"):
             self._step(inf)
 
@@ -414,8 +437,9 @@ class CS2000A(Instrument):
     def cancel(self) -> None:
         """Cancel the running measurement; harmless when there is none, or when it ends at the same moment.
 
-        Takes 1.5 s, to see whether the meter has more to say. Its data are lost. Raises UnexpectedReply when the
-        meter then does not say who it is.
+        Takes 1.5 s, to see whether the meter has more to say. Its data are lost.
+
+        :raises UnexpectedReply: the meter then does not say who it is.
         """
         self._carried_out(self._given_up(self._forget(), _FIRST_LINE_TIMEOUT, self._timeout))
 
@@ -490,8 +514,9 @@ class CS2000A(Instrument):
     def read_spectrum(self) -> SpectrumReading:
         """The finished measurement: spectrum, colorimetry and conditions; may be read as often as wanted.
 
-        Raises MeasurementBusy while it is running, NoSpectrum when there is none, SettingNotTaken when it was taken
-        under other settings than those of :meth:`configure`.
+        :raises MeasurementBusy: it is still running.
+        :raises NoSpectrum: there is none.
+        :raises SettingNotTaken: it was taken under other settings than those of :meth:`configure`.
         """
         if self._state in ("asked", "announced", "exposing"):
             raise MeasurementBusy(self._where, "the measurement is not finished", "Call wait, or poll")
@@ -522,9 +547,11 @@ class CS2000A(Instrument):
         return self._as(command, (yield from self._asked(command, patience)), parse)
 
     def _require_own_settings(self, taken: Conditions) -> None:
-        """Raise SettingNotTaken unless a spectrum was taken under the settings the meter once confirmed.
+        """Have a spectrum refused that was not taken under the settings the meter once confirmed.
 
         A meter that was switched off and on in between measures under those of its flash memory.
+
+        :raises SettingNotTaken: it was taken under others.
         """
         pairs = [(name, self._record[name], getattr(taken, name)) for name in _KEPT if self._record]
         if wrong := [(name, str(own), str(found)) for name, own, found in pairs if own != found]:

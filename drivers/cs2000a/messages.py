@@ -16,8 +16,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers import errors
 from drivers.cie import cie_1931_2deg
+from drivers.cs2000a import errors
+from drivers.errors import RefusedByInstrument
 
 Spectrum = NDArray[np.float64]
 
@@ -39,7 +40,7 @@ _LUMINANCE_TOLERANCE = 1e-3
 _CHROMATICITY_TOLERANCE = 2e-4
 
 # Error code: exception, meaning, way out
-REFUSALS: dict[str, tuple[type[errors.RefusedByInstrument], str, str]] = {
+REFUSALS: dict[str, tuple[type[RefusedByInstrument], str, str]] = {
     "ER00": (errors.RemoteLost, "command unknown, or the meter is not in remote mode", "Do not touch the ESC key"),
     "ER02": (errors.MeasurementBusy, "a measurement is running", "Wait for it, or cancel it"),
     "ER05": (
@@ -111,14 +112,20 @@ class MeterSetting:
 
 
 def _whole(field: str) -> int:
-    """A whole number of at most nine digits, as the longest field of the meter; ValueError when it is not."""
+    """A whole number of at most nine digits, as the longest field of the meter.
+
+    :raises ValueError: it is not.
+    """
     if not re.fullmatch(r" *\d{1,9} *", field):
         raise ValueError(f"{field[:20]!r} is not a whole number")
     return int(field)
 
 
 def parse_duration(reply: Sequence[str]) -> float:
-    """The seconds that the first reply to ``MEAS,1`` announces, three digits; ValueError when they are not."""
+    """The seconds that the first reply to ``MEAS,1`` announces, three digits.
+
+    :raises ValueError: they are not.
+    """
     (seconds,) = map(_whole, reply)
     if seconds > 999:
         raise ValueError(f"{seconds} has more than three digits")
@@ -184,7 +191,10 @@ class Conditions:
 
 
 def parse_conditions(reply: Sequence[str]) -> Conditions:
-    """Eight fields of ``MEDR,0,0,1``; ValueError when they are not."""
+    """The conditions in the eight fields of ``MEDR,0,0,1``.
+
+    :raises ValueError: they are not there.
+    """
     speed, sync, microseconds, nd, lens, external_nd, angle, channel = map(_whole, reply)
     return Conditions(
         _name(_SPEED_MODES, speed),
@@ -206,7 +216,10 @@ def _name(names: dict[str, int], number: int) -> str:
 
 
 def measuring_angle(code: int) -> float:
-    """Measuring angle in degrees; ValueError for an unknown code."""
+    """The measuring angle in degrees.
+
+    :raises ValueError: the code is unknown.
+    """
     if code not in MEASURING_ANGLES:
         raise ValueError(f"{code} is not a measuring angle")
     return MEASURING_ANGLES[code]
@@ -262,7 +275,10 @@ _NO_VALUE: dict[str, frozenset[float]] = {
 
 
 def parse_colorimetry(reply: Sequence[str]) -> Colorimetry:
-    """24 fields of ``MEDR,2,0,0``; ValueError when they are not."""
+    """The colorimetric values in the 24 fields of ``MEDR,2,0,0``.
+
+    :raises ValueError: they are not there.
+    """
     names = [field.name for field in fields(Colorimetry)]
     values = [float(text) for text in reply]
     if not all(map(math.isfinite, values)):
@@ -276,7 +292,10 @@ def parse_colorimetry(reply: Sequence[str]) -> Colorimetry:
 
 
 def parse_spectrum_block(reply: Sequence[str], length: int) -> Spectrum:
-    """Hexadecimal single-precision values of one block, shape (length,); ValueError when they are not."""
+    """Hexadecimal single-precision values of one block, shape (length,).
+
+    :raises ValueError: they are not.
+    """
     packed = b"".join(bytes.fromhex(field.strip()) for field in reply)
     if len(packed) != 4 * length:
         raise ValueError(f"{len(packed)} bytes instead of {4 * length}")

@@ -12,14 +12,14 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pymeasure.instruments import SCPIUnknownMixin
 from pymeasure.instruments.keithley import Keithley2000 as PymeasureKeithley2000
 
 from drivers import link, scpi, timing
 from drivers.errors import RefusedByDriver, UnexpectedReply
-from drivers.keithley import KeithleyExchange
+from drivers.keithley import BUSY, KeithleyExchange, State
 from drivers.scpi import INVALID, Setting, Value
 
 __all__ = ["DmmReading", "DmmSettings", "Keithley2000"]
@@ -55,7 +55,10 @@ class DmmSettings:
 
     @property
     def nominal_range(self) -> float | None:
-        """Get the nominal range (V or A) that holds ``range_``, None for autorange; ValueError if there is none."""
+        """Get the nominal range (V or A) that holds ``range_``, None for autorange.
+
+        :raises ValueError: there is none.
+        """
         return None if self.range_ is None else timing.smallest_range(self.range_, _RANGES[self.function])
 
     @property
@@ -133,7 +136,10 @@ def _trigger_table(settings: DmmSettings) -> list[Setting]:
 
 
 def parse_reading(reply: str) -> DmmReading:
-    """One number as a reading; ValueError when it is not a number, or not a whole one: its exponent has two digits."""
+    """One number as a reading.
+
+    :raises ValueError: it is not a number, or not a whole one: its exponent has two digits.
+    """
     if not _READING.fullmatch(reply.strip()):
         raise ValueError(f"{reply!r} is not a reading")
     value = float(reply)
@@ -141,14 +147,25 @@ def parse_reading(reply: str) -> DmmReading:
     return DmmReading(math.nan if overflow else value, overflow)
 
 
-class Keithley2000(KeithleyExchange, PymeasureKeithley2000):
+class Keithley2000(KeithleyExchange[DmmSettings, DmmReading], PymeasureKeithley2000):
     """A Keithley 2000 on any VISA resource, or on a PyMeasure adapter.
 
     ``timeout`` (s): how long a reply may take; once configured 2 s at most beyond the time of a reading.
-    ``visa_library`` and ``serial`` count only when ``adapter`` is a resource name. Raises CannotConnect.
+    ``visa_library`` and ``serial`` count only when ``adapter`` is a resource name.
+
+    What may be called when: ``configure`` always; ``trigger`` and ``arm_buffer`` when the meter is configured and no
+    reading is on its way; ``read`` and ``poll`` while one is; whatever asks the meter for something when none is.
+
+    :raises CannotConnect: the address cannot be opened.
     """
 
     models = ("MODEL 2000",)
+    _allowed: ClassVar = {
+        "trigger": (State.READY,),
+        "arm_buffer": (State.READY,),
+        "read": (State.READING,),
+        "poll": (State.READING,),
+    }
 
     def __init__(
         self,
@@ -160,8 +177,6 @@ class Keithley2000(KeithleyExchange, PymeasureKeithley2000):
         serial: link.SerialLine = SERIAL_LINE,
     ) -> None:
         adapter = self._open(adapter, name, visa_library, timeout, serial)
-        self._settings: DmmSettings | None = None
-        self._record: dict[str, Value] = {}
         self._armed = BUFFER_LENGTH
         # Past SCPIUnknownMixin, whose only content is a warning that PyMeasure does not know if the meter speaks SCPI
         super(SCPIUnknownMixin, self).__init__(adapter, name)
@@ -178,7 +193,10 @@ class Keithley2000(KeithleyExchange, PymeasureKeithley2000):
 
     @property
     def line_frequency(self) -> float:
-        """Get the line frequency the meter found at power-up in Hz (float)."""
+        """Get the line frequency the meter found at power-up in Hz (float).
+
+        :raises UnexpectedReply: it is none.
+        """
         frequency = self._number(query := ":SYST:LFR?")
         if not 40 <= frequency <= 440:
             raise UnexpectedReply(self._where, query, f"{frequency:g}")
@@ -187,16 +205,17 @@ class Keithley2000(KeithleyExchange, PymeasureKeithley2000):
     def configure(self, settings: DmmSettings) -> None:
         """Make all settings from a reset, read them back and compare.
 
-        Raises RefusedByDriver for settings the meter does not have, before anything is sent, and for current from
-        the rear terminals; RefusedByInstrument when errors are queued; SettingNotTaken when something reads back
-        differently.
+        :raises RefusedByDriver: the meter does not have these settings, and nothing was sent; or current is to be
+            measured while the rear terminals are selected.
+        :raises RefusedByInstrument: errors are queued.
+        :raises SettingNotTaken: something reads back differently.
         """
         if reasons := list(objections(settings)):
             raise RefusedByDriver(self._where, "settings were not sent: " + "; ".join(reasons))
-        self._settings = None
         self._reading_time = 0.0
-        if self._busy:
+        if self._state in BUSY:
             self.device_clear()
+        self._state = State.UNCONFIGURED
         table = setting_table(settings)
         # Continuous measuring must end before *RST and READ? can be relied on
         for message in (":INIT:CONT OFF", ":ABOR", "*CLS", "*RST", ":INIT:CONT OFF"):
@@ -206,6 +225,7 @@ class Keithley2000(KeithleyExchange, PymeasureKeithley2000):
         self.raise_errors("a setting")
         self._record = self._verified(settings, table)
         self._settings = settings
+        self._state = State.READY
         self._allow_reading(self._longest_reading(settings))
 
     def _verified(self, settings: DmmSettings, table: list[Setting]) -> dict[str, Value]:
@@ -228,55 +248,17 @@ class Keithley2000(KeithleyExchange, PymeasureKeithley2000):
             longest += longest + (len(_RANGES[settings.function]) - 1) * once
         return _SLOWEST_CLOCK * longest
 
-    def settings(self) -> dict[str, Value]:
-        """The settings as the meter gave them back, by name; empty before :meth:`configure`."""
-        return dict(self._record)
-
-    def _configured(self) -> DmmSettings:
-        if self._settings is None:
-            raise RefusedByDriver(self._where, "nothing was sent: the meter is not configured", "Call configure")
-        return self._settings
-
     def trigger(self) -> None:
-        """Start one reading, after the settling time; collect it with :meth:`read`."""
-        if self._busy or self._settings is None:
-            raise self._refused()
-        self._busy = True
-        self._send(":READ?")
+        """Start one reading, after the settling time; collect it with :meth:`read`.
 
-    def _refused(self) -> RefusedByDriver:
-        if self._busy:
-            return RefusedByDriver(self._where, "not triggered: the last reading was not collected", "Call read")
-        return RefusedByDriver(self._where, "not triggered: the meter is not configured", "Call configure")
-
-    def read(self) -> DmmReading:
-        """Wait for the reading that was triggered last and return it.
-
-        Raises RefusedByDriver when nothing was triggered; UnexpectedReply when it makes no sense; InstrumentTimeout
-        when it is overdue, :attr:`reading_patience` s from now. :meth:`why_no_reading` tells more afterwards.
+        :raises RefusedByDriver: the meter is not configured, or the last reading was not collected.
         """
-        if not self._busy:
-            raise self._nothing_triggered()
-        return self._parsed(":READ?", self._reply_to_reading())
+        self._require("trigger")
+        self._start_reading(":READ?")
 
-    def poll(self, timeout: float) -> DmmReading | None:
-        """The reading that was triggered last, None when it is not there within ``timeout`` s.
-
-        Raises RefusedByDriver when nothing was triggered, UnexpectedReply when it makes no sense.
-        """
-        if not self._busy:
-            raise self._nothing_triggered()
-        reply = self._reply_within(timeout)
-        return None if reply is None else self._parsed(":READ?", reply)
-
-    def _nothing_triggered(self) -> RefusedByDriver:
-        return RefusedByDriver(self._where, "no reading was triggered", "Call trigger first")
-
-    def _parsed(self, sent: str, reply: str) -> DmmReading:
-        try:
-            return parse_reading(reply)
-        except ValueError as error:
-            raise UnexpectedReply(self._where, sent, reply) from error
+    @staticmethod
+    def _reading(reply: str) -> DmmReading:
+        return parse_reading(reply)
 
     # Many readings into the buffer, one for every trigger
 
@@ -284,9 +266,12 @@ class Keithley2000(KeithleyExchange, PymeasureKeithley2000):
         """Wait for ``points`` triggers (2 to 1024) and store a reading for each.
 
         ``external``: falling edges on the trigger link; ``bus``: ``*TRG`` or a group trigger. Returns once the meter
-        waits for the first trigger. Raises RefusedByDriver, RefusedByInstrument.
+        waits for the first trigger.
+
+        :raises RefusedByDriver: the buffer does not hold so many, or this is not the moment; nothing was sent.
+        :raises RefusedByInstrument: errors are queued, or the meter does not wait for triggers.
         """
-        self._configured()
+        self._require("arm_buffer")
         if not 2 <= points <= BUFFER_LENGTH:
             raise RefusedByDriver(self._where, f"the buffer holds 2 to {BUFFER_LENGTH} readings, not {points}")
         self._armed = points
@@ -308,7 +293,11 @@ class Keithley2000(KeithleyExchange, PymeasureKeithley2000):
         return bool(self._count(":STAT:MEAS?") & _BUFFER_FULL)
 
     def wait_for_buffer(self, timeout: float) -> None:
-        """Wait until every armed reading is taken, at most ``timeout`` s; raises InstrumentTimeout."""
+        """Wait until every armed reading is taken.
+
+        :raises InstrumentTimeout: it takes longer than ``timeout`` s.
+        :raises UnexpectedReply: the answer makes no sense.
+        """
         if (reply := self._ask_within(timeout, "*OPC?")) != "1":
             raise UnexpectedReply(self._where, "*OPC?", reply)
 
@@ -316,6 +305,8 @@ class Keithley2000(KeithleyExchange, PymeasureKeithley2000):
         """Every reading in the buffer, in order; triggered single readings are possible again afterwards.
 
         May be called before the buffer is full, when triggers were lost: it then ends the run.
+
+        :raises UnexpectedReply: what is stored makes no sense.
         """
         settings = self._configured()
         stored = _bytes_used(self.ask(":TRAC:FREE?"), self._where) > 0

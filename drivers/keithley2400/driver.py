@@ -12,7 +12,7 @@ auto-zero. ``READ?`` does not.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -21,34 +21,30 @@ from pymeasure.instruments.keithley import Keithley2400 as PymeasureKeithley2400
 from drivers import link, scpi
 from drivers.errors import (
     InstrumentError,
-    InstrumentTimeout,
     OutputStateUnknown,
     RefusedByDriver,
     RefusedByInstrument,
     SettingNotTaken,
-    UnexpectedReply,
     WrongInstrument,
 )
-from drivers.keithley import KeithleyExchange
+from drivers.keithley import BUSY, State
+from drivers.keithley2400 import calls
 from drivers.keithley2400.messages import (
-    BUFFER_LENGTH,
     MNEMONIC,
     SmuLimits,
     SmuReading,
     SmuSettings,
     SmuStatus,
-    after_sweep_messages,
-    list_sweep_messages,
     objections,
     parse_reading,
     ramp_messages,
     rounded_level,
     setting_table,
 )
-from drivers.keithley2400.off import PATIENCE, is_off, make_safe, output_state
+from drivers.keithley2400.off import PATIENCE, is_off, make_safe, output_state, went_off, went_off_by_errors
 from drivers.keithley2400.refusals import SourceByConfigureOnly
-from drivers.scpi import Value
-from drivers.timing import Source, smu_time_per_point
+from drivers.keithley2400.sweeps import SweepsFromMemory
+from drivers.timing import Source
 
 __all__ = ["Keithley2400", "SmuLimits", "SmuReading", "SmuSettings", "SmuStatus"]
 
@@ -57,26 +53,47 @@ _MODELS = ("MODEL 2400", "MODEL 2401")  # the ranges of the other models differ
 _COMMAND_TIMEOUT = 5.0
 _SLOW = 5.0  # for the answer of an instrument that has not answered once, s: the device is safe, and there is time
 _LONGEST_IDENTITY = 100  # characters, with the question
-_OUTPUT_WAS_OFF = {802, 803, 810}  # errors of a source without output: blocked, no reading permitted, too hot
-_ENABLE_LINE_CLOSED, _TOO_HOT = 1 << 11, 1 << 12  # measurement condition register
-_WENT_OFF = "Check interlock (lid, output enable line) and temperature; did somebody press OUTPUT?"
 _REPLY_PRECISION = 1e-6  # levels are read back with seven digits
-_CHARACTERS_PER_READING = 70  # five elements
 _INSTRUMENT_LIMITS = SmuLimits()
 
 
-class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley2400):
+class Keithley2400(SweepsFromMemory, SourceByConfigureOnly, PymeasureKeithley2400):
     """A Keithley 2400 or 2401 on any VISA resource, or on a PyMeasure adapter.
+
+    What may be called in which :class:`~drivers.keithley.State`, and the state that it leads to, if it is another:
+
+    ============ ================================================================================
+    state        calls
+    ============ ================================================================================
+    unconfigured limits =
+    off          limits = (unconfigured), output_on (ready),
+                 set_level, compliance_voltage =, compliance_current =
+    ready        trigger (reading), trigger_same_level (reading), program_sweep (programmed),
+                 output_on, set_level, compliance_voltage =, compliance_current =
+    reading      read (ready), poll (ready)
+    programmed   start_sweep (sweeping), program_sweep
+    sweeping     poll_sweep (ending or swept)
+    ending       poll_sweep (swept)
+    swept        read_sweep (ready), program_sweep (programmed)
+    ============ ================================================================================
+
+    In any state: ``configure`` (off), ``output_off`` and ``stop_sweep`` (off; unconfigured where it was so, or in a
+    sweep), ``reset`` (unconfigured), ``device_clear`` and ``abort`` (a reading is dropped: ready; a sweep is cut off:
+    unconfigured). Questions may be asked unless the instrument is reading, sweeping or ending. What fails while it
+    configures, loads a sweep, waits for its end or switches off leads to unconfigured.
 
     ``limits`` hold for every level and compliance, whatever the settings say, and for everything with a name of its
     own, PyMeasure's names included. Text that is sent as it is, by ``write``, ``ask``, ``values``, ``write_bytes``,
     ``write_binary_values``, ``binary_values`` or the ``adapter``, is not checked. ``timeout`` (s): how long a reply may
     take; a reading, and every reply while the output is on, 2 s at most beyond its time. ``visa_library`` and
     ``serial`` count only when ``adapter`` is a resource name.
-    Raises CannotConnect.
+
+    :raises CannotConnect: the address cannot be opened.
     """
 
     models = _MODELS
+    _allowed = calls.ALLOWED
+    _words = calls.WORDS
 
     def __init__(
         self,
@@ -95,23 +112,18 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
 
     def _forget(self) -> None:
         """Forget what is known of the instrument: no settings, output not ours, perhaps busy."""
-        self._settings: SmuSettings | None = None
-        self._record: dict[str, Value] = {}
+        self._state = State.UNCONFIGURED
+        self._settings = None
+        self._record = {}
         self._bound = self._step = self._level = self._confirmed = 0.0
         self._level_message = self._point_message = ""
-        self._on = False
-        self._busy = False
-        self._interlock = False
-        self._sweep: list[float] = []
-        self._sweeping = False
-        self._asked = False
         self._reading_time = 0.0
 
     # State
 
     def reset(self) -> None:
         """Reset the instrument: output off, and compliance back at 105 µA. Settings must be made anew."""
-        if self._busy:
+        if self._state in BUSY:
             self.device_clear()
         self._forget()
         self._send("*RST")
@@ -129,10 +141,9 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
 
     @limits.setter
     def limits(self, limits: SmuLimits) -> None:
-        if self._on:
-            raise RefusedByDriver(self._where, "limits were not changed: the output is on")
+        self._require("limits =")
         self._limits = limits
-        self._settings = None
+        self._state = State.UNCONFIGURED
 
     @property
     def level(self) -> float:
@@ -144,8 +155,12 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
     def configure(self, settings: SmuSettings) -> None:
         """Make all settings, from a reset with the output off, read them back and compare.
 
-        Raises RefusedByDriver beyond the limits, before anything is sent; RefusedByInstrument when errors are
-        queued; SettingNotTaken when something reads back differently. The output is off afterwards in any case.
+        The output is off afterwards in any case.
+
+        :raises RefusedByDriver: they are beyond the limits; nothing was sent.
+        :raises OutputStateUnknown: it could not be confirmed that the output is off.
+        :raises RefusedByInstrument: errors are queued.
+        :raises SettingNotTaken: something reads back differently.
         """
         if reasons := objections(settings, self._limits):
             raise RefusedByDriver(self._where, "settings were not sent: " + "; ".join(reasons))
@@ -160,31 +175,24 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
 
     def _adopt(self, settings: SmuSettings) -> None:
         self._settings = settings
-        self._interlock = settings.interlock
         self._bound = settings.max_level * (1 + 1e-9)
         self._step = settings.source_step
         self._level_message = f":SOUR:{MNEMONIC[settings.source]} %.7g"
         self._point_message = self._level_message + ";:READ?"
         self._allow_reading(settings.longest_reading)
-
-    def settings(self) -> dict[str, Value]:
-        """The settings as the instrument gave them back, by name; empty before :meth:`configure`."""
-        return dict(self._record)
-
-    def _configured(self) -> SmuSettings:
-        if self._settings is None:
-            raise RefusedByDriver(self._where, "nothing was sent: the instrument is not configured", "Call configure")
-        return self._settings
+        self._state = State.OFF
 
     # Output
 
     def output_on(self) -> None:
         """Switch the output on at level zero, and ask whether it is.
 
-        Raises RefusedByDriver before :meth:`configure`, RefusedByInstrument when the output stays off.
+        :raises RefusedByDriver: the instrument is not configured, or busy.
+        :raises SettingNotTaken: the level is not zero; the output is still off.
+        :raises RefusedByInstrument: the output stays off.
         """
-        settings = self._configured()
-        source = MNEMONIC[settings.source]
+        self._require("output_on")
+        source = MNEMONIC[self._configured().source]
         self.set_level(0.0)
         if level := self._number(f":SOUR:{source}?"):
             raise SettingNotTaken(self._where, [(f":SOUR:{source}", "0", f"{level:g}")], "The output is still off")
@@ -195,7 +203,7 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
             hint = "Check the interlock (output enable line) and the instrument's temperature"
             raise scpi.refusal(self._where, "switching the output on", self.error_queue(), hint)
         self._confirmed = 0.0
-        self._on = True
+        self._state = State.READY
 
     def output_off(self) -> None:
         """Take the level to zero, switch the output off, and ask whether it is: in this order.
@@ -205,27 +213,25 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         ``:OUTP OFF``. If that is not confirmed, both sources go to zero and the output off once more; then, if the
         driver has opened the link itself, the same over a new session, after which the settings must be made anew,
         as after a sweep that was cut off. An instrument that does not answer at all is given up after some 15 s.
-        Raises OutputStateUnknown when it cannot be confirmed that the output is off.
+
+        :raises OutputStateUnknown: it cannot be confirmed that the output is off.
         """
-        self._on = False
+        # After a sweep the trigger model still is that of the sweep
+        self._state = State.OFF if self._state in (State.OFF, State.READY, State.READING) else State.UNCONFIGURED
         tried, trouble = [], None
         for name, switch_off in self._ways_off():
             tried.append(name)
             try:
                 if switch_off():
-                    self._off_at_last()
+                    self._level = self._confirmed = 0.0
                     return
             except InstrumentError as error:
                 trouble = error
                 if isinstance(error, WrongInstrument):
                     break  # there is nobody to ask about this source
+        self._state = State.UNCONFIGURED
         what = f"THE OUTPUT MAY STILL BE ON: switching it off could not be confirmed (tried: {', '.join(tried)})"
         raise OutputStateUnknown(self._where, what, "Press OUTPUT on the instrument now") from trouble
-
-    def _off_at_last(self) -> None:
-        self._level = self._confirmed = 0.0
-        if self._sweeping:  # the trigger model still is that of the sweep
-            self._settings = None
 
     def _ways_off(self) -> Iterator[tuple[str, Callable[[], bool]]]:
         """Ways to switch the output off, each with its name and returning whether the output is off."""
@@ -242,7 +248,6 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
 
     def _make_safe(self) -> None:
         """Send what makes the device safe; once that has left, the level is not known before it is confirmed."""
-        self._busy = self._asked = False
         make_safe(self.adapter, *self.known_level())
         self._level = math.nan
 
@@ -252,7 +257,8 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         That is the level of the last reading, or one that was sent since and is nearer to zero: a message that was
         lost must not be made up for. Not known before :meth:`configure` and in a sweep from memory.
         """
-        if self._settings is None or self._sweeping or not math.isfinite(self._level):
+        known = self._state in (State.OFF, State.READY, State.READING)
+        if self._settings is None or not known or not math.isfinite(self._level):
             return None, None
         level = min(self._confirmed, self._level, key=abs)
         return MNEMONIC[self._settings.source], level if self._confirmed * self._level > 0 else 0.0
@@ -275,18 +281,15 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
 
         A level beyond the limits is not approached again: it goes to zero at once.
         """
-        source = MNEMONIC[self._settings.source] if self._settings else self._source_mnemonic()
+        if self._settings is None or self._state is State.UNCONFIGURED:
+            source = scpi.parse_word(self.ask(query := ":SOUR:FUNC?"), tuple(MNEMONIC.values()), query, self._where)
+            largest = self._limits.voltage if source == "VOLT" else self._limits.current
+        else:
+            source, largest = MNEMONIC[self._settings.source], self._bound
         level = self._number(f":SOUR:{source}?")
-        largest = self._bound if self._settings else self._limit_of(source)
         within = abs(level) <= largest * (1 + _REPLY_PRECISION)
         self._send(";".join(ramp_messages(source, level if within else 0.0, steps)))
         self._level = self._confirmed = 0.0
-
-    def _limit_of(self, source: str) -> float:
-        return self._limits.voltage if source == "VOLT" else self._limits.current
-
-    def _source_mnemonic(self) -> str:
-        return scpi.parse_word(self.ask(query := ":SOUR:FUNC?"), tuple(MNEMONIC.values()), query, self._where)
 
     def shutdown(self) -> None:
         """Switch the output off; see :meth:`output_off`."""
@@ -296,73 +299,47 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
     # Points
 
     def set_level(self, level: float) -> None:
-        """Set the source level (V or A) without measuring; raises RefusedByDriver beyond the limits."""
-        self._configured()
-        if self._busy or not abs(level) <= self._bound:
-            raise self._refused(level)
+        """Set the source level (V or A) without measuring.
+
+        :raises RefusedByDriver: the level is beyond the limits, or this is not the moment.
+        """
+        self._require("set_level")
+        if not abs(level) <= self._bound:
+            raise self._beyond(level)
         self._level = rounded_level(level, self._step, self._bound)
         self._send(self._level_message % self._level)
 
     def trigger(self, level: float) -> None:
         """Set the source level (V or A), let it settle, and measure: one message, no waiting.
 
-        Collect the result with :meth:`read`. Raises RefusedByDriver beyond the limits, with the output off, or
-        before the last reading was collected. A level set by command skips the source delay (User's Manual,
+        Collect the result with :meth:`read`. A level set by command skips the source delay (User's Manual,
         appendix A), so the settling time is the trigger delay.
+
+        :raises RefusedByDriver: the level is beyond the limits, the output is off, or the last reading was not
+            collected.
         """
-        if self._busy or not self._on or not abs(level) <= self._bound:
-            raise self._refused(level)
+        if self._state is not State.READY:
+            raise self._refusal("trigger")
+        if not abs(level) <= self._bound:
+            raise self._beyond(level)
         self._level = rounded_level(level, self._step, self._bound)
-        self._busy = True
-        self._send(self._point_message % self._level)
+        self._start_reading(self._point_message % self._level)
 
     def trigger_same_level(self) -> None:
-        """Measure again at the present level; collect with :meth:`read`."""
-        if self._busy or not self._on:
-            raise self._refused(self._level)
-        self._busy = True
-        self._send(":READ?")
+        """Measure again at the present level; collect with :meth:`read`.
 
-    def _refused(self, level: float) -> RefusedByDriver:
-        if self._busy:
-            return RefusedByDriver(self._where, "not triggered: the last reading was not collected", "Call read")
-        if not abs(level) <= self._bound:
-            return RefusedByDriver(self._where, f"level {level:g} was not sent: the limit is {self._bound:g}")
-        return RefusedByDriver(self._where, "not triggered: the output is off", "Call output_on")
-
-    def read(self) -> SmuReading:
-        """Wait for the reading that was triggered last and return it.
-
-        Raises RefusedByDriver when nothing was triggered; UnexpectedReply when it makes no sense; InstrumentTimeout
-        when it is overdue, :attr:`reading_patience` s from now: nothing else is sent then, so that the output can be
-        switched off at once. :meth:`why_no_reading` tells more afterwards.
+        :raises RefusedByDriver: the output is off, or the last reading was not collected.
         """
-        if not self._busy:
-            raise self._nothing_triggered()
-        reply = self._reply_to_reading()
+        self._require("trigger_same_level")
+        self._start_reading(":READ?")
+
+    @staticmethod
+    def _reading(reply: str) -> SmuReading:
+        return parse_reading(reply.split(","))
+
+    def _collected(self, reply: str) -> SmuReading:
         self._confirmed = self._level
-        return self._parsed(":READ?", reply)
-
-    def poll(self, timeout: float) -> SmuReading | None:
-        """The reading that was triggered last, None when it is not there within ``timeout`` s.
-
-        Raises RefusedByDriver when nothing was triggered, UnexpectedReply when it makes no sense.
-        """
-        if not self._busy:
-            raise self._nothing_triggered()
-        if (reply := self._reply_within(timeout)) is None:
-            return None
-        self._confirmed = self._level
-        return self._parsed(":READ?", reply)
-
-    def _nothing_triggered(self) -> RefusedByDriver:
-        return RefusedByDriver(self._where, "no reading was triggered", "Call trigger first")
-
-    def _parsed(self, sent: str, reply: str) -> SmuReading:
-        try:
-            return parse_reading(reply.split(","))
-        except (ValueError, OverflowError) as error:
-            raise UnexpectedReply(self._where, sent, reply) from error
+        return super()._collected(reply)
 
     def why_no_reading(self, problem: InstrumentError) -> InstrumentError:
         """Find out why there was no reading, once the output is off: by the error queue, lid and temperature.
@@ -372,21 +349,12 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         """
         reason = super().why_no_reading(problem)
         if isinstance(reason, RefusedByInstrument):
-            went_off = _OUTPUT_WAS_OFF & {getattr(error, "code", 0) for error in reason.errors}
-            return self._went_off("; ".join(map(str, reason.errors))) if went_off else reason
+            return went_off_by_errors(reason)
         try:
             condition = self._count(":STAT:MEAS:COND?")
         except InstrumentError:
             return problem
-        if condition & _TOO_HOT:
-            return self._went_off("too hot")
-        if self._interlock and not condition & _ENABLE_LINE_CLOSED:
-            return self._went_off("the output enable line is open")
-        what = f"{problem.what}, though it answers now: the output went off by itself, or a message was lost"
-        return InstrumentTimeout(self._where, what, f"{_WENT_OFF}. {problem.hint}".rstrip(". "))
-
-    def _went_off(self, why: str) -> InstrumentError:
-        return InstrumentError(self._where, f"the output went off by itself during the run ({why})", _WENT_OFF)
+        return went_off(problem, condition, interlock=self._settings is not None and self._settings.interlock)
 
     # PyMeasure's properties that would pass by the limits, or send MEASure?
 
@@ -462,6 +430,7 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         self._set_compliance("voltage", compliance, self._limits.voltage)
 
     def _set_compliance(self, quantity: Source, compliance: float, limit: float) -> None:
+        self._require(f"compliance_{quantity} =")
         settings = self._configured()
         if quantity == settings.measured and self._limits.power is not None and settings.max_level:
             limit = min(limit, self._limits.power / settings.max_level)
@@ -472,120 +441,3 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
     def _require_source(self, source: Source) -> None:
         if self._configured().source != source:
             raise RefusedByDriver(self._where, f"level was not sent: it is not configured as a {source} source")
-
-    # Sweeps from the instrument's memory
-
-    def program_sweep(
-        self,
-        levels: Sequence[float],
-        source_delay: float,
-        *,
-        linked: bool = False,
-        input_line: int = 1,
-        output_line: int = 2,
-    ) -> float:
-        """Load a list of levels (V or A) to be run by the instrument itself, and return its duration, s.
-
-        ``linked``: in step with a multimeter on the trigger link, which must have a fixed measure range on both
-        sides; its time is not in the duration. Raises RefusedByDriver, RefusedByInstrument.
-        """
-        settings = self._configured()
-        self._check_sweep(settings, levels, linked)
-        self._sweeping = True
-        sent = [rounded_level(level, self._step, self._bound) for level in levels]
-        for message in list_sweep_messages(
-            settings.source,
-            sent,
-            source_delay=source_delay,
-            linked=linked,
-            input_line=input_line,
-            output_line=output_line,
-        ):
-            self._send(message)
-        self.raise_errors("a sweep")
-        self._sweep = sent
-        return len(levels) * _sweep_point(settings, source_delay, linked)
-
-    def _check_sweep(self, settings: SmuSettings, levels: Sequence[float], linked: bool) -> None:
-        if not 1 <= len(levels) <= BUFFER_LENGTH:
-            raise RefusedByDriver(self._where, f"a sweep of {len(levels)} levels does not fit into {BUFFER_LENGTH}")
-        for level in levels:
-            if not abs(level) <= self._bound:
-                raise self._refused(level)
-        if linked and settings.measure_range is None:
-            raise RefusedByDriver(self._where, "autorange would send extra trigger pulses", "Fix the measure range")
-
-    def start_sweep(self) -> None:
-        """Start the programmed sweep; until it is over the instrument holds every query back."""
-        if self._busy or not self._on:
-            raise self._refused(0.0)
-        self._busy = self._sweeping = True
-        self._asked = False
-        self._send(":INIT")
-
-    def sweep_finished(self) -> bool:
-        """Whether the instrument requests service because its buffer is full (GPIB only)."""
-        return bool(self.serial_poll() & 64)
-
-    def poll_sweep(self, timeout: float) -> bool:
-        """Whether the sweep is over, waiting at most ``timeout`` s, on any link.
-
-        Asked once; the answer comes when the trigger model is idle, so that nothing is sent while it runs.
-        """
-        if not self._asked:
-            self._send("*OPC?")
-            self._asked = True
-        if (reply := self._reply_within(timeout)) is None:
-            return False
-        self._asked = False
-        if reply.strip() != "1":
-            raise UnexpectedReply(self._where, "*OPC?", reply)
-        return True
-
-    def read_sweep(self) -> list[SmuReading]:
-        """The readings of the finished sweep, in order; the last level stays, single readings are possible again."""
-        readings = self._stored_readings(len(self._sweep))
-        self._leave_sweep(self._sweep[-1])
-        return readings
-
-    def stop_sweep(self) -> list[SmuReading]:
-        """End a running sweep: switch the output off, then return the readings taken so far.
-
-        :meth:`configure` must be called before anything else. Raises OutputStateUnknown, UnexpectedReply.
-        """
-        self.output_off()
-        taken = self._count(":TRAC:POIN:ACT?")
-        return self._stored_readings(taken) if taken else []
-
-    def _stored_readings(self, expected: int) -> list[SmuReading]:
-        longest = link.transfer_time(self.adapter, _CHARACTERS_PER_READING * expected)
-        fields = self._ask_within(self._patience() + longest, ":TRAC:DATA?").split(",")
-        try:
-            readings = [parse_reading(fields[start : start + 5]) for start in range(0, len(fields), 5)]
-        except (ValueError, OverflowError) as error:
-            raise UnexpectedReply(self._where, ":TRAC:DATA?", ",".join(fields)[:80]) from error
-        if len(readings) != expected:
-            what = f"{len(readings)} readings instead of {expected}"
-            raise UnexpectedReply(self._where, ":TRAC:DATA?", what)
-        return readings
-
-    def _leave_sweep(self, level: float) -> None:
-        """Back to single readings at the level where the sweep ended, so that the output does not jump."""
-        settings = self._configured()
-        for message in after_sweep_messages(settings.source, level, settings.trigger_delay):
-            self._send(message)
-        self._adopt(settings)
-        self._level = self._confirmed = level
-        self._sweeping = False
-
-
-def _sweep_point(settings: SmuSettings, source_delay: float, linked: bool) -> float:
-    return smu_time_per_point(
-        nplc=settings.nplc,
-        line_frequency=settings.line_frequency,
-        autozero=settings.autozero,
-        source=settings.source,
-        source_delay=source_delay,
-        filter_count=settings.filter_count,
-        linked=linked,
-    )

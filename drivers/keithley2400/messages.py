@@ -81,7 +81,10 @@ class SmuSettings:
 
     @property
     def source_range(self) -> float:
-        """Get the nominal source range (V or A); ValueError when there is none."""
+        """Get the nominal source range (V or A).
+
+        :raises ValueError: there is none.
+        """
         ranges = RANGES[self.source]
         needed = timing.smallest_range(self.max_level, ranges, timing.SMU_FULL_SCALE)
         wanted = self.smallest_source_range
@@ -390,7 +393,11 @@ class SmuReading:
 
 
 def parse_reading(fields: Sequence[str]) -> SmuReading:
-    """Five elements VOLT, CURR, RES, TIME, STAT as a reading; ValueError or OverflowError when they are not."""
+    """Five elements VOLT, CURR, RES, TIME, STAT as a reading.
+
+    :raises ValueError: they are not.
+    :raises OverflowError: the status is infinite.
+    """
     voltage, current, _, time, status = map(float, fields)
     return SmuReading(
         voltage if abs(voltage) < INVALID else math.nan,

@@ -411,7 +411,7 @@ def test_a_bench_without_instruments_is_told_how_to_go_on(tmp_path: Path, monkey
     done = command("--bench", nowhere)
     assert done.exit_code == command_line.FAILED
     assert "How to go on" in done.stderr
-    monkeypatch.setattr("drivers.link.list_resources", lambda visa_library: ())
+    monkeypatch.setattr("acquire.bench.survey.list_resources", lambda visa_library: ())
     done = command()
     assert done.exit_code == command_line.FAILED
     assert done.stdout == ""

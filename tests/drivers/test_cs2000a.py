@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from drivers import errors
+from drivers.cs2000a import errors as refusals
 from drivers.cs2000a.driver import CS2000A, SpectroradiometerSettings
 from drivers.cs2000a.messages import (
     BLOCK_LENGTHS,
@@ -90,7 +91,7 @@ def test_old_firmware_knows_remote_mode_1_only(transcript, refusal):
 
 
 def test_no_remote_mode_at_all(transcript):
-    with transcript(CS2000A, [("RMTS,2", "ER00"), ("RMTS,1", "ER00")]) as meter, pytest.raises(errors.RemoteLost):
+    with transcript(CS2000A, [("RMTS,2", "ER00"), ("RMTS,1", "ER00")]) as meter, pytest.raises(refusals.RemoteLost):
         meter.remote()
 
 
@@ -101,7 +102,7 @@ def test_lost_remote_mode_is_entered_again_once(transcript):
 
 def test_an_unknown_command_is_given_up(transcript):
     pairs = [("STSR", "ER00"), REMOTE, ("STSR", "ER00")]
-    with transcript(CS2000A, pairs) as meter, pytest.raises(errors.RemoteLost) as caught:
+    with transcript(CS2000A, pairs) as meter, pytest.raises(refusals.RemoteLost) as caught:
         _ = meter.measuring_angle
     assert caught.value.errors == ["ER00"]
 
@@ -175,7 +176,7 @@ def test_a_setting_that_reads_back_differently(transcript):
 
 def test_a_setting_without_calibration(transcript):
     pairs = [*IN_ORDER[:4], ("NDFR", "OK00,0"), ("NDFS,1", "ER05")]
-    with transcript(CS2000A, pairs) as meter, pytest.raises(errors.CalibrationMissing):
+    with transcript(CS2000A, pairs) as meter, pytest.raises(refusals.CalibrationMissing):
         meter.configure(SpectroradiometerSettings(external_nd="1/10"))
 
 
@@ -281,12 +282,12 @@ def test_nothing_else_is_sent_during_a_measurement(transcript):
         for meddle in (meter.trigger, meter.colorimetry, meter.local, meter.identify):
             with pytest.raises(errors.RefusedByDriver, match="measurement is running"):
                 meddle()
-        with pytest.raises(errors.MeasurementBusy):
+        with pytest.raises(refusals.MeasurementBusy):
             meter.read_spectrum()
 
 
 def test_nothing_was_started(transcript):
-    with transcript(CS2000A, []) as meter, pytest.raises(errors.NoSpectrum):
+    with transcript(CS2000A, []) as meter, pytest.raises(refusals.NoSpectrum):
         meter.poll()
 
 
@@ -295,7 +296,7 @@ def test_a_measurement_refused_in_the_first_line(transcript, code):
     with transcript(CS2000A, [("MEAS,1", f"{code}\n")]) as meter:
         with pytest.raises(REFUSALS[code][0]):
             meter.start()
-        with pytest.raises(errors.NoSpectrum):
+        with pytest.raises(refusals.NoSpectrum):
             meter.poll()
 
 
@@ -310,7 +311,7 @@ def test_a_measurement_that_fails_in_the_second_line(transcript, code):
 def test_a_measurement_cancelled_at_the_meter_is_told_as_such(transcript):
     with transcript(CS2000A, [*MEASUREMENT[:1], (None, "ER20\n")]) as meter:
         meter.start()
-        with pytest.raises(errors.NoSpectrum, match="ESC"):
+        with pytest.raises(refusals.NoSpectrum, match="ESC"):
             meter.wait()
 
 
@@ -375,7 +376,7 @@ def test_a_meter_that_keeps_having_no_data_measures_once_more(transcript):
 
 def test_a_meter_without_data_after_the_second_measurement_is_given_up(transcript):
     with transcript(CS2000A, [*MEASUREMENT, *REFUSED, *CANCELLED, *MEASUREMENT, *REFUSED]) as meter:
-        with pytest.raises(errors.NoSpectrum):
+        with pytest.raises(refusals.NoSpectrum):
             spectrum_of(meter)
         assert not meter.silent
 
@@ -426,7 +427,7 @@ def test_a_measurement_after_somebody_pressed_escape(transcript):
 
 def test_a_measurement_refused_twice(transcript):
     pairs = [("MEAS,1", "ER00\n"), REMOTE, ("MEAS,1", "ER00\n")]
-    with transcript(CS2000A, pairs) as meter, pytest.raises(errors.RemoteLost):
+    with transcript(CS2000A, pairs) as meter, pytest.raises(refusals.RemoteLost):
         meter.start()
 
 
@@ -457,7 +458,7 @@ def test_cancel(transcript, lines):
     with transcript(CS2000A, pairs) as meter:
         meter.start()
         meter.cancel()
-        with pytest.raises(errors.NoSpectrum):
+        with pytest.raises(refusals.NoSpectrum):
             meter.poll()
 
 
@@ -512,7 +513,7 @@ def test_shutdown_cancels_and_goes_local(transcript):
 
 
 def test_no_data(transcript):
-    with transcript(CS2000A, [("MEDR,0,0,1", "ER20")]) as meter, pytest.raises(errors.NoSpectrum):
+    with transcript(CS2000A, [("MEDR,0,0,1", "ER20")]) as meter, pytest.raises(refusals.NoSpectrum):
         meter.read_spectrum()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from drivers import errors
+from drivers.cs2000a import errors as refusals
 from drivers.cs2000a.driver import CS2000A, SpectroradiometerSettings
 from drivers.keithley2000.driver import DmmSettings, Keithley2000
 from drivers.keithley2400.driver import Keithley2400, SmuLimits, SmuSettings
@@ -172,5 +172,5 @@ def test_a_measurement_that_a_killed_program_left_running_is_cancelled(bench, se
     meter = spectroradiometer(bench)
     assert meter.identify().model == "CS-2000A"
     meter.configure(SpectroradiometerSettings())
-    with pytest.raises(errors.NoSpectrum):
+    with pytest.raises(refusals.NoSpectrum):
         meter.read_spectrum()

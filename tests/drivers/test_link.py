@@ -8,7 +8,7 @@ import pyvisa
 from pymeasure.adapters import ProtocolAdapter
 from pyvisa.constants import StatusCode
 
-from drivers import errors, link
+from drivers import errors, link, resources
 from drivers.cs2000a.driver import CS2000A
 from drivers.keithley2400.driver import Keithley2400
 from drivers.simulated.bench import SimulatedBenchOptions, build_simulated_bench
@@ -207,7 +207,7 @@ def test_an_address_that_cannot_be_opened_is_told_with_what_helps(resource, hint
     ],
 )
 def test_what_helps_against_other_problems(problem, hint):
-    assert hint in link.how_to_open(problem)
+    assert hint in resources.how_to_open(problem)
 
 
 @contextlib.contextmanager

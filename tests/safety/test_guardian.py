@@ -37,6 +37,7 @@ from acquire.safety.lock import instruments_locked
 from acquire.safety.off_first import SourceAddress
 from acquire.safety.other_process import NoProcess
 from drivers import errors
+from drivers.keithley import State
 from drivers.keithley2400.driver import Keithley2400, SmuSettings
 from drivers.link import SerialLine
 from drivers.simulated.serve import BenchServer
@@ -353,7 +354,7 @@ def test_an_output_that_the_run_could_not_confirm_is_tried_again(
     original = Keithley2400.output_off
 
     def lost_once_on(smu: Any) -> None:
-        if smu._on:
+        if smu._state in (State.READY, State.READING):
             raise errors.OutputStateUnknown("Keithley 2400", "THE OUTPUT MAY STILL BE ON")
         original(smu)
 

@@ -21,7 +21,7 @@ from acquire.config import load_bench
 from acquire.safety import lock as locks
 from acquire.safety.interruption import StopRequest
 from acquire.safety.lock import BenchInUse, LocksUnusable, instruments_locked
-from drivers.link import canonical_resource
+from drivers.resources import canonical_resource
 from drivers.simulated.serve import serving
 from tests.conftest import CONFIGS, ROOT, run_sweep_file
 from tests.test_same_everywhere import linked_bench, short_sweep
@@ -32,8 +32,8 @@ with_posix = pytest.mark.skipif(os.name == "nt", reason="rights and links of POS
 HOLD = """
 import sys
 from pathlib import Path
-from acquire.bench_lock import held
-with held(sys.argv[3:], "other bench", sys.argv[2], Path(sys.argv[1])):
+from acquire.safety.lock import instruments_locked
+with instruments_locked(sys.argv[3:], "other bench", sys.argv[2], Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """

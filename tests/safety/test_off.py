@@ -131,7 +131,7 @@ def test_without_a_bench_every_source_in_sight_is_switched_off(
     served: tuple[BenchServer, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server, path = served
-    monkeypatch.setattr(survey.link, "list_resources", lambda _: tuple(port.tcp for port in server.ports))
+    monkeypatch.setattr(survey, "list_resources", lambda _: tuple(port.tcp for port in server.ports))
     said = acquire("off")
     assert said.status == 0
     assert "no bench file is named" in said.text
@@ -143,7 +143,7 @@ def test_without_a_bench_a_source_in_use_is_named_and_not_called_safe(
     served: tuple[BenchServer, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server, path = served
-    monkeypatch.setattr(survey.link, "list_resources", lambda _: tuple(port.tcp for port in server.ports))
+    monkeypatch.setattr(survey, "list_resources", lambda _: tuple(port.tcp for port in server.ports))
     with locks.instruments_locked([load_bench(path).instruments.smu.resource], "bench", "runs/x.h5"):
         said = acquire("off")
     assert (said.status, said.output) == (1, b"")
@@ -152,7 +152,7 @@ def test_without_a_bench_a_source_in_use_is_named_and_not_called_safe(
 
 
 def test_without_a_bench_and_without_a_source_nothing_is_called_safe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(survey.link, "list_resources", lambda _: ())
+    monkeypatch.setattr(survey, "list_resources", lambda _: ())
     said = acquire("off")
     assert (said.status, said.output) == (1, b"")
     assert "none was switched off" in said.text

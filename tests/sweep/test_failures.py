@@ -18,7 +18,8 @@ from acquire.bench import opening
 from acquire.records import DarkReading, Event, Note, PointFlag, Record, Spectrum
 from acquire.sweep.engine import SpectrumNotTaken
 from drivers.cs2000a.driver import CS2000A
-from drivers.errors import InstrumentTimeout, NoSpectrum, UnexpectedReply
+from drivers.cs2000a.errors import NoSpectrum
+from drivers.errors import InstrumentTimeout, UnexpectedReply
 from drivers.keithley2400.driver import Keithley2400
 from tests.conftest import CONFIGS
 from tests.support.attempt import LIQ, Attempt

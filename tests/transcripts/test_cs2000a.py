@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from drivers import errors
+from drivers.cs2000a import errors as refusals
 from drivers.cs2000a.driver import CS2000A, SpectroradiometerSettings
 from drivers.cs2000a.messages import REFUSALS
 from drivers.simulated.clock import VirtualClock
@@ -149,7 +150,7 @@ SETTING_TRANSCRIPTS = [
             f"ER05 for {setting}",
             configure(**{setting: value}),
             [*configuring()[:place], (query, before), (message, "ER05")],
-            raises=errors.CalibrationMissing,
+            raises=refusals.CalibrationMissing,
             says="ER05",
             bench={"compensation_stored": False},
         )
@@ -164,7 +165,7 @@ SETTING_TRANSCRIPTS = [
             f"{code} from a worn memory",
             configure(),
             [*REMOTE_OLD, ("MSWE,0", "OK00"), SPEED[0], ("SPMS,0,2", code)],
-            raises=errors.InstrumentFault,
+            raises=refusals.InstrumentFault,
             says=code,
             bench={**OLD, "flash_error": code},
         )
@@ -174,7 +175,7 @@ SETTING_TRANSCRIPTS = [
         "ER83 for an angle between two stops",
         in_remote(lambda meter: meter.measuring_angle),
         [REMOTE, lambda host: host.twin.turn_knob(None), ("STSR", "ER83")],
-        raises=errors.AngleNotSet,
+        raises=refusals.AngleNotSet,
         says="ER83",
     ),
 ]  # fmt: skip
@@ -211,7 +212,7 @@ MODE_TRANSCRIPTS = [
         "ER00 to everything while another program measures",
         in_remote(lambda meter: meter.measuring_angle),
         [REMOTE, somebody_measures, ("STSR", "ER00"), ("RMTS,2", "ER00"), ("RMTS,1", "ER00")],
-        raises=errors.RemoteLost,
+        raises=refusals.RemoteLost,
         says="ER00",
     ),
 ]
@@ -313,28 +314,28 @@ MEASURING_TRANSCRIPTS = [
         "ER20 without a measurement",
         in_remote(lambda meter: meter.read_spectrum()),
         [REMOTE, ("MEDR,0,0,1", "ER20")],
-        raises=errors.NoSpectrum,
+        raises=refusals.NoSpectrum,
         says="ER20",
     ),
     Transcript(
         "ER20 after a cancellation",
         in_remote(lambda meter: (meter.start(), meter.cancel(), meter.colorimetry())),
         [REMOTE, *FIRST_LINE, ("MEAS,0", "OK00\n"), (None, NOTHING), IDENTITY, ("MEDR,2,0,00", "ER20")],
-        raises=errors.NoSpectrum,
+        raises=refusals.NoSpectrum,
         says="ER20",
     ),
     Transcript(
         "ER02 while another program measures",
         in_remote(lambda meter: meter.conditions()),
         [REMOTE, somebody_measures, ("MEDR,0,0,1", "ER02")],
-        raises=errors.MeasurementBusy,
+        raises=refusals.MeasurementBusy,
         says="ER02",
     ),
     Transcript(
         "ER17 while another program measures",
         in_remote(lambda meter: meter.start()),
         [REMOTE, somebody_measures, ("MEAS,1", "ER17\n")],
-        raises=errors.ParameterRefused,
+        raises=refusals.ParameterRefused,
         says="ER17",
     ),
     Transcript(
@@ -384,7 +385,7 @@ MEASURING_TRANSCRIPTS = [
             *configuring(SCMR=[("SCMR", "OK00,0"), ("SCMS,2", "OK00"), ("SCMR", "OK00,2")]),
             ("MEAS,1", "ER71\n"),
         ],
-        raises=errors.SynchronisationLost,
+        raises=refusals.SynchronisationLost,
         says="ER71",
         bench={"external_sync_present": False},
     ),
@@ -392,7 +393,7 @@ MEASURING_TRANSCRIPTS = [
         "ER83 in the first line",
         measure,
         [REMOTE, lambda host: host.twin.turn_knob(None), ("MEAS,1", "ER83\n")],
-        raises=errors.AngleNotSet,
+        raises=refusals.AngleNotSet,
         says="ER83",
     ),
     refused_end("ER83", lambda host: host.twin.turn_knob(1)),

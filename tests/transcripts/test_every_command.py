@@ -23,7 +23,7 @@ TRANSCRIPTS = {
 }
 KEITHLEYS = ("keithley.py", "scpi.py")
 SOURCES = {
-    SMU: ("keithley2400/driver.py", "keithley2400/messages.py", *KEITHLEYS),
+    SMU: ("keithley2400/driver.py", "keithley2400/sweeps.py", "keithley2400/messages.py", *KEITHLEYS),
     DMM: ("keithley2000/driver.py", *KEITHLEYS),
     METER: ("cs2000a/driver.py", "cs2000a/messages.py"),
 }
