@@ -211,7 +211,10 @@ def export(
 
 
 def _tell_damage(run: Run) -> None:
-    """Say what the checksums of a file say against it. :raises typer.Exit: it is damaged."""
+    """Say what the checksums of a file say against it.
+
+    :raises typer.Exit: it is damaged.
+    """
     if run.integrity.damaged:
         raise complain(f"{run.path}: {run.integrity}", FAILED)
     if not run.integrity.verifiable:

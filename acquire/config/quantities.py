@@ -159,7 +159,10 @@ class Quantity:
     auto: bool = False
 
     def read(self, value: Any) -> float | str:
-        """The float in ``unit``, or ``"auto"``. :raises PydanticCustomError: with what is wrong and its mend."""
+        """The float in ``unit``, or ``"auto"``.
+
+        :raises PydanticCustomError: with what is wrong and how to correct it.
+        """
         if self.auto and isinstance(value, str) and value.strip() == "auto":
             return "auto"
         number = self._number(value)

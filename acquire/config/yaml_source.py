@@ -153,9 +153,11 @@ def what_is(path: Path) -> Literal["file", "folder", "pipe or device", "nothing"
 
 
 def read_start(path: Path, length: int) -> bytes:
-    """The first ``length`` bytes of a file. :raises OSError: it cannot be read, or is a pipe or a device.
+    """The first ``length`` bytes of a file.
 
-    Those may have no end, or never begin; nothing waits for them.
+    Pipes and devices may have no end, or never begin; nothing waits for them.
+
+    :raises OSError: it cannot be read, or is a pipe or a device.
     """
     if what_is(path) == "pipe or device":
         raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", str(path))

@@ -28,13 +28,16 @@ class Observer:
 
     @property
     def v_lambda(self) -> FloatArray:
-        """V(lambda), shape (n,)."""
+        """The luminous efficiency V(lambda), shape (n,)."""
         return np.asarray(self.matching[1], float)
 
 
 @lru_cache(maxsize=1)
 def full_table() -> Observer:
-    """Return the whole table, 360-830 nm in steps of 1 nm; raise ValueError when the file was altered."""
+    """Return the whole table, 360-830 nm in steps of 1 nm.
+
+    :raises ValueError: the file was altered.
+    """
     text = resources.files("acquire.photometry").joinpath("data", "cie1931_2deg_1nm.csv").read_text("ascii")
     return _observer(np.loadtxt(text.splitlines(), delimiter=",", skiprows=1))
 

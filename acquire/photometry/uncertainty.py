@@ -118,7 +118,9 @@ def correlations(budget: Budget[float]) -> Correlations:
     """Return how strongly the errors of the quantities go together.
 
     cov(CE, PE) = u^2(CE), cov(CE, L) = u^2(L), cov(CE, J) = -u^2(J),
-    cov(CE, EQE) = light terms + c_L c_EQE u_lambda^2 + u^2(J). Raises ZeroDivisionError for a budget of nought.
+    cov(CE, EQE) = light terms + c_L c_EQE u_lambda^2 + u^2(J).
+
+    :raises ZeroDivisionError: every uncertainty of the budget is zero.
     """
     u = relative_uncertainty(budget)
     shared_wavelength = budget.luminance_sensitivity * budget.eqe_sensitivity * budget.wavelength**2

@@ -63,7 +63,10 @@ class Order:
 
     @classmethod
     def from_line(cls, line: bytes) -> Order:
-        """The order from its line. :raises ValueError: it is none."""
+        """The order from its line.
+
+        :raises ValueError: it is none.
+        """
         try:
             content = json.loads(line)
             where = content.pop("source")
@@ -118,7 +121,10 @@ class Guard(Protocol):
     """What a bench tells of its output."""
 
     def output_goes_on(self, source: str, within: float) -> None:
-        """From now on the output may be on, at level zero. :raises NotGuarded: nobody is there to hear it."""
+        """From now on the output may be on, at level zero.
+
+        :raises NotGuarded: no guardian is there.
+        """
 
     def beat(self, doing: str, source: str, level: float, within: float) -> None:
         """``level`` (V or A; NaN: not known) is sent next; the next word comes ``within`` s.
@@ -127,7 +133,10 @@ class Guard(Protocol):
         """
 
     def still(self) -> None:
-        """The same is being done, at the same level. :raises NotGuarded: as :meth:`beat`."""
+        """The same is being done, at the same level.
+
+        :raises NotGuarded: as :meth:`beat`.
+        """
 
     def switching_off(self, within: float) -> None:
         """The output is about to go off, from whatever level; the next word, if one is owed, comes ``within`` s."""
@@ -166,7 +175,10 @@ class NoGuard:
 
 
 class GuardianProcess:
-    """One guardian, and the run's ends of the pipes to and from it. :raises NotGuarded: it cannot be started."""
+    """One guardian, and the run's ends of the pipes to and from it.
+
+    :raises NotGuarded: it cannot be started.
+    """
 
     def __init__(self, order: Order) -> None:
         self._where = f"the guardian of {order.source.resource}"
@@ -199,7 +211,10 @@ class GuardianProcess:
         self._gone = True
 
     def wait_until_ready(self, patience: float) -> None:
-        """Wait until the guardian could act. :raises NotGuarded: it will not, or not in time."""
+        """Wait until the guardian could act.
+
+        :raises NotGuarded: it will not, or not in time.
+        """
         if not self._answered.wait(patience):
             raise self._not_guarded(f"was not ready within {patience:g} s")
         if self._answer != READY:
@@ -272,12 +287,18 @@ class Guarding:
         return self._guardian.process if self._guardian else None
 
     def wait_until_ready(self) -> None:
-        """Wait until the guardian could act. :raises NotGuarded: it will not, or not in time."""
+        """Wait until the guardian could act.
+
+        :raises NotGuarded: it will not, or not in time.
+        """
         assert self._guardian is not None
         self._guardian.wait_until_ready(READY_PATIENCE)
 
     def output_goes_on(self, source: str, within: float) -> None:
-        """From now on the output may be on, at level zero. :raises NotGuarded: nobody is there to hear it."""
+        """From now on the output may be on, at level zero.
+
+        :raises NotGuarded: no guardian is there.
+        """
         self._on = True
         self._say(Beat(within, source, 0.0, 0.0, "switching on"))
         if self._guardian is None or self._guardian.lost():
@@ -337,7 +358,10 @@ class Guarding:
             raise NotGuarded(where, what, "Was the computer asleep, or its processes frozen?")
 
     def _look_for_successor(self) -> None:
-        """Take the next guardian over once it is ready. :raises NotGuarded: there is none."""
+        """Take the next guardian over once it is ready.
+
+        :raises NotGuarded: there is none.
+        """
         if self._succession is None or not self._succession.over():
             return
         try:
@@ -401,7 +425,10 @@ class _Succession:
         return not self._thread.is_alive()
 
     def successor(self) -> GuardianProcess:
-        """The next guardian, waiting for it. :raises NotGuarded: there is none."""
+        """The next guardian, waiting for it.
+
+        :raises NotGuarded: there is none.
+        """
         self._thread.join()
         if self._found is None:
             assert self._problem is not None

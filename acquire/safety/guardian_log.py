@@ -50,7 +50,10 @@ def guardian_remarks(path: Path) -> list[tuple[datetime, str]]:
 
 
 def appending(log: Path) -> TextIO:
-    """A guardian's log, opened to write on. :raises OSError: as :func:`opened_plainly`."""
+    """A guardian's log, opened to write on.
+
+    :raises OSError: as :func:`opened_plainly`.
+    """
     descriptor = opened_plainly(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     return os.fdopen(descriptor, "a", encoding="utf-8")
 

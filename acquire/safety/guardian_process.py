@@ -88,7 +88,10 @@ class Ear:
         return line
 
     def lines(self, wait: float | None) -> list[bytes] | None:
-        """Whole lines that have come, waiting at most ``wait`` s; None at the end. :raises queue.Empty: none came."""
+        """Whole lines that have come, waiting at most ``wait`` s; None at the end.
+
+        :raises queue.Empty: none came.
+        """
         piece = b"" if b"\n" in self._rest else self._pieces.get(timeout=wait)
         if not piece and b"\n" not in self._rest:
             return None

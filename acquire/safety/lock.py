@@ -122,7 +122,10 @@ def file_name(resource: str) -> str:
 
 
 def _usable(folder: Path) -> Path:
-    """The folder, made for everybody where it is not there yet. :raises OSError: it is none, or cannot be made."""
+    """The folder, made for everybody where it is not there yet.
+
+    :raises OSError: it is none, or cannot be made.
+    """
     if not folder.is_dir():
         with suppress(FileExistsError):  # somebody else was faster
             folder.mkdir(parents=True)
@@ -142,7 +145,10 @@ def _open_to_everybody(folder: Path) -> None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
-    """A lock's file, made when it is not there. :raises OSError: it cannot be opened, or is no ordinary file."""
+    """A lock's file, made when it is not there.
+
+    :raises OSError: it cannot be opened, or is no ordinary file.
+    """
     flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     try:
         # Linux refuses to open another user's file in a shared folder where it could as well be made

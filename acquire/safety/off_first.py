@@ -104,7 +104,10 @@ def make_safe_until_confirmed(
 
 @contextmanager
 def opened(address: SourceAddress) -> Iterator[Any]:
-    """A link to the source, on which nothing was sent yet. :raises InstrumentError: it cannot be opened."""
+    """A link to the source, on which nothing was sent yet.
+
+    :raises InstrumentError: it cannot be opened.
+    """
     on_the_line = EXCHANGE * 10 / address.serial.baud_rate if address.resource.upper().startswith("ASRL") else 0.0
     adapter = link.open_adapter(
         address.resource,

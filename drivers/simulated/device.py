@@ -390,7 +390,8 @@ def device_from_parameters(
     """Build a device from one entry of the device parameters, with the shared ones under the key ``shared``.
 
     ``hysteresis`` and ``degradation`` switch those effects; None leaves it to their ``enabled_default``.
-    Raises KeyError when a parameter is missing.
+
+    :raises KeyError: a parameter is missing.
     """
     shared = parameters["shared"]
     electrical = {**shared["electrical"], **parameters.get("electrical", {})}

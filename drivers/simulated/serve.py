@@ -78,7 +78,9 @@ class BenchServer:
     """A simulated bench on real ports. They are open once this is made; :meth:`run` makes the twins answer.
 
     ``port`` is the TCP port of the first instrument, the others follow; 0 takes any that are free. ``terminals``:
-    pseudo-terminals too. ``watch`` is told of all traffic. Raises OSError when a port cannot be had.
+    pseudo-terminals too. ``watch`` hears all traffic.
+
+    :raises OSError: a port cannot be had.
     """
 
     def __init__(

@@ -43,11 +43,11 @@ class TimingOptions(Protocol):
 
     @property
     def one_function_phases(self) -> int:
-        """A/D phases of one function with auto-zero and concurrent measuring on."""
+        """The A/D phases of one function with auto-zero and concurrent measuring on."""
 
     @property
     def two_functions_without_autozero(self) -> ConversionTiming:
-        """Phases and overheads of two functions with auto-zero off."""
+        """The phases and overheads of two functions with auto-zero off."""
 
 
 def conversion_timing(settings: Settings, options: TimingOptions) -> ConversionTiming:

@@ -79,9 +79,11 @@ def set_source_autorange(settings: Settings, function: str, on: bool) -> None:
 
 
 def checked_level(settings: Settings, function: str, wanted: float | str, *, clip: bool) -> float:
-    """The level that a command asks for: -222 (or the end of range, with ``clip``) beyond a fixed range.
+    """The level that a command asks for; with ``clip``, the end of a fixed range stands for what is beyond it.
 
-    MIN and MAX mean the instrument's limits and are refused (-221) on a fixed range below the highest.
+    MIN and MAX mean the instrument's limits.
+
+    :raises CommandError: -222 beyond a fixed range, -221 for MIN and MAX on a fixed range below the highest.
     """
     _refuse_with_auto_ohms(settings)
     axis = settings.source[function]
@@ -114,7 +116,7 @@ def smallest_compliance(function: str) -> float:
 def set_protection(settings: Settings, function: str, wanted: float) -> None:
     """The compliance of a measured function (A for a voltage source, V for a current source).
 
-    +822 below 0.1 % of the measure range (of the lowest range when it is automatic), +826 beyond 22 W.
+    :raises CommandError: +822 below 0.1 % of the measure range (of the lowest when it is automatic), +826 beyond 22 W.
     """
     sense, source = settings.sense[function], _OTHER[function]
     limit = abs(wanted)
@@ -146,7 +148,10 @@ def highest_measure_range(settings: Settings, function: str) -> float:
 
 
 def set_sense_range(settings: Settings, function: str, wanted: float | str) -> None:
-    """A fixed measure range: +823 for the sourced function, +824 above the compliance range."""
+    """A fixed measure range.
+
+    :raises CommandError: +823 for the sourced function, +824 above the compliance range.
+    """
     if function != "RES":
         _refuse_with_auto_ohms(settings)
         if function == settings.source_function:
@@ -174,7 +179,10 @@ def over_voltage_step(wanted: float) -> float:
 
 
 def add_functions(settings: Settings, names: Iterable[str]) -> None:
-    """``SENS:FUNC``: adds while concurrent measuring is on, replaces (one function) while it is off."""
+    """``SENS:FUNC``: adds while concurrent measuring is on, replaces (one function) while it is off.
+
+    :raises CommandError: -221, more than one to replace it.
+    """
     wanted = tuple(names)
     if settings.concurrent:
         settings.functions |= frozenset(wanted)
@@ -197,7 +205,10 @@ def set_concurrent(settings: Settings, on: bool) -> None:
 
 
 def set_counts(settings: Settings, *, arm: float | None = None, trigger: int | None = None) -> None:
-    """Arm or trigger count; -221 when their product passes 2500 (an endless arm count does not)."""
+    """Arm or trigger count.
+
+    :raises CommandError: -221, their product passes 2500 (an endless arm count does not).
+    """
     arm_count = settings.arm_count if arm is None else arm
     trigger_count = settings.trigger_count if trigger is None else trigger
     if math.isfinite(arm_count) and arm_count * trigger_count > 2500:
@@ -206,7 +217,10 @@ def set_counts(settings: Settings, *, arm: float | None = None, trigger: int | N
 
 
 def set_step(settings: Settings, function: str, step: float) -> None:
-    """Step of the staircase; from now on the number of points follows. -222 if that passes 2500."""
+    """Step of the staircase; from now on the number of points follows.
+
+    :raises CommandError: -222, it passes 2500.
+    """
     axis = settings.source[function]
     if step and abs((axis.stop - axis.start) / step) + 1.5 > 2501:
         raise CommandError(-222)
@@ -223,8 +237,8 @@ def set_points(settings: Settings, points: int) -> None:
 def checked_sweep(settings: Settings) -> tuple[float, ...]:
     """The levels of the sweep that is set up, and the source range for it if one is to hold them all (BEST).
 
-    +801 without levels, -221 for a logarithmic staircase through zero, -222 for a level beyond a fixed source
-    range, +826 beyond 22 W.
+    :raises CommandError: +801 without levels, -221 for a logarithmic staircase through zero, -222 for a level beyond a
+        fixed source range, +826 beyond 22 W.
     """
     axis, function = settings.axis(), settings.source_function
     if axis.mode == "SWE" and settings.sweep_spacing == "LOG" and axis.start * axis.stop <= 0.0:

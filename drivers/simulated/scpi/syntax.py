@@ -79,8 +79,9 @@ class _Node:
 class CommandTable(Generic[Commanded]):
     """The commands of one instrument, and what was parsed already: headers, and parts without parameters.
 
-    Shared by all twins of a model: what a message means depends on its text alone. Raises ValueError when two
-    commands claim the same header.
+    Shared by all twins of a model: what a message means depends on its text alone.
+
+    :raises ValueError: two commands claim the same header.
     """
 
     def __init__(self, commands: Iterable[Command[Commanded]], *, colon_before_common: bool = True) -> None:
