@@ -122,11 +122,11 @@ def _offer_recovery(folder: Path, *, ask: bool) -> None:
 
     for path, points in reading_apart.cut_off_in(folder, LOOK_AROUND):
         with _whoever_listens(sys.stderr):
-            what = f"{path} was cut off ({points} point{'' if points == 1 else 's'})"
+            message = f"{path} was cut off ({points} point{'' if points == 1 else 's'})"
             if not ask:
-                say(sys.stderr, f"{what}; finish it with: acquire recover {_quoted(path)}")
+                say(sys.stderr, f"{message}; finish it with: acquire recover {_quoted(path)}")
                 continue
-            print(one_line(f"{what}. Finish it now? [Y/n] "), end="", file=sys.stderr, flush=True)
+            print(one_line(f"{message}. Finish it now? [Y/n] "), end="", file=sys.stderr, flush=True)
             if _is_yes(sys.stdin):
                 _recover(path, sys.stderr)
 
@@ -183,13 +183,13 @@ def show(run_file: RunArgument, as_json: JsonOption = False) -> None:
     from acquire.run_file import reading_apart
 
     try:
-        found = reading_apart.read_run(run_file)
+        recorded = reading_apart.read_run(run_file)
     except reading.ArchiveError as error:
         raise complain(error, FAILED) from error
     if not as_json:
-        _print_description(found)
-    _print_run(found, as_json)
-    _tell_damage(found)
+        _print_description(recorded)
+    _print_run(recorded, as_json)
+    _tell_damage(recorded)
 
 
 @app.command()
@@ -202,12 +202,12 @@ def export(
     from acquire.run_file import read as reading
 
     try:
-        found = reading_apart.read_run(run_file)
-        written = export.export_csv(found, to or run_file.parent)
+        recorded = reading_apart.read_run(run_file)
+        written = export.export_csv(recorded, to or run_file.parent)
     except reading.ArchiveError as error:
         raise complain(error, FAILED) from error
     say(sys.stdout, *written)
-    _tell_damage(found)
+    _tell_damage(recorded)
 
 
 def _tell_damage(run: Run) -> None:
@@ -257,9 +257,9 @@ def _recover(path: Path, stream: TextIO) -> bool:
     except reading.ArchiveError as error:
         say(sys.stderr, error)
         return False
-    what = "was finished already" if already else "finished"
+    outcome = "was finished already" if already else "finished"
     counted = f"{after.points} points, {len(after.spectra)} spectra"
-    say(stream, f"{path}: {what}: {counted}, status {after.status}")
+    say(stream, f"{path}: {outcome}: {counted}, status {after.status}")
     if after.integrity.damaged:
         say(sys.stderr, f"{path}: {after.integrity}")
     return not after.integrity.damaged
@@ -337,12 +337,12 @@ def _sources_off() -> int:
     in_use = [
         f"{answer.resource}: {finding.what}" for answer in answers if answer.in_use for finding in answer.findings
     ]
-    found = [SourceAddress("keithley2400", name, "", SerialLine()) for name in asking.sources(answers)]
-    right = [_is_switched_off(source.resource, partial(switch_off_source, source)) for source in found]
-    if in_use or not found:
-        what = "" if found else "no Keithley 2400 was found, and none was switched off; "
-        say(sys.stderr, *in_use, f"{what}name its bench: acquire off --bench BENCH.yaml; {PRESS_OUTPUT}")
-    return COMPLETED if all(right) and found and not in_use else FAILED
+    addresses = [SourceAddress("keithley2400", name, "", SerialLine()) for name in asking.sources(answers)]
+    right = [_is_switched_off(source.resource, partial(switch_off_source, source)) for source in addresses]
+    if in_use or not addresses:
+        message = "" if addresses else "no Keithley 2400 was found, and none was switched off; "
+        say(sys.stderr, *in_use, f"{message}name its bench: acquire off --bench BENCH.yaml; {PRESS_OUTPUT}")
+    return COMPLETED if all(right) and addresses and not in_use else FAILED
 
 
 def _is_switched_off(resource: str, switch_off: Callable[[], str]) -> bool:

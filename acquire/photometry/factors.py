@@ -155,7 +155,7 @@ def _factors(
 def _responses(weighted: FloatArray, visible: float, calibration: PhotodiodeCalibration | None) -> tuple[float, float]:
     """Return I[s R] [A/W] and its slope [1/nm].
 
-    A photodiode without a responsivity counts as V(lambda) itself, and the slope as nought: its k_L was read
+    A photodiode without a responsivity counts as V(lambda) itself, and the slope as zero: its k_L was read
     against the same kind of spectrum, so luminance keeps the sensitivity of the spectroradiometer.
     """
     if calibration is None:

@@ -1,4 +1,4 @@
-"""Nobody is left to switch the output off when a run is killed or stopped: a small process beside it does it then.
+"""A small process beside a run that switches the output off when the run is killed or stopped.
 
 The run starts it (:func:`watching`), waits until it is ready, and tells it through a pipe what it is doing, at which
 level, and by when it will say the next word. The system closes the pipe when the run ends, however it ends; a run that
@@ -28,7 +28,7 @@ from drivers.link import SerialLine
 
 COMMAND = (sys.executable, "-m", "acquire.safety.guardian_process")
 READY_PATIENCE = 30.0  # s; half a second is usual, a first start after an installation may take many
-SUCCESSOR_PATIENCE = 10.0  # s until another guardian is ready, while nobody guards
+SUCCESSOR_PATIENCE = 10.0  # s until another guardian is ready, while there is no guardian
 SILENCE = 3.0  # s beyond the time when a word was due
 LONGEST_GOODBYE = 5.0  # s from the end of the run's pipe to that of the guardian, when nothing is to be done
 LONGEST_ATTEMPT = 10.0  # s beyond its patience; then an attempt of the guardian to switch off is left behind
@@ -149,25 +149,25 @@ class Guard(Protocol):
 
 
 class NoGuard:
-    """For instruments that live and die with this process: nobody else could reach them."""
+    """For instruments that live and die with this process: no guardian could reach them."""
 
     def wait_until_ready(self) -> None:
         """Nothing to wait for."""
 
     def output_goes_on(self, source: str, within: float) -> None:
-        """Nobody to tell."""
+        """Nothing to do."""
 
     def beat(self, doing: str, source: str, level: float, within: float) -> None:
-        """Nobody to tell."""
+        """Nothing to do."""
 
     def still(self) -> None:
-        """Nobody to tell."""
+        """Nothing to do."""
 
     def switching_off(self, within: float) -> None:
-        """Nobody to tell."""
+        """Nothing to do."""
 
     def output_is_off(self) -> None:
-        """Nobody to tell."""
+        """Nothing to do."""
 
     def remarks(self) -> list[str]:
         """Nothing happens."""
@@ -221,9 +221,9 @@ class GuardianProcess:
             why = self._answer.decode(errors="replace")
             raise self._not_guarded(f"ended before it was ready{f' ({why})' if why else ''}")
 
-    def _not_guarded(self, what: str) -> NotGuarded:
+    def _not_guarded(self, message: str) -> NotGuarded:
         hint = f"Try again; if it stays so, see what `{' '.join(COMMAND)} --check` says"
-        return NotGuarded(self._where, what, hint)
+        return NotGuarded(self._where, message, hint)
 
     def lost(self) -> str:
         """Why it could not act any more; empty when it could."""
@@ -354,8 +354,8 @@ class Guarding:
         if late > SILENCE and not self._raised:
             self._raised = True
             where = f"the guardian of {self._order.source.resource}"
-            what = f"the run stood still, {late:.0f} s beyond what it had announced, and the guardian with it"
-            raise NotGuarded(where, what, "Was the computer asleep, or its processes frozen?")
+            message = f"the run stood still, {late:.0f} s beyond what it had announced, and the guardian with it"
+            raise NotGuarded(where, message, "Was the computer asleep, or its processes frozen?")
 
     def _look_for_successor(self) -> None:
         """Take the next guardian over once it is ready.
@@ -402,7 +402,7 @@ class _Succession:
     """A thread that ends a lost guardian and starts the next one, while the run goes on measuring."""
 
     def __init__(self, lost: GuardianProcess, order: Order) -> None:
-        self._found: GuardianProcess | None = None
+        self._successor: GuardianProcess | None = None
         self._problem: NotGuarded | None = None
         self._thread = threading.Thread(target=self._succeed, args=(lost, order), daemon=True)
         self._thread.start()
@@ -410,13 +410,13 @@ class _Succession:
     def _succeed(self, lost: GuardianProcess, order: Order) -> None:
         lost.end(0.0)
         try:
-            found = GuardianProcess(order)
+            successor = GuardianProcess(order)
             try:
-                found.wait_until_ready(SUCCESSOR_PATIENCE)
+                successor.wait_until_ready(SUCCESSOR_PATIENCE)
             except NotGuarded:
-                found.end(0.0)
+                successor.end(0.0)
                 raise
-            self._found = found
+            self._successor = successor
         except NotGuarded as problem:
             self._problem = problem
 
@@ -430,10 +430,10 @@ class _Succession:
         :raises NotGuarded: there is none.
         """
         self._thread.join()
-        if self._found is None:
+        if self._successor is None:
             assert self._problem is not None
             raise self._problem
-        return self._found
+        return self._successor
 
 
 @contextmanager

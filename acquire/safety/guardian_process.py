@@ -258,7 +258,7 @@ class _Log:
 
 
 def _tell(text: str) -> None:
-    """Say it on the standard error of the run, if anybody listens; nobody who does not read holds the guardian up."""
+    """Say it on the standard error of the run, if it is open; one that is not read never holds the guardian up."""
     encoding = getattr(sys.stderr, "encoding", None) or "ascii"
     line = f"\nguardian: {one_line(text)}\n".encode(encoding, errors="backslashreplace")
 

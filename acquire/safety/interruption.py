@@ -17,7 +17,7 @@ _SIGNALS = {
     "SIGTERM": "terminated by SIGTERM",
     "SIGHUP": "the terminal was closed (SIGHUP)",
     "SIGBREAK": "interrupted by Ctrl-Break",
-    # A run that is stopped would leave the device at its level, and nobody would look at it
+    # A run that is stopped would leave the device at its level, and nothing would watch it
     "SIGTSTP": "ended by Ctrl-Z: a run cannot be paused, for its device would stay at its level",
     "SIGQUIT": "ended by Ctrl-\\ (SIGQUIT)",
 }

@@ -1,4 +1,4 @@
-"""Configuration files: what is right is read exactly, what is wrong is named with file, line and mend."""
+"""Configuration files: what is right is read exactly, what is wrong is named with file, line and hint."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def change(folder: Path, name: str, *changes: tuple[str, str]) -> Path:
 
 
 def report(path: Path) -> list[tuple[str, int | None, str, str]]:
-    """What is wrong: file name, line, dotted path, message and mend."""
+    """What is wrong: file name, line, dotted path, message and hint."""
     return [(p.file.name, p.line, p.path, f"{p.message}. {p.hint}") for p in check_file(path)]
 
 
@@ -852,7 +852,7 @@ def test_any_float_survives_being_written_with_its_unit(value: float) -> None:
 
 
 @given(st.text(max_size=30))
-def test_any_text_is_a_quantity_or_an_error_with_a_mend(text: str) -> None:
+def test_any_text_is_a_quantity_or_an_error_with_a_hint(text: str) -> None:
     try:
         outcome: float | QuantityError = parse_quantity(text, "V", "8 V")
     except QuantityError as error:

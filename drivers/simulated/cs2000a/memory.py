@@ -236,12 +236,12 @@ class Memory:
 
     def _reset(self, parameters: list[str]) -> str:
         self._require_firmware(3, 0, 9301)
-        what = number(parameters[0], 0, 2)
+        scope = number(parameters[0], 0, 2)
         self.burn()
-        if what != 2:
+        if scope != 2:
             self.readings.clear()
             self._targets.clear()
-        if what != 1:
+        if scope != 1:
             self.settings = self._flash = Settings()
         return "OK00"
 

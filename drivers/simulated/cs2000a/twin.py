@@ -98,7 +98,7 @@ class CS2000ATwin:
         return reply[:limit], False
 
     def talk_with_nothing_to_say(self) -> None:
-        """Do nothing: nobody is addressed on a serial line."""
+        """Do nothing: there are no addresses on a serial line."""
 
     def device_clear(self) -> None:
         """Do nothing: the meter knows no device clear."""

@@ -129,7 +129,7 @@ class Keithley2000Twin(ScpiInstrument):
         return self.meter.idle
 
     def interrupts_pending_query(self, step: Step) -> bool:  # noqa: ARG002
-        """Any new message ends a query that still measures: nobody waits for its readings any more.
+        """Any new message ends a query that still measures: its readings are no longer waited for.
 
         A *WAI is no query; behind it the message waits.
         """
@@ -186,7 +186,7 @@ class Keithley2000Twin(ScpiInstrument):
             self.compute_statistic()
 
     def trigger_ignored(self) -> None:
-        """A trigger that nobody waited for."""
+        """A trigger that was not waited for."""
         self.status.error(-211)
 
     def settled(self) -> None:

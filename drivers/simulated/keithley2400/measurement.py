@@ -90,8 +90,8 @@ def wanted_range(settings: Settings, point: OperatingPoint) -> tuple[str, float]
         return None
     highest = highest_measure_range(settings, function)
     lowest = min(sense.lower_limit, highest)
-    wanted = autorange(RANGES[function], sense.range, _sensed(point, function), lowest, highest)
-    return None if wanted == sense.range else (function, wanted)
+    range_ = autorange(RANGES[function], sense.range, _sensed(point, function), lowest, highest)
+    return None if range_ == sense.range else (function, range_)
 
 
 def _sensed(point: OperatingPoint, function: str) -> float:
