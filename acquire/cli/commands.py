@@ -69,7 +69,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="one JSON object on sta
 
 
 def main() -> None:
-    """Entry point of the ``acquire`` command."""
+    """Entry point of the ``acquire`` command.
+
+    :raises SystemExit: with the exit status.
+    """
     sys.stdout, sys.stderr = (cast(TextIO, _filtered(stream)) for stream in (sys.stdout, sys.stderr))
     try:
         try:
@@ -163,15 +166,15 @@ def check(
     files: Annotated[list[Path], typer.Argument(help="configuration files", metavar="FILE.yaml ...")],
 ) -> None:
     """Check configuration files; all problems are shown at once."""
-    from acquire.config import cautions_of_file, check_file
+    from acquire.config import check_file
 
     wrong = False
     for file in files:
-        problems = check_file(file)
-        wrong = wrong or bool(problems)
-        say(sys.stderr, *problems)
-        say(sys.stderr, *(f"caution: {caution}" for caution in cautions_of_file(file)))
-        if not problems:
+        checked = check_file(file)
+        wrong = wrong or bool(checked.problems)
+        say(sys.stderr, *checked.problems)
+        say(sys.stderr, *(f"caution: {caution}" for caution in checked.cautions))
+        if not checked.problems:
             say(sys.stdout, f"{file}: right")
     raise typer.Exit(USAGE if wrong else COMPLETED)
 
@@ -337,12 +340,12 @@ def _sources_off() -> int:
     in_use = [
         f"{answer.resource}: {finding.what}" for answer in answers if answer.in_use for finding in answer.findings
     ]
-    addresses = [SourceAddress("keithley2400", name, "", SerialLine()) for name in asking.sources(answers)]
-    right = [_is_switched_off(source.resource, partial(switch_off_source, source)) for source in addresses]
-    if in_use or not addresses:
-        message = "" if addresses else "no Keithley 2400 was found, and none was switched off; "
-        say(sys.stderr, *in_use, f"{message}name its bench: acquire off --bench BENCH.yaml; {PRESS_OUTPUT}")
-    return COMPLETED if all(right) and addresses and not in_use else FAILED
+    found = [SourceAddress("keithley2400", name, "", SerialLine()) for name in asking.sources(answers)]
+    right = [_is_switched_off(source.resource, partial(switch_off_source, source)) for source in found]
+    if in_use or not found:
+        what = "" if found else "no Keithley 2400 was found, and none was switched off; "
+        say(sys.stderr, *in_use, f"{what}name its bench: acquire off --bench BENCH.yaml; {PRESS_OUTPUT}")
+    return COMPLETED if all(right) and found and not in_use else FAILED
 
 
 def _is_switched_off(resource: str, switch_off: Callable[[], str]) -> bool:

@@ -311,14 +311,18 @@ def _check_bench(source: YamlSource, findings: _Findings) -> Parsed[BenchFile]:
     return bench
 
 
-def check_file(path: Path) -> list[Problem]:
-    """Everything that is wrong with a configuration file of any kind and with the files it refers to."""
-    return _checked(path).problems
+@dataclass(frozen=True)
+class CheckedFile:
+    """What is wrong with a configuration file and the files it refers to, and what should be known before its use."""
+
+    problems: list[Problem]
+    cautions: list[Caution]
 
 
-def cautions_of_file(path: Path) -> list[Caution]:
-    """Everything that is no error in a configuration file and the files it refers to, but should be known."""
-    return _checked(path).cautions
+def check_file(path: Path) -> CheckedFile:
+    """Read a configuration file of any kind, with the files it refers to, and say what is to be said about them."""
+    findings = _checked(path)
+    return CheckedFile(findings.problems, findings.cautions)
 
 
 def _checked(path: Path) -> _Findings:

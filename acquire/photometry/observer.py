@@ -1,7 +1,8 @@
 """The CIE 1931 standard colorimetric observer (2 degrees); its ybar is V(lambda) as well.
 
 Table: CIE 2019, Colour-matching functions of CIE 1931 standard colorimetric observer,
-doi 10.25039/CIE.DS.xvudnb9b, CC BY-SA 4.0; see ``data/README.md``.
+doi 10.25039/CIE.DS.xvudnb9b, CC BY-SA 4.0; see ``data/README.md``. :mod:`drivers.cie` has the same table once more,
+by intent: what a twin shows must not rest on the photometry that is tested against it.
 """
 
 from __future__ import annotations
