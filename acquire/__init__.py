@@ -1,3 +1,28 @@
-"""J-V-L bench service: sweep a light-emitting device, record J-V-L and EL spectra, compute efficiencies."""
+"""J-V-L bench service: sweep a light-emitting device, record J-V-L and EL spectra, compute efficiencies.
+
+Rooms, from top to bottom: :mod:`~acquire.cli`, :mod:`~acquire.session`, :mod:`~acquire.sinks`,
+:mod:`~acquire.bench`, :mod:`~acquire.sweep` and :mod:`~acquire.run_file`, :mod:`~acquire.evaluation`,
+:mod:`~acquire.config`, :mod:`~acquire.photometry` and :mod:`~acquire.safety`, :mod:`~acquire.records`.
+
+What can go wrong here, beside the errors of instruments in :mod:`drivers.errors`::
+
+    Exception
+    ├── ConfigurationError        a YAML file is wrong: every problem at once (.problems)          config/parsing.py
+    ├── ArchiveError              a run file cannot be read, finished or exported                 run_file/read.py
+    ├── RecordingError            a run file cannot be written                                    run_file/recorder.py
+    ├── SpectrumNotTaken          a spectrum is lost; the sweep goes on                           sweep/engine.py
+    ├── StoppedByRule             a bad reading ends the sweep, as its file says                  sweep/engine.py
+    ├── ValueError
+    │   └── QuantityError         a text is no quantity in this unit (.hint)                      config/quantities.py
+    └── InstrumentError
+        ├── BenchNotReady         an instrument could not be opened or set up: lists all          bench/opening.py
+        ├── BenchInUse            another run has these instruments                               safety/lock.py
+        ├── LocksUnusable         whether another run has them cannot be known                    safety/lock.py
+        ├── NotGuarded            no guardian would switch the output off                         safety/guardian.py
+        ├── BeyondLimits          a reading is beyond a limit of bench or sweep                   sweep/read_back.py
+        └── NotMeasured           nothing is known of the source any more                         sweep/read_back.py
+
+:mod:`acquire.session` ends a run at any of them, with its output off first, and says what happened.
+"""
 
 __version__ = "0.1.0"

@@ -7,6 +7,9 @@ The tables under ``drivers/data`` run from 360 nm to 830 nm in steps of 1 nm:
 - ``cie1964_10deg_1nm.csv``: CIE 2019, colour-matching functions of CIE 1964 standard colorimetric observer,
   doi 10.25039/CIE.DS.sqksu2n5.
 
+The photometry (``acquire/photometry/data``) has the first of them once more, by intent: what a twin shows must not
+rest on the photometry that is tested against it.
+
 Both are reformatted copies (a heading row added) of data published by the CIE under CC BY-SA 4.0 and remain
 under that licence; the code has its own.
 """

@@ -15,7 +15,7 @@ from acquire.cli import commands as command_line
 from acquire.config import load_bench, load_sweep
 from tests.conftest import CONFIGS, ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "tests" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FIRST_DAY = ROOT / "docs" / "first-day.md"
 LABORATORY_BENCHES = sorted((CONFIGS / "benches").glob("lab_*.yaml"))
 
@@ -145,3 +145,18 @@ def test_the_laboratory_benches_cover_every_kind_of_link() -> None:
         ("@py", "GPIB"),
         ("@py", "ASRL"),
     }
+
+
+def test_the_plan_of_the_house_names_what_is_there() -> None:
+    text = (ROOT / "docs" / "house.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:acquire|drivers|tests)/[\w/.]+)`", text))
+    assert len(named) > 20
+    assert {name for name in named if not (ROOT / name).exists()} == set()
+    rooms = {path.stem for path in (ROOT / "acquire").iterdir() if not path.name.startswith("_")}
+    assert {room for room in rooms if not re.search(rf"acquire/{room}\b", text)} == set()
+
+
+def test_every_folder_of_the_tests_is_in_their_readme() -> None:
+    text = (ROOT / "tests" / "README.md").read_text(encoding="utf-8")
+    folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and not path.name.startswith("_")}
+    assert {folder for folder in folders if f"`{folder}`" not in text} == set()

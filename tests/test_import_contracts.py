@@ -1,5 +1,6 @@
-"""The wall between twins and drivers holds for every module: what is shared by mistake, the import check sees."""
+"""Who imports whom: the wall between twins and drivers holds for every module, and no test module is a library."""
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -42,3 +43,30 @@ def test_an_import_of_any_driver_module_by_a_twin_fails_the_check(tmp_path):
         assert f"drivers.simulated.keithley2400.planted -> {module} (l.{line})" in said
     planted.unlink()
     assert subprocess.run(check, cwd=tmp_path, capture_output=True).returncode == 0
+
+
+def imports_of(path: Path) -> set[str]:
+    """Every module that a file imports, and every name that it takes from one, dotted."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def test_no_test_module_is_a_library():
+    libraries = {
+        path.relative_to(ROOT).as_posix(): sorted(name for name in imports_of(path) if ".test_" in name)
+        for path in (ROOT / "tests").rglob("*.py")
+    }
+    assert {path: names for path, names in libraries.items() if names} == {}
+
+
+def test_the_folders_of_the_tests_are_those_of_the_packages():
+    folders = {path.name for path in (ROOT / "tests").iterdir() if (path / "__init__.py").exists()}
+    rooms = {path.name for path in (ROOT / "acquire").iterdir() if (path / "__init__.py").exists()}
+    beside = {"drivers", "twins", "transcripts", "endurance", "support"}
+    assert folders - beside <= rooms
+    assert beside <= folders

@@ -23,7 +23,8 @@ from acquire.run_file.read import Run
 from acquire.safety.interruption import StopRequest
 from acquire.session import RunResult
 from drivers.simulated.serve import BenchServer, Watch, serving
-from tests.conftest import CONFIGS, run_sweep_file
+from tests.conftest import run_sweep_file
+from tests.support.short_sweeps import POINTS, linked_bench, short_sweep
 
 FIGURES = (
     "turn_on_voltage",
@@ -32,7 +33,6 @@ FIGURES = (
     "power_efficiency_max",
     "external_quantum_efficiency_max",
 )
-POINTS = 19
 TIMEOUT = 20.0  # s, of every wait in here; nothing comes near it unless it is broken
 #: The source runs a burst, and the host waits for its end.
 BURST_RUNS = re.compile(rb":INIT[\r\n]+\*OPC\?")
@@ -42,58 +42,6 @@ LINKS = ["tcp", pytest.param("pty", marks=with_terminals)]
 
 Write = Callable[..., Path]
 Serve = Callable[..., BenchServer]
-
-
-def linked_bench(folder: Path, *, instant: bool = False) -> Path:
-    """A simulated bench with a trigger-link cable and without noise, whose serial lines end with CR."""
-    text = (CONFIGS / "benches" / "simulated.yaml").read_text(encoding="utf-8")
-    simulation = f"""noise: false
-  instant: {str(instant).lower()}
-  options: {{smu: {{terminator: CR}}, photodiode_meter: {{terminator: CR}}}}"""
-    for old, new in {
-        "../": f"{CONFIGS.as_posix()}/",
-        "visa: simulated": "visa: simulated\ntrigger_link: true",
-        "noise: true": simulation,
-    }.items():
-        assert old in text, old
-        text = text.replace(old, new)
-    path = folder / "bench.yaml"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def short_sweep(
-    bench: Path,
-    timing: str,
-    *,
-    points: int = POINTS,
-    nplc: float = 0.01,
-    compliance: str = "100 mA",
-    current_range: str = "100 mA",
-) -> Path:
-    """A sweep past turn-on and every maximum of SPPO13/Liq, on fixed ranges; it stands beside its bench file."""
-    path = bench.parent / f"{timing}-{nplc}.yaml"
-    path.write_text(
-        f"""kind: sweep
-title: the same everywhere
-bench: {bench.name}
-sample:
-  name: SPPO13/Liq
-  emissive_area: 14 mm^2
-  expected_line: {{peak: 520 nm, fwhm: 20 nm}}
-  simulated_as: {CONFIGS.as_posix()}/devices/sppo13_liq.yaml
-source: {{function: voltage, start: 3.6 V, stop: 7.2 V, points: {points}, compliance: {compliance}}}
-measure:
-  timing: {timing}
-  settle: 2 ms
-  nplc: {nplc}
-  current_range: {current_range}
-  photodiode_range: 10 V
-dark: {{readings: 2}}
-""",
-        encoding="utf-8",
-    )
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -69,7 +69,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="one JSON object on sta
 
 
 def main() -> None:
-    """Entry point of the ``acquire`` command."""
+    """Entry point of the ``acquire`` command.
+
+    :raises SystemExit: with the exit status.
+    """
     sys.stdout, sys.stderr = (cast(TextIO, _filtered(stream)) for stream in (sys.stdout, sys.stderr))
     try:
         try:
@@ -122,11 +125,11 @@ def _offer_recovery(folder: Path, *, ask: bool) -> None:
 
     for path, points in reading_apart.cut_off_in(folder, LOOK_AROUND):
         with _whoever_listens(sys.stderr):
-            what = f"{path} was cut off ({points} point{'' if points == 1 else 's'})"
+            message = f"{path} was cut off ({points} point{'' if points == 1 else 's'})"
             if not ask:
-                say(sys.stderr, f"{what}; finish it with: acquire recover {_quoted(path)}")
+                say(sys.stderr, f"{message}; finish it with: acquire recover {_quoted(path)}")
                 continue
-            print(one_line(f"{what}. Finish it now? [Y/n] "), end="", file=sys.stderr, flush=True)
+            print(one_line(f"{message}. Finish it now? [Y/n] "), end="", file=sys.stderr, flush=True)
             if _is_yes(sys.stdin):
                 _recover(path, sys.stderr)
 
@@ -163,15 +166,15 @@ def check(
     files: Annotated[list[Path], typer.Argument(help="configuration files", metavar="FILE.yaml ...")],
 ) -> None:
     """Check configuration files; all problems are shown at once."""
-    from acquire.config import cautions_of_file, check_file
+    from acquire.config import check_file
 
     wrong = False
     for file in files:
-        problems = check_file(file)
-        wrong = wrong or bool(problems)
-        say(sys.stderr, *problems)
-        say(sys.stderr, *(f"caution: {caution}" for caution in cautions_of_file(file)))
-        if not problems:
+        checked = check_file(file)
+        wrong = wrong or bool(checked.problems)
+        say(sys.stderr, *checked.problems)
+        say(sys.stderr, *(f"caution: {caution}" for caution in checked.cautions))
+        if not checked.problems:
             say(sys.stdout, f"{file}: right")
     raise typer.Exit(USAGE if wrong else COMPLETED)
 
@@ -183,13 +186,13 @@ def show(run_file: RunArgument, as_json: JsonOption = False) -> None:
     from acquire.run_file import reading_apart
 
     try:
-        found = reading_apart.read_run(run_file)
+        recorded = reading_apart.read_run(run_file)
     except reading.ArchiveError as error:
         raise complain(error, FAILED) from error
     if not as_json:
-        _print_description(found)
-    _print_run(found, as_json)
-    _tell_damage(found)
+        _print_description(recorded)
+    _print_run(recorded, as_json)
+    _tell_damage(recorded)
 
 
 @app.command()
@@ -202,16 +205,19 @@ def export(
     from acquire.run_file import read as reading
 
     try:
-        found = reading_apart.read_run(run_file)
-        written = export.export_csv(found, to or run_file.parent)
+        recorded = reading_apart.read_run(run_file)
+        written = export.export_csv(recorded, to or run_file.parent)
     except reading.ArchiveError as error:
         raise complain(error, FAILED) from error
     say(sys.stdout, *written)
-    _tell_damage(found)
+    _tell_damage(recorded)
 
 
 def _tell_damage(run: Run) -> None:
-    """Say what the checksums of a file say against it. :raises typer.Exit: it is damaged."""
+    """Say what the checksums of a file say against it.
+
+    :raises typer.Exit: it is damaged.
+    """
     if run.integrity.damaged:
         raise complain(f"{run.path}: {run.integrity}", FAILED)
     if not run.integrity.verifiable:
@@ -254,9 +260,9 @@ def _recover(path: Path, stream: TextIO) -> bool:
     except reading.ArchiveError as error:
         say(sys.stderr, error)
         return False
-    what = "was finished already" if already else "finished"
+    outcome = "was finished already" if already else "finished"
     counted = f"{after.points} points, {len(after.spectra)} spectra"
-    say(stream, f"{path}: {what}: {counted}, status {after.status}")
+    say(stream, f"{path}: {outcome}: {counted}, status {after.status}")
     if after.integrity.damaged:
         say(sys.stderr, f"{path}: {after.integrity}")
     return not after.integrity.damaged

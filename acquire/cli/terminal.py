@@ -1,4 +1,4 @@
-"""Talking with a person at a terminal, or with whoever listens instead: printing, asking, complaining."""
+"""Talking with a person at a terminal, or with the program that reads instead: printing, asking, complaining."""
 
 from __future__ import annotations
 

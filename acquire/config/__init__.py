@@ -11,9 +11,9 @@ from acquire.config.bench import BenchFile, Limits, Simulation
 from acquire.config.calibration import CalibrationFile
 from acquire.config.device import DeviceFile, device_parameters, photodiode_parameters
 from acquire.config.loading import (
+    CheckedFile,
     LoadedCalibration,
     LoadedSweep,
-    cautions_of_file,
     check_file,
     load_bench,
     load_calibration,
@@ -29,6 +29,7 @@ __all__ = [
     "BenchFile",
     "CalibrationFile",
     "Caution",
+    "CheckedFile",
     "ConfigurationError",
     "DeviceFile",
     "Limits",
@@ -40,7 +41,6 @@ __all__ = [
     "Spectra",
     "StopRules",
     "SweepFile",
-    "cautions_of_file",
     "check_file",
     "device_parameters",
     "json_schemas",

@@ -23,7 +23,7 @@ def _calendar_day(value: Any) -> Any:
         return date.fromisoformat(value.strip())
     except ValueError:
         raise PydanticCustomError(
-            "day", "{message}", {"message": f"'{shortened(value)}' is not a date", "mend": "write it like 2026-03-31"}
+            "day", "{message}", {"message": f"'{shortened(value)}' is not a date", "hint": "write it like 2026-03-31"}
         ) from None
 
 

@@ -143,12 +143,12 @@ class _Findings:
         if not name:
             return None
         path = Path(os.path.normpath(source.path.parent / name))
-        found = what_is(path)
-        if found == "file":
+        kind = what_is(path)
+        if kind == "file":
             return path
-        if found != "nothing":
-            hint = "name a file in it" if found == "folder" else "name a file"
-            self.problems.append(source.problem(place, f"{path.as_posix()} is a {found}", hint))
+        if kind != "nothing":
+            hint = "name a file in it" if kind == "folder" else "name a file"
+            self.problems.append(source.problem(place, f"{path.as_posix()} is a {kind}", hint))
             return None
         self.problems.append(source.problem(place, f"there is no file {path.as_posix()}", _nearby(path)))
         return None
@@ -162,22 +162,22 @@ def _kind_of(model: type[Section]) -> str:
     return next(kind for kind, its_model in KINDS.items() if its_model is model)
 
 
-def _other_kind(source: YamlSource, *wanted: str) -> Problem | None:
+def _other_kind(source: YamlSource, *expected: str) -> Problem | None:
     """The one problem of a file that does not say it is what is wanted; None too where its form is wrong already.
 
-    Whatever it is then, perhaps something nobody else should read: not a word of it is quoted.
+    Whatever it is then, it may be private: not a word of it is quoted.
     """
-    found = source.content.get("kind")
-    if found in wanted or (source.problems and not source.content):
+    kind = source.content.get("kind")
+    if kind in expected or (source.problems and not source.content):
         return None
-    hint = f"write {'one of ' if len(wanted) > 1 else 'kind: '}{', '.join(wanted)}, or name another file"
-    if not isinstance(found, str):
+    hint = f"write {'one of ' if len(expected) > 1 else 'kind: '}{', '.join(expected)}, or name another file"
+    if not isinstance(kind, str):
         return source.problem(("kind",), "is missing: what sort of file is this?", hint)
-    if found in KINDS:
+    if kind in KINDS:
         return source.problem(
-            ("kind",), f"this is a {found} file, but a {wanted[0]} file is wanted here", "name another file"
+            ("kind",), f"this is a {kind} file, but a {expected[0]} file is wanted here", "name another file"
         )
-    nearest = get_close_matches(found, wanted, n=1)
+    nearest = get_close_matches(kind, expected, n=1)
     return source.problem(
         ("kind",), "is no kind of file known here", f"did you mean '{nearest[0]}'?" if nearest else hint
     )
@@ -309,14 +309,18 @@ def _check_bench(source: YamlSource, findings: _Findings) -> Parsed[BenchFile]:
     return bench
 
 
-def check_file(path: Path) -> list[Problem]:
-    """Everything that is wrong with a configuration file of any kind and with the files it refers to."""
-    return _checked(path).problems
+@dataclass(frozen=True)
+class CheckedFile:
+    """What is wrong with a configuration file and the files it refers to, and what should be known before its use."""
+
+    problems: list[Problem]
+    cautions: list[Caution]
 
 
-def cautions_of_file(path: Path) -> list[Caution]:
-    """Everything that is no error in a configuration file and the files it refers to, but should be known."""
-    return _checked(path).cautions
+def check_file(path: Path) -> CheckedFile:
+    """Read a configuration file of any kind, with the files it refers to, and say what is to be said about them."""
+    findings = _checked(path)
+    return CheckedFile(findings.problems, findings.cautions)
 
 
 def _checked(path: Path) -> _Findings:

@@ -53,15 +53,15 @@ def parse(source: YamlSource, model: type[FileModel]) -> Parsed[FileModel]:
     try:
         read = model.model_validate(source.content)
     except ValidationError as error:
-        found = error.errors(include_url=False)
-        problems = [*source.problems, *_problems(found, source, model)]
-        return Parsed(source, None, _right_sections(found, source, model), tuple(problems))
+        details = error.errors(include_url=False)
+        problems = [*source.problems, *_problems(details, source, model)]
+        return Parsed(source, None, _right_sections(details, source, model), tuple(problems))
     sections = {name: getattr(read, name) for name in model.model_fields}
     return Parsed(source, None if source.problems else read, sections, source.problems)
 
 
-def _right_sections(found: list[ErrorDetails], source: YamlSource, model: type[Section]) -> dict[str, Any]:
-    wrong = {error["loc"][0] for error in found if error["loc"]}
+def _right_sections(details: list[ErrorDetails], source: YamlSource, model: type[Section]) -> dict[str, Any]:
+    wrong = {error["loc"][0] for error in details if error["loc"]}
     right: dict[str, Any] = {}
     for name in model.model_fields.keys() - wrong:
         info = model.model_fields[name]
@@ -81,11 +81,11 @@ def _adapter(model: type[Section], name: str) -> TypeAdapter[Any]:
     return TypeAdapter(annotation)
 
 
-def _problems(found: list[ErrorDetails], source: YamlSource, model: type[Section]) -> list[Problem]:
-    known = {problem.path for problem in source.problems}
+def _problems(details: list[ErrorDetails], source: YamlSource, model: type[Section]) -> list[Problem]:
+    reported = {problem.path for problem in source.problems}
     problems = []
-    for error in found:
-        if error["type"] == "default_factory_not_called" or dotted(error["loc"]) in known:
+    for error in details:
+        if error["type"] == "default_factory_not_called" or dotted(error["loc"]) in reported:
             continue
         message, hint = _plain_words(error, model)
         problems.append(source.problem(error["loc"], message, hint))
@@ -95,7 +95,7 @@ def _problems(found: list[ErrorDetails], source: YamlSource, model: type[Section
 def _plain_words(error: ErrorDetails, model: type[Section]) -> tuple[str, str]:
     context = error.get("ctx", {})
     if "message" in context:
-        return str(context["message"]), str(context.get("mend", ""))
+        return str(context["message"]), str(context.get("hint", ""))
     if error["type"] == "extra_forbidden":
         return _unknown_key(error["loc"], model)
     if error["type"] == "missing":
@@ -113,7 +113,7 @@ def _plain_words(error: ErrorDetails, model: type[Section]) -> tuple[str, str]:
     return f"'{shortened(error['input'])}' {said[0].lower()}{said[1:]}", ""
 
 
-#: pydantic's error type -> what to say of ``{input}``, and how to mend it.
+#: pydantic's error type -> what to say of ``{input}``, and how to correct it.
 _WORDS: Mapping[str, tuple[str, str]] = {
     "tuple_type": ("must be a list", "write [{input}]"),
     "model_type": ("must be a section with keys of its own", "write the keys below it, indented"),
@@ -128,11 +128,11 @@ _WORDS: Mapping[str, tuple[str, str]] = {
 
 
 def _unknown_key(place: tuple[int | str, ...], model: type[Section]) -> tuple[str, str]:
-    known = _keys_at(place[:-1], model)
-    nearest = get_close_matches(str(place[-1]), known, n=1)
+    keys = _keys_at(place[:-1], model)
+    nearest = get_close_matches(str(place[-1]), keys, n=1)
     if nearest:
         return "is not a known key", f"did you mean '{nearest[0]}'?"
-    return "is not a known key", f"known here: {', '.join(known)}"
+    return "is not a known key", f"known here: {', '.join(keys)}"
 
 
 def _wrong_word(written: Any, expected: str) -> tuple[str, str]:

@@ -99,10 +99,10 @@ def parse_quantity(text: str, unit: str, example: str = "") -> float:
     :raises QuantityError: no number, not finite, no unit, an unknown unit or one of another kind.
     """
     example = example or f"1 {unit}".strip()
-    found = _QUANTITY.fullmatch(text)
-    if found is None:
+    match = _QUANTITY.fullmatch(text)
+    if match is None:
         raise _no_number(text, example)
-    number, written = found.groups()
+    number, written = match.groups()
     if _COMMA.match(written):
         raise QuantityError(f"'{shortened(text)}' has a comma in its number", f"use a point; {_like(example)}")
     if not isfinite(float(number)):
@@ -127,8 +127,8 @@ def _factor(written: str, unit: str, text: str, example: str) -> Decimal:
     except QuantityError as error:
         raise QuantityError(f"'{shortened(text)}': {error}", _like(example)) from None
     if factor is None:
-        wanted = unit or "a pure number or %"
-        raise QuantityError(f"'{shortened(text)}' has the wrong unit: wanted {wanted}", _like(example))
+        expected = unit or "a pure number or %"
+        raise QuantityError(f"'{shortened(text)}' has the wrong unit: wanted {expected}", _like(example))
     return factor
 
 
@@ -159,7 +159,10 @@ class Quantity:
     auto: bool = False
 
     def read(self, value: Any) -> float | str:
-        """The float in ``unit``, or ``"auto"``. :raises PydanticCustomError: with what is wrong and its mend."""
+        """The float in ``unit``, or ``"auto"``.
+
+        :raises PydanticCustomError: with what is wrong and how to correct it.
+        """
         if self.auto and isinstance(value, str) and value.strip() == "auto":
             return "auto"
         number = self._number(value)
@@ -208,7 +211,7 @@ def quantity_schema(unit: str, example: str, *, auto: bool = False) -> dict[str,
 
 
 def _refusal(message: str, hint: str) -> PydanticCustomError:
-    return PydanticCustomError("quantity", "{message}", {"message": message, "mend": hint})
+    return PydanticCustomError("quantity", "{message}", {"message": message, "hint": hint})
 
 
 def _written(value: Any, unit: str) -> str:

@@ -256,9 +256,9 @@ def _twin_options(where: YamlSource, simulation: Simulation) -> Problems:
         for name in sorted(given.keys() - set(names)):
             at = ("simulation", "options", role, name)
             yield where.problem(at, "is no option of this twin", f"known here: {', '.join(names)}")
-        known = {name: value for name, value in given.items() if name in names}
+        allowed = {name: value for name, value in given.items() if name in names}
         try:
-            TypeAdapter(OPTION_CLASSES[role]).validate_python(known)
+            TypeAdapter(OPTION_CLASSES[role]).validate_python(allowed)
         except ValidationError as error:
             for wrong in error.errors():
                 yield where.problem(

@@ -55,8 +55,8 @@ def _curve(path: Path, rows: list[tuple[int, str]], columns: tuple[str, str]) ->
     for line, text in rows[1:]:
         point = _point(text)
         if point is None:
-            what = f"'{text[:40]}' is not two finite numbers, the second >= 0"
-            problems.append(Problem(path, line, 1, "", what, "write it like 380,0.2"))
+            message = f"'{text[:40]}' is not two finite numbers, the second >= 0"
+            problems.append(Problem(path, line, 1, "", message, "write it like 380,0.2"))
         elif points and point[0] <= points[-1][0]:
             problems.append(Problem(path, line, 1, "", "the wavelengths do not rise", "sort the rows, each once"))
         else:
@@ -64,8 +64,8 @@ def _curve(path: Path, rows: list[tuple[int, str]], columns: tuple[str, str]) ->
         if len(problems) == MOST_PROBLEMS:
             break
     if not problems and (not points or points[0][0] > SPAN[0] or points[-1][0] < SPAN[1]):
-        what = f"does not cover {SPAN[0]:g} to {SPAN[1]:g} nm"
-        problems.append(Problem(path, rows[-1][0], 1, "", what, "add the rows that are missing"))
+        message = f"does not cover {SPAN[0]:g} to {SPAN[1]:g} nm"
+        problems.append(Problem(path, rows[-1][0], 1, "", message, "add the rows that are missing"))
     return (None, problems) if problems else (_arrays(points), [])
 
 

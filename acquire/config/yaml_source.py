@@ -41,7 +41,7 @@ Place = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a configuration, where, and how to mend it; lines and columns from 1."""
+    """One thing that is wrong with a configuration, where, and how to correct it; lines and columns from 1."""
 
     file: Path
     line: int | None
@@ -56,12 +56,12 @@ class Problem:
 
     def _line(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else f"{self.file}"
-        what = f"{shortened(self.path, LONGEST_PLACE)}: {self.message}" if self.path else self.message
+        sentence = f"{shortened(self.path, LONGEST_PLACE)}: {self.message}" if self.path else self.message
         if not self.hint:
-            return f"{where}: {what}{'' if what.endswith('?') else '.'}"
+            return f"{where}: {sentence}{'' if sentence.endswith('?') else '.'}"
         end = "" if self.hint.endswith("?") else "."
-        stop = "" if what.endswith("?") else "."
-        return f"{where}: {what}{stop} {self.hint[0].upper()}{self.hint[1:]}{end}"
+        stop = "" if sentence.endswith("?") else "."
+        return f"{where}: {sentence}{stop} {self.hint[0].upper()}{self.hint[1:]}{end}"
 
 
 @dataclass(frozen=True)
@@ -153,9 +153,11 @@ def what_is(path: Path) -> Literal["file", "folder", "pipe or device", "nothing"
 
 
 def read_start(path: Path, length: int) -> bytes:
-    """The first ``length`` bytes of a file. :raises OSError: it cannot be read, or is a pipe or a device.
+    """The first ``length`` bytes of a file.
 
-    Those may have no end, or never begin; nothing waits for them.
+    Pipes and devices may have no end, or never begin; nothing waits for them.
+
+    :raises OSError: it cannot be read, or is a pipe or a device.
     """
     if what_is(path) == "pipe or device":
         raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", str(path))
@@ -248,7 +250,7 @@ class _Unfolding:
             raise self._too_much(node, f"holds more than {MOST_VALUES} values once aliases are written out")
         self.marks.setdefault(place, _mark(node))
         if node.tag not in _PLAIN_TAGS:
-            # A file that is one tagged value says nothing of its kind: it may be anybody's
+            # A file that is one tagged value says nothing of its kind: it may be somebody else's
             tag = f"the tag {_short_tag(node.tag)}" if place else "a tag (!name)"
             self._complain(node, place, f"{tag} is not used here", "remove it")
             return None
@@ -257,13 +259,13 @@ class _Unfolding:
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*place, i)) for i, item in enumerate(node.value)]
         if _NOT_TEXT.search(node.value):
-            what = "holds a control character, or half of a character"
-            self._complain(node, place, what, "remove the escape sequence")
+            message = "holds a control character, or half of a character"
+            self._complain(node, place, message, "remove the escape sequence")
             return None
         return None if node.tag.endswith(":null") else str(node.value)
 
-    def _too_much(self, node: yaml.Node, what: str) -> _TooMuchError:
-        self._complain(node, (), what, "a configuration needs far less")
+    def _too_much(self, node: yaml.Node, message: str) -> _TooMuchError:
+        self._complain(node, (), message, "a configuration needs far less")
         return _TooMuchError()
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:

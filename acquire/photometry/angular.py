@@ -22,7 +22,9 @@ def angular_factor(angle: FloatArray, radiance: FloatArray) -> float:
     """Return F by the cubic rule: l(t) as a cubic through the four nearest angles, times sin(2t) as it is.
 
     ``angle`` (n,) [deg] strictly ascending from 0 to 90, n >= 4; ``radiance`` (n,) in any unit.
-    Raises ValueError otherwise. Error at 10 deg steps for 1 + 0.2 sin^2 t: 1e-5 of F.
+    Error at 10 deg steps for 1 + 0.2 sin^2 t: 1e-5 of F.
+
+    :raises ValueError: angles or radiances are not of this form.
     """
     angle, relative = _checked(angle, radiance)
     return sum(_segment(angle, relative, i) for i in range(angle.size - 1))

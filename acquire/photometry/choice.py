@@ -198,7 +198,7 @@ def _from_neighbours_of_all(
     level = np.where(lit, luminance, 0.0)
     has_below, below = _least(-light, steps, allowed & (light <= level[:, None]))
     has_above, above = _least(light, steps, allowed & (light >= level[:, None]))
-    down, up = (_lg_distance(light[at], level, has & lit) for has, at in ((has_below, below), (has_above, above)))
+    down, up = (_log10_distance(light[at], level, has & lit) for has, at in ((has_below, below), (has_above, above)))
     between = interpolate & has_below & has_above & (below != above) & lit
     weight = np.full(level.shape, nan)
     weight[between] = log_weight(level[between], light[below[between]], light[above[between]])
@@ -211,10 +211,10 @@ def _from_neighbours_of_all(
     )
 
 
-def _lg_distance(one: FloatArray, other: FloatArray, known: BoolArray) -> FloatArray:
+def _log10_distance(one: FloatArray, other: FloatArray, comparable: BoolArray) -> FloatArray:
     """|lg(one/other)|, infinite where it is not known."""
     distance = np.full(one.shape, inf)
-    distance[known] = abs(log10(one[known] / other[known]))
+    distance[comparable] = abs(log10(one[comparable] / other[comparable]))
     return distance
 
 

@@ -21,7 +21,10 @@ from acquire.records import FloatArray
 
 
 def current_density(current: Q, area: float) -> Q:
-    """Return J = I / A [A/m^2] from I [A] and the emissive area A [m^2]."""
+    """Return J = I / A [A/m^2] from I [A] and the emissive area A [m^2].
+
+    :raises ValueError: the area is not positive.
+    """
     if not area > 0:
         raise ValueError(f"the emissive area must be positive, not {area:g} m^2")
     return current / area
@@ -41,7 +44,8 @@ def kappa(spectrum: FloatArray) -> float:
     """Return EQE per current efficiency, kappa = pi e / (K_m h c) I[S lambda] / I[S V] [A/cd].
 
     Forrest, Bradley, Thompson 2003, doi 10.1002/adma.200302151. 0.01/kappa is the cd/A per 1 % EQE.
-    Raises ValueError when no light of the spectrum is visible.
+
+    :raises ValueError: no light of the spectrum is visible, or it has another shape or non-finite samples.
     """
     spectrum = checked(spectrum)
     visible = integrate(spectrum * v_lambda())

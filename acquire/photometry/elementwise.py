@@ -25,12 +25,18 @@ Truth = bool | BoolArray
 
 
 def log(value: Q) -> Q:
-    """Natural logarithm; raises ValueError for what is not positive."""
+    """Natural logarithm.
+
+    :raises ValueError: it is not positive.
+    """
     return _each(math.log, value) if isinstance(value, ndarray) else math.log(value)
 
 
 def log10(value: Q) -> Q:
-    """Decadic logarithm; raises ValueError for what is not positive."""
+    """Decadic logarithm.
+
+    :raises ValueError: it is not positive.
+    """
     return _each(math.log10, value) if isinstance(value, ndarray) else math.log10(value)
 
 

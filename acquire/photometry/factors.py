@@ -76,8 +76,9 @@ def spectral_factors(
 ) -> SpectralFactors[float]:
     """Return the factors of ``spectrum`` (401,), relative or absolute.
 
-    ``smoothing`` concerns peak and width only. Raises ValueError for another shape, non-finite samples, or
-    a spectrum without (visible) light.
+    ``smoothing`` concerns peak and width only.
+
+    :raises ValueError: another shape, non-finite samples, or a spectrum without (visible) light.
     """
     weighted = normalised(spectrum) * trapezoid_weights()
     optical = (_optical_functions() @ weighted).tolist()
@@ -106,7 +107,7 @@ def factors_at(spectra: SpectralFactors[FloatArray], positions: IntArray) -> Spe
 def blend_factors(lower: SpectralFactors[Q], upper: SpectralFactors[Q], weight: Q) -> SpectralFactors[Q]:
     """Return the factors of (1-w) s1 + w s2, 0 <= w <= 1; both must rest on the same calibration.
 
-    Raises ValueError otherwise.
+    :raises ValueError: w is beyond 0..1, or they rest on different calibrations.
     """
     if not (every(weight >= 0) and every(weight <= 1)):
         raise ValueError(f"spectra are interpolated, never extrapolated: weight {weight} is not in 0..1")
@@ -155,7 +156,7 @@ def _factors(
 def _responses(weighted: FloatArray, visible: float, calibration: PhotodiodeCalibration | None) -> tuple[float, float]:
     """Return I[s R] [A/W] and its slope [1/nm].
 
-    A photodiode without a responsivity counts as V(lambda) itself, and the slope as nought: its k_L was read
+    A photodiode without a responsivity counts as V(lambda) itself, and the slope as zero: its k_L was read
     against the same kind of spectrum, so luminance keeps the sensitivity of the spectroradiometer.
     """
     if calibration is None:

@@ -40,7 +40,8 @@ def on_grid(wavelength: FloatArray, values: FloatArray) -> FloatArray:
     """Interpolate a tabulated curve linearly onto the grid.
 
     ``wavelength`` (n,) [nm], strictly ascending; ``values`` (n,) in any unit. Returns (401,).
-    Raises ValueError when the table is not of this form or does not cover 380-780 nm.
+
+    :raises ValueError: the table is not of this form or does not cover 380-780 nm.
     """
     wavelength, values = np.asarray(wavelength, float), np.asarray(values, float)
     if wavelength.ndim != 1 or wavelength.shape != values.shape or wavelength.size < 2:
@@ -55,7 +56,10 @@ def on_grid(wavelength: FloatArray, values: FloatArray) -> FloatArray:
 
 
 def checked(spectrum: FloatArray) -> FloatArray:
-    """Return ``spectrum`` as an array (401,); raise ValueError for another shape or non-finite samples."""
+    """Return ``spectrum`` as an array (401,).
+
+    :raises ValueError: another shape or non-finite samples.
+    """
     spectrum = np.asarray(spectrum, float)
     if spectrum.shape != WAVELENGTH.shape:
         raise ValueError(f"a spectrum has 401 samples, 380-780 nm, not shape {spectrum.shape}")

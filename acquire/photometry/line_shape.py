@@ -39,7 +39,9 @@ def line_shape(spectrum: FloatArray, *, smoothing: bool = False) -> LineShape:
 
     ``smoothing`` lets :func:`smoothed` act before peak and width are sought: for measured spectra it lowers
     the scatter of the peak threefold and widens a 19 nm line by 0.035 nm. The centroid never needs it.
-    Raises ValueError for another shape or non-finite samples; all NaN when no sample is positive.
+    All NaN when no sample is positive.
+
+    :raises ValueError: another shape or non-finite samples.
     """
     spectrum = checked(spectrum)
     searched = smoothed(spectrum) if smoothing else spectrum

@@ -1,7 +1,8 @@
 """The CIE 1931 standard colorimetric observer (2 degrees); its ybar is V(lambda) as well.
 
 Table: CIE 2019, Colour-matching functions of CIE 1931 standard colorimetric observer,
-doi 10.25039/CIE.DS.xvudnb9b, CC BY-SA 4.0; see ``data/README.md``.
+doi 10.25039/CIE.DS.xvudnb9b, CC BY-SA 4.0; see ``data/README.md``. :mod:`drivers.cie` has the same table once more,
+by intent: what a twin shows must not rest on the photometry that is tested against it.
 """
 
 from __future__ import annotations
@@ -29,13 +30,16 @@ class Observer:
 
     @property
     def v_lambda(self) -> FloatArray:
-        """V(lambda), shape (n,)."""
+        """The luminous efficiency V(lambda), shape (n,)."""
         return np.asarray(self.matching[1], float)
 
 
 @lru_cache(maxsize=1)
 def full_table() -> Observer:
-    """Return the whole table, 360-830 nm in steps of 1 nm; raise ValueError when the file was altered."""
+    """Return the whole table, 360-830 nm in steps of 1 nm.
+
+    :raises ValueError: the file was altered.
+    """
     text = resources.files("acquire.photometry").joinpath("data", "cie1931_2deg_1nm.csv").read_text("ascii")
     return _observer(np.loadtxt(text.splitlines(), delimiter=",", skiprows=1))
 

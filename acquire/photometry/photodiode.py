@@ -54,8 +54,9 @@ def fit_luminance_factor(luminance: Sequence[float], photocurrent: Sequence[floa
     """Return k_L = exp(mean ln(L_i/s_i)), u = sd(ln(L_i/s_i))/sqrt(n).
 
     ``luminance`` [cd/m^2] and ``photocurrent`` [A] (n,), of the same device in the same position.
-    Raises ValueError for fewer than three levels or a value that is not positive: the spread is also the test
-    of linearity.
+    Three levels at least: the spread is also the test of linearity.
+
+    :raises ValueError: fewer than three levels, or a value that is not positive.
     """
     light, current = np.asarray(luminance, float), np.asarray(photocurrent, float)
     if light.shape != current.shape or light.ndim != 1 or light.size < 3:
@@ -91,6 +92,8 @@ def disc_view_factor(emitter_radius: float, detector_radius: float, distance: fl
 
     Radii and distance in m. Howell, A Catalog of Radiation Heat Transfer Configuration Factors, C-41, written
     so that nothing cancels at large distances.
+
+    :raises ValueError: a radius or the distance is not positive.
     """
     if not (emitter_radius > 0 and detector_radius > 0 and distance > 0):
         raise ValueError("radii and distance must be positive")
@@ -174,7 +177,8 @@ def calibration_from_factor(
 
     With R (401,) [A/W] and the ``spectrum`` under which k_L was found, every other spectrum gets its mismatch
     factor. Without both, k_L serves as it is: only right for the spectrum under which it was found.
-    Raises ValueError when only one of the two is given.
+
+    :raises ValueError: only one of the two is given.
     """
     if responsivity is None and spectrum is None:
         return PhotodiodeCalibration(factor)

@@ -15,14 +15,20 @@ TRUNCATION_LIMIT = 0.01
 
 
 def gaussian(centre: float, fwhm: float) -> FloatArray:
-    """Return exp(-4 ln2 ((lambda - centre)/fwhm)^2), height 1; ``centre`` and ``fwhm`` in nm."""
+    """Return exp(-4 ln2 ((lambda - centre)/fwhm)^2), height 1; ``centre`` and ``fwhm`` in nm.
+
+    :raises ValueError: the width is not positive.
+    """
     if not fwhm > 0:
         raise ValueError(f"the width of a line must be positive, not {fwhm:g} nm")
     return np.exp(-4 * log(2) * ((WAVELENGTH - centre) / fwhm) ** 2)
 
 
 def normalised(spectrum: FloatArray) -> FloatArray:
-    """Return s = S / I[S] [1/nm]; raise ValueError when there is no light in it (I[S] <= 0)."""
+    """Return s = S / I[S] [1/nm].
+
+    :raises ValueError: there is no light in it (I[S] <= 0), another shape or non-finite samples.
+    """
     spectrum = checked(spectrum)
     area = integrate(spectrum)
     if not area > 0:
@@ -36,7 +42,10 @@ def log_weight(luminance: Q, lower: Q, upper: Q) -> Q:
 
 
 def blend(lower: FloatArray, upper: FloatArray, weight: float) -> FloatArray:
-    """Return (1-w) s1 + w s2 of the two area-normalised spectra [1/nm], 0 <= w <= 1."""
+    """Return (1-w) s1 + w s2 of the two area-normalised spectra [1/nm], 0 <= w <= 1.
+
+    :raises ValueError: w is beyond 0..1, or there is no light in one of them.
+    """
     if not 0 <= weight <= 1:
         raise ValueError(f"spectra are interpolated, never extrapolated: weight {weight:g} is not in 0..1")
     return (1 - weight) * normalised(lower) + weight * normalised(upper)

@@ -12,7 +12,7 @@ from typing import Any, Generic
 
 from acquire.photometry.elementwise import Q, hypot
 
-_NOUGHT: Any = 0.0  # of one point or of many
+_ZERO: Any = 0.0  # of one point or of many
 _SQRT_3 = sqrt(3)
 
 
@@ -38,7 +38,7 @@ class Budget(Generic[Q]):
     difference of kappa between the two spectra a point lies between.
     """
 
-    current: Q = _NOUGHT
+    current: Q = _ZERO
     voltage: Q | float = 0.0
     area: float = 0.0
     luminance_scale: float = 0.0
@@ -46,7 +46,7 @@ class Budget(Generic[Q]):
     repositioning: float = 0.0
     calibration: float = 0.0
     linearity: float = 0.0
-    meter: Q = _NOUGHT
+    meter: Q = _ZERO
     wavelength: float = 0.0
     luminance_sensitivity: Q | float = 0.0
     eqe_sensitivity: Q | float = 0.0
@@ -118,7 +118,9 @@ def correlations(budget: Budget[float]) -> Correlations:
     """Return how strongly the errors of the quantities go together.
 
     cov(CE, PE) = u^2(CE), cov(CE, L) = u^2(L), cov(CE, J) = -u^2(J),
-    cov(CE, EQE) = light terms + c_L c_EQE u_lambda^2 + u^2(J). Raises ZeroDivisionError for a budget of nought.
+    cov(CE, EQE) = light terms + c_L c_EQE u_lambda^2 + u^2(J).
+
+    :raises ZeroDivisionError: every uncertainty of the budget is zero.
     """
     u = relative_uncertainty(budget)
     shared_wavelength = budget.luminance_sensitivity * budget.eqe_sensitivity * budget.wavelength**2

@@ -1,7 +1,7 @@
 """The computer is kept awake while a run goes on, and a sleep that came all the same is noticed.
 
 Linux: an inhibitor of systemd. macOS: caffeinate. Windows: SetThreadExecutionState. None of them holds against
-everything (a closed lid, an empty battery, somebody's command); none of them ever fails or delays a run.
+everything (a closed lid, an empty battery, a command); none of them ever fails or delays a run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from acquire.safety.interruption import StopRequest
 LOOK = 0.5  # s between two looks at the clocks
 SHORTEST_SLEEP = 1.0  # s that count as sleep: the clocks are not read at the very same moment
 
-GOODBYE = 1.0  # s for whoever kept the computer awake to leave
+END_PATIENCE = 1.0  # s for the process that kept the computer awake to end
 
 # ES_CONTINUOUS, ES_SYSTEM_REQUIRED (SetThreadExecutionState, winbase.h)
 _CONTINUOUS, _SYSTEM_REQUIRED = 0x80000000, 0x00000001
@@ -49,7 +49,7 @@ def _notice_sleep(stop: StopRequest, left: threading.Event) -> None:
 
 
 def time_asleep() -> float:
-    """How long this computer has slept since it was started, in s; 0 where nobody can tell."""
+    """How long this computer has slept since it was started, in s; 0 where that is not known."""
     if sys.platform == "win32":
         kernel32, awake = ctypes.windll.kernel32, ctypes.c_ulonglong()
         kernel32.GetTickCount64.restype = ctypes.c_ulonglong  # ms, sleep included
@@ -100,7 +100,7 @@ _INHIBITORS = {
 
 
 def _keeper() -> subprocess.Popen[bytes] | None:
-    """Somebody who keeps the computer awake until this process closes a pipe, or ends in whatever way."""
+    """A process that keeps the computer awake until this process closes a pipe, or ends in whatever way."""
     command, nothing = inhibitor(), subprocess.DEVNULL
     if not command:
         return None
@@ -116,7 +116,7 @@ def _let_go(keeper: subprocess.Popen[bytes]) -> None:
     with suppress(OSError):
         keeper.stdin.close()
     try:
-        keeper.wait(GOODBYE)
+        keeper.wait(END_PATIENCE)
     except subprocess.TimeoutExpired:
         keeper.kill()
         keeper.wait()

@@ -1,4 +1,4 @@
-"""Nobody is left to switch the output off when a run is killed or stopped: a small process beside it does it then.
+"""A small process beside a run that switches the output off when the run is killed or stopped.
 
 The run starts it (:func:`watching`), waits until it is ready, and tells it through a pipe what it is doing, at which
 level, and by when it will say the next word. The system closes the pipe when the run ends, however it ends; a run that
@@ -28,7 +28,7 @@ from drivers.link import SerialLine
 
 COMMAND = (sys.executable, "-m", "acquire.safety.guardian_process")
 READY_PATIENCE = 30.0  # s; half a second is usual, a first start after an installation may take many
-SUCCESSOR_PATIENCE = 10.0  # s until another guardian is ready, while nobody guards
+SUCCESSOR_PATIENCE = 10.0  # s until another guardian is ready, while there is no guardian
 SILENCE = 3.0  # s beyond the time when a word was due
 LONGEST_GOODBYE = 5.0  # s from the end of the run's pipe to that of the guardian, when nothing is to be done
 LONGEST_ATTEMPT = 10.0  # s beyond its patience; then an attempt of the guardian to switch off is left behind
@@ -63,7 +63,10 @@ class Order:
 
     @classmethod
     def from_line(cls, line: bytes) -> Order:
-        """The order from its line. :raises ValueError: it is none."""
+        """The order from its line.
+
+        :raises ValueError: it is none.
+        """
         try:
             content = json.loads(line)
             where = content.pop("source")
@@ -118,7 +121,10 @@ class Guard(Protocol):
     """What a bench tells of its output."""
 
     def output_goes_on(self, source: str, within: float) -> None:
-        """From now on the output may be on, at level zero. :raises NotGuarded: nobody is there to hear it."""
+        """From now on the output may be on, at level zero.
+
+        :raises NotGuarded: no guardian is there.
+        """
 
     def beat(self, doing: str, source: str, level: float, within: float) -> None:
         """``level`` (V or A; NaN: not known) is sent next; the next word comes ``within`` s.
@@ -127,7 +133,10 @@ class Guard(Protocol):
         """
 
     def still(self) -> None:
-        """The same is being done, at the same level. :raises NotGuarded: as :meth:`beat`."""
+        """The same is being done, at the same level.
+
+        :raises NotGuarded: as :meth:`beat`.
+        """
 
     def switching_off(self, within: float) -> None:
         """The output is about to go off, from whatever level; the next word, if one is owed, comes ``within`` s."""
@@ -140,25 +149,25 @@ class Guard(Protocol):
 
 
 class NoGuard:
-    """For instruments that live and die with this process: nobody else could reach them."""
+    """For instruments that live and die with this process: no guardian could reach them."""
 
     def wait_until_ready(self) -> None:
         """Nothing to wait for."""
 
     def output_goes_on(self, source: str, within: float) -> None:
-        """Nobody to tell."""
+        """Nothing to do."""
 
     def beat(self, doing: str, source: str, level: float, within: float) -> None:
-        """Nobody to tell."""
+        """Nothing to do."""
 
     def still(self) -> None:
-        """Nobody to tell."""
+        """Nothing to do."""
 
     def switching_off(self, within: float) -> None:
-        """Nobody to tell."""
+        """Nothing to do."""
 
     def output_is_off(self) -> None:
-        """Nobody to tell."""
+        """Nothing to do."""
 
     def remarks(self) -> list[str]:
         """Nothing happens."""
@@ -166,7 +175,10 @@ class NoGuard:
 
 
 class GuardianProcess:
-    """One guardian, and the run's ends of the pipes to and from it. :raises NotGuarded: it cannot be started."""
+    """One guardian, and the run's ends of the pipes to and from it.
+
+    :raises NotGuarded: it cannot be started.
+    """
 
     def __init__(self, order: Order) -> None:
         self._where = f"the guardian of {order.source.resource}"
@@ -199,16 +211,19 @@ class GuardianProcess:
         self._gone = True
 
     def wait_until_ready(self, patience: float) -> None:
-        """Wait until the guardian could act. :raises NotGuarded: it will not, or not in time."""
+        """Wait until the guardian could act.
+
+        :raises NotGuarded: it will not, or not in time.
+        """
         if not self._answered.wait(patience):
             raise self._not_guarded(f"was not ready within {patience:g} s")
         if self._answer != READY:
             why = self._answer.decode(errors="replace")
             raise self._not_guarded(f"ended before it was ready{f' ({why})' if why else ''}")
 
-    def _not_guarded(self, what: str) -> NotGuarded:
+    def _not_guarded(self, message: str) -> NotGuarded:
         hint = f"Try again; if it stays so, see what `{' '.join(COMMAND)} --check` says"
-        return NotGuarded(self._where, what, hint)
+        return NotGuarded(self._where, message, hint)
 
     def lost(self) -> str:
         """Why it could not act any more; empty when it could."""
@@ -272,12 +287,18 @@ class Guarding:
         return self._guardian.process if self._guardian else None
 
     def wait_until_ready(self) -> None:
-        """Wait until the guardian could act. :raises NotGuarded: it will not, or not in time."""
+        """Wait until the guardian could act.
+
+        :raises NotGuarded: it will not, or not in time.
+        """
         assert self._guardian is not None
         self._guardian.wait_until_ready(READY_PATIENCE)
 
     def output_goes_on(self, source: str, within: float) -> None:
-        """From now on the output may be on, at level zero. :raises NotGuarded: nobody is there to hear it."""
+        """From now on the output may be on, at level zero.
+
+        :raises NotGuarded: no guardian is there.
+        """
         self._on = True
         self._say(Beat(within, source, 0.0, 0.0, "switching on"))
         if self._guardian is None or self._guardian.lost():
@@ -333,11 +354,14 @@ class Guarding:
         if late > SILENCE and not self._raised:
             self._raised = True
             where = f"the guardian of {self._order.source.resource}"
-            what = f"the run stood still, {late:.0f} s beyond what it had announced, and the guardian with it"
-            raise NotGuarded(where, what, "Was the computer asleep, or its processes frozen?")
+            message = f"the run stood still, {late:.0f} s beyond what it had announced, and the guardian with it"
+            raise NotGuarded(where, message, "Was the computer asleep, or its processes frozen?")
 
     def _look_for_successor(self) -> None:
-        """Take the next guardian over once it is ready. :raises NotGuarded: there is none."""
+        """Take the next guardian over once it is ready.
+
+        :raises NotGuarded: there is none.
+        """
         if self._succession is None or not self._succession.over():
             return
         try:
@@ -378,7 +402,7 @@ class _Succession:
     """A thread that ends a lost guardian and starts the next one, while the run goes on measuring."""
 
     def __init__(self, lost: GuardianProcess, order: Order) -> None:
-        self._found: GuardianProcess | None = None
+        self._successor: GuardianProcess | None = None
         self._problem: NotGuarded | None = None
         self._thread = threading.Thread(target=self._succeed, args=(lost, order), daemon=True)
         self._thread.start()
@@ -386,13 +410,13 @@ class _Succession:
     def _succeed(self, lost: GuardianProcess, order: Order) -> None:
         lost.end(0.0)
         try:
-            found = GuardianProcess(order)
+            successor = GuardianProcess(order)
             try:
-                found.wait_until_ready(SUCCESSOR_PATIENCE)
+                successor.wait_until_ready(SUCCESSOR_PATIENCE)
             except NotGuarded:
-                found.end(0.0)
+                successor.end(0.0)
                 raise
-            self._found = found
+            self._successor = successor
         except NotGuarded as problem:
             self._problem = problem
 
@@ -401,12 +425,15 @@ class _Succession:
         return not self._thread.is_alive()
 
     def successor(self) -> GuardianProcess:
-        """The next guardian, waiting for it. :raises NotGuarded: there is none."""
+        """The next guardian, waiting for it.
+
+        :raises NotGuarded: there is none.
+        """
         self._thread.join()
-        if self._found is None:
+        if self._successor is None:
             assert self._problem is not None
             raise self._problem
-        return self._found
+        return self._successor
 
 
 @contextmanager

@@ -26,8 +26,8 @@ def opened_plainly(path: Path, flags: int) -> int:
         raise OSError(errno.EINVAL, "is a link", str(path))
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags, 0o666)
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
         os.close(descriptor)
         raise OSError(errno.EINVAL, "is a link, a pipe or a device, not a file of its own", str(path))
     return descriptor
@@ -50,7 +50,10 @@ def guardian_remarks(path: Path) -> list[tuple[datetime, str]]:
 
 
 def appending(log: Path) -> TextIO:
-    """A guardian's log, opened to write on. :raises OSError: as :func:`opened_plainly`."""
+    """A guardian's log, opened to write on.
+
+    :raises OSError: as :func:`opened_plainly`.
+    """
     descriptor = opened_plainly(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     return os.fdopen(descriptor, "a", encoding="utf-8")
 

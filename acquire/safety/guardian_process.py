@@ -88,7 +88,10 @@ class Ear:
         return line
 
     def lines(self, wait: float | None) -> list[bytes] | None:
-        """Whole lines that have come, waiting at most ``wait`` s; None at the end. :raises queue.Empty: none came."""
+        """Whole lines that have come, waiting at most ``wait`` s; None at the end.
+
+        :raises queue.Empty: none came.
+        """
         piece = b"" if b"\n" in self._rest else self._pieces.get(timeout=wait)
         if not piece and b"\n" not in self._rest:
             return None
@@ -255,7 +258,7 @@ class _Log:
 
 
 def _tell(text: str) -> None:
-    """Say it on the standard error of the run, if anybody listens; nobody who does not read holds the guardian up."""
+    """Say it on the standard error of the run, if it is open; one that is not read never holds the guardian up."""
     encoding = getattr(sys.stderr, "encoding", None) or "ascii"
     line = f"\nguardian: {one_line(text)}\n".encode(encoding, errors="backslashreplace")
 

@@ -17,7 +17,7 @@ _SIGNALS = {
     "SIGTERM": "terminated by SIGTERM",
     "SIGHUP": "the terminal was closed (SIGHUP)",
     "SIGBREAK": "interrupted by Ctrl-Break",
-    # A run that is stopped would leave the device at its level, and nobody would look at it
+    # A run that is stopped would leave the device at its level, and nothing would watch it
     "SIGTSTP": "ended by Ctrl-Z: a run cannot be paused, for its device would stay at its level",
     "SIGQUIT": "ended by Ctrl-\\ (SIGQUIT)",
 }
@@ -57,7 +57,10 @@ class StopRequest:
         return self._reason
 
     def ask(self, reason: str) -> None:
-        """Ask for a stop; a second request that meets a wait raises KeyboardInterrupt."""
+        """Ask for a stop.
+
+        :raises KeyboardInterrupt: this is a second request, and it meets a wait.
+        """
         if self._reason and self._interruptible and not self._raised:
             self._raised = True
             raise KeyboardInterrupt(reason)
@@ -68,7 +71,10 @@ class StopRequest:
         self._reason = self._reason or reason
 
     def look(self) -> None:
-        """Called every 0.2 s of a wait; raises KeyboardInterrupt when a stop was asked for and the wait goes on."""
+        """Called every 0.2 s of a wait.
+
+        :raises KeyboardInterrupt: a stop was asked for, and the wait goes on.
+        """
         if not self._reason:
             return
         self._looks += 1
@@ -78,7 +84,10 @@ class StopRequest:
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """Inside, a second request raises KeyboardInterrupt: for waits that may be long, never for clearing up."""
+        """Inside, a second request ends a wait: for waits that may be long, never for clearing up.
+
+        :raises KeyboardInterrupt: the second request came.
+        """
         self._interruptible = True
         try:
             yield

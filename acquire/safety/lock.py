@@ -2,8 +2,8 @@
 
 Each instrument has a small file in a folder that all users of the computer share, named after its VISA address.
 While a run goes on, the file is locked by the operating system, which lets go of it when the process ends, however it
-ends; its text says who holds it, in JSON. A text in a file that nobody holds was left by a run that had no time to
-say goodbye. Locks say nothing to another computer: a GPIB gateway on the network has none.
+ends; its text says who holds it, in JSON. A text in a file that is not locked was left by a run that had no time to
+remove it. Locks say nothing to another computer: a GPIB gateway on the network has none.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class BenchInUse(InstrumentError):
 
 
 class LocksUnusable(InstrumentError):
-    """It cannot be made sure that nobody else uses the instruments."""
+    """It cannot be made sure that no other program uses the instruments."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,10 @@ def locks_folder() -> Path:
 def instruments_locked(
     resources: Iterable[str], bench: str, run: str, folder: Path | None = None, *, keep_text: bool = False
 ) -> Iterator[list[str]]:
-    """Hold every instrument of a bench (VISA addresses), all or none, for ``run``: what others are told.
+    """Hold every instrument of a bench (VISA addresses), all or none, for ``run``, the name that others get to see.
 
     ``keep_text``: on behalf of the run before, whose text stays for the next one to find.
-    Gives what is to be noted about runs before that ended without saying goodbye.
+    Gives what is to be noted about earlier runs that ended without removing their text.
 
     :raises BenchInUse: at least one is held already, by this process or by another.
     :raises LocksUnusable: the folder of the locks cannot be used.
@@ -95,14 +95,14 @@ def instruments_locked(
             in_use = {name: _who(lock) for name, lock in locks.items() if not _locked(lock)}
         except OSError as error:
             why = " ".join(filter(None, (error.filename, error.strerror or str(error))))
-            what = f"cannot make sure that nobody else uses it: {why}"
+            message = f"cannot make sure that nobody else uses it: {why}"
             hint = f"Make the folder {folder or locks_folder()} writable for everybody who measures here"
-            raise LocksUnusable(bench, what, hint) from error
+            raise LocksUnusable(bench, message, hint) from error
         if in_use:
-            what = f"is in use: {' and '.join(dict.fromkeys(in_use.values()))} has {', '.join(in_use)}"
+            message = f"is in use: {' and '.join(dict.fromkeys(in_use.values()))} has {', '.join(in_use)}"
             hint = "Wait until it has ended, or end it with Ctrl-C where it was started"
             raise BenchInUse(
-                bench, what, f"{hint}; behind a run that was killed, its guardian clears up for some seconds"
+                bench, message, f"{hint}; behind a run that was killed, its guardian clears up for some seconds"
             )
         before = [holder for lock in locks.values() if (holder := _holder(lock))]
         written = [] if keep_text else list(locks.values())
@@ -122,7 +122,10 @@ def file_name(resource: str) -> str:
 
 
 def _usable(folder: Path) -> Path:
-    """The folder, made for everybody where it is not there yet. :raises OSError: it is none, or cannot be made."""
+    """The folder, made for everybody where it is not there yet.
+
+    :raises OSError: it is none, or cannot be made.
+    """
     if not folder.is_dir():
         with suppress(FileExistsError):  # somebody else was faster
             folder.mkdir(parents=True)
@@ -142,7 +145,10 @@ def _open_to_everybody(folder: Path) -> None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
-    """A lock's file, made when it is not there. :raises OSError: it cannot be opened, or is no ordinary file."""
+    """A lock's file, made when it is not there.
+
+    :raises OSError: it cannot be opened, or is no ordinary file.
+    """
     flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     try:
         # Linux refuses to open another user's file in a shared folder where it could as well be made
@@ -191,7 +197,7 @@ def _ourselves(run: str) -> Holder:
 
 
 def _write(lock: int, holder: Holder | None) -> None:
-    """Say who holds it. That nobody can be told, on a full disk for example, ends no run."""
+    """Say who holds it. A text that cannot be written, on a full disk for example, ends no run."""
     text = json.dumps(asdict(holder)).encode() if holder else b""
     with suppress(OSError):
         os.ftruncate(lock, 0)
@@ -203,9 +209,9 @@ def _holder(lock: int) -> Holder | None:
     """Who wrote the text; None without a text, or with one that is none of ours: anybody can write there."""
     os.lseek(lock, 0, os.SEEK_SET)
     try:
-        found = json.loads(os.read(lock, LONGEST_TEXT))
-        texts = {field.name: _one_line(found[field.name]) for field in fields(Holder) if field.name != "process"}
-        return Holder(process=int(found["process"]), **texts)
+        entry = json.loads(os.read(lock, LONGEST_TEXT))
+        texts = {field.name: _one_line(entry[field.name]) for field in fields(Holder) if field.name != "process"}
+        return Holder(process=int(entry["process"]), **texts)
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 

@@ -20,7 +20,7 @@ TIMEOUT = 0.8  # s for an answer, and for a link to open; then the off message g
 EXCHANGE = 130  # characters of the off message, the question and its answer
 ASKED = 6  # times over one link, without a device clear in between: an answer that comes seconds late still counts
 PAUSE = 0.05  # s between two links
-LOCK_PATIENCE = 0.3  # s until a lock that somebody holds no longer counts
+LOCK_PATIENCE = 0.3  # s until a lock that is held no longer counts
 
 _NAMES = {"keithley2400": "Keithley 2400"}
 
@@ -92,19 +92,22 @@ def make_safe_until_confirmed(
                 acted()
                 _wait_until_off(adapter, until)
                 return
-        except Exception as problem:  # nobody else is left to try again, whatever it is
+        except Exception as problem:  # whatever it is, nothing else is left to try again
             trouble = problem
             say(f"{type(problem).__name__}: {problem}")
         if time.monotonic() > until:
-            what = "THE OUTPUT MAY STILL BE ON: it does not say that its output is off"
+            message = "THE OUTPUT MAY STILL BE ON: it does not say that its output is off"
             where = f"{_NAMES[address.model]} at {address.resource}"
-            raise OutputStateUnknown(where, what, "Press OUTPUT on the instrument now") from trouble
+            raise OutputStateUnknown(where, message, "Press OUTPUT on the instrument now") from trouble
         time.sleep(PAUSE)
 
 
 @contextmanager
 def opened(address: SourceAddress) -> Iterator[Any]:
-    """A link to the source, on which nothing was sent yet. :raises InstrumentError: it cannot be opened."""
+    """A link to the source, on which nothing was sent yet.
+
+    :raises InstrumentError: it cannot be opened.
+    """
     on_the_line = EXCHANGE * 10 / address.serial.baud_rate if address.resource.upper().startswith("ASRL") else 0.0
     adapter = link.open_adapter(
         address.resource,

@@ -24,7 +24,7 @@ class OtherProcess(Protocol):
 
 
 class NoProcess:
-    """Nobody to end."""
+    """No process to end."""
 
     def end(self, wait: float) -> bool:  # noqa: ARG002
         """Nothing lives on."""

@@ -78,7 +78,11 @@ class SimulatedBench:
 
 
 def build_simulated_bench(options: SimulatedBenchOptions) -> SimulatedBench:
-    """Build the bench on virtual time. Raises KeyError for a missing parameter, ValueError for an unknown load."""
+    """Build the bench on virtual time.
+
+    :raises KeyError: a parameter is missing.
+    :raises ValueError: the load is unknown.
+    """
     clock = VirtualClock()
     fixture = build_fixture(options, clock)
     link = TriggerLink() if options.trigger_link else None
@@ -123,7 +127,10 @@ def build_twins(options: SimulatedBenchOptions, fixture: TestFixture, link: Trig
 
 
 def interface_kind(resource: str) -> Interface:
-    """Tell the kind of interface from a VISA resource name. Raises ValueError for any other."""
+    """Tell the kind of interface from a VISA resource name.
+
+    :raises ValueError: it is neither GPIB, serial nor TCPIP.
+    """
     kinds: dict[str, Interface] = {"GPIB": "gpib", "ASRL": "serial", "TCPI": "socket"}
     try:
         return kinds[resource[:4].upper()]

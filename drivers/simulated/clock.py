@@ -1,7 +1,7 @@
 """Time for the twins: one queue of future events, on virtual or on real time.
 
 A twin never waits. It asks the clock to call it back at the moment something happens (a conversion ends, an
-exposure is over) and returns. Whoever owns the clock lets time pass: the in-process VISA library advances a
+exposure is over) and returns. The owner of the clock lets time pass: the in-process VISA library advances a
 :class:`VirtualClock` while a read waits, the server runs a :class:`RealClock` as the seconds go by.
 """
 
@@ -64,7 +64,7 @@ class Clock:
 
 
 class VirtualClock(Clock):
-    """Time that passes only when it is told to, as fast as the machine can."""
+    """Time that passes only by :meth:`VirtualClock.advance`, as fast as the machine can."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,8 +76,8 @@ class VirtualClock(Clock):
 
     def advance_to(self, when: float) -> None:
         """Let time pass until ``when`` (s), running every event on the way; never backwards."""
-        while found := self._next_action(when):
-            due, action = found
+        while event := self._next_action(when):
+            due, action = event
             self._now = max(self._now, due)
             action()
         self._now = max(self._now, when)
@@ -88,7 +88,7 @@ class VirtualClock(Clock):
 
 
 class RealClock(Clock):
-    """The machine's monotonic time; :meth:`run_due` must be called often enough by whoever owns it."""
+    """The machine's monotonic time; :meth:`run_due` must be called often enough by its owner."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,8 +103,8 @@ class RealClock(Clock):
         """Run every event whose moment has come; whether there was any."""
         if not self._queue or self._queue[0][0] > (limit := self.now()):
             return False
-        while found := self._next_action(limit):
-            self._event_time, action = found
+        while event := self._next_action(limit):
+            self._event_time, action = event
             try:
                 action()
             finally:

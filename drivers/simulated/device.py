@@ -390,7 +390,8 @@ def device_from_parameters(
     """Build a device from one entry of the device parameters, with the shared ones under the key ``shared``.
 
     ``hysteresis`` and ``degradation`` switch those effects; None leaves it to their ``enabled_default``.
-    Raises KeyError when a parameter is missing.
+
+    :raises KeyError: a parameter is missing.
     """
     shared = parameters["shared"]
     electrical = {**shared["electrical"], **parameters.get("electrical", {})}
@@ -428,14 +429,14 @@ def _emission(spectrum: Mapping[str, Any]) -> Emission:
     )
 
 
-def _hysteresis(entry: Mapping[str, Any], wanted: bool | None) -> Hysteresis | None:
-    if not (entry.get("enabled_default", False) if wanted is None else wanted):
+def _hysteresis(entry: Mapping[str, Any], enabled: bool | None) -> Hysteresis | None:
+    if not (entry.get("enabled_default", False) if enabled is None else enabled):
         return None
     return Hysteresis(entry["dV_q_V"], entry["V_q_V"], entry["tau_q_s"])
 
 
-def _degradation(entry: Mapping[str, Any], wanted: bool | None) -> Degradation | None:
-    if not (entry.get("enabled_default", False) if wanted is None else wanted):
+def _degradation(entry: Mapping[str, Any], enabled: bool | None) -> Degradation | None:
+    if not (entry.get("enabled_default", False) if enabled is None else enabled):
         return None
     return Degradation(
         entry["J_ref_A_m2"], entry["tau_ref_s"], entry["n"], entry["beta"], entry["V_rise_at_full_loss_V"]

@@ -2,9 +2,9 @@
 
     happened = make_it_happen(bench, Fault(FaultKind.CONNECTION_LOST, at=120, lasting=3))
 
-Operations are those of the bench's VISA library, counted from 1. What concerns a link or a reply befalls the
-instrument that operation ``at`` speaks with; what people or an interlock do befalls the source, a broken device the
-terminals; the kinds that begin with ``meter`` befall the spectroradiometer. What passed over the links, and when, is
+Operations are those of the bench's VISA library, counted from 1. What concerns a link or a reply happens to
+the instrument that operation ``at`` speaks with; what people or an interlock do to the source, a broken device to
+the terminals; the kinds that begin with ``meter`` to the spectroradiometer. What passed over the links, and when, is
 in what :func:`make_it_happen` returns; without a fault it only listens.
 """
 
@@ -91,7 +91,7 @@ class Fault:
     """One thing that goes wrong at operation ``at`` and, if it is one of the link, the next ``lasting`` - 1.
 
     Of what concerns replies, ``lasting`` counts the replies: ``FOR_GOOD`` means every one from then on. An instrument
-    whose replies are lost for good hears, and carries out what it is told.
+    whose replies are lost for good hears, and carries out what is sent to it.
     """
 
     kind: FaultKind
@@ -152,7 +152,7 @@ class Message(NamedTuple):
 class Line:
     """A twin at the end of a line on which replies are damaged or late, or nothing passes.
 
-    ``heard`` is what has reached the twin, ``said`` what it has replied, before anything befell the reply.
+    ``heard`` is what has reached the twin, ``said`` what it has replied, before anything happened to the reply.
     """
 
     def __init__(self, twin: Twin, clock: Clock, operation: Callable[[], int]) -> None:
@@ -299,7 +299,7 @@ _REFUSALS = {FaultKind.METER_BUSY: b"ER02", FaultKind.METER_EMPTY: b"ER20"}
 
 
 class Happened:
-    """What befell a bench: ``lines`` by resource name, and when each fault began (s), NaN for one that did not."""
+    """What happened to a bench: ``lines`` by resource name, and when each fault began (s), NaN for one that did not."""
 
     def __init__(self, bench: SimulatedBench, faults: tuple[Fault, ...]) -> None:
         library = bench.library

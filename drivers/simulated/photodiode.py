@@ -52,7 +52,7 @@ _LINEAR = re.compile(r"\s*([-+.\deE]+)\s*\*\s*lambda_nm\s*([-+])\s*([.\deE+-]+)\
 def linear_responsivity(formula: str) -> NDArray[np.float64]:
     """Return the responsivity (401,) in A/W for a formula like ``6.0e-4*lambda_nm - 0.012``.
 
-    Raises ValueError for any other form.
+    :raises ValueError: it has another form.
     """
     match = _LINEAR.fullmatch(formula)
     if match is None:
@@ -64,7 +64,9 @@ def linear_responsivity(formula: str) -> NDArray[np.float64]:
 def photodiode_from_parameters(shared: Mapping[str, Any]) -> Photodiode:
     """Build the photodiode from the shared parameters; the etendue follows from areas and distance.
 
-    A load without light may have no area; any will do then. Raises KeyError when a parameter is missing.
+    A load without light may have no area; any will do then.
+
+    :raises KeyError: a parameter is missing.
     """
     entry = shared["photodiode"]
     area = shared.get("device_area_m2", entry["area_m2"])

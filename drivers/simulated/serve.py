@@ -12,14 +12,14 @@ What holds for clients, however many there are:
 - Bytes may come split or merged. A message is handed over once its end has come, so halves of two clients never
   mix. Messages end with LF on a socket; on a serial line with the terminator of the twin's options (CR by default);
   the spectroradiometer takes CR, LF and CR LF everywhere.
-- A reply goes to the client that asked last. Who asks while somebody else's reading is still being taken gets
+- A reply goes to the client that asked last. Who asks while another client's reading is still being taken gets
   that reading too.
 - Ctrl-C and Ctrl-X (3 and 24) clear the Keithleys on both kinds of port, as on their RS-232 interface: the messages
   before the character are carried out, what is under way is dropped, the output stays as it is.
-- When a client hangs up before its reply has come, a Keithley is cleared, so that nobody else gets that reply. The
+- When a client hangs up before its reply has come, a Keithley is cleared, so that no other client gets that reply. The
   spectroradiometer knows no clear: it goes on measuring, and its late lines are the next one's, as on its real line.
 - A pseudo-terminal cannot tell that its client is gone; as on a real serial line the next one finds what was left.
-  Replies that do not fit into it are lost once nobody has read for 5 s.
+  Replies that do not fit into it are lost once the client has not read for 5 s.
 - From a client that does not fetch its replies nothing more is taken until it does; the others are served meanwhile.
 - What one client sends to two instruments in turn arrives in that order on sockets; on pseudo-terminals the system
   may pass it on the other way round. That shows only where a reading takes no time at all.
@@ -55,7 +55,7 @@ _LARGEST_PIECE = 4096  # bytes taken from a client before it is the others' turn
 _LARGEST_PARCEL = 65536  # bytes given to the system at once
 _LONGEST_MESSAGE = 4096  # bytes: beyond what any of the instruments takes; the rest of a message is dropped
 _ENOUGH_TO_SEND = 1 << 18  # bytes of replies waiting for a client that is then not listened to
-_LARGEST_BACKLOG = 1 << 20  # bytes of replies that nobody fetches; a full 2500-point buffer is 175 kB
+_LARGEST_BACKLOG = 1 << 20  # bytes of replies that are not fetched; a full 2500-point buffer is 175 kB
 _READER_PATIENCE = 5.0  # s without anybody reading from a pseudo-terminal
 _PROBE_IDLE = 30.0  # s until a silent client is asked whether it is still there
 _ABORT_CHARACTERS = re.compile(rb"[\x03\x18]")
@@ -78,7 +78,9 @@ class BenchServer:
     """A simulated bench on real ports. They are open once this is made; :meth:`run` makes the twins answer.
 
     ``port`` is the TCP port of the first instrument, the others follow; 0 takes any that are free. ``terminals``:
-    pseudo-terminals too. ``watch`` is told of all traffic. Raises OSError when a port cannot be had.
+    pseudo-terminals too. ``watch`` hears all traffic.
+
+    :raises OSError: a port cannot be had.
     """
 
     def __init__(
@@ -228,7 +230,7 @@ class _Instrument:
         self.deliver()
 
     def deliver(self) -> None:
-        """Send what the twin has to say to who asked last; to nobody when that one has gone."""
+        """Send what the twin has to say to the client that asked last; nothing when that one has gone."""
         while reply := self.twin.transmit()[0]:
             self._unanswered = False
             if self._watch is not None:
@@ -294,7 +296,7 @@ class _Line:
         self._unfinished: Event | None = None
         self._to_send = bytearray()
         self._moved = 0.0  # when the client last took something
-        self._wanted = selectors.EVENT_READ
+        self._events = selectors.EVENT_READ
         selector.register(channel, selectors.EVENT_READ, (instrument.rank, self._ready))
 
     def send(self, reply: bytes) -> None:
@@ -302,9 +304,9 @@ class _Line:
         if not self._to_send:
             self._moved = self._instrument.clock.now()
         elif len(self._to_send) > _LARGEST_BACKLOG:
-            return  # lost, as on a serial line that nobody reads
+            return  # lost, as on a serial line that is not read
         self._to_send += reply
-        if not self._wanted & selectors.EVENT_WRITE:
+        if not self._events & selectors.EVENT_WRITE:
             self._flush()
         self._choose_events()
 
@@ -367,7 +369,7 @@ class _Line:
         self._instrument.discard_line(self)
 
     def _forget_unread(self) -> None:
-        """What waited while nobody read from a pseudo-terminal was for a client that is gone."""
+        """What waited while a pseudo-terminal was not read was for a client that is gone."""
         if isinstance(self._channel, _Terminal) and self._instrument.clock.now() - self._moved > _READER_PATIENCE:
             self._to_send.clear()
             self._channel.forget_unread()
@@ -383,12 +385,12 @@ class _Line:
             self._to_send.clear()  # it has gone; reading will tell
 
     def _choose_events(self) -> None:
-        wanted = selectors.EVENT_WRITE if self._to_send else 0
+        events = selectors.EVENT_WRITE if self._to_send else 0
         if len(self._to_send) <= _ENOUGH_TO_SEND:
-            wanted |= selectors.EVENT_READ
-        if wanted != self._wanted:
-            self._wanted = wanted
-            self._selector.modify(self._channel, wanted, (self._instrument.rank, self._ready))
+            events |= selectors.EVENT_READ
+        if events != self._events:
+            self._events = events
+            self._selector.modify(self._channel, events, (self._instrument.rank, self._ready))
 
     def _hang_up(self) -> None:
         self._selector.unregister(self._channel)

@@ -113,7 +113,7 @@ class SimulatedVisaLibrary(VisaLibraryBase):
         opened = _Session(name, self.twins.get(name), parsed.interface_type_const, _default_attributes(parsed, name))
         if opened.twin is not None and not opened.is_gpib:
             while opened.twin.transmit()[0]:
-                pass  # what was sent while nobody listened is lost
+                pass  # what was sent while no session was open is lost
         self._sessions[handle] = opened
         return handle, self.handle_return_value(handle, StatusCode.success)
 
@@ -176,9 +176,9 @@ class SimulatedVisaLibrary(VisaLibraryBase):
         deadline = self._deadline(opened)
         while True:
             fetch(opened, twin, count)
-            taken = _take(opened, count)
-            if taken is not None:
-                return taken[0], self.handle_return_value(session, taken[1])
+            piece = _take(opened, count)
+            if piece is not None:
+                return piece[0], self.handle_return_value(session, piece[1])
             if not self._wait(deadline):
                 break
         if opened.is_gpib and not opened.received:
@@ -208,7 +208,7 @@ class SimulatedVisaLibrary(VisaLibraryBase):
     def _wait(self, deadline: float) -> bool:
         """Let time pass to the next event; False when the deadline is reached with nothing left to happen.
 
-        Waiting for ever for something that can never happen ends at once: nobody could tell the difference.
+        Waiting for ever for something that can never happen ends at once: there is no difference to be seen.
         """
         due = self.clock.next_event()
         if due is not None and due <= deadline:
@@ -339,7 +339,7 @@ class SimulatedVisaLibrary(VisaLibraryBase):
                     twin.device_clear()
 
     def gpib_control_ren(self, session: VISASession, mode: constants.RENLineOperation) -> StatusCode:
-        """Set the REN line; a twin that knows a local state is told when it is to go there."""
+        """Set the REN line; a twin that knows a local state hears when it is to go there."""
         opened = self._session(session, "gpib_control_ren")
         if not opened.is_gpib:
             self._refuse(session, StatusCode.error_nonsupported_operation)
@@ -429,8 +429,8 @@ def _cut(session: _Session, length: int) -> bytes:
 def _default_attributes(parsed: rname.ResourceName, name: str) -> dict[int, Any]:
     """Every attribute that VISA defines for this kind of session, at its default."""
     kinds = attributes.AttributesPerResource
-    known = kinds[(parsed.interface_type_const, parsed.resource_class)] | kinds[attributes.AllSessionTypes]
-    values: dict[int, Any] = {kind.attribute_id: kind.default for kind in known}
+    defined = kinds[(parsed.interface_type_const, parsed.resource_class)] | kinds[attributes.AllSessionTypes]
+    values: dict[int, Any] = {kind.attribute_id: kind.default for kind in defined}
     board = str(getattr(parsed, "board", "0"))
     values |= {
         ResourceAttribute.resource_name: name,

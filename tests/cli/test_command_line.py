@@ -18,7 +18,7 @@ import pytest
 
 from acquire import __main__ as main_module
 from tests.conftest import CONFIGS
-from tests.run_file.test_recovery import a_run
+from tests.support.run_files import a_run
 
 QUICK = CONFIGS / "sweeps" / "quick_look.yaml"
 LIQ = CONFIGS / "sweeps" / "table2_sppo13_liq.yaml"

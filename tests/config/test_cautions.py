@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from acquire import session
 from acquire.cli.commands import app
-from acquire.config import cautions_of_file, check_file
+from acquire.config import check_file, loading
 from tests.conftest import CONFIGS
 
 
@@ -25,8 +25,9 @@ def serial_bench(folder: Path, baud_rate: str) -> Path:
 @pytest.mark.parametrize(("baud_rate", "warned"), [("300", True), ("600", True), ("1200", False), ("19200", False)])
 def test_a_line_that_is_too_slow_for_the_promise_is_a_caution(tmp_path: Path, baud_rate: str, warned: bool) -> None:
     path = serial_bench(tmp_path, baud_rate)
-    assert check_file(path) == []
-    cautions = [str(caution) for caution in cautions_of_file(path)]
+    checked = check_file(path)
+    assert checked.problems == []
+    cautions = [str(caution) for caution in checked.cautions]
     assert bool(cautions) == warned
     if warned:
         assert f"slow.yaml:14: instruments.smu.serial.baud_rate: at {baud_rate} baud it takes longer" in cautions[0]
@@ -48,3 +49,13 @@ def test_plan_says_it_and_the_run_notes_it(tmp_path: Path) -> None:
     assert "caution: " in result.output
     texts = session.cautions(session.prepare(sweep, bench).loaded, date(2026, 1, 1))
     assert any("300 baud" in text for text in texts)
+
+
+def test_a_file_is_read_once_for_problems_and_cautions(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Path] = []
+    read_yaml = loading.read_yaml
+    monkeypatch.setattr(loading, "read_yaml", lambda path: (read.append(path), read_yaml(path))[1])
+    done = CliRunner().invoke(app, ["check", str(CONFIGS / "benches" / "simulated.yaml")])
+    assert done.exit_code == 0
+    assert read
+    assert len(read) == len(set(read))

@@ -1,4 +1,4 @@
-"""Configuration files: what is right is read exactly, what is wrong is named with file, line and mend."""
+"""Configuration files: what is right is read exactly, what is wrong is named with file, line and hint."""
 
 from __future__ import annotations
 
@@ -126,8 +126,8 @@ def change(folder: Path, name: str, *changes: tuple[str, str]) -> Path:
 
 
 def report(path: Path) -> list[tuple[str, int | None, str, str]]:
-    """What is wrong: file name, line, dotted path, message and mend."""
-    return [(p.file.name, p.line, p.path, f"{p.message}. {p.hint}") for p in check_file(path)]
+    """What is wrong: file name, line, dotted path, message and hint."""
+    return [(p.file.name, p.line, p.path, f"{p.message}. {p.hint}") for p in check_file(path).problems]
 
 
 def only_problem(path: Path) -> tuple[str, int | None, str, str]:
@@ -248,7 +248,7 @@ def test_options_of_the_twins_are_numbers_truth_values_or_texts(folder: Path) ->
 
 def test_a_byte_order_mark_and_windows_line_ends_are_fine(folder: Path) -> None:
     (folder / "sweep.yaml").write_bytes(b"\xef\xbb\xbf" + SWEEP.replace("\n", "\r\n").encode())
-    assert check_file(folder / "sweep.yaml") == []
+    assert check_file(folder / "sweep.yaml").problems == []
 
 
 def test_parts_may_be_written_once_and_used_twice(folder: Path) -> None:
@@ -643,7 +643,7 @@ def test_a_run_file_is_no_configuration(tmp_path: Path) -> None:
 def test_a_question_ends_without_a_full_stop(tmp_path: Path) -> None:
     path = tmp_path / "sweep.yaml"
     path.write_text("title: test\n", encoding="utf-8")
-    assert "what sort of file is this? Write one of" in str(check_file(path)[0])
+    assert "what sort of file is this? Write one of" in str(check_file(path).problems[0])
 
 
 @pytest.mark.parametrize(("right", "wrong"), [("step: 0.1 V", "step: 0,1 V"), ("nplc: 1", "nplc: 0,1")])
@@ -716,7 +716,7 @@ def test_what_no_terminal_and_no_file_can_take_is_refused(folder: Path, title: s
 def test_a_report_holds_no_command_for_a_terminal(folder: Path) -> None:
     change(folder, "sweep.yaml", ("title: test", "title: !%1B[2J x"), ("nplc: 1", '"\\e[31m": 1'))
     (folder / "curve.csv").write_text(CURVE + "781,\x1b[2J\n", encoding="utf-8")
-    texts = [str(problem) for problem in check_file(folder / "sweep.yaml")]
+    texts = [str(problem) for problem in check_file(folder / "sweep.yaml").problems]
     assert len(texts) == 3
     assert all(text.isprintable() for text in texts), texts
 
@@ -760,7 +760,7 @@ def test_not_a_number_is_not_a_number(folder: Path, nplc: str) -> None:
 def test_a_name_that_no_file_can_have_is_a_missing_file(folder: Path, name: str) -> None:
     path = change(folder, "sweep.yaml", ("bench: bench.yaml", f"bench: {name}"))
     assert "there is no file" in only_problem(path)[3]
-    assert check_file(folder / ("y" * 5000))
+    assert check_file(folder / ("y" * 5000)).problems
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
@@ -824,7 +824,7 @@ def test_any_text_is_read_or_refused_never_more(text: str) -> None:
 def test_any_bytes_have_problems_and_no_exception(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "any.yaml"
     path.write_bytes(raw)
-    assert check_file(path)
+    assert check_file(path).problems
 
 
 def test_marks_are_those_of_the_file(folder: Path) -> None:
@@ -852,7 +852,7 @@ def test_any_float_survives_being_written_with_its_unit(value: float) -> None:
 
 
 @given(st.text(max_size=30))
-def test_any_text_is_a_quantity_or_an_error_with_a_mend(text: str) -> None:
+def test_any_text_is_a_quantity_or_an_error_with_a_hint(text: str) -> None:
     try:
         outcome: float | QuantityError = parse_quantity(text, "V", "8 V")
     except QuantityError as error:
@@ -930,7 +930,7 @@ def test_no_line_can_be_broken_so_that_the_report_breaks(folder: Path, name: str
         key = line.split(":")[0]
         for text in [*GARBAGE, *(f"{key}: {rubbish.strip()}" for rubbish in GARBAGE)]:
             (folder / name).write_text("\n".join([*lines[:i], text, *lines[i + 1 :]]), encoding="utf-8")
-            for problem in check_file(folder / "sweep.yaml"):
+            for problem in check_file(folder / "sweep.yaml").problems:
                 assert problem.message
                 assert problem.line is None or 1 <= problem.line <= len(lines) + 1, str(problem)
 
@@ -938,7 +938,7 @@ def test_no_line_can_be_broken_so_that_the_report_breaks(folder: Path, name: str
 def test_options_of_the_twins_are_checked_by_name_and_value(folder: Path) -> None:
     options = "  options:\n    smu: {nope: 3, level_after_sweep: never}\n"
     path = change(folder, "bench.yaml", ("simulation:\n", f"simulation:\n{options}"))
-    problems = {problem.path: str(problem) for problem in check_file(path)}
+    problems = {problem.path: str(problem) for problem in check_file(path).problems}
     assert "is no option of this twin" in problems["simulation.options.smu.nope"]
     assert "'last' or 'bias'" in problems["simulation.options.smu.level_after_sweep"]
 
@@ -979,7 +979,7 @@ def test_nothing_of_a_file_of_somebody_else_is_quoted(role: str, name: str, fold
     foreign = folder / "foreign.txt"
     foreign.write_bytes(FOREIGN[name].encode("latin-1"))
     if role == "file":
-        problems = check_file(foreign)
+        problems = check_file(foreign).problems
     else:
         if role == "reference":
             change(folder, "sweep.yaml", ("  name: A1", "  name: A1\n  reference: foreign.txt"))
@@ -1024,5 +1024,5 @@ def test_a_reference_larger_than_any_run_is_not_read(folder: Path) -> None:
 )
 def test_a_value_of_any_length_makes_a_short_message(right: str, wrong: str, folder: Path) -> None:
     path = change(folder, "sweep.yaml", (right, wrong.format("7" * 5_000)))
-    (problem,) = check_file(path)
+    (problem,) = check_file(path).problems
     assert len(str(problem).replace(str(folder), "")) < 400

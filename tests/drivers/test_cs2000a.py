@@ -1,5 +1,4 @@
 import math
-import struct
 
 import numpy as np
 import pytest
@@ -8,7 +7,6 @@ from drivers import errors
 from drivers.cs2000a import errors as refusals
 from drivers.cs2000a.driver import CS2000A, SpectroradiometerSettings
 from drivers.cs2000a.messages import (
-    BLOCK_LENGTHS,
     REFUSALS,
     Colorimetry,
     SpectrumReading,
@@ -17,15 +15,18 @@ from drivers.cs2000a.messages import (
     parse_conditions,
     parse_spectrum_block,
 )
-
-# A reading of a white source as a real instrument sent it
-CONDITIONS = "OK00,0,0,000859000,1,0,0,0,00"
-COLORIMETRY = (
-    "OK00,6.0544e-1,133.99,1.2620e+2,1.3399e+2,1.1334e+2,0.3379,0.3587,0.2039,0.4870, 5303,+0.0065,561.36,9.0400,"
-    "1.3798e+2,1.4551e+2,1.2168e+2,0.3405,0.3591,0.2055,0.4876, 5253,+0.0063,558.71,9.9100"
+from tests.support.cs2000a import (
+    COLORIMETRY,
+    CONDITIONS,
+    IDENTITY,
+    MEASUREMENT,
+    REMOTE,
+    SPECTRUM,
+    blocks,
+    in_hex,
+    spectrum_of,
 )
-REMOTE = ("RMTS,2", "OK00")
-IDENTITY = ("IDDR", "OK00,CS-2000A ,2,1234567")
+
 SETTINGS = SpectroradiometerSettings()
 IN_ORDER = [
     REMOTE,
@@ -38,21 +39,6 @@ IN_ORDER = [
     ("UCCR", "OK00,00"),
     ("STSR", "OK00,1"),
 ]
-WAVELENGTH = np.arange(380, 781)
-SPECTRUM = 1e-2 * np.exp(-0.5 * ((WAVELENGTH - 520) / 8.07) ** 2)
-
-
-def in_hex(values):
-    return ",".join(struct.pack(">f", value).hex().upper() for value in values)
-
-
-def blocks(spectrum=SPECTRUM):
-    parts = np.split(spectrum, np.cumsum(BLOCK_LENGTHS)[:-1])
-    return [(f"MEDR,1,1,{n}", f"OK00,{in_hex(part)}") for n, part in enumerate(parts, start=1)]
-
-
-# The lines of a measurement are read byte by byte, so they carry their line feed here
-MEASUREMENT = [("MEAS,1", "OK00,014\n"), (None, "OK00\n")]
 
 
 def test_connecting_sends_nothing(transcript):
@@ -227,12 +213,6 @@ def test_polling_a_spectrum_whose_lines_come_in_pieces(transcript):
             seen.append(meter.expected_duration)
         assert seen[:4] == [None, None, 2.0, 2.0]
         np.testing.assert_allclose(meter.read_spectrum().spectral_radiance, SPECTRUM, rtol=1e-7, atol=1e-40)
-
-
-def spectrum_of(meter):
-    meter.start()
-    meter.wait()
-    return meter.read_spectrum()
 
 
 def test_polling_waits_in_slices(transcript):

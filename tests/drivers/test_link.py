@@ -306,7 +306,7 @@ def test_a_silent_peer_is_a_time_out():
         meter.adapter.close()
 
 
-def test_messages_say_where_what_and_how_to_mend():
+def test_messages_say_where_what_and_how_to_correct_it():
     error = errors.RefusedByDriver("smu at GPIB0::24::INSTR", "level 9 was not sent", "Lower it")
     assert str(error) == "smu at GPIB0::24::INSTR: level 9 was not sent. Lower it."
 
@@ -314,7 +314,7 @@ def test_messages_say_where_what_and_how_to_mend():
 @pytest.mark.parametrize(
     "error",
     [
-        errors.RefusedByInstrument("smu", "no", "mend", ["ER10"]),
+        errors.RefusedByInstrument("smu", "no", "hint", ["ER10"]),
         errors.UnexpectedReply("smu", "*IDN?", "noise"),
         errors.SettingNotTaken("smu", [(":SENS:CURR:PROT", "0.025", "1.05e-4")]),
     ],

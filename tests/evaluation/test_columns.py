@@ -42,7 +42,7 @@ from acquire.run_file import export, layout, recorder
 from acquire.run_file import finish as finishing
 from acquire.run_file import read as reading
 from tests.conftest import CONFIGS, run_sweep_file
-from tests.run_file.test_recorder import a_record, a_start
+from tests.support.run_files import a_record, a_start
 
 AREA, GAIN, POINTS = 1.4e-5, 5e6, 300
 RESPONSIVITY = 6.0e-4 * WAVELENGTH - 0.012

@@ -17,8 +17,7 @@ from acquire.run_file import finish as finishing
 from acquire.run_file import read as reading
 from acquire.run_file import recorder
 from tests.conftest import CONFIGS, run_sweep_file
-from tests.run_file.test_recorder import a_record
-from tests.run_file.test_recovery import a_run
+from tests.support.run_files import a_record, a_run
 
 SWEEP = CONFIGS / "sweeps" / "quick_look.yaml"
 AT = 4  # points

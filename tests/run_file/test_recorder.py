@@ -20,31 +20,12 @@ from acquire.records import (
     Branch,
     DarkReading,
     ExposureSample,
-    InstrumentRecord,
     Note,
-    PointFlag,
-    Reading,
     Record,
-    RunStart,
     Spectrum,
 )
 from acquire.run_file import recorder
-
-CAPACITY = {Record: 5, DarkReading: 2, Spectrum: 2, ExposureSample: 3, Note: 2}
-
-
-def a_start() -> RunStart:
-    return RunStart(
-        run_id="0b7e", title="test", start_time="2026-01-02T03:04:05+01:00", program="acquire", version="0",
-        sample={"name": "S1", "emissive_area": 1.4e-5}, user="", sweep_yaml="a: 1", bench_yaml="b: 2",
-        resolved_json="{}", file_hashes={}, source_unit="V",
-        instruments=(InstrumentRecord("smu", "MODEL 2400", "GPIB0::24::INSTR", {"nplc": 1.0, "filter": [1, 2]}),),
-    )  # fmt: skip
-
-
-def a_record(index: int, **values: float) -> Record:
-    reading = Reading(index, Branch.FORWARD, 0.1 * index, 1.0 * index, 0.1 * index, 1e-3, 0.25, source_time=2.0)
-    return Record(reading, PointFlag.EQE_PROVISIONAL | PointFlag.COMPLIANCE, spectrum_source="nearest", **values)
+from tests.support.run_files import CAPACITY, a_record, a_start
 
 
 def new_file(tmp_path: Path) -> recorder.RunRecorder:
@@ -161,7 +142,7 @@ def test_a_killed_writer_leaves_every_reported_row(tmp_path: Path) -> None:
         import sys
         sys.path.insert(0, {str(Path(__file__).parents[2])!r})
         from pathlib import Path
-        from tests.run_file.test_recorder import a_record, a_start
+        from tests.support.run_files import a_record, a_start
         from acquire.run_file import recorder
         from acquire.records import Record
         capacity = {{Record: 100000}}

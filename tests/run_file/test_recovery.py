@@ -17,27 +17,16 @@ import numpy as np
 import pytest
 
 from acquire.bench import bench as bench_module
-from acquire.evaluation.calibration import Calibration, Conditions
 from acquire.records import RunStatus, RunStop
-from acquire.run_file import export, layout, placing, reading_apart, recorder
+from acquire.run_file import export, placing, reading_apart, recorder
 from acquire.run_file import finish as finishing
 from acquire.run_file import read as reading
 from acquire.run_file.placing import locked_alone
 from acquire.safety.guardian_log import guardian_log
 from tests.conftest import CONFIGS, run_sweep_file
-from tests.run_file.test_recorder import CAPACITY, a_record, a_start
+from tests.support.run_files import a_record, a_run
 
 with_locks = pytest.mark.skipif(sys.platform == "win32", reason="there, an open file cannot be replaced anyway")
-
-
-def a_run(path: Path, points: int = 3) -> recorder.RunRecorder:
-    calibration = Calibration(conditions=Conditions(emissive_area=1.4e-5, amplifier_gain=5e6))
-    record = recorder.create_run_file(
-        path, a_start(), CAPACITY, lambda group: layout.write_calibration(group, calibration)
-    )
-    for index in range(points):
-        record(a_record(index))
-    return record
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there, an open file cannot be replaced in the first place")

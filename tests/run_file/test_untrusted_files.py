@@ -25,8 +25,7 @@ from acquire.run_file.recorder import RecordingError
 from acquire.safety import guardian_log
 from tests.conftest import CONFIGS, run_sweep_file
 from tests.endurance import damage_table
-from tests.run_file.test_recorder import a_record
-from tests.run_file.test_recovery import a_run
+from tests.support.run_files import a_record, a_run
 
 with_links = pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
 

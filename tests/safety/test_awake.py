@@ -54,7 +54,7 @@ def test_who_keeps_the_computer_awake_goes_with_the_run(monkeypatch: pytest.Monk
     program = "import sys, pathlib; sys.stdin.read(); pathlib.Path(sys.argv[1]).write_text('left')"
     left = tmp_path / "left"
     monkeypatch.setattr(awake, "inhibitor", lambda: (sys.executable, "-c", program, str(left)))
-    monkeypatch.setattr(awake, "GOODBYE", LIMIT)
+    monkeypatch.setattr(awake, "END_PATIENCE", LIMIT)
     with awake.kept_awake(StopRequest()):
         assert not left.exists()
     assert left.read_text(encoding="utf-8") == "left"
@@ -75,7 +75,7 @@ def test_a_computer_that_cannot_be_kept_awake_holds_nothing_up(
 def test_one_who_does_not_leave_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[subprocess.Popen[bytes]] = []
     monkeypatch.setattr(awake, "inhibitor", lambda: (sys.executable, "-c", "import time; time.sleep(60)"))
-    monkeypatch.setattr(awake, "GOODBYE", 0.1)
+    monkeypatch.setattr(awake, "END_PATIENCE", 0.1)
     original = awake._keeper
 
     def keeper() -> subprocess.Popen[bytes] | None:

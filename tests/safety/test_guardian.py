@@ -43,7 +43,7 @@ from drivers.link import SerialLine
 from drivers.simulated.serve import BenchServer
 from tests.endurance import kill_table
 from tests.endurance.kill_table import LONGEST_ON, Place, a_place
-from tests.run_file.test_recovery import a_run
+from tests.support.run_files import a_run
 
 LIMIT = 30.0  # s, of every wait in here; nothing comes near it unless it is broken
 

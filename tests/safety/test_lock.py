@@ -24,7 +24,7 @@ from acquire.safety.lock import BenchInUse, LocksUnusable, instruments_locked
 from drivers.resources import canonical_resource
 from drivers.simulated.serve import serving
 from tests.conftest import CONFIGS, ROOT, run_sweep_file
-from tests.test_same_everywhere import linked_bench, short_sweep
+from tests.support.short_sweeps import linked_bench, short_sweep
 
 SMU, METER = "GPIB0::24::INSTR", "GPIB0::16::INSTR"
 with_posix = pytest.mark.skipif(os.name == "nt", reason="rights and links of POSIX")

@@ -19,7 +19,7 @@ from acquire.safety import lock as locks
 from acquire.safety import off_first
 from drivers.simulated.serve import BenchServer, serving
 from tests.conftest import CONFIGS
-from tests.safety.test_visible import acquire
+from tests.support.command import acquire
 
 SIMULATED = CONFIGS / "benches" / "simulated.yaml"
 

@@ -11,10 +11,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
-from unicodedata import category
 
 import h5py
 import numpy as np
@@ -22,7 +21,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acquire.cli import commands as command_line
 from acquire.cli import display, terminal
 from acquire.evaluation.calibration import Calibration, Conditions
 from acquire.evaluation.figures import Figure
@@ -32,50 +30,14 @@ from acquire.run_file.cells import text_cell
 from acquire.safety import guardian_process
 from acquire.safety.visible import VisibleStream, one_line, visible
 from tests.conftest import CONFIGS
-from tests.run_file.test_recorder import CAPACITY, a_record, a_start
+from tests.support.command import acquire, is_harmless
+from tests.support.run_files import CAPACITY, a_record, a_start
 
 SIMULATED = CONFIGS / "benches" / "simulated.yaml"
 QUICK = CONFIGS / "sweeps" / "quick_look.yaml"
 
 #: Window title, clear screen, C1's own CSI, DEL, directions of writing, a separator, a line that is not ours.
 HOSTILE = "A\x1b]0;owned\x07\x1b[2J\x9b31m\x7f\u202egpj\u2066\u200f\u2028\ufeff\x85\r\nforged: line"
-
-
-def is_harmless(text: str) -> bool:
-    """Whether a terminal shows it and does nothing else; said by Unicode, not by the code under test."""
-    return all(c in "\n\t" or category(c)[0] not in "CZ" or category(c) == "Zs" for c in text)
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a command said, as bytes of its two streams, and its exit status."""
-
-    status: int
-    output: bytes
-    messages: bytes
-    encoding: str
-
-    @property
-    def text(self) -> str:
-        """What came on both streams, after a look at every character of it."""
-        text = (self.output + self.messages).decode(self.encoding)
-        assert is_harmless(text), text
-        assert not re.search(r"^forged", text, re.MULTILINE), text
-        assert "Traceback" not in text, text
-        return text
-
-
-def acquire(*arguments: object, encoding: str = "utf-8") -> Said:
-    """The command as the script calls it, in this process, on streams of a console's encoding."""
-    streams = [TextIOWrapper(BytesIO(), encoding=encoding, newline="\n", write_through=True) for _ in range(2)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "stdout", streams[0])
-        patch.setattr(sys, "stderr", streams[1])
-        patch.setattr(sys, "argv", ["acquire", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            command_line.main()
-    output, messages = (stream.buffer.getvalue() for stream in streams)  # type: ignore[attr-defined]
-    return Said(int(left.value.code or 0), output, messages, encoding)
 
 
 # The rule itself

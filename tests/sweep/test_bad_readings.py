@@ -13,12 +13,10 @@ from acquire.records import DarkReading, ExposureSample, Note, PointFlag, Record
 from drivers.simulated.bench import SimulatedBench
 from tests.conftest import CONFIGS
 from tests.support.attempt import LIQ, QUICK, Attempt
+from tests.support.bad_replies import Replies, damage_readings
 
 SMU, METER = "GPIB0::24::INSTR", "GPIB0::16::INSTR"
 DARK = 3  # readings before the first point of the quick look
-
-#: What comes in place of the n-th reading of an instrument, counted from 0, dark readings included.
-Replies = dict[int, Callable[[bytes], bytes]]
 
 
 def overflow(reply: bytes) -> bytes:
@@ -41,32 +39,6 @@ def over_range(reply: bytes) -> bytes:
 def no_current(reply: bytes) -> bytes:
     voltage, _, *others = reply.split(b",")
     return b",".join([voltage, b"+9.910000E+37", *others])
-
-
-def damage_readings(twin: Any, replies: Replies, count: list[int]) -> None:
-    """Replace replies of a twin to ``READ?`` by their number; ``count[0]`` goes on counting them."""
-    receive, transmit = twin.receive, twin.transmit
-    asked = pending = None
-
-    def damaged_receive(data: bytes, *, end: bool = False) -> None:
-        nonlocal asked
-        if data.rstrip().endswith(b"READ?"):
-            asked, count[0] = count[0], count[0] + 1
-        receive(data, end=end)
-
-    def damaged_transmit(limit: int | None = None) -> tuple[bytes, bool]:
-        nonlocal asked, pending
-        if pending is None:
-            reply, complete = transmit()
-            if not complete:
-                return reply, complete
-            damage, asked = (replies.get(asked) if asked is not None else None), None
-            pending = damage(reply) if damage else reply
-        data, rest = pending[:limit], pending[len(pending[:limit]) :]
-        pending = rest or None
-        return data, not rest
-
-    twin.receive, twin.transmit = damaged_receive, damaged_transmit
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from drivers.simulated.bench import SimulatedBench
 from drivers.simulated.fixture import OperatingPoint
 from tests.conftest import CONFIGS, run_sweep_file
 from tests.support.attempt import LIQ, QUICK, Attempt
-from tests.sweep.test_bad_readings import damage_readings
+from tests.support.bad_replies import damage_readings
 
 SMU = "GPIB0::24::INSTR"
 SHIPPED = f"{CONFIGS.as_posix()}/benches/simulated.yaml"

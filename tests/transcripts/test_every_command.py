@@ -12,14 +12,13 @@ import drivers
 from drivers.cs2000a.driver import SpectroradiometerSettings
 from drivers.errors import RefusedByDriver
 from drivers.keithley2000.driver import DmmSettings
-from tests.drivers import test_arbitrary_replies as names
-from tests.drivers.test_arbitrary_replies import DMM, METER, SMU, SMU_SETTINGS, bench_with, carried_out
-from tests.transcripts import test_cs2000a, test_keithley2000, test_keithley2400
+from tests.support.public_names import DMM, DRIVERS, METER, SMU, SMU_SETTINGS, bench_with, carried_out
+from tests.transcripts import cs2000a, keithley2000, keithley2400
 
 TRANSCRIPTS = {
-    SMU: [*test_keithley2400.TRANSCRIPTS, *test_keithley2400.REFUSED],
-    DMM: [*test_keithley2000.TRANSCRIPTS, *test_keithley2000.REFUSED],
-    METER: test_cs2000a.TRANSCRIPTS,
+    SMU: [*keithley2400.TRANSCRIPTS, *keithley2400.REFUSED],
+    DMM: [*keithley2000.TRANSCRIPTS, *keithley2000.REFUSED],
+    METER: cs2000a.TRANSCRIPTS,
 }
 KEITHLEYS = ("keithley.py", "scpi.py")
 SOURCES = {
@@ -69,7 +68,7 @@ def in_transcripts(resource):
 
 def sent_by(resource, name):
     """Every command from the opening of the instrument to the end of the use of a public name."""
-    opened, methods = names.DRIVERS[resource]
+    opened, methods = DRIVERS[resource]
     line, library = bench_with(resource)
     instrument = opened(resource, library)
     prepare, action = methods[name]
@@ -80,7 +79,7 @@ def sent_by(resource, name):
 
 
 @pytest.mark.parametrize(("resource", "name"), [(resource, name) for resource in TRANSCRIPTS
-                                                for name in names.DRIVERS[resource][1]])  # fmt: skip
+                                                for name in DRIVERS[resource][1]])  # fmt: skip
 def test_what_a_public_name_sends_is_in_a_transcript(resource, name):
     known = {header(unit) for unit in in_transcripts(resource)}
     assert {header(unit) for unit in sent_by(resource, name)} <= known
@@ -91,7 +90,7 @@ def test_what_a_public_name_sends_is_in_a_transcript(resource, name):
 def test_what_settings_send_is_in_a_transcript(resource, wanted):
     known = {header(unit) for unit in in_transcripts(resource)}
     line, library = bench_with(resource)
-    names.DRIVERS[resource][0](resource, library).configure(wanted)
+    DRIVERS[resource][0](resource, library).configure(wanted)
     assert {header(unit) for unit in units(bytes(line.sent))} <= known
 
 

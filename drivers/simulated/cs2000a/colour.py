@@ -177,7 +177,10 @@ def observer_fields(colour: ObserverColour) -> list[Field]:
 
 
 def block_fields(values: Colorimetry, block: int) -> list[Field]:
-    """List the fields of a colorimetry block. Raises KeyError for a block that does not exist."""
+    """List the fields of a colorimetry block.
+
+    :raises KeyError: the block does not exist.
+    """
     two, ten = observer_fields(values.observer_2deg), observer_fields(values.observer_10deg)
     radiance: Field = ("e", values.radiance)
     luminance: Field = ("six", values.luminance)

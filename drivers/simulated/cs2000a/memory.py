@@ -45,14 +45,20 @@ class Refusal(Exception):
 
 
 def number(text: str, low: int, high: int) -> int:
-    """Read an unsigned integer of any width within [low, high]. Raises Refusal ER17 otherwise."""
+    """Read an unsigned integer of any width within [low, high].
+
+    :raises Refusal: ER17, it is none, or beyond them.
+    """
     if not (text.isascii() and text.isdigit()) or not low <= int(text[:12]) <= high or len(text) > 12:
         raise Refusal("ER17")
     return int(text)
 
 
 def hexadecimal_float(text: str, high: float) -> float:
-    """Read the eight digits of a big-endian IEEE-754 single within [0, high]. Raises Refusal ER17 otherwise."""
+    """Read the eight digits of a big-endian IEEE-754 single within [0, high].
+
+    :raises Refusal: ER17, it is none, or beyond them.
+    """
     if not re.fullmatch("[0-9A-Fa-f]{8}", text):
         raise Refusal("ER17")
     (value,) = struct.unpack(">f", bytes.fromhex(text))
@@ -60,7 +66,10 @@ def hexadecimal_float(text: str, high: float) -> float:
 
 
 def decimal_float(text: str, high: float) -> float:
-    """Read a decimal number within [0, high]. Raises Refusal ER17 otherwise."""
+    """Read a decimal number within [0, high].
+
+    :raises Refusal: ER17, it is none, or beyond them.
+    """
     if not _DECIMAL.fullmatch(text):
         raise Refusal("ER17")
     return _within(float(text), high)
@@ -76,8 +85,8 @@ class Memory:
     """Settings and stored data with the commands that change and read them.
 
     Each entry of :attr:`commands` is the accepted numbers of arguments and a function from the arguments to the
-    reply; it raises :class:`Refusal`. ``to_flash`` says whether changed settings are kept (RMTS,1) or not (RMTS,2).
-    ``angle`` returns the code of the measuring angle or raises Refusal ER83.
+    reply, or to a :class:`Refusal`. ``to_flash`` says whether changed settings are kept (RMTS,1) or not (RMTS,2).
+    ``angle`` returns the code of the measuring angle, or refuses (ER83).
     """
 
     def __init__(self, options: CS2000AOptions, angle: Callable[[], int]) -> None:
@@ -120,7 +129,10 @@ class Memory:
         return factor
 
     def burn(self) -> None:
-        """Write to flash memory. Raises Refusal when it is worn out."""
+        """Write to flash memory.
+
+        :raises Refusal: it is worn out.
+        """
         if self.options.flash_error is not None:
             raise Refusal(self.options.flash_error)
         self.flash_writes += 1
@@ -224,12 +236,12 @@ class Memory:
 
     def _reset(self, parameters: list[str]) -> str:
         self._require_firmware(3, 0, 9301)
-        what = number(parameters[0], 0, 2)
+        scope = number(parameters[0], 0, 2)
         self.burn()
-        if what != 2:
+        if scope != 2:
             self.readings.clear()
             self._targets.clear()
-        if what != 1:
+        if scope != 1:
             self.settings = self._flash = Settings()
         return "OK00"
 
@@ -372,7 +384,10 @@ class Memory:
 
 
 def data_request(parameters: list[str]) -> tuple[int, bool, int]:
-    """Read mode, format and block of MEDR and STDR. Raises Refusal ER17 for what does not exist."""
+    """Read mode, format and block of MEDR and STDR.
+
+    :raises Refusal: ER17, there is no such mode, format or block.
+    """
     mode = number(parameters[0], 0, 2)
     hexadecimal = number(parameters[1], 0, 1) == 1
     block = number(parameters[2], 0, 101)

@@ -65,7 +65,7 @@ class CS2000AOptions:
 
     @property
     def old_firmware(self) -> bool:
-        """Firmware 1.01.0000 and before: no Multi-integration Fast, no error values."""
+        """Whether the firmware is 1.01.0000 or before: no Multi-integration Fast, no error values."""
         return self.firmware <= (1, 1, 0)
 
 
@@ -152,7 +152,7 @@ class Reading:
 
     @cached_property
     def colour(self) -> Colorimetry:
-        """Its colorimetry."""
+        """The colorimetry of the reading."""
         return colorimetry(self.spectral_radiance)
 
 

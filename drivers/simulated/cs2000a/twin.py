@@ -98,7 +98,7 @@ class CS2000ATwin:
         return reply[:limit], False
 
     def talk_with_nothing_to_say(self) -> None:
-        """Do nothing: nobody is addressed on a serial line."""
+        """Do nothing: there are no addresses on a serial line."""
 
     def device_clear(self) -> None:
         """Do nothing: the meter knows no device clear."""
@@ -209,7 +209,10 @@ class CS2000ATwin:
             return str(refusal)
 
     def _check_reachable(self, name: str, parameters: list[str]) -> None:
-        """Raise Refusal for what the mode of the meter or a running reading forbids."""
+        """Refuse what the mode of the meter or a running reading forbids.
+
+        :raises Refusal: it is forbidden now.
+        """
         if not self._remote and name != "RMTS":
             raise Refusal("ER00")
         if self._state == "idle" or (name == "MEAS" and parameters == ["0"]):
@@ -233,7 +236,10 @@ class CS2000ATwin:
     # a reading --------------------------------------------------------------------------------------------
 
     def _start(self, by_hand: bool = False) -> None:
-        """Begin a reading. Raises Refusal when the meter cannot."""
+        """Begin a reading.
+
+        :raises Refusal: the meter cannot.
+        """
         self._reading = None
         self._failure = "ER20"
         self._by_hand = by_hand

@@ -93,7 +93,10 @@ class Multimeter(Instrument, Protocol):
         """SENS:DATA:FRES?."""
 
     def latest_reading(self) -> Reading:
-        """The last reading; raises -230 when there is none."""
+        """The last reading.
+
+        :raises CommandError: -230, there is none.
+        """
 
     def acquire_reference(self) -> None:
         """REF:ACQ."""
@@ -102,7 +105,10 @@ class Multimeter(Instrument, Protocol):
         """CALC1:KMAT:PERC:ACQ."""
 
     def stored_values(self) -> list[Value]:
-        """The readings in the buffer; raises -230 when it is empty."""
+        """The readings in the buffer.
+
+        :raises CommandError: -230, it is empty.
+        """
 
     def clear_buffer(self) -> None:
         """TRAC:CLE."""

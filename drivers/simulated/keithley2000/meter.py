@@ -114,7 +114,7 @@ class Watcher(Protocol):
         """A reading is there; ``measurement`` is the new measurement condition."""
 
     def trigger_ignored(self) -> None:
-        """A trigger came that nobody waited for."""
+        """A trigger came that was not waited for."""
 
     def settled(self) -> None:
         """Everything that follows from a conversion or an abort has happened."""
@@ -157,7 +157,7 @@ class Meter:
         if link is not None:
             link.subscribe(EXTERNAL_TRIGGER_LINE, self._external_edge)
 
-    # ---- what the trigger model is told -----------------------------------------------------------------------
+    # ---- commands to the trigger model -----------------------------------------------------------------------
 
     @property
     def idle(self) -> bool:
@@ -296,7 +296,7 @@ class Meter:
             self._pulse()
 
     def _end_group(self) -> None:
-        """Move on, then pulse: the meter is ready for the next edge before whoever listens can answer."""
+        """Move on, then pulse: the meter is ready for the next edge before its listener can answer."""
         self.group = self._collecting
         self.triggers_done += 1
         if self.triggers_done < self.setup.trigger.count or self.setup.trigger.continuous:

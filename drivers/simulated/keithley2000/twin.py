@@ -129,7 +129,7 @@ class Keithley2000Twin(ScpiInstrument):
         return self.meter.idle
 
     def interrupts_pending_query(self, step: Step) -> bool:  # noqa: ARG002
-        """Any new message ends a query that still measures: nobody waits for its readings any more.
+        """Any new message ends a query that still measures: its readings are no longer waited for.
 
         A *WAI is no query; behind it the message waits.
         """
@@ -186,7 +186,7 @@ class Keithley2000Twin(ScpiInstrument):
             self.compute_statistic()
 
     def trigger_ignored(self) -> None:
-        """A trigger that nobody waited for."""
+        """A trigger that was not waited for."""
         self.status.error(-211)
 
     def settled(self) -> None:
@@ -234,7 +234,10 @@ class Keithley2000Twin(ScpiInstrument):
     # ---- measuring commands -----------------------------------------------------------------------------------
 
     def initiate(self, latency: float = 0.0) -> None:
-        """INIT; raises -213 unless the meter is idle and not free-running."""
+        """INIT: leave idle.
+
+        :raises CommandError: -213, the meter is not idle, or free-running.
+        """
         if not self.meter.initiate(latency):
             raise CommandError(-213)
 
@@ -284,7 +287,10 @@ class Keithley2000Twin(ScpiInstrument):
         return self._awaiting_reading
 
     def latest_reading(self) -> Reading:
-        """The last reading; raises -230 when there is none."""
+        """The last reading.
+
+        :raises CommandError: -230, there is none.
+        """
         if self.meter.latest is None:
             raise CommandError(-230)
         return self.meter.latest
@@ -300,7 +306,10 @@ class Keithley2000Twin(ScpiInstrument):
     # ---- buffer and mathematics -------------------------------------------------------------------------------
 
     def stored_values(self) -> list[Value]:
-        """The readings in the buffer; raises -230 when it is empty."""
+        """The readings in the buffer.
+
+        :raises CommandError: -230, it is empty.
+        """
         if not self.meter.buffer.values:
             raise CommandError(-230)
         return self.meter.buffer.values
@@ -316,7 +325,10 @@ class Keithley2000Twin(ScpiInstrument):
         self.status.measurement.replace_bits(_BUFFER_BITS, self.meter.buffer.conditions())
 
     def compute_statistic(self) -> str:
-        """CALC2:IMM?: the chosen statistic of the buffer; -221 with none chosen, -230 without readings."""
+        """CALC2:IMM?: the chosen statistic of the buffer.
+
+        :raises CommandError: -221 with none chosen, -230 without readings.
+        """
         statistic = self.setup.math.statistic
         if statistic == "NONE":
             raise CommandError(-221)
@@ -326,7 +338,10 @@ class Keithley2000Twin(ScpiInstrument):
         return self.number_text(self._statistic)
 
     def statistic_text(self) -> str:
-        """CALC2:DATA?: the statistic computed last; -230 without any."""
+        """CALC2:DATA?: the statistic computed last.
+
+        :raises CommandError: -230, there is none.
+        """
         if self._statistic is None:
             raise CommandError(-230)
         return self.number_text(self._statistic)

@@ -304,8 +304,8 @@ def _set_source_delay(i: SourceMeterInstrument, delay: float) -> None:
     i.settings.source_delay, i.settings.source_delay_auto = delay, False
 
 
-def _set_over_voltage(i: SourceMeterInstrument, wanted: float | str) -> None:
-    i.settings.over_voltage_protection = 210.0 if wanted == "NONE" else rules.over_voltage_step(float(wanted))
+def _set_over_voltage(i: SourceMeterInstrument, voltage: float | str) -> None:
+    i.settings.over_voltage_protection = 210.0 if voltage == "NONE" else rules.over_voltage_step(float(voltage))
     i.source_meter.apply()
 
 

@@ -80,7 +80,7 @@ _EXPRESSION_LIMIT = 256  # characters; also bounds how deeply an expression can 
 def user_formula(text: str) -> Formula:
     """The formula that an expression such as ``(VOLT * CURR) ^ 2`` means.
 
-    Raises CommandError -260 if it means none, -223 if it is too long.
+    :raises CommandError: -260 if it means none, -223 if it is too long.
     """
     if len(text) > _EXPRESSION_LIMIT:
         raise CommandError(-223)
@@ -144,7 +144,10 @@ class Formulas:
         return self._own.get(name) or BUILT_IN_FORMULAS.get(name, BUILT_IN_FORMULAS["POWER"])
 
     def claim(self, name: str) -> None:
-        """Make an unknown name that of the next expression; +804 when no place is left."""
+        """Make an unknown name that of the next expression.
+
+        :raises CommandError: +804, no place is left.
+        """
         if name in BUILT_IN_FORMULAS or name in self._own:
             return
         if len(self._own) >= USER_FORMULAS:
@@ -152,14 +155,20 @@ class Formulas:
         self._own[name] = BUILT_IN_FORMULAS["POWER"]
 
     def define(self, name: str, text: str) -> None:
-        """Give a name a new expression; +807 for a built-in name."""
+        """Give a name a new expression.
+
+        :raises CommandError: +807, the name is built in.
+        """
         formula = user_formula(text)
         if name in BUILT_IN_FORMULAS:
             raise CommandError(807)
         self._own[name] = formula
 
     def delete(self, name: str) -> None:
-        """Delete a user expression; +808 for a built-in name, +806 for one that is not there."""
+        """Delete a user expression.
+
+        :raises CommandError: +808 for a built-in name, +806 for one that is not there.
+        """
         if name in BUILT_IN_FORMULAS:
             raise CommandError(808)
         if name not in self._own:

@@ -43,11 +43,11 @@ class TimingOptions(Protocol):
 
     @property
     def one_function_phases(self) -> int:
-        """A/D phases of one function with auto-zero and concurrent measuring on."""
+        """The A/D phases of one function with auto-zero and concurrent measuring on."""
 
     @property
     def two_functions_without_autozero(self) -> ConversionTiming:
-        """Phases and overheads of two functions with auto-zero off."""
+        """The phases and overheads of two functions with auto-zero off."""
 
 
 def conversion_timing(settings: Settings, options: TimingOptions) -> ConversionTiming:
@@ -90,8 +90,8 @@ def wanted_range(settings: Settings, point: OperatingPoint) -> tuple[str, float]
         return None
     highest = highest_measure_range(settings, function)
     lowest = min(sense.lower_limit, highest)
-    wanted = autorange(RANGES[function], sense.range, _sensed(point, function), lowest, highest)
-    return None if wanted == sense.range else (function, wanted)
+    range_ = autorange(RANGES[function], sense.range, _sensed(point, function), lowest, highest)
+    return None if range_ == sense.range else (function, range_)
 
 
 def _sensed(point: OperatingPoint, function: str) -> float:

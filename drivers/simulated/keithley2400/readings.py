@@ -98,7 +98,10 @@ class Trace:
         return [later.time - earlier.time for earlier, later in zip(previous, self.readings, strict=False)]
 
     def stamped(self) -> list[Reading]:
-        """The readings with their time stamps; CommandError -230 when there are none."""
+        """The readings with their time stamps.
+
+        :raises CommandError: -230, there are none.
+        """
         if not self.readings:
             raise CommandError(-230)
         return [reading._replace(time=time) for reading, time in zip(self.readings, self.times(), strict=True)]
@@ -118,7 +121,10 @@ _STATISTICS: Mapping[str, Callable[[Sequence[float]], float]] = {
 
 
 def buffer_statistic(trace: Trace, name: str) -> list[float]:
-    """CALC3: a statistic of each function in the buffer, in the order V, I, R. CommandError -230 when empty."""
+    """CALC3: a statistic of each function in the buffer, in the order V, I, R.
+
+    :raises CommandError: -230, it is empty.
+    """
     if not trace.readings:
         raise CommandError(-230)
     if trace.feed != "SENS1":

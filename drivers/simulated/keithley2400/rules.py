@@ -37,10 +37,10 @@ def _refuse_with_auto_ohms(settings: Settings) -> None:
         raise CommandError(825)
 
 
-def _moved_range(function: str, nominal: float, wanted: float | str) -> float:
-    if isinstance(wanted, str):
-        return neighbouring_range(RANGES[function], nominal, 1 if wanted == "UP" else -1)
-    return nominal_range(function, wanted)
+def _moved_range(function: str, nominal: float, value: float | str) -> float:
+    if isinstance(value, str):
+        return neighbouring_range(RANGES[function], nominal, 1 if value == "UP" else -1)
+    return nominal_range(function, value)
 
 
 def _check_source_range(settings: Settings, function: str, nominal: float) -> None:
@@ -58,11 +58,11 @@ def set_source_function(settings: Settings, function: str) -> None:
         settings.source_function = function
 
 
-def set_source_range(settings: Settings, function: str, wanted: float | str) -> None:
+def set_source_range(settings: Settings, function: str, value: float | str) -> None:
     """A fixed source range that holds a value, or one range UP or DOWN; a level beyond it is cut."""
     _refuse_with_auto_ohms(settings)
     axis = settings.source[function]
-    nominal = _moved_range(function, axis.range, wanted)
+    nominal = _moved_range(function, axis.range, value)
     _check_source_range(settings, function, nominal)
     axis.range, axis.auto = nominal, False
     axis.level = max(-full_scale(nominal), min(axis.level, full_scale(nominal)))
@@ -78,24 +78,26 @@ def set_source_autorange(settings: Settings, function: str, on: bool) -> None:
     axis.auto = on
 
 
-def checked_level(settings: Settings, function: str, wanted: float | str, *, clip: bool) -> float:
-    """The level that a command asks for: -222 (or the end of range, with ``clip``) beyond a fixed range.
+def checked_level(settings: Settings, function: str, level: float | str, *, clip: bool) -> float:
+    """The level that a command asks for; with ``clip``, the end of a fixed range stands for what is beyond it.
 
-    MIN and MAX mean the instrument's limits and are refused (-221) on a fixed range below the highest.
+    MIN and MAX mean the instrument's limits.
+
+    :raises CommandError: -222 beyond a fixed range, -221 for MIN and MAX on a fixed range below the highest.
     """
     _refuse_with_auto_ohms(settings)
     axis = settings.source[function]
-    if isinstance(wanted, str):
+    if isinstance(level, str):
         if not axis.auto and axis.range != RANGES[function][-1]:
             raise CommandError(-221)
-        wanted = math.copysign(axis.level_limit, 1.0 if wanted == "MAX" else -1.0)
+        level = math.copysign(axis.level_limit, 1.0 if level == "MAX" else -1.0)
     if axis.auto:
-        _check_source_range(settings, function, nominal_range(function, wanted))
-    elif nominal_range(function, wanted) > axis.range:
+        _check_source_range(settings, function, nominal_range(function, level))
+    elif nominal_range(function, level) > axis.range:
         if not clip:
             raise CommandError(-222)
-        wanted = math.copysign(full_scale(axis.range), wanted)
-    return wanted
+        level = math.copysign(full_scale(axis.range), level)
+    return level
 
 
 def take_level(settings: Settings, function: str, level: float) -> None:
@@ -111,13 +113,13 @@ def smallest_compliance(function: str) -> float:
     return _SMALLEST_COMPLIANCE * RANGES[function][0]
 
 
-def set_protection(settings: Settings, function: str, wanted: float) -> None:
+def set_protection(settings: Settings, function: str, compliance: float) -> None:
     """The compliance of a measured function (A for a voltage source, V for a current source).
 
-    +822 below 0.1 % of the measure range (of the lowest range when it is automatic), +826 beyond 22 W.
+    :raises CommandError: +822 below 0.1 % of the measure range (of the lowest when it is automatic), +826 beyond 22 W.
     """
     sense, source = settings.sense[function], _OTHER[function]
-    limit = abs(wanted)
+    limit = abs(compliance)
     smallest = _SMALLEST_COMPLIANCE * (RANGES[function][0] if sense.auto else sense.range)
     if limit < smallest * (1.0 - 1e-9):
         raise CommandError(822)
@@ -145,14 +147,17 @@ def highest_measure_range(settings: Settings, function: str) -> float:
     return nominal_range(function, settings.sense[function].protection)
 
 
-def set_sense_range(settings: Settings, function: str, wanted: float | str) -> None:
-    """A fixed measure range: +823 for the sourced function, +824 above the compliance range."""
+def set_sense_range(settings: Settings, function: str, value: float | str) -> None:
+    """A fixed measure range.
+
+    :raises CommandError: +823 for the sourced function, +824 above the compliance range.
+    """
     if function != "RES":
         _refuse_with_auto_ohms(settings)
         if function == settings.source_function:
             raise CommandError(823)
     sense = settings.sense[function]
-    nominal = _moved_range(function, sense.range, wanted)
+    nominal = _moved_range(function, sense.range, value)
     if nominal > highest_measure_range(settings, function):
         raise CommandError(824)
     sense.range, sense.auto = nominal, False
@@ -165,23 +170,26 @@ def shown_sense_range(settings: Settings, function: str) -> float:
     return full_scale(settings.sense[function].range)
 
 
-def over_voltage_step(wanted: float) -> float:
+def over_voltage_step(voltage: float) -> float:
     """An OVP value comes down to a step, at least 20 V; from 161 V there is no protection (210 V)."""
-    size = abs(wanted)
+    size = abs(voltage)
     if size >= _NO_PROTECTION_FROM:
         return 210.0
     return max((step for step in _PROTECTION_STEPS if step <= size), default=_PROTECTION_STEPS[0])
 
 
 def add_functions(settings: Settings, names: Iterable[str]) -> None:
-    """``SENS:FUNC``: adds while concurrent measuring is on, replaces (one function) while it is off."""
-    wanted = tuple(names)
+    """``SENS:FUNC``: adds while concurrent measuring is on, replaces (one function) while it is off.
+
+    :raises CommandError: -221, more than one to replace it.
+    """
+    added = tuple(names)
     if settings.concurrent:
-        settings.functions |= frozenset(wanted)
-    elif len(wanted) > 1:
+        settings.functions |= frozenset(added)
+    elif len(added) > 1:
         raise CommandError(-221)
     else:
-        settings.functions = frozenset(wanted)
+        settings.functions = frozenset(added)
 
 
 def remove_functions(settings: Settings, names: Iterable[str]) -> None:
@@ -197,7 +205,10 @@ def set_concurrent(settings: Settings, on: bool) -> None:
 
 
 def set_counts(settings: Settings, *, arm: float | None = None, trigger: int | None = None) -> None:
-    """Arm or trigger count; -221 when their product passes 2500 (an endless arm count does not)."""
+    """Arm or trigger count.
+
+    :raises CommandError: -221, their product passes 2500 (an endless arm count does not).
+    """
     arm_count = settings.arm_count if arm is None else arm
     trigger_count = settings.trigger_count if trigger is None else trigger
     if math.isfinite(arm_count) and arm_count * trigger_count > 2500:
@@ -206,7 +217,10 @@ def set_counts(settings: Settings, *, arm: float | None = None, trigger: int | N
 
 
 def set_step(settings: Settings, function: str, step: float) -> None:
-    """Step of the staircase; from now on the number of points follows. -222 if that passes 2500."""
+    """Step of the staircase; from now on the number of points follows.
+
+    :raises CommandError: -222, it passes 2500.
+    """
     axis = settings.source[function]
     if step and abs((axis.stop - axis.start) / step) + 1.5 > 2501:
         raise CommandError(-222)
@@ -223,8 +237,8 @@ def set_points(settings: Settings, points: int) -> None:
 def checked_sweep(settings: Settings) -> tuple[float, ...]:
     """The levels of the sweep that is set up, and the source range for it if one is to hold them all (BEST).
 
-    +801 without levels, -221 for a logarithmic staircase through zero, -222 for a level beyond a fixed source
-    range, +826 beyond 22 W.
+    :raises CommandError: +801 without levels, -221 for a logarithmic staircase through zero, -222 for a level beyond a
+        fixed source range, +826 beyond 22 W.
     """
     axis, function = settings.axis(), settings.source_function
     if axis.mode == "SWE" and settings.sweep_spacing == "LOG" and axis.start * axis.stop <= 0.0:

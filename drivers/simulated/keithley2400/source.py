@@ -102,7 +102,10 @@ class Source:
         self.memory[number] = {name: copy.deepcopy(getattr(self.settings, name)) for name in MEMORY_SETTINGS}
 
     def recall_memory(self, number: int) -> None:
-        """``SOUR:MEM:REC``: take them back; +801 from an empty place."""
+        """``SOUR:MEM:REC``: take them back.
+
+        :raises CommandError: +801, the place is empty.
+        """
         if number not in self.memory:
             raise CommandError(801)
         for name, value in self.memory[number].items():

@@ -165,7 +165,10 @@ class SourceMeter(Source):
         self.switch_output(on=True)
 
     def initiate(self) -> None:
-        """``INIT``: leave idle; +803 with the output off."""
+        """``INIT``: leave idle.
+
+        :raises CommandError: +803, the output is off.
+        """
         settings = self.settings
         if not self.output_on and not settings.auto_off and settings.output_off_state != "ZERO":
             raise CommandError(803)
@@ -350,7 +353,10 @@ class SourceMeter(Source):
         self._watcher.measurement_changed(_READING_CONDITIONS, READING_AVAILABLE | conditions)
 
     def readings(self) -> list[Reading]:
-        """The readings since INIT; -230 when there are none."""
+        """The readings since INIT.
+
+        :raises CommandError: -230, there are none.
+        """
         if not self.samples:
             raise CommandError(-230)
         return self.samples
@@ -383,7 +389,10 @@ class SourceMeter(Source):
         self.trace.control = control
 
     def refuse_while_storing(self) -> None:
-        """+800 while readings go into the buffer."""
+        """Refuse what is not possible while readings go into the buffer.
+
+        :raises CommandError: +800, they do.
+        """
         if self.trace.storing:
             raise CommandError(800)
 

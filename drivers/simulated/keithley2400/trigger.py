@@ -33,7 +33,7 @@ Wait = Generator[float | Awaited, None, None]
 
 
 class TriggerLines:
-    """The trigger-link connector: pulses out, and pulses in that are remembered until somebody waits for them."""
+    """The trigger-link connector: pulses out, and pulses in that are remembered until they are waited for."""
 
     def __init__(self, link: TriggerLink | None, latch_depth: int, arrived: Callable[[str], bool]) -> None:
         self._link = link

@@ -73,7 +73,7 @@ class Keithley2400Twin(ScpiInstrument):
 
     @property
     def output_log(self) -> list[OutputChange]:
-        """Every change of what was put on the terminals."""
+        """The changes of what was put on the terminals."""
         return self.source_meter.terminals.log
 
     # --- the connector ---

@@ -77,7 +77,7 @@ class Later:
 
     @property
     def is_open(self) -> bool:
-        """Whether somebody still waits for it."""
+        """Whether the host still waits for it."""
         return self._settle is not None
 
     def deliver(self, reply: str | bytes | None) -> None:

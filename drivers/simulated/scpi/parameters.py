@@ -29,7 +29,10 @@ _NOT_PLAIN = "\"'("  # how strings and expressions begin
 
 
 def spellings(mnemonic: str) -> tuple[str, ...]:
-    """Every way to write one mnemonic, in capitals: ``SENSe[1]`` gives SENS, SENSE, SENS1 and SENSE1."""
+    """Every way to write one mnemonic, in capitals: ``SENSe[1]`` gives SENS, SENSE, SENS1 and SENSE1.
+
+    :raises ValueError: it is no mnemonic.
+    """
     match = _MNEMONIC.fullmatch(mnemonic)
     if match is None:
         raise ValueError(f"not a mnemonic: {mnemonic!r}")
@@ -48,7 +51,7 @@ def short_form(mnemonic: str) -> str:
 
 
 class Parameter(Protocol):
-    """What turns one parameter of a message into a value; raises :class:`CommandError` if it cannot."""
+    """What turns one parameter of a message into a value, or refuses it with a :class:`CommandError`."""
 
     def __call__(self, token: str) -> Any:
         """The value of ``token``, which is never empty and has no blanks around it."""
@@ -115,7 +118,10 @@ class Number:
         return self.limit(word)
 
     def limit(self, word: str) -> float:
-        """The value that MIN, MAX or DEF (in capitals) stands for; -141 for any other word."""
+        """The value that MIN, MAX or DEF (in capitals) stands for.
+
+        :raises CommandError: -141, it is another word.
+        """
         meaning = _LIMIT_WORDS.get(word)
         if meaning is None:
             raise CommandError(-141)

@@ -79,8 +79,9 @@ class _Node:
 class CommandTable(Generic[Commanded]):
     """The commands of one instrument, and what was parsed already: headers, and parts without parameters.
 
-    Shared by all twins of a model: what a message means depends on its text alone. Raises ValueError when two
-    commands claim the same header.
+    Shared by all twins of a model: what a message means depends on its text alone.
+
+    :raises ValueError: two commands claim the same header.
     """
 
     def __init__(self, commands: Iterable[Command[Commanded]], *, colon_before_common: bool = True) -> None:
@@ -131,19 +132,19 @@ class CommandTable(Generic[Commanded]):
         path_after, step_for = self._heads.get((path, head)) or self._find(path, head)
         if tail:
             return path_after, step_for([token.strip() for token in split_outside_quotes(tail.strip(), ",")])
-        found = self._parts[path, part] = path_after, step_for([])
-        return found
+        parsed = self._parts[path, part] = path_after, step_for([])
+        return parsed
 
     def _find(self, path: _Node, head: str) -> tuple[_Node, Callable[[list[str]], Step]]:
         """The path after a header as it was written, and what makes a step of it and its parameters."""
         is_query = head.endswith("?")
         path_after, command = self._resolve(path, head.removesuffix("?").upper())
-        found = path_after, partial(_query_step if is_query else _set_step, command)
+        head_parsed = path_after, partial(_query_step if is_query else _set_step, command)
         if len(self._heads) >= _CACHE_LIMIT:
             self._heads.clear()
             self._parts.clear()
-        self._heads[path, head] = found
-        return found
+        self._heads[path, head] = head_parsed
+        return head_parsed
 
     def _resolve(self, path: _Node, header: str) -> tuple[_Node, Command[Any]]:
         bare = header[1:] if self._colon_before_common and header.startswith(":*") else header
@@ -181,8 +182,8 @@ def _descend(node: _Node, mnemonic: str) -> _Node:
     if len(mnemonic) > _MNEMONIC_LIMIT:
         raise CommandError(-112)
     stem = mnemonic.rstrip("0123456789")
-    known = any(form.rstrip("0123456789") == stem for form in node.children)
-    raise CommandError(-114 if stem != mnemonic and known else -113)
+    stem_exists = any(form.rstrip("0123456789") == stem for form in node.children)
+    raise CommandError(-114 if stem != mnemonic and stem_exists else -113)
 
 
 def _fault(code: int) -> Step:

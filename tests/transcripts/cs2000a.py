@@ -6,20 +6,18 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from drivers import errors
 from drivers.cs2000a import errors as refusals
-from drivers.cs2000a.driver import CS2000A, SpectroradiometerSettings
+from drivers.cs2000a.driver import SpectroradiometerSettings
 from drivers.cs2000a.messages import REFUSALS
 from drivers.simulated.clock import VirtualClock
 from drivers.simulated.cs2000a.twin import CS2000AOptions, CS2000ATwin
 from drivers.simulated.fixture import NoiseSettings, TestFixture
 from drivers.simulated.photodiode import photodiode_from_parameters
-from drivers.simulated.visa import SimulatedVisaLibrary
 from tests.drivers.conftest import NOTHING
-from tests.drivers.test_cs2000a import COLORIMETRY, CONDITIONS, IDENTITY, MEASUREMENT, REMOTE, blocks, spectrum_of
-from tests.transcripts.exchanges import Host, Transcript, every, hold_driver, hold_twin
+from tests.support.cs2000a import COLORIMETRY, CONDITIONS, IDENTITY, MEASUREMENT, REMOTE, blocks, spectrum_of
+from tests.transcripts.exchanges import Host, Transcript
 from tests.twins.cs2000a.conftest import WHITE, Glow
 
 _SHARED = json.loads((Path(__file__).parents[1] / "data" / "simulated_devices.json").read_text(encoding="utf-8"))
@@ -433,43 +431,3 @@ def _same_number(wanted, came):
     if NO_VALUE.fullmatch(wanted) or NO_VALUE.fullmatch(came):
         return wanted == came
     return len(wanted) == len(came) and math.isfinite(float(came)) and wanted.count("e") == came.count("e")
-
-
-def test_every_error_code_is_in_the_table():
-    codes = {reply.strip() for one in TRANSCRIPTS for pair in one.exchanges if isinstance(pair, tuple)
-             for reply in [pair[1]] if isinstance(reply, str) and reply.startswith("ER")}  # fmt: skip
-    assert codes == set(REFUSALS)
-
-
-@pytest.mark.parametrize("moment", [0.0, 1.0, 6.1, 6.15, 10.0, 18.13, 18.14, 18.145, 18.15, 19.0])
-def test_the_next_program_finds_a_measurement_running_or_just_ending(moment):
-    there = host(level=1.0)
-    library = SimulatedVisaLibrary(there.clock, {"ASRL3::INSTR": there.twin})
-    leaver = CS2000A("ASRL3::INSTR", visa_library=library)
-    leaver.configure(SpectroradiometerSettings())
-    leaver.trigger()
-    there.clock.advance(moment)
-    leaver.adapter.close()
-    meter = CS2000A("ASRL3::INSTR", visa_library=library)
-    assert meter.identify().model == "CS-2000A"
-    meter.start()
-    meter.wait()
-    assert not meter.read_spectrum().mismatch
-
-
-@every(TRANSCRIPTS)
-def test_driver(transcript, wanted):
-    hold_driver(transcript, CS2000A, wanted)
-
-
-@every(TRANSCRIPTS)
-def test_twin(wanted):
-    hold_twin(host(**wanted.bench), wanted.exchanges, alike)
-
-
-@pytest.mark.parametrize("end", [b"\r", b"\n", b"\r\n"])
-def test_the_twin_ends_its_lines_as_the_host_does(end):
-    meter = host()
-    for sent, reply in (REMOTE, IDENTITY):
-        meter.twin.receive(sent.encode() + end)
-        assert meter.read() == reply.encode() + end

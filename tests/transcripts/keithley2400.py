@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from drivers.errors import InstrumentTimeout, RefusedByInstrument
-from drivers.keithley2400.driver import Keithley2400, SmuSettings, SmuStatus
+from drivers.keithley2400.driver import SmuSettings, SmuStatus
 from drivers.simulated.clock import VirtualClock
 from drivers.simulated.device import OpenCircuit, Resistor
 from drivers.simulated.fixture import NoiseSettings, TestFixture
@@ -17,7 +17,7 @@ from drivers.simulated.keithley2400.twin import Keithley2400Options, Keithley240
 from drivers.simulated.photodiode import photodiode_from_parameters
 from drivers.simulated.trigger_link import TriggerLink
 from tests.drivers.conftest import NOTHING
-from tests.drivers.test_keithley2400 import (
+from tests.support.keithley2400 import (
     AFTER_SWEEP,
     CONNECT,
     FRESH_OFF,
@@ -32,7 +32,7 @@ from tests.drivers.test_keithley2400 import (
     configuring,
     energised,
 )
-from tests.transcripts.exchanges import CLEAR, POLL, Host, Transcript, every, hold_driver, hold_twin, unread_errors
+from tests.transcripts.exchanges import CLEAR, POLL, Host, Transcript
 
 _SHARED = json.loads((Path(__file__).parents[1] / "data" / "simulated_devices.json").read_text(encoding="utf-8"))
 READING = "+3.000000E+00,+3.000000E-03,+9.910000E+37,+7.282600E+01,+4.216836E+06"
@@ -567,15 +567,3 @@ def _number(text):
         return float(text)
     except ValueError:
         return None
-
-
-@every([*TRANSCRIPTS, *REFUSED])
-def test_driver(transcript, wanted):
-    hold_driver(transcript, Keithley2400, wanted)
-
-
-@every([*TRANSCRIPTS, *REFUSED])
-def test_twin(wanted):
-    smu = host(**wanted.bench)
-    hold_twin(smu, wanted.exchanges, alike)
-    assert not unread_errors(smu)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from drivers.errors import InstrumentTimeout, RefusedByDriver, RefusedByInstrument
-from drivers.keithley2000.driver import DmmSettings, Keithley2000
+from drivers.keithley2000.driver import DmmSettings
 from drivers.simulated.clock import VirtualClock
 from drivers.simulated.device import OpenCircuit
 from drivers.simulated.fixture import NoiseSettings, TestFixture
@@ -15,17 +15,8 @@ from drivers.simulated.keithley2000.twin import Keithley2000Options, Keithley200
 from drivers.simulated.photodiode import Photodiode, linear_responsivity
 from drivers.simulated.trigger_link import TriggerLink
 from tests.drivers.conftest import NOTHING
-from tests.drivers.test_keithley2000 import (
-    AFTER_BUFFER,
-    NO_ERROR,
-    PRELUDE,
-    SETTINGS,
-    TABLE,
-    buffering,
-    configuring,
-    ready,
-)
-from tests.transcripts.exchanges import CLEAR, POLL, Host, Transcript, every, hold_driver, hold_twin, unread_errors
+from tests.support.keithley2000 import AFTER_BUFFER, NO_ERROR, PRELUDE, SETTINGS, TABLE, buffering, configuring, ready
+from tests.transcripts.exchanges import CLEAR, POLL, Host, Transcript
 
 READING, OVERFLOW = "+1.00000000E+00", "+9.90000000E+37"
 THREE = ",".join([READING] * 3)
@@ -323,15 +314,3 @@ def _number(text):
         return float(text)
     except ValueError:
         return None
-
-
-@every([*TRANSCRIPTS, *REFUSED])
-def test_driver(transcript, wanted):
-    hold_driver(transcript, Keithley2000, wanted)
-
-
-@every([*TRANSCRIPTS, *REFUSED])
-def test_twin(wanted):
-    meter = host(**wanted.bench)
-    hold_twin(meter, wanted.exchanges, alike)
-    assert not unread_errors(meter)
