@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import traceback
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from json import dumps
 from math import ceil, nan
 from pathlib import Path
@@ -39,8 +40,9 @@ from acquire.safety.interruption import StopRequest
 from acquire.safety.lock import instruments_locked
 from acquire.sweep.engine import Outcome, run_sweep
 from acquire.sweep.plan import SweepPlan, make_plan
-from drivers import timing
+from drivers import models
 from drivers.errors import InstrumentError, OutputStateUnknown
+from drivers.ranges import smallest_range
 
 LONGEST_EXPOSURE = 600.0  # s, of a spectrum measured twice, with everything around it; sets room aside for samples
 
@@ -367,6 +369,8 @@ def calibration_of(loaded: LoadedSweep, plan: SweepPlan) -> Calibration:
     area = sweep.sample.emissive_area
     light, statistics, method = _photodiode_calibration(loaded, area)
     known = loaded.calibration
+    source_meter = models.source_meter(bench.instruments.smu.model)
+    meter = models.multimeter(bench.instruments.photodiode_meter.model)
     valid = f", valid until {known.valid_until}" if known and known.valid_until else ""
     return Calibration(
         emissive_area=area,
@@ -387,12 +391,15 @@ def calibration_of(loaded: LoadedSweep, plan: SweepPlan) -> Calibration:
         linearity_uncertainty=bench.uncertainty.linearity,
         wavelength_uncertainty=bench.uncertainty.wavelength,
         voltage_range=plan.source_range if sweep.source.function == "voltage" else nan,
-        current_range=_nominal(measure.current_range, timing.SMU_CURRENT_RANGES, timing.SMU_FULL_SCALE)
+        current_range=_nominal(measure.current_range, source_meter.current.smallest_range)
         if sweep.source.function == "voltage"
         else plan.source_range,
-        photodiode_range=_nominal(measure.photodiode_range, timing.DMM_VOLTAGE_RANGES),
+        # The meter is told the nominal range that holds the value, not one that reaches over it
+        photodiode_range=_nominal(measure.photodiode_range, partial(smallest_range, ranges=meter.voltage.ranges)),
         nplc=measure.nplc,
         photodiode_nplc=measure.photodiode_nplc,
+        source_meter=bench.instruments.smu.model,
+        photodiode_meter=bench.instruments.photodiode_meter.model,
     )
 
 
@@ -452,6 +459,6 @@ def _or_empty(values: FloatArray | None) -> FloatArray:
     return np.empty(0) if values is None else values
 
 
-def _nominal(range_: float | str, ranges: Sequence[float], full_scale: float = 1.0) -> float:
+def _nominal(range_: float | str, smallest_range: Callable[[float], float]) -> float:
     """The instrument's own range for the one asked for (80 mA: the 100 mA range); NaN for autorange."""
-    return nan if isinstance(range_, str) else timing.smallest_range(range_, ranges, full_scale)
+    return nan if isinstance(range_, str) else smallest_range(range_)

@@ -23,7 +23,8 @@ class Calibration:
 
     ``photodiode_scale`` and ``responsivity`` (401,) [A/W] are those of
     :class:`~acquire.photometry.photodiode.PhotodiodeCalibration`; NaN and empty without one. ``*_range`` are the
-    meters' fixed ranges, NaN for autorange. ``reference_spectrum`` and ``assumed_spectrum`` (401,), any scale,
+    meters' fixed ranges, NaN for autorange; ``*_meter`` their models, by the names of :mod:`drivers.models`.
+    ``reference_spectrum`` and ``assumed_spectrum`` (401,), any scale,
     stand in until a spectrum is measured; empty when there is none.
     """
 
@@ -51,6 +52,9 @@ class Calibration:
     photodiode_range: float = field(default=nan, metadata={"unit": "V"})
     nplc: float = field(default=1.0, metadata={"unit": "1"})
     photodiode_nplc: float = field(default=1.0, metadata={"unit": "1"})
+    # Files written before the models were named are of these
+    source_meter: str = "keithley2400"
+    photodiode_meter: str = "keithley2000"
 
     @cached_property
     def photodiode(self) -> PhotodiodeCalibration | None:

@@ -7,7 +7,7 @@ are known, and afterwards, when all are: only the :class:`Evidence` handed to it
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from math import inf, isfinite, nan
@@ -60,7 +60,8 @@ from acquire.records import (
     Record,
     Spectrum,
 )
-from drivers import timing
+from drivers import models
+from drivers.specification import Span
 
 #: Accuracy of chromaticity by the spectroradiometer, limits for illuminant A (CS-2000A data sheet).
 CHROMATICITY_LIMIT = 0.0015
@@ -433,9 +434,10 @@ def _budget(
     evidence: Evidence,
 ) -> Budget[Q]:
     calibration = evidence.calibration
+    meter = models.source_meter(calibration.source_meter)
     return Budget(
-        current=_share(_limit(current, calibration.current_range, _SMU_CURRENT, calibration.nplc), current),
-        voltage=_share(_limit(voltage, calibration.voltage_range, _SMU_VOLTAGE, calibration.nplc), voltage),
+        current=_share(_limit(current, calibration.current_range, meter.current, calibration.nplc), current),
+        voltage=_share(_limit(voltage, calibration.voltage_range, meter.voltage, calibration.nplc), voltage),
         area=calibration.emissive_area_uncertainty / calibration.emissive_area,
         luminance_scale=calibration.luminance_scale_uncertainty,
         uniformity=calibration.uniformity_uncertainty,
@@ -463,42 +465,13 @@ def _meter(raw: Q, signal: Q, evidence: Evidence) -> Q:
     same, because autorange may have changed the range in between.
     """
     calibration = evidence.calibration
-    limit = _limit(raw, calibration.photodiode_range, _DMM_VOLTAGE, calibration.photodiode_nplc)
+    span = models.multimeter(calibration.photodiode_meter).voltage
+    limit = _limit(raw, calibration.photodiode_range, span, calibration.photodiode_nplc)
     scatter = hypot(rectangular(limit), evidence.dark_deviation)
     return quotient(scatter, abs(signal), (signal != 0) & finite(raw), inf)
 
 
-@dataclass(frozen=True)
-class _Function:
-    """What a meter measures: its ranges, how far each reaches, and the limit of error (reading, range, NPLC).
-
-    The limit is linear in the reading, which may be an array.
-    """
-
-    ranges: Sequence[float]
-    full_scale: float
-    limit_of_error: Callable[[Any, float, float], Any]
-
-    @cached_property
-    def reaches(self) -> list[float]:
-        """What each range reaches to, but the last, which holds everything that a smaller one does not."""
-        return [timing.reach(nominal, self.full_scale) for nominal in self.ranges[:-1]]
-
-
-_SMU_CURRENT = _Function(timing.SMU_CURRENT_RANGES, timing.SMU_FULL_SCALE, timing.smu_current_limit_of_error)
-
-
-_SMU_VOLTAGE = _Function(timing.SMU_VOLTAGE_RANGES, timing.SMU_FULL_SCALE, timing.smu_voltage_limit_of_error)
-
-
-_DMM_VOLTAGE = _Function(
-    timing.DMM_VOLTAGE_RANGES,
-    1.2,
-    lambda value, range_, nplc: timing.dmm_voltage_limit_of_error(value, range_, nplc=nplc),
-)
-
-
-def _limit(value: Q, fixed: float, function: _Function, nplc: float) -> Q:
+def _limit(value: Q, fixed: float, span: Span, nplc: float) -> Q:
     """The limit of error of a reading on the ``fixed`` range, or on the smallest that holds it; NaN for no number.
 
     Of many readings, those on the same range are taken together.
@@ -506,16 +479,16 @@ def _limit(value: Q, fixed: float, function: _Function, nplc: float) -> Q:
     if not isinstance(value, np.ndarray):
         if not isfinite(value):
             return nan
-        used = fixed if isfinite(fixed) else function.ranges[bisect_left(function.reaches, abs(value))]
-        limit: float = function.limit_of_error(value, used, nplc)
+        used = fixed if isfinite(fixed) else span.ranges[bisect_left(span.reaches, abs(value))]
+        limit: float = span.limit_of_error(value, used, nplc)
         return limit
     limits = np.full(value.shape, nan)
     known = np.isfinite(value)
-    smallest = np.array(function.ranges)[np.searchsorted(function.reaches, abs(value))]
+    smallest = np.array(span.ranges)[np.searchsorted(span.reaches, abs(value))]
     ranges = np.full(value.shape, fixed) if isfinite(fixed) else smallest
     for used in np.unique(ranges[known]).tolist():
         on_it = known & (ranges == used)
-        limits[on_it] = function.limit_of_error(value[on_it], used, nplc)
+        limits[on_it] = span.limit_of_error(value[on_it], used, nplc)
     return limits
 
 
@@ -583,7 +556,8 @@ def _least_current(current: FloatArray, dark: Sequence[DarkReading], calibration
     """What can be told from zero [A] (n,): the meter's limit of error and the scatter of the dark readings."""
     currents = [reading.current for reading in dark if isfinite(reading.current)]
     noise = stdev(currents) if len(currents) > 1 else 0.0
-    return _limit(current, calibration.current_range, _SMU_CURRENT, calibration.nplc) + 3.0 * noise
+    span = models.source_meter(calibration.source_meter).current
+    return _limit(current, calibration.current_range, span, calibration.nplc) + 3.0 * noise
 
 
 #: Below this an intact device may carry next to nothing: visible light takes 1.6 eV to 3.3 eV, V.
