@@ -14,8 +14,7 @@ import socket
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import pyvisa
 from pymeasure.adapters import VISAAdapter
@@ -31,6 +30,7 @@ from drivers.errors import (
     RefusedByDriver,
     UnexpectedReply,
 )
+from drivers.specification import SerialLine as SerialLine  # whoever opens an address needs it
 
 # pySerial's exceptions are OSErrors
 _FOREIGN = (pyvisa.Error, OSError)
@@ -59,15 +59,6 @@ _FLOW_CONTROL = {
 
 _DEVICE_FILE = re.compile(r"ASRL\d*:*(/.+)::INSTR", re.IGNORECASE)
 _WINDOWS_PORT = re.compile(r"^ASRLCOM(?=\d)")
-
-
-@dataclass(frozen=True)
-class SerialLine:
-    """Settings of a serial line, eight data bits without parity; ``terminator`` ends lines in both directions."""
-
-    baud_rate: int = 9600
-    terminator: str = "\r"
-    flow_control: Literal["none", "xon_xoff", "rts_cts"] = "none"
 
 
 class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types

@@ -31,7 +31,6 @@ from drivers.errors import (
 )
 from drivers.keithley import KeithleyExchange
 from drivers.keithley2400.messages import (
-    BUFFER_LENGTH,
     MNEMONIC,
     SmuLimits,
     SmuReading,
@@ -47,13 +46,12 @@ from drivers.keithley2400.messages import (
 )
 from drivers.keithley2400.off import PATIENCE, is_off, make_safe, output_state
 from drivers.keithley2400.refusals import SourceByConfigureOnly
+from drivers.keithley2400.specification import SPECIFICATION
 from drivers.scpi import Value
-from drivers.timing import Source, smu_time_per_point
+from drivers.specification import PointTiming, Source
 
 __all__ = ["Keithley2400", "SmuLimits", "SmuReading", "SmuSettings", "SmuStatus"]
 
-SERIAL_LINE = link.SerialLine(baud_rate=9600, terminator="\r")
-_MODELS = ("MODEL 2400", "MODEL 2401")  # the ranges of the other models differ
 _COMMAND_TIMEOUT = 5.0
 _SLOW = 5.0  # for the answer of an instrument that has not answered once, s: the device is safe, and there is time
 _LONGEST_IDENTITY = 100  # characters, with the question
@@ -76,7 +74,8 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
     Raises CannotConnect.
     """
 
-    models = _MODELS
+    specification = SPECIFICATION
+    models = SPECIFICATION.identities
 
     def __init__(
         self,
@@ -86,7 +85,7 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         limits: SmuLimits = _INSTRUMENT_LIMITS,
         visa_library: Any = "",
         timeout: float = _COMMAND_TIMEOUT,
-        serial: link.SerialLine = SERIAL_LINE,
+        serial: link.SerialLine = SPECIFICATION.serial,
     ) -> None:
         self._limits = limits
         adapter = self._open(adapter, name, visa_library, timeout, serial)
@@ -507,8 +506,8 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
         return len(levels) * _sweep_point(settings, source_delay, linked)
 
     def _check_sweep(self, settings: SmuSettings, levels: Sequence[float], linked: bool) -> None:
-        if not 1 <= len(levels) <= BUFFER_LENGTH:
-            raise RefusedByDriver(self._where, f"a sweep of {len(levels)} levels does not fit into {BUFFER_LENGTH}")
+        if not 1 <= len(levels) <= (most := SPECIFICATION.buffer):
+            raise RefusedByDriver(self._where, f"a sweep of {len(levels)} levels does not fit into {most}")
         for level in levels:
             if not abs(level) <= self._bound:
                 raise self._refused(level)
@@ -580,12 +579,14 @@ class Keithley2400(KeithleyExchange, SourceByConfigureOnly, PymeasureKeithley240
 
 
 def _sweep_point(settings: SmuSettings, source_delay: float, linked: bool) -> float:
-    return smu_time_per_point(
-        nplc=settings.nplc,
-        line_frequency=settings.line_frequency,
-        autozero=settings.autozero,
-        source=settings.source,
-        source_delay=source_delay,
-        filter_count=settings.filter_count,
-        linked=linked,
+    return SPECIFICATION.point_time(
+        PointTiming(
+            nplc=settings.nplc,
+            line_frequency=settings.line_frequency,
+            autozero=settings.autozero,
+            source=settings.source,
+            source_delay=source_delay,
+            filter_count=settings.filter_count,
+            linked=linked,
+        )
     )
