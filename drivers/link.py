@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import pyvisa
 from pymeasure.adapters import VISAAdapter
@@ -27,6 +26,7 @@ from drivers.errors import (
     UnexpectedReply,
 )
 from drivers.resources import FOREIGN, how_to_open
+from drivers.specification import SerialLine as SerialLine  # whoever opens an address needs it
 
 # Where bytes arrive one by one, and a reply may be half-way
 _LINES = (SerialInstrument, TCPIPSocket)
@@ -49,19 +49,6 @@ _FLOW_CONTROL = {
     "xon_xoff": ControlFlow.xon_xoff,
     "rts_cts": ControlFlow.rts_cts,
 }
-
-
-@dataclass(frozen=True)
-class SerialLine:
-    """Settings of a serial line, eight data bits without parity; ``terminator`` ends lines in both directions."""
-
-    baud_rate: int = 9600
-    terminator: str = "\r"
-    flow_control: Literal["none", "xon_xoff", "rts_cts"] = "none"
-
-
-#: What ends a line, by the name that a bench file gives it.
-TERMINATORS = {"CR": "\r", "LF": "\n", "CRLF": "\r\n", "LFCR": "\n\r"}
 
 
 class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types

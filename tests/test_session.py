@@ -18,6 +18,7 @@ from acquire import session
 from acquire.config import ConfigurationError, load_sweep
 from acquire.config.loading import LoadedCalibration
 from acquire.photometry.photodiode import etendue_of_discs
+from acquire.records import DarkReading, ExposureSample, Record, Spectrum
 from acquire.run_file import finish as finishing
 from acquire.run_file import placing
 from acquire.safety.interruption import StopRequest

@@ -12,17 +12,15 @@ from acquire.bench.bench import Bench
 from acquire.bench.exchange_log import ExchangeLog
 from acquire.bench.settings import dmm_settings, serial_line, smu_settings, spectroradiometer_settings
 from acquire.config import BenchFile, LoadedSweep
+from acquire.config.bench import PhotodiodeMeter, SourceMeter, Spectroradiometer
 from acquire.safety import off_first
 from acquire.safety.guardian import Guard, Order
 from acquire.safety.interruption import StopRequest
 from acquire.sweep.plan import SweepPlan
-from drivers import errors, link
-from drivers.cs2000a import driver as cs2000a
+from drivers import errors, link, models
 from drivers.cs2000a.driver import CS2000A
 from drivers.cs2000a.errors import AngleNotSet
-from drivers.keithley2000 import driver as keithley2000
 from drivers.keithley2000.driver import Keithley2000
-from drivers.keithley2400 import driver as keithley2400
 from drivers.keithley2400.driver import Keithley2400, SmuLimits
 
 Opened = TypeVar("Opened", Keithley2400, Keithley2000, CS2000A)
@@ -111,7 +109,7 @@ def guardian_order(loaded: LoadedSweep, run: Path) -> Order | None:
 def source_address(bench: BenchFile) -> off_first.SourceAddress:
     """How the source of a real bench is reached."""
     smu = bench.instruments.smu
-    line = serial_line(smu.serial, keithley2400.SERIAL_LINE)
+    line = serial_line(smu.serial, models.source_meter(smu.model).serial)
     return off_first.SourceAddress(smu.model, smu.resource, bench.visa, line)
 
 
@@ -135,26 +133,28 @@ def switch_off_source(address: off_first.SourceAddress) -> str:
 
 def _open_smu(loaded: LoadedSweep, visa_library: Any) -> Keithley2400:
     where, limits = loaded.bench.instruments.smu, loaded.bench.limits
-    return Keithley2400(
-        where.resource,
-        limits=SmuLimits(voltage=limits.voltage, current=limits.current, power=limits.power),
-        visa_library=visa_library,
-        timeout=where.timeout,
-        serial=serial_line(where.serial, keithley2400.SERIAL_LINE),
-    )
+    allowed = SmuLimits(voltage=limits.voltage, current=limits.current, power=limits.power)
+    smu: Keithley2400 = _connected(where, visa_library, limits=allowed)
+    return smu
 
 
 def _open_photodiode_meter(loaded: LoadedSweep, visa_library: Any) -> Keithley2000:
-    where = loaded.bench.instruments.photodiode_meter
-    serial = serial_line(where.serial, keithley2000.SERIAL_LINE)
-    return Keithley2000(where.resource, visa_library=visa_library, timeout=where.timeout, serial=serial)
+    meter: Keithley2000 = _connected(loaded.bench.instruments.photodiode_meter, visa_library)
+    return meter
 
 
 def _open_spectroradiometer(loaded: LoadedSweep, visa_library: Any, clock: Callable[[], float]) -> CS2000A:
     where = loaded.bench.instruments.spectroradiometer
     assert where is not None
-    serial = serial_line(where.serial, cs2000a.SERIAL_LINE)
-    return CS2000A(where.resource, visa_library=visa_library, timeout=where.timeout, serial=serial, clock=clock)
+    meter: CS2000A = _connected(where, visa_library, clock=clock)
+    return meter
+
+
+def _connected(where: SourceMeter | PhotodiodeMeter | Spectroradiometer, visa_library: Any, **special: Any) -> Any:
+    """The driver of the instrument's model, connected; nothing was sent yet."""
+    model = models.MODELS[where.model]
+    serial = serial_line(where.serial, model.specification.serial)
+    return model.driver(where.resource, visa_library=visa_library, timeout=where.timeout, serial=serial, **special)
 
 
 def _set_up_smu(smu: Keithley2400, loaded: LoadedSweep, plan: SweepPlan) -> None:

@@ -5,23 +5,22 @@ from __future__ import annotations
 from acquire.config import LoadedSweep
 from acquire.config.bench import SerialLine
 from acquire.sweep.plan import SweepPlan
-from drivers import link, timing
+from drivers import models, specification
 from drivers.cs2000a.driver import SpectroradiometerSettings
 from drivers.keithley2000.driver import DmmSettings
-from drivers.keithley2400 import driver as keithley2400
 from drivers.keithley2400.driver import SmuSettings
 
 #: Characters of a message that sets a level and starts a reading, such as ``:SOUR:VOLT -1.2345675;:READ?``.
 LONGEST_POINT_MESSAGE = 36
 
 
-def serial_line(line: SerialLine | None, usual: link.SerialLine) -> link.SerialLine:
+def serial_line(line: SerialLine | None, usual: specification.SerialLine) -> specification.SerialLine:
     """The settings of a serial line; what is not given is what is usual for the instrument."""
     if line is None:
         return usual
-    return link.SerialLine(
+    return specification.SerialLine(
         baud_rate=line.baud_rate or usual.baud_rate,
-        terminator=link.TERMINATORS[line.terminator] if line.terminator else usual.terminator,
+        terminator=specification.TERMINATORS[line.terminator] if line.terminator else usual.terminator,
         flow_control=line.flow_control or usual.flow_control,
     )
 
@@ -66,10 +65,11 @@ def dmm_settings(loaded: LoadedSweep) -> DmmSettings:
 def level_latency(loaded: LoadedSweep) -> float:
     """How long after its message is sent a level is at the terminals [s]: sent on a serial line, and taken up."""
     smu = loaded.bench.instruments.smu
+    meter = models.source_meter(smu.model)
     if not smu.resource.upper().startswith("ASRL"):
-        return timing.SMU_LEVEL_LATENCY
-    line = serial_line(smu.serial, keithley2400.SERIAL_LINE)
-    return timing.SMU_LEVEL_LATENCY + LONGEST_POINT_MESSAGE * 10 / line.baud_rate
+        return meter.level_latency
+    line = serial_line(smu.serial, meter.serial)
+    return meter.level_latency + LONGEST_POINT_MESSAGE * 10 / line.baud_rate
 
 
 def spectroradiometer_settings(loaded: LoadedSweep) -> SpectroradiometerSettings:

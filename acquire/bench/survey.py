@@ -6,11 +6,8 @@ is the CS-2000A, which answers nothing outside its remote mode: it is taken ther
 
 from __future__ import annotations
 
-import re
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import isfinite, nan
@@ -19,51 +16,25 @@ from typing import Any
 
 from acquire.bench.settings import serial_line
 from acquire.config import BenchFile
-from acquire.config.bench import SourceMeter
 from acquire.safety import lock as locks
-from drivers import errors, link, scpi
-from drivers.cs2000a import driver as cs2000a
-from drivers.cs2000a.messages import measuring_angle
-from drivers.keithley2000 import driver as keithley2000
-from drivers.keithley2400 import driver as keithley2400
+from drivers import errors, link, models, specification
+from drivers.questions import STANDARD_QUERY, Finding, Questions, ask
 from drivers.resources import list_resources
+from drivers.scpi import Identity
 
 EXCHANGES = 10
 SLOW_SOCKET = 0.030  # s; Nagle's algorithm and delayed acknowledgements together cost 40 ms
 SLOW_SERIAL = 0.050  # s; one identity of the Keithleys at 19200 baud takes 45 ms
 
-#: What an identity's model begins with, by the model of the bench file.
-MODELS: Mapping[str, tuple[str, ...]] = {
-    "keithley2400": ("MODEL 2400", "MODEL 2401"),
-    "keithley2000": ("MODEL 2000",),
-    "cs2000a": ("CS-2000",),
-}
-_NAMES = {"keithley2400": "Keithley 2400", "keithley2000": "Keithley 2000", "cs2000a": "Konica Minolta CS-2000A"}
-_USUAL_LINES = {
-    "keithley2400": keithley2400.SERIAL_LINE,
-    "keithley2000": keithley2000.SERIAL_LINE,
-    "cs2000a": cs2000a.SERIAL_LINE,
-}
-_LINE_ENDS = {characters: name for name, characters in link.TERMINATORS.items()}
+_LINE_ENDS = {characters: name for name, characters in specification.TERMINATORS.items()}
 
 #: Lines on which instruments of this kind of bench are found, the makers' factory settings first.
 _PROBED_LINES = tuple(link.SerialLine(baud_rate, "\r") for baud_rate in (9600, 4800, 19200, 38400, 57600, 115200))
 
-_METER_CODE = re.compile(r"(OK|ER)\d\d\b")
-_IDENTITY = re.compile(rb"KEITHLEY|(OK|ER)\d\d", re.IGNORECASE)
 _LONGEST_TIMING = 2.0  # s for all exchanges of one instrument
 _LONGEST_WAIT = 10.0  # s for a first reply, whatever the bench file allows
 _OTHER_LANGUAGE_WAIT = 2.0
 _QUIET = 0.5  # s without a byte: nothing more is coming
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something to know about an instrument and how to mend it; ``wrong`` when a run would fail or mislead."""
-
-    what: str
-    hint: str = ""
-    wrong: bool = True
 
 
 @dataclass(frozen=True)
@@ -75,7 +46,7 @@ class Answer:
 
     role: str
     resource: str
-    identity: scpi.Identity | None = None
+    identity: Identity | None = None
     details: Mapping[str, str] = field(default_factory=dict)
     exchange: float = nan
     findings: tuple[Finding, ...] = ()
@@ -145,7 +116,7 @@ def _addresses(bench: BenchFile) -> Iterator[_Address]:
     }
     for role, where in roles.items():
         if where is not None:
-            line = serial_line(where.serial, _USUAL_LINES[where.model])
+            line = serial_line(where.serial, models.MODELS[where.model].specification.serial)
             yield _Address(role, where.model, where.resource, min(where.timeout, _LONGEST_WAIT), line)
 
 
@@ -153,7 +124,7 @@ def _examine(address: _Address, bench: BenchFile, visa_library: Any, clock: Call
     try:
         adapter = link.open_adapter(
             address.resource,
-            name=_NAMES[address.model],
+            name=models.MODELS[address.model].specification.name,
             visa_library=visa_library,
             timeout=address.timeout,
             serial=address.serial,
@@ -161,7 +132,7 @@ def _examine(address: _Address, bench: BenchFile, visa_library: Any, clock: Call
     except errors.CannotConnect as problem:
         return Answer(address.role, address.resource, findings=(Finding(problem.what, problem.hint),))
     try:
-        identity = identify(adapter, meter_first=address.model == "cs2000a")
+        identity = identify(adapter, address.model)
         answer = Answer(address.role, address.resource, identity)
         if model_of(identity) != address.model:
             return replace(answer, findings=(_wrong_instrument(identity, address, bench),))
@@ -177,26 +148,23 @@ def _examine(address: _Address, bench: BenchFile, visa_library: Any, clock: Call
 def _look_closer(
     answer: Answer, adapter: link.Link, address: _Address, bench: BenchFile, clock: Callable[[], float]
 ) -> Answer:
-    look = {"keithley2400": _look_at_smu, "keithley2000": _look_at_multimeter, "cs2000a": _look_at_meter}
-    query = "IDDR" if address.model == "cs2000a" else "*IDN?"
+    questions: Questions = models.MODELS[address.model].questions
     try:
-        details, findings = look[address.model](adapter, bench)
-        exchange = _exchange_time(adapter, query, clock)
+        details, findings = questions.look(adapter, _expected(bench, address.role))
+        exchange = _exchange_time(adapter, questions.QUERY, clock)
     except errors.InstrumentError as problem:
         return replace(answer, findings=(Finding(f"it said who it is, then: {problem.what}", problem.hint),))
     findings += _slow_link(address, exchange)
     return replace(answer, details=details, exchange=exchange, findings=tuple(findings))
 
 
+def _expected(bench: BenchFile, role: str) -> dict[str, Any]:
+    """How an instrument of the bench should stand, by the names of the keys in its bench file."""
+    mains = bench.instruments.smu.line_frequency
+    return {"line_frequency": mains, **getattr(bench.instruments, role).model_dump()}
+
+
 # Asking
-
-
-def _ask(adapter: link.Link, query: str) -> str:
-    adapter.write(query)
-    with warnings.catch_warnings():
-        # PyVISA tells of replies without terminator; strangers may have their own
-        warnings.simplefilter("ignore")
-        return str(adapter.read()).strip()
 
 
 def _exchange_time(adapter: link.Link, query: str, clock: Callable[[], float]) -> float:
@@ -204,161 +172,56 @@ def _exchange_time(adapter: link.Link, query: str, clock: Callable[[], float]) -
     times: list[float] = []
     while len(times) < EXCHANGES and sum(times) < _LONGEST_TIMING:
         started = clock()
-        _ask(adapter, query)
+        ask(adapter, query)
         times.append(clock() - started)
     return median(times)
 
 
-def _number(adapter: link.Link, query: str) -> float:
-    reply = _ask(adapter, query)
-    try:
-        return float(reply)
-    except ValueError as error:
-        raise errors.UnexpectedReply(adapter.where, query, reply) from error
+def identify(adapter: link.Link, model: str = "") -> Identity:
+    """Ask who answers, in the language of ``model`` first; in the others only if that is not understood.
 
-
-def identify(adapter: link.Link, *, meter_first: bool = False) -> scpi.Identity:
-    """Ask who answers, in SCPI and in the CS-2000A's language; the second only if the first is not understood.
-
-    Raises InstrumentTimeout when nothing answers, UnexpectedReply when the reply is no identity.
+    :raises InstrumentTimeout: nothing answers.
+    :raises UnexpectedReply: the reply is no identity.
     """
-    first, second = ("IDDR", "*IDN?") if meter_first else ("*IDN?", "IDDR")
-    try:
-        reply = _ask(adapter, first)
-    except errors.InstrumentTimeout:
-        link.set_timeout(adapter, _OTHER_LANGUAGE_WAIT)
-        reply = _ask(adapter, second)
-    if reply in (first, second):
+    languages = _languages(model)
+    reply = _first_reply(adapter, list(languages))
+    if reply in languages:
         hint = "What is sent comes back: check that this is the right port, and the cable (transmit and receive joined)"
         raise errors.UnexpectedReply(adapter.where, reply, reply, hint)
-    if not _METER_CODE.match(reply):
-        return scpi.parse_identity(reply, adapter.where)
-    with _remote(adapter):
-        return _meter_identity(adapter)
+    spoken = (questions for questions in languages.values() if questions.REPLY.match(reply))
+    return next(spoken, languages[STANDARD_QUERY]).identity(adapter, reply)
 
 
-def _meter_identity(adapter: link.Link) -> scpi.Identity:
-    reply = _ask(adapter, "IDDR")
-    code, *fields = (part.strip() for part in reply.split(","))
-    if code != "OK00" or len(fields) != 3:
-        raise errors.UnexpectedReply(adapter.where, "IDDR", reply)
-    return scpi.Identity("KONICA MINOLTA", fields[0], fields[2], "")
+def _languages(model: str = "") -> dict[str, Questions]:
+    """The questions of a model of each language, by their first query; those of ``model`` come first."""
+    named = [models.MODELS[model]] if model else []
+    languages: dict[str, Questions] = {}
+    for row in [*named, *models.MODELS.values()]:
+        languages.setdefault(row.questions.QUERY, row.questions)
+    return languages
 
 
-@contextmanager
-def _remote(adapter: link.Link) -> Iterator[None]:
-    """Remote mode of a CS-2000A inside; a meter that was in local mode is given back to its keys."""
-    was_local = _ask(adapter, "IDDR").startswith("ER00")
-    # Firmware before 3.00.9301 knows mode 1 only
-    if was_local and not _ask(adapter, "RMTS,2").startswith("OK"):
-        _ask(adapter, "RMTS,1")
-    try:
-        yield
-    finally:
-        if was_local:
-            _ask(adapter, "RMTS,0")
+def _first_reply(adapter: link.Link, queries: Sequence[str]) -> str:
+    *others, last = queries
+    for query in others:
+        try:
+            return ask(adapter, query)
+        except errors.InstrumentTimeout:
+            link.set_timeout(adapter, _OTHER_LANGUAGE_WAIT)
+    return ask(adapter, last)
 
 
-def model_of(identity: scpi.Identity) -> str:
+def model_of(identity: Identity) -> str:
     """The model as bench files name it, empty for any other instrument."""
-    if not re.search("KEITHLEY|KONICA", identity.maker, re.IGNORECASE):
-        return ""
-    found = (model for model, starts in MODELS.items() if identity.model.upper().startswith(starts))
-    return next(found, "")
-
-
-# Each instrument's own questions
-
-_Seen = tuple[dict[str, str], list[Finding]]
-
-
-def _look_at_smu(adapter: link.Link, bench: BenchFile) -> _Seen:
-    terminals = "front" if _ask(adapter, ":ROUT:TERM?").upper().startswith("FRON") else "rear"
-    output = "on" if scpi.parse_word(_ask(adapter, ":OUTP?"), ("0", "1"), ":OUTP?", adapter.where) == "1" else "off"
-    interlocked = _ask(adapter, ":OUTP:ENAB?") == "1"
-    closed = _ask(adapter, ":OUTP:ENAB:TRIP?") == "1"
-    details = {
-        "options": _ask(adapter, "*OPT?"),
-        "output": output,
-        "terminals": terminals,
-        "interlock": ("closed" if closed else "open") if interlocked else "not used",
-    }
-    return details, list(_smu_findings(details, bench.instruments.smu))
-
-
-def _smu_findings(details: Mapping[str, str], where: SourceMeter) -> Iterator[Finding]:
-    if details["output"] == "on":
-        hint = "It was left as it is; press OUTPUT on the instrument unless somebody is measuring"
-        yield Finding("THE OUTPUT IS ON", hint, wrong=False)
-    if details["terminals"] != where.terminals:
-        what = f"the {details['terminals']} terminals are selected, the bench file says {where.terminals}"
-        yield Finding(
-            what, "A run selects those of the bench file; see that the device is connected there", wrong=False
-        )
-    if details["interlock"] != "not used" and not where.interlock:
-        # A run begins with *RST, after which output enable is off (2400S-900-01, :OUTPut:ENABle)
-        what = (
-            f"output enable is on (line {details['interlock']}), but a run will not use it: the bench file does not ask"
-        )
-        yield Finding(what, "Add interlock: true to the bench file")
-    if details["interlock"] == "open":
-        yield Finding("the interlock is open: the output cannot be switched on", "Close the lid", wrong=False)
-
-
-def _look_at_multimeter(adapter: link.Link, bench: BenchFile) -> _Seen:
-    terminals = "front" if _ask(adapter, ":SYST:FRSW?") == "1" else "rear"
-    line_frequency = _number(adapter, ":SYST:LFR?")
-    details = {
-        "options": _ask(adapter, "*OPT?"),
-        "terminals": terminals,
-        "line frequency": f"{line_frequency:g} Hz",
-    }
-    findings = []
-    if terminals != bench.instruments.photodiode_meter.terminals:
-        wanted = bench.instruments.photodiode_meter.terminals
-        what = f"the INPUTS switch is at {terminals}, the bench file says {wanted}"
-        findings.append(Finding(what, "Press INPUTS on the instrument, or correct terminals in the bench file"))
-    if (expected := bench.instruments.smu.line_frequency) != line_frequency:
-        what = f"it found mains of {line_frequency:g} Hz, the bench file says {expected:g} Hz for the smu"
-        findings.append(Finding(what, "Correct line_frequency in the bench file"))
-    return details, findings
-
-
-def _look_at_meter(adapter: link.Link, bench: BenchFile) -> _Seen:
-    with _remote(adapter):
-        angle = _ask(adapter, "STSR")
-        calibration = _ask(adapter, "DTCR").split(",")
-    details = {"calibrated": _date(calibration[1]) if len(calibration) > 1 else "not said"}
-    if not angle.startswith("OK00"):
-        hint = "Turn it until it clicks" if angle.startswith("ER83") else ""
-        return details, [Finding(f"the measuring angle cannot be read ({angle})", hint)]
-    knob = _knob(adapter, angle)
-    where = bench.instruments.spectroradiometer
-    assert where is not None
-    findings = []
-    if knob != where.measuring_angle:
-        what = f"the knob is at {knob:g} deg, the bench file says {where.measuring_angle:g} deg"
-        findings.append(Finding(what, "Turn the knob, or correct measuring_angle in the bench file"))
-    return details | {"angle": f"{knob:g} deg"}, findings
-
-
-def _knob(adapter: link.Link, reply: str) -> float:
-    try:
-        return measuring_angle(int(reply.partition(",")[2]))
-    except ValueError as error:
-        raise errors.UnexpectedReply(adapter.where, "STSR", reply) from error
-
-
-def _date(digits: str) -> str:
-    digits = digits.strip()
-    return f"{digits[:4]}-{digits[4:6]}-{digits[6:]}" if len(digits) == 8 else digits
+    rows = models.MODELS.items()
+    return next((name for name, row in rows if row.specification.fits(identity.maker, identity.model)), "")
 
 
 # What looks wrong
 
 
-def _wrong_instrument(identity: scpi.Identity, address: _Address, bench: BenchFile) -> Finding:
-    what = f"{identity.maker} {identity.model} answers, a {_NAMES[address.model]} is expected"
+def _wrong_instrument(identity: Identity, address: _Address, bench: BenchFile) -> Finding:
+    what = f"{identity.maker} {identity.model} answers, a {models.MODELS[address.model].specification.name} is expected"
     found = model_of(identity)
     role = next((other.role for other in _addresses(bench) if other.model == found), "")
     if not role:
@@ -369,7 +232,7 @@ def _wrong_instrument(identity: scpi.Identity, address: _Address, bench: BenchFi
 def _slow_link(address: _Address, exchange: float) -> Iterator[Finding]:
     what = f"slow: {exchange * 1e3:.0f} ms an exchange"
     if address.is_serial and exchange > SLOW_SERIAL:
-        highest = {"keithley2400": 57600, "keithley2000": 19200, "cs2000a": 115200}[address.model]
+        highest = models.MODELS[address.model].specification.highest_baud_rate
         hint = f"Raise the baud rate in the instrument's menu and the bench file (now {address.serial.baud_rate})"
         yield Finding(what, f"{hint}; the instrument goes up to {highest}", wrong=False)
     elif not address.is_serial and exchange > SLOW_SOCKET:
@@ -383,7 +246,7 @@ def _why_silent(adapter: link.Link, address: _Address) -> Finding:
         gpib = "Check that it is on and idle, its address, that GPIB is selected and its language is SCPI"
         on_gpib = address.resource.upper().startswith("GPIB")
         return Finding("nothing answers", gpib if on_gpib else link.TIMEOUT_HINT)
-    query = "IDDR" if address.model == "cs2000a" else "*IDN?"
+    query = models.MODELS[address.model].questions.QUERY
     for sent in dict.fromkeys((address.serial.terminator, "\r", "\n", "\r\n")):
         try:
             received = _listen(adapter, f"{query}{sent}".encode())
@@ -411,11 +274,11 @@ def _listen(adapter: link.Link, message: bytes) -> bytes:
 
 def _wrong_line(received: bytes, sent: str, address: _Address) -> Finding:
     """What is wrong with a line on which something came, but not what was expected."""
-    if not _IDENTITY.search(received):
+    text = received.decode("ascii", "replace")
+    if not any(questions.REPLY.search(text) for questions in _languages().values()):
         what = f"garbled text comes: {received[:24]!r}"
         hint = f"The baud rates differ (bench file: {address.serial.baud_rate}), or parity and data bits are not 8N1"
         return Finding(what, hint)
-    text = received.decode("ascii", "replace")
     end = text[len(text.rstrip("\r\n")) :]
     theirs, ours = _LINE_ENDS.get(end, repr(end)), _LINE_ENDS[address.serial.terminator]
     if theirs == ours:
@@ -462,16 +325,18 @@ def _probe(resource: str, visa_library: Any, line: link.SerialLine) -> Answer:
         return Answer("", resource, findings=(Finding(problem.what, wrong=False),))
     try:
         identity = identify(adapter)
-        return Answer("", resource, identity, exchange=_exchange_time(adapter, "*IDN?", time.monotonic))
+        return Answer("", resource, identity, exchange=_exchange_time(adapter, STANDARD_QUERY, time.monotonic))
     except errors.InstrumentError as problem:
         return Answer("", resource, findings=(Finding(problem.what, wrong=False),))
     finally:
         adapter.close()
 
 
-def sources(answers: Sequence[Answer]) -> list[str]:
-    """The addresses at which a source-measure unit has answered."""
-    return [answer.resource for answer in answers if answer.identity and model_of(answer.identity) == "keithley2400"]
+def sources(answers: Sequence[Answer]) -> list[tuple[str, str]]:
+    """The model and the address of every source-measure unit that has answered."""
+    known = {name for name, _ in models.source_meters()}
+    found = [(model_of(answer.identity), answer.resource) for answer in answers if answer.identity]
+    return [(model, resource) for model, resource in found if model in known]
 
 
 HOW_TO_GO_ON = """\

@@ -329,10 +329,12 @@ def _sources_off() -> int:
     from acquire.bench import survey as asking
     from acquire.bench.opening import switch_off_source
     from acquire.safety.off_first import SourceAddress
+    from drivers import models
     from drivers.errors import CannotConnect
-    from drivers.link import SerialLine
+    from drivers.specification import SerialLine
 
-    say(sys.stderr, "no bench file is named: looking for every Keithley 2400 on GPIB, USB and the network")
+    names = " and ".join(meter.name for _, meter in models.source_meters())
+    say(sys.stderr, f"no bench file is named: looking for every {names} on GPIB, USB and the network")
     try:
         answers = asking.survey()
     except CannotConnect as error:
@@ -340,10 +342,10 @@ def _sources_off() -> int:
     in_use = [
         f"{answer.resource}: {finding.what}" for answer in answers if answer.in_use for finding in answer.findings
     ]
-    found = [SourceAddress("keithley2400", name, "", SerialLine()) for name in asking.sources(answers)]
+    found = [SourceAddress(model, name, "", SerialLine()) for model, name in asking.sources(answers)]
     right = [_is_switched_off(source.resource, partial(switch_off_source, source)) for source in found]
     if in_use or not found:
-        what = "" if found else "no Keithley 2400 was found, and none was switched off; "
+        what = "" if found else f"no {names} was found, and none was switched off; "
         say(sys.stderr, *in_use, f"{what}name its bench: acquire off --bench BENCH.yaml; {PRESS_OUTPUT}")
     return COMPLETED if all(right) and found and not in_use else FAILED
 

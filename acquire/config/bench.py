@@ -20,10 +20,8 @@ from acquire.config.quantities import (
     Watts,
 )
 from acquire.config.section import Section
-from acquire.config.sweep import LARGEST_CURRENT, LARGEST_VOLTAGE
+from acquire.config.sweep import LimitCurrent, LimitVoltage
 
-LimitVoltage = Annotated[float, Quantity("V", "20 V", above=0.0, most=LARGEST_VOLTAGE)]
-LimitCurrent = Annotated[float, Quantity("A", "200 mA", above=0.0, most=LARGEST_CURRENT)]
 PhotodiodeCurrent = Annotated[float, Quantity("A", "20 pA", least=0.0)]
 DarkDrift = Annotated[float, Quantity("A/s^0.5", "0.02 pA/s^0.5", least=0.0)]
 WavelengthUncertainty = Annotated[float, Quantity("nm", "0.17 nm", least=0.0)]

@@ -11,23 +11,27 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 from pydantic import TypeAdapter, ValidationError
 
-from acquire.config.bench import BenchFile, Instruments, Limits, PhotodiodeChannel, Simulation, SourceMeter
+from acquire.config.bench import (
+    BenchFile,
+    Instruments,
+    Limits,
+    PhotodiodeChannel,
+    Simulation,
+    SourceMeter,
+    Spectroradiometer,
+)
 from acquire.config.calibration import CalibrationFile, Geometry, LuminanceFactor
 from acquire.config.device import DeviceFile, Emitter
 from acquire.config.parsing import Parsed
 from acquire.config.sweep import MOST_POINTS, Dark, Measure, Sample, Source, Spectra, StopRules, SweepFile
 from acquire.config.yaml_source import Place, Problem, YamlSource
 from acquire.safety.visible import shortened
+from drivers import models
+from drivers.specification import SourceMeterSpecification, Span
 
 Problems = Iterator[Problem]
 
-CURRENT_RANGES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # A, Model 2400
-OVER_RANGE = 1.05  # the 2400 sources and measures up to 105 % of a range
-FULL_CURRENT_VOLTAGE = 21.0  # V; above it the 2400 gives no more than
-FULL_VOLTAGE_CURRENT = 0.105  # A
-VOLTAGE_PROTECTION = (20.0, 40.0, 60.0, 80.0, 100.0, 120.0, 160.0)  # V, :SOUR:VOLT:PROT
 VISIBLE = (380.0, 780.0)  # nm, what the CS-2000A measures
-MEASURING_ANGLES = (1.0, 0.2, 0.1)  # deg, CS-2000A
 RESOURCE = re.compile(r"(?:(?:GPIB|USB|TCPIP|PXI)\d*::.+|ASRL.+)::(?:INSTR|SOCKET)|GPIB\d*::\d+", re.IGNORECASE)
 GPIB_ADDRESS = re.compile(r"GPIB\d*::(\d+)", re.IGNORECASE)
 
@@ -42,11 +46,11 @@ def sweep_rules(sweep: Parsed[SweepFile]) -> Problems:
         yield from _no_light(where, dark, stop)
     source = sweep.section("source", Source)
     if source:
-        yield from chain(_levels(where, source), _instrument_power(where, source, dark))
+        yield from _levels(where, source)
         if dark:
             yield from _dark(where, source, dark)
         if measure := sweep.section("measure", Measure):
-            yield from _ranges(where, source, measure, dark)
+            yield from _ranges(where, source, measure)
         if stop:
             yield from _stop(where, source, stop)
     if spectra := sweep.section("spectra", Spectra):
@@ -110,13 +114,47 @@ def _step(where: YamlSource, source: Source, step: float) -> Problems:
         yield where.problem(at, message, f"change stop to {last:g} {unit} or {last + step:g} {unit}, or give points")
 
 
-def _instrument_power(where: YamlSource, source: Source, dark: Dark | None) -> Problems:
+def source_meter_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Problems:
+    """The bench's own source-measure unit can do what the sweep asks for."""
+    source, meter = sweep.section("source", Source), _source_meter(bench)
+    if source is None or meter is None:
+        return
+    dark = sweep.section("dark", Dark)
+    yield from chain(_beyond_instrument(sweep.source, source, meter), _power(sweep.source, source, dark, meter))
+    if measure := sweep.section("measure", Measure):
+        yield from _ranges_of_instrument(sweep.source, source, measure, dark, meter)
+
+
+def _source_meter(bench: Parsed[BenchFile]) -> SourceMeterSpecification | None:
+    """What the bench's source-measure unit can do, also where something else is wrong with the bench file."""
+    try:
+        return models.source_meter(bench.source.content["instruments"]["smu"]["model"])
+    except (KeyError, TypeError):
+        return None
+
+
+def _beyond_instrument(where: YamlSource, source: Source, meter: SourceMeterSpecification) -> Problems:
+    level = meter.span(source.function).largest
+    limited = meter.current.largest if source.function == "voltage" else meter.voltage.largest
+    for name, value, largest, unit in (
+        ("start", source.start, level, source.unit),
+        ("stop", source.stop, level, source.unit),
+        ("compliance", source.compliance, limited, source.compliance_unit),
+    ):
+        if abs(value) > largest * (1 + 1e-12):
+            message = f"{value:g} {unit} is beyond what the {meter.name} can give, {largest:g} {unit}"
+            yield where.problem(("source", name), message, "lower it")
+
+
+def _power(where: YamlSource, source: Source, dark: Dark | None, meter: SourceMeterSpecification) -> Problems:
     voltage, current = _stress(source)
     if source.function == "voltage":
         voltage = _largest_level(source, dark)
-    if voltage > FULL_CURRENT_VOLTAGE and current > FULL_VOLTAGE_CURRENT:
+    most = meter.most_current(voltage)
+    if voltage <= meter.voltage.largest and most < current <= meter.current.largest:
         message = f"{voltage:g} V together with {current:g} A is more than the source can give"
-        limits = f"{FULL_VOLTAGE_CURRENT * 1e3:g} mA above {FULL_CURRENT_VOLTAGE:g} V"
+        above = max((corner for corner, _ in meter.envelope if corner < voltage), default=0.0)
+        limits = f"{most * 1e3:g} mA above {above:g} V"
         yield where.problem(("source", "compliance"), message, f"it gives at most {limits}")
 
 
@@ -138,26 +176,34 @@ def _dark(where: YamlSource, source: Source, dark: Dark) -> Problems:
         yield where.problem(("dark", "voltage"), message, "remove it")
 
 
-def _ranges(where: YamlSource, source: Source, measure: Measure, dark: Dark | None) -> Problems:
-    fixed, largest = measure.current_range, _largest_level(source, dark)
-    if source.range != "auto" and largest > float(source.range) * OVER_RANGE:
-        message = f"{source.range:g} {source.unit} is too small for the level {largest:g} {source.unit}"
-        yield where.problem(("source", "range"), message, "choose a larger range or 'auto'")
-    if fixed == "auto":
+def _ranges(where: YamlSource, source: Source, measure: Measure) -> Problems:
+    if measure.current_range == "auto":
         return
-    at = ("measure", "current_range")
     if measure.current_range_lower_limit is not None:
         yield where.problem(("measure", "current_range_lower_limit"), "needs current_range: auto", "remove one of them")
     if source.function == "current":
+        at = ("measure", "current_range")
         yield where.problem(at, "the current range of a current source is its source range", "use source.range")
-    elif _current_range(float(fixed)) != _current_range(source.compliance):
-        fits, named = _current_range(source.compliance), where.where(("source", "compliance"))
+
+
+def _ranges_of_instrument(
+    where: YamlSource, source: Source, measure: Measure, dark: Dark | None, meter: SourceMeterSpecification
+) -> Problems:
+    fixed, largest = measure.current_range, _largest_level(source, dark)
+    if source.range != "auto" and largest > float(source.range) * meter.span(source.function).full_scale:
+        message = f"{source.range:g} {source.unit} is too small for the level {largest:g} {source.unit}"
+        yield where.problem(("source", "range"), message, "choose a larger range or 'auto'")
+    if fixed == "auto" or source.function == "current":
+        return
+    if (fits := _range(source.compliance, meter.current)) != _range(float(fixed), meter.current):
+        named = where.where(("source", "compliance"))
         message = f"{fixed:g} A is not the range of the compliance, {source.compliance:g} A ({named})"
-        yield where.problem(at, message, f"choose {fits:g} A; a smaller range limits the current without a trip")
+        hint = f"choose {fits:g} A; a smaller range limits the current without a trip"
+        yield where.problem(("measure", "current_range"), message, hint)
 
 
-def _current_range(current: float) -> float:
-    return next((r for r in CURRENT_RANGES if current <= r * OVER_RANGE * (1 + 1e-12)), CURRENT_RANGES[-1])
+def _range(value: float, span: Span) -> float:
+    return span.smallest_range(min(value, span.largest))
 
 
 def _stop(where: YamlSource, source: Source, stop: StopRules) -> Problems:
@@ -235,14 +281,33 @@ def bench_rules(bench: Parsed[BenchFile]) -> Problems:
     if instruments := bench.section("instruments", Instruments):
         yield from _resources(where, instruments)
         yield from _smu(where, instruments.smu)
-        meter = instruments.spectroradiometer
-        if meter and meter.measuring_angle not in MEASURING_ANGLES:
-            at = ("instruments", "spectroradiometer", "measuring_angle")
-            yield where.problem(at, f"{meter.measuring_angle:g} deg is no position of the knob", "1, 0.2 or 0.1 deg")
+        if instruments.spectroradiometer:
+            yield from _angle(where, instruments.spectroradiometer)
+        if limits := bench.section("limits", Limits):
+            yield from _limits(where, limits, models.source_meter(instruments.smu.model))
     if bench.section("visa", str) != "simulated" and "simulation" in where.content and "visa" in bench.sections:
         yield where.problem(("simulation",), "needs visa: simulated", "remove it or change visa")
     if simulation := bench.section("simulation", Simulation):
         yield from _twin_options(where, simulation)
+
+
+def _angle(where: YamlSource, meter: Spectroradiometer) -> Problems:
+    angles = models.spectroradiometer(meter.model).measuring_angles
+    if meter.measuring_angle not in angles:
+        *others, last = (f"{angle:g}" for angle in angles)
+        at = ("instruments", "spectroradiometer", "measuring_angle")
+        message = f"{meter.measuring_angle:g} deg is no position of the knob"
+        yield where.problem(at, message, f"{', '.join(others)} or {last} deg")
+
+
+def _limits(where: YamlSource, limits: Limits, meter: SourceMeterSpecification) -> Problems:
+    for name, limit, largest, unit in (
+        ("voltage", limits.voltage, meter.voltage.largest, "V"),
+        ("current", limits.current, meter.current.largest, "A"),
+    ):
+        if limit > largest * (1 + 1e-12):
+            message = f"{limit:g} {unit} is beyond what the {meter.name} can give, {largest:g} {unit}"
+            yield where.problem(("limits", name), message, "lower it")
 
 
 def _twin_options(where: YamlSource, simulation: Simulation) -> Problems:
@@ -300,8 +365,9 @@ def _smu(where: YamlSource, smu: SourceMeter) -> Problems:
     if smu.line_frequency not in (50.0, 60.0):
         at = ("instruments", "smu", "line_frequency")
         yield where.problem(at, f"{smu.line_frequency:g} Hz is no mains frequency", "write 50 Hz or 60 Hz")
-    if smu.over_voltage_protection not in (None, *VOLTAGE_PROTECTION):
-        steps = ", ".join(f"{step:g}" for step in VOLTAGE_PROTECTION)
+    protection_steps = models.source_meter(smu.model).protection_steps
+    if smu.over_voltage_protection not in (None, *protection_steps):
+        steps = ", ".join(f"{step:g}" for step in protection_steps)
         at = ("instruments", "smu", "over_voltage_protection")
         yield where.problem(at, f"the instrument has no step at {smu.over_voltage_protection:g} V", f"one of {steps} V")
 

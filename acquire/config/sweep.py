@@ -26,18 +26,24 @@ from acquire.config.quantities import (
     quantity_schema,
 )
 from acquire.config.section import Section
+from drivers import models
 
-LARGEST_VOLTAGE = 210.0  # V, Model 2400 (2400S-900-01, appendix A)
-LARGEST_CURRENT = 1.05  # A
 MOST_POINTS = 100_000
 MOST_POINTS_WITH_EXCHANGE = 5_000
 
-_VOLTS = Quantity("V", "8 V", least=-LARGEST_VOLTAGE, most=LARGEST_VOLTAGE)
-_AMPERES = Quantity("A", "10 mA", least=-LARGEST_CURRENT, most=LARGEST_CURRENT)
-_VOLT_LIMIT = Quantity("V", "10 V", least=200e-6, most=LARGEST_VOLTAGE)
-_AMPERE_LIMIT = Quantity("A", "100 mA", least=1e-9, most=LARGEST_CURRENT)
-_VOLT_RANGE = Quantity("V", "20 V", above=0.0, most=LARGEST_VOLTAGE, auto=True)
-_AMPERE_RANGE = Quantity("A", "10 mA", above=0.0, most=LARGEST_CURRENT, auto=True)
+# Without its bench a sweep may ask for what any source-measure unit can give; the bench's own is asked by the rules
+_MOST_VOLTS = max(meter.voltage.largest for _, meter in models.source_meters())
+_MOST_AMPERES = max(meter.current.largest for _, meter in models.source_meters())
+
+_VOLTS = Quantity("V", "8 V", least=-_MOST_VOLTS, most=_MOST_VOLTS)
+_AMPERES = Quantity("A", "10 mA", least=-_MOST_AMPERES, most=_MOST_AMPERES)
+_VOLT_LIMIT = Quantity("V", "10 V", least=200e-6, most=_MOST_VOLTS)
+_AMPERE_LIMIT = Quantity("A", "100 mA", least=1e-9, most=_MOST_AMPERES)
+_VOLT_RANGE = Quantity("V", "20 V", above=0.0, most=_MOST_VOLTS, auto=True)
+_AMPERE_RANGE = Quantity("A", "10 mA", above=0.0, most=_MOST_AMPERES, auto=True)
+
+LimitVoltage = Annotated[float, Quantity("V", "20 V", above=0.0, most=_MOST_VOLTS)]
+LimitCurrent = Annotated[float, Quantity("A", "200 mA", above=0.0, most=_MOST_AMPERES)]
 
 
 @dataclass(frozen=True)

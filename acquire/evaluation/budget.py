@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import fields
 from math import inf, isfinite, nan
-from typing import Any, Generic, NamedTuple
+from typing import Generic, NamedTuple
 
 import numpy as np
 
@@ -22,7 +21,8 @@ from acquire.photometry.uncertainty import (
     rectangular,
     relative_uncertainty,
 )
-from drivers import timing
+from drivers import models
+from drivers.specification import Span
 
 #: Accuracy of chromaticity by the spectroradiometer, limits for illuminant A (CS-2000A data sheet).
 CHROMATICITY_LIMIT = 0.0015
@@ -123,50 +123,23 @@ def _meter(signals: Signals[Q], conditions: Conditions, dark_deviation: float) -
 
 def current_limit(current: Q, conditions: Conditions) -> Q:
     """The source-measure unit's limit of error of a current [A], or of each of many (n,); NaN for no number."""
-    return _limit(current, conditions.current_range, _SMU_CURRENT, conditions.nplc)
+    span = models.source_meter(conditions.source_meter).current
+    return _limit(current, conditions.current_range, span, conditions.nplc)
 
 
 def voltage_limit(voltage: Q, conditions: Conditions) -> Q:
     """The source-measure unit's limit of error of a voltage [V], or of each of many (n,); NaN for no number."""
-    return _limit(voltage, conditions.voltage_range, _SMU_VOLTAGE, conditions.nplc)
+    span = models.source_meter(conditions.source_meter).voltage
+    return _limit(voltage, conditions.voltage_range, span, conditions.nplc)
 
 
 def photodiode_limit(signal: Q, conditions: Conditions) -> Q:
     """The photodiode meter's limit of error of a signal [V] as read, or of each of many (n,); NaN for no number."""
-    return _limit(signal, conditions.photodiode_range, _DMM_VOLTAGE, conditions.photodiode_nplc)
+    span = models.multimeter(conditions.photodiode_meter).voltage
+    return _limit(signal, conditions.photodiode_range, span, conditions.photodiode_nplc)
 
 
-@dataclass(frozen=True)
-class _Function:
-    """What a meter measures: its ranges, how far each reaches, and the limit of error (reading, range, NPLC).
-
-    The limit is linear in the reading, which may be an array.
-    """
-
-    ranges: Sequence[float]
-    full_scale: float
-    limit_of_error: Callable[[Any, float, float], Any]
-
-    @cached_property
-    def reaches(self) -> list[float]:
-        """What each range reaches to, but the last, which holds everything that a smaller one does not."""
-        return [timing.reach(nominal, self.full_scale) for nominal in self.ranges[:-1]]
-
-
-_SMU_CURRENT = _Function(timing.SMU_CURRENT_RANGES, timing.SMU_FULL_SCALE, timing.smu_current_limit_of_error)
-
-
-_SMU_VOLTAGE = _Function(timing.SMU_VOLTAGE_RANGES, timing.SMU_FULL_SCALE, timing.smu_voltage_limit_of_error)
-
-
-_DMM_VOLTAGE = _Function(
-    timing.DMM_VOLTAGE_RANGES,
-    1.2,
-    lambda value, range_, nplc: timing.dmm_voltage_limit_of_error(value, range_, nplc=nplc),
-)
-
-
-def _limit(value: Q, fixed: float, function: _Function, nplc: float) -> Q:
+def _limit(value: Q, fixed: float, span: Span, nplc: float) -> Q:
     """The limit of error of a reading on the ``fixed`` range, or on the smallest that holds it; NaN for no number.
 
     Of many readings, those on the same range are taken together.
@@ -174,14 +147,14 @@ def _limit(value: Q, fixed: float, function: _Function, nplc: float) -> Q:
     if not isinstance(value, np.ndarray):
         if not isfinite(value):
             return nan
-        used = fixed if isfinite(fixed) else function.ranges[bisect_left(function.reaches, abs(value))]
-        limit: float = function.limit_of_error(value, used, nplc)
+        used = fixed if isfinite(fixed) else span.ranges[bisect_left(span.reaches, abs(value))]
+        limit: float = span.limit_of_error(value, used, nplc)
         return limit
     limits = np.full(value.shape, nan)
     is_number = np.isfinite(value)
-    smallest = np.array(function.ranges)[np.searchsorted(function.reaches, abs(value))]
+    smallest = np.array(span.ranges)[np.searchsorted(span.reaches, abs(value))]
     ranges = np.full(value.shape, fixed) if isfinite(fixed) else smallest
     for used in np.unique(ranges[is_number]).tolist():
         on_it = is_number & (ranges == used)
-        limits[on_it] = function.limit_of_error(value[on_it], used, nplc)
+        limits[on_it] = span.limit_of_error(value[on_it], used, nplc)
     return limits

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from math import isfinite, nan
 from typing import Any, Self
@@ -21,7 +21,8 @@ from acquire.photometry.grid import on_grid
 from acquire.photometry.photodiode import PhotodiodeCalibration
 from acquire.photometry.spectra import gaussian
 from acquire.records import FloatArray
-from drivers import timing
+from drivers import models
+from drivers.ranges import smallest_range
 
 
 def _stored(unit: str = "", name: str = "") -> dict[str, str]:
@@ -34,7 +35,8 @@ class Conditions:
     """What a run was measured with; never replaced afterwards. SI units.
 
     ``*_range`` are the meters' fixed ranges, NaN for autorange; ``angular_factor`` F is that of the device, 1 for a
-    Lambertian one; ``source_meter`` and ``photodiode_meter`` are the models, by their names in a bench file.
+    Lambertian one; ``source_meter`` and ``photodiode_meter`` are the models, by the names of
+    :mod:`drivers.models`; a file of before they were named is of the first two.
     """
 
     emissive_area: float = field(metadata=_stored("m^2"))
@@ -198,25 +200,31 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
 
 
 def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float) -> Conditions:
-    measure, instruments = sweep.measure, bench.instruments
+    measure = sweep.measure
+    source_model, meter_model = bench.instruments.smu.model, bench.instruments.photodiode_meter.model
+    source_meter, photodiode_meter = models.source_meter(source_model), models.multimeter(meter_model)
     voltage_source = sweep.source.function == "voltage"
-    current_range = _nominal(measure.current_range, timing.SMU_CURRENT_RANGES, timing.SMU_FULL_SCALE)
+    current_range = _nominal(measure.current_range, source_meter.current.smallest_range)
+    # The photodiode's meter is told the nominal range that holds the value, not one that reaches over it
+    photodiode_range = _nominal(
+        measure.photodiode_range, partial(smallest_range, ranges=photodiode_meter.voltage.ranges)
+    )
     return Conditions(
         emissive_area=sweep.sample.emissive_area,
         amplifier_gain=bench.photodiode.amplifier_gain,
         voltage_range=source_range if voltage_source else nan,
         current_range=current_range if voltage_source else source_range,
-        photodiode_range=_nominal(measure.photodiode_range, timing.DMM_VOLTAGE_RANGES),
+        photodiode_range=photodiode_range,
         nplc=measure.nplc,
         photodiode_nplc=measure.photodiode_nplc,
-        source_meter=instruments.smu.model,
-        photodiode_meter=instruments.photodiode_meter.model,
+        source_meter=source_model,
+        photodiode_meter=meter_model,
     )
 
 
-def _nominal(range_: float | str, ranges: tuple[float, ...], full_scale: float = 1.0) -> float:
+def _nominal(range_: float | str, smallest: Callable[[float], float]) -> float:
     """The instrument's own range for the one asked for (80 mA: the 100 mA range); NaN for autorange."""
-    return nan if isinstance(range_, str) else timing.smallest_range(range_, ranges, full_scale)
+    return nan if isinstance(range_, str) else smallest(range_)
 
 
 def _photodiode_calibration(loaded: LoadedCalibration, emissive_area: float) -> PhotodiodeCalibration | None:

@@ -50,6 +50,8 @@ class JVLCurve:
     ``voltage`` [V], ``current_density`` [A/m^2], ``luminance`` [cd/m^2], ``current_efficiency`` [cd/A],
     ``power_efficiency`` [lm/W], ``external_quantum_efficiency`` [1], ``luminance_noise`` the standard deviation
     sigma_L of the dark readings as a luminance [cd/m^2], and standard uncertainties in the unit of the quantity.
+
+    :raises ValueError: the columns are not equally long.
     """
 
     voltage: FloatArray

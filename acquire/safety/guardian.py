@@ -24,7 +24,7 @@ from typing import NamedTuple, Protocol, Self
 
 from acquire.safety.off_first import PATIENCE, SourceAddress
 from drivers.errors import InstrumentError
-from drivers.link import SerialLine
+from drivers.specification import SerialLine
 
 COMMAND = (sys.executable, "-m", "acquire.safety.guardian_process")
 READY_PATIENCE = 30.0  # s; half a second is usual, a first start after an installation may take many

@@ -6,14 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from acquire.safety.lock import BenchInUse, LocksUnusable, instruments_locked
-from drivers import link
+from drivers import link, models
 from drivers.errors import InstrumentError, InstrumentTimeout, OutputStateUnknown, UnexpectedReply
-from drivers.keithley2400 import off
-from drivers.keithley2400.messages import off_message
-from drivers.link import SerialLine
+from drivers.specification import SerialLine
 
 PATIENCE = 10.0  # s of trying: a bus may need a moment until it has noticed that its user is gone
 TIMEOUT = 0.8  # s for an answer, and for a link to open; then the off message goes out once more
@@ -22,21 +20,34 @@ ASKED = 6  # times over one link, without a device clear in between: an answer t
 PAUSE = 0.05  # s between two links
 LOCK_PATIENCE = 0.3  # s until a lock that is held no longer counts
 
-_NAMES = {"keithley2400": "Keithley 2400"}
-
 
 @dataclass(frozen=True)
 class SourceAddress:
-    """Which source it is and how it is reached: the model, as bench files write it, and its VISA address."""
+    """Which source it is and how it is reached: the model, as bench files write it, and its VISA address.
 
-    model: Literal["keithley2400"]
+    :raises ValueError: nobody here knows the language of this model.
+    """
+
+    model: str
     resource: str
     visa_library: str
     serial: SerialLine
 
     def __post_init__(self) -> None:
-        if self.model not in _NAMES:
-            raise ValueError(f"nobody here can speak with a {self.model!r}")
+        try:
+            models.source_meter(self.model)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"nobody here can speak with a {self.model!r}") from error
+
+    @property
+    def name(self) -> str:
+        """The model as people call it."""
+        return models.source_meter(self.model).name
+
+    @property
+    def off(self) -> models.Off:
+        """How this model is made safe."""
+        return models.MODELS[self.model].off
 
 
 class LastLevel(NamedTuple):
@@ -88,16 +99,16 @@ def make_safe_until_confirmed(
         try:
             with opened(address) as adapter:
                 first, last = last, None
-                off.make_safe(adapter, *(first or ()))
+                address.off.make_safe(adapter, *(first or ()))
                 acted()
-                _wait_until_off(adapter, until)
+                _wait_until_off(adapter, address.off, until)
                 return
         except Exception as problem:  # whatever it is, nothing else is left to try again
             trouble = problem
             say(f"{type(problem).__name__}: {problem}")
         if time.monotonic() > until:
             message = "THE OUTPUT MAY STILL BE ON: it does not say that its output is off"
-            where = f"{_NAMES[address.model]} at {address.resource}"
+            where = f"{address.name} at {address.resource}"
             raise OutputStateUnknown(where, message, "Press OUTPUT on the instrument now") from trouble
         time.sleep(PAUSE)
 
@@ -111,7 +122,7 @@ def opened(address: SourceAddress) -> Iterator[Any]:
     on_the_line = EXCHANGE * 10 / address.serial.baud_rate if address.resource.upper().startswith("ASRL") else 0.0
     adapter = link.open_adapter(
         address.resource,
-        name=_NAMES[address.model],
+        name=address.name,
         visa_library=address.visa_library,
         timeout=TIMEOUT + on_the_line,
         serial=address.serial,
@@ -122,7 +133,7 @@ def opened(address: SourceAddress) -> Iterator[Any]:
         link.let_go(adapter)
 
 
-def _wait_until_off(adapter: Any, until: float) -> None:
+def _wait_until_off(adapter: Any, off: models.Off, until: float) -> None:
     """Ask until the source says off; the off message goes out again each time that it does not answer.
 
     A message that got lost is made up for. An answer that comes late is one all the same, whichever question it is to.
@@ -139,6 +150,5 @@ def _wait_until_off(adapter: Any, until: float) -> None:
         if time.monotonic() > until:
             break
         with suppress(InstrumentTimeout):
-            adapter.write(":ABOR")  # heard even in the middle of a sweep, and drops no answer
-            adapter.write(off_message())
+            off.off_again(adapter)
     raise trouble or OutputStateUnknown(adapter.where, "it says that its output is on")

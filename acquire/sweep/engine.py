@@ -39,7 +39,7 @@ LONGEST_UNREAD = 2.0
 
 #: Points in one hardware-timed burst: what the photodiode meter's buffer holds (Model 2000); and how long it lasts at
 #: most, s: until it is over nobody but the source itself looks at what the device is given.
-BURST, LONGEST_BURST = 1024, 10.0
+LONGEST_BURST = 10.0
 
 
 class SpectrumNotTaken(Exception):
@@ -249,7 +249,7 @@ def _sweep_in_bursts(run: _Run, evidence: Evidence) -> Outcome:
 
 def burst_length(plan: SweepPlan) -> int:
     """How many points a burst has at most; three at least, so that none is left alone when they are shared out."""
-    return max(min(BURST, int(LONGEST_BURST / plan.time_per_point)), 3)
+    return max(min(plan.most_stored, int(LONGEST_BURST / plan.time_per_point)), 3)
 
 
 def take_reading(step: Step, bench: SweepBench, meanwhile: Callable[[], None] = lambda: None) -> Reading:

@@ -14,7 +14,8 @@ from acquire.records import Branch, Step
 from acquire.sweep.read_back import ReadBackLimits, read_back_limits
 from acquire.sweep.spectra import SpectraPlan
 from acquire.sweep.stop_rules import StopRules, _stop_rules
-from drivers import timing
+from drivers import models
+from drivers.specification import PointTiming, Source, SourceMeterSpecification
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,10 @@ class Stress:
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """Everything the engine carries out. Levels in V or A, times in s."""
+    """Everything the engine carries out. Levels in V or A, times in s.
+
+    ``most_stored``: readings that both meters can store.
+    """
 
     source_function: str
     source_unit: str
@@ -55,6 +59,7 @@ class SweepPlan:
     stress: Stress
     read_back: ReadBackLimits
     repeat_bad_readings: bool
+    most_stored: int
 
 
 def staircase(start: float, stop: float, step: float | None, points: int | None) -> list[float]:
@@ -111,7 +116,7 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
     steps = tuple(Step(index, branch, level, index in spectrum_levels) for index, (branch, level) in enumerate(ordered))
     voltage_source = source.function == "voltage"
     levels = [step.level for step in steps] + [sweep.dark.voltage if voltage_source else 0.0]
-    ranges = timing.SMU_VOLTAGE_RANGES if voltage_source else timing.SMU_CURRENT_RANGES
+    span = _source_meter(bench).span(source.function)
     largest = max(abs(level) for level in levels)
     dark = DarkPlan(
         Step(-1, Branch.FORWARD, sweep.dark.voltage if voltage_source else 0.0),
@@ -120,9 +125,7 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
     )
     spectra = _spectra_plan(sweep, steps)
     per_point = point_time(sweep, bench)
-    source_range = timing.smallest_range(
-        largest if source.range == "auto" else source.range, ranges, timing.SMU_FULL_SCALE
-    )
+    source_range = span.smallest_range(largest if source.range == "auto" else source.range)
     readings = len(steps) + dark.readings_before + dark.readings_after
     return SweepPlan(
         source_function=source.function,
@@ -141,6 +144,7 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
         stress=_stress(largest, source.compliance, voltage_source),
         read_back=read_back_limits(sweep, bench, source_range),
         repeat_bad_readings=measure.bad_reading == "retry",
+        most_stored=_most_stored(bench),
     )
 
 
@@ -158,42 +162,56 @@ def point_time(sweep: SweepFile, bench: BenchFile) -> float:
 
 def _source_meter_time(sweep: SweepFile, bench: BenchFile, hardware: bool) -> float:
     measure = sweep.measure
-    return timing.smu_time_per_point(
-        nplc=measure.nplc,
-        line_frequency=bench.instruments.smu.line_frequency,
-        autozero=measure.autozero,
-        source=_source(sweep),
-        trigger_delay=0.0 if hardware else measure.settle,
-        source_delay=measure.settle,
-        filter_count=measure.filter_count,
-        static=not hardware,
-        linked=hardware,
+    return _source_meter(bench).point_time(
+        PointTiming(
+            nplc=measure.nplc,
+            line_frequency=bench.instruments.smu.line_frequency,
+            autozero=measure.autozero,
+            source=_source(sweep),
+            trigger_delay=0.0 if hardware else measure.settle,
+            source_delay=measure.settle,
+            filter_count=measure.filter_count,
+            static=not hardware,
+            linked=hardware,
+        )
     )
 
 
 def _source_meter_conversion(sweep: SweepFile, bench: BenchFile) -> float:
     measure = sweep.measure
-    return measure.filter_count * timing.smu_conversion_time(
-        nplc=measure.nplc,
-        line_frequency=bench.instruments.smu.line_frequency,
-        autozero=measure.autozero,
-        source=_source(sweep),
+    return measure.filter_count * _source_meter(bench).conversion_time(
+        PointTiming(
+            nplc=measure.nplc,
+            line_frequency=bench.instruments.smu.line_frequency,
+            autozero=measure.autozero,
+            source=_source(sweep),
+        )
     )
 
 
 def _photodiode_meter_time(sweep: SweepFile, bench: BenchFile, delay: float, *, linked: bool) -> float:
     measure = sweep.measure
-    return timing.dmm_time_per_reading(
-        nplc=measure.photodiode_nplc,
-        line_frequency=bench.instruments.smu.line_frequency,
-        autozero=measure.autozero,
-        trigger_delay=delay,
-        filter_count=measure.filter_count,
-        linked=linked,
+    return models.multimeter(bench.instruments.photodiode_meter.model).reading_time(
+        PointTiming(
+            nplc=measure.photodiode_nplc,
+            line_frequency=bench.instruments.smu.line_frequency,
+            autozero=measure.autozero,
+            trigger_delay=delay,
+            filter_count=measure.filter_count,
+            linked=linked,
+        )
     )
 
 
-def _source(sweep: SweepFile) -> timing.Source:
+def _source_meter(bench: BenchFile) -> SourceMeterSpecification:
+    return models.source_meter(bench.instruments.smu.model)
+
+
+def _most_stored(bench: BenchFile) -> int:
+    return min(_source_meter(bench).buffer, models.multimeter(bench.instruments.photodiode_meter.model).buffer)
+
+
+def _source(sweep: SweepFile) -> Source:
     return "voltage" if sweep.source.function == "voltage" else "current"
 
 
@@ -246,8 +264,9 @@ def _exposures(sweep: SweepFile, bench: BenchFile, spectra: SpectraPlan) -> floa
     number_of_branches = 2 if sweep.source.direction == "both" else 1
     luminances = list(spectra.at_luminance) * number_of_branches
     luminances += [100.0] * (spectra.most - len(luminances))
+    exposure = models.spectroradiometer(meter.model).exposure
     return sum(
-        timing.spectroradiometer_exposure(
+        exposure(
             max(luminance, 1e-3),
             measuring_angle=meter.measuring_angle,
             speed_mode=wanted.speed,

@@ -6,14 +6,15 @@ its level is not reached when the source meter reads another one than was sent, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import inf, isnan
 
 from acquire.config import BenchFile, SweepFile
 from acquire.records import BAD_READING, PointFlag, Reading
-from drivers import timing
+from drivers import models
 from drivers.errors import InstrumentError
+from drivers.specification import Span
 
 #: How far a reading may lie beyond a limit, as a share of it, before the limit counts as passed.
 TOLERANCE = 0.01
@@ -77,18 +78,19 @@ class ReadBackLimits:
 def read_back_limits(sweep: SweepFile, bench: BenchFile, source_range: float) -> ReadBackLimits:
     """From a bench's limits, and the ranges that a sweep measures on: the highest is that of the compliance."""
     limits, compliance, nplc = bench.limits, sweep.source.compliance, sweep.measure.nplc
+    meter = models.source_meter(bench.instruments.smu.model)
     if sweep.source.function == "voltage":
-        voltage_range, current_range = source_range, _range(compliance, timing.SMU_CURRENT_RANGES)
+        voltage_range, current_range = source_range, meter.current.smallest_range(compliance)
     else:
-        voltage_range, current_range = _range(compliance, timing.SMU_VOLTAGE_RANGES), source_range
-    volts, amperes = voltage_range * timing.SMU_FULL_SCALE, current_range * timing.SMU_FULL_SCALE
-    volts_off = timing.smu_voltage_limit_of_error(volts, voltage_range, nplc) + voltage_range * COMPLIANCE_ERROR
-    amperes_off = timing.smu_current_limit_of_error(amperes, current_range, nplc) + current_range * COMPLIANCE_ERROR
+        voltage_range, current_range = meter.voltage.smallest_range(compliance), source_range
+    volts, amperes = voltage_range * meter.voltage.full_scale, current_range * meter.current.full_scale
+    volts_off = meter.voltage.limit_of_error(volts, voltage_range, nplc) + voltage_range * COMPLIANCE_ERROR
+    amperes_off = meter.current.limit_of_error(amperes, current_range, nplc) + current_range * COMPLIANCE_ERROR
     power = inf if limits.power is None else limits.power
-    source: timing.Source = "voltage" if sweep.source.function == "voltage" else "current"
-    offset = _level_error(0.0, source_range, source, nplc)
+    sourced = meter.span(sweep.source.function)
+    offset = _level_error(0.0, source_range, sourced, nplc)
     return ReadBackLimits(
-        voltage_source=source == "voltage",
+        voltage_source=sweep.source.function == "voltage",
         voltage=limits.voltage,
         current=limits.current,
         power=power,
@@ -98,17 +100,12 @@ def read_back_limits(sweep: SweepFile, bench: BenchFile, source_range: float) ->
         voltage_full_scale=volts,
         current_full_scale=amperes,
         level_offset=offset,
-        level_share=(_level_error(source_range, source_range, source, nplc) - offset) / source_range,
+        level_share=(_level_error(source_range, source_range, sourced, nplc) - offset) / source_range,
     )
 
 
-def _range(value: float, ranges: Sequence[float]) -> float:
-    return timing.smallest_range(value, ranges, timing.SMU_FULL_SCALE)
-
-
-def _level_error(level: float, range_: float, source: timing.Source, nplc: float) -> float:
-    measured = timing.smu_voltage_limit_of_error if source == "voltage" else timing.smu_current_limit_of_error
-    error = timing.smu_source_limit_of_error(level, range_, source) + measured(level, range_, nplc)
+def _level_error(level: float, range_: float, span: Span, nplc: float) -> float:
+    error: float = span.source_limit_of_error(level, range_) + span.limit_of_error(level, range_, nplc)
     return LEVEL_TOLERANCE * error
 
 

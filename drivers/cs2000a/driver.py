@@ -40,6 +40,7 @@ from drivers.cs2000a.messages import (
     parse_spectrum_block,
     setting_table,
 )
+from drivers.cs2000a.specification import SPECIFICATION
 from drivers.errors import (
     InstrumentError,
     InstrumentTimeout,
@@ -54,7 +55,6 @@ from drivers.scpi import Identity
 
 __all__ = ["CS2000A", "Colorimetry", "Conditions", "SpectroradiometerSettings", "SpectrumReading"]
 
-SERIAL_LINE = link.SerialLine(baud_rate=115200, terminator="\n")
 _MODELS = ("CS-2000", "CS-2000A")
 _IDENTITY_FIELDS = 3
 _COMMAND_TIMEOUT = 10.0
@@ -104,6 +104,8 @@ class CS2000A(Instrument):
     :raises CannotConnect: the address cannot be opened.
     """
 
+    specification = SPECIFICATION
+
     def __init__(
         self,
         adapter: Any,
@@ -111,7 +113,7 @@ class CS2000A(Instrument):
         *,
         visa_library: Any = "",
         timeout: float = _COMMAND_TIMEOUT,
-        serial: link.SerialLine = SERIAL_LINE,
+        serial: link.SerialLine = SPECIFICATION.serial,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if isinstance(adapter, str):

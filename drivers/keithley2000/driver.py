@@ -17,15 +17,16 @@ from typing import Any, ClassVar, Literal
 from pymeasure.instruments import SCPIUnknownMixin
 from pymeasure.instruments.keithley import Keithley2000 as PymeasureKeithley2000
 
-from drivers import link, scpi, timing
+from drivers import link, scpi
 from drivers.errors import RefusedByDriver, UnexpectedReply
 from drivers.keithley import BUSY, KeithleyExchange, State
+from drivers.keithley2000.specification import SPECIFICATION
+from drivers.ranges import delay_setting, smallest_range
 from drivers.scpi import INVALID, Setting, Value
+from drivers.specification import PointTiming
 
 __all__ = ["DmmReading", "DmmSettings", "Keithley2000"]
 
-SERIAL_LINE = link.SerialLine(baud_rate=4800, terminator="\r")
-BUFFER_LENGTH = 1024
 _CHARACTERS_PER_READING = 16
 _COMMAND_TIMEOUT = 5.0
 _SLOWEST_CLOCK = 1.02  # mains and the meter's own clock
@@ -33,7 +34,7 @@ _WAITING_FOR_TRIGGER = 32  # operation condition register, bit 5
 _BUFFER_FULL = 512  # measurement event register, bit 9
 _READING = re.compile(r"[+-]?\d+\.\d+E[+-]?\d\d")  # +1.23456789E-04; overflow without a sign in its exponent
 _FUNCTIONS = {"voltage": "VOLT:DC", "current": "CURR:DC"}
-_RANGES = {"voltage": timing.DMM_VOLTAGE_RANGES, "current": timing.DMM_CURRENT_RANGES}
+_RANGES = {"voltage": SPECIFICATION.voltage.ranges, "current": SPECIFICATION.current.ranges}
 
 
 @dataclass(frozen=True)
@@ -59,21 +60,23 @@ class DmmSettings:
 
         :raises ValueError: there is none.
         """
-        return None if self.range_ is None else timing.smallest_range(self.range_, _RANGES[self.function])
+        return None if self.range_ is None else smallest_range(self.range_, _RANGES[self.function])
 
     @property
     def trigger_delay(self) -> float:
         """Get the settling time as the meter can be told it, s."""
-        return timing.delay_setting(self.settling_time, timing.DMM_DELAY_STEP)
+        return delay_setting(self.settling_time, SPECIFICATION.delay_step)
 
     def time_per_reading(self, line_frequency: float) -> float:
         """Duration of one reading in the meter, settling included, s."""
-        return timing.dmm_time_per_reading(
-            nplc=self.nplc,
-            line_frequency=line_frequency,
-            autozero=self.autozero,
-            trigger_delay=self.trigger_delay,
-            filter_count=self.filter_count,
+        return SPECIFICATION.reading_time(
+            PointTiming(
+                nplc=self.nplc,
+                line_frequency=line_frequency,
+                autozero=self.autozero,
+                trigger_delay=self.trigger_delay,
+                filter_count=self.filter_count,
+            )
         )
 
 
@@ -159,7 +162,8 @@ class Keithley2000(KeithleyExchange[DmmSettings, DmmReading], PymeasureKeithley2
     :raises CannotConnect: the address cannot be opened.
     """
 
-    models = ("MODEL 2000",)
+    specification = SPECIFICATION
+    models = SPECIFICATION.identities
     _allowed: ClassVar = {
         "trigger": (State.READY,),
         "arm_buffer": (State.READY,),
@@ -174,10 +178,10 @@ class Keithley2000(KeithleyExchange[DmmSettings, DmmReading], PymeasureKeithley2
         *,
         visa_library: Any = "",
         timeout: float = _COMMAND_TIMEOUT,
-        serial: link.SerialLine = SERIAL_LINE,
+        serial: link.SerialLine = SPECIFICATION.serial,
     ) -> None:
         adapter = self._open(adapter, name, visa_library, timeout, serial)
-        self._armed = BUFFER_LENGTH
+        self._armed = SPECIFICATION.buffer
         # Past SCPIUnknownMixin, whose only content is a warning that PyMeasure does not know if the meter speaks SCPI
         super(SCPIUnknownMixin, self).__init__(adapter, name)
 
@@ -272,8 +276,8 @@ class Keithley2000(KeithleyExchange[DmmSettings, DmmReading], PymeasureKeithley2
         :raises RefusedByInstrument: errors are queued, or the meter does not wait for triggers.
         """
         self._require("arm_buffer")
-        if not 2 <= points <= BUFFER_LENGTH:
-            raise RefusedByDriver(self._where, f"the buffer holds 2 to {BUFFER_LENGTH} readings, not {points}")
+        if not 2 <= points <= SPECIFICATION.buffer:
+            raise RefusedByDriver(self._where, f"the buffer holds 2 to {SPECIFICATION.buffer} readings, not {points}")
         self._armed = points
         source = {"external": "EXT", "bus": "BUS", "immediate": "IMM"}[trigger]
         for message in _buffer_messages(points, source):

@@ -43,13 +43,12 @@ from drivers.keithley2400.messages import (
 )
 from drivers.keithley2400.off import PATIENCE, is_off, make_safe, output_state, went_off, went_off_by_errors
 from drivers.keithley2400.refusals import SourceByConfigureOnly
+from drivers.keithley2400.specification import SPECIFICATION
 from drivers.keithley2400.sweeps import SweepsFromMemory
-from drivers.timing import Source
+from drivers.specification import Source
 
 __all__ = ["Keithley2400", "SmuLimits", "SmuReading", "SmuSettings", "SmuStatus"]
 
-SERIAL_LINE = link.SerialLine(baud_rate=9600, terminator="\r")
-_MODELS = ("MODEL 2400", "MODEL 2401")  # the ranges of the other models differ
 _COMMAND_TIMEOUT = 5.0
 _SLOW = 5.0  # for the answer of an instrument that has not answered once, s: the device is safe, and there is time
 _LONGEST_IDENTITY = 100  # characters, with the question
@@ -91,7 +90,8 @@ class Keithley2400(SweepsFromMemory, SourceByConfigureOnly, PymeasureKeithley240
     :raises CannotConnect: the address cannot be opened.
     """
 
-    models = _MODELS
+    specification = SPECIFICATION
+    models = SPECIFICATION.identities
     _allowed = calls.ALLOWED
     _words = calls.WORDS
 
@@ -103,7 +103,7 @@ class Keithley2400(SweepsFromMemory, SourceByConfigureOnly, PymeasureKeithley240
         limits: SmuLimits = _INSTRUMENT_LIMITS,
         visa_library: Any = "",
         timeout: float = _COMMAND_TIMEOUT,
-        serial: link.SerialLine = SERIAL_LINE,
+        serial: link.SerialLine = SPECIFICATION.serial,
     ) -> None:
         self._limits = limits
         adapter = self._open(adapter, name, visa_library, timeout, serial)

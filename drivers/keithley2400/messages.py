@@ -11,17 +11,15 @@ from dataclasses import dataclass, replace
 from enum import IntFlag
 from typing import Literal
 
-from drivers import timing
+from drivers.keithley2400.specification import SPECIFICATION
+from drivers.ranges import delay_setting
 from drivers.scpi import INVALID, Setting
-from drivers.timing import Source
+from drivers.specification import PointTiming, Source
 
 MNEMONIC = {"voltage": "VOLT", "current": "CURR"}
-RANGES = {"voltage": timing.SMU_VOLTAGE_RANGES, "current": timing.SMU_CURRENT_RANGES}
 _TERMINALS = {"front": "FRON", "rear": "REAR"}
 _OFF_STATES = {"normal": "NORM", "zero": "ZERO", "guard": "GUAR", "high_impedance": "HIMP"}
-_PROTECTION_STEPS = (20, 40, 60, 80, 100, 120, 160)
 _VALUES_PER_MESSAGE = 100  # more than 100 list values in one message are refused
-BUFFER_LENGTH = 2500
 _RANGE_CHANGES = 4  # three up, three up, and down by one and one
 _RANGE_CHANGE = 1 / 75  # s, besides the conversion
 _SLOWEST_CLOCK = 1.02  # mains and the instrument's own clock
@@ -39,8 +37,8 @@ class SmuLimits:
     ``power`` (W) limits largest level times compliance; None: no limit of its own.
     """
 
-    voltage: float = 210.0
-    current: float = 1.05
+    voltage: float = SPECIFICATION.voltage.largest
+    current: float = SPECIFICATION.current.largest
     power: float | None = None
 
 
@@ -85,20 +83,19 @@ class SmuSettings:
 
         :raises ValueError: there is none.
         """
-        ranges = RANGES[self.source]
-        needed = timing.smallest_range(self.max_level, ranges, timing.SMU_FULL_SCALE)
-        wanted = self.smallest_source_range
-        return needed if wanted is None else max(needed, timing.smallest_range(wanted, ranges, timing.SMU_FULL_SCALE))
+        span, wanted = SPECIFICATION.span(self.source), self.smallest_source_range
+        needed = span.smallest_range(self.max_level)
+        return needed if wanted is None else max(needed, span.smallest_range(wanted))
 
     @property
     def source_step(self) -> float:
         """Get the programming resolution of the source (V or A)."""
-        return timing.source_step(self.source_range, self.source)
+        return SPECIFICATION.span(self.source).steps[self.source_range]
 
     @property
     def trigger_delay(self) -> float:
         """Get the settling time as the instrument can be told it, s."""
-        return timing.delay_setting(self.settling_time, timing.SMU_DELAY_STEP)
+        return delay_setting(self.settling_time, SPECIFICATION.delay_step)
 
     @property
     def longest_reading(self) -> float:
@@ -115,14 +112,16 @@ class SmuSettings:
     @property
     def time_per_point(self) -> float:
         """Get the time one point takes in the instrument, settling included, s."""
-        return timing.smu_time_per_point(
-            nplc=self.nplc,
-            line_frequency=self.line_frequency,
-            autozero=self.autozero,
-            source=self.source,
-            trigger_delay=self.trigger_delay,
-            filter_count=self.filter_count,
-            static=True,
+        return SPECIFICATION.point_time(
+            PointTiming(
+                nplc=self.nplc,
+                line_frequency=self.line_frequency,
+                autozero=self.autozero,
+                source=self.source,
+                trigger_delay=self.trigger_delay,
+                filter_count=self.filter_count,
+                static=True,
+            )
         )
 
 
@@ -133,14 +132,14 @@ def objections(settings: SmuSettings, limits: SmuLimits) -> list[str]:
 
 def _beyond_limits(settings: SmuSettings, limits: SmuLimits) -> Iterator[str]:
     limit = {
-        "voltage": min(limits.voltage, timing.SMU_FULL_SCALE * max(timing.SMU_VOLTAGE_RANGES)),
-        "current": min(limits.current, timing.SMU_FULL_SCALE * max(timing.SMU_CURRENT_RANGES)),
+        "voltage": min(limits.voltage, SPECIFICATION.voltage.largest),
+        "current": min(limits.current, SPECIFICATION.current.largest),
     }
     if not 0 <= settings.max_level <= limit[settings.source]:
         yield f"largest level {settings.max_level:g} is not between 0 and {limit[settings.source]:g}"
-    finest = settings.smallest_source_range
-    if finest is not None and not 0 < finest <= max(RANGES[settings.source]):
-        yield f"source range {finest:g} is not between 0 and {max(RANGES[settings.source]):g}"
+    finest, coarsest = settings.smallest_source_range, max(SPECIFICATION.span(settings.source).ranges)
+    if finest is not None and not 0 < finest <= coarsest:
+        yield f"source range {finest:g} is not between 0 and {coarsest:g}"
     if not 0 < settings.compliance <= limit[settings.measured]:
         yield f"compliance {settings.compliance:g} is not between 0 and {limit[settings.measured]:g}"
     power = settings.max_level * settings.compliance
@@ -155,22 +154,25 @@ def _beyond_instrument(settings: SmuSettings) -> Iterator[str]:
         yield f"filter count {settings.filter_count} is not between 1 and 100"
     if not 0 <= settings.settling_time <= 999.9999:
         yield f"settling time {settings.settling_time:g} s is not between 0 and 999.9999 s"
-    if settings.over_voltage_protection not in (None, *_PROTECTION_STEPS):
-        yield f"over-voltage protection {settings.over_voltage_protection} V is not one of {_PROTECTION_STEPS}"
+    if settings.over_voltage_protection not in (None, *SPECIFICATION.protection_steps):
+        steps = SPECIFICATION.protection_steps
+        yield f"over-voltage protection {settings.over_voltage_protection} V is not one of {steps}"
 
 
 def _beyond_power(settings: SmuSettings) -> list[str]:
     """Combinations of ranges the instrument refuses (+824, +826)."""
-    compliance_range = timing.smallest_range(settings.compliance, RANGES[settings.measured], timing.SMU_FULL_SCALE)
+    measured = SPECIFICATION.span(settings.measured)
+    compliance_range = measured.smallest_range(settings.compliance)
     reasons = [
         f"measure range {range_:g} is not between 0 and that of the compliance"
         for range_ in (settings.measure_range, settings.measure_range_lower_limit)
-        if range_ is not None and not 0 < range_ <= compliance_range * timing.SMU_FULL_SCALE
+        if range_ is not None and not 0 < range_ <= compliance_range * measured.full_scale
     ]
-    if settings.source == "voltage" and settings.source_range == 200 and settings.compliance > 0.105:
-        reasons.append("the 200 V range allows a compliance of at most 105 mA")
-    if settings.source == "current" and settings.source_range == 1 and settings.compliance > 21:
-        reasons.append("the 1 A range allows a compliance of at most 21 V")
+    (full_current_voltage, _), (_, full_voltage_current) = SPECIFICATION.envelope
+    if settings.source == "voltage" and settings.source_range == 200 and settings.compliance > full_voltage_current:
+        reasons.append(f"the 200 V range allows a compliance of at most {full_voltage_current * 1e3:g} mA")
+    if settings.source == "current" and settings.source_range == 1 and settings.compliance > full_current_voltage:
+        reasons.append(f"the 1 A range allows a compliance of at most {full_current_voltage:g} V")
     return reasons
 
 
@@ -192,10 +194,11 @@ def _system_table(settings: SmuSettings) -> list[Setting]:
 
 def _source_table(settings: SmuSettings) -> list[Setting]:
     source = f":SOUR:{MNEMONIC[settings.source]}"
+    full_scale = SPECIFICATION.span(settings.source).full_scale
     table = [
         Setting("source", ":SOUR:FUNC", MNEMONIC[settings.source]),
         Setting("source_mode", f"{source}:MODE", "FIX"),
-        Setting("source_range", f"{source}:RANG", settings.source_range, timing.SMU_FULL_SCALE),
+        Setting("source_range", f"{source}:RANG", settings.source_range, full_scale),
         # Skipped for a level set by command; settling is the trigger delay
         Setting("source_delay", ":SOUR:DEL", 0.0),
         Setting("auto_output_off", ":SOUR:CLE:AUTO", False),
@@ -220,15 +223,15 @@ def _sense_table(settings: SmuSettings) -> list[Setting]:
 
 
 def _measure_range_table(settings: SmuSettings, sense: str) -> list[Setting]:
-    ranges = RANGES[settings.measured]
+    span = SPECIFICATION.span(settings.measured)
     if settings.measure_range is not None:
-        nominal = timing.smallest_range(settings.measure_range, ranges, timing.SMU_FULL_SCALE)
-        return [Setting("measure_range", f"{sense}:RANG", nominal, timing.SMU_FULL_SCALE)]
+        nominal = span.smallest_range(settings.measure_range)
+        return [Setting("measure_range", f"{sense}:RANG", nominal, span.full_scale)]
     table = [Setting("measure_autorange", f"{sense}:RANG:AUTO", True)]
     if settings.measure_range_lower_limit is not None:
-        lowest = timing.smallest_range(settings.measure_range_lower_limit, ranges, timing.SMU_FULL_SCALE)
+        lowest = span.smallest_range(settings.measure_range_lower_limit)
         name, command = "measure_range_lower_limit", f"{sense}:RANG:AUTO:LLIM"
-        table.append(Setting(name, command, lowest, timing.SMU_FULL_SCALE))
+        table.append(Setting(name, command, lowest, span.full_scale))
     return table
 
 

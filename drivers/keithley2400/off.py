@@ -32,6 +32,12 @@ def make_safe(adapter: Any, source: str | None = None, level: float | None = Non
     adapter.write(off_message(source, level))
 
 
+def off_again(adapter: Any) -> None:
+    """Send the off message once more. Raises InstrumentError when it could not be sent."""
+    adapter.write(":ABOR")  # heard even in the middle of a sweep, and drops no answer
+    adapter.write(off_message())
+
+
 def is_off(adapter: Any, patience: float = PATIENCE) -> bool:
     """Ask whether the output is off, after what is left of earlier replies was thrown away.
 

@@ -9,7 +9,6 @@ from drivers import link
 from drivers.errors import RefusedByDriver, UnexpectedReply
 from drivers.keithley import KeithleyExchange, State
 from drivers.keithley2400.messages import (
-    BUFFER_LENGTH,
     SmuReading,
     SmuSettings,
     after_sweep_messages,
@@ -17,7 +16,8 @@ from drivers.keithley2400.messages import (
     parse_reading,
     rounded_level,
 )
-from drivers.timing import smu_time_per_point
+from drivers.keithley2400.specification import SPECIFICATION
+from drivers.specification import PointTiming
 
 _CHARACTERS_PER_READING = 70  # five elements
 
@@ -80,8 +80,10 @@ class SweepsFromMemory(KeithleyExchange[SmuSettings, SmuReading]):
         return len(levels) * _sweep_point(settings, source_delay, linked)
 
     def _check_sweep(self, settings: SmuSettings, levels: Sequence[float], linked: bool) -> None:
-        if not 1 <= len(levels) <= BUFFER_LENGTH:
-            raise RefusedByDriver(self._where, f"a sweep of {len(levels)} levels does not fit into {BUFFER_LENGTH}")
+        if not 1 <= len(levels) <= SPECIFICATION.buffer:
+            raise RefusedByDriver(
+                self._where, f"a sweep of {len(levels)} levels does not fit into {SPECIFICATION.buffer}"
+            )
         for level in levels:
             if not abs(level) <= self._bound:
                 raise self._beyond(level)
@@ -169,12 +171,14 @@ class SweepsFromMemory(KeithleyExchange[SmuSettings, SmuReading]):
 
 
 def _sweep_point(settings: SmuSettings, source_delay: float, linked: bool) -> float:
-    return smu_time_per_point(
-        nplc=settings.nplc,
-        line_frequency=settings.line_frequency,
-        autozero=settings.autozero,
-        source=settings.source,
-        source_delay=source_delay,
-        filter_count=settings.filter_count,
-        linked=linked,
+    return SPECIFICATION.point_time(
+        PointTiming(
+            nplc=settings.nplc,
+            line_frequency=settings.line_frequency,
+            autozero=settings.autozero,
+            source=settings.source,
+            source_delay=source_delay,
+            filter_count=settings.filter_count,
+            linked=linked,
+        )
     )

@@ -24,7 +24,7 @@ from acquire.bench.settings import serial_line
 from acquire.run_file import finish as finishing
 from acquire.run_file import recorder
 from acquire.sweep import engine
-from drivers.keithley2400.driver import SERIAL_LINE, Keithley2400
+from drivers.keithley2400.driver import Keithley2400
 from drivers.simulated.bench import SimulatedBench
 from drivers.simulated.faults import FOR_GOOD, Fault, FaultKind, Happened, Message, make_it_happen
 from tests.conftest import CONFIGS
@@ -251,7 +251,7 @@ class Trial:
         self.happened: Happened
         self.truth: Truth
         source = self.prepared.loaded.bench.instruments.smu
-        self.watch = Watch(source.resource, serial_line(source.serial, SERIAL_LINE))
+        self.watch = Watch(source.resource, serial_line(source.serial, Keithley2400.specification.serial))
         self.armed: set[str] = set()
         self.refused = self.killed = False
         self.began, self.struck = Moment(), Moment()

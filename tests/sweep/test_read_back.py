@@ -25,7 +25,7 @@ from acquire.sweep.engine import run_sweep
 from acquire.sweep.plan import SweepPlan, make_plan
 from acquire.sweep.read_back import ReadBackLimits, as_expected, beyond_limits, level_missed
 from acquire.sweep.spectra import SpectraPlan
-from drivers import timing
+from drivers.keithley2400.specification import SPECIFICATION
 from drivers.simulated.bench import SimulatedBench
 from drivers.simulated.fixture import OperatingPoint
 from tests.conftest import CONFIGS, run_sweep_file
@@ -367,7 +367,7 @@ def in_steps(level: float, step: float, largest: float) -> float:
 
 
 def check_levels(put_out: list[float], loaded: LoadedSweep, plan: SweepPlan) -> None:
-    step = timing.source_step(plan.source_range, "voltage" if plan.source_unit == "V" else "current")
+    step = SPECIFICATION.span(plan.source_function).steps[plan.source_range]
     planned = [0.0, plan.dark.step.level, *(each.level for each in plan.steps)]
     if plan.dark.readings_after:
         planned.append(plan.dark.step.level)
