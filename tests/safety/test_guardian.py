@@ -906,7 +906,7 @@ def test_a_run_whose_guardian_was_killed_is_guarded_by_the_next(place: Place, lo
         "sys.exit(",
         """
 import os
-from acquire.guardian import Guarding
+from acquire.safety.guardian import Guarding
 from acquire.records import Note
 original = Guarding.remarks
 def remarks(guard):
