@@ -108,12 +108,8 @@ class KeithleyExchange(Generic[Settings, Reading]):
         :raises RefusedByDriver: the call is not among those of the present state.
         """
         if self._state not in self._allowed[call]:
-            raise self._refusal(call)
-
-    def _refusal(self, call: str) -> RefusedByDriver:
-        """The exception for a call that this state does not allow."""
-        what, hint = self._words[self._state]
-        return RefusedByDriver(self._where, f"{call} was not carried out: {what}", hint)
+            what, hint = self._words[self._state]
+            raise RefusedByDriver(self._where, f"{call} was not carried out: {what}", hint)
 
     def settings(self) -> dict[str, Value]:
         """The settings as the instrument gave them back, by name; empty before they are made."""
@@ -142,8 +138,7 @@ class KeithleyExchange(Generic[Settings, Reading]):
         :raises InstrumentTimeout: the reading is overdue, :attr:`reading_patience` s from now. Nothing else is sent
             then, so that an output can be switched off at once.
         """
-        if self._state is not State.READING:
-            raise self._refusal("read")
+        self._require("read")
         link.set_timeout(self.adapter, self.reading_patience)
         return self._collected(str(self._receive()))
 
@@ -153,8 +148,7 @@ class KeithleyExchange(Generic[Settings, Reading]):
         :raises RefusedByDriver: nothing was triggered.
         :raises UnexpectedReply: the reply makes no sense.
         """
-        if self._state is not State.READING:
-            raise self._refusal("poll")
+        self._require("poll")
         reply = link.read_line(self.adapter, timeout)
         return None if reply is None else self._collected(reply)
 

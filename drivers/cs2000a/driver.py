@@ -4,26 +4,27 @@ Commands after the CS-2000 Communication Specifications Rev. 7.00 (Konica Minolt
 a time and every command is answered by one line, ``OKnn`` or ``ERnn`` and fields; only a measurement is answered
 twice, first with its duration, then at its end. In between the meter takes nothing but a cancellation.
 
-What is said to the meter and what it says is written as exchanges: generators that never wait. A command waits for
-its exchange; a spectrum goes on by one line with every :meth:`~CS2000A.poll`, so that a program can look after other
-instruments meanwhile, whatever goes wrong with this one.
+What is said to the meter and what it says is written as exchanges (:mod:`drivers.cs2000a.exchange`). A command waits
+for its exchange; a spectrum goes on by one line with every :meth:`~CS2000A.poll`, so that a program can look after
+other instruments meanwhile, whatever goes wrong with this one.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 from math import inf
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 from pymeasure.instruments import Instrument
 
 from drivers import link
 from drivers.cs2000a.errors import MeasurementBusy, NoSpectrum, RemoteLost
+from drivers.cs2000a.exchange import IDENTITY_FIELDS, NO_ANSWER, Exchange, MeterExchange, T
 from drivers.cs2000a.messages import (
     BLOCK_LENGTHS,
     REFUSALS,
@@ -46,7 +47,6 @@ from drivers.errors import (
     InstrumentTimeout,
     LinkLost,
     RefusedByDriver,
-    RefusedByInstrument,
     SettingNotTaken,
     UnexpectedReply,
     WrongInstrument,
@@ -56,7 +56,6 @@ from drivers.scpi import Identity
 __all__ = ["CS2000A", "Colorimetry", "Conditions", "SpectroradiometerSettings", "SpectrumReading"]
 
 _MODELS = ("CS-2000", "CS-2000A")
-_IDENTITY_FIELDS = 3
 _COMMAND_TIMEOUT = 10.0
 
 #: The longest that one read of :meth:`CS2000A.poll` waits, s.
@@ -66,20 +65,14 @@ LONGEST_SLICE = 0.2
 _FIRST_LINE_TIMEOUT = 12.0
 _SECOND_LINE_MARGIN = 5.0  # beyond the time announced, s
 _REPLY_TIMEOUT = 3.5  # of a read-out, besides the time that its line takes, s
-_SILENCE_TIMEOUT = 2.0  # an idle meter answers a question within 20 ms; after so long without it is silent, s
 _LEAVING_TIMEOUT = 1.0  # s
 _LEAVING_PATIENCE = 5.0  # for a measurement to begin, so that it can be cancelled, s
-_WRITE_TIMEOUT = 1.0  # flow control may hold a message back, s
-_QUIET = 1.5  # a line that follows a cancellation comes within this time, s
 
 _ASK_AGAIN_AFTER = (0.5, 1.0, 1.5)  # where the meter has no data yet, s
-_MOST_LATE_LINES = 20
-_LONGEST_LINE = 8192  # bytes: the meter's longest has 1016
 _LONGEST_BLOCK = 1016  # bytes
 
 #: Refusals of a read-out that mean that there are no data yet, or no longer.
 _NO_DATA = (MeasurementBusy, NoSpectrum, RemoteLost)
-_NO_ANSWER = (InstrumentTimeout, UnexpectedReply)
 
 #: What a spectrum may not be taken under other settings of; the rest is chosen by the meter, or by its knob.
 _KEPT = ("speed_mode", "synchronisation", "external_nd", "close_up_lens", "calibration_channel")
@@ -88,14 +81,8 @@ _KEPT = ("speed_mode", "synchronisation", "external_nd", "close_up_lens", "calib
 # second; ready: to be read out
 _State = Literal["idle", "asked", "announced", "exposing", "ready"]
 
-T = TypeVar("T")
 
-#: Yields how long the meter's next line may take, s, and is sent that line, or None when it is overdue. Yields None
-#: where no line is due and the exchange may rest.
-Exchange = Generator[float | None, str | None, T]
-
-
-class CS2000A(Instrument):
+class CS2000A(MeterExchange, Instrument):
     """A CS-2000 or CS-2000A on any VISA resource, or on a PyMeasure adapter.
 
     ``timeout`` (s): how long the reply to a command may take. ``visa_library`` and ``serial`` count only when
@@ -118,11 +105,7 @@ class CS2000A(Instrument):
     ) -> None:
         if isinstance(adapter, str):
             adapter = link.open_adapter(adapter, name=name, visa_library=visa_library, timeout=timeout, serial=serial)
-        self._where = " at ".join(filter(None, (name, link.resource_of(adapter))))
-        self._timeout = timeout
-        self._clock = clock
-        self._line_end = link.line_end(adapter)
-        self._partial = bytearray()
+        self._talk_over(adapter, name, timeout, clock)
         self._record: dict[str, str | float | bool] = {}
         self._state: _State = "idle"
         self._running: Exchange[SpectrumReading] | None = None
@@ -130,52 +113,7 @@ class CS2000A(Instrument):
         self._spectrum: SpectrumReading | None = None
         self._expected: float | None = None
         self._exposure_times = (0.0, 0.0)
-        self._silent = False
         super().__init__(adapter, name, includeSCPI=False)
-
-    # Lines
-
-    def _send(self, command: str) -> None:
-        """Send a command; what has come before it can't be its answer and is thrown away."""
-        self._partial.clear()
-        if late := link.bytes_waiting(self.adapter):
-            self.adapter.read_bytes(late)
-        link.set_timeout(self.adapter, min(self._timeout, _WRITE_TIMEOUT))
-        try:
-            self.adapter.write(command)
-        except InstrumentError:
-            self._silent = True
-            raise
-        finally:
-            link.set_timeout(self.adapter, self._timeout)
-
-    def _line(self, timeout: float) -> str | None:
-        """The meter's next line if it is complete within ``timeout`` s; parts are kept for the next time.
-
-        A read of a whole line would lose what has arrived when it times out.
-        """
-        until = self._clock() + timeout
-        try:
-            while self._line_end not in self._partial and len(self._partial) < _LONGEST_LINE:
-                link.set_timeout(self.adapter, max(until - self._clock(), 0.0))
-                self._partial += self.adapter.read_bytes(max(1, link.bytes_waiting(self.adapter)))
-        except InstrumentTimeout:
-            return None
-        finally:
-            link.set_timeout(self.adapter, self._timeout)
-        line, _, rest = self._partial.partition(self._line_end)
-        self._partial = bytearray(rest)
-        return line.decode("ascii", "replace").strip()
-
-    def _carried_out(self, exchange: Exchange[T]) -> T:
-        """What an exchange comes to, waiting for every line."""
-        try:
-            patience = next(exchange)
-            while True:
-                patience = exchange.send(None if patience is None else self._line(patience))
-        except StopIteration as end:
-            result: T = end.value
-            return result
 
     # One command, one line
 
@@ -193,103 +131,8 @@ class CS2000A(Instrument):
         if self._running is not None and self._due is not None:
             raise RefusedByDriver(self._where, f"{command} was not sent: a measurement is running", "Wait or cancel")
 
-    def _asked(self, command: str, patience: float) -> Exchange[list[str]]:
-        """The fields of the reply to a command; one that finds the meter out of remote mode is sent once more."""
-        try:
-            return (yield from self._once(command, patience))
-        except RemoteLost:
-            if command.startswith("RMTS"):
-                raise
-        # Well-formed commands are answered so when somebody has pressed ESC
-        yield from self._in_remote(patience)
-        return (yield from self._once(command, patience))
-
-    def _once(self, command: str, patience: float) -> Exchange[list[str]]:
-        self._send(command)
-        return self._fields(command, (yield from self._due_line(command, patience)))
-
-    def _due_line(self, command: str, patience: float) -> Exchange[str]:
-        line = yield patience
-        self._silent = line is None
-        if line is None:
-            what = f"no answer to {command} within {patience:g} s"
-            raise InstrumentTimeout(self._where, what, "Check cable and power, and the meter's display")
-        return line
-
-    def _fields(self, command: str, reply: str) -> list[str]:
-        code, *fields = (field.strip() for field in reply.split(","))
-        if code.startswith("OK"):
-            return fields
-        raise self._refusal(command, code, reply)
-
-    def _refusal(self, command: str, code: str, reply: str) -> InstrumentError:
-        if code not in REFUSALS:
-            return UnexpectedReply(self._where, command, reply)
-        exception, meaning, hint = REFUSALS[code]
-        if (command, code) == ("MEAS,1", "ER20"):
-            meaning = "the measurement was cancelled at the meter (ESC key)"
-        return exception(self._where, f"{command} was answered by {code}: {meaning}", hint, [code])
-
     def _parsed(self, command: str, parse: Callable[[Sequence[str]], T]) -> T:
         return self._as(command, self._command(command), parse)
-
-    def _as(self, command: str, fields: Sequence[str], parse: Callable[[Sequence[str]], T]) -> T:
-        try:
-            return parse(fields)
-        except ValueError as error:
-            raise UnexpectedReply(self._where, command, ",".join(fields)[:80]) from error
-
-    # Replies and commands in step
-
-    def _back_in_step(
-        self, exchange: Exchange[T], *failures: type[InstrumentError], cancelling: bool = False
-    ) -> Exchange[T]:
-        """An exchange; after one that failed so, no late line can be taken for the answer to a later command."""
-        try:
-            return (yield from exchange)
-        except failures:
-            with suppress(RefusedByInstrument, *_NO_ANSWER):
-                if cancelling:
-                    yield from self._cancelled()
-                yield from self._resynchronised()
-            raise
-
-    def _resynchronised(self) -> Exchange[None]:
-        """Ask for the identity and throw away what comes before it.
-
-        :raises InstrumentTimeout: the meter is silent.
-        """
-        try:
-            yield from self._identified()
-        except RemoteLost:
-            yield from self._in_remote(_SILENCE_TIMEOUT)
-            yield from self._identified()
-
-    def _identified(self) -> Exchange[None]:
-        until = self._clock() + _SILENCE_TIMEOUT
-        self._send("IDDR")
-        for _ in range(_MOST_LATE_LINES):
-            line = yield from self._due_line("IDDR", max(until - self._clock(), 0.0))
-            if line.startswith("OK00,CS-") and line.count(",") == _IDENTITY_FIELDS:
-                return
-            if line == "ER00":
-                raise self._refusal("IDDR", line, line)
-        self._silent = True
-        raise InstrumentTimeout(self._where, "no answer to IDDR among other lines", "Switch the meter off and on")
-
-    def _cancelled(self) -> Exchange[list[str]]:
-        """Cancel whatever is measured; the lines until the meter is quiet."""
-        self._send("MEAS,0")
-        lines: list[str] = []
-        while len(lines) < _MOST_LATE_LINES and (line := (yield _QUIET)) is not None:
-            lines.append(line)
-        self._partial.clear()
-        return lines
-
-    @property
-    def silent(self) -> bool:
-        """Get whether the meter left the last question after something went wrong unanswered (bool)."""
-        return self._silent
 
     # Remote mode, identity, settings
 
@@ -297,13 +140,6 @@ class CS2000A(Instrument):
         """Enter remote mode; settings are kept out of the flash memory where the firmware can do that."""
         self._require_quiet("RMTS,2")
         self._carried_out(self._back_in_step(self._in_remote(self._timeout), InstrumentTimeout))
-
-    def _in_remote(self, patience: float) -> Exchange[None]:
-        try:
-            yield from self._once("RMTS,2", patience)
-        except RefusedByInstrument:
-            # Firmware before 3.00.9301 knows mode 1 only
-            yield from self._once("RMTS,1", patience)
 
     def local(self) -> None:
         """Give the meter back to its own keys."""
@@ -490,14 +326,14 @@ class CS2000A(Instrument):
         """Measure and read out; measured once more where the meter turns out to have no data."""
         if self._silent:
             yield from self._resynchronised()
-        yield from self._back_in_step(self._measured(), *_NO_ANSWER, cancelling=True)
+        yield from self._back_in_step(self._measured(), *NO_ANSWER, cancelling=True)
         with suppress(*_NO_DATA):
-            return (yield from self._back_in_step(self._read_out(_ASK_AGAIN_AFTER), *_NO_ANSWER))
+            return (yield from self._back_in_step(self._read_out(_ASK_AGAIN_AFTER), *NO_ANSWER))
         # It may be measuring still, whatever it said
         yield from self._cancelled()
         yield from self._resynchronised()
-        yield from self._back_in_step(self._measured(), *_NO_ANSWER, cancelling=True)
-        return (yield from self._back_in_step(self._read_out(_ASK_AGAIN_AFTER), *_NO_ANSWER))
+        yield from self._back_in_step(self._measured(), *NO_ANSWER, cancelling=True)
+        return (yield from self._back_in_step(self._read_out(_ASK_AGAIN_AFTER), *NO_ANSWER))
 
     def _measured(self) -> Exchange[None]:
         started = self._clock()
@@ -569,7 +405,7 @@ class CS2000A(Instrument):
 
 
 def _identity_fields(fields: Sequence[str]) -> list[str]:
-    if len(fields) != _IDENTITY_FIELDS:
+    if len(fields) != IDENTITY_FIELDS:
         raise ValueError(f"{len(fields)} fields")
     return list(fields)
 

@@ -318,8 +318,7 @@ class Keithley2400(SweepsFromMemory, SourceByConfigureOnly, PymeasureKeithley240
         :raises RefusedByDriver: the level is beyond the limits, the output is off, or the last reading was not
             collected.
         """
-        if self._state is not State.READY:
-            raise self._refusal("trigger")
+        self._require("trigger")
         if not abs(level) <= self._bound:
             raise self._beyond(level)
         self._level = rounded_level(level, self._step, self._bound)

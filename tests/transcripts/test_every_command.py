@@ -24,7 +24,7 @@ KEITHLEYS = ("keithley.py", "scpi.py")
 SOURCES = {
     SMU: ("keithley2400/driver.py", "keithley2400/sweeps.py", "keithley2400/messages.py", *KEITHLEYS),
     DMM: ("keithley2000/driver.py", *KEITHLEYS),
-    METER: ("cs2000a/driver.py", "cs2000a/messages.py"),
+    METER: ("cs2000a/driver.py", "cs2000a/exchange.py", "cs2000a/messages.py"),
 }
 # What a piece of text in the code looks like that is the beginning of a command; \0 stands for what is put in later
 COMMANDS = {
