@@ -162,7 +162,7 @@ class RunRecorder:
         self._exchanges.stop()
         self._exchanges = None
         if self.has_room(Note):
-            self(Note(taken[-1].time, EXCHANGE_FULL))
+            self(Note(taken[-1][0], EXCHANGE_FULL))
 
     def has_room(self, event: type) -> bool:
         """Whether one more event of this type fits."""
