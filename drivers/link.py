@@ -40,6 +40,7 @@ _SENDING = 1.0  # a message that is longer under way than this, and than its lin
 _CLEARING = 0.5  # s
 _REST = 1.0  # for the next 4 kB of a message on a bus, once its first byte is there, s
 _CHUNK = 4096  # bytes
+_MOST_FIRST = 16  # messages that are kept until somebody asks for them: a driver's constructor may send some
 
 #: Answers of VISA to a read of one byte that are no reason for a warning.
 _MORE_TO_COME = (StatusCode.success_max_count_read, StatusCode.success_device_not_present)
@@ -65,6 +66,7 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         self.patience = settings.get("timeout", 2000) / 1000
         self.on_wait: Callable[[], None] = _nothing
         self.on_exchange: Callable[[bytes, bytes], None] | None = None
+        self.first_exchanges: list[tuple[bytes, bytes]] = []
         self._held = bytearray()
         self._milliseconds = 0
         super().__init__(resource, visa_library=visa_library, **settings)
@@ -79,8 +81,7 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
             super()._write(command, **kwargs)
         except FOREIGN as error:
             raise self._translated(error, f"sending {command}") from error
-        if self.on_exchange is not None:
-            self.on_exchange(command.encode(errors="replace"), b"")
+        self._exchanged(command.encode(errors="replace"), b"")
         for _ in range(int(len(command) / self.characters_per_second / SLICE)):
             self.on_wait()
 
@@ -88,8 +89,13 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         with self.translating(f"sending {content!r}"):
             self._allow_sending(len(content))
             super()._write_bytes(content, **kwargs)
+        self._exchanged(content, b"")
+
+    def _exchanged(self, sent: bytes, received: bytes) -> None:
         if self.on_exchange is not None:
-            self.on_exchange(content, b"")
+            self.on_exchange(sent, received)
+        elif len(self.first_exchanges) < _MOST_FIRST:
+            self.first_exchanges.append((sent, received))
 
     def _allow_sending(self, characters: int) -> None:
         if self._socket is None:  # what is sent there only goes into a buffer
@@ -152,8 +158,8 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         except FOREIGN as error:
             raise self._translated(error, "waiting for a reply") from error
         self._held += data
-        if data and self.on_exchange is not None:
-            self.on_exchange(b"", data)
+        if data:
+            self._exchanged(b"", data)
         return len(data)
 
     def _received(self, wait: float) -> bytes:
@@ -330,7 +336,10 @@ def call_while_waiting(adapter: Any, action: Callable[[], None]) -> None:
 
 
 def call_after_exchange(adapter: Any, action: Callable[[bytes, bytes], None]) -> None:
-    """Have ``action`` called with every message that was sent, and with whatever has arrived."""
+    """Have ``action`` called with every message that was sent, and with whatever has arrived, from the first one on."""
+    for sent, received in adapter.first_exchanges:
+        action(sent, received)
+    adapter.first_exchanges.clear()
     adapter.on_exchange = action
 
 

@@ -98,7 +98,7 @@ class Bench:
         #: What was exchanged with the instruments and is not recorded yet; None when it is not kept.
         self.exchanges = exchanges
         if exchanges is not None:
-            exchanges.zero = self._started
+            exchanges.start(self._started)
         self._stop = stop
         self._plan = plan
         self._guard = guard

@@ -35,10 +35,14 @@ def room_for_exchange(rows: Mapping[type, int]) -> int:
     return min(_SETTING_UP + sum(_AN_EVENT[event] * number for event, number in rows.items()), MOST_BYTES)
 
 
+#: An :class:`~acquire.records.Exchange`, or its parts in their order.
+Message = tuple[float, str, bytes, bytes]
+
+
 class Exchanges(Protocol):
     """Where a recorder gets from what was exchanged."""
 
-    def take(self) -> list[Exchange]:
+    def take(self) -> list[Message]:
         """What was exchanged since the last time."""
 
     def stop(self) -> None:
@@ -48,7 +52,7 @@ class Exchanges(Protocol):
 # --- while a run goes on ---------------------------------------------------------------------------------------
 
 
-def frame(exchanges: Sequence[Exchange], position: int) -> bytes:
+def frame(exchanges: Sequence[Message], position: int) -> bytes:
     """Messages as they are written at ``position``, in bytes from the begin of the room for them."""
     pack = _MESSAGE.pack
     parts = []

@@ -157,13 +157,12 @@ class RunRecorder:
         end = self._exchanged + len(content)
         if end <= self._layout.exchange_size:
             self._put(self._layout.exchange + self._exchanged, content)
-            self._put(self._layout.exchange_counter, COUNT(end))
             self._exchanged = end
             return
         self._exchanges.stop()
         self._exchanges = None
         if self.has_room(Note):
-            self(Note(taken[-1].time, EXCHANGE_FULL))
+            self(Note(taken[-1][0], EXCHANGE_FULL))
 
     def has_room(self, event: type) -> bool:
         """Whether one more event of this type fits."""
@@ -204,7 +203,16 @@ class RunRecorder:
             raise RecordingError(f"{self.path}: cannot be written to the disk ({error})") from error
         if reason := self.lost or self._why_lost():
             self._lose(reason)
+        if self._exchanged:
+            self._count_exchanged()
         self._synced = time.monotonic()
+
+    def _count_exchanged(self) -> None:
+        """Say how much of what was exchanged is on the disk; what comes behind counts by its own checks."""
+        try:
+            self._put(self._layout.exchange_counter, COUNT(self._exchanged))
+        except OSError as error:
+            raise RecordingError(f"{self.path}: cannot be written ({error}); all rows so far are kept") from error
 
     def _lose(self, reason: str) -> None:
         self.lost = reason

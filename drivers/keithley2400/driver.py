@@ -267,9 +267,10 @@ class Keithley2400(SweepsFromMemory, SourceByConfigureOnly, PymeasureKeithley240
         """The old session may be what fails: a USB adapter that was plugged out and in, a server started again."""
         assert self._reopen is not None
         link.let_go(self.adapter)
-        while_waiting = self.adapter.on_wait
+        while_waiting, on_exchange = self.adapter.on_wait, self.adapter.on_exchange
         self._use(self._reopen(timeout=PATIENCE, clear=False))
         link.call_while_waiting(self.adapter, while_waiting)
+        self.adapter.on_exchange = on_exchange
         self._make_safe()
         self._forget()  # meanwhile the instrument may have been switched off and on
         link.drain(self.adapter)

@@ -36,6 +36,27 @@ def test_a_current_of_a_small_device_is_more_than_zeros() -> None:
     assert display.point_text(replace(RECORD, reading=reading), "A").startswith(" 0.3000 mA  J")
 
 
+def test_a_point_stands_in_the_units_of_the_field() -> None:
+    """536.7 A/m^2 are 53.67 mA/cm^2; a fraction of 0.05639 is 5.639 %."""
+    text = display.point_text(RECORD, "V")
+    assert "J 53.67 mA/cm^2  L 11270 cd/m^2  CE 20.99 cd/A  PE 9.844 lm/W  EQE 5.639 %" in text
+    short = display.short_point_text(RECORD, "V")
+    assert " 53.67 mA/cm^2 " in short
+    assert short.endswith(" 5.64 %")
+
+
+def test_a_figure_stands_in_the_units_of_the_field() -> None:
+    figures = {
+        "external_quantum_efficiency_max": Figure(0.0633, "1", "ok", 6.5, 369.7, uncertainty=0.0012),
+        "chromaticity_x": Figure(0.12024, "1", "ok"),
+    }
+    assert display.figures_line(figures, "S1") == "S1: EQE_max 6.33 %, CIE x 0.120"
+    stream = StringIO()
+    Console(file=stream, width=100).print(display.figures_table(figures, "S1"))
+    assert "37.0 mA/cm^2" in stream.getvalue()
+    assert "0.12" in stream.getvalue()
+
+
 def on_a_terminal(width: int, *events: Record | Note) -> list[str]:
     loaded = load_sweep(CONFIGS / "sweeps" / "quick_look.yaml")
     stream = StringIO()

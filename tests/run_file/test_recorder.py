@@ -135,6 +135,22 @@ def test_the_fallback_writer_for_systems_without_pwrite(tmp_path: Path, monkeypa
         np.testing.assert_array_equal(file["entry/jvl/luminance"][:3], [3.0, nan, 4.0])
 
 
+def test_the_file_is_pushed_to_the_disk_a_second_after_a_row_at_the_latest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a row every 0.3 s, no more than a second of them is lost in a power cut."""
+    now, pushed = [0.0], [0.0]
+    monkeypatch.setattr(recorder.time, "monotonic", lambda: now[0])
+    record = new_file(tmp_path)
+    monkeypatch.setattr(recorder.os, "fsync", lambda descriptor: pushed.append(now[0]))
+    for index in range(5):
+        now[0] += 0.3
+        record(a_record(index))
+        assert now[0] - pushed[-1] <= 1.0
+    assert len(pushed) == 2
+    record.close()
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_a_killed_writer_leaves_every_reported_row(tmp_path: Path) -> None:
     writer = textwrap.dedent(

@@ -1,0 +1,176 @@
+"""What was sent and received stands in the run file, and the run can be made again from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from acquire.bench import opening
+from acquire.bench.exchange_log import ExchangeLog
+from acquire.evaluation.calibration import Calibration
+from acquire.records import Exchange, Note, RunStatus, RunStop
+from acquire.run_file import exchange, layout, recorder
+from acquire.run_file import finish as finishing
+from acquire.run_file import read as reading
+from tests.conftest import CONFIGS, run_sweep_file
+from tests.run_file.test_recorder import CAPACITY, a_record, a_start
+from tests.support.replay import NotAsRecorded, recorded_bench
+
+SWEEPS = CONFIGS / "sweeps"
+ROLES = {"smu": "GPIB0::24::INSTR", "photodiode_meter": "GPIB0::16::INSTR", "spectroradiometer": "ASRL3::INSTR"}
+
+
+def a_recording(path: Path, log: ExchangeLog, room: int) -> recorder.RunRecorder:
+    return recorder.create_run_file(
+        path,
+        a_start(),
+        {**CAPACITY, Exchange: room},
+        lambda group: layout.write_calibration(group, Calibration(emissive_area=1.4e-5, amplifier_gain=5e6)),
+        log,
+    )
+
+
+@pytest.fixture
+def log() -> ExchangeLog:
+    return ExchangeLog(iter(np.arange(0.0, 100.0, 0.5)).__next__)
+
+
+def recorded_points(path: Path, log: ExchangeLog, room: int = 10_000, points: int = 3) -> recorder.RunRecorder:
+    record = a_recording(path, log, room)
+    tap = log.tap("smu")
+    for index in range(points):
+        tap(f":SOUR:VOLT {index};:READ?".encode(), b"")
+        tap(b"", b"+1.0E+00,\xff")
+        tap(b"", b"+2.0E-03\n")
+        record(a_record(index))
+    return record
+
+
+def expected_exchanges(points: int) -> list[Exchange]:
+    both = [
+        (
+            Exchange(0.5 + 1.5 * index, "smu", f":SOUR:VOLT {index};:READ?".encode(), b""),
+            Exchange(1.5 + 1.5 * index, "smu", b"", b"+1.0E+00,\xff+2.0E-03\n"),
+        )
+        for index in range(points)
+    ]
+    return [message for pair in both for message in pair]
+
+
+def test_every_message_is_there_before_and_after_the_file_is_finished(tmp_path: Path, log: ExchangeLog) -> None:
+    path = tmp_path / "run.h5"
+    recorded_points(path, log).close()
+    before = reading.read_run(path).exchanges
+    assert [message[1:] for message in before] == [message[1:] for message in expected_exchanges(3)]
+    assert finishing.finish(path).exchanges == before
+    after = reading.read_run(path)
+    assert after.exchanges == before
+    assert (after.integrity.verifiable, after.integrity.damaged) == (True, ())
+    with h5py.File(path) as file:
+        group = file["entry/exchange"]
+        assert group["sent"].compression == "gzip"
+        assert bytes(group["sent"][: group["sent_end"][0]]) == b":SOUR:VOLT 0;:READ?"
+        assert group["time"].attrs["units"] == "s"
+
+
+def test_when_the_room_is_full_it_is_said_once_and_recording_goes_on(tmp_path: Path, log: ExchangeLog) -> None:
+    path = tmp_path / "run.h5"
+    record = recorded_points(path, log, room=200, points=5)
+    record.conclude(RunStop(RunStatus.COMPLETED, "", "2026-01-02T03:05:00+01:00"))
+    record.close()
+    assert not log.on
+    run = finishing.finish(path)
+    assert run.points == 5
+    assert 0 < len(run.exchanges) < 10
+    assert [note.text for note in run.notes if note.text == recorder.EXCHANGE_FULL] == [recorder.EXCHANGE_FULL]
+
+
+def test_a_changed_byte_is_said_and_nothing_from_there_is_used(tmp_path: Path, log: ExchangeLog) -> None:
+    path = tmp_path / "run.h5"
+    recorded_points(path, log).close()
+    content = bytearray(path.read_bytes())
+    content[content.index(b":SOUR:VOLT 1;") + 3] ^= 4
+    path.write_bytes(content)
+    run = reading.read_run(path)
+    assert [message.sent for message in run.exchanges] == [b":SOUR:VOLT 0;:READ?", b""]
+    assert any("/entry/exchange was changed in the file" in text for text in run.integrity.damaged)
+    assert run.points == 3
+
+
+def test_a_changed_byte_of_a_finished_file_is_said(tmp_path: Path, log: ExchangeLog) -> None:
+    path = tmp_path / "run.h5"
+    recorded_points(path, log).close()
+    finishing.finish(path)
+    with h5py.File(path, "r+") as file:
+        file["entry/exchange/received"][0] += 1
+    assert any("/entry/exchange is not as it was written" in text for text in reading.read_run(path).integrity.damaged)
+
+
+def test_there_is_room_for_what_the_shipped_sweeps_exchange(tmp_path: Path) -> None:
+    for name in ("quick_look.yaml", "hysteresis.yaml"):
+        run = run_sweep_file(SWEEPS / name, tmp_path).run
+        assert run is not None
+        used = len(exchange.frame(run.exchanges, 0))
+        kinds = {table.event: len(next(iter(run.tables[table.name].values()))) for table in layout.TABLES}
+        del kinds[Note]
+        assert used < exchange.room_for_exchange(kinds) / 1.5
+
+
+@pytest.mark.parametrize(("line", "kept"), [("exchange: false", False), ("exchange: true", True)])
+def test_the_sweep_file_says_whether_it_is_kept(
+    line: str, kept: bool, sweep_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    sweep = sweep_file("quick_look.yaml", {"kind: sweep": f"kind: sweep\n{line}"})
+    run = run_sweep_file(sweep, tmp_path / "runs").run
+    assert run is not None
+    assert bool(run.exchanges) is kept
+    with h5py.File(run.path) as file:
+        assert ("exchange" in file["entry"]) is kept
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> reading.Run:
+    run = run_sweep_file(SWEEPS / "hysteresis.yaml", tmp_path_factory.mktemp("original")).run
+    assert run is not None
+    assert run.spectra
+    return reading.read_run(run.path)
+
+
+def replayed(run: reading.Run, sweep: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> reading.Run:
+    """The same sweep on instruments that answer as the run file says."""
+    library, tape = recorded_bench(run.exchanges, ROLES)
+    monkeypatch.setattr(opening, "_visa", lambda _: (library, tape.clock.now))
+    result = run_sweep_file(sweep, folder)
+    assert result.run is not None, result.error
+    assert not result.failed, result.error
+    assert tape.left == 0
+    return result.run
+
+
+def test_a_run_is_made_again_from_its_file_message_by_message(
+    original: reading.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = replayed(original, SWEEPS / "hysteresis.yaml", tmp_path, monkeypatch)
+    assert again.run_id != original.run_id
+    for name, table in original.tables.items():
+        for column, values in table.items():
+            found = again.tables[name][column]
+            if values.dtype.kind == "f":
+                np.testing.assert_allclose(found, values, rtol=1e-9, atol=1e-9, err_msg=f"{name}/{column}")
+            else:
+                np.testing.assert_array_equal(found, values, err_msg=f"{name}/{column}")
+    assert [message[1:] for message in again.exchanges] == [message[1:] for message in original.exchanges]
+
+
+def test_another_sweep_is_not_what_was_recorded(
+    original: reading.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library, tape = recorded_bench(original.exchanges, ROLES)
+    monkeypatch.setattr(opening, "_visa", lambda _: (library, tape.clock.now))
+    result = run_sweep_file(SWEEPS / "table2_sppo13_liq.yaml", tmp_path)
+    assert result.run is None
+    assert NotAsRecorded.__name__ in result.error

@@ -1,0 +1,115 @@
+"""Run files of an earlier version, one finished and one cut off, still give the numbers that version gave for them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from acquire.cli.commands import app
+from acquire.run_file import export
+from acquire.run_file import finish as finishing
+from acquire.run_file import read as reading
+
+RECORDINGS = Path(__file__).parents[1] / "recordings"
+NUMBERS: dict[str, dict[str, Any]] = json.loads((RECORDINGS / "numbers.json").read_text(encoding="utf-8"))
+FINISHED, CUT_OFF = sorted(NUMBERS)
+
+
+@pytest.fixture(params=sorted(NUMBERS))
+def recorded(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[reading.Run, dict[str, Any]]:
+    """The run of a recording, recovered where it was cut off, and what the earlier version gave for it."""
+    path = Path(shutil.copy(RECORDINGS / request.param, tmp_path))
+    finishing.recover(path)
+    return reading.read_run(path), NUMBERS[request.param]
+
+
+def expected_columns(numbers: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    for place, values in numbers.items():
+        table, _, column = place.partition("/")
+        if column and isinstance(values, list):
+            yield table, {"lg_distance": "log10_distance"}.get(column, column), values
+
+
+def check_column(found: Any, expected: list[Any], name: str) -> None:
+    assert len(found) == len(expected), name
+    if found.dtype.kind == "S":
+        assert [value.decode() for value in found] == expected, name
+        return
+    wanted = np.array([np.nan if value is None else value for value in expected], float)
+    tolerance = 1e-12 if name.endswith("_uncertainty") else 0.0
+    np.testing.assert_allclose(found.astype(float), wanted, rtol=tolerance, atol=0, equal_nan=True, err_msg=name)
+
+
+def test_every_column_reads_as_before(recorded: tuple[reading.Run, dict[str, Any]]) -> None:
+    run, numbers = recorded
+    columns = [found for found in expected_columns(numbers) if found[0] != "jvl_live"]
+    assert {(table, name) for table, name, _ in columns} == {
+        (table, name) for table, held in run.tables.items() for name in held if name != "spectral_radiance"
+    }
+    for table, name, values in columns:
+        check_column(run.tables[table][name], values, name)
+    with h5py.File(run.path) as file:
+        for table, name, values in expected_columns(numbers):
+            if table == "jvl_live":
+                check_column(file["entry/jvl_live"][name][:], values, name)
+    np.testing.assert_allclose(
+        run.tables["spectra"]["spectral_radiance"].sum(axis=1), numbers["radiance_sums"], rtol=1e-13
+    )
+
+
+def test_every_figure_and_status_is_as_before(recorded: tuple[reading.Run, dict[str, Any]]) -> None:
+    run, numbers = recorded
+    expected = {key.partition("/")[2]: value for key, value in numbers.items() if key.startswith("figures_of_merit/")}
+    assert {name: figure.value for name, figure in run.figures.items()} == pytest.approx(
+        {name: np.nan if value is None else value for name, value in expected.items()}, rel=1e-15, abs=0, nan_ok=True
+    )
+    assert {name: figure.status for name, figure in run.figures.items()} == numbers["figures_status"]
+    for name in ("status", "stop_reason", "end_time", "run_id"):
+        assert str(getattr(run, name)) == numbers[name], name
+    assert run.exchanges == ()
+
+
+def test_the_csv_twins_are_as_before(recorded: tuple[reading.Run, dict[str, Any]], tmp_path: Path) -> None:
+    run, numbers = recorded
+    written = export.export_csv(run, tmp_path / "csv")
+    by_name = {path.name.removeprefix(run.path.stem): path for path in written}
+    assert set(by_name) == {*numbers["csv"], "_spectra.csv"}
+    for name, text in numbers["csv"].items():
+        found = by_name[name].read_text(encoding="utf-8").splitlines()
+        wanted = text.replace("lg distance", "log10 distance").splitlines()
+        assert len(found) == len(wanted)
+        for line, expected in zip(found, wanted, strict=True):
+            assert_same_cells(line.split(","), expected.split(","))
+
+
+def assert_same_cells(found: list[str], expected: list[str]) -> None:
+    """To the letter, but for uncertainties, whose last digit depends on the order of a sum."""
+    assert len(found) == len(expected)
+    for cell, wanted in zip(found, expected, strict=True):
+        assert cell == wanted or float(cell) == pytest.approx(float(wanted), rel=1e-12, abs=0)
+
+
+@pytest.mark.parametrize(("name", "points"), [(FINISHED, 18), (CUT_OFF, 12)])
+def test_both_are_shown_with_a_word_on_their_checksums(name: str, points: int) -> None:
+    shown = CliRunner().invoke(app, ["show", str(RECORDINGS / name)])
+    assert shown.exit_code == 0, shown.output
+    assert f"{points} points" in shown.output
+    assert "not verifiable" in shown.output
+
+
+def test_recovering_writes_the_columns_of_today(tmp_path: Path) -> None:
+    path = Path(shutil.copy(RECORDINGS / CUT_OFF, tmp_path))
+    assert reading.read_run(path).version == (0, 0)
+    finishing.recover(path)
+    run = reading.read_run(path)
+    assert run.version == (1, 0)
+    assert run.integrity.verifiable
+    assert not run.integrity.damaged
