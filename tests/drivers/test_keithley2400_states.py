@@ -8,8 +8,8 @@ from drivers.errors import RefusedByDriver
 from drivers.keithley import State
 from drivers.keithley2400.calls import ALLOWED
 from drivers.keithley2400.driver import Keithley2400
-from tests.drivers import test_arbitrary_replies as names
-from tests.drivers.test_arbitrary_replies import SMU, SMU_METHODS, SMU_SETTINGS, bench_with, carried_out
+from tests.support import public_names as names
+from tests.support.public_names import SMU, SMU_METHODS, SMU_SETTINGS, bench_with, carried_out
 
 
 def ending(smu):
