@@ -30,7 +30,10 @@ def main() -> None:
 
 
 def _see_whether_there_is_room() -> None:
-    """Ask for memory and give it back. :raises MemoryError: OpenBLAS would end the program without asking us."""
+    """Ask for memory and give it back.
+
+    :raises MemoryError: OpenBLAS would end the program without asking us.
+    """
     from mmap import mmap
 
     try:

@@ -25,7 +25,7 @@
 
 Those of the CS-2000A, one for each kind of error code, live in :mod:`drivers.cs2000a.errors`.
 
-Every message says where (instrument and resource), what happened, and how to mend it. Exceptions of PyVISA,
+Every message says where (instrument and resource), what happened, and how to correct it. Exceptions of PyVISA,
 pySerial and the operating system are turned into these in one place, :mod:`drivers.link`, and chained.
 """
 
@@ -35,7 +35,7 @@ from collections.abc import Sequence
 
 
 class InstrumentError(Exception):
-    """Anything that went wrong with an instrument: ``where``, ``what``, and how to ``hint`` it."""
+    """Anything that went wrong with an instrument: ``where``, ``what``, and a ``hint`` at what to do."""
 
     def __init__(self, where: str, what: str, hint: str = "") -> None:
         super().__init__(where, what, hint)

@@ -89,7 +89,10 @@ def _difference(entry: h5py.Group, name: str, checksum: str | None) -> str:
 
 
 def digest(member: h5py.Group | h5py.Dataset, *, values: bool = True) -> str:
-    """The checksum of a data set or a group with all that is in it. :raises Exception: h5py cannot read it."""
+    """The checksum of a data set or a group with all that is in it.
+
+    :raises Exception: h5py cannot read it.
+    """
     sums = sha256()
     _feed_member(sums, b"", member.id, values)
     return f"sha256:{sums.hexdigest()}"

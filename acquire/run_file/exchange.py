@@ -153,7 +153,10 @@ def write(entry: h5py.Group, columns: Columns) -> None:
 
 
 def read(entry: h5py.Group) -> Columns:
-    """The messages in a finished file; none where there are none. :raises ValueError: they do not fit each other."""
+    """The messages in a finished file; none where there are none.
+
+    :raises ValueError: they do not fit each other.
+    """
     if "exchange" not in entry:
         return columns_of([])
     columns = {name: read_array(entry["exchange"], name) for name in _MEANINGS}

@@ -82,7 +82,7 @@ def finish(path: Path, stop: RunStop | None = None, run_id: str = "") -> Run:
 
     Without ``stop`` the run was cut off: its status becomes failed, unless it had still said how it ended. A file
     that is finished already stays as it is. With ``run_id`` it is the file of that run, which has just ended here.
-    The caller sees to it that nobody records into the file any more (:func:`recover` asks).
+    The caller sees to it that no run records into the file any more (:func:`recover` asks).
 
     :raises ArchiveError: it is not a run file, not the one that is meant, or the new file cannot be put in its place.
     """

@@ -161,7 +161,10 @@ def refuse_large_attributes(file: h5py.File) -> None:
 
 
 def plain_member(group: h5py.Group, name: str) -> Any:
-    """One member of a group, None when there is none. :raises ValueError: as the whole file would be refused."""
+    """One member of a group, None when there is none.
+
+    :raises ValueError: as the whole file would be refused.
+    """
     if name not in group:
         return None
     place = f"{group.name}/{name}"
@@ -195,7 +198,10 @@ def _refuse_attributes(owner: h5g.GroupID | h5d.DatasetID, place: str) -> None:
 
 
 def _refuse_data_set(dataset: h5d.DatasetID, place: str, size: int) -> int:
-    """The bytes that a data set's values take. :raises ValueError: they are kept elsewhere, or are too many."""
+    """The bytes that a data set's values take.
+
+    :raises ValueError: they are kept elsewhere, or are too many.
+    """
     _refuse_attributes(dataset, place)
     properties = dataset.get_create_plist()
     if properties.get_external_count():

@@ -340,7 +340,10 @@ def ending_check(texts: Sequence[bytes]) -> int:
 
 
 def version_of(file: h5py.File) -> Version:
-    """The version of a file's format. :raises ValueError: it names none that makes sense."""
+    """The version of a file's format.
+
+    :raises ValueError: it names none that makes sense.
+    """
     if "format_version" not in file.attrs:
         return BEFORE_VERSIONS
     text = str(file.attrs["format_version"])

@@ -47,7 +47,7 @@ def replace_file(path: Path, content: bytes, *, new: bool = False) -> None:
 
 @contextmanager
 def replace_file_and_lock(path: Path, content: bytes, *, new: bool = False) -> Iterator[None]:
-    """The same, and inside nobody takes the file for a run that was cut off: it is locked before it has its name.
+    """The same, and inside no program takes the file for a run that was cut off: it is locked before it has its name.
 
     :raises OSError: as :func:`replace_file`.
     """
@@ -92,14 +92,17 @@ def _temporary(path: Path) -> str:
 
 
 def _fresh_beside(path: Path) -> tuple[Path, BinaryIO]:
-    """A new file under a name that nobody could foresee, so that nothing can have been put there before it."""
+    """A new file under a name that could not be foreseen, so that nothing can have been put there before it."""
     beside = path.with_name(f"{_temporary(path)}{secrets.token_hex(8)}.tmp")
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     return beside, os.fdopen(os.open(beside, flags, 0o666), "w+b")
 
 
 def _name_where_nothing_stands(beside: Path, path: Path) -> None:
-    """Rename a file. :raises FileExistsError: something stands there, be it a link that leads nowhere."""
+    """Rename a file.
+
+    :raises FileExistsError: something stands there, be it a link that leads nowhere.
+    """
     if sys.platform == "win32":
         beside.rename(path)  # refused there where something stands
         return
@@ -145,16 +148,20 @@ def lock_shared(descriptor: int) -> None:
     """Mark an open run file as being written, for as long as it is open; readers are not disturbed.
 
     The lock is the one HDF5 itself takes for reading (flock, shared). On Windows an open file cannot be replaced
-    anyway. :raises OSError: another program has the file open for writing.
+    anyway.
+
+    :raises OSError: another program has the file open for writing.
     """
     _lock(descriptor, alone=False)
 
 
 @contextmanager
 def locked_shared(path: Path) -> Iterator[None]:
-    """The same from outside of the recorder: from its end until the file is finished, nobody else may finish it.
+    """The same from outside of the recorder: from its end until the file is finished, no other program may finish it.
 
-    Nothing to do on Windows, where the file is replaced only while nobody has it open. :raises OSError: as above.
+    Nothing to do on Windows, where the file is replaced only while no other program has it open.
+
+    :raises OSError: as above.
     """
     if sys.platform == "win32":
         yield
@@ -166,7 +173,10 @@ def locked_shared(path: Path) -> Iterator[None]:
 
 @contextmanager
 def locked_alone(path: Path) -> Iterator[None]:
-    """Hold a file that no other program, above all no run that goes on, has open. :raises OSError: one has."""
+    """Hold a file that no other program, above all no run that goes on, has open.
+
+    :raises OSError: one has.
+    """
     if sys.platform == "win32":
         path.rename(path)  # refused while anybody has it open
         yield

@@ -154,7 +154,10 @@ def read_run(path: Path) -> Run:
 
 
 def _read_own(path: Path) -> Run:
-    """Read a file that this process has written and compared with what it wrote. :raises ArchiveError: as above."""
+    """Read a file that this process has written and compared with what it wrote.
+
+    :raises ArchiveError: as above.
+    """
     with _file(path) as file:
         return _read(path, file)
 
@@ -221,7 +224,10 @@ def points_if_unfinished(path: Path) -> int | None:
 
 
 def points_if_cut_off(path: Path) -> int | None:
-    """The same, None as well for a file that is still written. :raises ArchiveError: as :func:`read_run`."""
+    """The same, None as well for a file that is still written.
+
+    :raises ArchiveError: as :func:`read_run`.
+    """
     points = points_if_unfinished(path)
     if points is None:
         return None

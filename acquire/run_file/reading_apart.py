@@ -33,7 +33,7 @@ MOST_MEMORY = 1536 << 20
 MEMORY_PER_BYTE = 24  # of the file: four times what finishing 100 000 points takes, in a file of 23 MB
 PATIENCE = 60.0  # s for a file
 PATIENCE_PER_BYTE = 2e-6  # s
-START_PATIENCE = 5.0  # s for the process itself, where somebody waits to begin a run
+START_PATIENCE = 5.0  # s for the process itself, where a run waits to begin
 LARGEST_ANSWER = 512 << 20  # bytes
 
 _LENGTH = struct.Struct("<Q")
@@ -175,7 +175,7 @@ def _reader(what: str, paths: Sequence[Path], patience: float | None, until: flo
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            cwd=Path(__file__).parents[2],  # -m looks there first: not at what lies about where somebody measures
+            cwd=Path(__file__).parents[2],  # -m looks there first: not at what lies in the current folder
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},  # each takes address space
         )
         until_done.callback(process.wait)

@@ -464,7 +464,7 @@ def _started() -> subprocess.Popen[bytes]:
         bufsize=0,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        cwd=Path(__file__).parents[2],  # -m looks there first: not at what lies about where somebody measures
+        cwd=Path(__file__).parents[2],  # -m looks there first: not at what lies in the current folder
         creationflags=flags,
         start_new_session=sys.platform != "win32",
     )
