@@ -223,12 +223,13 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class InstrumentRecord:
-    """Who was on the bench, where, and how it was set."""
+    """Who was on the bench, where, and how it was set; ``model`` by its name in bench files."""
 
     role: str
     identification: str
     resource: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)

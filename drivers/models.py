@@ -91,6 +91,11 @@ def _specification(model: str, kind: type[Kind]) -> Kind:
     raise KeyError(model)
 
 
+def name_of(specification: Specification) -> str:
+    """The name of the model with this specification; empty for none here."""
+    return next((name for name, model in MODELS.items() if model.specification is specification), "")
+
+
 def source_meters() -> Iterator[tuple[str, SourceMeterSpecification]]:
     """Every source-measure unit, by its name."""
     for name, model in MODELS.items():

@@ -17,7 +17,7 @@ from acquire.safety.interruption import StopRequest
 from acquire.sweep.engine import SpectrumNotTaken
 from acquire.sweep.plan import SweepPlan
 from acquire.sweep.read_back import require_within
-from drivers import errors, link
+from drivers import errors, link, models
 from drivers.cs2000a.driver import CS2000A
 from drivers.keithley2000.driver import DmmReading, Keithley2000
 from drivers.keithley2400.driver import Keithley2400, SmuReading, SmuStatus
@@ -372,6 +372,7 @@ class Bench:
                 ", ".join(filter(None, astuple(instrument.identify()))),
                 link.resource_of(instrument.adapter),
                 {key: value for key, value in instrument.settings().items() if value is not None},
+                models.name_of(instrument.specification),
             )
             for role, instrument in roles.items()
         )

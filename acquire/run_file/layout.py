@@ -226,6 +226,7 @@ def write_start(file: h5py.File, start: RunStart) -> h5py.Group:
         group = nx_group(instruments, instrument.role, "NXdetector")
         group.attrs["identification"] = instrument.identification
         group.attrs["resource"] = instrument.resource
+        group.attrs["model"] = instrument.model
         for key, value in instrument.settings.items():
             group.attrs[key] = value if isinstance(value, bool | int | float | str) else json.dumps(value)
     return entry

@@ -53,7 +53,7 @@ def main() -> int:
         order = Order.from_line(line)
         run = other_process(order.process)
         visa = resources.load(order.source.visa_library), order.source.off  # now, not when every moment counts
-    except (ValueError, OSError, InstrumentError) as problem:
+    except (ValueError, OSError, ImportError, InstrumentError) as problem:
         _answer(f"{type(problem).__name__}: {problem}")
         return 2
     _answer(READY.decode())
