@@ -14,7 +14,7 @@ from acquire import session
 from acquire.bench import opening
 from acquire.bench.simulated import simulated_bench
 from acquire.config import LoadedSweep
-from acquire.records import Event, Record
+from acquire.records import Event, Record, RunStart, RunStop
 from acquire.safety.interruption import StopRequest
 from drivers.simulated.bench import SimulatedBench
 from tests.conftest import CONFIGS
@@ -26,7 +26,8 @@ LIQ = CONFIGS / "sweeps" / "table2_sppo13_liq.yaml"
 class Attempt:
     """A run that is yet to come: of a sweep file, or of a sweep that was prepared before.
 
-    ``prepare_bench`` is given the simulated bench before anything is opened, ``watch`` every event.
+    ``prepare_bench`` is given the simulated bench before anything is opened, ``watch`` every event but the start and
+    the stop of the run.
     """
 
     def __init__(self, sweep: Path | session.PreparedRun, output: Path) -> None:
@@ -51,6 +52,8 @@ class Attempt:
         return self.simulated.library, self.simulated.clock.now
 
     def _watch(self, event: Event) -> None:
+        if isinstance(event, RunStart | RunStop):
+            return
         self.events.append(event)
         if isinstance(event, Record):
             self.reported.append(event)
