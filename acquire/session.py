@@ -10,7 +10,7 @@ from contextlib import ExitStack, closing, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from json import dumps
-from math import ceil, nan
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +20,8 @@ from acquire.bench.bench import Bench
 from acquire.bench.opening import guardian_order, open_bench
 from acquire.config import ConfigurationError, LoadedSweep, load_sweep, resolved
 from acquire.config.yaml_source import Problem
-from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.calibration import Calibration, calibration_of
 from acquire.evaluation.evaluate import Evidence
-from acquire.photometry import photodiode as photodiode_channel
-from acquire.photometry.grid import on_grid
-from acquire.photometry.spectra import gaussian
 from acquire.records import Event, FloatArray, Note, RunStart, RunStatus, RunStop
 from acquire.run_file import finish as finishing
 from acquire.run_file import layout
@@ -40,7 +37,6 @@ from acquire.safety.lock import instruments_locked
 from acquire.sinks import Sink, Spectator, fan_out, not_shown, switched_off
 from acquire.sweep.engine import Outcome, run_sweep
 from acquire.sweep.plan import SweepPlan, make_plan
-from drivers import timing
 from drivers.errors import InstrumentError, OutputStateUnknown
 
 LONGEST_EXPOSURE = 600.0  # s, of a spectrum measured twice, with everything around it; sets room aside for samples
@@ -81,11 +77,12 @@ def prepare(sweep: Path, bench: Path | None = None) -> PreparedRun:
     plan = make_plan(loaded.sweep, loaded.bench)
     np.ones((2, 401)) @ np.ones(401)  # OpenBLAS takes its memory now: where it gets none, it ends the process at once
     try:
-        return PreparedRun(loaded, plan, calibration_of(loaded, plan))
+        reference = _reference_spectrum(loaded.reference_path)
     except reading.ArchiveError as error:
         hint = "name a run file with spectra, or remove the key"
         problem = Problem(loaded.sweep_path, None, None, "sample.reference", str(error), hint)
         raise ConfigurationError([problem]) from error
+    return PreparedRun(loaded, plan, calibration_of(loaded, plan.source_range, reference))
 
 
 def run_folder(prepared: PreparedRun, output: Path | None = None) -> Path:
@@ -330,10 +327,10 @@ def _remarks_on(spectator: Spectator, missed: Sequence[Event]) -> list[str]:
 
 def cautions(loaded: LoadedSweep, today: date) -> list[str]:
     """What a technician should know before trusting this run, although it is no error."""
-    texts, known = [f"caution: {caution}" for caution in loaded.cautions], loaded.calibration
-    if known is None or known.valid_until is None or known.valid_until >= today:
+    texts, certificate = [f"caution: {caution}" for caution in loaded.cautions], loaded.calibration.certificate
+    if certificate is None or certificate.valid_until is None or certificate.valid_until >= today:
         return texts
-    return [*texts, f"calibration {known.id} was valid until {known.valid_until}; calibrate again"]
+    return [*texts, f"calibration {certificate.id} was valid until {certificate.valid_until}; calibrate again"]
 
 
 def capacity(plan: SweepPlan) -> Capacity:
@@ -374,100 +371,14 @@ def _run_start(loaded: LoadedSweep, plan: SweepPlan, bench: Bench, run_id: uuid.
     )
 
 
-def calibration_of(loaded: LoadedSweep, plan: SweepPlan) -> Calibration:
-    """What turns this bench's signals into light for this sample.
-
-    Only the sweep, bench and calibration files enter; a simulated device's file never does.
-    """
-    sweep, bench, measure = loaded.sweep, loaded.bench, loaded.sweep.measure
-    area = sweep.sample.emissive_area
-    light, statistics, method = _photodiode_calibration(loaded, area)
-    known = loaded.calibration
-    valid = f", valid until {known.valid_until}" if known and known.valid_until else ""
-    return Calibration(
-        emissive_area=area,
-        amplifier_gain=bench.photodiode.amplifier_gain,
-        identification=f"{known.id} of {known.date}{valid}" if known else "none",
-        method=method,
-        emissive_area_uncertainty=sweep.sample.emissive_area_uncertainty or 0.0,
-        photodiode_scale=light.scale if light else nan,
-        photodiode_scale_slope=light.scale_slope if light else 0.0,
-        responsivity=_or_empty(light.responsivity if light else None),
-        reference_spectrum=_reference_spectrum(loaded.reference_path),
-        assumed_spectrum=_assumed_spectrum(loaded),
-        forward_factor_uncertainty=bench.uncertainty.angular_factor,
-        luminance_scale_uncertainty=bench.uncertainty.luminance_scale,
-        uniformity_uncertainty=bench.uncertainty.uniformity,
-        repositioning_uncertainty=bench.uncertainty.repositioning,
-        calibration_uncertainty=statistics,
-        linearity_uncertainty=bench.uncertainty.linearity,
-        wavelength_uncertainty=bench.uncertainty.wavelength,
-        voltage_range=plan.source_range if sweep.source.function == "voltage" else nan,
-        current_range=_nominal(measure.current_range, timing.SMU_CURRENT_RANGES, timing.SMU_FULL_SCALE)
-        if sweep.source.function == "voltage"
-        else plan.source_range,
-        photodiode_range=_nominal(measure.photodiode_range, timing.DMM_VOLTAGE_RANGES),
-        nplc=measure.nplc,
-        photodiode_nplc=measure.photodiode_nplc,
-    )
-
-
-def _photodiode_calibration(
-    loaded: LoadedSweep, area: float
-) -> tuple[photodiode_channel.PhotodiodeCalibration | None, float, str]:
-    """The photodiode's calibration, its relative standard uncertainty, and the method in words."""
-    known = loaded.calibration
-    if known is None:
-        return None, 0.0, "none"
-    responsivity = on_grid(*loaded.responsivity) if loaded.responsivity is not None else None
-    if (factor := known.luminance_factor) is not None:
-        spectrum = on_grid(*loaded.calibration_spectrum) if loaded.calibration_spectrum is not None else None
-        if responsivity is None or spectrum is None:
-            responsivity = spectrum = None
-        light = photodiode_channel.calibration_from_factor(factor.factor, responsivity, spectrum)
-        return light, factor.uncertainty, f"luminance factor {factor.factor:g} cd/m^2/A"
-    geometry = known.geometry
-    assert geometry is not None
-    assert responsivity is not None
-    etendue = _etendue(geometry.shape, area, geometry.detector_area, geometry.distance, geometry.half_angle)
-    light = photodiode_channel.calibration_from_geometry(etendue, responsivity)
-    return light, geometry.uncertainty, f"{geometry.shape}, etendue {etendue:.9g} m^2 sr"
-
-
-def _etendue(
-    shape: str, area: float, detector_area: float | None, distance: float | None, half_angle: float | None
-) -> float:
-    if shape == "half_angle":
-        return photodiode_channel.etendue_of_half_angle(area, np.deg2rad(half_angle or nan))
-    formula = {
-        "coaxial_discs": photodiode_channel.etendue_of_discs,
-        "small_source": photodiode_channel.etendue_of_small_source,
-    }[shape]
-    return formula(area, detector_area or nan, distance or nan)
-
-
-def _assumed_spectrum(loaded: LoadedSweep) -> FloatArray:
-    line = loaded.sweep.sample.expected_line
-    return gaussian(line.peak, line.fwhm) if line else np.empty(0)
-
-
-def _reference_spectrum(path: Path | None) -> FloatArray:
+def _reference_spectrum(path: Path | None) -> FloatArray | None:
     """The spectrum nearest to 100 cd/m^2 of an earlier run.
 
     :raises acquire.run_file.read.ArchiveError: there is none.
     """
     if path is None:
-        return np.empty(0)
+        return None
     lit = [spectrum for spectrum in read_run(path).spectra if spectrum.luminance > 0.0]
     if not lit:
         raise reading.ArchiveError(f"{path}: holds no spectrum")
     return min(lit, key=lambda spectrum: abs(np.log(spectrum.luminance / 100.0))).spectral_radiance
-
-
-def _or_empty(values: FloatArray | None) -> FloatArray:
-    return np.empty(0) if values is None else values
-
-
-def _nominal(range_: float | str, ranges: Sequence[float], full_scale: float = 1.0) -> float:
-    """The instrument's own range for the one asked for (80 mA: the 100 mA range); NaN for autorange."""
-    return nan if isinstance(range_, str) else timing.smallest_range(range_, ranges, full_scale)

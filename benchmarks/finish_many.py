@@ -21,8 +21,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from acquire.config.sweep import MOST_POINTS
-from acquire.evaluation.calibration import Calibration
-from acquire.evaluation.evaluate import Evidence, evaluate, with_colorimetry, with_uncertainties
+from acquire.evaluation.calibration import Calibration, Conditions, StandInSpectra
+from acquire.evaluation.evaluate import Evidence, evaluate, with_uncertainties
+from acquire.evaluation.spectrum import with_colorimetry
 from acquire.photometry.grid import WAVELENGTH
 from acquire.photometry.luminous import luminance
 from acquire.photometry.photodiode import calibration_from_geometry, etendue_of_discs
@@ -45,7 +46,7 @@ def a_calibration() -> Calibration:
     responsivity = 6.0e-4 * WAVELENGTH - 0.012
     light = calibration_from_geometry(etendue_of_discs(AREA, 1e-4, 0.1), responsivity)
     line = gaussian(530.0, 30.0)
-    return Calibration(AREA, GAIN, photodiode_scale=light.scale, responsivity=responsivity, assumed_spectrum=line)
+    return Calibration(photodiode=light, conditions=Conditions(AREA, GAIN), stand_in=StandInSpectra(assumed=line))
 
 
 def readings(points: int) -> Iterator[Reading]:

@@ -16,6 +16,7 @@ import pytest
 
 from acquire import session
 from acquire.config import ConfigurationError, load_sweep
+from acquire.config.loading import LoadedCalibration
 from acquire.photometry.photodiode import etendue_of_discs
 from acquire.records import Event, RunStart, RunStop
 from acquire.run_file import finish as finishing
@@ -52,23 +53,27 @@ def test_a_run_file_name_stays_in_its_folder(sample: str, readable: str) -> None
 
 def test_an_outdated_calibration_is_a_caution() -> None:
     loaded = load_sweep(LIQ)
-    assert loaded.calibration is not None
+    certificate = loaded.calibration.certificate
+    assert certificate is not None
     assert session.cautions(loaded, date(2026, 6, 1)) == []
-    expired = loaded.calibration.model_copy(update={"valid_until": date(2026, 5, 31)})
-    (text,) = session.cautions(replace(loaded, calibration=expired), date(2026, 6, 1))
+    expired = certificate.model_copy(update={"valid_until": date(2026, 5, 31)})
+    (text,) = session.cautions(replace(loaded, calibration=LoadedCalibration(expired)), date(2026, 6, 1))
     assert "2026-05-31" in text
-    assert loaded.calibration.id in text
+    assert certificate.id in text
 
 
 def test_the_calibration_is_that_of_the_bench_and_the_sample() -> None:
     prepared = session.prepare(LIQ)
     calibration = prepared.calibration
-    assert calibration.emissive_area == 1.4e-5
-    assert calibration.photodiode_scale == pytest.approx(683.002 / etendue_of_discs(1.4e-5, 1e-4, 0.1))
-    assert calibration.responsivity[520 - 380] == pytest.approx(0.3)
-    assert calibration.voltage_range == 20.0
-    assert np.isnan(calibration.current_range)
-    assert "simulated-photodiode-1" in calibration.identification
+    conditions, photodiode = calibration.conditions, calibration.photodiode
+    assert conditions.emissive_area == 1.4e-5
+    assert photodiode is not None
+    assert photodiode.responsivity is not None
+    assert photodiode.scale == pytest.approx(683.002 / etendue_of_discs(1.4e-5, 1e-4, 0.1))
+    assert photodiode.responsivity[520 - 380] == pytest.approx(0.3)
+    assert conditions.voltage_range == 20.0
+    assert np.isnan(conditions.current_range)
+    assert "simulated-photodiode-1" in photodiode.identification
 
 
 def test_nothing_of_the_device_file_enters_the_calibration(sweep_file: Callable[..., Path]) -> None:
@@ -122,8 +127,8 @@ def test_a_range_between_two_of_the_instrument_is_the_next_larger_one(
         "  step: 0.5 V\n": "  step: 0.5 V\n  range: 15 V\n",
     }
     sweep = sweep_file("quick_look.yaml", wanted)
-    calibration = session.prepare(sweep).calibration
-    assert (calibration.voltage_range, calibration.current_range, calibration.photodiode_range) == (20.0, 0.01, 10.0)
+    conditions = session.prepare(sweep).calibration.conditions
+    assert (conditions.voltage_range, conditions.current_range, conditions.photodiode_range) == (20.0, 0.01, 10.0)
     assert run_sweep_file(sweep, tmp_path / "runs").error == ""
 
 

@@ -55,10 +55,21 @@ KINDS: Mapping[str, type[Section]] = {
 
 
 @dataclass(frozen=True)
+class LoadedCalibration:
+    """A calibration file, None where there is none or it is wrong, and its curves.
+
+    ``responsivity`` is (wavelength in nm, A/W), ``spectrum`` (wavelength in nm, relative power per nm).
+    """
+
+    certificate: CalibrationFile | None = None
+    responsivity: Curve | None = None
+    spectrum: Curve | None = None
+
+
+@dataclass(frozen=True)
 class LoadedSweep:
     """A sweep with all files it refers to, read and checked against each other.
 
-    ``responsivity`` and ``calibration_spectrum`` are (wavelength in nm, A/W or relative power per nm);
     ``device`` is there on a simulated bench only; ``hashes`` maps each file used to its SHA-256; ``cautions`` are
     what is no error, but should be known.
     """
@@ -69,22 +80,11 @@ class LoadedSweep:
     bench: BenchFile
     bench_path: Path
     bench_text: str
-    calibration: CalibrationFile | None = None
-    responsivity: Curve | None = None
-    calibration_spectrum: Curve | None = None
+    calibration: LoadedCalibration = LoadedCalibration()
     device: DeviceFile | None = None
     reference_path: Path | None = None
     hashes: Mapping[str, str] = field(default_factory=dict)
     cautions: tuple[Caution, ...] = ()
-
-
-@dataclass(frozen=True)
-class LoadedCalibration:
-    """A calibration with its curves, (wavelength in nm, A/W) and (wavelength in nm, relative power per nm)."""
-
-    calibration: CalibrationFile | None
-    responsivity: Curve | None = None
-    spectrum: Curve | None = None
 
 
 @dataclass
@@ -228,9 +228,7 @@ def _load_sweep(source: YamlSource, bench_override: Path | None, findings: _Find
         bench=bench.model,
         bench_path=bench_path,
         bench_text=bench.source.text,
-        calibration=calibration.calibration,
-        responsivity=calibration.responsivity,
-        calibration_spectrum=calibration.spectrum,
+        calibration=calibration,
         device=device,
         reference_path=reference,
         hashes=dict(findings.hashes),
@@ -250,7 +248,7 @@ def _load_bench_calibration(bench: Parsed[BenchFile], findings: _Findings) -> Lo
     photodiode = bench.section("photodiode", PhotodiodeChannel)
     name = photodiode.calibration if photodiode else None
     path = findings.referred(bench.source, ("photodiode", "calibration"), name)
-    return _load_calibration(read_yaml(path), findings) if path else LoadedCalibration(None)
+    return _load_calibration(read_yaml(path), findings) if path else LoadedCalibration()
 
 
 def _load_calibration(source: YamlSource, findings: _Findings) -> LoadedCalibration:
@@ -348,7 +346,7 @@ def resolved(loaded: LoadedSweep) -> dict[str, Any]:
     parts: dict[str, Section | None] = {
         "sweep": loaded.sweep,
         "bench": loaded.bench,
-        "calibration": loaded.calibration,
+        "calibration": loaded.calibration.certificate,
         "device": loaded.device,
     }
     return {name: part.model_dump(mode="json") if part else None for name, part in parts.items()}

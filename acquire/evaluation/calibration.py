@@ -1,84 +1,268 @@
-"""What turns signals into light, and how well it is known."""
+"""What turns signals into light, and how well it is known: from the configuration, and to and from a run file."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields, replace
 from functools import cached_property
+from itertools import chain
 from math import isfinite, nan
 from typing import Any, Self
 
 import numpy as np
 
+from acquire.config.bench import BenchFile
+from acquire.config.calibration import CalibrationFile, Geometry
+from acquire.config.loading import LoadedCalibration, LoadedSweep
+from acquire.config.sweep import ExpectedLine, SweepFile
+from acquire.photometry import photodiode as channel
 from acquire.photometry.factors import SpectralFactors, spectral_factors
+from acquire.photometry.grid import on_grid
 from acquire.photometry.photodiode import PhotodiodeCalibration
-from acquire.records import (
-    FloatArray,
-)
+from acquire.photometry.spectra import gaussian
+from acquire.records import FloatArray
+from drivers import timing
+
+
+def _stored(unit: str = "", name: str = "") -> dict[str, str]:
+    """How a field stands in a run file: its unit, none for a text, and its name there where that is another."""
+    return {"unit": unit, "name": name}
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """What turns signals into light, and how well it is known. SI units; standard uncertainties (k = 1).
+class Conditions:
+    """What a run was measured with; never replaced afterwards. SI units.
 
-    ``photodiode_scale`` and ``responsivity`` (401,) [A/W] are those of
-    :class:`~acquire.photometry.photodiode.PhotodiodeCalibration`; NaN and empty without one. ``*_range`` are the
-    meters' fixed ranges, NaN for autorange. ``reference_spectrum`` and ``assumed_spectrum`` (401,), any scale,
-    stand in until a spectrum is measured; empty when there is none.
+    ``*_range`` are the meters' fixed ranges, NaN for autorange; ``angular_factor`` F is that of the device, 1 for a
+    Lambertian one; ``*_model`` are the names by which a bench file calls the instruments.
     """
 
-    emissive_area: float = field(metadata={"unit": "m^2"})
-    amplifier_gain: float = field(metadata={"unit": "V/A"})
-    identification: str = ""
-    method: str = ""
-    emissive_area_uncertainty: float = field(default=0.0, metadata={"unit": "m^2"})
-    photodiode_scale: float = field(default=nan, metadata={"unit": "cd/(m^2 W)"})
-    photodiode_scale_slope: float = field(default=0.0, metadata={"unit": "1/nm"})
-    responsivity: FloatArray = field(default_factory=lambda: np.empty(0), metadata={"unit": "A/W"})
-    reference_spectrum: FloatArray = field(default_factory=lambda: np.empty(0), metadata={"unit": "1"})
-    assumed_spectrum: FloatArray = field(default_factory=lambda: np.empty(0), metadata={"unit": "1"})
-    forward_factor: float = field(default=1.0, metadata={"unit": "1"})
-    forward_factor_source: str = "assumed 1 (Lambertian)"
-    forward_factor_uncertainty: float = field(default=0.0, metadata={"unit": "1"})
-    luminance_scale_uncertainty: float = field(default=0.0, metadata={"unit": "1"})
-    uniformity_uncertainty: float = field(default=0.0, metadata={"unit": "1"})
-    repositioning_uncertainty: float = field(default=0.0, metadata={"unit": "1"})
-    calibration_uncertainty: float = field(default=0.0, metadata={"unit": "1"})
-    linearity_uncertainty: float = field(default=0.0, metadata={"unit": "1"})
-    wavelength_uncertainty: float = field(default=0.0, metadata={"unit": "nm"})
-    voltage_range: float = field(default=nan, metadata={"unit": "V"})
-    current_range: float = field(default=nan, metadata={"unit": "A"})
-    photodiode_range: float = field(default=nan, metadata={"unit": "V"})
-    nplc: float = field(default=1.0, metadata={"unit": "1"})
-    photodiode_nplc: float = field(default=1.0, metadata={"unit": "1"})
+    emissive_area: float = field(metadata=_stored("m^2"))
+    amplifier_gain: float = field(metadata=_stored("V/A"))
+    voltage_range: float = field(default=nan, metadata=_stored("V"))
+    current_range: float = field(default=nan, metadata=_stored("A"))
+    photodiode_range: float = field(default=nan, metadata=_stored("V"))
+    nplc: float = field(default=1.0, metadata=_stored("1"))
+    photodiode_nplc: float = field(default=1.0, metadata=_stored("1"))
+    smu_model: str = field(default="keithley2400", metadata=_stored())
+    photodiode_meter_model: str = field(default="keithley2000", metadata=_stored())
+    angular_factor: float = field(default=1.0, metadata=_stored("1", name="forward_factor"))
+    angular_factor_source: str = field(default="assumed 1 (Lambertian)", metadata=_stored(name="forward_factor_source"))
 
-    @cached_property
-    def photodiode(self) -> PhotodiodeCalibration | None:
-        """The photodiode's calibration, None when the bench has none."""
-        if not isfinite(self.photodiode_scale):
-            return None
-        responsivity = self.responsivity if self.responsivity.size else None
-        return PhotodiodeCalibration(self.photodiode_scale, responsivity, self.photodiode_scale_slope)
+
+@dataclass(frozen=True)
+class LightUncertainty:
+    """How well all that is known that is common to all points: standard uncertainties (k = 1).
+
+    ``emissive_area`` in m^2 and ``wavelength`` [nm] are absolute, the others relative: ``luminance_scale`` the
+    absolute scale of the spectroradiometer, ``uniformity`` spot and aperture, ``repositioning`` putting the next
+    device into the same place, ``linearity`` of the luminance channel, ``angular_factor`` that of F.
+    """
+
+    emissive_area: float = field(default=0.0, metadata=_stored("m^2", name="emissive_area_uncertainty"))
+    luminance_scale: float = field(default=0.0, metadata=_stored("1", name="luminance_scale_uncertainty"))
+    uniformity: float = field(default=0.0, metadata=_stored("1", name="uniformity_uncertainty"))
+    repositioning: float = field(default=0.0, metadata=_stored("1", name="repositioning_uncertainty"))
+    linearity: float = field(default=0.0, metadata=_stored("1", name="linearity_uncertainty"))
+    wavelength: float = field(default=0.0, metadata=_stored("nm", name="wavelength_uncertainty"))
+    angular_factor: float = field(default=0.0, metadata=_stored("1", name="forward_factor_uncertainty"))
+
+
+@dataclass(frozen=True, eq=False)
+class StandInSpectra:
+    """Spectra (401,), any scale, that stand in until one is measured: of an earlier run, and an assumed line."""
+
+    reference: FloatArray | None = field(default=None, metadata=_stored("1", name="reference_spectrum"))
+    assumed: FloatArray | None = field(default=None, metadata=_stored("1", name="assumed_spectrum"))
+
+
+#: The parts of a calibration whose fields stand in a run file one by one.
+_PARTS = {"conditions": Conditions, "uncertainty": LightUncertainty, "stand_in": StandInSpectra}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Calibration:
+    """What turns signals into light: the photodiode's calibration, None without one, and what else enters.
+
+    ``photodiode`` is what a calibration file gives; to evaluate a run with another one, that part is replaced.
+    """
+
+    conditions: Conditions
+    photodiode: PhotodiodeCalibration | None = None
+    uncertainty: LightUncertainty = LightUncertainty()
+    stand_in: StandInSpectra = StandInSpectra()
 
     @cached_property
     def reference_factors(self) -> SpectralFactors[float] | None:
         """Factors of the reference spectrum, None without one."""
-        return self._factors(self.reference_spectrum)
+        return self._factors(self.stand_in.reference)
 
     @cached_property
     def assumed_factors(self) -> SpectralFactors[float] | None:
         """Factors of the assumed spectrum, None without one."""
-        return self._factors(self.assumed_spectrum)
+        return self._factors(self.stand_in.assumed)
 
-    def _factors(self, spectrum: FloatArray) -> SpectralFactors[float] | None:
-        return spectral_factors(spectrum, self.photodiode) if spectrum.size else None
+    def _factors(self, spectrum: FloatArray | None) -> SpectralFactors[float] | None:
+        return spectral_factors(spectrum, self.photodiode) if spectrum is not None else None
 
     def to_fields(self) -> dict[str, tuple[Any, str]]:
-        """Every field as (value, unit), for a file; texts have no unit."""
-        return {f.name: (getattr(self, f.name), f.metadata.get("unit", "")) for f in fields(self)}
+        """Every number, curve and text as (value, unit), by its name in a run file.
+
+        Texts have no unit; a curve that is not there is empty, the scale of no photodiode NaN.
+        """
+        everything = chain(_parts_to_fields(self), _photodiode_to_fields(self.photodiode))
+        return {name: (_or_empty(value), unit) for name, value, unit in everything}
 
     @classmethod
     def from_fields(cls, values: Mapping[str, Any]) -> Self:
         """Rebuild a calibration from the values of :meth:`to_fields`; unknown names are ignored."""
-        known = {f.name for f in fields(cls)}
-        return cls(**{name: value for name, value in values.items() if name in known})
+        parts = {part: _from_fields(kind, values) for part, kind in _PARTS.items()}
+        return cls(photodiode=_photodiode_from_fields(values), **parts)
+
+
+# --- in a run file -----------------------------------------------------------------------------------------
+
+
+def _stored_name(one: Field[Any]) -> str:
+    name: str = one.metadata["name"]
+    return name or one.name
+
+
+def _parts_to_fields(calibration: Calibration) -> Iterator[tuple[str, Any, str]]:
+    for part in _PARTS:
+        values = getattr(calibration, part)
+        for one in fields(values):
+            yield _stored_name(one), getattr(values, one.name), one.metadata["unit"]
+
+
+def _photodiode_to_fields(photodiode: PhotodiodeCalibration | None) -> Iterator[tuple[str, Any, str]]:
+    yield "identification", photodiode.identification if photodiode else "none", ""
+    yield "method", photodiode.method if photodiode else "none", ""
+    yield "photodiode_scale", photodiode.scale if photodiode else nan, "cd/(m^2 W)"
+    yield "photodiode_scale_slope", photodiode.scale_slope if photodiode else 0.0, "1/nm"
+    yield "responsivity", photodiode.responsivity if photodiode else None, "A/W"
+    yield "calibration_uncertainty", photodiode.relative_uncertainty if photodiode else 0.0, "1"
+
+
+def _or_empty(value: Any) -> Any:
+    return np.empty(0) if value is None else value
+
+
+def _from_fields(kind: type[Any], values: Mapping[str, Any]) -> Any:
+    """One of the parts; where a name is missing, as in an older file, the default holds."""
+    names = {one.name: _stored_name(one) for one in fields(kind)}
+    return kind(**{own: _or_none(values[name]) for own, name in names.items() if name in values})
+
+
+def _photodiode_from_fields(values: Mapping[str, Any]) -> PhotodiodeCalibration | None:
+    if not isfinite(values.get("photodiode_scale", nan)):
+        return None
+    return PhotodiodeCalibration(
+        values["photodiode_scale"],
+        _or_none(values.get("responsivity")),
+        values.get("photodiode_scale_slope", 0.0),
+        relative_uncertainty=values.get("calibration_uncertainty", 0.0),
+        identification=values.get("identification", ""),
+        method=values.get("method", ""),
+    )
+
+
+def _or_none(value: Any) -> Any:
+    return None if isinstance(value, np.ndarray) and not value.size else value
+
+
+# --- from the configuration --------------------------------------------------------------------------------
+
+
+def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArray | None) -> Calibration:
+    """What turns this bench's signals into light for this sample.
+
+    ``source_range`` is the source's fixed range [V or A], ``reference`` (401,) the spectrum of an earlier run.
+    Only the sweep, bench and calibration files enter; a simulated device's file never does.
+    """
+    sweep, bench = loaded.sweep, loaded.bench
+    return Calibration(
+        photodiode=_photodiode_calibration(loaded.calibration, sweep.sample.emissive_area),
+        conditions=_conditions(sweep, bench, source_range),
+        uncertainty=LightUncertainty(
+            emissive_area=sweep.sample.emissive_area_uncertainty or 0.0,
+            luminance_scale=bench.uncertainty.luminance_scale,
+            uniformity=bench.uncertainty.uniformity,
+            repositioning=bench.uncertainty.repositioning,
+            linearity=bench.uncertainty.linearity,
+            wavelength=bench.uncertainty.wavelength,
+            angular_factor=bench.uncertainty.angular_factor,
+        ),
+        stand_in=StandInSpectra(reference, _assumed_spectrum(sweep.sample.expected_line)),
+    )
+
+
+def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float) -> Conditions:
+    measure, instruments = sweep.measure, bench.instruments
+    voltage_source = sweep.source.function == "voltage"
+    current_range = _nominal(measure.current_range, timing.SMU_CURRENT_RANGES, timing.SMU_FULL_SCALE)
+    return Conditions(
+        emissive_area=sweep.sample.emissive_area,
+        amplifier_gain=bench.photodiode.amplifier_gain,
+        voltage_range=source_range if voltage_source else nan,
+        current_range=current_range if voltage_source else source_range,
+        photodiode_range=_nominal(measure.photodiode_range, timing.DMM_VOLTAGE_RANGES),
+        nplc=measure.nplc,
+        photodiode_nplc=measure.photodiode_nplc,
+        smu_model=instruments.smu.model,
+        photodiode_meter_model=instruments.photodiode_meter.model,
+    )
+
+
+def _nominal(range_: float | str, ranges: tuple[float, ...], full_scale: float = 1.0) -> float:
+    """The instrument's own range for the one asked for (80 mA: the 100 mA range); NaN for autorange."""
+    return nan if isinstance(range_, str) else timing.smallest_range(range_, ranges, full_scale)
+
+
+def _photodiode_calibration(loaded: LoadedCalibration, emissive_area: float) -> PhotodiodeCalibration | None:
+    certificate = loaded.certificate
+    if certificate is None:
+        return None
+    responsivity = on_grid(*loaded.responsivity) if loaded.responsivity is not None else None
+    if certificate.luminance_factor is not None:
+        spectrum = on_grid(*loaded.spectrum) if loaded.spectrum is not None else None
+        light = _by_factor(certificate.luminance_factor.factor, responsivity, spectrum)
+        return _named(light, certificate, certificate.luminance_factor.uncertainty)
+    assert certificate.geometry is not None
+    assert responsivity is not None
+    light = _by_geometry(certificate.geometry, emissive_area, responsivity)
+    return _named(light, certificate, certificate.geometry.uncertainty)
+
+
+def _named(light: PhotodiodeCalibration, certificate: CalibrationFile, uncertainty: float) -> PhotodiodeCalibration:
+    valid = f", valid until {certificate.valid_until}" if certificate.valid_until else ""
+    identification = f"{certificate.id} of {certificate.date}{valid}"
+    return replace(light, identification=identification, relative_uncertainty=uncertainty)
+
+
+def _by_factor(factor: float, responsivity: FloatArray | None, spectrum: FloatArray | None) -> PhotodiodeCalibration:
+    """Way A; one curve without the other cannot correct a spectral mismatch, and is left out."""
+    curves = (responsivity, spectrum) if responsivity is not None and spectrum is not None else ()
+    light = channel.calibration_from_factor(factor, *curves)
+    return replace(light, method=f"luminance factor {factor:g} cd/m^2/A")
+
+
+def _by_geometry(geometry: Geometry, emissive_area: float, responsivity: FloatArray) -> PhotodiodeCalibration:
+    """Way B."""
+    etendue = _etendue(geometry, emissive_area)
+    light = channel.calibration_from_geometry(etendue, responsivity)
+    return replace(light, method=f"{geometry.shape}, etendue {etendue:.9g} m^2 sr")
+
+
+def _etendue(geometry: Geometry, emissive_area: float) -> float:
+    if geometry.shape == "half_angle":
+        return channel.etendue_of_half_angle(emissive_area, np.deg2rad(geometry.half_angle or nan))
+    formula = {
+        "coaxial_discs": channel.etendue_of_discs,
+        "small_source": channel.etendue_of_small_source,
+    }[geometry.shape]
+    return formula(emissive_area, geometry.detector_area or nan, geometry.distance or nan)
+
+
+def _assumed_spectrum(line: ExpectedLine | None) -> FloatArray | None:
+    return gaussian(line.peak, line.fwhm) if line else None

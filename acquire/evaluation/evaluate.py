@@ -6,20 +6,18 @@ are known, and afterwards, when all are: only the :class:`Evidence` handed to it
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from math import inf, isfinite, nan
+from math import isfinite, nan
 from statistics import fmean, stdev
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from acquire.evaluation.budget import Signals, uncertainties
 from acquire.evaluation.calibration import Calibration
-from acquire.evaluation.figures import Figure, JVLCurve, SpectrumFigures, figures_of_merit
-from acquire.photometry import luminous
 from acquire.photometry.choice import (
     SPECTRAL_SHIFT_LIMIT,
     SpectrumCandidate,
@@ -37,21 +35,13 @@ from acquire.photometry.efficiency import (
     eqe_from_luminance,
     power_efficiency,
 )
-from acquire.photometry.elementwise import IntArray, Q, constant, finite, hypot, quotient, where
+from acquire.photometry.elementwise import IntArray, Q, constant
 from acquire.photometry.factors import SpectralFactors, blend_factors, factors_at, spectral_factors, stacked
 from acquire.photometry.photodiode import dark_at, photocurrent
 from acquire.photometry.spectra import signal_to_noise
-from acquire.photometry.uncertainty import (
-    Budget,
-    RelativeUncertainty,
-    chromaticity_uncertainty,
-    rectangular,
-    relative_uncertainty,
-)
 from acquire.records import (
     DERIVED,
     READING_FLAGS,
-    Branch,
     Columns,
     DarkReading,
     FloatArray,
@@ -60,10 +50,6 @@ from acquire.records import (
     Record,
     Spectrum,
 )
-from drivers import timing
-
-#: Accuracy of chromaticity by the spectroradiometer, limits for illuminant A (CS-2000A data sheet).
-CHROMATICITY_LIMIT = 0.0015
 
 
 @dataclass(frozen=True)
@@ -86,32 +72,38 @@ def dark_level(readings: Sequence[DarkReading]) -> DarkLevel | None:
 
 
 @dataclass(frozen=True)
-class _Taken:
+class _EvaluatedSpectrum:
     candidate: SpectrumCandidate
     factors: SpectralFactors[float]
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that is known at one moment besides a reading itself."""
+    """All that is known at one moment besides a reading itself; ``spectra`` are those that have light."""
 
     calibration: Calibration
     dark_before: DarkLevel | None = None
     dark_after: DarkLevel | None = None
-    taken: tuple[_Taken, ...] = ()
+    spectra: tuple[_EvaluatedSpectrum, ...] = ()
     final: bool = False
 
     def with_dark(self, readings: Sequence[DarkReading]) -> Evidence:
-        """This evaluation after dark readings; those before the sweep and those after it are kept apart."""
+        """This evidence after dark readings; those before the sweep and those after it are kept apart."""
         before = dark_level([reading for reading in readings if not reading.after])
         after = dark_level([reading for reading in readings if reading.after])
         return replace(self, dark_before=before or self.dark_before, dark_after=after or self.dark_after)
 
-    def with_spectrum(self, spectrum: Spectrum) -> Evidence:
-        """This evaluation after one more spectrum; one without visible light changes nothing."""
+    def spectral_factors(self, spectral_radiance: FloatArray) -> SpectralFactors[float] | None:
+        """The factors of a spectrum (401,); None where there is nothing that the eye or the photodiode sees."""
         try:
-            factors = spectral_factors(spectrum.spectral_radiance, self.calibration.photodiode)
+            return spectral_factors(spectral_radiance, self.calibration.photodiode)
         except ValueError:
+            return None
+
+    def with_spectrum(self, spectrum: Spectrum, factors: SpectralFactors[float] | None = None) -> Evidence:
+        """This evidence after one more spectrum, of which the ``factors`` may be known; one without any is left out."""
+        factors = factors or self.spectral_factors(spectrum.spectral_radiance)
+        if factors is None:
             return self
         light = self.photocurrent(spectrum.photodiode_signal, spectrum.start) * factors.luminance_per_photocurrent
         luminance = light if light > 0.0 else spectrum.luminance
@@ -121,32 +113,32 @@ class Evidence:
         candidate = SpectrumCandidate(
             spectrum.index, spectrum.point_index, spectrum.branch, luminance, spectrum.drift, usable=not defects
         )
-        return replace(self, taken=(*self.taken, _Taken(candidate, factors)))
+        return replace(self, spectra=(*self.spectra, _EvaluatedSpectrum(candidate, factors)))
 
     @cached_property
     def candidates(self) -> tuple[SpectrumCandidate, ...]:
         """The spectra to choose from."""
-        return tuple(taken.candidate for taken in self.taken)
+        return tuple(spectrum.candidate for spectrum in self.spectra)
 
     def factors_of(self, index: int) -> SpectralFactors[float]:
         """The factors of the spectrum with this index."""
-        return next(taken.factors for taken in self.taken if taken.candidate.index == index)
+        return next(spectrum.factors for spectrum in self.spectra if spectrum.candidate.index == index)
 
     @cached_property
     def latest_factors(self) -> SpectralFactors[float] | None:
         """The factors of the last spectrum, or of one that stands in."""
         calibration = self.calibration
-        measured = self.taken[-1].factors if self.taken else None
+        measured = self.spectra[-1].factors if self.spectra else None
         return measured or calibration.reference_factors or calibration.assumed_factors
 
     @cached_property
     def stacked(self) -> SpectralFactors[FloatArray]:
-        """The factors of all spectra taken, as arrays."""
-        return stacked([taken.factors for taken in self.taken])
+        """The factors of all spectra, as arrays."""
+        return stacked([spectrum.factors for spectrum in self.spectra])
 
     @cached_property
     def positions(self) -> IntArray:
-        """Where the spectrum with an index stands among those taken."""
+        """Where the spectrum with an index stands among all spectra."""
         indices = [candidate.index for candidate in self.candidates]
         positions = np.zeros(max(indices) + 1, int)
         positions[indices] = range(len(indices))
@@ -156,8 +148,8 @@ class Evidence:
         """The photodiode's dark signal at a moment [V]: on the line through the readings before and after."""
         before, after = self.dark_before, self.dark_after
         if before is None or after is None:
-            known = before or after
-            return known.signal if known else 0.0
+            level = before or after
+            return level.signal if level else 0.0
         return dark_at(time, (before.time, before.signal), (after.time, after.signal))
 
     @cached_property
@@ -168,7 +160,7 @@ class Evidence:
 
     def photocurrent(self, signal: Q, time: Q) -> Q:
         """Photocurrent [A] behind an amplifier voltage [V] read at ``time`` [s]."""
-        return photocurrent(signal, self.dark_signal(time), self.calibration.amplifier_gain)
+        return photocurrent(signal, self.dark_signal(time), self.calibration.conditions.amplifier_gain)
 
 
 def evaluate(reading: Reading, evidence: Evidence) -> Record:
@@ -180,8 +172,8 @@ def evaluate(reading: Reading, evidence: Evidence) -> Record:
     photocurrent = evidence.photocurrent(reading.photodiode_signal, reading.time)
     choice, factors, shift = _spectrum_for(reading, photocurrent, evidence)
     return Record(
-        reading,
-        PointFlag(int(reading.flags) | _flags(reading.photodiode_signal, reading.time, factors, shift, evidence)),
+        reading=reading,
+        flags=PointFlag(int(reading.flags) | _flags(reading.photodiode_signal, reading.time, factors, shift, evidence)),
         **_quantities(reading.current, reading.voltage, photocurrent, factors, evidence.calibration),
         spectrum_source=choice.source.value,
         spectrum_index=choice.index,
@@ -202,12 +194,13 @@ def with_uncertainties(record: Record, evidence: Evidence) -> Record:
     choice = SpectrumChoice(source, record.spectrum_index, record.spectrum_index_upper, record.spectrum_weight)
     factors, shift = _factors_of(choice, evidence)
     values = {name: getattr(record, name) for name in DERIVED}
-    signals = reading.current, reading.voltage, reading.photodiode_signal, reading.time
+    photocurrent = evidence.photocurrent(reading.photodiode_signal, reading.time)
+    signals = Signals(reading.current, reading.voltage, reading.photodiode_signal, photocurrent)
     return Record(  # `replace` would take as long as all the rest
-        reading,
-        record.flags,
+        reading=reading,
+        flags=record.flags,
         **values,
-        **_uncertainties(values, *signals, factors, shift, evidence),
+        **uncertainties(values, signals, factors, shift, evidence.calibration, evidence.dark_deviation),
         spectrum_source=record.spectrum_source,
         spectrum_index=record.spectrum_index,
         spectrum_index_upper=record.spectrum_index_upper,
@@ -224,7 +217,7 @@ def evaluate_run(points: Columns, evidence: Evidence) -> Columns:
     beside the result stays the same however many they are.
     """
     count = len(points["time"])
-    block = max(_LARGEST_BLOCK // max(len(evidence.taken), _COLUMNS_AT_ONCE), 1)
+    block = max(_LARGEST_BLOCK // max(len(evidence.spectra), _COLUMNS_AT_ONCE), 1)
     final: dict[str, npt.NDArray[Any]] = {}
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # missing numbers stay missing
         for first in range(0, max(count, 1), block):
@@ -251,10 +244,11 @@ def _final_values(points: Columns, rows: slice, evidence: Evidence) -> dict[str,
     index = np.arange(rows.start, rows.start + len(time))
     photocurrent = evidence.photocurrent(signal, time)
     choices, factors, shift = _spectra_for(index, points["branch"][rows], photocurrent, evidence)
+    signals = Signals(current, voltage, signal, photocurrent)
     values = _quantities(current, voltage, photocurrent, factors, evidence.calibration)
     return {
         **values,
-        **_uncertainties(values, current, voltage, signal, time, factors, shift, evidence),
+        **uncertainties(values, signals, factors, shift, evidence.calibration, evidence.dark_deviation),
         "flags": (points["flags"][rows] & int(READING_FLAGS)) | _flags(signal, time, factors, shift, evidence),
         "spectrum_source": choices.source,
         "spectrum_index": choices.index,
@@ -268,16 +262,16 @@ def _quantities(
     current: Q, voltage: Q, photocurrent: Q, factors: SpectralFactors[Q] | None, calibration: Calibration
 ) -> dict[str, Q]:
     """The derived quantities of a point, or of each of many."""
-    density = current_density(current, calibration.emissive_area)
+    density = current_density(current, calibration.conditions.emissive_area)
     luminance = photocurrent * _luminance_per_photocurrent(factors, calibration)
     efficiency = current_efficiency(luminance, density)
-    forward, unknown = calibration.forward_factor, constant(nan, photocurrent)
+    angular, unknown = calibration.conditions.angular_factor, constant(nan, photocurrent)
     return {
         "current_density": density,
         "luminance": luminance,
         "current_efficiency": efficiency,
-        "power_efficiency": power_efficiency(efficiency, voltage, forward),
-        "external_quantum_efficiency": eqe_from_luminance(efficiency, factors.kappa, forward) if factors else unknown,
+        "power_efficiency": power_efficiency(efficiency, voltage, angular),
+        "external_quantum_efficiency": eqe_from_luminance(efficiency, factors.kappa, angular) if factors else unknown,
         "chromaticity_x": factors.chromaticity_x if factors else unknown,
         "chromaticity_y": factors.chromaticity_y if factors else unknown,
     }
@@ -387,243 +381,3 @@ _PROVISIONAL, _TRUNCATED = int(PointFlag.EQE_PROVISIONAL), int(PointFlag.SPECTRU
 
 
 _NO_SPECTRUM, _SHIFT, _DARK = int(PointFlag.NO_SPECTRUM), int(PointFlag.SPECTRAL_SHIFT), int(PointFlag.BELOW_DARK_NOISE)
-
-
-#: The derived quantities whose relative uncertainty a :class:`~acquire.photometry.uncertainty.Budget` gives.
-_UNCERTAIN = {field.name: f"{field.name}_uncertainty" for field in fields(RelativeUncertainty)}
-
-
-def _uncertainties(
-    values: Mapping[str, Q],
-    current: Q,
-    voltage: Q,
-    raw: Q,
-    time: Q,
-    factors: SpectralFactors[Q] | None,
-    shift: Q,
-    evidence: Evidence,
-) -> dict[str, Q]:
-    """The standard uncertainty (k = 1) of each derived quantity of a point, or of each of many."""
-    signal = evidence.photocurrent(raw, time) * evidence.calibration.amplifier_gain
-    spread = relative_uncertainty(_budget(current, voltage, raw, signal, factors, shift, evidence))
-    limit, wavelength = rectangular(CHROMATICITY_LIMIT), evidence.calibration.wavelength_uncertainty
-    unknown = constant(nan, signal)
-    return {
-        **{spelled: _absolute(getattr(spread, name), values[name]) for name, spelled in _UNCERTAIN.items()},
-        "chromaticity_x_uncertainty": chromaticity_uncertainty(limit, factors.x_sensitivity, wavelength)
-        if factors
-        else unknown,
-        "chromaticity_y_uncertainty": chromaticity_uncertainty(limit, factors.y_sensitivity, wavelength)
-        if factors
-        else unknown,
-    }
-
-
-def _absolute(relative: Q, value: Q) -> Q:
-    return where(finite(relative), relative, nan) * abs(value)
-
-
-def _budget(
-    current: Q,
-    voltage: Q,
-    raw: Q,
-    signal: Q,
-    factors: SpectralFactors[Q] | None,
-    shift: Q,
-    evidence: Evidence,
-) -> Budget[Q]:
-    calibration = evidence.calibration
-    return Budget(
-        current=_share(_limit(current, calibration.current_range, _SMU_CURRENT, calibration.nplc), current),
-        voltage=_share(_limit(voltage, calibration.voltage_range, _SMU_VOLTAGE, calibration.nplc), voltage),
-        area=calibration.emissive_area_uncertainty / calibration.emissive_area,
-        luminance_scale=calibration.luminance_scale_uncertainty,
-        uniformity=calibration.uniformity_uncertainty,
-        repositioning=calibration.repositioning_uncertainty,
-        calibration=calibration.calibration_uncertainty,
-        linearity=calibration.linearity_uncertainty,
-        meter=_meter(raw, signal, evidence),
-        wavelength=calibration.wavelength_uncertainty,
-        # Without a spectrum nobody knows what an error of the wavelength scale does.
-        luminance_sensitivity=factors.luminance_sensitivity if factors else nan,
-        eqe_sensitivity=factors.eqe_sensitivity if factors else nan,
-        forward_factor=calibration.forward_factor_uncertainty,
-        spectral_shift=where(shift > SPECTRAL_SHIFT_LIMIT, shift / 2, 0.0),
-    )
-
-
-def _share(limit: Q, value: Q) -> Q:
-    return quotient(rectangular(limit), abs(value), (value != 0) & finite(value), inf)
-
-
-def _meter(raw: Q, signal: Q, evidence: Evidence) -> Q:
-    """Relative uncertainty of the dark-corrected signal: the meter's limits, and the scatter of the dark readings.
-
-    The meter's offset is in the dark readings as well and drops out on the same range; it is kept here all the
-    same, because autorange may have changed the range in between.
-    """
-    calibration = evidence.calibration
-    limit = _limit(raw, calibration.photodiode_range, _DMM_VOLTAGE, calibration.photodiode_nplc)
-    scatter = hypot(rectangular(limit), evidence.dark_deviation)
-    return quotient(scatter, abs(signal), (signal != 0) & finite(raw), inf)
-
-
-@dataclass(frozen=True)
-class _Function:
-    """What a meter measures: its ranges, how far each reaches, and the limit of error (reading, range, NPLC).
-
-    The limit is linear in the reading, which may be an array.
-    """
-
-    ranges: Sequence[float]
-    full_scale: float
-    limit_of_error: Callable[[Any, float, float], Any]
-
-    @cached_property
-    def reaches(self) -> list[float]:
-        """What each range reaches to, but the last, which holds everything that a smaller one does not."""
-        return [timing.reach(nominal, self.full_scale) for nominal in self.ranges[:-1]]
-
-
-_SMU_CURRENT = _Function(timing.SMU_CURRENT_RANGES, timing.SMU_FULL_SCALE, timing.smu_current_limit_of_error)
-
-
-_SMU_VOLTAGE = _Function(timing.SMU_VOLTAGE_RANGES, timing.SMU_FULL_SCALE, timing.smu_voltage_limit_of_error)
-
-
-_DMM_VOLTAGE = _Function(
-    timing.DMM_VOLTAGE_RANGES,
-    1.2,
-    lambda value, range_, nplc: timing.dmm_voltage_limit_of_error(value, range_, nplc=nplc),
-)
-
-
-def _limit(value: Q, fixed: float, function: _Function, nplc: float) -> Q:
-    """The limit of error of a reading on the ``fixed`` range, or on the smallest that holds it; NaN for no number.
-
-    Of many readings, those on the same range are taken together.
-    """
-    if not isinstance(value, np.ndarray):
-        if not isfinite(value):
-            return nan
-        used = fixed if isfinite(fixed) else function.ranges[bisect_left(function.reaches, abs(value))]
-        limit: float = function.limit_of_error(value, used, nplc)
-        return limit
-    limits = np.full(value.shape, nan)
-    known = np.isfinite(value)
-    smallest = np.array(function.ranges)[np.searchsorted(function.reaches, abs(value))]
-    ranges = np.full(value.shape, fixed) if isfinite(fixed) else smallest
-    for used in np.unique(ranges[known]).tolist():
-        on_it = known & (ranges == used)
-        limits[on_it] = function.limit_of_error(value[on_it], used, nplc)
-    return limits
-
-
-def with_colorimetry(spectrum: Spectrum) -> Spectrum:
-    """The spectrum with luminance, chromaticity, peak and width computed from it; NaN where there is no light."""
-    luminance = luminous.luminance(spectrum.spectral_radiance)
-    try:
-        factors = spectral_factors(spectrum.spectral_radiance)
-    except ValueError:
-        return replace(spectrum, luminance=luminance)
-    return replace(
-        spectrum,
-        luminance=luminance,
-        x=factors.chromaticity_x,
-        y=factors.chromaticity_y,
-        peak_wavelength=factors.peak_wavelength,
-        fwhm=factors.fwhm,
-    )
-
-
-def final_evaluation(dark: Sequence[DarkReading], spectra: Iterable[Spectrum], calibration: Calibration) -> Evidence:
-    """The evaluation that knows a whole run."""
-    evidence = Evidence(calibration, final=True).with_dark(dark)
-    for spectrum in spectra:
-        evidence = evidence.with_spectrum(spectrum)
-    return evidence
-
-
-def cautions(points: Columns, dark: Sequence[DarkReading]) -> list[str]:
-    """What the readings themselves say against a run."""
-    signals = [reading.photodiode_signal for reading in dark if isfinite(reading.photodiode_signal)]
-    if len(signals) < 2:
-        return []
-    faint = min(signals) - 10 * stdev(signals)
-    below = int((points["photodiode_signal"] < faint).sum())
-    if below < FEW_POINTS:
-        return []
-    return [
-        f"{below} points have less light than the dark readings: "
-        "did the device shine at the dark level, or did stray light change?"
-    ]
-
-
-def contact_cautions(
-    points: Columns, dark: Sequence[DarkReading], calibration: Calibration, source_unit: str
-) -> list[str]:
-    """What says that no device was contacted: voltage, but nowhere a current that can be told from zero.
-
-    With a current source (``source_unit`` A) the voltage is that of the compliance, from the first level on.
-    """
-    driven = (points["source_level"] != 0.0) & np.isfinite(points["current"])
-    current, voltages = points["current"][driven], points["voltage"][driven]
-    # Forward only: in reverse an intact diode carries next to nothing
-    reached = float(np.max(voltages[np.isfinite(voltages)], initial=0.0))
-    if reached < LEAST_VOLTAGE or (np.abs(current) > _least_current(current, dark, calibration)).any():
-        return []
-    if source_unit == "V":
-        return [f"no current flowed up to {reached:.3g} V: is the device contacted?"]
-    if not (points["flags"][driven] & int(_IN_COMPLIANCE)).all():
-        return []
-    return [f"in compliance from the first level on: no current flowed at {reached:.3g} V: is the device contacted?"]
-
-
-def _least_current(current: FloatArray, dark: Sequence[DarkReading], calibration: Calibration) -> FloatArray:
-    """What can be told from zero [A] (n,): the meter's limit of error and the scatter of the dark readings."""
-    currents = [reading.current for reading in dark if isfinite(reading.current)]
-    noise = stdev(currents) if len(currents) > 1 else 0.0
-    return _limit(current, calibration.current_range, _SMU_CURRENT, calibration.nplc) + 3.0 * noise
-
-
-#: Below this an intact device may carry next to nothing: visible light takes 1.6 eV to 3.3 eV, V.
-LEAST_VOLTAGE = 2.0
-
-
-_IN_COMPLIANCE = PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE
-
-
-#: So many points may stray below the dark readings without anybody being told.
-FEW_POINTS = 3
-
-
-def figures_of_run(points: Columns, spectra: Sequence[Spectrum], evidence: Evidence) -> dict[str, Figure]:
-    """The figures of merit of a finished sweep: ``points`` its columns with the final values, (n,) each."""
-    usable = {candidate.index for candidate in evidence.candidates if candidate.usable}
-    lines = [SpectrumFigures(s.luminance, s.x, s.y, s.peak_wavelength, s.fwhm) for s in spectra if s.index in usable]
-    return figures_of_merit(
-        _curve(points, Branch.FORWARD, evidence),
-        _curve(points, Branch.REVERSE, evidence),
-        lines,
-    )
-
-
-def _curve(points: Columns, branch: Branch, evidence: Evidence) -> JVLCurve | None:
-    """One branch; points where the limit, not the level, decided are left out."""
-    limited = PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE | PointFlag.OVER_RANGE
-    chosen = (points["branch"] == branch.encode()) & (points["flags"] & int(limited) == 0)
-    if not chosen.any():
-        return None
-    columns = {name: points[name][chosen] for name in _CURVE_COLUMNS}
-    signal, time = points["photodiode_signal"][chosen], points["time"][chosen]
-    return JVLCurve(**columns, luminance_noise=_luminance_noise(columns["luminance"], signal, time, evidence))
-
-
-_CURVE_COLUMNS = [field.name for field in fields(JVLCurve) if field.name != "luminance_noise"]
-
-
-def _luminance_noise(luminance: FloatArray, signal: FloatArray, time: FloatArray, evidence: Evidence) -> FloatArray:
-    """The scatter of the dark readings as a luminance [cd/m^2] at each point (n,)."""
-    light = evidence.photocurrent(signal, time)
-    per_photocurrent = quotient(luminance, light, light != 0, 0.0)
-    return evidence.dark_deviation / evidence.calibration.amplifier_gain * per_photocurrent

@@ -19,7 +19,7 @@ import numpy as np
 
 from acquire.photometry.constants import BOLTZMANN, ELEMENTARY_CHARGE
 from acquire.photometry.efficiency import current_efficiency, power_efficiency
-from acquire.photometry.grid import FloatArray
+from acquire.records import FloatArray
 
 #: Luminance [cd/m^2] that counts as light.
 TURN_ON_LUMINANCE = 1.0
@@ -106,8 +106,8 @@ def turn_on_voltage(
     turn-on becomes that of the voltage through the slope.
     """
     noise = np.broadcast_to(np.asarray(luminance_noise, float), luminance.shape)
-    known = np.isfinite(voltage) & np.isfinite(luminance)
-    voltage, luminance, noise = voltage[known], luminance[known], noise[known]
+    complete = np.isfinite(voltage) & np.isfinite(luminance)
+    voltage, luminance, noise = voltage[complete], luminance[complete], noise[complete]
     i, status = _upward_crossing(luminance, threshold)
     if i is None:
         return missing("V", status)
@@ -142,11 +142,11 @@ def values_at_luminance(curve: JVLCurve, target: float) -> dict[str, Figure]:
     the spectrum, PE = pi CE F/V with F = PE V/(pi CE), these two factors linear in ln L: the efficiencies
     themselves are never interpolated.
     """
-    known = np.flatnonzero(np.isfinite(curve.voltage) & np.isfinite(curve.luminance))
-    crossing, status = _upward_crossing(curve.luminance[known], target)
+    complete = np.flatnonzero(np.isfinite(curve.voltage) & np.isfinite(curve.luminance))
+    crossing, status = _upward_crossing(curve.luminance[complete], target)
     if crossing is None:
         return {name: missing(unit, status) for name, unit in _UNITS.items()}
-    i, j = (int(known[k]) for k in (crossing - 1, crossing))
+    i, j = (int(complete[k]) for k in (crossing - 1, crossing))
     if not (curve.luminance[i] > 0 and curve.current_density[i] > 0 and curve.current_density[j] > 0):
         return {name: missing(unit) for name, unit in _UNITS.items()}
     weight = log(target / curve.luminance[i]) / log(curve.luminance[j] / curve.luminance[i])
@@ -215,8 +215,8 @@ def roll_off(abscissa: FloatArray, efficiency: FloatArray, share: float, unit: s
         return missing(unit)
     top = int(np.nanargmax(efficiency)) if top is None else top
     limit = share * efficiency[top]
-    known = top + np.flatnonzero(np.isfinite(efficiency[top:]) & (abscissa[top:] > 0))
-    x, eta = np.log(abscissa[known]), efficiency[known]
+    beyond = top + np.flatnonzero(np.isfinite(efficiency[top:]) & (abscissa[top:] > 0))
+    x, eta = np.log(abscissa[beyond]), efficiency[beyond]
     fallen = np.flatnonzero(eta <= limit)
     if not (limit > 0 and fallen.size and fallen[0] > 0):
         return missing(unit, "not_reached")
@@ -269,18 +269,18 @@ def _logarithmic(branch: Characteristic) -> Characteristic:
 
 def _common_voltages(first: Characteristic, second: Characteristic) -> FloatArray:
     """Return every voltage of either branch within the range of both, ascending; empty when they do not overlap."""
-    known = [voltage[np.isfinite(voltage) & np.isfinite(values)] for voltage, values in (first, second)]
-    if not all(voltage.size for voltage in known):
+    voltages = [voltage[np.isfinite(voltage) & np.isfinite(values)] for voltage, values in (first, second)]
+    if not all(voltage.size for voltage in voltages):
         return np.empty(0)
-    low, high = max(voltage.min() for voltage in known), min(voltage.max() for voltage in known)
-    union = np.unique(np.concatenate(known))
+    low, high = max(voltage.min() for voltage in voltages), min(voltage.max() for voltage in voltages)
+    union = np.unique(np.concatenate(voltages))
     return np.asarray(union[(union >= low) & (union <= high)], float)
 
 
 def _at(voltage: FloatArray, branch: Characteristic) -> FloatArray:
-    known = np.isfinite(branch[0]) & np.isfinite(branch[1])
-    order = np.argsort(branch[0][known], kind="stable")
-    return np.asarray(np.interp(voltage, branch[0][known][order], branch[1][known][order]), float)
+    complete = np.isfinite(branch[0]) & np.isfinite(branch[1])
+    order = np.argsort(branch[0][complete], kind="stable")
+    return np.asarray(np.interp(voltage, branch[0][complete][order], branch[1][complete][order]), float)
 
 
 def ideality_factor(
@@ -407,17 +407,17 @@ def _maxima(curve: JVLCurve) -> dict[str, Figure]:
 
 def _roll_offs(curve: JVLCurve, top: Figure) -> dict[str, Figure]:
     """Return J50, J90 and L50: where EQE has fallen to 50 % or 90 % of its maximum."""
-    wanted = {
+    places = {
         "roll_off_current_density_50": (curve.current_density, 0.5, "A/m^2"),
         "roll_off_current_density_90": (curve.current_density, 0.9, "A/m^2"),
         "roll_off_luminance_50": (curve.luminance, 0.5, "cd/m^2"),
     }
     if top.status != "ok":
-        return {name: missing(unit, top.status) for name, (_, _, unit) in wanted.items()}
+        return {name: missing(unit, top.status) for name, (_, _, unit) in places.items()}
     # Told where the maximum is: in the dark EQE is noise over noise and could pass for it.
     eqe = curve.external_quantum_efficiency
     start = int(np.flatnonzero(eqe == top.value)[0])
-    return {name: roll_off(column, eqe, share, unit, start) for name, (column, share, unit) in wanted.items()}
+    return {name: roll_off(column, eqe, share, unit, start) for name, (column, share, unit) in places.items()}
 
 
 def _hysteresis(forward: JVLCurve, reverse: JVLCurve) -> dict[str, Figure]:

@@ -11,8 +11,9 @@ from math import radians
 
 import numpy as np
 
-from acquire.photometry.grid import WAVELENGTH, FloatArray, trapezoid_weights
+from acquire.photometry.grid import WAVELENGTH, trapezoid_weights
 from acquire.photometry.observer import v_lambda
+from acquire.records import FloatArray
 
 _GAUSS_NODES, _GAUSS_WEIGHTS = np.polynomial.legendre.leggauss(6)
 

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from acquire.photometry.elementwise import BoolArray, IntArray, Q, log10
-from acquire.photometry.grid import FloatArray
 from acquire.photometry.spectra import log_weight
+from acquire.records import FloatArray
 
 #: Largest change of ln L during an exposure that still counts as measured at this very point.
 DRIFT_LIMIT = 0.05

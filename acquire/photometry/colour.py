@@ -10,8 +10,9 @@ import numpy as np
 
 from acquire.photometry.constants import SECOND_RADIATION
 from acquire.photometry.elementwise import Q
-from acquire.photometry.grid import FloatArray, checked, trapezoid_weights
+from acquire.photometry.grid import checked, trapezoid_weights
 from acquire.photometry.observer import full_table, observer
+from acquire.records import FloatArray
 
 #: The white point of self-luminous devices: equal energy.
 EQUAL_ENERGY = (1 / 3, 1 / 3)

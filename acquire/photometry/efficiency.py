@@ -14,9 +14,10 @@ from acquire.photometry.constants import (
     PHOTON_ENERGY_WAVELENGTH,
 )
 from acquire.photometry.elementwise import Q, quotient
-from acquire.photometry.grid import WAVELENGTH, FloatArray, checked, integrate
+from acquire.photometry.grid import WAVELENGTH, checked, integrate
 from acquire.photometry.luminous import photon_exitance
 from acquire.photometry.observer import v_lambda
+from acquire.records import FloatArray
 
 
 def current_density(current: Q, area: float) -> Q:
@@ -31,9 +32,9 @@ def current_efficiency(luminance: Q, current_density: Q) -> Q:
     return quotient(luminance, current_density, current_density > 0, nan)
 
 
-def power_efficiency(current_efficiency: Q, voltage: Q, forward_factor: float = 1.0) -> Q:
+def power_efficiency(current_efficiency: Q, voltage: Q, angular_factor: float = 1.0) -> Q:
     """Return PE = pi CE F / V [lm/W] from CE [cd/A] and V at the device [V]."""
-    return quotient(current_efficiency * (pi * forward_factor), voltage, voltage > 0, nan)
+    return quotient(current_efficiency * (pi * angular_factor), voltage, voltage > 0, nan)
 
 
 def kappa(spectrum: FloatArray) -> float:
@@ -55,21 +56,21 @@ def kappa_of(wavelength_over_visible: Q) -> Q:
     return pi * ELEMENTARY_CHARGE * photons_per_lumen
 
 
-def eqe_from_luminance(current_efficiency: Q, kappa: Q, forward_factor: float = 1.0) -> Q:
+def eqe_from_luminance(current_efficiency: Q, kappa: Q, angular_factor: float = 1.0) -> Q:
     """Return EQE = kappa CE F [1] from CE [cd/A] and kappa [A/cd] of the relative spectrum.
 
     Okamoto et al. 2001, doi 10.1143/JJAP.40.L783.
     """
-    return current_efficiency * kappa * forward_factor
+    return current_efficiency * kappa * angular_factor
 
 
 def eqe_from_spectral_radiance(
-    spectral_radiance: FloatArray, current_density: float, forward_factor: float = 1.0
+    spectral_radiance: FloatArray, current_density: float, angular_factor: float = 1.0
 ) -> float:
     """Return EQE = e N / J = pi e F I[L_lambda lambda] / (h c J) [1].
 
     ``spectral_radiance`` (401,) [W m^-2 sr^-1 nm^-1], J [A/m^2]. V(lambda) plays no part in it, so an error
     of the wavelength scale hardly matters.
     """
-    photons = photon_exitance(spectral_radiance, forward_factor)
+    photons = photon_exitance(spectral_radiance, angular_factor)
     return quotient(ELEMENTARY_CHARGE * photons, current_density, current_density > 0, nan)

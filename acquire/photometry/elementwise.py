@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy import ndarray  # a look-up less at every call
 
-from acquire.photometry.grid import FloatArray
+from acquire.records import FloatArray
 
 Q = TypeVar("Q", float, FloatArray)
 BoolArray = npt.NDArray[np.bool_]

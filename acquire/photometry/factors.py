@@ -18,11 +18,12 @@ import numpy as np
 from acquire.photometry.constants import MAXIMUM_LUMINOUS_EFFICACY
 from acquire.photometry.efficiency import kappa_of
 from acquire.photometry.elementwise import BoolArray, IntArray, Q, every, some
-from acquire.photometry.grid import WAVELENGTH, FloatArray, trapezoid_weights
+from acquire.photometry.grid import WAVELENGTH, trapezoid_weights
 from acquire.photometry.line_shape import line_shape
 from acquire.photometry.observer import matching_slopes, observer
 from acquire.photometry.photodiode import PhotodiodeCalibration
 from acquire.photometry.spectra import is_truncated, normalised
+from acquire.records import FloatArray
 
 
 class Integrals(NamedTuple, Generic[Q]):

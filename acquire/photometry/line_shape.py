@@ -8,7 +8,8 @@ from math import nan
 
 import numpy as np
 
-from acquire.photometry.grid import STEP, WAVELENGTH, FloatArray, checked, integrate
+from acquire.photometry.grid import STEP, WAVELENGTH, checked, integrate
+from acquire.records import FloatArray
 
 Edges = tuple[float, float]
 

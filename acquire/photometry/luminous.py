@@ -1,6 +1,6 @@
 """Luminous and radiant quantities of a spectrum. Formulas: CIE 018:2019, doi 10.25039/TR.018.2019.
 
-``forward_factor`` is the angular factor F: 1 for a Lambertian emitter (:mod:`acquire.photometry.angular`).
+``angular_factor`` is F, 1 for a Lambertian emitter (:mod:`acquire.photometry.angular`).
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 from math import pi
 
 from acquire.photometry.constants import MAXIMUM_LUMINOUS_EFFICACY, PHOTON_ENERGY_WAVELENGTH
-from acquire.photometry.grid import WAVELENGTH, FloatArray, checked, integrate
+from acquire.photometry.grid import WAVELENGTH, checked, integrate
 from acquire.photometry.observer import v_lambda
 from acquire.photometry.spectra import normalised
+from acquire.records import FloatArray
 
 
 def luminance(spectral_radiance: FloatArray) -> float:
@@ -28,23 +29,23 @@ def radiance(luminance: float, efficacy: float) -> float:
     return luminance / efficacy
 
 
-def luminous_exitance(luminance: float, forward_factor: float = 1.0) -> float:
+def luminous_exitance(luminance: float, angular_factor: float = 1.0) -> float:
     """Return M_v = pi L F [lm/m^2]; F = 1 is Lambert's law: 2 pi int cos t sin t dt over 0..pi/2."""
-    return pi * luminance * forward_factor
+    return pi * luminance * angular_factor
 
 
-def radiant_exitance(radiance: float, forward_factor: float = 1.0) -> float:
+def radiant_exitance(radiance: float, angular_factor: float = 1.0) -> float:
     """Return M_e = pi L_e F [W/m^2] from L_e [W sr^-1 m^-2]."""
-    return pi * radiance * forward_factor
+    return pi * radiance * angular_factor
 
 
-def photon_exitance(spectral_radiance: FloatArray, forward_factor: float = 1.0) -> float:
+def photon_exitance(spectral_radiance: FloatArray, angular_factor: float = 1.0) -> float:
     """Return N = pi F I[L_lambda lambda] / (h c) [s^-1 m^-2].
 
     Greenham, Friend, Bradley 1994, doi 10.1002/adma.19940060612.
     """
     photons = integrate(checked(spectral_radiance) * WAVELENGTH) / PHOTON_ENERGY_WAVELENGTH
-    return pi * forward_factor * photons
+    return pi * angular_factor * photons
 
 
 def mean_photon_energy(spectrum: FloatArray) -> float:

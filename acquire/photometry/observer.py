@@ -13,7 +13,8 @@ from typing import Final
 
 import numpy as np
 
-from acquire.photometry.grid import WAVELENGTH, FloatArray
+from acquire.photometry.grid import WAVELENGTH
+from acquire.records import FloatArray
 
 #: Sums of xbar, ybar, zbar over the 471 rows as published with the table.
 COLUMN_SUMS: Final = (106.865469489595, 106.8569171011719, 106.892251278636)

@@ -20,8 +20,9 @@ from acquire.photometry.constants import (
     PHOTON_ENERGY_WAVELENGTH,
 )
 from acquire.photometry.elementwise import Q
-from acquire.photometry.grid import WAVELENGTH, FloatArray, checked, integrate
+from acquire.photometry.grid import WAVELENGTH, checked, integrate
 from acquire.photometry.observer import v_lambda
+from acquire.records import FloatArray
 
 
 def photocurrent(signal: Q, dark_signal: Q | float, gain: float) -> Q:
@@ -145,12 +146,16 @@ class PhotodiodeCalibration:
 
     ``scale`` C [cd m^-2 A^-1 times A/W]; ``responsivity`` (401,) [A/W], or None for a photodiode taken to
     follow V(lambda), where C = k_L. ``scale_slope`` d ln C/d lambda [1/nm]: what an error of the wavelength
-    scale of the spectroradiometer had already done to C when k_L was fixed against it.
+    scale of the spectroradiometer had already done to C when k_L was fixed against it. ``relative_uncertainty``
+    is that of C (k = 1); ``identification`` and ``method`` say in words which calibration it is, and how it was made.
     """
 
     scale: float
     responsivity: FloatArray | None = None
     scale_slope: float = 0.0
+    relative_uncertainty: float = 0.0
+    identification: str = ""
+    method: str = ""
 
     def __post_init__(self) -> None:
         if not self.scale > 0:

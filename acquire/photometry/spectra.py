@@ -7,7 +7,8 @@ from math import inf
 import numpy as np
 
 from acquire.photometry.elementwise import Q, log, quotient
-from acquire.photometry.grid import WAVELENGTH, FloatArray, checked, integrate
+from acquire.photometry.grid import WAVELENGTH, checked, integrate
+from acquire.records import FloatArray
 
 #: Mean of the five outermost samples over the largest sample, above which light is lost outside the window.
 TRUNCATION_LIMIT = 0.01

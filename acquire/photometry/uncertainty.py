@@ -34,7 +34,7 @@ class Budget(Generic[Q]):
     absolute scale of the spectroradiometer, ``uniformity`` spot and aperture, ``wavelength`` [nm] the
     wavelength scale with the sensitivities d ln L/d lambda and d ln EQE/d lambda [1/nm] (see
     :class:`~acquire.photometry.factors.SpectralFactors`; the latter is c_L + c_kappa when luminance and
-    spectrum share one wavelength scale), ``forward_factor`` that of F, ``spectral_shift`` half the relative
+    spectrum share one wavelength scale), ``angular_factor`` that of F, ``spectral_shift`` half the relative
     difference of kappa between the two spectra a point lies between.
     """
 
@@ -50,7 +50,7 @@ class Budget(Generic[Q]):
     wavelength: float = 0.0
     luminance_sensitivity: Q | float = 0.0
     eqe_sensitivity: Q | float = 0.0
-    forward_factor: float = 0.0
+    angular_factor: float = 0.0
     spectral_shift: Q | float = 0.0
 
 
@@ -80,9 +80,9 @@ def relative_uncertainty(budget: Budget[Q]) -> RelativeUncertainty[Q]:
         current_density=current_density,
         luminance=luminance,
         current_efficiency=efficiency,
-        power_efficiency=hypot(efficiency, budget.voltage, budget.forward_factor),
+        power_efficiency=hypot(efficiency, budget.voltage, budget.angular_factor),
         external_quantum_efficiency=hypot(
-            light, wavelength_in_eqe, current_density, budget.forward_factor, budget.spectral_shift
+            light, wavelength_in_eqe, current_density, budget.angular_factor, budget.spectral_shift
         ),
     )
 

@@ -15,8 +15,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from acquire.evaluation.evaluate import cautions, contact_cautions, evaluate_run, figures_of_run, final_evaluation
 from acquire.evaluation.figures import Figure
+from acquire.evaluation.final import final_evaluation
 from acquire.records import (
     DERIVED,
     Columns,
@@ -172,11 +172,9 @@ def _final_results(run: Run) -> tuple[Columns, Mapping[str, Figure], list[Note]]
     """Final columns and figures; should computing fail, the live ones stand, with a note that says so."""
     live = run.tables["jvl"]
     try:
-        evidence = final_evaluation(run.dark, run.spectra, run.calibration)
-        points = {**live, **evaluate_run(live, evidence)}
-        texts = cautions(points, run.dark) + contact_cautions(points, run.dark, run.calibration, run.source_unit)
-        notes = [Note(run.dark[0].time if run.dark else 0.0, text) for text in texts]
-        return points, figures_of_run(points, run.spectra, evidence), notes
+        final = final_evaluation(run.dark, run.spectra, run.calibration)
+        points = final.points(live)
+        return points, final.figures(points), final.cautions(points, run.source_unit)
     except Exception as error:  # whatever it is, the rows must not stay unfinished for it
         text = f"the final evaluation failed ({type(error).__name__}: {error}); the live values were kept"
         return live, {}, [Note(0.0, text)]

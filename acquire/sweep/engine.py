@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from math import isfinite, log, nan
-from statistics import fmean
+from math import isfinite
 from typing import Protocol, Self
 
-from acquire.evaluation.evaluate import Evidence, evaluate, with_colorimetry, with_uncertainties
+from acquire.evaluation.evaluate import Evidence, evaluate, with_uncertainties
+from acquire.evaluation.spectrum import evaluate_spectrum
 from acquire.records import (
     DarkReading,
     Event,
@@ -195,8 +195,8 @@ def _sweep(run: _Run, evidence: Evidence) -> Outcome:
                 return Outcome(RunStatus.STOPPED, reason)
             if schedule.due(step, record) and run.bench.takes_spectra:
                 reporting.report()
-                if (spectrum := _take_spectrum(spectra, step, record, evidence, run)) is not None:
-                    evidence = evidence.with_spectrum(spectrum)
+                if (with_spectrum := _take_spectrum(spectra, step, record, evidence, run)) is not None:
+                    evidence = with_spectrum
                     spectra += 1
     return Outcome(RunStatus.COMPLETED)
 
@@ -304,8 +304,8 @@ def _look_at_dark_level(readings: list[DarkReading], run: _Run, *, after: bool) 
     raise NotMeasured("dark readings", f"{what}: the photodiode's zero would be unknown", hint)
 
 
-def _take_spectrum(index: int, step: Step, record: Record, evidence: Evidence, run: _Run) -> Spectrum | None:
-    """Take a spectrum at this level and emit it; None, with a note, when there is none."""
+def _take_spectrum(index: int, step: Step, record: Record, evidence: Evidence, run: _Run) -> Evidence | None:
+    """Take a spectrum at this level and emit it; the evidence with it, or None, with a note, when there is none."""
     samples: list[ExposureSample] = []
     try:
         spectrum = _exposed(index, step, run, samples)
@@ -314,13 +314,13 @@ def _take_spectrum(index: int, step: Step, record: Record, evidence: Evidence, r
         return None
     if spectrum is None:
         return None
-    spectrum = with_colorimetry(_with_signals(spectrum, samples, record, evidence))
+    spectrum, evidence = evaluate_spectrum(spectrum, samples, record.reading, evidence)
     run.emit(spectrum)
     if spectrum.contradictions:
         run.note(f"spectrum {index}: the meter's own {', '.join(spectrum.contradictions)} disagree with it")
     if spectrum.too_dark:
         run.note(f"spectrum {index}: less light than the spectroradiometer is made for")
-    return spectrum
+    return evidence
 
 
 def _exposed(index: int, step: Step, run: _Run, samples: list[ExposureSample]) -> Spectrum | None:
@@ -345,14 +345,3 @@ def _sample(index: int, step: Step, run: _Run, samples: list[ExposureSample], *,
         run.emit(sample)
         samples.append(sample)
     run.watch.require_safe(reading)
-
-
-def _with_signals(spectrum: Spectrum, samples: list[ExposureSample], record: Record, evidence: Evidence) -> Spectrum:
-    """The spectrum with the mean photodiode signal of its exposure, and the change of ln(luminance) until its end."""
-    # Samples from before belong to a measurement that gave no data
-    good = [sample for sample in samples if isfinite(sample.photodiode_signal) and sample.time >= spectrum.start]
-    signals = [sample.photodiode_signal for sample in good]
-    before = evidence.photocurrent(record.reading.photodiode_signal, record.reading.time)
-    after = evidence.photocurrent(signals[-1], spectrum.stop) if signals else nan
-    drift = log(after / before) if before > 0.0 and after > 0.0 else nan
-    return replace(spectrum, photodiode_signal=fmean(signals) if signals else nan, drift=drift)

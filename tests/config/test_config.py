@@ -147,10 +147,10 @@ def test_a_sweep_is_read_in_si_with_all_it_refers_to(folder: Path) -> None:
     assert loaded.sweep.spectra is not None
     assert loaded.sweep.spectra.at_luminance == (10.0, 1000.0)
     assert loaded.bench.photodiode.amplifier_gain == 5e6
-    assert loaded.calibration is not None
-    assert loaded.calibration.date.isoformat() == "2026-01-05"
-    assert loaded.responsivity is not None
-    assert loaded.responsivity[1].tolist() == [0.216, 0.456]
+    assert loaded.calibration.certificate is not None
+    assert loaded.calibration.certificate.date.isoformat() == "2026-01-05"
+    assert loaded.calibration.responsivity is not None
+    assert loaded.calibration.responsivity[1].tolist() == [0.216, 0.456]
     assert loaded.device is not None
     assert loaded.device.resistance == 1000.0
     assert loaded.sweep_text == SWEEP
@@ -172,7 +172,7 @@ def test_resolved_has_every_default_and_reads_back(folder: Path) -> None:
     assert whole["bench"]["instruments"]["smu"]["line_frequency"] == 50.0
     assert SweepFile.model_validate(whole["sweep"]) == loaded.sweep
     assert BenchFile.model_validate(whole["bench"]) == loaded.bench
-    assert CalibrationFile.model_validate(whole["calibration"]) == loaded.calibration
+    assert CalibrationFile.model_validate(whole["calibration"]) == loaded.calibration.certificate
     assert DeviceFile.model_validate(whole["device"]) == loaded.device
 
 
@@ -231,10 +231,10 @@ def test_a_calibration_by_luminance_factor(folder: Path) -> None:
     factor = "luminance_factor:\n  factor: 1.13e10 cd/m^2/A\n  uncertainty: 0.2 %\n  spectrum: line.csv\n"
     path = change(folder, "calibration.yaml", (CALIBRATION[CALIBRATION.index("geometry") :], factor))
     loaded, hashes = load_calibration(path)
-    assert loaded.calibration is not None
-    assert loaded.calibration.luminance_factor is not None
-    assert loaded.calibration.luminance_factor.factor == 1.13e10
-    assert loaded.calibration.luminance_factor.uncertainty == 0.002
+    assert loaded.certificate is not None
+    assert loaded.certificate.luminance_factor is not None
+    assert loaded.certificate.luminance_factor.factor == 1.13e10
+    assert loaded.certificate.luminance_factor.uncertainty == 0.002
     assert loaded.spectrum is not None
     assert loaded.spectrum[0].tolist() == [380.0, 550.0, 780.0]
     assert len(hashes) == 3

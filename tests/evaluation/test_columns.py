@@ -13,20 +13,18 @@ import numpy as np
 import pytest
 
 from acquire.evaluation import evaluate as evaluation_module
-from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.calibration import Calibration, Conditions, LightUncertainty, StandInSpectra
 from acquire.evaluation.evaluate import (
     Evidence,
     evaluate,
-    evaluate_run,
-    figures_of_run,
-    final_evaluation,
-    with_colorimetry,
     with_uncertainties,
 )
 from acquire.evaluation.figures import Figure, JVLCurve, SpectrumFigures, figures_of_merit
+from acquire.evaluation.final import final_evaluation
+from acquire.evaluation.spectrum import with_colorimetry
 from acquire.photometry.grid import WAVELENGTH
 from acquire.photometry.luminous import luminance
-from acquire.photometry.photodiode import calibration_from_geometry, etendue_of_discs
+from acquire.photometry.photodiode import PhotodiodeCalibration, calibration_from_geometry, etendue_of_discs
 from acquire.photometry.spectra import gaussian
 from acquire.records import (
     DERIVED,
@@ -48,27 +46,30 @@ from tests.run_file.test_recorder import a_record, a_start
 
 AREA, GAIN, POINTS = 1.4e-5, 5e6, 300
 RESPONSIVITY = 6.0e-4 * WAVELENGTH - 0.012
+CONDITIONS = Conditions(AREA, GAIN, angular_factor=0.9)
+PHOTODIODE = replace(calibration_from_geometry(etendue_of_discs(AREA, 1e-4, 0.1), RESPONSIVITY), scale_slope=1e-3)
 FULL = Calibration(
-    AREA,
-    GAIN,
-    photodiode_scale=calibration_from_geometry(etendue_of_discs(AREA, 1e-4, 0.1), RESPONSIVITY).scale,
-    photodiode_scale_slope=1e-3,
-    responsivity=RESPONSIVITY,
-    assumed_spectrum=gaussian(530.0, 30.0),
-    emissive_area_uncertainty=1.6e-7,
-    forward_factor=0.9,
-    forward_factor_uncertainty=0.03,
-    luminance_scale_uncertainty=0.0115,
-    wavelength_uncertainty=0.3,
+    photodiode=PHOTODIODE,
+    conditions=CONDITIONS,
+    uncertainty=LightUncertainty(emissive_area=1.6e-7, luminance_scale=0.0115, wavelength=0.3, angular_factor=0.03),
+    stand_in=StandInSpectra(assumed=gaussian(530.0, 30.0)),
 )
 CALIBRATIONS = {
     "everything known": FULL,
-    "a reference": replace(FULL, reference_spectrum=gaussian(500.0, 50.0)),
-    "no stand-in": replace(FULL, assumed_spectrum=np.empty(0)),
-    "a luminance factor": Calibration(AREA, GAIN, photodiode_scale=1e10, nplc=0.05, photodiode_nplc=10.0),
-    "fixed ranges": replace(FULL, voltage_range=20.0, current_range=0.1, photodiode_range=10.0),
-    "no photodiode": Calibration(AREA, GAIN),
-    "as it comes from a file": replace(FULL, emissive_area=np.float64(AREA), photodiode_scale_slope=np.float64(1e-3)),
+    "a reference": replace(FULL, stand_in=replace(FULL.stand_in, reference=gaussian(500.0, 50.0))),
+    "no stand-in": replace(FULL, stand_in=StandInSpectra()),
+    "a luminance factor": Calibration(
+        photodiode=PhotodiodeCalibration(1e10), conditions=Conditions(AREA, GAIN, nplc=0.05, photodiode_nplc=10.0)
+    ),
+    "fixed ranges": replace(
+        FULL, conditions=replace(CONDITIONS, voltage_range=20.0, current_range=0.1, photodiode_range=10.0)
+    ),
+    "no photodiode": Calibration(conditions=Conditions(AREA, GAIN)),
+    "as it comes from a file": replace(
+        FULL,
+        conditions=replace(CONDITIONS, emissive_area=np.float64(AREA)),
+        photodiode=replace(PHOTODIODE, scale_slope=np.float64(1e-3)),
+    ),
 }
 
 
@@ -145,11 +146,11 @@ def test_columns_are_what_each_point_gives(
 ) -> None:
     chance = np.random.default_rng(spectra)
     readings = some_readings(chance)
-    evidence = final_evaluation(some_dark(chance), some_spectra(readings, chance, spectra), calibration)
-    alone = columns_of(row_by_row(readings, evidence))
+    evaluation = final_evaluation(some_dark(chance), some_spectra(readings, chance, spectra), calibration)
+    alone = columns_of(row_by_row(readings, evaluation.evidence))
     for numbers_at_once in (1 << 18, 50 * 64, 1):
         monkeypatch.setattr(evaluation_module, "_LARGEST_BLOCK", numbers_at_once)
-        final = evaluate_run(alone, evidence)
+        final = evaluation.points(alone)
         assert set(final) >= {*DERIVED, *(f"{name}_uncertainty" for name in DERIVED), "flags", "spectrum_source"}
         check_same(final, alone, list(final))
 
@@ -159,13 +160,13 @@ def test_the_comparison_meets_every_kind_of_choice_and_flag() -> None:
     chance = np.random.default_rng(15)
     readings = some_readings(chance)
     spectra = some_spectra(readings, chance, 15)
-    evidence = final_evaluation(some_dark(chance), spectra, FULL)
+    evidence = final_evaluation(some_dark(chance), spectra, FULL).evidence
     records = row_by_row(readings, evidence)
     assert {record.spectrum_source for record in records} == {"measured", "interpolated", "nearest"}
     derived = PointFlag.BELOW_DARK_NOISE | PointFlag.SPECTRAL_SHIFT | PointFlag.SPECTRUM_TRUNCATED
     for flag in derived:
         assert 0 < sum(bool(record.flags & flag) for record in records) < POINTS, flag
-    assert len(evidence.taken) == len(spectra) - 1, "one spectrum is without light"
+    assert len(evidence.spectra) == len(spectra) - 1, "one spectrum is without light"
     assert not all(candidate.usable for candidate in evidence.candidates)
 
 
@@ -173,10 +174,10 @@ def test_the_figures_are_those_of_the_points_taken_one_by_one() -> None:
     chance = np.random.default_rng(4)
     readings = some_readings(chance)
     spectra = some_spectra(readings, chance, 9)
-    evidence = final_evaluation(some_dark(chance), spectra, FULL)
-    records = row_by_row(readings, evidence)
-    figures = figures_of_run(columns_of(records), spectra, evidence)
-    expected = figures_by_row(records, spectra, evidence)
+    final = final_evaluation(some_dark(chance), spectra, FULL)
+    records = row_by_row(readings, final.evidence)
+    figures = final.figures(columns_of(records))
+    expected = figures_by_row(records, spectra, final.evidence)
     assert sum(figure.status == "ok" for figure in figures.values()) > 20
     np.testing.assert_equal({n: asdict(f) for n, f in figures.items()}, {n: asdict(f) for n, f in expected.items()})
 
@@ -206,12 +207,12 @@ def test_a_finished_file_holds_what_each_point_gives(sweep: str, tmp_path: Path)
     finished = run_sweep_file(CONFIGS / "sweeps" / sweep, tmp_path).run
     assert finished is not None
     run = reading.read_run(finished.path)
-    evidence = final_evaluation(run.dark, run.spectra, run.calibration)
+    final = final_evaluation(run.dark, run.spectra, run.calibration)
     readings = [replace(r.reading, flags=r.flags & READING_FLAGS) for r in run.records]
-    records = row_by_row(readings, evidence)
+    records = row_by_row(readings, final.evidence)
     names = [column.name for column in layout.jvl_columns("V")]
     check_same(run.tables["jvl"], columns_of(records), names)
-    expected = figures_of_run(columns_of(records), run.spectra, evidence)
+    expected = final.figures(columns_of(records))
     assert {name: figure.status for name, figure in run.figures.items()} == {n: f.status for n, f in expected.items()}
     for name, figure in expected.items():
         assert run.figures[name].value == pytest.approx(figure.value, rel=1e-15, abs=0, nan_ok=True), name

@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from math import isfinite, isnan, nan, pi
+from typing import Any
 
 import numpy as np
 import pytest
 
-from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.calibration import Calibration, Conditions, LightUncertainty, StandInSpectra
 from acquire.evaluation.evaluate import (
     Evidence,
-    evaluate_run,
-    figures_of_run,
-    final_evaluation,
-    with_colorimetry,
     with_uncertainties,
 )
 from acquire.evaluation.evaluate import evaluate as values_of
+from acquire.evaluation.final import FinalEvaluation, final_evaluation
+from acquire.evaluation.spectrum import with_colorimetry
 from acquire.photometry.grid import WAVELENGTH
 from acquire.photometry.luminous import luminance
-from acquire.photometry.photodiode import calibration_from_geometry, etendue_of_discs
+from acquire.photometry.photodiode import PhotodiodeCalibration, calibration_from_geometry, etendue_of_discs
 from acquire.photometry.spectra import gaussian
 from acquire.records import Branch, Columns, DarkReading, PointFlag, Reading, Record, Spectrum
 from acquire.run_file.layout import jvl_columns
@@ -31,6 +30,7 @@ AREA = 1.4e-5
 GAIN = 5e6
 RESPONSIVITY = 6.0e-4 * WAVELENGTH - 0.012
 GREEN = gaussian(520.0, 19.0)
+ASSUMED = StandInSpectra(assumed=GREEN)
 #: Photocurrent of 1000 cd/m^2 of a 520/19 nm line, 14 mm^2 against 100 mm^2 at 100 mm (coaxial discs).
 PHOTOCURRENT_AT_1000 = 8.83468381e-8
 DARK = 1e-4
@@ -40,18 +40,14 @@ def evaluate(reading: Reading, evidence: Evidence) -> Record:
     return with_uncertainties(values_of(reading, evidence), evidence)
 
 
-def evaluated(readings: Sequence[Reading], evidence: Evidence) -> Columns:
+def evaluated(readings: Sequence[Reading], final: FinalEvaluation) -> Columns:
     """The columns of a whole run from its readings."""
-    live = table_of([Record(reading, reading.flags) for reading in readings], jvl_columns("V"))
-    return {**live, **evaluate_run(live, evidence)}
+    return final.points(table_of([Record(reading, reading.flags) for reading in readings], jvl_columns("V")))
 
 
-def a_calibration(**changes: object) -> Calibration:
+def a_calibration(**parts: Any) -> Calibration:
     light = calibration_from_geometry(etendue_of_discs(AREA, 1e-4, 0.1), RESPONSIVITY)
-    return replace(
-        Calibration(AREA, GAIN, photodiode_scale=light.scale, responsivity=RESPONSIVITY),
-        **changes,  # type: ignore[arg-type]
-    )
+    return replace(Calibration(photodiode=light, conditions=Conditions(AREA, GAIN)), **parts)
 
 
 def a_reading(index: int, light: float, *, current: float = 1e-3, voltage: float = 5.0, time: float = 0.0) -> Reading:
@@ -71,8 +67,9 @@ def dark(after: bool = False, time: float = 0.0, level: float = DARK) -> list[Da
     return [DarkReading(time, 0.0, 0.0, level + step, after) for step in (-1e-6, 0.0, 1e-6)]
 
 
-def evidence(**changes: object) -> Evidence:
-    return Evidence(a_calibration(**changes)).with_dark(dark())
+def evidence(**parts: Any) -> Evidence:
+    """What is known after the dark readings; ``parts`` of the calibration as they are given."""
+    return Evidence(a_calibration(**parts)).with_dark(dark())
 
 
 def test_a_point_agrees_with_published_values() -> None:
@@ -97,7 +94,7 @@ def test_without_any_spectrum_there_is_no_eqe_and_a_flag_says_so() -> None:
 
 def test_a_luminance_factor_gives_luminance_without_any_spectrum() -> None:
     factor = 1000.0 / PHOTOCURRENT_AT_1000
-    record = evaluate(a_reading(0, 100.0), evidence(photodiode_scale=factor, responsivity=np.empty(0)))
+    record = evaluate(a_reading(0, 100.0), evidence(photodiode=PhotodiodeCalibration(factor)))
     assert record.luminance == pytest.approx(100.0)
     assert record.current_efficiency == pytest.approx(100.0 * AREA / 1e-3)
     assert record.power_efficiency == pytest.approx(pi * 100.0 * AREA / 1e-3 / 5.0)
@@ -108,7 +105,7 @@ def test_a_luminance_factor_gives_luminance_without_any_spectrum() -> None:
 
 
 def test_an_assumed_line_serves_until_a_spectrum_is_measured() -> None:
-    before = evidence(assumed_spectrum=gaussian(530.0, 30.0))
+    before = evidence(stand_in=StandInSpectra(assumed=gaussian(530.0, 30.0)))
     first = evaluate(a_reading(0, 100.0), before)
     assert first.spectrum_source == "assumed"
     assert first.flags & PointFlag.EQE_PROVISIONAL
@@ -119,7 +116,7 @@ def test_an_assumed_line_serves_until_a_spectrum_is_measured() -> None:
 
 
 def test_a_reference_goes_before_an_assumed_line() -> None:
-    record = evaluate(a_reading(0, 100.0), evidence(assumed_spectrum=gaussian(530.0, 30.0), reference_spectrum=GREEN))
+    record = evaluate(a_reading(0, 100.0), evidence(stand_in=StandInSpectra(GREEN, gaussian(530.0, 30.0))))
     assert record.spectrum_source == "reference"
     assert record.luminance == pytest.approx(100.0, rel=1e-5)
 
@@ -144,12 +141,12 @@ def test_a_spectrum_whose_light_drifted_is_not_called_measured() -> None:
 
 def test_a_spectrum_that_disagrees_with_the_photodiode_is_left_out() -> None:
     wrong = replace(a_spectrum(0, 3, 100.0), photodiode_signal=a_reading(0, 120.0).photodiode_signal)
-    record = evaluate(a_reading(3, 100.0), evidence(assumed_spectrum=GREEN).with_spectrum(wrong))
+    record = evaluate(a_reading(3, 100.0), evidence(stand_in=ASSUMED).with_spectrum(wrong))
     assert record.spectrum_source == "assumed"
 
 
 def test_the_dark_signal_is_interpolated_in_time() -> None:
-    both = Evidence(a_calibration(assumed_spectrum=GREEN)).with_dark(
+    both = Evidence(a_calibration(stand_in=ASSUMED)).with_dark(
         dark(level=1e-4) + dark(after=True, time=100.0, level=3e-4)
     )
     assert both.dark_signal(50.0) == pytest.approx(2e-4)
@@ -157,9 +154,9 @@ def test_the_dark_signal_is_interpolated_in_time() -> None:
 
 
 def test_a_point_in_the_dark_noise_is_flagged() -> None:
-    record = evaluate(a_reading(0, 0.0), evidence(assumed_spectrum=GREEN))
+    record = evaluate(a_reading(0, 0.0), evidence(stand_in=ASSUMED))
     assert record.flags & PointFlag.BELOW_DARK_NOISE
-    assert not evaluate(a_reading(0, 10.0), evidence(assumed_spectrum=GREEN)).flags & PointFlag.BELOW_DARK_NOISE
+    assert not evaluate(a_reading(0, 10.0), evidence(stand_in=ASSUMED)).flags & PointFlag.BELOW_DARK_NOISE
 
 
 def test_missing_readings_stay_missing() -> None:
@@ -172,20 +169,24 @@ def test_missing_readings_stay_missing() -> None:
 
 
 def test_no_current_gives_no_efficiency() -> None:
-    record = evaluate(a_reading(0, 100.0, current=0.0), evidence(assumed_spectrum=GREEN))
+    record = evaluate(a_reading(0, 100.0, current=0.0), evidence(stand_in=ASSUMED))
     assert isnan(record.current_efficiency)
     assert isfinite(record.luminance)
 
 
 def test_the_uncertainty_of_a_point_follows_the_budget() -> None:
     """The worked example of a budget: area 1.1389 %, scale 1.1547 %, spot 1 %, repositioning 0.5 %, ..."""
+    photodiode = a_calibration().photodiode
+    assert photodiode is not None
     known = evidence(
-        emissive_area_uncertainty=0.011389 * AREA,
-        luminance_scale_uncertainty=0.011547,
-        uniformity_uncertainty=0.01,
-        repositioning_uncertainty=0.005,
-        calibration_uncertainty=0.002,
-        linearity_uncertainty=0.001155,
+        photodiode=replace(photodiode, relative_uncertainty=0.002),
+        uncertainty=LightUncertainty(
+            emissive_area=0.011389 * AREA,
+            luminance_scale=0.011547,
+            uniformity=0.01,
+            repositioning=0.005,
+            linearity=0.001155,
+        ),
     )
     record = evaluate(
         a_reading(0, 2604.0, current=1.5916e-3, voltage=6.0), known.with_spectrum(a_spectrum(0, 0, 2604.0))
@@ -198,13 +199,14 @@ def test_the_uncertainty_of_a_point_follows_the_budget() -> None:
 
 
 def test_a_calibration_survives_being_written_down() -> None:
-    calibration = a_calibration(identification="pd-1", assumed_spectrum=GREEN)
-    to_fields = {name: value for name, (value, _) in calibration.to_fields().items()}
-    again = Calibration.from_fields(to_fields)
-    assert again.identification == "pd-1"
-    assert np.array_equal(again.responsivity, calibration.responsivity)
+    photodiode = replace(calibration_from_geometry(1e-7, RESPONSIVITY), identification="pd-1")
+    calibration = a_calibration(photodiode=photodiode, stand_in=ASSUMED)
+    again = Calibration.from_fields({name: value for name, (value, _) in calibration.to_fields().items()})
     assert again.photodiode is not None
-    assert again.photodiode.scale == calibration.photodiode_scale
+    assert again.photodiode.identification == "pd-1"
+    assert np.array_equal(again.photodiode.responsivity, RESPONSIVITY)
+    assert again.photodiode.scale == photodiode.scale
+    assert (again.conditions, again.uncertainty) == (calibration.conditions, calibration.uncertainty)
 
 
 def test_figures_of_a_whole_run() -> None:
@@ -215,9 +217,9 @@ def test_figures_of_a_whole_run() -> None:
         for i, (v, light) in enumerate(zip(voltages, lights, strict=True))
     ]
     spectra = [a_spectrum(0, 20, float(lights[20])), a_spectrum(1, 30, float(lights[30]))]
-    calibration = a_calibration(assumed_spectrum=GREEN)
-    evidence = final_evaluation(dark(), spectra, calibration)
-    figures = figures_of_run(evaluated(readings, evidence), spectra, evidence)
+    calibration = a_calibration(stand_in=ASSUMED)
+    final = final_evaluation(dark(), spectra, calibration)
+    figures = final.figures(evaluated(readings, final))
     assert figures["turn_on_voltage"].value == pytest.approx(4.05, abs=1e-3)
     assert figures["luminance_max"].value == pytest.approx(lights.max(), rel=1e-5)
     assert figures["current_efficiency_max"].value == pytest.approx(100.0 * AREA / 1e-3, rel=1e-4)
@@ -227,9 +229,9 @@ def test_figures_of_a_whole_run() -> None:
 
 
 def test_points_in_compliance_take_no_part_in_the_figures() -> None:
-    calibration = a_calibration(assumed_spectrum=GREEN)
+    calibration = a_calibration(stand_in=ASSUMED)
     good = [a_reading(i, 10.0 * (i + 1), voltage=4.0 + 0.1 * i) for i in range(5)]
     limited = replace(a_reading(5, 9000.0), flags=PointFlag.COMPLIANCE)
-    evidence = final_evaluation(dark(), [], calibration)
-    figures = figures_of_run(evaluated([*good, limited], evidence), [], evidence)
+    final = final_evaluation(dark(), [], calibration)
+    figures = final.figures(evaluated([*good, limited], final))
     assert figures["luminance_max"].value == pytest.approx(50.0, rel=1e-4)

@@ -60,7 +60,7 @@ def changed(budget, **terms):
 
 
 def test_an_uncertain_angular_factor_dominates():
-    u = relative_uncertainty(changed(WORKED_EXAMPLE, forward_factor=rectangular(5e-2)))
+    u = relative_uncertainty(changed(WORKED_EXAMPLE, angular_factor=rectangular(5e-2)))
     assert 100 * u.power_efficiency == pytest.approx(3.523, rel=1e-3)
     assert 100 * u.external_quantum_efficiency == pytest.approx(3.503, rel=1e-3)
     assert u.current_efficiency == relative_uncertainty(WORKED_EXAMPLE).current_efficiency
@@ -77,7 +77,7 @@ def test_correlations_of_the_worked_example():
 def test_budget_agrees_with_a_monte_carlo():
     rng = np.random.default_rng(1)
     draw = {field.name: rng.standard_normal(400_000) for field in fields(Budget)}
-    b = changed(WORKED_EXAMPLE, forward_factor=2e-2)
+    b = changed(WORKED_EXAMPLE, angular_factor=2e-2)
     light = sum(
         getattr(b, name) * draw[name]
         for name in ("luminance_scale", "uniformity", "repositioning", "calibration", "linearity", "meter")
@@ -86,12 +86,12 @@ def test_budget_agrees_with_a_monte_carlo():
     ln_j = b.current * draw["current"] - b.area * draw["area"]
     ln_l = light + b.luminance_sensitivity * shift
     ln_ce = ln_l - ln_j
-    ln_pe = ln_ce - b.voltage * draw["voltage"] + b.forward_factor * draw["forward_factor"]
-    ln_eqe = light + b.eqe_sensitivity * shift - ln_j + b.forward_factor * draw["forward_factor"]
+    ln_pe = ln_ce - b.voltage * draw["voltage"] + b.angular_factor * draw["angular_factor"]
+    ln_eqe = light + b.eqe_sensitivity * shift - ln_j + b.angular_factor * draw["angular_factor"]
     spread = [float(np.std(values)) for values in (ln_j, ln_l, ln_ce, ln_pe, ln_eqe)]
     assert spread == pytest.approx(astuple(relative_uncertainty(b)), rel=5e-3)
-    of_narrow = changed(b, forward_factor=0.0)
-    ln_eqe_narrow = ln_eqe - b.forward_factor * draw["forward_factor"]
+    of_narrow = changed(b, angular_factor=0.0)
+    ln_eqe_narrow = ln_eqe - b.angular_factor * draw["angular_factor"]
     r = correlations(of_narrow)
     assert np.corrcoef(ln_ce, ln_eqe_narrow)[0, 1] == pytest.approx(r.current_and_quantum_efficiency, abs=1e-3)
     assert np.corrcoef(ln_ce, ln_j)[0, 1] == pytest.approx(r.current_density_and_current_efficiency, abs=5e-3)

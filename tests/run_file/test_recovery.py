@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from acquire.bench import bench as bench_module
-from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.calibration import Calibration, Conditions
 from acquire.records import RunStatus, RunStop
 from acquire.run_file import export, layout, placing, reading_apart, recorder
 from acquire.run_file import finish as finishing
@@ -31,7 +31,7 @@ with_locks = pytest.mark.skipif(sys.platform == "win32", reason="there, an open 
 
 
 def a_run(path: Path, points: int = 3) -> recorder.RunRecorder:
-    calibration = Calibration(emissive_area=1.4e-5, amplifier_gain=5e6)
+    calibration = Calibration(conditions=Conditions(emissive_area=1.4e-5, amplifier_gain=5e6))
     record = recorder.create_run_file(
         path, a_start(), CAPACITY, lambda group: layout.write_calibration(group, calibration)
     )

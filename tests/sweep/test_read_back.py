@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from acquire import session
 from acquire.bench.opening import open_bench
 from acquire.config import LoadedSweep, load_sweep
-from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.calibration import calibration_of
 from acquire.evaluation.evaluate import Evidence
 from acquire.records import Branch, DarkReading, ExposureSample, Note, PointFlag, Reading, Record
 from acquire.safety.guardian import NoGuard
@@ -347,7 +347,7 @@ def levels_put_out(loaded: LoadedSweep, plan: SweepPlan, monkeypatch: pytest.Mon
     simulated = simulated_bench(loaded)
     monkeypatch.setattr(opening, "_visa", lambda _: (simulated.library, simulated.clock.now))
     bench = open_bench(loaded, plan, StopRequest(), NoGuard())
-    calibration = Calibration(loaded.sweep.sample.emissive_area, loaded.bench.photodiode.amplifier_gain)
+    calibration = calibration_of(loaded, plan.source_range, None)
     run_sweep(plan, bench, Evidence(calibration), lambda event: None, lambda: "")
     bench.close()
     twin: Any = simulated.twins[SMU]

@@ -1,0 +1,187 @@
+"""How well a point is known: the uncertainty budget of its quantities, and the meters' limits of error. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from math import inf, isfinite, nan
+from typing import Any, Generic, NamedTuple
+
+import numpy as np
+
+from acquire.evaluation.calibration import Calibration, Conditions
+from acquire.photometry.choice import SPECTRAL_SHIFT_LIMIT
+from acquire.photometry.elementwise import Q, constant, finite, hypot, quotient, where
+from acquire.photometry.factors import SpectralFactors
+from acquire.photometry.uncertainty import (
+    Budget,
+    RelativeUncertainty,
+    chromaticity_uncertainty,
+    rectangular,
+    relative_uncertainty,
+)
+from drivers import timing
+
+#: Accuracy of chromaticity by the spectroradiometer, limits for illuminant A (CS-2000A data sheet).
+CHROMATICITY_LIMIT = 0.0015
+
+#: The derived quantities whose relative uncertainty a :class:`~acquire.photometry.uncertainty.Budget` gives.
+_UNCERTAIN = {field.name: f"{field.name}_uncertainty" for field in fields(RelativeUncertainty)}
+
+
+class Signals(NamedTuple, Generic[Q]):
+    """What was measured of a point, or of each of many (n,), and the photocurrent behind the photodiode's signal.
+
+    ``current`` [A], ``voltage`` [V], ``photodiode_signal`` [V] as the meter read it, with the dark signal in it;
+    ``photocurrent`` [A] without.
+    """
+
+    current: Q
+    voltage: Q
+    photodiode_signal: Q
+    photocurrent: Q
+
+
+def uncertainties(
+    values: Mapping[str, Q],
+    signals: Signals[Q],
+    factors: SpectralFactors[Q] | None,
+    shift: Q,
+    calibration: Calibration,
+    dark_deviation: float,
+) -> dict[str, Q]:
+    """The standard uncertainty (k = 1) of each derived quantity of a point, or of each of many.
+
+    ``values`` are the quantities by their names, ``factors`` those of the spectrum used and ``shift`` how far apart
+    the two are that the point lies between; ``dark_deviation`` [V] that of a dark reading.
+    """
+    spread = relative_uncertainty(_budget(signals, factors, shift, calibration, dark_deviation))
+    limit, wavelength = rectangular(CHROMATICITY_LIMIT), calibration.uncertainty.wavelength
+    unknown = constant(nan, signals.photocurrent)
+    return {
+        **{spelled: _absolute(getattr(spread, name), values[name]) for name, spelled in _UNCERTAIN.items()},
+        "chromaticity_x_uncertainty": chromaticity_uncertainty(limit, factors.x_sensitivity, wavelength)
+        if factors
+        else unknown,
+        "chromaticity_y_uncertainty": chromaticity_uncertainty(limit, factors.y_sensitivity, wavelength)
+        if factors
+        else unknown,
+    }
+
+
+def _absolute(relative: Q, value: Q) -> Q:
+    return where(finite(relative), relative, nan) * abs(value)
+
+
+def _budget(
+    signals: Signals[Q],
+    factors: SpectralFactors[Q] | None,
+    shift: Q,
+    calibration: Calibration,
+    dark_deviation: float,
+) -> Budget[Q]:
+    conditions, uncertainty, photodiode = calibration.conditions, calibration.uncertainty, calibration.photodiode
+    return Budget(
+        current=_share(current_limit(signals.current, conditions), signals.current),
+        voltage=_share(voltage_limit(signals.voltage, conditions), signals.voltage),
+        area=uncertainty.emissive_area / conditions.emissive_area,
+        luminance_scale=uncertainty.luminance_scale,
+        uniformity=uncertainty.uniformity,
+        repositioning=uncertainty.repositioning,
+        calibration=photodiode.relative_uncertainty if photodiode else 0.0,
+        linearity=uncertainty.linearity,
+        meter=_meter(signals, conditions, dark_deviation),
+        wavelength=uncertainty.wavelength,
+        # Without a spectrum nobody knows what an error of the wavelength scale does.
+        luminance_sensitivity=factors.luminance_sensitivity if factors else nan,
+        eqe_sensitivity=factors.eqe_sensitivity if factors else nan,
+        angular_factor=uncertainty.angular_factor,
+        spectral_shift=where(shift > SPECTRAL_SHIFT_LIMIT, shift / 2, 0.0),
+    )
+
+
+def _share(limit: Q, value: Q) -> Q:
+    return quotient(rectangular(limit), abs(value), (value != 0) & finite(value), inf)
+
+
+def _meter(signals: Signals[Q], conditions: Conditions, dark_deviation: float) -> Q:
+    """Relative uncertainty of the dark-corrected signal: the meter's limits, and the scatter of the dark readings.
+
+    The limit of error is that of what the meter read, the dark signal included. The meter's offset is in the dark
+    readings as well and drops out on the same range; it is kept here all the same, because autorange may have
+    changed the range in between.
+    """
+    signal = signals.photocurrent * conditions.amplifier_gain
+    scatter = hypot(rectangular(photodiode_limit(signals.photodiode_signal, conditions)), dark_deviation)
+    return quotient(scatter, abs(signal), (signal != 0) & finite(signals.photodiode_signal), inf)
+
+
+# --- limits of error ---------------------------------------------------------------------------------------
+
+
+def current_limit(current: Q, conditions: Conditions) -> Q:
+    """The source-measure unit's limit of error of a current [A], or of each of many (n,); NaN for no number."""
+    return _limit(current, conditions.current_range, _SMU_CURRENT, conditions.nplc)
+
+
+def voltage_limit(voltage: Q, conditions: Conditions) -> Q:
+    """The source-measure unit's limit of error of a voltage [V], or of each of many (n,); NaN for no number."""
+    return _limit(voltage, conditions.voltage_range, _SMU_VOLTAGE, conditions.nplc)
+
+
+def photodiode_limit(signal: Q, conditions: Conditions) -> Q:
+    """The photodiode meter's limit of error of a signal [V] as read, or of each of many (n,); NaN for no number."""
+    return _limit(signal, conditions.photodiode_range, _DMM_VOLTAGE, conditions.photodiode_nplc)
+
+
+@dataclass(frozen=True)
+class _Function:
+    """What a meter measures: its ranges, how far each reaches, and the limit of error (reading, range, NPLC).
+
+    The limit is linear in the reading, which may be an array.
+    """
+
+    ranges: Sequence[float]
+    full_scale: float
+    limit_of_error: Callable[[Any, float, float], Any]
+
+    @cached_property
+    def reaches(self) -> list[float]:
+        """What each range reaches to, but the last, which holds everything that a smaller one does not."""
+        return [timing.reach(nominal, self.full_scale) for nominal in self.ranges[:-1]]
+
+
+_SMU_CURRENT = _Function(timing.SMU_CURRENT_RANGES, timing.SMU_FULL_SCALE, timing.smu_current_limit_of_error)
+
+
+_SMU_VOLTAGE = _Function(timing.SMU_VOLTAGE_RANGES, timing.SMU_FULL_SCALE, timing.smu_voltage_limit_of_error)
+
+
+_DMM_VOLTAGE = _Function(
+    timing.DMM_VOLTAGE_RANGES,
+    1.2,
+    lambda value, range_, nplc: timing.dmm_voltage_limit_of_error(value, range_, nplc=nplc),
+)
+
+
+def _limit(value: Q, fixed: float, function: _Function, nplc: float) -> Q:
+    """The limit of error of a reading on the ``fixed`` range, or on the smallest that holds it; NaN for no number.
+
+    Of many readings, those on the same range are taken together.
+    """
+    if not isinstance(value, np.ndarray):
+        if not isfinite(value):
+            return nan
+        used = fixed if isfinite(fixed) else function.ranges[bisect_left(function.reaches, abs(value))]
+        limit: float = function.limit_of_error(value, used, nplc)
+        return limit
+    limits = np.full(value.shape, nan)
+    is_number = np.isfinite(value)
+    smallest = np.array(function.ranges)[np.searchsorted(function.reaches, abs(value))]
+    ranges = np.full(value.shape, fixed) if isfinite(fixed) else smallest
+    for used in np.unique(ranges[is_number]).tolist():
+        on_it = is_number & (ranges == used)
+        limits[on_it] = function.limit_of_error(value[on_it], used, nplc)
+    return limits

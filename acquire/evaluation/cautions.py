@@ -1,0 +1,63 @@
+"""What the readings of a run say against it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+from statistics import stdev
+
+import numpy as np
+
+from acquire.evaluation.budget import current_limit
+from acquire.evaluation.calibration import Conditions
+from acquire.records import Columns, DarkReading, FloatArray, PointFlag
+
+#: Below this an intact device may carry next to nothing: visible light takes 1.6 eV to 3.3 eV, V.
+LEAST_VOLTAGE = 2.0
+
+#: So many points may stray below the dark readings without anybody being told.
+FEW_POINTS = 3
+
+_IN_COMPLIANCE = PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE
+
+
+def light_cautions(points: Columns, dark: Sequence[DarkReading]) -> list[str]:
+    """What says that the dark readings were not dark: points with less light than they have."""
+    signals = [reading.photodiode_signal for reading in dark if isfinite(reading.photodiode_signal)]
+    if len(signals) < 2:
+        return []
+    faint = min(signals) - 10 * stdev(signals)
+    below = int((points["photodiode_signal"] < faint).sum())
+    if below < FEW_POINTS:
+        return []
+    return [
+        f"{below} points have less light than the dark readings: "
+        "did the device shine at the dark level, or did stray light change?"
+    ]
+
+
+def contact_cautions(
+    points: Columns, dark: Sequence[DarkReading], conditions: Conditions, source_unit: str
+) -> list[str]:
+    """What says that no device was contacted: voltage, but nowhere a current that can be told from zero.
+
+    With a current source (``source_unit`` A) the voltage is that of the compliance, from the first level on.
+    """
+    driven = (points["source_level"] != 0.0) & np.isfinite(points["current"])
+    current, voltages = points["current"][driven], points["voltage"][driven]
+    # Forward only: in reverse an intact diode carries next to nothing
+    reached = float(np.max(voltages[np.isfinite(voltages)], initial=0.0))
+    if reached < LEAST_VOLTAGE or (np.abs(current) > _least_current(current, dark, conditions)).any():
+        return []
+    if source_unit == "V":
+        return [f"no current flowed up to {reached:.3g} V: is the device contacted?"]
+    if not (points["flags"][driven] & int(_IN_COMPLIANCE)).all():
+        return []
+    return [f"in compliance from the first level on: no current flowed at {reached:.3g} V: is the device contacted?"]
+
+
+def _least_current(current: FloatArray, dark: Sequence[DarkReading], conditions: Conditions) -> FloatArray:
+    """What can be told from zero [A] (n,): the meter's limit of error and the scatter of the dark readings."""
+    currents = [reading.current for reading in dark if isfinite(reading.current)]
+    noise = stdev(currents) if len(currents) > 1 else 0.0
+    return current_limit(current, conditions) + 3.0 * noise

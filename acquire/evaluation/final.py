@@ -1,0 +1,77 @@
+"""The final evaluation of a run: all its spectra and dark readings are known. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.cautions import contact_cautions, light_cautions
+from acquire.evaluation.evaluate import Evidence, evaluate_run
+from acquire.evaluation.figures import Figure, JVLCurve, SpectrumFigures, figures_of_merit
+from acquire.photometry.elementwise import quotient
+from acquire.records import Branch, Columns, DarkReading, FloatArray, Note, PointFlag, Spectrum
+
+
+@dataclass(frozen=True)
+class FinalEvaluation:
+    """All that is known of a run once it is over; built once, whatever is computed from it."""
+
+    evidence: Evidence
+    dark: Sequence[DarkReading]
+    spectra: Sequence[Spectrum]
+
+    def points(self, live: Columns) -> Columns:
+        """The columns of a run's points (n,) with the final values in place of the ``live`` ones."""
+        return {**live, **evaluate_run(live, self.evidence)}
+
+    def figures(self, points: Columns) -> dict[str, Figure]:
+        """The figures of merit of a run from its :meth:`points`."""
+        usable = {candidate.index for candidate in self.evidence.candidates if candidate.usable}
+        lines = [
+            SpectrumFigures(spectrum.luminance, spectrum.x, spectrum.y, spectrum.peak_wavelength, spectrum.fwhm)
+            for spectrum in self.spectra
+            if spectrum.index in usable
+        ]
+        forward, reverse = (_curve(points, branch, self.evidence) for branch in (Branch.FORWARD, Branch.REVERSE))
+        return figures_of_merit(forward, reverse, lines)
+
+    def cautions(self, points: Columns, source_unit: str) -> list[Note]:
+        """What the readings of a run say against it, noted at the first dark reading, where a run begins.
+
+        ``source_unit`` is that of the source's level, V or A.
+        """
+        conditions = self.evidence.calibration.conditions
+        texts = light_cautions(points, self.dark) + contact_cautions(points, self.dark, conditions, source_unit)
+        return [Note(self.dark[0].time if self.dark else 0.0, text) for text in texts]
+
+
+def final_evaluation(
+    dark: Sequence[DarkReading], spectra: Sequence[Spectrum], calibration: Calibration
+) -> FinalEvaluation:
+    """The evaluation that knows a whole run."""
+    evidence = Evidence(calibration, final=True).with_dark(dark)
+    for spectrum in spectra:
+        evidence = evidence.with_spectrum(spectrum)
+    return FinalEvaluation(evidence, dark, spectra)
+
+
+def _curve(points: Columns, branch: Branch, evidence: Evidence) -> JVLCurve | None:
+    """One branch; points where the limit, not the level, decided are left out."""
+    limited = PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE | PointFlag.OVER_RANGE
+    chosen = (points["branch"] == branch.encode()) & (points["flags"] & int(limited) == 0)
+    if not chosen.any():
+        return None
+    columns = {name: points[name][chosen] for name in _CURVE_COLUMNS}
+    signal, time = points["photodiode_signal"][chosen], points["time"][chosen]
+    return JVLCurve(**columns, luminance_noise=_luminance_noise(columns["luminance"], signal, time, evidence))
+
+
+_CURVE_COLUMNS = [field.name for field in fields(JVLCurve) if field.name != "luminance_noise"]
+
+
+def _luminance_noise(luminance: FloatArray, signal: FloatArray, time: FloatArray, evidence: Evidence) -> FloatArray:
+    """The scatter of the dark readings as a luminance [cd/m^2] at each point (n,)."""
+    light = evidence.photocurrent(signal, time)
+    per_photocurrent = quotient(luminance, light, light != 0, 0.0)
+    return evidence.dark_deviation / evidence.calibration.conditions.amplifier_gain * per_photocurrent
