@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntFlag, StrEnum
 from math import nan
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -274,6 +274,15 @@ class Note:
 
     time: float
     text: str
+
+
+class Exchange(NamedTuple):
+    """What was sent to an instrument, or what was received from it; ``time`` when it was over, s since the start."""
+
+    time: float
+    instrument: str
+    sent: bytes
+    received: bytes
 
 
 Event = RunStart | Record | DarkReading | ExposureSample | Spectrum | Note | RunStop

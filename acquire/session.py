@@ -22,13 +22,27 @@ from acquire.config import ConfigurationError, LoadedSweep, load_sweep, resolved
 from acquire.config.yaml_source import Problem
 from acquire.evaluation.calibration import Calibration, calibration_of
 from acquire.evaluation.evaluate import Evidence
-from acquire.records import Event, FloatArray, Note, RunStart, RunStatus, RunStop
+from acquire.records import (
+    DarkReading,
+    Event,
+    Exchange,
+    ExposureSample,
+    FloatArray,
+    Note,
+    Record,
+    RunStart,
+    RunStatus,
+    RunStop,
+    Spectrum,
+)
 from acquire.run_file import finish as finishing
 from acquire.run_file import layout
 from acquire.run_file import read as reading
+from acquire.run_file.exchange import room_for_exchange
+from acquire.run_file.layout import Capacity
 from acquire.run_file.placing import file_name, locked_shared
 from acquire.run_file.reading_apart import read_run
-from acquire.run_file.recorder import Capacity, RecordingError, RunRecorder, create_run_file
+from acquire.run_file.recorder import RecordingError, RunRecorder, create_run_file
 from acquire.safety.awake import kept_awake
 from acquire.safety.guardian import Guard, watching
 from acquire.safety.guardian_log import guardian_remarks
@@ -138,7 +152,11 @@ def _run(
                 guard.wait_until_ready()
             start = _run_start(loaded, plan, bench, run_id, started)
             recorder = create_run_file(
-                path, start, capacity(plan), lambda group: layout.write_calibration(group, prepared.calibration)
+                path,
+                start,
+                capacity(plan, loaded.sweep.keeps_exchange()),
+                lambda group: layout.write_calibration(group, prepared.calibration),
+                bench.exchanges,
             )
             until_finished.enter_context(locked_shared(path))
             until_finished.enter_context(closing(recorder))
@@ -333,15 +351,16 @@ def cautions(loaded: LoadedSweep, today: date) -> list[str]:
     return [*texts, f"calibration {certificate.id} was valid until {certificate.valid_until}; calibrate again"]
 
 
-def capacity(plan: SweepPlan) -> Capacity:
-    """The most rows that a plan can produce."""
+def capacity(plan: SweepPlan, with_exchange: bool = False) -> Capacity:
+    """The most rows that a plan can produce, and bytes for what is exchanged with the instruments."""
     samples = ceil(LONGEST_EXPOSURE / max(plan.spectra.sample_every, plan.time_per_point)) + 2
-    return Capacity(
-        points=len(plan.steps),
-        dark_readings=plan.dark.readings_before + plan.dark.readings_after,
-        spectra=plan.spectra.most,
-        exposure_samples=plan.spectra.most * samples,
-    )
+    rows: dict[type, int] = {
+        Record: len(plan.steps),
+        DarkReading: plan.dark.readings_before + plan.dark.readings_after,
+        Spectrum: plan.spectra.most,
+        ExposureSample: plan.spectra.most * samples,
+    }
+    return {**rows, Exchange: room_for_exchange(rows)} if with_exchange else rows
 
 
 def _run_start(loaded: LoadedSweep, plan: SweepPlan, bench: Bench, run_id: uuid.UUID, started: datetime) -> RunStart:

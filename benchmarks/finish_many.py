@@ -28,11 +28,11 @@ from acquire.photometry.grid import WAVELENGTH
 from acquire.photometry.luminous import luminance
 from acquire.photometry.photodiode import calibration_from_geometry, etendue_of_discs
 from acquire.photometry.spectra import gaussian
-from acquire.records import Branch, DarkReading, Reading, RunStart, Spectrum
+from acquire.records import Branch, DarkReading, ExposureSample, Reading, Record, RunStart, Spectrum
 from acquire.run_file import export, layout
 from acquire.run_file import finish as finishing
 from acquire.run_file import read as run_files
-from acquire.run_file.recorder import Capacity, create_run_file
+from acquire.run_file.recorder import create_run_file
 
 AREA, GAIN, SPECTRA = 1.4e-5, 5e6, 20
 START = RunStart(
@@ -65,8 +65,12 @@ def record(path: Path, points: int) -> float:
     calibration = a_calibration()
     dark = [DarkReading(-1.0, 0.0, 0.0, 1e-4 + step, False) for step in (-2e-5, 0.0, 2e-5)]
     evidence = Evidence(calibration).with_dark(dark)
+    capacity = {Record: points, DarkReading: 3, Spectrum: SPECTRA, ExposureSample: 1}
     recorder = create_run_file(
-        path, START, Capacity(points, 3, SPECTRA, 1), lambda group: layout.write_calibration(group, calibration)
+        path,
+        START,
+        capacity,
+        lambda group: layout.write_calibration(group, calibration),
     )
     for event in dark:
         recorder(event)

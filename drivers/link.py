@@ -75,13 +75,15 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
 
     A reply is waited for at most :attr:`patience` s. Every time a slice of that has passed without one, ``on_wait`` is
     called; what it raises ends the wait. What has arrived of a reply by then is kept. Time is counted in slices, so
-    that it passes as it does for the instrument, virtual or real.
+    that it passes as it does for the instrument, virtual or real. ``on_exchange`` is called with what was sent and with
+    what has arrived, one of the two, once that is over.
     """
 
     def __init__(self, resource: str, where: str, visa_library: Any, **settings: Any) -> None:
         self.where = where
         self.patience = settings.get("timeout", 2000) / 1000
         self.on_wait: Callable[[], None] = _nothing
+        self.on_exchange: Callable[[bytes, bytes], None] | None = None
         self._held = bytearray()
         self._milliseconds = 0
         super().__init__(resource, visa_library=visa_library, **settings)
@@ -96,6 +98,8 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
             super()._write(command, **kwargs)
         except _FOREIGN as error:
             raise self._translated(error, f"sending {command}") from error
+        if self.on_exchange is not None:
+            self.on_exchange(command.encode(errors="replace"), b"")
         for _ in range(int(len(command) / self.characters_per_second / SLICE)):
             self.on_wait()
 
@@ -103,6 +107,8 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         with self.translating(f"sending {content!r}"):
             self._allow_sending(len(content))
             super()._write_bytes(content, **kwargs)
+        if self.on_exchange is not None:
+            self.on_exchange(content, b"")
 
     def _allow_sending(self, characters: int) -> None:
         if self._socket is None:  # what is sent there only goes into a buffer
@@ -164,6 +170,8 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         except _FOREIGN as error:
             raise self._translated(error, "waiting for a reply") from error
         self._held += data
+        if data and self.on_exchange is not None:
+            self.on_exchange(b"", data)
         return len(data)
 
     def _received(self, wait: float) -> bytes:
@@ -452,6 +460,11 @@ def read_line(adapter: Any, wait: float) -> str | None:
 def call_while_waiting(adapter: Any, action: Callable[[], None]) -> None:
     """Have ``action`` called every 0.2 s while a reply is waited for; what it raises ends the wait."""
     adapter.on_wait = action
+
+
+def call_after_exchange(adapter: Any, action: Callable[[bytes, bytes], None]) -> None:
+    """Have ``action`` called with every message that was sent, and with whatever has arrived."""
+    adapter.on_exchange = action
 
 
 def _nothing() -> None:

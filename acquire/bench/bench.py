@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from acquire.bench.exchange_log import ExchangeLog
 from acquire.records import InstrumentRecord, PointFlag, Reading, Spectrum, Step
 from acquire.safety.guardian import Guard, NotGuarded
 from acquire.safety.interruption import StopRequest
@@ -86,12 +87,17 @@ class Bench:
         stop: StopRequest,
         plan: SweepPlan,
         guard: Guard,
+        exchanges: ExchangeLog | None = None,
     ) -> None:
         self._smu = smu
         self._photodiode_meter = photodiode_meter
         self._spectroradiometer = spectroradiometer
         self._clock = clock
         self._started = clock()
+        #: What was exchanged with the instruments and is not recorded yet; None when it is not kept.
+        self.exchanges = exchanges
+        if exchanges is not None:
+            exchanges.zero = self._started
         self._stop = stop
         self._plan = plan
         self._guard = guard

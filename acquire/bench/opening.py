@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from acquire.bench.bench import Bench, _let_go
+from acquire.bench.exchange_log import ExchangeLog
 from acquire.bench.settings import dmm_settings, serial_line, smu_settings, spectroradiometer_settings
 from acquire.config import BenchFile, LoadedSweep
 from acquire.safety import off_first
 from acquire.safety.guardian import Guard, Order
 from acquire.safety.interruption import StopRequest
 from acquire.sweep.plan import SweepPlan
-from drivers import errors
+from drivers import errors, link
 from drivers.cs2000a import driver as cs2000a
 from drivers.cs2000a.driver import CS2000A
 from drivers.keithley2000 import driver as keithley2000
@@ -38,38 +39,45 @@ def open_bench(loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest, guard: G
     :raises BenchNotReady: with every instrument that could not be opened or set up.
     """
     visa_library, clock = _visa(loaded)
-    opening = _Opening()
+    exchanges = ExchangeLog(clock) if loaded.sweep.keeps_exchange() else None
+    opening = _Opening(exchanges)
     smu = opening.ready(
+        "smu",
         lambda: _open_smu(loaded, visa_library),
         lambda instrument: _set_up_smu(instrument, loaded, plan),
     )
     meter = opening.ready(
+        "photodiode_meter",
         lambda: _open_photodiode_meter(loaded, visa_library),
         lambda instrument: _set_up_meter(instrument, loaded),
     )
     spectroradiometer = None
     if loaded.bench.instruments.spectroradiometer is not None and loaded.sweep.spectra is not None:
         spectroradiometer = opening.ready(
+            "spectroradiometer",
             lambda: _open_spectroradiometer(loaded, visa_library, clock),
             lambda instrument: _set_up_spectroradiometer(instrument, loaded),
         )
     if opening.problems or smu is None or meter is None:
         opening.close_all()
         raise BenchNotReady(loaded.bench.name, "\n  ".join(["not ready:", *opening.problems]).removesuffix("."))
-    return Bench(smu, meter, spectroradiometer, clock, stop, plan, guard)
+    return Bench(smu, meter, spectroradiometer, clock, stop, plan, guard, exchanges)
 
 
 class _Opening:
     """Opens one instrument after the other and collects what goes wrong."""
 
-    def __init__(self) -> None:
+    def __init__(self, exchanges: ExchangeLog | None) -> None:
         self.problems: list[str] = []
+        self._exchanges = exchanges
         self._opened: list[Keithley2400 | Keithley2000 | CS2000A] = []
 
-    def ready(self, open_it: Callable[[], Opened], set_up: Callable[[Opened], None]) -> Opened | None:
+    def ready(self, role: str, open_it: Callable[[], Opened], set_up: Callable[[Opened], None]) -> Opened | None:
         try:
             instrument = open_it()
             self._opened.append(instrument)
+            if self._exchanges is not None:
+                link.call_after_exchange(instrument.adapter, self._exchanges.tap(role))
             instrument.identify()
             set_up(instrument)
         except errors.InstrumentError as problem:

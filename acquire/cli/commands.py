@@ -504,28 +504,6 @@ def _print_traffic(time: float, role: str, to_instrument: bool, data: bytes) -> 
         say(sys.stderr, f"{time:10.4f} s  {role:18}{'>' if to_instrument else '<'} {text}")
 
 
-def summary(run: Run) -> dict[str, Any]:
-    """The JSON object of a run."""
-    from math import isfinite
-
-    return {
-        "run_id": run.run_id,
-        "path": str(run.path),
-        "status": str(run.status),
-        "stop_reason": run.stop_reason,
-        "figures_of_merit": {
-            name: {
-                "value": figure.value if isfinite(figure.value) else None,
-                "unit": figure.unit,
-                "status": figure.status,
-            }
-            for name, figure in run.figures.items()
-        },
-        "verifiable": run.integrity.verifiable,
-        "damaged": list(run.integrity.damaged),
-    }
-
-
 def _without_a_run(reason: str, status: str, path: Path | None = None) -> dict[str, Any]:
     """The JSON object where there is no finished run to tell of."""
     return {
@@ -539,7 +517,7 @@ def _without_a_run(reason: str, status: str, path: Path | None = None) -> dict[s
 
 def _print_run(run: Run, as_json: bool) -> None:
     if as_json:
-        say_json(summary(run))
+        say_json(run.summary())
         return
     from acquire.cli import display
 

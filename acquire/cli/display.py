@@ -22,21 +22,22 @@ from rich.table import Table
 from rich.text import Text
 
 from acquire.evaluation.figures import Figure
+from acquire.photometry.customary_units import CUSTOMARY, CustomaryUnit, customary
 from acquire.records import Event, Note, PointFlag, Record, RunStart, Spectrum
 from acquire.safety.visible import one_line, visible
 from acquire.sinks import Spectator
 
-#: Figures as people read them: key in the file, name, factor from SI, unit, decimals.
+#: Figures of a paper's table: key in the file, quantity, name.
 PAPER_FIGURES = (
-    ("turn_on_voltage", "V_on", 1.0, "V", 2),
-    ("luminance_max", "L_max", 1.0, "cd/m^2", 1),
-    ("current_efficiency_max", "CE_max", 1.0, "cd/A", 2),
-    ("power_efficiency_max", "PE_max", 1.0, "lm/W", 2),
-    ("external_quantum_efficiency_max", "EQE_max", 100.0, "%", 2),
-    ("chromaticity_x", "CIE x", 1.0, "", 3),
-    ("chromaticity_y", "CIE y", 1.0, "", 3),
-    ("peak_wavelength", "peak", 1.0, "nm", 1),
-    ("fwhm", "FWHM", 1.0, "nm", 1),
+    ("turn_on_voltage", "turn_on_voltage", "V_on"),
+    ("luminance_max", "luminance", "L_max"),
+    ("current_efficiency_max", "current_efficiency", "CE_max"),
+    ("power_efficiency_max", "power_efficiency", "PE_max"),
+    ("external_quantum_efficiency_max", "external_quantum_efficiency", "EQE_max"),
+    ("chromaticity_x", "chromaticity_x", "CIE x"),
+    ("chromaticity_y", "chromaticity_y", "CIE y"),
+    ("peak_wavelength", "peak_wavelength", "peak"),
+    ("fwhm", "fwhm", "FWHM"),
 )
 
 BAR_PERIOD = 0.1  # s, real time; a point may take less than drawing
@@ -55,12 +56,16 @@ def efficiencies(record: Record) -> tuple[float, float, float]:
     """CE in cd/A, PE in lm/W, EQE in %; NaN where there is no more light than noise, whose quotient says nothing."""
     if record.flags & PointFlag.BELOW_DARK_NOISE:
         return nan, nan, nan
-    return record.current_efficiency, record.power_efficiency, record.external_quantum_efficiency * 100.0
+    return (
+        record.current_efficiency,
+        record.power_efficiency,
+        customary(record.external_quantum_efficiency, "external_quantum_efficiency"),
+    )
 
 
 def level_text(level: float, unit: str) -> str:
     """A source level, a current in mA."""
-    return f"{level * 1e3:7.4f} mA" if unit == "A" else f"{level:7.3f} {unit}"
+    return f"{customary(level, 'source_current'):7.4f} mA" if unit == "A" else f"{level:7.3f} {unit}"
 
 
 def point_text(record: Record, source_unit: str) -> str:
@@ -69,7 +74,7 @@ def point_text(record: Record, source_unit: str) -> str:
     current, power, quantum = efficiencies(record)
     text = (
         f"{level_text(reading.source_level, source_unit)}"
-        f"  J {number(record.current_density / 10.0)} mA/cm^2"
+        f"  J {number(customary(record.current_density, 'current_density'))} mA/cm^2"
         f"  L {number(record.luminance)} cd/m^2"
         f"  CE {number(current)} cd/A"
         f"  PE {number(power)} lm/W"
@@ -85,7 +90,7 @@ def short_point_text(record: Record, source_unit: str) -> str:
     current, power, quantum = efficiencies(record)
     text = (
         f"{level_text(reading.source_level, source_unit)}"
-        f" {number(record.current_density / 10.0):>9} mA/cm^2"
+        f" {number(customary(record.current_density, 'current_density')):>9} mA/cm^2"
         f" {number(record.luminance):>9} cd/m^2"
         f" {number(current, 3):>6} cd/A"
         f" {number(power, 3):>6} lm/W"
@@ -265,26 +270,32 @@ def figures_table(figures: Mapping[str, Figure], title: str) -> Table:
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     table.add_column("at")
     table.add_column("status")
-    for key, name, factor, unit, decimals in PAPER_FIGURES:
+    for key, quantity, name in PAPER_FIGURES:
         if key in figures:
-            table.add_row(name, *_figure_cells(figures[key], factor, unit, decimals))
+            table.add_row(name, *_figure_cells(figures[key], CUSTOMARY[quantity]))
     return table
 
 
-def _figure_cells(figure: Figure, factor: float, unit: str, decimals: int) -> tuple[str, ...]:
+def _figure_cells(figure: Figure, read_in: CustomaryUnit) -> tuple[str, ...]:
+    unit, factor, decimals = read_in
     value = f"{figure.value * factor:.{decimals}f}" if isfinite(figure.value) else "-"
     spread = number(figure.uncertainty * factor, 2) if isfinite(figure.uncertainty) else ""
     where = f"{figure.voltage:.2f} V" if isfinite(figure.voltage) else ""
     if isfinite(figure.current_density):
-        where += f", {number(figure.current_density / 10.0, 3)} mA/cm^2"
-    return value, spread, unit, where, one_line(figure.status)
+        where += f", {number(customary(figure.current_density, 'current_density'), 3)} mA/cm^2"
+    return value, spread, unit.removeprefix("1"), where, one_line(figure.status)
 
 
 def figures_line(figures: Mapping[str, Figure], name: str) -> str:
     """The figures of merit on one line, in the order of a paper's table."""
     parts = []
-    for key, label, factor, unit, decimals in PAPER_FIGURES:
+    for key, quantity, label in PAPER_FIGURES:
+        unit, factor, decimals = CUSTOMARY[quantity]
         if (figure := figures.get(key)) is not None:
-            text = f"{label} {figure.value * factor:.{decimals}f} {unit}" if isfinite(figure.value) else f"{label} -"
+            text = (
+                f"{label} {figure.value * factor:.{decimals}f} {unit.removeprefix('1')}"
+                if isfinite(figure.value)
+                else f"{label} -"
+            )
             parts.append(text.rstrip() + ("" if figure.status == "ok" else f" ({figure.status})"))
     return f"{name}: " + ", ".join(parts)

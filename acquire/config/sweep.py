@@ -30,6 +30,7 @@ from acquire.config.section import Section
 LARGEST_VOLTAGE = 210.0  # V, Model 2400 (2400S-900-01, appendix A)
 LARGEST_CURRENT = 1.05  # A
 MOST_POINTS = 100_000
+MOST_POINTS_WITH_EXCHANGE = 5_000
 
 _VOLTS = Quantity("V", "8 V", least=-LARGEST_VOLTAGE, most=LARGEST_VOLTAGE)
 _AMPERES = Quantity("A", "10 mA", least=-LARGEST_CURRENT, most=LARGEST_CURRENT)
@@ -260,3 +261,14 @@ class SweepFile(Section):
     spectra: Spectra | None = Field(default=None, description="Not given: no spectra.")
     stop: StopRules = Field(default_factory=StopRules)
     output: str = Field(default="runs", min_length=1, description="Folder for run files, inside the current folder.")
+    exchange: bool | None = Field(
+        default=None,
+        description="Keep what is sent to the instruments and received from them in the run file. Not given: kept for "
+        f"runs of up to {MOST_POINTS_WITH_EXCHANGE} points.",
+    )
+
+    def keeps_exchange(self) -> bool:
+        """Whether what is exchanged with the instruments goes into the run file."""
+        branches = 2 if self.source.direction == "both" else 1
+        wanted = self.source.level_count() * branches <= MOST_POINTS_WITH_EXCHANGE
+        return wanted if self.exchange is None else self.exchange

@@ -9,16 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from acquire.photometry.customary_units import CUSTOMARY
 from acquire.run_file.cells import text_cell
-from acquire.run_file.layout import (
-    columns_of,
-)
+from acquire.run_file.layout import Column, jvl_columns
 from acquire.run_file.read import ArchiveError, Run, _text
 
 # --- export ------------------------------------------------------------------------------------------------
-
-#: Customary units where people read: SI unit -> (unit, factor).
-_CUSTOMARY = {"current_density": ("mA/cm^2", 0.1), "external_quantum_efficiency": ("%", 100.0)}
 
 
 def export_csv(run: Run, folder: Path) -> list[Path]:
@@ -52,14 +48,20 @@ _BLOCK = 4096
 
 
 def _jvl_rows(run: Run) -> Iterator[Sequence[Any]]:
-    columns = columns_of("jvl", run.source_unit)
-    converted = [_CUSTOMARY.get(c.name.removesuffix("_uncertainty"), (c.unit, 1.0)) for c in columns]
+    columns = jvl_columns(run.source_unit)
+    converted = [_unit(column) for column in columns]
     yield [c.name.replace("_", " ") for c in columns]
     yield [text_cell(unit) for unit, _ in converted]
     yield [text_cell(run.sample) if i == 0 else c.meaning for i, c in enumerate(columns)]
     for first in range(0, run.points, _BLOCK):
         block = [run.tables["jvl"][c.name][first : first + _BLOCK] for c in columns]
         yield from zip(*(_cells(array, f) for array, (_, f) in zip(block, converted, strict=True)), strict=True)
+
+
+def _unit(column: Column) -> tuple[str, float]:
+    """The unit in which a column is exported, and the factor to it."""
+    found = CUSTOMARY.get(column.name.removesuffix("_uncertainty"))
+    return (column.unit, 1.0) if found is None else (found.unit, found.factor)
 
 
 def _cells(array: np.ndarray[Any, Any], factor: float = 1.0) -> list[Any]:

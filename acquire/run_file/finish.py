@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -24,6 +23,7 @@ from acquire.records import (
     RunStatus,
     RunStop,
 )
+from acquire.run_file import exchange
 from acquire.run_file.checksums import seal, sealed
 from acquire.run_file.hdf5 import (
     file_in_memory,
@@ -35,12 +35,12 @@ from acquire.run_file.hdf5 import (
 )
 from acquire.run_file.layout import (
     BEFORE_THE_RUN,
+    FORMAT_VERSION,
     NOTE_BYTES,
     NOTE_COLUMNS,
     TABLES,
-    columns_of,
+    Table,
     storable,
-    table_attributes,
     write_flag_meanings,
 )
 from acquire.run_file.placing import locked_alone, replace_file
@@ -92,6 +92,11 @@ def finish(path: Path, stop: RunStop | None = None, run_id: str = "") -> Run:
         raise ArchiveError(f"{path}: is the file of another run ({run.run_id}), not of {run_id}")
     if run.finished:
         return run
+    if run.version > FORMAT_VERSION:
+        raise ArchiveError(
+            f"{path}: was written by {run.program}, which records more than this program knows of; finish it with that "
+            "program, or a newer one. It stays as it is"
+        )
     watched = guardian_remarks(path)
     try:
         finished = _with_results(run, stop, watched)
@@ -138,6 +143,7 @@ def _with_results(run: Run, stop: RunStop | None, watched: Sequence[tuple[dateti
         tables={**run.tables, "jvl": points, "notes": _appended(run.tables["notes"], notes)},
         figures=figures,
         finished=True,
+        version=FORMAT_VERSION,
     )
 
 
@@ -186,28 +192,30 @@ def _final_results(run: Run) -> tuple[Columns, Mapping[str, Figure], list[Note]]
 def _write_finished(old: h5py.File, new: h5py.File, run: Run, live: Columns) -> None:
     for name, value in old.attrs.items():
         new.attrs[name] = value
+    new.attrs["format_version"] = "{}.{}".format(*FORMAT_VERSION)
     entry = nx_group(new, "entry", "NXentry", default="jvl")
     for name in BEFORE_THE_RUN:
         old.copy(old["entry"][name], entry, name)
     write_text(entry, "status", run.status)
     write_text(entry, "stop_reason", run.stop_reason)
     write_text(entry, "end_time", run.end_time)
-    _write_table(entry, "jvl", run, revision=1, parent="/entry/jvl_live")
+    for table in TABLES:
+        _write_table(entry, table, run)
+    for name, value in {"revision": 1, "parent": "/entry/jvl_live"}.items():
+        entry["jvl"].attrs[name] = value
     write_flag_meanings(entry["jvl/flags"])
     _write_live_values(entry, live)
-    for table in TABLES:
-        if table != "jvl":
-            _write_table(entry, table, run)
     old.copy(old["entry/spectra/wavelength"], entry["spectra"], "wavelength")
     _write_figures(entry, run.figures)
+    exchange.write(entry, run.exchange)
 
 
-def _write_table(entry: h5py.Group, table: str, run: Run, **attributes: Any) -> None:
-    group = entry.create_group(table)
-    for name, value in (table_attributes(table) | attributes).items():
+def _write_table(entry: h5py.Group, table: Table, run: Run) -> None:
+    group = entry.create_group(table.name)
+    for name, value in table.attributes.items():
         group.attrs[name] = value
-    for column in columns_of(table, run.source_unit):
-        values = run.tables[table][column.name].astype(column.dtype, copy=False)
+    for column in table.columns(run.source_unit):
+        values = run.tables[table.name][column.name].astype(column.dtype, copy=False)
         write_array(group, column.name, values, column.unit, column.meaning)
 
 

@@ -57,6 +57,20 @@ def write_array(group: h5py.Group, name: str, values: Any, unit: str, meaning: s
     return describe(h5py.Dataset(dataset), unit, meaning)
 
 
+def write_packed(group: h5py.Group, name: str, values: np.ndarray[Any, Any], unit: str, meaning: str) -> h5py.Dataset:
+    """The same for one column, compressed; at most :data:`MOST_UNPACKED` bytes, or it would not be read again."""
+    if not values.size:
+        return write_array(group, name, values, unit, meaning)
+    properties = h5p.create(h5p.DATASET_CREATE)
+    properties.set_chunk((min(len(values), 1 << 16),))
+    properties.set_shuffle()
+    properties.set_deflate(6)
+    kind = h5t.py_create(values.dtype, logical=True)
+    dataset = h5d.create(group.id, name.encode(), kind, _space(values.shape), properties)
+    dataset.write(h5s.ALL, h5s.ALL, np.ascontiguousarray(values))
+    return describe(h5py.Dataset(dataset), unit, meaning)
+
+
 def describe(dataset: h5py.Dataset, unit: str, meaning: str) -> h5py.Dataset:
     """Unit and long name of a data set; every data set of numbers carries a unit."""
     set_text(dataset, "units", unit)
@@ -101,6 +115,7 @@ DEEPEST = 8  # groups inside each other; a run file has three
 MOST_OBJECTS = 2000  # groups and data sets; a run file has two hundred
 MOST_ATTRIBUTES = 200  # of one object
 MOST_VALUES = 1000  # of one attribute
+MOST_UNPACKED = 32 << 20  # bytes of all compressed data sets of a file
 _FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
 _KINDS = {h5l.TYPE_SOFT: "a link to another place", h5l.TYPE_EXTERNAL: "a link to another file"}
 
@@ -111,7 +126,8 @@ def refuse_what_no_run_file_holds(file: h5py.File) -> None:
     :raises ValueError: something in it is kept in another file, or is a link, or there is more, deeper or larger
         than a run file holds; the message names it.
     """
-    size, seen, room = file.id.get_filesize(), set[int](), 2 * file.id.get_filesize()
+    size, seen = file.id.get_filesize(), set[int]()
+    room, unpacked = 2 * size, MOST_UNPACKED
     waiting = [(h5g.open(file.id, b"/"), "", 0)]
     while waiting:
         group, path, depth = waiting.pop()
@@ -129,9 +145,19 @@ def refuse_what_no_run_file_holds(file: h5py.File) -> None:
                     raise ValueError(f"{_short(place)} lies deeper than {DEEPEST} groups")
                 waiting.append((h5g.open(group, name), place, depth + 1))
             else:
-                room -= _refuse_data_set(h5d.open(group, name), place, size)
-                if room < 0:
+                dataset = h5d.open(group, name)
+                needed = _refuse_data_set(dataset, place, size)
+                if _is_packed(dataset):
+                    unpacked -= needed
+                else:
+                    room -= needed
+                if room < 0 or unpacked < 0:
                     raise ValueError("its data sets would be larger than the file")
+
+
+def refuse_large_attributes(file: h5py.File) -> None:
+    """:raises ValueError: the root has more attributes, or larger ones, than that of a run file."""
+    _refuse_attributes(h5g.open(file.id, b"/"), "/")
 
 
 def plain_member(group: h5py.Group, name: str) -> Any:
@@ -181,9 +207,18 @@ def _refuse_data_set(dataset: h5d.DatasetID, place: str, size: int) -> int:
         if sources - {"."}:
             raise ValueError(f"{_short(place)} shows values of another file (virtual data set)")
     needed = prod(dataset.shape or ()) * dataset.get_type().get_size()
-    if needed > size:
+    if needed > _most_bytes(dataset, size):
         raise ValueError(f"{_short(place)} would be larger than the file")
     return int(needed)
+
+
+def _most_bytes(dataset: h5d.DatasetID, size: int) -> int:
+    """How many bytes a data set may have in a file of this size."""
+    return size + MOST_UNPACKED if _is_packed(dataset) else size
+
+
+def _is_packed(dataset: h5d.DatasetID) -> bool:
+    return bool(dataset.get_create_plist().get_nfilters())
 
 
 # --- reading --------------------------------------------------------------------------------------------------
@@ -196,7 +231,8 @@ def read_array(group: h5py.Group, name: str, rows: int | None = None) -> np.ndar
     :raises ValueError: it claims to be larger than its file, which is damaged then.
     """
     dataset = h5d.open(group.id, name.encode())
-    if np.prod(dataset.shape, dtype=float) * dataset.dtype.itemsize > h5i.get_file_id(dataset).get_filesize():
+    most = _most_bytes(dataset, h5i.get_file_id(dataset).get_filesize())
+    if np.prod(dataset.shape, dtype=float) * dataset.dtype.itemsize > most:
         raise ValueError(f"{name} would be larger than the file")
     shape = dataset.shape if rows is None else (min(rows, dataset.shape[0]), *dataset.shape[1:])
     array = np.empty(shape, dataset.dtype)

@@ -1,10 +1,23 @@
-"""What stands in a run file: tables, columns, units, names; the contract with every reader."""
+"""What stands in a run file: tables, columns, units, names; the contract with every reader.
+
+Recorder, reader, finisher and export iterate over :data:`TABLES`. A new kind of event is its class in
+:mod:`acquire.records`, its table here, and its number of rows where a plan's capacity is counted.
+
+The root carries ``format_version``, ``major.minor``. Its rule:
+
+- A file without it, made before there was one, is version 0.0. An older file is read with the names that it has
+  (:data:`FORMER_NAMES`); a table or a column that came later (``since``) is empty there, or blank.
+- A newer minor version adds members, tables and columns and changes none: it is read with what is known here. It is not
+  finished, which would drop the rest.
+- A newer major version is refused, with the name of the program that wrote it.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import h5py
@@ -15,6 +28,7 @@ from acquire.records import (
     DERIVED,
     FLAG_MEANINGS,
     DarkReading,
+    Event,
     ExposureSample,
     Note,
     Record,
@@ -29,6 +43,16 @@ from acquire.run_file.hdf5 import (
     write_array,
     write_text,
 )
+
+Version = tuple[int, int]
+
+#: Of the files that this program writes; the module's text says what a reader does with others.
+FORMAT_VERSION: Version = (1, 0)
+BEFORE_VERSIONS: Version = (0, 0)
+
+#: What columns were called in older files, by their names today.
+FORMER_NAMES: Mapping[str, str] = {"log10_distance": "lg_distance"}
+
 
 # --- the calibration ---------------------------------------------------------------------------------------
 
@@ -57,6 +81,7 @@ class Column:
     unit: str
     meaning: str
     source: str
+    since: Version = BEFORE_VERSIONS
 
     @property
     def fill(self) -> Any:
@@ -185,6 +210,7 @@ def write_start(file: h5py.File, start: RunStart) -> h5py.Group:
     file.attrs["NX_class"] = "NXroot"
     file.attrs["default"] = "entry"
     file.attrs["creator"] = f"{start.program} {start.version}"
+    file.attrs["format_version"] = "{}.{}".format(*FORMAT_VERSION)
     entry = nx_group(file, "entry", "NXentry", default="jvl")
     for name in ("title", "start_time", "run_id"):
         write_text(entry, name, getattr(start, name))
@@ -228,56 +254,99 @@ BEFORE_THE_RUN = (
 )
 
 
-#: Tables of a run file: group name, event type.
-TABLES: Mapping[str, type] = {
-    "jvl": Record,
-    "dark": DarkReading,
-    "exposure_samples": ExposureSample,
-    "notes": Note,
-    "spectra": Spectrum,
+_COLLECTION: Mapping[str, Any] = {"NX_class": "NXcollection"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of a run file: a row for each event of a type.
+
+    ``columns`` by the unit of the source; no row is without a value in those of ``never_blank``: where one is blank, a
+    power cut came between the counter and the row. ``attributes`` of its group: NeXus class and plot.
+    ``rows``: how many there is room for where the plan does not say. ``numbered``: other rows refer to these by number.
+    """
+
+    name: str
+    event: type[Event]
+    columns: Callable[[str], Sequence[Column]]
+    never_blank: tuple[str, ...]
+    attributes: Mapping[str, Any] = field(default_factory=lambda: _COLLECTION)
+    rows: int = 0
+    numbered: bool = False
+    since: Version = BEFORE_VERSIONS
+
+
+JVL_PLOT = {
+    "NX_class": "NXdata",
+    "signal": "current_density",
+    "auxiliary_signals": ["luminance"],
+    "axes": ["voltage"],
 }
 
+SPECTRA_PLOT = {"NX_class": "NXdata", "signal": "spectral_radiance", "axes": ["point_index", "wavelength"]}
 
-def columns_of(table: str, source_unit: str) -> list[Column]:
-    """The columns of one of :data:`TABLES`."""
-    if table == "jvl":
-        return jvl_columns(source_unit)
-    return {
-        "dark": DARK_COLUMNS,
-        "exposure_samples": SAMPLE_COLUMNS,
-        "notes": NOTE_COLUMNS,
-        "spectra": SPECTRUM_COLUMNS,
-    }[table]
+TABLES = (
+    Table("jvl", Record, jvl_columns, ("branch", "time"), JVL_PLOT, numbered=True),
+    Table("dark", DarkReading, lambda _: DARK_COLUMNS, ("time",)),
+    Table("exposure_samples", ExposureSample, lambda _: SAMPLE_COLUMNS, ("time",)),
+    Table("notes", Note, lambda _: NOTE_COLUMNS, ("time",), rows=500),
+    Table("spectra", Spectrum, lambda _: SPECTRUM_COLUMNS, ("branch", "start", "stop"), SPECTRA_PLOT, numbered=True),
+)
 
 
-def table_attributes(table: str) -> dict[str, Any]:
-    """NeXus class and plotting attributes of a table's group."""
-    if table == "jvl":
-        return {
-            "NX_class": "NXdata",
-            "signal": "current_density",
-            "auxiliary_signals": ["luminance"],
-            "axes": ["voltage"],
-        }
-    if table == "spectra":
-        return {"NX_class": "NXdata", "signal": "spectral_radiance", "axes": ["point_index", "wavelength"]}
-    return {"NX_class": "NXcollection"}
+#: Rows by type of event, the most that a plan can produce; for :class:`~acquire.records.Exchange` bytes.
+Capacity = Mapping[type, int]
+
+
+def rows_of(table: Table, capacity: Capacity) -> int:
+    """How many rows of a table there is to be room for."""
+    return capacity.get(table.event, table.rows)
+
+
+def bytes_a_row(table: Table) -> int:
+    """How much room a row takes, without its check."""
+    columns = table.columns("V")
+    return sum(
+        8 if c.is_number else np.dtype(c.dtype).itemsize * (WAVELENGTHS if c.is_spectrum else 1) for c in columns
+    )
+
+
+def name_in(group: h5py.Group, column: Column) -> str:
+    """What a column is called in a file."""
+    return column.name if column.name in group else FORMER_NAMES.get(column.name, column.name)
+
+
+def write_column_names(block: h5py.Dataset, numbers: Sequence[Column], others: Sequence[Column]) -> None:
+    """Say beside the numbers of a table in which order they stand, and what follows in the checks of its rows."""
+    set_text(block, "numbers", ",".join(column.name for column in numbers))
+    set_text(block, "others", ",".join(column.name for column in others))
 
 
 #: Texts that say how a run ended, and their sizes in bytes.
-_ENDING = {"stop_reason": 1000, "end_time": 40, "status": 16}
+ENDING = {"stop_reason": 1000, "end_time": 40, "status": 16}
 
 
-_NO_ENDING = {"stop_reason": "", "end_time": "", "status": str(RunStatus.RUNNING)}
+NO_ENDING = {"stop_reason": "", "end_time": "", "status": str(RunStatus.RUNNING)}
 
 
-def _check_of(ending: Mapping[str, str]) -> int:
-    return ending_check([storable(ending[name], size).encode() for name, size in _ENDING.items()])
+def check_of(ending: Mapping[str, str]) -> int:
+    """The check of an ending, from its texts by name."""
+    return ending_check([storable(ending[name], size).encode() for name, size in ENDING.items()])
 
 
 def ending_check(texts: Sequence[bytes]) -> int:
     """The CRC-32 over reason, time and status of an ending, as they are in the file."""
     return row_check(0, [text + b"\0" for text in texts])
+
+
+def version_of(file: h5py.File) -> Version:
+    """The version of a file's format. :raises ValueError: it names none that makes sense."""
+    if "format_version" not in file.attrs:
+        return BEFORE_VERSIONS
+    text = str(file.attrs["format_version"])
+    if (found := re.fullmatch(r"(\d{1,4})\.(\d{1,4})", text, re.ASCII)) is None:
+        raise ValueError(f"its format version is {text[:40]!r}")
+    return int(found[1]), int(found[2])
 
 
 def storable(text: str, size: int | None = None) -> str:

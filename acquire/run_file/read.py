@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from math import isfinite
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from acquire.records import (
     Columns,
     DarkReading,
     Event,
+    Exchange,
     ExposureSample,
     Note,
     PointFlag,
@@ -32,22 +34,26 @@ from acquire.records import (
     RunStatus,
     Spectrum,
 )
-from acquire.run_file.checksums import PLACE, Integrity, verify
+from acquire.run_file import exchange
+from acquire.run_file.checksums import Integrity, verify
 from acquire.run_file.hdf5 import (
     plain_member,
     read_array,
+    refuse_large_attributes,
     refuse_what_no_run_file_holds,
 )
 from acquire.run_file.layout import (
     BEFORE_THE_RUN,
+    BEFORE_VERSIONS,
+    FORMAT_VERSION,
     TABLES,
-    WAVELENGTHS,
     Column,
-    columns_of,
+    Version,
     ending_check,
+    version_of,
 )
 from acquire.run_file.placing import locked_alone
-from acquire.run_file.recorded_rows import whole_rows
+from acquire.run_file.tables import length, read_table
 
 LONGEST_TEXT = 1 << 20  # bytes; a configuration file may be as long
 
@@ -75,11 +81,33 @@ class Run:
     figures: Mapping[str, Figure]
     finished: bool
     integrity: Integrity
+    version: Version
+    program: str
+    exchange: Columns
+
+    def summary(self) -> dict[str, Any]:
+        """The run as the JSON object of ``--json``: only plain values, None for a number that is missing."""
+        return {
+            "run_id": self.run_id,
+            "path": str(self.path),
+            "status": str(self.status),
+            "stop_reason": self.stop_reason,
+            "figures_of_merit": {
+                name: {
+                    "value": figure.value if isfinite(figure.value) else None,
+                    "unit": figure.unit,
+                    "status": figure.status,
+                }
+                for name, figure in self.figures.items()
+            },
+            "verifiable": self.integrity.verifiable,
+            "damaged": list(self.integrity.damaged),
+        }
 
     @property
     def points(self) -> int:
         """How many points were measured."""
-        return _length(self.tables["jvl"])
+        return length(self.tables["jvl"])
 
     @cached_property
     def dark(self) -> tuple[DarkReading, ...]:
@@ -106,6 +134,11 @@ class Run:
         """The readings during spectra one by one, each an object, like :attr:`records`."""
         return tuple(ExposureSample(**row) for row in _rows(self.tables["exposure_samples"]))
 
+    @cached_property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """What was sent to the instruments and received from them, message by message; empty where it was not kept."""
+        return tuple(exchange.exchanges_of(self.exchange))
+
 
 def read_run(path: Path) -> Run:
     """Read a run file, finished or not.
@@ -115,7 +148,7 @@ def read_run(path: Path) -> Run:
     with _file(path) as file:
         refuse_what_no_run_file_holds(file)
         entry = file["entry"]
-        run = _read(path, entry)
+        run = _read(path, file)
         integrity = verify(entry, _SEALED if run.finished else BEFORE_THE_RUN)
         return replace(run, integrity=replace(integrity, damaged=(*integrity.damaged, *run.integrity.damaged)))
 
@@ -123,7 +156,7 @@ def read_run(path: Path) -> Run:
 def _read_own(path: Path) -> Run:
     """Read a file that this process has written and compared with what it wrote. :raises ArchiveError: as above."""
     with _file(path) as file:
-        return _read(path, file["entry"])
+        return _read(path, file)
 
 
 @contextmanager
@@ -137,13 +170,28 @@ def _file(path: Path) -> Iterator[h5py.File]:
         if path.stat().st_size > LARGEST_RUN_FILE:
             raise ValueError(f"it is larger than {LARGEST_RUN_FILE >> 20} MB")
         with h5py.File(path, "r", locking=False) as file:
+            _refuse_newer(path, file)
             yield file
+    except ArchiveError:
+        raise
     except FileNotFoundError as error:
         raise ArchiveError(f"{path}: there is no such file") from error
     except MemoryError as error:
         raise ArchiveError(f"{path}: needs more memory than there is for a run file") from error
     except Exception as error:  # h5py meets damage with almost any exception
         raise ArchiveError(f"{path}: is not a run file of this program ({_first_line(error)})") from error
+
+
+def _refuse_newer(path: Path, file: h5py.File) -> None:
+    """:raises ArchiveError: a file is of a newer major version of the format than this program knows."""
+    refuse_large_attributes(file)
+    version = version_of(file)
+    if version[0] > FORMAT_VERSION[0]:
+        mine = "{}.{}".format(*FORMAT_VERSION)
+        raise ArchiveError(
+            f"{path}: was written by {_text(file.attrs.get('creator', 'an unknown program'))} in format "
+            f"{version[0]}.{version[1]}, and this program knows {mine}; open it with that program, or a newer one"
+        )
 
 
 #: Names of run files, as :func:`acquire.run_file.placing.file_name` makes them.
@@ -207,11 +255,13 @@ def _text(value: Any) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
-def _read(path: Path, entry: h5py.Group) -> Run:
+def _read(path: Path, file: h5py.File) -> Run:
+    entry, version = file["entry"], version_of(file)
     recording = entry.get("recording")
     source_unit = _text(entry["jvl/source_level"].attrs["units"])
-    found = {name: _table(entry, name, columns_of(name, source_unit)) for name in TABLES}
-    said = [text for _, texts in found.values() for text in texts]
+    found = {table.name: read_table(entry, table, source_unit, version) for table in TABLES}
+    messages, remarks = (exchange.read(entry), ()) if recording is None else exchange.recorded(recording)
+    said = [text for _, texts in found.values() for text in texts] + [*remarks]
     if recording is not None and "ending_check" in recording:
         said += _wrong_ending(entry)
     return Run(
@@ -233,11 +283,22 @@ def _read(path: Path, entry: h5py.Group) -> Run:
         figures={name: _figure(dataset) for name, dataset in entry.get("figures_of_merit", {}).items()},
         finished=recording is None,
         integrity=Integrity(damaged=tuple(said)),
+        version=version,
+        program=_text(file.attrs.get("creator", "")),
+        exchange=messages,
     )
 
 
 #: Members of the entry of a finished file, each with its checksum.
-_SEALED = (*BEFORE_THE_RUN, "status", "stop_reason", "end_time", *TABLES, "jvl_live", "figures_of_merit")
+_SEALED = (
+    *BEFORE_THE_RUN,
+    "status",
+    "stop_reason",
+    "end_time",
+    *(table.name for table in TABLES if table.since == BEFORE_VERSIONS),
+    "jvl_live",
+    "figures_of_merit",
+)
 
 
 def _wrong_ending(entry: h5py.Group) -> list[str]:
@@ -245,58 +306,6 @@ def _wrong_ending(entry: h5py.Group) -> list[str]:
     texts = [bytes(read_array(entry, name)[()]) for name in ("stop_reason", "end_time", "status")]
     right = ending_check(texts) == int(read_array(entry["recording"], "ending_check")[()])
     return [] if right else ["status, stop_reason or end_time are not as they were written"]
-
-
-#: Columns that no row is without: where one of them is blank, a power cut came between the counter and the row.
-_ALWAYS_WRITTEN = {
-    "jvl": ("branch", "time"),
-    "dark": ("time",),
-    "exposure_samples": ("time",),
-    "notes": ("time",),
-    "spectra": ("branch", "start", "stop"),
-}
-
-
-def _table(entry: h5py.Group, table: str, columns: Sequence[Column]) -> tuple[Columns, tuple[str, ...]]:
-    """The columns of a table, as far as it was written and is whole, and what is to be said about it.
-
-    :raises ValueError: they do not fit each other, or hold what no run has.
-    """
-    arrays: dict[str, np.ndarray[Any, Any]]
-    if "recording" in entry:
-        counted = int(read_array(entry["recording"], f"{table}_rows")[()])
-        if counted < 0 and PLACE not in entry:  # else the rows tell by themselves how many they are
-            raise ValueError(f"{table} is said to have {counted} rows")
-        counted = max(counted, 0)
-        written = _written([read_array(entry[table], name, counted) for name in _ALWAYS_WRITTEN[table]])
-        arrays, remarks = whole_rows(entry, table, columns, counted, written)
-    else:
-        arrays, remarks = {column.name: read_array(entry[table], column.name) for column in columns}, ()
-    return {column.name: _checked(arrays[column.name], column, _length(arrays)) for column in columns}, remarks
-
-
-def _length(table: Columns) -> int:
-    """How many rows a table has."""
-    return len(next(iter(table.values())))
-
-
-def _checked(array: np.ndarray[Any, Any], column: Column, rows: int) -> np.ndarray[Any, Any]:
-    """A column of the shape, kind and words that it must have."""
-    expected = (rows, WAVELENGTHS) if column.is_spectrum else (rows,)
-    if array.shape != expected or (array.dtype.kind == "S") != (column.dtype[0] == "S"):
-        raise ValueError(f"{column.name} is no column of {rows} rows")
-    if column.name == "branch" and not np.isin(array, _BRANCHES).all():
-        raise ValueError("a branch is neither forward nor reverse")
-    return array if array.dtype.kind == "S" else array.astype(column.dtype, copy=False)
-
-
-_BRANCHES = [branch.encode() for branch in Branch]
-
-
-def _written(always: Sequence[np.ndarray[Any, Any]]) -> int:
-    """How many of the counted rows are there: all, unless the system had saved the counter before the rows."""
-    blank = [values == b"" if values.dtype.kind == "S" else np.isnan(values) for values in always]
-    return min(int(np.argmax(values)) if values.any() else len(values) for values in blank)
 
 
 def _rows(table: Columns) -> Iterator[dict[str, Any]]:

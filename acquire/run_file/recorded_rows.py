@@ -15,7 +15,7 @@ import numpy as np
 from acquire.records import PointFlag
 from acquire.run_file.checksums import PLACE, row_check
 from acquire.run_file.hdf5 import read_array
-from acquire.run_file.layout import Column
+from acquire.run_file.layout import Column, Table, name_in
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
@@ -31,46 +31,51 @@ _BLANK: Mapping[str, Any] = {
 
 
 def whole_rows(
-    entry: h5py.Group, table: str, columns: Sequence[Column], counted: int, written: int
+    entry: h5py.Group, table: Table, columns: Sequence[Column], counted: int, written: int, newer: bool
 ) -> tuple[Arrays, tuple[str, ...]]:
     """The columns of a table without what was changed in the file, and what is to be said about it.
 
     ``counted`` rows are said to be there, and the first ``written`` of them have content. A row behind them whose
     check is right is there all the same. A file without checks, of an earlier version, has its ``written`` rows.
+    In one of a newer version there may be more columns, and it says where each is.
 
     :raises ValueError: the table is not as it was made.
     """
-    block = read_array(entry["recording"], table)
-    numbers = [column for column in columns if column.is_number]
+    block = read_array(entry["recording"], table.name)
+    group = entry[table.name]
+    numbers = [column.name for column in columns if column.is_number]
+    others = [column.name for column in columns if not column.is_number]
+    if newer:
+        said = entry["recording"][table.name].attrs
+        numbers, others = str(said["numbers"]).split(","), [name for name in str(said["others"]).split(",") if name]
     if block.ndim != 2 or block.shape[1] != len(numbers) + 1:
         if PLACE in entry:
-            raise ValueError(f"{table} has another shape than it was made with")
-        return {column.name: read_array(entry[table], column.name)[:written] for column in columns}, ()
-    arrays, remarks = _columns(entry, table, columns, block)
-    whole = _whole(block, [arrays[column.name] for column in columns if not column.is_number])
+            raise ValueError(f"{table.name} has another shape than it was made with")
+        return {column.name: read_array(group, name_in(group, column))[:written] for column in columns}, ()
+    arrays, remarks = _columns(group, columns, block, numbers)
+    whole = _whole(block, [read_array(group, name) for name in others])
     rows = max(max(whole, default=-1) + 1, min(counted, written, len(block)))
     damaged = sorted(set(range(rows)) - whole)
     arrays = {name: array[:rows] for name, array in arrays.items()}
     if not damaged:
         return arrays, tuple(remarks)
-    remarks.append(f"/entry/{table}: row {_in_words(damaged)} was changed in the file; nothing of it is used")
+    remarks.append(f"{group.name}: row {_in_words(damaged)} was changed in the file; nothing of it is used")
     return _without(arrays, damaged, table, columns), tuple(remarks)
 
 
 def _columns(
-    entry: h5py.Group, table: str, columns: Sequence[Column], block: np.ndarray[Any, Any]
+    group: h5py.Group, columns: Sequence[Column], block: np.ndarray[Any, Any], numbers: Sequence[str]
 ) -> tuple[Arrays, list[str]]:
     """The columns as they were recorded, and those that show something else."""
-    arrays, remarks, index = Arrays(), list[str](), 0
+    arrays, remarks = Arrays(), list[str]()
     for column in columns:
-        arrays[column.name] = shown = read_array(entry[table], column.name)
+        arrays[column.name] = shown = read_array(group, name_in(group, column))
         if not column.is_number:
             continue
         with np.errstate(invalid="ignore"):  # a damaged number need not fit into an integer
-            recorded = block[:, index].astype(column.dtype)
-        index += 1
+            recorded = block[:, numbers.index(column.name)].astype(column.dtype)
         if shown.dtype != recorded.dtype or shown.tobytes() != recorded.tobytes():
-            remarks.append(f"/entry/{table}/{column.name} shows other numbers than were recorded; those count")
+            remarks.append(f"{group.name}/{column.name} shows other numbers than were recorded; those count")
             arrays[column.name] = recorded
     return arrays, remarks
 
@@ -87,9 +92,9 @@ def _whole(block: np.ndarray[Any, Any], others: Sequence[np.ndarray[Any, Any]]) 
     }
 
 
-def _without(arrays: Arrays, rows: Sequence[int], table: str, columns: Sequence[Column]) -> Arrays:
+def _without(arrays: Arrays, rows: Sequence[int], table: Table, columns: Sequence[Column]) -> Arrays:
     """The columns of a table without its damaged rows; where others refer to rows by number, they become blank."""
-    if table not in ("jvl", "spectra"):
+    if not table.numbered:
         return {name: np.delete(array, rows, axis=0) for name, array in arrays.items()}
     blank = {column.name: array.copy() for column in columns for array in [arrays[column.name]]}
     good = np.setdiff1d(np.arange(len(blank["branch"])), rows)

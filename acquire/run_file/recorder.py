@@ -1,11 +1,10 @@
 """The run file while it grows.
 
-The whole HDF5 file is laid out before the output goes on: every data set has its final name, its unit and room
-for every row the plan can produce, filled with NaN. HDF5 then closes the file, and from there on each row is
-written with plain positioned writes into the places already set aside. The numbers of a row lie side by side, so
-that one write does; their columns are virtual data sets on that block. So the file is a valid, complete HDF5 file
-at every moment, whatever happens to the process; a full disk shows before the first volt; and a point costs
-microseconds. A row carries a check of its own and counts once it is whole; the counter behind it says so too.
+The whole HDF5 file is laid out before the output goes on (:mod:`acquire.run_file.laying_out`). HDF5 then closes it, and
+from there on each row is written with plain positioned writes into the places already set aside. So the file is a
+valid, complete HDF5 file at every moment, whatever happens to the process; a full disk shows before the first volt;
+and a point costs microseconds. A row carries a check of its own and counts once it is whole; the counter behind it
+says so too.
 
 The file may be deleted, renamed, cut off or replaced while the run goes on. The recorder looks once a second whether
 what it wrote still stands under its name, and keeps a copy in memory, from which the file is written anew.
@@ -17,75 +16,39 @@ from __future__ import annotations
 
 import os
 import stat
-import struct
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from operator import attrgetter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import h5py
-import numpy as np
 
 from acquire.config.yaml_source import LARGEST_RUN_FILE
-from acquire.records import (
-    Event,
-    RunStart,
-    RunStop,
-)
-from acquire.run_file.checksums import row_check, seal
-from acquire.run_file.hdf5 import (
-    describe,
-    file_in_memory,
-    image_of,
-    nx_group,
-    preallocated,
-    virtual_column,
-    write_array,
-)
-from acquire.run_file.layout import (
-    _ENDING,
-    _NO_ENDING,
-    BEFORE_THE_RUN,
-    SAMPLE_COLUMNS,
-    TABLES,
-    WAVELENGTHS,
-    Column,
-    _check_of,
-    columns_of,
-    jvl_columns,
-    storable,
-    table_attributes,
-    write_flag_meanings,
-    write_start,
-)
+from acquire.records import Event, Note, RunStart, RunStop
+from acquire.run_file.checksums import row_check
+from acquire.run_file.exchange import Exchanges, frame
+from acquire.run_file.hdf5 import file_in_memory, image_of
+from acquire.run_file.laying_out import CHECK, COUNT, Layout, TablePlaces, fit, lay_out, least_size
+from acquire.run_file.layout import ENDING, Capacity, check_of
 from acquire.run_file.placing import lock_shared, replace_file_and_lock
 
 SYNC_INTERVAL = 1.0  # s, the most that a power cut may cost
+EXCHANGE_FULL = "the room for what is sent and received is full: what follows is not in /entry/exchange"
 
 
 class RecordingError(Exception):
     """The run file cannot be made or written; the message says which file and why."""
 
 
-@dataclass(frozen=True)
-class Capacity:
-    """The most rows that a plan can produce."""
-
-    points: int
-    dark_readings: int
-    spectra: int
-    exposure_samples: int
-    notes: int = 500
-
-
 def create_run_file(
-    path: Path, start: RunStart, capacity: Capacity, write_calibration: Callable[[h5py.Group], None]
+    path: Path,
+    start: RunStart,
+    capacity: Capacity,
+    write_calibration: Callable[[h5py.Group], None],
+    exchanges: Exchanges | None = None,
 ) -> RunRecorder:
-    """Lay out a new run file and open it for recording.
+    """Lay out a new run file and open it for recording, what ``exchanges`` gives included.
 
     :raises RecordingError: the file exists, the folder cannot be written, or the disk has no room for it; nothing
         is left behind then.
@@ -96,145 +59,23 @@ def create_run_file(
         raise RecordingError(f"{path.parent}: the folder cannot be made ({error})") from error
     if os.path.lexists(path):
         raise RecordingError(f"{path}: exists already; a run file is never overwritten")
-    if (size := _least_size(capacity)) > LARGEST_RUN_FILE:
+    if (size := least_size(capacity)) > LARGEST_RUN_FILE:
         raise RecordingError(
             f"{path}: would be larger than a run file may be ({size >> 20} of {LARGEST_RUN_FILE >> 20} MB); "
             "plan fewer spectra, or a longer spectra.sample_every"
         )
     try:
         with file_in_memory() as file:
-            tables, layout = _lay_out(file, start, capacity, write_calibration)
+            tables, layout = lay_out(file, start, capacity, write_calibration)
             image = image_of(file)
         with replace_file_and_lock(path, image, new=True):
-            return RunRecorder(path, tables, layout, image)
+            return RunRecorder(path, tables, layout, image, exchanges)
     except FileExistsError as error:
         raise RecordingError(f"{path}: exists already; a run file is never overwritten") from error
     except ValueError as error:
         raise RecordingError(f"{path}: a text of the configuration does not fit into a file ({error})") from error
     except OSError as error:
         raise RecordingError(f"{path}: cannot be made ({error}); is the folder writable, the disk full?") from error
-
-
-def _least_size(capacity: Capacity) -> int:
-    """Bytes that the largest tables take."""
-    row = 8 * len(jvl_columns("V"))
-    sample = 8 * len(SAMPLE_COLUMNS)
-    return capacity.points * row + capacity.exposure_samples * sample + capacity.spectra * 8 * WAVELENGTHS
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where one part of each row goes: offset of the first row, bytes a row, how an event becomes these bytes."""
-
-    offset: int
-    size: int
-    pack: Callable[[Any], bytes]
-
-
-@dataclass(frozen=True)
-class _Table:
-    """Where a table's rows go, and the offset of its counter."""
-
-    capacity: int
-    places: tuple[_Place, ...]
-    counter: int
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """Offsets of what says how a run ended, and the marks (offset, size) by which its file is known."""
-
-    ending: Mapping[str, int]
-    marks: tuple[tuple[int, int], ...]
-
-
-def _lay_out(
-    file: h5py.File, start: RunStart, capacity: Capacity, write_calibration: Callable[[h5py.Group], None]
-) -> tuple[dict[type, _Table], _Layout]:
-    """The layout of the whole file: where the rows of each event go, and where all else is that is written."""
-    entry = write_start(file, start)
-    write_calibration(nx_group(entry, "calibration", "NXcollection"))
-    recording = nx_group(entry, "recording", "NXcollection")
-    recording.attrs["meaning"] = "number of rows written so far in each table; gone once the run is finished"
-    recording.attrs["source_unit"] = start.source_unit
-    rows = dict(
-        zip(
-            TABLES,
-            (
-                capacity.points,
-                capacity.dark_readings,
-                capacity.exposure_samples,
-                capacity.notes,
-                capacity.spectra,
-            ),
-            strict=True,
-        )
-    )
-    tables: dict[type, _Table] = {}
-    for name, event in TABLES.items():
-        group = entry.create_group(name)
-        for key, value in table_attributes(name).items():
-            group.attrs[key] = value
-        columns = columns_of(name, start.source_unit)
-        numbers = [column for column in columns if column.is_number]
-        places = [_numbers_side_by_side(recording, group, numbers, rows[name])]
-        places += [_column_by_itself(group, column, rows[name]) for column in columns if not column.is_number]
-        counter = preallocated(recording, f"{name}_rows", np.zeros((), "<i8"))
-        tables[event] = _Table(rows[name], tuple(places), counter.id.get_offset())
-    ending = {name: _ending_text(entry, name, size) for name, size in _ENDING.items()}
-    ending["ending_check"] = preallocated(
-        recording, "ending_check", np.array(_check_of(_NO_ENDING), "<i8")
-    ).id.get_offset()
-    write_flag_meanings(entry["jvl/flags"])
-    write_array(entry["spectra"], "wavelength", np.arange(380.0, 781.0), "nm", "wavelength in standard air")
-    run_id = np.array(storable(start.run_id).encode(), "S64")
-    mark = preallocated(recording, "run_id", run_id).id.get_offset()
-    seal(entry, BEFORE_THE_RUN, [*TABLES, "recording"])
-    counters = [(table.counter, 8) for table in tables.values()]
-    return tables, _Layout(ending, ((mark, run_id.itemsize), *counters))
-
-
-def _numbers_side_by_side(recording: h5py.Group, group: h5py.Group, columns: Sequence[Column], rows: int) -> _Place:
-    """One block for all numbers of a table, a row of it in one piece, and each column as a virtual data set on it.
-
-    The last number of a row is its check.
-    """
-    fill = np.tile([*(float(column.fill) for column in columns), np.nan], (max(rows, 1), 1))
-    block = preallocated(recording, group.name.rsplit("/", 1)[-1], fill)
-    for index, column in enumerate(columns):
-        describe(virtual_column(group, column.name, column.dtype, block, index), column.unit, column.meaning)
-    pack, fetch = struct.Struct(f"<{len(columns)}d").pack, _fetcher(columns)
-    return _Place(block.id.get_offset(), 8 * (len(columns) + 1), lambda event: pack(*fetch(event)))
-
-
-def _fetcher(columns: Sequence[Column]) -> Callable[[Any], Sequence[Any]]:
-    fetch = attrgetter(*(column.source for column in columns))
-    return fetch if len(columns) > 1 else lambda event: (fetch(event),)
-
-
-def _column_by_itself(group: h5py.Group, column: Column, rows: int) -> _Place:
-    """A text or a spectrum."""
-    shape = (max(rows, 1), WAVELENGTHS) if column.is_spectrum else (max(rows, 1),)
-    dataset = preallocated(group, column.name, np.full(shape, column.fill, dtype=column.dtype))
-    describe(dataset, column.unit, column.meaning)
-    size, fetch = dataset.dtype.itemsize * (WAVELENGTHS if column.is_spectrum else 1), attrgetter(column.source)
-    if column.is_spectrum:
-        return _Place(
-            dataset.id.get_offset(), size, lambda event: np.ascontiguousarray(fetch(event), dtype="<f8").tobytes()
-        )
-    return _Place(dataset.id.get_offset(), size, lambda event: _fit(str(fetch(event)), size))
-
-
-def _ending_text(entry: h5py.Group, name: str, size: int) -> int:
-    """Room for one text of the ending; the offset of its bytes."""
-    text = _NO_ENDING[name].encode()
-    return int(preallocated(entry, name, np.array(text, h5py.string_dtype("utf-8", size))).id.get_offset())
-
-
-@lru_cache(64)  # the same few words at every point
-def _fit(text: str, size: int) -> bytes:
-    """UTF-8 in exactly ``size`` bytes, cut between characters, padded with NUL."""
-    return storable(text, size).encode().ljust(size, b"\0")
 
 
 class RunRecorder:
@@ -244,7 +85,14 @@ class RunRecorder:
     file may hold half of a row, because it took no more.
     """
 
-    def __init__(self, path: Path, tables: Mapping[type, _Table], layout: _Layout, image: bytes) -> None:
+    def __init__(
+        self,
+        path: Path,
+        tables: Mapping[type, TablePlaces],
+        layout: Layout,
+        image: bytes,
+        exchanges: Exchanges | None = None,
+    ) -> None:
         self.path = path
         self.lost = ""
         self._tables = tables
@@ -252,6 +100,8 @@ class RunRecorder:
         self._copy = bytearray(image)  # what the file holds, byte by byte
         self.refused = False
         self._rows = dict.fromkeys(tables, 0)
+        self._exchanges = exchanges
+        self._exchanged = 0  # bytes
         self._file = path.open("r+b", buffering=0)
         self._descriptor = self._file.fileno()
         lock_shared(self._descriptor)
@@ -277,11 +127,12 @@ class RunRecorder:
                 "all rows so far are kept"
             )
         parts = [place.pack(event) for place in table.places]
-        parts[0] += _CHECK(row_check(row, parts))
+        parts[0] += CHECK(row_check(row, parts))
         try:
+            self._put_exchanges()
             for place, part in zip(table.places, parts, strict=True):
                 self._put(place.offset + row * place.size, part)
-            self._put(table.counter, _COUNT(row + 1))
+            self._put(table.counter, COUNT(row + 1))
         except OSError as error:
             raise RecordingError(f"{self.path}: cannot be written ({error}); all rows so far are kept") from error
         self._rows[type(event)] = row + 1
@@ -303,6 +154,22 @@ class RunRecorder:
             raise
         self._copy[offset : offset + size] = data
 
+    def _put_exchanges(self) -> None:
+        """Write what was exchanged with the instruments since the last time, as far as there is room for it."""
+        if self._exchanges is None or not (taken := self._exchanges.take()):
+            return
+        content = frame(taken, self._exchanged)
+        end = self._exchanged + len(content)
+        if end <= self._layout.exchange_size:
+            self._put(self._layout.exchange + self._exchanged, content)
+            self._put(self._layout.exchange_counter, COUNT(end))
+            self._exchanged = end
+            return
+        self._exchanges.stop()
+        self._exchanges = None
+        if self.has_room(Note):
+            self(Note(taken[-1].time, EXCHANGE_FULL))
+
     def has_room(self, event: type) -> bool:
         """Whether one more event of this type fits."""
         return self._rows[event] < self._tables[event].capacity
@@ -313,6 +180,8 @@ class RunRecorder:
         :raises RecordingError: the file cannot be written, or does not hold what was written.
         """
         problem: OSError | None = None
+        with suppress(OSError, RecordingError):  # it would be met again, and the ending matters more
+            self._put_exchanges()
         for offset, data in self._ending_of(stop):
             try:
                 self._put(offset, data)
@@ -326,8 +195,8 @@ class RunRecorder:
 
     def _ending_of(self, stop: RunStop) -> list[tuple[int, bytes]]:
         texts = {"stop_reason": stop.reason, "end_time": stop.end_time, "status": str(stop.status)}
-        places = [(self._layout.ending[name], _fit(texts[name], size)) for name, size in _ENDING.items()]
-        return [*places, (self._layout.ending["ending_check"], _COUNT(_check_of(texts)))]
+        places = [(self._layout.ending[name], fit(texts[name], size)) for name, size in ENDING.items()]
+        return [*places, (self._layout.ending["ending_check"], COUNT(check_of(texts)))]
 
     def sync(self) -> None:
         """Push everything to the disk, against a power cut, and look whether it still stands under its name.
@@ -438,12 +307,6 @@ def _name_beside(path: Path) -> Path:
         if not os.path.lexists(name):
             return name
     return path
-
-
-_COUNT = struct.Struct("<q").pack
-
-
-_CHECK = struct.Struct("<d").pack
 
 
 def _read_at(descriptor: int, size: int, offset: int) -> bytes:

@@ -224,7 +224,7 @@ def test_a_finished_file_holds_what_each_point_gives(sweep: str, tmp_path: Path)
 
 def long_run(path: Path, points: int) -> Path:
     """An unfinished run file of so many points, one spectrum and readings during it."""
-    capacity = recorder.Capacity(points, dark_readings=4, spectra=1, exposure_samples=points)
+    capacity = {Record: points, DarkReading: 4, Spectrum: 1, ExposureSample: points}
     record = recorder.create_run_file(path, a_start(), capacity, lambda group: layout.write_calibration(group, FULL))
     for dark in some_dark(np.random.default_rng(1)):
         record(dark)

@@ -30,7 +30,7 @@ from acquire.records import (
 )
 from acquire.run_file import recorder
 
-CAPACITY = recorder.Capacity(points=5, dark_readings=2, spectra=2, exposure_samples=3, notes=2)
+CAPACITY = {Record: 5, DarkReading: 2, Spectrum: 2, ExposureSample: 3, Note: 2}
 
 
 def a_start() -> RunStart:
@@ -107,7 +107,7 @@ def test_a_run_file_is_never_overwritten(tmp_path: Path) -> None:
 
 def test_a_full_table_is_an_error_and_keeps_its_rows(tmp_path: Path) -> None:
     record = new_file(tmp_path)
-    for index in range(CAPACITY.points):
+    for index in range(CAPACITY[Record]):
         assert record.has_room(Record)
         record(a_record(index, luminance=float(index)))
     assert not record.has_room(Record)
@@ -163,7 +163,8 @@ def test_a_killed_writer_leaves_every_reported_row(tmp_path: Path) -> None:
         from pathlib import Path
         from tests.run_file.test_recorder import a_record, a_start
         from acquire.run_file import recorder
-        capacity = recorder.Capacity(100000, 1, 1, 1, 1)
+        from acquire.records import Record
+        capacity = {{Record: 100000}}
         record = recorder.create_run_file(Path({str(tmp_path / "run.h5")!r}), a_start(), capacity, lambda group: None)
         for index in range(100000):
             record(a_record(index, luminance=float(index)))

@@ -1,0 +1,35 @@
+"""The units in which the field reads its quantities; SI everywhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class CustomaryUnit(NamedTuple):
+    """A unit, the factor to it from SI, and the decimals that a paper's table gives."""
+
+    unit: str
+    factor: float = 1.0
+    decimals: int = 2
+
+
+#: By quantity. What is not here is read in the SI unit in which it is stored.
+CUSTOMARY: Mapping[str, CustomaryUnit] = {
+    "current_density": CustomaryUnit("mA/cm^2", 0.1),
+    "luminance": CustomaryUnit("cd/m^2", decimals=1),
+    "current_efficiency": CustomaryUnit("cd/A"),
+    "power_efficiency": CustomaryUnit("lm/W"),
+    "external_quantum_efficiency": CustomaryUnit("%", 100.0),
+    "chromaticity_x": CustomaryUnit("1", decimals=3),
+    "chromaticity_y": CustomaryUnit("1", decimals=3),
+    "turn_on_voltage": CustomaryUnit("V"),
+    "peak_wavelength": CustomaryUnit("nm", decimals=1),
+    "fwhm": CustomaryUnit("nm", decimals=1),
+    "source_current": CustomaryUnit("mA", 1e3, 4),
+}
+
+
+def customary(value: float, quantity: str) -> float:
+    """A value [SI] of one of these quantities in its customary unit."""
+    return value * CUSTOMARY[quantity].factor

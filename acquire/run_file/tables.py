@@ -1,0 +1,69 @@
+"""The tables of a run file, finished or not, as far as they were written and are whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import h5py
+import numpy as np
+
+from acquire.records import Branch, Columns
+from acquire.run_file.checksums import PLACE
+from acquire.run_file.hdf5 import read_array
+from acquire.run_file.layout import FORMAT_VERSION, WAVELENGTHS, Column, Table, Version, name_in
+from acquire.run_file.recorded_rows import Arrays, whole_rows
+
+
+def read_table(entry: h5py.Group, table: Table, source_unit: str, version: Version) -> tuple[Columns, tuple[str, ...]]:
+    """The columns of a table, and what is to be said about it; what came after the file's version is blank.
+
+    :raises ValueError: they do not fit each other, or hold what no run has.
+    """
+    columns = table.columns(source_unit)
+    if table.since > version:
+        return {column.name: np.empty(0, column.dtype) for column in columns}, ()
+    known = [column for column in columns if column.since <= version]
+    if "recording" in entry:
+        arrays, remarks = _recorded(entry, table, known, version > FORMAT_VERSION)
+    else:
+        group = entry[table.name]
+        arrays, remarks = {column.name: read_array(group, name_in(group, column)) for column in known}, ()
+    rows = length(arrays)
+    late = {column.name: np.full(rows, column.fill, column.dtype) for column in columns if column not in known}
+    return {c.name: late[c.name] if c.name in late else _checked(arrays[c.name], c, rows) for c in columns}, remarks
+
+
+def _recorded(
+    entry: h5py.Group, table: Table, columns: Sequence[Column], newer: bool
+) -> tuple[Arrays, tuple[str, ...]]:
+    counted = int(read_array(entry["recording"], f"{table.name}_rows")[()])
+    if counted < 0 and PLACE not in entry:  # else the rows tell by themselves how many they are
+        raise ValueError(f"{table.name} is said to have {counted} rows")
+    counted = max(counted, 0)
+    written = _written([read_array(entry[table.name], name, counted) for name in table.never_blank])
+    return whole_rows(entry, table, columns, counted, written, newer)
+
+
+def length(table: Columns) -> int:
+    """How many rows a table has."""
+    return len(next(iter(table.values())))
+
+
+def _checked(array: np.ndarray[Any, Any], column: Column, rows: int) -> np.ndarray[Any, Any]:
+    """A column of the shape, kind and words that it must have."""
+    expected = (rows, WAVELENGTHS) if column.is_spectrum else (rows,)
+    if array.shape != expected or (array.dtype.kind == "S") != (column.dtype[0] == "S"):
+        raise ValueError(f"{column.name} is no column of {rows} rows")
+    if column.name == "branch" and not np.isin(array, _BRANCHES).all():
+        raise ValueError("a branch is neither forward nor reverse")
+    return array if array.dtype.kind == "S" else array.astype(column.dtype, copy=False)
+
+
+_BRANCHES = [branch.encode() for branch in Branch]
+
+
+def _written(always: Sequence[np.ndarray[Any, Any]]) -> int:
+    """How many of the counted rows are there: all, unless the system had saved the counter before the rows."""
+    blank = [values == b"" if values.dtype.kind == "S" else np.isnan(values) for values in always]
+    return min(int(np.argmax(values)) if values.any() else len(values) for values in blank)
