@@ -111,7 +111,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the meters said at one step, untouched. Times in s since the start of the run."""
+    """What the meters said at one step, untouched. Times in s since the start of the run.
+
+    ``remark``: the reply that made no sense, and whose; empty when there was none. It is not recorded.
+    """
 
     index: int
     branch: Branch
@@ -123,6 +126,7 @@ class Reading:
     source_time: float = nan
     source_status: int = 0
     flags: PointFlag = PointFlag.NONE
+    remark: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

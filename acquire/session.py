@@ -31,7 +31,6 @@ from acquire.records import (
     Note,
     Record,
     RunStart,
-    RunStatus,
     RunStop,
     Spectrum,
 )
@@ -178,8 +177,8 @@ def _run(
     except (reading.ArchiveError, RecordingError) as failure:
         there = recorder.stands() or (recorder.refused and recorder.path.exists())
         unfinished = recorder.path if there else None
-        return RunResult(None, _lines(error, str(failure)), outcome.interrupted, unfinished, unshown)
-    return RunResult(finished, _lines(error, said), outcome.interrupted, not_shown=unshown)
+        return RunResult(None, _lines(error, str(failure)), outcome.asked_for, unfinished, unshown)
+    return RunResult(finished, _lines(error, said), outcome.asked_for, not_shown=unshown)
 
 
 def _lines(*texts: str) -> str:
@@ -276,14 +275,14 @@ def _record_sweep(
         finally:
             note_of_guardian()
     except KeyboardInterrupt:
-        return Outcome(RunStatus.STOPPED, stop() or "interrupted", interrupted=True), ""
+        return Outcome.interrupted(stop() or "interrupted"), ""
     except OutputStateUnknown as problem:
-        return Outcome(RunStatus.FAILED, str(problem)), f"{'!' * 72}\n{problem}\n{'!' * 72}"
+        return Outcome.failed(str(problem)), f"{'!' * 72}\n{problem}\n{'!' * 72}"
     except (InstrumentError, RecordingError) as problem:
-        return Outcome(RunStatus.FAILED, str(problem)), str(problem)
+        return Outcome.failed(str(problem)), str(problem)
     except Exception as problem:
         text = f"{type(problem).__name__}: {problem}"
-        return Outcome(RunStatus.FAILED, text), f"the run failed unexpectedly: {text}; the run file has the details"
+        return Outcome.failed(text), f"the run failed unexpectedly: {text}; the run file has the details"
 
 
 def _last_words(problem: BaseException) -> str:
