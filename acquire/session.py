@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +19,7 @@ import numpy as np
 from acquire import __version__
 from acquire.bench.bench import Bench
 from acquire.bench.opening import guardian_order, open_bench
+from acquire.bench.site import Site
 from acquire.config import ConfigurationError, LoadedSweep, load_sweep, resolved
 from acquire.config.yaml_source import Problem
 from acquire.evaluation.calibration import Calibration, calibration_of
@@ -118,21 +120,34 @@ def run_folder(prepared: PreparedRun, output: Path | None = None) -> Path:
     raise ConfigurationError([Problem(prepared.loaded.sweep_path, None, None, "output", message, hint)])
 
 
-def run(prepared: PreparedRun, output: Path | None, spectators: Sink | Sequence[Sink], stop: StopRequest) -> RunResult:
+def run(
+    prepared: PreparedRun,
+    output: Path | None,
+    spectators: Sink | Sequence[Sink],
+    stop: StopRequest,
+    site: Site | None = None,
+) -> RunResult:
     """Carry a prepared sweep out and finish its file, whatever happens on the way.
 
     One run per instrument at a time: nothing is opened, nothing written while another has one of them. ``spectators``,
     one or several, receive each event once it is recorded; those in a thread of their own are closed at the end.
+    ``site`` stands in for that of the bench file.
 
     :raises acquire.config.ConfigurationError: as :func:`run_folder`.
     """
     folder = run_folder(prepared, output)
     with ExitStack() as until_finished:
-        return _run(prepared, folder, [spectators] if callable(spectators) else spectators, stop, until_finished)
+        listening = [spectators] if callable(spectators) else spectators
+        return _run(prepared, folder, listening, stop, site, until_finished)
 
 
 def _run(
-    prepared: PreparedRun, folder: Path, spectators: Sequence[Sink], stop: StopRequest, until_finished: ExitStack
+    prepared: PreparedRun,
+    folder: Path,
+    spectators: Sequence[Sink],
+    stop: StopRequest,
+    site: Site | None,
+    until_finished: ExitStack,
 ) -> RunResult:
     loaded, plan = prepared.loaded, prepared.plan
     started = datetime.now(UTC).astimezone()
@@ -145,7 +160,7 @@ def _run(
             instruments_locked(_resources(loaded), loaded.bench.name, str(path.resolve())) as remarks,
             nullcontext() if loaded.bench.simulated else kept_awake(stop),
             watching(guardian_order(loaded, path)) as guard,
-            closing(_opened(loaded, plan, stop, guard)) as bench,
+            closing(_opened(loaded, plan, site or site_of(loaded), stop, guard)) as bench,
         ):
             with stop.interruptible():
                 guard.wait_until_ready()
@@ -240,10 +255,20 @@ def _resources(loaded: LoadedSweep) -> list[str]:
     return [] if loaded.bench.simulated else [part.resource for part in parts if part is not None]
 
 
-def _opened(loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest, guard: Guard) -> Bench:
+def site_of(loaded: LoadedSweep) -> Site:
+    """Where the bench of a sweep is: the real one behind the system's VISA library, or a simulated one."""
+    if not loaded.bench.simulated:
+        return Site(loaded.bench.visa, time.monotonic)
+    from acquire.bench.simulated import simulated_bench
+
+    simulated = simulated_bench(loaded)
+    return Site(simulated.library, simulated.clock.now)
+
+
+def _opened(loaded: LoadedSweep, plan: SweepPlan, site: Site, stop: StopRequest, guard: Guard) -> Bench:
     """The bench, opened; a second Ctrl-C need not wait for instruments that do not answer."""
     with stop.interruptible():
-        return open_bench(loaded, plan, stop, guard)
+        return open_bench(loaded, plan, site, stop, guard)
 
 
 def _record_sweep(

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import h5py
 import pytest
 
 from acquire import session
-from acquire.bench import opening
 from acquire.bench.simulated import simulated_bench
+from acquire.bench.site import Site
 from acquire.config import LoadedSweep
 from acquire.records import Event, Record, RunStart, RunStop
 from acquire.safety.interruption import StopRequest
@@ -42,14 +41,13 @@ class Attempt:
     def run(self) -> session.RunResult:
         """Run it on a simulated bench that stays at hand."""
         prepared = session.prepare(self.sweep) if isinstance(self.sweep, Path) else self.sweep
-        with patch.object(opening, "_visa", self._visa):
-            return session.run(prepared, self.output, self._watch, self.stop)
+        return session.run(prepared, self.output, self._watch, self.stop, self._site(prepared.loaded))
 
-    def _visa(self, loaded: LoadedSweep) -> tuple[Any, Callable[[], float]]:
+    def _site(self, loaded: LoadedSweep) -> Site:
         assert loaded.bench.simulated
         self.simulated = simulated_bench(loaded)
         self.prepare_bench(self.simulated)
-        return self.simulated.library, self.simulated.clock.now
+        return Site(self.simulated.library, self.simulated.clock.now)
 
     def _watch(self, event: Event) -> None:
         if isinstance(event, RunStart | RunStop):
