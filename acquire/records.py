@@ -56,6 +56,7 @@ class PointFlag(IntFlag):
     READING_REPEATED = 4096
     LEVEL_NOT_REACHED = 8192
     DAMAGED = 16384
+    LATE = 32768
 
 
 #: The flags that come with a reading; the others follow from evaluating it.
@@ -70,6 +71,7 @@ READING_FLAGS = (
     | PointFlag.READING_REPEATED
     | PointFlag.LEVEL_NOT_REACHED
     | PointFlag.DAMAGED
+    | PointFlag.LATE
 )
 
 #: The flags of a bad reading: a number is missing.
@@ -93,6 +95,7 @@ FLAG_MEANINGS: Mapping[PointFlag, str] = {
     PointFlag.READING_REPEATED: "read a second time, because a number of the first reading was missing",
     PointFlag.LEVEL_NOT_REACHED: "the source meter read another level than was sent, although nothing limited it",
     PointFlag.DAMAGED: "what was recorded here had changed in the file; nothing of it was used",
+    PointFlag.LATE: "came late by more than its own planned time: the device stayed at the level before it meanwhile",
 }
 
 
@@ -108,7 +111,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the meters said at one step, untouched. Times in s since the start of the run."""
+    """What the meters said at one step, untouched. Times in s since the start of the run.
+
+    ``remark``: the reply that made no sense, and whose; empty when there was none. It is not recorded.
+    """
 
     index: int
     branch: Branch
@@ -120,6 +126,7 @@ class Reading:
     source_time: float = nan
     source_status: int = 0
     flags: PointFlag = PointFlag.NONE
+    remark: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +241,10 @@ class InstrumentRecord:
 
 @dataclass(frozen=True, slots=True)
 class RunStart:
-    """Everything known before the output goes on."""
+    """Everything known before the output goes on.
+
+    ``points``, ``duration`` and ``time_per_point`` [s] are the totals of the plan.
+    """
 
     run_id: str
     title: str
@@ -249,6 +259,9 @@ class RunStart:
     file_hashes: Mapping[str, str]
     instruments: tuple[InstrumentRecord, ...]
     source_unit: str
+    points: int = 0
+    duration: float = nan
+    time_per_point: float = nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,4 +290,4 @@ class Exchange(NamedTuple):
     received: bytes
 
 
-Event = Record | DarkReading | ExposureSample | Spectrum | Note
+Event = RunStart | Record | DarkReading | ExposureSample | Spectrum | Note | RunStop

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 import traceback
 import uuid
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack, closing, nullcontext
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, closing, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from json import dumps
@@ -18,6 +19,7 @@ import numpy as np
 from acquire import __version__
 from acquire.bench.bench import Bench
 from acquire.bench.opening import guardian_order, open_bench
+from acquire.bench.site import Site
 from acquire.config import ConfigurationError, LoadedSweep, load_sweep, resolved
 from acquire.config.yaml_source import Problem
 from acquire.evaluation.calibration import Calibration, calibration_of
@@ -31,7 +33,6 @@ from acquire.records import (
     Note,
     Record,
     RunStart,
-    RunStatus,
     RunStop,
     Spectrum,
 )
@@ -48,14 +49,12 @@ from acquire.safety.guardian import Guard, watching
 from acquire.safety.guardian_log import guardian_remarks
 from acquire.safety.interruption import StopRequest
 from acquire.safety.lock import instruments_locked
+from acquire.sinks import Sink, Spectator, fan_out, not_shown, switched_off
 from acquire.sweep.engine import Outcome, run_sweep
 from acquire.sweep.plan import SweepPlan, make_plan
 from drivers.errors import InstrumentError, OutputStateUnknown
 
 LONGEST_EXPOSURE = 600.0  # s, of a spectrum measured twice, with everything around it; sets room aside for samples
-
-
-Watch = Callable[[Event], None]
 
 
 @dataclass(frozen=True)
@@ -71,13 +70,15 @@ class PreparedRun:
 class RunResult:
     """How a run ended: its finished file, None when there is none, and what went wrong, if anything.
 
-    ``unfinished`` is the run file that has all rows but could not be finished.
+    ``unfinished`` is the run file that has all rows but could not be finished; ``not_shown`` says, line by line, what
+    the spectators did not get to show.
     """
 
     run: reading.Run | None
     error: str = ""
     interrupted: bool = False
     unfinished: Path | None = None
+    not_shown: str = ""
 
     @property
     def failed(self) -> bool:
@@ -119,31 +120,47 @@ def run_folder(prepared: PreparedRun, output: Path | None = None) -> Path:
     raise ConfigurationError([Problem(prepared.loaded.sweep_path, None, None, "output", message, hint)])
 
 
-def run(prepared: PreparedRun, output: Path | None, watch: Watch, stop: StopRequest) -> RunResult:
+def run(
+    prepared: PreparedRun,
+    output: Path | None,
+    spectators: Sink | Sequence[Sink],
+    stop: StopRequest,
+    site: Site | None = None,
+) -> RunResult:
     """Carry a prepared sweep out and finish its file, whatever happens on the way.
 
-    One run per instrument at a time: nothing is opened, nothing written while another has one of them.
+    One run per instrument at a time: nothing is opened, nothing written while another has one of them. ``spectators``,
+    one or several, receive each event once it is recorded; those in a thread of their own are closed at the end.
+    ``site`` stands in for that of the bench file.
 
     :raises acquire.config.ConfigurationError: as :func:`run_folder`.
     """
     folder = run_folder(prepared, output)
     with ExitStack() as until_finished:
-        return _run(prepared, folder, watch, stop, until_finished)
+        listening = [spectators] if callable(spectators) else spectators
+        return _run(prepared, folder, listening, stop, site, until_finished)
 
 
-def _run(prepared: PreparedRun, folder: Path, watch: Watch, stop: StopRequest, until_finished: ExitStack) -> RunResult:
+def _run(
+    prepared: PreparedRun,
+    folder: Path,
+    spectators: Sequence[Sink],
+    stop: StopRequest,
+    site: Site | None,
+    until_finished: ExitStack,
+) -> RunResult:
     loaded, plan = prepared.loaded, prepared.plan
     started = datetime.now(UTC).astimezone()
     run_id = uuid.uuid4()
     path = folder / file_name(started, loaded.sweep.sample.name, run_id)
     ended: tuple[Outcome, RunStop] | None = None
-    error = ""
+    error = unshown = ""
     try:
         with (
             instruments_locked(_resources(loaded), loaded.bench.name, str(path.resolve())) as remarks,
             nullcontext() if loaded.bench.simulated else kept_awake(stop),
             watching(guardian_order(loaded, path)) as guard,
-            closing(_opened(loaded, plan, stop, guard)) as bench,
+            closing(_opened(loaded, plan, site or site_of(loaded), stop, guard)) as bench,
         ):
             with stop.interruptible():
                 guard.wait_until_ready()
@@ -157,10 +174,13 @@ def _run(prepared: PreparedRun, folder: Path, watch: Watch, stop: StopRequest, u
             )
             until_finished.enter_context(locked_shared(path))
             until_finished.enter_context(closing(recorder))
-            outcome, error = _record_sweep(prepared, bench, recorder, watch, stop, remarks, guard)
+            emit = fan_out(_while_there_is_room(recorder), spectators, bench.now)
+            emit(start)
+            outcome, error = _record_sweep(prepared, bench, emit, stop, remarks, guard)
             end = datetime.fromtimestamp(started.timestamp() + bench.now(), tz=started.tzinfo)
             ended = outcome, RunStop(outcome.status, outcome.reason, end.isoformat())
-            error = _lines(error, _concluded(recorder, ended[1]))
+            problem, unshown = _concluded(recorder, emit, ended[1], spectators, bench.now)
+            error = _lines(error, problem)
     except (Exception, KeyboardInterrupt) as problem:  # nobody at a bench should meet a traceback
         if ended is None:
             return _without_a_sweep(problem, stop)
@@ -172,8 +192,8 @@ def _run(prepared: PreparedRun, folder: Path, watch: Watch, stop: StopRequest, u
     except (reading.ArchiveError, RecordingError) as failure:
         there = recorder.stands() or (recorder.refused and recorder.path.exists())
         unfinished = recorder.path if there else None
-        return RunResult(None, _lines(error, str(failure)), outcome.interrupted, unfinished)
-    return RunResult(finished, _lines(error, said), outcome.interrupted)
+        return RunResult(None, _lines(error, str(failure)), outcome.asked_for, unfinished, unshown)
+    return RunResult(finished, _lines(error, said), outcome.asked_for, not_shown=unshown)
 
 
 def _lines(*texts: str) -> str:
@@ -235,99 +255,116 @@ def _resources(loaded: LoadedSweep) -> list[str]:
     return [] if loaded.bench.simulated else [part.resource for part in parts if part is not None]
 
 
-def _opened(loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest, guard: Guard) -> Bench:
+def site_of(loaded: LoadedSweep) -> Site:
+    """Where the bench of a sweep is: the real one behind the system's VISA library, or a simulated one."""
+    if not loaded.bench.simulated:
+        return Site(loaded.bench.visa, time.monotonic)
+    from acquire.bench.simulated import simulated_bench
+
+    simulated = simulated_bench(loaded)
+    return Site(simulated.library, simulated.clock.now)
+
+
+def _opened(loaded: LoadedSweep, plan: SweepPlan, site: Site, stop: StopRequest, guard: Guard) -> Bench:
     """The bench, opened; a second Ctrl-C need not wait for instruments that do not answer."""
     with stop.interruptible():
-        return open_bench(loaded, plan, stop, guard)
+        return open_bench(loaded, plan, site, stop, guard)
 
 
 def _record_sweep(
-    prepared: PreparedRun,
-    bench: Bench,
-    recorder: RunRecorder,
-    watch: Watch,
-    stop: StopRequest,
-    remarks: Iterable[str],
-    guard: Guard,
+    prepared: PreparedRun, bench: Bench, emit: Sink, stop: StopRequest, remarks: Iterable[str], guard: Guard
 ) -> tuple[Outcome, str]:
-    """Run the sweep into the recorder, after remarks on it; a failure becomes an outcome, and its text."""
-    emit = _Emitter(recorder, watch, bench, guard)
+    """Run the sweep, after remarks on it; a failure becomes an outcome, and its text."""
+
+    def note(text: str) -> None:
+        emit(Note(bench.now(), text))
+
+    def note_of_guardian() -> None:
+        for text in guard.remarks():
+            note(text)
+
+    def emit_guarded(event: Event) -> None:
+        emit(event)
+        note_of_guardian()
+
     try:
         try:
             for text in [*remarks, *cautions(prepared.loaded, datetime.now(UTC).date())]:
-                emit(Note(bench.now(), text))
+                note(text)
             evidence = Evidence(prepared.calibration)
-            return run_sweep(prepared.plan, bench, evidence, emit, stop), ""
+            return run_sweep(prepared.plan, bench, evidence, emit_guarded, stop), ""
         except BaseException as problem:
-            emit.last_words(problem)
+            if text := _last_words(problem):
+                note(text)
             raise
         finally:
-            emit.tell_of_guardian()
+            note_of_guardian()
     except KeyboardInterrupt:
-        return Outcome(RunStatus.STOPPED, stop() or "interrupted", interrupted=True), ""
+        return Outcome.interrupted(stop() or "interrupted"), ""
     except OutputStateUnknown as problem:
-        return Outcome(RunStatus.FAILED, str(problem)), f"{'!' * 72}\n{problem}\n{'!' * 72}"
+        return Outcome.failed(str(problem)), f"{'!' * 72}\n{problem}\n{'!' * 72}"
     except (InstrumentError, RecordingError) as problem:
-        return Outcome(RunStatus.FAILED, str(problem)), str(problem)
+        return Outcome.failed(str(problem)), str(problem)
     except Exception as problem:
         text = f"{type(problem).__name__}: {problem}"
-        return Outcome(RunStatus.FAILED, text), f"the run failed unexpectedly: {text}; the run file has the details"
+        return Outcome.failed(text), f"the run failed unexpectedly: {text}; the run file has the details"
 
 
-def _concluded(recorder: RunRecorder, reason: RunStop) -> str:
-    """Write how the run ended, and let go of its file; what went wrong with that."""
+def _last_words(problem: BaseException) -> str:
+    """Where an unexpected failure came from; empty for failures that explain themselves."""
+    if isinstance(problem, InstrumentError | RecordingError | KeyboardInterrupt):
+        return ""
+    place = traceback.extract_tb(problem.__traceback__)[-1]
+    return f"{type(problem).__name__}: {problem} (line {place.lineno} of {Path(place.filename).name})"
+
+
+def _concluded(
+    recorder: RunRecorder, emit: Sink, ending: RunStop, spectators: Iterable[Sink], now: Callable[[], float]
+) -> tuple[str, str]:
+    """Record and show how the run ended, and let go of its file; what went wrong with that, what was not shown."""
+    unshown = ""
     try:
         with closing(recorder):
-            recorder.conclude(reason)
+            try:
+                emit(ending)
+            finally:
+                unshown = _closed(spectators, recorder, now)
     except RecordingError as problem:
-        return str(problem)
-    return ""
+        return str(problem), unshown
+    return "", unshown
 
 
-class _Emitter:
-    """Hands every event to the recorder, whose failure ends the run, then to the watcher, whose failure does not."""
+def _while_there_is_room(recorder: RunRecorder) -> Sink:
+    """The recorder, but for notes when there is no room for more: no run ends because much was to be said."""
 
-    def __init__(self, recorder: RunRecorder, watch: Watch, bench: Bench, guard: Guard) -> None:
-        self._recorder = recorder
-        self._watch: Watch | None = watch
-        self._bench = bench
-        self._guard = guard
+    def record(event: Event) -> None:
+        if not isinstance(event, Note) or recorder.has_room(Note):
+            recorder(event)
 
-    def __call__(self, event: Event) -> None:
-        self._emit(event)
-        self.tell_of_guardian()
+    return record
 
-    def tell_of_guardian(self) -> None:
-        """Note what happened to the guardian, if anything did."""
-        for text in self._guard.remarks():
-            self._emit(Note(self._bench.now(), text))
 
-    def _emit(self, event: Event) -> None:
-        if isinstance(event, Note):
-            self._note(event)
-        else:
-            self._recorder(event)
-        if self._watch is None:
-            return
-        try:
-            self._watch(event)
-        except Exception as problem:
-            self._watch = None
-            text = f"the display failed and was switched off: {type(problem).__name__}: {problem}"
-            self._note(Note(self._bench.now(), text))
+def _closed(spectators: Iterable[Sink], recorder: RunRecorder, now: Callable[[], float]) -> str:
+    """Let the spectators show what is left; what they do not get to is noted, and returned line by line."""
+    lines: list[str] = []
+    for spectator in spectators:
+        if isinstance(spectator, Spectator):
+            missed = spectator.close()
+            remarks = _remarks_on(spectator, missed)
+            with suppress(RecordingError):  # recording the end of the run says the same
+                for text in remarks:
+                    _while_there_is_room(recorder)(Note(now(), text))
+            lines += [*remarks, *(f"note: {event.text}" for event in missed if isinstance(event, Note))]
+    return _lines(*lines)
 
-    def _note(self, note: Note) -> None:
-        """Record a note where there is still room: no run ends because much was to be said."""
-        if self._recorder.has_room(Note):
-            self._recorder(note)
 
-    def last_words(self, problem: BaseException) -> None:
-        """Note where an unexpected failure came from; not for failures that explain themselves."""
-        if isinstance(problem, InstrumentError | RecordingError | KeyboardInterrupt):
-            return
-        place = traceback.extract_tb(problem.__traceback__)[-1]
-        text = f"{type(problem).__name__}: {problem} (line {place.lineno} of {Path(place.filename).name})"
-        self._note(Note(self._bench.now(), text))
+def _remarks_on(spectator: Spectator, missed: Sequence[Event]) -> list[str]:
+    """What to note of a spectator that failed, or did not get to show events."""
+    try:
+        spectator.require_no_failure()
+    except Exception as problem:
+        return [switched_off(problem)]
+    return [text] if (text := not_shown(missed)) else []
 
 
 def cautions(loaded: LoadedSweep, today: date) -> list[str]:
@@ -371,6 +408,9 @@ def _run_start(loaded: LoadedSweep, plan: SweepPlan, bench: Bench, run_id: uuid.
         file_hashes=loaded.hashes,
         instruments=bench.instrument_records(),
         source_unit=plan.source_unit,
+        points=len(plan.steps),
+        duration=plan.duration,
+        time_per_point=plan.time_per_point,
     )
 
 

@@ -1,47 +1,163 @@
-"""A display whose reader takes nothing (a pager, Ctrl-S) holds no run: what it is to show is kept for later."""
+"""Where the events of a run go: one critical sink, which is waited for, and spectators, which can never hold a run."""
 
 from __future__ import annotations
 
-import select
-import sys
-from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import IO
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
 
-from acquire.records import Event
+from acquire.records import Event, Note, Record, RunStart, RunStop, Spectrum
 
-MOST_KEPT = 20_000  # events; then the oldest are not shown any more
+Sink = Callable[[Event], None]
 
-Watch = Callable[[Event], None]
+#: Events that a spectator may fall behind before it is shown fewer of them.
+LONGEST_QUEUE = 20_000
+
+#: A spectator that draws nothing for so long when it is closed is not waited for [s]; nor one that draws longer in all.
+PATIENCE, LONGEST_PATIENCE = 1.0, 3.0
+
+#: Never left out, however long the queue: what a person must know, and the two ends of a run.
+_ALWAYS_SHOWN = (RunStart, RunStop, Note)
 
 
-@contextmanager
-def unhurried(watch: Watch, stream: IO[str]) -> Iterator[Watch]:
-    """Inside, ``watch`` gets events only while ``stream`` takes what it writes; at the end the rest, and may wait.
+def fan_out(critical: Sink, spectators: Iterable[Sink], now: Callable[[], float]) -> Sink:
+    """One sink out of many: ``critical`` gets an event first, and only what it has taken is shown.
 
-    It writes less than 4 kB an event. What it raises is passed on, so that it can be switched off.
+    A failure of ``critical`` is the caller's; a spectator that fails is switched off, and ``critical`` gets a note.
+    ``now`` gives the time of that note [s].
     """
-    kept: deque[Event] = deque(maxlen=MOST_KEPT)
+    listening = list(spectators)
 
-    def hand_over(event: Event) -> None:
-        kept.append(event)
-        while kept and takes(stream):
-            watch(kept.popleft())
+    def emit(event: Event) -> None:
+        critical(event)
+        for spectator in tuple(listening):
+            try:
+                spectator(event)
+            except Exception as problem:
+                listening.remove(spectator)
+                critical(Note(now(), switched_off(problem)))
 
-    try:
-        yield hand_over
-    finally:
-        with suppress(Exception):  # the run has ended, and so has the display
-            while kept:
-                watch(kept.popleft())
+    return emit
 
 
-def takes(stream: IO[str]) -> bool:
-    """Whether a line can be written without waiting, as far as the system can tell: Windows cannot."""
-    if sys.platform == "win32":
-        return True
-    try:
-        return bool(select.select((), (stream.fileno(),), (), 0.0)[1])
-    except (OSError, ValueError):  # no file of the system, or closed: writing will tell
-        return True
+def switched_off(problem: Exception) -> str:
+    """What to note of a spectator that failed."""
+    return f"the display failed and was switched off: {type(problem).__name__}: {problem}"
+
+
+class Spectator:
+    """A sink in a thread of its own: handing it an event never waits.
+
+    What it cannot draw in time is left out, points first. What fails in its thread is raised at the next event, in
+    the thread of the run, where :func:`fan_out` switches it off. ``finish`` is called in its thread at the end.
+    """
+
+    def __init__(
+        self, draw: Sink, finish: Callable[[], None] = lambda: None, longest_queue: int = LONGEST_QUEUE
+    ) -> None:
+        self._draw = draw
+        self._finish = finish
+        self._longest_queue = longest_queue
+        self._queue: deque[Event] = deque()
+        self._drawing: Event | None = None
+        self._drawn = 0
+        self._changed = threading.Condition()
+        self._closing = False
+        self._left_out: list[Event] = []
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="spectator", daemon=True)
+        self._thread.start()
+
+    def __call__(self, event: Event) -> None:
+        """Hand over an event.
+
+        :raises Exception: drawing an earlier one failed with it.
+        """
+        self.require_no_failure()
+        with self._changed:
+            if len(self._queue) >= self._longest_queue:
+                self._make_room()
+            self._queue.append(event)
+            self._changed.notify()
+
+    def require_no_failure(self) -> None:
+        """Say once that drawing failed.
+
+        :raises Exception: what it failed with.
+        """
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+    @property
+    def stuck(self) -> bool:
+        """Whether it was closed while an event could not be drawn: what it draws on takes nothing."""
+        return self._closing and self._thread.is_alive()
+
+    def _make_room(self) -> None:
+        """Leave out the oldest event that may be: a point if there is one, else a spectrum."""
+        for kept in ((*_ALWAYS_SHOWN, Spectrum), _ALWAYS_SHOWN):
+            for place, waiting in enumerate(self._queue):
+                if not isinstance(waiting, kept):
+                    self._left_out.append(waiting)
+                    del self._queue[place]
+                    return
+
+    def _run(self) -> None:
+        try:
+            while (event := self._next()) is not None:
+                self._draw(event)
+            self._finish()
+        except Exception as problem:
+            with self._changed:
+                self._failure = problem
+                self._queue.clear()
+                self._drawing = None
+
+    def _next(self) -> Event | None:
+        """The next event to draw; None at the end."""
+        with self._changed:
+            self._drawing = None
+            self._drawn += 1
+            while not self._queue and not self._closing:
+                self._changed.wait()
+            self._drawing = self._queue.popleft() if self._queue else None
+            return self._drawing
+
+    def close(self, patience: float = PATIENCE, longest: float = LONGEST_PATIENCE) -> list[Event]:
+        """Let it draw what is left, as long as it draws one event within ``patience``, and all within ``longest`` [s].
+
+        Returns the events that were not drawn, those left out before first; at a second call there are none.
+        """
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        end = time.monotonic() + longest
+        drawn = -1
+        while self._thread.is_alive() and drawn != self._drawn and time.monotonic() < end:
+            drawn = self._drawn
+            self._thread.join(min(patience, max(end - time.monotonic(), 0.0)))
+        with self._changed:
+            underway = [self._drawing] if self._drawing is not None else []
+            rest = [*self._left_out, *underway, *self._queue]
+            self._left_out, self._drawing = [], None
+            self._queue.clear()
+        return rest
+
+
+def not_shown(events: Iterable[Event]) -> str:
+    """What to note of events that a display did not get to; empty when there is nothing a person would miss."""
+    kinds = Counter(type(event) for event in events)
+    counted = [
+        f"{kinds[kind]} {one if kinds[kind] == 1 else more}" for kind, (one, more) in _NAMES.items() if kinds[kind]
+    ]
+    return f"the display took nothing any more; not shown: {', '.join(counted)}" if counted else ""
+
+
+_NAMES: dict[type, tuple[str, str]] = {
+    Record: ("point", "points"),
+    Spectrum: ("spectrum", "spectra"),
+    Note: ("note", "notes"),
+    RunStop: ("end of the run", "ends of the run"),
+}

@@ -18,7 +18,7 @@ from acquire import session
 from acquire.config import ConfigurationError, load_sweep
 from acquire.config.loading import LoadedCalibration
 from acquire.photometry.photodiode import etendue_of_discs
-from acquire.records import DarkReading, ExposureSample, Record, Spectrum
+from acquire.records import DarkReading, Event, ExposureSample, Record, RunStart, RunStop, Spectrum
 from acquire.run_file import finish as finishing
 from acquire.run_file import placing
 from acquire.safety.interruption import StopRequest
@@ -95,6 +95,28 @@ def test_there_is_room_for_every_row_the_plan_can_produce(tmp_path: Path) -> Non
     assert len(result.run.dark) == room[DarkReading]
     assert len(result.run.spectra) <= room[Spectrum]
     assert len(result.run.exposure_samples) <= room[ExposureSample]
+
+
+def test_start_and_stop_are_events_for_every_spectator_and_carry_the_totals(tmp_path: Path) -> None:
+    one: list[Event] = []
+    other: list[Event] = []
+    prepared = session.prepare(QUICK)
+    result = session.run(prepared, tmp_path, [one.append, other.append], StopRequest())
+    assert result.run is not None
+    assert one == other
+    start, stop = one[0], one[-1]
+    assert isinstance(start, RunStart)
+    assert isinstance(stop, RunStop)
+    assert (start.run_id, start.points, start.duration) == (
+        result.run.run_id,
+        len(prepared.plan.steps),
+        prepared.plan.duration,
+    )
+    assert (stop.status, stop.reason, stop.end_time) == (
+        result.run.status,
+        result.run.stop_reason,
+        result.run.end_time,
+    )
 
 
 def test_a_range_between_two_of_the_instrument_is_the_next_larger_one(

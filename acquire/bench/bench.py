@@ -107,8 +107,6 @@ class Bench:
         self._exposing = False
         for adapter in [part.adapter for part in (smu, photodiode_meter, spectroradiometer) if part is not None]:
             link.call_while_waiting(adapter, self._waiting)
-        #: The reply of the last reading that made no sense, and whose; empty when there was none.
-        self.unreadable = ""
 
     def now(self) -> float:
         """Seconds since the bench was opened."""
@@ -169,15 +167,15 @@ class Bench:
 
         :raises drivers.errors.InstrumentError: a meter gives no reading, or the source went off by itself.
         """
-        source, light, self.unreadable = _NO_SOURCE, _NO_LIGHT, ""
+        source, light, remark = _NO_SOURCE, _NO_LIGHT, ""
         with self._stop.interruptible():
             try:
                 source = self._smu.read()
                 light = self._photodiode_meter.poll(_MOMENT) or self._late_light(step, time, source)
             except errors.UnexpectedReply as problem:
-                self.unreadable = str(problem)
+                remark = str(problem)
                 self._clear_meters()
-        return _reading(step, time, source, light)
+        return _reading(step, time, source, light, remark)
 
     def _late_light(self, step: Step, time: float, source: SmuReading) -> DmmReading:
         """The reading of the photodiode's meter; until it comes, the source is read again and again at its level.
@@ -387,7 +385,7 @@ class Bench:
                 link.let_go(instrument.adapter)
 
 
-def _reading(step: Step, time: float, source: SmuReading, light: DmmReading) -> Reading:
+def _reading(step: Step, time: float, source: SmuReading, light: DmmReading, remark: str = "") -> Reading:
     """Both meters' readings as one; overflow is NaN with a flag."""
     flags = PointFlag.NONE
     if source.status & _ANY_STATUS_FLAG:
@@ -409,6 +407,7 @@ def _reading(step: Step, time: float, source: SmuReading, light: DmmReading) -> 
         source.time,
         int(source.status),
         flags,
+        remark,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 from acquire.bench.bench import Bench
 from acquire.bench.exchange_log import ExchangeLog
 from acquire.bench.settings import dmm_settings, serial_line, smu_settings, spectroradiometer_settings
+from acquire.bench.site import Site
 from acquire.config import BenchFile, LoadedSweep
 from acquire.config.bench import PhotodiodeMeter, SourceMeter, Spectroradiometer
 from acquire.safety import off_first
@@ -30,14 +30,14 @@ class BenchNotReady(errors.InstrumentError):
     """One or more instruments could not be opened or set up; the message lists all of them."""
 
 
-def open_bench(loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest, guard: Guard) -> Bench:
-    """Open, identify and set up every instrument of a sweep's bench. No output is switched on.
+def open_bench(loaded: LoadedSweep, plan: SweepPlan, site: Site, stop: StopRequest, guard: Guard) -> Bench:
+    """Open, identify and set up every instrument of a sweep's bench, found at ``site``. No output is switched on.
 
     ``guard`` is told when the output goes on, and when it is off.
 
     :raises BenchNotReady: with every instrument that could not be opened or set up.
     """
-    visa_library, clock = _visa(loaded)
+    visa_library, clock = site.visa_library, site.clock
     exchanges = ExchangeLog(clock) if loaded.sweep.keeps_exchange() else None
     opening = _Opening(exchanges)
     smu = opening.ready(
@@ -87,16 +87,6 @@ class _Opening:
     def close_all(self) -> None:
         for instrument in self._opened:
             link.let_go(instrument.adapter)
-
-
-def _visa(loaded: LoadedSweep) -> tuple[Any, Callable[[], float]]:
-    """The VISA library and the clock of a bench: the system's own, or those of a simulated bench."""
-    if not loaded.bench.simulated:
-        return loaded.bench.visa, time.monotonic
-    from acquire.bench.simulated import simulated_bench
-
-    simulated = simulated_bench(loaded)
-    return simulated.library, simulated.clock.now
 
 
 def guardian_order(loaded: LoadedSweep, run: Path) -> Order | None:

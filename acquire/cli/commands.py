@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from acquire.sweep.plan import SweepPlan
     from drivers.simulated.serve import Port
 from acquire.cli.terminal import (
+    Telling,
     _filtered,
     _is_yes,
     _quoted,
     _somebody_to_ask,
     _whoever_listens,
     complain,
+    leave,
+    let_terminal_go,
     say,
     say_json,
 )
@@ -38,6 +41,13 @@ PRESS_OUTPUT = "press OUTPUT on the instrument"
 
 
 SILENCE = 1.5  # s without an answer until that is said
+
+
+#: How long a stream may take to accept how a run ended, s; then it is taken for one that takes nothing; and one
+#: that took nothing during the run.
+LAST_WORDS, STUCK_WORDS = 1.0, 0.1
+
+MAY_BE_ON = "MAY STILL BE ON"  # of an output: said whatever stands in the way
 
 
 LOOK_AROUND = 0.2  # s, for run files that were cut off: time for several hundred
@@ -101,7 +111,6 @@ def run(
     from acquire.cli import display
     from acquire.config import ConfigurationError
     from acquire.safety.interruption import StopRequest
-    from acquire.sinks import unhurried
 
     try:
         prepared = session.prepare(sweep, bench)
@@ -113,10 +122,13 @@ def run(
     _offer_recovery(folder, ask=not as_json and _somebody_to_ask())
     console = display.SpectatorConsole(stderr=as_json)
     with StopRequest().listening() as stop:  # until everything is said: Ctrl-C while printing changes no outcome
-        with display.watching(prepared.plan, console) as watch, unhurried(watch, console.file) as seen:
-            result = session.run(prepared, folder, seen, stop)
-        _print_result(result, as_json)
-    raise typer.Exit(INTERRUPTED if result.interrupted else FAILED if result.failed else COMPLETED)
+        with display.displayed(console) as spectator:
+            result = session.run(prepared, folder, spectator, stop)
+        told = _told(result, as_json, stuck=spectator.stuck)
+    status = INTERRUPTED if result.interrupted else FAILED if result.failed else COMPLETED
+    if not told:
+        leave(status)
+    raise typer.Exit(status)
 
 
 def _offer_recovery(folder: Path, *, ask: bool) -> None:
@@ -134,10 +146,40 @@ def _offer_recovery(folder: Path, *, ask: bool) -> None:
                 _recover(path, sys.stderr)
 
 
-def _print_result(result: RunResult, as_json: bool) -> None:
+def _told(result: RunResult, as_json: bool, *, stuck: bool) -> bool:
+    """Say how a run ended, and never wait long for that; false when a stream takes nothing.
+
+    ``stuck``: what the run was shown on takes nothing already.
+    """
+    error = Telling(partial(_print_error, result))
+    if not error.done(STUCK_WORDS if stuck and as_json else LAST_WORDS) and MAY_BE_ON in result.error:
+        let_terminal_go(sys.stderr)
+        error.done(LAST_WORDS)
+    shown = Telling(partial(_print_result, result, as_json))
+    heard = error.done(0.0)
+    if shown.done(STUCK_WORDS if stuck and not as_json else LAST_WORDS):
+        return heard
+    if heard:
+        Telling(partial(_print_where, result)).done(LAST_WORDS)
+    return False
+
+
+def _print_error(result: RunResult) -> None:
+    lines = [f"acquire: {result.error}"] if result.error else []
+    lines += [f"acquire: {result.not_shown}"] if result.not_shown else []
     with _whoever_listens(sys.stderr):
-        if result.error:
-            say(sys.stderr, *f"acquire: {result.error}".split("\n"))
+        say(sys.stderr, *(part for line in lines for part in line.split("\n")))
+
+
+def _print_where(result: RunResult) -> None:
+    """Say where what standard output did not take is to be found."""
+    with _whoever_listens(sys.stderr):
+        say(sys.stderr, "acquire: standard output takes nothing; how the run ended:")
+        if result.run is not None:
+            say(sys.stderr, f"{_ending(result.run)}; see it with: acquire show {_quoted(result.run.path)}")
+
+
+def _print_result(result: RunResult, as_json: bool) -> None:
     with _whoever_listens(sys.stdout):
         if result.run is not None:
             _print_run(result.run, as_json)
@@ -492,9 +534,13 @@ def _print_run(run: Run, as_json: bool) -> None:
         display.SpectatorConsole().print(table)
         say(sys.stdout, display.figures_line(run.figures, run.sample))
     say(sys.stdout, *(f"note: {note.text} (at {note.time:.1f} s)" for note in run.notes))
+    say(sys.stdout, _ending(run), run.path)
+
+
+def _ending(run: Run) -> str:
+    """How a run ended and what there is of it, in a line."""
     reason = f" ({run.stop_reason})" if run.stop_reason else ""
-    counted = f"{run.points} points, {len(run.spectra)} spectra"
-    say(sys.stdout, f"{run.status}{reason}: {counted}", run.path)
+    return f"{run.status}{reason}: {run.points} points, {len(run.spectra)} spectra"
 
 
 def _print_description(run: Run) -> None:

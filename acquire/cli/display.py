@@ -1,29 +1,31 @@
 """What the technician sees: progress and the current point while a sweep runs, the figures of merit at its end.
 
-Displays are spectators: they receive every event after it has been recorded, and none of their failures ends a run.
+Displays are spectators: they receive every event after it has been recorded, in a thread of their own; no failure of
+theirs ends a run, and a terminal that takes nothing does not hold it.
 """
 
 from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from math import inf, isfinite, nan
 from time import monotonic
 from typing import Any, TextIO
 
 from rich.console import Console, ConsoleOptions, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from acquire.evaluation.figures import Figure
 from acquire.photometry.customary_units import CUSTOMARY, CustomaryUnit, customary
-from acquire.records import Event, Note, PointFlag, Record, Spectrum
+from acquire.records import Event, Note, PointFlag, Record, RunStart, Spectrum
 from acquire.safety.visible import one_line, visible
-from acquire.sweep.plan import SweepPlan
+from acquire.sinks import Spectator
 
 #: Figures of a paper's table: key in the file, quantity, name.
 PAPER_FIGURES = (
@@ -116,9 +118,6 @@ def spectrum_text(spectrum: Spectrum) -> str:
     )
 
 
-Watch = Callable[[Event], None]
-
-
 class SpectatorConsole(Console):
     """A console for texts from outside, and one that tells of a reader who has gone.
 
@@ -144,91 +143,112 @@ class SpectatorConsole(Console):
 
 
 @contextmanager
-def watching(plan: SweepPlan, console: Console) -> Iterator[Watch]:
-    """A display of the run: a line per point, on a terminal with a live bar below them."""
-    if console.is_terminal:
-        with _bar(plan, console) as watch:
-            yield watch
-    else:
-        yield _plain_lines(plan, console)
-
-
-def _plain_lines(plan: SweepPlan, console: Console) -> Watch:
-    total = len(plan.steps)
-    write = console.file.write  # past the filter: what comes from outside is a line of its own
-
-    def watch(event: Event) -> None:
-        if isinstance(event, Record):
-            write(f"{event.reading.index + 1:4d}/{total} {point_text(event, plan.source_unit)}\n")
-        elif isinstance(event, Spectrum):
-            write(f"         {spectrum_text(event)}\n")
-        elif isinstance(event, Note):
-            write(f"         note: {one_line(event.text)}\n")
-        else:
-            return
-        console.file.flush()
-
-    return watch
-
-
-@contextmanager
-def _closing_quietly(progress: Progress) -> Iterator[None]:
-    """A bar that shows, and whose end is no error when its terminal was closed meanwhile."""
-    with suppress(OSError):  # a terminal that is closed already shows nothing, and that ends no run
-        progress.start()
-        progress.refresh()
+def displayed(console: Console) -> Iterator[Spectator]:
+    """A spectator that shows the run on ``console``: a line per point, on a terminal with a live bar below them."""
+    drawing = drawing_on(console)
+    spectator = Spectator(drawing, drawing.finish)
     try:
-        yield
+        yield spectator
     finally:
+        spectator.close()
+
+
+def drawing_on(console: Console) -> PlainLines | LiveBar:
+    """What draws events, at once and in the thread of the caller."""
+    return LiveBar(console) if console.is_terminal else PlainLines(console)
+
+
+class PlainLines:
+    """A line for each point, spectrum and note."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._points, self._source_unit = 0, ""
+
+    def __call__(self, event: Event) -> None:
+        """Draw one event."""
+        if isinstance(event, RunStart):
+            self._points, self._source_unit = event.points, event.source_unit
+        elif isinstance(event, Record):
+            self._write(f"{event.reading.index + 1:4d}/{self._points} {point_text(event, self._source_unit)}\n")
+        elif isinstance(event, Spectrum):
+            self._write(f"         {spectrum_text(event)}\n")
+        elif isinstance(event, Note):
+            self._write(f"         note: {one_line(event.text)}\n")
+
+    def _write(self, text: str) -> None:
+        self._console.file.write(text)  # past the filter: what comes from outside is a line of its own
+        self._console.file.flush()
+
+    def finish(self) -> None:
+        """Nothing is left to be drawn."""
+
+
+class LiveBar:
+    """The same lines above a bar that says how far the run is."""
+
+    def __init__(self, console: Console) -> None:
+        columns = (
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[elapsed]} elapsed, {task.fields[remaining]} remaining"),
+        )
+        # Without a thread that draws it, no failure to draw goes unnoticed
+        self._progress = Progress(*columns, console=console, auto_refresh=False)
+        self._task: TaskID | None = None
+        self._source_unit = ""
+        self._remaining = _Remaining(0, nan, nan)
+        self._drawn = -inf  # s; printing a line above the bar shows it again as it was drawn last
+
+    def __call__(self, event: Event) -> None:
+        """Draw one event."""
+        if isinstance(event, RunStart):
+            self._start(event)
+        elif isinstance(event, Record):
+            self._advance(event)
+            self._progress.console.print(Text(short_point_text(event, self._source_unit)))
+        elif isinstance(event, Spectrum):
+            self._progress.console.print(Text(spectrum_text(event)))
+        elif isinstance(event, Note):
+            self._progress.console.print(Text.assemble(("note:", "yellow"), f" {one_line(event.text)}"))
+
+    def _start(self, run: RunStart) -> None:
+        self._source_unit = run.source_unit
+        self._remaining = _Remaining(run.points, run.duration, run.time_per_point)
+        times = clock_text(0.0), clock_text(run.duration)
+        self._task = self._progress.add_task("", total=run.points, elapsed=times[0], remaining=times[1])
+        with suppress(OSError):  # a terminal that is closed already shows nothing, and that ends no run
+            self._progress.start()
+            self._progress.refresh()
+
+    def _advance(self, record: Record) -> None:
+        if self._task is None:
+            return
+        elapsed, remaining = (clock_text(time) for time in self._remaining.after(record))
+        due = monotonic() - self._drawn > BAR_PERIOD
+        self._drawn = monotonic() if due else self._drawn
+        done = record.reading.index + 1
+        self._progress.update(self._task, completed=done, refresh=due, elapsed=elapsed, remaining=remaining)
+
+    def finish(self) -> None:
+        """Take the bar off; that its terminal was closed meanwhile is no error."""
         with suppress(OSError):
-            progress.stop()
+            self._progress.stop()
 
 
-@contextmanager
-def _bar(plan: SweepPlan, console: Console) -> Iterator[Watch]:
-    columns = (
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[elapsed]} elapsed, {task.fields[remaining]} remaining"),
-    )
-    # Without a thread that draws it, no failure to draw goes unnoticed
-    progress = Progress(*columns, console=console, auto_refresh=False)
-    task = progress.add_task("", total=len(plan.steps), elapsed="0:00", remaining=clock_text(plan.duration))
-    with _closing_quietly(progress):
-        clock = _Remaining(plan)
-        drawn = -inf  # s; printing a line above the bar shows it again as it was drawn last
-
-        def watch(event: Event) -> None:
-            nonlocal drawn
-            if isinstance(event, Record):
-                elapsed, remaining = clock.after(event)
-                due = monotonic() - drawn > BAR_PERIOD
-                drawn = monotonic() if due else drawn
-                times = clock_text(elapsed), clock_text(remaining)
-                progress.update(task, advance=1, refresh=due, elapsed=times[0], remaining=times[1])
-                progress.console.print(Text(short_point_text(event, plan.source_unit)))
-            elif isinstance(event, Spectrum):
-                progress.console.print(Text(spectrum_text(event)))
-            elif isinstance(event, Note):
-                progress.console.print(Text.assemble(("note:", "yellow"), f" {one_line(event.text)}"))
-
-        yield watch
-
-
+@dataclass(frozen=True)
 class _Remaining:
     """Elapsed and remaining time of the bench's own clock: points at their measured pace, spectra as planned."""
 
-    def __init__(self, plan: SweepPlan) -> None:
-        self._plan = plan
-        self._done = 0
+    points: int
+    duration: float
+    time_per_point: float
 
     def after(self, record: Record) -> tuple[float, float]:
         """Seconds elapsed and seconds to go, after this point."""
-        self._done += 1
-        elapsed = record.reading.time + self._plan.time_per_point
-        total = max(len(self._plan.steps), 1)
-        planned_left = self._plan.duration * (total - self._done) / total
-        return elapsed, planned_left
+        total = max(self.points, 1)
+        planned_left = self.duration * (total - record.reading.index - 1) / total
+        return record.reading.time + self.time_per_point, planned_left
 
 
 def clock_text(seconds: float) -> str:

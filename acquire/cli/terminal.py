@@ -6,8 +6,9 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -47,6 +48,50 @@ def complain(message: object, status: int) -> typer.Exit:
     with _whoever_listens(sys.stderr):
         say(sys.stderr, *lines)
     return typer.Exit(status)
+
+
+class Telling(threading.Thread):
+    """Says something in a thread of its own, which is left behind when the stream takes nothing."""
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        super().__init__(name="telling", daemon=True)
+        self._tell = tell
+        self._failure: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        """Called in the thread."""
+        try:
+            self._tell()
+        except BaseException as problem:
+            self._failure = problem
+
+    def done(self, patience: float) -> bool:
+        """Whether all was said within ``patience`` [s].
+
+        :raises BaseException: saying it failed with it.
+        """
+        self.join(patience)
+        if self._failure is not None:
+            raise self._failure
+        return not self.is_alive()
+
+
+def let_terminal_go(stream: TextIO | None) -> None:
+    """Undo Ctrl-S, for what a person must see at once. Does nothing where there is no such terminal."""
+    if sys.platform == "win32" or stream is None:
+        return
+    import termios
+
+    with suppress(OSError, ValueError, termios.error):
+        # To go on undoes only a stop of the same kind, so that comes first
+        termios.tcflow(stream.fileno(), termios.TCOOFF)
+        termios.tcflow(stream.fileno(), termios.TCOON)
+
+
+def leave(status: int) -> None:
+    """End the process now, where the interpreter would wait at its end for a stream that takes nothing."""
+    os._exit(status)
 
 
 def _quoted(path: Path) -> str:

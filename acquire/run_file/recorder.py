@@ -114,6 +114,11 @@ class RunRecorder:
 
         :raises RecordingError: the table is full, the file cannot be written, or is not there any more.
         """
+        if isinstance(event, RunStart):  # the file was laid out from it
+            return
+        if isinstance(event, RunStop):
+            self.conclude(event)
+            return
         table = self._tables[type(event)]
         row = self._rows[type(event)]
         if row >= table.capacity:

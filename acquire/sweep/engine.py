@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from math import isfinite
@@ -23,6 +23,7 @@ from acquire.records import (
     Spectrum,
     Step,
 )
+from acquire.sweep.pace import Pace
 from acquire.sweep.plan import SweepPlan, bursts
 from acquire.sweep.read_back import NotMeasured, ReadingCheck, as_expected, is_bad, what_is_missing
 from acquire.sweep.spectra import SpectrumSchedule
@@ -63,11 +64,7 @@ class SweepBench(Protocol):
         """Start both meters; the source goes to the level of ``step`` and settles first."""
 
     def collect(self, step: Step, time: float) -> Reading:
-        """Wait for both meters and say what they read; NaN with a flag for a reply that makes no sense."""
-
-    @property
-    def unreadable(self) -> str:
-        """The reply of the last reading that made no sense, and whose; empty when there was none."""
+        """Wait for both meters and say what they read; NaN, a flag and a remark for a reply that makes no sense."""
 
     def queued_errors(self) -> list[str]:
         """What both meters have queued since they were last asked, in words."""
@@ -91,11 +88,31 @@ class SweepBench(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a sweep ended and why."""
+    """How a sweep ended and why; ``asked_for`` when somebody, or the system, asked for it."""
 
     status: RunStatus
     reason: str = ""
-    interrupted: bool = False
+    asked_for: bool = False
+
+    @classmethod
+    def completed(cls) -> Outcome:
+        """All that was planned was done."""
+        return cls(RunStatus.COMPLETED)
+
+    @classmethod
+    def stopped(cls, why: str) -> Outcome:
+        """A rule of the plan ended it."""
+        return cls(RunStatus.STOPPED, why)
+
+    @classmethod
+    def interrupted(cls, why: str) -> Outcome:
+        """Somebody asked for its end."""
+        return cls(RunStatus.STOPPED, why, asked_for=True)
+
+    @classmethod
+    def failed(cls, why: str) -> Outcome:
+        """Something went wrong."""
+        return cls(RunStatus.FAILED, why)
 
 
 class _SaidOnce:
@@ -120,14 +137,15 @@ class _SaidOnce:
 
 
 @dataclass(frozen=True)
-class _Run:
+class _Context:
     """What the parts of one sweep share."""
 
     plan: SweepPlan
     bench: SweepBench
     emit: Emit
     stop_requested: StopRequested
-    watch: ReadingCheck
+    check: ReadingCheck
+    pace: Pace
     queued: _SaidOnce
 
     def note(self, text: str) -> None:
@@ -138,6 +156,12 @@ class _Run:
         for text in self.bench.queued_errors():
             self.queued(text)
 
+    def sum_up(self) -> None:
+        """Say how often what was said once came again."""
+        self.queued.sum_up()
+        self.check.sum_up()
+        self.pace.sum_up()
+
 
 def run_sweep(
     plan: SweepPlan, bench: SweepBench, evidence: Evidence, emit: Emit, stop_requested: StopRequested
@@ -147,58 +171,60 @@ def run_sweep(
     ``stop_requested`` returns the reason why the run should end now, or an empty string.
     """
     if why := stop_requested():
-        return Outcome(RunStatus.STOPPED, why, interrupted=True)
+        return Outcome.interrupted(why)
 
     def note(text: str) -> None:
         emit(Note(bench.now(), text))
 
-    run = _Run(plan, bench, emit, stop_requested, ReadingCheck(plan.read_back, note), _SaidOnce(note))
+    check, pace = ReadingCheck(plan.read_back, note), Pace(plan.time_per_point, note)
+    run = _Context(plan, bench, emit, stop_requested, check, pace, _SaidOnce(note))
     with bench.energised():
         try:
             outcome = _sweep_between_dark_readings(run, evidence)
         except StoppedByRule as rule:
-            outcome = Outcome(RunStatus.STOPPED, str(rule))
-        if not outcome.interrupted:
+            outcome = Outcome.stopped(str(rule))
+        if not outcome.asked_for:
             run.tell_queued_errors()  # here: whether the output is off is the last that the source is asked
-    run.queued.sum_up()
-    run.watch.sum_up()
+    run.sum_up()
     return outcome
 
 
-def _sweep_between_dark_readings(run: _Run, evidence: Evidence) -> Outcome:
+def _sweep_between_dark_readings(run: _Context, evidence: Evidence) -> Outcome:
     dark = _take_dark_readings(run, after=False)
     sweep = _sweep_in_bursts if run.plan.hardware_timed else _sweep
     outcome = sweep(run, evidence.with_dark(dark))
-    if not outcome.interrupted:
+    if not outcome.asked_for:
         dark = _take_dark_readings(run, after=True)
         if len(dark) < run.plan.dark.readings_after:
-            return Outcome(RunStatus.STOPPED, run.stop_requested(), interrupted=True)
+            return Outcome.interrupted(run.stop_requested())
     return outcome
 
 
-def _sweep(run: _Run, evidence: Evidence) -> Outcome:
-    schedule = SpectrumSchedule(run.plan.spectra)
+def _sweep(run: _Context, evidence: Evidence) -> Outcome:
     stop_conditions = StopConditions(run.plan.stop_rules)
-    branch = None
-    spectra = 0
     with _Reporting(run.emit) as reporting:
-        for step in run.plan.steps:
+        spectra = _Spectra(run, reporting)
+        for step in _asking_before_each_branch(run):
             if why := run.stop_requested():
-                return Outcome(RunStatus.STOPPED, why, interrupted=True)
-            if step.branch is not branch:
-                run.tell_queued_errors()
-                branch = step.branch
-            record = evaluate(_take_checked_reading(step, run, reporting.report), evidence)
-            reporting.keep(record, evidence)
-            run.watch.require_safe(record.reading)
-            if reason := stop_conditions.reason(record):
-                return Outcome(RunStatus.STOPPED, reason)
-            if schedule.due(step, record) and run.bench.takes_spectra:
-                reporting.report()
-                if (with_spectrum := _take_spectrum(spectra, step, record, evidence, run)) is not None:
-                    evidence = with_spectrum
-                    spectra += 1
-    return Outcome(RunStatus.COMPLETED)
+                return Outcome.interrupted(why)
+            record = evaluate(_take_point(step, run, reporting), evidence)
+            reporting.report_later(record, evidence)
+            run.check.require_safe(record.reading)
+            if why := stop_conditions.reason(record):
+                return Outcome.stopped(why)
+            evidence = spectra.taken_if_due(step, record, evidence)
+    return Outcome.completed()
+
+
+def _asking_before_each_branch(run: _Context) -> Iterator[Step]:
+    """The steps of the plan; before each branch the meters are asked what they have queued."""
+    branch = None
+    for step in run.plan.steps:
+        if step.branch is not branch and not run.stop_requested():
+            run.tell_queued_errors()
+            run.pace.pause()
+            branch = step.branch
+        yield step
 
 
 class _Reporting:
@@ -217,7 +243,7 @@ class _Reporting:
     def __exit__(self, *_: object) -> None:
         self.report()
 
-    def keep(self, record: Record, evidence: Evidence) -> None:
+    def report_later(self, record: Record, evidence: Evidence) -> None:
         """Keep a record, and what it was evaluated with, for the next :meth:`report`."""
         self._kept = record, evidence
 
@@ -228,23 +254,23 @@ class _Reporting:
             self._emit(with_uncertainties(*kept))
 
 
-def _sweep_in_bursts(run: _Run, evidence: Evidence) -> Outcome:
+def _sweep_in_bursts(run: _Context, evidence: Evidence) -> Outcome:
     """The instruments step by themselves; limits and stop rules are looked at after each burst."""
     stop_conditions = StopConditions(run.plan.stop_rules)
     for burst in bursts(run.plan.steps, burst_length(run.plan)):
         run.tell_queued_errors()  # the burst would be refused for an error of before
         readings = run.bench.run_burst(burst, run.stop_requested)
-        records = [evaluate(run.watch.examined(reading), evidence) for reading in readings]
+        records = [evaluate(run.check.examined(reading), evidence) for reading in readings]
         for record in records:
             run.emit(with_uncertainties(record, evidence))
         for record in records:
-            run.watch.require_safe(record.reading)
+            run.check.require_safe(record.reading)
         reasons = [stop_conditions.reason(record) for record in records]
         if why := run.stop_requested():
-            return Outcome(RunStatus.STOPPED, why, interrupted=True)
-        if reason := next(filter(None, reasons), ""):
-            return Outcome(RunStatus.STOPPED, reason)
-    return Outcome(RunStatus.COMPLETED)
+            return Outcome.interrupted(why)
+        if why := next(filter(None, reasons), ""):
+            return Outcome.stopped(why)
+    return Outcome.completed()
 
 
 def burst_length(plan: SweepPlan) -> int:
@@ -260,18 +286,23 @@ def take_reading(step: Step, bench: SweepBench, meanwhile: Callable[[], None] = 
     return bench.collect(step, time)
 
 
-def _take_checked_reading(step: Step, run: _Run, meanwhile: Callable[[], None] = lambda: None) -> Reading:
+def _take_point(step: Step, run: _Context, reporting: _Reporting) -> Reading:
+    """The reading of a point, while the point before it is reported; flagged when it comes late."""
+    return run.pace.examined(_take_checked_reading(step, run, reporting.report))
+
+
+def _take_checked_reading(step: Step, run: _Context, meanwhile: Callable[[], None] = lambda: None) -> Reading:
     """A reading that was looked at; a bad one is taken once more where the plan says so, and flagged."""
     reading = take_reading(step, run.bench, meanwhile)
     if as_expected(reading, run.plan.read_back):
         return reading
-    if run.plan.repeat_bad_readings and run.watch.worth_repeating(reading, run.bench.unreadable):
+    if run.plan.repeat_bad_readings and run.check.worth_repeating(reading, reading.remark):
         reading = take_reading(step, run.bench)
         reading = replace(reading, flags=reading.flags | PointFlag.READING_REPEATED)
-    return run.watch.examined(reading, run.bench.unreadable)
+    return run.check.examined(reading, reading.remark)
 
 
-def _take_dark_readings(run: _Run, *, after: bool) -> list[DarkReading]:
+def _take_dark_readings(run: _Context, *, after: bool) -> list[DarkReading]:
     """Read both meters at the dark level, where the device gives no light; fewer when a stop is asked for.
 
     :raises NotMeasured: before the sweep hardly any has a photodiode signal, so that its zero would be unknown.
@@ -285,14 +316,14 @@ def _take_dark_readings(run: _Run, *, after: bool) -> list[DarkReading]:
         dark = DarkReading(reading.time, reading.voltage, reading.current, reading.photodiode_signal, after)
         run.emit(dark)
         readings.append(dark)
-        run.watch.require_safe(reading)
+        run.check.require_safe(reading)
         if plan.stop_rules.on_bad_reading and is_bad(reading) and not after:
             raise StoppedByRule(f"{what_is_missing(reading)} (dark reading {len(readings)} of {wanted})")
     _look_at_dark_level(readings, run, after=after)
     return readings
 
 
-def _look_at_dark_level(readings: list[DarkReading], run: _Run, *, after: bool) -> None:
+def _look_at_dark_level(readings: list[DarkReading], run: _Context, *, after: bool) -> None:
     good = sum(isfinite(reading.photodiode_signal) for reading in readings)
     if good == len(readings) or good >= FEWEST_DARK_READINGS:
         return
@@ -304,26 +335,50 @@ def _look_at_dark_level(readings: list[DarkReading], run: _Run, *, after: bool) 
     raise NotMeasured("dark readings", f"{what}: the photodiode's zero would be unknown", hint)
 
 
-def _take_spectrum(index: int, step: Step, record: Record, evidence: Evidence, run: _Run) -> Evidence | None:
-    """Take a spectrum at this level and emit it; the evidence with it, or None, with a note, when there is none."""
-    samples: list[ExposureSample] = []
-    try:
-        spectrum = _exposed(index, step, run, samples)
-    except SpectrumNotTaken as error:
-        run.note(f"no spectrum at {step.level:g} {run.plan.source_unit}: {error}")
-        return None
-    if spectrum is None:
-        return None
-    spectrum, evidence = evaluate_spectrum(spectrum, samples, record.reading, evidence)
-    run.emit(spectrum)
+class _Spectra:
+    """Takes the spectra of a sweep where they are due."""
+
+    def __init__(self, run: _Context, reporting: _Reporting) -> None:
+        self._run = run
+        self._reporting = reporting
+        self._schedule = SpectrumSchedule(run.plan.spectra)
+        self._taken = 0
+
+    def taken_if_due(self, step: Step, record: Record, evidence: Evidence) -> Evidence:
+        """The evidence, with a spectrum at this level if one is due here and can be taken."""
+        if not self._schedule.due(step, record) or not self._run.bench.takes_spectra:
+            return evidence
+        self._reporting.report()
+        self._run.pace.pause()
+        samples: list[ExposureSample] = []
+        spectrum = self._measured(step, samples)
+        if spectrum is None:
+            return evidence
+        self._taken += 1
+        spectrum, evidence = evaluate_spectrum(spectrum, samples, record.reading, evidence)
+        self._run.emit(spectrum)
+        for text in _doubts(spectrum):
+            self._run.note(text)
+        return evidence
+
+    def _measured(self, step: Step, samples: list[ExposureSample]) -> Spectrum | None:
+        """A spectrum at this level; None, with a note, when there is none."""
+        try:
+            return _exposed(self._taken, step, self._run, samples)
+        except SpectrumNotTaken as error:
+            self._run.note(f"no spectrum at {step.level:g} {self._run.plan.source_unit}: {error}")
+            return None
+
+
+def _doubts(spectrum: Spectrum) -> Iterator[str]:
+    """What to note of a spectrum."""
     if spectrum.contradictions:
-        run.note(f"spectrum {index}: the meter's own {', '.join(spectrum.contradictions)} disagree with it")
+        yield f"spectrum {spectrum.index}: the meter's own {', '.join(spectrum.contradictions)} disagree with it"
     if spectrum.too_dark:
-        run.note(f"spectrum {index}: less light than the spectroradiometer is made for")
-    return evidence
+        yield f"spectrum {spectrum.index}: less light than the spectroradiometer is made for"
 
 
-def _exposed(index: int, step: Step, run: _Run, samples: list[ExposureSample]) -> Spectrum | None:
+def _exposed(index: int, step: Step, run: _Context, samples: list[ExposureSample]) -> Spectrum | None:
     """A spectrum, while both meters go on being read and the source held against its limits; None at a stop."""
     bench = run.bench
     bench.start_exposure()
@@ -337,11 +392,12 @@ def _exposed(index: int, step: Step, run: _Run, samples: list[ExposureSample]) -
     return spectrum
 
 
-def _sample(index: int, step: Step, run: _Run, samples: list[ExposureSample], *, last: bool = False) -> None:
+def _sample(index: int, step: Step, run: _Context, samples: list[ExposureSample], *, last: bool = False) -> None:
     """Read both meters; recorded as often as the plan wants."""
-    reading = run.watch.examined(take_reading(step, run.bench), run.bench.unreadable)
+    reading = take_reading(step, run.bench)
+    reading = run.check.examined(reading, reading.remark)
     if last or not samples or reading.time >= samples[-1].time + run.plan.spectra.sample_every:
         sample = ExposureSample(index, reading.time, reading.voltage, reading.current, reading.photodiode_signal)
         run.emit(sample)
         samples.append(sample)
-    run.watch.require_safe(reading)
+    run.check.require_safe(reading)

@@ -10,13 +10,11 @@ import pytest
 from rich.console import Console
 
 from acquire.cli import display
-from acquire.config import load_sweep
 from acquire.evaluation.figures import Figure
 from acquire.records import Branch, Note, PointFlag, Reading, Record
-from acquire.sweep.plan import make_plan
-from tests.conftest import CONFIGS
+from tests.support.events import a_run_start
 
-READING = Reading(3, Branch.FORWARD, 6.7, 12.0, 6.7, 7.5e-3, 0.5)
+READING = Reading(0, Branch.FORWARD, 6.7, 12.0, 6.7, 7.5e-3, 0.5)
 RECORD = Record(READING, PointFlag.EQE_PROVISIONAL, 536.7, 11272.4, 20.99, 9.844, 0.05639, spectrum_source="nearest")
 
 
@@ -58,12 +56,11 @@ def test_a_figure_stands_in_the_units_of_the_field() -> None:
 
 
 def on_a_terminal(width: int, *events: Record | Note) -> list[str]:
-    loaded = load_sweep(CONFIGS / "sweeps" / "quick_look.yaml")
     stream = StringIO()
     console = Console(file=stream, force_terminal=True, width=width, color_system=None)
-    with display.watching(make_plan(loaded.sweep, loaded.bench), console) as watch:
-        for event in events:
-            watch(event)
+    with display.displayed(console) as spectator:
+        for event in (a_run_start(points=17), *events):
+            spectator(event)
     return stream.getvalue().splitlines()
 
 
@@ -81,14 +78,13 @@ def test_the_bar_says_how_far_it_is_on_a_terminal_of_80_columns() -> None:
 
 
 def test_the_bar_moves_while_the_run_goes_on() -> None:
-    loaded = load_sweep(CONFIGS / "sweeps" / "quick_look.yaml")
     stream = StringIO()
-    console = display.SpectatorConsole(stream, force_terminal=True, width=80)
-    with display.watching(make_plan(loaded.sweep, loaded.bench), console) as watch:
-        assert "1/17" not in stream.getvalue()
-        watch(RECORD)
-        assert "1/17" in stream.getvalue()
-        assert "6.700 V" in stream.getvalue().split("1/17")[1]
+    draw = display.drawing_on(display.SpectatorConsole(stream, force_terminal=True, width=80))
+    draw(a_run_start(points=17))
+    assert "1/17" not in stream.getvalue()
+    draw(RECORD)
+    assert "1/17" in stream.getvalue()
+    assert "6.700 V" in stream.getvalue().split("1/17")[1]
 
 
 def test_a_note_keeps_its_brackets() -> None:

@@ -183,7 +183,8 @@ def run_and_report(sweep: Path, bench: Path, output: Path, last_point: int) -> i
     """
 
     def watch(event: Event) -> None:
-        print(json.dumps([time.monotonic(), *as_reported(event)]), flush=True)
+        if type(event) in REPORTED:
+            print(json.dumps([time.monotonic(), *as_reported(event)]), flush=True)
         if isinstance(event, Record) and event.reading.index == last_point:
             os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))  # Windows: at once, too
 

@@ -198,7 +198,7 @@ def _plant_late_signals(monkeypatch: pytest.MonkeyPatch, *, always: bool) -> Non
     def late(self: Any, *arguments: Any) -> Reading:
         reading = original(self, *arguments)
         before, self.before = getattr(self, "before", nan), reading.photodiode_signal
-        self.repeated = getattr(self, "repeated", always) or bool(self.unreadable)
+        self.repeated = getattr(self, "repeated", always) or bool(reading.remark)
         shifted = self.repeated and isfinite(before) and isfinite(reading.photodiode_signal)
         return replace(reading, photodiode_signal=before) if shifted else reading
 

@@ -31,6 +31,7 @@ from acquire.safety import guardian_process
 from acquire.safety.visible import VisibleStream, one_line, visible
 from tests.conftest import CONFIGS
 from tests.support.command import acquire, is_harmless
+from tests.support.events import a_run_start
 from tests.support.run_files import CAPACITY, a_record, a_start
 
 SIMULATED = CONFIGS / "benches" / "simulated.yaml"
@@ -169,16 +170,10 @@ def test_figures_of_a_hostile_file_are_neither_markup_nor_commands() -> None:
 
 
 def on_a_terminal(*texts: str) -> str:
-    from acquire.config import load_sweep
-    from acquire.sweep.plan import make_plan
-
-    loaded = load_sweep(QUICK)
     stream = StringIO()
-    console = display.SpectatorConsole(stream, force_terminal=True, width=200)
-    with display.watching(make_plan(loaded.sweep, loaded.bench), console) as watch:
-        for text in texts:
-            watch(Note(1.0, text))
-        watch(a_record(0))
+    with display.displayed(display.SpectatorConsole(stream, force_terminal=True, width=200)) as spectator:
+        for event in (a_run_start(points=17), *(Note(1.0, text) for text in texts), a_record(0)):
+            spectator(event)
     return stream.getvalue()
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import h5py
 import pytest
 
 from acquire import session
-from acquire.bench import opening
 from acquire.bench.simulated import simulated_bench
+from acquire.bench.site import Site
 from acquire.config import LoadedSweep
-from acquire.records import Event, Record
+from acquire.records import Event, Record, RunStart, RunStop
 from acquire.safety.interruption import StopRequest
 from drivers.simulated.bench import SimulatedBench
 from tests.conftest import CONFIGS
@@ -26,7 +25,8 @@ LIQ = CONFIGS / "sweeps" / "table2_sppo13_liq.yaml"
 class Attempt:
     """A run that is yet to come: of a sweep file, or of a sweep that was prepared before.
 
-    ``prepare_bench`` is given the simulated bench before anything is opened, ``watch`` every event.
+    ``prepare_bench`` is given the simulated bench before anything is opened, ``watch`` every event but the start and
+    the stop of the run.
     """
 
     def __init__(self, sweep: Path | session.PreparedRun, output: Path) -> None:
@@ -41,16 +41,17 @@ class Attempt:
     def run(self) -> session.RunResult:
         """Run it on a simulated bench that stays at hand."""
         prepared = session.prepare(self.sweep) if isinstance(self.sweep, Path) else self.sweep
-        with patch.object(opening, "_visa", self._visa):
-            return session.run(prepared, self.output, self._watch, self.stop)
+        return session.run(prepared, self.output, self._watch, self.stop, self._site(prepared.loaded))
 
-    def _visa(self, loaded: LoadedSweep) -> tuple[Any, Callable[[], float]]:
+    def _site(self, loaded: LoadedSweep) -> Site:
         assert loaded.bench.simulated
         self.simulated = simulated_bench(loaded)
         self.prepare_bench(self.simulated)
-        return self.simulated.library, self.simulated.clock.now
+        return Site(self.simulated.library, self.simulated.clock.now)
 
     def _watch(self, event: Event) -> None:
+        if isinstance(event, RunStart | RunStop):
+            return
         self.events.append(event)
         if isinstance(event, Record):
             self.reported.append(event)

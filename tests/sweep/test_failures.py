@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +192,7 @@ def test_more_notes_than_there_is_room_for_do_not_end_the_run(
     attempt: Attempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original = session.capacity
-    monkeypatch.setattr(session, "capacity", lambda plan: replace(original(plan), notes=1))
+    monkeypatch.setattr(session, "capacity", lambda *arguments: {**original(*arguments), Note: 1})
 
     def start_exposure(self: Any) -> None:
         raise SpectrumNotTaken("too bright")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from acquire import session
 from acquire.bench.opening import open_bench
+from acquire.bench.site import Site
 from acquire.config import LoadedSweep, load_sweep
 from acquire.evaluation.calibration import calibration_of
 from acquire.evaluation.evaluate import Evidence
@@ -339,14 +340,12 @@ def test_it_is_the_same_failure_in_a_hardware_timed_sweep(
 # --- the level sent is the level planned ---
 
 
-def levels_put_out(loaded: LoadedSweep, plan: SweepPlan, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def levels_put_out(loaded: LoadedSweep, plan: SweepPlan) -> list[float]:
     """Every level that was on the terminals while the output was on, without repetitions."""
-    from acquire.bench import opening
     from acquire.bench.simulated import simulated_bench
 
     simulated = simulated_bench(loaded)
-    monkeypatch.setattr(opening, "_visa", lambda _: (simulated.library, simulated.clock.now))
-    bench = open_bench(loaded, plan, StopRequest(), NoGuard())
+    bench = open_bench(loaded, plan, Site(simulated.library, simulated.clock.now), StopRequest(), NoGuard())
     calibration = calibration_of(loaded, plan.source_range, None)
     run_sweep(plan, bench, Evidence(calibration), lambda event: None, lambda: "")
     bench.close()
@@ -386,7 +385,7 @@ def test_a_shipped_sweep_puts_out_the_levels_of_its_plan(path: Path, monkeypatch
     loaded = load_sweep(path)
     plan = replace(make_plan(loaded.sweep, loaded.bench), spectra=SpectraPlan())
     plan = replace(plan, stop_rules=replace(plan.stop_rules, luminance_above=inf, luminance_below_maximum=0.0))
-    check_levels(levels_put_out(loaded, plan, monkeypatch), loaded, plan)
+    check_levels(levels_put_out(loaded, plan), loaded, plan)
 
 
 def with_source(loaded: LoadedSweep, **changes: Any) -> LoadedSweep:
@@ -423,4 +422,4 @@ def test_any_staircase_is_put_out_as_planned(
     measure = loaded.sweep.measure.model_copy(update={"current_range": "auto"})
     loaded = replace(loaded, sweep=loaded.sweep.model_copy(update={"measure": measure}))
     plan = make_plan(loaded.sweep, loaded.bench)
-    check_levels(levels_put_out(loaded, plan, monkeypatch), loaded, plan)
+    check_levels(levels_put_out(loaded, plan), loaded, plan)

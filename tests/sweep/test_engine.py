@@ -1,0 +1,193 @@
+"""The order of a sweep by itself: no files, no twins, a bench that only counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import inf
+
+import pytest
+
+from acquire.evaluation.calibration import Calibration, Conditions
+from acquire.evaluation.evaluate import Evidence
+from acquire.records import Branch, DarkReading, Event, Note, PointFlag, Record, RunStatus, Spectrum, Step
+from acquire.sweep.engine import Outcome, run_sweep
+from acquire.sweep.pace import LEAST_DELAY
+from acquire.sweep.plan import DarkPlan, Stress, SweepPlan
+from acquire.sweep.read_back import ReadBackLimits
+from acquire.sweep.spectra import SpectraPlan
+from acquire.sweep.stop_rules import StopRules
+from tests.support.fake_bench import EXPOSURE, POINT_TIME, FakeBench
+
+LEVELS = (2.0, 3.0, 4.0, 5.0, 6.0)
+LIMITS = ReadBackLimits(True, 20.0, 0.1, inf, 20.1, 0.11, inf, 21.0, 0.105, 0.01, 0.001)
+PLAN = SweepPlan(
+    source_function="voltage",
+    source_unit="V",
+    source_range=20.0,
+    largest_level=6.0,
+    compliance=0.1,
+    steps=tuple(Step(index, Branch.FORWARD, level) for index, level in enumerate(LEVELS)),
+    dark=DarkPlan(Step(-1, Branch.FORWARD, 0.0), 2, 1),
+    spectra=SpectraPlan(sample_every=0.2, most=1),
+    stop_rules=StopRules(),
+    settle=0.0,
+    hardware_timed=False,
+    time_per_point=POINT_TIME,
+    duration=1.0,
+    stress=Stress(6.0, 0.1, 0.6),
+    read_back=LIMITS,
+    repeat_bad_readings=False,
+)
+EVIDENCE = Evidence(Calibration(conditions=Conditions(1.4e-5, 5e6)))
+ALL = ["0 V", "0 V", "2 V", "3 V", "4 V", "5 V", "6 V", "0 V"]
+
+
+class Sweep:
+    """A sweep that is carried out on a bench, and its events."""
+
+    def __init__(self, bench: FakeBench, plan: SweepPlan = PLAN) -> None:
+        self.bench, self.plan = bench, plan
+        self.events: list[Event] = []
+        self.stop = ""
+
+    def run(self) -> Outcome:
+        try:
+            return run_sweep(self.plan, self.bench, EVIDENCE, self.events.append, lambda: self.stop)
+        finally:
+            assert not self.bench.output_on
+
+    @property
+    def notes(self) -> list[str]:
+        return [event.text for event in self.events if isinstance(event, Note)]
+
+    @property
+    def records(self) -> list[Record]:
+        return [event for event in self.events if isinstance(event, Record)]
+
+
+def test_dark_readings_the_levels_of_the_plan_and_dark_readings_again() -> None:
+    sweep = Sweep(FakeBench())
+    assert sweep.run() == Outcome.completed()
+    assert sweep.bench.log == ALL
+    kinds = [type(event) for event in sweep.events]
+    assert kinds == [DarkReading, DarkReading, *[Record] * 5, DarkReading]
+    assert [record.reading.source_level for record in sweep.records] == list(LEVELS)
+    assert sweep.notes == []
+
+
+def test_nothing_is_switched_on_where_a_stop_was_asked_for_before() -> None:
+    sweep = Sweep(FakeBench())
+    sweep.stop = "interrupted by Ctrl-C"
+    assert sweep.run() == Outcome(RunStatus.STOPPED, "interrupted by Ctrl-C", asked_for=True)
+    assert sweep.bench.log == []
+
+
+def test_a_stop_ends_the_sweep_after_the_running_point_which_is_reported() -> None:
+    sweep = Sweep(FakeBench(happens=lambda bench, step: setattr(sweep, "stop", "enough" if step.index == 2 else "")))
+    assert sweep.run() == Outcome.interrupted("enough")
+    assert sweep.bench.log == ALL[:5]
+    assert [record.reading.index for record in sweep.records] == [0, 1, 2]
+
+
+def test_a_stop_rule_ends_it_with_the_point_and_the_dark_readings_after() -> None:
+    sweep = Sweep(FakeBench(), replace(PLAN, stop_rules=StopRules(voltage_above=3.5)))
+    outcome = sweep.run()
+    assert (outcome.status, outcome.asked_for) == (RunStatus.STOPPED, False)
+    assert outcome.reason.startswith("voltage 4 V is above the 3.5 V of the stop rule (point 2")
+    assert sweep.bench.log == [*ALL[:5], "0 V"]
+
+
+def test_a_failure_on_the_way_leaves_no_record_behind() -> None:
+    def fails(bench: FakeBench, step: Step) -> None:
+        if step.index == 3:
+            raise OSError("the cable")
+
+    sweep = Sweep(FakeBench(happens=fails))
+    with pytest.raises(OSError, match="the cable"):
+        sweep.run()
+    assert [record.reading.index for record in sweep.records] == [0, 1, 2]
+
+
+def test_a_bad_reading_is_repeated_where_the_plan_says_so_and_its_remark_is_told() -> None:
+    missing = PointFlag.NO_PHOTODIODE_READING
+    sweep = Sweep(FakeBench(flags={1: [missing]}, remark="'?!'"), replace(PLAN, repeat_bad_readings=True))
+    assert sweep.run() == Outcome.completed()
+    assert sweep.bench.log == [*ALL[:4], "3 V", *ALL[4:]]
+    assert PointFlag.READING_REPEATED in sweep.records[1].flags
+    assert missing not in sweep.records[1].flags
+    (note,) = sweep.notes
+    assert note == "point 1, 3 V: no photodiode signal was read; read again ('?!')"
+
+
+def test_a_spectrum_is_taken_at_its_step_while_both_meters_go_on_being_read() -> None:
+    steps = tuple(replace(step, spectrum=step.index == 3) for step in PLAN.steps)
+    sweep = Sweep(FakeBench(), replace(PLAN, steps=steps))
+    assert sweep.run() == Outcome.completed()
+    at = sweep.bench.log.index("spectrum")
+    assert sweep.bench.log[at - 1] == "5 V"
+    assert set(sweep.bench.log[at + 1 : -2]) == {"5 V"}
+    at = [type(event) for event in sweep.events].index(Spectrum)
+    spectrum = sweep.events[at]
+    assert isinstance(spectrum, Spectrum)
+    assert (spectrum.index, spectrum.point_index, spectrum.luminance > 0.0) == (0, 3, True)
+    before = [event.reading.index for event in sweep.events[:at] if isinstance(event, Record)]
+    assert before == [0, 1, 2, 3]
+
+
+def test_what_came_again_is_counted_in_the_end() -> None:
+    bench = FakeBench(queued=["-113"])
+    bench.happens = lambda bench, step: bench.queued.append("-113")
+    sweep = Sweep(bench, replace(PLAN, dark=replace(PLAN.dark, readings_before=2)))
+    sweep.run()
+    assert sweep.notes[0] == "-113"
+    assert sweep.notes[-1].endswith("more times: -113")
+
+
+def test_bursts_are_run_by_the_instruments_and_judged_afterwards() -> None:
+    sweep = Sweep(FakeBench(), replace(PLAN, hardware_timed=True))
+    assert sweep.run() == Outcome.completed()
+    assert sweep.bench.log == ["0 V", "0 V", "burst of 5", "0 V"]
+    assert len(sweep.records) == 5
+
+
+# --- points that come late ----------------------------------------------------------------------------------
+
+
+def held(*delays: tuple[int, float]) -> FakeBench:
+    """A bench on which a level is held longer than planned, by so many s at these points."""
+    by_point = dict(delays)
+    return FakeBench(happens=lambda bench, step: setattr(bench, "time", bench.time + by_point.get(step.index, 0.0)))
+
+
+def test_a_point_that_comes_late_is_flagged_and_noted_and_more_of_them_are_counted() -> None:
+    sweep = Sweep(held((0, 25.0), (2, 2.0), (3, 2.0)))
+    assert sweep.run() == Outcome.completed()
+    assert [record.reading.index for record in sweep.records if PointFlag.LATE in record.flags] == [1, 3, 4]
+    assert sweep.notes == [
+        "point 1: 25 s late; the device stayed at the level before it meanwhile",
+        "2 more points came late",
+    ]
+
+
+def test_the_jitter_of_fast_points_is_not_late() -> None:
+    sweep = Sweep(held((1, 0.9 * LEAST_DELAY)))
+    sweep.run()
+    assert sweep.notes == []
+    assert not any(PointFlag.LATE in record.flags for record in sweep.records)
+
+
+def test_a_slow_point_is_late_by_more_than_its_own_time() -> None:
+    slow = replace(PLAN, time_per_point=4.0)
+    on_time, late = Sweep(held((1, 7.8)), slow), Sweep(held((1, 8.1)), slow)
+    for sweep in (on_time, late):
+        sweep.run()
+    assert on_time.notes == []
+    assert len(late.notes) == 1
+
+
+def test_a_point_after_a_spectrum_is_not_late() -> None:
+    steps = tuple(replace(step, spectrum=step.index == 3) for step in PLAN.steps)
+    spectra = replace(PLAN.spectra, sample_every=10 * EXPOSURE)
+    sweep = Sweep(FakeBench(), replace(PLAN, steps=steps, spectra=spectra))
+    sweep.run()
+    assert sweep.notes == []
