@@ -17,6 +17,7 @@ import pytest
 from acquire import session
 from acquire.config import ConfigurationError, load_sweep
 from acquire.photometry.photodiode import etendue_of_discs
+from acquire.records import DarkReading, ExposureSample, Record, Spectrum
 from acquire.run_file import finish as finishing
 from acquire.run_file import placing
 from acquire.safety.interruption import StopRequest
@@ -81,14 +82,14 @@ def test_nothing_of_the_device_file_enters_the_calibration(sweep_file: Callable[
 def test_there_is_room_for_every_row_the_plan_can_produce(tmp_path: Path) -> None:
     prepared = session.prepare(CONFIGS / "sweeps" / "hysteresis.yaml")
     room = session.capacity(prepared.plan)
-    assert room.points == len(prepared.plan.steps)
+    assert room[Record] == len(prepared.plan.steps)
     result = run_sweep_file(CONFIGS / "sweeps" / "hysteresis.yaml", tmp_path)
     assert result.run is not None
     assert result.run.status == "completed"
-    assert len(result.run.records) == room.points
-    assert len(result.run.dark) == room.dark_readings
-    assert len(result.run.spectra) <= room.spectra
-    assert len(result.run.exposure_samples) <= room.exposure_samples
+    assert len(result.run.records) == room[Record]
+    assert len(result.run.dark) == room[DarkReading]
+    assert len(result.run.spectra) <= room[Spectrum]
+    assert len(result.run.exposure_samples) <= room[ExposureSample]
 
 
 def test_a_range_between_two_of_the_instrument_is_the_next_larger_one(
