@@ -45,7 +45,7 @@ from acquire.run_file.placing import file_name, locked_shared
 from acquire.run_file.reading_apart import read_run
 from acquire.run_file.recorder import RecordingError, RunRecorder, create_run_file
 from acquire.safety.awake import kept_awake
-from acquire.safety.guardian import Guard, watching
+from acquire.safety.guardian import Guard, guarded
 from acquire.safety.guardian_log import guardian_remarks
 from acquire.safety.interruption import StopRequest
 from acquire.safety.lock import instruments_locked
@@ -159,7 +159,7 @@ def _run(
         with (
             instruments_locked(_resources(loaded), loaded.bench.name, str(path.resolve())) as remarks,
             nullcontext() if loaded.bench.simulated else kept_awake(stop),
-            watching(guardian_order(loaded, path)) as guard,
+            guarded(guardian_order(loaded, path)) as guard,
             closing(_opened(loaded, plan, site or site_of(loaded), stop, guard)) as bench,
         ):
             with stop.interruptible():
