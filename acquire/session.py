@@ -350,21 +350,21 @@ def _closed(spectators: Iterable[Sink], recorder: RunRecorder, now: Callable[[],
     for spectator in spectators:
         if isinstance(spectator, Spectator):
             missed = spectator.close()
-            remarks = _remarks_on(spectator, missed)
+            failure, unshown = _failure_of(spectator), not_shown(missed)
             with suppress(RecordingError):  # recording the end of the run says the same
-                for text in remarks:
+                for text in filter(None, (failure, unshown)):
                     _while_there_is_room(recorder)(Note(now(), text))
-            lines += [*remarks, *(f"note: {event.text}" for event in missed if isinstance(event, Note))]
+            lines += [unshown, *(f"note: {event.text}" for event in missed if isinstance(event, Note))]
     return _lines(*lines)
 
 
-def _remarks_on(spectator: Spectator, missed: Sequence[Event]) -> list[str]:
-    """What to note of a spectator that failed, or did not get to show events."""
+def _failure_of(spectator: Spectator) -> str:
+    """What to note of a spectator that failed and was not switched off yet; empty when it did not."""
     try:
         spectator.require_no_failure()
     except Exception as problem:
-        return [switched_off(problem)]
-    return [text] if (text := not_shown(missed)) else []
+        return switched_off(problem)
+    return ""
 
 
 def cautions(loaded: LoadedSweep, today: date) -> list[str]:
