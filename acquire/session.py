@@ -45,7 +45,7 @@ from acquire.run_file.placing import file_name, locked_shared
 from acquire.run_file.reading_apart import read_run
 from acquire.run_file.recorder import RecordingError, RunRecorder, create_run_file
 from acquire.safety.awake import kept_awake
-from acquire.safety.guardian import Guard, watching
+from acquire.safety.guardian import Guard, guarded
 from acquire.safety.guardian_log import guardian_remarks
 from acquire.safety.interruption import StopRequest
 from acquire.safety.lock import instruments_locked
@@ -159,7 +159,7 @@ def _run(
         with (
             instruments_locked(_resources(loaded), loaded.bench.name, str(path.resolve())) as remarks,
             nullcontext() if loaded.bench.simulated else kept_awake(stop),
-            watching(guardian_order(loaded, path)) as guard,
+            guarded(guardian_order(loaded, path)) as guard,
             closing(_opened(loaded, plan, site or site_of(loaded), stop, guard)) as bench,
         ):
             with stop.interruptible():
@@ -350,21 +350,21 @@ def _closed(spectators: Iterable[Sink], recorder: RunRecorder, now: Callable[[],
     for spectator in spectators:
         if isinstance(spectator, Spectator):
             missed = spectator.close()
-            remarks = _remarks_on(spectator, missed)
+            failure, unshown = _failure_of(spectator), not_shown(missed)
             with suppress(RecordingError):  # recording the end of the run says the same
-                for text in remarks:
+                for text in filter(None, (failure, unshown)):
                     _while_there_is_room(recorder)(Note(now(), text))
-            lines += [*remarks, *(f"note: {event.text}" for event in missed if isinstance(event, Note))]
+            lines += [unshown, *(f"note: {event.text}" for event in missed if isinstance(event, Note))]
     return _lines(*lines)
 
 
-def _remarks_on(spectator: Spectator, missed: Sequence[Event]) -> list[str]:
-    """What to note of a spectator that failed, or did not get to show events."""
+def _failure_of(spectator: Spectator) -> str:
+    """What to note of a spectator that failed and was not switched off yet; empty when it did not."""
     try:
         spectator.require_no_failure()
     except Exception as problem:
-        return [switched_off(problem)]
-    return [text] if (text := not_shown(missed)) else []
+        return switched_off(problem)
+    return ""
 
 
 def cautions(loaded: LoadedSweep, today: date) -> list[str]:
