@@ -17,8 +17,8 @@ from acquire.run_file import exchange, layout, recorder
 from acquire.run_file import finish as finishing
 from acquire.run_file import read as reading
 from tests.conftest import CONFIGS, run_sweep_file
-from tests.run_file.test_recorder import CAPACITY, a_record, a_start
 from tests.support.replay import NotAsRecorded, recorded_bench
+from tests.support.run_files import CAPACITY, a_record, a_start
 
 SWEEPS = CONFIGS / "sweeps"
 ROLES = {"smu": "GPIB0::24::INSTR", "photodiode_meter": "GPIB0::16::INSTR", "spectroradiometer": "ASRL3::INSTR"}
