@@ -87,7 +87,10 @@ class RunResult:
 
 
 def prepare(sweep: Path, bench: Path | None = None) -> PreparedRun:
-    """Read, check and plan a sweep. :raises acquire.config.ConfigurationError: with every problem at once."""
+    """Read, check and plan a sweep.
+
+    :raises acquire.config.ConfigurationError: with every problem at once.
+    """
     loaded = load_sweep(sweep, bench)
     plan = make_plan(loaded.sweep, loaded.bench)
     np.ones((2, 401)) @ np.ones(401)  # OpenBLAS takes its memory now: where it gets none, it ends the process at once
@@ -181,7 +184,7 @@ def _run(
             ended = outcome, RunStop(outcome.status, outcome.reason, end.isoformat())
             problem, unshown = _concluded(recorder, emit, ended[1], spectators, bench.now)
             error = _lines(error, problem)
-    except (Exception, KeyboardInterrupt) as problem:  # nobody at a bench should meet a traceback
+    except (Exception, KeyboardInterrupt) as problem:  # no traceback at a bench
         if ended is None:
             return _without_a_sweep(problem, stop)
         error = _lines(error, _left_badly(problem))
@@ -249,7 +252,7 @@ def _left_badly(problem: BaseException) -> str:
 
 
 def _resources(loaded: LoadedSweep) -> list[str]:
-    """The addresses of a bench; a simulated one lives in this process, and nobody else can reach it."""
+    """The addresses of a bench; a simulated one lives in this process, out of reach of others."""
     instruments = loaded.bench.instruments
     parts = (instruments.smu, instruments.photodiode_meter, instruments.spectroradiometer)
     return [] if loaded.bench.simulated else [part.resource for part in parts if part is not None]
