@@ -14,22 +14,19 @@ from json import dumps
 from math import ceil
 from pathlib import Path
 
-import numpy as np
-
 from acquire import __version__
 from acquire.bench.bench import Bench
 from acquire.bench.opening import guardian_order, open_bench
+from acquire.bench.preparation import PreparedRun, prepare
 from acquire.bench.site import Site
-from acquire.config import ConfigurationError, LoadedSweep, load_sweep, resolved
+from acquire.config import ConfigurationError, LoadedSweep, resolved
 from acquire.config.yaml_source import Problem
-from acquire.evaluation.calibration import Calibration, calibration_of
 from acquire.evaluation.evaluate import Evidence
 from acquire.records import (
     DarkReading,
     Event,
     Exchange,
     ExposureSample,
-    FloatArray,
     Note,
     Record,
     RunStart,
@@ -51,19 +48,12 @@ from acquire.safety.interruption import StopRequest
 from acquire.safety.lock import instruments_locked
 from acquire.sinks import Sink, Spectator, fan_out, not_shown, switched_off
 from acquire.sweep.engine import Outcome, run_sweep
-from acquire.sweep.plan import SweepPlan, make_plan
+from acquire.sweep.plan import SweepPlan
 from drivers.errors import InstrumentError, OutputStateUnknown
 
+__all__ = ["PreparedRun", "RunResult", "prepare", "run", "run_folder"]
+
 LONGEST_EXPOSURE = 600.0  # s, of a spectrum measured twice, with everything around it; sets room aside for samples
-
-
-@dataclass(frozen=True)
-class PreparedRun:
-    """A sweep that was read, checked, planned and calibrated; nothing is opened yet."""
-
-    loaded: LoadedSweep
-    plan: SweepPlan
-    calibration: Calibration
 
 
 @dataclass(frozen=True)
@@ -84,23 +74,6 @@ class RunResult:
     def failed(self) -> bool:
         """Whether something went wrong."""
         return bool(self.error)
-
-
-def prepare(sweep: Path, bench: Path | None = None) -> PreparedRun:
-    """Read, check and plan a sweep.
-
-    :raises acquire.config.ConfigurationError: with every problem at once.
-    """
-    loaded = load_sweep(sweep, bench)
-    plan = make_plan(loaded.sweep, loaded.bench)
-    np.ones((2, 401)) @ np.ones(401)  # OpenBLAS takes its memory now: where it gets none, it ends the process at once
-    try:
-        reference = _reference_spectrum(loaded.reference_path)
-    except reading.ArchiveError as error:
-        hint = "name a run file with spectra, or remove the key"
-        problem = Problem(loaded.sweep_path, None, None, "sample.reference", str(error), hint)
-        raise ConfigurationError([problem]) from error
-    return PreparedRun(loaded, plan, calibration_of(loaded, plan.source_range, reference))
 
 
 def run_folder(prepared: PreparedRun, output: Path | None = None) -> Path:
@@ -415,16 +388,3 @@ def _run_start(loaded: LoadedSweep, plan: SweepPlan, bench: Bench, run_id: uuid.
         duration=plan.duration,
         time_per_point=plan.time_per_point,
     )
-
-
-def _reference_spectrum(path: Path | None) -> FloatArray | None:
-    """The spectrum nearest to 100 cd/m^2 of an earlier run.
-
-    :raises acquire.run_file.read.ArchiveError: there is none.
-    """
-    if path is None:
-        return None
-    lit = [spectrum for spectrum in read_run(path).spectra if spectrum.luminance > 0.0]
-    if not lit:
-        raise reading.ArchiveError(f"{path}: holds no spectrum")
-    return min(lit, key=lambda spectrum: abs(np.log(spectrum.luminance / 100.0))).spectral_radiance

@@ -648,6 +648,23 @@ def test_help_loads_nothing_large() -> None:
     assert loaded & {"numpy", "h5py", "pyvisa", "pydantic", "yaml", "rich", "pymeasure", "pint"} == set()
 
 
+LOADED_AT_THE_END = """
+import atexit, runpy, sys
+
+atexit.register(lambda: print("loaded:", *sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr))
+runpy.run_module("acquire", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize("command", ["plan", "check"])
+def test_what_opens_nothing_loads_no_library_of_instruments(command: str) -> None:
+    arguments = [sys.executable, "-c", LOADED_AT_THE_END, command, str(QUICK)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True, timeout=60)
+    _, _, loaded = done.stderr.rpartition("loaded:")
+    assert {"acquire", "numpy", "pydantic"} <= set(loaded.split())
+    assert set(loaded.split()) & {"pyvisa", "pymeasure", "serial", "pandas"} == set()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_the_served_bench_ends_in_order(name: str) -> None:

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import typer
 
-from acquire.cli import commands as command_line
+from acquire.cli import results
 from acquire.records import Event, Record
 from acquire.run_file import export, reading_apart
 from acquire.run_file import finish as finishing
@@ -147,12 +147,12 @@ def _said(run: reading.Run, folder: Path) -> str:
     """All that the commands print of a run."""
     out = io.StringIO()
     with redirect_stdout(out), redirect_stderr(out), tempfile.TemporaryDirectory(dir=folder) as exported:
-        command_line._print_description(run)
+        results.print_description(run)
         for as_json in (True, False):
-            command_line._print_run(run, as_json)
+            results.print_run(run, as_json)
         export.export_csv(replace(run, path=Path("run.h5")), Path(exported))
         with suppress(typer.Exit):
-            command_line._tell_damage(run)
+            results.tell_damage(run)
     return out.getvalue()
 
 

@@ -1,0 +1,153 @@
+"""What was measured: shown, exported, and, at the end of a run, told to whoever takes it."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from acquire.cli.arguments import COMPLETED, FAILED, JsonOption, RunArgument
+from acquire.cli.terminal import Telling, _quoted, _whoever_listens, complain, let_terminal_go, say, say_json
+
+if TYPE_CHECKING:
+    from acquire.run_file.read import Run
+    from acquire.session import RunResult
+
+#: How long a stream may take to accept how a run ended, s; then it is taken for one that takes nothing; and one
+#: that took nothing during the run.
+LAST_WORDS, STUCK_WORDS = 1.0, 0.1
+
+MAY_BE_ON = "MAY STILL BE ON"  # of an output: said whatever stands in the way
+
+
+def show(run_file: RunArgument, as_json: JsonOption = False) -> None:
+    """Show what was measured and the figures of merit."""
+    from acquire.run_file import read as reading
+    from acquire.run_file import reading_apart
+
+    try:
+        recorded = reading_apart.read_run(run_file)
+    except reading.ArchiveError as error:
+        raise complain(error, FAILED) from error
+    if not as_json:
+        print_description(recorded)
+    print_run(recorded, as_json)
+    tell_damage(recorded)
+
+
+def export(
+    run_file: RunArgument,
+    to: Annotated[Path | None, typer.Option("--to", help="folder; default: beside the run file", metavar="DIR")] = None,
+) -> None:
+    """Write CSV files: long name, unit and comment rows, then full-precision numbers; ready for Origin."""
+    from acquire.run_file import export, reading_apart
+    from acquire.run_file import read as reading
+
+    try:
+        recorded = reading_apart.read_run(run_file)
+        written = export.export_csv(recorded, to or run_file.parent)
+    except reading.ArchiveError as error:
+        raise complain(error, FAILED) from error
+    say(sys.stdout, *written)
+    tell_damage(recorded)
+
+
+def tell_damage(run: Run) -> None:
+    """Say what the checksums of a file say against it.
+
+    :raises typer.Exit: it is damaged.
+    """
+    if run.integrity.damaged:
+        raise complain(f"{run.path}: {run.integrity}", FAILED)
+    if not run.integrity.verifiable:
+        complain(f"{run.path}: {run.integrity}", COMPLETED)
+
+
+def told(result: RunResult, as_json: bool, *, stuck: bool) -> bool:
+    """Say how a run ended, and never wait long for that; false when a stream takes nothing.
+
+    ``stuck``: what the run was shown on takes nothing already.
+    """
+    error = Telling(partial(_print_error, result))
+    if not error.done(STUCK_WORDS if stuck and as_json else LAST_WORDS) and MAY_BE_ON in result.error:
+        let_terminal_go(sys.stderr)
+        error.done(LAST_WORDS)
+    shown = Telling(partial(_print_result, result, as_json))
+    heard = error.done(0.0)
+    if shown.done(STUCK_WORDS if stuck and not as_json else LAST_WORDS):
+        return heard
+    if heard:
+        Telling(partial(_print_where, result)).done(LAST_WORDS)
+    return False
+
+
+def _print_error(result: RunResult) -> None:
+    lines = [f"acquire: {result.error}"] if result.error else []
+    lines += [f"acquire: {result.not_shown}"] if result.not_shown else []
+    with _whoever_listens(sys.stderr):
+        say(sys.stderr, *(part for line in lines for part in line.split("\n")))
+
+
+def _print_where(result: RunResult) -> None:
+    """Say where what standard output did not take is to be found."""
+    with _whoever_listens(sys.stderr):
+        say(sys.stderr, "acquire: standard output takes nothing; how the run ended:")
+        if result.run is not None:
+            say(sys.stderr, f"{_ending(result.run)}; see it with: acquire show {_quoted(result.run.path)}")
+
+
+def _print_result(result: RunResult, as_json: bool) -> None:
+    with _whoever_listens(sys.stdout):
+        if result.run is not None:
+            print_run(result.run, as_json)
+        elif as_json:
+            status = "stopped" if result.interrupted else "failed"
+            say_json(without_a_run(result.error, status, result.unfinished))
+
+
+def without_a_run(reason: str, status: str, path: Path | None = None) -> dict[str, Any]:
+    """The JSON object where there is no finished run to tell of."""
+    return {
+        "run_id": None,
+        "path": None if path is None else str(path),
+        "status": status,
+        "stop_reason": reason,
+        "figures_of_merit": {},
+    }
+
+
+def print_run(run: Run, as_json: bool) -> None:
+    """Say what came of a run: figures of merit, notes, how it ended and where its file is."""
+    if as_json:
+        say_json(run.summary())
+        return
+    from acquire.cli import display
+
+    if run.figures:
+        table = display.figures_table(run.figures, f"{run.sample}: figures of merit")
+        display.SpectatorConsole().print(table)
+        say(sys.stdout, display.figures_line(run.figures, run.sample))
+    say(sys.stdout, *(f"note: {note.text} (at {note.time:.1f} s)" for note in run.notes))
+    say(sys.stdout, _ending(run), run.path)
+
+
+def _ending(run: Run) -> str:
+    """How a run ended and what there is of it, in a line."""
+    reason = f" ({run.stop_reason})" if run.stop_reason else ""
+    return f"{run.status}{reason}: {run.points} points, {len(run.spectra)} spectra"
+
+
+def print_description(run: Run) -> None:
+    """Say what a run was: title, sample, times, instruments, and whether its file is as it was written."""
+    lines = [
+        ("title", run.title),
+        ("sample", run.sample),
+        ("started", run.start_time),
+        ("ended", run.end_time or "not finished: the run is going on, or was cut off (then: acquire recover)"),
+        *run.instruments.items(),
+        ("checksums", str(run.integrity)),
+    ]
+    say(sys.stdout, *(f"{name:>18}  {value}" for name, value in lines))
