@@ -194,17 +194,20 @@ def _finished(recorder: RunRecorder, stop: RunStop, run_id: str) -> tuple[readin
     saved = recorder.write_anew(stop)
     with locked_shared(saved):
         run = finishing.finish(saved, stop, run_id)
-    return run, _lines(problem, f"{lost}: {_whose(lost)}; all that was recorded of run {run_id} is in {saved}")
+    return run, _lines(problem, f"{lost}: {_whose(lost, run_id)}; all that was recorded of run {run_id} is in {saved}")
 
 
-def _whose(path: Path) -> str:
-    """What stands now where the file of a run was."""
+def _whose(path: Path, run_id: str) -> str:
+    """What stands now where the file of the run ``run_id`` was."""
     if not os.path.lexists(path):
         return "nothing of this name is there any more"
     try:
-        return f"what is there now is the file of run {read_run(path).run_id}"
+        there = read_run(path).run_id
     except reading.ArchiveError:
         return "what is there now is not a run file"
+    if there == run_id:
+        return "what is recorded in it was changed by somebody else"
+    return f"what is there now is the file of run {there}"
 
 
 def _without_a_sweep(problem: BaseException, stop: StopRequest) -> RunResult:

@@ -50,9 +50,9 @@ _BLOCK = 4096
 def _jvl_rows(run: Run) -> Iterator[Sequence[Any]]:
     columns = jvl_columns(run.source_unit)
     converted = [_unit(column) for column in columns]
-    yield [c.name.replace("_", " ") for c in columns]
+    yield [text_cell(c.name.replace("_", " ")) for c in columns]
     yield [text_cell(unit) for unit, _ in converted]
-    yield [text_cell(run.sample) if i == 0 else c.meaning for i, c in enumerate(columns)]
+    yield [text_cell(run.sample if i == 0 else c.meaning) for i, c in enumerate(columns)]
     for first in range(0, run.points, _BLOCK):
         block = [run.tables["jvl"][c.name][first : first + _BLOCK] for c in columns]
         yield from zip(*(_cells(array, f) for array, (_, f) in zip(block, converted, strict=True)), strict=True)
@@ -80,7 +80,7 @@ def _spectra_rows(run: Run) -> Iterator[Sequence[Any]]:
     yield ["wavelength", *("spectral radiance" for _ in run.spectra)]
     yield ["nm", *("W/(m^2 sr nm)" for _ in run.spectra)]
     comments = (f"{spectrum.luminance:.6g} cd/m^2, point {spectrum.point_index}" for spectrum in run.spectra)
-    yield [text_cell(run.sample), *comments]
+    yield [text_cell(text) for text in (run.sample, *comments)]
     radiance = run.tables["spectra"]["spectral_radiance"]
     for i, wavelength in enumerate(range(380, 781)):
         yield [wavelength, *_cells(radiance[:, i])]

@@ -5,13 +5,15 @@ level, and by when it will say the next word. The system closes the pipe when th
 was stopped says nothing. In both cases the guardian, :mod:`acquire.safety.guardian_process`, makes the source safe by
 itself.
 
-It answers what it hears. A run whose guardian has ended or fallen silent gets another one, or ends in order.
+It answers what it hears. A run whose guardian has ended, was stopped or fell silent starts another one, which finds in
+its pipe what the run has said since; without one the run ends in order.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 import threading
@@ -28,7 +30,7 @@ from drivers.specification import SerialLine
 
 COMMAND = (sys.executable, "-m", "acquire.safety.guardian_process")
 READY_PATIENCE = 30.0  # s; half a second is usual, a first start after an installation may take many
-SUCCESSOR_PATIENCE = 10.0  # s until another guardian is ready, while there is no guardian
+SUCCESSOR_PATIENCE = 10.0  # s until another guardian is ready
 SILENCE = 3.0  # s beyond the time when a word was due
 LONGEST_GOODBYE = 5.0  # s from the end of the run's pipe to that of the guardian, when nothing is to be done
 LONGEST_ATTEMPT = 10.0  # s beyond its patience; then an attempt of the guardian to switch off is left behind
@@ -192,17 +194,20 @@ class GuardianProcess:
         self._answered = threading.Event()
         self._gone = False
         self._said = self._heard = 0  # bytes, the order apart
-        self._waiting_since = 0.0  # since when something that was said has not been heard, unless all has
+        self._started = self._waiting_since = time.monotonic()  # the latter: since when something was not heard
         self._level_is_known = True
+        line = order.as_line()
+        self._order_length = len(line)
+        with suppress(OSError):  # it has ended already: it will not be ready
+            self._write(line)
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
-        with suppress(OSError):  # it has ended already: it will not be ready
-            self._write(order.as_line())
 
     def _listen(self) -> None:
         assert self.process.stdout is not None
         answers = iter(self.process.stdout.readline, b"")
         self._answer = next(answers, b"").strip()
+        self._waiting_since = time.monotonic()
         self._answered.set()
         for answer in answers:
             with suppress(ValueError):
@@ -215,7 +220,21 @@ class GuardianProcess:
 
         :raises NotGuarded: it will not, or not in time.
         """
-        if not self._answered.wait(patience):
+        self._answered.wait(patience)
+        self._require_ready(patience)
+
+    def is_ready(self, patience: float) -> bool:
+        """Whether the guardian could act by now; not waiting, for ``patience`` s from its start at most.
+
+        :raises NotGuarded: as :meth:`wait_until_ready`.
+        """
+        if not self._answered.is_set() and time.monotonic() < self._started + patience:
+            return False
+        self._require_ready(patience)
+        return True
+
+    def _require_ready(self, patience: float) -> None:
+        if not self._answered.is_set():
             raise self._not_guarded(f"was not ready within {patience:g} s")
         if self._answer != READY:
             why = self._answer.decode(errors="replace")
@@ -229,16 +248,20 @@ class GuardianProcess:
         """Why it could not act any more; empty when it could."""
         if self._gone:
             return "has ended"
+        if _is_stopped(self.process.pid):
+            return "was stopped"
         if self._heard != self._said and time.monotonic() > self._waiting_since + SILENCE:
             return f"has not answered for {SILENCE:g} s"
         return ""
 
     def say(self, word: bytes) -> None:
-        """Say something, never waiting. With too much under way it is left out, and that is said beforehand."""
+        """Say something, never waiting. With too much under way a beat is left out, and that is said beforehand."""
         under_way = self._said - self._heard
         if not under_way:
             self._waiting_since = time.monotonic()
-        if under_way + len(word) > UNDER_WAY:
+        if not self._answered.is_set():
+            under_way += self._order_length  # it may lie in the pipe still
+        if under_way + len(word) > UNDER_WAY and word not in _FINAL:
             if not self._level_is_known:
                 return
             word = _LEVEL_NOT_KNOWN
@@ -264,6 +287,16 @@ class GuardianProcess:
         self.process.stdout.close()
 
 
+def _is_stopped(number: int) -> bool:
+    """Whether a child of this process was stopped, where the system tells."""
+    if sys.platform in ("win32", "darwin"):
+        return False
+    with suppress(ChildProcessError):  # it was waited for already
+        return os.waitid(os.P_PID, number, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
+    return False
+
+
+_FINAL = (OFF + b"\n", FAILED + b"\n")  # few and short: there is room for them at any time
 _NOTHING_WAS_ON = Beat(0.0, "", 0.0, 0.0, "")
 _LEVEL_NOT_KNOWN = Beat(_USUAL, "VOLT", math.nan, math.nan, "more than could be told").as_line()
 
@@ -274,7 +307,7 @@ class Guarding:
     def __init__(self, order: Order) -> None:
         self._order = order
         self._guardian: GuardianProcess | None = GuardianProcess(order)
-        self._succession: _Succession | None = None
+        self._succeeding = False  # is the guardian another one that was not ready when it was last asked?
         self._beat = _NOTHING_WAS_ON
         self._on = False  # may the output be on?
         self._due = math.inf  # when the next word is due
@@ -301,8 +334,9 @@ class Guarding:
         """
         self._on = True
         self._say(Beat(within, source, 0.0, 0.0, "switching on"))
-        if self._guardian is None or self._guardian.lost():
-            self._on, self._beat = False, _NOTHING_WAS_ON
+        if self._guardian is None or self._succeeding or self._guardian.lost():
+            self.output_is_off()
+            self._beat = _NOTHING_WAS_ON
             where = f"the guardian of {self._order.source.resource}"
             raise NotGuarded(where, "has ended", "Nothing was switched on. Try again")
 
@@ -338,14 +372,9 @@ class Guarding:
     def _say(self, beat: Beat) -> None:
         self._require_timely(beat)
         self._beat = beat
-        if self._guardian is not None and (why := self._guardian.lost()):
-            self._remarks.append(f"the guardian {why}; another one is started, and nobody guards meanwhile")
-            self._succession = _Succession(self._guardian, self._order)
-            self._guardian = None
-        if self._guardian is None:
-            self._look_for_successor()
         if self._guardian is not None:
-            self._guardian.say(beat.as_line())
+            self._guardian.say(beat.as_line())  # before it is looked at: a word to one that is gone tells that at once
+            self._look_after(self._guardian)
 
     def _require_timely(self, beat: Beat) -> None:
         """:raises NotGuarded: this word comes far too late; the guardian stood still as well, or would have acted."""
@@ -357,38 +386,60 @@ class Guarding:
             message = f"the run stood still, {late:.0f} s beyond what it had announced, and the guardian with it"
             raise NotGuarded(where, message, "Was the computer asleep, or its processes frozen?")
 
-    def _look_for_successor(self) -> None:
-        """Take the next guardian over once it is ready.
+    def _look_after(self, guardian: GuardianProcess) -> None:
+        """Replace a guardian that is lost.
 
-        :raises NotGuarded: there is none.
+        :raises NotGuarded: there is no other one; raised once.
         """
-        if self._succession is None or not self._succession.over():
-            return
         try:
-            self._guardian, self._succession = self._succession.successor(), None
-            self._remarks.append("another guardian is ready")
+            if not self._succeeding:
+                if why := guardian.lost():
+                    self._replace(guardian, why)
+            elif guardian.is_ready(SUCCESSOR_PATIENCE):
+                self._succeeding = False
+                self._remarks.append("another guardian is ready")
         except NotGuarded as problem:
+            if self._guardian is not None:
+                _let_go(self._guardian)
+            self._guardian, self._succeeding = None, False
             if not self._raised:
                 self._raised = True
                 raise NotGuarded(problem.where, f"{problem.what}; the run ends here", problem.hint) from problem
 
+    def _replace(self, lost: GuardianProcess, why: str) -> None:
+        """Start another guardian, which knows the last word before anything else happens.
+
+        :raises NotGuarded: it cannot be started.
+        """
+        self._remarks.append(f"the guardian {why}; another one is started")
+        self._guardian = None
+        _let_go(lost)  # first: two must not act at once
+        self._guardian, self._succeeding = GuardianProcess(self._order), True
+        self._guardian.say(self._beat.as_line())
+
     def dismiss(self) -> None:
         """Let the guardian end; wait for what it can do if the output is not known to be off."""
-        if self._succession is not None:
+        if self._on and self._guardian is not None:
             with suppress(NotGuarded):
-                self._guardian = self._succession.successor()
+                self._look_after(self._guardian)
         if self._guardian is None:
             return
         patience = LONGEST_GOODBYE
-        if self._guardian.lost():
+        if not self._succeeding and self._guardian.lost():
             patience = 0.0
         elif self._on:
-            patience += self._order.patience + LONGEST_ATTEMPT
-            self._guardian.say(self._beat.as_line())  # a new one knows nothing yet
+            patience += self._order.patience + LONGEST_ATTEMPT + (SUCCESSOR_PATIENCE if self._succeeding else 0.0)
             self._guardian.say(FAILED + b"\n")
-        elif self._beat is _NOTHING_WAS_ON:
+        elif self._succeeding or self._beat is _NOTHING_WAS_ON:
             patience = 0.0  # no need to wait until it is ready
         self._guardian.end(patience)
+
+
+def _let_go(guardian: GuardianProcess) -> None:
+    """Kill a guardian at once; a thread sees to what is left of it, which may take time."""
+    with suppress(OSError):
+        guardian.process.kill()
+    threading.Thread(target=guardian.end, args=(0.0,), daemon=True).start()
 
 
 def _lower(level: float, before: float) -> float:
@@ -396,44 +447,6 @@ def _lower(level: float, before: float) -> float:
     if math.isnan(level) or math.isnan(before):
         return math.nan
     return min(level, before, key=abs) if level * before > 0.0 else 0.0
-
-
-class _Succession:
-    """A thread that ends a lost guardian and starts the next one, while the run goes on measuring."""
-
-    def __init__(self, lost: GuardianProcess, order: Order) -> None:
-        self._successor: GuardianProcess | None = None
-        self._problem: NotGuarded | None = None
-        self._thread = threading.Thread(target=self._succeed, args=(lost, order), daemon=True)
-        self._thread.start()
-
-    def _succeed(self, lost: GuardianProcess, order: Order) -> None:
-        lost.end(0.0)
-        try:
-            successor = GuardianProcess(order)
-            try:
-                successor.wait_until_ready(SUCCESSOR_PATIENCE)
-            except NotGuarded:
-                successor.end(0.0)
-                raise
-            self._successor = successor
-        except NotGuarded as problem:
-            self._problem = problem
-
-    def over(self) -> bool:
-        """Whether it is known if there is a next guardian."""
-        return not self._thread.is_alive()
-
-    def successor(self) -> GuardianProcess:
-        """The next guardian, waiting for it.
-
-        :raises NotGuarded: there is none.
-        """
-        self._thread.join()
-        if self._successor is None:
-            assert self._problem is not None
-            raise self._problem
-        return self._successor
 
 
 @contextmanager

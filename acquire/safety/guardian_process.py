@@ -22,7 +22,7 @@ from typing import Literal
 from acquire.safety.guardian import FAILED, LONGEST_ATTEMPT, OFF, READY, Beat, Order
 from acquire.safety.guardian_log import appending, guardian_log
 from acquire.safety.off_first import LastLevel, lock_for_a_moment, make_safe_until_confirmed
-from acquire.safety.other_process import OtherProcess, other_process
+from acquire.safety.other_process import NoProcess, OtherProcess, other_process
 from acquire.safety.visible import one_line
 from drivers import resources
 from drivers.errors import InstrumentError, OutputStateUnknown
@@ -51,16 +51,31 @@ def main() -> int:
         return 0
     try:
         order = Order.from_line(line)
-        run = other_process(order.process)
+        run = _the_run(order.process, ear)
         visa = resources.load(order.source.visa_library), order.source.off  # now, not when every moment counts
     except (ValueError, OSError, ImportError, InstrumentError) as problem:
         _answer(f"{type(problem).__name__}: {problem}")
         return 2
+    if ear.ended.is_set():
+        run = NoProcess()  # it ended meanwhile: its number may be another one's
     _answer(READY.decode())
     how, beat = watch(ear, order.silence)
     status = 0 if beat is None else act(order, beat, how, run)
     del visa
     return status
+
+
+def _the_run(number: int, ear: Ear) -> OtherProcess:
+    """The process of the run; none when the run has ended before this one could take hold of it.
+
+    :raises OSError: it lives, and may not be ended.
+    """
+    try:
+        return other_process(number)
+    except OSError:
+        if ear.ended.wait(ENDING):
+            return NoProcess()
+        raise
 
 
 class Ear:
@@ -69,6 +84,7 @@ class Ear:
     def __init__(self) -> None:
         self._pieces: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._rest = b""
+        self.ended = threading.Event()
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
@@ -76,6 +92,7 @@ class Ear:
             while piece := os.read(0, 65536):
                 self._pieces.put(piece)
                 time.sleep(PACE)
+        self.ended.set()
         self._pieces.put(b"")
 
     def line(self) -> bytes:
@@ -153,7 +170,7 @@ def act(order: Order, beat: Beat, how: How, run: OtherProcess) -> int:
     done, last = work.attempt(lock=how != "failed")
     work.log.add(last)
     work.log.write()
-    _tell(last if how == "failed" else f"the run {order.run} {_HOW[how]}; {last}")
+    _tell(last if how == "failed" else f"the run {order.run} {_HOW[how]} (it was at: {beat.doing}); {last}")
     while not gone:
         work.log.add("the run cannot be ended; its source is switched off again and again until it is gone")
         gone = run.end(AGAIN)

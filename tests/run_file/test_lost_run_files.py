@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -53,6 +54,14 @@ def replaced(path: Path, other: Path) -> None:
 
 def overwritten(path: Path, other: Path) -> None:
     path.write_bytes(other.read_bytes())
+
+
+def with_another_row(path: Path, other: Path) -> None:
+    content = bytearray(path.read_bytes())
+    with h5py.File(path) as file:
+        offset = file["entry/jvl/voltage"].id.get_offset()
+    content[offset : offset + 8] = np.float64(99.0).tobytes()
+    path.write_bytes(content)
 
 
 def led_elsewhere(path: Path, other: Path) -> None:
@@ -149,6 +158,14 @@ def test_the_results_of_another_run_are_never_those_of_this_one(
     lost = run_and_lose(lose, other.path, tmp_path / "runs")
     assert lost.run.run_id != other.run_id
     assert f"{lost.name}: what is there now is the file of run {other.run_id}; all that was recorded" in lost.error
+
+
+def test_a_file_whose_rows_were_changed_is_not_told_of_as_that_of_another_run(
+    other: reading.Run, tmp_path: Path
+) -> None:
+    lost = run_and_lose(with_another_row, other.path, tmp_path / "runs")
+    assert reading.read_run(lost.name).run_id == lost.run.run_id
+    assert f"{lost.name}: what is recorded in it was changed by somebody else; all that was recorded" in lost.error
 
 
 def test_a_file_that_goes_away_while_it_is_finished_is_saved_as_well(

@@ -141,7 +141,7 @@ def test_a_run_that_is_gone_leaves_the_output_ramped_down_and_off(place: Place, 
     before = len(outputs(place.server))
     status, said = ended(order, ON)
     assert status == 0
-    assert f"{order.run} died; the output of {order.source.resource} is off" in said
+    assert f"{order.run} died (it was at: point 12); the output of {order.source.resource} is off" in said
     changes = outputs(place.server)[before:]
     assert not changes[-1].output_on
     assert [change.level for change in changes if change.output_on] == [4.0, 3.0, 2.0, 1.0, 0.0]
@@ -659,6 +659,7 @@ def test_a_sweep_from_memory_is_ended(place: Place, order: Order) -> None:
 
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="nobody tells there that a process was stopped")
 
 #: A run that reports its points as those of the kill table do, with short patience: the arguments come behind.
 IMPATIENT = """
@@ -699,7 +700,7 @@ def test_a_run_that_is_stopped_is_ended_and_its_source_made_safe(
         more, said = stopped.communicate(timeout=LIMIT)  # the end of the guardian, too
         assert stopped.returncode == -signal.SIGKILL
     assert seconds_to_off(place, moment) < 0.4 + 0.5 + LONGEST_ON
-    assert "said nothing more and was ended" in said
+    assert re.search(r"said nothing more and was ended \(it was at: point \d+\); the output of", said)
     (path,) = kill_table.run_files(tmp_path / "runs")
     texts = [text for _, text in guardian_remarks(path)]
     assert re.search(r"the run was silent 0.4 s beyond .* \(point \d+, level 3\S* V\)$", texts[0])
@@ -857,11 +858,18 @@ class Losing:
 
 @POSIX
 @pytest.mark.parametrize(
-    ("name", "why"), [("SIGKILL", "has ended"), ("SIGSTOP", "has not answered for 0.3 s")], ids=["killed", "stopped"]
+    ("name", "why", "told"),
+    [
+        ("SIGKILL", "has ended", True),
+        pytest.param("SIGSTOP", "was stopped", True, marks=LINUX),
+        ("SIGSTOP", "has not answered for 0.3 s", False),
+    ],
+    ids=["killed", "stopped", "silent"],
 )
 def test_a_guardian_that_is_lost_is_replaced(
     name: str,
     why: str,
+    told: bool,
     place: Place,
     long_sweep: Path,
     tmp_path: Path,
@@ -869,13 +877,15 @@ def test_a_guardian_that_is_lost_is_replaced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(guardian, "SILENCE", 0.3)
+    if not told:
+        monkeypatch.setattr(guardian, "_is_stopped", lambda number: False)
     losing = Losing(guardians, getattr(signal, name), "another guardian is ready")
     result = session.run(session.prepare(long_sweep, place.bench), tmp_path / "runs", losing, losing.stop)
     assert not result.error
     assert len(guardians) == 2
     assert result.run is not None
     first, second = (note for note in result.run.notes if "guardian" in note.text)
-    assert first.text == f"the guardian {why}; another one is started, and nobody guards meanwhile"
+    assert first.text == f"the guardian {why}; another one is started"
     assert first.time - losing.lost_at < 0.3 + LONGEST_ON
     measured = [record.reading.time for record in result.run.records]
     assert sum(first.time < moment < second.time for moment in measured) > 3, "the run waited for the next guardian"
@@ -900,14 +910,11 @@ def test_without_another_guardian_the_run_ends_in_order(
     assert result.run.status == "failed"
 
 
-@POSIX
-def test_a_run_whose_guardian_was_killed_is_guarded_by_the_next(place: Place, long_sweep: Path, tmp_path: Path) -> None:
-    program = IMPATIENT.replace(
-        "sys.exit(",
-        """
-import os
+#: The impatient run, which also reports the number of its guardian and what it has to remark about it.
+REMARKING = IMPATIENT.replace(
+    "sys.exit(",
+    """
 from acquire.safety.guardian import Guarding
-from acquire.records import Note
 original = Guarding.remarks
 def remarks(guard):
     found = original(guard)
@@ -918,21 +925,79 @@ Guarding.remarks = remarks
 ready = Guarding.wait_until_ready
 Guarding.wait_until_ready = lambda guard: (ready(guard), print(guard.process.pid, flush=True))
 sys.exit(""",
-    )
-    command = [sys.executable, "-c", program, str(long_sweep), str(place.bench), str(tmp_path / "runs")]
+)
+
+
+@POSIX
+@pytest.mark.parametrize(
+    ("to_guardian", "remark", "delay", "to_run"),
+    [
+        ("SIGKILL", "the guardian has ended; another one is started", 0.0, "SIGKILL"),
+        ("SIGKILL", "", 0.3, "SIGKILL"),
+        ("SIGKILL", "another guardian is ready", 0.0, "SIGKILL"),
+        ("SIGKILL", "the guardian has ended; another one is started", 0.0, "SIGSTOP"),
+        pytest.param("SIGSTOP", "the guardian was stopped; another one is started", 0.3, "SIGKILL", marks=LINUX),
+    ],
+    ids=["at once", "0.3 s later", "guarded by the next", "stopped at once", "guardian stopped"],
+)
+def test_a_run_that_loses_its_guardian_and_is_killed_or_stopped(
+    to_guardian: str, remark: str, delay: float, to_run: str, place: Place, long_sweep: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-c", REMARKING, str(long_sweep), str(place.bench), str(tmp_path / "runs")]
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=kill_table.ROOT, **pipes) as run_:
         assert run_.stdout is not None
         first = int(run_.stdout.readline())
-        run_.stdout.readline()  # a point
-        os.kill(first, signal.SIGKILL)
-        while run_.stdout.readline() not in ("another guardian is ready\n", ""):
-            pass
-        run_.kill()
+        _read_on(run_, lambda line: bool(points_of([line])))
+        os.kill(first, getattr(signal, to_guardian))
+        if remark:
+            _read_on(run_, lambda line: line == f"{remark}\n")
+        with suppress(subprocess.TimeoutExpired):
+            run_.wait(delay)
+        run_.send_signal(getattr(signal, to_run))
         moment = place.server.clock.now()
-        _, said = run_.communicate(timeout=LIMIT)
-    assert seconds_to_off(place, moment) < LONGEST_ON
-    assert "died; the output of" in said
+        _, said = run_.communicate(timeout=LIMIT)  # the end of the guardian, too
+        assert run_.returncode == -signal.SIGKILL
+    silence = 0.8 if to_run == "SIGSTOP" else 0.0
+    assert seconds_to_off(place, moment) < silence + LONGEST_ON
+    assert f"{'died' if to_run == 'SIGKILL' else 'said nothing more and was ended'} (it was at: " in said
+    (path,) = kill_table.run_files(tmp_path / "runs")
+    recovered = finishing.recover(path)
+    assert re.search(r"the guardian at .*: the output of TCPIP.* is off$", recovered.stop_reason)
+
+
+def _read_on(run_: subprocess.Popen[str], until: Callable[[str], bool]) -> None:
+    """Read what a run reports, up to a line; one that ends before is broken."""
+    assert run_.stdout is not None
+    while line := run_.stdout.readline():
+        if until(line):
+            return
+    pytest.fail("the run ended by itself")
+
+
+def test_a_guardian_whose_run_is_gone_before_it_is_ready_acts_all_the_same(place: Place, order: Order) -> None:
+    left_on(order)
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait(LIMIT)
+    line = replace(order, process=gone.pid).as_line()
+    done = subprocess.run(
+        guardian.COMMAND, input=line + ON, capture_output=True, cwd=kill_table.ROOT, timeout=LIMIT, check=True
+    )
+    assert b"is off" in done.stderr
+    assert not outputs(place.server)[-1].output_on
+
+
+def test_what_the_last_word_was_passes_a_full_pipe(place: Place, order: Order) -> None:
+    guardian_one = GuardianProcess(order)
+    for point in range(200):  # before it can have read anything
+        guardian_one.say(on(point / 100))
+    assert guardian_one._said + len(order.as_line()) <= guardian.UNDER_WAY + len(guardian._LEVEL_NOT_KNOWN)
+    guardian_one.say(b"off\n")
+    before = outputs(place.server)
+    guardian_one.end(LIMIT)
+    assert guardian_one.process.returncode == 0
+    assert outputs(place.server) == before
+    assert not guardian_log(Path(order.run)).exists()
 
 
 # --- letting go ---------------------------------------------------------------------------------------------
