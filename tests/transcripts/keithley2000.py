@@ -205,8 +205,7 @@ TRANSCRIPTS = [
         [
             *configuring(),
             lambda host: host.write(":INIT:CONT ON"),
-            *buffering("EXT")[:-2],
-            NO_ERROR,
+            *buffering("EXT")[:-1],
             lambda host: host.write(":TRIG:SOUR IMM"),
             (":INIT", None),
             (":STAT:OPER:COND?", "16"),
