@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.errors import InstrumentTimeout, RefusedByDriver, RefusedByInstrument
+from drivers.errors import InstrumentTimeout, PowerCycled, RefusedByDriver, RefusedByInstrument
 from drivers.keithley2000.driver import DmmSettings
 from drivers.simulated.clock import VirtualClock
 from drivers.simulated.device import OpenCircuit
@@ -190,6 +190,13 @@ TRANSCRIPTS = [
         after(lambda dmm: (dmm.arm_buffer(3), dmm.buffer_full(), dmm.read_buffer())[1:]),
         [*configuring(), *buffering("EXT"), WAITING, (":STAT:MEAS?", "0"), (":TRAC:FREE?", "15360,0"), *AFTER_BUFFER],
         lambda returned: returned == (False, []),
+    ),
+    Transcript(
+        "errors of a meter that was switched off and on",
+        after(lambda dmm: dmm.drain_errors()),
+        [*configuring(), lambda host: host.twin.power_cycle(), ("*ESR?", "128")],
+        raises=PowerCycled,
+        says="switched off and on",
     ),
     Transcript(
         "overflows in the buffer",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.errors import InstrumentTimeout, RefusedByInstrument
+from drivers.errors import InstrumentTimeout, PowerCycled, RefusedByInstrument
 from drivers.keithley2400.driver import SmuSettings, SmuStatus
 from drivers.simulated.clock import VirtualClock
 from drivers.simulated.device import OpenCircuit, Resistor
@@ -277,6 +277,20 @@ TRANSCRIPTS = [
         ],
         raises=RefusedByInstrument,
         says="Over Temp",
+    ),
+    Transcript(
+        "output on, switched off and on before",
+        after(lambda smu: None),
+        [
+            *configured(),
+            lambda host: host.twin.power_cycle(),
+            *ON[:-1],
+            ("*ESR?", "128"),
+            CLEAR,
+            *FRESH_OFF,
+        ],
+        raises=PowerCycled,
+        says="switched off and on",
     ),
     Transcript("output off at zero", after(lambda smu: smu.output_off()), [*RUNNING, CLEAR, *OFF]),
     Transcript("output off, not configured", lambda smu: smu.output_off(), [CONNECT, CLEAR, *FRESH_OFF]),
