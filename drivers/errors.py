@@ -21,6 +21,7 @@
     │   └── InstrumentFault       CS-2000A ER30, ER32, ER34, ER81, ER82, ER84, ER99
     ├── UnexpectedReply           the reply cannot be what the command asks for (.sent, .reply)
     ├── SettingNotTaken           a setting reads back differently from what was sent (.differences)
+    ├── PowerCycled               it was switched off and on since its settings were made
     └── OutputStateUnknown        the source output may still be on
 
 Those of the CS-2000A, one for each kind of error code, live in :mod:`drivers.cs2000a.errors`.
@@ -96,6 +97,10 @@ class SettingNotTaken(InstrumentError):
         super().__init__(where, f"the instrument did not take {listed}", hint)
         self.args = (where, tuple(differences), hint)
         self.differences = list(differences)
+
+
+class PowerCycled(InstrumentError):
+    """The instrument was switched off and on since its settings were made; it has others now."""
 
 
 class OutputStateUnknown(InstrumentError):

@@ -6,20 +6,22 @@ What is said in it, the language, is in :mod:`drivers.scpi`.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
 from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar
 
 from drivers import link, scpi
-from drivers.errors import InstrumentError, InstrumentTimeout, RefusedByDriver, UnexpectedReply
-from drivers.scpi import Identity, QueuedError, Value
+from drivers.errors import InstrumentError, InstrumentTimeout, PowerCycled, RefusedByDriver, UnexpectedReply
+from drivers.scpi import Identity, QueuedError, Setting, Value
 
 Settings = TypeVar("Settings")
 Reading = TypeVar("Reading")
 
 #: A reply is overdue when it has not come within this time, besides the time it takes, s; less with a smaller time-out.
 OVERDUE = 2.0
+
+_POWER_ON = 1 << 7  # standard event register (IEEE 488.2)
 
 #: Of a message that sets a level and asks for a reading, and its reply of five elements.
 CHARACTERS_PER_EXCHANGE = 36 + 72
@@ -242,9 +244,38 @@ class KeithleyExchange(Generic[Settings, Reading]):
 
         May be called whenever no reading is on its way, also with the output on.
 
+        :raises PowerCycled: the instrument was switched off and on since it was configured.
         :raises InstrumentError: there is no answer, or it makes no sense.
         """
+        if self._state is not State.UNCONFIGURED:
+            self.require_power_kept()
         return [str(error) for error in self.error_queue()]
+
+    def require_power_kept(self) -> None:
+        """Ask whether the instrument has been on since ``configure``: ``*CLS`` there takes the power-on bit away.
+
+        :raises PowerCycled: it has not; its settings are others now.
+        """
+        if self._count("*ESR?") & _POWER_ON:
+            self._state = State.UNCONFIGURED
+            what = "the instrument was switched off and on, or lost its power, since it was configured"
+            raise PowerCycled(self._where, what, "Its settings are gone: check its mains lead, and begin anew")
+
+    def _program(self, doing: str, table: Sequence[str | Setting]) -> None:
+        """Send messages and settings in their order, look into the error queue, and read the settings back.
+
+        The error queue is not cleared before: what is in it would be told to nobody.
+
+        :raises RefusedByInstrument: errors are queued.
+        :raises PowerCycled: the instrument was switched off and on since it was configured.
+        :raises SettingNotTaken: something reads back differently.
+        """
+        self._count(":STAT:MEAS?")  # events of before, such as a full buffer, are forgotten when they are read
+        for row in table:
+            self._send(row if isinstance(row, str) else row.message)
+        self.raise_errors(doing)
+        self.require_power_kept()
+        scpi.verify(self.ask, self._where, [row for row in table if not isinstance(row, str)])
 
     def raise_errors(self, doing: str) -> None:
         """Look into the error queue after ``doing`` something.

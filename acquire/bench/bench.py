@@ -42,8 +42,9 @@ MOST_SILENT_SPECTRA = 2
 LONGEST_PAUSE = 5.0
 
 
-#: Characters of a level in a list, and of a reading in the buffer of the source; the meter's is shorter.
-_CHARACTERS_SENT, _CHARACTERS_STORED = 12, 70
+#: Characters of a level in a list, which is sent and read back, and of a reading in the buffer of the source; the
+#: meter's is shorter.
+_CHARACTERS_SENT, _CHARACTERS_STORED = 12 + 14, 70
 
 
 #: A photodiode signal that takes longer is waited for with an eye on the source, s.

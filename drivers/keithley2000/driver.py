@@ -273,16 +273,16 @@ class Keithley2000(KeithleyExchange[DmmSettings, DmmReading], PymeasureKeithley2
         waits for the first trigger.
 
         :raises RefusedByDriver: the buffer does not hold so many, or this is not the moment; nothing was sent.
-        :raises RefusedByInstrument: errors are queued, or the meter does not wait for triggers.
+        :raises RefusedByInstrument: errors are queued, also from before, or the meter does not wait for triggers.
+        :raises PowerCycled: the meter was switched off and on since it was configured.
+        :raises SettingNotTaken: something reads back differently.
         """
         self._require("arm_buffer")
         if not 2 <= points <= SPECIFICATION.buffer:
             raise RefusedByDriver(self._where, f"the buffer holds 2 to {SPECIFICATION.buffer} readings, not {points}")
         self._armed = points
         source = {"external": "EXT", "bus": "BUS", "immediate": "IMM"}[trigger]
-        for message in _buffer_messages(points, source):
-            self._send(message)
-        self.raise_errors("filling the buffer")
+        self._program("filling the buffer", _buffer_table(points, source))
         self._send(":INIT")
         if source != "IMM" and not self.waiting_for_trigger:
             raise scpi.refusal(self._where, "waiting for triggers", self.error_queue())
@@ -329,20 +329,19 @@ def _bytes_used(reply: str, where: str) -> int:
     return scpi.parse_count(reply.partition(",")[2], ":TRAC:FREE?", where)
 
 
-def _buffer_messages(points: int, source: str) -> tuple[str, ...]:
+def _buffer_table(points: int, source: str) -> tuple[str | Setting, ...]:
     return (
-        "*CLS",
-        ":TRIG:DEL 0",
-        f":TRIG:SOUR {source}",
-        f":TRIG:COUN {points}",
-        ":SAMP:COUN 1",  # one output pulse for every reading
-        ":FORM:DATA ASC",
+        Setting("settling_time", ":TRIG:DEL", 0),
+        Setting("trigger_source", ":TRIG:SOUR", source),
+        Setting("trigger_count", ":TRIG:COUN", points),
+        Setting("sample_count", ":SAMP:COUN", 1),  # one output pulse for every reading
+        Setting("format", ":FORM:DATA", "ASC"),
         ":TRAC:FEED:CONT NEV",  # storing must be off while the buffer is set up; it survives *RST
         ":TRAC:CLE",
-        f":TRAC:POIN {points}",
-        ":TRAC:FEED SENS1",
-        ":TRAC:FEED:CONT NEXT",
+        Setting("stored_points", ":TRAC:POIN", points),
+        Setting("stored", ":TRAC:FEED", "SENS1"),
+        Setting("storing", ":TRAC:FEED:CONT", "NEXT"),
         ":STAT:PRES",
-        ":STAT:MEAS:ENAB 512",
-        "*SRE 1",
+        Setting("measurement_events", ":STAT:MEAS:ENAB", _BUFFER_FULL),
+        Setting("service_request", "*SRE", 1),
     )

@@ -22,6 +22,7 @@ from drivers import link, scpi
 from drivers.errors import (
     InstrumentError,
     OutputStateUnknown,
+    PowerCycled,
     RefusedByDriver,
     RefusedByInstrument,
     SettingNotTaken,
@@ -190,6 +191,7 @@ class Keithley2400(SweepsFromMemory, SourceByConfigureOnly, PymeasureKeithley240
         :raises RefusedByDriver: the instrument is not configured, or busy.
         :raises SettingNotTaken: the level is not zero; the output is still off.
         :raises RefusedByInstrument: the output stays off.
+        :raises PowerCycled: the instrument was switched off and on since it was configured; the output is off again.
         """
         self._require("output_on")
         source = MNEMONIC[self._configured().source]
@@ -202,6 +204,11 @@ class Keithley2400(SweepsFromMemory, SourceByConfigureOnly, PymeasureKeithley240
             self.output_off()
             hint = "Check the interlock (output enable line) and the instrument's temperature"
             raise scpi.refusal(self._where, "switching the output on", self.error_queue(), hint)
+        try:
+            self.require_power_kept()  # asked last, so that there is no moment at which it could happen unseen
+        except PowerCycled:
+            self.output_off()
+            raise
         self._confirmed = 0.0
         self._state = State.READY
 

@@ -253,34 +253,34 @@ def rounded_level(level: float, step: float, bound: float) -> float:
     return sent
 
 
-def list_sweep_messages(
+def list_sweep_table(
     source: Source, levels: Sequence[float], *, source_delay: float, linked: bool, input_line: int, output_line: int
-) -> list[str]:
-    """Program messages of a sweep from the instrument's own memory (User's Manual, sweep and trigger sections).
+) -> list[str | Setting]:
+    """Settings and messages of a sweep from the instrument's own memory (User's Manual, sweep and trigger sections).
+
+    In the order in which they must be sent; what is not a setting cannot be read back, or not by itself.
 
     ``linked``: wait for a falling edge on ``input_line`` before every level but the first, and send one on
     ``output_line`` when the source has settled; else run freely. At most 100 levels go into one message.
     """
     mnemonic = MNEMONIC[source]
     return [
-        "*CLS",
-        f":SOUR:{mnemonic}:MODE LIST",
+        Setting("source_mode", f":SOUR:{mnemonic}:MODE", "LIST"),
         *_list_messages(mnemonic, levels),
-        f":SOUR:DEL {source_delay:.9g}",
-        ":SOUR:SWE:CAB NEV",
-        f":TRIG:COUN {len(levels)}",
-        ":TRIG:DEL 0",
-        *_trigger_link_messages(linked, input_line, output_line),
+        Setting("source_delay", ":SOUR:DEL", source_delay),
+        Setting("compliance_abort", ":SOUR:SWE:CAB", "NEV"),
+        Setting("trigger_count", ":TRIG:COUN", len(levels)),
+        Setting("settling_time", ":TRIG:DEL", 0),
+        *_trigger_link_table(linked, input_line, output_line),
         ":TRAC:FEED:CONT NEV",  # storing must be off while the buffer is set up
         ":TRAC:CLE",
-        f":TRAC:POIN {len(levels)}",
-        ":TRAC:FEED SENS",
-        ":TRAC:TST:FORM ABS",
-        ":TRAC:FEED:CONT NEXT",
+        Setting("stored_points", ":TRAC:POIN", len(levels)),
+        Setting("stored", ":TRAC:FEED", "SENS"),
+        Setting("time_format", ":TRAC:TST:FORM", "ABS"),
+        Setting("storing", ":TRAC:FEED:CONT", "NEXT"),
         ":STAT:PRES",
-        ":STAT:MEAS:ENAB 512",  # buffer full
-        "*SRE 1",
-        ":TRIG:CLE",
+        Setting("measurement_events", ":STAT:MEAS:ENAB", 512),  # buffer full
+        Setting("service_request", "*SRE", 1),
     ]
 
 
@@ -290,16 +290,25 @@ def _list_messages(mnemonic: str, levels: Sequence[float]) -> Iterator[str]:
         yield f":SOUR:LIST:{mnemonic}{':APP' if start else ''} {values}"
 
 
-def _trigger_link_messages(linked: bool, input_line: int, output_line: int) -> list[str]:
+#: Forgets edges of before and starts, in one message: an edge that is not forgotten would put the levels one point off.
+START_SWEEP = ";".join((":TRIG:CLE", ":INIT"))
+
+
+def list_query(source: Source) -> str:
+    """The question for the list of levels that is in the memory."""
+    return f":SOUR:LIST:{MNEMONIC[source]}?"
+
+
+def _trigger_link_table(linked: bool, input_line: int, output_line: int) -> list[Setting]:
     if not linked:
-        return [":TRIG:SOUR IMM", ":TRIG:OUTP NONE"]
+        return [Setting("trigger_source", ":TRIG:SOUR", "IMM"), Setting("trigger_output", ":TRIG:OUTP", "NONE")]
     return [
-        ":TRIG:SOUR TLIN",
-        ":TRIG:DIR SOUR",  # the first level waits for nothing
-        ":TRIG:INP SOUR",
-        f":TRIG:ILIN {input_line}",
-        f":TRIG:OLIN {output_line}",
-        ":TRIG:OUTP DEL",
+        Setting("trigger_source", ":TRIG:SOUR", "TLIN"),
+        Setting("trigger_direction", ":TRIG:DIR", "SOUR"),  # the first level waits for nothing
+        Setting("trigger_input", ":TRIG:INP", "SOUR"),
+        Setting("trigger_input_line", ":TRIG:ILIN", input_line),
+        Setting("trigger_output_line", ":TRIG:OLIN", output_line),
+        Setting("trigger_output", ":TRIG:OUTP", "DEL"),
     ]
 
 

@@ -5,21 +5,24 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 
-from drivers import link
-from drivers.errors import RefusedByDriver, UnexpectedReply
+from drivers import link, scpi
+from drivers.errors import RefusedByDriver, SettingNotTaken, UnexpectedReply
 from drivers.keithley import KeithleyExchange, State
 from drivers.keithley2400.messages import (
+    START_SWEEP,
     SmuReading,
     SmuSettings,
     after_sweep_messages,
-    list_sweep_messages,
+    list_query,
+    list_sweep_table,
     parse_reading,
     rounded_level,
 )
 from drivers.keithley2400.specification import SPECIFICATION
-from drivers.specification import PointTiming
+from drivers.specification import PointTiming, Source
 
 _CHARACTERS_PER_READING = 70  # five elements
+_CHARACTERS_PER_LEVEL = 14  # of a list that is read back
 
 
 class SweepsFromMemory(KeithleyExchange[SmuSettings, SmuReading]):
@@ -51,33 +54,46 @@ class SweepsFromMemory(KeithleyExchange[SmuSettings, SmuReading]):
         input_line: int = 1,
         output_line: int = 2,
     ) -> float:
-        """Load a list of levels (V or A) to be run by the instrument itself, and return its duration, s.
+        """Load a list of levels (V or A) to be run by the instrument itself, read it back, and return its duration, s.
 
         ``linked``: in step with a multimeter on the trigger link, which must have a fixed measure range on both
         sides; its time is not in the duration.
 
         :raises RefusedByDriver: the levels do not fit or are beyond the limits, or this is not the moment; nothing
             was sent.
-        :raises RefusedByInstrument: errors are queued.
+        :raises RefusedByInstrument: errors are queued, also from before: they are not thrown away.
+        :raises PowerCycled: the instrument was switched off and on since it was configured.
+        :raises SettingNotTaken: something reads back differently.
         """
         settings = self._configured()
         self._check_sweep(settings, levels, linked)
         self._require("program_sweep")
         self._state = State.UNCONFIGURED  # until the sweep is in the memory as a whole
         sent = [rounded_level(level, self._step, self._bound) for level in levels]
-        for message in list_sweep_messages(
+        table = list_sweep_table(
             settings.source,
             sent,
             source_delay=source_delay,
             linked=linked,
             input_line=input_line,
             output_line=output_line,
-        ):
-            self._send(message)
-        self.raise_errors("a sweep")
+        )
+        self._program("a sweep", table)
+        self._verify_list(settings.source, sent)
         self._sweep = sent
         self._state = State.PROGRAMMED
         return len(levels) * _sweep_point(settings, source_delay, linked)
+
+    def _verify_list(self, source: Source, sent: Sequence[float]) -> None:
+        query = list_query(source)
+        longest = link.transfer_time(self.adapter, _CHARACTERS_PER_LEVEL * len(sent))
+        reply = self._ask_within(self._patience() + longest, query)
+        found = [scpi.parse_number(field, query, self._where) for field in reply.split(",")]
+        wrong = [(one, other) for one, other in zip(sent, found, strict=False) if abs(one - other) > self._step / 2]
+        if len(found) != len(sent):
+            raise SettingNotTaken(self._where, [(query[:-1], f"{len(sent)} levels", str(len(found)))])
+        if wrong:
+            raise SettingNotTaken(self._where, [(query[:-1], f"{one:g}", f"{other:g}") for one, other in wrong[:3]])
 
     def _check_sweep(self, settings: SmuSettings, levels: Sequence[float], linked: bool) -> None:
         if not 1 <= len(levels) <= SPECIFICATION.buffer:
@@ -97,7 +113,7 @@ class SweepsFromMemory(KeithleyExchange[SmuSettings, SmuReading]):
         """
         self._require("start_sweep")
         self._state = State.SWEEPING
-        self._send(":INIT")
+        self._send(START_SWEEP)
 
     def sweep_finished(self) -> bool:
         """Whether the instrument requests service because its buffer is full (GPIB only).

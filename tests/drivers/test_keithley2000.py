@@ -5,6 +5,7 @@ import pytest
 
 from drivers.errors import (
     InstrumentTimeout,
+    PowerCycled,
     RefusedByDriver,
     RefusedByInstrument,
     SettingNotTaken,
@@ -247,3 +248,30 @@ def test_a_meter_that_does_not_wait_for_triggers(configured):
 def test_what_the_buffer_does_not_hold(configured, points):
     with configured() as dmm, pytest.raises(RefusedByDriver, match="buffer"):
         ready(dmm).arm_buffer(points)
+
+
+KEPT = ("*ESR?", "0")
+ARMING = buffering("EXT")[:-1]
+
+
+@pytest.mark.parametrize("lost", ARMING[ARMING.index(KEPT) + 1 :], ids=lambda pair: pair[0])
+def test_a_buffer_is_not_armed_when_one_of_its_settings_was_lost(configured, lost):
+    replies = [(lost[0], "7") if pair == lost else pair for pair in ARMING]
+    with configured(*replies) as dmm, pytest.raises(SettingNotTaken) as caught:
+        ready(dmm).arm_buffer(3)
+    assert [command for command, _, _ in caught.value.differences] == [lost[0][:-1]]
+
+
+def test_a_meter_that_was_switched_off_and_on_fills_no_buffer(configured):
+    pairs = [*ARMING[: ARMING.index(KEPT)], ("*ESR?", "128")]
+    with configured(*pairs) as dmm, pytest.raises(PowerCycled, match="switched off and on"):
+        ready(dmm).arm_buffer(3)
+
+
+def test_a_meter_that_was_switched_off_and_on_reads_no_more(configured):
+    with configured(("*ESR?", "128")) as dmm:
+        ready(dmm)
+        with pytest.raises(PowerCycled):
+            dmm.drain_errors()
+        with pytest.raises(RefusedByDriver):
+            dmm.trigger()

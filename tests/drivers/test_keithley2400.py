@@ -7,6 +7,7 @@ from drivers import link
 from drivers.errors import (
     InstrumentTimeout,
     OutputStateUnknown,
+    PowerCycled,
     RefusedByDriver,
     RefusedByInstrument,
     SettingNotTaken,
@@ -14,17 +15,19 @@ from drivers.errors import (
     WrongInstrument,
 )
 from drivers.keithley2400.driver import Keithley2400, SmuLimits, SmuSettings, SmuStatus
-from drivers.keithley2400.messages import list_sweep_messages, objections, parse_reading, rounded_level
+from drivers.keithley2400.messages import list_sweep_table, objections, parse_reading, rounded_level
 from tests.support.keithley2400 import (
     AFTER_SWEEP,
     CONNECT,
     FRESH_OFF,
+    KEPT,
     NO_ERROR,
     OFF,
     ON,
     RAMP,
     READING,
     SETTINGS,
+    START,
     SWEEP,
     TABLE,
     ZERO,
@@ -135,7 +138,7 @@ def test_configure_a_current_source_with_autorange_filter_and_protection(transcr
         for row in replaced.get(command, [(command, *changed.get(command, (value, reply)))])
     ]
     pairs = [CONNECT, *configuring(table), (":SOUR:CURR 0", None), (":SOUR:CURR?", "0"), (":OUTP ON", None)]
-    with transcript(Keithley2400, [*pairs, (":OUTP?", "1"), (":SOUR:CURR 0.00025;:READ?", READING)]) as smu:
+    with transcript(Keithley2400, [*pairs, (":OUTP?", "1"), KEPT, (":SOUR:CURR 0.00025;:READ?", READING)]) as smu:
         energised(smu, settings)
         smu.trigger(250.01e-6)
         smu.read()
@@ -385,7 +388,7 @@ def test_output_on_needs_level_zero(transcript):
 
 def test_output_blocked_by_the_interlock(transcript):
     refused = [(":OUTP?", "0"), *OFF, (":SYST:ERR?", '+802,"OUTPUT blocked by output enable"'), NO_ERROR]
-    with transcript(Keithley2400, [CONNECT, *configuring(), *ON[:-1], *refused]) as smu:
+    with transcript(Keithley2400, [CONNECT, *configuring(), *ON[:-2], *refused]) as smu:
         smu.configure(SETTINGS)
         with pytest.raises(RefusedByInstrument, match=r"blocked.*interlock"):
             smu.output_on()
@@ -563,7 +566,7 @@ def test_device_clear_on_a_serial_line_is_the_abort_character(transcript, serial
 
 def test_sweep_from_memory(running):
     readings = ",".join([READING] * 3)
-    pairs = [*SWEEP, (":INIT", None), ("*OPC?", "1\n"), (":TRAC:DATA?", readings), *AFTER_SWEEP]
+    pairs = [*SWEEP, START, ("*OPC?", "1\n"), (":TRAC:DATA?", readings), *AFTER_SWEEP]
     with running(*pairs, connection_methods={"read_stb": 65}) as smu:
         energised(smu)
         duration = smu.program_sweep([0, 2, 4], 0.02, linked=True)
@@ -578,7 +581,8 @@ def test_sweep_from_memory(running):
 
 def test_a_long_list_goes_in_messages_the_input_buffer_holds():
     levels = [1.234567e-5 * n for n in range(-1000, 1000)]
-    messages = list_sweep_messages("current", levels, source_delay=0, linked=False, input_line=1, output_line=2)
+    messages = list_sweep_table("current", levels, source_delay=0, linked=False, input_line=1, output_line=2)
+    messages = [row if isinstance(row, str) else row.message for row in messages]
     lists = [message for message in messages if ":SOUR:LIST" in message]
     assert len(lists) == 20
     assert lists[0].startswith(":SOUR:LIST:CURR -")
@@ -600,3 +604,50 @@ def test_a_linked_sweep_needs_a_fixed_range(transcript):
         smu.configure(SmuSettings(**{**vars(SETTINGS), "measure_range": None}))
         with pytest.raises(RefusedByDriver, match="autorange"):
             smu.program_sweep([0, 1], 0.02, linked=True)
+
+
+READ_BACK = SWEEP[SWEEP.index(KEPT) + 1 :]
+
+
+@pytest.mark.parametrize("lost", READ_BACK, ids=lambda pair: pair[0])
+def test_a_sweep_is_not_started_when_one_of_its_settings_was_lost(running, lost):
+    query, reply = lost
+    other = "5" if reply.isdigit() else reply.replace("2.0", "2.1") if "2.0" in reply else "9.9"
+    replies = [(query, other) if pair == lost else pair for pair in SWEEP]
+    if query != ":SOUR:LIST:VOLT?":
+        replies = replies[:-1]  # the list is asked for when the rest is right
+    with running(*replies) as smu, pytest.raises(SettingNotTaken) as caught:
+        energised(smu).program_sweep([0, 2, 4], 0.02, linked=True)
+    assert caught.value.differences[0][0] == query[:-1]
+
+
+@pytest.mark.parametrize("found", ["+0.000000E+00,+2.000000E+00", "+9.910000E+37"])
+def test_a_list_of_another_length_is_not_started(running, found):
+    with running(*SWEEP[:-1], (":SOUR:LIST:VOLT?", found)) as smu:
+        with pytest.raises(SettingNotTaken, match="3 levels"):
+            energised(smu).program_sweep([0, 2, 4], 0.02, linked=True)
+        with pytest.raises(RefusedByDriver):
+            smu.start_sweep()
+
+
+def test_an_error_of_before_is_not_thrown_away_by_a_sweep(running):
+    queued = [*SWEEP[: SWEEP.index(NO_ERROR)], (":SYST:ERR?", '-222,"Parameter data out of range"'), NO_ERROR]
+    with running(*queued) as smu, pytest.raises(RefusedByInstrument, match="-222"):
+        energised(smu).program_sweep([0, 2, 4], 0.02, linked=True)
+
+
+def test_switched_off_and_on_before_the_output_goes_on(transcript):
+    pairs = [CONNECT, *configuring(), *ON[:-1], ("*ESR?", "128"), *FRESH_OFF]
+    with transcript(Keithley2400, pairs) as smu:
+        smu.configure(SETTINGS)
+        with pytest.raises(PowerCycled, match="switched off and on"):
+            smu.output_on()
+
+
+def test_switched_off_and_on_while_the_output_is_on(running):
+    with running(("*ESR?", "128")) as smu:
+        energised(smu)
+        with pytest.raises(PowerCycled):
+            smu.drain_errors()
+        with pytest.raises(RefusedByDriver):
+            smu.trigger(1.0)

@@ -39,7 +39,6 @@ def ready(dmm):
 
 def buffering(source):
     messages = (
-        "*CLS",
         ":TRIG:DEL 0",
         f":TRIG:SOUR {source}",
         ":TRIG:COUN 3",
@@ -54,7 +53,20 @@ def buffering(source):
         ":STAT:MEAS:ENAB 512",
         "*SRE 1",
     )
-    return [*((message, None) for message in messages), NO_ERROR, (":INIT", None)]
+    read_back = [
+        (":TRIG:DEL?", "0"),
+        (":TRIG:SOUR?", source),
+        (":TRIG:COUN?", "3"),
+        (":SAMP:COUN?", "1"),
+        (":FORM:DATA?", "ASC"),
+        (":TRAC:POIN?", "3"),
+        (":TRAC:FEED?", "SENS1"),
+        (":TRAC:FEED:CONT?", "NEXT"),
+        (":STAT:MEAS:ENAB?", "512"),
+        ("*SRE?", "1"),
+    ]
+    sent = [(message, None) for message in messages]
+    return [(":STAT:MEAS?", "0"), *sent, NO_ERROR, ("*ESR?", "0"), *read_back, (":INIT", None)]
 
 
 AFTER_BUFFER = [

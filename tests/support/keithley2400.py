@@ -4,10 +4,11 @@ from drivers.keithley2400.driver import SmuSettings
 
 CONNECT = (":FORMAT:ELEMENTS VOLTAGE, CURRENT, RESISTANCE, TIME, STATUS", None)
 NO_ERROR = (":SYST:ERR?", '0,"No error"')
+KEPT = ("*ESR?", "0")  # not switched off and on meanwhile
 OFF = [(":SOUR:VOLT 0;:OUTP OFF", None), (":OUTP?", "0")]
 ZERO = ":SOUR:VOLT 0;:SOUR:CURR 0;:SOUR:VOLT:MODE FIX;:SOUR:CURR:MODE FIX;:OUTP OFF"
 FRESH_OFF = [(ZERO, None), (":OUTP?", "0")]
-ON = [(":SOUR:VOLT 0", None), (":SOUR:VOLT?", "0.000000E+00"), (":OUTP ON", None), (":OUTP?", "1")]
+ON = [(":SOUR:VOLT 0", None), (":SOUR:VOLT?", "0.000000E+00"), (":OUTP ON", None), (":OUTP?", "1"), KEPT]
 READING = "+3.000012E+00,+9.412300E-08,+9.910000E+37,+7.282600E+01,+2.253200E+04"
 SETTINGS = SmuSettings(
     source="voltage", max_level=8.0, compliance=0.025, measure_range=0.025, nplc=1, four_wire=True, settling_time=0.05
@@ -56,7 +57,7 @@ def energised(smu, settings=SETTINGS):
 
 RAMP = ":SOUR:VOLT 4;:SOUR:VOLT 3;:SOUR:VOLT 2;:SOUR:VOLT 1;:SOUR:VOLT 0;:OUTP OFF"
 SWEEP = [
-    ("*CLS", None),
+    (":STAT:MEAS?", "0"),
     (":SOUR:VOLT:MODE LIST", None),
     (":SOUR:LIST:VOLT 0,2,4", None),
     (":SOUR:DEL 0.02", None),
@@ -78,9 +79,44 @@ SWEEP = [
     (":STAT:PRES", None),
     (":STAT:MEAS:ENAB 512", None),
     ("*SRE 1", None),
-    (":TRIG:CLE", None),
     NO_ERROR,
+    KEPT,
+    (":SOUR:VOLT:MODE?", "LIST"),
+    (":SOUR:DEL?", "2.000000E-02"),
+    (":SOUR:SWE:CAB?", "NEV"),
+    (":TRIG:COUN?", "3"),
+    (":TRIG:DEL?", "0.000000E+00"),
+    (":TRIG:SOUR?", "TLIN"),
+    (":TRIG:DIR?", "SOUR"),
+    (":TRIG:INP?", "SOUR"),
+    (":TRIG:ILIN?", "1"),
+    (":TRIG:OLIN?", "2"),
+    (":TRIG:OUTP?", "DEL"),
+    (":TRAC:POIN?", "3"),
+    (":TRAC:FEED?", "SENS1"),
+    (":TRAC:TST:FORM?", "ABS"),
+    (":TRAC:FEED:CONT?", "NEXT"),
+    (":STAT:MEAS:ENAB?", "512"),
+    ("*SRE?", "1"),
+    (":SOUR:LIST:VOLT?", "+0.000000E+00,+2.000000E+00,+4.000000E+00"),
 ]
+START = (":TRIG:CLE;:INIT", None)
+
+
+def free(pair):
+    """What becomes of an exchange of SWEEP where the source waits for nobody; None: it is left out."""
+    changed = {
+        ":TRIG:SOUR TLIN": (":TRIG:SOUR IMM", None),
+        ":TRIG:SOUR?": (":TRIG:SOUR?", "IMM"),
+        ":TRIG:OUTP DEL": (":TRIG:OUTP NONE", None),
+        ":TRIG:OUTP?": (":TRIG:OUTP?", "NONE"),
+    }
+    if pair[0] in changed:
+        return changed[pair[0]]
+    return None if pair[0].startswith((":TRIG:DIR", ":TRIG:INP", ":TRIG:ILIN", ":TRIG:OLIN")) else pair
+
+
+FREE_SWEEP = [pair for pair in map(free, SWEEP) if pair is not None]
 AFTER_SWEEP = [
     (":SOUR:VOLT 4", None),  # the last level stays, instead of the fixed level from before the sweep
     (":TRAC:FEED:CONT NEV", None),

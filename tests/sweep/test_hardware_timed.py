@@ -12,11 +12,12 @@ import pytest
 
 from acquire import session
 from acquire.config import ConfigurationError
-from acquire.records import PointFlag, Record
+from acquire.records import Note, PointFlag, Record
+from drivers.keithley2400.driver import Keithley2400
 from tests.conftest import CONFIGS, run_sweep_file
 from tests.support.attempt import Attempt
 
-SMU = "GPIB0::24::INSTR"
+SMU, DMM = "GPIB0::24::INSTR", "GPIB0::16::INSTR"
 
 
 @pytest.fixture
@@ -122,6 +123,45 @@ def test_a_cable_that_is_not_plugged_in_is_found_out(sweep: Callable[..., Path],
     assert "trigger-link cable" in result.error
     assert [event for event in attempt.events if isinstance(event, Record)] == []
     attempt.check_what_is_left("failed")
+
+
+@pytest.mark.parametrize("instrument", [SMU, DMM])
+def test_an_instrument_switched_off_and_on_before_the_output_goes_on_ends_the_run(
+    instrument: str, sweep: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = Attempt(sweep("hardware"), tmp_path / "runs")
+    output_on = Keithley2400.output_on
+
+    def cycled_before(smu: Keithley2400) -> None:
+        assert attempt.simulated is not None
+        twin: Any = attempt.simulated.twins[instrument]
+        twin.power_cycle()
+        output_on(smu)
+
+    monkeypatch.setattr(Keithley2400, "output_on", cycled_before)
+    result = attempt.run()
+    assert result.error
+    assert [event for event in attempt.events if isinstance(event, Record)] == []
+    attempt.check_what_is_left("failed")
+
+
+@pytest.mark.parametrize("call", ["program_sweep", "start_sweep", "read_sweep"])
+def test_an_error_queued_in_a_burst_is_told(
+    call: str, sweep: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = Attempt(sweep("hardware"), tmp_path / "runs")
+    original = getattr(Keithley2400, call)
+
+    def queued_before(smu: Keithley2400, *arguments: Any, **options: Any) -> Any:
+        assert attempt.simulated is not None
+        twin: Any = attempt.simulated.twins[SMU]
+        twin.status.error(-222)
+        return original(smu, *arguments, **options)
+
+    monkeypatch.setattr(Keithley2400, call, queued_before)
+    result = attempt.run()
+    told = [event.text for event in attempt.events if isinstance(event, Note)]
+    assert "-222" in result.error or any("-222" in text for text in told)
 
 
 @pytest.mark.parametrize(

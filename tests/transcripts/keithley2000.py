@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.errors import InstrumentTimeout, RefusedByDriver, RefusedByInstrument
+from drivers.errors import InstrumentTimeout, PowerCycled, RefusedByDriver, RefusedByInstrument
 from drivers.keithley2000.driver import DmmSettings
 from drivers.simulated.clock import VirtualClock
 from drivers.simulated.device import OpenCircuit
@@ -192,6 +192,13 @@ TRANSCRIPTS = [
         lambda returned: returned == (False, []),
     ),
     Transcript(
+        "errors of a meter that was switched off and on",
+        after(lambda dmm: dmm.drain_errors()),
+        [*configuring(), lambda host: host.twin.power_cycle(), ("*ESR?", "128")],
+        raises=PowerCycled,
+        says="switched off and on",
+    ),
+    Transcript(
         "overflows in the buffer",
         buffer("immediate"),
         [*configuring(), *buffering("IMM"), ("*OPC?", "1"), (":STAT:MEAS?", "929"), (":TRAC:FREE?", "15312,48"),
@@ -205,8 +212,7 @@ TRANSCRIPTS = [
         [
             *configuring(),
             lambda host: host.write(":INIT:CONT ON"),
-            *buffering("EXT")[:-2],
-            NO_ERROR,
+            *buffering("EXT")[:-1],
             lambda host: host.write(":TRIG:SOUR IMM"),
             (":INIT", None),
             (":STAT:OPER:COND?", "16"),

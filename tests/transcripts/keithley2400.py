@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.errors import InstrumentTimeout, RefusedByInstrument
+from drivers.errors import InstrumentTimeout, PowerCycled, RefusedByInstrument
 from drivers.keithley2400.driver import SmuSettings, SmuStatus
 from drivers.simulated.clock import VirtualClock
 from drivers.simulated.device import OpenCircuit, Resistor
@@ -20,12 +20,15 @@ from tests.drivers.conftest import NOTHING
 from tests.support.keithley2400 import (
     AFTER_SWEEP,
     CONNECT,
+    FREE_SWEEP,
     FRESH_OFF,
+    KEPT,
     NO_ERROR,
     OFF,
     ON,
     RAMP,
     SETTINGS,
+    START,
     SWEEP,
     TABLE,
     ZERO,
@@ -135,7 +138,8 @@ FIXED_CURRENT_TABLE = [
     for row in CURRENT_TABLE
     if row[0] != ":SENS:VOLT:RANG:AUTO:LLIM"
 ]
-CURRENT_ON = [(":SOUR:CURR 0", None), (":SOUR:CURR?", "0.000000E+00"), (":OUTP ON", None), (":OUTP?", "1")]
+CURRENT_ON = [(":SOUR:CURR 0", None), (":SOUR:CURR?", "0.000000E+00"), (":OUTP ON", None), (":OUTP?", "1"),
+              KEPT]  # fmt: skip
 
 
 def sweep(smu, linked=True):
@@ -157,14 +161,8 @@ def stopped_sweep(smu):
 
 
 LEFT_ON = ("*RST", ":SOUR:FUNC CURR", ":SOUR:CURR 50e-6", ":OUTP ON")
-FREE_SWEEP = [
-    *SWEEP[:7],
-    (":TRIG:SOUR IMM", None),
-    (":TRIG:OUTP NONE", None),
-    *SWEEP[13:],
-]
 LEFT_IN_SWEEP = [
-    *(pair[0] for pair in [*RUNNING, *FREE_SWEEP] if pair != CLEAR and not pair[0].endswith("?")), ":INIT", "*OPC?",
+    *(pair[0] for pair in [*RUNNING, *FREE_SWEEP] if pair != CLEAR and not pair[0].endswith("?")), START[0], "*OPC?",
 ]  # fmt: skip
 SWEPT = ",".join([READING] * 3)
 LONG = ",".join(["3"] * 100)
@@ -175,6 +173,9 @@ LONG_SWEEP = [
         ":SOUR:LIST:VOLT 0,2,4": [(f":SOUR:LIST:VOLT {LONG}", None), (":SOUR:LIST:VOLT:APP 3,3", None)],
         ":TRIG:COUN 3": [(":TRIG:COUN 102", None)],
         ":TRAC:POIN 3": [(":TRAC:POIN 102", None)],
+        ":TRIG:COUN?": [(":TRIG:COUN?", "102")],
+        ":TRAC:POIN?": [(":TRAC:POIN?", "102")],
+        ":SOUR:LIST:VOLT?": [(":SOUR:LIST:VOLT?", ",".join(["+3.000000E+00"] * 102))],
     }.get(old[0], [old])
 ]
 END_OF_SWEEP = [("*OPC?", "1\n"), (POLL, 65), (":TRAC:DATA?", SWEPT), *AFTER_SWEEP]
@@ -250,7 +251,7 @@ TRANSCRIPTS = [
         lambda smu: energised(smu, changed(interlock=True)),
         [
             *configured(INTERLOCK),
-            *ON[:-1],
+            *ON[:-2],
             (":OUTP?", "0"),
             CLEAR,
             *OFF,
@@ -267,7 +268,7 @@ TRANSCRIPTS = [
         [
             *configured(),
             lambda host: setattr(host.twin, "over_temperature", True),
-            *ON[:-1],
+            *ON[:-2],
             (":OUTP?", "0"),
             CLEAR,
             *OFF,
@@ -276,6 +277,20 @@ TRANSCRIPTS = [
         ],
         raises=RefusedByInstrument,
         says="Over Temp",
+    ),
+    Transcript(
+        "output on, switched off and on before",
+        after(lambda smu: None),
+        [
+            *configured(),
+            lambda host: host.twin.power_cycle(),
+            *ON[:-1],
+            ("*ESR?", "128"),
+            CLEAR,
+            *FRESH_OFF,
+        ],
+        raises=PowerCycled,
+        says="switched off and on",
     ),
     Transcript("output off at zero", after(lambda smu: smu.output_off()), [*RUNNING, CLEAR, *OFF]),
     Transcript("output off, not configured", lambda smu: smu.output_off(), [CONNECT, CLEAR, *FRESH_OFF]),
@@ -395,28 +410,28 @@ TRANSCRIPTS = [
     Transcript(
         "linked list sweep",
         whole_sweep,
-        [*RUNNING, *SWEEP, (":INIT", None), (POLL, 0), *END_OF_SWEEP],
+        [*RUNNING, *SWEEP, START, (POLL, 0), *END_OF_SWEEP],
         three_readings,
         bench={"partner": True},
     ),
     Transcript(
         "free list sweep",
         lambda smu: whole_sweep(smu, linked=False),
-        [*RUNNING, *FREE_SWEEP, (":INIT", None), (POLL, 0), *END_OF_SWEEP],
+        [*RUNNING, *FREE_SWEEP, START, (POLL, 0), *END_OF_SWEEP],
         three_readings,
     ),
     Transcript(
         "list of more than 100 levels",
         lambda smu: (energised(smu).program_sweep([3] * 102, 0.02), smu.start_sweep(), smu.poll_sweep(20),
                      len(smu.read_sweep()))[2:],
-        [*RUNNING, *LONG_SWEEP, (":INIT", None), ("*OPC?", "1\n"), (":TRAC:DATA?", ",".join([READING] * 102)),
+        [*RUNNING, *LONG_SWEEP, START, ("*OPC?", "1\n"), (":TRAC:DATA?", ",".join([READING] * 102)),
          (":SOUR:VOLT 3", None), *AFTER_SWEEP[1:]],
         lambda returned: returned == (True, 102),
     ),
     Transcript(
         "output off at the end of a sweep that nobody left",
         lambda smu: (sweep(smu, linked=False), smu.poll_sweep(10), smu.output_off())[1],
-        [*RUNNING, *FREE_SWEEP, (":INIT", None), ("*OPC?", "1\n"), CLEAR, *FRESH_OFF],
+        [*RUNNING, *FREE_SWEEP, START, ("*OPC?", "1\n"), CLEAR, *FRESH_OFF],
         bool,
     ),
     Transcript(
@@ -438,7 +453,7 @@ TRANSCRIPTS = [
     Transcript(
         "point after a sweep",
         lambda smu: (whole_sweep(smu, linked=False), smu.trigger(3), smu.read())[-1],
-        [*RUNNING, *FREE_SWEEP, (":INIT", None), (POLL, 0), *END_OF_SWEEP, (READ, READING)],
+        [*RUNNING, *FREE_SWEEP, START, (POLL, 0), *END_OF_SWEEP, (READ, READING)],
         lambda reading: reading.status == STATUS,
     ),
     Transcript(
@@ -447,7 +462,7 @@ TRANSCRIPTS = [
         [
             *RUNNING,
             *SWEEP,
-            (":INIT", None),
+            START,
             ("*OPC?", None),
             (None, NOTHING),
             CLEAR,
