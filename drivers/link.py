@@ -77,6 +77,7 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
 
     def _write(self, command: str, **kwargs: Any) -> None:
         try:
+            self._drop_what_is_left()
             self._allow_sending(len(command))
             super()._write(command, **kwargs)
         except FOREIGN as error:
@@ -84,6 +85,15 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         self._exchanged(command.encode(errors="replace"), b"")
         for _ in range(int(len(command) / self.characters_per_second / SLICE)):
             self.on_wait()
+
+    def _drop_what_is_left(self) -> None:
+        """Throw away what was there before a message was sent: it cannot be the reply to it. Waits for nothing."""
+        self._held.clear()
+        if self._socket is not None:
+            _drain(self._socket)
+        elif isinstance(self.connection, SerialInstrument) and (left := self.connection.bytes_in_buffer):
+            self.allow(SLICE)
+            self.connection.read_bytes(left)
 
     def _write_bytes(self, content: bytes, **kwargs: Any) -> None:
         with self.translating(f"sending {content!r}"):

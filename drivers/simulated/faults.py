@@ -180,6 +180,8 @@ class Line:
             self.silent = self.silent and not self.wakes_when_cleared
         if not (self.silent or self.loses_a_message):
             self.heard.append(Message(self._clock.now(), self._operation(), data))
+            if end:  # GPIB: a reply that was not read to its end is dropped for a new message
+                self._pending = b""
             self.twin.receive(data, end=end)
         self.loses_a_message = False
 

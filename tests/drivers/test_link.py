@@ -12,6 +12,7 @@ from drivers import errors, link, resources
 from drivers.cs2000a.driver import CS2000A
 from drivers.keithley2400.driver import Keithley2400
 from drivers.simulated.bench import SimulatedBenchOptions, build_simulated_bench
+from drivers.simulated.faults import Fault, FaultKind, make_it_happen
 
 RESOURCE = "GPIB0::24::INSTR"
 
@@ -56,6 +57,16 @@ def saying(*parts):
 
 def visa_error(name):
     return pyvisa.VisaIOError(getattr(StatusCode, name))
+
+
+@pytest.mark.parametrize("resource", ["GPIB0::24::INSTR", "ASRL1::INSTR"])
+def test_a_reply_that_comes_twice_is_no_reply_to_the_next_question(resource):
+    bench = build_simulated_bench(SimulatedBenchOptions({"load": "open_circuit"}, smu=resource))
+    make_it_happen(bench, Fault(FaultKind.REPLY_DOUBLED, 2))
+    adapter = link.open_adapter(resource, name="smu", visa_library=bench.library)
+    for question, reply in (("*OPC?", "1"), (":SOUR:VOLT?", "0.000000E+00"), (":OUTP?", "0")):
+        adapter.write(question)
+        assert adapter.read() == reply
 
 
 OPERATIONS = {

@@ -185,7 +185,7 @@ def _source(trial: Trial, verdict: Verdict) -> Iterator[str]:
     A key pressed after the source's last answer is nobody's to see.
     """
     log, pair, plan = trial.smu.output_log, verdict.pair, trial.prepared.plan
-    after_all = any(fault.fault == FaultKind.OUTPUT_KEY and fault.at >= trial.off_ends for fault in pair.each)
+    after_all = any(fault.fault == FaultKind.OUTPUT_KEY and fault.at >= trial.off_ends - 1 for fault in pair.each)
     if trial.smu.output_on and not after_all and not (_deaf(pair) and verdict.output_unknown):
         yield "the output is on"
     closed = FaultKind.LINK_CLOSED in pair.faults and not trial.smu.output_on
