@@ -161,7 +161,14 @@ def _ending(trial: Trial, verdict: Verdict) -> Iterator[str]:
 
 
 #: For good, these leave open whether the output is off: a reply that is late may be to another question.
-_NO_ANSWER = (*LINK, FaultKind.REPLY_LOST, FaultKind.REPLY_GARBLED, FaultKind.REPLY_LATE)
+_NO_ANSWER = (
+    *LINK,
+    FaultKind.TRICKLE,
+    FaultKind.NOISE,
+    FaultKind.REPLY_LOST,
+    FaultKind.REPLY_GARBLED,
+    FaultKind.REPLY_LATE,
+)
 
 
 def _unreachable(pair: Pair) -> bool:
