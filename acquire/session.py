@@ -45,7 +45,7 @@ from acquire.run_file.placing import file_name, locked_shared
 from acquire.run_file.reading_apart import read_run
 from acquire.run_file.recorder import RecordingError, RunRecorder, create_run_file
 from acquire.safety.awake import kept_awake
-from acquire.safety.guardian import Guard, watching
+from acquire.safety.guardian import Guard, guarded
 from acquire.safety.guardian_log import guardian_remarks
 from acquire.safety.interruption import StopRequest
 from acquire.safety.lock import instruments_locked
@@ -87,7 +87,10 @@ class RunResult:
 
 
 def prepare(sweep: Path, bench: Path | None = None) -> PreparedRun:
-    """Read, check and plan a sweep. :raises acquire.config.ConfigurationError: with every problem at once."""
+    """Read, check and plan a sweep.
+
+    :raises acquire.config.ConfigurationError: with every problem at once.
+    """
     loaded = load_sweep(sweep, bench)
     plan = make_plan(loaded.sweep, loaded.bench)
     np.ones((2, 401)) @ np.ones(401)  # OpenBLAS takes its memory now: where it gets none, it ends the process at once
@@ -159,7 +162,7 @@ def _run(
         with (
             instruments_locked(_resources(loaded), loaded.bench.name, str(path.resolve())) as remarks,
             nullcontext() if loaded.bench.simulated else kept_awake(stop),
-            watching(guardian_order(loaded, path)) as guard,
+            guarded(guardian_order(loaded, path)) as guard,
             closing(_opened(loaded, plan, site or site_of(loaded), stop, guard)) as bench,
         ):
             with stop.interruptible():
@@ -181,7 +184,7 @@ def _run(
             ended = outcome, RunStop(outcome.status, outcome.reason, end.isoformat())
             problem, unshown = _concluded(recorder, emit, ended[1], spectators, bench.now)
             error = _lines(error, problem)
-    except (Exception, KeyboardInterrupt) as problem:  # nobody at a bench should meet a traceback
+    except (Exception, KeyboardInterrupt) as problem:  # no traceback at a bench
         if ended is None:
             return _without_a_sweep(problem, stop)
         error = _lines(error, _left_badly(problem))
@@ -249,7 +252,7 @@ def _left_badly(problem: BaseException) -> str:
 
 
 def _resources(loaded: LoadedSweep) -> list[str]:
-    """The addresses of a bench; a simulated one lives in this process, and nobody else can reach it."""
+    """The addresses of a bench; a simulated one lives in this process, out of reach of others."""
     instruments = loaded.bench.instruments
     parts = (instruments.smu, instruments.photodiode_meter, instruments.spectroradiometer)
     return [] if loaded.bench.simulated else [part.resource for part in parts if part is not None]
@@ -350,21 +353,21 @@ def _closed(spectators: Iterable[Sink], recorder: RunRecorder, now: Callable[[],
     for spectator in spectators:
         if isinstance(spectator, Spectator):
             missed = spectator.close()
-            remarks = _remarks_on(spectator, missed)
+            failure, unshown = _failure_of(spectator), not_shown(missed)
             with suppress(RecordingError):  # recording the end of the run says the same
-                for text in remarks:
+                for text in filter(None, (failure, unshown)):
                     _while_there_is_room(recorder)(Note(now(), text))
-            lines += [*remarks, *(f"note: {event.text}" for event in missed if isinstance(event, Note))]
+            lines += [unshown, *(f"note: {event.text}" for event in missed if isinstance(event, Note))]
     return _lines(*lines)
 
 
-def _remarks_on(spectator: Spectator, missed: Sequence[Event]) -> list[str]:
-    """What to note of a spectator that failed, or did not get to show events."""
+def _failure_of(spectator: Spectator) -> str:
+    """What to note of a spectator that failed and was not switched off yet; empty when it did not."""
     try:
         spectator.require_no_failure()
     except Exception as problem:
-        return [switched_off(problem)]
-    return [text] if (text := not_shown(missed)) else []
+        return switched_off(problem)
+    return ""
 
 
 def cautions(loaded: LoadedSweep, today: date) -> list[str]:

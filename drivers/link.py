@@ -34,14 +34,14 @@ _LINES = (SerialInstrument, TCPIPSocket)
 _QUIET = 0.1  # a line is quiet after this time without a byte, s: some three characters at 300 baud
 _UNTIL_QUIET = 1.0  # so long it is waited for that, s: noise may never end
 
-SLICE = 0.2  # the longest that a read waits before somebody else is looked at, s
+SLICE = 0.2  # the longest that a read waits before another link is looked at, s
 BUS_SLICE = 0.1  # the longest that VISA waits on a bus, s: NI-488 rounds 200 ms up to 300 ms
 _SHORTEST = 1e-6  # s; less than this is the rounding of a sum of slices
 _SENDING = 1.0  # a message that is longer under way than this, and than its line takes, does not pass, s
 _CLEARING = 0.5  # s
 _REST = 1.0  # for the next 4 kB of a message on a bus, once its first byte is there, s
 _CHUNK = 4096  # bytes
-_MOST_FIRST = 16  # messages that are kept until somebody asks for them: a driver's constructor may send some
+_MOST_FIRST = 16  # messages that are kept until they are asked for: a driver's constructor may send some
 
 #: Answers of VISA to a read of one byte that are no reason for a warning.
 _MORE_TO_COME = (StatusCode.success_max_count_read, StatusCode.success_device_not_present)

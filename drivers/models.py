@@ -50,7 +50,7 @@ class Model:
 
     @property
     def questions(self) -> Any:
-        """Its module of questions, a :class:`drivers.questions.Questions`."""
+        """The module of its questions, a :class:`drivers.questions.Questions`."""
         return import_module(f"{self.package}.questions")
 
     @property
@@ -68,17 +68,26 @@ MODELS: dict[str, Model] = {
 
 
 def source_meter(model: str) -> SourceMeterSpecification:
-    """The specification of a source-measure unit. :raises KeyError: no source-measure unit here has this name."""
+    """The specification of a source-measure unit.
+
+    :raises KeyError: no source-measure unit here has this name.
+    """
     return _specification(model, SourceMeterSpecification)
 
 
 def multimeter(model: str) -> MultimeterSpecification:
-    """The specification of a multimeter. :raises KeyError: no multimeter here has this name."""
+    """The specification of a multimeter.
+
+    :raises KeyError: no multimeter here has this name.
+    """
     return _specification(model, MultimeterSpecification)
 
 
 def spectroradiometer(model: str) -> SpectroradiometerSpecification:
-    """The specification of a spectroradiometer. :raises KeyError: no spectroradiometer here has this name."""
+    """The specification of a spectroradiometer.
+
+    :raises KeyError: no spectroradiometer here has this name.
+    """
     return _specification(model, SpectroradiometerSpecification)
 
 

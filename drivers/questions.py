@@ -20,7 +20,7 @@ STANDARD_QUERY = "*IDN?"
 
 @dataclass(frozen=True)
 class Finding:
-    """Something to know about an instrument and how to mend it; ``wrong`` when a run would fail or mislead."""
+    """Something to know about an instrument and how to correct it; ``wrong`` when a run would fail or mislead."""
 
     what: str
     hint: str = ""
@@ -51,7 +51,10 @@ class Questions(Protocol):
 
 
 def ask(adapter: Any, query: str) -> str:
-    """Send a query and return the reply. :raises drivers.errors.InstrumentError: none came."""
+    """Send a query and return the reply.
+
+    :raises drivers.errors.InstrumentError: none came.
+    """
     adapter.write(query)
     with warnings.catch_warnings():
         # PyVISA tells of replies without terminator; strangers may have their own
@@ -60,7 +63,10 @@ def ask(adapter: Any, query: str) -> str:
 
 
 def ask_number(adapter: Any, query: str) -> float:
-    """Send a query and return the number it is answered by. :raises drivers.errors.UnexpectedReply: it is none."""
+    """Send a query and return the number it is answered by.
+
+    :raises drivers.errors.UnexpectedReply: it is none.
+    """
     reply = ask(adapter, query)
     try:
         return float(reply)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from acquire import session
+from acquire.bench.site import Site
 from acquire.records import Event
 from acquire.safety.interruption import StopRequest
 
@@ -48,7 +49,11 @@ def sweep_file(tmp_path: Path) -> Callable[..., Path]:
 
 
 def run_sweep_file(
-    sweep: Path, output: Path, bench: Path | None = None, watch: Callable[[Event], None] = lambda event: None
+    sweep: Path,
+    output: Path,
+    bench: Path | None = None,
+    watch: Callable[[Event], None] = lambda event: None,
+    site: Site | None = None,
 ) -> session.RunResult:
-    """Prepare and run a sweep in this process."""
-    return session.run(session.prepare(sweep, bench), output, watch, StopRequest())
+    """Prepare and run a sweep in this process; ``site`` stands in for that of its bench file."""
+    return session.run(session.prepare(sweep, bench), output, watch, StopRequest(), site)

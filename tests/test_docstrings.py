@@ -18,18 +18,9 @@ import acquire
 from drivers import errors
 
 ROOT = Path(__file__).parents[1]
-#: Packages and modules that are held to the grammar.
-HELD = [
-    "acquire/__init__.py",
-    "acquire/__main__.py",
-    "acquire/cli",
-    "acquire/config",
-    "acquire/photometry",
-    "acquire/run_file",
-    "acquire/safety",
-    "drivers/simulated",
-]
-MODULES = sorted(path for held in HELD for path in [ROOT / held, *(ROOT / held).rglob("*.py")] if path.is_file())
+#: Packages that are held to the grammar.
+HELD = ["acquire", "drivers"]
+MODULES = sorted(path for held in HELD for path in (ROOT / held).rglob("*.py"))
 LINE = re.compile(r":raises (\w+(?:\.\w+)*): \S.*")
 PROSE = re.compile(r"\b[Rr]aises? (?::class:`)?[~A-Z]\w*[a-z]", re.ASCII)
 PROPERTY = re.compile(r"(?:Get|Control|Measure|Set|Whether|The|What|Where|How)\b")

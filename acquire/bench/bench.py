@@ -116,7 +116,7 @@ class Bench:
     def energised(self) -> Iterator[None]:
         """Output on inside; outside it is off: ramped to zero, switched off and asked for, whatever happens.
 
-        :raises NotGuarded: nobody would switch it off if this process were killed; it was not switched on.
+        :raises NotGuarded: nothing would switch it off if this process were killed; it was not switched on.
         :raises OutputStateUnknown: it could not be confirmed that the output is off.
         """
         try:
@@ -147,7 +147,7 @@ class Bench:
     def trigger(self, step: Step) -> None:
         """Start both meters; the source goes to the step's level, and both wait the settling time.
 
-        :raises NotGuarded: nobody would switch the output off any more if this process were killed.
+        :raises NotGuarded: nothing would switch the output off any more if this process were killed.
         """
         self._guard.beat(self._doing(step), self._source, step.level, LONGEST_PAUSE)
         self._smu.trigger(step.level)
@@ -200,7 +200,7 @@ class Bench:
                 source_overdue = inf
             light = self._photodiode_meter.poll(self._moment(overdue, source_overdue))
         if source_overdue < inf and self._smu.poll(_MOMENT) is None:
-            self._smu.device_clear()  # a long reading that nobody needs any more
+            self._smu.device_clear()  # a long reading that is no longer needed
         return light
 
     def _moment(self, *overdue: float) -> float:
@@ -247,7 +247,7 @@ class Bench:
             return self._cut_off(steps, started, "")
 
     def _tell_of_burst(self, steps: Sequence[Step], characters: int) -> None:
-        """Tell the guardian that nobody knows the level now, and that so many characters a step are on their way.
+        """Tell the guardian that the level is not known now, and that so many characters a step are on their way.
 
         :raises NotGuarded: as :meth:`trigger`.
         """
@@ -298,7 +298,10 @@ class Bench:
         return self._spectroradiometer is not None and self._silent_spectra < MOST_SILENT_SPECTRA
 
     def start_exposure(self) -> None:
-        """Start a spectrum. :raises SpectrumNotTaken: it can't be, or there is no spectroradiometer."""
+        """Start a spectrum.
+
+        :raises SpectrumNotTaken: it can't be, or there is no spectroradiometer.
+        """
         if self._spectroradiometer is None:
             raise SpectrumNotTaken("this bench has no spectroradiometer")
         self._spectra += 1
@@ -337,7 +340,10 @@ class Bench:
             raise SpectrumNotTaken(f"{problem}{alone}") from problem
 
     def read_spectrum(self, index: int, step: Step) -> Spectrum:
-        """The spectrum just taken. :raises SpectrumNotTaken: the instrument has none after all."""
+        """The spectrum just taken.
+
+        :raises SpectrumNotTaken: the instrument has none after all.
+        """
         assert self._spectroradiometer is not None
         with self._costs_the_spectrum_at_most(self._spectroradiometer):
             reading = self._spectroradiometer.read_spectrum()

@@ -33,7 +33,7 @@ class BenchNotReady(errors.InstrumentError):
 def open_bench(loaded: LoadedSweep, plan: SweepPlan, site: Site, stop: StopRequest, guard: Guard) -> Bench:
     """Open, identify and set up every instrument of a sweep's bench, found at ``site``. No output is switched on.
 
-    ``guard`` is told when the output goes on, and when it is off.
+    ``guard`` hears when the output goes on, and when it is off.
 
     :raises BenchNotReady: with every instrument that could not be opened or set up.
     """
@@ -114,7 +114,10 @@ def switch_off(bench: BenchFile) -> str:
 
 
 def switch_off_source(address: off_first.SourceAddress) -> str:
-    """The same for a source whose address is known. :raises drivers.errors.OutputStateUnknown: as above."""
+    """The same for a source whose address is known.
+
+    :raises drivers.errors.OutputStateUnknown: as above.
+    """
     with off_first.lock_for_a_moment(address, "acquire off") as holder:
         off_first.make_safe_until_confirmed(address, None, off_first.PATIENCE, lambda _: None)
     done = f"{address.resource}: taken to zero and switched off; asked, it says that its output is off"

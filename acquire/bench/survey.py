@@ -41,7 +41,7 @@ _QUIET = 0.5  # s without a byte: nothing more is coming
 class Answer:
     """What is at one address; ``role`` empty outside a bench, ``exchange`` the median time of a query (s).
 
-    ``in_use``: it was not asked, because somebody else uses it.
+    ``in_use``: it was not asked, because another program uses it.
     """
 
     role: str
@@ -91,7 +91,7 @@ def examine(bench: BenchFile) -> list[Answer]:
 
 
 def _if_free(role: str, resource: str, ask: Callable[[], Answer]) -> Answer:
-    """Ask an instrument that nobody else uses, and keep it to ourselves meanwhile; else say who uses it."""
+    """Ask an instrument that no other program uses, and keep it to ourselves meanwhile; else say who uses it."""
     try:
         with locks.instruments_locked([resource], resource, "acquire instruments") as remarks:
             answer = ask()
@@ -295,11 +295,13 @@ def survey(visa_library: Any = "", *, probe_serial: bool = False) -> list[Answer
     """Ask at every address VISA can see who is there; serial ports only with ``probe_serial``.
 
     What hangs on an unknown serial port may be no measuring instrument, and may take any text for a command.
-    An instrument that a run is using is not disturbed. Raises CannotConnect when there is no VISA.
+    An instrument that a run is using is not disturbed.
+
+    :raises CannotConnect: there is no VISA.
     """
     resources = [name for name in list_resources(visa_library) if name.endswith(("::INSTR", "::SOCKET"))]
     ask = partial(_survey_one, visa_library=visa_library, probe_serial=probe_serial)
-    if not isinstance(visa_library, str):  # it lives in this process, where nobody else can reach it
+    if not isinstance(visa_library, str):  # it lives in this process, out of reach of others
         return [ask(resource) for resource in resources]
     return [_if_free("", resource, partial(ask, resource)) for resource in resources]
 

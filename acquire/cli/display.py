@@ -122,7 +122,7 @@ class SpectatorConsole(Console):
     """A console for texts from outside, and one that tells of a reader who has gone.
 
     What is shown is text and nothing else: no markup, no emoji by name, and what a terminal could take for a command
-    is made visible. Where rich's own console would end the program when nobody reads, and the run with it, this
+    is made visible. Where rich's own console would end the program when its pipe is closed, and the run with it, this
     one raises.
     """
 

@@ -94,7 +94,7 @@ def _budget(
         linearity=uncertainty.linearity,
         meter=_meter(signals, conditions, dark_deviation),
         wavelength=uncertainty.wavelength,
-        # Without a spectrum nobody knows what an error of the wavelength scale does.
+        # Without a spectrum it is not known what an error of the wavelength scale does.
         luminance_sensitivity=factors.luminance_sensitivity if factors else nan,
         eqe_sensitivity=factors.eqe_sensitivity if factors else nan,
         angular_factor=uncertainty.angular_factor,

@@ -96,12 +96,12 @@ class Calibration:
 
     @cached_property
     def reference_factors(self) -> SpectralFactors[float] | None:
-        """Factors of the reference spectrum, None without one."""
+        """The factors of the reference spectrum, None without one."""
         return self._factors(self.stand_in.reference)
 
     @cached_property
     def assumed_factors(self) -> SpectralFactors[float] | None:
-        """Factors of the assumed spectrum, None without one."""
+        """The factors of the assumed spectrum, None without one."""
         return self._factors(self.stand_in.assumed)
 
     def _factors(self, spectrum: FloatArray | None) -> SpectralFactors[float] | None:
@@ -205,7 +205,7 @@ def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float) -> Cond
     source_meter, photodiode_meter = models.source_meter(source_model), models.multimeter(meter_model)
     voltage_source = sweep.source.function == "voltage"
     current_range = _nominal(measure.current_range, source_meter.current.smallest_range)
-    # The photodiode's meter is told the nominal range that holds the value, not one that reaches over it
+    # The photodiode's meter is set to the nominal range that holds the value, not one that reaches over it
     photodiode_range = _nominal(
         measure.photodiode_range, partial(smallest_range, ranges=photodiode_meter.voltage.ranges)
     )

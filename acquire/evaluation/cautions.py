@@ -15,7 +15,7 @@ from acquire.records import Columns, DarkReading, FloatArray, PointFlag
 #: Below this an intact device may carry next to nothing: visible light takes 1.6 eV to 3.3 eV, V.
 LEAST_VOLTAGE = 2.0
 
-#: So many points may stray below the dark readings without anybody being told.
+#: So many points may stray below the dark readings without a caution.
 FEW_POINTS = 3
 
 _IN_COMPLIANCE = PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE
@@ -39,7 +39,7 @@ def light_cautions(points: Columns, dark: Sequence[DarkReading]) -> list[str]:
 def contact_cautions(
     points: Columns, dark: Sequence[DarkReading], conditions: Conditions, source_unit: str
 ) -> list[str]:
-    """What says that no device was contacted: voltage, but nowhere a current that can be told from zero.
+    """What says that no device was contacted: voltage, but nowhere a current that differs from zero.
 
     With a current source (``source_unit`` A) the voltage is that of the compliance, from the first level on.
     """
@@ -57,7 +57,7 @@ def contact_cautions(
 
 
 def _least_current(current: FloatArray, dark: Sequence[DarkReading], conditions: Conditions) -> FloatArray:
-    """What can be told from zero [A] (n,): the meter's limit of error and the scatter of the dark readings."""
+    """What differs from zero for certain [A] (n,): the meter's limit of error and the scatter of the dark readings."""
     currents = [reading.current for reading in dark if isfinite(reading.current)]
     noise = stdev(currents) if len(currents) > 1 else 0.0
     return current_limit(current, conditions) + 3.0 * noise

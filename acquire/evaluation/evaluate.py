@@ -154,7 +154,7 @@ class Evidence:
 
     @cached_property
     def dark_deviation(self) -> float:
-        """Standard deviation of a dark reading [V], 0 when unknown."""
+        """The standard deviation of a dark reading [V], 0 when unknown."""
         levels = [level.deviation for level in (self.dark_before, self.dark_after) if level]
         return max(levels, default=0.0)
 

@@ -1,6 +1,6 @@
 """A small process beside a run that switches the output off when the run is killed or stopped.
 
-The run starts it (:func:`watching`), waits until it is ready, and tells it through a pipe what it is doing, at which
+The run starts it (:func:`guarded`), waits until it is ready, and tells it through a pipe what it is doing, at which
 level, and by when it will say the next word. The system closes the pipe when the run ends, however it ends; a run that
 was stopped says nothing. In both cases the guardian, :mod:`acquire.safety.guardian_process`, makes the source safe by
 itself.
@@ -437,7 +437,7 @@ class _Succession:
 
 
 @contextmanager
-def watching(order: Order | None) -> Iterator[Guarding | NoGuard]:
+def guarded(order: Order | None) -> Iterator[Guarding | NoGuard]:
     """Start a guardian, not waiting for it, and let it go at the end; without an order there is none.
 
     If the output was not confirmed to be off by then, the end waits until the guardian has tried as well.

@@ -39,7 +39,7 @@ FEWEST_DARK_READINGS = 2
 LONGEST_UNREAD = 2.0
 
 #: Points in one hardware-timed burst: what the photodiode meter's buffer holds (Model 2000); and how long it lasts at
-#: most, s: until it is over nobody but the source itself looks at what the device is given.
+#: most, s: until it is over nothing but the source itself looks at what the device is given.
 LONGEST_BURST = 10.0
 
 
@@ -74,13 +74,22 @@ class SweepBench(Protocol):
         """Whether there is a spectroradiometer that answers, or may answer again."""
 
     def start_exposure(self) -> None:
-        """Start a spectrum. :raises SpectrumNotTaken: it refuses."""
+        """Start a spectrum.
+
+        :raises SpectrumNotTaken: it refuses.
+        """
 
     def exposure_finished(self, wait: float) -> bool:
-        """Whether the spectrum is there, waiting at most ``wait`` s. :raises SpectrumNotTaken: it failed."""
+        """Whether the spectrum is there, waiting at most ``wait`` s.
+
+        :raises SpectrumNotTaken: it failed.
+        """
 
     def read_spectrum(self, index: int, step: Step) -> Spectrum:
-        """The spectrum just taken, with its conditions. :raises SpectrumNotTaken: there is none."""
+        """The spectrum just taken, with its conditions.
+
+        :raises SpectrumNotTaken: there is none.
+        """
 
     def run_burst(self, steps: Sequence[Step], stop_requested: StopRequested) -> list[Reading]:
         """Let the instruments run these steps by themselves; fewer readings when a stop was requested."""
@@ -88,7 +97,7 @@ class SweepBench(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a sweep ended and why; ``asked_for`` when somebody, or the system, asked for it."""
+    """How a sweep ended and why; ``asked_for`` when a person, or the system, asked for it."""
 
     status: RunStatus
     reason: str = ""

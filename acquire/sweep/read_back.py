@@ -25,7 +25,7 @@ COMPLIANCE_ERROR = 0.003
 #: So many times the accuracy of source and meter together may a level be off: both may be out of calibration.
 LEVEL_TOLERANCE = 3.0
 
-#: After so many readings in a row that show nothing of the source nobody knows what the device is given.
+#: After so many readings in a row that show nothing of the source it is not known what the device is given.
 BLIND_READINGS = 3
 
 _LIMITED = int(PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE | PointFlag.OVER_VOLTAGE)

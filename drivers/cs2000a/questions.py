@@ -17,7 +17,10 @@ REPLY = re.compile(r"(OK|ER)\d\d\b")
 
 
 def identity(adapter: Any, reply: str) -> Identity:  # outside the remote mode it is a refusal
-    """Who it is, asked again in remote mode. :raises drivers.errors.UnexpectedReply: the reply is no identity."""
+    """Who it is, asked again in remote mode.
+
+    :raises drivers.errors.UnexpectedReply: the reply is no identity.
+    """
     with _remote(adapter):
         reply = ask(adapter, QUERY)
     code, *fields = (part.strip() for part in reply.split(","))
@@ -41,7 +44,10 @@ def _remote(adapter: Any) -> Iterator[None]:
 
 
 def look(adapter: Any, expected: Mapping[str, Any]) -> Seen:
-    """Ask for angle and date of calibration. :raises drivers.errors.InstrumentError: no answer, or none."""
+    """Ask for angle and date of calibration.
+
+    :raises drivers.errors.InstrumentError: no answer, or none.
+    """
     with _remote(adapter):
         angle = ask(adapter, "STSR")
         calibration = ask(adapter, "DTCR").split(",")

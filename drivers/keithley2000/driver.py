@@ -64,7 +64,7 @@ class DmmSettings:
 
     @property
     def trigger_delay(self) -> float:
-        """Get the settling time as the meter can be told it, s."""
+        """Get the settling time in the steps that the meter has, s."""
         return delay_setting(self.settling_time, SPECIFICATION.delay_step)
 
     def time_per_reading(self, line_frequency: float) -> float:

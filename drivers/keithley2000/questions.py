@@ -14,12 +14,18 @@ REPLY = re.compile("KEITHLEY", re.IGNORECASE)
 
 
 def identity(adapter: Any, reply: str) -> scpi.Identity:
-    """Who it is, from its reply to ``QUERY``. :raises drivers.errors.UnexpectedReply: the reply is no identity."""
+    """Who it is, from its reply to ``QUERY``.
+
+    :raises drivers.errors.UnexpectedReply: the reply is no identity.
+    """
     return scpi.parse_identity(reply, adapter.where)
 
 
 def look(adapter: Any, expected: Mapping[str, Any]) -> Seen:
-    """Ask for options, INPUTS switch and mains. :raises drivers.errors.InstrumentError: no answer, or none."""
+    """Ask for options, INPUTS switch and mains.
+
+    :raises drivers.errors.InstrumentError: no answer, or none.
+    """
     terminals = "front" if ask(adapter, ":SYST:FRSW?") == "1" else "rear"
     line_frequency = ask_number(adapter, ":SYST:LFR?")
     details = {

@@ -228,7 +228,7 @@ class Keithley2400(SweepsFromMemory, SourceByConfigureOnly, PymeasureKeithley240
             except InstrumentError as error:
                 trouble = error
                 if isinstance(error, WrongInstrument):
-                    break  # there is nobody to ask about this source
+                    break  # another instrument answers: it cannot be asked about this source
         self._state = State.UNCONFIGURED
         what = f"THE OUTPUT MAY STILL BE ON: switching it off could not be confirmed (tried: {', '.join(tried)})"
         raise OutputStateUnknown(self._where, what, "Press OUTPUT on the instrument now") from trouble

@@ -94,7 +94,7 @@ class SmuSettings:
 
     @property
     def trigger_delay(self) -> float:
-        """Get the settling time as the instrument can be told it, s."""
+        """Get the settling time in the steps that the instrument has, s."""
         return delay_setting(self.settling_time, SPECIFICATION.delay_step)
 
     @property

@@ -33,7 +33,10 @@ def make_safe(adapter: Any, source: str | None = None, level: float | None = Non
 
 
 def off_again(adapter: Any) -> None:
-    """Send the off message once more. Raises InstrumentError when it could not be sent."""
+    """Send the off message once more.
+
+    :raises InstrumentError: it could not be sent.
+    """
     adapter.write(":ABOR")  # heard even in the middle of a sweep, and drops no answer
     adapter.write(off_message())
 

@@ -14,12 +14,18 @@ REPLY = re.compile("KEITHLEY", re.IGNORECASE)
 
 
 def identity(adapter: Any, reply: str) -> scpi.Identity:
-    """Who it is, from its reply to ``QUERY``. :raises drivers.errors.UnexpectedReply: the reply is no identity."""
+    """Who it is, from its reply to ``QUERY``.
+
+    :raises drivers.errors.UnexpectedReply: the reply is no identity.
+    """
     return scpi.parse_identity(reply, adapter.where)
 
 
 def look(adapter: Any, expected: Mapping[str, Any]) -> Seen:
-    """Ask for options, output, terminals and interlock. :raises drivers.errors.InstrumentError: no answer, or none."""
+    """Ask for options, output, terminals and interlock.
+
+    :raises drivers.errors.InstrumentError: no answer, or none.
+    """
     terminals = "front" if ask(adapter, ":ROUT:TERM?").upper().startswith("FRON") else "rear"
     output = "on" if scpi.parse_word(ask(adapter, ":OUTP?"), ("0", "1"), ":OUTP?", adapter.where) == "1" else "off"
     interlocked = ask(adapter, ":OUTP:ENAB?") == "1"

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from unittest.mock import patch
 
 import h5py
 import pytest
 
 from acquire import session
-from acquire.bench import opening, survey
+from acquire.bench import survey
 from acquire.bench.opening import guardian_order
 from acquire.bench.simulated import simulated_bench, simulated_bench_options
+from acquire.bench.site import Site
 from acquire.config import load_sweep
+from acquire.evaluation.calibration import calibration_of
 from acquire.safety.guardian import Order
 from acquire.safety.interruption import StopRequest
 from acquire.safety.off_first import LastLevel, SourceAddress, make_safe_until_confirmed
@@ -44,9 +45,10 @@ class Place:
         assert simulated_bench_options(loaded).smu == SMU
 
     def run(self, output: Path) -> session.RunResult:
-        prepared = session.PreparedRun(self.loaded, self.plan, session.calibration_of(self.loaded, self.plan))
-        with patch.object(opening, "_visa", lambda _: (self.library, self.clock.now)):
-            return session.run(prepared, output, lambda event: None, StopRequest())
+        calibration = calibration_of(self.loaded, self.plan.source_range, None)
+        prepared = session.PreparedRun(self.loaded, self.plan, calibration)
+        site = Site(self.library, self.clock.now)
+        return session.run(prepared, output, lambda event: None, StopRequest(), site)
 
 
 @pytest.fixture
@@ -80,8 +82,8 @@ def test_a_sweep_runs_on_it_and_the_file_names_it(tmp_path: Path) -> None:
     with h5py.File(path) as file:
         assert file["entry/instrument/smu"].attrs["model"] == "keithley2450"
         assert file["entry/instrument/photodiode_meter"].attrs["model"] == "keithley2000"
-    calibration = result.run.calibration
-    assert (calibration.source_meter, calibration.photodiode_meter) == ("keithley2450", "keithley2000")
+    conditions = result.run.calibration.conditions
+    assert (conditions.source_meter, conditions.photodiode_meter) == ("keithley2450", "keithley2000")
     # 0.025 % and 0.02 % of the 10 mA range, rectangular, and nothing else: those of this model
     record = max(result.run.records, key=lambda record: record.reading.current)
     limit = 2.5e-4 * record.reading.current + 2e-4 * 0.01

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from acquire.cli.terminal import Telling, let_terminal_go
 from acquire.run_file.read import Run, read_run
 from tests.endurance import kill_table
 from tests.endurance.kill_table import Place, a_place
@@ -113,3 +116,19 @@ def test_ctrl_s_holds_no_run(place: Place, tmp_path: Path) -> None:
     os.close(keyboard)
     assert run.returncode == 0
     assert any("not shown" in note.text for note in the_file(tmp_path / "runs").notes)
+
+
+def test_ctrl_s_is_undone_for_what_a_person_must_see() -> None:
+    import pty
+
+    keyboard, terminal = pty.openpty()
+    os.write(keyboard, b"\x13")
+    deadline = time.monotonic() + LIMIT
+    while select.select([], [terminal], [], 0.0)[1]:
+        assert time.monotonic() < deadline, "Ctrl-S does nothing"
+    with os.fdopen(terminal, "w") as stream, os.fdopen(keyboard, "rb", buffering=0) as reader:
+        telling = Telling(partial(print, "THE OUTPUT MAY STILL BE ON", file=stream, flush=True))
+        assert not telling.done(0.1)
+        let_terminal_go(stream)
+        assert telling.done(LIMIT)
+        assert b"MAY STILL BE ON" in reader.read(1000)

@@ -334,7 +334,7 @@ class Trial:
             for owner, name, where in (
                 (engine, "evaluate", "evaluation"),
                 (recorder.RunRecorder, "__call__", "recorder"),
-                (finishing, "figures_of_run", "final evaluation"),
+                (finishing, "final_evaluation", "final evaluation"),
             ):
                 fail = partial(self._fail, where)
                 stack.enter_context(patch.object(owner, name, _after(fail, getattr(owner, name))))

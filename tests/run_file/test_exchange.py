@@ -9,18 +9,19 @@ import h5py
 import numpy as np
 import pytest
 
-from acquire.bench import opening
 from acquire.bench.exchange_log import ExchangeLog
-from acquire.evaluation.calibration import Calibration
+from acquire.bench.site import Site
+from acquire.evaluation.calibration import Calibration, Conditions
 from acquire.records import Exchange, Note, RunStatus, RunStop
 from acquire.run_file import exchange, layout, recorder
 from acquire.run_file import finish as finishing
 from acquire.run_file import read as reading
 from tests.conftest import CONFIGS, run_sweep_file
-from tests.run_file.test_recorder import CAPACITY, a_record, a_start
 from tests.support.replay import NotAsRecorded, recorded_bench
+from tests.support.run_files import CAPACITY, a_record, a_start
 
 SWEEPS = CONFIGS / "sweeps"
+CALIBRATION = Calibration(conditions=Conditions(emissive_area=1.4e-5, amplifier_gain=5e6))
 ROLES = {"smu": "GPIB0::24::INSTR", "photodiode_meter": "GPIB0::16::INSTR", "spectroradiometer": "ASRL3::INSTR"}
 
 
@@ -29,7 +30,7 @@ def a_recording(path: Path, log: ExchangeLog, room: int) -> recorder.RunRecorder
         path,
         a_start(),
         {**CAPACITY, Exchange: room},
-        lambda group: layout.write_calibration(group, Calibration(emissive_area=1.4e-5, amplifier_gain=5e6)),
+        lambda group: layout.write_calibration(group, CALIBRATION),
         log,
     )
 
@@ -140,21 +141,18 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> reading.Run:
     return reading.read_run(run.path)
 
 
-def replayed(run: reading.Run, sweep: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> reading.Run:
+def replayed(run: reading.Run, sweep: Path, folder: Path) -> reading.Run:
     """The same sweep on instruments that answer as the run file says."""
     library, tape = recorded_bench(run.exchanges, ROLES)
-    monkeypatch.setattr(opening, "_visa", lambda _: (library, tape.clock.now))
-    result = run_sweep_file(sweep, folder)
+    result = run_sweep_file(sweep, folder, site=Site(library, tape.clock.now))
     assert result.run is not None, result.error
     assert not result.failed, result.error
     assert tape.left == 0
     return result.run
 
 
-def test_a_run_is_made_again_from_its_file_message_by_message(
-    original: reading.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    again = replayed(original, SWEEPS / "hysteresis.yaml", tmp_path, monkeypatch)
+def test_a_run_is_made_again_from_its_file_message_by_message(original: reading.Run, tmp_path: Path) -> None:
+    again = replayed(original, SWEEPS / "hysteresis.yaml", tmp_path)
     assert again.run_id != original.run_id
     for name, table in original.tables.items():
         for column, values in table.items():
@@ -166,11 +164,8 @@ def test_a_run_is_made_again_from_its_file_message_by_message(
     assert [message[1:] for message in again.exchanges] == [message[1:] for message in original.exchanges]
 
 
-def test_another_sweep_is_not_what_was_recorded(
-    original: reading.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_sweep_is_not_what_was_recorded(original: reading.Run, tmp_path: Path) -> None:
     library, tape = recorded_bench(original.exchanges, ROLES)
-    monkeypatch.setattr(opening, "_visa", lambda _: (library, tape.clock.now))
-    result = run_sweep_file(SWEEPS / "table2_sppo13_liq.yaml", tmp_path)
+    result = run_sweep_file(SWEEPS / "table2_sppo13_liq.yaml", tmp_path, site=Site(library, tape.clock.now))
     assert result.run is None
     assert NotAsRecorded.__name__ in result.error

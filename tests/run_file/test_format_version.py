@@ -13,7 +13,7 @@ from acquire.run_file import finish as finishing
 from acquire.run_file import laying_out, layout
 from acquire.run_file import read as reading
 from tests.conftest import CONFIGS, run_sweep_file
-from tests.run_file.test_recovery import a_run
+from tests.support.run_files import a_run
 
 
 def set_version(path: Path, version: str) -> None:

@@ -30,7 +30,7 @@ from acquire.records import Event, Note, Record
 from acquire.run_file import finish as finishing
 from acquire.run_file import read as reading
 from acquire.safety import awake, guardian, guardian_process, off_first
-from acquire.safety.guardian import Beat, GuardianProcess, Guarding, NoGuard, NotGuarded, Order, watching
+from acquire.safety.guardian import Beat, GuardianProcess, Guarding, NoGuard, NotGuarded, Order, guarded
 from acquire.safety.guardian_log import guardian_log, guardian_remarks
 from acquire.safety.interruption import StopRequest
 from acquire.safety.lock import instruments_locked
@@ -183,7 +183,7 @@ def test_signals_to_the_guardian_and_to_the_group_do_not_end_it(place: Place, or
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there, a process group of its own has the same effect")
 def test_the_guardian_is_in_a_session_of_its_own(order: Order) -> None:
-    with watching(order) as guard:
+    with guarded(order) as guard:
         guard.wait_until_ready()
         assert not isinstance(guard, NoGuard)
         assert guard.process is not None
@@ -323,12 +323,12 @@ def test_no_run_without_a_guardian(
 
 def test_a_guardian_that_cannot_be_started_is_an_error_too(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guardian, "COMMAND", (str(Path(order.run).parent / "no python"),))
-    with pytest.raises(NotGuarded, match="cannot be started"), watching(order):
+    with pytest.raises(NotGuarded, match="cannot be started"), guarded(order):
         pass
 
 
 def test_a_guardian_that_ended_since_it_was_ready_is_noticed(order: Order) -> None:
-    with watching(order) as guard:
+    with guarded(order) as guard:
         guard.wait_until_ready()
         assert not isinstance(guard, NoGuard)
         assert guard.process is not None
@@ -377,7 +377,7 @@ def run(place: Place, output: Path, watch: Callable[[Event], None] = lambda even
 def test_a_simulated_bench_in_this_process_has_no_guardian() -> None:
     loaded = session.prepare(kill_table.CONFIGS / "sweeps" / "quick_look.yaml").loaded
     assert opening.guardian_order(loaded, Path("run.h5")) is None
-    with watching(None) as guard:
+    with guarded(None) as guard:
         guard.wait_until_ready()
         guard.output_goes_on("VOLT", 10.0)
         guard.output_is_off()
@@ -500,7 +500,7 @@ def test_a_run_never_waits_for_a_guardian_that_reads_nothing(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="nobody can be stopped there")
 def test_what_was_left_out_does_not_last(order: Order) -> None:
-    with watching(order) as guard:
+    with guarded(order) as guard:
         guard.wait_until_ready()
         assert isinstance(guard, Guarding)
         assert guard._guardian is not None
@@ -772,7 +772,7 @@ def test_a_run_that_says_what_is_due_is_left_alone(place: Place, order: Order) -
 def test_a_run_that_stood_still_together_with_its_guardian_ends_in_order(
     order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with watching(replace(order, silence=LIMIT)) as guard:
+    with guarded(replace(order, silence=LIMIT)) as guard:
         guard.wait_until_ready()
         guard.output_goes_on("VOLT", 0.0)
         monkeypatch.setattr(guardian, "SILENCE", 0.0)

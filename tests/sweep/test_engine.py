@@ -32,6 +32,7 @@ PLAN = SweepPlan(
     stop_rules=StopRules(),
     settle=0.0,
     hardware_timed=False,
+    most_stored=1024,
     time_per_point=POINT_TIME,
     duration=1.0,
     stress=Stress(6.0, 0.1, 0.6),
