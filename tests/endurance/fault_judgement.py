@@ -74,6 +74,8 @@ TIMED = {
     (FaultKind.REPLY_GARBLED, 1): "garbage once",
     (FaultKind.LINK_CLOSED, 1): "link closed",
     (FaultKind.REPLY_LATE, FOR_GOOD): "replies 3 s late",
+    (FaultKind.TRICKLE, FOR_GOOD): "replies trickle in",
+    (FaultKind.NOISE, FOR_GOOD): "noise from then on",
 }
 #: What can be known when the reply is there that it befalls; everything else when a reply is overdue.
 _SEEN_IN_REPLY = {
