@@ -178,8 +178,7 @@ def _run(
             until_finished.enter_context(locked_shared(path))
             until_finished.enter_context(closing(recorder))
             emit = fan_out(_while_there_is_room(recorder), spectators, bench.now)
-            emit(start)
-            outcome, error = _record_sweep(prepared, bench, emit, stop, remarks, guard)
+            outcome, error = _record_sweep(prepared, bench, emit, start, stop, remarks, guard)
             end = datetime.fromtimestamp(started.timestamp() + bench.now(), tz=started.tzinfo)
             ended = outcome, RunStop(outcome.status, outcome.reason, end.isoformat())
             problem, unshown = _concluded(recorder, emit, ended[1], spectators, bench.now)
@@ -275,7 +274,13 @@ def _opened(loaded: LoadedSweep, plan: SweepPlan, site: Site, stop: StopRequest,
 
 
 def _record_sweep(
-    prepared: PreparedRun, bench: Bench, emit: Sink, stop: StopRequest, remarks: Iterable[str], guard: Guard
+    prepared: PreparedRun,
+    bench: Bench,
+    emit: Sink,
+    start: RunStart,
+    stop: StopRequest,
+    remarks: Iterable[str],
+    guard: Guard,
 ) -> tuple[Outcome, str]:
     """Run the sweep, after remarks on it; a failure becomes an outcome, and its text."""
 
@@ -292,6 +297,7 @@ def _record_sweep(
 
     try:
         try:
+            emit(start)
             for text in [*remarks, *cautions(prepared.loaded, datetime.now(UTC).date())]:
                 note(text)
             evidence = Evidence(prepared.calibration)
@@ -325,16 +331,21 @@ def _concluded(
     recorder: RunRecorder, emit: Sink, ending: RunStop, spectators: Iterable[Sink], now: Callable[[], float]
 ) -> tuple[str, str]:
     """Record and show how the run ended, and let go of its file; what went wrong with that, what was not shown."""
-    unshown = ""
+    error = unshown = ""
     try:
         with closing(recorder):
             try:
                 emit(ending)
+            except RecordingError:
+                raise
+            except Exception as problem:  # whatever fails on the way there: how the run ended is written
+                error = f"the end of the run could not be recorded: {type(problem).__name__}: {problem}"
+                recorder.conclude(ending)
             finally:
                 unshown = _closed(spectators, recorder, now)
     except RecordingError as problem:
-        return str(problem), unshown
-    return "", unshown
+        error = str(problem)
+    return error, unshown
 
 
 def _while_there_is_room(recorder: RunRecorder) -> Sink:

@@ -18,7 +18,7 @@ WAITS = (sys.executable, "-c", "input()")
 CHILD = """
 import os, sys
 sys.path.insert(0, {root!r})
-from acquire.other_process import Parent
+from acquire.safety.other_process import Parent
 parent = Parent(os.getppid())
 print(parent.end(10.0), parent.end(0.0), flush=True)
 """
