@@ -7,6 +7,9 @@ import sys
 ROOM = 256 * 2**20  # bytes of address space; a short run takes some 230 MB beside the interpreter
 NO_MEMORY = "acquire: there is not enough memory; close other programs, or raise what limits it (ulimit -v)"
 
+NOTHING_SENT = "nothing was sent to any instrument; press OUTPUT on the source to switch it off"
+NOT_CONFIRMED = "THE OUTPUT MAY STILL BE ON; press OUTPUT on the source to switch it off"
+
 
 def main() -> None:
     """Entry point of the ``acquire`` command: no traceback for Ctrl-C or want of memory, from the first import on."""
@@ -14,8 +17,7 @@ def main() -> None:
     # one would help
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        if sys.argv[1:2] != ["off"]:  # which is tried with whatever memory there is
-            _see_whether_there_is_room()
+        _see_whether_there_is_room()
         from acquire.cli.commands import main as command_line
 
         command_line()
@@ -39,7 +41,26 @@ def _see_whether_there_is_room() -> None:
     try:
         mmap(-1, ROOM).close()
     except OSError as error:
-        raise MemoryError from error
+        if not _is_off():
+            raise MemoryError from error
+        if not _can_be_loaded():  # off is tried with whatever memory there is
+            _give_up(NO_MEMORY, NOTHING_SENT)
+
+
+def _is_off() -> bool:
+    return sys.argv[1:2] == ["off"]
+
+
+def _can_be_loaded() -> bool:
+    """Whether OpenBLAS lets a program live in the memory there is: tried in another one, which it may end."""
+    import subprocess
+
+    parts = "import subprocess, acquire.cli.commands, acquire.config, acquire.bench.opening"
+    try:
+        tried = subprocess.run([sys.executable, "-c", parts], capture_output=True, timeout=20, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return tried.returncode == 0
 
 
 def _cannot_be_loaded(error: ImportError) -> str:
@@ -50,7 +71,9 @@ def _cannot_be_loaded(error: ImportError) -> str:
     return f"acquire: a part of the program cannot be loaded ({''.join(filter(str.isprintable, first))}); {hint}"
 
 
-def _give_up(line: str) -> None:
+def _give_up(line: str, of_the_output: str = NOT_CONFIRMED) -> None:
+    if _is_off():
+        line += f"; {of_the_output}"
     if sys.stderr is not None:
         sys.stderr.write(f"{line}\n")
     sys.exit(1)

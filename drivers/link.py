@@ -8,6 +8,7 @@ address before it is open is in :mod:`drivers.resources`.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -31,7 +32,7 @@ from drivers.specification import SerialLine as SerialLine  # whoever opens an a
 # Where bytes arrive one by one, and a reply may be half-way
 _LINES = (SerialInstrument, TCPIPSocket)
 _QUIET = 0.1  # a line is quiet after this time without a byte, s: some three characters at 300 baud
-_LONGEST_REMAINDER = 4096  # bytes that may be on their way: the receive buffer of an operating system
+_UNTIL_QUIET = 1.0  # so long it is waited for that, s: noise may never end
 
 SLICE = 0.2  # the longest that a read waits before another link is looked at, s
 BUS_SLICE = 0.1  # the longest that VISA waits on a bus, s: NI-488 rounds 200 ms up to 300 ms
@@ -55,10 +56,11 @@ _FLOW_CONTROL = {
 class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
     """A PyMeasure adapter whose failures are :class:`~drivers.errors.InstrumentError`, and which waits in slices.
 
-    A reply is waited for at most :attr:`patience` s. Every time a slice of that has passed without one, ``on_wait`` is
-    called; what it raises ends the wait. What has arrived of a reply by then is kept. Time is counted in slices, so
-    that it passes as it does for the instrument, virtual or real. ``on_exchange`` is called with what was sent and with
-    what has arrived, one of the two, once that is over.
+    A reply is waited for at most :attr:`patience` s, whatever arrives that is none. Every time a slice of that has
+    passed, ``on_wait`` is called; what it raises ends the wait. What has arrived of a reply by then is kept. Time is
+    that of the instrument: of the VISA library's ``clock`` where it has one, as simulated instruments do. An attempt
+    that brought nothing counts as a slice. ``on_exchange`` is called with what was sent and with what has arrived, one
+    of the two, once that is over.
     """
 
     def __init__(self, resource: str, where: str, visa_library: Any, **settings: Any) -> None:
@@ -69,21 +71,34 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         self.first_exchanges: list[tuple[bytes, bytes]] = []
         self._held = bytearray()
         self._milliseconds = 0
+        self._unlooked = 0.0
         super().__init__(resource, visa_library=visa_library, **settings)
         self._socket = sockets.socket_of(self.connection)
+        self._now: Callable[[], float] = _clock_of(self.connection)
         self._bus = not isinstance(self.connection, _LINES)
         self._end = line_end(self)
         self.characters_per_second = _characters_per_second(self.connection)
 
     def _write(self, command: str, **kwargs: Any) -> None:
         try:
+            self._drop_what_is_left()
             self._allow_sending(len(command))
             super()._write(command, **kwargs)
         except FOREIGN as error:
             raise self._translated(error, f"sending {command}") from error
         self._exchanged(command.encode(errors="replace"), b"")
+        self._unlooked = 0.0
         for _ in range(int(len(command) / self.characters_per_second / SLICE)):
             self.on_wait()
+
+    def _drop_what_is_left(self) -> None:
+        """Throw away what was there before a message was sent: it cannot be the reply to it. Waits for nothing."""
+        self._held.clear()
+        if self._socket is not None:
+            sockets.drain(self._socket)
+        elif isinstance(self.connection, SerialInstrument) and (left := self.connection.bytes_in_buffer):
+            self.allow(SLICE)
+            self.connection.read_bytes(left)
 
     def _write_bytes(self, content: bytes, **kwargs: Any) -> None:
         with self.translating(f"sending {content!r}"):
@@ -139,12 +154,20 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
 
     def _waited(self, wait: float) -> float:
         """Wait a slice for the next bytes; what is left of ``wait`` s, negative when it is over."""
-        moment = min(wait, SLICE)
-        if arrived := self._fetch(moment):
-            return wait - arrived / self.characters_per_second
-        if moment > SLICE - _SHORTEST:
+        passed = self._passed(min(wait, SLICE))
+        self._unlooked += passed
+        if self._unlooked > SLICE - _SHORTEST:
+            self._unlooked = 0.0
             self.on_wait()
-        return wait - moment if wait - moment > _SHORTEST else -1.0
+        return wait - passed if wait - passed > _SHORTEST else -1.0
+
+    def _passed(self, moment: float) -> float:
+        """Fetch what arrives within a moment (s); how long that took: no less than the bytes were under way."""
+        began = self._now()
+        arrived = self._fetch(moment)
+        # a program that was stopped meanwhile has not waited
+        passed = min(self._now() - began, moment + _REST)
+        return max(passed, arrived / self.characters_per_second if arrived else moment)
 
     def _fetch(self, wait: float) -> int:
         """Take in what arrives within ``wait`` s; how many bytes."""
@@ -177,7 +200,11 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
             return bytes(data + self.connection.read_bytes(waiting) if waiting else data)
         if status == StatusCode.success_max_count_read:
             self.allow(_REST)
-            data += self.connection.read_raw(_CHUNK)
+            with self.connection.ignore_warning(*_MORE_TO_COME):
+                rest, status = self.connection.visalib.read(self.connection.session, _CHUNK)
+            data += rest
+            if status == StatusCode.success_max_count_read:
+                return bytes(data)
         return bytes(data if data.endswith(self._end) else data + self._end)  # on a bus a message may end by itself
 
     def _read_bytes(self, count: int, break_on_termchar: bool = False, **_: Any) -> bytes:
@@ -217,9 +244,11 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         self._held.clear()
 
     def _await_quiet(self) -> None:
-        for _ in range(_LONGEST_REMAINDER):
-            if not self._fetch(_QUIET):
-                return
+        """Throw away what arrives until nothing does, or noise has gone on for too long."""
+        left, self._held[:] = _UNTIL_QUIET, b"?"
+        while left > 0 and self._held:
+            self.forget()
+            left -= self._passed(_QUIET)
 
     @contextlib.contextmanager
     def translating(self, doing: str) -> Iterator[None]:
@@ -341,6 +370,11 @@ def call_after_exchange(adapter: Any, action: Callable[[bytes, bytes], None]) ->
         action(sent, received)
     adapter.first_exchanges.clear()
     adapter.on_exchange = action
+
+
+def _clock_of(connection: Any) -> Callable[[], float]:
+    clock = getattr(connection.visalib, "clock", None)
+    return time.monotonic if clock is None else clock.now
 
 
 def _nothing() -> None:

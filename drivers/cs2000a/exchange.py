@@ -21,7 +21,9 @@ NO_ANSWER = (InstrumentTimeout, UnexpectedReply)
 _SILENCE_TIMEOUT = 2.0  # an idle meter answers a question within 20 ms; after so long without it is silent, s
 _WRITE_TIMEOUT = 1.0  # flow control may hold a message back, s
 _QUIET = 1.5  # a line that follows a cancellation comes within this time, s
+_LONGEST_CANCELLING = 4.0  # s, however many lines come
 _MOST_LATE_LINES = 20
+_TAKING_IN = 0.2  # so long what is there is taken in after the time is over: bytes may come one by one for ever, s
 _LONGEST_LINE = 8192  # bytes: the meter's longest has 1016
 
 T = TypeVar("T")
@@ -65,11 +67,15 @@ class MeterExchange:
 
         A read of a whole line would lose what has arrived when it times out.
         """
-        until = self._clock() + timeout
+        until, tried = self._clock() + timeout, False
         try:
             while self._line_end not in self._partial and len(self._partial) < _LONGEST_LINE:
-                link.set_timeout(self.adapter, max(until - self._clock(), 0.0))
-                self._partial += self.adapter.read_bytes(max(1, link.bytes_waiting(self.adapter)))
+                left, waiting = until - self._clock(), link.bytes_waiting(self.adapter)
+                if tried and left < -_TAKING_IN and not waiting:
+                    return None
+                link.set_timeout(self.adapter, max(left, 0.0))
+                self._partial += self.adapter.read_bytes(max(1, waiting))
+                tried = True
         except InstrumentTimeout:
             return None
         finally:
@@ -182,7 +188,8 @@ class MeterExchange:
         """Cancel whatever is measured; the lines until the meter is quiet."""
         self._send("MEAS,0")
         lines: list[str] = []
-        while len(lines) < _MOST_LATE_LINES and (line := (yield _QUIET)) is not None:
+        until = self._clock() + _LONGEST_CANCELLING
+        while self._clock() < until and len(lines) < _MOST_LATE_LINES and (line := (yield _QUIET)) is not None:
             lines.append(line)
         self._partial.clear()
         return lines

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any, NamedTuple
 
 from pyvisa.constants import StatusCode
@@ -32,6 +33,9 @@ FOR_GOOD = math.inf
 
 LATE = 3.0  # s by which a late reply is late
 CLOSED_FOR = 1.0  # s for which a closed link cannot be opened again
+TRICKLE = 0.15  # s from byte to byte of a reply that trickles in
+NOISE_EVERY, NOISE = 0.05, b"+1.0,+1.0,"  # s from burst to burst, and a burst
+_MOST_NOISE = 400  # bursts that nobody fetched: more are lost, as where a receive buffer is full
 FAILED_OPENING = 0.1  # s that an attempt to open it takes meanwhile
 
 
@@ -53,6 +57,8 @@ class FaultKind(StrEnum):
     REPLY_NOT_ASCII = "a reply has other bytes than ASCII"
     REPLY_DOUBLED = "a reply comes twice"
     REPLY_OF_BEFORE = "the reply before comes again"
+    TRICKLE = "replies trickle in, a byte every 0.15 s"
+    NOISE = "noise without an end of line in place of replies"
     REPLY_OVERFLOW = "numbers of a reply are overflows"
     REPLY_NAN = "numbers of a reply are NAN"
     SILENT = "the instrument takes nothing and says nothing"
@@ -89,6 +95,8 @@ _CODES = {
 @dataclass(frozen=True)
 class Fault:
     """One thing that goes wrong at operation ``at`` and, if it is one of the link, the next ``lasting`` - 1.
+
+    Trickling and noise never end.
 
     Of what concerns replies, ``lasting`` counts the replies: ``FOR_GOOD`` means every one from then on. An instrument
     whose replies are lost for good hears, and carries out what is sent to it.
@@ -162,12 +170,12 @@ class Line:
         self.damage: Callable[[bytes, bytes], bytes | None] | None = None
         self.damages = 0.0
         self.late = 0.0
-        self.loses_a_message = self.silent = self.wakes_when_cleared = False
+        self.loses_a_message = self.silent = self.wakes_when_cleared = self.trickles = self.noisy = False
         self.refusal = b""
         self._clock, self._operation = clock, operation
         self._before = b""
-        self._pending = b""
-        self._on_their_way = deque[bytes]()
+        self._pending, self._ends = b"", False
+        self._on_their_way = deque[tuple[bytes, bool]]()
         self._under_way: list[Event] = []
         self._next_due = -math.inf
 
@@ -180,6 +188,8 @@ class Line:
             self.silent = self.silent and not self.wakes_when_cleared
         if not (self.silent or self.loses_a_message):
             self.heard.append(Message(self._clock.now(), self._operation(), data))
+            if end:  # GPIB: a reply that was not read to its end is dropped for a new message
+                self._pending = b""
             self.twin.receive(data, end=end)
         self.loses_a_message = False
 
@@ -198,29 +208,48 @@ class Line:
     def transmit(self, limit: int | None = None) -> tuple[bytes, bool]:
         """Hand over what has become of the oldest reply, when it is there."""
         if not self._pending:
-            self._pending = self._next_reply()
+            self._pending, self._ends = self._next_reply()
         data, self._pending = self._pending[:limit], self._pending[len(self._pending[:limit]) :]
-        return data, bool(data) and not self._pending
+        return data, bool(data) and not self._pending and self._ends
 
-    def _next_reply(self) -> bytes:
+    def begin_noise(self) -> None:
+        """Say things without end from now on, and nothing else."""
+        self.noisy = True
+        if len(self._on_their_way) < _MOST_NOISE:
+            self._on_their_way.append((NOISE, False))
+        self._clock.call_after(NOISE_EVERY, self.begin_noise)
+
+    def _next_reply(self) -> tuple[bytes, bool]:
         reply, complete = self.twin.transmit()
         if complete and not self.silent:
             self.said.append(Message(self._clock.now(), self._operation(), reply))
             # no reply overtakes another
             due = max(self._clock.now() + LATE * bool(self.late), self._next_due)
             self.late = max(self.late - 1, 0.0)
-            if due == self._clock.now():
-                self._on_their_way.append(self._arrives(reply))
+            if due > self._clock.now() or self.trickles:
+                self._next_due = self._comes_later(reply, due)
             else:
-                self._next_due = due
-                arrival = self._clock.call_at(due, lambda: self._on_their_way.append(self._arrives(reply)))
-                self._under_way.append(arrival)
-        return self._on_their_way.popleft() if self._on_their_way else b""
+                self._on_their_way.append((self._arrives(reply), True))
+        return self._on_their_way.popleft() if self._on_their_way else (b"", False)
+
+    def _comes_later(self, reply: bytes, due: float) -> float:
+        """Have a reply arrive whole or byte by byte; when it is there."""
+        if not self.trickles:
+            arrival = self._clock.call_at(due, lambda: self._on_their_way.append((self._arrives(reply), True)))
+            self._under_way.append(arrival)
+            return due
+        for place, byte in enumerate(reply, 1):
+            piece = bytes([byte]), place == len(reply)
+            due += TRICKLE
+            self._under_way.append(self._clock.call_at(due, partial(self._on_their_way.append, piece)))
+        return due
 
     def _arrives(self, reply: bytes) -> bytes:
         before, self._before = self._before, reply
         if self.refusal and self.heard and self.heard[-1].data.startswith(b"MEDR"):
             reply, self.refusal = self.refusal + reply[-1:], b""
+        if self.noisy:
+            return b""
         if self.damage is None or not self.damages:
             return reply
         self.damages -= 1
@@ -281,6 +310,9 @@ class _Happening:
             line.damage, line.damages = _DAMAGES[kind], self._fault.lasting
         line.late = self._fault.lasting if kind is FaultKind.REPLY_LATE else line.late
         line.loses_a_message |= kind is FaultKind.MESSAGE_LOST
+        line.trickles |= kind is FaultKind.TRICKLE
+        if kind is FaultKind.NOISE:
+            line.begin_noise()
         line.silent |= kind in (FaultKind.SILENT, FaultKind.HUNG)
         line.wakes_when_cleared |= kind is FaultKind.HUNG
         if kind is FaultKind.POWER_CYCLE:

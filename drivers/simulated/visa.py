@@ -166,6 +166,9 @@ class SimulatedVisaLibrary(VisaLibraryBase):
     def write(self, session: VISASession, data: bytes) -> tuple[int, StatusCode]:
         """Send bytes; on GPIB the last one carries END unless send_end is off."""
         opened, twin = self._twin(session, "write")
+        if opened.is_gpib:  # what was not read is still in the instrument, which drops it for the new message
+            opened.received.clear()
+            opened.message_ends = False
         twin.receive(data, end=opened.is_gpib and bool(opened.attributes[_SEND_END]))
         return len(data), self.handle_return_value(session, StatusCode.success)
 

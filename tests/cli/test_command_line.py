@@ -604,6 +604,23 @@ def test_want_of_memory_is_one_line(megabytes: int, command: str, tmp_path: Path
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system has no such limit, or does not keep it")
+@pytest.mark.parametrize("megabytes", [45, 90, 100])
+def test_want_of_memory_for_off_is_one_line_with_what_to_do(megabytes: int) -> None:
+    arguments = [
+        sys.executable,
+        "-c",
+        LIMITED,
+        str(megabytes),
+        "off",
+        "--bench",
+        str(CONFIGS / "benches" / "simulated.yaml"),
+    ]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"{main_module.NO_MEMORY}; {main_module.NOTHING_SENT}\n"
+
+
 NUMPY_SAYS = """
 
 IMPORTANT: PLEASE READ THIS FOR ADVICE ON HOW TO SOLVE THIS ISSUE!

@@ -1,7 +1,9 @@
 import contextlib
+import itertools
 import pickle
 import socket
 import threading
+import time
 
 import pytest
 import pyvisa
@@ -10,8 +12,10 @@ from pyvisa.constants import StatusCode
 
 from drivers import errors, link, resources
 from drivers.cs2000a.driver import CS2000A
+from drivers.keithley2400 import off
 from drivers.keithley2400.driver import Keithley2400
 from drivers.simulated.bench import SimulatedBenchOptions, build_simulated_bench
+from drivers.simulated.faults import Fault, FaultKind, make_it_happen
 
 RESOURCE = "GPIB0::24::INSTR"
 
@@ -56,6 +60,16 @@ def saying(*parts):
 
 def visa_error(name):
     return pyvisa.VisaIOError(getattr(StatusCode, name))
+
+
+@pytest.mark.parametrize("resource", ["GPIB0::24::INSTR", "ASRL1::INSTR"])
+def test_a_reply_that_comes_twice_is_no_reply_to_the_next_question(resource):
+    bench = build_simulated_bench(SimulatedBenchOptions({"load": "open_circuit"}, smu=resource))
+    make_it_happen(bench, Fault(FaultKind.REPLY_DOUBLED, 2))
+    adapter = link.open_adapter(resource, name="smu", visa_library=bench.library)
+    for question, reply in (("*OPC?", "1"), (":SOUR:VOLT?", "0.000000E+00"), (":OUTP?", "0")):
+        adapter.write(question)
+        assert adapter.read() == reply
 
 
 OPERATIONS = {
@@ -168,6 +182,111 @@ def test_a_line_that_never_ends_is_over_when_its_time_is():
     adapter = saying(*[b"~" * 100] * 1000)
     with pytest.raises(errors.InstrumentTimeout):
         adapter.read()
+
+
+# Bytes that are no reply
+
+
+def befallen(kind, resource):
+    bench = build_simulated_bench(SimulatedBenchOptions({"load": "open_circuit"}, smu=resource))
+    make_it_happen(bench, Fault(kind, 2))
+    return bench, link.open_adapter(resource, name="smu", visa_library=bench.library)
+
+
+BOTH_LINKS = pytest.mark.parametrize("resource", ["GPIB0::24::INSTR", "ASRL1::INSTR"])
+NO_REPLY = pytest.mark.parametrize("kind", [FaultKind.TRICKLE, FaultKind.NOISE])
+
+
+@BOTH_LINKS
+@NO_REPLY
+def test_a_reply_is_overdue_at_its_time_whatever_arrives(kind, resource):
+    bench, adapter = befallen(kind, resource)
+    for _ in range(2):
+        adapter.write("*IDN?")
+        asked = bench.clock.now()
+        with pytest.raises(errors.InstrumentTimeout):
+            adapter.read()
+        assert 1.0 <= bench.clock.now() - asked <= adapter.patience + link.SLICE
+
+
+@BOTH_LINKS
+@NO_REPLY
+def test_somebody_is_called_while_bytes_arrive_that_are_no_reply(kind, resource):
+    bench, adapter = befallen(kind, resource)
+    called = [bench.clock.now()]
+    link.call_while_waiting(adapter, lambda: called.append(bench.clock.now()))
+    adapter.write("*IDN?")
+    with contextlib.suppress(errors.InstrumentTimeout):
+        adapter.read()
+    called.append(bench.clock.now())
+    assert len(called) > 2 or resource == RESOURCE  # on a bus the whole message is one read
+    assert max(later - earlier for earlier, later in itertools.pairwise(called)) <= link.SLICE + 1.0
+
+
+def test_somebody_is_called_between_reads_of_single_bytes():
+    bench, adapter = befallen(FaultKind.TRICKLE, "ASRL1::INSTR")
+    called = []
+    link.call_while_waiting(adapter, lambda: called.append(bench.clock.now()))
+    adapter.write("*IDN?")
+    for _ in range(20):
+        adapter.read_bytes(1)
+    assert len(called) == 10
+
+
+@NO_REPLY
+def test_a_line_on_which_bytes_go_on_arriving_is_waited_for_a_second_only(kind):
+    bench, adapter = befallen(kind, "ASRL1::INSTR")
+    adapter.write("*IDN?")
+    began = bench.clock.now()
+    link.drain(adapter)
+    assert 0.1 <= bench.clock.now() - began <= 1.2
+    assert adapter.held == 0
+
+
+@NO_REPLY
+def test_a_source_that_never_answers_in_order_is_asked_for_its_time_only(kind):
+    bench, adapter = befallen(kind, "ASRL1::INSTR")
+    began = bench.clock.now()
+    if kind is FaultKind.TRICKLE:  # two bytes
+        assert off.is_off(adapter)
+    else:
+        with pytest.raises(errors.InstrumentTimeout):
+            off.is_off(adapter)
+    assert bench.clock.now() - began < 1.0 + off.PATIENCE + 0.5
+
+
+@NO_REPLY
+def test_a_spectroradiometer_that_says_no_line_is_overdue(kind):
+    resource = "ASRL3::INSTR"
+    bench = build_simulated_bench(SimulatedBenchOptions({"load": "open_circuit"}, spectroradiometer=resource))
+    make_it_happen(bench, Fault(kind, 2))
+    meter = CS2000A(resource, visa_library=bench.library, clock=bench.clock.now)
+    meter.trigger()
+    began = bench.clock.now()
+    for _ in range(20):
+        meter.poll(0.1)
+    assert bench.clock.now() - began <= 20 * (0.1 + 0.4)
+    began = bench.clock.now()
+    with contextlib.suppress(errors.InstrumentError):
+        meter.cancel()
+    assert bench.clock.now() - began < 15.0
+
+
+def test_noise_over_tcp_ends_no_later_than_silence():
+    def answer(connection, lines):
+        lines.readline()
+        with contextlib.suppress(OSError):
+            while True:
+                connection.sendall(b"+1.0," * 100)
+
+    with served(answer) as resource:
+        adapter = link.open_adapter(resource, name="smu", visa_library="@py")
+        adapter.write("*IDN?")
+        began = time.monotonic()
+        assert link.read_line(adapter, 0.3) is None
+        link.drain(adapter)
+        assert time.monotonic() - began < 3.0
+        adapter.close()
 
 
 @pytest.mark.parametrize("resource", ["NONSENSE", "ASRL/dev/no-such-port::INSTR", "TCPIP::127.0.0.1::1::SOCKET"])

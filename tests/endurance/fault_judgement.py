@@ -74,6 +74,8 @@ TIMED = {
     (FaultKind.REPLY_GARBLED, 1): "garbage once",
     (FaultKind.LINK_CLOSED, 1): "link closed",
     (FaultKind.REPLY_LATE, FOR_GOOD): "replies 3 s late",
+    (FaultKind.TRICKLE, FOR_GOOD): "replies trickle in",
+    (FaultKind.NOISE, FOR_GOOD): "noise from then on",
 }
 #: What can be known when the reply is there that it befalls; everything else when a reply is overdue.
 _SEEN_IN_REPLY = {
@@ -161,7 +163,14 @@ def _ending(trial: Trial, verdict: Verdict) -> Iterator[str]:
 
 
 #: For good, these leave open whether the output is off: a reply that is late may be to another question.
-_NO_ANSWER = (*LINK, FaultKind.REPLY_LOST, FaultKind.REPLY_GARBLED, FaultKind.REPLY_LATE)
+_NO_ANSWER = (
+    *LINK,
+    FaultKind.TRICKLE,
+    FaultKind.NOISE,
+    FaultKind.REPLY_LOST,
+    FaultKind.REPLY_GARBLED,
+    FaultKind.REPLY_LATE,
+)
 
 
 def _unreachable(pair: Pair) -> bool:
@@ -185,7 +194,7 @@ def _source(trial: Trial, verdict: Verdict) -> Iterator[str]:
     A key pressed after the source's last answer is nobody's to see.
     """
     log, pair, plan = trial.smu.output_log, verdict.pair, trial.prepared.plan
-    after_all = any(fault.fault == FaultKind.OUTPUT_KEY and fault.at >= trial.off_ends for fault in pair.each)
+    after_all = any(fault.fault == FaultKind.OUTPUT_KEY and fault.at >= trial.off_ends - 1 for fault in pair.each)
     if trial.smu.output_on and not after_all and not (_deaf(pair) and verdict.output_unknown):
         yield "the output is on"
     closed = FaultKind.LINK_CLOSED in pair.faults and not trial.smu.output_on

@@ -49,6 +49,8 @@ _LASTING = (
 _LASTING_REPLIES = (
     (FaultKind.REPLY_LOST, FOR_GOOD),
     (FaultKind.REPLY_LATE, FOR_GOOD),
+    (FaultKind.TRICKLE, FOR_GOOD),
+    (FaultKind.NOISE, FOR_GOOD),
 )
 _IN_REPLIES = ("a reply", "the reply", "numbers of a reply")
 _OF_THE_SOURCE = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,34 @@ def cut(line: Overheard, _: SimulatedBench) -> None:
     line.suffer = lambda reply: reply[: len(reply) // 2]
 
 
+def trickle(line: Overheard, _: SimulatedBench) -> None:
+    arrived: list[tuple[bytes, bool]] = []
+
+    def transmit(_: int | None = None) -> tuple[bytes, bool]:
+        reply, complete = line.twin.transmit()
+        for place, byte in enumerate(reply if complete else b"", 1):
+            piece = bytes([byte]), place == len(reply)
+            line.clock.call_after(0.15 * place, partial(arrived.append, piece))
+        return arrived.pop(0) if arrived else (b"", False)
+
+    line.transmit = transmit  # type: ignore[method-assign]
+
+
+def noise(line: Overheard, _: SimulatedBench) -> None:
+    arrived: list[bytes] = []
+
+    def more() -> None:
+        arrived.append(b"+")
+        line.clock.call_after(0.02, more)
+
+    def transmit(_: int | None = None) -> tuple[bytes, bool]:
+        line.twin.transmit()
+        return (arrived.pop(0) if arrived else b""), False
+
+    line.transmit = transmit  # type: ignore[method-assign]
+    more()
+
+
 def closed_and_opened_again(line: Overheard, simulated: SimulatedBench) -> None:
     opened: list[int] = []
 
@@ -113,7 +142,7 @@ def first_after_the_last_reading(line: Overheard) -> tuple[float, float, str]:
     return asked, next_at, text
 
 
-@pytest.mark.parametrize("fault", [mute, late, garbage, not_ascii, cut, closed_and_opened_again])
+@pytest.mark.parametrize("fault", [mute, late, trickle, noise, garbage, not_ascii, cut, closed_and_opened_again])
 def test_the_first_message_to_a_source_that_fails_makes_it_safe(
     fault: Callable[[Overheard, SimulatedBench], None], tmp_path: Path
 ) -> None:
@@ -128,7 +157,7 @@ def test_the_first_message_to_a_source_that_fails_makes_it_safe(
     assert not lines[SMU].twin.output_on
 
 
-@pytest.mark.parametrize("fault", [mute, closed_and_opened_again])
+@pytest.mark.parametrize("fault", [mute, trickle, noise, closed_and_opened_again])
 def test_a_meter_that_fails_switches_the_source_off_before_anybody_is_asked(
     fault: Callable[[Overheard, SimulatedBench], None], tmp_path: Path
 ) -> None:
