@@ -286,6 +286,12 @@ class GuardianProcess:
         self._listener.join()
         self.process.stdout.close()
 
+    def abandon(self) -> None:
+        """Kill it at once; a thread sees to what is left of it, which may take time."""
+        with suppress(OSError):
+            self.process.kill()
+        threading.Thread(target=self.end, args=(0.0,), daemon=True).start()
+
 
 def _is_stopped(number: int) -> bool:
     """Whether a child of this process was stopped, where the system tells."""
@@ -400,7 +406,7 @@ class Guarding:
                 self._remarks.append("another guardian is ready")
         except NotGuarded as problem:
             if self._guardian is not None:
-                _let_go(self._guardian)
+                self._guardian.abandon()
             self._guardian, self._succeeding = None, False
             if not self._raised:
                 self._raised = True
@@ -413,7 +419,7 @@ class Guarding:
         """
         self._remarks.append(f"the guardian {why}; another one is started")
         self._guardian = None
-        _let_go(lost)  # first: two must not act at once
+        lost.abandon()  # first: two must not act at once
         self._guardian, self._succeeding = GuardianProcess(self._order), True
         self._guardian.say(self._beat.as_line())
 
@@ -433,13 +439,6 @@ class Guarding:
         elif self._succeeding or self._beat is _NOTHING_WAS_ON:
             patience = 0.0  # no need to wait until it is ready
         self._guardian.end(patience)
-
-
-def _let_go(guardian: GuardianProcess) -> None:
-    """Kill a guardian at once; a thread sees to what is left of it, which may take time."""
-    with suppress(OSError):
-        guardian.process.kill()
-    threading.Thread(target=guardian.end, args=(0.0,), daemon=True).start()
 
 
 def _lower(level: float, before: float) -> float:

@@ -1060,7 +1060,7 @@ def test_a_run_killed_in_the_middle_of_its_sweep(place: Place, tmp_path: Path) -
     last = outputs(place.server)[-1]
     assert not last.output_on
     assert last.time - moment < LONGEST_ON
-    assert "died; the output of" in said
+    assert re.search(r"died \(it was at: .*\); the output of", said)
     (path,) = kill_table.run_files(tmp_path / "runs")
     recovered = finishing.recover(path)
     assert len(recovered.records) >= len(points) + len(points_of(more.splitlines()))
