@@ -39,6 +39,11 @@ class Guardian:
         if len(self._watch.guardians) > 1 and self._watch.no_other:
             raise NotGuarded("the guardian", "cannot be started", "Try again")
 
+    def is_ready(self, patience: float) -> bool:
+        """A guardian in this process is ready at once. :raises NotGuarded: as :meth:`wait_until_ready`."""
+        self.wait_until_ready(patience)
+        return True
+
     def lost(self) -> str:
         """Why it could not act any more; empty when it could."""
         return self.trouble

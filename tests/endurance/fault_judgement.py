@@ -319,7 +319,8 @@ def _status(trial: Trial, status: str, reason: str) -> Iterator[str]:
         yield "failed without a message"
     if pair.also is not None:
         return
-    if status != "completed" and pair.fault in _COSTS_NO_RUN:
+    refused = "Nothing was switched on" in reason  # a guardian that is lost before the output goes on
+    if status != "completed" and pair.fault in _COSTS_NO_RUN and not refused:
         yield f"the run {status} for it: {reason}"
     if status == "stopped" and pair.fault not in REQUESTS:
         yield f"stopped, which nobody asked for: {reason}"

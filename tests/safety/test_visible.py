@@ -309,7 +309,7 @@ def test_every_text_cell_of_an_exported_file_is_guarded(tmp_path: Path, sweep_fi
     tables = {
         **result.run.tables,
         "jvl": {**result.run.tables["jvl"], "spectrum_source": sources},
-        "spectra": {**spectra, "luminance": np.array([-0.5])},
+        "spectra": {**spectra, "luminance": np.array([-0.5]), "branch": np.array([b"forward"])},
     }
     run = replace(result.run, figures={"-f": status}, tables=tables, source_unit="=V")
     texts = [path.read_text(encoding="utf-8") for path in export.export_csv(run, tmp_path / "csv")]
