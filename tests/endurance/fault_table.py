@@ -3,7 +3,7 @@
     python -m tests.endurance.fault_table [--every K] [--seed N] [--jobs N] [--json FILE] [--only PAIR]
 
 Each of three short sweeps is run once to count the operations of its VISA library, then once for every pair of an
-operation and a kind of fault, and for a sample of two faults at once, in virtual time: some thirteen thousand runs. A
+operation and a kind of fault, and for a sample of two faults at once, in virtual time: some fifteen thousand runs. A
 second table has the times from the moment at which a fault can be known to the off message at the source.
 """
 
