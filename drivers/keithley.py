@@ -275,7 +275,9 @@ class KeithleyExchange(Generic[Settings, Reading]):
             self._send(row if isinstance(row, str) else row.message)
         self.raise_errors(doing)
         self.require_power_kept()
-        scpi.verify(self.ask, self._where, [row for row in table if not isinstance(row, str)])
+        for row in table:  # one by one: the output is on, and after a reply that makes no sense nothing more is asked
+            if not isinstance(row, str):
+                scpi.verify(self.ask, self._where, [row])
 
     def raise_errors(self, doing: str) -> None:
         """Look into the error queue after ``doing`` something.
