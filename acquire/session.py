@@ -27,6 +27,7 @@ from acquire.records import (
     Event,
     Exchange,
     ExposureSample,
+    Finding,
     Note,
     Record,
     RunStart,
@@ -325,10 +326,10 @@ def _concluded(
 
 
 def _while_there_is_room(recorder: RunRecorder) -> Sink:
-    """The recorder, but for notes when there is no room for more: no run ends because much was to be said."""
+    """The recorder, but for notes and findings when there is no room for more: that ends no run."""
 
     def record(event: Event) -> None:
-        if not isinstance(event, Note) or recorder.has_room(Note):
+        if not isinstance(event, Note | Finding) or recorder.has_room(type(event)):
             recorder(event)
 
     return record
