@@ -65,6 +65,7 @@ class PointFlag(IntFlag):
     LEVEL_NOT_REACHED = 8192
     DAMAGED = 16384
     LATE = 32768
+    AMPLIFIER_LIMIT = 65536
 
 
 #: The flags that come with a reading; the others follow from evaluating it.
@@ -87,6 +88,9 @@ BAD_READING = (
     PointFlag.OVER_RANGE | PointFlag.PHOTODIODE_OVERFLOW | PointFlag.NO_PHOTODIODE_READING | PointFlag.NO_SOURCE_READING
 )
 
+#: The flags of a point at which a limit decided, not the level: no point of a branch.
+LIMITED = PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE | PointFlag.OVER_RANGE
+
 FLAG_MEANINGS: Mapping[PointFlag, str] = {
     PointFlag.COMPLIANCE: "the source was in compliance: the limit, not the level, decided",
     PointFlag.RANGE_COMPLIANCE: "the source was limited by its fixed measure range",
@@ -103,6 +107,7 @@ FLAG_MEANINGS: Mapping[PointFlag, str] = {
     PointFlag.READING_REPEATED: "read a second time, because a number of the first reading was missing",
     PointFlag.LEVEL_NOT_REACHED: "the source meter read another level than was sent, although nothing limited it",
     PointFlag.DAMAGED: "what was recorded here had changed in the file; nothing of it was used",
+    PointFlag.AMPLIFIER_LIMIT: "the photodiode's amplifier was at its limit: there was more light than it shows",
     PointFlag.LATE: "came late by more than its own planned time: the device stayed at the level before it meanwhile",
 }
 

@@ -12,7 +12,10 @@ from acquire.evaluation.cautions import contact_cautions, light_cautions
 from acquire.evaluation.evaluate import Evidence, evaluate_run
 from acquire.evaluation.figures import Figure, JVLCurve, SpectrumFigures, figures_of_merit
 from acquire.evaluation.findings import findings, judged
+from acquire.evaluation.flagged import flagged
 from acquire.evaluation.known import Known
+from acquire.evaluation.pairs import pairs
+from acquire.evaluation.photodiode_findings import at_amplifier_limit
 from acquire.photometry.elementwise import quotient
 from acquire.records import Branch, Columns, DarkReading, Finding, FloatArray, Note, PointFlag, Spectrum
 
@@ -27,7 +30,9 @@ class FinalEvaluation:
 
     def points(self, live: Columns) -> Columns:
         """The columns of a run's points (n,) with the final values in place of the ``live`` ones."""
-        return {**live, **evaluate_run(live, self.evidence)}
+        points = {**live, **evaluate_run(live, self.evidence)}
+        at_limit = at_amplifier_limit(points, self.evidence)
+        return {**points, "flags": points["flags"] | at_limit * int(PointFlag.AMPLIFIER_LIMIT)}
 
     def figures(self, points: Columns) -> dict[str, Figure]:
         """The figures of merit of a run from its :meth:`points`."""
@@ -45,11 +50,17 @@ class FinalEvaluation:
 
         ``source_unit`` is that of the source's level, V or A.
         """
-        figures = self.figures(points)
+        figures = self._flagged(points)
         time = points["time"]
         last = float(time[np.isfinite(time)].max(initial=0.0))
-        found = findings(Known(self.evidence, points, self.spectra, self.dark, source_unit, last, figures))
+        compared = pairs(self.evidence, self.spectra)
+        found = findings(Known(self.evidence, points, self.spectra, compared, self.dark, source_unit, last, figures))
         return judged(figures, found), found
+
+    def _flagged(self, points: Columns) -> dict[str, Figure]:
+        photodiode = self.evidence.calibration.photodiode
+        by_shape = photodiode is not None and photodiode.responsivity is not None
+        return flagged(self.figures(points), points, shape_in_luminance=by_shape)
 
     def cautions(self, points: Columns, source_unit: str) -> list[Note]:
         """What the readings of a run say against it, noted at the first dark reading, where a run begins.
