@@ -46,21 +46,18 @@ class FinalEvaluation:
         return figures_of_merit(forward, reverse, lines)
 
     def judged(self, points: Columns, source_unit: str) -> tuple[dict[str, Figure], list[Finding]]:
-        """The :meth:`figures`, none of them called ok that something contradicts, and what was found.
+        """The :meth:`figures`, none called ok that a flag or something else speaks against, and what was found.
 
         ``source_unit`` is that of the source's level, V or A.
         """
-        figures = self._flagged(points)
+        photodiode = self.evidence.calibration.photodiode
+        by_shape = photodiode is not None and photodiode.responsivity is not None
+        figures = flagged(self.figures(points), points, shape_in_luminance=by_shape)
         time = points["time"]
         last = float(time[np.isfinite(time)].max(initial=0.0))
         compared = pairs(self.evidence, self.spectra)
         found = findings(Known(self.evidence, points, self.spectra, compared, self.dark, source_unit, last, figures))
         return judged(figures, found), found
-
-    def _flagged(self, points: Columns) -> dict[str, Figure]:
-        photodiode = self.evidence.calibration.photodiode
-        by_shape = photodiode is not None and photodiode.responsivity is not None
-        return flagged(self.figures(points), points, shape_in_luminance=by_shape)
 
     def cautions(self, points: Columns, source_unit: str) -> list[Note]:
         """What the readings of a run say against it, noted at the first dark reading, where a run begins.

@@ -4,8 +4,8 @@ A figure is made from one point or from the two that it lies between. It is ``ok
 these; otherwise its status is the first of the following that holds, and its reason names them all:
 
 ``lower_bound`` (the amplifier was at its limit, or the spectrum is cut off), ``compliance``, ``below_dark_noise``,
-``bad_reading`` (one in between is missing), ``reading_repeated``, ``at_end_of_sweep`` (a maximum at the first or last
-point: it may go on beyond), ``assumed_spectrum`` (it rests on a spectrum that was not measured in this run).
+``bad_reading`` (one in between is missing), ``reading_repeated``, ``at_end_of_sweep`` (see
+:mod:`acquire.evaluation.figures`), ``assumed_spectrum`` (it rests on a spectrum that was not measured in this run).
 """
 
 from __future__ import annotations
@@ -92,12 +92,13 @@ def flagged(figures: Mapping[str, Figure], points: Columns, *, shape_in_luminanc
 def _flagged(
     name: str, figure: Figure, figures: Mapping[str, Figure], sweep: _Sweep, *, shape_in_luminance: bool
 ) -> Figure:
-    if figure.status != "ok" or not isfinite(figure.value):
+    if figure.status not in ("ok", "at_end_of_sweep") or not isfinite(figure.value):
         return figure
     told = dict(_told(name, figures, sweep, shape_in_luminance=shape_in_luminance))
     if not told:
         return figure
-    return replace(figure, status=next(iter(told)), reason="; ".join([*told.values(), *filter(None, [figure.reason])]))
+    reasons = dict.fromkeys(filter(None, [*told.values(), "" if "at_end_of_sweep" in told else figure.reason]))
+    return replace(figure, status=next(iter(told)), reason="; ".join(reasons))
 
 
 def _told(
@@ -128,8 +129,8 @@ def _told(
         yield "bad_reading", "a reading between the two points that it lies between is missing"
     if sweep.some(at, PointFlag.READING_REPEATED):
         yield "reading_repeated", "a number of the first reading was missing, and the level was read once more"
-    if of_maximum and (end := _end(at[0], sweep)):
-        yield "at_end_of_sweep", end
+    if figures[name].status == "at_end_of_sweep":
+        yield figures[name].status, _end(figures[name].reason, sweep)
     stand_in = set(np.asarray(sweep.points["spectrum_source"][sweep.rows[at]]).tolist()) & set(_STAND_INS)
     if stand_in and (value in _PHOTONS or (shape_in_luminance and (light or not of_maximum))):
         which = " and ".join(_STAND_INS[source] for source in sorted(stand_in))
@@ -143,14 +144,8 @@ def _place_of_maximum(quantity: str, figures: Mapping[str, Figure], sweep: _Swee
     return np.flatnonzero((sweep.column(quantity) == top.value) & (sweep.column("voltage") == top.voltage))[:1]
 
 
-def _end(place: int, sweep: _Sweep) -> str:
-    """What to say of a maximum at an end of the sweep; empty where it is not."""
-    if sweep.rows.size < 2:
-        return "there is one point only"
-    if place == 0:
-        return "the largest value is that of the first point: before it there may be a larger one"
-    if place < sweep.rows.size - 1:
-        return ""
-    if sweep.limited_beyond():
-        return "the largest value is that of the last point before the source was limited: there may be a larger one"
-    return "the largest value is that of the last point: beyond it there may be a larger one"
+def _end(reason: str, sweep: _Sweep) -> str:
+    """Why a maximum is at an end of the sweep, or that there is none beyond because the source was limited."""
+    if reason.endswith("last point") and sweep.limited_beyond():
+        return f"{reason} before the source was limited"
+    return reason

@@ -75,10 +75,18 @@ def test_every_figure_and_status_is_as_before(recorded: tuple[reading.Run, dict[
     assert {name: figure.value for name, figure in run.figures.items()} == pytest.approx(
         {name: np.nan if value is None else value for name, value in expected.items()}, rel=1e-15, abs=0, nan_ok=True
     )
-    assert {name: figure.status for name, figure in run.figures.items()} == numbers["figures_status"]
+    assert {name: figure.status for name, figure in run.figures.items()} == statuses_of_today(run, numbers)
     for name in ("status", "stop_reason", "end_time", "run_id"):
         assert str(getattr(run, name)) == numbers[name], name
     assert run.exchanges == ()
+
+
+def statuses_of_today(run: reading.Run, numbers: dict[str, Any]) -> dict[str, str]:
+    """Those of then; but the run that was cut off, of which the figures are made today, was so on its way up."""
+    statuses: dict[str, str] = dict(numbers["figures_status"])
+    if run.path.name == CUT_OFF:
+        statuses |= dict.fromkeys((name for name in statuses if name.endswith("_max")), "at_end_of_sweep")
+    return statuses
 
 
 def test_the_csv_twins_are_as_before(recorded: tuple[reading.Run, dict[str, Any]], tmp_path: Path) -> None:
@@ -92,6 +100,8 @@ def test_the_csv_twins_are_as_before(recorded: tuple[reading.Run, dict[str, Any]
         assert len(found) == len(wanted)
         for line, expected in zip(found, wanted, strict=True):
             cells = expected.split(",")
+            if name == "_figures.csv" and cells[0] in run.figures:
+                cells[3] = statuses_of_today(run, numbers)[cells[0]]
             assert_same_cells(line.split(",")[: len(cells)], cells)  # columns that came later stand behind
 
 
