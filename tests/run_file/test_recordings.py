@@ -85,7 +85,8 @@ def statuses_of_today(run: reading.Run, numbers: dict[str, Any]) -> dict[str, st
     """Those of then; but the run that was cut off, of which the figures are made today, was so on its way up."""
     statuses: dict[str, str] = dict(numbers["figures_status"])
     if run.path.name == CUT_OFF:
-        statuses |= dict.fromkeys((name for name in statuses if name.endswith("_max")), "at_end_of_sweep")
+        maxima = (f"{name}_max" for name in ("luminance", "current_efficiency", "external_quantum_efficiency"))
+        statuses |= {name: "at_end_of_sweep" for top in maxima for name in statuses if name.endswith(top)}
     return statuses
 
 
