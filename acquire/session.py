@@ -116,10 +116,10 @@ def run(
 
 
 @contextmanager
-def opened(prepared: PreparedRun, site: Site | None = None, *, held_for: str = "several runs") -> Iterator[Bench]:
+def opened(prepared: PreparedRun, site: Site | None = None, *, held_for: str = "one of several") -> Iterator[Bench]:
     """The bench of a prepared sweep, for several runs one after the other (:func:`run_on`); nobody else has it inside.
 
-    ``site`` as for :func:`run`; ``held_for`` is what others get to see meanwhile.
+    ``site`` as for :func:`run`; ``held_for`` is the run that others get to see meanwhile.
 
     :raises acquire.safety.lock.BenchInUse: another run has one of the instruments.
     :raises acquire.safety.lock.LocksUnusable: the folder of the locks cannot be used.

@@ -25,6 +25,7 @@ from acquire.records import DarkReading, Event, ExposureSample, Record, RunStart
 from acquire.run_file import finish as finishing
 from acquire.run_file import placing
 from acquire.safety.interruption import StopRequest
+from drivers import link
 from drivers.errors import InstrumentTimeout, OutputStateUnknown
 from drivers.keithley2000.driver import Keithley2000
 from drivers.keithley2400.driver import Keithley2400
@@ -239,13 +240,18 @@ def test_two_sweeps_run_one_after_the_other_on_one_open_bench(
     simulated = simulated_bench(sweeps[0].loaded)
     site, smu = Site(simulated.library, simulated.clock.now), simulated.twins["GPIB0::24::INSTR"]
     runs, output = [], []
+    links: list[str] = []
+    original = link.open_adapter
+    monkeypatch.setattr(
+        link, "open_adapter", lambda resource, **how: links.append(resource) or original(resource, **how)
+    )
     with session.opened(sweeps[0], site) as bench:
-        monkeypatch.setattr(session, "open_bench", None)
         for sweep in sweeps:
             result = session.run_on(bench, sweep, tmp_path / "queue", [], StopRequest())
             assert result.error == ""
             runs.append(result.run)
             output.append(on_and_off(smu))
+    assert len(links) == len(set(links)) == 3
     assert [states[-1] for states in output] == [False, False]
     assert [states.count(True) for states in output] == [1, 2]
     assert len(list((tmp_path / "queue").iterdir())) == 2
@@ -260,7 +266,7 @@ def test_two_sweeps_run_one_after_the_other_on_one_open_bench(
         ]
         assert len(run.spectra) == len(single.spectra) > 0
         assert run.records[0].reading.time == pytest.approx(single.records[0].reading.time, abs=1.0)
-        assert run.exchanges[0].time < 0.0
+        assert -10.0 < run.exchanges[0].time < 0.0 < run.records[0].reading.time
         assert run.exchanges[-1].time > run.records[-1].reading.time
         readings = [[each.sent for each in one.exchanges if b":READ?" in each.sent] for one in (run, single)]
         assert readings[0] == readings[1]

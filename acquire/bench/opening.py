@@ -121,10 +121,6 @@ def open_bench(file: BenchFile, site: Site) -> Iterator[Bench]:
         yield bench
 
 
-def _takes_spectra(loaded: LoadedSweep) -> bool:
-    return loaded.bench.instruments.spectroradiometer is not None and loaded.sweep.spectra is not None
-
-
 def guardian_order(loaded: LoadedSweep, run: Path) -> Order | None:
     """What a guardian must know; None for a simulated bench, which ends with this process."""
     if loaded.bench.simulated:
@@ -203,6 +199,10 @@ def _set_up_spectroradiometer(meter: CS2000A, loaded: LoadedSweep, _: SweepPlan)
     if meter.measuring_angle != where.measuring_angle:
         what = f"the knob is at {meter.measuring_angle:g} deg, but the bench file says {where.measuring_angle:g} deg"
         raise AngleNotSet(str(meter.name), what, "Turn the knob, or correct the bench file")
+
+
+def _takes_spectra(loaded: LoadedSweep) -> bool:
+    return loaded.bench.instruments.spectroradiometer is not None and loaded.sweep.spectra is not None
 
 
 @dataclass(frozen=True)

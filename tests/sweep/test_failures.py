@@ -17,7 +17,6 @@ from acquire.bench import bench as bench_module
 from acquire.bench import opening
 from acquire.records import DarkReading, Event, Note, PointFlag, Record, Spectrum
 from acquire.sweep.engine import SpectrumNotTaken
-from drivers import link
 from drivers.cs2000a.driver import CS2000A
 from drivers.cs2000a.errors import NoSpectrum
 from drivers.errors import InstrumentTimeout, UnexpectedReply
@@ -174,10 +173,18 @@ def test_ctrl_c_while_the_links_are_closed_still_finishes_the_file(
 
 
 def test_a_link_that_cannot_be_closed_costs_nothing(attempt: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
-    def close(self: Any) -> None:
-        raise pyvisa.errors.VisaIOError(StatusCode.error_connection_lost)
+    role = opening._ROLES["smu"]
 
-    monkeypatch.setattr(link.Link, "close", close)
+    def opened(*arguments: Any) -> Any:
+        smu = role.open(*arguments)
+
+        def close() -> None:
+            raise pyvisa.errors.VisaIOError(StatusCode.error_connection_lost)
+
+        monkeypatch.setattr(smu.adapter, "close", close)
+        return smu
+
+    monkeypatch.setitem(opening._ROLES, "smu", replace(role, open=opened))
     result = attempt.run()
     assert not result.error
     attempt.check_what_is_left("completed")
