@@ -134,8 +134,11 @@ def voltage_limit(voltage: Q, conditions: Conditions) -> Q:
 
 
 def photodiode_limit(signal: Q, conditions: Conditions) -> Q:
-    """The photodiode meter's limit of error of a signal [V] as read, or of each of many (n,); NaN for no number."""
-    span = models.multimeter(conditions.photodiode_meter).voltage
+    """The photodiode meter's limit of error of a signal as read [V, or A where it reads the photocurrent itself].
+
+    Of one or of each of many (n,); NaN for no number.
+    """
+    span = models.multimeter(conditions.photodiode_meter).span(conditions.meter_unit)
     return _limit(signal, conditions.photodiode_range, span, conditions.photodiode_nplc)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
+from enum import StrEnum
 from functools import cached_property, partial
 from itertools import chain
 from math import isfinite, nan
@@ -30,9 +31,38 @@ def _stored(unit: str = "", name: str = "") -> dict[str, str]:
     return {"unit": unit, "name": name}
 
 
+class LuminanceRoute(StrEnum):
+    """Where the luminance of a point comes from.
+
+    ``CALIBRATED``: the photodiode by its calibration; ``FROM_SPECTRA``: the photodiode by k_L from the spectra of the
+    run itself; ``SPECTRORADIOMETER``: spectra alone, so that only points with one have a luminance.
+    """
+
+    CALIBRATED = "calibrated"
+    FROM_SPECTRA = "from_spectra"
+    SPECTRORADIOMETER = "spectroradiometer"
+
+
+class Connection(StrEnum):
+    """How the photodiode's meter sees the photocurrent: behind an amplifier, across a resistor, or itself."""
+
+    AMPLIFIER = "amplifier"
+    SHUNT = "shunt"
+    CURRENT = "current"
+
+
 @dataclass(frozen=True)
 class Conditions:
     """What a run was measured with; never replaced afterwards. SI units.
+
+    ``transfer`` is what the photodiode's meter reads per photocurrent: V/A, of either sign, where ``connection`` (a
+    :class:`Connection`) is an amplifier or a shunt; 1 where it is the current itself, which is then read in A.
+    ``amplifier_limit`` [V] is the largest magnitude that the amplifier puts out, NaN when unknown. ``polarity`` (1 or
+    -1) is the sign of the level at which the device emits. ``lead_resistance`` [ohm] is that of the leads of a two-wire
+    connection, 0 where the voltage is that of the device. Outside ``smallest_emissive_area`` to
+    ``largest_emissive_area`` a pixel area is unlikely on this bench, NaN: not known; ``spot`` [m] is the diameter of
+    the spectroradiometer's spot, NaN when unknown. ``simulated``: the bench is. ``luminance_route`` is a
+    :class:`LuminanceRoute`.
 
     ``*_range`` are the meters' fixed ranges, NaN for autorange; ``angular_factor`` F is that of the device, 1 for a
     Lambertian one; ``source_meter`` and ``photodiode_meter`` are the models, by the names of
@@ -40,7 +70,7 @@ class Conditions:
     """
 
     emissive_area: float = field(metadata=_stored("m^2"))
-    amplifier_gain: float = field(metadata=_stored("V/A"))
+    transfer: float = field(metadata=_stored("V/A", name="amplifier_gain"))
     voltage_range: float = field(default=nan, metadata=_stored("V"))
     current_range: float = field(default=nan, metadata=_stored("A"))
     photodiode_range: float = field(default=nan, metadata=_stored("V"))
@@ -50,15 +80,35 @@ class Conditions:
     photodiode_meter: str = field(default="keithley2000", metadata=_stored())
     angular_factor: float = field(default=1.0, metadata=_stored("1", name="forward_factor"))
     angular_factor_source: str = field(default="assumed 1 (Lambertian)", metadata=_stored(name="forward_factor_source"))
+    luminance_route: str = field(default=LuminanceRoute.CALIBRATED.value, metadata=_stored())
+    connection: str = field(default=Connection.AMPLIFIER.value, metadata=_stored(name="photodiode_connection"))
+    amplifier_limit: float = field(default=nan, metadata=_stored("V"))
+    polarity: float = field(default=1.0, metadata=_stored("1"))
+    lead_resistance: float = field(default=0.0, metadata=_stored("ohm"))
+    smallest_emissive_area: float = field(default=nan, metadata=_stored("m^2"))
+    largest_emissive_area: float = field(default=nan, metadata=_stored("m^2"))
+    spot: float = field(default=nan, metadata=_stored("m"))
+    simulated: bool = field(default=False, metadata=_stored("1"))
+
+    @property
+    def meter_unit(self) -> str:
+        """The unit of what the photodiode's meter reads."""
+        return "A" if self.connection == Connection.CURRENT else "V"
+
+    @property
+    def amplifier_gain(self) -> float:
+        """The former name of ``transfer``."""
+        return self.transfer
 
 
 @dataclass(frozen=True)
 class LightUncertainty:
     """How well all that is known that is common to all points: standard uncertainties (k = 1).
 
-    ``emissive_area`` in m^2 and ``wavelength`` [nm] are absolute, the others relative: ``luminance_scale`` the
-    absolute scale of the spectroradiometer, ``uniformity`` spot and aperture, ``repositioning`` putting the next
-    device into the same place, ``linearity`` of the luminance channel, ``angular_factor`` that of F.
+    ``emissive_area`` in m^2, ``wavelength`` [nm] and ``lead_resistance`` [ohm] are absolute, the others relative:
+    ``luminance_scale`` the absolute scale of the spectroradiometer, ``uniformity`` spot and aperture,
+    ``repositioning`` putting the next device into the same place, ``linearity`` of the luminance channel,
+    ``angular_factor`` that of F.
     """
 
     emissive_area: float = field(default=0.0, metadata=_stored("m^2", name="emissive_area_uncertainty"))
@@ -68,6 +118,7 @@ class LightUncertainty:
     linearity: float = field(default=0.0, metadata=_stored("1", name="linearity_uncertainty"))
     wavelength: float = field(default=0.0, metadata=_stored("nm", name="wavelength_uncertainty"))
     angular_factor: float = field(default=0.0, metadata=_stored("1", name="forward_factor_uncertainty"))
+    lead_resistance: float = field(default=0.0, metadata=_stored("ohm", name="lead_resistance_uncertainty"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +185,16 @@ def _parts_to_fields(calibration: Calibration) -> Iterator[tuple[str, Any, str]]
     for part in _PARTS:
         values = getattr(calibration, part)
         for one in fields(values):
-            yield _stored_name(one), getattr(values, one.name), one.metadata["unit"]
+            yield _stored_name(one), getattr(values, one.name), _unit(one, calibration.conditions)
+
+
+#: The units of what a meter that reads the photocurrent itself is set to, in place of those of one that reads volts.
+_UNITS_IN_AMPERES = {"transfer": "1", "photodiode_range": "A"}
+
+
+def _unit(one: Field[Any], conditions: Conditions) -> str:
+    unit: str = one.metadata["unit"]
+    return _UNITS_IN_AMPERES.get(one.name, unit) if conditions.connection == Connection.CURRENT else unit
 
 
 def _photodiode_to_fields(photodiode: PhotodiodeCalibration | None) -> Iterator[tuple[str, Any, str]]:
@@ -194,6 +254,7 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
             linearity=bench.uncertainty.linearity,
             wavelength=bench.uncertainty.wavelength,
             angular_factor=bench.uncertainty.angular_factor,
+            lead_resistance=bench.instruments.smu.lead_resistance_uncertainty,
         ),
         stand_in=StandInSpectra(reference, _assumed_spectrum(sweep.sample.expected_line)),
     )
@@ -207,11 +268,12 @@ def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float) -> Cond
     current_range = _nominal(measure.current_range, source_meter.current.smallest_range)
     # The photodiode's meter is set to the nominal range that holds the value, not one that reaches over it
     photodiode_range = _nominal(
-        measure.photodiode_range, partial(smallest_range, ranges=photodiode_meter.voltage.ranges)
+        measure.photodiode_range,
+        partial(smallest_range, ranges=photodiode_meter.span(bench.photodiode.meter_unit).ranges),
     )
     return Conditions(
         emissive_area=sweep.sample.emissive_area,
-        amplifier_gain=bench.photodiode.amplifier_gain,
+        transfer=bench.photodiode.transfer,
         voltage_range=source_range if voltage_source else nan,
         current_range=current_range if voltage_source else source_range,
         photodiode_range=photodiode_range,
@@ -219,7 +281,25 @@ def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float) -> Cond
         photodiode_nplc=measure.photodiode_nplc,
         source_meter=source_model,
         photodiode_meter=meter_model,
+        luminance_route=bench.photodiode.luminance_route,
+        connection=bench.photodiode.connection,
+        amplifier_limit=nan if bench.photodiode.amplifier_limit is None else bench.photodiode.amplifier_limit,
+        polarity=-1.0 if sweep.sample.polarity == "negative" else 1.0,
+        lead_resistance=bench.instruments.smu.lead_resistance,
+        smallest_emissive_area=bench.emissive_area.smallest,
+        largest_emissive_area=bench.emissive_area.largest,
+        spot=_spot(bench),
+        simulated=bench.simulated,
     )
+
+
+def _spot(bench: BenchFile) -> float:
+    """The diameter of the spectroradiometer's spot [m], NaN without one."""
+    meter = bench.instruments.spectroradiometer
+    if meter is None:
+        return nan
+    spot = models.spectroradiometer(meter.model).spot
+    return spot(meter.measuring_angle, meter.distance, close_up_lens=meter.close_up_lens)
 
 
 def _nominal(range_: float | str, smallest: Callable[[float], float]) -> float:
