@@ -51,9 +51,7 @@ def final_evaluation(
 ) -> FinalEvaluation:
     """The evaluation that knows a whole run."""
     evidence = Evidence(calibration, final=True).with_dark(dark)
-    for spectrum in spectra:
-        evidence = evidence.with_spectrum(spectrum)
-    return FinalEvaluation(evidence, dark, spectra)
+    return FinalEvaluation(evidence.with_spectra(spectra), dark, spectra)
 
 
 def _curve(points: Columns, branch: Branch, evidence: Evidence) -> JVLCurve | None:
