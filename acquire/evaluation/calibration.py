@@ -20,6 +20,7 @@ from acquire.photometry import photodiode as channel
 from acquire.photometry.factors import SpectralFactors, spectral_factors
 from acquire.photometry.grid import on_grid
 from acquire.photometry.photodiode import PhotodiodeCalibration
+from acquire.photometry.silicon import GENERIC_SILICON, GENERIC_SILICON_SHAPE_UNCERTAINTY, generic_silicon
 from acquire.photometry.spectra import gaussian
 from acquire.records import FloatArray
 from drivers import models
@@ -66,7 +67,8 @@ class Conditions:
 
     ``*_range`` are the meters' fixed ranges, NaN for autorange; ``angular_factor`` F is that of the device, 1 for a
     Lambertian one; ``source_meter`` and ``photodiode_meter`` are the models, by the names of
-    :mod:`drivers.models`; a file of before they were named is of the first two.
+    :mod:`drivers.models`; a file of before they were named is of the first two; ``luminance_route`` is a
+    :class:`LuminanceRoute`.
     """
 
     emissive_area: float = field(metadata=_stored("m^2"))
@@ -129,8 +131,26 @@ class StandInSpectra:
     assumed: FloatArray | None = field(default=None, metadata=_stored("1", name="assumed_spectrum"))
 
 
+@dataclass(frozen=True, eq=False)
+class RelativeResponsivity:
+    """The responsivity by which luminance from a run's own spectra follows the colour of each point.
+
+    ``curve`` R (401,), any scale; None: that of the calibration file, without it :func:`generic_silicon`. ``source``
+    says which it is, ``shape_uncertainty`` [1/nm] is that of d ln R/d lambda.
+    """
+
+    curve: FloatArray | None = field(default=None, metadata=_stored("A/W", name="relative_responsivity"))
+    source: str = field(default="", metadata=_stored(name="relative_responsivity_source"))
+    shape_uncertainty: float = field(default=0.0, metadata=_stored("1/nm", name="relative_responsivity_uncertainty"))
+
+
 #: The parts of a calibration whose fields stand in a run file one by one.
-_PARTS = {"conditions": Conditions, "uncertainty": LightUncertainty, "stand_in": StandInSpectra}
+_PARTS = {
+    "conditions": Conditions,
+    "uncertainty": LightUncertainty,
+    "stand_in": StandInSpectra,
+    "relative": RelativeResponsivity,
+}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -138,12 +158,22 @@ class Calibration:
     """What turns signals into light: the photodiode's calibration, None without one, and what else enters.
 
     ``photodiode`` is what a calibration file gives; to evaluate a run with another one, that part is replaced.
+    ``relative`` counts where ``conditions.luminance_route`` is another one than that.
     """
 
     conditions: Conditions
     photodiode: PhotodiodeCalibration | None = None
     uncertainty: LightUncertainty = LightUncertainty()
     stand_in: StandInSpectra = StandInSpectra()
+    relative: RelativeResponsivity = RelativeResponsivity()
+
+    @cached_property
+    def shape(self) -> PhotodiodeCalibration | None:
+        """The photodiode by which spectra are told apart: as calibrated, or of an arbitrary scale until it has one."""
+        if self.conditions.luminance_route == LuminanceRoute.CALIBRATED:
+            return self.photodiode
+        relative = self.relative if self.relative.curve is not None else relative_responsivity(self.photodiode)
+        return PhotodiodeCalibration(1.0, relative.curve, shape_uncertainty=relative.shape_uncertainty)
 
     @cached_property
     def reference_factors(self) -> SpectralFactors[float] | None:
@@ -171,6 +201,13 @@ class Calibration:
         """Rebuild a calibration from the values of :meth:`to_fields`; unknown names are ignored."""
         parts = {part: _from_fields(kind, values) for part, kind in _PARTS.items()}
         return cls(photodiode=_photodiode_from_fields(values), **parts)
+
+
+def relative_responsivity(photodiode: PhotodiodeCalibration | None) -> RelativeResponsivity:
+    """The responsivity of a calibrated photodiode, or that of silicon in general."""
+    if photodiode is not None and photodiode.responsivity is not None:
+        return RelativeResponsivity(photodiode.responsivity, f"calibration {photodiode.identification}")
+    return RelativeResponsivity(generic_silicon(), GENERIC_SILICON, GENERIC_SILICON_SHAPE_UNCERTAINTY)
 
 
 # --- in a run file -----------------------------------------------------------------------------------------

@@ -74,9 +74,7 @@ def final_evaluation(
 ) -> FinalEvaluation:
     """The evaluation that knows a whole run."""
     evidence = Evidence(calibration, final=True).with_dark(dark)
-    for spectrum in spectra:
-        evidence = evidence.with_spectrum(spectrum)
-    return FinalEvaluation(evidence, dark, spectra)
+    return FinalEvaluation(evidence.with_spectra(spectra), dark, spectra)
 
 
 def _curve(points: Columns, branch: Branch, evidence: Evidence) -> JVLCurve | None:
@@ -97,4 +95,4 @@ def _luminance_noise(luminance: FloatArray, signal: FloatArray, time: FloatArray
     """The scatter of the dark readings as a luminance [cd/m^2] at each point (n,)."""
     light = evidence.photocurrent(signal, time)
     per_photocurrent = quotient(luminance, light, light != 0, 0.0)
-    return evidence.dark_deviation / evidence.calibration.conditions.amplifier_gain * per_photocurrent
+    return evidence.dark_deviation / abs(evidence.calibration.conditions.amplifier_gain) * per_photocurrent

@@ -20,7 +20,7 @@ def evaluate_spectrum(
 
     ``samples`` are the readings during its exposure, ``reading`` that of the point, before it.
     """
-    factors = evidence.spectral_factors(spectrum.spectral_radiance)
+    factors = evidence.shape_factors(spectrum.spectral_radiance)
     complete = with_colorimetry(with_signals(spectrum, samples, reading, evidence), factors)
     return complete, evidence.with_spectrum(complete, factors) if factors else evidence
 

@@ -361,7 +361,9 @@ class _Spectra:
 
     def taken_if_due(self, step: Step, record: Record, evidence: Evidence) -> Evidence:
         """The evidence, with a spectrum at this level if one is due here and can be taken."""
-        if not self._schedule.due(step, record) or not self._run.bench.takes_spectra:
+        clear = evidence.is_clear_light(record.reading)
+        due = self._schedule.due(step, evidence.with_estimate(record), clear_light=clear)
+        if not due or not self._run.bench.takes_spectra:
             return evidence
         self._reporting.report()
         self._run.pace.pause()
