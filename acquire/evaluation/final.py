@@ -14,7 +14,6 @@ from acquire.evaluation.figures import Figure, JVLCurve, SpectrumFigures, figure
 from acquire.evaluation.findings import findings, judged
 from acquire.evaluation.flagged import flagged
 from acquire.evaluation.known import Known
-from acquire.evaluation.pairs import pairs
 from acquire.evaluation.photodiode_findings import at_amplifier_limit
 from acquire.photometry.elementwise import quotient
 from acquire.records import Branch, Columns, DarkReading, Finding, FloatArray, Note, PointFlag, Spectrum
@@ -45,18 +44,17 @@ class FinalEvaluation:
         forward, reverse = (_curve(points, branch, self.evidence) for branch in (Branch.FORWARD, Branch.REVERSE))
         return figures_of_merit(forward, reverse, lines)
 
-    def judged(self, points: Columns, source_unit: str) -> tuple[dict[str, Figure], list[Finding]]:
+    def judged(self, points: Columns, source_unit: str, day: str = "") -> tuple[dict[str, Figure], list[Finding]]:
         """The :meth:`figures`, none called ok that a flag or something else speaks against, and what was found.
 
-        ``source_unit`` is that of the source's level, V or A.
+        ``source_unit`` is that of the source's level, V or A; ``day`` that of the run, as 2026-03-31.
         """
         photodiode = self.evidence.calibration.photodiode
         by_shape = photodiode is not None and photodiode.responsivity is not None
         figures = flagged(self.figures(points), points, shape_in_luminance=by_shape)
         time = points["time"]
         last = float(time[np.isfinite(time)].max(initial=0.0))
-        compared = pairs(self.evidence, self.spectra)
-        found = findings(Known(self.evidence, points, self.spectra, compared, self.dark, source_unit, last, figures))
+        found = findings(Known(self.evidence, points, self.spectra, self.dark, source_unit, last, figures, day))
         return judged(figures, found), found
 
     def cautions(self, points: Columns, source_unit: str) -> list[Note]:

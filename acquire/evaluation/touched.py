@@ -59,6 +59,11 @@ def quantum(figures: Mapping[str, Figure]) -> tuple[str, ...]:
     return tuple(name for name in names_of(figures) if "quantum" in name or name.startswith("roll_off"))
 
 
+def per_area(figures: Mapping[str, Figure]) -> tuple[str, ...]:
+    """The figures that follow from the pixel area: all but voltages, lengths of time and what is only light."""
+    return tuple(name for name in names_of(figures) if "current_density" in name or "efficiency" in name)
+
+
 def per_current(figures: Mapping[str, Figure]) -> tuple[str, ...]:
     """The figures that follow from light and current together."""
     return tuple(name for name in names_of(figures) if "efficiency" in name or name.startswith("roll_off"))
