@@ -79,6 +79,9 @@ BAD_READING = (
     PointFlag.OVER_RANGE | PointFlag.PHOTODIODE_OVERFLOW | PointFlag.NO_PHOTODIODE_READING | PointFlag.NO_SOURCE_READING
 )
 
+#: The flags of a point at which a limit decided, not the level: no point of a branch.
+LIMITED = PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE | PointFlag.OVER_RANGE
+
 FLAG_MEANINGS: Mapping[PointFlag, str] = {
     PointFlag.COMPLIANCE: "the source was in compliance: the limit, not the level, decided",
     PointFlag.RANGE_COMPLIANCE: "the source was limited by its fixed measure range",

@@ -234,6 +234,8 @@ def _write_figures(entry: h5py.Group, figures: Mapping[str, Figure]) -> None:
     for name, figure in figures.items():
         dataset = write_array(group, name, float(figure.value), figure.unit, name.replace("_", " "))
         set_text(dataset, "status", figure.status)
+        if figure.reason:
+            set_text(dataset, "reason", storable(figure.reason))
         for detail in _FIGURE_DETAILS:
             if np.isfinite(value := getattr(figure, detail)):
                 dataset.attrs[detail] = value
