@@ -66,8 +66,6 @@ class JVLCurve:
     external_quantum_efficiency: FloatArray
     luminance_noise: FloatArray
     current_density_floor: FloatArray
-    voltage_uncertainty: FloatArray
-    current_density_uncertainty: FloatArray
     luminance_uncertainty: FloatArray
     current_efficiency_uncertainty: FloatArray
     power_efficiency_uncertainty: FloatArray
@@ -409,21 +407,12 @@ def _maxima(curve: JVLCurve) -> dict[str, Figure]:
         name = f"{quantity}_max"
         top = figures[name] = maximum(curve, quantity, unit)
         places = {"voltage": "V", "current_density": "A/m^2", "luminance": "cd/m^2"}
-        figures |= {
-            f"{place}_at_{name}": _place(curve, quantity, top, place, place_unit)
-            for place, place_unit in places.items()
-            if place != quantity
-        }
+        for place, place_unit in places.items():
+            if place != quantity:
+                value = getattr(top, place)
+                status = "none" if isnan(value) and top.status == "ok" else top.status
+                figures[f"{place}_at_{name}"] = Figure(value, place_unit, status)
     return figures
-
-
-def _place(curve: JVLCurve, quantity: str, top: Figure, place: str, unit: str) -> Figure:
-    """Return V, J or L of the sample that is the maximum of a quantity."""
-    value = getattr(top, place)
-    if isnan(value):
-        return missing(unit, "none" if top.status == "ok" else top.status)
-    i = int(np.flatnonzero(getattr(curve, quantity) == top.value)[0])
-    return Figure(value, unit, top.status, uncertainty=float(getattr(curve, f"{place}_uncertainty")[i]))
 
 
 def _estimates(curve: JVLCurve, figures: Mapping[str, Figure]) -> dict[str, Figure]:
@@ -471,15 +460,7 @@ def _roll_offs(curve: JVLCurve, top: Figure) -> dict[str, Figure]:
     # Told where the maximum is: in the dark EQE is noise over noise and could pass for it.
     eqe = curve.external_quantum_efficiency
     start = int(np.flatnonzero(eqe == top.value)[0])
-    found = {name: roll_off(column, eqe, share, unit, start) for name, (column, share, unit) in places.items()}
-    return {name: _with_scale(figure, curve, "luminance" in name, start) for name, figure in found.items()}
-
-
-def _with_scale(figure: Figure, curve: JVLCurve, of_luminance: bool, top: int) -> Figure:
-    """A roll-off with the relative uncertainty of J or L at the maximum: that of the ratio of two EQE cancels."""
-    quantity = "luminance" if of_luminance else "current_density"
-    relative = float(getattr(curve, f"{quantity}_uncertainty")[top] / getattr(curve, quantity)[top])
-    return replace(figure, uncertainty=figure.value * relative)
+    return {name: roll_off(column, eqe, share, unit, start) for name, (column, share, unit) in places.items()}
 
 
 def _hysteresis(forward: JVLCurve, reverse: JVLCurve) -> dict[str, Figure]:

@@ -9,7 +9,7 @@ from statistics import stdev
 
 import numpy as np
 
-from acquire.evaluation.budget import current_limit, voltage_limit
+from acquire.evaluation.budget import current_limit
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.cautions import contact_cautions, light_cautions
 from acquire.evaluation.evaluate import Evidence, evaluate_run
@@ -17,7 +17,6 @@ from acquire.evaluation.figures import Figure, JVLCurve, figures_of_merit
 from acquire.evaluation.repeated import repeatability
 from acquire.evaluation.spectral_figures import spectrum_figures, wall_plug
 from acquire.photometry.elementwise import quotient
-from acquire.photometry.uncertainty import rectangular
 from acquire.records import LIMITED, Branch, Columns, DarkReading, FloatArray, Note, Spectrum
 
 
@@ -83,11 +82,10 @@ def _curve(points: Columns, branch: Branch, evidence: Evidence, dark: Sequence[D
         **columns,
         luminance_noise=_luminance_noise(columns["luminance"], signal, time, evidence),
         current_density_floor=_current_density_floor(points["current"][chosen], evidence, dark),
-        voltage_uncertainty=rectangular(voltage_limit(points["voltage"][chosen], evidence.calibration.conditions)),
     )
 
 
-_NOT_IN_THE_FILE = ("luminance_noise", "current_density_floor", "voltage_uncertainty")
+_NOT_IN_THE_FILE = ("luminance_noise", "current_density_floor")
 _CURVE_COLUMNS = [field.name for field in fields(JVLCurve) if field.name not in _NOT_IN_THE_FILE]
 
 

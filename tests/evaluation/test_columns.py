@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from acquire.evaluation import evaluate as evaluation_module
-from acquire.evaluation.budget import current_limit, voltage_limit
+from acquire.evaluation.budget import current_limit
 from acquire.evaluation.calibration import Calibration, Conditions, LightUncertainty, StandInSpectra
 from acquire.evaluation.evaluate import (
     Evidence,
@@ -198,7 +198,7 @@ def figures_by_row(
     def curve(branch: Branch) -> JVLCurve:
         chosen = [r for r in records if r.reading.branch is branch and not r.flags & limited]
         columns: dict[str, list[float]] = {field.name: [] for field in fields(JVLCurve)}
-        own = {"time", "voltage", "luminance_noise", "current_density_floor", "voltage_uncertainty"}
+        own = {"time", "voltage", "luminance_noise", "current_density_floor"}
         for record in chosen:
             photocurrent = evidence.photocurrent(record.reading.photodiode_signal, record.reading.time)
             noise = evidence.dark_deviation / GAIN * (record.luminance / photocurrent if photocurrent else 0.0)
@@ -206,7 +206,6 @@ def figures_by_row(
             columns["voltage"].append(record.reading.voltage)
             columns["luminance_noise"].append(noise)
             columns["current_density_floor"].append(floor)
-            columns["voltage_uncertainty"].append(voltage_limit(record.reading.voltage, conditions) / 3**0.5)
             for name in set(columns) - own:
                 columns[name].append(getattr(record, name))
         return JVLCurve(**{name: np.array(values) for name, values in columns.items()})

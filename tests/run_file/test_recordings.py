@@ -99,14 +99,12 @@ def check_figures(found: list[str], wanted: list[str]) -> None:
     by_name = {line.split(",")[0]: line.split(",") for line in found}
     for line in wanted:
         name, *cells = line.split(",")
-        if cells[-1]:
-            assert_same_cells(by_name[name][1 : len(cells) + 1], cells)
-        else:
-            assert by_name[name][1 : len(cells)] == cells[:-1]
+        known = cells if cells[-1] else cells[:-1]
+        assert_same_cells(by_name[name][1 : len(known) + 1], known)
 
 
 def assert_same_cells(found: list[str], expected: list[str]) -> None:
-    """To the letter, but for uncertainties, whose last digit depends on the order of a sum."""
+    """To the letter, but for the last digit, which depends on the order of a sum."""
     assert len(found) == len(expected)
     for cell, wanted in zip(found, expected, strict=True):
         assert cell == wanted or float(cell) == pytest.approx(float(wanted), rel=1e-12, abs=0)
