@@ -25,7 +25,7 @@ from rich.text import Text
 from acquire.evaluation.evaluate import DarkLevel
 from acquire.evaluation.figures import LUMINANCE_LEVELS, Figure
 from acquire.photometry.customary_units import CUSTOMARY, CustomaryUnit, customary
-from acquire.records import Event, Note, PointFlag, Record, RunStart, Spectrum
+from acquire.records import Event, Finding, Note, PointFlag, Record, RunStart, Severity, Spectrum
 from acquire.safety.visible import one_line, visible
 from acquire.sinks import Spectator
 
@@ -158,6 +158,19 @@ def spectrum_text(spectrum: Spectrum) -> str:
     )
 
 
+#: How a finding begins where people read it: what forbids to trust a number is not to be overlooked.
+FINDING_MARKS = {Severity.NOTE: "note", Severity.DOUBTFUL: "!! DOUBTFUL", Severity.IMPOSSIBLE: "!! IMPOSSIBLE"}
+
+
+_FINDING_STYLES = {Severity.NOTE: "yellow", Severity.DOUBTFUL: "bold red", Severity.IMPOSSIBLE: "bold red"}
+
+
+def finding_text(finding: Finding) -> str:
+    """A finding on one line: how grave, what, and what to do."""
+    remedy = f". {one_line(finding.remedy)}" if finding.remedy else ""
+    return f"{FINDING_MARKS[finding.severity]}: {one_line(finding.text)}{remedy}"
+
+
 class SpectatorConsole(Console):
     """A console for texts from outside, and one that tells of a reader who has gone.
 
@@ -215,6 +228,8 @@ class PlainLines:
             self._write(f"         {spectrum_text(event)}\n")
         elif isinstance(event, Note):
             self._write(f"         note: {one_line(event.text)}\n")
+        elif isinstance(event, Finding):
+            self._write(f"{finding_text(event)}\n")
 
     def _write(self, text: str) -> None:
         self._console.file.write(text)  # past the filter: what comes from outside is a line of its own
@@ -251,6 +266,8 @@ class LiveBar:
             self._progress.console.print(Text(spectrum_text(event)))
         elif isinstance(event, Note):
             self._progress.console.print(Text.assemble(("note:", "yellow"), f" {one_line(event.text)}"))
+        elif isinstance(event, Finding):
+            self._progress.console.print(Text(finding_text(event), style=_FINDING_STYLES[event.severity]))
 
     def _start(self, run: RunStart) -> None:
         self._source_unit = run.source_unit
@@ -301,15 +318,15 @@ def clock_text(seconds: float) -> str:
 Row = tuple[str, str, str]
 
 
-def _sections() -> Iterator[Sequence[Row]]:
-    """The rows of the table of figures, those that belong together."""
-    yield PAPER_FIGURES[:5]
+def _sections() -> Iterator[tuple[str, Sequence[Row]]]:
+    """The rows of the table of figures, those that belong together; with a name, one row does where all are missing."""
+    yield "", PAPER_FIGURES[:5]
     for level in LUMINANCE_LEVELS:
-        at = f"{level:.0f}"
-        yield [(f"{quantity}_at_{at}_cd_m2", quantity, f"{name} at {at}") for quantity, name in _AT_A_LUMINANCE]
-    yield _ROLL_OFF
-    yield (*PAPER_FIGURES[5:], *_SPECTRUM)
-    yield _CURVE
+        at = f"at {level:.0f}"
+        yield at, [(f"{key}_at_{level:.0f}_cd_m2", key, f"{name} {at}") for key, name in _AT_A_LUMINANCE]
+    yield "roll-off", _ROLL_OFF
+    yield "spectrum", (*PAPER_FIGURES[5:], *_SPECTRUM)
+    yield "", _CURVE
 
 
 def figures_table(figures: Mapping[str, Figure], title: str) -> Table:
@@ -318,8 +335,8 @@ def figures_table(figures: Mapping[str, Figure], title: str) -> Table:
     for heading in ("figure", "value", "u (k = 1)", "unit", "at", "status"):
         table.add_column(heading, justify="right" if heading in ("value", "u (k = 1)") else "left")
     shown: list[Row] = []
-    for section in _sections():
-        rows = _rows(section, figures)
+    for name_of_all, section in _sections():
+        rows = _rows(name_of_all, section, figures)
         shown += rows
         for key, quantity, name in rows:
             cells = _figure_cells(figures[key], CUSTOMARY[quantity], where=not key.endswith("_cd_m2"))
@@ -328,23 +345,25 @@ def figures_table(figures: Mapping[str, Figure], title: str) -> Table:
     return table
 
 
-def _rows(section: Sequence[Row], figures: Mapping[str, Figure]) -> list[Row]:
-    """The rows of a section; where a luminance was not reached one for all, and none for what was not done at all."""
+def _rows(name: str, section: Sequence[Row], figures: Mapping[str, Figure]) -> list[Row]:
+    """The rows of a section: one by its name where all are missing alike, none for what was not done at all."""
     there = [row for row in section if row[0] in figures]
     found = [row for row in there if isfinite(figures[row[0]].value)]
     if section is _CURVE:
         return found
-    if not found and there and there[0][2].startswith("V at "):
-        key, quantity, name = there[0]
-        return [(key, quantity, name.removeprefix("V "))]
-    return there
+    alike = len({figures[key].status for key, _, _ in there}) == 1
+    return [(*there[0][:2], name)] if name and not found and alike else there
+
+
+#: Findings are told in full beside the table.
+_TOLD_BELOW = (Severity.DOUBTFUL, Severity.IMPOSSIBLE)
 
 
 def _reasons(rows: Sequence[Row], figures: Mapping[str, Figure]) -> Iterator[str]:
     """What is to be said of some figures, once for all of which it is said."""
     names: dict[str, list[str]] = {}
     for key, _, name in rows:
-        if figures[key].reason:
+        if figures[key].reason and figures[key].status not in _TOLD_BELOW:
             names.setdefault(figures[key].reason, []).append(name)
     return (one_line(f"{', '.join(named)}: {reason}") for reason, named in names.items())
 

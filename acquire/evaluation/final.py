@@ -14,10 +14,12 @@ from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.cautions import contact_cautions, light_cautions
 from acquire.evaluation.evaluate import Evidence, evaluate_run
 from acquire.evaluation.figures import Figure, JVLCurve, figures_of_merit
+from acquire.evaluation.findings import findings, judged
+from acquire.evaluation.known import Known
 from acquire.evaluation.repeated import repeatability
 from acquire.evaluation.spectral_figures import spectrum_figures, wall_plug
 from acquire.photometry.elementwise import quotient
-from acquire.records import LIMITED, Branch, Columns, DarkReading, FloatArray, Note, Spectrum
+from acquire.records import LIMITED, Branch, Columns, DarkReading, Finding, FloatArray, Note, Spectrum
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,17 @@ class FinalEvaluation:
         return spectral | {
             "wall_plug_efficiency_at_power_efficiency_max": wall_plug(figures["power_efficiency_max"], efficacy)
         }
+
+    def judged(self, points: Columns, source_unit: str) -> tuple[dict[str, Figure], list[Finding]]:
+        """The :meth:`figures`, none of them called ok that something contradicts, and what was found.
+
+        ``source_unit`` is that of the source's level, V or A.
+        """
+        figures = self.figures(points)
+        time = points["time"]
+        last = float(time[np.isfinite(time)].max(initial=0.0))
+        found = findings(Known(self.evidence, points, self.spectra, self.dark, source_unit, last, figures))
+        return judged(figures, found), found
 
     def cautions(self, points: Columns, source_unit: str) -> list[Note]:
         """What the readings of a run say against it, noted at the first dark reading, where a run begins.
