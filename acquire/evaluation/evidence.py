@@ -207,7 +207,7 @@ class Evidence:
 
     @cached_property
     def factors(self) -> tuple[SpectralFactors[float], ...]:
-        """Those of each spectrum."""
+        """The factors of each spectrum."""
         return tuple(self._in_use(one.factors) for one in self.spectra)
 
     @cached_property
