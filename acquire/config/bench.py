@@ -128,6 +128,9 @@ class PhotodiodeChannel(Section):
         default=None,
         description="Calibration file, relative to this file; not given: no luminance from the photodiode.",
     )
+    calibration_valid_days: int = Field(
+        default=90, ge=1, description="For how many days a calibration made here by acquire calibrate is good."
+    )
 
 
 class Limits(Section):

@@ -235,7 +235,8 @@ def _photodiode_calibration(loaded: LoadedCalibration, emissive_area: float) -> 
     if certificate.luminance_factor is not None:
         spectrum = on_grid(*loaded.spectrum) if loaded.spectrum is not None else None
         light = _by_factor(certificate.luminance_factor.factor, responsivity, spectrum)
-        return _named(light, certificate, certificate.luminance_factor.uncertainty)
+        uncertainty = certificate.luminance_factor.uncertainty
+        return _named(light, certificate, nan if uncertainty is None else uncertainty)
     assert certificate.geometry is not None
     assert responsivity is not None
     light = _by_geometry(certificate.geometry, emissive_area, responsivity)
