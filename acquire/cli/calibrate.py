@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from acquire.sweep.plan import SweepPlan
 
 
+#: What is installed with the program where pictures are wanted.
+PICTURES = "report"
+
+
 def calibrate(
     sweep: SweepArgument,
     bench: BenchOption = None,
@@ -124,11 +128,37 @@ def _tell(prepared: PreparedRun, made: MadeCalibration | None, why: str, as_json
     if made is None:
         complain(f"acquire: no calibration was made: {why}", FAILED)
         return
+    lines = _lines(prepared, made)
     with _whoever_listens(sys.stderr):
         say(sys.stderr, *(f"note: {remark}" for remark in made.found.remarks()))
     if not as_json:
         with _whoever_listens(sys.stdout):
-            say(sys.stdout, *_lines(prepared, made))
+            say(sys.stdout, *lines)
+    _draw(made, lines, as_json)
+
+
+def _draw(made: MadeCalibration, lines: list[str], as_json: bool) -> None:
+    """Put a picture beside the calibration; it is complete without one."""
+    from acquire.report.calibration_picture import calibration_picture
+    from acquire.run_file.placing import replace_file
+
+    path = made.path.with_suffix(".png")
+    try:
+        picture = calibration_picture(made.found, f"{made.run.sample}, {made.run.start_time[:16]}", _page(made, lines))
+        replace_file(path, picture, new=True)
+    except ImportError:
+        complain(f"no picture was drawn: that needs the extra '{PICTURES}': pip install '.[{PICTURES}]'", COMPLETED)
+    except OSError as error:
+        complain(f"{path} cannot be written: {error.strerror or error}", COMPLETED)
+    else:
+        if not as_json:
+            with _whoever_listens(sys.stdout):
+                say(sys.stdout, path)
+
+
+def _page(made: MadeCalibration, lines: list[str]) -> list[str]:
+    instruments = [f"{role}: {identity}" for role, identity in made.run.instruments.items()]
+    return [*lines[:-2], *made.found.remarks(), f"{made.path.name} of run {made.run.run_id}", *instruments]
 
 
 def _lines(prepared: PreparedRun, made: MadeCalibration) -> list[str]:
@@ -148,9 +178,9 @@ def _lines(prepared: PreparedRun, made: MadeCalibration) -> list[str]:
 def _factor(made: MadeCalibration) -> str:
     factor, (low, high) = made.found.factor, made.found.interval
     if not made.found.degrees_of_freedom:
-        return f"{factor.factor:.5g} cd/m^2/A, uncertainty unknown"
+        return f"{factor.factor:#.5g} cd/m^2/A, uncertainty unknown"
     spread = f"u = {100.0 * factor.relative_uncertainty:.2g} % (k = 1, {factor.levels} levels)"
-    return f"{factor.factor:.5g} cd/m^2/A, {spread}, 95 %: {low:.5g} to {high:.5g}"
+    return f"{factor.factor:#.5g} cd/m^2/A, {spread}, 95 %: {low:#.5g} to {high:#.5g}"
 
 
 def _changes(made: MadeCalibration) -> list[str]:

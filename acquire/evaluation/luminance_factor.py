@@ -21,7 +21,7 @@ from acquire.photometry.linearity import Linearity, Slope, linearity
 from acquire.photometry.photodiode import LuminanceFactor, below_dark_noise, fit_luminance_factor, spectral_mismatch
 from acquire.photometry.spectra import normalised, signal_to_noise
 from acquire.photometry.student import coverage_factor
-from acquire.records import DarkReading, FloatArray, Spectrum
+from acquire.records import Branch, DarkReading, FloatArray, Spectrum
 
 #: Fewer levels give a factor, but no uncertainty: a spread of two says next to nothing.
 FEWEST_LEVELS = 3
@@ -34,13 +34,14 @@ METER_TOLERANCE = 0.01
 class FoundFactor:
     """A luminance factor k_L [cd m^-2 A^-1] and all that speaks for or against it.
 
-    By level (n,), in the order in which they were measured: ``time`` [s], ``luminance`` [cd/m^2], ``photocurrent``
-    [A], ``mismatch`` [1] of the level's own spectrum against ``spectrum`` (401,), the mean of all [1/nm]; 1 where no
-    responsivity is known (``corrected`` false). ``left_out`` says why a spectrum, by its index, was not used;
-    ``former`` is what the calibration of the run itself gives for this spectrum, NaN without one.
+    By level (n,), in the order in which they were measured: ``branch``, ``time`` [s], ``luminance`` [cd/m^2],
+    ``photocurrent`` [A], ``mismatch`` [1] of the level's own spectrum against ``spectrum`` (401,), the mean of all
+    [1/nm]; 1 where no responsivity is known (``corrected`` false). ``left_out`` says why a spectrum, by its index,
+    was not used; ``former`` is what the calibration of the run itself gives for this spectrum, NaN without one.
     """
 
     factor: LuminanceFactor
+    branch: tuple[Branch, ...]
     time: FloatArray
     luminance: FloatArray
     photocurrent: FloatArray
@@ -129,6 +130,7 @@ def found_factor(
     current, time = np.array([i for _, i in used]), np.array([_middle(spectrum) for spectrum, _ in used])
     return FoundFactor(
         factor=_fitted(luminance / mismatch, current),
+        branch=tuple(spectrum.branch for spectrum, _ in used),
         time=time,
         luminance=luminance,
         photocurrent=current,

@@ -119,12 +119,22 @@ def test_only_a_yes_switches_the_output_on(answer: str, monkeypatch: pytest.Monk
     assert list(tmp_path.iterdir()) == []
 
 
+def test_without_the_extra_for_pictures_all_else_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    arguments = ["--yes", "--output", str(tmp_path / "runs"), "--to", str(tmp_path / "new")]
+    ran = CliRunner().invoke(app, ["calibrate", str(SWEEP), *arguments])
+    assert ran.exit_code == 0
+    assert "no picture was drawn: that needs the extra 'report'" in ran.stderr
+    assert {path.suffix for path in (tmp_path / "new").iterdir()} == {".yaml", ".csv"}
+
+
 def test_a_yes_at_the_terminal_calibrates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(command, "_somebody_to_ask", lambda: True)
     asked = CliRunner().invoke(app, ["calibrate", str(SWEEP), "--output", "here"], input="y\n")
     assert asked.exit_code == 0, asked.stderr
     (path,) = Path("calibrations").glob("*.yaml")
+    assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     assert re.search(r"^k_L = 1\.17\d+e\+10 cd/m\^2/A, u = 0\.0\d+ % \(k = 1, 12 levels\)", asked.stdout, re.MULTILINE)
     assert path.as_posix() in asked.stdout.replace("\\", "/")
     assert re.search(r"photodiode.calibration: .*_calibration.yaml", asked.stdout)
