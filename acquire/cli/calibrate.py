@@ -89,7 +89,7 @@ def _ask(prepared: PreparedRun) -> None:
         )
         sys.stderr.flush()
     if not _is_yes(sys.stdin, enter=False):
-        raise complain("nothing was switched on", COMPLETED)
+        raise complain("nothing was switched on", INTERRUPTED)
 
 
 def _question(plan: SweepPlan, sample: str) -> str:

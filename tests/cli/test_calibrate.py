@@ -115,7 +115,7 @@ def test_only_a_yes_switches_the_output_on(answer: str, monkeypatch: pytest.Monk
     assert "SPPO13/Liq: 12 levels with a spectrum each" in asked.stderr
     assert "at most 6.5 V, 100 mA" in asked.stderr
     assert "Output on? [y/N]" in asked.stderr
-    assert asked.exit_code == 0
+    assert asked.exit_code == INTERRUPTED
     assert list(tmp_path.iterdir()) == []
 
 
