@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -149,6 +149,22 @@ def print_description(run: Run) -> None:
         ("started", run.start_time),
         ("ended", run.end_time or "not finished: the run is going on, or was cut off (then: acquire recover)"),
         *run.instruments.items(),
+        *_photodiode(run),
         ("checksums", str(run.integrity)),
     ]
     say(sys.stdout, *(f"{name:>18}  {value}" for name, value in lines))
+
+
+def _photodiode(run: Run) -> Iterator[tuple[str, str]]:
+    """What turned the photodiode's signal into light."""
+    from acquire.cli.display import mismatch_text
+
+    photodiode = run.calibration.photodiode
+    if photodiode is None:
+        yield "photodiode", "no calibration"
+        return
+    yield "photodiode", f"{photodiode.identification}: {photodiode.method}"
+    factors = run.mismatch_factors
+    if factors.size:
+        ends = mismatch_text(float(factors.min())), mismatch_text(float(factors.max()))
+        yield "mismatch factor", " to ".join(dict.fromkeys(ends))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, pi, sin, sqrt
+from math import exp, nan, pi, sin, sqrt
 
 import numpy as np
 
@@ -151,6 +151,9 @@ class PhotodiodeCalibration:
     follow V(lambda), where C = k_L. ``scale_slope`` d ln C/d lambda [1/nm]: what an error of the wavelength
     scale of the spectroradiometer had already done to C when k_L was fixed against it. ``relative_uncertainty``
     is that of C (k = 1); ``identification`` and ``method`` say in words which calibration it is, and how it was made.
+
+    What is known of a k_L that was found before the run: ``factor`` [cd m^-2 A^-1] itself, under its own spectrum;
+    ``lowest`` and ``highest`` luminance [cd/m^2] at which it was found. NaN when unknown, and by way B.
     """
 
     scale: float
@@ -159,10 +162,20 @@ class PhotodiodeCalibration:
     relative_uncertainty: float = 0.0
     identification: str = ""
     method: str = ""
+    factor: float = nan
+    lowest: float = nan
+    highest: float = nan
 
     def __post_init__(self) -> None:
         if not self.scale > 0:
             raise ValueError(f"a calibration factor must be positive, not {self.scale:g}")
+
+    def mismatch(self, luminance_per_photocurrent: float) -> float:
+        """Return F_sm [1] of the spectrum with this luminance per photocurrent: that over k_L.
+
+        NaN where k_L or the responsivity is unknown.
+        """
+        return nan if self.responsivity is None else luminance_per_photocurrent / self.factor
 
 
 def calibration_from_geometry(etendue: float, responsivity: FloatArray) -> PhotodiodeCalibration:
@@ -181,9 +194,10 @@ def calibration_from_factor(
     :raises ValueError: only one of the two is given.
     """
     if responsivity is None and spectrum is None:
-        return PhotodiodeCalibration(factor)
+        return PhotodiodeCalibration(factor, factor=factor)
     if responsivity is None or spectrum is None:
         raise ValueError("the spectral mismatch needs both the responsivity and the calibration spectrum")
     response = integrate(checked(spectrum) * checked(responsivity))
     slope = integrate(spectrum * np.gradient(responsivity)) / response
-    return PhotodiodeCalibration(factor / _visible_per_response(spectrum, responsivity), responsivity, slope)
+    scale = factor / _visible_per_response(spectrum, responsivity)
+    return PhotodiodeCalibration(scale, responsivity, slope, factor=factor)

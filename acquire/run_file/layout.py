@@ -47,7 +47,7 @@ from acquire.run_file.hdf5 import (
 Version = tuple[int, int]
 
 #: Of the files that this program writes; the module's text says what a reader does with others.
-FORMAT_VERSION: Version = (1, 0)
+FORMAT_VERSION: Version = (1, 1)
 BEFORE_VERSIONS: Version = (0, 0)
 
 #: What columns were called in older files, by their names today.
@@ -194,6 +194,14 @@ SPECTRUM_COLUMNS = [
         ("meter_luminance", "cd/m^2", "as the spectroradiometer computed it"),
         ("meter_x", "1", "as the spectroradiometer computed it"),
         ("meter_y", "1", "as the spectroradiometer computed it"),
+    ),
+    Column(
+        "mismatch_factor",
+        "<f8",
+        "1",
+        "luminance per photocurrent of this spectrum over that of the calibration's",
+        "mismatch_factor",
+        since=(1, 1),
     ),
     Column("spectral_radiance", "<f8", "W/(m^2 sr nm)", "380-780 nm in steps of 1 nm", "spectral_radiance"),
 ]

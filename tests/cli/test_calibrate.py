@@ -17,7 +17,9 @@ from acquire import calibrate as calibration
 from acquire import session
 from acquire.cli import calibrate as command
 from acquire.cli.commands import FAILED, INTERRUPTED, USAGE, app
+from acquire.cli.display import spectrum_text
 from acquire.config import check_file, load_calibration
+from acquire.photometry.photodiode import spectral_mismatch
 from acquire.records import Event, Spectrum
 from acquire.run_file.read import read_run
 from acquire.safety.interruption import StopRequest
@@ -98,6 +100,52 @@ def test_a_bench_that_names_it_measures_the_same_device_alike(
     assert Path(said["path"]).stem in other.calibration.photodiode.identification  # type: ignore[union-attr]
     for figure in ("luminance_max", "external_quantum_efficiency_max"):
         assert other.figures[figure].value == pytest.approx(one.figures[figure].value, rel=2e-3)
+
+
+@pytest.mark.parametrize(("peak", "fwhm"), [(630, 30), (465, 20)])
+def test_the_mismatch_of_another_colour_is_applied_and_shown(
+    peak: int,
+    fwhm: int,
+    done: tuple[Path, dict[str, object], str],
+    bench_file: Callable[..., Path],
+    sweep_file: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    """A red and a blue device on the calibration made with the green one: as by the geometry, which knows no colour."""
+    _, summary, _ = done
+    said = summary["calibration"]
+    assert isinstance(said, dict)
+    device = (CONFIGS / "devices" / "sppo13_liq.yaml").read_text(encoding="utf-8")
+    other = tmp_path / "other.yaml"
+    other.write_text(device.replace("peak: 520 nm", f"peak: {peak} nm").replace("fwhm: 19 nm", f"fwhm: {fwhm} nm"))
+    sweep = sweep_file(SHIPPED, {f"{CONFIGS.as_posix()}/devices/sppo13_liq.yaml": other.as_posix()})
+    bench = bench_file({f"{CONFIGS.as_posix()}/calibrations/simulated_photodiode.yaml": said["path"]})
+    by_geometry = run_sweep_file(sweep, tmp_path / "runs").run
+    lines: list[str] = []
+    by_factor = run_sweep_file(sweep, tmp_path / "runs", bench, lambda event: lines.extend(texts_of(event))).run
+    assert by_geometry is not None
+    assert by_factor is not None
+    for figure in ("luminance_max", "external_quantum_efficiency_max"):
+        assert by_factor.figures[figure].value == pytest.approx(by_geometry.figures[figure].value, rel=3e-3)
+    factors = by_factor.mismatch_factors
+    responsivity = by_geometry.calibration.photodiode.responsivity  # type: ignore[union-attr]
+    green = load_calibration(Path(said["path"]))[0].spectrum
+    assert green is not None
+    expected = [spectral_mismatch(s.spectral_radiance, green[1], responsivity) for s in by_factor.spectra]
+    assert factors == pytest.approx(expected, rel=1e-6)
+    assert abs(factors[0] - 1.0) > 0.5, "what would be wrong without it"
+    text = f"mismatch factor {factors[0]:.4f} (L {100 * (factors[0] - 1):+.2f} %)"
+    assert text in lines[0]
+    shown = CliRunner().invoke(app, ["show", str(by_factor.path)])
+    assert f"{factors.min():.4f} (L " in shown.stdout
+    assert Path(said["path"]).stem in shown.stdout
+    as_json = json.loads(CliRunner().invoke(app, ["show", "--json", str(by_factor.path)]).stdout)
+    assert as_json["photodiode"]["mismatch_factor"] == pytest.approx(factors.mean())
+    assert by_geometry.mismatch_factors.size == 0, "no colour of a calibration to hold the device's against"
+
+
+def texts_of(event: Event) -> list[str]:
+    return [spectrum_text(event)] if isinstance(event, Spectrum) else []
 
 
 def test_without_a_terminal_it_refuses_to_ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
