@@ -32,6 +32,7 @@ class Figure:
     """One figure of merit: ``value`` in ``unit``, its standard ``uncertainty``, and where in the sweep it lies.
 
     ``voltage`` [V], ``current_density`` [A/m^2], ``luminance`` [cd/m^2]; NaN for what does not apply.
+    ``reason`` says in words why the status is not ``ok``; empty where the status says it all.
     """
 
     value: float
@@ -41,6 +42,7 @@ class Figure:
     current_density: float = nan
     luminance: float = nan
     uncertainty: float = nan
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
+import numpy as np
+
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.cautions import contact_cautions, light_cautions
 from acquire.evaluation.evaluate import Evidence, evaluate_run
 from acquire.evaluation.figures import Figure, JVLCurve, SpectrumFigures, figures_of_merit
+from acquire.evaluation.findings import findings, judged
+from acquire.evaluation.known import Known
 from acquire.photometry.elementwise import quotient
-from acquire.records import Branch, Columns, DarkReading, FloatArray, Note, PointFlag, Spectrum
+from acquire.records import Branch, Columns, DarkReading, Finding, FloatArray, Note, PointFlag, Spectrum
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,17 @@ class FinalEvaluation:
         ]
         forward, reverse = (_curve(points, branch, self.evidence) for branch in (Branch.FORWARD, Branch.REVERSE))
         return figures_of_merit(forward, reverse, lines)
+
+    def judged(self, points: Columns, source_unit: str) -> tuple[dict[str, Figure], list[Finding]]:
+        """The :meth:`figures`, none of them called ok that something contradicts, and what was found.
+
+        ``source_unit`` is that of the source's level, V or A.
+        """
+        figures = self.figures(points)
+        time = points["time"]
+        last = float(time[np.isfinite(time)].max(initial=0.0))
+        found = findings(Known(self.evidence, points, self.spectra, self.dark, source_unit, last, figures))
+        return judged(figures, found), found
 
     def cautions(self, points: Columns, source_unit: str) -> list[Note]:
         """What the readings of a run say against it, noted at the first dark reading, where a run begins.
