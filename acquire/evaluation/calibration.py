@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from acquire.config.bench import BenchFile
-from acquire.config.calibration import CalibrationFile, Geometry
+from acquire.config.calibration import CalibrationFile, Geometry, LuminanceFactor
 from acquire.config.loading import LoadedCalibration, LoadedSweep
 from acquire.config.sweep import ExpectedLine, SweepFile
 from acquire.photometry import photodiode as channel
@@ -241,6 +241,9 @@ def _photodiode_to_fields(photodiode: PhotodiodeCalibration | None) -> Iterator[
     yield "photodiode_scale_slope", photodiode.scale_slope if photodiode else 0.0, "1/nm"
     yield "responsivity", photodiode.responsivity if photodiode else None, "A/W"
     yield "calibration_uncertainty", photodiode.relative_uncertainty if photodiode else 0.0, "1"
+    yield "luminance_factor", photodiode.factor if photodiode else nan, "cd/(m^2 A)"
+    yield "calibrated_from", photodiode.lowest if photodiode else nan, "cd/m^2"
+    yield "calibrated_to", photodiode.highest if photodiode else nan, "cd/m^2"
 
 
 def _or_empty(value: Any) -> Any:
@@ -263,6 +266,9 @@ def _photodiode_from_fields(values: Mapping[str, Any]) -> PhotodiodeCalibration 
         relative_uncertainty=values.get("calibration_uncertainty", 0.0),
         identification=values.get("identification", ""),
         method=values.get("method", ""),
+        factor=values.get("luminance_factor", nan),
+        lowest=values.get("calibrated_from", nan),
+        highest=values.get("calibrated_to", nan),
     )
 
 
@@ -351,8 +357,9 @@ def _photodiode_calibration(loaded: LoadedCalibration, emissive_area: float) -> 
     responsivity = on_grid(*loaded.responsivity) if loaded.responsivity is not None else None
     if certificate.luminance_factor is not None:
         spectrum = on_grid(*loaded.spectrum) if loaded.spectrum is not None else None
-        light = _by_factor(certificate.luminance_factor.factor, responsivity, spectrum)
-        return _named(light, certificate, certificate.luminance_factor.uncertainty)
+        light = _by_factor(certificate.luminance_factor, responsivity, spectrum)
+        uncertainty = certificate.luminance_factor.uncertainty
+        return _named(light, certificate, nan if uncertainty is None else uncertainty)
     assert certificate.geometry is not None
     assert responsivity is not None
     light = _by_geometry(certificate.geometry, emissive_area, responsivity)
@@ -365,11 +372,17 @@ def _named(light: PhotodiodeCalibration, certificate: CalibrationFile, uncertain
     return replace(light, identification=identification, relative_uncertainty=uncertainty)
 
 
-def _by_factor(factor: float, responsivity: FloatArray | None, spectrum: FloatArray | None) -> PhotodiodeCalibration:
+def _by_factor(
+    found: LuminanceFactor, responsivity: FloatArray | None, spectrum: FloatArray | None
+) -> PhotodiodeCalibration:
     """Way A; one curve without the other cannot correct a spectral mismatch, and is left out."""
     curves = (responsivity, spectrum) if responsivity is not None and spectrum is not None else ()
-    light = channel.calibration_from_factor(factor, *curves)
-    return replace(light, method=f"luminance factor {factor:g} cd/m^2/A")
+    light = channel.calibration_from_factor(found.factor, *curves)
+    low, high = (nan if end is None else end for end in (found.luminance_from, found.luminance_to))
+    span = f", found from {low:.4g} to {high:.4g} cd/m^2" if isfinite(low + high) else ""
+    mismatch = "" if curves else ", without the mismatch of other spectra"
+    method = f"luminance factor {found.factor:g} cd/m^2/A{span}{mismatch}"
+    return replace(light, method=method, lowest=low, highest=high)
 
 
 def _by_geometry(geometry: Geometry, emissive_area: float, responsivity: FloatArray) -> PhotodiodeCalibration:

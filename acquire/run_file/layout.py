@@ -227,6 +227,14 @@ SPECTRUM_COLUMNS = [
         ("meter_x", "1", "as the spectroradiometer computed it"),
         ("meter_y", "1", "as the spectroradiometer computed it"),
     ),
+    Column(
+        "mismatch_factor",
+        "<f8",
+        "1",
+        "luminance per photocurrent of this spectrum over that of the calibration's",
+        "mismatch_factor",
+        since=(1, 1),
+    ),
     Column("spectral_radiance", "<f8", "W/(m^2 sr nm)", "380-780 nm in steps of 1 nm", "spectral_radiance"),
 ]
 
