@@ -76,7 +76,7 @@ def dark(level: float = DARK) -> list[DarkReading]:
 
 
 def a_calibration(route: LuminanceRoute, **conditions: Any) -> Calibration:
-    known = {"emissive_area": AREA, "amplifier_gain": GAIN, "luminance_route": route.value, **conditions}
+    known = {"emissive_area": AREA, "transfer": GAIN, "luminance_route": route.value, **conditions}
     return Calibration(conditions=Conditions(**known), uncertainty=BUDGET)
 
 
@@ -117,7 +117,7 @@ def test_gain_and_geometry_drop_out(wrong_gain: float) -> None:
     """The bench file's gain may be anything, and there is no calibration file; the amplifier may invert."""
     real = -GAIN if wrong_gain < 0 else GAIN
     spectra = [a_spectrum(i, i, light, gain=real) for i, light in enumerate((30.0, 300.0, 3000.0))]
-    calibration = a_calibration(LuminanceRoute.FROM_SPECTRA, amplifier_gain=wrong_gain)
+    calibration = a_calibration(LuminanceRoute.FROM_SPECTRA, transfer=wrong_gain)
     points = whole([a_reading(7, 1000.0, gain=real)], spectra, calibration)
     assert points["luminance"] == pytest.approx(1000.0, rel=1e-9)
     assert points["external_quantum_efficiency"] == pytest.approx(0.0389429735, rel=1e-5)
@@ -226,7 +226,7 @@ def test_a_noisy_spectrum_and_one_in_the_dark_say_nothing_about_k_l() -> None:
 
 def with_file(route: LuminanceRoute, gain: float = GAIN) -> Calibration:
     return replace(
-        a_calibration(route, amplifier_gain=gain),
+        a_calibration(route, transfer=gain),
         photodiode=calibration_from_geometry(ETENDUE, TRUE_RESPONSIVITY),
     )
 
@@ -413,7 +413,7 @@ def test_a_run_on_a_bench_with_a_wrong_gain_has_the_right_efficiency(
 ) -> None:
     prepared = session.prepare(CONFIGS / "sweeps" / "table2_sppo13_liq.yaml", None)
     calibration, plan = prepared.calibration, prepared.plan
-    conditions = replace(calibration.conditions, amplifier_gain=gain, luminance_route=LuminanceRoute.FROM_SPECTRA.value)
+    conditions = replace(calibration.conditions, transfer=gain, luminance_route=LuminanceRoute.FROM_SPECTRA.value)
     photodiode = calibration.photodiode if calibrated else None
     calibration = replace(
         calibration, conditions=conditions, photodiode=photodiode, relative=relative_responsivity(photodiode)
