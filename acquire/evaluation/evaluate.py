@@ -37,7 +37,7 @@ from acquire.photometry.efficiency import (
 )
 from acquire.photometry.elementwise import IntArray, Q, constant
 from acquire.photometry.factors import SpectralFactors, blend_factors, factors_at, spectral_factors, stacked
-from acquire.photometry.photodiode import dark_at, photocurrent
+from acquire.photometry.photodiode import below_dark_noise, dark_at, photocurrent
 from acquire.photometry.spectra import signal_to_noise
 from acquire.records import (
     DERIVED,
@@ -262,7 +262,9 @@ def _quantities(
     current: Q, voltage: Q, photocurrent: Q, factors: SpectralFactors[Q] | None, calibration: Calibration
 ) -> dict[str, Q]:
     """The derived quantities of a point, or of each of many."""
-    density = current_density(current, calibration.conditions.emissive_area)
+    conditions = calibration.conditions
+    density = current_density(conditions.emitted_current(current), conditions.emissive_area)
+    voltage = conditions.device_voltage(voltage, current)
     luminance = photocurrent * _luminance_per_photocurrent(factors, calibration)
     efficiency = current_efficiency(luminance, density)
     angular, unknown = calibration.conditions.angular_factor, constant(nan, photocurrent)
@@ -372,7 +374,8 @@ def _flags(signal: Q, time: Q, factors: SpectralFactors[Q] | None, shift: Q, evi
     """The bits of :class:`PointFlag` that follow from evaluating a point, or each of many."""
     bits = 0 if evidence.final else _PROVISIONAL
     truncated = factors.truncated * _TRUNCATED if factors else _NO_SPECTRUM
-    dark = signal - evidence.dark_signal(time) < 3 * evidence.dark_deviation
+    light = evidence.photocurrent(signal, time)
+    dark = below_dark_noise(light, evidence.dark_deviation / abs(evidence.calibration.conditions.transfer))
     return bits | truncated | (shift > SPECTRAL_SHIFT_LIMIT) * _SHIFT | dark * _DARK
 
 

@@ -19,14 +19,14 @@ from acquire.photometry.constants import (
     MAXIMUM_LUMINOUS_EFFICACY,
     PHOTON_ENERGY_WAVELENGTH,
 )
-from acquire.photometry.elementwise import Q
+from acquire.photometry.elementwise import Q, Truth
 from acquire.photometry.grid import WAVELENGTH, checked, integrate
 from acquire.photometry.observer import v_lambda
 from acquire.records import FloatArray
 
 
 def photocurrent(signal: Q, dark_signal: Q | float, gain: float) -> Q:
-    """Return s = (U - U_dark) / R_f [A] from amplifier voltages [V] and its gain R_f [V/A]."""
+    """Return s = (U - U_dark) / R_f [A] from amplifier voltages [V] and its gain R_f [V/A], of either sign."""
     return (signal - dark_signal) / gain
 
 
@@ -36,7 +36,7 @@ def dark_at(time: Q, before: tuple[float, float], after: tuple[float, float]) ->
     return d1 if t1 == t2 else d1 + (d2 - d1) * (time - t1) / (t2 - t1)
 
 
-def below_dark_noise(photocurrent: float, dark_noise: float) -> bool:
+def below_dark_noise(photocurrent: Q, dark_noise: float) -> Truth:
     """Whether a photocurrent is less than 3 standard deviations of the dark readings, in the same unit."""
     return photocurrent < 3 * dark_noise
 

@@ -136,7 +136,7 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
         steps=steps,
         dark=dark,
         spectra=spectra,
-        stop_rules=_stop_rules(sweep),
+        stop_rules=_stop_rules(sweep, bench),
         settle=measure.settle,
         hardware_timed=measure.timing == "hardware",
         time_per_point=per_point,
