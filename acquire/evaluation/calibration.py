@@ -17,6 +17,7 @@ from acquire.config.calibration import CalibrationFile, Geometry
 from acquire.config.loading import LoadedCalibration, LoadedSweep
 from acquire.config.sweep import ExpectedLine, SweepFile
 from acquire.photometry import photodiode as channel
+from acquire.photometry.elementwise import Q
 from acquire.photometry.factors import SpectralFactors, spectral_factors
 from acquire.photometry.grid import on_grid
 from acquire.photometry.photodiode import PhotodiodeCalibration
@@ -44,18 +45,34 @@ class LuminanceRoute(StrEnum):
     SPECTRORADIOMETER = "spectroradiometer"
 
 
+class Connection(StrEnum):
+    """How the photodiode's meter sees the photocurrent: behind an amplifier, across a resistor, or itself."""
+
+    AMPLIFIER = "amplifier"
+    SHUNT = "shunt"
+    CURRENT = "current"
+
+
 @dataclass(frozen=True)
 class Conditions:
     """What a run was measured with; never replaced afterwards. SI units.
 
+    ``transfer`` is what the photodiode's meter reads per photocurrent: V/A, of either sign, where ``connection`` (a
+    :class:`Connection`) is an amplifier or a shunt; 1 where it is the current itself, which is then read in A.
+    ``amplifier_limit`` [V] is the largest magnitude that the amplifier puts out, NaN when unknown. ``polarity`` (1 or
+    -1) is the sign of the level at which the device emits. ``lead_resistance`` [ohm] is that of the leads of a two-wire
+    connection, 0 where the voltage is that of the device. Outside ``smallest_emissive_area`` to
+    ``largest_emissive_area`` a pixel area is unlikely on this bench, NaN: not known; ``spot`` [m] is the diameter of
+    the spectroradiometer's spot, NaN when unknown. ``simulated``: the bench is. ``luminance_route`` is a
+    :class:`LuminanceRoute`.
+
     ``*_range`` are the meters' fixed ranges, NaN for autorange; ``angular_factor`` F is that of the device, 1 for a
     Lambertian one; ``source_meter`` and ``photodiode_meter`` are the models, by the names of
-    :mod:`drivers.models`; a file of before they were named is of the first two; ``luminance_route`` is a
-    :class:`LuminanceRoute`.
+    :mod:`drivers.models`; a file of before they were named is of the first two.
     """
 
     emissive_area: float = field(metadata=_stored("m^2"))
-    amplifier_gain: float = field(metadata=_stored("V/A"))
+    transfer: float = field(metadata=_stored("V/A", name="amplifier_gain"))
     voltage_range: float = field(default=nan, metadata=_stored("V"))
     current_range: float = field(default=nan, metadata=_stored("A"))
     photodiode_range: float = field(default=nan, metadata=_stored("V"))
@@ -66,15 +83,44 @@ class Conditions:
     angular_factor: float = field(default=1.0, metadata=_stored("1", name="forward_factor"))
     angular_factor_source: str = field(default="assumed 1 (Lambertian)", metadata=_stored(name="forward_factor_source"))
     luminance_route: str = field(default=LuminanceRoute.CALIBRATED.value, metadata=_stored())
+    connection: str = field(default=Connection.AMPLIFIER.value, metadata=_stored(name="photodiode_connection"))
+    amplifier_limit: float = field(default=nan, metadata=_stored("V"))
+    polarity: float = field(default=1.0, metadata=_stored("1"))
+    lead_resistance: float = field(default=0.0, metadata=_stored("ohm"))
+    smallest_emissive_area: float = field(default=nan, metadata=_stored("m^2"))
+    largest_emissive_area: float = field(default=nan, metadata=_stored("m^2"))
+    spot: float = field(default=nan, metadata=_stored("m"))
+    simulated: bool = field(default=False, metadata=_stored("1"))
+
+    @property
+    def meter_unit(self) -> str:
+        """The unit of what the photodiode's meter reads."""
+        return "A" if self.connection == Connection.CURRENT else "V"
+
+    def emitted_current(self, current: Q) -> Q:
+        """The current through the device [A], positive when it emits, from one as read."""
+        return self.polarity * current
+
+    def device_voltage(self, voltage: Q, current: Q) -> Q:
+        """The voltage at the device itself [V], positive when it emits, from voltage [V] and current [A] as read."""
+        if not self.lead_resistance:  # a current that is missing takes nothing from it
+            return self.polarity * voltage
+        return self.polarity * (voltage - current * self.lead_resistance)
+
+    @property
+    def amplifier_gain(self) -> float:
+        """The former name of ``transfer``."""
+        return self.transfer
 
 
 @dataclass(frozen=True)
 class LightUncertainty:
     """How well all that is known that is common to all points: standard uncertainties (k = 1).
 
-    ``emissive_area`` in m^2 and ``wavelength`` [nm] are absolute, the others relative: ``luminance_scale`` the
-    absolute scale of the spectroradiometer, ``uniformity`` spot and aperture, ``repositioning`` putting the next
-    device into the same place, ``linearity`` of the luminance channel, ``angular_factor`` that of F.
+    ``emissive_area`` in m^2, ``wavelength`` [nm] and ``lead_resistance`` [ohm] are absolute, the others relative:
+    ``luminance_scale`` the absolute scale of the spectroradiometer, ``uniformity`` spot and aperture,
+    ``repositioning`` putting the next device into the same place, ``linearity`` of the luminance channel,
+    ``angular_factor`` that of F.
     """
 
     emissive_area: float = field(default=0.0, metadata=_stored("m^2", name="emissive_area_uncertainty"))
@@ -84,6 +130,7 @@ class LightUncertainty:
     linearity: float = field(default=0.0, metadata=_stored("1", name="linearity_uncertainty"))
     wavelength: float = field(default=0.0, metadata=_stored("nm", name="wavelength_uncertainty"))
     angular_factor: float = field(default=0.0, metadata=_stored("1", name="forward_factor_uncertainty"))
+    lead_resistance: float = field(default=0.0, metadata=_stored("ohm", name="lead_resistance_uncertainty"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +232,16 @@ def _parts_to_fields(calibration: Calibration) -> Iterator[tuple[str, Any, str]]
     for part in _PARTS:
         values = getattr(calibration, part)
         for one in fields(values):
-            yield _stored_name(one), getattr(values, one.name), one.metadata["unit"]
+            yield _stored_name(one), getattr(values, one.name), _unit(one, calibration.conditions)
+
+
+#: The units of what a meter that reads the photocurrent itself is set to, in place of those of one that reads volts.
+_UNITS_IN_AMPERES = {"transfer": "1", "photodiode_range": "A"}
+
+
+def _unit(one: Field[Any], conditions: Conditions) -> str:
+    unit: str = one.metadata["unit"]
+    return _UNITS_IN_AMPERES.get(one.name, unit) if conditions.connection == Connection.CURRENT else unit
 
 
 def _photodiode_to_fields(photodiode: PhotodiodeCalibration | None) -> Iterator[tuple[str, Any, str]]:
@@ -234,8 +290,10 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
     Only the sweep, bench and calibration files enter; a simulated device's file never does.
     """
     sweep, bench = loaded.sweep, loaded.bench
+    photodiode = _photodiode_calibration(loaded.calibration, sweep.sample.emissive_area)
+    calibrated = bench.photodiode.luminance_route == "calibrated"
     return Calibration(
-        photodiode=_photodiode_calibration(loaded.calibration, sweep.sample.emissive_area),
+        photodiode=photodiode,
         conditions=_conditions(sweep, bench, source_range),
         uncertainty=LightUncertainty(
             emissive_area=sweep.sample.emissive_area_uncertainty or 0.0,
@@ -245,8 +303,10 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
             linearity=bench.uncertainty.linearity,
             wavelength=bench.uncertainty.wavelength,
             angular_factor=bench.uncertainty.angular_factor,
+            lead_resistance=bench.instruments.smu.lead_resistance_uncertainty,
         ),
         stand_in=StandInSpectra(reference, _assumed_spectrum(sweep.sample.expected_line)),
+        relative=RelativeResponsivity() if calibrated else relative_responsivity(photodiode),
     )
 
 
@@ -257,12 +317,12 @@ def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float) -> Cond
     voltage_source = sweep.source.function == "voltage"
     current_range = _nominal(measure.current_range, source_meter.current.smallest_range)
     # The photodiode's meter is set to the nominal range that holds the value, not one that reaches over it
-    photodiode_range = _nominal(
-        measure.photodiode_range, partial(smallest_range, ranges=photodiode_meter.voltage.ranges)
-    )
+    ranges = photodiode_meter.span(bench.photodiode.meter_unit).ranges
+    asked = measure.photodiode_current_range if bench.photodiode.current else measure.photodiode_range
+    photodiode_range = _nominal(asked, partial(smallest_range, ranges=ranges))
     return Conditions(
         emissive_area=sweep.sample.emissive_area,
-        amplifier_gain=bench.photodiode.amplifier_gain,
+        transfer=bench.photodiode.transfer,
         voltage_range=source_range if voltage_source else nan,
         current_range=current_range if voltage_source else source_range,
         photodiode_range=photodiode_range,
@@ -270,7 +330,25 @@ def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float) -> Cond
         photodiode_nplc=measure.photodiode_nplc,
         source_meter=source_model,
         photodiode_meter=meter_model,
+        luminance_route=bench.photodiode.luminance_route,
+        connection=bench.photodiode.connection,
+        amplifier_limit=nan if bench.photodiode.amplifier_limit is None else bench.photodiode.amplifier_limit,
+        polarity=-1.0 if sweep.sample.polarity == "negative" else 1.0,
+        lead_resistance=bench.instruments.smu.lead_resistance,
+        smallest_emissive_area=bench.emissive_area.smallest,
+        largest_emissive_area=bench.emissive_area.largest,
+        spot=_spot(bench),
+        simulated=bench.simulated,
     )
+
+
+def _spot(bench: BenchFile) -> float:
+    """The diameter of the spectroradiometer's spot [m], NaN without one."""
+    meter = bench.instruments.spectroradiometer
+    if meter is None:
+        return nan
+    spot = models.spectroradiometer(meter.model).spot
+    return spot(meter.measuring_angle, meter.distance, close_up_lens=meter.close_up_lens)
 
 
 def _nominal(range_: float | str, smallest: Callable[[float], float]) -> float:

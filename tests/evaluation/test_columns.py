@@ -66,7 +66,7 @@ CALIBRATIONS = {
         FULL, conditions=replace(CONDITIONS, voltage_range=20.0, current_range=0.1, photodiode_range=10.0)
     ),
     "no photodiode": Calibration(conditions=Conditions(AREA, GAIN)),
-    "an inverting amplifier": replace(FULL, conditions=replace(CONDITIONS, amplifier_gain=-GAIN)),
+    "an inverting amplifier": replace(FULL, conditions=replace(CONDITIONS, transfer=-GAIN)),
     "from the spectra": replace(FULL, conditions=replace(CONDITIONS, luminance_route="from_spectra")),
     "from the spectra alone": Calibration(
         conditions=Conditions(AREA, GAIN, luminance_route="from_spectra"), stand_in=FULL.stand_in
