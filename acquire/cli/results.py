@@ -143,7 +143,9 @@ def _ending(run: Run) -> str:
 
 
 def print_description(run: Run) -> None:
-    """Say what a run was: title, sample, times, instruments, and whether its file is as it was written."""
+    """Say what a run was: title, sample, times, instruments, dark readings, whether its file is as it was written."""
+    from acquire.cli import display
+
     lines = [
         ("title", run.title),
         ("sample", run.sample),
@@ -151,6 +153,7 @@ def print_description(run: Run) -> None:
         ("ended", run.end_time or "not finished: the run is going on, or was cut off (then: acquire recover)"),
         *run.instruments.items(),
         *_photodiode(run),
+        *((f"dark {when}", display.dark_text(level)) for when, level in run.dark_levels.items()),
         ("checksums", str(run.integrity)),
     ]
     say(sys.stdout, *(f"{name:>18}  {value}" for name, value in lines))

@@ -154,12 +154,26 @@ class RelativeResponsivity:
     shape_uncertainty: float = field(default=0.0, metadata=_stored("1/nm", name="relative_responsivity_uncertainty"))
 
 
+@dataclass(frozen=True)
+class Provenance:
+    """Where a photodiode's calibration comes from.
+
+    ``date`` on which it was made and ``valid_until`` as 2026-03-31, empty where not given; ``example``: it is the one
+    that was made up for the simulated bench.
+    """
+
+    date: str = field(default="", metadata=_stored(name="calibration_date"))
+    valid_until: str = field(default="", metadata=_stored(name="calibration_valid_until"))
+    example: bool = field(default=False, metadata=_stored("1", name="calibration_is_example"))
+
+
 #: The parts of a calibration whose fields stand in a run file one by one.
 _PARTS = {
     "conditions": Conditions,
     "uncertainty": LightUncertainty,
     "stand_in": StandInSpectra,
     "relative": RelativeResponsivity,
+    "provenance": Provenance,
 }
 
 
@@ -176,6 +190,7 @@ class Calibration:
     uncertainty: LightUncertainty = LightUncertainty()
     stand_in: StandInSpectra = StandInSpectra()
     relative: RelativeResponsivity = RelativeResponsivity()
+    provenance: Provenance = Provenance()
 
     @cached_property
     def shape(self) -> PhotodiodeCalibration | None:
@@ -313,7 +328,31 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
         ),
         stand_in=StandInSpectra(reference, _assumed_spectrum(sweep.sample.expected_line)),
         relative=RelativeResponsivity() if calibrated else relative_responsivity(photodiode),
+        provenance=provenance_of(loaded.calibration),
     )
+
+
+#: The responsivity of the simulated photodiode [A/W]: slope [1/nm] and offset of a straight line, which no real one is.
+_SIMULATED_RESPONSIVITY = (6.0e-4, -0.012)
+
+
+def provenance_of(loaded: LoadedCalibration) -> Provenance:
+    """Where a calibration file comes from; a copy of the example under another name is the example still."""
+    certificate = loaded.certificate
+    if certificate is None:
+        return Provenance()
+    valid_until = certificate.valid_until.isoformat() if certificate.valid_until else ""
+    return Provenance(certificate.date.isoformat(), valid_until, _is_example(certificate.id, loaded.responsivity))
+
+
+def _is_example(name: str, responsivity: tuple[FloatArray, FloatArray] | None) -> bool:
+    if name.startswith("simulated-photodiode"):
+        return True
+    if responsivity is None:
+        return False
+    wavelength, values = (np.asarray(column, float) for column in responsivity)
+    slope, offset = _SIMULATED_RESPONSIVITY
+    return bool(np.abs(values - (slope * wavelength + offset)).max() < 1e-6)
 
 
 def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float) -> Conditions:

@@ -40,11 +40,12 @@ CLEAR_LIGHT = 1e-3
 
 @dataclass(frozen=True)
 class DarkLevel:
-    """Mean and standard deviation of the photodiode signal without light [V], and when [s]."""
+    """Mean and standard deviation of the photodiode signal without light [V], when [s], and of how many readings."""
 
     time: float
     signal: float
     deviation: float
+    readings: int = 1
 
 
 def dark_level(readings: Sequence[DarkReading]) -> DarkLevel | None:
@@ -54,7 +55,7 @@ def dark_level(readings: Sequence[DarkReading]) -> DarkLevel | None:
         return None
     signals = [reading.photodiode_signal for reading in good]
     deviation = stdev(signals) if len(signals) > 1 else 0.0
-    return DarkLevel(fmean(reading.time for reading in good), fmean(signals), deviation)
+    return DarkLevel(fmean(reading.time for reading in good), fmean(signals), deviation, len(good))
 
 
 class Absolute(NamedTuple, Generic[Q]):
