@@ -173,8 +173,9 @@ class Spectrum:
     the run; ``integration_time`` in s; ``meter_*`` what the spectroradiometer itself computed (cd/m^2, x, y).
     ``drift`` is the change of ln(luminance) during the exposure by the photodiode, NaN when unknown.
     ``luminance`` (cd/m^2), ``x``, ``y``, ``peak_wavelength`` and ``fwhm`` (nm) are computed from the spectrum;
-    ``contradictions`` names the meter's own values that do not follow from its spectrum; ``too_dark`` when there
-    was less light than it is made for.
+    ``mismatch_factor`` that of this spectrum against the one under which the photodiode's factor was found, NaN
+    where there is none. ``contradictions`` names the meter's own values that do not follow from its spectrum;
+    ``too_dark`` when there was less light than it is made for.
     """
 
     index: int
@@ -194,6 +195,7 @@ class Spectrum:
     y: float = nan
     peak_wavelength: float = nan
     fwhm: float = nan
+    mismatch_factor: float = nan
     contradictions: tuple[str, ...] = ()
     too_dark: bool = False
 
@@ -273,7 +275,8 @@ class InstrumentRecord:
 class RunStart:
     """Everything known before the output goes on.
 
-    ``points``, ``duration`` and ``time_per_point`` [s] are the totals of the plan.
+    ``points``, ``duration`` and ``time_per_point`` [s] are the totals of the plan. ``photodiode_unit`` is V, or A where
+    the photodiode's meter reads the photocurrent itself.
     """
 
     run_id: str
@@ -289,6 +292,7 @@ class RunStart:
     file_hashes: Mapping[str, str]
     instruments: tuple[InstrumentRecord, ...]
     source_unit: str
+    photodiode_unit: str = "V"
     points: int = 0
     duration: float = nan
     time_per_point: float = nan

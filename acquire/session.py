@@ -448,6 +448,7 @@ def _run_start(
         file_hashes=loaded.hashes,
         instruments=bench.instrument_records(),
         source_unit=plan.source_unit,
+        photodiode_unit=loaded.bench.photodiode.meter_unit,
         points=len(plan.steps),
         duration=plan.duration,
         time_per_point=plan.time_per_point,

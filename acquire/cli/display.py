@@ -151,11 +151,18 @@ def flag_names(flags: PointFlag) -> str:
 
 def spectrum_text(spectrum: Spectrum) -> str:
     """One line about a spectrum just taken."""
-    return (
+    text = (
         f"spectrum {spectrum.index} at point {spectrum.point_index}: "
         f"{number(spectrum.luminance)} cd/m^2, "
         f"{spectrum.integration_time:.3g} s integration"
     )
+    mismatch = spectrum.mismatch_factor
+    return f"{text}, mismatch factor {mismatch_text(mismatch)}" if isfinite(mismatch) else text
+
+
+def mismatch_text(factor: float) -> str:
+    """A mismatch factor and what it does to luminance."""
+    return f"{factor:.4f} (L {100.0 * (factor - 1.0):+.2f} %)"
 
 
 #: How a finding begins where people read it: what forbids to trust a number is not to be overlooked.

@@ -13,10 +13,11 @@ from typing import Any, Self
 import numpy as np
 
 from acquire.config.bench import BenchFile
-from acquire.config.calibration import CalibrationFile, Geometry
+from acquire.config.calibration import CalibrationFile, Geometry, LuminanceFactor
 from acquire.config.loading import LoadedCalibration, LoadedSweep
 from acquire.config.sweep import ExpectedLine, SweepFile
 from acquire.photometry import photodiode as channel
+from acquire.photometry.elementwise import Q
 from acquire.photometry.factors import SpectralFactors, spectral_factors
 from acquire.photometry.grid import on_grid
 from acquire.photometry.photodiode import PhotodiodeCalibration
@@ -67,8 +68,7 @@ class Conditions:
 
     ``*_range`` are the meters' fixed ranges, NaN for autorange; ``angular_factor`` F is that of the device, 1 for a
     Lambertian one; ``source_meter`` and ``photodiode_meter`` are the models, by the names of
-    :mod:`drivers.models`; a file of before they were named is of the first two; ``luminance_route`` is a
-    :class:`LuminanceRoute`.
+    :mod:`drivers.models`; a file of before they were named is of the first two.
     """
 
     emissive_area: float = field(metadata=_stored("m^2"))
@@ -96,6 +96,16 @@ class Conditions:
     def meter_unit(self) -> str:
         """The unit of what the photodiode's meter reads."""
         return "A" if self.connection == Connection.CURRENT else "V"
+
+    def emitted_current(self, current: Q) -> Q:
+        """The current through the device [A], positive when it emits, from one as read."""
+        return self.polarity * current
+
+    def device_voltage(self, voltage: Q, current: Q) -> Q:
+        """The voltage at the device itself [V], positive when it emits, from voltage [V] and current [A] as read."""
+        if not self.lead_resistance:  # a current that is missing takes nothing from it
+            return self.polarity * voltage
+        return self.polarity * (voltage - current * self.lead_resistance)
 
     @property
     def amplifier_gain(self) -> float:
@@ -256,6 +266,9 @@ def _photodiode_to_fields(photodiode: PhotodiodeCalibration | None) -> Iterator[
     yield "photodiode_scale_slope", photodiode.scale_slope if photodiode else 0.0, "1/nm"
     yield "responsivity", photodiode.responsivity if photodiode else None, "A/W"
     yield "calibration_uncertainty", photodiode.relative_uncertainty if photodiode else 0.0, "1"
+    yield "luminance_factor", photodiode.factor if photodiode else nan, "cd/(m^2 A)"
+    yield "calibrated_from", photodiode.lowest if photodiode else nan, "cd/m^2"
+    yield "calibrated_to", photodiode.highest if photodiode else nan, "cd/m^2"
 
 
 def _or_empty(value: Any) -> Any:
@@ -278,6 +291,9 @@ def _photodiode_from_fields(values: Mapping[str, Any]) -> PhotodiodeCalibration 
         relative_uncertainty=values.get("calibration_uncertainty", 0.0),
         identification=values.get("identification", ""),
         method=values.get("method", ""),
+        factor=values.get("luminance_factor", nan),
+        lowest=values.get("calibrated_from", nan),
+        highest=values.get("calibrated_to", nan),
     )
 
 
@@ -295,8 +311,10 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
     Only the sweep, bench and calibration files enter; a simulated device's file never does.
     """
     sweep, bench = loaded.sweep, loaded.bench
+    photodiode = _photodiode_calibration(loaded.calibration, sweep.sample.emissive_area)
+    calibrated = bench.photodiode.luminance_route == "calibrated"
     return Calibration(
-        photodiode=_photodiode_calibration(loaded.calibration, sweep.sample.emissive_area),
+        photodiode=photodiode,
         conditions=_conditions(sweep, bench, source_range),
         uncertainty=LightUncertainty(
             emissive_area=sweep.sample.emissive_area_uncertainty or 0.0,
@@ -309,6 +327,7 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
             lead_resistance=bench.instruments.smu.lead_resistance_uncertainty,
         ),
         stand_in=StandInSpectra(reference, _assumed_spectrum(sweep.sample.expected_line)),
+        relative=RelativeResponsivity() if calibrated else relative_responsivity(photodiode),
         provenance=provenance_of(loaded.calibration),
     )
 
@@ -343,10 +362,9 @@ def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float) -> Cond
     voltage_source = sweep.source.function == "voltage"
     current_range = _nominal(measure.current_range, source_meter.current.smallest_range)
     # The photodiode's meter is set to the nominal range that holds the value, not one that reaches over it
-    photodiode_range = _nominal(
-        measure.photodiode_range,
-        partial(smallest_range, ranges=photodiode_meter.span(bench.photodiode.meter_unit).ranges),
-    )
+    ranges = photodiode_meter.span(bench.photodiode.meter_unit).ranges
+    asked = measure.photodiode_current_range if bench.photodiode.current else measure.photodiode_range
+    photodiode_range = _nominal(asked, partial(smallest_range, ranges=ranges))
     return Conditions(
         emissive_area=sweep.sample.emissive_area,
         transfer=bench.photodiode.transfer,
@@ -390,8 +408,9 @@ def _photodiode_calibration(loaded: LoadedCalibration, emissive_area: float) -> 
     responsivity = on_grid(*loaded.responsivity) if loaded.responsivity is not None else None
     if certificate.luminance_factor is not None:
         spectrum = on_grid(*loaded.spectrum) if loaded.spectrum is not None else None
-        light = _by_factor(certificate.luminance_factor.factor, responsivity, spectrum)
-        return _named(light, certificate, certificate.luminance_factor.uncertainty)
+        light = _by_factor(certificate.luminance_factor, responsivity, spectrum)
+        uncertainty = certificate.luminance_factor.uncertainty
+        return _named(light, certificate, nan if uncertainty is None else uncertainty)
     assert certificate.geometry is not None
     assert responsivity is not None
     light = _by_geometry(certificate.geometry, emissive_area, responsivity)
@@ -404,11 +423,17 @@ def _named(light: PhotodiodeCalibration, certificate: CalibrationFile, uncertain
     return replace(light, identification=identification, relative_uncertainty=uncertainty)
 
 
-def _by_factor(factor: float, responsivity: FloatArray | None, spectrum: FloatArray | None) -> PhotodiodeCalibration:
+def _by_factor(
+    found: LuminanceFactor, responsivity: FloatArray | None, spectrum: FloatArray | None
+) -> PhotodiodeCalibration:
     """Way A; one curve without the other cannot correct a spectral mismatch, and is left out."""
     curves = (responsivity, spectrum) if responsivity is not None and spectrum is not None else ()
-    light = channel.calibration_from_factor(factor, *curves)
-    return replace(light, method=f"luminance factor {factor:g} cd/m^2/A")
+    light = channel.calibration_from_factor(found.factor, *curves)
+    low, high = (nan if end is None else end for end in (found.luminance_from, found.luminance_to))
+    span = f", found from {low:.4g} to {high:.4g} cd/m^2" if isfinite(low + high) else ""
+    mismatch = "" if curves else ", without the mismatch of other spectra"
+    method = f"luminance factor {found.factor:g} cd/m^2/A{span}{mismatch}"
+    return replace(light, method=method, lowest=low, highest=high)
 
 
 def _by_geometry(geometry: Geometry, emissive_area: float, responsivity: FloatArray) -> PhotodiodeCalibration:

@@ -76,7 +76,9 @@ class FinalEvaluation:
         ``source_unit`` is that of the source's level, V or A.
         """
         conditions = self.evidence.calibration.conditions
-        texts = light_cautions(points, self.dark) + contact_cautions(points, self.dark, conditions, source_unit)
+        texts = light_cautions(points, self.dark, conditions) + contact_cautions(
+            points, self.dark, conditions, source_unit
+        )
         return [Note(self.dark[0].time if self.dark else 0.0, text) for text in texts]
 
 
@@ -94,6 +96,8 @@ def _curve(points: Columns, branch: Branch, evidence: Evidence, dark: Sequence[D
     if not chosen.any():
         return None
     columns = {name: points[name][chosen] for name in _CURVE_COLUMNS}
+    conditions = evidence.calibration.conditions
+    columns["voltage"] = conditions.device_voltage(columns["voltage"], points["current"][chosen])
     signal, time = points["photodiode_signal"][chosen], points["time"][chosen]
     return JVLCurve(
         **columns,
@@ -119,4 +123,4 @@ def _luminance_noise(luminance: FloatArray, signal: FloatArray, time: FloatArray
     """The scatter of the dark readings as a luminance [cd/m^2] at each point (n,)."""
     light = evidence.photocurrent(signal, time)
     per_photocurrent = quotient(luminance, light, light != 0, 0.0)
-    return evidence.dark_deviation / abs(evidence.calibration.conditions.amplifier_gain) * per_photocurrent
+    return evidence.dark_deviation / abs(evidence.calibration.conditions.transfer) * per_photocurrent

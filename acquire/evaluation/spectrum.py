@@ -62,4 +62,10 @@ def with_colorimetry(spectrum: Spectrum, factors: SpectralFactors[float] | None 
         y=factors.chromaticity_y,
         peak_wavelength=factors.peak_wavelength,
         fwhm=factors.fwhm,
+        mismatch_factor=_mismatch(factors),
     )
+
+
+def _mismatch(factors: SpectralFactors[float]) -> float:
+    photodiode = factors.calibration
+    return nan if photodiode is None else photodiode.mismatch(factors.luminance_per_photocurrent)

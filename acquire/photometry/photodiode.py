@@ -32,7 +32,7 @@ FEWEST_LEVELS = 3
 
 
 def photocurrent(signal: Q, dark_signal: Q | float, gain: float) -> Q:
-    """Return s = (U - U_dark) / R_f [A] from amplifier voltages [V] and its gain R_f [V/A]."""
+    """Return s = (U - U_dark) / R_f [A] from amplifier voltages [V] and its gain R_f [V/A], of either sign."""
     return (signal - dark_signal) / gain
 
 
@@ -161,10 +161,11 @@ class PhotodiodeCalibration:
     scale of the spectroradiometer had already done to C when k_L was fixed against it. ``relative_uncertainty``
     is that of C (k = 1); ``identification`` and ``method`` say in words which calibration it is, and how it was made.
 
-    What else is known of a C from the spectra of a run: ``levels`` how many they are, 0 for another one; ``spread``
-    the standard deviation of ln C from level to level, NaN of fewer than three; ``lowest`` the least luminance
-    [cd/m^2]; ``centroid`` [nm] the mean wavelength of their light; ``shape_uncertainty`` [1/nm] that of
-    d ln R/d lambda.
+    What else is known of a C from spectra: ``factor`` k_L [cd m^-2 A^-1] itself, found before the run under its own
+    spectrum; ``lowest`` and ``highest`` luminance [cd/m^2] at which it was found. From the spectra of a run: ``levels``
+    how many they are, 0 for another one; ``spread`` the standard deviation of ln C from level to level, NaN of fewer
+    than three; ``centroid`` [nm] the mean wavelength of their light; ``shape_uncertainty`` [1/nm] that of
+    d ln R/d lambda. NaN when unknown, and by way B.
     """
 
     scale: float
@@ -175,7 +176,9 @@ class PhotodiodeCalibration:
     method: str = ""
     levels: int = 0
     spread: float = nan
+    factor: float = nan
     lowest: float = nan
+    highest: float = nan
     centroid: float = nan
     shape_uncertainty: float = 0.0
 
@@ -187,6 +190,13 @@ class PhotodiodeCalibration:
     def from_geometry(self) -> bool:
         """Whether C is of first principles (way B): fixed against no spectroradiometer, it has no slope of one."""
         return self.responsivity is not None and self.scale_slope == 0.0
+
+    def mismatch(self, luminance_per_photocurrent: float) -> float:
+        """Return F_sm [1] of the spectrum with this luminance per photocurrent: that over k_L.
+
+        NaN where k_L or the responsivity is unknown.
+        """
+        return nan if self.responsivity is None else luminance_per_photocurrent / self.factor
 
 
 def calibration_from_geometry(etendue: float, responsivity: FloatArray) -> PhotodiodeCalibration:
@@ -205,12 +215,13 @@ def calibration_from_factor(
     :raises ValueError: only one of the two is given.
     """
     if responsivity is None and spectrum is None:
-        return PhotodiodeCalibration(factor)
+        return PhotodiodeCalibration(factor, factor=factor)
     if responsivity is None or spectrum is None:
         raise ValueError("the spectral mismatch needs both the responsivity and the calibration spectrum")
     response = integrate(checked(spectrum) * checked(responsivity))
     slope = integrate(spectrum * np.gradient(responsivity)) / response
-    return PhotodiodeCalibration(factor / _visible_per_response(spectrum, responsivity), responsivity, slope)
+    scale = factor / _visible_per_response(spectrum, responsivity)
+    return PhotodiodeCalibration(scale, responsivity, slope, factor=factor)
 
 
 class CalibratingLevel(NamedTuple):
@@ -258,6 +269,7 @@ def calibration_from_spectra(
         levels=len(levels),
         spread=spread,
         lowest=min(one.luminance for one in levels),
+        highest=max(one.luminance for one in levels),
         centroid=fmean(one.centroid for one in levels),
         shape_uncertainty=shape_uncertainty,
     )
