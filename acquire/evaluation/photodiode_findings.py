@@ -15,25 +15,23 @@ from acquire.evaluation.evidence import Evidence
 from acquire.evaluation.known import Known
 from acquire.evaluation.touched import luminous
 from acquire.photometry.elementwise import BoolArray, IntArray
+from acquire.photometry.photodiode import AT_LIMIT
 from acquire.records import LIMITED, Branch, Columns, Finding, FloatArray, PointFlag, Severity
 
 #: So many points at one value, while the current changes by at least this factor, are no light.
 FEWEST_AT_RAIL, LEAST_RISE = 3, 1.15
-
-#: Relative spread of a signal that does not move.
-STANDSTILL = 2e-4
 
 #: Standard deviations of the dark readings that light is told by here; a 3-sigma point comes by chance.
 CERTAIN = 10.0
 
 
 def at_amplifier_limit(points: Columns, evidence: Evidence) -> BoolArray:
-    """Which points (n,) the amplifier could not follow: at the limit that the bench gives, or at a standstill."""
-    signal = points["photodiode_signal"]
-    limit = evidence.calibration.conditions.amplifier_limit
-    with np.errstate(invalid="ignore"):
-        given = np.abs(signal) >= limit * (1 - STANDSTILL) if isfinite(limit) else np.zeros(signal.shape, bool)
-    return given | _at_standstill(points, evidence)
+    """Which points (n,) the amplifier could not follow: at the limit that the bench gives, or at a standstill.
+
+    The former have their flag already; the latter show only once the points beyond are known.
+    """
+    told = np.asarray(points["flags"] & int(PointFlag.AMPLIFIER_LIMIT) != 0)
+    return told | _at_standstill(points, evidence)
 
 
 def _at_standstill(points: Columns, evidence: Evidence) -> BoolArray:
@@ -53,7 +51,7 @@ def _stands(points: Columns, rows: IntArray, evidence: Evidence) -> BoolArray:
     light = np.abs(signal - evidence.dark_signal(points["time"][rows]))
     top = signal[np.argmax(light)]
     noise = 3 * evidence.dark_deviation
-    at_top = np.abs(signal - top) <= max(STANDSTILL * abs(top), noise)
+    at_top = np.abs(signal - top) <= max(AT_LIMIT * abs(top), noise)
     if at_top.sum() < FEWEST_AT_RAIL or light.max() < max(abs(top) / 2, CERTAIN * noise):
         return np.zeros(rows.shape, bool)
     first, last = np.flatnonzero(at_top)[[0, -1]]
