@@ -196,12 +196,17 @@ DERIVED: Mapping[str, str] = {
 }
 
 
+#: Those whose uncertainty has a part that all points of a sweep share.
+WITH_COMMON_PART = tuple(name for name in DERIVED if not name.startswith("chromaticity"))
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """A reading and what follows from it.
 
     ``luminance`` cd/m^2, ``current_density`` A/m^2, ``current_efficiency`` cd/A, ``power_efficiency`` lm/W,
-    ``external_quantum_efficiency`` as a fraction; each with its standard uncertainty (k = 1).
+    ``external_quantum_efficiency`` as a fraction; each with its standard uncertainty (k = 1), and the part of it that
+    is independent from point to point: the rest moves all points of a sweep together.
     ``spectrum_source`` is one of measured, interpolated, nearest, reference, assumed, none.
     """
 
@@ -221,6 +226,11 @@ class Record:
     external_quantum_efficiency_uncertainty: float = nan
     chromaticity_x_uncertainty: float = nan
     chromaticity_y_uncertainty: float = nan
+    current_density_independent_uncertainty: float = nan
+    luminance_independent_uncertainty: float = nan
+    current_efficiency_independent_uncertainty: float = nan
+    power_efficiency_independent_uncertainty: float = nan
+    external_quantum_efficiency_independent_uncertainty: float = nan
     spectrum_source: str = "none"
     spectrum_index: int = -1
     spectrum_index_upper: int = -1

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from functools import cached_property, partial
 from itertools import chain
-from math import isfinite, nan
+from math import inf, isfinite, nan
 from typing import Any, Self
 
 import numpy as np
@@ -36,7 +36,8 @@ class Conditions:
 
     ``*_range`` are the meters' fixed ranges, NaN for autorange; ``angular_factor`` F is that of the device, 1 for a
     Lambertian one; ``source_meter`` and ``photodiode_meter`` are the models, by the names of
-    :mod:`drivers.models`; a file of before they were named is of the first two.
+    :mod:`drivers.models`; a file of before they were named is of the first two. ``filter_count`` readings are
+    averaged in each meter; ``autozero`` of both.
     """
 
     emissive_area: float = field(metadata=_stored("m^2"))
@@ -48,6 +49,8 @@ class Conditions:
     photodiode_nplc: float = field(default=1.0, metadata=_stored("1"))
     source_meter: str = field(default="keithley2400", metadata=_stored())
     photodiode_meter: str = field(default="keithley2000", metadata=_stored())
+    filter_count: int = field(default=1, metadata=_stored("1"))
+    autozero: bool = field(default=True, metadata=_stored("1"))
     angular_factor: float = field(default=1.0, metadata=_stored("1", name="forward_factor"))
     angular_factor_source: str = field(default="assumed 1 (Lambertian)", metadata=_stored(name="forward_factor_source"))
 
@@ -144,6 +147,9 @@ def _photodiode_to_fields(photodiode: PhotodiodeCalibration | None) -> Iterator[
     yield "photodiode_scale_slope", photodiode.scale_slope if photodiode else 0.0, "1/nm"
     yield "responsivity", photodiode.responsivity if photodiode else None, "A/W"
     yield "calibration_uncertainty", photodiode.relative_uncertainty if photodiode else 0.0, "1"
+    yield "calibration_degrees_of_freedom", photodiode.degrees_of_freedom if photodiode else inf, "1"
+    yield "responsivity_uncertainty", photodiode.responsivity_uncertainty if photodiode else 0.0, "1"
+    yield "reference_response", photodiode.reference_response if photodiode else None, "1/nm"
 
 
 def _or_empty(value: Any) -> Any:
@@ -166,6 +172,9 @@ def _photodiode_from_fields(values: Mapping[str, Any]) -> PhotodiodeCalibration 
         relative_uncertainty=values.get("calibration_uncertainty", 0.0),
         identification=values.get("identification", ""),
         method=values.get("method", ""),
+        degrees_of_freedom=values.get("calibration_degrees_of_freedom", inf),
+        responsivity_uncertainty=values.get("responsivity_uncertainty", 0.0),
+        reference_response=_or_none(values.get("reference_response")),
     )
 
 
@@ -219,6 +228,8 @@ def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float) -> Cond
         photodiode_nplc=measure.photodiode_nplc,
         source_meter=source_model,
         photodiode_meter=meter_model,
+        filter_count=measure.filter_count,
+        autozero=measure.autozero,
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from acquire.evaluation.budget import Signals, uncertainties
+from acquire.evaluation.budget import DarkScatter, Signals, point_budget, uncertainties
 from acquire.evaluation.calibration import Calibration
 from acquire.photometry.choice import (
     SPECTRAL_SHIFT_LIMIT,
@@ -39,6 +39,7 @@ from acquire.photometry.elementwise import IntArray, Q, constant
 from acquire.photometry.factors import SpectralFactors, blend_factors, factors_at, spectral_factors, stacked
 from acquire.photometry.photodiode import dark_at, photocurrent
 from acquire.photometry.spectra import signal_to_noise
+from acquire.photometry.uncertainty import Budget
 from acquire.records import (
     DERIVED,
     READING_FLAGS,
@@ -54,11 +55,12 @@ from acquire.records import (
 
 @dataclass(frozen=True)
 class DarkLevel:
-    """Mean and standard deviation of the photodiode signal without light [V], and when [s]."""
+    """Mean and standard deviation of the photodiode signal without light [V], when [s], and of how many readings."""
 
     time: float
     signal: float
     deviation: float
+    readings: int = 1
 
 
 def dark_level(readings: Sequence[DarkReading]) -> DarkLevel | None:
@@ -68,7 +70,7 @@ def dark_level(readings: Sequence[DarkReading]) -> DarkLevel | None:
         return None
     signals = [reading.photodiode_signal for reading in good]
     deviation = stdev(signals) if len(signals) > 1 else 0.0
-    return DarkLevel(fmean(reading.time for reading in good), fmean(signals), deviation)
+    return DarkLevel(fmean(reading.time for reading in good), fmean(signals), deviation, len(good))
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,12 @@ class Evidence:
         levels = [level.deviation for level in (self.dark_before, self.dark_after) if level]
         return max(levels, default=0.0)
 
+    @cached_property
+    def dark_scatter(self) -> DarkScatter:
+        """How the dark readings scatter."""
+        counts = [level.readings for level in (self.dark_before, self.dark_after) if level]
+        return DarkScatter(self.dark_deviation, min(counts, default=0))
+
     def photocurrent(self, signal: Q, time: Q) -> Q:
         """Photocurrent [A] behind an amplifier voltage [V] read at ``time`` [s]."""
         return photocurrent(signal, self.dark_signal(time), self.calibration.conditions.amplifier_gain)
@@ -200,13 +208,36 @@ def with_uncertainties(record: Record, evidence: Evidence) -> Record:
         reading=reading,
         flags=record.flags,
         **values,
-        **uncertainties(values, signals, factors, shift, evidence.calibration, evidence.dark_deviation),
+        **uncertainties(values, signals, factors, shift, evidence.calibration, evidence.dark_scatter),
         spectrum_source=record.spectrum_source,
         spectrum_index=record.spectrum_index,
         spectrum_index_upper=record.spectrum_index_upper,
         spectrum_weight=record.spectrum_weight,
         log10_distance=record.log10_distance,
     )
+
+
+def budget_at(points: Columns, row: int, evidence: Evidence) -> Budget[float]:
+    """Where the uncertainty of one of a run's points comes from; ``points`` as :func:`evaluate_run` completes them."""
+    one = {name: points[name][row].item() for name in _OF_A_BUDGET}
+    source = SpectrumSource(one["spectrum_source"].decode())
+    choice = SpectrumChoice(source, one["spectrum_index"], one["spectrum_index_upper"], one["spectrum_weight"])
+    factors, shift = _factors_of(choice, evidence)
+    photocurrent = evidence.photocurrent(one["photodiode_signal"], one["time"])
+    signals = Signals(one["current"], one["voltage"], one["photodiode_signal"], photocurrent)
+    return point_budget(signals, factors, shift, evidence.calibration, evidence.dark_scatter)
+
+
+_OF_A_BUDGET = (
+    "time",
+    "current",
+    "voltage",
+    "photodiode_signal",
+    "spectrum_source",
+    "spectrum_index",
+    "spectrum_index_upper",
+    "spectrum_weight",
+)
 
 
 def evaluate_run(points: Columns, evidence: Evidence) -> Columns:
@@ -248,7 +279,7 @@ def _final_values(points: Columns, rows: slice, evidence: Evidence) -> dict[str,
     values = _quantities(current, voltage, photocurrent, factors, evidence.calibration)
     return {
         **values,
-        **uncertainties(values, signals, factors, shift, evidence.calibration, evidence.dark_deviation),
+        **uncertainties(values, signals, factors, shift, evidence.calibration, evidence.dark_scatter),
         "flags": (points["flags"][rows] & int(READING_FLAGS)) | _flags(signal, time, factors, shift, evidence),
         "spectrum_source": choices.source,
         "spectrum_index": choices.index,

@@ -57,7 +57,7 @@ def finite(value: Q) -> Truth:
     return np.isfinite(value) if isinstance(value, ndarray) else math.isfinite(value)
 
 
-def quotient(numerator: Q, denominator: Q, defined: Truth, otherwise: float) -> Q:
+def quotient(numerator: Q | float, denominator: Q, defined: Truth, otherwise: float) -> Q:
     """The quotient where it is ``defined``, and ``otherwise`` elsewhere."""
     if isinstance(denominator, ndarray):
         result = np.full(denominator.shape, otherwise)

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, pi, sin, sqrt
+from functools import lru_cache
+from math import exp, inf, pi, sin, sqrt
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from acquire.photometry.constants import (
     PHOTON_ENERGY_WAVELENGTH,
 )
 from acquire.photometry.elementwise import Q
-from acquire.photometry.grid import WAVELENGTH, checked, integrate
+from acquire.photometry.grid import WAVELENGTH, checked, integrate, trapezoid_weights
 from acquire.photometry.observer import v_lambda
 from acquire.records import FloatArray
 
@@ -150,7 +151,10 @@ class PhotodiodeCalibration:
     ``scale`` C [cd m^-2 A^-1 times A/W]; ``responsivity`` (401,) [A/W], or None for a photodiode taken to
     follow V(lambda), where C = k_L. ``scale_slope`` d ln C/d lambda [1/nm]: what an error of the wavelength
     scale of the spectroradiometer had already done to C when k_L was fixed against it. ``relative_uncertainty``
-    is that of C (k = 1); ``identification`` and ``method`` say in words which calibration it is, and how it was made.
+    is that of C (k = 1), with ``degrees_of_freedom`` where it comes from few readings. ``responsivity_uncertainty`` is
+    the relative one of R at each wavelength (k = 1); ``reference_response`` (401,) [1/nm] S_c R/I[S_c R] of the
+    spectrum under which C was fixed, with which it cancels; None by way B.
+    ``identification`` and ``method`` say in words which calibration it is, and how it was made.
     """
 
     scale: float
@@ -159,6 +163,9 @@ class PhotodiodeCalibration:
     relative_uncertainty: float = 0.0
     identification: str = ""
     method: str = ""
+    degrees_of_freedom: float = inf
+    responsivity_uncertainty: float = 0.0
+    reference_response: FloatArray | None = None
 
     def __post_init__(self) -> None:
         if not self.scale > 0:
@@ -186,4 +193,37 @@ def calibration_from_factor(
         raise ValueError("the spectral mismatch needs both the responsivity and the calibration spectrum")
     response = integrate(checked(spectrum) * checked(responsivity))
     slope = integrate(spectrum * np.gradient(responsivity)) / response
-    return PhotodiodeCalibration(factor / _visible_per_response(spectrum, responsivity), responsivity, slope)
+    return PhotodiodeCalibration(
+        factor / _visible_per_response(spectrum, responsivity),
+        responsivity,
+        slope,
+        reference_response=spectrum * responsivity / response,
+    )
+
+
+#: How far apart [nm] two wavelengths are whose errors of R have little to do with each other.
+RESPONSIVITY_CORRELATION = 50.0
+
+
+def responsivity_sensitivity(spectrum: FloatArray, calibration: PhotodiodeCalibration) -> float:
+    """Return u(L)/u(R): how much of the uncertainty of R(lambda) at each wavelength is left in L [1].
+
+    L = s C I[S V]/I[S R] moves by minus the error of R weighted with S R, and C by that weighted with S_c R: the
+    error common to all wavelengths cancels, and all of it for the spectrum of the calibration itself. The errors
+    at two wavelengths are taken to be correlated by exp(-(d/50 nm)^2/2): neither one scale for all, which would
+    cancel, nor independent from nm to nm, which would average out.
+    """
+    if calibration.responsivity is None:
+        return 0.0
+    seen = spectrum * calibration.responsivity
+    weights = seen / integrate(seen)
+    if calibration.reference_response is not None:
+        weights = weights - calibration.reference_response
+    weights = weights * trapezoid_weights()
+    return sqrt(max(float(weights @ _correlation() @ weights), 0.0))
+
+
+@lru_cache(maxsize=1)
+def _correlation() -> FloatArray:
+    distance = (WAVELENGTH[:, None] - WAVELENGTH) / RESPONSIVITY_CORRELATION
+    return np.asarray(np.exp(-0.5 * distance**2), float)

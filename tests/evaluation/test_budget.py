@@ -7,7 +7,7 @@ from math import isnan, nan, sqrt
 import numpy as np
 import pytest
 
-from acquire.evaluation.budget import Signals, photodiode_limit, uncertainties
+from acquire.evaluation.budget import DarkScatter, Signals, photodiode_limit, uncertainties
 from acquire.evaluation.calibration import Calibration, Conditions
 from acquire.photometry.factors import spectral_factors
 from acquire.photometry.photodiode import PhotodiodeCalibration
@@ -46,7 +46,7 @@ def test_the_photodiode_meter_errs_by_what_it_read_not_by_what_is_left_of_it() -
     values = dict.fromkeys(DERIVED, 1.0)
     factors = spectral_factors(gaussian(520.0, 19.0), CALIBRATION.photodiode)
     signals = Signals(current=1e-3, voltage=5.0, photodiode_signal=5.0, photocurrent=0.5 / 5e6)
-    spread = uncertainties(values, signals, factors, 0.0, CALIBRATION, dark_deviation=0.0)
+    spread = uncertainties(values, signals, factors, 0.0, CALIBRATION, DarkScatter())
     assert spread["luminance_uncertainty"] == pytest.approx((5.0 * 30e-6 + 10.0 * 5e-6) / sqrt(3) / 0.5, rel=1e-9)
-    noisy = uncertainties(values, signals, factors, 0.0, CALIBRATION, dark_deviation=0.01)
-    assert noisy["luminance_uncertainty"] == pytest.approx(0.01 / 0.5, rel=1e-3)
+    noisy = uncertainties(values, signals, factors, 0.0, CALIBRATION, DarkScatter(0.01, 4))
+    assert noisy["luminance_uncertainty"] == pytest.approx(0.01 * sqrt(1 + 1 / 4) / 0.5, rel=1e-3)
