@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from math import inf
+
+import numpy as np
 
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.cautions import contact_cautions, light_cautions
-from acquire.evaluation.evaluate import Evidence, evaluate_run
+from acquire.evaluation.evaluate import Evidence, budget_at, evaluate_run
+from acquire.evaluation.figure_uncertainty import BudgetedCurve, FigureBudget, figure_budgets, with_uncertainties
 from acquire.evaluation.figures import Figure, JVLCurve, SpectrumFigures, figures_of_merit
-from acquire.photometry.elementwise import quotient
+from acquire.photometry.elementwise import IntArray, quotient
 from acquire.records import Branch, Columns, DarkReading, FloatArray, Note, PointFlag, Spectrum
 
 
@@ -34,7 +38,13 @@ class FinalEvaluation:
             if spectrum.index in usable
         ]
         forward, reverse = (_curve(points, branch, self.evidence) for branch in (Branch.FORWARD, Branch.REVERSE))
-        return figures_of_merit(forward, reverse, lines)
+        figures = figures_of_merit(forward, reverse, lines)
+        return with_uncertainties(figures, self.budgets(points, figures))
+
+    def budgets(self, points: Columns, figures: Mapping[str, Figure]) -> dict[str, FigureBudget]:
+        """Where the uncertainty of each figure comes from, as far as it is known; from a run's :meth:`points`."""
+        forward, reverse = (_budgeted(points, branch, self.evidence) for branch in (Branch.FORWARD, Branch.REVERSE))
+        return figure_budgets(figures, forward, reverse)
 
     def cautions(self, points: Columns, source_unit: str) -> list[Note]:
         """What the readings of a run say against it, noted at the first dark reading, where a run begins.
@@ -58,13 +68,30 @@ def final_evaluation(
 
 def _curve(points: Columns, branch: Branch, evidence: Evidence) -> JVLCurve | None:
     """One branch; points where the limit, not the level, decided are left out."""
-    limited = PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE | PointFlag.OVER_RANGE
-    chosen = (points["branch"] == branch.encode()) & (points["flags"] & int(limited) == 0)
-    if not chosen.any():
+    chosen = _rows(points, branch)
+    if not chosen.size:
         return None
     columns = {name: points[name][chosen] for name in _CURVE_COLUMNS}
     signal, time = points["photodiode_signal"][chosen], points["time"][chosen]
     return JVLCurve(**columns, luminance_noise=_luminance_noise(columns["luminance"], signal, time, evidence))
+
+
+def _rows(points: Columns, branch: Branch) -> IntArray:
+    limited = PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE | PointFlag.OVER_RANGE
+    return np.flatnonzero((points["branch"] == branch.encode()) & (points["flags"] & int(limited) == 0))
+
+
+def _budgeted(points: Columns, branch: Branch, evidence: Evidence) -> BudgetedCurve | None:
+    """One branch from low to high, with the budgets of its points."""
+    curve, rows = _curve(points, branch, evidence), _rows(points, branch)
+    if curve is None:
+        return None
+    if branch is Branch.REVERSE:
+        curve, rows = curve.reversed(), rows[::-1]
+    density = points["current_density"][rows]
+    spread = points["current_density_independent_uncertainty"][rows]
+    ammeter = quotient(spread, abs(density), density != 0, inf)
+    return BudgetedCurve(curve, lambda i: budget_at(points, int(rows[i]), evidence), ammeter)
 
 
 _CURVE_COLUMNS = [field.name for field in fields(JVLCurve) if field.name != "luminance_noise"]

@@ -131,20 +131,18 @@ _FROM_READINGS = {
 
 def terms(budget: Budget[float], sensitivity: Sensitivity) -> list[Term]:
     """Return the terms of a quantity of one point; those that contribute nothing are left out."""
-    found = [_term(budget, field, source, sensitivity) for field, source in _SOURCES.items()]
-    return [term for term in (*found, _wavelength(budget, sensitivity)) if term.contribution != 0]
-
-
-def _term(budget: Budget[float], field: str, source: _Source, sensitivity: Sensitivity) -> Term:
-    return Term(
-        source.name,
-        getattr(budget, field),
-        # An infinite uncertainty of what does not enter is none
-        source.sign * getattr(sensitivity, source.enters) if isfinite(getattr(budget, field)) else nan,
-        source.distribution,
-        source.part,
-        degrees_of_freedom=getattr(budget, _FROM_READINGS[field]) if field in _FROM_READINGS else inf,
-    )
+    found = [
+        Term(
+            source.name,
+            getattr(budget, name),
+            source.sign * getattr(sensitivity, source.enters),
+            source.distribution,
+            source.part,
+            degrees_of_freedom=getattr(budget, _FROM_READINGS[name]) if name in _FROM_READINGS else inf,
+        )
+        for name, source in _SOURCES.items()
+    ]
+    return [term for term in (*found, _wavelength(budget, sensitivity)) if term.sensitivity and term.uncertainty]
 
 
 def _wavelength(budget: Budget[float], sensitivity: Sensitivity) -> Term:
@@ -164,32 +162,31 @@ def between(lower: Sequence[Term], upper: Sequence[Term], weight: float) -> list
 
     What both share moves both; the scatter of each counts for itself.
     """
-    shared = [_scaled(term, share) for share, side in ((1 - weight, lower), (weight, upper)) for term in side]
-    return combined(shared)
+    both = [
+        replace(term, sensitivity=share * term.sensitivity)
+        for share, side in ((1 - weight, lower), (weight, upper))
+        for term in side
+    ]
+    return combined(both, apart=(Part.INDEPENDENT,))
 
 
-def _scaled(term: Term, share: float) -> Term:
-    return replace(term, sensitivity=share * term.sensitivity)
-
-
-def combined(parts: Iterable[Term], *, compared: bool = False) -> list[Term]:
+def combined(parts: Iterable[Term], *, apart: Sequence[Part] = ()) -> list[Term]:
     """Return one term for each source of error, in the order in which they first come.
 
-    Of an independent source the squares add up, of a common one the contributions themselves; a meter's limit of
-    error is like a common one unless points are ``compared``.
+    The contributions of a source add up as they are; of those ``apart`` their squares do.
     """
-    order: dict[str, list[Term]] = {}
+    by_source: dict[str, list[Term]] = {}
     for term in parts:
-        order.setdefault(term.name, []).append(term)
-    return [term for same in order.values() if (term := _sum(same, compared)).contribution != 0]
+        by_source.setdefault(term.name, []).append(term)
+    sums = (_sum(same, same[0].part in apart) for same in by_source.values())
+    return [term for term in sums if term.contribution]
 
 
-def _sum(same: Sequence[Term], compared: bool) -> Term:
-    apart = same[0].part is Part.INDEPENDENT or (compared and same[0].part is Part.METER)
+def _sum(same: Sequence[Term], apart: bool) -> Term:
     contributions = [term.contribution for term in same]
-    total = hypot(*contributions) if apart else sum(contributions)
+    whole = hypot(*contributions) if apart else sum(contributions)
     typical = max(term.uncertainty for term in same)
-    return replace(same[0], uncertainty=typical, sensitivity=total / typical if typical else 0.0)
+    return replace(same[0], uncertainty=typical, sensitivity=whole / typical)
 
 
 # --- the sum -----------------------------------------------------------------------------------------------

@@ -94,9 +94,10 @@ class Run:
             "stop_reason": self.stop_reason,
             "figures_of_merit": {
                 name: {
-                    "value": figure.value if isfinite(figure.value) else None,
+                    "value": _or_none(figure.value),
                     "unit": figure.unit,
                     "status": figure.status,
+                    **{name: _or_none(getattr(figure, name)) for name in _FIGURE_INTERVAL},
                 }
                 for name, figure in self.figures.items()
             },
@@ -351,7 +352,22 @@ def _figure(dataset: h5py.Dataset) -> Figure:
     )
 
 
-_FIGURE_DETAILS = ("voltage", "current_density", "luminance", "uncertainty")
+#: What a figure of the JSON object says of how well it is known.
+_FIGURE_INTERVAL = ("uncertainty", "coverage_factor", "expanded_uncertainty")
+
+
+def _or_none(value: float) -> float | None:
+    return value if isfinite(value) else None
+
+
+_FIGURE_DETAILS = (
+    "voltage",
+    "current_density",
+    "luminance",
+    "uncertainty",
+    "coverage_factor",
+    "expanded_uncertainty",
+)
 
 
 def read_calibration(group: h5py.Group) -> Calibration:
