@@ -37,6 +37,14 @@ class RunStatus(StrEnum):
     FAILED = "failed"
 
 
+class Severity(StrEnum):
+    """How much a finding says against a number."""
+
+    NOTE = "note"
+    DOUBTFUL = "doubtful"
+    IMPOSSIBLE = "impossible"
+
+
 class PointFlag(IntFlag):
     """What a reader of one point must know before trusting it."""
 
@@ -291,6 +299,30 @@ class Note:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that contradicts something else in a run, or that limits what its numbers mean.
+
+    ``code`` names the kind, the same for every run; ``text`` says it with its values; ``figures`` are the names of
+    the figures of merit that it touches, ``remedy`` what to do. ``value`` is what was found and ``limit`` what it was
+    held against, NaN where there is no one number. ``time`` when it was found, s since the start of the run.
+    """
+
+    time: float
+    code: str
+    severity: Severity
+    text: str
+    figures: tuple[str, ...] = ()
+    remedy: str = ""
+    value: float = nan
+    limit: float = nan
+
+    @property
+    def figure_names(self) -> str:
+        """The names of the figures as one text, in which a run file keeps them."""
+        return " ".join(self.figures)
+
+
 class Exchange(NamedTuple):
     """What was sent to an instrument, or what was received from it; ``time`` when it was over, s since the start."""
 
@@ -300,4 +332,4 @@ class Exchange(NamedTuple):
     received: bytes
 
 
-Event = RunStart | Record | DarkReading | ExposureSample | Spectrum | Note | RunStop
+Event = RunStart | Record | DarkReading | ExposureSample | Spectrum | Note | Finding | RunStop

@@ -6,8 +6,8 @@ import os
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack, closing, nullcontext, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from json import dumps
@@ -15,8 +15,8 @@ from math import ceil
 from pathlib import Path
 
 from acquire import __version__
-from acquire.bench.bench import Bench
-from acquire.bench.opening import guardian_order, open_bench
+from acquire.bench.bench import BenchInRun
+from acquire.bench.opening import Bench, guardian_order, open_bench
 from acquire.bench.preparation import PreparedRun, prepare
 from acquire.bench.site import Site
 from acquire.config import ConfigurationError, LoadedSweep, resolved
@@ -27,6 +27,7 @@ from acquire.records import (
     Event,
     Exchange,
     ExposureSample,
+    Finding,
     Note,
     Record,
     RunStart,
@@ -51,7 +52,7 @@ from acquire.sweep.engine import Outcome, run_sweep
 from acquire.sweep.plan import SweepPlan
 from drivers.errors import InstrumentError, OutputStateUnknown
 
-__all__ = ["PreparedRun", "RunResult", "prepare", "run", "run_folder"]
+__all__ = ["PreparedRun", "RunResult", "opened", "prepare", "run", "run_folder", "run_on"]
 
 LONGEST_EXPOSURE = 600.0  # s, of a spectrum measured twice, with everything around it; sets room aside for samples
 
@@ -111,32 +112,81 @@ def run(
 
     :raises acquire.config.ConfigurationError: as :func:`run_folder`.
     """
-    folder = run_folder(prepared, output)
-    with ExitStack() as until_finished:
-        listening = [spectators] if callable(spectators) else spectators
-        return _run(prepared, folder, listening, stop, site, until_finished)
+    one = _new_run(prepared, output)
+    return _run(one, opened(prepared, site, held_for=str(one.path.resolve())), spectators, stop)
+
+
+@contextmanager
+def opened(prepared: PreparedRun, site: Site | None = None, *, held_for: str = "one of several") -> Iterator[Bench]:
+    """The bench of a prepared sweep, for several runs one after the other (:func:`run_on`); nobody else has it inside.
+
+    ``site`` as for :func:`run`; ``held_for`` is the run that others get to see meanwhile.
+
+    :raises acquire.safety.lock.BenchInUse: another run has one of the instruments.
+    :raises acquire.safety.lock.LocksUnusable: the folder of the locks cannot be used.
+    """
+    loaded = prepared.loaded
+    with (
+        instruments_locked(_resources(loaded), loaded.bench.name, held_for) as remarks,
+        open_bench(loaded.bench, site or site_of(loaded)) as bench,
+    ):
+        bench.remarks = remarks
+        yield bench
+
+
+def run_on(
+    bench: Bench, prepared: PreparedRun, output: Path | None, spectators: Sink | Sequence[Sink], stop: StopRequest
+) -> RunResult:
+    """As :func:`run`, on a bench that :func:`opened` gave and that stays open.
+
+    Every run sets the instruments up anew from a reset, and has a guardian and a file of its own.
+
+    :raises acquire.config.ConfigurationError: as :func:`run_folder`.
+    """
+    return _run(_new_run(prepared, output), nullcontext(bench), spectators, stop)
+
+
+@dataclass(frozen=True)
+class _NewRun:
+    """A run that is about to begin, and the file that it is going to write."""
+
+    prepared: PreparedRun
+    started: datetime
+    run_id: uuid.UUID
+    path: Path
+
+
+def _new_run(prepared: PreparedRun, output: Path | None) -> _NewRun:
+    started, run_id = datetime.now(UTC).astimezone(), uuid.uuid4()
+    name = file_name(started, prepared.loaded.sweep.sample.name, run_id)
+    return _NewRun(prepared, started, run_id, run_folder(prepared, output) / name)
 
 
 def _run(
-    prepared: PreparedRun,
-    folder: Path,
+    one: _NewRun, opening: AbstractContextManager[Bench], spectators: Sink | Sequence[Sink], stop: StopRequest
+) -> RunResult:
+    with ExitStack() as until_finished:
+        listening = [spectators] if callable(spectators) else spectators
+        return _run_until_finished(one, opening, listening, stop, until_finished)
+
+
+def _run_until_finished(
+    one: _NewRun,
+    opening: AbstractContextManager[Bench],
     spectators: Sequence[Sink],
     stop: StopRequest,
-    site: Site | None,
     until_finished: ExitStack,
 ) -> RunResult:
+    prepared, started, run_id, path = one.prepared, one.started, one.run_id, one.path
     loaded, plan = prepared.loaded, prepared.plan
-    started = datetime.now(UTC).astimezone()
-    run_id = uuid.uuid4()
-    path = folder / file_name(started, loaded.sweep.sample.name, run_id)
     ended: tuple[Outcome, RunStop] | None = None
     error = unshown = ""
     try:
         with (
-            instruments_locked(_resources(loaded), loaded.bench.name, str(path.resolve())) as remarks,
+            opening as opened_bench,
             nullcontext() if loaded.bench.simulated else kept_awake(stop),
             guarded(guardian_order(loaded, path)) as guard,
-            closing(_opened(loaded, plan, site or site_of(loaded), stop, guard)) as bench,
+            opened_bench.in_run(loaded, plan, stop, guard) as bench,
         ):
             with stop.interruptible():
                 guard.wait_until_ready()
@@ -151,7 +201,8 @@ def _run(
             until_finished.enter_context(locked_shared(path))
             until_finished.enter_context(closing(recorder))
             emit = fan_out(_while_there_is_room(recorder), spectators, bench.now)
-            outcome, error = _record_sweep(prepared, bench, emit, start, stop, remarks, guard)
+            outcome, error = _record_sweep(prepared, bench, emit, start, stop, opened_bench.remarks, guard)
+            opened_bench.remarks = ()
             end = datetime.fromtimestamp(started.timestamp() + bench.now(), tz=started.tzinfo)
             ended = outcome, RunStop(outcome.status, outcome.reason, end.isoformat())
             problem, unshown = _concluded(recorder, emit, ended[1], spectators, bench.now)
@@ -243,15 +294,9 @@ def site_of(loaded: LoadedSweep) -> Site:
     return Site(simulated.library, simulated.clock.now)
 
 
-def _opened(loaded: LoadedSweep, plan: SweepPlan, site: Site, stop: StopRequest, guard: Guard) -> Bench:
-    """The bench, opened; a second Ctrl-C need not wait for instruments that do not answer."""
-    with stop.interruptible():
-        return open_bench(loaded, plan, site, stop, guard)
-
-
 def _record_sweep(
     prepared: PreparedRun,
-    bench: Bench,
+    bench: BenchInRun,
     emit: Sink,
     start: RunStart,
     stop: StopRequest,
@@ -325,10 +370,10 @@ def _concluded(
 
 
 def _while_there_is_room(recorder: RunRecorder) -> Sink:
-    """The recorder, but for notes when there is no room for more: no run ends because much was to be said."""
+    """The recorder, but for notes and findings when there is no room for more: that ends no run."""
 
     def record(event: Event) -> None:
-        if not isinstance(event, Note) or recorder.has_room(Note):
+        if not isinstance(event, Note | Finding) or recorder.has_room(type(event)):
             recorder(event)
 
     return record
@@ -377,7 +422,9 @@ def capacity(plan: SweepPlan, with_exchange: bool = False) -> Capacity:
     return {**rows, Exchange: room_for_exchange(rows)} if with_exchange else rows
 
 
-def _run_start(loaded: LoadedSweep, plan: SweepPlan, bench: Bench, run_id: uuid.UUID, started: datetime) -> RunStart:
+def _run_start(
+    loaded: LoadedSweep, plan: SweepPlan, bench: BenchInRun, run_id: uuid.UUID, started: datetime
+) -> RunStart:
     sweep = loaded.sweep
     sample = {
         name: value

@@ -7,7 +7,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 
-from acquire.records import Event, Note, Record, RunStart, RunStop, Spectrum
+from acquire.records import Event, Finding, Note, Record, RunStart, RunStop, Spectrum
 
 Sink = Callable[[Event], None]
 
@@ -18,7 +18,7 @@ LONGEST_QUEUE = 20_000
 PATIENCE, LONGEST_PATIENCE = 1.0, 3.0
 
 #: Never left out, however long the queue: what a person must know, and the two ends of a run.
-_ALWAYS_SHOWN = (RunStart, RunStop, Note)
+_ALWAYS_SHOWN = (RunStart, RunStop, Note, Finding)
 
 
 def fan_out(critical: Sink, spectators: Iterable[Sink], now: Callable[[], float]) -> Sink:
@@ -159,5 +159,6 @@ _NAMES: dict[type, tuple[str, str]] = {
     Record: ("point", "points"),
     Spectrum: ("spectrum", "spectra"),
     Note: ("note", "notes"),
+    Finding: ("finding", "findings"),
     RunStop: ("end of the run", "ends of the run"),
 }

@@ -139,7 +139,7 @@ def whole_run_per_point(sweep: Path, output: Path) -> float:
     from acquire.bench import bench as bench_module
 
     started: list[float] = []
-    original = bench_module.Bench.run_burst
+    original = bench_module.BenchInRun.run_burst
 
     def run_burst(self, steps, stop_requested):  # type: ignore[no-untyped-def]
         started.append(time.perf_counter())
@@ -147,11 +147,11 @@ def whole_run_per_point(sweep: Path, output: Path) -> float:
         started.append(time.perf_counter())
         return readings
 
-    bench_module.Bench.run_burst = run_burst  # type: ignore[method-assign]
+    bench_module.BenchInRun.run_burst = run_burst  # type: ignore[method-assign]
     try:
         result = session.run(session.prepare(sweep), output, lambda _event: None, session.StopRequest())
     finally:
-        bench_module.Bench.run_burst = original  # type: ignore[method-assign]
+        bench_module.BenchInRun.run_burst = original  # type: ignore[method-assign]
     if result.error or result.run is None:
         raise SystemExit(f"the run failed: {result.error}")
     return (started[-1] - started[0]) / len(result.run.records)

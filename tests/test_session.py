@@ -9,12 +9,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 
 from acquire import session
+from acquire.bench.simulated import simulated_bench
+from acquire.bench.site import Site
 from acquire.config import ConfigurationError, load_sweep
 from acquire.config.loading import LoadedCalibration
 from acquire.photometry.photodiode import etendue_of_discs
@@ -22,6 +25,10 @@ from acquire.records import DarkReading, Event, ExposureSample, Record, RunStart
 from acquire.run_file import finish as finishing
 from acquire.run_file import placing
 from acquire.safety.interruption import StopRequest
+from drivers import link
+from drivers.errors import InstrumentTimeout, OutputStateUnknown
+from drivers.keithley2000.driver import Keithley2000
+from drivers.keithley2400.driver import Keithley2400
 from tests.conftest import CONFIGS, run_sweep_file
 
 QUICK = CONFIGS / "sweeps" / "quick_look.yaml"
@@ -199,3 +206,149 @@ def test_a_disk_without_room_for_the_finished_file_still_holds_how_the_run_ended
     recovered = finishing.recover(result.unfinished)
     assert (recovered.finished, recovered.status) == (True, "stopped")
     assert len(recovered.records) > 5
+
+
+# --- several runs on one open bench ---
+
+
+def on_and_off(smu: Any) -> list[bool]:
+    """The output of the twin, each time it changed."""
+    states = [change.output_on for change in smu.output_log]
+    return [state for i, state in enumerate(states) if i == 0 or state != states[i - 1]]
+
+
+def settings_in(path: Path) -> dict[str, Any]:
+    """Everything that a run file says of the instruments and their settings."""
+    with h5py.File(path) as file:
+        group = file["entry/instrument"]
+        return {f"{role}/{name}": value for role, part in group.items() for name, value in part.attrs.items()}
+
+
+def shorter_and_slower(sweep_file: Callable[..., Path]) -> Path:
+    shorter = "  stop: 6 V\n  step: 0.1 V\n  range: 20 V\n"
+    return sweep_file(
+        "table2_sppo13_liq.yaml",
+        {"  stop: 8 V\n  step: 0.1 V\n": shorter, "nplc: 1 ": "nplc: 2 ", "10 cd/m^2, 30": "30"},
+    )
+
+
+def test_two_sweeps_run_one_after_the_other_on_one_open_bench(
+    tmp_path: Path, sweep_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweeps = [session.prepare(LIQ), session.prepare(shorter_and_slower(sweep_file))]
+    alone = [session.run(sweep, tmp_path / "alone", [], StopRequest()).run for sweep in sweeps]
+    simulated = simulated_bench(sweeps[0].loaded)
+    site, smu = Site(simulated.library, simulated.clock.now), simulated.twins["GPIB0::24::INSTR"]
+    runs, output = [], []
+    links: list[str] = []
+    original = link.open_adapter
+    monkeypatch.setattr(
+        link, "open_adapter", lambda resource, **how: links.append(resource) or original(resource, **how)
+    )
+    with session.opened(sweeps[0], site) as bench:
+        for sweep in sweeps:
+            result = session.run_on(bench, sweep, tmp_path / "queue", [], StopRequest())
+            assert result.error == ""
+            runs.append(result.run)
+            output.append(on_and_off(smu))
+    assert len(links) == len(set(links)) == 3
+    assert [states[-1] for states in output] == [False, False]
+    assert [states.count(True) for states in output] == [1, 2]
+    assert len(list((tmp_path / "queue").iterdir())) == 2
+    for run, single in zip(runs, alone, strict=True):
+        assert run is not None
+        assert single is not None
+        assert run.finished
+        assert (run.status, run.stop_reason) == (single.status, single.stop_reason) == ("completed", "")
+        assert settings_in(run.path) == settings_in(single.path)
+        assert [record.reading.source_level for record in run.records] == [
+            record.reading.source_level for record in single.records
+        ]
+        assert len(run.spectra) == len(single.spectra) > 0
+        assert run.records[0].reading.time == pytest.approx(single.records[0].reading.time, abs=1.0)
+        assert -10.0 < run.exchanges[0].time < 0.0 < run.records[0].reading.time
+        assert run.exchanges[-1].time > run.records[-1].reading.time
+        readings = [[each.sent for each in one.exchanges if b":READ?" in each.sent] for one in (run, single)]
+        assert readings[0] == readings[1]
+    assert settings_in(runs[0].path) != settings_in(runs[1].path)
+
+
+def test_a_run_that_is_stopped_leaves_the_open_bench_to_the_next(tmp_path: Path) -> None:
+    sweep, stopped = session.prepare(LIQ), StopRequest()
+
+    def stop_in_a_spectrum(event: Event) -> None:
+        if isinstance(event, ExposureSample):
+            stopped.note("enough")
+
+    with session.opened(sweep) as bench:
+        cut_off = session.run_on(bench, sweep, tmp_path, stop_in_a_spectrum, stopped)
+        whole = session.run_on(bench, sweep, tmp_path, [], StopRequest())
+    assert cut_off.interrupted
+    assert cut_off.run is not None
+    assert whole.error == ""
+    assert whole.run is not None
+    assert whole.run.status == "completed"
+    assert len(whole.run.spectra) == 7
+    assert whole.run.notes == ()
+
+
+def test_after_an_output_that_may_be_on_the_next_run_opens_the_links_anew_and_begins_with_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = session.prepare(QUICK)
+    simulated = simulated_bench(sweep.loaded)
+    smu: Any = simulated.twins["GPIB0::24::INSTR"]
+
+    def output_off(self: Keithley2400) -> None:
+        raise OutputStateUnknown("smu", "THE OUTPUT MAY STILL BE ON")
+
+    def broken_from_the_start_on(event: Event) -> None:
+        if isinstance(event, RunStart):
+            broken.setattr(Keithley2400, "output_off", output_off)
+
+    with session.opened(sweep, Site(simulated.library, simulated.clock.now)) as bench:
+        with monkeypatch.context() as broken:
+            first = session.run_on(bench, sweep, tmp_path, broken_from_the_start_on, StopRequest())
+        assert "THE OUTPUT MAY STILL BE ON" in first.error
+        assert bench.open_instruments == ()
+        assert on_and_off(smu)[-1]
+        second = session.run_on(bench, sweep, tmp_path, [], StopRequest())
+    assert second.error == ""
+    assert on_and_off(smu)[-3:] == [False, True, False]
+
+
+def test_what_was_not_ready_for_one_run_is_opened_anew_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = session.prepare(QUICK)
+
+    def switched_off(self: Any) -> None:
+        raise InstrumentTimeout(str(self.name), "no answer")
+
+    with session.opened(sweep) as bench:
+        with monkeypatch.context() as silent:
+            silent.setattr(Keithley2000, "identify", switched_off)
+            silent.setattr(Keithley2400, "configure", lambda self, settings: switched_off(self))
+            first = session.run_on(bench, sweep, tmp_path, [], StopRequest())
+        second = session.run_on(bench, sweep, tmp_path, [], StopRequest())
+        assert bench.open_instruments == ("smu", "photodiode_meter")
+    assert first.error.count("no answer") == 2
+    assert second.error == ""
+
+
+def test_no_run_on_a_bench_that_was_closed(tmp_path: Path) -> None:
+    sweep = session.prepare(QUICK)
+    with session.opened(sweep) as bench:
+        pass
+    assert "was closed" in session.run_on(bench, sweep, tmp_path, [], StopRequest()).error
+
+
+def test_a_sweep_for_another_bench_does_not_run_on_the_open_one(
+    tmp_path: Path, bench_file: Callable[..., Path]
+) -> None:
+    other = session.prepare(LIQ, bench_file({"measuring_angle: 0.2 deg": "measuring_angle: 1 deg"}))
+    with session.opened(session.prepare(LIQ)) as bench:
+        result = session.run_on(bench, other, tmp_path, [], StopRequest())
+    assert result.run is None
+    assert "is not as in the bench file of" in result.error
+    assert list(tmp_path.glob("*.h5")) == []

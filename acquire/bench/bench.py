@@ -77,40 +77,49 @@ _NO_SOURCE = SmuReading(nan, nan, nan, SmuStatus(0))
 _NO_LIGHT = DmmReading(nan, overflow=False)
 
 
-class Bench:
-    """Three instruments on one device. Times in s since the bench was opened."""
+class BenchInRun:
+    """Three instruments on one device, set up for one run. Times in s since the start of the run.
+
+    Each run has one of its own (:meth:`acquire.bench.opening.Bench.in_run`), so that nothing is left over for the next.
+    """
 
     def __init__(
         self,
         smu: Keithley2400,
         photodiode_meter: Keithley2000,
-        spectroradiometer: CS2000A | None,
+        spectroradiometer: CS2000A | None = None,
+        *,
         clock: Callable[[], float],
         stop: StopRequest,
         plan: SweepPlan,
         guard: Guard,
-        exchanges: ExchangeLog | None = None,
+        exchanges: ExchangeLog,
     ) -> None:
         self._smu = smu
         self._photodiode_meter = photodiode_meter
         self._spectroradiometer = spectroradiometer
         self._clock = clock
         self._started = clock()
-        #: What was exchanged with the instruments and is not recorded yet; None when it is not kept.
+        #: What was exchanged with the instruments and is not recorded yet.
         self.exchanges = exchanges
-        if exchanges is not None:
-            exchanges.start(self._started)
+        exchanges.start(self._started)
         self._stop = stop
         self._plan = plan
         self._guard = guard
         self._source = MNEMONIC[plan.source_function]
         self._dark_readings = self._spectra = self._silent_spectra = 0
         self._exposing = False
-        for adapter in [part.adapter for part in (smu, photodiode_meter, spectroradiometer) if part is not None]:
-            link.call_while_waiting(adapter, self._waiting)
+        #: Whether the output was switched on and not confirmed to be off since.
+        self.output_may_be_on = False
+        self._call_while_waiting(self._waiting)
+
+    def _call_while_waiting(self, action: Callable[[], None]) -> None:
+        for instrument in (self._smu, self._photodiode_meter, self._spectroradiometer):
+            if instrument is not None:
+                link.call_while_waiting(instrument.adapter, action)
 
     def now(self) -> float:
-        """Seconds since the bench was opened."""
+        """Seconds since the start of the run."""
         return self._clock() - self._started
 
     @contextmanager
@@ -129,12 +138,14 @@ class Bench:
     @contextmanager
     def _output_on(self) -> Iterator[None]:
         self._guard.output_goes_on(self._source, LONGEST_PAUSE)
+        self.output_may_be_on = True
         try:
             self._smu.output_on()
             yield
         finally:
             self._guard.switching_off(LONGEST_PAUSE)
             self._smu.output_off()
+            self.output_may_be_on = False
             self._guard.output_is_off()
 
     def _waiting(self) -> None:
@@ -383,13 +394,13 @@ class Bench:
         )
 
     def close(self) -> None:
-        """Give up a running spectrum and let go of the instruments; their output is off by then."""
-        if self._spectroradiometer is not None:
-            with suppress(errors.InstrumentError):
-                self._spectroradiometer.shutdown()  # gives the operator the keys back
-        for instrument in (self._smu, self._photodiode_meter, self._spectroradiometer):
-            if instrument is not None:
-                link.let_go(instrument.adapter)
+        """Give up a running spectrum; the output is off by then. The links stay open."""
+        try:
+            if self._spectroradiometer is not None:
+                with suppress(errors.InstrumentError):
+                    self._spectroradiometer.shutdown()  # gives the operator the keys back
+        finally:
+            self._call_while_waiting(lambda: None)  # guard and stop are those of this run
 
 
 def _reading(step: Step, time: float, source: SmuReading, light: DmmReading, remark: str = "") -> Reading:

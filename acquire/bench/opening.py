@@ -1,13 +1,15 @@
-"""Opening a bench: every instrument found, identified and set up, or one report of all that is wrong."""
+"""A bench opened once and set up for each run: every instrument ready, or one report of all that is wrong."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from acquire.bench.bench import Bench
+from acquire.bench.bench import BenchInRun
 from acquire.bench.exchange_log import ExchangeLog
 from acquire.bench.settings import dmm_settings, serial_line, smu_settings, spectroradiometer_settings
 from acquire.bench.site import Site
@@ -23,70 +25,100 @@ from drivers.cs2000a.errors import AngleNotSet
 from drivers.keithley2000.driver import Keithley2000
 from drivers.keithley2400.driver import Keithley2400, SmuLimits
 
-Opened = TypeVar("Opened", Keithley2400, Keithley2000, CS2000A)
-
 
 class BenchNotReady(errors.InstrumentError):
     """One or more instruments could not be opened or set up; the message lists all of them."""
 
 
-def open_bench(loaded: LoadedSweep, plan: SweepPlan, site: Site, stop: StopRequest, guard: Guard) -> Bench:
-    """Open, identify and set up every instrument of a sweep's bench, found at ``site``. No output is switched on.
+class Bench:
+    """The instruments of a bench: each is opened by the first run that needs it, and stays open for the next ones."""
 
-    ``guard`` hears when the output goes on, and when it is off.
+    def __init__(self, file: BenchFile, site: Site) -> None:
+        self._file = file
+        self._site = site
+        self._instruments: dict[str, Any] = {}
+        self._closed = False
+        #: What the next run on this bench is to note.
+        self.remarks: Sequence[str] = ()
 
-    :raises BenchNotReady: with every instrument that could not be opened or set up.
-    """
-    visa_library, clock = site.visa_library, site.clock
-    exchanges = ExchangeLog(clock) if loaded.sweep.keeps_exchange() else None
-    opening = _Opening(exchanges)
-    smu = opening.ready(
-        "smu",
-        lambda: _open_smu(loaded, visa_library),
-        lambda instrument: _set_up_smu(instrument, loaded, plan),
-    )
-    meter = opening.ready(
-        "photodiode_meter",
-        lambda: _open_photodiode_meter(loaded, visa_library),
-        lambda instrument: _set_up_meter(instrument, loaded),
-    )
-    spectroradiometer = None
-    if loaded.bench.instruments.spectroradiometer is not None and loaded.sweep.spectra is not None:
-        spectroradiometer = opening.ready(
-            "spectroradiometer",
-            lambda: _open_spectroradiometer(loaded, visa_library, clock),
-            lambda instrument: _set_up_spectroradiometer(instrument, loaded),
-        )
-    if opening.problems or smu is None or meter is None:
-        opening.close_all()
-        raise BenchNotReady(loaded.bench.name, "\n  ".join(["not ready:", *opening.problems]).removesuffix("."))
-    return Bench(smu, meter, spectroradiometer, clock, stop, plan, guard, exchanges)
+    @contextmanager
+    def in_run(self, loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest, guard: Guard) -> Iterator[BenchInRun]:
+        """The bench set up for one run inside: opened, identified, every setting made from a reset, output off.
 
+        ``guard`` hears when the output goes on, and when it is off. After anything that went wrong, and where the
+        output may still be on, all links are closed: the guardian finds them free, and the next run opens them anew.
 
-class _Opening:
-    """Opens one instrument after the other and collects what goes wrong."""
-
-    def __init__(self, exchanges: ExchangeLog | None) -> None:
-        self.problems: list[str] = []
-        self._exchanges = exchanges
-        self._opened: list[Keithley2400 | Keithley2000 | CS2000A] = []
-
-    def ready(self, role: str, open_it: Callable[[], Opened], set_up: Callable[[Opened], None]) -> Opened | None:
+        :raises BenchNotReady: with every instrument that could not be opened or set up; or the sweep is one for
+            another bench, or this one was closed; nothing was sent then.
+        """
+        if self._closed or loaded.bench != self._file:
+            what = "was closed" if self._closed else f"is not as in the bench file of {loaded.sweep_path}"
+            raise BenchNotReady(self._file.name, what, "Open the bench of that sweep")
+        kept = False
         try:
-            instrument = open_it()
-            self._opened.append(instrument)
-            if self._exchanges is not None:
-                link.call_after_exchange(instrument.adapter, self._exchanges.tap(role))
+            with stop.interruptible():  # a second Ctrl-C need not wait for instruments that do not answer
+                running = self._set_up(loaded, plan, stop, guard)
+            with closing(running):
+                yield running
+            kept = not running.output_may_be_on
+        finally:
+            if not kept:
+                self._let_go()
+
+    def _set_up(self, loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest, guard: Guard) -> BenchInRun:
+        """Every instrument that the sweep needs.
+
+        :raises BenchNotReady: as :meth:`in_run`.
+        """
+        exchanges = ExchangeLog(self._site.clock)
+        if not loaded.sweep.keeps_exchange():
+            exchanges.stop()
+        problems = []
+        roles = [role for role in _ROLES if role != "spectroradiometer" or _takes_spectra(loaded)]
+        for role in roles:
+            try:
+                _ROLES[role].set_up(self._connected(role, exchanges), loaded, plan)
+            except errors.InstrumentError as problem:
+                problems.append(str(problem))
+        if problems:
+            raise BenchNotReady(self._file.name, "\n  ".join(["not ready:", *problems]).removesuffix("."))
+        ready = {role: self._instruments[role] for role in roles}
+        return BenchInRun(clock=self._site.clock, stop=stop, plan=plan, guard=guard, exchanges=exchanges, **ready)
+
+    def _connected(self, role: str, exchanges: ExchangeLog) -> Any:
+        """An instrument, opened and identified unless it is open; ``exchanges`` hears what is exchanged with it.
+
+        :raises drivers.errors.InstrumentError: it cannot be opened, or another one answers.
+        """
+        new = role not in self._instruments
+        if new:
+            self._instruments[role] = _ROLES[role].open(self._file, self._site)
+        instrument = self._instruments[role]
+        link.call_after_exchange(instrument.adapter, exchanges.tap(role))
+        if new:
             instrument.identify()
-            set_up(instrument)
-        except errors.InstrumentError as problem:
-            self.problems.append(str(problem))
-            return None
         return instrument
 
-    def close_all(self) -> None:
-        for instrument in self._opened:
-            link.let_go(instrument.adapter)
+    @property
+    def open_instruments(self) -> tuple[str, ...]:
+        """The roles whose links are open."""
+        return tuple(self._instruments)
+
+    def close(self) -> None:
+        """Let go of the instruments, whose output is off by then, for good."""
+        self._closed = True
+        self._let_go()
+
+    def _let_go(self) -> None:
+        while self._instruments:
+            link.let_go(self._instruments.popitem()[1].adapter)
+
+
+@contextmanager
+def open_bench(file: BenchFile, site: Site) -> Iterator[Bench]:
+    """A bench, found at ``site``, for one run or several; its links are closed at the end."""
+    with closing(Bench(file, site)) as bench:
+        yield bench
 
 
 def guardian_order(loaded: LoadedSweep, run: Path) -> Order | None:
@@ -124,37 +156,34 @@ def switch_off_source(address: off_first.SourceAddress) -> str:
     return f"{done}\nIt was switched off although it {holder}" if holder else done
 
 
-def _open_smu(loaded: LoadedSweep, visa_library: Any) -> Keithley2400:
-    where, limits = loaded.bench.instruments.smu, loaded.bench.limits
+def _open_smu(file: BenchFile, site: Site) -> Any:
+    limits = file.limits
     allowed = SmuLimits(voltage=limits.voltage, current=limits.current, power=limits.power)
-    smu: Keithley2400 = _connected(where, visa_library, limits=allowed)
-    return smu
+    return _connected(file.instruments.smu, site, limits=allowed)
 
 
-def _open_photodiode_meter(loaded: LoadedSweep, visa_library: Any) -> Keithley2000:
-    meter: Keithley2000 = _connected(loaded.bench.instruments.photodiode_meter, visa_library)
-    return meter
+def _open_photodiode_meter(file: BenchFile, site: Site) -> Any:
+    return _connected(file.instruments.photodiode_meter, site)
 
 
-def _open_spectroradiometer(loaded: LoadedSweep, visa_library: Any, clock: Callable[[], float]) -> CS2000A:
-    where = loaded.bench.instruments.spectroradiometer
+def _open_spectroradiometer(file: BenchFile, site: Site) -> Any:
+    where = file.instruments.spectroradiometer
     assert where is not None
-    meter: CS2000A = _connected(where, visa_library, clock=clock)
-    return meter
+    return _connected(where, site, clock=site.clock)
 
 
-def _connected(where: SourceMeter | PhotodiodeMeter | Spectroradiometer, visa_library: Any, **special: Any) -> Any:
+def _connected(where: SourceMeter | PhotodiodeMeter | Spectroradiometer, site: Site, **special: Any) -> Any:
     """The driver of the instrument's model, connected; nothing was sent yet."""
     model = models.MODELS[where.model]
     serial = serial_line(where.serial, model.specification.serial)
-    return model.driver(where.resource, visa_library=visa_library, timeout=where.timeout, serial=serial, **special)
+    return model.driver(where.resource, visa_library=site.visa_library, timeout=where.timeout, serial=serial, **special)
 
 
 def _set_up_smu(smu: Keithley2400, loaded: LoadedSweep, plan: SweepPlan) -> None:
     smu.configure(smu_settings(loaded, plan))
 
 
-def _set_up_meter(meter: Keithley2000, loaded: LoadedSweep) -> None:
+def _set_up_meter(meter: Keithley2000, loaded: LoadedSweep, _: SweepPlan) -> None:
     meter.configure(dmm_settings(loaded))
     wanted = loaded.bench.instruments.photodiode_meter.terminals
     found = "front" if meter.front_terminals else "rear"
@@ -163,10 +192,29 @@ def _set_up_meter(meter: Keithley2000, loaded: LoadedSweep) -> None:
         raise errors.InstrumentError(str(meter.name), what, "Press the switch, or correct the bench file")
 
 
-def _set_up_spectroradiometer(meter: CS2000A, loaded: LoadedSweep) -> None:
+def _set_up_spectroradiometer(meter: CS2000A, loaded: LoadedSweep, _: SweepPlan) -> None:
     meter.configure(spectroradiometer_settings(loaded))
     where = loaded.bench.instruments.spectroradiometer
     assert where is not None
     if meter.measuring_angle != where.measuring_angle:
         what = f"the knob is at {meter.measuring_angle:g} deg, but the bench file says {where.measuring_angle:g} deg"
         raise AngleNotSet(str(meter.name), what, "Turn the knob, or correct the bench file")
+
+
+def _takes_spectra(loaded: LoadedSweep) -> bool:
+    return loaded.bench.instruments.spectroradiometer is not None and loaded.sweep.spectra is not None
+
+
+@dataclass(frozen=True)
+class _Role:
+    """How the instrument of a role is opened, where nothing is sent yet, and set up for a run."""
+
+    open: Callable[[BenchFile, Site], Any]
+    set_up: Callable[[Any, LoadedSweep, SweepPlan], None]
+
+
+_ROLES = {
+    "smu": _Role(_open_smu, _set_up_smu),
+    "photodiode_meter": _Role(_open_photodiode_meter, _set_up_meter),
+    "spectroradiometer": _Role(_open_spectroradiometer, _set_up_spectroradiometer),
+}

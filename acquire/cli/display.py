@@ -23,7 +23,7 @@ from rich.text import Text
 
 from acquire.evaluation.figures import Figure
 from acquire.photometry.customary_units import CUSTOMARY, CustomaryUnit, customary
-from acquire.records import Event, Note, PointFlag, Record, RunStart, Spectrum
+from acquire.records import Event, Finding, Note, PointFlag, Record, RunStart, Severity, Spectrum
 from acquire.safety.visible import one_line, visible
 from acquire.sinks import Spectator
 
@@ -118,6 +118,19 @@ def spectrum_text(spectrum: Spectrum) -> str:
     )
 
 
+#: How a finding begins where people read it: what forbids to trust a number is not to be overlooked.
+FINDING_MARKS = {Severity.NOTE: "note", Severity.DOUBTFUL: "!! DOUBTFUL", Severity.IMPOSSIBLE: "!! IMPOSSIBLE"}
+
+
+_FINDING_STYLES = {Severity.NOTE: "yellow", Severity.DOUBTFUL: "bold red", Severity.IMPOSSIBLE: "bold red"}
+
+
+def finding_text(finding: Finding) -> str:
+    """A finding on one line: how grave, what, and what to do."""
+    remedy = f". {one_line(finding.remedy)}" if finding.remedy else ""
+    return f"{FINDING_MARKS[finding.severity]}: {one_line(finding.text)}{remedy}"
+
+
 class SpectatorConsole(Console):
     """A console for texts from outside, and one that tells of a reader who has gone.
 
@@ -175,6 +188,8 @@ class PlainLines:
             self._write(f"         {spectrum_text(event)}\n")
         elif isinstance(event, Note):
             self._write(f"         note: {one_line(event.text)}\n")
+        elif isinstance(event, Finding):
+            self._write(f"{finding_text(event)}\n")
 
     def _write(self, text: str) -> None:
         self._console.file.write(text)  # past the filter: what comes from outside is a line of its own
@@ -211,6 +226,8 @@ class LiveBar:
             self._progress.console.print(Text(spectrum_text(event)))
         elif isinstance(event, Note):
             self._progress.console.print(Text.assemble(("note:", "yellow"), f" {one_line(event.text)}"))
+        elif isinstance(event, Finding):
+            self._progress.console.print(Text(finding_text(event), style=_FINDING_STYLES[event.severity]))
 
     def _start(self, run: RunStart) -> None:
         self._source_unit = run.source_unit

@@ -147,6 +147,7 @@ def print_run(run: Run, as_json: bool) -> None:
         table = display.figures_table(run.figures, f"{run.sample}: figures of merit")
         display.SpectatorConsole().print(table)
         say(sys.stdout, display.figures_line(run.figures, run.sample))
+    say(sys.stdout, *(display.finding_text(finding) for finding in run.findings))
     say(sys.stdout, *(f"note: {note.text} (at {note.time:.1f} s)" for note in run.notes))
     say(sys.stdout, _ending(run), run.path)
 

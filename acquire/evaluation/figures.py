@@ -33,6 +33,7 @@ class Figure:
 
     ``voltage`` [V], ``current_density`` [A/m^2], ``luminance`` [cd/m^2]; NaN for what does not apply.
     value +- ``expanded_uncertainty``, ``coverage_factor`` times the standard one, holds the truth in 95 % of cases.
+    ``reason`` says in words why the status is not ``ok``; empty where the status says it all.
     """
 
     value: float
@@ -44,6 +45,7 @@ class Figure:
     uncertainty: float = nan
     coverage_factor: float = nan
     expanded_uncertainty: float = nan
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,8 +13,10 @@ from acquire.evaluation.cautions import contact_cautions, light_cautions
 from acquire.evaluation.evaluate import Evidence, budget_at, evaluate_run
 from acquire.evaluation.figure_uncertainty import BudgetedCurve, FigureBudget, figure_budgets, with_uncertainties
 from acquire.evaluation.figures import Figure, JVLCurve, SpectrumFigures, figures_of_merit
+from acquire.evaluation.findings import findings, judged
+from acquire.evaluation.known import Known
 from acquire.photometry.elementwise import IntArray, quotient
-from acquire.records import Branch, Columns, DarkReading, FloatArray, Note, PointFlag, Spectrum
+from acquire.records import Branch, Columns, DarkReading, Finding, FloatArray, Note, PointFlag, Spectrum
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,17 @@ class FinalEvaluation:
         """Where the uncertainty of each figure comes from, as far as it is known; from a run's :meth:`points`."""
         forward, reverse = (_budgeted(points, branch, self.evidence) for branch in (Branch.FORWARD, Branch.REVERSE))
         return figure_budgets(figures, forward, reverse)
+
+    def judged(self, points: Columns, source_unit: str) -> tuple[dict[str, Figure], list[Finding]]:
+        """The :meth:`figures`, none of them called ok that something contradicts, and what was found.
+
+        ``source_unit`` is that of the source's level, V or A.
+        """
+        figures = self.figures(points)
+        time = points["time"]
+        last = float(time[np.isfinite(time)].max(initial=0.0))
+        found = findings(Known(self.evidence, points, self.spectra, self.dark, source_unit, last, figures))
+        return judged(figures, found), found
 
     def cautions(self, points: Columns, source_unit: str) -> list[Note]:
         """What the readings of a run say against it, noted at the first dark reading, where a run begins.

@@ -20,6 +20,8 @@ from acquire.run_file.read import ArchiveError, Run, _text
 def export_csv(run: Run, folder: Path) -> list[Path]:
     """Write the CSV twins of a run: points, spectra, figures of merit; rows of long name, unit, comment on top.
 
+    What was found that contradicts its numbers is a file more, where there is anything.
+
     Numbers have full precision. Existing files are not overwritten.
 
     :raises ArchiveError: a file exists or cannot be written.
@@ -30,6 +32,8 @@ def export_csv(run: Run, folder: Path) -> list[Path]:
         f"{stem}_spectra.csv": _spectra_rows(run),
         f"{stem}_figures.csv": _figure_rows(run),
     }
+    if run.findings:
+        tables[f"{stem}_findings.csv"] = _finding_rows(run)
     existing = [name for name in tables if (folder / name).exists()]
     if existing:
         raise ArchiveError(f"{folder / existing[0]}: exists already; choose another folder with --to")
@@ -87,9 +91,19 @@ def _spectra_rows(run: Run) -> Iterator[Sequence[Any]]:
 
 
 def _figure_rows(run: Run) -> Iterator[Sequence[Any]]:
-    yield ["figure of merit", "value", "unit", "status", "standard uncertainty"]
-    yield [""] * 5
-    yield [text_cell(run.sample), "", "", "", ""]
+    yield ["figure of merit", "value", "unit", "status", "standard uncertainty", "reason"]
+    yield [""] * 6
+    yield [text_cell(run.sample), "", "", "", "", ""]
     for name, figure in run.figures.items():
         value, uncertainty = _cells(np.array([figure.value, figure.uncertainty]))
-        yield [text_cell(name), value, text_cell(figure.unit), text_cell(figure.status), uncertainty]
+        texts = text_cell(name), text_cell(figure.unit), text_cell(figure.status), text_cell(figure.reason)
+        yield [texts[0], value, *texts[1:3], uncertainty, texts[3]]
+
+
+def _finding_rows(run: Run) -> Iterator[Sequence[Any]]:
+    yield ["finding", "severity", "text", "value", "limit", "figures", "remedy"]
+    yield [""] * 7
+    yield [text_cell(run.sample), *[""] * 6]
+    for one in run.findings:
+        texts = [text_cell(text) for text in (one.code, str(one.severity), one.text, one.figure_names, one.remedy)]
+        yield [*texts[:3], *_cells(np.array([one.value, one.limit])), *texts[3:]]

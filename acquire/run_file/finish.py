@@ -19,6 +19,7 @@ from acquire.evaluation.final import final_evaluation
 from acquire.records import (
     DERIVED,
     Columns,
+    Finding,
     Note,
     RunStatus,
     RunStop,
@@ -35,7 +36,9 @@ from acquire.run_file.hdf5 import (
 )
 from acquire.run_file.layout import (
     BEFORE_THE_RUN,
+    FINDING_COLUMNS,
     FORMAT_VERSION,
+    MOST_FINDINGS,
     NOTE_BYTES,
     NOTE_COLUMNS,
     TABLES,
@@ -131,7 +134,7 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 def _with_results(run: Run, stop: RunStop | None, watched: Sequence[tuple[datetime, str]]) -> Run:
     """The run with its final results, and how it ended."""
     stop = _with_last_remark(stop or _ending(run), watched)
-    points, figures, notes = _final_results(run)
+    points, figures, notes, found = _final_results(run)
     start = datetime.fromisoformat(run.start_time)
     notes += [Note(_last_time(run), f"DAMAGED: {text}") for text in run.integrity.damaged]
     notes += [Note((when - start).total_seconds(), text) for when, text in watched]
@@ -140,7 +143,7 @@ def _with_results(run: Run, stop: RunStop | None, watched: Sequence[tuple[dateti
         status=stop.status,
         stop_reason=storable(stop.reason),
         end_time=stop.end_time,
-        tables={**run.tables, "jvl": points, "notes": _appended(run.tables["notes"], notes)},
+        tables={**run.tables, "jvl": points, "notes": _appended(run.tables["notes"], notes), "findings": found},
         figures=figures,
         finished=True,
         version=FORMAT_VERSION,
@@ -174,16 +177,26 @@ def _with_last_remark(stop: RunStop, watched: Sequence[tuple[datetime, str]]) ->
     return replace(stop, reason=f"{stop.reason}; the guardian at {when:%H:%M:%S}: {text}")
 
 
-def _final_results(run: Run) -> tuple[Columns, Mapping[str, Figure], list[Note]]:
-    """Final columns and figures; should computing fail, the live ones stand, with a note that says so."""
+def _findings_table(found: Sequence[Finding]) -> Columns:
+    """The final findings, in place of those that were told while the run went on; texts as the file holds them."""
+    kept = [
+        replace(one, text=storable(one.text, NOTE_BYTES), remedy=storable(one.remedy, NOTE_BYTES))
+        for one in found[:MOST_FINDINGS]
+    ]
+    return table_of(kept, FINDING_COLUMNS)
+
+
+def _final_results(run: Run) -> tuple[Columns, Mapping[str, Figure], list[Note], Columns]:
+    """Final columns, figures, notes, findings; should computing fail, the live ones stand, with a note that says so."""
     live = run.tables["jvl"]
     try:
         final = final_evaluation(run.dark, run.spectra, run.calibration)
         points = final.points(live)
-        return points, final.figures(points), final.cautions(points, run.source_unit)
+        figures, found = final.judged(points, run.source_unit)
+        return points, figures, final.cautions(points, run.source_unit), _findings_table(found)
     except Exception as error:  # whatever it is, the rows must not stay unfinished for it
         text = f"the final evaluation failed ({type(error).__name__}: {error}); the live values were kept"
-        return live, {}, [Note(0.0, text)]
+        return live, {}, [Note(0.0, text)], run.tables["findings"]
 
 
 # --- writing the finished file -----------------------------------------------------------------------------
@@ -234,6 +247,8 @@ def _write_figures(entry: h5py.Group, figures: Mapping[str, Figure]) -> None:
     for name, figure in figures.items():
         dataset = write_array(group, name, float(figure.value), figure.unit, name.replace("_", " "))
         set_text(dataset, "status", figure.status)
+        if figure.reason:
+            set_text(dataset, "reason", storable(figure.reason))
         for detail in _FIGURE_DETAILS:
             if np.isfinite(value := getattr(figure, detail)):
                 dataset.attrs[detail] = value

@@ -31,6 +31,7 @@ from acquire.records import (
     DarkReading,
     Event,
     ExposureSample,
+    Finding,
     Note,
     Record,
     RunStart,
@@ -186,6 +187,25 @@ NOTE_COLUMNS = [
 ]
 
 
+#: So many findings a run has at most: there is one of a kind, not one of a point.
+MOST_FINDINGS = 60
+
+
+FINDING_COLUMNS = [
+    *_reals(
+        "",
+        ("time", "s", "since the start of the run, when it was found"),
+        ("value", "", "what was found, in the unit that the text names; NaN for no one number"),
+        ("limit", "", "what the value was held against; NaN for no one number"),
+    ),
+    Column("code", "S48", "", "the kind of finding", "code"),
+    Column("severity", "S16", "", "note, doubtful or impossible", "severity"),
+    Column("text", f"S{NOTE_BYTES}", "", "what was found (UTF-8)", "text"),
+    Column("figures", "S2048", "", "the figures of merit that it touches, between spaces", "figure_names"),
+    Column("remedy", f"S{NOTE_BYTES}", "", "what to do (UTF-8)", "remedy"),
+]
+
+
 SPECTRUM_COLUMNS = [
     Column("point_index", "<i4", "", "row of /entry/jvl at which it was taken", "point_index"),
     Column("branch", "S8", "", "direction of the sweep", "branch"),
@@ -304,6 +324,7 @@ TABLES = (
     Table("dark", DarkReading, lambda _: DARK_COLUMNS, ("time",)),
     Table("exposure_samples", ExposureSample, lambda _: SAMPLE_COLUMNS, ("time",)),
     Table("notes", Note, lambda _: NOTE_COLUMNS, ("time",), rows=500),
+    Table("findings", Finding, lambda _: FINDING_COLUMNS, ("time",), rows=MOST_FINDINGS, since=(1, 1)),
     Table("spectra", Spectrum, lambda _: SPECTRUM_COLUMNS, ("branch", "start", "stop"), SPECTRA_PLOT, numbered=True),
 )
 

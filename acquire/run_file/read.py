@@ -27,11 +27,13 @@ from acquire.records import (
     Event,
     Exchange,
     ExposureSample,
+    Finding,
     Note,
     PointFlag,
     Reading,
     Record,
     RunStatus,
+    Severity,
     Spectrum,
 )
 from acquire.run_file import exchange
@@ -98,9 +100,11 @@ class Run:
                     "unit": figure.unit,
                     "status": figure.status,
                     **{name: _or_none(getattr(figure, name)) for name in _FIGURE_INTERVAL},
+                    "reason": figure.reason,
                 }
                 for name, figure in self.figures.items()
             },
+            "findings": [_plain(finding) for finding in self.findings],
             "verifiable": self.integrity.verifiable,
             "damaged": list(self.integrity.damaged),
         }
@@ -124,6 +128,12 @@ class Run:
     def notes(self) -> tuple[Note, ...]:
         """What was worth a remark."""
         return tuple(Note(**row) for row in _rows(self.tables["notes"]))
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What contradicts its numbers, the gravest first; of a run that is not finished, what was found so far."""
+        found = [_finding(row) for row in _rows(self.tables["findings"])]
+        return tuple(sorted(found, key=lambda finding: -list(Severity).index(finding.severity)))
 
     @cached_property
     def records(self) -> tuple[Record, ...]:
@@ -342,12 +352,32 @@ def _spectrum(index: int, row: dict[str, Any]) -> Spectrum:
     return Spectrum(index=index, branch=Branch(row.pop("branch")), **row)
 
 
+def _finding(row: dict[str, Any]) -> Finding:
+    severity, names = Severity(row.pop("severity")), row.pop("figures").split()
+    return Finding(severity=severity, figures=tuple(names), **row)
+
+
+def _plain(finding: Finding) -> dict[str, Any]:
+    """A finding as a JSON object."""
+    return {
+        "code": finding.code,
+        "severity": str(finding.severity),
+        "text": finding.text,
+        "value": finding.value if isfinite(finding.value) else None,
+        "limit": finding.limit if isfinite(finding.limit) else None,
+        "figures": list(finding.figures),
+        "remedy": finding.remedy,
+        "time": finding.time if isfinite(finding.time) else None,
+    }
+
+
 def _figure(dataset: h5py.Dataset) -> Figure:
     attributes = dataset.attrs
     return Figure(
         value=float(dataset[()]),
         unit=_text(attributes["units"]),
         status=_text(attributes["status"]),
+        reason=_text(attributes.get("reason", "")),
         **{name: float(attributes[name]) for name in _FIGURE_DETAILS if name in attributes},
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from acquire.records import Branch, Columns
+from acquire.records import Branch, Columns, Severity
 from acquire.run_file.checksums import PLACE
 from acquire.run_file.hdf5 import read_array
 from acquire.run_file.layout import FORMAT_VERSION, WAVELENGTHS, Column, Table, Version, name_in
@@ -57,10 +57,15 @@ def _checked(array: np.ndarray[Any, Any], column: Column, rows: int) -> np.ndarr
         raise ValueError(f"{column.name} is no column of {rows} rows")
     if column.name == "branch" and not np.isin(array, _BRANCHES).all():
         raise ValueError("a branch is neither forward nor reverse")
+    if column.name == "severity" and not np.isin(array, _SEVERITIES).all():
+        raise ValueError("a severity is none of note, doubtful, impossible")
     return array if array.dtype.kind == "S" else array.astype(column.dtype, copy=False)
 
 
 _BRANCHES = [branch.encode() for branch in Branch]
+
+
+_SEVERITIES = [severity.encode() for severity in Severity]
 
 
 def _written(always: Sequence[np.ndarray[Any, Any]]) -> int:

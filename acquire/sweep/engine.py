@@ -10,6 +10,7 @@ from math import isfinite
 from typing import Protocol, Self
 
 from acquire.evaluation.evaluate import Evidence, evaluate, with_uncertainties
+from acquire.evaluation.findings import Watch
 from acquire.evaluation.spectrum import evaluate_spectrum
 from acquire.records import (
     DarkReading,
@@ -201,7 +202,7 @@ def run_sweep(
 def _sweep_between_dark_readings(run: _Context, evidence: Evidence) -> Outcome:
     dark = _take_dark_readings(run, after=False)
     sweep = _sweep_in_bursts if run.plan.hardware_timed else _sweep
-    outcome = sweep(run, evidence.with_dark(dark))
+    outcome = sweep(run, evidence.with_dark(dark), dark)
     if not outcome.asked_for:
         dark = _take_dark_readings(run, after=True)
         if len(dark) < run.plan.dark.readings_after:
@@ -209,10 +210,11 @@ def _sweep_between_dark_readings(run: _Context, evidence: Evidence) -> Outcome:
     return outcome
 
 
-def _sweep(run: _Context, evidence: Evidence) -> Outcome:
+def _sweep(run: _Context, evidence: Evidence, dark: Sequence[DarkReading]) -> Outcome:
     stop_conditions = StopConditions(run.plan.stop_rules)
-    with _Reporting(run.emit) as reporting:
-        spectra = _Spectra(run, reporting)
+    watch = Watch(dark, run.plan.source_unit)
+    with _Reporting(run.emit, watch) as reporting:
+        spectra = _Spectra(run, reporting, watch)
         for step in _asking_before_each_branch(run):
             if why := run.stop_requested():
                 return Outcome.interrupted(why)
@@ -242,8 +244,9 @@ class _Reporting:
     Whether the sweep goes on is decided before that. However it ends, no record is left behind.
     """
 
-    def __init__(self, emit: Emit) -> None:
+    def __init__(self, emit: Emit, watch: Watch) -> None:
         self._emit = emit
+        self._watch = watch
         self._kept: tuple[Record, Evidence] | None = None
 
     def __enter__(self) -> Self:
@@ -260,10 +263,12 @@ class _Reporting:
         """Emit the record that is kept, if there is one."""
         kept, self._kept = self._kept, None
         if kept is not None:
-            self._emit(with_uncertainties(*kept))
+            record = with_uncertainties(*kept)
+            self._emit(record)
+            self._watch.point(record)
 
 
-def _sweep_in_bursts(run: _Context, evidence: Evidence) -> Outcome:
+def _sweep_in_bursts(run: _Context, evidence: Evidence, _dark: Sequence[DarkReading]) -> Outcome:
     """The instruments step by themselves; limits and stop rules are looked at after each burst."""
     stop_conditions = StopConditions(run.plan.stop_rules)
     for burst in bursts(run.plan.steps, burst_length(run.plan)):
@@ -347,9 +352,10 @@ def _look_at_dark_level(readings: list[DarkReading], run: _Context, *, after: bo
 class _Spectra:
     """Takes the spectra of a sweep where they are due."""
 
-    def __init__(self, run: _Context, reporting: _Reporting) -> None:
+    def __init__(self, run: _Context, reporting: _Reporting, watch: Watch) -> None:
         self._run = run
         self._reporting = reporting
+        self._watch = watch
         self._schedule = SpectrumSchedule(run.plan.spectra)
         self._taken = 0
 
@@ -368,6 +374,8 @@ class _Spectra:
         self._run.emit(spectrum)
         for text in _doubts(spectrum):
             self._run.note(text)
+        for finding in self._watch.spectrum(spectrum, evidence):
+            self._run.emit(finding)
         return evidence
 
     def _measured(self, step: Step, samples: list[ExposureSample]) -> Spectrum | None:

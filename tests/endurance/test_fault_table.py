@@ -193,7 +193,7 @@ def test_the_table_sees_signals_one_point_late_after_a_repeat(
 
 def _plant_late_signals(monkeypatch: pytest.MonkeyPatch, *, always: bool) -> None:
     """Each point gets the photodiode's signal of the one before: always, or once a reading was repeated."""
-    original: Callable[..., Reading] = bench_module.Bench.collect
+    original: Callable[..., Reading] = bench_module.BenchInRun.collect
 
     def late(self: Any, *arguments: Any) -> Reading:
         reading = original(self, *arguments)
@@ -202,7 +202,7 @@ def _plant_late_signals(monkeypatch: pytest.MonkeyPatch, *, always: bool) -> Non
         shifted = self.repeated and isfinite(before) and isfinite(reading.photodiode_signal)
         return replace(reading, photodiode_signal=before) if shifted else reading
 
-    monkeypatch.setattr(bench_module.Bench, "collect", late)
+    monkeypatch.setattr(bench_module.BenchInRun, "collect", late)
 
 
 def test_the_table_sees_missing_numbers_without_a_flag(

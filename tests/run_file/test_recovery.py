@@ -287,7 +287,7 @@ def test_a_run_finishes_its_own_file_whoever_tries_meanwhile(tmp_path: Path, mon
         assert reading_apart.cut_off_in(folder, 60.0) == []
         moments.append(moment)
 
-    for owner, name in ((bench_module.Bench, "close"), (finishing, "image_of")):
+    for owner, name in ((bench_module.BenchInRun, "close"), (finishing, "image_of")):
         original = getattr(owner, name)
 
         def first_try(*arguments: Any, name: str = name, original: Any = original) -> Any:

@@ -292,14 +292,14 @@ def test_a_bad_sample_during_a_spectrum_is_marked_and_the_spectrum_counts(
     replies: Replies = {}
     attempt.sweep = LIQ
     count = damage(attempt, METER, replies)
-    original = bench_module.Bench.start_exposure
+    original = bench_module.BenchInRun.start_exposure
 
     def start_exposure(self: Any) -> None:
         if not replies:
             replies[count[0]] = overflow
         original(self)
 
-    monkeypatch.setattr(bench_module.Bench, "start_exposure", start_exposure)
+    monkeypatch.setattr(bench_module.BenchInRun, "start_exposure", start_exposure)
     result = attempt.run()
     assert result.run is not None
     assert result.run.status == "completed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +31,14 @@ def attempt(tmp_path: Path) -> Attempt:
 
 
 def test_an_exception_in_the_middle_of_a_sweep(attempt: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = bench_module.Bench.collect
+    original = bench_module.BenchInRun.collect
 
     def collect(self: Any, step: Any, time: float) -> Any:
         if step.index == 30:
             raise ZeroDivisionError("a bug")
         return original(self, step, time)
 
-    monkeypatch.setattr(bench_module.Bench, "collect", collect)
+    monkeypatch.setattr(bench_module.BenchInRun, "collect", collect)
     result = attempt.run()
     assert "ZeroDivisionError: a bug" in result.error
     assert len(attempt.reported) == 30
@@ -132,7 +133,8 @@ def test_a_second_ctrl_c_while_instruments_are_opened_ends_there(
         attempt.stop.ask("interrupted by Ctrl-C")
         attempt.stop.ask("interrupted by Ctrl-C")
 
-    monkeypatch.setattr(opening, "_open_photodiode_meter", open_meter)
+    meter = replace(opening._ROLES["photodiode_meter"], open=open_meter)
+    monkeypatch.setitem(opening._ROLES, "photodiode_meter", meter)
     result = attempt.run()
     assert result.run is None
     assert result.interrupted
@@ -157,32 +159,32 @@ def test_ctrl_c_during_dark_readings_ends_them(after: bool, points: int, attempt
 def test_ctrl_c_while_the_links_are_closed_still_finishes_the_file(
     attempt: Attempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = bench_module.Bench.close
+    original = bench_module.BenchInRun.close
 
     def close(self: Any) -> None:
         for _ in range(3):
             attempt.stop.ask("interrupted by Ctrl-C")
         original(self)
 
-    monkeypatch.setattr(bench_module.Bench, "close", close)
+    monkeypatch.setattr(bench_module.BenchInRun, "close", close)
     result = attempt.run()
     assert not result.error
     attempt.check_what_is_left("completed")
 
 
 def test_a_link_that_cannot_be_closed_costs_nothing(attempt: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = opening.open_bench
+    role = opening._ROLES["smu"]
 
-    def open_bench(*arguments: Any) -> Any:
-        bench = original(*arguments)
+    def opened(*arguments: Any) -> Any:
+        smu = role.open(*arguments)
 
         def close() -> None:
             raise pyvisa.errors.VisaIOError(StatusCode.error_connection_lost)
 
-        monkeypatch.setattr(bench._smu.adapter, "close", close)
-        return bench
+        monkeypatch.setattr(smu.adapter, "close", close)
+        return smu
 
-    monkeypatch.setattr(session, "open_bench", open_bench)
+    monkeypatch.setitem(opening._ROLES, "smu", replace(role, open=opened))
     result = attempt.run()
     assert not result.error
     attempt.check_what_is_left("completed")
@@ -197,7 +199,7 @@ def test_more_notes_than_there_is_room_for_do_not_end_the_run(
     def start_exposure(self: Any) -> None:
         raise SpectrumNotTaken("too bright")
 
-    monkeypatch.setattr(bench_module.Bench, "start_exposure", start_exposure)
+    monkeypatch.setattr(bench_module.BenchInRun, "start_exposure", start_exposure)
     result = attempt.run()
     assert result.run is not None
     assert result.run.status == "completed"
@@ -343,7 +345,7 @@ def test_a_garbled_reply_about_queued_errors_costs_nothing(attempt: Attempt, mon
         asked.append(self)
         raise UnexpectedReply("the source", ":SYST:ERR?", "!&")
 
-    original = bench_module.Bench.start_exposure
+    original = bench_module.BenchInRun.start_exposure
 
     def start_exposure(self: Any) -> None:
         with monkeypatch.context() as patch:
@@ -351,7 +353,7 @@ def test_a_garbled_reply_about_queued_errors_costs_nothing(attempt: Attempt, mon
             original(self)
             self.queued_errors()
 
-    monkeypatch.setattr(bench_module.Bench, "start_exposure", start_exposure)
+    monkeypatch.setattr(bench_module.BenchInRun, "start_exposure", start_exposure)
     assert notes_of(attempt.run()) == []
     assert len(asked) == 7
 

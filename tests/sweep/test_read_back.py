@@ -345,10 +345,13 @@ def levels_put_out(loaded: LoadedSweep, plan: SweepPlan) -> list[float]:
     from acquire.bench.simulated import simulated_bench
 
     simulated = simulated_bench(loaded)
-    bench = open_bench(loaded, plan, Site(simulated.library, simulated.clock.now), StopRequest(), NoGuard())
+    site = Site(simulated.library, simulated.clock.now)
     calibration = calibration_of(loaded, plan.source_range, None)
-    run_sweep(plan, bench, Evidence(calibration), lambda event: None, lambda: "")
-    bench.close()
+    with (
+        open_bench(loaded.bench, site) as opened,
+        opened.in_run(loaded, plan, StopRequest(), NoGuard()) as bench,
+    ):
+        run_sweep(plan, bench, Evidence(calibration), lambda event: None, lambda: "")
     twin: Any = simulated.twins[SMU]
     assert not twin.output_log[-1].output_on
     return without_repetitions([change.level for change in twin.output_log if change.output_on])

@@ -1,0 +1,101 @@
+"""Does anything here contradict anything else? The one place that asks, while a run goes on and when it is over. Pure.
+
+A number of a run is held against what the run itself, its calibration and physics know of it. What is found says how
+grave it is, in words with its values and limit, which figures of merit it touches, and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import isfinite
+from operator import attrgetter
+
+import numpy as np
+
+from acquire.evaluation.bounds import beyond_physics
+from acquire.evaluation.evaluate import Evidence
+from acquire.evaluation.figures import Figure
+from acquire.evaluation.known import Known
+from acquire.evaluation.light_compared import photodiode_against_spectra
+from acquire.records import Columns, DarkReading, Finding, Record, Severity, Spectrum
+
+Question = Callable[[Known], Iterator[Finding]]
+
+#: Everything that is asked, in this order.
+QUESTIONS: tuple[Question, ...] = (photodiode_against_spectra, beyond_physics)
+
+
+def findings(known: Known) -> list[Finding]:
+    """What contradicts something else in what is known of a run, the gravest first."""
+    found = [finding for question in QUESTIONS for finding in question(known)]
+    return sorted(found, key=lambda finding: -_RANKS[finding.severity])
+
+
+def judged(figures: Mapping[str, Figure], found: Sequence[Finding]) -> dict[str, Figure]:
+    """The figures, each with the severity of the gravest finding that touches it as its status, and the reason."""
+    return {name: _judged(name, figure, found) for name, figure in figures.items()}
+
+
+_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+def _judged(name: str, figure: Figure, found: Sequence[Finding]) -> Figure:
+    against = [one for one in found if name in one.figures and one.severity is not Severity.NOTE]
+    if not against or not isfinite(figure.value):
+        return figure
+    gravest = max(against, key=lambda one: _RANKS[one.severity])
+    before = "" if figure.status == "ok" else f"{figure.status}{f' ({figure.reason})' if figure.reason else ''}"
+    reasons = [*dict.fromkeys(one.text for one in (gravest, *against)), *([before] if before else [])]
+    return replace(figure, status=str(gravest.severity), reason="; ".join(reasons))
+
+
+@dataclass
+class Watch:
+    """Asks while a run goes on, and tells each finding once, and again when it is graver."""
+
+    dark: Sequence[DarkReading]
+    source_unit: str
+    _points: list[tuple[object, ...]] = field(default_factory=list)
+    _spectra: list[Spectrum] = field(default_factory=list)
+    _told: dict[str, Severity] = field(default_factory=dict)
+
+    def point(self, record: Record) -> None:
+        """Take a point into account."""
+        self._points.append(_fetch(record))
+
+    def spectrum(self, spectrum: Spectrum, evidence: Evidence) -> list[Finding]:
+        """Take a spectrum into account, and ask."""
+        self._spectra.append(spectrum)
+        known = Known(evidence, self._columns(), self._spectra, self.dark, self.source_unit, spectrum.stop)
+        new = [one for one in findings(known) if _RANKS[one.severity] > self._rank_told(one.code)]
+        self._told |= {one.code: one.severity for one in new}
+        return new
+
+    def _rank_told(self, code: str) -> int:
+        return _RANKS[self._told[code]] if code in self._told else -1
+
+    def _columns(self) -> Columns:
+        return {
+            name: np.array(values, kind)
+            for (name, kind), values in zip(_COLUMNS.items(), zip(*self._points, strict=True), strict=True)
+        }
+
+
+#: What is asked of points while the run goes on, by name and type of the column.
+_COLUMNS: Mapping[str, str] = {
+    "branch": "S8",
+    "flags": "u4",
+    **dict.fromkeys(("time", "source_level", "voltage", "current", "photodiode_signal"), "f8"),
+    **dict.fromkeys(("current_density", "luminance", "current_efficiency", "power_efficiency"), "f8"),
+    "external_quantum_efficiency": "f8",
+    "luminance_uncertainty": "f8",
+    "external_quantum_efficiency_uncertainty": "f8",
+    "power_efficiency_uncertainty": "f8",
+}
+
+
+_READ = {"branch", "time", "source_level", "voltage", "current", "photodiode_signal"}
+
+
+_fetch = attrgetter(*(f"reading.{name}" if name in _READ else name for name in _COLUMNS))

@@ -1,0 +1,26 @@
+"""What is known of a run at one moment: what :mod:`acquire.evaluation.findings` asks its questions of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from acquire.evaluation.evaluate import Evidence
+from acquire.evaluation.figures import Figure
+from acquire.records import Columns, DarkReading, Spectrum
+
+
+@dataclass(frozen=True)
+class Known:
+    """All that is known of a run at one ``time`` [s since its start]; of figures none while it goes on.
+
+    ``points`` are the columns (n,) of its points so far, ``source_unit`` that of the source's level, V or A.
+    """
+
+    evidence: Evidence
+    points: Columns
+    spectra: Sequence[Spectrum]
+    dark: Sequence[DarkReading]
+    source_unit: str
+    time: float
+    figures: Mapping[str, Figure] = field(default_factory=dict)
