@@ -23,7 +23,7 @@ from acquire.photometry.terms import (
     total,
 )
 from acquire.photometry.uncertainty import Budget, common_part, independent_uncertainty, relative_uncertainty
-from tests.photometry.test_uncertainty_budget import WORKED_EXAMPLE
+from tests.photometry.worked_example import WORKED_EXAMPLE
 
 EVERYTHING = replace(
     WORKED_EXAMPLE,
