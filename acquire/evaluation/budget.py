@@ -30,6 +30,9 @@ from drivers.specification import Span
 #: Accuracy of chromaticity by the spectroradiometer, limits for illuminant A (CS-2000A data sheet).
 CHROMATICITY_LIMIT = 0.0015
 
+#: One reading of the spectroradiometer beside the noise of its samples (CS-2000A data sheet).
+REPEATABILITY = 0.0015
+
 #: The derived quantities whose relative uncertainty a :class:`~acquire.photometry.uncertainty.Budget` gives.
 _UNCERTAIN = {field.name: f"{field.name}_uncertainty" for field in fields(RelativeUncertainty)}
 _INDEPENDENT = {field.name: f"{field.name}_independent_uncertainty" for field in fields(RelativeUncertainty)}
@@ -122,6 +125,32 @@ def point_budget(
         spectral_shift=where(shift > SPECTRAL_SHIFT_LIMIT, shift / 2, 0.0),
         calibration_degrees_of_freedom=photodiode.degrees_of_freedom if photodiode else inf,
         dark_degrees_of_freedom=max(dark.readings - 1, 1) if dark.deviation else inf,
+    )
+
+
+def spectral_budget(
+    current: Q, voltage: Q, factors: SpectralFactors[Q], noise: Q | float, calibration: Calibration
+) -> Budget[Q]:
+    """Where the uncertainty comes from of a point whose light is known from its absolute spectrum alone.
+
+    ``factors`` are those of that spectrum, ``noise`` the relative uncertainty of its luminance by the noise of its
+    samples. Neither photodiode nor its calibration enters; of the wavelength scale, EQE = pi e F/(h c J) I[L lambda]
+    keeps 1/lambda alone.
+    """
+    conditions, uncertainty, integrals = calibration.conditions, calibration.uncertainty, factors.integrals
+    return Budget(
+        current=_share(current_limit(current, conditions), current),
+        voltage=_share(voltage_limit(voltage, conditions), voltage),
+        area=uncertainty.emissive_area / conditions.emissive_area,
+        luminance_scale=uncertainty.luminance_scale,
+        uniformity=uncertainty.uniformity,
+        linearity=uncertainty.linearity,
+        repeatability=REPEATABILITY,
+        noise=noise,
+        wavelength=uncertainty.wavelength,
+        luminance_sensitivity=integrals.visible_slope / integrals.visible,
+        eqe_sensitivity=1 / integrals.wavelength,
+        angular_factor=uncertainty.angular_factor,
     )
 
 

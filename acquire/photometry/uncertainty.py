@@ -37,6 +37,7 @@ class Budget(Generic[Q]):
     d ln L/d lambda and d ln EQE/d lambda [1/nm] (see :class:`~acquire.photometry.factors.SpectralFactors`; the
     latter is c_L + c_kappa when luminance and spectrum share one wavelength scale), ``angular_factor`` that of F,
     ``spectral_shift`` half the relative difference of kappa between the two spectra a point lies between.
+    ``repeatability`` is that of one reading of the spectroradiometer.
     ``*_degrees_of_freedom`` are those of a standard deviation from few readings, infinite elsewhere.
     """
 
@@ -52,6 +53,7 @@ class Budget(Generic[Q]):
     meter: Q = _ZERO
     noise: Q | float = 0.0
     dark: Q | float = 0.0
+    repeatability: float = 0.0
     wavelength: float = 0.0
     luminance_sensitivity: Q | float = 0.0
     eqe_sensitivity: Q | float = 0.0
@@ -100,6 +102,7 @@ def _light(budget: Budget[Q]) -> Q:
         budget.meter,
         budget.noise,
         budget.dark,
+        budget.repeatability,
         budget.luminance_scale,
         budget.uniformity,
         budget.repositioning,
@@ -111,7 +114,7 @@ def _light(budget: Budget[Q]) -> Q:
 
 #: What differs from point to point; all else moves the points of a sweep together. A meter's limit of error says
 #: nothing of how its errors at two points go together: in a ratio it counts as if they were independent.
-_OF_ONE_POINT = ("current", "voltage", "meter", "noise", "spectral_shift")
+_OF_ONE_POINT = ("current", "voltage", "meter", "noise", "repeatability", "spectral_shift")
 
 
 def common_part(budget: Budget[float]) -> Budget[float]:
@@ -122,7 +125,7 @@ def common_part(budget: Budget[float]) -> Budget[float]:
 def independent_uncertainty(budget: Budget[Q]) -> RelativeUncertainty[Q]:
     """Combine what differs from point to point; the common part is the root of the difference of the squares."""
     current = budget.current
-    luminance = hypot(budget.meter, budget.noise)
+    luminance = hypot(budget.meter, budget.noise, budget.repeatability)
     efficiency = hypot(luminance, current)
     return RelativeUncertainty(
         current_density=current,

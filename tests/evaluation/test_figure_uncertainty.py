@@ -151,7 +151,7 @@ def test_efficiency_at_a_luminance_follows_the_scale_by_the_slope_of_the_curve()
 def test_what_is_shared_drops_out_of_a_roll_off_but_not_of_its_place() -> None:
     names = {term.name for term in BUDGETS["roll_off_current_density_50"].terms}
     assert "luminance scale" not in names
-    assert {"emitting area", "ammeter", "photodiode noise"} <= names
+    assert {"emitting area", "ammeter", "noise of the light"} <= names
     assert "luminance scale" in {term.name for term in BUDGETS["roll_off_luminance_50"].terms}
 
 
@@ -164,7 +164,7 @@ def test_hysteresis_keeps_what_the_branches_do_not_share() -> None:
     assert not shift.relative
     scale = [term for term in shift.terms if term.name == "luminance scale"]
     assert all(abs(term.contribution) < 1e-9 for term in scale)
-    assert {"voltmeter", "photodiode noise"} <= {term.name for term in shift.terms}
+    assert {"voltmeter", "noise of the light"} <= {term.name for term in shift.terms}
     index = figures["hysteresis_index"].value
     assert budgets["hysteresis_index"].uncertainty(index) == pytest.approx(
         (1 - index**2) / 2 * sqrt(2) * BUDGET.current
@@ -191,5 +191,5 @@ def test_a_bound_has_no_interval() -> None:
 def test_a_turn_on_voltage_carries_voltmeter_scatter_scale_and_interpolation() -> None:
     names = {term.name: term.part for term in BUDGETS["turn_on_voltage"].terms}
     assert names["voltmeter"] is Part.METER
-    assert names["photodiode noise"] is names["interpolation"] is Part.INDEPENDENT
+    assert names["noise of the light"] is names["interpolation"] is Part.INDEPENDENT
     assert names["luminance scale"] is Part.COMMON
