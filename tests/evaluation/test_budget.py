@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from math import isnan, nan, sqrt
+from dataclasses import replace
+from math import hypot, isnan, nan, sqrt
 
 import numpy as np
 import pytest
 
-from acquire.evaluation.budget import DarkScatter, Signals, photodiode_limit, uncertainties
-from acquire.evaluation.calibration import Calibration, Conditions
+from acquire.evaluation.budget import DarkScatter, Signals, photodiode_limit, spectral_budget, uncertainties
+from acquire.evaluation.calibration import Calibration, Conditions, LightUncertainty
 from acquire.photometry.factors import spectral_factors
+from acquire.photometry.grid import WAVELENGTH, integrate
+from acquire.photometry.luminous import luminance
 from acquire.photometry.photodiode import PhotodiodeCalibration
 from acquire.photometry.spectra import gaussian
 from acquire.records import DERIVED
@@ -50,3 +53,37 @@ def test_the_photodiode_meter_errs_by_what_it_read_not_by_what_is_left_of_it() -
     assert spread["luminance_uncertainty"] == pytest.approx((5.0 * 30e-6 + 10.0 * 5e-6) / sqrt(3) / 0.5, rel=1e-9)
     noisy = uncertainties(values, signals, factors, 0.0, CALIBRATION, DarkScatter(0.01, 4))
     assert noisy["luminance_uncertainty"] == pytest.approx(0.01 * sqrt(1 + 1 / 4) / 0.5, rel=1e-3)
+
+
+def test_filter_and_auto_zero_count_as_they_were_set() -> None:
+    """Model 2000: ten readings averaged make up for speed; without auto-zero 2 ppm of range and 5 uV more."""
+    plain = photodiode_limit(0.05, CONDITIONS)
+    filtered = photodiode_limit(0.05, replace(CONDITIONS, filter_count=10))
+    assert plain - filtered == pytest.approx(15e-6 * 0.1, rel=1e-9)
+    without = photodiode_limit(0.05, replace(CONDITIONS, autozero=False))
+    assert without - plain == pytest.approx(2e-6 * 0.1 + 5e-6, rel=1e-9)
+
+
+def test_the_independent_part_is_what_the_meters_and_the_noise_leave() -> None:
+    values = dict.fromkeys(DERIVED, 1.0)
+    calibration = replace(CALIBRATION, uncertainty=LightUncertainty(emissive_area=1.4e-7, luminance_scale=0.0115))
+    factors = spectral_factors(gaussian(520.0, 19.0), calibration.photodiode)
+    signals = Signals(current=1e-3, voltage=5.0, photodiode_signal=0.5, photocurrent=0.5 / 5e6)
+    spread = uncertainties(values, signals, factors, 0.0, calibration, DarkScatter(0.001, 10))
+    noise, meter = 0.001 / 0.5, photodiode_limit(0.5, CONDITIONS) / sqrt(3) / 0.5
+    assert spread["luminance_independent_uncertainty"] == pytest.approx(hypot(noise, meter), rel=1e-9)
+    common = sqrt(spread["luminance_uncertainty"] ** 2 - spread["luminance_independent_uncertainty"] ** 2)
+    assert common == pytest.approx(hypot(0.0115, noise / sqrt(10)), rel=1e-9)
+
+
+def test_of_an_absolute_spectrum_eqe_keeps_one_over_lambda_of_the_wavelength_scale() -> None:
+    """EQE = pi e F I[L lambda]/(h c J): displaced by 1 nm it changes by 1/(mean wavelength); L by what V does."""
+    line, displaced = gaussian(520.0, 19.0), gaussian(521.0, 19.0)
+    calibration = replace(CALIBRATION, uncertainty=LightUncertainty(wavelength=1.0))
+    budget = spectral_budget(1e-3, 5.0, spectral_factors(line, CALIBRATION.photodiode), 0.002, calibration)
+    assert budget.eqe_sensitivity == pytest.approx(
+        integrate(displaced * WAVELENGTH) / integrate(line * WAVELENGTH) - 1, rel=1e-3
+    )
+    assert budget.luminance_sensitivity == pytest.approx(luminance(displaced) / luminance(line) - 1, rel=0.03)
+    assert (budget.calibration, budget.meter, budget.repositioning) == (0.0, 0.0, 0.0)
+    assert budget.noise == 0.002
