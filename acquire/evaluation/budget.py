@@ -13,7 +13,7 @@ import numpy as np
 
 from acquire.evaluation.calibration import Calibration, Conditions
 from acquire.photometry.choice import SPECTRAL_SHIFT_LIMIT
-from acquire.photometry.elementwise import Q, constant, finite, quotient, where
+from acquire.photometry.elementwise import Q, constant, either, finite, hypot, quotient, where
 from acquire.photometry.factors import SpectralFactors
 from acquire.photometry.photodiode import PhotodiodeCalibration
 from acquire.photometry.uncertainty import (
@@ -29,6 +29,9 @@ from drivers.specification import Span
 
 #: Accuracy of chromaticity by the spectroradiometer, limits for illuminant A (CS-2000A data sheet).
 CHROMATICITY_LIMIT = 0.0015
+
+#: A count of the photodiode's meter as a share of its range: six and a half digits (Model 2000 specifications).
+COUNT = 1e-6
 
 #: One reading of the spectroradiometer beside the noise of its samples (CS-2000A data sheet).
 REPEATABILITY = 0.0015
@@ -112,9 +115,7 @@ def point_budget(
         calibration=photodiode.relative_uncertainty if photodiode else 0.0,
         linearity=uncertainty.linearity,
         responsivity=_mismatch(factors, photodiode),
-        # The limit is that of what the meter read, the dark signal included. Its offset is in the dark readings as
-        # well and drops out on the same range; it is kept, because autorange may have changed the range in between.
-        meter=_of_signal(rectangular(photodiode_limit(signals.photodiode_signal, conditions)), signal, signals),
+        meter=_of_signal(rectangular(_difference_limit(signals, signal, conditions, dark)), signal, signals),
         noise=scatter,
         dark=scatter / sqrt(max(dark.readings, 1)),
         wavelength=uncertainty.wavelength,
@@ -158,6 +159,30 @@ def _share(limit: Q, value: Q) -> Q:
     return quotient(rectangular(limit), abs(value), (value != 0) & finite(value), inf)
 
 
+def _difference_limit(signals: Signals[Q], signal: Q, conditions: Conditions, dark: DarkScatter) -> Q:
+    """The photodiode meter's limit of error [V] of what it read less what it read in the dark.
+
+    Its offset is in both and drops out where both were read on one range, but for a count of the display; the share
+    of the reading is that of all that was read, the dark signal included.
+    """
+    read = signals.photodiode_signal
+    limit = photodiode_limit(read, conditions)
+    if not dark.readings:
+        return limit
+    span, without_light = models.multimeter(conditions.photodiode_meter).voltage, read - signal
+    used, used_in_dark = (_used_range(one, conditions.photodiode_range, span) for one in (read, without_light))
+    apart = hypot(limit, photodiode_limit(without_light, conditions))
+    return either(used == used_in_dark, limit - _offset(used, span) + COUNT * used, apart)
+
+
+def _offset(used: Q, span: Span) -> Q:
+    """The offset in the limit of error of a range, or of each of many."""
+    if not isinstance(used, np.ndarray):
+        return span.measuring[used].offset
+    offsets = np.array([span.measuring[one].offset for one in span.ranges])
+    return np.asarray(offsets[np.searchsorted(span.ranges, used)], float)
+
+
 def _of_signal(deviation: Q | float, signal: Q, signals: Signals[Q]) -> Q:
     """An uncertainty [V] relative to the dark-corrected signal."""
     return quotient(deviation, abs(signal), (signal != 0) & finite(signals.photodiode_signal), inf)
@@ -197,16 +222,21 @@ def _limit(value: Q, fixed: float, span: Span, conditions: Conditions, nplc: flo
     With the filter and auto-zero as they were set. Of many readings, those on the same range are taken together.
     """
     limit = partial(span.limit_of_error, nplc=nplc, filter_count=conditions.filter_count, autozero=conditions.autozero)
+    ranges = _used_range(value, fixed, span)
     if not isinstance(value, np.ndarray):
-        if not isfinite(value):
-            return nan
-        used = fixed if isfinite(fixed) else span.ranges[bisect_left(span.reaches, abs(value))]
-        return float(limit(value, used))
+        return float(limit(value, ranges)) if isfinite(value) else nan
     limits = np.full(value.shape, nan)
     is_number = np.isfinite(value)
-    smallest = np.array(span.ranges)[np.searchsorted(span.reaches, abs(value))]
-    ranges = np.full(value.shape, fixed) if isfinite(fixed) else smallest
     for used in np.unique(ranges[is_number]).tolist():
         on_it = is_number & (ranges == used)
         limits[on_it] = limit(value[on_it], used)
     return limits
+
+
+def _used_range(value: Q, fixed: float, span: Span) -> Q:
+    """The range a value was read on: the ``fixed`` one, or the smallest that holds it; the largest for no number."""
+    if not isinstance(value, np.ndarray):
+        return fixed if isfinite(fixed) else span.ranges[bisect_left(span.reaches, abs(value))]
+    if isfinite(fixed):
+        return np.full(value.shape, fixed)
+    return np.array(span.ranges)[np.searchsorted(span.reaches, abs(value))]

@@ -73,6 +73,13 @@ def where(condition: Truth, value: Q, otherwise: float) -> Q:
     return value if condition else otherwise
 
 
+def either(condition: Truth, value: Q, otherwise: Q) -> Q:
+    """The value where the condition holds, and the other one elsewhere."""
+    if isinstance(value, ndarray):
+        return np.where(condition, value, otherwise)
+    return value if condition else otherwise
+
+
 def constant(value: float, like: Q) -> Q:
     """One number in the shape of another quantity."""
     return np.full(like.shape, value) if isinstance(like, ndarray) else value

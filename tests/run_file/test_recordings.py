@@ -23,6 +23,9 @@ from acquire.run_file.layout import BEFORE_VERSIONS, FORMAT_VERSION, TABLES
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 NUMBERS: dict[str, dict[str, Any]] = json.loads((RECORDINGS / "numbers.json").read_text(encoding="utf-8"))
 FINISHED, CUT_OFF = sorted(NUMBERS)
+#: By how much an uncertainty may differ from that of the earlier version, which did not let the offset of the
+#: photodiode's meter drop out: in the dark of a bench without noise nearly all of it was that.
+UNCERTAINTY_RATIO = (1e-3, 1.2)
 
 
 @pytest.fixture(params=sorted(NUMBERS))
@@ -40,24 +43,25 @@ def expected_columns(numbers: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
             yield table, {"lg_distance": "log10_distance"}.get(column, column), values
 
 
-def check_column(found: Any, expected: list[Any], name: str) -> None:
+def check_column(found: Any, expected: list[Any], name: str, *, computed: bool) -> None:
     assert len(found) == len(expected), name
     if found.dtype.kind == "S":
         assert [value.decode() for value in found] == expected, name
         return
     wanted = np.array([np.nan if value is None else value for value in expected], float)
     if name.endswith("_uncertainty"):
-        check_uncertainty(found, wanted, name)
+        check_uncertainty(found, wanted, name, computed)
         return
     np.testing.assert_allclose(found.astype(float), wanted, rtol=0, atol=0, equal_nan=True, err_msg=name)
 
 
-def check_uncertainty(found: Any, wanted: Any, name: str) -> None:
-    """That of a run that is recovered today also has a term for the mean of the dark readings: a little larger."""
+def check_uncertainty(found: Any, wanted: Any, name: str, computed: bool) -> None:
+    """That of a run that is recovered today is ``computed`` anew, and near the dark the budget is another one."""
     np.testing.assert_array_equal(np.isnan(found), np.isnan(wanted), err_msg=name)
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = (found / wanted)[wanted > 0]
-    assert ((ratio > 1 - 1e-12) & (ratio < 1.2)).all(), name
+    low, high = UNCERTAINTY_RATIO if computed else (1 - 1e-12, 1 + 1e-12)
+    assert ((ratio > low) & (ratio < high)).all(), name
 
 
 def test_every_column_reads_as_before(recorded: tuple[reading.Run, dict[str, Any]]) -> None:
@@ -70,11 +74,11 @@ def test_every_column_reads_as_before(recorded: tuple[reading.Run, dict[str, Any
         if column.name != "spectral_radiance" and max(table.since, column.since) == BEFORE_VERSIONS
     }
     for table, name, values in columns:
-        check_column(run.tables[table][name], values, name)
+        check_column(run.tables[table][name], values, name, computed=run.path.name == CUT_OFF)
     with h5py.File(run.path) as file:
         for table, name, values in expected_columns(numbers):
             if table == "jvl_live":
-                check_column(file["entry/jvl_live"][name][:], values, name)
+                check_column(file["entry/jvl_live"][name][:], values, name, computed=False)
     np.testing.assert_allclose(
         run.tables["spectra"]["spectral_radiance"].sum(axis=1), numbers["radiance_sums"], rtol=1e-13
     )
@@ -104,18 +108,23 @@ def test_the_csv_twins_are_as_before(recorded: tuple[reading.Run, dict[str, Any]
         kept = [found[0].index(column) for column in wanted[0]]  # columns that came later stand between
         for cells, expected in zip(found, wanted, strict=True):
             for at, cell in zip(kept, expected, strict=True):
-                assert same_cell(cells[at], cell, found[0][at]), (found[0][at], cells[at], cell)
+                assert same_cell(cells[at], cell, found[0][at], run.path.name == CUT_OFF), (
+                    found[0][at],
+                    cells[at],
+                    cell,
+                )
 
 
 def rows_of(text: str) -> list[list[str]]:
     return list(csv.reader(text.splitlines()))
 
 
-def same_cell(found: str, wanted: str, column: str) -> bool:
-    """To the letter, but for uncertainties: more figures have one, and some are a little larger."""
+def same_cell(found: str, wanted: str, column: str, computed: bool) -> bool:
+    """To the letter; but more figures have an uncertainty, and that which is ``computed`` anew is another one."""
     if found == wanted:
         return True
-    return column.endswith("uncertainty") and (not wanted or 1 - 1e-12 < float(found) / float(wanted) < 1.2)
+    low, high = UNCERTAINTY_RATIO if computed else (1 - 1e-12, 1 + 1e-12)
+    return column.endswith("uncertainty") and (not wanted or low < float(found) / float(wanted) < high)
 
 
 @pytest.mark.parametrize(("name", "points"), [(FINISHED, 18), (CUT_OFF, 12)])
