@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from acquire.config.bench import (
     BenchFile,
+    EmissiveArea,
     Instruments,
     Limits,
     PhotodiodeChannel,
@@ -280,15 +281,55 @@ def bench_rules(bench: Parsed[BenchFile]) -> Problems:
     where = bench.source
     if instruments := bench.section("instruments", Instruments):
         yield from _resources(where, instruments)
-        yield from _smu(where, instruments.smu)
+        yield from chain(_smu(where, instruments.smu), _leads(where, instruments.smu))
         if instruments.spectroradiometer:
             yield from _angle(where, instruments.spectroradiometer)
         if limits := bench.section("limits", Limits):
             yield from _limits(where, limits, models.source_meter(instruments.smu.model))
+    if photodiode := bench.section("photodiode", PhotodiodeChannel):
+        yield from _photodiode(where, photodiode)
+        if photodiode.current and instruments and instruments.photodiode_meter.terminals == "rear":
+            at = ("instruments", "photodiode_meter", "terminals")
+            yield where.problem(at, "current is measured at the front terminals only", "write terminals: front")
+    if area := bench.section("emissive_area", EmissiveArea):
+        yield from _likely_area(where, area)
     if bench.section("visa", str) != "simulated" and "simulation" in where.content and "visa" in bench.sections:
         yield where.problem(("simulation",), "needs visa: simulated", "remove it or change visa")
     if simulation := bench.section("simulation", Simulation):
         yield from _twin_options(where, simulation)
+
+
+#: The keys that say how the meter sees the photocurrent.
+_CONNECTIONS = ("amplifier", "amplifier_gain", "shunt", "current")
+
+
+def _photodiode(where: YamlSource, photodiode: PhotodiodeChannel) -> Problems:
+    given = [name for name in _CONNECTIONS if getattr(photodiode, name) not in (None, False)]
+    if len(given) != 1:
+        message = f"is connected in {len(given)} ways: {', '.join(given)}" if given else "does not say how it is read"
+        hint = "give exactly one of amplifier (V/A), shunt (ohm) or current: true"
+        yield where.problem(("photodiode", given[1]) if given else ("photodiode",), message, hint)
+    if photodiode.amplifier_limit is not None and not {"amplifier", "amplifier_gain"} & {*given}:
+        at = ("photodiode", "amplifier_limit")
+        yield where.problem(at, "there is no amplifier", "remove it, or give amplifier")
+    if photodiode.luminance == "calibrated" and photodiode.calibration is None:
+        yield where.problem(("photodiode", "luminance"), "calibrated needs a calibration file", "add 'calibration'")
+
+
+def _likely_area(where: YamlSource, area: EmissiveArea) -> Problems:
+    if area.smallest >= area.largest:
+        yield where.problem(("emissive_area", "smallest"), "is not below the largest", "correct one of the two")
+
+
+def _leads(where: YamlSource, smu: SourceMeter) -> Problems:
+    at = ("instruments", "smu", "lead_resistance")
+    if smu.four_wire and smu.lead_resistance:
+        message = "four_wire takes the leads out of the voltage already"
+        yield where.problem(at, message, "remove it, or write four_wire: false")
+    if smu.lead_resistance_uncertainty > smu.lead_resistance:
+        message = "is larger than the resistance itself"
+        at = ("instruments", "smu", "lead_resistance_uncertainty")
+        yield where.problem(at, message, "it is a standard uncertainty in ohm")
 
 
 def _angle(where: YamlSource, meter: Spectroradiometer) -> Problems:
@@ -461,7 +502,7 @@ def equipment_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Probl
         message = f"the bench has no spectroradiometer ({bench.source.where(('instruments',))})"
         yield where.problem(("spectra",), message, "remove it or take another bench")
     photodiode = bench.section("photodiode", PhotodiodeChannel)
-    if photodiode and photodiode.calibration is None:
+    if photodiode and photodiode.luminance_route == "spectroradiometer":
         yield from _needs_luminance(sweep, bench)
     simulation = bench.section("simulation", Simulation)
     sample = sweep.section("sample", Sample)
@@ -482,7 +523,8 @@ def hardware_timing_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) ->
             f"needs the trigger-link cable, which the bench does not have ({bench.source.where(('trigger_link',))})"
         )
         yield where.problem(("measure", "timing"), message, "use stepped, or set trigger_link: true on such a bench")
-    for name in ("current_range", "photodiode_range"):
+    photodiode = bench.section("photodiode", PhotodiodeChannel)
+    for name in ("current_range", _photodiode_range(photodiode)):
         if getattr(measure, name) == "auto":
             yield where.problem(("measure", name), "must be fixed with timing: hardware", "write it like 100 mA or 1 V")
     if sweep.section("spectra", Spectra) is not None:
@@ -490,6 +532,32 @@ def hardware_timing_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) ->
     source = sweep.section("source", Source)
     if source and source.level_count() < 2:
         yield where.problem(("source",), "needs at least two levels with timing: hardware", "use stepped")
+
+
+def _photodiode_range(photodiode: PhotodiodeChannel | None) -> str:
+    """The key of the range on which the photodiode's meter reads."""
+    return "photodiode_current_range" if photodiode and photodiode.current else "photodiode_range"
+
+
+def photodiode_meter_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Problems:
+    """The photodiode's meter reads in the unit of the range that the sweep gives, and the instrument has that range."""
+    measure, photodiode = sweep.section("measure", Measure), bench.section("photodiode", PhotodiodeChannel)
+    instruments = bench.section("instruments", Instruments)
+    if measure is None or photodiode is None:
+        return
+    used = _photodiode_range(photodiode)
+    unused = ({"photodiode_range", "photodiode_current_range"} - {used}).pop()
+    if getattr(measure, unused) != "auto":
+        unit, named = photodiode.meter_unit, bench.source.where(("photodiode",))
+        message = f"the bench's photodiode is read in {unit} ({named})"
+        yield sweep.source.problem(("measure", unused), message, f"give {used}, or nothing")
+    range_ = getattr(measure, used)
+    if instruments and range_ != "auto":
+        meter = models.multimeter(instruments.photodiode_meter.model)
+        largest = max(meter.span(photodiode.meter_unit).ranges)
+        if range_ > largest:
+            message = f"{range_:g} {photodiode.meter_unit} is beyond the largest range of the {meter.name}"
+            yield sweep.source.problem(("measure", used), message, f"it is {largest:g} {photodiode.meter_unit}")
 
 
 def _needs_luminance(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Problems:

@@ -13,7 +13,7 @@ import numpy as np
 
 from acquire.evaluation.calibration import Calibration, Conditions
 from acquire.photometry.choice import SPECTRAL_SHIFT_LIMIT
-from acquire.photometry.elementwise import Q, constant, either, finite, hypot, quotient, where
+from acquire.photometry.elementwise import Q, constant, either, finite, hypot, log10, quotient, where
 from acquire.photometry.factors import SpectralFactors
 from acquire.photometry.photodiode import PhotodiodeCalibration
 from acquire.photometry.uncertainty import (
@@ -32,9 +32,6 @@ CHROMATICITY_LIMIT = 0.0015
 
 #: A count of the photodiode's meter as a share of its range: six and a half digits (Model 2000 specifications).
 COUNT = 1e-6
-
-#: One reading of the spectroradiometer beside the noise of its samples (CS-2000A data sheet).
-REPEATABILITY = 0.0015
 
 #: The derived quantities whose relative uncertainty a :class:`~acquire.photometry.uncertainty.Budget` gives.
 _UNCERTAIN = {field.name: f"{field.name}_uncertainty" for field in fields(RelativeUncertainty)}
@@ -74,13 +71,13 @@ def uncertainties(
     Of those that have a common part, the independent part as well. ``values`` are the quantities by their names,
     ``factors`` those of the spectrum used and ``shift`` how far apart the two are that the point lies between.
     """
-    budget = point_budget(signals, factors, shift, calibration, dark)
+    budget = point_budget(values["luminance"], signals, factors, shift, calibration, dark)
     spread, scatter = relative_uncertainty(budget), independent_uncertainty(budget)
     limit, wavelength = rectangular(CHROMATICITY_LIMIT), calibration.uncertainty.wavelength
     unknown = constant(nan, signals.photocurrent)
     return {
-        **{spelled: _absolute(getattr(spread, name), values[name]) for name, spelled in _UNCERTAIN.items()},
-        **{spelled: _absolute(getattr(scatter, name), values[name]) for name, spelled in _INDEPENDENT.items()},
+        **{spelled: in_units(getattr(spread, name), values[name]) for name, spelled in _UNCERTAIN.items()},
+        **{spelled: in_units(getattr(scatter, name), values[name]) for name, spelled in _INDEPENDENT.items()},
         "chromaticity_x_uncertainty": chromaticity_uncertainty(limit, factors.x_sensitivity, wavelength)
         if factors
         else unknown,
@@ -90,11 +87,13 @@ def uncertainties(
     }
 
 
-def _absolute(relative: Q, value: Q) -> Q:
+def in_units(relative: Q, value: Q) -> Q:
+    """A relative uncertainty in the unit of its value; NaN where it is infinite."""
     return where(finite(relative), relative, nan) * abs(value)
 
 
 def point_budget(
+    luminance: Q,
     signals: Signals[Q],
     factors: SpectralFactors[Q] | None,
     shift: Q,
@@ -103,17 +102,18 @@ def point_budget(
 ) -> Budget[Q]:
     """Where the uncertainty of a point comes from, or of each of many; arguments as of :func:`uncertainties`."""
     conditions, uncertainty, photodiode = calibration.conditions, calibration.uncertainty, calibration.photodiode
-    signal = signals.photocurrent * conditions.amplifier_gain
+    signal = signals.photocurrent * conditions.transfer
     scatter = _of_signal(dark.deviation, signal, signals)
     return Budget(
-        current=_share(current_limit(signals.current, conditions), signals.current),
-        voltage=_share(voltage_limit(signals.voltage, conditions), signals.voltage),
+        current=relative_limit(current_limit(signals.current, conditions), signals.current),
+        voltage=device_voltage_uncertainty(signals, calibration),
         area=uncertainty.emissive_area / conditions.emissive_area,
         luminance_scale=uncertainty.luminance_scale,
         uniformity=uncertainty.uniformity,
-        repositioning=uncertainty.repositioning,
+        # A k_L from the very run is of this device in this place
+        repositioning=0.0 if photodiode and photodiode.levels else uncertainty.repositioning,
         calibration=photodiode.relative_uncertainty if photodiode else 0.0,
-        linearity=uncertainty.linearity,
+        linearity=_linearity(luminance, photodiode, uncertainty.linearity),
         responsivity=_mismatch(factors, photodiode),
         meter=_of_signal(rectangular(_difference_limit(signals, signal, conditions, dark)), signal, signals),
         noise=scatter,
@@ -129,38 +129,36 @@ def point_budget(
     )
 
 
-def spectral_budget(
-    current: Q, voltage: Q, factors: SpectralFactors[Q], noise: Q | float, calibration: Calibration
-) -> Budget[Q]:
-    """Where the uncertainty comes from of a point whose light is known from its absolute spectrum alone.
+def _linearity(luminance: Q, photodiode: PhotodiodeCalibration | None, linearity: float) -> Q | float:
+    """What is stated for the channel; below the lowest spectrum that fixed k_L once more for each decade.
 
-    ``factors`` are those of that spectrum, ``noise`` the relative uncertainty of its luminance by the noise of its
-    samples. Neither photodiode nor its calibration enters; of the wavelength scale, EQE = pi e F/(h c J) I[L lambda]
-    keeps 1/lambda alone.
+    A spread of the spectra that is larger counts there in its place.
     """
-    conditions, uncertainty, integrals = calibration.conditions, calibration.uncertainty, factors.integrals
-    return Budget(
-        current=_share(current_limit(current, conditions), current),
-        voltage=_share(voltage_limit(voltage, conditions), voltage),
-        area=uncertainty.emissive_area / conditions.emissive_area,
-        luminance_scale=uncertainty.luminance_scale,
-        uniformity=uncertainty.uniformity,
-        linearity=uncertainty.linearity,
-        repeatability=REPEATABILITY,
-        noise=noise,
-        wavelength=uncertainty.wavelength,
-        luminance_sensitivity=integrals.visible_slope / integrals.visible,
-        eqe_sensitivity=1 / integrals.wavelength,
-        angular_factor=uncertainty.angular_factor,
-    )
+    if photodiode is None or not photodiode.levels:
+        return linearity
+    below = (luminance > 0) & (luminance < photodiode.lowest)
+    decades = log10(quotient(constant(photodiode.lowest, luminance), luminance, below, 1.0))
+    a_decade = max(linearity, photodiode.spread) if isfinite(photodiode.spread) else linearity
+    return hypot(decades * a_decade, linearity)
 
 
-def _share(limit: Q, value: Q) -> Q:
+def relative_limit(limit: Q, value: Q) -> Q:
+    """The relative standard uncertainty behind a limit of error of a value; infinite of nothing."""
     return quotient(rectangular(limit), abs(value), (value != 0) & finite(value), inf)
 
 
+def device_voltage_uncertainty(signals: Signals[Q], calibration: Calibration) -> Q:
+    """Relative uncertainty of the voltage at the device: that of the meter, and of what is lost in the leads."""
+    conditions = calibration.conditions
+    device = conditions.device_voltage(signals.voltage, signals.current)
+    limit = rectangular(voltage_limit(signals.voltage, conditions))
+    if calibration.uncertainty.lead_resistance:
+        limit = hypot(limit, abs(signals.current) * calibration.uncertainty.lead_resistance)
+    return quotient(limit, abs(device), (device != 0) & finite(device), inf)
+
+
 def _difference_limit(signals: Signals[Q], signal: Q, conditions: Conditions, dark: DarkScatter) -> Q:
-    """The photodiode meter's limit of error [V] of what it read less what it read in the dark.
+    """The photodiode meter's limit of error of what it read less what it read in the dark [V; A of a current].
 
     Its offset is in both and drops out where both were read on one range, but for a count of the display; the share
     of the reading is that of all that was read, the dark signal included.
@@ -169,7 +167,7 @@ def _difference_limit(signals: Signals[Q], signal: Q, conditions: Conditions, da
     limit = photodiode_limit(read, conditions)
     if not dark.readings:
         return limit
-    span, without_light = models.multimeter(conditions.photodiode_meter).voltage, read - signal
+    span, without_light = _span_of_light(conditions), read - signal
     used, used_in_dark = (_used_range(one, conditions.photodiode_range, span) for one in (read, without_light))
     apart = hypot(limit, photodiode_limit(without_light, conditions))
     return either(used == used_in_dark, limit - _offset(used, span) + COUNT * used, apart)
@@ -189,9 +187,11 @@ def _of_signal(deviation: Q | float, signal: Q, signals: Signals[Q]) -> Q:
 
 
 def _mismatch(factors: SpectralFactors[Q] | None, photodiode: PhotodiodeCalibration | None) -> Q | float:
-    """What an uncertain R(lambda) leaves uncertain of the luminance."""
-    if factors is None or photodiode is None or not photodiode.responsivity_uncertainty:
+    """What an uncertain R(lambda) leaves uncertain of a luminance whose light is not that by which k_L was fixed."""
+    if factors is None or photodiode is None:
         return 0.0
+    if photodiode.levels:
+        return abs(factors.integrals.wavelength - photodiode.centroid) * photodiode.shape_uncertainty
     return factors.responsivity_sensitivity * photodiode.responsivity_uncertainty
 
 
@@ -211,9 +211,16 @@ def voltage_limit(voltage: Q, conditions: Conditions) -> Q:
 
 
 def photodiode_limit(signal: Q, conditions: Conditions) -> Q:
-    """The photodiode meter's limit of error of a signal [V] as read, or of each of many (n,); NaN for no number."""
-    span = models.multimeter(conditions.photodiode_meter).voltage
+    """The photodiode meter's limit of error of a signal as read [V, or A where it reads the photocurrent itself].
+
+    Of one or of each of many (n,); NaN for no number.
+    """
+    span = _span_of_light(conditions)
     return _limit(signal, conditions.photodiode_range, span, conditions, conditions.photodiode_nplc)
+
+
+def _span_of_light(conditions: Conditions) -> Span:
+    return models.multimeter(conditions.photodiode_meter).span(conditions.meter_unit)
 
 
 def _limit(value: Q, fixed: float, span: Span, conditions: Conditions, nplc: float) -> Q:

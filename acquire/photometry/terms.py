@@ -117,6 +117,8 @@ _SOURCES = {
     "meter": _Source("photodiode meter", _R, Part.METER, "luminance"),
     "noise": _Source("noise of the light", _N, Part.INDEPENDENT, "luminance"),
     "repeatability": _Source("repeatability", _N, Part.INDEPENDENT, "luminance"),
+    "drift": _Source("drift in a spectrum", _R, Part.INDEPENDENT, "luminance"),
+    "quantum_noise": _Source("noise of the photons", _N, Part.INDEPENDENT, "quantum_factor"),
     "dark": _Source("dark readings", _N, Part.COMMON, "luminance"),
     "angular_factor": _Source("angular factor", _R, Part.COMMON, "angular_factor"),
     "spectral_shift": _Source("spectral shift", _N, Part.METER, "quantum_factor"),

@@ -37,7 +37,8 @@ class Budget(Generic[Q]):
     d ln L/d lambda and d ln EQE/d lambda [1/nm] (see :class:`~acquire.photometry.factors.SpectralFactors`; the
     latter is c_L + c_kappa when luminance and spectrum share one wavelength scale), ``angular_factor`` that of F,
     ``spectral_shift`` half the relative difference of kappa between the two spectra a point lies between.
-    ``repeatability`` is that of one reading of the spectroradiometer.
+    ``repeatability`` is that of one reading of the spectroradiometer, ``drift`` how much the light changed meanwhile;
+    ``quantum_noise`` what the noise of a spectrum adds in EQE to that in luminance.
     ``*_degrees_of_freedom`` are those of a standard deviation from few readings, infinite elsewhere.
     """
 
@@ -48,12 +49,14 @@ class Budget(Generic[Q]):
     uniformity: float = 0.0
     repositioning: float = 0.0
     calibration: float = 0.0
-    linearity: float = 0.0
+    linearity: Q | float = 0.0
     responsivity: Q | float = 0.0
     meter: Q = _ZERO
     noise: Q | float = 0.0
     dark: Q | float = 0.0
     repeatability: float = 0.0
+    drift: Q | float = 0.0
+    quantum_noise: Q | float = 0.0
     wavelength: float = 0.0
     luminance_sensitivity: Q | float = 0.0
     eqe_sensitivity: Q | float = 0.0
@@ -91,7 +94,12 @@ def relative_uncertainty(budget: Budget[Q]) -> RelativeUncertainty[Q]:
         current_efficiency=efficiency,
         power_efficiency=hypot(efficiency, budget.voltage, budget.angular_factor),
         external_quantum_efficiency=hypot(
-            light, wavelength_in_eqe, current_density, budget.angular_factor, budget.spectral_shift
+            light,
+            wavelength_in_eqe,
+            current_density,
+            budget.angular_factor,
+            budget.quantum_noise,
+            budget.spectral_shift,
         ),
     )
 
@@ -109,12 +117,13 @@ def _light(budget: Budget[Q]) -> Q:
         budget.calibration,
         budget.responsivity,
         budget.linearity,
+        budget.drift,
     )
 
 
 #: What differs from point to point; all else moves the points of a sweep together. A meter's limit of error says
 #: nothing of how its errors at two points go together: in a ratio it counts as if they were independent.
-_OF_ONE_POINT = ("current", "voltage", "meter", "noise", "repeatability", "spectral_shift")
+_OF_ONE_POINT = ("current", "voltage", "meter", "noise", "repeatability", "drift", "quantum_noise", "spectral_shift")
 
 
 def common_part(budget: Budget[float]) -> Budget[float]:
@@ -125,14 +134,14 @@ def common_part(budget: Budget[float]) -> Budget[float]:
 def independent_uncertainty(budget: Budget[Q]) -> RelativeUncertainty[Q]:
     """Combine what differs from point to point; the common part is the root of the difference of the squares."""
     current = budget.current
-    luminance = hypot(budget.meter, budget.noise, budget.repeatability)
+    luminance = hypot(budget.meter, budget.noise, budget.repeatability, budget.drift)
     efficiency = hypot(luminance, current)
     return RelativeUncertainty(
         current_density=current,
         luminance=luminance,
         current_efficiency=efficiency,
         power_efficiency=hypot(efficiency, budget.voltage),
-        external_quantum_efficiency=hypot(efficiency, budget.spectral_shift),
+        external_quantum_efficiency=hypot(efficiency, budget.quantum_noise, budget.spectral_shift),
     )
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import h5py
@@ -27,6 +27,7 @@ from acquire.evaluation.calibration import Calibration
 from acquire.records import (
     DERIVED,
     FLAG_MEANINGS,
+    ROUTES,
     WITH_COMMON_PART,
     DarkReading,
     Event,
@@ -101,6 +102,11 @@ class Column:
         return not (self.dtype.startswith("S") or self.is_spectrum)
 
 
+def columns_in(columns: Sequence[Column], photodiode_unit: str) -> list[Column]:
+    """The columns of a run whose photodiode's meter reads in V, or in A where it reads the photocurrent itself."""
+    return [replace(one, unit=photodiode_unit) if one.name == "photodiode_signal" else one for one in columns]
+
+
 def _reals(prefix: str, *columns: tuple[str, str, str]) -> list[Column]:
     return [Column(name, "<f8", unit, meaning, prefix + name) for name, unit, meaning in columns]
 
@@ -113,7 +119,7 @@ def jvl_columns(source_unit: str) -> list[Column]:
         ("source_level", source_unit, "level sent to the source"),
         ("voltage", "V", "measured by the source-measure unit"),
         ("current", "A", "measured by the source-measure unit"),
-        ("photodiode_signal", "V", "amplifier output, dark value not subtracted"),
+        ("photodiode_signal", "V", "as its meter reads it, dark value not subtracted"),
         ("source_time", "s", "the source-measure unit's own time stamp"),
     )
     derived = _reals("", *((name, unit, name.replace("_", " ")) for name, unit in DERIVED.items()))
@@ -154,7 +160,18 @@ def jvl_columns(source_unit: str) -> list[Column]:
             ("spectrum_weight", "1", "weight of the second spectrum"),
             ("log10_distance", "1", "|lg(L/L of the spectrum)| where the nearest one was used"),
         ),
+        *(replace(column, since=(1, 1)) for column in _route_columns()),
     ]
+
+
+def _route_columns() -> list[Column]:
+    meanings = {
+        "spectral_luminance": "by the absolute radiance of the spectrum taken at this point",
+        "spectral_external_quantum_efficiency": "by the photons of the spectrum taken at this point",
+        "route_difference": "luminance by the photodiode over spectral_luminance, less 1; the same for EQE",
+    }
+    spread = ((f"{name}_uncertainty", unit, f"standard uncertainty (k = 1) of {name}") for name, unit in ROUTES.items())
+    return _reals("", *((name, unit, meanings[name]) for name, unit in ROUTES.items()), *spread)
 
 
 DARK_COLUMNS = [
@@ -163,7 +180,7 @@ DARK_COLUMNS = [
         ("time", "s", "since the start of the run"),
         ("voltage", "V", "measured"),
         ("current", "A", "measured"),
-        ("photodiode_signal", "V", "amplifier output at the dark level"),
+        ("photodiode_signal", "V", "as its meter reads it at the dark level"),
     ),
     Column("after", "<i1", "", "0 before the sweep, 1 after it", "after"),
 ]
@@ -176,7 +193,7 @@ SAMPLE_COLUMNS = [
         ("time", "s", "since the start of the run"),
         ("voltage", "V", "measured"),
         ("current", "A", "measured"),
-        ("photodiode_signal", "V", "amplifier output"),
+        ("photodiode_signal", "V", "as its meter reads it"),
     ),
 ]
 
@@ -214,7 +231,7 @@ SPECTRUM_COLUMNS = [
         ("start", "s", "begin of the exposure, since the start of the run"),
         ("stop", "s", "end of the exposure"),
         ("integration_time", "s", "as the spectroradiometer reports it"),
-        ("photodiode_signal", "V", "mean amplifier output during the exposure"),
+        ("photodiode_signal", "V", "mean of what its meter read during the exposure"),
         ("drift", "1", "change of ln(luminance) during the exposure"),
         ("luminance", "cd/m^2", "from the spectrum"),
         ("x", "1", "CIE 1931 chromaticity from the spectrum"),
@@ -227,6 +244,14 @@ SPECTRUM_COLUMNS = [
         ("meter_luminance", "cd/m^2", "as the spectroradiometer computed it"),
         ("meter_x", "1", "as the spectroradiometer computed it"),
         ("meter_y", "1", "as the spectroradiometer computed it"),
+    ),
+    Column(
+        "mismatch_factor",
+        "<f8",
+        "1",
+        "luminance per photocurrent of this spectrum over that of the calibration's",
+        "mismatch_factor",
+        since=(1, 1),
     ),
     Column("spectral_radiance", "<f8", "W/(m^2 sr nm)", "380-780 nm in steps of 1 nm", "spectral_radiance"),
 ]

@@ -20,10 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from acquire.evaluation.budget import current_limit, photodiode_limit, spectral_budget, voltage_limit
-from acquire.evaluation.calibration import Calibration, Conditions, LightUncertainty
-from acquire.evaluation.figure_uncertainty import BudgetedCurve, figure_budgets, with_uncertainties
-from acquire.evaluation.figures import Figure, JVLCurve, figures_of_merit
+from acquire.evaluation.budget import current_limit, photodiode_limit, voltage_limit
+from acquire.evaluation.calibration import Calibration, Conditions, LightUncertainty, LuminanceRoute
+from acquire.evaluation.figures import Figure
 from acquire.evaluation.final import final_evaluation
 from acquire.evaluation.spectrum import with_colorimetry
 from acquire.photometry.constants import ELEMENTARY_CHARGE, PHOTON_ENERGY_WAVELENGTH
@@ -65,7 +64,7 @@ STATED = LightUncertainty(
     wavelength=0.3 / sqrt(3),
 )
 CONDITIONS = Conditions(AREA, GAIN, voltage_range=20.0)
-ROUTES = ("photodiode", "radiance")
+ROUTES = {"photodiode": LuminanceRoute.CALIBRATED, "radiance": LuminanceRoute.SPECTRORADIOMETER}
 FIGURES = (
     "current_efficiency_at_1000_cd_m2",
     "power_efficiency_at_1000_cd_m2",
@@ -284,47 +283,13 @@ def spectra_of(at: Truth, signal: FloatArray, bench: Bench, chance: np.random.Ge
 # --- the figures -------------------------------------------------------------------------------------------
 
 
-def by_photodiode(
-    columns: Columns, dark: Sequence[DarkReading], spectra: Sequence[Spectrum], calibration: Calibration
+def figures_by(
+    route: str, columns: Columns, dark: Sequence[DarkReading], spectra: Sequence[Spectrum], calibration: Calibration
 ) -> Mapping[str, Figure]:
-    final = final_evaluation(dark, spectra, calibration)
+    """The figures of a run by the photodiode with relative spectra, or by absolute spectra alone."""
+    by_route = replace(calibration, conditions=replace(CONDITIONS, luminance_route=ROUTES[route].value))
+    final = final_evaluation(dark, spectra, by_route)
     return final.figures(final.points(columns))
-
-
-def by_radiance(columns: Columns, spectra: Sequence[Spectrum], calibration: Calibration) -> Mapping[str, Figure]:
-    """The figures of the points with a spectrum, from its absolute radiance alone."""
-    rows = [spectrum.point_index for spectrum in spectra]
-    voltage, current = columns["voltage"][rows], columns["current"][rows]
-    density = current / AREA
-    light = np.array([spectrum.luminance for spectrum in spectra])
-    eqe = [quantum_efficiency(one.spectral_radiance, float(j)) for one, j in zip(spectra, density, strict=True)]
-    factors = [spectral_factors(one.spectral_radiance) for one in spectra]
-    noise = np.array([luminance_noise(one.spectral_radiance) for one in spectra])
-    unknown = np.full(len(rows), np.nan)
-    efficiency = light / density
-    values = {
-        "voltage": voltage,
-        "current_density": density,
-        "luminance": light,
-        "current_efficiency": efficiency,
-        "power_efficiency": pi * efficiency / voltage,
-        "external_quantum_efficiency": np.array(eqe),
-        "luminance_noise": noise,
-    }
-    curve = JVLCurve(**{name: values.get(name, unknown) for name in JVLCurve.__dataclass_fields__})
-    budgets = [
-        spectral_budget(float(i), float(v), f, float(n / level), calibration)
-        for i, v, f, n, level in zip(current, voltage, factors, noise, light, strict=True)
-    ]
-    ammeter = np.array([budget.current for budget in budgets])
-    figures = figures_of_merit(curve)
-    return with_uncertainties(figures, figure_budgets(figures, BudgetedCurve(curve, budgets.__getitem__, ammeter)))
-
-
-def luminance_noise(spectrum: FloatArray) -> float:
-    """The standard uncertainty of the luminance [cd/m^2] by the noise that the samples in the dark show."""
-    dark = np.concatenate([spectrum[:60], spectrum[-60:]])
-    return float(dark.std() * np.linalg.norm(LUMINOUS))
 
 
 # --- counting ----------------------------------------------------------------------------------------------
@@ -375,10 +340,7 @@ def coverage(benches: int, seed: int = SEED) -> Counts:
         bench = a_bench(chance)
         calibration = calibrated(bench, chance)
         columns, dark, spectra = measured(at, bench, chance)
-        by_route = {
-            "photodiode": by_photodiode(columns, dark, spectra, calibration),
-            "radiance": by_radiance(columns, spectra, calibration),
-        }
+        by_route = {route: figures_by(route, columns, dark, spectra, calibration) for route in ROUTES}
         true = {**true_figures(), **true_maxima(at)}
         for (name, route), count in counts.items():
             count.add(by_route[route][name], true[name])

@@ -8,16 +8,19 @@ from math import hypot, isnan, nan, sqrt
 import numpy as np
 import pytest
 
-from acquire.evaluation.budget import DarkScatter, Signals, photodiode_limit, spectral_budget, uncertainties
+from acquire.evaluation.budget import DarkScatter, Signals, photodiode_limit, uncertainties
 from acquire.evaluation.calibration import Calibration, Conditions, LightUncertainty
+from acquire.evaluation.evidence import Absolute
+from acquire.evaluation.routes import REPEATABILITY, absolute_budget
 from acquire.photometry.factors import spectral_factors
 from acquire.photometry.grid import WAVELENGTH, integrate
 from acquire.photometry.luminous import luminance
 from acquire.photometry.photodiode import PhotodiodeCalibration
 from acquire.photometry.spectra import gaussian
+from acquire.photometry.uncertainty import relative_uncertainty
 from acquire.records import DERIVED
 
-CONDITIONS = Conditions(emissive_area=1.4e-5, amplifier_gain=5e6)
+CONDITIONS = Conditions(emissive_area=1.4e-5, transfer=5e6)
 #: Nothing but the meters is uncertain; the photodiode follows V(lambda).
 CALIBRATION = Calibration(photodiode=PhotodiodeCalibration(1e10), conditions=CONDITIONS)
 
@@ -39,7 +42,7 @@ def test_autorange_of_the_photodiode_meter_goes_20_percent_beyond_a_range(signal
 
 
 def test_a_fixed_range_counts_whatever_is_read_on_it() -> None:
-    fixed = Conditions(emissive_area=1.4e-5, amplifier_gain=5e6, photodiode_range=10.0)
+    fixed = Conditions(emissive_area=1.4e-5, transfer=5e6, photodiode_range=10.0)
     assert photodiode_limit(0.05, fixed) == pytest.approx(0.05 * 30e-6 + 10.0 * 5e-6, rel=1e-9)
     assert isnan(photodiode_limit(nan, fixed))
 
@@ -104,10 +107,13 @@ def test_of_an_absolute_spectrum_eqe_keeps_one_over_lambda_of_the_wavelength_sca
     """EQE = pi e F I[L lambda]/(h c J): displaced by 1 nm it changes by 1/(mean wavelength); L by what V does."""
     line, displaced = gaussian(520.0, 19.0), gaussian(521.0, 19.0)
     calibration = replace(CALIBRATION, uncertainty=LightUncertainty(wavelength=1.0))
-    budget = spectral_budget(1e-3, 5.0, spectral_factors(line, CALIBRATION.photodiode), 0.002, calibration)
-    assert budget.eqe_sensitivity == pytest.approx(
-        integrate(displaced * WAVELENGTH) / integrate(line * WAVELENGTH) - 1, rel=1e-3
-    )
+    signals = Signals(current=1e-3, voltage=5.0, photodiode_signal=nan, photocurrent=nan)
+    absolute = Absolute(100.0, 1.0, luminance_noise=0.002, photon_noise=0.005, drift=0.01)
+    budget = absolute_budget(signals, spectral_factors(line, CALIBRATION.photodiode), absolute, calibration)
+    by_photons = integrate(displaced * WAVELENGTH) / integrate(line * WAVELENGTH) - 1
+    assert budget.eqe_sensitivity == pytest.approx(by_photons, rel=1e-3)
     assert budget.luminance_sensitivity == pytest.approx(luminance(displaced) / luminance(line) - 1, rel=0.03)
     assert (budget.calibration, budget.meter, budget.repositioning) == (0.0, 0.0, 0.0)
-    assert budget.noise == 0.002
+    u = relative_uncertainty(replace(budget, wavelength=0.0, area=0.0, current=0.0))
+    assert u.luminance == pytest.approx(hypot(0.002, REPEATABILITY, 0.005 / sqrt(3)))
+    assert u.external_quantum_efficiency == pytest.approx(hypot(0.005, REPEATABILITY, 0.005 / sqrt(3)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from math import isnan, log, nan, pi, sqrt
 
 import numpy as np
@@ -34,11 +34,17 @@ KAPPA = 2.7e-3
 
 def curve_of(voltage: FloatArray, density: FloatArray, luminance: FloatArray, factor: FloatArray | float) -> JVLCurve:
     efficiency = luminance / density
-    u = np.full(voltage.shape, nan)
-    return JVLCurve(
-        voltage, density, luminance, efficiency, pi * efficiency / voltage, KAPPA * factor * efficiency,
-        np.zeros(voltage.shape), u, u, u, u,
-    )  # fmt: skip
+    values = {
+        "voltage": voltage,
+        "current_density": density,
+        "luminance": luminance,
+        "current_efficiency": efficiency,
+        "power_efficiency": pi * efficiency / voltage,
+        "external_quantum_efficiency": KAPPA * factor * efficiency,
+        "luminance_noise": np.zeros(voltage.shape),
+    }
+    unknown = np.full(voltage.shape, nan)
+    return JVLCurve(**{field.name: values.get(field.name, unknown) for field in fields(JVLCurve)})
 
 
 def device() -> tuple[FloatArray, FloatArray, FloatArray]:
