@@ -183,6 +183,10 @@ class MultimeterSpecification(Specification):
     delay_step: float
     reading_time: Callable[[PointTiming], float]
 
+    def span(self, unit: str) -> Span:
+        """That of readings in V, or of readings in A."""
+        return self.voltage if unit == "V" else self.current
+
 
 @dataclass(frozen=True)
 class ExposureEstimate:
@@ -214,9 +218,20 @@ class Exposure(Protocol):
         """Estimate the duration of a reading of ``luminance`` (cd/m^2, of the light that enters the meter)."""
 
 
+class Spot(Protocol):
+    """How large a spot a spectroradiometer sees."""
+
+    def __call__(self, angle: float, distance: float | None, *, close_up_lens: bool = False) -> float:
+        """The diameter [m] at a measuring angle [deg]; ``distance`` [m] None: as near as it can be focused."""
+
+
 @dataclass(frozen=True)
 class SpectroradiometerSpecification(Specification):
-    """A spectroradiometer. ``measuring_angles``: those that its aperture can be set to, deg."""
+    """A spectroradiometer.
+
+    ``measuring_angles``: those that its aperture can be set to, deg. ``spot``: what it sees.
+    """
 
     measuring_angles: tuple[float, ...]
     exposure: Exposure
+    spot: Spot

@@ -22,7 +22,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from acquire.evaluation.evaluate import DarkLevel
+from acquire.evaluation.evidence import DarkLevel
 from acquire.evaluation.figures import LUMINANCE_LEVELS, Figure
 from acquire.photometry.customary_units import CUSTOMARY, CustomaryUnit, customary
 from acquire.records import Event, Finding, Note, PointFlag, Record, RunStart, Severity, Spectrum
@@ -151,11 +151,18 @@ def flag_names(flags: PointFlag) -> str:
 
 def spectrum_text(spectrum: Spectrum) -> str:
     """One line about a spectrum just taken."""
-    return (
+    text = (
         f"spectrum {spectrum.index} at point {spectrum.point_index}: "
         f"{number(spectrum.luminance)} cd/m^2, "
         f"{spectrum.integration_time:.3g} s integration"
     )
+    mismatch = spectrum.mismatch_factor
+    return f"{text}, mismatch factor {mismatch_text(mismatch)}" if isfinite(mismatch) else text
+
+
+def mismatch_text(factor: float) -> str:
+    """A mismatch factor and what it does to luminance."""
+    return f"{factor:.4f} (L {100.0 * (factor - 1.0):+.2f} %)"
 
 
 #: How a finding begins where people read it: what forbids to trust a number is not to be overlooked.
@@ -383,9 +390,9 @@ def _place(figure: Figure) -> str:
     return ", ".join(place)
 
 
-def dark_text(level: DarkLevel) -> str:
-    """What the photodiode's meter read without light, before the sweep or after it."""
-    unit, factor, _ = CUSTOMARY["dark_signal"]
+def dark_text(level: DarkLevel, unit_read: str = "V") -> str:
+    """What the photodiode's meter, which reads V or A, read without light, before the sweep or after it."""
+    unit, factor, _ = CUSTOMARY["dark_current" if unit_read == "A" else "dark_signal"]
     mean, deviation = number(level.signal * factor), number(level.deviation * factor, 2)
     return f"{mean} {unit}, standard deviation {deviation} {unit}, {level.readings} readings at {level.time:.1f} s"
 

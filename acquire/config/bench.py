@@ -12,6 +12,7 @@ from acquire.config.quantities import (
     Hertz,
     Metres,
     Ohms,
+    PositiveOhms,
     PositiveSeconds,
     PositiveVolts,
     Quantity,
@@ -62,6 +63,12 @@ class SourceMeter(Section):
     )
     terminals: Literal["front", "rear"] = Field(default="front", description="Where the device is connected.")
     four_wire: bool = Field(default=False, description="Remote sense; takes the leads out of the voltage.")
+    lead_resistance: Ohms = Field(
+        default=0.0,
+        description="Two-wire: of both leads together, electrodes of the sample outside the pixel included; "
+        "current x this is taken out of the voltage.",
+    )
+    lead_resistance_uncertainty: Ohms = Field(default=0.0, description="Standard uncertainty (k = 1) of it.")
     line_frequency: Hertz = Field(default=50.0, description="50 Hz or 60 Hz mains; the length of a power-line cycle.")
     output_off_state: Literal["normal", "zero", "guard", "high_impedance"] = Field(
         default="normal", description="What the terminals do when the output is off (high_impedance wears the relay)."
@@ -102,6 +109,10 @@ class Spectroradiometer(Section):
         default=0.2,
         description="Position of the aperture knob: 1, 0.2 or 0.1 deg; checked. The spot must fit the pixel.",
     )
+    distance: Metres | None = Field(
+        default=None,
+        description="Front ring of the lens to the device; not given: as near as it can be focused. For the spot.",
+    )
     close_up_lens: bool = Field(default=False, description="Whether the close-up lens is fitted.")
     external_nd: Literal["none", "1/10", "1/100"] = Field(
         default="none", description="Neutral density filter before the lens."
@@ -123,11 +134,63 @@ class Instruments(Section):
 class PhotodiodeChannel(Section):
     """From photocurrent to the voltage that the meter reads, and back to light."""
 
-    amplifier_gain: VoltsPerAmpere = Field(description="Transimpedance of the amplifier.")
+    luminance: Literal["calibrated", "from_spectra", "spectroradiometer"] | None = Field(
+        default=None,
+        description="calibrated: by the calibration file. from_spectra: by the spectra of the run itself. "
+        "spectroradiometer: absolute spectra alone. Not given: calibrated with a calibration file, else "
+        "spectroradiometer.",
+    )
+    amplifier: VoltsPerAmpere | None = Field(
+        default=None,
+        description="Transimpedance of the amplifier, negative if it inverts. Either this, shunt or current.",
+    )
+    amplifier_gain: VoltsPerAmpere | None = Field(default=None, description="Former name of amplifier.")
+    shunt: PositiveOhms | None = Field(default=None, description="Resistor across the photodiode, read in volts.")
+    current: bool = Field(default=False, description="true: the meter itself reads the photocurrent, in amperes.")
+    amplifier_limit: PositiveVolts | None = Field(
+        default=None,
+        description="Largest magnitude that the amplifier puts out; not given: not known. There its voltage stands "
+        "still, far below what the meter calls overflow.",
+    )
     calibration: str | None = Field(
         default=None,
-        description="Calibration file, relative to this file; not given: no luminance from the photodiode.",
+        description="Calibration file, relative to this file; with luminance: from_spectra none is needed.",
     )
+    calibration_valid_days: int = Field(
+        default=90, ge=1, description="For how many days a calibration made here by acquire calibrate is good."
+    )
+
+    @property
+    def connection(self) -> Literal["amplifier", "shunt", "current"]:
+        """How the meter sees the photocurrent."""
+        if self.current:
+            return "current"
+        return "amplifier" if self.shunt is None else "shunt"
+
+    @property
+    def transfer(self) -> float:
+        """What the meter reads per photocurrent: V/A, of either sign; 1 (A/A) where it reads the current itself."""
+        if self.current:
+            return 1.0
+        given = next(value for value in (self.amplifier, self.amplifier_gain, self.shunt) if value is not None)
+        return float(given)
+
+    @property
+    def meter_unit(self) -> Literal["V", "A"]:
+        """The unit of what the meter reads."""
+        return "A" if self.current else "V"
+
+    @property
+    def luminance_route(self) -> Literal["calibrated", "from_spectra", "spectroradiometer"]:
+        """Where luminance comes from."""
+        return self.luminance or ("spectroradiometer" if self.calibration is None else "calibrated")
+
+
+class EmissiveArea(Section):
+    """Pixel areas that are likely on this bench; any other is asked about: most are a slip of the unit."""
+
+    smallest: SquareMetres = Field(default=1e-8, description="A smaller one is asked about.")
+    largest: SquareMetres = Field(default=4e-4, description="A larger one is asked about.")
 
 
 class Limits(Section):
@@ -221,6 +284,7 @@ class BenchFile(Section):
         default=False, description="Whether the trigger-link cable joins smu and photodiode_meter."
     )
     photodiode: PhotodiodeChannel
+    emissive_area: EmissiveArea = Field(default_factory=EmissiveArea)
     limits: Limits
     uncertainty: Uncertainty = Field(default_factory=Uncertainty)
     simulation: Simulation = Field(default_factory=Simulation)

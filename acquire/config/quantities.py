@@ -147,8 +147,8 @@ class Quantity:
     """A pydantic annotation: a text with unit becomes a float in ``unit``.
 
     A Python number is taken to be in ``unit`` already, so that a resolved configuration can be read back.
-    ``least`` and ``most`` belong to the allowed span, ``above`` does not; all in ``unit``. ``auto`` lets the
-    word ``auto`` pass.
+    ``least`` and ``most`` belong to the allowed span, ``above`` does not; all in ``unit``. ``nonzero``: either sign,
+    but not 0. ``auto`` lets the word ``auto`` pass.
     """
 
     unit: str
@@ -156,6 +156,7 @@ class Quantity:
     least: float = -inf
     most: float = inf
     above: float = -inf
+    nonzero: bool = False
     auto: bool = False
 
     def read(self, value: Any) -> float | str:
@@ -166,7 +167,8 @@ class Quantity:
         if self.auto and isinstance(value, str) and value.strip() == "auto":
             return "auto"
         number = self._number(value)
-        if not (self.least <= number <= self.most and number > self.above):
+        inside = self.least <= number <= self.most and number > self.above
+        if not inside or (self.nonzero and number == 0.0):
             raise _refusal(f"{_written(value, self.unit)} is not allowed", f"it must be {self.span()}")
         return number
 
@@ -187,7 +189,8 @@ class Quantity:
         unit = f" {self.unit}" if self.unit else ""
         if isfinite(self.least) and isfinite(self.most):
             return f"between {self.least:g}{unit} and {self.most:g}{unit}"
-        words = [f"above {self.above:g}{unit}"] if isfinite(self.above) else []
+        words = ["of either sign, but not 0"] if self.nonzero else []
+        words += [f"above {self.above:g}{unit}"] if isfinite(self.above) else []
         words += [f"at least {self.least:g}{unit}"] if isfinite(self.least) else []
         words += [f"at most {self.most:g}{unit}"] if isfinite(self.most) else []
         return " and ".join(words)
@@ -231,7 +234,8 @@ Degrees = Annotated[float, Quantity("deg", "0.2 deg", above=0.0)]
 Nanometres = Annotated[float, Quantity("nm", "520 nm", above=0.0)]
 Kelvins = Annotated[float, Quantity("K", "298.15 K", above=0.0)]
 Ohms = Annotated[float, Quantity("ohm", "25 ohm", least=0.0)]
-VoltsPerAmpere = Annotated[float, Quantity("V/A", "5e6 V/A", above=0.0)]
+PositiveOhms = Annotated[float, Quantity("ohm", "100 ohm", above=0.0)]
+VoltsPerAmpere = Annotated[float, Quantity("V/A", "5e6 V/A", nonzero=True)]
 Fraction = Annotated[float, Quantity("", "1.15 %", least=0.0, most=1.0)]
 PositiveVolts = Annotated[float, Quantity("V", "10 V", above=0.0)]
 PositiveAmperes = Annotated[float, Quantity("A", "10 mA", above=0.0)]

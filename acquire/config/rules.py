@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from acquire.config.bench import (
     BenchFile,
+    EmissiveArea,
     Instruments,
     Limits,
     PhotodiodeChannel,
@@ -280,15 +281,52 @@ def bench_rules(bench: Parsed[BenchFile]) -> Problems:
     where = bench.source
     if instruments := bench.section("instruments", Instruments):
         yield from _resources(where, instruments)
-        yield from _smu(where, instruments.smu)
+        yield from chain(_smu(where, instruments.smu), _leads(where, instruments.smu))
         if instruments.spectroradiometer:
             yield from _angle(where, instruments.spectroradiometer)
         if limits := bench.section("limits", Limits):
             yield from _limits(where, limits, models.source_meter(instruments.smu.model))
+    if photodiode := bench.section("photodiode", PhotodiodeChannel):
+        yield from _photodiode(where, photodiode)
+    if area := bench.section("emissive_area", EmissiveArea):
+        yield from _likely_area(where, area)
     if bench.section("visa", str) != "simulated" and "simulation" in where.content and "visa" in bench.sections:
         yield where.problem(("simulation",), "needs visa: simulated", "remove it or change visa")
     if simulation := bench.section("simulation", Simulation):
         yield from _twin_options(where, simulation)
+
+
+#: The keys that say how the meter sees the photocurrent.
+_CONNECTIONS = ("amplifier", "amplifier_gain", "shunt", "current")
+
+
+def _photodiode(where: YamlSource, photodiode: PhotodiodeChannel) -> Problems:
+    given = [name for name in _CONNECTIONS if getattr(photodiode, name) not in (None, False)]
+    if len(given) != 1:
+        message = f"is connected in {len(given)} ways: {', '.join(given)}" if given else "does not say how it is read"
+        hint = "give exactly one of amplifier (V/A), shunt (ohm) or current: true"
+        yield where.problem(("photodiode", given[1]) if given else ("photodiode",), message, hint)
+    if photodiode.amplifier_limit is not None and not {"amplifier", "amplifier_gain"} & {*given}:
+        at = ("photodiode", "amplifier_limit")
+        yield where.problem(at, "there is no amplifier", "remove it, or give amplifier")
+    if photodiode.luminance == "calibrated" and photodiode.calibration is None:
+        yield where.problem(("photodiode", "luminance"), "calibrated needs a calibration file", "add 'calibration'")
+
+
+def _likely_area(where: YamlSource, area: EmissiveArea) -> Problems:
+    if area.smallest >= area.largest:
+        yield where.problem(("emissive_area", "smallest"), "is not below the largest", "correct one of the two")
+
+
+def _leads(where: YamlSource, smu: SourceMeter) -> Problems:
+    at = ("instruments", "smu", "lead_resistance")
+    if smu.four_wire and smu.lead_resistance:
+        message = "four_wire takes the leads out of the voltage already"
+        yield where.problem(at, message, "remove it, or write four_wire: false")
+    if smu.lead_resistance_uncertainty > smu.lead_resistance:
+        message = "is larger than the resistance itself"
+        at = ("instruments", "smu", "lead_resistance_uncertainty")
+        yield where.problem(at, message, "it is a standard uncertainty in ohm")
 
 
 def _angle(where: YamlSource, meter: Spectroradiometer) -> Problems:
@@ -461,7 +499,7 @@ def equipment_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Probl
         message = f"the bench has no spectroradiometer ({bench.source.where(('instruments',))})"
         yield where.problem(("spectra",), message, "remove it or take another bench")
     photodiode = bench.section("photodiode", PhotodiodeChannel)
-    if photodiode and photodiode.calibration is None:
+    if photodiode and photodiode.luminance_route == "spectroradiometer":
         yield from _needs_luminance(sweep, bench)
     simulation = bench.section("simulation", Simulation)
     sample = sweep.section("sample", Sample)

@@ -99,6 +99,9 @@ class Sample(Section):
     batch: str = Field(default="", description="Batch or substrate number, for the record.")
     pixel: str = Field(default="", description="Which pixel of the substrate, for the record.")
     notes: str = Field(default="", description="Anything else: encapsulation, age, storage.")
+    polarity: Literal["positive", "negative"] = Field(
+        default="positive", description="Sign of the level at which the device emits."
+    )
     expected_line: ExpectedLine | None = Field(
         default=None, description="Emission line assumed for live values until the first spectrum is measured."
     )

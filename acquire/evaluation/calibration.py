@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
+from enum import StrEnum
 from functools import cached_property, partial
 from itertools import chain
 from math import isfinite, nan
@@ -12,13 +13,14 @@ from typing import Any, Self
 import numpy as np
 
 from acquire.config.bench import BenchFile
-from acquire.config.calibration import CalibrationFile, Geometry
+from acquire.config.calibration import CalibrationFile, Geometry, LuminanceFactor
 from acquire.config.loading import LoadedCalibration, LoadedSweep
 from acquire.config.sweep import ExpectedLine, SweepFile
 from acquire.photometry import photodiode as channel
 from acquire.photometry.factors import SpectralFactors, spectral_factors
 from acquire.photometry.grid import on_grid
 from acquire.photometry.photodiode import PhotodiodeCalibration
+from acquire.photometry.silicon import GENERIC_SILICON, GENERIC_SILICON_SHAPE_UNCERTAINTY, generic_silicon
 from acquire.photometry.spectra import gaussian
 from acquire.records import FloatArray
 from drivers import models
@@ -30,17 +32,47 @@ def _stored(unit: str = "", name: str = "") -> dict[str, str]:
     return {"unit": unit, "name": name}
 
 
+class LuminanceRoute(StrEnum):
+    """Where the luminance of a point comes from.
+
+    ``CALIBRATED``: the photodiode by its calibration; ``FROM_SPECTRA``: the photodiode by k_L from the spectra of the
+    run itself; ``SPECTRORADIOMETER``: spectra alone, so that only points with one have a luminance.
+    """
+
+    CALIBRATED = "calibrated"
+    FROM_SPECTRA = "from_spectra"
+    SPECTRORADIOMETER = "spectroradiometer"
+
+
+class Connection(StrEnum):
+    """How the photodiode's meter sees the photocurrent: behind an amplifier, across a resistor, or itself."""
+
+    AMPLIFIER = "amplifier"
+    SHUNT = "shunt"
+    CURRENT = "current"
+
+
 @dataclass(frozen=True)
 class Conditions:
     """What a run was measured with; never replaced afterwards. SI units.
 
+    ``transfer`` is what the photodiode's meter reads per photocurrent: V/A, of either sign, where ``connection`` (a
+    :class:`Connection`) is an amplifier or a shunt; 1 where it is the current itself, which is then read in A.
+    ``amplifier_limit`` [V] is the largest magnitude that the amplifier puts out, NaN when unknown. ``polarity`` (1 or
+    -1) is the sign of the level at which the device emits. ``lead_resistance`` [ohm] is that of the leads of a two-wire
+    connection, 0 where the voltage is that of the device. Outside ``smallest_emissive_area`` to
+    ``largest_emissive_area`` a pixel area is unlikely on this bench, NaN: not known; ``spot`` [m] is the diameter of
+    the spectroradiometer's spot, NaN when unknown. ``simulated``: the bench is. ``luminance_route`` is a
+    :class:`LuminanceRoute`.
+
     ``*_range`` are the meters' fixed ranges, NaN for autorange; ``angular_factor`` F is that of the device, 1 for a
     Lambertian one; ``source_meter`` and ``photodiode_meter`` are the models, by the names of
-    :mod:`drivers.models`; a file of before they were named is of the first two.
+    :mod:`drivers.models`; a file of before they were named is of the first two; ``luminance_route`` is a
+    :class:`LuminanceRoute`.
     """
 
     emissive_area: float = field(metadata=_stored("m^2"))
-    amplifier_gain: float = field(metadata=_stored("V/A"))
+    transfer: float = field(metadata=_stored("V/A", name="amplifier_gain"))
     voltage_range: float = field(default=nan, metadata=_stored("V"))
     current_range: float = field(default=nan, metadata=_stored("A"))
     photodiode_range: float = field(default=nan, metadata=_stored("V"))
@@ -50,15 +82,35 @@ class Conditions:
     photodiode_meter: str = field(default="keithley2000", metadata=_stored())
     angular_factor: float = field(default=1.0, metadata=_stored("1", name="forward_factor"))
     angular_factor_source: str = field(default="assumed 1 (Lambertian)", metadata=_stored(name="forward_factor_source"))
+    luminance_route: str = field(default=LuminanceRoute.CALIBRATED.value, metadata=_stored())
+    connection: str = field(default=Connection.AMPLIFIER.value, metadata=_stored(name="photodiode_connection"))
+    amplifier_limit: float = field(default=nan, metadata=_stored("V"))
+    polarity: float = field(default=1.0, metadata=_stored("1"))
+    lead_resistance: float = field(default=0.0, metadata=_stored("ohm"))
+    smallest_emissive_area: float = field(default=nan, metadata=_stored("m^2"))
+    largest_emissive_area: float = field(default=nan, metadata=_stored("m^2"))
+    spot: float = field(default=nan, metadata=_stored("m"))
+    simulated: bool = field(default=False, metadata=_stored("1"))
+
+    @property
+    def meter_unit(self) -> str:
+        """The unit of what the photodiode's meter reads."""
+        return "A" if self.connection == Connection.CURRENT else "V"
+
+    @property
+    def amplifier_gain(self) -> float:
+        """The former name of ``transfer``."""
+        return self.transfer
 
 
 @dataclass(frozen=True)
 class LightUncertainty:
     """How well all that is known that is common to all points: standard uncertainties (k = 1).
 
-    ``emissive_area`` in m^2 and ``wavelength`` [nm] are absolute, the others relative: ``luminance_scale`` the
-    absolute scale of the spectroradiometer, ``uniformity`` spot and aperture, ``repositioning`` putting the next
-    device into the same place, ``linearity`` of the luminance channel, ``angular_factor`` that of F.
+    ``emissive_area`` in m^2, ``wavelength`` [nm] and ``lead_resistance`` [ohm] are absolute, the others relative:
+    ``luminance_scale`` the absolute scale of the spectroradiometer, ``uniformity`` spot and aperture,
+    ``repositioning`` putting the next device into the same place, ``linearity`` of the luminance channel,
+    ``angular_factor`` that of F.
     """
 
     emissive_area: float = field(default=0.0, metadata=_stored("m^2", name="emissive_area_uncertainty"))
@@ -68,6 +120,7 @@ class LightUncertainty:
     linearity: float = field(default=0.0, metadata=_stored("1", name="linearity_uncertainty"))
     wavelength: float = field(default=0.0, metadata=_stored("nm", name="wavelength_uncertainty"))
     angular_factor: float = field(default=0.0, metadata=_stored("1", name="forward_factor_uncertainty"))
+    lead_resistance: float = field(default=0.0, metadata=_stored("ohm", name="lead_resistance_uncertainty"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +131,26 @@ class StandInSpectra:
     assumed: FloatArray | None = field(default=None, metadata=_stored("1", name="assumed_spectrum"))
 
 
+@dataclass(frozen=True, eq=False)
+class RelativeResponsivity:
+    """The responsivity by which luminance from a run's own spectra follows the colour of each point.
+
+    ``curve`` R (401,), any scale; None: that of the calibration file, without it :func:`generic_silicon`. ``source``
+    says which it is, ``shape_uncertainty`` [1/nm] is that of d ln R/d lambda.
+    """
+
+    curve: FloatArray | None = field(default=None, metadata=_stored("A/W", name="relative_responsivity"))
+    source: str = field(default="", metadata=_stored(name="relative_responsivity_source"))
+    shape_uncertainty: float = field(default=0.0, metadata=_stored("1/nm", name="relative_responsivity_uncertainty"))
+
+
 #: The parts of a calibration whose fields stand in a run file one by one.
-_PARTS = {"conditions": Conditions, "uncertainty": LightUncertainty, "stand_in": StandInSpectra}
+_PARTS = {
+    "conditions": Conditions,
+    "uncertainty": LightUncertainty,
+    "stand_in": StandInSpectra,
+    "relative": RelativeResponsivity,
+}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -87,12 +158,22 @@ class Calibration:
     """What turns signals into light: the photodiode's calibration, None without one, and what else enters.
 
     ``photodiode`` is what a calibration file gives; to evaluate a run with another one, that part is replaced.
+    ``relative`` counts where ``conditions.luminance_route`` is another one than that.
     """
 
     conditions: Conditions
     photodiode: PhotodiodeCalibration | None = None
     uncertainty: LightUncertainty = LightUncertainty()
     stand_in: StandInSpectra = StandInSpectra()
+    relative: RelativeResponsivity = RelativeResponsivity()
+
+    @cached_property
+    def shape(self) -> PhotodiodeCalibration | None:
+        """The photodiode by which spectra are told apart: as calibrated, or of an arbitrary scale until it has one."""
+        if self.conditions.luminance_route == LuminanceRoute.CALIBRATED:
+            return self.photodiode
+        relative = self.relative if self.relative.curve is not None else relative_responsivity(self.photodiode)
+        return PhotodiodeCalibration(1.0, relative.curve, shape_uncertainty=relative.shape_uncertainty)
 
     @cached_property
     def reference_factors(self) -> SpectralFactors[float] | None:
@@ -122,6 +203,13 @@ class Calibration:
         return cls(photodiode=_photodiode_from_fields(values), **parts)
 
 
+def relative_responsivity(photodiode: PhotodiodeCalibration | None) -> RelativeResponsivity:
+    """The responsivity of a calibrated photodiode, or that of silicon in general."""
+    if photodiode is not None and photodiode.responsivity is not None:
+        return RelativeResponsivity(photodiode.responsivity, f"calibration {photodiode.identification}")
+    return RelativeResponsivity(generic_silicon(), GENERIC_SILICON, GENERIC_SILICON_SHAPE_UNCERTAINTY)
+
+
 # --- in a run file -----------------------------------------------------------------------------------------
 
 
@@ -134,7 +222,16 @@ def _parts_to_fields(calibration: Calibration) -> Iterator[tuple[str, Any, str]]
     for part in _PARTS:
         values = getattr(calibration, part)
         for one in fields(values):
-            yield _stored_name(one), getattr(values, one.name), one.metadata["unit"]
+            yield _stored_name(one), getattr(values, one.name), _unit(one, calibration.conditions)
+
+
+#: The units of what a meter that reads the photocurrent itself is set to, in place of those of one that reads volts.
+_UNITS_IN_AMPERES = {"transfer": "1", "photodiode_range": "A"}
+
+
+def _unit(one: Field[Any], conditions: Conditions) -> str:
+    unit: str = one.metadata["unit"]
+    return _UNITS_IN_AMPERES.get(one.name, unit) if conditions.connection == Connection.CURRENT else unit
 
 
 def _photodiode_to_fields(photodiode: PhotodiodeCalibration | None) -> Iterator[tuple[str, Any, str]]:
@@ -144,6 +241,9 @@ def _photodiode_to_fields(photodiode: PhotodiodeCalibration | None) -> Iterator[
     yield "photodiode_scale_slope", photodiode.scale_slope if photodiode else 0.0, "1/nm"
     yield "responsivity", photodiode.responsivity if photodiode else None, "A/W"
     yield "calibration_uncertainty", photodiode.relative_uncertainty if photodiode else 0.0, "1"
+    yield "luminance_factor", photodiode.factor if photodiode else nan, "cd/(m^2 A)"
+    yield "calibrated_from", photodiode.lowest if photodiode else nan, "cd/m^2"
+    yield "calibrated_to", photodiode.highest if photodiode else nan, "cd/m^2"
 
 
 def _or_empty(value: Any) -> Any:
@@ -166,6 +266,9 @@ def _photodiode_from_fields(values: Mapping[str, Any]) -> PhotodiodeCalibration 
         relative_uncertainty=values.get("calibration_uncertainty", 0.0),
         identification=values.get("identification", ""),
         method=values.get("method", ""),
+        factor=values.get("luminance_factor", nan),
+        lowest=values.get("calibrated_from", nan),
+        highest=values.get("calibrated_to", nan),
     )
 
 
@@ -194,6 +297,7 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
             linearity=bench.uncertainty.linearity,
             wavelength=bench.uncertainty.wavelength,
             angular_factor=bench.uncertainty.angular_factor,
+            lead_resistance=bench.instruments.smu.lead_resistance_uncertainty,
         ),
         stand_in=StandInSpectra(reference, _assumed_spectrum(sweep.sample.expected_line)),
     )
@@ -207,11 +311,12 @@ def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float) -> Cond
     current_range = _nominal(measure.current_range, source_meter.current.smallest_range)
     # The photodiode's meter is set to the nominal range that holds the value, not one that reaches over it
     photodiode_range = _nominal(
-        measure.photodiode_range, partial(smallest_range, ranges=photodiode_meter.voltage.ranges)
+        measure.photodiode_range,
+        partial(smallest_range, ranges=photodiode_meter.span(bench.photodiode.meter_unit).ranges),
     )
     return Conditions(
         emissive_area=sweep.sample.emissive_area,
-        amplifier_gain=bench.photodiode.amplifier_gain,
+        transfer=bench.photodiode.transfer,
         voltage_range=source_range if voltage_source else nan,
         current_range=current_range if voltage_source else source_range,
         photodiode_range=photodiode_range,
@@ -219,7 +324,25 @@ def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float) -> Cond
         photodiode_nplc=measure.photodiode_nplc,
         source_meter=source_model,
         photodiode_meter=meter_model,
+        luminance_route=bench.photodiode.luminance_route,
+        connection=bench.photodiode.connection,
+        amplifier_limit=nan if bench.photodiode.amplifier_limit is None else bench.photodiode.amplifier_limit,
+        polarity=-1.0 if sweep.sample.polarity == "negative" else 1.0,
+        lead_resistance=bench.instruments.smu.lead_resistance,
+        smallest_emissive_area=bench.emissive_area.smallest,
+        largest_emissive_area=bench.emissive_area.largest,
+        spot=_spot(bench),
+        simulated=bench.simulated,
     )
+
+
+def _spot(bench: BenchFile) -> float:
+    """The diameter of the spectroradiometer's spot [m], NaN without one."""
+    meter = bench.instruments.spectroradiometer
+    if meter is None:
+        return nan
+    spot = models.spectroradiometer(meter.model).spot
+    return spot(meter.measuring_angle, meter.distance, close_up_lens=meter.close_up_lens)
 
 
 def _nominal(range_: float | str, smallest: Callable[[float], float]) -> float:
@@ -234,8 +357,9 @@ def _photodiode_calibration(loaded: LoadedCalibration, emissive_area: float) -> 
     responsivity = on_grid(*loaded.responsivity) if loaded.responsivity is not None else None
     if certificate.luminance_factor is not None:
         spectrum = on_grid(*loaded.spectrum) if loaded.spectrum is not None else None
-        light = _by_factor(certificate.luminance_factor.factor, responsivity, spectrum)
-        return _named(light, certificate, certificate.luminance_factor.uncertainty)
+        light = _by_factor(certificate.luminance_factor, responsivity, spectrum)
+        uncertainty = certificate.luminance_factor.uncertainty
+        return _named(light, certificate, nan if uncertainty is None else uncertainty)
     assert certificate.geometry is not None
     assert responsivity is not None
     light = _by_geometry(certificate.geometry, emissive_area, responsivity)
@@ -248,11 +372,17 @@ def _named(light: PhotodiodeCalibration, certificate: CalibrationFile, uncertain
     return replace(light, identification=identification, relative_uncertainty=uncertainty)
 
 
-def _by_factor(factor: float, responsivity: FloatArray | None, spectrum: FloatArray | None) -> PhotodiodeCalibration:
+def _by_factor(
+    found: LuminanceFactor, responsivity: FloatArray | None, spectrum: FloatArray | None
+) -> PhotodiodeCalibration:
     """Way A; one curve without the other cannot correct a spectral mismatch, and is left out."""
     curves = (responsivity, spectrum) if responsivity is not None and spectrum is not None else ()
-    light = channel.calibration_from_factor(factor, *curves)
-    return replace(light, method=f"luminance factor {factor:g} cd/m^2/A")
+    light = channel.calibration_from_factor(found.factor, *curves)
+    low, high = (nan if end is None else end for end in (found.luminance_from, found.luminance_to))
+    span = f", found from {low:.4g} to {high:.4g} cd/m^2" if isfinite(low + high) else ""
+    mismatch = "" if curves else ", without the mismatch of other spectra"
+    method = f"luminance factor {found.factor:g} cd/m^2/A{span}{mismatch}"
+    return replace(light, method=method, lowest=low, highest=high)
 
 
 def _by_geometry(geometry: Geometry, emissive_area: float, responsivity: FloatArray) -> PhotodiodeCalibration:

@@ -5,7 +5,10 @@ subtraction. A figure that does not exist is NaN with a status that says why, ne
 
 Statuses: ``ok``; ``not_reached``; ``above_at_start``; ``von_upper_bound`` (the light before the crossing was
 lost in the noise: turn-on is at or below this voltage); ``unconfirmed`` (the crossing is at the last point, with
-none after it to bear it out); ``none`` (there is nothing to compute it from).
+none after it to bear it out); ``at_end_of_sweep`` (a maximum at the first or last point: beyond it there may be a
+larger one); ``none`` (there is nothing to compute it from). What the flags of points add is in
+:mod:`acquire.evaluation.flagged`; ``doubtful`` and ``impossible`` in place of any of these is what
+:mod:`acquire.evaluation.findings` says against a value.
 """
 
 from __future__ import annotations
@@ -400,12 +403,21 @@ _MAXIMA: Mapping[str, str] = {
 }
 
 
+def _marked_at_end(top: Figure, column: FloatArray) -> Figure:
+    """A maximum, not called ``ok`` where it is at the first or last of three or more points of its branch (n,)."""
+    known = column[np.isfinite(column)]
+    if top.status != "ok" or known.size < 3 or top.value not in (known[0], known[-1]):
+        return top
+    end = "last" if top.value == known[-1] else "first"
+    return replace(top, status="at_end_of_sweep", reason=f"the largest value is that of the {end} point")
+
+
 def _maxima(curve: JVLCurve) -> dict[str, Figure]:
     """Return the maxima, and V, J, L at each of them."""
     figures = {}
     for quantity, unit in _MAXIMA.items():
         name = f"{quantity}_max"
-        top = figures[name] = maximum(curve, quantity, unit)
+        top = figures[name] = _marked_at_end(maximum(curve, quantity, unit), getattr(curve, quantity))
         places = {"voltage": "V", "current_density": "A/m^2", "luminance": "cd/m^2"}
         for place, place_unit in places.items():
             if place != quantity:
@@ -455,7 +467,7 @@ def _roll_offs(curve: JVLCurve, top: Figure) -> dict[str, Figure]:
         "roll_off_luminance_50": (curve.luminance, 0.5, "cd/m^2"),
         "roll_off_luminance_90": (curve.luminance, 0.9, "cd/m^2"),
     }
-    if top.status != "ok":
+    if isnan(top.value):
         return {name: missing(unit, top.status) for name, (_, _, unit) in places.items()}
     # Told where the maximum is: in the dark EQE is noise over noise and could pass for it.
     eqe = curve.external_quantum_efficiency

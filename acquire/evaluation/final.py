@@ -15,11 +15,14 @@ from acquire.evaluation.cautions import contact_cautions, light_cautions
 from acquire.evaluation.evaluate import Evidence, evaluate_run
 from acquire.evaluation.figures import Figure, JVLCurve, figures_of_merit
 from acquire.evaluation.findings import findings, judged
+from acquire.evaluation.flagged import flagged
 from acquire.evaluation.known import Known
+from acquire.evaluation.pairs import pairs
+from acquire.evaluation.photodiode_findings import at_amplifier_limit
 from acquire.evaluation.repeated import repeatability
 from acquire.evaluation.spectral_figures import spectrum_figures, wall_plug
 from acquire.photometry.elementwise import quotient
-from acquire.records import LIMITED, Branch, Columns, DarkReading, Finding, FloatArray, Note, Spectrum
+from acquire.records import LIMITED, Branch, Columns, DarkReading, Finding, FloatArray, Note, PointFlag, Spectrum
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,9 @@ class FinalEvaluation:
 
     def points(self, live: Columns) -> Columns:
         """The columns of a run's points (n,) with the final values in place of the ``live`` ones."""
-        return {**live, **evaluate_run(live, self.evidence)}
+        points = {**live, **evaluate_run(live, self.evidence)}
+        at_limit = at_amplifier_limit(points, self.evidence)
+        return {**points, "flags": points["flags"] | at_limit * int(PointFlag.AMPLIFIER_LIMIT)}
 
     def figures(self, points: Columns) -> dict[str, Figure]:
         """The figures of merit of a run from its :meth:`points`."""
@@ -54,14 +59,17 @@ class FinalEvaluation:
         }
 
     def judged(self, points: Columns, source_unit: str) -> tuple[dict[str, Figure], list[Finding]]:
-        """The :meth:`figures`, none of them called ok that something contradicts, and what was found.
+        """The :meth:`figures`, none called ok that a flag or something else speaks against, and what was found.
 
         ``source_unit`` is that of the source's level, V or A.
         """
-        figures = self.figures(points)
+        photodiode = self.evidence.calibration.photodiode
+        by_shape = photodiode is not None and photodiode.responsivity is not None
+        figures = flagged(self.figures(points), points, shape_in_luminance=by_shape)
         time = points["time"]
         last = float(time[np.isfinite(time)].max(initial=0.0))
-        found = findings(Known(self.evidence, points, self.spectra, self.dark, source_unit, last, figures))
+        compared = pairs(self.evidence, self.spectra)
+        found = findings(Known(self.evidence, points, self.spectra, compared, self.dark, source_unit, last, figures))
         return judged(figures, found), found
 
     def cautions(self, points: Columns, source_unit: str) -> list[Note]:
@@ -79,9 +87,7 @@ def final_evaluation(
 ) -> FinalEvaluation:
     """The evaluation that knows a whole run."""
     evidence = Evidence(calibration, final=True).with_dark(dark)
-    for spectrum in spectra:
-        evidence = evidence.with_spectrum(spectrum)
-    return FinalEvaluation(evidence, dark, spectra)
+    return FinalEvaluation(evidence.with_spectra(spectra), dark, spectra)
 
 
 def _curve(points: Columns, branch: Branch, evidence: Evidence, dark: Sequence[DarkReading]) -> JVLCurve | None:
@@ -115,4 +121,4 @@ def _luminance_noise(luminance: FloatArray, signal: FloatArray, time: FloatArray
     """The scatter of the dark readings as a luminance [cd/m^2] at each point (n,)."""
     light = evidence.photocurrent(signal, time)
     per_photocurrent = quotient(luminance, light, light != 0, 0.0)
-    return evidence.dark_deviation / evidence.calibration.conditions.amplifier_gain * per_photocurrent
+    return evidence.dark_deviation / abs(evidence.calibration.conditions.amplifier_gain) * per_photocurrent

@@ -18,12 +18,19 @@ from acquire.evaluation.evaluate import Evidence
 from acquire.evaluation.figures import Figure
 from acquire.evaluation.known import Known
 from acquire.evaluation.light_compared import photodiode_against_spectra
+from acquire.evaluation.pairs import Pair, pairs
+from acquire.evaluation.photodiode_findings import amplifier_at_limit, light_on_the_wrong_side
 from acquire.records import Columns, DarkReading, Finding, Record, Severity, Spectrum
 
 Question = Callable[[Known], Iterator[Finding]]
 
 #: Everything that is asked, in this order.
-QUESTIONS: tuple[Question, ...] = (photodiode_against_spectra, beyond_physics)
+QUESTIONS: tuple[Question, ...] = (
+    photodiode_against_spectra,
+    beyond_physics,
+    amplifier_at_limit,
+    light_on_the_wrong_side,
+)
 
 
 def findings(known: Known) -> list[Finding]:
@@ -40,10 +47,18 @@ def judged(figures: Mapping[str, Figure], found: Sequence[Finding]) -> dict[str,
 _RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
+#: What a finding says of a figure where its status says it more exactly.
+_SAID_BY_STATUS = {"amplifier_at_limit": "lower_bound"}
+
+
 def _judged(name: str, figure: Figure, found: Sequence[Finding]) -> Figure:
     against = [one for one in found if name in one.figures and one.severity is not Severity.NOTE]
     if not against or not isfinite(figure.value):
         return figure
+    if figure.status in {_SAID_BY_STATUS.get(one.code, "") for one in against}:
+        against = [one for one in against if one.code not in _SAID_BY_STATUS]
+        if not against:
+            return figure
     gravest = max(against, key=lambda one: _RANKS[one.severity])
     before = "" if figure.status == "ok" else f"{figure.status}{f' ({figure.reason})' if figure.reason else ''}"
     reasons = [*dict.fromkeys(one.text for one in (gravest, *against)), *([before] if before else [])]
@@ -58,6 +73,7 @@ class Watch:
     source_unit: str
     _points: list[tuple[object, ...]] = field(default_factory=list)
     _spectra: list[Spectrum] = field(default_factory=list)
+    _pairs: list[Pair] = field(default_factory=list)
     _told: dict[str, Severity] = field(default_factory=dict)
 
     def point(self, record: Record) -> None:
@@ -67,7 +83,8 @@ class Watch:
     def spectrum(self, spectrum: Spectrum, evidence: Evidence) -> list[Finding]:
         """Take a spectrum into account, and ask."""
         self._spectra.append(spectrum)
-        known = Known(evidence, self._columns(), self._spectra, self.dark, self.source_unit, spectrum.stop)
+        self._pairs += pairs(evidence, [spectrum])
+        known = Known(evidence, self._columns(), self._spectra, self._pairs, self.dark, self.source_unit, spectrum.stop)
         new = [one for one in findings(known) if _RANKS[one.severity] > self._rank_told(one.code)]
         self._told |= {one.code: one.severity for one in new}
         return new

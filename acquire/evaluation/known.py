@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from acquire.evaluation.evaluate import Evidence
 from acquire.evaluation.figures import Figure
+from acquire.evaluation.pairs import Pair
 from acquire.records import Columns, DarkReading, Spectrum
 
 
@@ -14,12 +15,14 @@ from acquire.records import Columns, DarkReading, Spectrum
 class Known:
     """All that is known of a run at one ``time`` [s since its start]; of figures none while it goes on.
 
-    ``points`` are the columns (n,) of its points so far, ``source_unit`` that of the source's level, V or A.
+    ``points`` are the columns (n,) of its points so far, ``pairs`` both luminances of each of its ``spectra``,
+    ``source_unit`` is that of the source's level, V or A.
     """
 
     evidence: Evidence
     points: Columns
     spectra: Sequence[Spectrum]
+    pairs: Sequence[Pair]
     dark: Sequence[DarkReading]
     source_unit: str
     time: float

@@ -18,6 +18,7 @@ from acquire.evaluation.figures import Figure
 from acquire.evaluation.final import final_evaluation
 from acquire.records import (
     DERIVED,
+    ROUTES,
     Columns,
     Finding,
     Note,
@@ -236,7 +237,7 @@ def _write_live_values(entry: h5py.Group, live: Columns) -> None:
     """The derived values as they were shown while the run went on."""
     group = nx_group(entry, "jvl_live", "NXcollection", revision=0)
     group.attrs["meaning"] = "derived values as shown while the run went on; /entry/jvl holds the final ones"
-    for name, unit in DERIVED.items():
+    for name, unit in {**DERIVED, **ROUTES}.items():
         write_array(group, name, live[name], unit, name.replace("_", " "))
     sources = live["spectrum_source"].astype("S12", copy=False)
     write_array(group, "spectrum_source", sources, "", "which spectrum the efficiency used")

@@ -18,7 +18,7 @@ import numpy as np
 
 from acquire.config.yaml_source import LARGEST_RUN_FILE, what_is
 from acquire.evaluation.calibration import Calibration
-from acquire.evaluation.evaluate import DarkLevel, dark_level
+from acquire.evaluation.evidence import DarkLevel, dark_level
 from acquire.evaluation.figures import Figure
 from acquire.records import (
     READING_FLAGS,
@@ -29,6 +29,7 @@ from acquire.records import (
     Exchange,
     ExposureSample,
     Finding,
+    FloatArray,
     Note,
     PointFlag,
     Reading,
@@ -110,15 +111,32 @@ class Run:
                 when: {
                     "photodiode_signal": level.signal,
                     "standard_deviation": level.deviation,
+                    "unit": self.calibration.conditions.meter_unit,
                     "readings": level.readings,
                     "time": level.time,
                 }
                 for when, level in self.dark_levels.items()
             },
             "findings": [_plain(finding) for finding in self.findings],
+            "photodiode": self._photodiode(),
             "verifiable": self.integrity.verifiable,
             "damaged": list(self.integrity.damaged),
         }
+
+    def _photodiode(self) -> dict[str, Any]:
+        """What turned the photodiode's signal into light, None without a calibration; the mean mismatch factor."""
+        photodiode, factors = self.calibration.photodiode, self.mismatch_factors
+        return {
+            "calibration": None if photodiode is None else photodiode.identification,
+            "method": None if photodiode is None else photodiode.method,
+            "mismatch_factor": float(factors.mean()) if factors.size else None,
+        }
+
+    @property
+    def mismatch_factors(self) -> FloatArray:
+        """The mismatch factors of the spectra (n,), where there are any."""
+        factors: FloatArray = self.tables["spectra"]["mismatch_factor"]
+        return factors[np.isfinite(factors)]
 
     @property
     def points(self) -> int:

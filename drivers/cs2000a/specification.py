@@ -1,6 +1,7 @@
-"""What is known of the Konica Minolta CS-2000 and CS-2000A: angles, and how long an exposure takes.
+"""What is known of the Konica Minolta CS-2000 and CS-2000A: angles, what they see, how long an exposure takes.
 
-Sources: CS-2000 Communication Specifications Rev. 7.00, and published captures for the exposure model.
+Sources: CS-2000 Communication Specifications Rev. 7.00, published captures for the exposure model, and the maker's
+data sheet for the smallest spots.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ _EXPOSURE = 5.14  # luminance times integration time at 1 degree, cd s m^-2, fro
 _AREA_RATIO = {1.0: 1.0, 0.2: 25.0, 0.1: 100.0}  # spot area of 1 degree over that of the angle
 _ND_TRANSMITTANCE = 1 / 22.4
 _ND_THRESHOLD = 0.05  # automatic ND comes in when the exposure would be shorter, s
+_SMALLEST_SPOT = {1.0: 5e-3, 0.2: 1e-3, 0.1: 0.5e-3}  # m, diameter by angle, where it can just be focused
+_CLOSE_UP = 0.2  # of the spot with the close-up lens to that without
+_NEAREST, _NEAREST_CLOSE_UP = 0.35, 0.055  # m, from the front ring
 LONGEST_EXPOSURE = {"normal": 120.0, "fast": 16.0}
 
 
@@ -48,6 +52,20 @@ def _exposure(integration_time: float, internal_nd: bool, announced: int) -> Exp
     return ExposureEstimate(integration_time, internal_nd, 1 + min(integration_time, 9.0), min(announced, 242))
 
 
+def spot(angle: float, distance: float | None = None, *, close_up_lens: bool = False) -> float:
+    """The diameter [m] of what is seen under a measuring angle [deg] from a ``distance`` [m], None: the nearest.
+
+    Beyond the nearest it is taken to grow by the measuring angle.
+
+    :raises KeyError: the meter does not have the angle.
+    """
+    smallest, nearest = _SMALLEST_SPOT[angle], _NEAREST
+    if close_up_lens:
+        smallest, nearest = _CLOSE_UP * smallest, _NEAREST_CLOSE_UP
+    beyond = max((distance or nearest) - nearest, 0.0)
+    return smallest + 2 * math.tan(math.radians(angle) / 2) * beyond
+
+
 SPECIFICATION = SpectroradiometerSpecification(
     name="Konica Minolta CS-2000A",
     maker="KONICA",
@@ -56,4 +74,5 @@ SPECIFICATION = SpectroradiometerSpecification(
     highest_baud_rate=115200,
     measuring_angles=tuple(_AREA_RATIO),
     exposure=exposure,
+    spot=spot,
 )

@@ -68,7 +68,7 @@ instruments:
     model: cs2000a
     resource: ASRL3::INSTR
 photodiode:
-  amplifier_gain: 5e6 V/A
+  amplifier: 5e6 V/A
   calibration: calibration.yaml
 limits:
   voltage: 20 V
@@ -146,7 +146,7 @@ def test_a_sweep_is_read_in_si_with_all_it_refers_to(folder: Path) -> None:
     assert loaded.sweep.measure.settle == 0.05
     assert loaded.sweep.spectra is not None
     assert loaded.sweep.spectra.at_luminance == (10.0, 1000.0)
-    assert loaded.bench.photodiode.amplifier_gain == 5e6
+    assert loaded.bench.photodiode.transfer == 5e6
     assert loaded.calibration.certificate is not None
     assert loaded.calibration.certificate.date.isoformat() == "2026-01-05"
     assert loaded.calibration.responsivity is not None
@@ -592,7 +592,7 @@ def test_all_problems_of_all_files_come_in_one_report(folder: Path) -> None:
         ("sweep.yaml", "source.stop"),
         ("sweep.yaml", "measure.npcl"),
         ("sweep.yaml", "output"),
-        ("bench.yaml", "photodiode.amplifier_gain"),
+        ("bench.yaml", "photodiode.amplifier"),
         ("bench.yaml", "instruments.photodiode_meter.resource"),
     } | {("device.yaml", "resistance")}
     lines = str(caught.value).splitlines()
@@ -606,7 +606,7 @@ def test_a_wrong_key_does_not_hide_a_level_beyond_the_limit(folder: Path) -> Non
     assert [(file, where) for file, _, where, _ in report(path)] == [
         ("sweep.yaml", "measure.npcl"),
         ("bench.yaml", "name"),
-        ("bench.yaml", "photodiode.amplifier_gain"),
+        ("bench.yaml", "photodiode.amplifier"),
         ("bench.yaml", "nome"),
         ("sweep.yaml", "source.stop"),
     ]

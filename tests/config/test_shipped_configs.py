@@ -104,7 +104,7 @@ def test_the_simulated_bench_believes_what_is_true() -> None:
     geometry = loaded.calibration.certificate.geometry
     assert geometry is not None
     assert (geometry.distance, geometry.detector_area) == (truth.distance, truth.area)
-    assert loaded.bench.photodiode.amplifier_gain == truth.gain
+    assert loaded.bench.photodiode.transfer == truth.gain
 
 
 def test_the_schema_files_are_up_to_date() -> None:

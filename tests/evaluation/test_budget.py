@@ -14,7 +14,7 @@ from acquire.photometry.photodiode import PhotodiodeCalibration
 from acquire.photometry.spectra import gaussian
 from acquire.records import DERIVED
 
-CONDITIONS = Conditions(emissive_area=1.4e-5, amplifier_gain=5e6)
+CONDITIONS = Conditions(emissive_area=1.4e-5, transfer=5e6)
 #: Nothing but the meters is uncertain; the photodiode follows V(lambda).
 CALIBRATION = Calibration(photodiode=PhotodiodeCalibration(1e10), conditions=CONDITIONS)
 
@@ -36,7 +36,7 @@ def test_autorange_of_the_photodiode_meter_goes_20_percent_beyond_a_range(signal
 
 
 def test_a_fixed_range_counts_whatever_is_read_on_it() -> None:
-    fixed = Conditions(emissive_area=1.4e-5, amplifier_gain=5e6, photodiode_range=10.0)
+    fixed = Conditions(emissive_area=1.4e-5, transfer=5e6, photodiode_range=10.0)
     assert photodiode_limit(0.05, fixed) == pytest.approx(0.05 * 30e-6 + 10.0 * 5e-6, rel=1e-9)
     assert isnan(photodiode_limit(nan, fixed))
 

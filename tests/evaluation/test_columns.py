@@ -33,6 +33,7 @@ from acquire.photometry.spectra import gaussian
 from acquire.records import (
     DERIVED,
     READING_FLAGS,
+    ROUTES,
     Branch,
     Columns,
     DarkReading,
@@ -69,6 +70,13 @@ CALIBRATIONS = {
         FULL, conditions=replace(CONDITIONS, voltage_range=20.0, current_range=0.1, photodiode_range=10.0)
     ),
     "no photodiode": Calibration(conditions=Conditions(AREA, GAIN)),
+    "an inverting amplifier": replace(FULL, conditions=replace(CONDITIONS, transfer=-GAIN)),
+    "from the spectra": replace(FULL, conditions=replace(CONDITIONS, luminance_route="from_spectra")),
+    "from the spectra alone": Calibration(
+        conditions=Conditions(AREA, GAIN, luminance_route="from_spectra"), stand_in=FULL.stand_in
+    ),
+    "spectroradiometer": replace(FULL, conditions=replace(CONDITIONS, luminance_route="spectroradiometer")),
+    "spectroradiometer alone": Calibration(conditions=Conditions(AREA, GAIN, luminance_route="spectroradiometer")),
     "as it comes from a file": replace(
         FULL,
         conditions=replace(CONDITIONS, emissive_area=np.float64(AREA)),
@@ -105,8 +113,8 @@ def some_spectra(readings: Sequence[Reading], chance: np.random.Generator, count
     for point in sorted(chance.choice(POINTS, count, replace=False).tolist()):
         reading, index = readings[point], len(spectra)
         line = gaussian(785.0 if index == 3 else 515.0 + 0.04 * point, 20.0)
-        if index == 5:
-            line = line + 0.2 * chance.standard_normal(WAVELENGTH.size)
+        if index == 6:
+            line = line + 0.3 * chance.standard_normal(WAVELENGTH.size)
         light = max(reading.photodiode_signal * 2e3, 1e-3) / luminance(line)
         radiance = line * (0.0 if index == 7 else light if light > 0 else 1.0)
         drift = float(chance.choice([nan, 0.01, 0.07]))
@@ -155,7 +163,8 @@ def test_columns_are_what_each_point_gives(
     for numbers_at_once in (1 << 18, 50 * 64, 1):
         monkeypatch.setattr(evaluation_module, "_LARGEST_BLOCK", numbers_at_once)
         final = evaluation.points(alone)
-        assert set(final) >= {*DERIVED, *(f"{name}_uncertainty" for name in DERIVED), "flags", "spectrum_source"}
+        computed = {*DERIVED, *ROUTES}
+        assert set(final) >= {*computed, *(f"{name}_uncertainty" for name in computed), "flags", "spectrum_source"}
         check_same(final, alone, list(final))
 
 

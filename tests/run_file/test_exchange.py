@@ -21,7 +21,7 @@ from tests.support.replay import NotAsRecorded, recorded_bench
 from tests.support.run_files import CAPACITY, a_record, a_start
 
 SWEEPS = CONFIGS / "sweeps"
-CALIBRATION = Calibration(conditions=Conditions(emissive_area=1.4e-5, amplifier_gain=5e6))
+CALIBRATION = Calibration(conditions=Conditions(emissive_area=1.4e-5, transfer=5e6))
 ROLES = {"smu": "GPIB0::24::INSTR", "photodiode_meter": "GPIB0::16::INSTR", "spectroradiometer": "ASRL3::INSTR"}
 
 

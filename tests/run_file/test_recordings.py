@@ -76,10 +76,19 @@ def test_every_figure_and_status_is_as_before(recorded: tuple[reading.Run, dict[
     assert {name: figure.value for name, figure in figures.items()} == pytest.approx(
         {name: np.nan if value is None else value for name, value in expected.items()}, rel=1e-15, abs=0, nan_ok=True
     )
-    assert {name: figure.status for name, figure in figures.items()} == numbers["figures_status"]
+    assert {name: figure.status for name, figure in figures.items()} == statuses_of_today(run, numbers)
     for name in ("status", "stop_reason", "end_time", "run_id"):
         assert str(getattr(run, name)) == numbers[name], name
     assert run.exchanges == ()
+
+
+def statuses_of_today(run: reading.Run, numbers: dict[str, Any]) -> dict[str, str]:
+    """Those of then; but the run that was cut off, of which the figures are made today, was so on its way up."""
+    statuses: dict[str, str] = dict(numbers["figures_status"])
+    if run.path.name == CUT_OFF:
+        maxima = (f"{name}_max" for name in ("luminance", "current_efficiency", "external_quantum_efficiency"))
+        statuses |= {name: "at_end_of_sweep" for top in maxima for name in statuses if name.endswith(top)}
+    return statuses
 
 
 def test_the_csv_twins_are_as_before(recorded: tuple[reading.Run, dict[str, Any]], tmp_path: Path) -> None:
@@ -91,19 +100,23 @@ def test_the_csv_twins_are_as_before(recorded: tuple[reading.Run, dict[str, Any]
         found = by_name[name].read_text(encoding="utf-8").splitlines()
         wanted = text.replace("lg distance", "log10 distance").splitlines()
         if name == "_figures.csv":
-            check_figures(found, wanted)
+            check_figures(found, wanted, statuses_of_today(run, numbers))
             continue
         assert len(found) == len(wanted)
         for line, expected in zip(found, wanted, strict=True):
             cells = expected.split(",")
+            if name == "_figures.csv" and cells[0] in run.figures:
+                cells[3] = statuses_of_today(run, numbers)[cells[0]]
             assert_same_cells(line.split(",")[: len(cells)], cells)  # columns that came later stand behind
 
 
-def check_figures(found: list[str], wanted: list[str]) -> None:
+def check_figures(found: list[str], wanted: list[str], statuses: dict[str, str]) -> None:
     """Each of the earlier version is there as it was; one that had no uncertainty then may have one now."""
     by_name = {line.split(",")[0]: line.split(",") for line in found}
     for line in wanted:
         name, *cells = line.split(",")
+        if name in statuses:
+            cells[2] = statuses[name]
         known = cells if cells[-1] else cells[:-1]
         assert_same_cells(by_name[name][1 : len(known) + 1], known)
 

@@ -105,7 +105,7 @@ def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         user=HOSTILE,
         instruments=(InstrumentRecord("smu", HOSTILE, HOSTILE, {}),),
     )
-    calibration = Calibration(conditions=Conditions(emissive_area=1.4e-5, amplifier_gain=5e6))
+    calibration = Calibration(conditions=Conditions(emissive_area=1.4e-5, transfer=5e6))
     record = recorder.create_run_file(path, start, CAPACITY, lambda group: layout.write_calibration(group, calibration))
     record(Note(0.5, HOSTILE))
     for index in range(3):
@@ -246,7 +246,7 @@ def test_a_guardian_says_and_writes_visible_characters(tmp_path: Path, capfd: py
 
 def test_a_hostile_log_of_a_guardian_is_visible_in_what_is_recovered(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
-    calibration = Calibration(conditions=Conditions(emissive_area=1.4e-5, amplifier_gain=5e6))
+    calibration = Calibration(conditions=Conditions(emissive_area=1.4e-5, transfer=5e6))
     record = recorder.create_run_file(
         path, a_start(), CAPACITY, lambda group: layout.write_calibration(group, calibration)
     )

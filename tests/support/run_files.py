@@ -37,7 +37,7 @@ def a_record(index: int, **values: float) -> Record:
 
 
 def a_run(path: Path, points: int = 3) -> recorder.RunRecorder:
-    calibration = Calibration(conditions=Conditions(emissive_area=1.4e-5, amplifier_gain=5e6))
+    calibration = Calibration(conditions=Conditions(emissive_area=1.4e-5, transfer=5e6))
     record = recorder.create_run_file(
         path, a_start(), CAPACITY, lambda group: layout.write_calibration(group, calibration)
     )
