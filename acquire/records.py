@@ -275,7 +275,8 @@ class InstrumentRecord:
 class RunStart:
     """Everything known before the output goes on.
 
-    ``points``, ``duration`` and ``time_per_point`` [s] are the totals of the plan.
+    ``points``, ``duration`` and ``time_per_point`` [s] are the totals of the plan. ``photodiode_unit`` is V, or A where
+    the photodiode's meter reads the photocurrent itself.
     """
 
     run_id: str
@@ -291,6 +292,7 @@ class RunStart:
     file_hashes: Mapping[str, str]
     instruments: tuple[InstrumentRecord, ...]
     source_unit: str
+    photodiode_unit: str = "V"
     points: int = 0
     duration: float = nan
     time_per_point: float = nan

@@ -8,7 +8,7 @@ import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from json import dumps
 from math import ceil
@@ -22,6 +22,7 @@ from acquire.bench.site import Site
 from acquire.config import ConfigurationError, LoadedSweep, resolved
 from acquire.config.yaml_source import Problem
 from acquire.evaluation.evaluate import Evidence
+from acquire.evaluation.findings import findings_before
 from acquire.records import (
     DarkReading,
     Event,
@@ -321,6 +322,8 @@ def _record_sweep(
             emit(start)
             for text in [*remarks, *cautions(prepared.loaded, datetime.now(UTC).date())]:
                 note(text)
+            for finding in findings_before(prepared.calibration, start.source_unit, start.start_time[:10]):
+                emit(replace(finding, time=bench.now()))
             evidence = Evidence(prepared.calibration)
             return run_sweep(prepared.plan, bench, evidence, emit_guarded, stop), ""
         except BaseException as problem:
@@ -445,6 +448,7 @@ def _run_start(
         file_hashes=loaded.hashes,
         instruments=bench.instrument_records(),
         source_unit=plan.source_unit,
+        photodiode_unit=loaded.bench.photodiode.meter_unit,
         points=len(plan.steps),
         duration=plan.duration,
         time_per_point=plan.time_per_point,

@@ -51,10 +51,11 @@ def smu_settings(loaded: LoadedSweep, plan: SweepPlan) -> SmuSettings:
 
 def dmm_settings(loaded: LoadedSweep) -> DmmSettings:
     """What the photodiode's meter is set to; its settling time begins when it is triggered, the level comes later."""
-    measure = loaded.sweep.measure
+    measure, photodiode = loaded.sweep.measure, loaded.bench.photodiode
+    range_ = measure.photodiode_current_range if photodiode.current else measure.photodiode_range
     return DmmSettings(
-        function="voltage",
-        range_=None if isinstance(measure.photodiode_range, str) else measure.photodiode_range,
+        function="current" if photodiode.current else "voltage",
+        range_=None if isinstance(range_, str) else range_,
         nplc=measure.photodiode_nplc,
         autozero=measure.autozero,
         filter_count=measure.filter_count,

@@ -52,6 +52,7 @@ def bench_options(bench: BenchFile, device: DeviceFile | None) -> SimulatedBench
         ),
         trigger_link=bench.trigger_link,
         instant=simulation.instant,
+        device_angle=simulation.device_angle,
     )
 
 

@@ -16,6 +16,7 @@ from acquire.config.quantities import (
     PositiveSeconds,
     PositiveVolts,
     Quantity,
+    Seconds,
     SquareMetres,
     VoltsPerAmpere,
     Watts,
@@ -27,6 +28,9 @@ PhotodiodeCurrent = Annotated[float, Quantity("A", "20 pA", least=0.0)]
 DarkDrift = Annotated[float, Quantity("A/s^0.5", "0.02 pA/s^0.5", least=0.0)]
 WavelengthUncertainty = Annotated[float, Quantity("nm", "0.17 nm", least=0.0)]
 MeasuringAngle = Annotated[float, Quantity("deg", "0.2 deg", above=0.0)]
+
+
+DeviceAngle = Annotated[float, Quantity("deg", "30 deg", least=-90.0, most=90.0)]
 
 
 def _whole_number(value: Any) -> Any:
@@ -85,7 +89,7 @@ class SourceMeter(Section):
 
 
 class PhotodiodeMeter(Section):
-    """The multimeter behind the photodiode amplifier."""
+    """The multimeter that reads the photodiode."""
 
     model: Literal["keithley2000"] = Field(description="Which driver speaks with it.")
     resource: str = Field(min_length=1, description="VISA address, e.g. GPIB0::16::INSTR.")
@@ -218,12 +222,23 @@ class Uncertainty(Section):
     )
 
 
+class Moved(Section):
+    """The photodiode is pushed while a run goes on."""
+
+    after: Seconds = Field(description="Since the simulated bench was switched on.")
+    distance: Metres = Field(description="Device to photodiode from then on.")
+
+
 class PhotodiodeTruth(Section):
     """The photodiode as it really is on the simulated bench (its calibration may say something else)."""
 
     distance: Metres = Field(default=0.1, description="Device to photodiode, coaxial discs.")
     area: SquareMetres = Field(default=1e-4, description="Sensitive area.")
-    gain: VoltsPerAmpere = Field(default=5e6, description="Amplifier.")
+    gain: VoltsPerAmpere = Field(default=5e6, description="Amplifier or shunt; negative: it inverts.")
+    rail: PositiveVolts | None = Field(
+        default=None, description="The amplifier puts out no more than this; not given: any voltage."
+    )
+    moved: Moved | None = Field(default=None, description="Not given: it stays where it is.")
     dark_current: PhotodiodeCurrent = Field(default=2e-11, description="Photocurrent without light.")
     dark_drift: DarkDrift = Field(default=2e-14, description="Random walk of the dark current.")
 
@@ -267,6 +282,9 @@ class Simulation(Section):
     noise: bool = Field(default=True, description="Whether the simulated meters are noisy.")
     instant: bool = Field(default=False, description="Simulated readings take no simulated time.")
     lead_resistance: Ohms = Field(default=0.0, description="In the leads to the device; 4-wire sensing takes it out.")
+    device_angle: DeviceAngle = Field(
+        default=0.0, description="How far the device is turned away from the spectroradiometer."
+    )
     photodiode: PhotodiodeTruth = Field(default_factory=PhotodiodeTruth)
     options: TwinOptions = Field(default_factory=TwinOptions)
 

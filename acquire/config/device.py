@@ -28,6 +28,7 @@ VoltageShift = Annotated[float, Quantity("V", "0.15 V")]
 Resistance = Annotated[float, Quantity("ohm", "1000 ohm", above=0.0)]
 Share = Annotated[float, Quantity("", "0.5", above=0.0, most=1.0)]
 Exponent = Annotated[float, Field(gt=0.0)]
+Cavity = Annotated[float, Field(ge=-1.0)]
 
 
 class Injection(Section):
@@ -79,6 +80,13 @@ class Degradation(Section):
     voltage_rise: VoltageShift = Field(default=0.6, description="Rise of the voltage once all light is lost.")
 
 
+class AngularPattern(Section):
+    """Radiance at an angle by that straight from the front: cos^(n-1) (1 + a sin^2); n = 1, a = 0 is Lambertian."""
+
+    cosine_power: Exponent = Field(default=1.0, description="n: the radiant intensity follows cos^n.")
+    sine_squared: Cavity = Field(default=0.0, description="a: above 0 there is more light to the sides.")
+
+
 class Emitter(Section):
     """A light-emitting device: injection and space charge in series, a leak, a series resistance."""
 
@@ -92,6 +100,10 @@ class Emitter(Section):
     emission: Emission
     hysteresis: Hysteresis = Field(default_factory=Hysteresis)
     degradation: Degradation
+    angular: AngularPattern = Field(default_factory=AngularPattern)
+    polarity: Literal["positive", "negative"] = Field(
+        default="positive", description="Sign of the level at which it emits: how its leads are connected."
+    )
 
 
 class DeviceFile(Section):
@@ -127,6 +139,7 @@ def device_parameters(device: DeviceFile, simulation: Simulation | None = None) 
 def _own_parameters(emitter: Emitter) -> dict[str, Any]:
     efficiency, emission = emitter.efficiency, emitter.emission
     return {
+        "polarity": emitter.polarity,
         "jv": {"J00_A_m2": emitter.injection.current_density, "V_s_V": emitter.injection.slope_voltage},
         "ce": {
             "C0_cd_A": efficiency.ideal,
@@ -174,13 +187,17 @@ def _shared_parameters(emitter: Emitter) -> dict[str, Any]:
             "tau_ref_s": degradation.time_constant,
             "V_rise_at_full_loss_V": degradation.voltage_rise,
         },
+        "angular": emitter.angular.model_dump(),
     }
 
 
 def photodiode_parameters(simulation: Simulation) -> dict[str, Any]:
     """The simulated photodiode and its amplifier, SI."""
     truth = simulation.photodiode
-    return {
+    later: dict[str, Any] = {} if truth.rail is None else {"rail_V": truth.rail}
+    if truth.moved is not None:
+        later["moved"] = {"after_s": truth.moved.after, "distance_m": truth.moved.distance}
+    return later | {
         "geometry": "coaxial_discs",
         "area_m2": truth.area,
         "distance_m": truth.distance,

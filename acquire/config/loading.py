@@ -24,6 +24,7 @@ from acquire.config.rules import (
     first_spectrum_rules,
     hardware_timing_rules,
     limit_rules,
+    photodiode_meter_rules,
     source_meter_rules,
     sweep_rules,
 )
@@ -215,7 +216,7 @@ def _load_sweep(source: YamlSource, bench_override: Path | None, findings: _Find
     bench = findings.read(bench_path, BenchFile, bench_rules)
     findings.cautions += bench_cautions(bench)
     findings.problems += [*source_meter_rules(sweep, bench), *limit_rules(sweep, bench), *equipment_rules(sweep, bench)]
-    findings.problems += hardware_timing_rules(sweep, bench)
+    findings.problems += [*hardware_timing_rules(sweep, bench), *photodiode_meter_rules(sweep, bench)]
     calibration = _load_bench_calibration(bench, findings)
     if calibration.responsivity is not None:
         findings.problems += first_spectrum_rules(sweep)

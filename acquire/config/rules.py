@@ -288,6 +288,9 @@ def bench_rules(bench: Parsed[BenchFile]) -> Problems:
             yield from _limits(where, limits, models.source_meter(instruments.smu.model))
     if photodiode := bench.section("photodiode", PhotodiodeChannel):
         yield from _photodiode(where, photodiode)
+        if photodiode.current and instruments and instruments.photodiode_meter.terminals == "rear":
+            at = ("instruments", "photodiode_meter", "terminals")
+            yield where.problem(at, "current is measured at the front terminals only", "write terminals: front")
     if area := bench.section("emissive_area", EmissiveArea):
         yield from _likely_area(where, area)
     if bench.section("visa", str) != "simulated" and "simulation" in where.content and "visa" in bench.sections:
@@ -520,7 +523,8 @@ def hardware_timing_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) ->
             f"needs the trigger-link cable, which the bench does not have ({bench.source.where(('trigger_link',))})"
         )
         yield where.problem(("measure", "timing"), message, "use stepped, or set trigger_link: true on such a bench")
-    for name in ("current_range", "photodiode_range"):
+    photodiode = bench.section("photodiode", PhotodiodeChannel)
+    for name in ("current_range", _photodiode_range(photodiode)):
         if getattr(measure, name) == "auto":
             yield where.problem(("measure", name), "must be fixed with timing: hardware", "write it like 100 mA or 1 V")
     if sweep.section("spectra", Spectra) is not None:
@@ -528,6 +532,32 @@ def hardware_timing_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) ->
     source = sweep.section("source", Source)
     if source and source.level_count() < 2:
         yield where.problem(("source",), "needs at least two levels with timing: hardware", "use stepped")
+
+
+def _photodiode_range(photodiode: PhotodiodeChannel | None) -> str:
+    """The key of the range on which the photodiode's meter reads."""
+    return "photodiode_current_range" if photodiode and photodiode.current else "photodiode_range"
+
+
+def photodiode_meter_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Problems:
+    """The photodiode's meter reads in the unit of the range that the sweep gives, and the instrument has that range."""
+    measure, photodiode = sweep.section("measure", Measure), bench.section("photodiode", PhotodiodeChannel)
+    instruments = bench.section("instruments", Instruments)
+    if measure is None or photodiode is None:
+        return
+    used = _photodiode_range(photodiode)
+    unused = ({"photodiode_range", "photodiode_current_range"} - {used}).pop()
+    if getattr(measure, unused) != "auto":
+        unit, named = photodiode.meter_unit, bench.source.where(("photodiode",))
+        message = f"the bench's photodiode is read in {unit} ({named})"
+        yield sweep.source.problem(("measure", unused), message, f"give {used}, or nothing")
+    range_ = getattr(measure, used)
+    if instruments and range_ != "auto":
+        meter = models.multimeter(instruments.photodiode_meter.model)
+        largest = max(meter.span(photodiode.meter_unit).ranges)
+        if range_ > largest:
+            message = f"{range_:g} {photodiode.meter_unit} is beyond the largest range of the {meter.name}"
+            yield sweep.source.problem(("measure", used), message, f"it is {largest:g} {photodiode.meter_unit}")
 
 
 def _needs_luminance(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Problems:

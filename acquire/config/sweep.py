@@ -74,6 +74,7 @@ Compliance = Annotated[float, _SourceQuantity(_AMPERE_LIMIT, _VOLT_LIMIT)]
 SourceRange = Annotated[float | Auto, _SourceQuantity(_VOLT_RANGE, _AMPERE_RANGE)]
 CurrentRange = Annotated[float | Auto, _AMPERE_RANGE]
 PhotodiodeRange = Annotated[float | Auto, Quantity("V", "1 V", above=0.0, most=1000.0, auto=True)]
+PhotodiodeCurrentRange = Annotated[float | Auto, Quantity("A", "10 mA", above=0.0, most=3.0, auto=True)]
 SettlingTime = Annotated[float, Quantity("s", "50 ms", least=0.0, most=999.0)]
 SamplePeriod = Annotated[float, Quantity("s", "1 s", least=0.01, most=3600.0)]
 ExposureTime = Annotated[float, Quantity("s", "2 s", least=0.005, most=120.0)]
@@ -175,7 +176,12 @@ class Measure(Section):
     current_range_lower_limit: PositiveAmperes | None = Field(
         default=None, description="Lowest range that auto may choose; the 1 uA range is slow."
     )
-    photodiode_range: PhotodiodeRange = Field(default="auto", description="Range of the photodiode meter.")
+    photodiode_range: PhotodiodeRange = Field(
+        default="auto", description="Range of the photodiode meter behind an amplifier or a shunt."
+    )
+    photodiode_current_range: PhotodiodeCurrentRange = Field(
+        default="auto", description="Range of a photodiode meter that reads the photocurrent itself."
+    )
     photodiode_nplc: Nplc = Field(
         default_factory=_same_as_nplc, description="Integration time of the photodiode meter; not given: same as nplc."
     )
@@ -242,6 +248,10 @@ class StopRules(Section):
 
     on_compliance: Literal["stop", "continue"] = Field(
         default="stop", description="When the source is limited by compliance."
+    )
+    on_amplifier_limit: Literal["stop", "continue"] = Field(
+        default="stop",
+        description="When the photodiode's amplifier is at the amplifier_limit of the bench.",
     )
     luminance_above: Luminance | None = Field(default=None, description="Stop once the luminance is larger.")
     current_above: PositiveAmperes | None = Field(default=None, description="Stop once the current is larger.")

@@ -36,7 +36,7 @@ class _Bound:
 
 def most_efficacy(known: Known) -> float:
     """The luminous efficacy [lm/W] of the light of a run, the largest of its spectra; K_m where none is known."""
-    return max((pair.efficacy for pair in known.pairs if pair.has_colour), default=MAXIMUM_LUMINOUS_EFFICACY)
+    return max((pair.efficacy for pair in known.pairs if pair.usable), default=MAXIMUM_LUMINOUS_EFFICACY)
 
 
 BOUNDS: Sequence[_Bound] = (

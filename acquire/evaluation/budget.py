@@ -88,7 +88,7 @@ def _budget(
     conditions, uncertainty, photodiode = calibration.conditions, calibration.uncertainty, calibration.photodiode
     return Budget(
         current=relative_limit(current_limit(signals.current, conditions), signals.current),
-        voltage=relative_limit(voltage_limit(signals.voltage, conditions), signals.voltage),
+        voltage=device_voltage_uncertainty(signals, calibration),
         area=uncertainty.emissive_area / conditions.emissive_area,
         luminance_scale=uncertainty.luminance_scale,
         uniformity=uncertainty.uniformity,
@@ -132,6 +132,16 @@ def relative_limit(limit: Q, value: Q) -> Q:
     return quotient(rectangular(limit), abs(value), (value != 0) & finite(value), inf)
 
 
+def device_voltage_uncertainty(signals: Signals[Q], calibration: Calibration) -> Q:
+    """Relative uncertainty of the voltage at the device: that of the meter, and of what is lost in the leads."""
+    conditions = calibration.conditions
+    device = conditions.device_voltage(signals.voltage, signals.current)
+    limit = rectangular(voltage_limit(signals.voltage, conditions))
+    if calibration.uncertainty.lead_resistance:
+        limit = hypot(limit, abs(signals.current) * calibration.uncertainty.lead_resistance)
+    return quotient(limit, abs(device), (device != 0) & finite(device), inf)
+
+
 def _meter(signals: Signals[Q], conditions: Conditions, dark_deviation: float) -> Q:
     """Relative uncertainty of the dark-corrected signal: the meter's limits, and the scatter of the dark readings.
 
@@ -139,7 +149,7 @@ def _meter(signals: Signals[Q], conditions: Conditions, dark_deviation: float) -
     readings as well and drops out on the same range; it is kept here all the same, because autorange may have
     changed the range in between.
     """
-    signal = signals.photocurrent * conditions.amplifier_gain
+    signal = signals.photocurrent * conditions.transfer
     scatter = hypot(rectangular(photodiode_limit(signals.photodiode_signal, conditions)), dark_deviation)
     return quotient(scatter, abs(signal), (signal != 0) & finite(signals.photodiode_signal), inf)
 

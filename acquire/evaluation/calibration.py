@@ -17,6 +17,7 @@ from acquire.config.calibration import CalibrationFile, Geometry, LuminanceFacto
 from acquire.config.loading import LoadedCalibration, LoadedSweep
 from acquire.config.sweep import ExpectedLine, SweepFile
 from acquire.photometry import photodiode as channel
+from acquire.photometry.elementwise import Q
 from acquire.photometry.factors import SpectralFactors, spectral_factors
 from acquire.photometry.grid import on_grid
 from acquire.photometry.photodiode import PhotodiodeCalibration
@@ -67,8 +68,7 @@ class Conditions:
 
     ``*_range`` are the meters' fixed ranges, NaN for autorange; ``angular_factor`` F is that of the device, 1 for a
     Lambertian one; ``source_meter`` and ``photodiode_meter`` are the models, by the names of
-    :mod:`drivers.models`; a file of before they were named is of the first two; ``luminance_route`` is a
-    :class:`LuminanceRoute`.
+    :mod:`drivers.models`; a file of before they were named is of the first two.
     """
 
     emissive_area: float = field(metadata=_stored("m^2"))
@@ -96,6 +96,16 @@ class Conditions:
     def meter_unit(self) -> str:
         """The unit of what the photodiode's meter reads."""
         return "A" if self.connection == Connection.CURRENT else "V"
+
+    def emitted_current(self, current: Q) -> Q:
+        """The current through the device [A], positive when it emits, from one as read."""
+        return self.polarity * current
+
+    def device_voltage(self, voltage: Q, current: Q) -> Q:
+        """The voltage at the device itself [V], positive when it emits, from voltage [V] and current [A] as read."""
+        if not self.lead_resistance:  # a current that is missing takes nothing from it
+            return self.polarity * voltage
+        return self.polarity * (voltage - current * self.lead_resistance)
 
     @property
     def amplifier_gain(self) -> float:
@@ -144,12 +154,26 @@ class RelativeResponsivity:
     shape_uncertainty: float = field(default=0.0, metadata=_stored("1/nm", name="relative_responsivity_uncertainty"))
 
 
+@dataclass(frozen=True)
+class Provenance:
+    """Where a photodiode's calibration comes from.
+
+    ``date`` on which it was made and ``valid_until`` as 2026-03-31, empty where not given; ``example``: it is the one
+    that was made up for the simulated bench.
+    """
+
+    date: str = field(default="", metadata=_stored(name="calibration_date"))
+    valid_until: str = field(default="", metadata=_stored(name="calibration_valid_until"))
+    example: bool = field(default=False, metadata=_stored("1", name="calibration_is_example"))
+
+
 #: The parts of a calibration whose fields stand in a run file one by one.
 _PARTS = {
     "conditions": Conditions,
     "uncertainty": LightUncertainty,
     "stand_in": StandInSpectra,
     "relative": RelativeResponsivity,
+    "provenance": Provenance,
 }
 
 
@@ -166,6 +190,7 @@ class Calibration:
     uncertainty: LightUncertainty = LightUncertainty()
     stand_in: StandInSpectra = StandInSpectra()
     relative: RelativeResponsivity = RelativeResponsivity()
+    provenance: Provenance = Provenance()
 
     @cached_property
     def shape(self) -> PhotodiodeCalibration | None:
@@ -286,8 +311,10 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
     Only the sweep, bench and calibration files enter; a simulated device's file never does.
     """
     sweep, bench = loaded.sweep, loaded.bench
+    photodiode = _photodiode_calibration(loaded.calibration, sweep.sample.emissive_area)
+    calibrated = bench.photodiode.luminance_route == "calibrated"
     return Calibration(
-        photodiode=_photodiode_calibration(loaded.calibration, sweep.sample.emissive_area),
+        photodiode=photodiode,
         conditions=_conditions(sweep, bench, source_range),
         uncertainty=LightUncertainty(
             emissive_area=sweep.sample.emissive_area_uncertainty or 0.0,
@@ -300,7 +327,32 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
             lead_resistance=bench.instruments.smu.lead_resistance_uncertainty,
         ),
         stand_in=StandInSpectra(reference, _assumed_spectrum(sweep.sample.expected_line)),
+        relative=RelativeResponsivity() if calibrated else relative_responsivity(photodiode),
+        provenance=provenance_of(loaded.calibration),
     )
+
+
+#: The responsivity of the simulated photodiode [A/W]: slope [1/nm] and offset of a straight line, which no real one is.
+_SIMULATED_RESPONSIVITY = (6.0e-4, -0.012)
+
+
+def provenance_of(loaded: LoadedCalibration) -> Provenance:
+    """Where a calibration file comes from; a copy of the example under another name is the example still."""
+    certificate = loaded.certificate
+    if certificate is None:
+        return Provenance()
+    valid_until = certificate.valid_until.isoformat() if certificate.valid_until else ""
+    return Provenance(certificate.date.isoformat(), valid_until, _is_example(certificate.id, loaded.responsivity))
+
+
+def _is_example(name: str, responsivity: tuple[FloatArray, FloatArray] | None) -> bool:
+    if name.startswith("simulated-photodiode"):
+        return True
+    if responsivity is None:
+        return False
+    wavelength, values = (np.asarray(column, float) for column in responsivity)
+    slope, offset = _SIMULATED_RESPONSIVITY
+    return bool(np.abs(values - (slope * wavelength + offset)).max() < 1e-6)
 
 
 def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float) -> Conditions:
@@ -310,10 +362,9 @@ def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float) -> Cond
     voltage_source = sweep.source.function == "voltage"
     current_range = _nominal(measure.current_range, source_meter.current.smallest_range)
     # The photodiode's meter is set to the nominal range that holds the value, not one that reaches over it
-    photodiode_range = _nominal(
-        measure.photodiode_range,
-        partial(smallest_range, ranges=photodiode_meter.span(bench.photodiode.meter_unit).ranges),
-    )
+    ranges = photodiode_meter.span(bench.photodiode.meter_unit).ranges
+    asked = measure.photodiode_current_range if bench.photodiode.current else measure.photodiode_range
+    photodiode_range = _nominal(asked, partial(smallest_range, ranges=ranges))
     return Conditions(
         emissive_area=sweep.sample.emissive_area,
         transfer=bench.photodiode.transfer,

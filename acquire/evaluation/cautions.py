@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
+from math import copysign, isfinite
 from statistics import stdev
 
 import numpy as np
@@ -21,13 +21,14 @@ FEW_POINTS = 3
 _IN_COMPLIANCE = PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE
 
 
-def light_cautions(points: Columns, dark: Sequence[DarkReading]) -> list[str]:
+def light_cautions(points: Columns, dark: Sequence[DarkReading], conditions: Conditions) -> list[str]:
     """What says that the dark readings were not dark: points with less light than they have."""
-    signals = [reading.photodiode_signal for reading in dark if isfinite(reading.photodiode_signal)]
+    more_light = copysign(1.0, conditions.transfer)
+    signals = [more_light * one.photodiode_signal for one in dark if isfinite(one.photodiode_signal)]
     if len(signals) < 2:
         return []
     faint = min(signals) - 10 * stdev(signals)
-    below = int((points["photodiode_signal"] < faint).sum())
+    below = int((more_light * points["photodiode_signal"] < faint).sum())
     if below < FEW_POINTS:
         return []
     return [
@@ -46,7 +47,7 @@ def contact_cautions(
     driven = (points["source_level"] != 0.0) & np.isfinite(points["current"])
     current, voltages = points["current"][driven], points["voltage"][driven]
     # Forward only: in reverse an intact diode carries next to nothing
-    reached = float(np.max(voltages[np.isfinite(voltages)], initial=0.0))
+    reached = float(np.max(conditions.polarity * voltages[np.isfinite(voltages)], initial=0.0))
     if reached < LEAST_VOLTAGE or (np.abs(current) > _least_current(current, dark, conditions)).any():
         return []
     if source_unit == "V":

@@ -58,7 +58,7 @@ def evaluate(reading: Reading, evidence: Evidence) -> Record:
     photocurrent = evidence.photocurrent(reading.photodiode_signal, reading.time)
     choice, factors, shift = _spectrum_for(reading, photocurrent, evidence)
     absolute, dark = _absolute(choice, evidence), _is_dark(photocurrent, evidence)
-    missing = evidence.awaits_spectrum and not evidence.alone
+    missing = evidence.awaits_spectrum
     return Record(
         reading=reading,
         flags=PointFlag(int(reading.flags) | _flags(factors, shift, dark, missing, evidence)),
@@ -164,7 +164,8 @@ def _quantities(
 ) -> dict[str, Q]:
     """The derived quantities of a point, or of each of many."""
     conditions = evidence.calibration.conditions
-    density = current_density(current, conditions.emissive_area)
+    density = current_density(conditions.emitted_current(current), conditions.emissive_area)
+    voltage = conditions.device_voltage(voltage, current)
     angular, unknown = conditions.angular_factor, constant(nan, photocurrent)
     photons = quotient(absolute.photons * angular, density, density > 0, nan)
     by_photodiode = photocurrent * _luminance_per_photocurrent(factors, evidence.compared)
@@ -324,7 +325,7 @@ def _absolute_of_all(choices: SpectrumChoices, evidence: Evidence) -> Absolute[F
 
 def _is_dark(photocurrent: Q, evidence: Evidence) -> Truth:
     """Whether what light there is cannot be told from the scatter of the dark readings."""
-    return below_dark_noise(photocurrent, evidence.dark_deviation / abs(evidence.calibration.conditions.amplifier_gain))
+    return below_dark_noise(photocurrent, evidence.dark_deviation / abs(evidence.calibration.conditions.transfer))
 
 
 def _flags(factors: SpectralFactors[Q] | None, shift: Q, dark: Truth, missing: Truth, evidence: Evidence) -> Any:

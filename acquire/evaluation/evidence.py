@@ -29,7 +29,7 @@ from acquire.photometry.photodiode import (
 )
 from acquire.photometry.spectra import signal_to_noise
 from acquire.photometry.uncertainty import rectangular
-from acquire.records import DarkReading, FloatArray, Reading, Record, Spectrum
+from acquire.records import DarkReading, FloatArray, Reading, Spectrum
 
 #: Photocurrent over the scatter of a dark reading that a level needs to say something about k_L.
 CALIBRATING_SIGNAL_TO_NOISE = 10.0
@@ -149,7 +149,7 @@ class Evidence:
     @cached_property
     def calibrating(self) -> tuple[MeasuredSpectrum, ...]:
         """The spectra that say something about k_L: of good shape, and with light well above the dark readings."""
-        least = CALIBRATING_SIGNAL_TO_NOISE * self.dark_deviation / abs(self.calibration.conditions.amplifier_gain)
+        least = CALIBRATING_SIGNAL_TO_NOISE * self.dark_deviation / abs(self.calibration.conditions.transfer)
         good = (one for one in self.spectra if one.usable and one.spectrum.luminance > 0.0)
         return tuple(one for one in good if (light := self.light_during(one.spectrum)) > least and light > 0.0)
 
@@ -184,30 +184,22 @@ class Evidence:
     @property
     def awaits_spectrum(self) -> bool:
         """Whether a first spectrum has to come before the photodiode's signal can become a luminance."""
-        return self.photodiode is None and self.calibration.conditions.luminance_route != LuminanceRoute.CALIBRATED
+        return self.photodiode is None and self.calibration.conditions.luminance_route == LuminanceRoute.FROM_SPECTRA
 
     def is_clear_light(self, reading: Reading) -> bool:
         """Whether a spectrum is missing for luminance, and there is light enough: noise and meter leave 0.1 % of it."""
         if not self.awaits_spectrum:
             return False
         conditions = self.calibration.conditions
-        light = self.photocurrent(reading.photodiode_signal, reading.time) * abs(conditions.amplifier_gain)
+        light = self.photocurrent(reading.photodiode_signal, reading.time) * abs(conditions.transfer)
         meter = rectangular(photodiode_limit(reading.photodiode_signal, conditions))
         return light > 0.0 and hypot(meter, self.dark_deviation) <= CLEAR_LIGHT * light
-
-    def with_estimate(self, record: Record) -> Record:
-        """A record with a luminance to plan spectra by, where it can have none of its own: spectra alone count."""
-        if not self.alone or self.photodiode is None or self.latest_factors is None:
-            return record
-        reading = record.reading
-        light = self.photocurrent(reading.photodiode_signal, reading.time)
-        return replace(record, luminance=light * self.latest_factors.luminance_per_photocurrent)
 
     # --- the spectra -------------------------------------------------------------------------------------------
 
     @cached_property
     def factors(self) -> tuple[SpectralFactors[float], ...]:
-        """Those of each spectrum."""
+        """The factors of each spectrum."""
         return tuple(self._in_use(one.factors) for one in self.spectra)
 
     @cached_property
@@ -290,7 +282,7 @@ class Evidence:
 
     def photocurrent(self, signal: Q, time: Q) -> Q:
         """Photocurrent [A] behind an amplifier voltage [V] read at ``time`` [s]; positive where there is light."""
-        return photocurrent(signal, self.dark_signal(time), self.calibration.conditions.amplifier_gain)
+        return photocurrent(signal, self.dark_signal(time), self.calibration.conditions.transfer)
 
 
 def _measured(spectrum: Spectrum, factors: SpectralFactors[float]) -> MeasuredSpectrum:

@@ -17,7 +17,6 @@ from acquire.evaluation.figures import Figure, JVLCurve, figures_of_merit
 from acquire.evaluation.findings import findings, judged
 from acquire.evaluation.flagged import flagged
 from acquire.evaluation.known import Known
-from acquire.evaluation.pairs import pairs
 from acquire.evaluation.photodiode_findings import at_amplifier_limit
 from acquire.evaluation.repeated import repeatability
 from acquire.evaluation.spectral_figures import spectrum_figures, wall_plug
@@ -58,18 +57,17 @@ class FinalEvaluation:
             "wall_plug_efficiency_at_power_efficiency_max": wall_plug(figures["power_efficiency_max"], efficacy)
         }
 
-    def judged(self, points: Columns, source_unit: str) -> tuple[dict[str, Figure], list[Finding]]:
+    def judged(self, points: Columns, source_unit: str, day: str = "") -> tuple[dict[str, Figure], list[Finding]]:
         """The :meth:`figures`, none called ok that a flag or something else speaks against, and what was found.
 
-        ``source_unit`` is that of the source's level, V or A.
+        ``source_unit`` is that of the source's level, V or A; ``day`` that of the run, as 2026-03-31.
         """
         photodiode = self.evidence.calibration.photodiode
         by_shape = photodiode is not None and photodiode.responsivity is not None
         figures = flagged(self.figures(points), points, shape_in_luminance=by_shape)
         time = points["time"]
         last = float(time[np.isfinite(time)].max(initial=0.0))
-        compared = pairs(self.evidence, self.spectra)
-        found = findings(Known(self.evidence, points, self.spectra, compared, self.dark, source_unit, last, figures))
+        found = findings(Known(self.evidence, points, self.spectra, self.dark, source_unit, last, figures, day))
         return judged(figures, found), found
 
     def cautions(self, points: Columns, source_unit: str) -> list[Note]:
@@ -78,7 +76,9 @@ class FinalEvaluation:
         ``source_unit`` is that of the source's level, V or A.
         """
         conditions = self.evidence.calibration.conditions
-        texts = light_cautions(points, self.dark) + contact_cautions(points, self.dark, conditions, source_unit)
+        texts = light_cautions(points, self.dark, conditions) + contact_cautions(
+            points, self.dark, conditions, source_unit
+        )
         return [Note(self.dark[0].time if self.dark else 0.0, text) for text in texts]
 
 
@@ -96,6 +96,8 @@ def _curve(points: Columns, branch: Branch, evidence: Evidence, dark: Sequence[D
     if not chosen.any():
         return None
     columns = {name: points[name][chosen] for name in _CURVE_COLUMNS}
+    conditions = evidence.calibration.conditions
+    columns["voltage"] = conditions.device_voltage(columns["voltage"], points["current"][chosen])
     signal, time = points["photodiode_signal"][chosen], points["time"][chosen]
     return JVLCurve(
         **columns,
@@ -121,4 +123,4 @@ def _luminance_noise(luminance: FloatArray, signal: FloatArray, time: FloatArray
     """The scatter of the dark readings as a luminance [cd/m^2] at each point (n,)."""
     light = evidence.photocurrent(signal, time)
     per_photocurrent = quotient(luminance, light, light != 0, 0.0)
-    return evidence.dark_deviation / abs(evidence.calibration.conditions.amplifier_gain) * per_photocurrent
+    return evidence.dark_deviation / abs(evidence.calibration.conditions.transfer) * per_photocurrent

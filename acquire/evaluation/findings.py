@@ -13,30 +13,44 @@ from operator import attrgetter
 
 import numpy as np
 
+from acquire.evaluation.before_findings import calibration_of_another_bench, calibration_of_the_day, likely_area
 from acquire.evaluation.bounds import beyond_physics
-from acquire.evaluation.evaluate import Evidence
+from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.evidence import Evidence
 from acquire.evaluation.figures import Figure
 from acquire.evaluation.known import Known
-from acquire.evaluation.light_compared import photodiode_against_spectra
-from acquire.evaluation.pairs import Pair, pairs
+from acquire.evaluation.light_compared import factor_of_the_run, photodiode_against_spectra
 from acquire.evaluation.photodiode_findings import amplifier_at_limit, light_on_the_wrong_side
 from acquire.records import Columns, DarkReading, Finding, Record, Severity, Spectrum
 
 Question = Callable[[Known], Iterator[Finding]]
 
-#: Everything that is asked, in this order.
-QUESTIONS: tuple[Question, ...] = (
+#: What can be asked before the first point.
+BEFORE: tuple[Question, ...] = (calibration_of_the_day, calibration_of_another_bench, likely_area)
+
+#: What is asked of measured points and spectra, while they come and at the end.
+MEASURED: tuple[Question, ...] = (
     photodiode_against_spectra,
+    factor_of_the_run,
     beyond_physics,
     amplifier_at_limit,
     light_on_the_wrong_side,
 )
 
 
-def findings(known: Known) -> list[Finding]:
+#: Everything that is asked of a whole run.
+QUESTIONS = (*MEASURED, *BEFORE)
+
+
+def findings(known: Known, questions: Sequence[Question] = QUESTIONS) -> list[Finding]:
     """What contradicts something else in what is known of a run, the gravest first."""
-    found = [finding for question in QUESTIONS for finding in question(known)]
+    found = [finding for question in questions for finding in question(known)]
     return sorted(found, key=lambda finding: -_RANKS[finding.severity])
+
+
+def findings_before(calibration: Calibration, source_unit: str, day: str) -> list[Finding]:
+    """What is known against a run of this ``day``, as 2026-03-31, before its first point."""
+    return findings(Known(Evidence(calibration), {}, (), (), source_unit, 0.0, day=day), BEFORE)
 
 
 def judged(figures: Mapping[str, Figure], found: Sequence[Finding]) -> dict[str, Figure]:
@@ -73,7 +87,6 @@ class Watch:
     source_unit: str
     _points: list[tuple[object, ...]] = field(default_factory=list)
     _spectra: list[Spectrum] = field(default_factory=list)
-    _pairs: list[Pair] = field(default_factory=list)
     _told: dict[str, Severity] = field(default_factory=dict)
 
     def point(self, record: Record) -> None:
@@ -83,9 +96,8 @@ class Watch:
     def spectrum(self, spectrum: Spectrum, evidence: Evidence) -> list[Finding]:
         """Take a spectrum into account, and ask."""
         self._spectra.append(spectrum)
-        self._pairs += pairs(evidence, [spectrum])
-        known = Known(evidence, self._columns(), self._spectra, self._pairs, self.dark, self.source_unit, spectrum.stop)
-        new = [one for one in findings(known) if _RANKS[one.severity] > self._rank_told(one.code)]
+        known = Known(evidence, self._columns(), self._spectra, self.dark, self.source_unit, spectrum.stop)
+        new = [one for one in findings(known, MEASURED) if _RANKS[one.severity] > self._rank_told(one.code)]
         self._told |= {one.code: one.severity for one in new}
         return new
 

@@ -8,16 +8,21 @@ from math import pi
 
 import numpy as np
 
+from acquire.evaluation.calibration import LuminanceRoute
 from acquire.evaluation.known import Known
-from acquire.evaluation.pairs import DOUBTED, Pair
+from acquire.evaluation.pairs import DOUBTED, NOTED, Pair
+from acquire.evaluation.routes import luminance_factor_of_run
 from acquire.evaluation.touched import luminous
 from acquire.photometry.constants import MAXIMUM_LUMINOUS_EFFICACY
 from acquire.records import Finding, FloatArray, Severity
 
 
 def photodiode_against_spectra(known: Known) -> Iterator[Finding]:
-    """Ask whether the photodiode's luminance and that of the spectra are one within their uncertainties."""
-    compared = known.pairs
+    """Ask whether the photodiode's luminance and that of the spectra are one within their uncertainties.
+
+    Where spectra alone count, the photodiode's is no number of the run, and the difference no more than a note.
+    """
+    alone, compared = known.evidence.alone, known.pairs
     apart = [(_GRAVITY.index(severity), pair.deviations, pair) for pair in compared if (severity := pair.severity)]
     if not apart:
         return
@@ -26,10 +31,10 @@ def photodiode_against_spectra(known: Known) -> Iterator[Finding]:
     yield Finding(
         known.time,
         way.code,
-        _GRAVITY[gravity],
+        Severity.NOTE if alone else _GRAVITY[gravity],
         f"the photodiode's luminance is not that of the spectra: {_values(worst)}{_against_efficacy(worst)}; "
         f"{way.text(worst, compared)}",
-        luminous(known.figures),
+        () if alone else luminous(known.figures),
         way.remedy,
         worst.ratio,
         worst.limit,
@@ -157,3 +162,36 @@ def common_slip(ratio: float, tolerance: float = 0.0) -> str:
                 written = f"{factor:.4g}" if factor != pi else "pi"
                 return f"it looks like {written if expected > 1 else f'1/{written}'} ({slip})"
     return ""
+
+
+def factor_of_the_run(known: Known) -> Iterator[Finding]:
+    """Ask, where the spectra of the run calibrate the photodiode, whether gain and calibration file had said the same.
+
+    The numbers of the run do not rest on these, so that a difference is a note; without a calibration file k_L is
+    not checked, and that is said.
+    """
+    if known.evidence.calibration.conditions.luminance_route != LuminanceRoute.FROM_SPECTRA or not known.figures:
+        return
+    found = luminance_factor_of_run(known.evidence)
+    if found is None:
+        return
+    if not found.checked:
+        text = f"k_L of this run, {found.factor:.4g} cd/m^2/A, is not checked: there is no calibration file"
+        yield Finding(known.time, "luminance_factor_not_checked", Severity.NOTE, text, value=found.factor)
+        return
+    limit = NOTED * found.ratio_uncertainty
+    if abs(found.ratio - 1) <= limit:
+        return
+    slip = common_slip(1 / found.ratio, 2 * found.ratio_uncertainty)
+    yield Finding(
+        known.time,
+        "luminance_factor_unexpected",
+        Severity.NOTE,
+        f"k_L by the spectra of this run is {found.factor:.4g} cd/m^2/A, {found.ratio:.4g} times what gain and "
+        f"calibration file give ({found.expected:.4g} cd/m^2/A, +-{100 * limit:.2g} % expected)"
+        f"{f': {slip}' if slip else ''}; luminance here follows the spectra",
+        (),
+        _FACTOR.remedy,
+        found.ratio,
+        limit,
+    )

@@ -11,7 +11,7 @@ from math import copysign, isfinite
 import numpy as np
 
 from acquire.evaluation.budget import photodiode_limit
-from acquire.evaluation.evaluate import Evidence
+from acquire.evaluation.evidence import Evidence
 from acquire.evaluation.known import Known
 from acquire.evaluation.touched import luminous
 from acquire.photometry.elementwise import BoolArray, IntArray
@@ -30,7 +30,7 @@ CERTAIN = 10.0
 def at_amplifier_limit(points: Columns, evidence: Evidence) -> BoolArray:
     """Which points (n,) the amplifier could not follow: at the limit that the bench gives, or at a standstill."""
     signal = points["photodiode_signal"]
-    limit = getattr(evidence.calibration.conditions, "amplifier_limit", np.nan)
+    limit = evidence.calibration.conditions.amplifier_limit
     with np.errstate(invalid="ignore"):
         given = np.abs(signal) >= limit * (1 - STANDSTILL) if isfinite(limit) else np.zeros(signal.shape, bool)
     return given | _at_standstill(points, evidence)
@@ -68,7 +68,7 @@ def amplifier_at_limit(known: Known) -> Iterator[Finding]:
     if not at.any():
         return
     signal, current = known.points["photodiode_signal"][at], np.abs(known.points["current"][at])
-    limit = getattr(known.evidence.calibration.conditions, "amplifier_limit", np.nan)
+    limit = known.evidence.calibration.conditions.amplifier_limit
     given = f"; the bench file gives {limit:.4g} V as its limit" if isfinite(limit) else ""
     yield Finding(
         known.time,
@@ -92,7 +92,7 @@ def light_on_the_wrong_side(known: Known) -> Iterator[Finding]:
     """Ask whether the light comes where it is expected: at levels of the device's polarity, as a rising signal."""
     points, evidence = known.points, known.evidence
     light, certain = _light(points, evidence)
-    polarity = getattr(evidence.calibration.conditions, "polarity", 1.0)
+    polarity = evidence.calibration.conditions.polarity
     forward = points["source_level"] * polarity > 0
     other = points["source_level"] * polarity < 0
     if (finding := _falling(known, light, certain)) is not None:
@@ -105,7 +105,7 @@ def light_on_the_wrong_side(known: Known) -> Iterator[Finding]:
             known.time,
             "light_on_other_side",
             Severity.DOUBTFUL,
-            f"there is light at {side} levels only: {volts:.4g} {_unit(evidence)} at "
+            f"there is light at {side} levels only: {volts:.4g} {evidence.calibration.conditions.meter_unit} at "
             f"{points['source_level'][brightest]:.4g} {known.source_unit}",
             luminous(known.figures),
             f"Swap the leads of the device, or say sample.polarity: {side} in the sweep file",
@@ -115,7 +115,7 @@ def light_on_the_wrong_side(known: Known) -> Iterator[Finding]:
 def _light(points: Columns, evidence: Evidence) -> tuple[FloatArray, FloatArray]:
     """The signal of the light of each point (n,) in its meter's unit, positive for light, and what is certain of it."""
     signal = points["photodiode_signal"]
-    sign = copysign(1.0, evidence.calibration.conditions.amplifier_gain)
+    sign = copysign(1.0, evidence.calibration.conditions.transfer)
     with np.errstate(invalid="ignore"):
         light = sign * (signal - evidence.dark_signal(points["time"]))
         limit = photodiode_limit(signal, evidence.calibration.conditions)
@@ -134,18 +134,14 @@ def _falling(known: Known, light: FloatArray, certain: FloatArray) -> Finding | 
     if np.corrcoef(by_current, by_light)[0, 1] < 0.8 or light[fallen].min() > 3 * light[fallen].max():
         return None
     lowest = int(np.nanargmin(np.where(usable, light, np.inf)))
-    gain = known.evidence.calibration.conditions.amplifier_gain
+    conditions = known.evidence.calibration.conditions
     return Finding(
         known.time,
         "signal_falls_with_light",
         Severity.DOUBTFUL,
         f"the photodiode's signal falls with light, to {points['photodiode_signal'][lowest]:.4g} "
-        f"{_unit(known.evidence)} at {points['voltage'][lowest]:.4g} V, where the bench file lets it rise",
+        f"{conditions.meter_unit} at {points['voltage'][lowest]:.4g} V, where the bench file lets it rise",
         luminous(known.figures),
-        f"An inverting amplifier has a negative gain: write {-gain:g} V/A into the bench file, or turn the photodiode "
-        "round",
+        f"An inverting amplifier has a negative transfer, {-conditions.transfer:g} V/A in the bench file; or turn the "
+        "photodiode round",
     )
-
-
-def _unit(evidence: Evidence) -> str:
-    return "A" if getattr(evidence.calibration.conditions, "connection", "") == "current" else "V"

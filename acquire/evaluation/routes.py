@@ -15,10 +15,10 @@ from statistics import fmean
 from acquire.evaluation.budget import (
     Signals,
     current_limit,
+    device_voltage_uncertainty,
     in_units,
     photodiode_limit,
     relative_limit,
-    voltage_limit,
 )
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.evidence import Absolute, Evidence, MeasuredSpectrum
@@ -52,7 +52,7 @@ def absolute_uncertainty(
         relative_limit(current_limit(signals.current, conditions), signals.current),
         uncertainty.emissive_area / conditions.emissive_area,
     )
-    voltage = relative_limit(voltage_limit(signals.voltage, conditions), signals.voltage)
+    voltage = device_voltage_uncertainty(signals, calibration)
     sensitivity = integrals.visible_slope / integrals.visible
     luminance = hypot(light, absolute.luminance_noise, sensitivity * uncertainty.wavelength)
     efficiency = hypot(luminance, density)
@@ -150,7 +150,7 @@ def _meter(signals: Signals[Q], calibration: Calibration, dark_deviation: float)
     """What meter and dark scatter leave of the light at one point, as a share of it."""
     conditions = calibration.conditions
     scatter = hypot(rectangular(photodiode_limit(signals.photodiode_signal, conditions)), dark_deviation)
-    light = abs(signals.photocurrent * conditions.amplifier_gain)
+    light = abs(signals.photocurrent * conditions.transfer)
     return quotient(scatter, light, (light != 0) & finite(light), inf)
 
 

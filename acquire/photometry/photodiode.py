@@ -32,7 +32,7 @@ FEWEST_LEVELS = 3
 
 
 def photocurrent(signal: Q, dark_signal: Q | float, gain: float) -> Q:
-    """Return s = (U - U_dark) / R_f [A] from amplifier voltages [V] and its gain R_f [V/A]."""
+    """Return s = (U - U_dark) / R_f [A] from amplifier voltages [V] and its gain R_f [V/A], of either sign."""
     return (signal - dark_signal) / gain
 
 

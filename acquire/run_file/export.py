@@ -11,7 +11,7 @@ import numpy as np
 
 from acquire.photometry.customary_units import CUSTOMARY
 from acquire.run_file.cells import text_cell
-from acquire.run_file.layout import Column, jvl_columns
+from acquire.run_file.layout import Column, columns_in, jvl_columns
 from acquire.run_file.read import ArchiveError, Run, _text
 
 # --- export ------------------------------------------------------------------------------------------------
@@ -52,7 +52,7 @@ _BLOCK = 4096
 
 
 def _jvl_rows(run: Run) -> Iterator[Sequence[Any]]:
-    columns = jvl_columns(run.source_unit)
+    columns = columns_in(jvl_columns(run.source_unit), run.calibration.conditions.meter_unit)
     converted = [_unit(column) for column in columns]
     yield [text_cell(c.name.replace("_", " ")) for c in columns]
     yield [text_cell(unit) for unit, _ in converted]

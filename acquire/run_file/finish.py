@@ -44,6 +44,7 @@ from acquire.run_file.layout import (
     NOTE_COLUMNS,
     TABLES,
     Table,
+    columns_in,
     storable,
     write_flag_meanings,
 )
@@ -193,7 +194,7 @@ def _final_results(run: Run) -> tuple[Columns, Mapping[str, Figure], list[Note],
     try:
         final = final_evaluation(run.dark, run.spectra, run.calibration)
         points = final.points(live)
-        figures, found = final.judged(points, run.source_unit)
+        figures, found = final.judged(points, run.source_unit, run.start_time[:10])
         return points, figures, final.cautions(points, run.source_unit), _findings_table(found)
     except Exception as error:  # whatever it is, the rows must not stay unfinished for it
         text = f"the final evaluation failed ({type(error).__name__}: {error}); the live values were kept"
@@ -228,7 +229,7 @@ def _write_table(entry: h5py.Group, table: Table, run: Run) -> None:
     group = entry.create_group(table.name)
     for name, value in table.attributes.items():
         group.attrs[name] = value
-    for column in table.columns(run.source_unit):
+    for column in columns_in(table.columns(run.source_unit), run.calibration.conditions.meter_unit):
         values = run.tables[table.name][column.name].astype(column.dtype, copy=False)
         write_array(group, column.name, values, column.unit, column.meaning)
 

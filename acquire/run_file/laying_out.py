@@ -30,6 +30,7 @@ from acquire.run_file.layout import (
     Table,
     bytes_a_row,
     check_of,
+    columns_in,
     rows_of,
     storable,
     write_column_names,
@@ -81,7 +82,7 @@ def lay_out(
     recording = nx_group(entry, "recording", "NXcollection")
     recording.attrs["meaning"] = "number of rows written so far in each table; gone once the run is finished"
     recording.attrs["source_unit"] = start.source_unit
-    tables = {table.event: _lay_out_table(entry, recording, table, start.source_unit, capacity) for table in TABLES}
+    tables = {table.event: _lay_out_table(entry, recording, table, start, capacity) for table in TABLES}
     ending = {name: _ending_text(entry, name, size) for name, size in ENDING.items()}
     ending["ending_check"] = preallocated(
         recording, "ending_check", np.array(check_of(NO_ENDING), "<i8")
@@ -97,12 +98,12 @@ def lay_out(
 
 
 def _lay_out_table(
-    entry: h5py.Group, recording: h5py.Group, table: Table, source_unit: str, capacity: Capacity
+    entry: h5py.Group, recording: h5py.Group, table: Table, start: RunStart, capacity: Capacity
 ) -> TablePlaces:
     group = entry.create_group(table.name)
     for key, value in table.attributes.items():
         group.attrs[key] = value
-    columns, rows = table.columns(source_unit), rows_of(table, capacity)
+    columns, rows = columns_in(table.columns(start.source_unit), start.photodiode_unit), rows_of(table, capacity)
     numbers = [column for column in columns if column.is_number]
     others = [column for column in columns if not column.is_number]
     places = [_numbers_side_by_side(recording, group, numbers, rows)]

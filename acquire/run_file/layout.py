@@ -101,6 +101,11 @@ class Column:
         return not (self.dtype.startswith("S") or self.is_spectrum)
 
 
+def columns_in(columns: Sequence[Column], photodiode_unit: str) -> list[Column]:
+    """The columns of a run whose photodiode's meter reads in V, or in A where it reads the photocurrent itself."""
+    return [replace(one, unit=photodiode_unit) if one.name == "photodiode_signal" else one for one in columns]
+
+
 def _reals(prefix: str, *columns: tuple[str, str, str]) -> list[Column]:
     return [Column(name, "<f8", unit, meaning, prefix + name) for name, unit, meaning in columns]
 
@@ -113,7 +118,7 @@ def jvl_columns(source_unit: str) -> list[Column]:
         ("source_level", source_unit, "level sent to the source"),
         ("voltage", "V", "measured by the source-measure unit"),
         ("current", "A", "measured by the source-measure unit"),
-        ("photodiode_signal", "V", "amplifier output, dark value not subtracted"),
+        ("photodiode_signal", "V", "as its meter reads it, dark value not subtracted"),
         ("source_time", "s", "the source-measure unit's own time stamp"),
     )
     derived = _reals("", *((name, unit, name.replace("_", " ")) for name, unit in DERIVED.items()))
@@ -162,7 +167,7 @@ DARK_COLUMNS = [
         ("time", "s", "since the start of the run"),
         ("voltage", "V", "measured"),
         ("current", "A", "measured"),
-        ("photodiode_signal", "V", "amplifier output at the dark level"),
+        ("photodiode_signal", "V", "as its meter reads it at the dark level"),
     ),
     Column("after", "<i1", "", "0 before the sweep, 1 after it", "after"),
 ]
@@ -175,7 +180,7 @@ SAMPLE_COLUMNS = [
         ("time", "s", "since the start of the run"),
         ("voltage", "V", "measured"),
         ("current", "A", "measured"),
-        ("photodiode_signal", "V", "amplifier output"),
+        ("photodiode_signal", "V", "as its meter reads it"),
     ),
 ]
 
@@ -213,7 +218,7 @@ SPECTRUM_COLUMNS = [
         ("start", "s", "begin of the exposure, since the start of the run"),
         ("stop", "s", "end of the exposure"),
         ("integration_time", "s", "as the spectroradiometer reports it"),
-        ("photodiode_signal", "V", "mean amplifier output during the exposure"),
+        ("photodiode_signal", "V", "mean of what its meter read during the exposure"),
         ("drift", "1", "change of ln(luminance) during the exposure"),
         ("luminance", "cd/m^2", "from the spectrum"),
         ("x", "1", "CIE 1931 chromaticity from the spectrum"),

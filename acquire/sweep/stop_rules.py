@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import inf, isnan
 
-from acquire.config import SweepFile
+from acquire.config import BenchFile, SweepFile
 from acquire.records import Branch, PointFlag, Reading, Record
 from acquire.sweep.read_back import is_bad, what_is_missing
 
@@ -19,6 +19,10 @@ _LIMITED = int(PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE)
 
 #: Points in a row above the dark noise that count as light: a single one is noise now and then.
 LASTING_LIGHT = 3
+
+
+#: An amplifier that is so near to its limit, relative to it, is at it.
+AT_LIMIT = 2e-4
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class StopRules:
     short_voltage_below: float = 0.0
     short_current_above: float = inf
     on_bad_reading: bool = False
+    amplifier_limit: float = inf
 
     @cached_property
     def any_upper_limit(self) -> bool:
@@ -63,6 +68,7 @@ class StopConditions:
         why = (
             self._bad(record.reading)
             or self._limited(record)
+            or self._amplifier_at_limit(record.reading)
             or self._too_much(record)
             or self._sick_device(record, lit, bool(dark))
         )
@@ -74,6 +80,13 @@ class StopConditions:
     def _limited(self, record: Record) -> str:
         limited = int(record.flags) & _LIMITED
         return "the source went into compliance" if limited and self._rules.on_compliance else ""
+
+    def _amplifier_at_limit(self, reading: Reading) -> str:
+        """Beyond this nothing that is told by light can be: neither more of it nor less."""
+        signal, limit = abs(reading.photodiode_signal), self._rules.amplifier_limit
+        if signal < limit * (1 - AT_LIMIT) or isnan(signal):
+            return ""
+        return f"the photodiode's amplifier is at its limit: {signal:.5g} V of {limit:.4g} V"
 
     def _too_much(self, record: Record) -> str:
         rules, reading = self._rules, record.reading
@@ -103,7 +116,7 @@ class StopConditions:
         return ""
 
 
-def _stop_rules(sweep: SweepFile) -> StopRules:
+def _stop_rules(sweep: SweepFile, bench: BenchFile) -> StopRules:
     stop = sweep.stop
     return StopRules(
         on_compliance=stop.on_compliance == "stop",
@@ -116,6 +129,7 @@ def _stop_rules(sweep: SweepFile) -> StopRules:
         short_voltage_below=stop.short.voltage_below if stop.short else 0.0,
         short_current_above=stop.short.current_above if stop.short else inf,
         on_bad_reading=sweep.measure.bad_reading == "stop",
+        amplifier_limit=_limit(bench.photodiode.amplifier_limit if stop.on_amplifier_limit == "stop" else None),
     )
 
 

@@ -7,20 +7,22 @@ smu = manager.open_resource("GPIB0::24::INSTR")
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from drivers.simulated.clock import Clock, VirtualClock
 from drivers.simulated.cs2000a.twin import CS2000AOptions, CS2000ATwin
-from drivers.simulated.device import Load, OpenCircuit, Resistor, ShortCircuit, device_from_parameters
-from drivers.simulated.fixture import NoiseSettings, TestFixture, noise_from_parameters
+from drivers.simulated.device import Load, OpenCircuit, Resistor, Reversed, ShortCircuit, device_from_parameters
+from drivers.simulated.fixture import NoiseSettings, TestFixture, noise_from_parameters, pattern_from_parameters
 from drivers.simulated.keithley2000.twin import Keithley2000Options, Keithley2000Twin
 from drivers.simulated.keithley2400.twin import Keithley2400Options, Keithley2400Twin
 from drivers.simulated.photodiode import (
     Photodiode,
     coaxial_discs_etendue,
     linear_responsivity,
+    move_from_parameters,
     photodiode_from_parameters,
 )
 from drivers.simulated.trigger_link import TriggerLink
@@ -64,6 +66,7 @@ class SimulatedBenchOptions:
     spectroradiometer_options: CS2000AOptions | None = None
     trigger_link: bool = False
     instant: bool = False
+    device_angle: float = 0.0  # deg
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,10 @@ def build_fixture(options: SimulatedBenchOptions, clock: Clock) -> TestFixture:
         options.lead_resistance,
     )
     fixture.room_light = options.room_light
+    fixture.device_angle = options.device_angle
+    fixture.move = None if options.photodiode is not None else move_from_parameters(shared)
+    fixture.pattern = pattern_from_parameters(shared)
+    fixture.emitting_area = shared.get("device_area_m2", math.nan)
     return fixture
 
 
@@ -150,7 +157,8 @@ def _load(options: SimulatedBenchOptions) -> Load:
         case "short_circuit":
             return ShortCircuit()
         case "light_emitting_device":
-            return device_from_parameters(load, hysteresis=options.hysteresis, degradation=options.degradation)
+            device = device_from_parameters(load, hysteresis=options.hysteresis, degradation=options.degradation)
+            return Reversed(device) if load.get("polarity") == "negative" else device
         case unknown:
             raise ValueError(f"no load is called {unknown!r}")
 

@@ -117,6 +117,41 @@ class ShortCircuit(_DarkLoad):
         return 0.0
 
 
+class Reversed:
+    """A load connected the other way round: what it does at a positive voltage happens at a negative one."""
+
+    def __init__(self, load: Load) -> None:
+        self.load = load
+
+    def current(self, voltage: float) -> float:
+        """Return the current (A) at a terminal voltage (V)."""
+        return -self.load.current(-voltage)
+
+    def voltage(self, current: float) -> float:
+        """Return the terminal voltage (V) at a current (A)."""
+        return -self.load.voltage(-current)
+
+    def luminance(self, current: float) -> float:
+        """Return the luminance (cd/m^2) at a current (A)."""
+        return self.load.luminance(-current)
+
+    def spectral_radiance(self, current: float) -> NDArray[np.float64]:
+        """Return the spectral radiance (401,) in W/(sr m^2 nm) at a current (A)."""
+        return self.load.spectral_radiance(-current)
+
+    def photocurrent(self, current: float, photodiode: Photodiode) -> float:
+        """Return what the light at a current (A) gives in a photodiode (A)."""
+        return self.load.photocurrent(-current, photodiode)
+
+    def longest_step(self, current: float) -> float | None:
+        """Return the longest step (s) to integrate the history in at a current (A); None without."""
+        return self.load.longest_step(-current)
+
+    def advance(self, voltage: float, current: float, duration: float) -> None:
+        """Let the history go on for ``duration`` (s) at a constant voltage (V) and current (A)."""
+        self.load.advance(-voltage, -current, duration)
+
+
 @dataclass(frozen=True)
 class Emission:
     """Line shape of a device: a split pseudo-Voigt that moves with the current density."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from drivers.cie import WAVELENGTH
 from drivers.simulated.clock import Clock
 from drivers.simulated.device import LUMINOUS, Load
-from drivers.simulated.photodiode import Photodiode
+from drivers.simulated.photodiode import Move, Photodiode
 
 _DEVIATES_PER_BLOCK = 256
 
@@ -67,6 +67,23 @@ _NOISE_KEYS = {
 }
 
 
+def lambertian(angle: float) -> float:  # noqa: ARG001
+    """Return 1: the same radiance from everywhere."""
+    return 1.0
+
+
+def pattern_from_parameters(shared: Mapping[str, Any]) -> Callable[[float], float]:
+    """Build the radiance at an angle (deg) by that at 0: cos^(n-1) (1 + a sin^2); n = 1 and a = 0 are Lambertian."""
+    entry = shared.get("angular", {})
+    power, cavity = entry.get("cosine_power", 1.0), entry.get("sine_squared", 0.0)
+
+    def radiance(angle: float) -> float:
+        turned = math.radians(angle)
+        return float(max(math.cos(turned), 0.0) ** (power - 1.0) * (1.0 + cavity * math.sin(turned) ** 2))
+
+    return lambertian if (power, cavity) == (1.0, 0.0) else radiance
+
+
 class OperatingPoint(NamedTuple):
     """What the source senses (V, A); ``clamped`` when the limit, not the level, decided."""
 
@@ -83,7 +100,10 @@ class TestFixture:
 
     ``lead_resistance`` (ohm) is in series with the load; with ``remote_sense`` the source regulates and
     senses at the load itself. ``room_light`` (cd/m^2, equal-energy spectrum) is stray light on both detectors.
-    ``normal_deviates`` are the standard normal deviates of the meters' noise.
+    ``normal_deviates`` are the standard normal deviates of the meters' noise. ``move`` is what befalls the photodiode
+    in the course of time. ``device_angle`` (deg) is how far the device is turned away from the spectroradiometer: this
+    sees ``pattern`` of it, radiance by that seen straight from the front; the photodiode turns with the device.
+    ``emitting_area`` (m^2) is nan for a load without one.
     """
 
     __test__ = False  # not a test, whatever its name says
@@ -104,6 +124,10 @@ class TestFixture:
         self.lead_resistance = lead_resistance
         self.remote_sense = False
         self.room_light = 0.0
+        self.move: Move | None = None
+        self.device_angle = 0.0
+        self.pattern: Callable[[float], float] = lambertian
+        self.emitting_area = math.nan
         # the drift has a stream of its own, so that it does not depend on how often the meters were read
         self.rng, drift_rng = np.random.default_rng(seed).spawn(2)
         self.normal_deviates, self._drift_steps = normal_deviates(self.rng), normal_deviates(drift_rng)
@@ -141,9 +165,8 @@ class TestFixture:
         point = self.operating_point()
         if self._radiance is None:
             self._radiance = self.load.spectral_radiance(point.current)
-        if not self.room_light:
-            return self._radiance
-        return self._radiance + self._room_radiance()
+        seen = self._radiance if not self.device_angle else self._radiance * self.pattern(self.device_angle)
+        return seen if not self.room_light else seen + self._room_radiance()
 
     def _room_radiance(self) -> NDArray[np.float64]:
         """Equal-energy light."""
@@ -151,6 +174,8 @@ class TestFixture:
 
     def photodiode_current(self) -> float:
         """Return the photodiode's current (A) now: light and dark current, without meter noise."""
+        if self.move is not None and self.clock.now() >= self.move.after:
+            self.photodiode, self.move = self.move.photodiode, None
         light = self.load.photocurrent(self.operating_point().current, self.photodiode)
         if self.room_light:
             light += self.photodiode.current(self._room_radiance())
@@ -158,7 +183,8 @@ class TestFixture:
 
     def photodiode_voltage(self) -> float:
         """Return the amplifier's output (V) now, without meter noise."""
-        return self.photodiode.gain * self.photodiode_current()
+        current = self.photodiode_current()
+        return self.photodiode.voltage(current)
 
     def _drive(self, regulate: Callable[[], OperatingPoint]) -> OperatingPoint:
         self._age()

@@ -34,12 +34,20 @@ def coaxial_discs_etendue(emitter_area: float, detector_area: float, distance: f
 
 @dataclass(frozen=True)
 class Photodiode:
-    """A silicon photodiode with its transimpedance amplifier."""
+    """A silicon photodiode with its transimpedance amplifier, or a resistor; the gain of an inverting one is negative.
+
+    ``rail`` (V): the amplifier puts out no more than this, of either sign.
+    """
 
     etendue: float  # m^2 sr, device to diode
     responsivity: NDArray[np.float64]  # (401,) A/W
     gain: float  # V/A
     dark_current: float = 0.0  # A
+    rail: float = math.inf  # V
+
+    def voltage(self, current: float) -> float:
+        """Return what the amplifier puts out (V) at a current (A)."""
+        return min(max(self.gain * current, -self.rail), self.rail)
 
     def current(self, spectral_radiance: NDArray[np.float64]) -> float:
         """Return the photocurrent (A) of a spectral radiance (401,) in W/(sr m^2 nm); no dark current."""
@@ -61,8 +69,8 @@ def linear_responsivity(formula: str) -> NDArray[np.float64]:
     return float(slope) * WAVELENGTH + float(sign + offset)
 
 
-def photodiode_from_parameters(shared: Mapping[str, Any]) -> Photodiode:
-    """Build the photodiode from the shared parameters; the etendue follows from areas and distance.
+def photodiode_from_parameters(shared: Mapping[str, Any], distance: float | None = None) -> Photodiode:
+    """Build the photodiode from the shared parameters; the etendue follows from areas and ``distance`` (m).
 
     A load without light may have no area; any will do then.
 
@@ -71,8 +79,23 @@ def photodiode_from_parameters(shared: Mapping[str, Any]) -> Photodiode:
     entry = shared["photodiode"]
     area = shared.get("device_area_m2", entry["area_m2"])
     return Photodiode(
-        etendue=coaxial_discs_etendue(area, entry["area_m2"], entry["distance_m"]),
+        etendue=coaxial_discs_etendue(area, entry["area_m2"], distance or entry["distance_m"]),
         responsivity=linear_responsivity(entry["responsivity_A_W"]),
         gain=entry["tia_V_A"],
         dark_current=entry["dark_current_A"],
+        rail=entry.get("rail_V", math.inf),
     )
+
+
+@dataclass(frozen=True)
+class Move:
+    """Somebody pushes the photodiode: from ``after`` (s) on it is this one."""
+
+    after: float
+    photodiode: Photodiode
+
+
+def move_from_parameters(shared: Mapping[str, Any]) -> Move | None:
+    """Build what happens to the photodiode later on; None when it stays where it is."""
+    moved = shared.get("photodiode", {}).get("moved")
+    return Move(moved["after_s"], photodiode_from_parameters(shared, moved["distance_m"])) if moved else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import exp, isnan, log, nan, sqrt
 from pathlib import Path
@@ -13,7 +13,6 @@ import h5py
 import numpy as np
 import pytest
 
-from acquire import session
 from acquire.evaluation.calibration import (
     Calibration,
     Conditions,
@@ -41,8 +40,7 @@ from acquire.photometry.spectra import gaussian
 from acquire.records import Branch, Columns, DarkReading, FloatArray, PointFlag, Reading, Record, Spectrum
 from acquire.run_file.layout import jvl_columns
 from acquire.run_file.read import read_run, table_of
-from acquire.safety.interruption import StopRequest
-from tests.conftest import CONFIGS
+from tests.conftest import CONFIGS, run_sweep_file
 
 AREA, GAIN, DARK, ETENDUE = 1.4e-5, 5e6, 1e-4, 1.39494011e-7
 #: A photodiode whose blue is poorer than that of the generic curve.
@@ -407,20 +405,16 @@ def test_the_generic_curve_is_physically_possible() -> None:
     assert (quantum_efficiency < 0.74).all()
 
 
-@pytest.mark.parametrize(("gain", "calibrated"), [(5e5, True), (5e5, False)], ids=["gain off by ten", "no file"])
+SIMULATED = "simulated-photodiode-1 of 2026-01-05"
+FILE = f"  calibration: {CONFIGS.as_posix()}/calibrations/simulated_photodiode.yaml\n"
+
+
+@pytest.mark.parametrize("named", [FILE, ""], ids=["gain off by ten", "no calibration file"])
 def test_a_run_on_a_bench_with_a_wrong_gain_has_the_right_efficiency(
-    gain: float, calibrated: bool, tmp_path: Path
+    named: str, bench_file: Callable[..., Path], tmp_path: Path
 ) -> None:
-    prepared = session.prepare(CONFIGS / "sweeps" / "table2_sppo13_liq.yaml", None)
-    calibration, plan = prepared.calibration, prepared.plan
-    conditions = replace(calibration.conditions, transfer=gain, luminance_route=LuminanceRoute.FROM_SPECTRA.value)
-    photodiode = calibration.photodiode if calibrated else None
-    calibration = replace(
-        calibration, conditions=conditions, photodiode=photodiode, relative=relative_responsivity(photodiode)
-    )
-    spectra = replace(plan.spectra, first_in_clear_light=True, most=plan.spectra.most + 3)
-    prepared = replace(prepared, calibration=calibration, plan=replace(plan, spectra=spectra))
-    result = session.run(prepared, tmp_path, lambda event: None, StopRequest())
+    bench = bench_file({"  amplifier: 5e6 V/A\n": "  amplifier: 5e5 V/A\n  luminance: from_spectra\n", FILE: named})
+    result = run_sweep_file(CONFIGS / "sweeps" / "table2_sppo13_liq.yaml", tmp_path, bench)
     assert result.run is not None
     run = read_run(result.run.path)
     figure = run.figures["external_quantum_efficiency_max"]
@@ -431,3 +425,4 @@ def test_a_run_on_a_bench_with_a_wrong_gain_has_the_right_efficiency(
     assert np.isnan(live[: first + 1]).all()
     assert np.isfinite(live[first + 1 :]).all()
     assert np.isfinite(final).all()
+    assert run.calibration.relative.source == (f"calibration {SIMULATED}" if named else GENERIC_SILICON)

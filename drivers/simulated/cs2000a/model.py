@@ -28,6 +28,9 @@ from drivers.simulated.cs2000a.colour import (
 
 #: Spot area of 1 degree over that of 1, 0.2 and 0.1 degree.
 ANGLE_FACTOR = (1.0, 25.0, 100.0)
+#: Smallest spot at 1, 0.2 and 0.1 degree, m; a fifth of it with the close-up lens.
+SMALLEST_SPOT = (5e-3, 1e-3, 0.5e-3)
+CLOSE_UP = 0.2
 #: Largest luminance at 1, 0.2 and 0.1 degree, cd/m^2.
 LARGEST_LUMINANCE = (5e3, 1.25e5, 5e5)
 
@@ -62,6 +65,7 @@ class CS2000AOptions:
     external_sync_present: bool = True
     compensation_stored: bool = True  # for the close-up lens and the external ND filters
     flash_error: Literal["ER30", "ER32", "ER34"] | None = None
+    dark_surround: bool = False  # what the spot covers beside the pixel is dark
 
     @property
     def old_firmware(self) -> bool:
@@ -111,6 +115,13 @@ def white_peak() -> float:
 def luminance(spectral_radiance: Array) -> float:
     """Luminance (cd/m^2) of a spectral radiance (401,) in W/(sr m^2 nm), summed as the meter does."""
     return K_M * float(cie_1931_2deg()[1] @ spectral_radiance)
+
+
+def filled_share(emitting_area: float, angle: int, lens: int) -> float:
+    """Share of the spot, as near as can be focused, that a disc of this area (m^2) in its middle fills; nan: all."""
+    spot = SMALLEST_SPOT[angle] * (CLOSE_UP if lens else 1.0)
+    share = emitting_area / (math.pi / 4.0 * spot**2)
+    return 1.0 if math.isnan(share) else min(share, 1.0)
 
 
 def choose_exposure(peak: float, settings: Settings, angle: int, cap: float | None = None) -> Exposure:

@@ -24,6 +24,7 @@ from drivers.simulated.cs2000a.model import (
     Exposure,
     Reading,
     choose_exposure,
+    filled_share,
     luminance,
     reading_text,
 )
@@ -308,7 +309,12 @@ class CS2000ATwin:
         return self._angle
 
     def _seen(self) -> Array:
-        return self.fixture.spectral_radiance() * 0.1**self.fitted_nd
+        return self.fixture.spectral_radiance() * 0.1**self.fitted_nd * self._filled_share()
+
+    def _filled_share(self) -> float:
+        if not self.options.dark_surround or self._angle is None:
+            return 1.0
+        return filled_share(self.fixture.emitting_area, self._angle, self.memory.settings.lens)
 
     def _too_bright(self, seen: Array, exposure: Exposure, angle: int) -> bool:
         return float(seen.max()) > exposure.saturation or luminance(seen) > LARGEST_LUMINANCE[angle]
