@@ -9,6 +9,7 @@ from statistics import stdev
 
 import numpy as np
 
+from acquire.evaluation.angular_remark import with_angular_factor
 from acquire.evaluation.budget import current_limit
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.cautions import contact_cautions, light_cautions
@@ -42,7 +43,10 @@ class FinalEvaluation:
         """The figures of merit of a run from its :meth:`points`."""
         forward, reverse = (_curve(points, branch, self.evidence, self.dark) for branch in Branch)
         figures = figures_of_merit(forward, reverse)
-        return figures | self._spectral(points, figures) | repeatability(points) if figures else {}
+        if not figures:
+            return {}
+        figures |= self._spectral(points, figures) | repeatability(points)
+        return with_angular_factor(figures, self.evidence.calibration)
 
     def _spectral(self, points: Columns, figures: Mapping[str, Figure]) -> dict[str, Figure]:
         """Figures of the spectrum at the maximum of the current efficiency, of the brightest without any luminance."""
