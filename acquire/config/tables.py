@@ -19,6 +19,10 @@ MOST_PROBLEMS = 20  # a table with more is quite another file; the rest would sa
 SPAN = (380.0, 780.0)  # nm, what every spectrum covers
 
 
+#: A line of a table: its number, and its text without remarks.
+Row = tuple[int, str]
+
+
 def read_curve(path: Path, columns: tuple[str, str]) -> tuple[Curve | None, list[Problem], str]:
     """A curve, what is wrong with the file, and its SHA-256.
 
@@ -26,26 +30,34 @@ def read_curve(path: Path, columns: tuple[str, str]) -> tuple[Curve | None, list
     anything. The wavelengths (nm) must rise and cover
     380-780 nm; the values must be finite and not negative.
     """
+    rows, problems, digest = read_rows(path)
+    if problems:
+        return None, problems, digest
+    curve, problems = _curve(path, rows, columns)
+    return curve, problems, digest
+
+
+def read_rows(path: Path) -> tuple[list[Row], list[Problem], str]:
+    """The lines of a table that hold anything, what is wrong with the file, and its SHA-256."""
     try:
         raw = read_start(path, LARGEST_FILE + 1)
     except OSError as error:
         why = f"cannot be read: {error.strerror or error}"
-        return None, [Problem(path, None, None, "", why, "check the name and the permissions")], ""
+        return [], [Problem(path, None, None, "", why, "check the name and the permissions")], ""
     if len(raw) > LARGEST_FILE:
         large = f"is larger than {LARGEST_FILE // 1_000_000} MB"
-        return None, [Problem(path, None, None, "", large, "this is no curve of 380 to 780 nm")], ""
+        return [], [Problem(path, None, None, "", large, "this is no table of readings")], ""
     digest = sha256(raw).hexdigest()
     try:
         lines = raw.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        return None, [Problem(path, line, None, "", "is not UTF-8 text", "save it as plain CSV")], digest
+        return [], [Problem(path, line, None, "", "is not UTF-8 text", "save it as plain CSV")], digest
     rows = [(i, text.split("#")[0].strip()) for i, text in enumerate(lines, 1)]
-    curve, problems = _curve(path, [(i, text) for i, text in rows if text], columns)
-    return curve, problems, digest
+    return [(i, text) for i, text in rows if text], [], digest
 
 
-def _curve(path: Path, rows: list[tuple[int, str]], columns: tuple[str, str]) -> tuple[Curve | None, list[Problem]]:
+def _curve(path: Path, rows: list[Row], columns: tuple[str, str]) -> tuple[Curve | None, list[Problem]]:
     header = ",".join(columns)
     if not rows or [name.strip() for name in rows[0][1].split(",")] != list(columns):
         line = rows[0][0] if rows else 1

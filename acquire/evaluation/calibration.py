@@ -12,11 +12,13 @@ from typing import Any, Self
 
 import numpy as np
 
+from acquire.config.angles import AngularReadings, AngularTable, angular_factors
 from acquire.config.bench import BenchFile
 from acquire.config.calibration import CalibrationFile, Geometry, LuminanceFactor
 from acquire.config.loading import LoadedCalibration, LoadedSweep
 from acquire.config.sweep import ExpectedLine, SweepFile
 from acquire.photometry import photodiode as channel
+from acquire.photometry.angular import AngularFactor
 from acquire.photometry.elementwise import Q
 from acquire.photometry.factors import SpectralFactors, spectral_factors
 from acquire.photometry.grid import on_grid
@@ -31,6 +33,10 @@ from drivers.ranges import smallest_range
 def _stored(unit: str = "", name: str = "") -> dict[str, str]:
     """How a field stands in a run file: its unit, none for a text, and its name there where that is another."""
     return {"unit": unit, "name": name}
+
+
+#: Where F comes from without readings at angles.
+LAMBERTIAN = "assumed 1 (Lambertian)"
 
 
 class LuminanceRoute(StrEnum):
@@ -66,10 +72,10 @@ class Conditions:
     the spectroradiometer's spot, NaN when unknown. ``simulated``: the bench is. ``luminance_route`` is a
     :class:`LuminanceRoute`.
 
-    ``*_range`` are the meters' fixed ranges, NaN for autorange; ``angular_factor`` F is that of the device, 1 for a
-    Lambertian one; ``source_meter`` and ``photodiode_meter`` are the models, by the names of
-    :mod:`drivers.models`; a file of before they were named is of the first two. ``filter_count`` readings are
-    averaged in each meter; ``autozero`` of both.
+    ``*_range`` are the meters' fixed ranges, NaN for autorange; ``angular_factor`` F is that of the device by photons,
+    for EQE, and ``luminous_angular_factor`` that by V(lambda), for PE: 1 for a Lambertian one; ``source_meter`` and
+    ``photodiode_meter`` are the models, by the names of :mod:`drivers.models`; a file of before they were named is of
+    the first two. ``filter_count`` readings are averaged in each meter; ``autozero`` of both.
     """
 
     emissive_area: float = field(metadata=_stored("m^2"))
@@ -84,7 +90,8 @@ class Conditions:
     filter_count: int = field(default=1, metadata=_stored("1"))
     autozero: bool = field(default=True, metadata=_stored("1"))
     angular_factor: float = field(default=1.0, metadata=_stored("1", name="forward_factor"))
-    angular_factor_source: str = field(default="assumed 1 (Lambertian)", metadata=_stored(name="forward_factor_source"))
+    angular_factor_source: str = field(default=LAMBERTIAN, metadata=_stored(name="forward_factor_source"))
+    luminous_angular_factor: float = field(default=1.0, metadata=_stored("1", name="luminous_forward_factor"))
     luminance_route: str = field(default=LuminanceRoute.CALIBRATED.value, metadata=_stored())
     connection: str = field(default=Connection.AMPLIFIER.value, metadata=_stored(name="photodiode_connection"))
     amplifier_limit: float = field(default=nan, metadata=_stored("V"))
@@ -320,11 +327,12 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
     Only the sweep, bench and calibration files enter; a simulated device's file never does.
     """
     sweep, bench = loaded.sweep, loaded.bench
+    angular = _angular(loaded)
     photodiode = _photodiode_calibration(loaded.calibration, sweep.sample.emissive_area)
     calibrated = bench.photodiode.luminance_route == "calibrated"
     return Calibration(
         photodiode=photodiode,
-        conditions=_conditions(sweep, bench, source_range),
+        conditions=_conditions(sweep, bench, source_range, angular),
         uncertainty=LightUncertainty(
             emissive_area=sweep.sample.emissive_area_uncertainty or 0.0,
             luminance_scale=bench.uncertainty.luminance_scale,
@@ -332,7 +340,7 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
             repositioning=bench.uncertainty.repositioning,
             linearity=bench.uncertainty.linearity,
             wavelength=bench.uncertainty.wavelength,
-            angular_factor=bench.uncertainty.angular_factor,
+            angular_factor=angular.uncertainty,
             lead_resistance=bench.instruments.smu.lead_resistance_uncertainty,
         ),
         stand_in=StandInSpectra(reference, _assumed_spectrum(sweep.sample.expected_line)),
@@ -364,7 +372,38 @@ def _is_example(name: str, responsivity: tuple[FloatArray, FloatArray] | None) -
     return bool(np.abs(values - (slope * wavelength + offset)).max() < 1e-6)
 
 
-def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float) -> Conditions:
+@dataclass(frozen=True)
+class _Angular:
+    """F by photons and by V(lambda), its relative uncertainty, and where it comes from."""
+
+    photons: float
+    visible: float
+    uncertainty: float
+    source: str
+
+
+def _angular(loaded: LoadedSweep) -> _Angular:
+    """F from the readings of the sample at angles; without any, 1 with the bench's own uncertainty."""
+    if loaded.angles is None or loaded.sweep.sample.angles is None:
+        return _Angular(1.0, 1.0, loaded.bench.uncertainty.angular_factor, LAMBERTIAN)
+    readings = loaded.sweep.sample.angles
+    photons, visible = angular_factors(loaded.angles, readings)
+    relative = max(one.uncertainty / one.value for one in (photons, visible))
+    return _Angular(photons.value, visible.value, relative, _angular_source(loaded.angles, readings, photons))
+
+
+def _angular_source(table: AngularTable, readings: AngularReadings, found: AngularFactor) -> str:
+    what = f"spectral {readings.quantity}" if readings.spectra else readings.quantity
+    sides = f"mean of two sides, which differ by {found.difference:+.3f}" if found.sides == 2 else "one side"
+    tail = f"beyond it {found.tail_share:.1%} of F by the model '{readings.tail}'"
+    noise = "stated" if readings.noise is not None else "judged from the readings"
+    return (
+        f"measured: {what} at {table.angle.size} angles up to {found.last_angle:g} deg, {sides}; {tail}; "
+        f"noise of a reading {found.noise:.2%}, {noise}"
+    )
+
+
+def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float, angular: _Angular) -> Conditions:
     measure = sweep.measure
     source_model, meter_model = bench.instruments.smu.model, bench.instruments.photodiode_meter.model
     source_meter, photodiode_meter = models.source_meter(source_model), models.multimeter(meter_model)
@@ -391,6 +430,9 @@ def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float) -> Cond
         amplifier_limit=nan if bench.photodiode.amplifier_limit is None else bench.photodiode.amplifier_limit,
         polarity=-1.0 if sweep.sample.polarity == "negative" else 1.0,
         lead_resistance=bench.instruments.smu.lead_resistance,
+        angular_factor=angular.photons,
+        angular_factor_source=angular.source,
+        luminous_angular_factor=angular.visible,
         smallest_emissive_area=bench.emissive_area.smallest,
         largest_emissive_area=bench.emissive_area.largest,
         spot=_spot(bench),

@@ -9,6 +9,7 @@ from statistics import stdev
 
 import numpy as np
 
+from acquire.evaluation.angular_remark import with_angular_factor
 from acquire.evaluation.budget import current_limit
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.cautions import contact_cautions, light_cautions
@@ -46,7 +47,8 @@ class FinalEvaluation:
         if not figures:
             return {}
         figures = with_uncertainties(figures, self.budgets(points, figures))
-        return figures | with_uncertainties(self._spectral(points, figures) | repeatability(points), {})
+        figures |= with_uncertainties(self._spectral(points, figures) | repeatability(points), {})
+        return with_angular_factor(figures, self.evidence.calibration)
 
     def budgets(self, points: Columns, figures: Mapping[str, Figure]) -> dict[str, FigureBudget]:
         """Where the uncertainty of each figure comes from, as far as it is known; from a run's :meth:`points`."""
