@@ -7,8 +7,8 @@ from dataclasses import Field, dataclass, field, fields, replace
 from enum import StrEnum
 from functools import cached_property, partial
 from itertools import chain
-from math import isfinite, nan
-from typing import Any, Self
+from math import hypot, isfinite, nan
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -19,12 +19,17 @@ from acquire.config.sweep import ExpectedLine, SweepFile
 from acquire.photometry import photodiode as channel
 from acquire.photometry.elementwise import Q
 from acquire.photometry.factors import SpectralFactors, spectral_factors
-from acquire.photometry.grid import on_grid
+from acquire.photometry.grid import WAVELENGTH, on_grid
 from acquire.photometry.photodiode import PhotodiodeCalibration
 from acquire.photometry.spectra import gaussian
+from acquire.photometry.spot import unfilled_share
+from acquire.photometry.uncertainty import rectangular
 from acquire.records import FloatArray
 from drivers import models
 from drivers.ranges import smallest_range
+
+if TYPE_CHECKING:
+    from acquire.config.tables import Curve
 
 
 def _stored(unit: str = "", name: str = "") -> dict[str, str]:
@@ -214,6 +219,8 @@ def _photodiode_to_fields(photodiode: PhotodiodeCalibration | None) -> Iterator[
     yield "photodiode_scale", photodiode.scale if photodiode else nan, "cd/(m^2 W)"
     yield "photodiode_scale_slope", photodiode.scale_slope if photodiode else 0.0, "1/nm"
     yield "responsivity", photodiode.responsivity if photodiode else None, "A/W"
+    yield "responsivity_shortest", photodiode.shortest if photodiode else nan, "nm"
+    yield "responsivity_longest", photodiode.longest if photodiode else nan, "nm"
     yield "calibration_uncertainty", photodiode.relative_uncertainty if photodiode else 0.0, "1"
 
 
@@ -237,6 +244,8 @@ def _photodiode_from_fields(values: Mapping[str, Any]) -> PhotodiodeCalibration 
         relative_uncertainty=values.get("calibration_uncertainty", 0.0),
         identification=values.get("identification", ""),
         method=values.get("method", ""),
+        shortest=values.get("responsivity_shortest", nan),
+        longest=values.get("responsivity_longest", nan),
     )
 
 
@@ -260,7 +269,7 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
         uncertainty=LightUncertainty(
             emissive_area=sweep.sample.emissive_area_uncertainty or 0.0,
             luminance_scale=bench.uncertainty.luminance_scale,
-            uniformity=bench.uncertainty.uniformity,
+            uniformity=_uniformity(sweep, bench),
             repositioning=bench.uncertainty.repositioning,
             linearity=bench.uncertainty.linearity,
             wavelength=bench.uncertainty.wavelength,
@@ -303,6 +312,13 @@ def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float) -> Cond
     )
 
 
+def _uniformity(sweep: SweepFile, bench: BenchFile) -> float:
+    """How well the spot represents the pixel: what lies beside it may be dark, or may shine as well."""
+    spot = _spot(bench)
+    beside = unfilled_share(spot, sweep.sample.emissive_area) if sweep.spectra is not None and isfinite(spot) else 0.0
+    return hypot(bench.uncertainty.uniformity, rectangular(beside))
+
+
 def _spot(bench: BenchFile) -> float:
     """The diameter of the spectroradiometer's spot [m], NaN without one."""
     meter = bench.instruments.spectroradiometer
@@ -321,15 +337,37 @@ def _photodiode_calibration(loaded: LoadedCalibration, emissive_area: float) -> 
     certificate = loaded.certificate
     if certificate is None:
         return None
-    responsivity = on_grid(*loaded.responsivity) if loaded.responsivity is not None else None
+    responsivity = on_grid(*_reaching(loaded.responsivity)) if loaded.responsivity is not None else None
     if certificate.luminance_factor is not None:
-        spectrum = on_grid(*loaded.spectrum) if loaded.spectrum is not None else None
+        spectrum = on_grid(*_ending_dark(loaded.spectrum)) if loaded.spectrum is not None else None
         light = _by_factor(certificate.luminance_factor.factor, responsivity, spectrum)
-        return _named(light, certificate, certificate.luminance_factor.uncertainty)
+        return _spanned(_named(light, certificate, certificate.luminance_factor.uncertainty), loaded.responsivity)
     assert certificate.geometry is not None
     assert responsivity is not None
     light = _by_geometry(certificate.geometry, emissive_area, responsivity)
-    return _named(light, certificate, certificate.geometry.uncertainty)
+    return _spanned(_named(light, certificate, certificate.geometry.uncertainty), loaded.responsivity)
+
+
+def _reaching(curve: Curve) -> Curve:
+    """A responsivity that reaches over the grid: beyond its own ends it is taken to stay as it is there."""
+    wavelength, values = curve
+    ends = min(wavelength[0] - 1.0, WAVELENGTH[0]), max(wavelength[-1] + 1.0, WAVELENGTH[-1])
+    return np.concatenate(([ends[0]], wavelength, [ends[1]])), np.concatenate((values[:1], values, values[-1:]))
+
+
+def _ending_dark(curve: Curve) -> Curve:
+    """A spectrum that reaches over the grid: beyond its own ends there is no light."""
+    wavelength, values = curve
+    low, high = wavelength[0] - 1e-3, wavelength[-1] + 1e-3
+    beyond = [min(low - 1.0, WAVELENGTH[0]), low], [high, max(high + 1.0, WAVELENGTH[-1])]
+    return np.concatenate((beyond[0], wavelength, beyond[1])), np.concatenate(([0.0, 0.0], values, [0.0, 0.0]))
+
+
+def _spanned(light: PhotodiodeCalibration, responsivity: Curve | None) -> PhotodiodeCalibration:
+    """The calibration with the span of wavelengths at which its responsivity was measured."""
+    if light.responsivity is None or responsivity is None:
+        return light
+    return replace(light, shortest=float(responsivity[0][0]), longest=float(responsivity[0][-1]))
 
 
 def _named(light: PhotodiodeCalibration, certificate: CalibrationFile, uncertainty: float) -> PhotodiodeCalibration:

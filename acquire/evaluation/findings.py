@@ -14,6 +14,7 @@ from operator import attrgetter
 import numpy as np
 
 from acquire.evaluation.bounds import beyond_physics
+from acquire.evaluation.connection_findings import light_outside_responsivity, loaded_photodiode
 from acquire.evaluation.evaluate import Evidence
 from acquire.evaluation.figures import Figure
 from acquire.evaluation.known import Known
@@ -23,7 +24,12 @@ from acquire.records import Columns, DarkReading, Finding, Record, Severity, Spe
 Question = Callable[[Known], Iterator[Finding]]
 
 #: Everything that is asked, in this order.
-QUESTIONS: tuple[Question, ...] = (photodiode_against_spectra, beyond_physics)
+QUESTIONS: tuple[Question, ...] = (
+    photodiode_against_spectra,
+    beyond_physics,
+    loaded_photodiode,
+    light_outside_responsivity,
+)
 
 
 def findings(known: Known) -> list[Finding]:

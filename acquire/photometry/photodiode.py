@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, pi, sin, sqrt
+from math import exp, nan, pi, sin, sqrt
 
 import numpy as np
 
@@ -151,6 +151,7 @@ class PhotodiodeCalibration:
     follow V(lambda), where C = k_L. ``scale_slope`` d ln C/d lambda [1/nm]: what an error of the wavelength
     scale of the spectroradiometer had already done to C when k_L was fixed against it. ``relative_uncertainty``
     is that of C (k = 1); ``identification`` and ``method`` say in words which calibration it is, and how it was made.
+    The responsivity was measured from ``shortest`` to ``longest`` [nm], NaN when unknown: beyond it is only assumed.
     """
 
     scale: float
@@ -159,6 +160,8 @@ class PhotodiodeCalibration:
     relative_uncertainty: float = 0.0
     identification: str = ""
     method: str = ""
+    shortest: float = nan
+    longest: float = nan
 
     def __post_init__(self) -> None:
         if not self.scale > 0:

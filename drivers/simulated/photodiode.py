@@ -34,7 +34,7 @@ def coaxial_discs_etendue(emitter_area: float, detector_area: float, distance: f
 
 @dataclass(frozen=True)
 class Photodiode:
-    """A silicon photodiode with its transimpedance amplifier, or a resistor; a negative gain is that of an inverting one.
+    """A silicon photodiode with its transimpedance amplifier, or a resistor; the gain of an inverting one is negative.
 
     ``rail`` (V): the amplifier puts out no more than this, of either sign.
     """
