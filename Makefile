@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 endif
 RUN := $(BIN)/python -m
 
-.PHONY: demo test lint types imports unit benchmark point-rate kills faults damage schemas clean
+.PHONY: demo test lint types imports unit benchmark point-rate kills faults damage calibrations schemas clean
 
 demo: $(VENV)/installed
 	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml
@@ -41,6 +41,9 @@ kills: $(VENV)/installed-tests
 faults: $(VENV)/installed-tests
 	$(RUN) tests.endurance.fault_table --jobs 2
 
+calibrations: $(VENV)/installed-tests
+	$(RUN) tests.endurance.calibrations --jobs 2
+
 damage: $(VENV)/installed-tests
 	$(RUN) tests.endurance.damage_table
 
@@ -49,12 +52,12 @@ schemas: $(VENV)/installed
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) pip install --quiet --disable-pip-version-check --editable .
+	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[report]"
 	touch $@
 
 $(VENV)/installed-tests: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[test]"
+	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[report,test]"
 	touch $(VENV)/installed $@
 
 clean:

@@ -65,6 +65,7 @@ class PointFlag(IntFlag):
     LEVEL_NOT_REACHED = 8192
     DAMAGED = 16384
     LATE = 32768
+    AMPLIFIER_LIMIT = 65536
 
 
 #: The flags that come with a reading; the others follow from evaluating it.
@@ -87,22 +88,27 @@ BAD_READING = (
     PointFlag.OVER_RANGE | PointFlag.PHOTODIODE_OVERFLOW | PointFlag.NO_PHOTODIODE_READING | PointFlag.NO_SOURCE_READING
 )
 
+#: The flags of a point at which a limit decided, not the level: no point of a branch.
+LIMITED = PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE | PointFlag.OVER_RANGE
+
 FLAG_MEANINGS: Mapping[PointFlag, str] = {
     PointFlag.COMPLIANCE: "the source was in compliance: the limit, not the level, decided",
     PointFlag.RANGE_COMPLIANCE: "the source was limited by its fixed measure range",
     PointFlag.OVER_RANGE: "the source meter read over-range",
     PointFlag.OVER_VOLTAGE: "the over-voltage protection had tripped",
     PointFlag.PHOTODIODE_OVERFLOW: "the photodiode meter read overflow",
-    PointFlag.BELOW_DARK_NOISE: "the photodiode signal is below 3 standard deviations of the dark readings",
+    PointFlag.BELOW_DARK_NOISE: "the photodiode signal is below 3 standard deviations of the dark readings: "
+    "no efficiencies from it",
     PointFlag.EQE_PROVISIONAL: "computed while the sweep ran, before all spectra were known",
     PointFlag.SPECTRUM_TRUNCATED: "the spectrum is cut off at 380 or 780 nm: EQE is a lower bound",
     PointFlag.SPECTRAL_SHIFT: "the spectra on both sides differ by more than 1 % in their EQE factor",
-    PointFlag.NO_SPECTRUM: "no spectrum was known: no EQE",
+    PointFlag.NO_SPECTRUM: "no spectrum that counts for this point was known: no EQE",
     PointFlag.NO_PHOTODIODE_READING: "there is no photodiode reading",
     PointFlag.NO_SOURCE_READING: "there is no voltage or current reading",
     PointFlag.READING_REPEATED: "read a second time, because a number of the first reading was missing",
     PointFlag.LEVEL_NOT_REACHED: "the source meter read another level than was sent, although nothing limited it",
     PointFlag.DAMAGED: "what was recorded here had changed in the file; nothing of it was used",
+    PointFlag.AMPLIFIER_LIMIT: "the photodiode's amplifier was at its limit: there was more light than it shows",
     PointFlag.LATE: "came late by more than its own planned time: the device stayed at the level before it meanwhile",
 }
 
@@ -167,8 +173,9 @@ class Spectrum:
     the run; ``integration_time`` in s; ``meter_*`` what the spectroradiometer itself computed (cd/m^2, x, y).
     ``drift`` is the change of ln(luminance) during the exposure by the photodiode, NaN when unknown.
     ``luminance`` (cd/m^2), ``x``, ``y``, ``peak_wavelength`` and ``fwhm`` (nm) are computed from the spectrum;
-    ``contradictions`` names the meter's own values that do not follow from its spectrum; ``too_dark`` when there
-    was less light than it is made for.
+    ``mismatch_factor`` that of this spectrum against the one under which the photodiode's factor was found, NaN
+    where there is none. ``contradictions`` names the meter's own values that do not follow from its spectrum;
+    ``too_dark`` when there was less light than it is made for.
     """
 
     index: int
@@ -188,6 +195,7 @@ class Spectrum:
     y: float = nan
     peak_wavelength: float = nan
     fwhm: float = nan
+    mismatch_factor: float = nan
     contradictions: tuple[str, ...] = ()
     too_dark: bool = False
 
@@ -204,6 +212,14 @@ DERIVED: Mapping[str, str] = {
 }
 
 
+#: What a point has besides where a spectrum of its own says by itself how bright it is: name -> unit.
+ROUTES: Mapping[str, str] = {
+    "spectral_luminance": "cd/m^2",
+    "spectral_external_quantum_efficiency": "1",
+    "route_difference": "1",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """A reading and what follows from it.
@@ -211,6 +227,8 @@ class Record:
     ``luminance`` cd/m^2, ``current_density`` A/m^2, ``current_efficiency`` cd/A, ``power_efficiency`` lm/W,
     ``external_quantum_efficiency`` as a fraction; each with its standard uncertainty (k = 1).
     ``spectrum_source`` is one of measured, interpolated, nearest, reference, assumed, none.
+    ``spectral_*``: luminance and quantum efficiency by the absolute radiance of a spectrum taken at this point, and
+    ``route_difference`` the photodiode's luminance over that, less 1; NaN where there is no such spectrum.
     """
 
     reading: Reading
@@ -229,6 +247,12 @@ class Record:
     external_quantum_efficiency_uncertainty: float = nan
     chromaticity_x_uncertainty: float = nan
     chromaticity_y_uncertainty: float = nan
+    spectral_luminance: float = nan
+    spectral_external_quantum_efficiency: float = nan
+    route_difference: float = nan
+    spectral_luminance_uncertainty: float = nan
+    spectral_external_quantum_efficiency_uncertainty: float = nan
+    route_difference_uncertainty: float = nan
     spectrum_source: str = "none"
     spectrum_index: int = -1
     spectrum_index_upper: int = -1

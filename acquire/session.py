@@ -8,7 +8,7 @@ import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from json import dumps
 from math import ceil
@@ -21,6 +21,7 @@ from acquire.bench.preparation import PreparedRun, prepare, run_folder
 from acquire.bench.site import Site
 from acquire.config import LoadedSweep, resolved
 from acquire.evaluation.evaluate import Evidence
+from acquire.evaluation.findings import findings_before
 from acquire.evaluation.floor import least_light
 from acquire.records import (
     DarkReading,
@@ -302,6 +303,8 @@ def _record_sweep(
             known = [*cautions(prepared.loaded, datetime.now(UTC).date()), *least_light(prepared.calibration)]
             for text in [*remarks, *known]:
                 note(text)
+            for finding in findings_before(prepared.calibration, start.source_unit, start.start_time[:10]):
+                emit(replace(finding, time=bench.now()))
             evidence = Evidence(prepared.calibration)
             return run_sweep(prepared.plan, bench, evidence, emit_guarded, stop), ""
         except BaseException as problem:

@@ -21,6 +21,11 @@ Reading = TypeVar("Reading")
 #: A reply is overdue when it has not come within this time, besides the time it takes, s; less with a smaller time-out.
 OVERDUE = 2.0
 
+#: A reply is in time when it comes within this time, besides the time it takes, s.
+IN_TIME = 0.1
+
+_SHORT_EXCHANGE = 40  # characters of a question and its reply
+
 _POWER_ON = 1 << 7  # standard event register (IEEE 488.2)
 
 #: Of a message that sets a level and asks for a reading, and its reply of five elements.
@@ -85,6 +90,9 @@ class KeithleyExchange(Generic[Settings, Reading]):
     _settings: Settings | None = None
     _record: Mapping[str, Value] = {}
 
+    #: By how much the last replies in a row were not in time, s in total: taken off what the next one may be late.
+    _lateness = 0.0
+
     def _open(self, adapter: Any, name: str, visa_library: Any, timeout: float, serial: link.SerialLine) -> Any:
         """The adapter, opened and its device cleared when it was a resource name."""
         if isinstance(adapter, str):
@@ -141,8 +149,7 @@ class KeithleyExchange(Generic[Settings, Reading]):
             then, so that an output can be switched off at once.
         """
         self._require("read")
-        link.set_timeout(self.adapter, self.reading_patience)
-        return self._collected(str(self._receive()))
+        return self._collected(self._reply_within(self.reading_patience))
 
     def poll(self, timeout: float) -> Reading | None:
         """The reading that was triggered last, None when it is not there within ``timeout`` s.
@@ -156,6 +163,7 @@ class KeithleyExchange(Generic[Settings, Reading]):
 
     def _collected(self, reply: str) -> Reading:
         self._state = State.READY
+        self._note_lateness(self._reading_time)
         return self._parsed(":READ?", reply)
 
     def _parsed(self, sent: str, reply: str) -> Reading:
@@ -175,16 +183,32 @@ class KeithleyExchange(Generic[Settings, Reading]):
 
     @property
     def reading_patience(self) -> float:
-        """Get how long a reading may take, until it is overdue, s: as long as it takes, and 2 s or the time-out."""
-        return self._reading_time + min(self._timeout, OVERDUE)
+        """Get how long a reading may take, until it is overdue, s: as long as it takes, and 2 s or the time-out.
+
+        Less after replies that were late: late ones in a row share the 2 s.
+        """
+        return self._reading_time + self._grace()
 
     def _allow_reading(self, longest: float) -> None:
         """A reading takes ``longest`` s in the instrument, and then its way through the link."""
         self._reading_time = longest + link.transfer_time(self.adapter, CHARACTERS_PER_EXCHANGE)
+        self._lateness = 0.0
 
     def _patience(self) -> float:
         """How long the reply to a query may take, s."""
-        return min(self._timeout, OVERDUE) if self._reading_time else self._timeout
+        return self._grace() if self._reading_time else self._timeout
+
+    def _grace(self) -> float:
+        """How much later than its time a reply may come, s."""
+        if not self._lateness:
+            return min(self._timeout, OVERDUE)
+        least = IN_TIME + link.transfer_time(self.adapter, _SHORT_EXCHANGE)
+        return min(self._timeout, max(OVERDUE - self._lateness, least))
+
+    def _note_lateness(self, takes: float) -> None:
+        """Note how late a reply was that takes so many seconds: each by itself might be late for ever."""
+        late = link.waited(self.adapter) - takes - IN_TIME
+        self._lateness = self._lateness + late if late > 0 else 0.0
 
     # Queries
 
@@ -208,10 +232,26 @@ class KeithleyExchange(Generic[Settings, Reading]):
 
     def _ask_within(self, seconds: float, command: str, query_delay: float | None = None) -> str:
         self._require_quiet(command)
-        link.set_timeout(self.adapter, seconds)
+        takes = seconds - self._patience()
         self._send(command)
         self.wait_for(query_delay)  # type: ignore[attr-defined]  # PyMeasure's
-        return str(self._receive()).strip()
+        reply = self._reply_within(seconds)
+        self._note_lateness(max(takes, link.transfer_time(self.adapter, len(command) + len(reply))))
+        return reply.strip()
+
+    def _reply_within(self, seconds: float) -> str:
+        link.set_timeout(self.adapter, seconds)
+        try:
+            return str(self._receive())
+        except InstrumentTimeout as problem:
+            raise self._after_late_ones(problem) from problem
+
+    def _after_late_ones(self, problem: InstrumentTimeout) -> InstrumentTimeout:
+        """The problem, with the lateness of earlier replies if they are why so little was waited for."""
+        if not self._lateness:
+            return problem
+        what = f"{problem.what}, after replies that were {self._lateness:.2g} s late in total"
+        return InstrumentTimeout(problem.where, what, problem.hint)
 
     def _require_quiet(self, command: str) -> None:
         if self._state in BUSY:
@@ -220,7 +260,7 @@ class KeithleyExchange(Generic[Settings, Reading]):
     def overdue(self) -> InstrumentTimeout:
         """The exception for a reading that did not come within :attr:`reading_patience`."""
         what = f"waiting for a reading took longer than {self.reading_patience:g} s"
-        return InstrumentTimeout(self._where, what, link.TIMEOUT_HINT)
+        return self._after_late_ones(InstrumentTimeout(self._where, what, link.TIMEOUT_HINT))
 
     def why_no_reading(self, problem: InstrumentError) -> InstrumentError:
         """Find out why this instrument gave no reading: clear the device, then look into its error queue.
@@ -294,6 +334,7 @@ class KeithleyExchange(Generic[Settings, Reading]):
     def device_clear(self) -> None:
         """Stop whatever is running and drop pending replies. An output stays as it is; a sweep is cut off by it."""
         link.device_clear(self.adapter)
+        self._lateness = 0.0
         if self._state in BUSY:
             self._state = State.READY if self._state is State.READING else State.UNCONFIGURED
 

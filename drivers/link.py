@@ -59,13 +59,14 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
     A reply is waited for at most :attr:`patience` s, whatever arrives that is none. Every time a slice of that has
     passed, ``on_wait`` is called; what it raises ends the wait. What has arrived of a reply by then is kept. Time is
     that of the instrument: of the VISA library's ``clock`` where it has one, as simulated instruments do. An attempt
-    that brought nothing counts as a slice. ``on_exchange`` is called with what was sent and with what has arrived, one
-    of the two, once that is over.
+    that brought nothing counts as a slice; :attr:`waited` s passed since the last message. ``on_exchange`` is called
+    with what was sent and with what has arrived, one of the two, once that is over.
     """
 
     def __init__(self, resource: str, where: str, visa_library: Any, **settings: Any) -> None:
         self.where = where
         self.patience = settings.get("timeout", 2000) / 1000
+        self.waited = 0.0
         self.on_wait: Callable[[], None] = _nothing
         self.on_exchange: Callable[[bytes, bytes], None] | None = None
         self.first_exchanges: list[tuple[bytes, bytes]] = []
@@ -87,7 +88,7 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         except FOREIGN as error:
             raise self._translated(error, f"sending {command}") from error
         self._exchanged(command.encode(errors="replace"), b"")
-        self._unlooked = 0.0
+        self._unlooked = self.waited = 0.0
         for _ in range(int(len(command) / self.characters_per_second / SLICE)):
             self.on_wait()
 
@@ -156,6 +157,7 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         """Wait a slice for the next bytes; what is left of ``wait`` s, negative when it is over."""
         passed = self._passed(min(wait, SLICE))
         self._unlooked += passed
+        self.waited += passed
         if self._unlooked > SLICE - _SHORTEST:
             self._unlooked = 0.0
             self.on_wait()
@@ -393,6 +395,11 @@ def set_timeout(adapter: Any, seconds: float) -> None:
         adapter.patience = seconds
     else:
         adapter.connection.timeout = round(seconds * 1000)
+
+
+def waited(adapter: Any) -> float:
+    """How long was waited since the last message was sent, s; 0 on adapters that can't tell."""
+    return adapter.waited if isinstance(adapter, Link) else 0.0
 
 
 def bytes_waiting(adapter: Any) -> int:

@@ -48,6 +48,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(CONFIGS / "sweeps" / "quick_look.yaml", tmp_path / "configs" / "sweeps" / "my_sweep.yaml")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("acquire.bench.survey.list_resources", lambda visa_library: ())
+    monkeypatch.setattr("acquire.cli.calibrate._somebody_to_ask", lambda: True)
     return tmp_path
 
 
@@ -63,7 +64,7 @@ def test_every_command_of_a_page_works(page: Path, desk: Path) -> None:
     # A page may show how to read a run file before it shows how to make one
     for arguments in [*runs, *(arguments for arguments in listed if arguments[0] != "run")]:
         there = [newest_run(desk) if argument == "runs/RUN.h5" else argument for argument in arguments]
-        done = CliRunner().invoke(command_line.app, there)
+        done = CliRunner().invoke(command_line.app, there, input="y\n")
         wanted = command_line.FAILED if arguments == ["instruments"] else command_line.COMPLETED
         assert done.exit_code == wanted, (there, done.output, done.exception)
 

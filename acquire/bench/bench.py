@@ -290,19 +290,21 @@ class BenchInRun:
         with self._stop.interruptible():
             return self._smu.poll_sweep(BURST_POLL)
 
-    def queued_errors(self) -> list[str]:
+    def queued_errors(self) -> Iterator[str]:
         """What the source and the photodiode's meter have queued since they were last asked, in words.
+
+        What the source said is told before the meter is asked, which may not answer.
 
         :raises drivers.errors.InstrumentError: one of them gives no answer.
         """
-        found: list[str] = []
         for who, instrument in (("the source", self._smu), ("the photodiode meter", self._photodiode_meter)):
+            found: list[str] = []
             try:
                 with self._stop.interruptible():
-                    found += [f"{who} queued {error}" for error in instrument.drain_errors()]
+                    found = instrument.drain_errors()
             except errors.UnexpectedReply:
                 instrument.device_clear()
-        return found
+            yield from (f"{who} queued {error}" for error in found)
 
     @property
     def takes_spectra(self) -> bool:

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import inf, isfinite, nan
 from time import monotonic
 from typing import Any, TextIO
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from acquire.evaluation.figures import Figure
+from acquire.evaluation.evaluate import DarkLevel
+from acquire.evaluation.figures import LUMINANCE_LEVELS, Figure
 from acquire.photometry.customary_units import CUSTOMARY, CustomaryUnit, customary
 from acquire.records import Event, Finding, Note, PointFlag, Record, RunStart, Severity, Spectrum
 from acquire.safety.visible import one_line, visible
@@ -38,6 +40,44 @@ PAPER_FIGURES = (
     ("chromaticity_y", "chromaticity_y", "CIE y"),
     ("peak_wavelength", "peak_wavelength", "peak"),
     ("fwhm", "fwhm", "FWHM"),
+)
+
+#: What the table on the screen has between the maxima and the colour: at a luminance, and the roll-off.
+_AT_A_LUMINANCE = (
+    ("voltage", "V"),
+    ("current_density", "J"),
+    ("current_efficiency", "CE"),
+    ("power_efficiency", "PE"),
+    ("external_quantum_efficiency", "EQE"),
+)
+_ROLL_OFF = (
+    ("roll_off_current_density_90", "current_density", "J90"),
+    ("roll_off_current_density_50", "current_density", "J50"),
+    ("roll_off_luminance_90", "luminance", "L90"),
+    ("roll_off_luminance_50", "luminance", "L50"),
+)
+_SPECTRUM = (
+    ("chromaticity_u_prime", "chromaticity_u_prime", "u'"),
+    ("chromaticity_v_prime", "chromaticity_v_prime", "v'"),
+    ("dominant_wavelength", "dominant_wavelength", "dominant"),
+    ("excitation_purity", "excitation_purity", "purity"),
+    ("centroid_wavelength", "centroid_wavelength", "centroid"),
+    ("correlated_colour_temperature", "correlated_colour_temperature", "CCT"),
+    ("duv", "duv", "Duv"),
+    ("luminous_efficacy_of_radiation", "luminous_efficacy_of_radiation", "K_r"),
+    ("mean_photon_energy", "mean_photon_energy", "E_photon"),
+    ("wall_plug_efficiency_at_power_efficiency_max", "wall_plug_efficiency", "wall-plug"),
+)
+_CURVE = (
+    ("ideality_factor", "ideality_factor", "n"),
+    ("luminance_ideality_factor", "ideality_factor", "n_L"),
+    ("hysteresis_index", "hysteresis_index", "HI"),
+    ("hysteresis_index_log", "hysteresis_index", "HI_log"),
+    ("turn_on_voltage_hysteresis", "turn_on_voltage_hysteresis", "V_on shift"),
+    ("scan_rate", "scan_rate", "scan rate"),
+    ("current_density_repeatability", "repeatability", "spread of J"),
+    ("luminance_repeatability", "repeatability", "spread of L"),
+    ("current_efficiency_repeatability", "repeatability", "spread of CE"),
 )
 
 BAR_PERIOD = 0.1  # s, real time; a point may take less than drawing
@@ -111,11 +151,18 @@ def flag_names(flags: PointFlag) -> str:
 
 def spectrum_text(spectrum: Spectrum) -> str:
     """One line about a spectrum just taken."""
-    return (
+    text = (
         f"spectrum {spectrum.index} at point {spectrum.point_index}: "
         f"{number(spectrum.luminance)} cd/m^2, "
         f"{spectrum.integration_time:.3g} s integration"
     )
+    mismatch = spectrum.mismatch_factor
+    return f"{text}, mismatch factor {mismatch_text(mismatch)}" if isfinite(mismatch) else text
+
+
+def mismatch_text(factor: float) -> str:
+    """A mismatch factor and what it does to luminance."""
+    return f"{factor:.4f} (L {100.0 * (factor - 1.0):+.2f} %)"
 
 
 #: How a finding begins where people read it: what forbids to trust a number is not to be overlooked.
@@ -275,32 +322,79 @@ def clock_text(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+Row = tuple[str, str, str]
+
+
+def _sections() -> Iterator[tuple[str, Sequence[Row]]]:
+    """The rows of the table of figures, those that belong together; with a name, one row does where all are missing."""
+    yield "", PAPER_FIGURES[:5]
+    for level in LUMINANCE_LEVELS:
+        at = f"at {level:.0f}"
+        yield at, [(f"{key}_at_{level:.0f}_cd_m2", key, f"{name} {at}") for key, name in _AT_A_LUMINANCE]
+    yield "roll-off", _ROLL_OFF
+    yield "spectrum", (*PAPER_FIGURES[5:], *_SPECTRUM)
+    yield "", _CURVE
+
+
 def figures_table(figures: Mapping[str, Figure], title: str) -> Table:
-    """The figures of merit, like a row of a paper's table, each with uncertainty and status."""
-    table = Table(title=Text(one_line(title)), title_justify="left")
-    for heading, justify in (
-        ("figure", "left"),
-        ("value", "right"),
-        ("u (k = 1)", "right"),
-        ("unit", "left"),
-    ):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
-    table.add_column("at")
-    table.add_column("status")
-    for key, quantity, name in PAPER_FIGURES:
-        if key in figures:
-            table.add_row(name, *_figure_cells(figures[key], CUSTOMARY[quantity]))
+    """The figures of merit, like a paper's table, each with uncertainty and status; below, why one is not ``ok``."""
+    table = Table(title=Text(one_line(title)), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("figure", "value", "u (k = 1)", "unit", "at", "status"):
+        table.add_column(heading, justify="right" if heading in ("value", "u (k = 1)") else "left")
+    shown: list[Row] = []
+    for name_of_all, section in _sections():
+        rows = _rows(name_of_all, section, figures)
+        shown += rows
+        for key, quantity, name in rows:
+            cells = _figure_cells(figures[key], CUSTOMARY[quantity], where=not key.endswith("_cd_m2"))
+            table.add_row(name, *cells, end_section=key == rows[-1][0])
+    table.caption, table.caption_justify = Text("\n".join(_reasons(shown, figures))), "left"
     return table
 
 
-def _figure_cells(figure: Figure, read_in: CustomaryUnit) -> tuple[str, ...]:
+def _rows(name: str, section: Sequence[Row], figures: Mapping[str, Figure]) -> list[Row]:
+    """The rows of a section: one by its name where all are missing alike, none for what was not done at all."""
+    there = [row for row in section if row[0] in figures]
+    found = [row for row in there if isfinite(figures[row[0]].value)]
+    if section is _CURVE:
+        return found
+    alike = len({figures[key].status for key, _, _ in there}) == 1
+    return [(*there[0][:2], name)] if name and not found and alike else there
+
+
+#: Findings are told in full beside the table.
+_TOLD_BELOW = (Severity.DOUBTFUL, Severity.IMPOSSIBLE)
+
+
+def _reasons(rows: Sequence[Row], figures: Mapping[str, Figure]) -> Iterator[str]:
+    """What is to be said of some figures, once for all of which it is said."""
+    names: dict[str, list[str]] = {}
+    for key, _, name in rows:
+        if figures[key].reason and figures[key].status not in _TOLD_BELOW:
+            names.setdefault(figures[key].reason, []).append(name)
+    return (one_line(f"{', '.join(named)}: {reason}") for reason, named in names.items())
+
+
+def _figure_cells(figure: Figure, read_in: CustomaryUnit, *, where: bool = True) -> tuple[str, ...]:
     unit, factor, decimals = read_in
     value = f"{figure.value * factor:.{decimals}f}" if isfinite(figure.value) else "-"
     spread = number(figure.uncertainty * factor, 2) if isfinite(figure.uncertainty) else ""
-    where = f"{figure.voltage:.2f} V" if isfinite(figure.voltage) else ""
+    return value, spread, unit.removeprefix("1"), _place(figure) if where else "", one_line(figure.status)
+
+
+def _place(figure: Figure) -> str:
+    """Where in the sweep a figure lies."""
+    place = [f"{figure.voltage:.2f} V"] if isfinite(figure.voltage) else []
     if isfinite(figure.current_density):
-        where += f", {number(customary(figure.current_density, 'current_density'), 3)} mA/cm^2"
-    return value, spread, unit.removeprefix("1"), where, one_line(figure.status)
+        place.append(f"{number(customary(figure.current_density, 'current_density'), 3)} mA/cm^2")
+    return ", ".join(place)
+
+
+def dark_text(level: DarkLevel) -> str:
+    """What the photodiode's meter read without light, before the sweep or after it."""
+    unit, factor, _ = CUSTOMARY["dark_signal"]
+    mean, deviation = number(level.signal * factor), number(level.deviation * factor, 2)
+    return f"{mean} {unit}, standard deviation {deviation} {unit}, {level.readings} readings at {level.time:.1f} s"
 
 
 def figures_line(figures: Mapping[str, Figure], name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -66,16 +67,16 @@ def tell_damage(run: Run) -> None:
         complain(f"{run.path}: {run.integrity}", COMPLETED)
 
 
-def told(result: RunResult, as_json: bool, *, stuck: bool) -> bool:
+def told(result: RunResult, as_json: bool, *, stuck: bool, beside: Mapping[str, Any] | None = None) -> bool:
     """Say how a run ended, and never wait long for that; false when a stream takes nothing.
 
-    ``stuck``: what the run was shown on takes nothing already.
+    ``stuck``: what the run was shown on takes nothing already; ``beside``: what else stands in the JSON object.
     """
     error = Telling(partial(_print_error, result))
     if not error.done(STUCK_WORDS if stuck and as_json else LAST_WORDS) and MAY_BE_ON in result.error:
         let_terminal_go(sys.stderr)
         error.done(LAST_WORDS)
-    shown = Telling(partial(_print_result, result, as_json))
+    shown = Telling(partial(_print_result, result, as_json, beside or {}))
     heard = error.done(0.0)
     if shown.done(STUCK_WORDS if stuck and not as_json else LAST_WORDS):
         return heard
@@ -99,13 +100,13 @@ def _print_where(result: RunResult) -> None:
             say(sys.stderr, f"{_ending(result.run)}; see it with: acquire show {_quoted(result.run.path)}")
 
 
-def _print_result(result: RunResult, as_json: bool) -> None:
+def _print_result(result: RunResult, as_json: bool, beside: Mapping[str, Any]) -> None:
     with _whoever_listens(sys.stdout):
         if result.run is not None:
-            print_run(result.run, as_json)
+            print_run(result.run, as_json, beside)
         elif as_json:
             status = "stopped" if result.interrupted else "failed"
-            say_json(without_a_run(result.error, status, result.unfinished))
+            say_json({**without_a_run(result.error, status, result.unfinished), **beside})
 
 
 def without_a_run(reason: str, status: str, path: Path | None = None) -> dict[str, Any]:
@@ -119,10 +120,10 @@ def without_a_run(reason: str, status: str, path: Path | None = None) -> dict[st
     }
 
 
-def print_run(run: Run, as_json: bool) -> None:
+def print_run(run: Run, as_json: bool, beside: Mapping[str, Any] | None = None) -> None:
     """Say what came of a run: figures of merit, notes, how it ended and where its file is."""
     if as_json:
-        say_json(run.summary())
+        say_json({**run.summary(), **(beside or {})})
         return
     from acquire.cli import display
 
@@ -142,13 +143,32 @@ def _ending(run: Run) -> str:
 
 
 def print_description(run: Run) -> None:
-    """Say what a run was: title, sample, times, instruments, and whether its file is as it was written."""
+    """Say what a run was: title, sample, times, instruments, dark readings, whether its file is as it was written."""
+    from acquire.cli import display
+
     lines = [
         ("title", run.title),
         ("sample", run.sample),
         ("started", run.start_time),
         ("ended", run.end_time or "not finished: the run is going on, or was cut off (then: acquire recover)"),
         *run.instruments.items(),
+        *_photodiode(run),
+        *((f"dark {when}", display.dark_text(level)) for when, level in run.dark_levels.items()),
         ("checksums", str(run.integrity)),
     ]
     say(sys.stdout, *(f"{name:>18}  {value}" for name, value in lines))
+
+
+def _photodiode(run: Run) -> Iterator[tuple[str, str]]:
+    """What turned the photodiode's signal into light."""
+    from acquire.cli.display import mismatch_text
+
+    photodiode = run.calibration.photodiode
+    if photodiode is None:
+        yield "photodiode", "no calibration"
+        return
+    yield "photodiode", f"{photodiode.identification}: {photodiode.method}"
+    factors = run.mismatch_factors
+    if factors.size:
+        ends = mismatch_text(float(factors.min())), mismatch_text(float(factors.max()))
+        yield "mismatch factor", " to ".join(dict.fromkeys(ends))

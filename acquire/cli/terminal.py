@@ -110,13 +110,13 @@ def _somebody_to_ask() -> bool:
         return False
 
 
-def _is_yes(stream: TextIO) -> bool:
-    """The answer; Enter is yes, the end of the input is no."""
+def _is_yes(stream: TextIO, *, enter: bool = True) -> bool:
+    """The answer; Enter is yes where ``enter`` says so, the end of the input is no."""
     try:
         answer = stream.readline()
     except UnicodeDecodeError:
         return False
-    return answer.endswith("\n") and answer.strip().lower() in ("", "y", "yes")
+    return answer.endswith("\n") and answer.strip().lower() in ({"y", "yes"} | ({""} if enter else set()))
 
 
 @contextmanager

@@ -160,6 +160,9 @@ class PhotodiodeChannel(Section):
         default=None,
         description="Calibration file, relative to this file; with luminance: from_spectra none is needed.",
     )
+    calibration_valid_days: int = Field(
+        default=90, ge=1, description="For how many days a calibration made here by acquire calibrate is good."
+    )
 
     @property
     def connection(self) -> Literal["amplifier", "shunt", "current"]:

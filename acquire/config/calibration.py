@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from acquire.config.quantities import Fraction, Metres, Quantity, SquareMetres
+from acquire.config.quantities import Fraction, Luminance, Metres, Quantity, Seconds, SquareMetres
 from acquire.config.section import Section
 from acquire.safety.visible import shortened
 
 HalfAngle = Annotated[float, Quantity("deg", "5 deg", above=0.0, most=90.0)]
+Change = Annotated[float, Quantity("", "-0.05 %")]
 LuminancePerCurrent = Annotated[float, Quantity("cd/m^2/A", "1.13e10 cd/m^2/A", above=0.0)]
 
 
@@ -51,15 +52,47 @@ class Geometry(Section):
     uncertainty: Fraction = Field(default=0.0, description="Relative standard uncertainty of the etendue.")
 
 
+class Linearity(Section):
+    """Whether k_L is one number: how ln(L/s) moved with ln L and with time, each with its standard uncertainty."""
+
+    level: Change = Field(description="d ln(L/s)/d ln L; 0 for a linear channel.")
+    level_uncertainty: Change = Field(description="Its standard uncertainty (k = 1).")
+    drift: Change = Field(description="Change of ln(L/s) from the first to the last spectrum.")
+    drift_uncertainty: Change = Field(description="Its standard uncertainty (k = 1).")
+    duration: Seconds = Field(description="From the first to the last spectrum.")
+
+
 class LuminanceFactor(Section):
     """Luminance per photocurrent, found against a spectroradiometer on a device in this very place."""
 
     factor: LuminancePerCurrent = Field(description="k_L, luminance per photocurrent.")
-    uncertainty: Fraction = Field(description="Relative standard uncertainty of k_L (statistics).")
+    uncertainty: Fraction | None = Field(
+        default=None,
+        description="Relative standard uncertainty of k_L (statistics); not given: unknown, and that of L with it.",
+    )
+    levels: int | None = Field(default=None, ge=1, description="Number of levels at which it was found.")
+    degrees_of_freedom: int | None = Field(
+        default=None, ge=1, description="Of the uncertainty, for Student's t; not given: taken for many."
+    )
+    luminance_from: Luminance | None = Field(default=None, description="Lowest luminance at which it was found.")
+    luminance_to: Luminance | None = Field(default=None, description="Highest luminance at which it was found.")
+    linearity: Linearity | None = Field(default=None, description="Test of linearity; not given: not tested.")
     spectrum: str | None = Field(
         default=None,
         description="CSV wavelength_nm, relative power per nm of the device used; for the mismatch correction.",
     )
+
+
+class Origin(Section):
+    """The run that a calibration was made from, by ``acquire calibrate``; for the record."""
+
+    run_id: str = Field(min_length=1, description="Identity of the run.")
+    run_file: str = Field(min_length=1, description="Name of its file.")
+    run_sha256: str = Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of that file.")
+    sample: str = Field(default="", description="The device that shone.")
+    bench: str = Field(default="", description="Name of the bench.")
+    simulated: bool = Field(default=False, description="Whether the bench was a simulated one.")
+    instruments: dict[str, str] = Field(default_factory=dict, description="Identity and address of each, by role.")
 
 
 class CalibrationFile(Section):
@@ -75,4 +108,5 @@ class CalibrationFile(Section):
     )
     geometry: Geometry | None = Field(default=None, description="Luminance from geometry and responsivity.")
     luminance_factor: LuminanceFactor | None = Field(default=None, description="Luminance from a measured factor.")
+    origin: Origin | None = Field(default=None, description="The run it was made from; not given: made by hand.")
     notes: str = Field(default="", description="How it was done, certificate numbers.")

@@ -4,79 +4,83 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 
 from acquire.evaluation.known import Known
 from acquire.evaluation.touched import per_current
 from acquire.photometry.constants import MAXIMUM_LUMINOUS_EFFICACY
-from acquire.records import Columns, Finding, FloatArray, PointFlag, Severity
+from acquire.photometry.elementwise import BoolArray
+from acquire.records import LIMITED, Finding, PointFlag, Severity
 
 #: Points that say nothing of an efficiency.
-_LEFT_OUT = (
-    PointFlag.COMPLIANCE
-    | PointFlag.RANGE_COMPLIANCE
-    | PointFlag.OVER_RANGE
-    | PointFlag.PHOTODIODE_OVERFLOW
-    | PointFlag.BELOW_DARK_NOISE
-    | PointFlag.DAMAGED
-)
+_LEFT_OUT = LIMITED | PointFlag.PHOTODIODE_OVERFLOW | PointFlag.BELOW_DARK_NOISE | PointFlag.DAMAGED
 
 #: Luminance [cd/m^2] from which on an efficiency is held against physics.
 LEAST_LUMINANCE = 1.0
 
+#: Standard uncertainties within which an efficiency beyond a bound may be below it after all.
+CERTAIN = 3.0
+
 
 @dataclass(frozen=True)
 class _Bound:
-    """A quantity (n,) of points and the most that it can be."""
+    """A quantity of points, the most that it can be, and what to say of a value beyond that."""
 
     code: str
     quantity: str
-    most: float
-    text: Callable[[float], str]
+    most: Callable[[Known], float]
+    text: Callable[[float, float], str]
+
+
+def most_efficacy(known: Known) -> float:
+    """The luminous efficacy [lm/W] of the light of a run, the largest of its spectra; K_m where none is known."""
+    return max((pair.efficacy for pair in known.pairs if pair.usable), default=MAXIMUM_LUMINOUS_EFFICACY)
 
 
 BOUNDS: Sequence[_Bound] = (
     _Bound(
         "more_photons_than_electrons",
         "external_quantum_efficiency",
-        1.0,
-        lambda value: f"EQE is {100 * value:.4g} %: more photons than electrons",
+        lambda _: 1.0,
+        lambda value, _: f"the quantum efficiency is {100 * value:.4g} %: more photons than electrons",
     ),
     _Bound(
-        "beyond_luminous_efficacy",
+        "more_light_than_power",
         "power_efficiency",
-        MAXIMUM_LUMINOUS_EFFICACY,
-        lambda value: (
-            f"the power efficiency is {value:.4g} lm/W, beyond the 683 lm/W that all power as 555 nm light has"
+        most_efficacy,
+        lambda value, most: (
+            f"the power efficiency is {value:.4g} lm/W where light of this colour has {most:.4g} lm/W: "
+            f"{100 * value / most:.4g} % of the power would be light"
         ),
     ),
 )
 
 
 def beyond_physics(known: Known) -> Iterator[Finding]:
-    """Ask whether an efficiency is beyond what energy and the number of electrons allow."""
+    """Ask whether an efficiency is beyond what the number of electrons and energy allow."""
     points = known.points
     lit = (points["flags"] & int(_LEFT_OUT) == 0) & (points["luminance"] >= LEAST_LUMINANCE)
     for bound in BOUNDS:
-        if (finding := _beyond(bound, points, lit, known)) is not None:
+        if (finding := _beyond(bound, lit, known)) is not None:
             yield finding
 
 
-def _beyond(bound: _Bound, points: Columns, lit: FloatArray, known: Known) -> Finding | None:
-    values = np.where(lit & (points["current"] != 0), points[bound.quantity], -np.inf)
-    if not values.size or not (worst := float(np.nan_to_num(values, nan=-np.inf).max())) > bound.most:
+def _beyond(bound: _Bound, lit: BoolArray, known: Known) -> Finding | None:
+    values = np.where(lit & np.isfinite(known.points[bound.quantity]), known.points[bound.quantity], -inf)
+    most = bound.most(known)
+    if not (worst := float(values.max(initial=-inf))) > most:
         return None
-    at = int(np.nanargmax(values))
-    spread = float(np.nan_to_num(points[f"{bound.quantity}_uncertainty"][at]))
-    beyond = worst - 3 * spread > bound.most
+    at = int(values.argmax())
+    spread = float(np.nan_to_num(known.points[f"{bound.quantity}_uncertainty"][at]))
     return Finding(
         known.time,
         bound.code,
-        Severity.IMPOSSIBLE if beyond else Severity.DOUBTFUL,
-        f"{bound.text(worst)} (at {points['voltage'][at]:.4g} V)",
+        Severity.IMPOSSIBLE if worst - CERTAIN * spread > most else Severity.DOUBTFUL,
+        f"{bound.text(worst, most)} (at {known.points['voltage'][at]:.4g} V)",
         per_current(known.figures),
         "Check current, pixel area, and what turns the photodiode's signal into luminance: gain, distance, units",
         worst,
-        bound.most,
+        most,
     )

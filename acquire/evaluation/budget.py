@@ -12,8 +12,9 @@ import numpy as np
 
 from acquire.evaluation.calibration import Calibration, Conditions
 from acquire.photometry.choice import SPECTRAL_SHIFT_LIMIT
-from acquire.photometry.elementwise import Q, constant, finite, hypot, quotient, where
+from acquire.photometry.elementwise import Q, constant, finite, hypot, log10, quotient, where
 from acquire.photometry.factors import SpectralFactors
+from acquire.photometry.photodiode import PhotodiodeCalibration
 from acquire.photometry.uncertainty import (
     Budget,
     RelativeUncertainty,
@@ -57,11 +58,11 @@ def uncertainties(
     ``values`` are the quantities by their names, ``factors`` those of the spectrum used and ``shift`` how far apart
     the two are that the point lies between; ``dark_deviation`` [V] that of a dark reading.
     """
-    spread = relative_uncertainty(_budget(signals, factors, shift, calibration, dark_deviation))
+    spread = relative_uncertainty(_budget(values, signals, factors, shift, calibration, dark_deviation))
     limit, wavelength = rectangular(CHROMATICITY_LIMIT), calibration.uncertainty.wavelength
     unknown = constant(nan, signals.photocurrent)
     return {
-        **{spelled: _absolute(getattr(spread, name), values[name]) for name, spelled in _UNCERTAIN.items()},
+        **{spelled: in_units(getattr(spread, name), values[name]) for name, spelled in _UNCERTAIN.items()},
         "chromaticity_x_uncertainty": chromaticity_uncertainty(limit, factors.x_sensitivity, wavelength)
         if factors
         else unknown,
@@ -71,11 +72,13 @@ def uncertainties(
     }
 
 
-def _absolute(relative: Q, value: Q) -> Q:
+def in_units(relative: Q, value: Q) -> Q:
+    """A relative uncertainty in the unit of its value; NaN where it is infinite."""
     return where(finite(relative), relative, nan) * abs(value)
 
 
 def _budget(
+    values: Mapping[str, Q],
     signals: Signals[Q],
     factors: SpectralFactors[Q] | None,
     shift: Q,
@@ -84,14 +87,16 @@ def _budget(
 ) -> Budget[Q]:
     conditions, uncertainty, photodiode = calibration.conditions, calibration.uncertainty, calibration.photodiode
     return Budget(
-        current=_share(current_limit(signals.current, conditions), signals.current),
-        voltage=_device_voltage(signals, calibration),
+        current=relative_limit(current_limit(signals.current, conditions), signals.current),
+        voltage=device_voltage_uncertainty(signals, calibration),
         area=uncertainty.emissive_area / conditions.emissive_area,
         luminance_scale=uncertainty.luminance_scale,
         uniformity=uncertainty.uniformity,
-        repositioning=uncertainty.repositioning,
+        # A k_L from the very run is of this device in this place
+        repositioning=0.0 if photodiode and photodiode.levels else uncertainty.repositioning,
         calibration=photodiode.relative_uncertainty if photodiode else 0.0,
-        linearity=uncertainty.linearity,
+        linearity=_linearity(values["luminance"], photodiode, uncertainty.linearity),
+        responsivity=_shape(factors, photodiode),
         meter=_meter(signals, conditions, dark_deviation),
         wavelength=uncertainty.wavelength,
         # Without a spectrum it is not known what an error of the wavelength scale does.
@@ -102,11 +107,32 @@ def _budget(
     )
 
 
-def _share(limit: Q, value: Q) -> Q:
+def _linearity(luminance: Q, photodiode: PhotodiodeCalibration | None, linearity: float) -> Q | float:
+    """What is stated for the channel; below the lowest spectrum that fixed k_L once more for each decade.
+
+    A spread of the spectra that is larger counts there in its place.
+    """
+    if photodiode is None or not photodiode.levels:
+        return linearity
+    below = (luminance > 0) & (luminance < photodiode.lowest)
+    decades = log10(quotient(constant(photodiode.lowest, luminance), luminance, below, 1.0))
+    a_decade = max(linearity, photodiode.spread) if isfinite(photodiode.spread) else linearity
+    return hypot(decades * a_decade, linearity)
+
+
+def _shape(factors: SpectralFactors[Q] | None, photodiode: PhotodiodeCalibration | None) -> Q | float:
+    """What R(lambda) leaves uncertain of a luminance whose light has moved from that by which k_L was fixed."""
+    if factors is None or photodiode is None or not photodiode.levels:
+        return 0.0
+    return abs(factors.integrals.wavelength - photodiode.centroid) * photodiode.shape_uncertainty
+
+
+def relative_limit(limit: Q, value: Q) -> Q:
+    """The relative standard uncertainty behind a limit of error of a value; infinite of nothing."""
     return quotient(rectangular(limit), abs(value), (value != 0) & finite(value), inf)
 
 
-def _device_voltage(signals: Signals[Q], calibration: Calibration) -> Q:
+def device_voltage_uncertainty(signals: Signals[Q], calibration: Calibration) -> Q:
     """Relative uncertainty of the voltage at the device: that of the meter, and of what is lost in the leads."""
     conditions = calibration.conditions
     device = conditions.device_voltage(signals.voltage, signals.current)

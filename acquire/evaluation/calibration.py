@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from acquire.config.bench import BenchFile
-from acquire.config.calibration import CalibrationFile, Geometry
+from acquire.config.calibration import CalibrationFile, Geometry, LuminanceFactor
+from acquire.config.cautions import is_example
 from acquire.config.loading import LoadedCalibration, LoadedSweep
 from acquire.config.sweep import ExpectedLine, SweepFile
 from acquire.photometry import photodiode as channel
@@ -21,6 +22,7 @@ from acquire.photometry.elementwise import Q
 from acquire.photometry.factors import SpectralFactors, spectral_factors
 from acquire.photometry.grid import WAVELENGTH, on_grid
 from acquire.photometry.photodiode import PhotodiodeCalibration
+from acquire.photometry.silicon import GENERIC_SILICON, GENERIC_SILICON_SHAPE_UNCERTAINTY, generic_silicon
 from acquire.photometry.spectra import gaussian
 from acquire.photometry.spot import unfilled_share
 from acquire.photometry.uncertainty import rectangular
@@ -145,8 +147,40 @@ class StandInSpectra:
     assumed: FloatArray | None = field(default=None, metadata=_stored("1", name="assumed_spectrum"))
 
 
+@dataclass(frozen=True, eq=False)
+class RelativeResponsivity:
+    """The responsivity by which luminance from a run's own spectra follows the colour of each point.
+
+    ``curve`` R (401,), any scale; None: that of the calibration file, without it :func:`generic_silicon`. ``source``
+    says which it is, ``shape_uncertainty`` [1/nm] is that of d ln R/d lambda.
+    """
+
+    curve: FloatArray | None = field(default=None, metadata=_stored("A/W", name="relative_responsivity"))
+    source: str = field(default="", metadata=_stored(name="relative_responsivity_source"))
+    shape_uncertainty: float = field(default=0.0, metadata=_stored("1/nm", name="relative_responsivity_uncertainty"))
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a photodiode's calibration comes from.
+
+    ``date`` on which it was made and ``valid_until`` as 2026-03-31, empty where not given; ``example``: it is the one
+    that was made up for the simulated bench.
+    """
+
+    date: str = field(default="", metadata=_stored(name="calibration_date"))
+    valid_until: str = field(default="", metadata=_stored(name="calibration_valid_until"))
+    example: bool = field(default=False, metadata=_stored("1", name="calibration_is_example"))
+
+
 #: The parts of a calibration whose fields stand in a run file one by one.
-_PARTS = {"conditions": Conditions, "uncertainty": LightUncertainty, "stand_in": StandInSpectra}
+_PARTS = {
+    "conditions": Conditions,
+    "uncertainty": LightUncertainty,
+    "stand_in": StandInSpectra,
+    "relative": RelativeResponsivity,
+    "provenance": Provenance,
+}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -154,12 +188,23 @@ class Calibration:
     """What turns signals into light: the photodiode's calibration, None without one, and what else enters.
 
     ``photodiode`` is what a calibration file gives; to evaluate a run with another one, that part is replaced.
+    ``relative`` counts where ``conditions.luminance_route`` is another one than that.
     """
 
     conditions: Conditions
     photodiode: PhotodiodeCalibration | None = None
     uncertainty: LightUncertainty = LightUncertainty()
     stand_in: StandInSpectra = StandInSpectra()
+    relative: RelativeResponsivity = RelativeResponsivity()
+    provenance: Provenance = Provenance()
+
+    @cached_property
+    def shape(self) -> PhotodiodeCalibration | None:
+        """The photodiode by which spectra are told apart: as calibrated, or of an arbitrary scale until it has one."""
+        if self.conditions.luminance_route == LuminanceRoute.CALIBRATED:
+            return self.photodiode
+        relative = self.relative if self.relative.curve is not None else relative_responsivity(self.photodiode)
+        return PhotodiodeCalibration(1.0, relative.curve, shape_uncertainty=relative.shape_uncertainty)
 
     @cached_property
     def reference_factors(self) -> SpectralFactors[float] | None:
@@ -187,6 +232,13 @@ class Calibration:
         """Rebuild a calibration from the values of :meth:`to_fields`; unknown names are ignored."""
         parts = {part: _from_fields(kind, values) for part, kind in _PARTS.items()}
         return cls(photodiode=_photodiode_from_fields(values), **parts)
+
+
+def relative_responsivity(photodiode: PhotodiodeCalibration | None) -> RelativeResponsivity:
+    """The responsivity of a calibrated photodiode, or that of silicon in general."""
+    if photodiode is not None and photodiode.responsivity is not None:
+        return RelativeResponsivity(photodiode.responsivity, f"calibration {photodiode.identification}")
+    return RelativeResponsivity(generic_silicon(), GENERIC_SILICON, GENERIC_SILICON_SHAPE_UNCERTAINTY)
 
 
 # --- in a run file -----------------------------------------------------------------------------------------
@@ -222,6 +274,9 @@ def _photodiode_to_fields(photodiode: PhotodiodeCalibration | None) -> Iterator[
     yield "responsivity_shortest", photodiode.shortest if photodiode else nan, "nm"
     yield "responsivity_longest", photodiode.longest if photodiode else nan, "nm"
     yield "calibration_uncertainty", photodiode.relative_uncertainty if photodiode else 0.0, "1"
+    yield "luminance_factor", photodiode.factor if photodiode else nan, "cd/(m^2 A)"
+    yield "calibrated_from", photodiode.lowest if photodiode else nan, "cd/m^2"
+    yield "calibrated_to", photodiode.highest if photodiode else nan, "cd/m^2"
 
 
 def _or_empty(value: Any) -> Any:
@@ -246,6 +301,9 @@ def _photodiode_from_fields(values: Mapping[str, Any]) -> PhotodiodeCalibration 
         method=values.get("method", ""),
         shortest=values.get("responsivity_shortest", nan),
         longest=values.get("responsivity_longest", nan),
+        factor=values.get("luminance_factor", nan),
+        lowest=values.get("calibrated_from", nan),
+        highest=values.get("calibrated_to", nan),
     )
 
 
@@ -263,8 +321,10 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
     Only the sweep, bench and calibration files enter; a simulated device's file never does.
     """
     sweep, bench = loaded.sweep, loaded.bench
+    photodiode = _photodiode_calibration(loaded.calibration, sweep.sample.emissive_area)
+    calibrated = bench.photodiode.luminance_route == "calibrated"
     return Calibration(
-        photodiode=_photodiode_calibration(loaded.calibration, sweep.sample.emissive_area),
+        photodiode=photodiode,
         conditions=_conditions(sweep, bench, source_range),
         uncertainty=LightUncertainty(
             emissive_area=sweep.sample.emissive_area_uncertainty or 0.0,
@@ -277,7 +337,18 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
             lead_resistance=bench.instruments.smu.lead_resistance_uncertainty,
         ),
         stand_in=StandInSpectra(reference, _assumed_spectrum(sweep.sample.expected_line)),
+        relative=RelativeResponsivity() if calibrated else relative_responsivity(photodiode),
+        provenance=provenance_of(loaded.calibration),
     )
+
+
+def provenance_of(loaded: LoadedCalibration) -> Provenance:
+    """Where a calibration file comes from; a copy of the example under another name is the example still."""
+    certificate = loaded.certificate
+    if certificate is None:
+        return Provenance()
+    valid_until = certificate.valid_until.isoformat() if certificate.valid_until else ""
+    return Provenance(certificate.date.isoformat(), valid_until, is_example(certificate.id, loaded.responsivity))
 
 
 def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float) -> Conditions:
@@ -340,8 +411,10 @@ def _photodiode_calibration(loaded: LoadedCalibration, emissive_area: float) -> 
     responsivity = on_grid(*_reaching(loaded.responsivity)) if loaded.responsivity is not None else None
     if certificate.luminance_factor is not None:
         spectrum = on_grid(*_ending_dark(loaded.spectrum)) if loaded.spectrum is not None else None
-        light = _by_factor(certificate.luminance_factor.factor, responsivity, spectrum)
-        return _spanned(_named(light, certificate, certificate.luminance_factor.uncertainty), loaded.responsivity)
+        light = _by_factor(certificate.luminance_factor, responsivity, spectrum)
+        uncertainty = certificate.luminance_factor.uncertainty
+        named = _named(light, certificate, nan if uncertainty is None else uncertainty)
+        return _spanned(named, loaded.responsivity)
     assert certificate.geometry is not None
     assert responsivity is not None
     light = _by_geometry(certificate.geometry, emissive_area, responsivity)
@@ -376,11 +449,17 @@ def _named(light: PhotodiodeCalibration, certificate: CalibrationFile, uncertain
     return replace(light, identification=identification, relative_uncertainty=uncertainty)
 
 
-def _by_factor(factor: float, responsivity: FloatArray | None, spectrum: FloatArray | None) -> PhotodiodeCalibration:
+def _by_factor(
+    found: LuminanceFactor, responsivity: FloatArray | None, spectrum: FloatArray | None
+) -> PhotodiodeCalibration:
     """Way A; one curve without the other cannot correct a spectral mismatch, and is left out."""
     curves = (responsivity, spectrum) if responsivity is not None and spectrum is not None else ()
-    light = channel.calibration_from_factor(factor, *curves)
-    return replace(light, method=f"luminance factor {factor:g} cd/m^2/A")
+    light = channel.calibration_from_factor(found.factor, *curves)
+    low, high = (nan if end is None else end for end in (found.luminance_from, found.luminance_to))
+    span = f", found from {low:.4g} to {high:.4g} cd/m^2" if isfinite(low + high) else ""
+    mismatch = "" if curves else ", without the mismatch of other spectra"
+    method = f"luminance factor {found.factor:g} cd/m^2/A{span}{mismatch}"
+    return replace(light, method=method, lowest=low, highest=high)
 
 
 def _by_geometry(geometry: Geometry, emissive_area: float, responsivity: FloatArray) -> PhotodiodeCalibration:

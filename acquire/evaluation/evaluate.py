@@ -6,28 +6,25 @@ are known, and afterwards, when all are: only the :class:`Evidence` handed to it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from math import isfinite, nan
-from statistics import fmean, stdev
+from collections.abc import Mapping
+from math import nan
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from acquire.evaluation.budget import Signals, uncertainties
-from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.evidence import NO_SPECTRUM_HERE, Absolute, DarkLevel, Evidence, dark_level
+from acquire.evaluation.routes import route_uncertainties
 from acquire.photometry.choice import (
     SPECTRAL_SHIFT_LIMIT,
-    SpectrumCandidate,
     SpectrumChoice,
     SpectrumChoices,
     SpectrumSource,
     choose_spectra,
     choose_spectrum,
+    only,
     spectral_shift,
-    spectrum_defects,
 )
 from acquire.photometry.efficiency import (
     current_density,
@@ -35,146 +32,37 @@ from acquire.photometry.efficiency import (
     eqe_from_luminance,
     power_efficiency,
 )
-from acquire.photometry.elementwise import IntArray, Q, constant
-from acquire.photometry.factors import SpectralFactors, blend_factors, factors_at, spectral_factors, stacked
-from acquire.photometry.photodiode import below_dark_noise, dark_at, photocurrent
-from acquire.photometry.spectra import signal_to_noise
+from acquire.photometry.elementwise import IntArray, Q, Truth, constant, quotient, unless
+from acquire.photometry.factors import SpectralFactors, blend_factors, factors_at, known_only, stacked
+from acquire.photometry.photodiode import PhotodiodeCalibration, below_dark_noise
 from acquire.records import (
     DERIVED,
     READING_FLAGS,
+    ROUTES,
     Columns,
-    DarkReading,
     FloatArray,
     PointFlag,
     Reading,
     Record,
-    Spectrum,
 )
 
-
-@dataclass(frozen=True)
-class DarkLevel:
-    """Mean and standard deviation of the photodiode signal without light [V], and when [s]."""
-
-    time: float
-    signal: float
-    deviation: float
-
-
-def dark_level(readings: Sequence[DarkReading]) -> DarkLevel | None:
-    """Summarise dark readings; None when none of them is a number."""
-    good = [reading for reading in readings if isfinite(reading.photodiode_signal)]
-    if not good:
-        return None
-    signals = [reading.photodiode_signal for reading in good]
-    deviation = stdev(signals) if len(signals) > 1 else 0.0
-    return DarkLevel(fmean(reading.time for reading in good), fmean(signals), deviation)
-
-
-@dataclass(frozen=True)
-class _EvaluatedSpectrum:
-    candidate: SpectrumCandidate
-    factors: SpectralFactors[float]
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """All that is known at one moment besides a reading itself; ``spectra`` are those that have light."""
-
-    calibration: Calibration
-    dark_before: DarkLevel | None = None
-    dark_after: DarkLevel | None = None
-    spectra: tuple[_EvaluatedSpectrum, ...] = ()
-    final: bool = False
-
-    def with_dark(self, readings: Sequence[DarkReading]) -> Evidence:
-        """This evidence after dark readings; those before the sweep and those after it are kept apart."""
-        before = dark_level([reading for reading in readings if not reading.after])
-        after = dark_level([reading for reading in readings if reading.after])
-        return replace(self, dark_before=before or self.dark_before, dark_after=after or self.dark_after)
-
-    def spectral_factors(self, spectral_radiance: FloatArray) -> SpectralFactors[float] | None:
-        """The factors of a spectrum (401,); None where there is nothing that the eye or the photodiode sees."""
-        try:
-            return spectral_factors(spectral_radiance, self.calibration.photodiode)
-        except ValueError:
-            return None
-
-    def with_spectrum(self, spectrum: Spectrum, factors: SpectralFactors[float] | None = None) -> Evidence:
-        """This evidence after one more spectrum, of which the ``factors`` may be known; one without any is left out."""
-        factors = factors or self.spectral_factors(spectrum.spectral_radiance)
-        if factors is None:
-            return self
-        light = self.photocurrent(spectrum.photodiode_signal, spectrum.start) * factors.luminance_per_photocurrent
-        luminance = light if light > 0.0 else spectrum.luminance
-        defects = spectrum_defects(
-            signal_to_noise(spectrum.spectral_radiance), luminance_ratio=spectrum.luminance / luminance
-        )
-        candidate = SpectrumCandidate(
-            spectrum.index, spectrum.point_index, spectrum.branch, luminance, spectrum.drift, usable=not defects
-        )
-        return replace(self, spectra=(*self.spectra, _EvaluatedSpectrum(candidate, factors)))
-
-    @cached_property
-    def candidates(self) -> tuple[SpectrumCandidate, ...]:
-        """The spectra to choose from."""
-        return tuple(spectrum.candidate for spectrum in self.spectra)
-
-    def factors_of(self, index: int) -> SpectralFactors[float]:
-        """The factors of the spectrum with this index."""
-        return next(spectrum.factors for spectrum in self.spectra if spectrum.candidate.index == index)
-
-    @cached_property
-    def latest_factors(self) -> SpectralFactors[float] | None:
-        """The factors of the last spectrum, or of one that stands in."""
-        calibration = self.calibration
-        measured = self.spectra[-1].factors if self.spectra else None
-        return measured or calibration.reference_factors or calibration.assumed_factors
-
-    @cached_property
-    def stacked(self) -> SpectralFactors[FloatArray]:
-        """The factors of all spectra, as arrays."""
-        return stacked([spectrum.factors for spectrum in self.spectra])
-
-    @cached_property
-    def positions(self) -> IntArray:
-        """Where the spectrum with an index stands among all spectra."""
-        indices = [candidate.index for candidate in self.candidates]
-        positions = np.zeros(max(indices) + 1, int)
-        positions[indices] = range(len(indices))
-        return positions
-
-    def dark_signal(self, time: Q) -> Q | float:
-        """The photodiode's dark signal at a moment [V]: on the line through the readings before and after."""
-        before, after = self.dark_before, self.dark_after
-        if before is None or after is None:
-            level = before or after
-            return level.signal if level else 0.0
-        return dark_at(time, (before.time, before.signal), (after.time, after.signal))
-
-    @cached_property
-    def dark_deviation(self) -> float:
-        """The standard deviation of a dark reading [V], 0 when unknown."""
-        levels = [level.deviation for level in (self.dark_before, self.dark_after) if level]
-        return max(levels, default=0.0)
-
-    def photocurrent(self, signal: Q, time: Q) -> Q:
-        """Photocurrent [A] behind an amplifier voltage [V] read at ``time`` [s]."""
-        return photocurrent(signal, self.dark_signal(time), self.calibration.conditions.amplifier_gain)
+__all__ = ["DarkLevel", "Evidence", "dark_level", "evaluate", "evaluate_run", "with_uncertainties"]
 
 
 def evaluate(reading: Reading, evidence: Evidence) -> Record:
     """Compute what can be known of one point now, but for the uncertainties: see :func:`with_uncertainties`.
 
     J = I/A, L = s C I[S V]/I[S R], CE = L/J, PE = pi CE F/V, EQE = kappa CE F; the spectrum S by the rule of
-    :func:`~acquire.photometry.choice.choose_spectrum`.
+    :func:`~acquire.photometry.choice.choose_spectrum`. No efficiencies where the light is lost in the dark noise.
     """
     photocurrent = evidence.photocurrent(reading.photodiode_signal, reading.time)
     choice, factors, shift = _spectrum_for(reading, photocurrent, evidence)
+    absolute, dark = _absolute(choice, evidence), _is_dark(photocurrent, evidence)
+    missing = evidence.awaits_spectrum
     return Record(
         reading=reading,
-        flags=PointFlag(int(reading.flags) | _flags(reading.photodiode_signal, reading.time, factors, shift, evidence)),
-        **_quantities(reading.current, reading.voltage, photocurrent, factors, evidence.calibration),
+        flags=PointFlag(int(reading.flags) | _flags(factors, shift, dark, missing, evidence)),
+        **_quantities(reading.current, reading.voltage, photocurrent, factors, absolute, dark, evidence),
         spectrum_source=choice.source.value,
         spectrum_index=choice.index,
         spectrum_index_upper=choice.index_upper,
@@ -193,14 +81,14 @@ def with_uncertainties(record: Record, evidence: Evidence) -> Record:
     source = SpectrumSource(record.spectrum_source)
     choice = SpectrumChoice(source, record.spectrum_index, record.spectrum_index_upper, record.spectrum_weight)
     factors, shift = _factors_of(choice, evidence)
-    values = {name: getattr(record, name) for name in DERIVED}
+    values = {name: getattr(record, name) for name in _COMPUTED}
     photocurrent = evidence.photocurrent(reading.photodiode_signal, reading.time)
     signals = Signals(reading.current, reading.voltage, reading.photodiode_signal, photocurrent)
     return Record(  # `replace` would take as long as all the rest
         reading=reading,
         flags=record.flags,
         **values,
-        **uncertainties(values, signals, factors, shift, evidence.calibration, evidence.dark_deviation),
+        **_uncertainties(values, signals, factors, shift, _absolute(choice, evidence), evidence),
         spectrum_source=record.spectrum_source,
         spectrum_index=record.spectrum_index,
         spectrum_index_upper=record.spectrum_index_upper,
@@ -244,12 +132,15 @@ def _final_values(points: Columns, rows: slice, evidence: Evidence) -> dict[str,
     index = np.arange(rows.start, rows.start + len(time))
     photocurrent = evidence.photocurrent(signal, time)
     choices, factors, shift = _spectra_for(index, points["branch"][rows], photocurrent, evidence)
+    absolute, dark = _absolute_of_all(choices, evidence), _is_dark(photocurrent, evidence)
+    missing = ~choices.measured if evidence.alone else evidence.awaits_spectrum
     signals = Signals(current, voltage, signal, photocurrent)
-    values = _quantities(current, voltage, photocurrent, factors, evidence.calibration)
+    values = _quantities(current, voltage, photocurrent, factors, absolute, dark, evidence)
+    derived = _flags(factors, shift, dark, missing, evidence)
     return {
         **values,
-        **uncertainties(values, signals, factors, shift, evidence.calibration, evidence.dark_deviation),
-        "flags": (points["flags"][rows] & int(READING_FLAGS)) | _flags(signal, time, factors, shift, evidence),
+        **_uncertainties(values, signals, factors, shift, absolute, evidence),
+        "flags": (points["flags"][rows] & int(READING_FLAGS)) | derived,
         "spectrum_source": choices.source,
         "spectrum_index": choices.index,
         "spectrum_index_upper": choices.index_upper,
@@ -258,33 +149,75 @@ def _final_values(points: Columns, rows: slice, evidence: Evidence) -> dict[str,
     }
 
 
+#: What is computed of a point, and has an uncertainty.
+_COMPUTED = (*DERIVED, *ROUTES)
+
+
 def _quantities(
-    current: Q, voltage: Q, photocurrent: Q, factors: SpectralFactors[Q] | None, calibration: Calibration
+    current: Q,
+    voltage: Q,
+    photocurrent: Q,
+    factors: SpectralFactors[Q] | None,
+    absolute: Absolute[Q],
+    dark: Truth,
+    evidence: Evidence,
 ) -> dict[str, Q]:
     """The derived quantities of a point, or of each of many."""
-    conditions = calibration.conditions
+    conditions = evidence.calibration.conditions
     density = current_density(conditions.emitted_current(current), conditions.emissive_area)
     voltage = conditions.device_voltage(voltage, current)
-    luminance = photocurrent * _luminance_per_photocurrent(factors, calibration)
-    efficiency = current_efficiency(luminance, density)
-    angular, unknown = calibration.conditions.angular_factor, constant(nan, photocurrent)
+    angular, unknown = conditions.angular_factor, constant(nan, photocurrent)
+    photons = quotient(absolute.photons * angular, density, density > 0, nan)
+    by_photodiode = photocurrent * _luminance_per_photocurrent(factors, evidence.compared)
+    if evidence.alone:
+        luminance, quantum_efficiency = absolute.luminance, photons
+        efficiency = current_efficiency(luminance, density)
+    else:
+        luminance = by_photodiode
+        efficiency = unless(dark, current_efficiency(luminance, density), nan)
+        quantum_efficiency = eqe_from_luminance(efficiency, factors.kappa, angular) if factors else unknown
     return {
         "current_density": density,
         "luminance": luminance,
         "current_efficiency": efficiency,
         "power_efficiency": power_efficiency(efficiency, voltage, angular),
-        "external_quantum_efficiency": eqe_from_luminance(efficiency, factors.kappa, angular) if factors else unknown,
+        "external_quantum_efficiency": quantum_efficiency,
         "chromaticity_x": factors.chromaticity_x if factors else unknown,
         "chromaticity_y": factors.chromaticity_y if factors else unknown,
+        "spectral_luminance": absolute.luminance,
+        "spectral_external_quantum_efficiency": photons,
+        "route_difference": quotient(by_photodiode, absolute.luminance, absolute.luminance > 0, nan) - 1,
     }
 
 
-def _luminance_per_photocurrent(factors: SpectralFactors[Q] | None, calibration: Calibration) -> Q | float:
+def _uncertainties(
+    values: Mapping[str, Q],
+    signals: Signals[Q],
+    factors: SpectralFactors[Q] | None,
+    shift: Q,
+    absolute: Absolute[Q],
+    evidence: Evidence,
+) -> dict[str, Q]:
+    """The standard uncertainty of each of the :func:`_quantities`."""
+    calibration, noise = evidence.in_use, evidence.dark_deviation
+    by_photodiode = uncertainties(values, signals, factors, shift, calibration, noise)
+    if factors is None or absolute is NO_SPECTRUM_HERE:
+        unknown = constant(nan, signals.photocurrent)
+        return {**by_photodiode, **{f"{name}_uncertainty": unknown for name in ROUTES}}
+    return by_photodiode | route_uncertainties(values, signals, factors, absolute, evidence)
+
+
+def _luminance_per_photocurrent(
+    factors: SpectralFactors[Q] | None, photodiode: PhotodiodeCalibration | None
+) -> Q | float:
     """L per photocurrent [cd m^-2 A^-1]; a luminance factor without responsivity needs no spectrum for it."""
-    if factors is not None:
+    if factors is not None and factors.calibration is photodiode:
         return factors.luminance_per_photocurrent
-    photodiode = calibration.photodiode
-    return photodiode.scale if photodiode is not None and photodiode.responsivity is None else nan
+    if photodiode is None:
+        return nan
+    if photodiode.responsivity is None:
+        return photodiode.scale
+    return photodiode.scale * factors.integrals.visible / factors.integrals.response if factors else nan
 
 
 def _spectrum_for(
@@ -294,7 +227,7 @@ def _spectrum_for(
 
     The luminance by which a spectrum is chosen depends, weakly, on that spectrum: a second pass settles it.
     """
-    calibration = evidence.calibration
+    calibration = evidence.in_use
     factors = evidence.latest_factors
     shift = 0.0
     choice = SpectrumChoice(SpectrumSource.NONE)
@@ -311,6 +244,8 @@ def _spectrum_for(
         factors, shift = _factors_of(choice, evidence)
         if choice.source is not SpectrumSource.INTERPOLATED:
             break
+    if evidence.alone and choice.source is not SpectrumSource.MEASURED:
+        return SpectrumChoice(SpectrumSource.NONE), None, 0.0
     return choice, factors, shift
 
 
@@ -319,9 +254,9 @@ def _factors_of(choice: SpectrumChoice, evidence: Evidence) -> tuple[SpectralFac
         case SpectrumSource.NONE:
             return None, 0.0
         case SpectrumSource.ASSUMED:
-            return evidence.calibration.assumed_factors, 0.0
+            return evidence.in_use.assumed_factors, 0.0
         case SpectrumSource.REFERENCE:
-            return evidence.calibration.reference_factors, 0.0
+            return evidence.in_use.reference_factors, 0.0
         case SpectrumSource.INTERPOLATED:
             lower, upper = evidence.factors_of(choice.index), evidence.factors_of(choice.index_upper)
             return blend_factors(lower, upper, choice.weight), spectral_shift(lower.kappa, upper.kappa)
@@ -333,7 +268,7 @@ def _spectra_for(
     index: IntArray, branch: npt.NDArray[np.bytes_], photocurrent: FloatArray, evidence: Evidence
 ) -> tuple[SpectrumChoices, SpectralFactors[FloatArray] | None, FloatArray]:
     """The spectra for many points: :func:`_spectrum_for` each of them."""
-    calibration = evidence.calibration
+    calibration = evidence.in_use
 
     def chosen(luminance: FloatArray) -> SpectrumChoices:
         return choose_spectra(
@@ -352,6 +287,9 @@ def _spectra_for(
         again = chosen(photocurrent * factors.luminance_per_photocurrent)
         choices = choices.replaced(choices.interpolated, again)
         factors, shift = _factors_of_all(choices, evidence)
+    if evidence.alone and factors is not None:
+        measured = choices.measured
+        return only(choices, measured), known_only(factors, measured), np.where(measured, shift, 0.0)
     return choices, factors, shift
 
 
@@ -366,17 +304,38 @@ def _factors_of_all(
         weight = np.where(choices.interpolated, choices.weight, nowhere)
         one, other = factors_at(evidence.stacked, lower), factors_at(evidence.stacked, upper)
         return blend_factors(one, other, weight), spectral_shift(one.kappa, other.kappa)
-    stand_in = evidence.calibration.reference_factors or evidence.calibration.assumed_factors
+    stand_in = evidence.in_use.reference_factors or evidence.in_use.assumed_factors
     return (factors_at(stacked([stand_in]), nowhere.astype(int)) if stand_in else None), nowhere
 
 
-def _flags(signal: Q, time: Q, factors: SpectralFactors[Q] | None, shift: Q, evidence: Evidence) -> Any:
-    """The bits of :class:`PointFlag` that follow from evaluating a point, or each of many."""
+def _absolute(choice: SpectrumChoice, evidence: Evidence) -> Absolute[float]:
+    """What a spectrum of this very point says by itself."""
+    measured = choice.source is SpectrumSource.MEASURED
+    return evidence.absolute_of(choice.index) if measured else NO_SPECTRUM_HERE
+
+
+def _absolute_of_all(choices: SpectrumChoices, evidence: Evidence) -> Absolute[FloatArray]:
+    """What a spectrum of its own says of each of many points."""
+    measured = choices.measured
+    if not measured.any():
+        return Absolute(*(np.full(measured.shape, nan) for _ in Absolute._fields))
+    at = evidence.positions[np.where(measured, choices.index, evidence.candidates[0].index)]
+    return Absolute(*(np.where(measured, column[at], nan) for column in evidence.stacked_absolute))
+
+
+def _is_dark(photocurrent: Q, evidence: Evidence) -> Truth:
+    """Whether what light there is cannot be told from the scatter of the dark readings."""
+    return below_dark_noise(photocurrent, evidence.dark_deviation / abs(evidence.calibration.conditions.transfer))
+
+
+def _flags(factors: SpectralFactors[Q] | None, shift: Q, dark: Truth, missing: Truth, evidence: Evidence) -> Any:
+    """The bits of :class:`PointFlag` that follow from evaluating a point, or each of many.
+
+    ``missing``: no spectrum has come from which a luminance could follow here.
+    """
     bits = 0 if evidence.final else _PROVISIONAL
     truncated = factors.truncated * _TRUNCATED if factors else _NO_SPECTRUM
-    light = evidence.photocurrent(signal, time)
-    dark = below_dark_noise(light, evidence.dark_deviation / abs(evidence.calibration.conditions.transfer))
-    return bits | truncated | (shift > SPECTRAL_SHIFT_LIMIT) * _SHIFT | dark * _DARK
+    return bits | truncated | missing * _NO_SPECTRUM | (shift > SPECTRAL_SHIFT_LIMIT) * _SHIFT | dark * _DARK
 
 
 # Plain numbers: arithmetic with members of an enumeration takes microseconds

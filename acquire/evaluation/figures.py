@@ -5,13 +5,16 @@ subtraction. A figure that does not exist is NaN with a status that says why, ne
 
 Statuses: ``ok``; ``not_reached``; ``above_at_start``; ``von_upper_bound`` (the light before the crossing was
 lost in the noise: turn-on is at or below this voltage); ``unconfirmed`` (the crossing is at the last point, with
-none after it to bear it out); ``none`` (there is nothing to compute it from).
+none after it to bear it out); ``at_end_of_sweep`` (a maximum at the first or last point: beyond it there may be a
+larger one); ``none`` (there is nothing to compute it from). What the flags of points add is in
+:mod:`acquire.evaluation.flagged`; ``doubtful`` and ``impossible`` in place of any of these is what
+:mod:`acquire.evaluation.findings` says against a value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from math import exp, inf, isnan, log, nan, pi
 from typing import Self
 
@@ -49,13 +52,15 @@ class Figure:
 class JVLCurve:
     """The columns of one branch in the order measured, each (n,) and SI; NaN where there is no value.
 
-    ``voltage`` [V], ``current_density`` [A/m^2], ``luminance`` [cd/m^2], ``current_efficiency`` [cd/A],
+    ``time`` [s], ``voltage`` [V], ``current_density`` [A/m^2], ``luminance`` [cd/m^2], ``current_efficiency`` [cd/A],
     ``power_efficiency`` [lm/W], ``external_quantum_efficiency`` [1], ``luminance_noise`` the standard deviation
-    sigma_L of the dark readings as a luminance [cd/m^2], and standard uncertainties in the unit of the quantity.
+    sigma_L of the dark readings as a luminance [cd/m^2], ``current_density_floor`` [A/m^2] below which a current is
+    not told from none, and standard uncertainties in the unit of the quantity.
 
     :raises ValueError: the columns are not equally long.
     """
 
+    time: FloatArray
     voltage: FloatArray
     current_density: FloatArray
     luminance: FloatArray
@@ -63,6 +68,7 @@ class JVLCurve:
     power_efficiency: FloatArray
     external_quantum_efficiency: FloatArray
     luminance_noise: FloatArray
+    current_density_floor: FloatArray
     luminance_uncertainty: FloatArray
     current_efficiency_uncertainty: FloatArray
     power_efficiency_uncertainty: FloatArray
@@ -80,20 +86,9 @@ class JVLCurve:
         return int(self.voltage.size)
 
 
-@dataclass(frozen=True, slots=True)
-class SpectrumFigures:
-    """What a spectrum contributes: ``luminance`` [cd/m^2], x, y, ``peak_wavelength`` and ``fwhm`` [nm]."""
-
-    luminance: float
-    chromaticity_x: float
-    chromaticity_y: float
-    peak_wavelength: float
-    fwhm: float
-
-
-def missing(unit: str, status: str = "none") -> Figure:
+def missing(unit: str, status: str = "none", reason: str = "") -> Figure:
     """Return a figure without a value."""
-    return Figure(nan, unit, status)
+    return Figure(nan, unit, status, reason=reason)
 
 
 def turn_on_voltage(
@@ -294,27 +289,29 @@ def ideality_factor(
     temperature: float = 298.15,
     leak_conductance: float = 0.0,
     series_resistance: float = 0.0,
-    noise_floor: float = 0.0,
+    noise_floor: FloatArray | float = 0.0,
 ) -> Figure:
     """Return n = (e/kT) dV/d ln J on the steepest leak-free stretch of at least one decade.
 
     ``leak_conductance`` [S/m^2] and ``series_resistance`` times area [ohm m^2] are subtracted first; a point is
     leak-free when its current exceeds both the leak and ``noise_floor`` [A/m^2]. With luminance in place of J
     it gives n_L. Far above 2 in injection-limited devices: Wetzelaer et al. 2011,
-    doi 10.1103/PhysRevB.83.165204. ``not_reached`` without a decade.
+    doi 10.1103/PhysRevB.83.165204. ``not_reached`` without a decade. The uncertainty is the scatter about the line.
     """
     junction = voltage - current_density * series_resistance
     leak = leak_conductance * junction
     diode = current_density - leak
-    free = (diode > np.maximum(leak, noise_floor)) & (diode > 0)
-    slope = min(_decade_slopes(junction[free], np.log(diode[free])), default=inf)
+    with np.errstate(invalid="ignore"):
+        free = (diode > np.maximum(leak, noise_floor)) & (diode > 0) & np.isfinite(junction)
+    slope, spread = min(_decade_slopes(junction[free], np.log(diode[free])), default=(inf, nan))
     if slope == inf:
-        return missing("1", "not_reached")
-    return Figure(slope * ELEMENTARY_CHARGE / (BOLTZMANN * temperature), "1", "ok")
+        return missing("1", "not_reached", "no decade above noise and leak rises all the way")
+    per_volt = ELEMENTARY_CHARGE / (BOLTZMANN * temperature)
+    return Figure(slope * per_volt, "1", "ok", uncertainty=spread * per_volt, reason=f"at {temperature:g} K")
 
 
-def _decade_slopes(voltage: FloatArray, ln_current: FloatArray) -> Iterator[float]:
-    """Yield the least-squares dV/d ln J of every shortest rising stretch that spans a decade."""
+def _decade_slopes(voltage: FloatArray, ln_current: FloatArray) -> Iterator[tuple[float, float]]:
+    """Yield the least-squares dV/d ln J, and its standard error, of every shortest rising stretch of a decade."""
     for first in range(ln_current.size - 1):
         reached = np.flatnonzero(ln_current[first:] >= ln_current[first] + log(10) * (1 - 1e-12))
         if not reached.size:
@@ -322,34 +319,52 @@ def _decade_slopes(voltage: FloatArray, ln_current: FloatArray) -> Iterator[floa
         stretch = slice(first, first + int(reached[0]) + 1)
         v, x = voltage[stretch], ln_current[stretch]
         if (np.diff(x) > 0).all() and (np.diff(v) > 0).all():
-            x = x - x.mean()
-            yield float(x @ v / (x @ x))
+            yield _line(x - x.mean(), v - v.mean())
 
 
-def spectrum_figures(spectra: Sequence[SpectrumFigures], luminance: float) -> dict[str, Figure]:
-    """Return colour, peak and width of the spectrum nearest in ln L to ``luminance`` [cd/m^2]."""
-    lit = [spectrum for spectrum in spectra if spectrum.luminance > 0]
-    units = {"chromaticity_x": "1", "chromaticity_y": "1", "peak_wavelength": "nm", "fwhm": "nm"}
-    if not lit or not luminance > 0:
-        return {name: missing(unit) for name, unit in units.items()}
-    nearest = min(lit, key=lambda spectrum: abs(log(spectrum.luminance / luminance)))
-    values = {name: float(getattr(nearest, name)) for name in units}
+def _line(x: FloatArray, y: FloatArray) -> tuple[float, float]:
+    """Slope of the line through points (n,) about their means, and its standard error, NaN for two points."""
+    slope = float(x @ y / (x @ x))
+    rest = y - slope * x
+    return slope, float(np.sqrt(rest @ rest / (x.size - 2) / (x @ x))) if x.size > 2 else nan
+
+
+def ohmic_leak(voltage: FloatArray, current_density: FloatArray, noise_floor: FloatArray | float = 0.0) -> float:
+    """Return the conductance of the leak [S/m^2] where a rising branch begins with an ohmic stretch, else 0.
+
+    Ohmic are the lowest three or more points above ``noise_floor`` between which d ln J/d ln V stays within 0.7 to 1.3.
+    """
+    with np.errstate(invalid="ignore"):
+        there = (voltage > 0) & (current_density > noise_floor)
+    v, j = voltage[there], current_density[there]
+    if v.size < 3 or not (np.diff(v) > 0).all():
+        return 0.0
+    power = np.diff(np.log(j)) / np.diff(np.log(v))
+    ohmic = int(np.argmin(np.append((power > 0.7) & (power < 1.3), False)))  # the first that is not
+    return float((j[: ohmic + 1] / v[: ohmic + 1]).mean()) if ohmic >= 2 else 0.0
+
+
+def _ideality(curve: JVLCurve) -> dict[str, Figure]:
+    """Return n of the current and n_L of the light."""
+    voltage, current, floor = curve.voltage, curve.current_density, curve.current_density_floor
+    leak = ohmic_leak(voltage, current, floor)
+    factor = ideality_factor(voltage, current, leak_conductance=leak, noise_floor=floor)
+    if leak > 0:
+        factor = replace(factor, reason=f"{factor.reason}; leak of {leak:.2g} S/m^2 subtracted")
     return {
-        name: Figure(value, units[name], "none" if isnan(value) else "ok", luminance=nearest.luminance)
-        for name, value in values.items()
+        "ideality_factor": factor,
+        "luminance_ideality_factor": ideality_factor(voltage, curve.luminance, noise_floor=10 * curve.luminance_noise),
     }
 
 
 def figures_of_merit(
     forward: JVLCurve | None,
     reverse: JVLCurve | None = None,
-    spectra: Sequence[SpectrumFigures] = (),
 ) -> dict[str, Figure]:
-    """Return every figure of merit of a sweep by name.
+    """Return every figure of merit of a sweep's points by name.
 
     The forward branch decides; without one, the reverse branch from low to high. With both, the hysteresis
-    comes in addition. ``spectra`` give the colour at the maximum of the current efficiency; the
-    brightest of them does when no luminance is known.
+    comes in addition.
     """
     forward = forward if forward is not None and len(forward) else None
     reverse = reverse if reverse is not None and len(reverse) else None
@@ -362,17 +377,11 @@ def figures_of_merit(
         values = values_at_luminance(rising, level)
         figures |= {f"{name}_at_{level:.0f}_cd_m2": figure for name, figure in values.items()}
     figures |= _roll_offs(rising, figures["external_quantum_efficiency_max"])
-    figures |= spectrum_figures(spectra, _luminance_of_colour(rising, figures["current_efficiency_max"], spectra))
+    figures |= _estimates(rising, figures)
+    figures |= _ideality(rising)
     if forward is not None and reverse is not None:
         figures |= _hysteresis(forward, reverse)
     return figures
-
-
-def _luminance_of_colour(curve: JVLCurve, top: Figure, spectra: Sequence[SpectrumFigures]) -> float:
-    """Return the luminance at the maximum, or of the brightest spectrum when no point has a luminance at all."""
-    if np.isfinite(curve.luminance).any():
-        return top.luminance
-    return max((spectrum.luminance for spectrum in spectra), default=nan)
 
 
 def _turn_on(curve: JVLCurve) -> Figure:
@@ -394,12 +403,21 @@ _MAXIMA: Mapping[str, str] = {
 }
 
 
+def _marked_at_end(top: Figure, column: FloatArray) -> Figure:
+    """A maximum, not called ``ok`` where it is at the first or last of three or more points of its branch (n,)."""
+    known = column[np.isfinite(column)]
+    if top.status != "ok" or known.size < 3 or top.value not in (known[0], known[-1]):
+        return top
+    end = "last" if top.value == known[-1] else "first"
+    return replace(top, status="at_end_of_sweep", reason=f"the largest value is that of the {end} point")
+
+
 def _maxima(curve: JVLCurve) -> dict[str, Figure]:
     """Return the maxima, and V, J, L at each of them."""
     figures = {}
     for quantity, unit in _MAXIMA.items():
         name = f"{quantity}_max"
-        top = figures[name] = maximum(curve, quantity, unit)
+        top = figures[name] = _marked_at_end(maximum(curve, quantity, unit), getattr(curve, quantity))
         places = {"voltage": "V", "current_density": "A/m^2", "luminance": "cd/m^2"}
         for place, place_unit in places.items():
             if place != quantity:
@@ -409,14 +427,47 @@ def _maxima(curve: JVLCurve) -> dict[str, Figure]:
     return figures
 
 
+def _estimates(curve: JVLCurve, figures: Mapping[str, Figure]) -> dict[str, Figure]:
+    """Return the summit of the parabola in ln J through each largest sample and its neighbours.
+
+    It stands beside the sample, never in its place: with wide steps the largest sample is low.
+    """
+    return {
+        f"{quantity}_max_estimate": _summit(curve, quantity, unit, figures[f"{quantity}_max"])
+        for quantity, unit in _MAXIMA.items()
+    }
+
+
+def _summit(curve: JVLCurve, quantity: str, unit: str, top: Figure) -> Figure:
+    column = getattr(curve, quantity)
+    if not np.isfinite(top.value):
+        return missing(unit, top.status)
+    known = np.flatnonzero(np.isfinite(column) & (column > 0) & (curve.current_density > 0))
+    here = int(np.flatnonzero(column[known] == top.value)[0])
+    if not 0 < here < known.size - 1:
+        return missing(unit, "none", "the largest sample has no neighbour on one side")
+    three = known[here - 1 : here + 2]
+    x, y = np.log(curve.current_density[three] / top.current_density), np.log(column[three])
+    if not (np.diff(x) > 0).all():
+        return missing(unit, "none", "the current does not rise there")
+    bend, slope, height = np.polyfit(x, y, 2).tolist()
+    if not bend < 0:
+        return missing(unit, "none", "the three points have no summit")
+    place = -slope / (2 * bend)
+    value = exp(height + slope * place / 2)
+    current = top.current_density * exp(place)
+    return Figure(value, unit, "ok", current_density=current, uncertainty=top.uncertainty * value / top.value)
+
+
 def _roll_offs(curve: JVLCurve, top: Figure) -> dict[str, Figure]:
-    """Return J50, J90 and L50: where EQE has fallen to 50 % or 90 % of its maximum."""
+    """Return J50, J90, L50 and L90: where EQE has fallen to 50 % or 90 % of its maximum."""
     places = {
         "roll_off_current_density_50": (curve.current_density, 0.5, "A/m^2"),
         "roll_off_current_density_90": (curve.current_density, 0.9, "A/m^2"),
         "roll_off_luminance_50": (curve.luminance, 0.5, "cd/m^2"),
+        "roll_off_luminance_90": (curve.luminance, 0.9, "cd/m^2"),
     }
-    if top.status != "ok":
+    if isnan(top.value):
         return {name: missing(unit, top.status) for name, (_, _, unit) in places.items()}
     # Told where the maximum is: in the dark EQE is noise over noise and could pass for it.
     eqe = curve.external_quantum_efficiency
@@ -433,4 +484,16 @@ def _hysteresis(forward: JVLCurve, reverse: JVLCurve) -> dict[str, Figure]:
         "hysteresis_index": hysteresis_index(*branches),
         "hysteresis_index_log": hysteresis_index_log(*branches),
         "turn_on_voltage_hysteresis": shift,
+        "scan_rate": _scan_rate(forward, reverse),
     }
+
+
+def _scan_rate(forward: JVLCurve, reverse: JVLCurve) -> Figure:
+    """Return |dV/dt| [V/s], the median over both branches: a hysteresis without it says little."""
+    steps = [(np.diff(curve.voltage), np.diff(curve.time)) for curve in (forward, reverse)]
+    rates = np.concatenate([np.abs(dv[dt > 0] / dt[dt > 0]) for dv, dt in steps])
+    rates = rates[np.isfinite(rates)]
+    first = "forward" if forward.time[0] < reverse.time[0] else "reverse"
+    return (
+        Figure(float(np.median(rates)), "V/s", "ok", reason=f"{first} branch first") if rates.size else missing("V/s")
+    )

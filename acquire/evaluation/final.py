@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from math import isfinite, nan
+from statistics import stdev
 
 import numpy as np
 
+from acquire.evaluation.budget import current_limit
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.cautions import contact_cautions, light_cautions
 from acquire.evaluation.evaluate import Evidence, evaluate_run
-from acquire.evaluation.figures import Figure, JVLCurve, SpectrumFigures, figures_of_merit
+from acquire.evaluation.figures import Figure, JVLCurve, figures_of_merit
 from acquire.evaluation.findings import findings, judged
+from acquire.evaluation.flagged import flagged
 from acquire.evaluation.known import Known
+from acquire.evaluation.photodiode_findings import at_amplifier_limit
+from acquire.evaluation.repeated import repeatability
+from acquire.evaluation.spectral_figures import spectrum_figures, wall_plug
 from acquire.photometry.elementwise import quotient
-from acquire.records import Branch, Columns, DarkReading, Finding, FloatArray, Note, PointFlag, Spectrum
+from acquire.records import LIMITED, Branch, Columns, DarkReading, Finding, FloatArray, Note, PointFlag, Spectrum
 
 
 @dataclass(frozen=True)
@@ -27,28 +34,40 @@ class FinalEvaluation:
 
     def points(self, live: Columns) -> Columns:
         """The columns of a run's points (n,) with the final values in place of the ``live`` ones."""
-        return {**live, **evaluate_run(live, self.evidence)}
+        points = {**live, **evaluate_run(live, self.evidence)}
+        at_limit = at_amplifier_limit(points, self.evidence)
+        return {**points, "flags": points["flags"] | at_limit * int(PointFlag.AMPLIFIER_LIMIT)}
 
     def figures(self, points: Columns) -> dict[str, Figure]:
         """The figures of merit of a run from its :meth:`points`."""
-        usable = {candidate.index for candidate in self.evidence.candidates if candidate.usable}
-        lines = [
-            SpectrumFigures(spectrum.luminance, spectrum.x, spectrum.y, spectrum.peak_wavelength, spectrum.fwhm)
-            for spectrum in self.spectra
-            if spectrum.index in usable
-        ]
-        forward, reverse = (_curve(points, branch, self.evidence) for branch in (Branch.FORWARD, Branch.REVERSE))
-        return figures_of_merit(forward, reverse, lines)
+        forward, reverse = (_curve(points, branch, self.evidence, self.dark) for branch in Branch)
+        figures = figures_of_merit(forward, reverse)
+        return figures | self._spectral(points, figures) | repeatability(points) if figures else {}
 
-    def judged(self, points: Columns, source_unit: str) -> tuple[dict[str, Figure], list[Finding]]:
-        """The :meth:`figures`, none of them called ok that something contradicts, and what was found.
+    def _spectral(self, points: Columns, figures: Mapping[str, Figure]) -> dict[str, Figure]:
+        """Figures of the spectrum at the maximum of the current efficiency, of the brightest without any luminance."""
+        indices = {candidate.index for candidate in self.evidence.candidates if candidate.usable}
+        usable = [spectrum for spectrum in self.spectra if spectrum.index in indices]
+        luminance = figures["current_efficiency_max"].luminance
+        if not np.isfinite(points["luminance"]).any():
+            luminance = max((spectrum.luminance for spectrum in usable), default=nan)
+        spectral = spectrum_figures(usable, luminance, self.evidence.calibration.uncertainty.wavelength)
+        efficacy = spectral["luminous_efficacy_of_radiation"]
+        return spectral | {
+            "wall_plug_efficiency_at_power_efficiency_max": wall_plug(figures["power_efficiency_max"], efficacy)
+        }
 
-        ``source_unit`` is that of the source's level, V or A.
+    def judged(self, points: Columns, source_unit: str, day: str = "") -> tuple[dict[str, Figure], list[Finding]]:
+        """The :meth:`figures`, none called ok that a flag or something else speaks against, and what was found.
+
+        ``source_unit`` is that of the source's level, V or A; ``day`` that of the run, as 2026-03-31.
         """
-        figures = self.figures(points)
+        photodiode = self.evidence.calibration.photodiode
+        by_shape = photodiode is not None and photodiode.responsivity is not None
+        figures = flagged(self.figures(points), points, shape_in_luminance=by_shape)
         time = points["time"]
         last = float(time[np.isfinite(time)].max(initial=0.0))
-        found = findings(Known(self.evidence, points, self.spectra, self.dark, source_unit, last, figures))
+        found = findings(Known(self.evidence, points, self.spectra, self.dark, source_unit, last, figures, day))
         return judged(figures, found), found
 
     def cautions(self, points: Columns, source_unit: str) -> list[Note]:
@@ -68,25 +87,36 @@ def final_evaluation(
 ) -> FinalEvaluation:
     """The evaluation that knows a whole run."""
     evidence = Evidence(calibration, final=True).with_dark(dark)
-    for spectrum in spectra:
-        evidence = evidence.with_spectrum(spectrum)
-    return FinalEvaluation(evidence, dark, spectra)
+    return FinalEvaluation(evidence.with_spectra(spectra), dark, spectra)
 
 
-def _curve(points: Columns, branch: Branch, evidence: Evidence) -> JVLCurve | None:
+def _curve(points: Columns, branch: Branch, evidence: Evidence, dark: Sequence[DarkReading]) -> JVLCurve | None:
     """One branch; points where the limit, not the level, decided are left out."""
-    limited = PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE | PointFlag.OVER_RANGE
-    chosen = (points["branch"] == branch.encode()) & (points["flags"] & int(limited) == 0)
+    chosen = (points["branch"] == branch.encode()) & (points["flags"] & int(LIMITED) == 0)
     if not chosen.any():
         return None
     columns = {name: points[name][chosen] for name in _CURVE_COLUMNS}
     conditions = evidence.calibration.conditions
     columns["voltage"] = conditions.device_voltage(columns["voltage"], points["current"][chosen])
     signal, time = points["photodiode_signal"][chosen], points["time"][chosen]
-    return JVLCurve(**columns, luminance_noise=_luminance_noise(columns["luminance"], signal, time, evidence))
+    return JVLCurve(
+        **columns,
+        luminance_noise=_luminance_noise(columns["luminance"], signal, time, evidence),
+        current_density_floor=_current_density_floor(points["current"][chosen], evidence, dark),
+    )
 
 
-_CURVE_COLUMNS = [field.name for field in fields(JVLCurve) if field.name != "luminance_noise"]
+_NOT_IN_THE_FILE = ("luminance_noise", "current_density_floor")
+_CURVE_COLUMNS = [field.name for field in fields(JVLCurve) if field.name not in _NOT_IN_THE_FILE]
+
+
+def _current_density_floor(current: FloatArray, evidence: Evidence, dark: Sequence[DarkReading]) -> FloatArray:
+    """Three times what a current of 0 may read as [A/m^2] at each point (n,): limit of error, scatter in the dark."""
+    conditions = evidence.calibration.conditions
+    in_the_dark = [reading.current for reading in dark if isfinite(reading.current)]
+    scatter = stdev(in_the_dark) if len(in_the_dark) > 1 else 0.0
+    offset = float(current_limit(0.0, conditions))
+    return np.full(current.shape, 3 * max(scatter, offset) / conditions.emissive_area)
 
 
 def _luminance_noise(luminance: FloatArray, signal: FloatArray, time: FloatArray, evidence: Evidence) -> FloatArray:

@@ -13,29 +13,47 @@ from operator import attrgetter
 
 import numpy as np
 
+from acquire.evaluation.before_findings import calibration_of_another_bench, calibration_of_the_day, likely_area
 from acquire.evaluation.bounds import beyond_physics
+from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.connection_findings import light_outside_responsivity, loaded_photodiode
-from acquire.evaluation.evaluate import Evidence
+from acquire.evaluation.evidence import Evidence
 from acquire.evaluation.figures import Figure
 from acquire.evaluation.known import Known
-from acquire.evaluation.light_compared import photodiode_against_spectra
+from acquire.evaluation.light_compared import factor_of_the_run, photodiode_against_spectra
+from acquire.evaluation.photodiode_findings import amplifier_at_limit, light_on_the_wrong_side
 from acquire.records import Columns, DarkReading, Finding, Record, Severity, Spectrum
 
 Question = Callable[[Known], Iterator[Finding]]
 
-#: Everything that is asked, in this order.
-QUESTIONS: tuple[Question, ...] = (
+#: What can be asked before the first point.
+BEFORE: tuple[Question, ...] = (calibration_of_the_day, calibration_of_another_bench, likely_area)
+
+#: What is asked of measured points and spectra, while they come and at the end.
+MEASURED: tuple[Question, ...] = (
     photodiode_against_spectra,
+    factor_of_the_run,
     beyond_physics,
+    amplifier_at_limit,
+    light_on_the_wrong_side,
     loaded_photodiode,
     light_outside_responsivity,
 )
 
 
-def findings(known: Known) -> list[Finding]:
+#: Everything that is asked of a whole run.
+QUESTIONS = (*MEASURED, *BEFORE)
+
+
+def findings(known: Known, questions: Sequence[Question] = QUESTIONS) -> list[Finding]:
     """What contradicts something else in what is known of a run, the gravest first."""
-    found = [finding for question in QUESTIONS for finding in question(known)]
+    found = [finding for question in questions for finding in question(known)]
     return sorted(found, key=lambda finding: -_RANKS[finding.severity])
+
+
+def findings_before(calibration: Calibration, source_unit: str, day: str) -> list[Finding]:
+    """What is known against a run of this ``day``, as 2026-03-31, before its first point."""
+    return findings(Known(Evidence(calibration), {}, (), (), source_unit, 0.0, day=day), BEFORE)
 
 
 def judged(figures: Mapping[str, Figure], found: Sequence[Finding]) -> dict[str, Figure]:
@@ -46,10 +64,18 @@ def judged(figures: Mapping[str, Figure], found: Sequence[Finding]) -> dict[str,
 _RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
+#: What a finding says of a figure where its status says it more exactly.
+_SAID_BY_STATUS = {"amplifier_at_limit": "lower_bound"}
+
+
 def _judged(name: str, figure: Figure, found: Sequence[Finding]) -> Figure:
     against = [one for one in found if name in one.figures and one.severity is not Severity.NOTE]
     if not against or not isfinite(figure.value):
         return figure
+    if figure.status in {_SAID_BY_STATUS.get(one.code, "") for one in against}:
+        against = [one for one in against if one.code not in _SAID_BY_STATUS]
+        if not against:
+            return figure
     gravest = max(against, key=lambda one: _RANKS[one.severity])
     before = "" if figure.status == "ok" else f"{figure.status}{f' ({figure.reason})' if figure.reason else ''}"
     reasons = [*dict.fromkeys(one.text for one in (gravest, *against)), *([before] if before else [])]
@@ -74,7 +100,7 @@ class Watch:
         """Take a spectrum into account, and ask."""
         self._spectra.append(spectrum)
         known = Known(evidence, self._columns(), self._spectra, self.dark, self.source_unit, spectrum.stop)
-        new = [one for one in findings(known) if _RANKS[one.severity] > self._rank_told(one.code)]
+        new = [one for one in findings(known, MEASURED) if _RANKS[one.severity] > self._rank_told(one.code)]
         self._told |= {one.code: one.severity for one in new}
         return new
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from acquire.evaluation.evaluate import Evidence
+from acquire.evaluation.evidence import Evidence
 from acquire.evaluation.figures import Figure
+from acquire.evaluation.pairs import Pair, pairs
 from acquire.records import Columns, DarkReading, Spectrum
 
 
@@ -14,7 +16,8 @@ from acquire.records import Columns, DarkReading, Spectrum
 class Known:
     """All that is known of a run at one ``time`` [s since its start]; of figures none while it goes on.
 
-    ``points`` are the columns (n,) of its points so far, ``source_unit`` that of the source's level, V or A.
+    ``points`` are the columns (n,) of its points so far, ``source_unit`` is that of the source's level, V or A, ``day``
+    that of the run, as 2026-03-31, empty where it does not matter.
     """
 
     evidence: Evidence
@@ -24,3 +27,9 @@ class Known:
     source_unit: str
     time: float
     figures: Mapping[str, Figure] = field(default_factory=dict)
+    day: str = ""
+
+    @cached_property
+    def pairs(self) -> list[Pair]:
+        """Both luminances of each spectrum."""
+        return pairs(self.evidence)

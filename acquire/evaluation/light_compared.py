@@ -1,160 +1,64 @@
-"""The luminance of the photodiode held against that of each spectrum. Pure.
-
-Both look at the same device at the same time, so their quotient is 1 within what is uncertain on either side. Common
-parts are taken out: an error of the absolute scale is in both when k_L was fixed against the spectroradiometer.
-"""
+"""The luminance of the photodiode held against that of each spectrum, and how their quotient behaves. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import hypot, isfinite, pi, sqrt
-from typing import NamedTuple
+from math import pi
 
 import numpy as np
 
-from acquire.evaluation.budget import photodiode_limit
-from acquire.evaluation.calibration import Calibration
-from acquire.evaluation.evaluate import Evidence
+from acquire.evaluation.calibration import LuminanceRoute
 from acquire.evaluation.known import Known
+from acquire.evaluation.pairs import DOUBTED, NOTED, Pair
+from acquire.evaluation.routes import luminance_factor_of_run
 from acquire.evaluation.touched import luminous
 from acquire.photometry.constants import MAXIMUM_LUMINOUS_EFFICACY
-from acquire.photometry.factors import SpectralFactors
-from acquire.photometry.observer import v_lambda
-from acquire.photometry.spectra import signal_to_noise
-from acquire.photometry.uncertainty import rectangular
-from acquire.records import Finding, FloatArray, Severity, Spectrum
-
-#: Beyond so many standard uncertainties a difference is worth a note, and doubtful.
-NOTED, DOUBTED = 2.0, 3.0
-
-#: A difference is not called doubtful before it is so large, whatever the uncertainties say.
-LEAST_DOUBTFUL = 0.05
-
-#: Standard uncertainty of one reading of the spectroradiometer beside its noise: its repeatability.
-REPEATABILITY = 0.0015
-
-
-class Pair(NamedTuple):
-    """Both luminances [cd/m^2] during one exposure, and what is uncertain in their quotient.
-
-    ``independent`` is the part that every pair has for itself, ``common`` that of all pairs, both relative and k = 1.
-    """
-
-    time: float
-    point: int
-    photodiode: float
-    spectral: float
-    independent: float
-    common: float
-
-    @property
-    def ratio(self) -> float:
-        """The photodiode's luminance over that of the spectrum."""
-        return self.photodiode / self.spectral
-
-    @property
-    def uncertainty(self) -> float:
-        """The standard uncertainty of the quotient."""
-        return hypot(self.independent, self.common * self.ratio)
-
-    @property
-    def deviations(self) -> float:
-        """How many standard uncertainties the quotient is from 1."""
-        return abs(self.ratio - 1) / self.uncertainty if self.uncertainty > 0 else 0.0
-
-    @property
-    def severity(self) -> Severity | None:
-        """How grave the difference is; None where it is within its uncertainty."""
-        difference = abs(self.ratio - 1)
-        if difference > max(DOUBTED * self.uncertainty, LEAST_DOUBTFUL):
-            return Severity.DOUBTFUL
-        return Severity.NOTE if difference > NOTED * self.uncertainty else None
-
-
-def pairs(evidence: Evidence, spectra: list[Spectrum] | tuple[Spectrum, ...]) -> list[Pair]:
-    """The luminances of every spectrum during which the photodiode was read, in the order of time."""
-    found = (_pair(evidence, spectrum) for spectrum in spectra)
-    return [pair for pair in found if pair is not None]
-
-
-def _pair(evidence: Evidence, spectrum: Spectrum) -> Pair | None:
-    calibration, factors = evidence.calibration, evidence.spectral_factors(spectrum.spectral_radiance)
-    if calibration.photodiode is None or factors is None or not spectrum.luminance > 0:
-        return None
-    photocurrent = evidence.photocurrent(spectrum.photodiode_signal, spectrum.start)
-    if not isfinite(photocurrent):
-        return None
-    return Pair(
-        spectrum.start,
-        spectrum.point_index,
-        photocurrent * factors.luminance_per_photocurrent,
-        spectrum.luminance,
-        _independent(evidence, spectrum, factors),
-        _common(calibration, factors),
-    )
-
-
-def _independent(evidence: Evidence, spectrum: Spectrum, factors: SpectralFactors[float]) -> float:
-    """What one pair has for itself: meter and dark scatter, noise, drift while it was taken, linearity."""
-    conditions = evidence.calibration.conditions
-    volts = hypot(rectangular(photodiode_limit(spectrum.photodiode_signal, conditions)), evidence.dark_deviation)
-    meter = volts / abs(conditions.amplifier_gain) * factors.luminance_per_photocurrent / spectrum.luminance
-    drift = rectangular(abs(spectrum.drift) / 2) if isfinite(spectrum.drift) else 0.0
-    linearity = evidence.calibration.uncertainty.linearity
-    return hypot(meter, _noise(spectrum), REPEATABILITY, drift, linearity)
-
-
-def _noise(spectrum: Spectrum) -> float:
-    """The relative noise of a spectrum's luminance, from that of its samples."""
-    noise = float(spectrum.spectral_radiance.max()) / signal_to_noise(spectrum.spectral_radiance)
-    luminance: float = MAXIMUM_LUMINOUS_EFFICACY * noise * sqrt(float(v_lambda() @ v_lambda()))
-    return luminance / spectrum.luminance
-
-
-def _common(calibration: Calibration, factors: SpectralFactors[float]) -> float:
-    """What all pairs share: k_L, position, spot, wavelength scale; the absolute scale where it is not in both."""
-    uncertainty, photodiode = calibration.uncertainty, calibration.photodiode
-    assert photodiode is not None
-    # Of an error of the wavelength scale the photodiode's luminance has its own part, beside that of both
-    integrals = factors.integrals
-    slope = factors.luminance_sensitivity - integrals.visible_slope / integrals.visible
-    return hypot(
-        photodiode.relative_uncertainty,
-        uncertainty.repositioning,
-        uncertainty.uniformity,
-        slope * uncertainty.wavelength,
-        0.0 if against_spectroradiometer(calibration) else uncertainty.luminance_scale,
-    )
-
-
-def against_spectroradiometer(calibration: Calibration) -> bool:
-    """Whether the photodiode was calibrated against the spectroradiometer, so that both share one absolute scale."""
-    return calibration.photodiode is not None and calibration.photodiode.method.startswith("luminance factor")
+from acquire.records import Finding, FloatArray, Severity
 
 
 def photodiode_against_spectra(known: Known) -> Iterator[Finding]:
-    """Ask whether the photodiode's luminance and that of the spectra are one within their uncertainties."""
-    compared = pairs(known.evidence, list(known.spectra))
-    severe = [(pair, pair.severity) for pair in compared]
-    graves = [pair for pair, severity in severe if severity is Severity.DOUBTFUL]
-    noted = [pair for pair, severity in severe if severity is Severity.NOTE]
-    if not (graves or noted):
+    """Ask whether the photodiode's luminance and that of the spectra are one within their uncertainties.
+
+    Where spectra alone count, the photodiode's is no number of the run, and the difference no more than a note.
+    """
+    alone, compared = known.evidence.alone, known.pairs
+    apart = [(_GRAVITY.index(severity), pair.deviations, pair) for pair in compared if (severity := pair.severity)]
+    if not apart:
         return
-    worst = max(graves or noted, key=lambda pair: pair.deviations)
+    gravity, _, worst = max(apart)
     way = _how_it_behaves(compared)
-    limit = max(DOUBTED * worst.uncertainty, LEAST_DOUBTFUL) if graves else NOTED * worst.uncertainty
     yield Finding(
         known.time,
         way.code,
-        Severity.DOUBTFUL if graves else Severity.NOTE,
-        f"the photodiode's luminance is not that of the spectra: at point {worst.point + 1} it gives "
-        f"{worst.photodiode:.4g} cd/m^2 where the spectrum has {worst.spectral:.4g} cd/m^2, "
-        f"{_times(worst.ratio)} (within {100 * limit:.2g} % expected); {way.text(worst, compared)}",
-        luminous(known.figures),
+        Severity.NOTE if alone else _GRAVITY[gravity],
+        f"the photodiode's luminance is not that of the spectra: {_values(worst)}{_against_efficacy(worst)}; "
+        f"{way.text(worst, compared)}",
+        () if alone else luminous(known.figures),
         way.remedy,
         worst.ratio,
-        limit,
+        worst.limit,
+    )
+
+
+_GRAVITY = list(Severity)
+
+
+def _values(worst: Pair) -> str:
+    """The luminances that are furthest apart, and how large the difference may be."""
+    return (
+        f"{worst.photodiode:.4g} cd/m^2 where the spectrum has {worst.spectral:.4g} cd/m^2, {_times(worst.ratio)} "
+        f"(point {worst.point + 1}; +-{100 * worst.limit:.2g} % would be within their uncertainties)"
+    )
+
+
+def _against_efficacy(worst: Pair) -> str:
+    """That a luminance is more than the radiance of its spectrum can have, where it is."""
+    if worst.severity is not Severity.IMPOSSIBLE:
+        return ""
+    return (
+        f", with its radiance {worst.ratio * worst.efficacy:.4g} lm/W, where its own colour has {worst.efficacy:.4g} "
+        f"and no light more than {MAXIMUM_LUMINOUS_EFFICACY:.0f}"
     )
 
 
@@ -171,17 +75,17 @@ class _Behaviour:
     remedy: str
     what: str = ""
 
-    def text(self, worst: Pair, compared: list[Pair]) -> str:
+    def text(self, worst: Pair, compared: Sequence[Pair]) -> str:
         """What to say of it."""
         if self.code != "photodiode_factor":
             return self.what
         ratio = mean_ratio(compared) if worst in compared else worst.ratio
-        slip = common_slip(ratio, 2 * max(pair.uncertainty / max(pair.ratio, 1e-9) for pair in compared))
+        slip = common_slip(ratio, 2 * max(pair.uncertainty for pair in compared))
         ones = f"one factor at all {len(compared)} spectra" if len(compared) > 1 else "at the one spectrum compared"
         return f"{ones}: {slip}" if slip else ones
 
 
-def mean_ratio(compared: list[Pair]) -> float:
+def mean_ratio(compared: Sequence[Pair]) -> float:
     """The mean quotient, each pair by its own uncertainty."""
     weights = np.array([max(pair.independent, 1e-6) ** -2 for pair in compared])
     return float(weights @ np.array([pair.ratio for pair in compared]) / weights.sum())
@@ -207,7 +111,7 @@ _TIME = _Behaviour(
 )
 
 
-def _how_it_behaves(compared: list[Pair]) -> _Behaviour:
+def _how_it_behaves(compared: Sequence[Pair]) -> _Behaviour:
     """Whether the quotient is one factor for all, or moves with level or time."""
     if len(compared) < 3 or not _moves(compared):
         return _FACTOR
@@ -217,7 +121,7 @@ def _how_it_behaves(compared: list[Pair]) -> _Behaviour:
     return _TIME if time > level + 0.05 else _LEVEL
 
 
-def _moves(compared: list[Pair]) -> bool:
+def _moves(compared: Sequence[Pair]) -> bool:
     """Whether the quotients differ among each other by more than what each has for itself explains."""
     mean = mean_ratio(compared)
     return any(
@@ -258,3 +162,36 @@ def common_slip(ratio: float, tolerance: float = 0.0) -> str:
                 written = f"{factor:.4g}" if factor != pi else "pi"
                 return f"it looks like {written if expected > 1 else f'1/{written}'} ({slip})"
     return ""
+
+
+def factor_of_the_run(known: Known) -> Iterator[Finding]:
+    """Ask, where the spectra of the run calibrate the photodiode, whether gain and calibration file had said the same.
+
+    The numbers of the run do not rest on these, so that a difference is a note; without a calibration file k_L is
+    not checked, and that is said.
+    """
+    if known.evidence.calibration.conditions.luminance_route != LuminanceRoute.FROM_SPECTRA or not known.figures:
+        return
+    found = luminance_factor_of_run(known.evidence)
+    if found is None:
+        return
+    if not found.checked:
+        text = f"k_L of this run, {found.factor:.4g} cd/m^2/A, is not checked: there is no calibration file"
+        yield Finding(known.time, "luminance_factor_not_checked", Severity.NOTE, text, value=found.factor)
+        return
+    limit = NOTED * found.ratio_uncertainty
+    if abs(found.ratio - 1) <= limit:
+        return
+    slip = common_slip(1 / found.ratio, 2 * found.ratio_uncertainty)
+    yield Finding(
+        known.time,
+        "luminance_factor_unexpected",
+        Severity.NOTE,
+        f"k_L by the spectra of this run is {found.factor:.4g} cd/m^2/A, {found.ratio:.4g} times what gain and "
+        f"calibration file give ({found.expected:.4g} cd/m^2/A, +-{100 * limit:.2g} % expected)"
+        f"{f': {slip}' if slip else ''}; luminance here follows the spectra",
+        (),
+        _FACTOR.remedy,
+        found.ratio,
+        limit,
+    )

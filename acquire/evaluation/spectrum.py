@@ -20,7 +20,7 @@ def evaluate_spectrum(
 
     ``samples`` are the readings during its exposure, ``reading`` that of the point, before it.
     """
-    factors = evidence.spectral_factors(spectrum.spectral_radiance)
+    factors = evidence.shape_factors(spectrum.spectral_radiance)
     complete = with_colorimetry(with_signals(spectrum, samples, reading, evidence), factors)
     return complete, evidence.with_spectrum(complete, factors) if factors else evidence
 
@@ -62,4 +62,10 @@ def with_colorimetry(spectrum: Spectrum, factors: SpectralFactors[float] | None 
         y=factors.chromaticity_y,
         peak_wavelength=factors.peak_wavelength,
         fwhm=factors.fwhm,
+        mismatch_factor=_mismatch(factors),
     )
+
+
+def _mismatch(factors: SpectralFactors[float]) -> float:
+    photodiode = factors.calibration
+    return nan if photodiode is None else photodiode.mismatch(factors.luminance_per_photocurrent)

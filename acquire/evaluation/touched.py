@@ -14,22 +14,18 @@ _SHAPE = (
     "chromaticity",
     "peak_wavelength",
     "fwhm",
-    "centroid",
+    "centroid_wavelength",
     "dominant_wavelength",
-    "complementary",
     "excitation_purity",
-    "colour",
-    "correlated_colour",
-    "color",
-    "distance_from_planckian",
-    "cct",
+    "correlated_colour_temperature",
     "duv",
-    "u_prime",
-    "v_prime",
+    "luminous_efficacy_of_radiation",
+    "mean_photon_energy",
 )
 
-#: Those of current and voltage alone.
-_ELECTRICAL = ("hysteresis_index", "ideality_factor", "leak")
+#: Those of current, voltage and time alone, and the spread of repeated points, in which a scale cancels.
+_ELECTRICAL = ("hysteresis_index", "ideality_factor", "scan_rate")
+_SPREAD = "_repeatability"
 
 
 @lru_cache(maxsize=1)
@@ -46,7 +42,8 @@ def names_of(figures: Mapping[str, Figure]) -> tuple[str, ...]:
 
 def luminous(figures: Mapping[str, Figure]) -> tuple[str, ...]:
     """The figures that follow from luminance."""
-    return tuple(name for name in names_of(figures) if not name.startswith((*_SHAPE, *_ELECTRICAL)))
+    others = (*_SHAPE, *_ELECTRICAL)
+    return tuple(name for name in names_of(figures) if not (name.startswith(others) or name.endswith(_SPREAD)))
 
 
 def spectral(figures: Mapping[str, Figure]) -> tuple[str, ...]:
@@ -57,6 +54,11 @@ def spectral(figures: Mapping[str, Figure]) -> tuple[str, ...]:
 def quantum(figures: Mapping[str, Figure]) -> tuple[str, ...]:
     """The figures that need all photons: external quantum efficiency, and what follows from it."""
     return tuple(name for name in names_of(figures) if "quantum" in name or name.startswith("roll_off"))
+
+
+def per_area(figures: Mapping[str, Figure]) -> tuple[str, ...]:
+    """The figures that follow from the pixel area: all but voltages, lengths of time and what is only light."""
+    return tuple(name for name in names_of(figures) if "current_density" in name or "efficiency" in name)
 
 
 def per_current(figures: Mapping[str, Figure]) -> tuple[str, ...]:

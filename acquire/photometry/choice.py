@@ -24,8 +24,6 @@ DRIFT_LIMIT = 0.05
 SPECTRAL_SHIFT_LIMIT = 0.01
 #: Least ratio of the peak to the noise of one sample.
 SIGNAL_TO_NOISE_LIMIT = 20.0
-#: Largest |L_spec/L_pd - 1|: beyond it something drifted, is misaligned, or k_L is out of date.
-LUMINANCE_MISMATCH_LIMIT = 0.05
 
 
 class SpectrumSource(StrEnum):
@@ -44,8 +42,8 @@ class SpectrumCandidate:
     """A spectrum of this device to choose from.
 
     ``index`` its own, ``point_index`` and ``branch`` of the point where it was taken, ``luminance`` [cd/m^2]
-    there, ``drift`` the change of ln L during the exposure (NaN when unknown), ``usable`` no
-    :func:`spectrum_defects`.
+    there by the same photodiode as that of the points, whatever the spectrum itself says, ``drift`` the change of
+    ln L during the exposure (NaN when unknown), ``usable`` no :func:`spectrum_defects`.
     """
 
     index: int
@@ -135,6 +133,11 @@ class SpectrumChoices:
     log10_distance: FloatArray
 
     @property
+    def measured(self) -> BoolArray:
+        """Where the spectrum is of this very point."""
+        return np.asarray(self.source == SpectrumSource.MEASURED.encode())
+
+    @property
     def interpolated(self) -> BoolArray:
         """Where the spectrum is interpolated."""
         return np.asarray(self.source == SpectrumSource.INTERPOLATED.encode())
@@ -167,6 +170,12 @@ def choose_spectra(
     choices = _from_neighbours_of_all(point_index, branch, luminance, usable)
     index = np.array([c.index for c in usable])[measured.argmax(axis=1)]
     return choices.replaced(measured.any(axis=1), _uniform(SpectrumSource.MEASURED, index, 0.0))
+
+
+def only(choices: SpectrumChoices, kept: BoolArray) -> SpectrumChoices:
+    """The choices that are ``kept``, and none for the other points."""
+    nowhere = np.full(choices.index.shape, -1)
+    return _uniform(SpectrumSource.NONE, nowhere, nan).replaced(kept, choices)
 
 
 def _uniform(source: SpectrumSource, index: IntArray, log10_distance: float) -> SpectrumChoices:
@@ -233,19 +242,15 @@ def spectral_shift(kappa_lower: Q, kappa_upper: Q) -> Q:
     return abs(kappa_upper - kappa_lower) / ((kappa_upper + kappa_lower) / 2)
 
 
-def spectrum_defects(
-    signal_to_noise: float, *, saturated: bool = False, luminance_ratio: float = nan
-) -> tuple[str, ...]:
-    """Return why a spectrum must not be used for EQE; empty when nothing speaks against it.
+def spectrum_defects(signal_to_noise: float, *, saturated: bool = False) -> tuple[str, ...]:
+    """Return why the shape of a spectrum must not be used; empty when nothing speaks against it.
 
-    ``luminance_ratio`` L_spec/L_pd by spectroradiometer and photodiode; NaN when one of them is unknown.
+    That its luminance is not that of the photodiode says nothing against its shape: a gain, a distance or an area
+    that is wrong is one factor for all wavelengths.
     """
     defects = []
     if not signal_to_noise >= SIGNAL_TO_NOISE_LIMIT:
         defects.append(f"signal to noise {signal_to_noise:.3g} is below {SIGNAL_TO_NOISE_LIMIT:g}")
     if saturated:
         defects.append("the spectroradiometer was saturated")
-    if abs(luminance_ratio - 1) > LUMINANCE_MISMATCH_LIMIT:
-        percent = 100 * (luminance_ratio - 1)
-        defects.append(f"its luminance differs by {percent:+.1f} % from that of the photodiode")
     return tuple(defects)

@@ -20,8 +20,9 @@ EQUAL_ENERGY = (1 / 3, 1 / 3)
 DUV_LIMIT = 0.05
 
 _LOCUS_FIRST, _LOCUS_LAST = 380, 700
-#: Reciprocal temperatures searched [1/MK]: 100 000 K down to 1000 K.
-_MIRED_RANGE = (10.0, 1000.0)
+#: Temperatures searched [K].
+COLOUR_TEMPERATURES = (1000.0, 100_000.0)
+_MIRED_RANGE = (1e6 / COLOUR_TEMPERATURES[1], 1e6 / COLOUR_TEMPERATURES[0])  # reciprocal, 1/MK
 
 
 def tristimulus(spectrum: FloatArray) -> tuple[float, float, float]:
@@ -113,14 +114,23 @@ def colour_temperature(x: float, y: float) -> ColourTemperature:
     temperatures and for |Duv| > 0.05: narrow lines have no colour temperature. Agrees with Ohno 2014,
     doi 10.1080/15502724.2014.839020, within 1 K.
     """
+    nearest = nearest_black_body(x, y)
+    if not abs(nearest.duv) <= DUV_LIMIT or nearest.temperature in COLOUR_TEMPERATURES:
+        return ColourTemperature(nan, nan)
+    return nearest
+
+
+def nearest_black_body(x: float, y: float) -> ColourTemperature:
+    """Return the nearest point of the Planckian locus, however far away; an end of it is no colour temperature.
+
+    NaN for a chromaticity that is not finite.
+    """
     u, v = _uv_1960(x, y)
     if not (np.isfinite(u) and np.isfinite(v)):
         return ColourTemperature(nan, nan)
     mired = _nearest_mired(u, v)
     (locus_u, locus_v), *_ = _planckian_uv(np.array([mired]))
     distance = hypot(u - locus_u, v - locus_v)
-    if distance > DUV_LIMIT or mired in _MIRED_RANGE:
-        return ColourTemperature(nan, nan)
     return ColourTemperature(1e6 / mired, float(np.copysign(distance, v - locus_v)))
 
 

@@ -73,6 +73,13 @@ def where(condition: Truth, value: Q, otherwise: float) -> Q:
     return value if condition else otherwise
 
 
+def unless(condition: Truth, value: Q, otherwise: float) -> Q:
+    """The value but where the condition holds, and ``otherwise`` there."""
+    if isinstance(value, ndarray):
+        return np.where(condition, otherwise, value)
+    return otherwise if condition else value
+
+
 def constant(value: float, like: Q) -> Q:
     """One number in the shape of another quantity."""
     return np.full(like.shape, value) if isinstance(like, ndarray) else value

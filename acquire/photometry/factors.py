@@ -104,6 +104,20 @@ def factors_at(spectra: SpectralFactors[FloatArray], positions: IntArray) -> Spe
     return SpectralFactors(**numbers, integrals=integrals, calibration=spectra.calibration)
 
 
+def by_calibration(factors: SpectralFactors[Q], calibration: PhotodiodeCalibration | None) -> SpectralFactors[Q]:
+    """Return the same factors by another calibration with the same responsivity; by none without luminance."""
+    return _factors(factors.integrals, calibration, factors.peak_wavelength, factors.fwhm, factors.truncated)
+
+
+def known_only(factors: SpectralFactors[FloatArray], known: BoolArray) -> SpectralFactors[FloatArray]:
+    """Return the factors of many points where they are ``known`` (n,), and NaN elsewhere."""
+    numbers = {name: np.where(known, getattr(factors, name), nan) for name in _NUMBERS if name != "truncated"}
+    integrals = Integrals(*(np.where(known, column, nan) for column in factors.integrals))
+    return SpectralFactors(
+        **numbers, truncated=factors.truncated & known, integrals=integrals, calibration=factors.calibration
+    )
+
+
 def blend_factors(lower: SpectralFactors[Q], upper: SpectralFactors[Q], weight: Q) -> SpectralFactors[Q]:
     """Return the factors of (1-w) s1 + w s2, 0 <= w <= 1; both must rest on the same calibration.
 
@@ -122,8 +136,8 @@ def blend_factors(lower: SpectralFactors[Q], upper: SpectralFactors[Q], weight: 
 def _factors(
     integrals: Integrals[Q],
     calibration: PhotodiodeCalibration | None,
-    peak_wavelength: float,
-    fwhm: float,
+    peak_wavelength: Q | float,
+    fwhm: Q | float,
     truncated: bool | BoolArray,
 ) -> SpectralFactors[Q]:
     wavelength, x, visible, z, x_slope, visible_slope, z_slope, response, response_slope = integrals

@@ -1,6 +1,7 @@
 """From the current of a silicon photodiode to luminance and EQE.
 
-Way A: a factor k_L, found by reading the same device with a spectroradiometer (:func:`fit_luminance_factor`).
+Way A: a factor k_L, found by reading the same device with a spectroradiometer (:func:`fit_luminance_factor`), once
+for many runs or from the spectra of the run itself (:func:`calibration_from_spectra`).
 Way B: first principles, from the etendue G and the responsivity R(lambda): I_pd = G I[L_lambda R].
 Both give L = s C I[S V] / I[S R] with one constant C, which :class:`PhotodiodeCalibration` holds.
 Anaya et al. 2019, doi 10.1038/s41566-019-0543-y.
@@ -10,7 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, nan, pi, sin, sqrt
+from math import exp, log, nan, pi, sin, sqrt
+from statistics import fmean, stdev
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,6 +26,9 @@ from acquire.photometry.elementwise import Q, Truth
 from acquire.photometry.grid import WAVELENGTH, checked, integrate
 from acquire.photometry.observer import v_lambda
 from acquire.records import FloatArray
+
+#: Levels below which a spread says nothing.
+FEWEST_LEVELS = 3
 
 
 def photocurrent(signal: Q, dark_signal: Q | float, gain: float) -> Q:
@@ -37,7 +43,10 @@ def dark_at(time: Q, before: tuple[float, float], after: tuple[float, float]) ->
 
 
 def below_dark_noise(photocurrent: Q, dark_noise: float) -> Truth:
-    """Whether a photocurrent is less than 3 standard deviations of the dark readings, in the same unit."""
+    """Whether a photocurrent is less than 3 standard deviations of the dark readings, in the same unit.
+
+    A photocurrent is positive where there is light, whatever the sign of the signal behind it.
+    """
     return photocurrent < 3 * dark_noise
 
 
@@ -59,7 +68,7 @@ def fit_luminance_factor(luminance: Sequence[float], photocurrent: Sequence[floa
     :raises ValueError: fewer than three levels, or a value that is not positive.
     """
     light, current = np.asarray(luminance, float), np.asarray(photocurrent, float)
-    if light.shape != current.shape or light.ndim != 1 or light.size < 3:
+    if light.shape != current.shape or light.ndim != 1 or light.size < FEWEST_LEVELS:
         raise ValueError("a luminance factor needs at least three levels, luminance and photocurrent of each")
     if not ((light > 0).all() and (current > 0).all()):
         raise ValueError("a luminance factor needs positive luminances and photocurrents")
@@ -152,6 +161,12 @@ class PhotodiodeCalibration:
     scale of the spectroradiometer had already done to C when k_L was fixed against it. ``relative_uncertainty``
     is that of C (k = 1); ``identification`` and ``method`` say in words which calibration it is, and how it was made.
     The responsivity was measured from ``shortest`` to ``longest`` [nm], NaN when unknown: beyond it is only assumed.
+
+    What else is known of a C from spectra: ``factor`` k_L [cd m^-2 A^-1] itself, found before the run under its own
+    spectrum; ``lowest`` and ``highest`` luminance [cd/m^2] at which it was found. From the spectra of a run: ``levels``
+    how many they are, 0 for another one; ``spread`` the standard deviation of ln C from level to level, NaN of fewer
+    than three; ``centroid`` [nm] the mean wavelength of their light; ``shape_uncertainty`` [1/nm] that of
+    d ln R/d lambda. NaN when unknown, and by way B.
     """
 
     scale: float
@@ -162,10 +177,29 @@ class PhotodiodeCalibration:
     method: str = ""
     shortest: float = nan
     longest: float = nan
+    levels: int = 0
+    spread: float = nan
+    factor: float = nan
+    lowest: float = nan
+    highest: float = nan
+    centroid: float = nan
+    shape_uncertainty: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.scale > 0:
             raise ValueError(f"a calibration factor must be positive, not {self.scale:g}")
+
+    @property
+    def from_geometry(self) -> bool:
+        """Whether C is of first principles (way B): fixed against no spectroradiometer, it has no slope of one."""
+        return self.responsivity is not None and self.scale_slope == 0.0
+
+    def mismatch(self, luminance_per_photocurrent: float) -> float:
+        """Return F_sm [1] of the spectrum with this luminance per photocurrent: that over k_L.
+
+        NaN where k_L or the responsivity is unknown.
+        """
+        return nan if self.responsivity is None else luminance_per_photocurrent / self.factor
 
 
 def calibration_from_geometry(etendue: float, responsivity: FloatArray) -> PhotodiodeCalibration:
@@ -184,9 +218,61 @@ def calibration_from_factor(
     :raises ValueError: only one of the two is given.
     """
     if responsivity is None and spectrum is None:
-        return PhotodiodeCalibration(factor)
+        return PhotodiodeCalibration(factor, factor=factor)
     if responsivity is None or spectrum is None:
         raise ValueError("the spectral mismatch needs both the responsivity and the calibration spectrum")
     response = integrate(checked(spectrum) * checked(responsivity))
     slope = integrate(spectrum * np.gradient(responsivity)) / response
-    return PhotodiodeCalibration(factor / _visible_per_response(spectrum, responsivity), responsivity, slope)
+    scale = factor / _visible_per_response(spectrum, responsivity)
+    return PhotodiodeCalibration(scale, responsivity, slope, factor=factor)
+
+
+class CalibratingLevel(NamedTuple):
+    """One level at which photodiode and spectroradiometer looked at the same light.
+
+    ``luminance`` [cd/m^2] by the spectrum, ``photocurrent`` [A] during its exposure; of the area-normalised spectrum
+    ``visible`` I[s V], ``response`` I[s R] [A/W], its slope [A/W/nm], and ``centroid`` [nm].
+    """
+
+    luminance: float
+    photocurrent: float
+    visible: float
+    response: float
+    response_slope: float
+    centroid: float
+
+
+def calibration_from_spectra(
+    levels: Sequence[CalibratingLevel],
+    responsivity: FloatArray | None,
+    shape_uncertainty: float = 0.0,
+    linearity: float = 0.0,
+) -> PhotodiodeCalibration:
+    """Return the calibration by way A from the spectra of the very run: C = exp(mean ln(L_i I[S_i R]/(s_i I[S_i V]))).
+
+    That is k_L = exp(mean ln(L_i/s_i)) with each spectrum's own mismatch. ``responsivity`` R (401,), any scale,
+    None for V(lambda); ``shape_uncertainty`` [1/nm] that of d ln R/d lambda. u = sd/sqrt(n); the spread tells
+    nothing of fewer than three levels: the stated ``linearity`` stands in.
+
+    :raises ValueError: there is no level, or a luminance or photocurrent that is not positive.
+    """
+    if not levels:
+        raise ValueError("a calibration needs at least one level")
+    if not all(level.luminance > 0 and level.photocurrent > 0 for level in levels):
+        raise ValueError("a calibration needs positive luminances and photocurrents")
+    logarithms = [log(one.luminance * one.response / (one.photocurrent * one.visible)) for one in levels]
+    spread = stdev(logarithms) if len(levels) >= FEWEST_LEVELS else nan
+    return PhotodiodeCalibration(
+        exp(fmean(logarithms)),
+        responsivity,
+        scale_slope=fmean(one.response_slope / one.response for one in levels),
+        relative_uncertainty=spread / sqrt(len(levels)) if spread >= 0 else linearity,
+        identification="the spectra of this run",
+        method=f"luminance of {len(levels)} {'spectrum' if len(levels) == 1 else 'spectra'} of this run",
+        levels=len(levels),
+        spread=spread,
+        lowest=min(one.luminance for one in levels),
+        highest=max(one.luminance for one in levels),
+        centroid=fmean(one.centroid for one in levels),
+        shape_uncertainty=shape_uncertainty,
+    )

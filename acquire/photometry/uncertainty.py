@@ -30,12 +30,12 @@ def relative_area_uncertainty(width: float, height: float, edge_uncertainty: flo
 class Budget(Generic[Q]):
     """Where the uncertainty of a point, or of each of many, comes from: relative unless a unit is given, k = 1.
 
-    ``meter`` is that of the photodiode's meter, ``calibration`` the statistics of k_L, ``luminance_scale`` the
-    absolute scale of the spectroradiometer, ``uniformity`` spot and aperture, ``wavelength`` [nm] the
-    wavelength scale with the sensitivities d ln L/d lambda and d ln EQE/d lambda [1/nm] (see
-    :class:`~acquire.photometry.factors.SpectralFactors`; the latter is c_L + c_kappa when luminance and
-    spectrum share one wavelength scale), ``angular_factor`` that of F, ``spectral_shift`` half the relative
-    difference of kappa between the two spectra a point lies between.
+    ``meter`` is that of the photodiode's meter, ``calibration`` the statistics of k_L, ``responsivity`` what
+    R(lambda) leaves uncertain of the mismatch, ``luminance_scale`` the absolute scale of the spectroradiometer,
+    ``uniformity`` spot and aperture, ``wavelength`` [nm] the wavelength scale with the sensitivities d ln L/d
+    lambda and d ln EQE/d lambda [1/nm] (see :class:`~acquire.photometry.factors.SpectralFactors`; the latter is c_L
+    + c_kappa when luminance and spectrum share one wavelength scale), ``angular_factor`` that of F,
+    ``spectral_shift`` half the relative difference of kappa between the two spectra a point lies between.
     """
 
     current: Q = _ZERO
@@ -45,7 +45,8 @@ class Budget(Generic[Q]):
     uniformity: float = 0.0
     repositioning: float = 0.0
     calibration: float = 0.0
-    linearity: float = 0.0
+    linearity: Q | float = 0.0
+    responsivity: Q | float = 0.0
     meter: Q = _ZERO
     wavelength: float = 0.0
     luminance_sensitivity: Q | float = 0.0
@@ -96,6 +97,7 @@ def _light(budget: Budget[Q]) -> Q:
         budget.repositioning,
         budget.calibration,
         budget.linearity,
+        budget.responsivity,
     )
 
 

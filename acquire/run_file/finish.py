@@ -18,6 +18,7 @@ from acquire.evaluation.figures import Figure
 from acquire.evaluation.final import final_evaluation
 from acquire.records import (
     DERIVED,
+    ROUTES,
     Columns,
     Finding,
     Note,
@@ -193,7 +194,7 @@ def _final_results(run: Run) -> tuple[Columns, Mapping[str, Figure], list[Note],
     try:
         final = final_evaluation(run.dark, run.spectra, run.calibration)
         points = final.points(live)
-        figures, found = final.judged(points, run.source_unit)
+        figures, found = final.judged(points, run.source_unit, run.start_time[:10])
         return points, figures, final.cautions(points, run.source_unit), _findings_table(found)
     except Exception as error:  # whatever it is, the rows must not stay unfinished for it
         text = f"the final evaluation failed ({type(error).__name__}: {error}); the live values were kept"
@@ -237,7 +238,7 @@ def _write_live_values(entry: h5py.Group, live: Columns) -> None:
     """The derived values as they were shown while the run went on."""
     group = nx_group(entry, "jvl_live", "NXcollection", revision=0)
     group.attrs["meaning"] = "derived values as shown while the run went on; /entry/jvl holds the final ones"
-    for name, unit in DERIVED.items():
+    for name, unit in {**DERIVED, **ROUTES}.items():
         write_array(group, name, live[name], unit, name.replace("_", " "))
     sources = live["spectrum_source"].astype("S12", copy=False)
     write_array(group, "spectrum_source", sources, "", "which spectrum the efficiency used")

@@ -27,6 +27,7 @@ from acquire.evaluation.calibration import Calibration
 from acquire.records import (
     DERIVED,
     FLAG_MEANINGS,
+    ROUTES,
     DarkReading,
     Event,
     ExposureSample,
@@ -146,7 +147,18 @@ def jvl_columns(source_unit: str) -> list[Column]:
             ("spectrum_weight", "1", "weight of the second spectrum"),
             ("log10_distance", "1", "|lg(L/L of the spectrum)| where the nearest one was used"),
         ),
+        *(replace(column, since=(1, 1)) for column in _route_columns()),
     ]
+
+
+def _route_columns() -> list[Column]:
+    meanings = {
+        "spectral_luminance": "by the absolute radiance of the spectrum taken at this point",
+        "spectral_external_quantum_efficiency": "by the photons of the spectrum taken at this point",
+        "route_difference": "luminance by the photodiode over spectral_luminance, less 1; the same for EQE",
+    }
+    spread = ((f"{name}_uncertainty", unit, f"standard uncertainty (k = 1) of {name}") for name, unit in ROUTES.items())
+    return _reals("", *((name, unit, meanings[name]) for name, unit in ROUTES.items()), *spread)
 
 
 DARK_COLUMNS = [
@@ -219,6 +231,14 @@ SPECTRUM_COLUMNS = [
         ("meter_luminance", "cd/m^2", "as the spectroradiometer computed it"),
         ("meter_x", "1", "as the spectroradiometer computed it"),
         ("meter_y", "1", "as the spectroradiometer computed it"),
+    ),
+    Column(
+        "mismatch_factor",
+        "<f8",
+        "1",
+        "luminance per photocurrent of this spectrum over that of the calibration's",
+        "mismatch_factor",
+        since=(1, 1),
     ),
     Column("spectral_radiance", "<f8", "W/(m^2 sr nm)", "380-780 nm in steps of 1 nm", "spectral_radiance"),
 ]

@@ -18,6 +18,7 @@ import numpy as np
 
 from acquire.config.yaml_source import LARGEST_RUN_FILE, what_is
 from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.evaluate import DarkLevel, dark_level
 from acquire.evaluation.figures import Figure
 from acquire.records import (
     READING_FLAGS,
@@ -28,6 +29,7 @@ from acquire.records import (
     Exchange,
     ExposureSample,
     Finding,
+    FloatArray,
     Note,
     PointFlag,
     Reading,
@@ -96,17 +98,44 @@ class Run:
             "stop_reason": self.stop_reason,
             "figures_of_merit": {
                 name: {
-                    "value": figure.value if isfinite(figure.value) else None,
+                    "value": _known(figure.value),
                     "unit": figure.unit,
+                    "uncertainty": _known(figure.uncertainty),
                     "status": figure.status,
                     "reason": figure.reason,
+                    "at": {place: _known(getattr(figure, place)) for place in _PLACES},
                 }
                 for name, figure in self.figures.items()
             },
+            "dark": {
+                when: {
+                    "photodiode_signal": level.signal,
+                    "standard_deviation": level.deviation,
+                    "readings": level.readings,
+                    "time": level.time,
+                }
+                for when, level in self.dark_levels.items()
+            },
             "findings": [_plain(finding) for finding in self.findings],
+            "photodiode": self._photodiode(),
             "verifiable": self.integrity.verifiable,
             "damaged": list(self.integrity.damaged),
         }
+
+    def _photodiode(self) -> dict[str, Any]:
+        """What turned the photodiode's signal into light, None without a calibration; the mean mismatch factor."""
+        photodiode, factors = self.calibration.photodiode, self.mismatch_factors
+        return {
+            "calibration": None if photodiode is None else photodiode.identification,
+            "method": None if photodiode is None else photodiode.method,
+            "mismatch_factor": float(factors.mean()) if factors.size else None,
+        }
+
+    @property
+    def mismatch_factors(self) -> FloatArray:
+        """The mismatch factors of the spectra (n,), where there are any."""
+        factors: FloatArray = self.tables["spectra"]["mismatch_factor"]
+        return factors[np.isfinite(factors)]
 
     @property
     def points(self) -> int:
@@ -117,6 +146,12 @@ class Run:
     def dark(self) -> tuple[DarkReading, ...]:
         """The readings without light."""
         return tuple(DarkReading(**{**row, "after": bool(row["after"])}) for row in _rows(self.tables["dark"]))
+
+    @cached_property
+    def dark_levels(self) -> Mapping[str, DarkLevel]:
+        """The mean and scatter of the photodiode's signal without light, ``before`` the sweep and ``after`` it."""
+        sides = {when: dark_level([one for one in self.dark if one.after == after]) for when, after in _WHEN.items()}
+        return {when: level for when, level in sides.items() if level is not None}
 
     @cached_property
     def spectra(self) -> tuple[Spectrum, ...]:
@@ -148,6 +183,15 @@ class Run:
     def exchanges(self) -> tuple[Exchange, ...]:
         """What was sent to the instruments and received from them, message by message; empty where it was not kept."""
         return tuple(exchange.exchanges_of(self.exchange))
+
+
+_WHEN = {"before": False, "after": True}
+_PLACES = ("voltage", "current_density", "luminance")
+
+
+def _known(value: float) -> float | None:
+    """A number as JSON has it."""
+    return value if isfinite(value) else None
 
 
 def read_run(path: Path) -> Run:
@@ -381,7 +425,7 @@ def _figure(dataset: h5py.Dataset) -> Figure:
     )
 
 
-_FIGURE_DETAILS = ("voltage", "current_density", "luminance", "uncertainty")
+_FIGURE_DETAILS = (*_PLACES, "uncertainty")
 
 
 def read_calibration(group: h5py.Group) -> Calibration:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Protocol, Self
@@ -29,6 +29,7 @@ from acquire.sweep.plan import SweepPlan, bursts
 from acquire.sweep.read_back import NotMeasured, ReadingCheck, as_expected, is_bad, what_is_missing
 from acquire.sweep.spectra import SpectrumSchedule
 from acquire.sweep.stop_rules import StopConditions
+from drivers.errors import InstrumentError
 
 Emit = Callable[[Event], None]
 StopRequested = Callable[[], str]
@@ -67,7 +68,7 @@ class SweepBench(Protocol):
     def collect(self, step: Step, time: float) -> Reading:
         """Wait for both meters and say what they read; NaN, a flag and a remark for a reply that makes no sense."""
 
-    def queued_errors(self) -> list[str]:
+    def queued_errors(self) -> Iterable[str]:
         """What both meters have queued since they were last asked, in words."""
 
     @property
@@ -166,6 +167,14 @@ class _Context:
         for text in self.bench.queued_errors():
             self.queued(text)
 
+    def tell_last_errors(self) -> None:
+        """Ask once more when the output is off: the sweep is over, and no lack of an answer changes how it ended."""
+        try:
+            with suppress(KeyboardInterrupt):
+                self.tell_queued_errors()
+        except InstrumentError as problem:
+            self.note(f"asked for errors when the output was off: {problem}")
+
     def sum_up(self) -> None:
         """Say how often what was said once came again."""
         self.queued.sum_up()
@@ -194,7 +203,8 @@ def run_sweep(
         except StoppedByRule as rule:
             outcome = Outcome.stopped(str(rule))
         if not outcome.asked_for:
-            run.tell_queued_errors()  # here: whether the output is off is the last that the source is asked
+            run.tell_queued_errors()  # a meter that was switched off and on, or does not answer, ends no sweep in order
+    run.tell_last_errors()
     run.sum_up()
     return outcome
 
@@ -361,7 +371,9 @@ class _Spectra:
 
     def taken_if_due(self, step: Step, record: Record, evidence: Evidence) -> Evidence:
         """The evidence, with a spectrum at this level if one is due here and can be taken."""
-        if not self._schedule.due(step, record) or not self._run.bench.takes_spectra:
+        clear = evidence.is_clear_light(record.reading)
+        due = self._schedule.due(step, record, clear_light=clear)
+        if not due or not self._run.bench.takes_spectra:
             return evidence
         self._reporting.report()
         self._run.pace.pause()

@@ -12,7 +12,7 @@ from math import inf
 from acquire.config import BenchFile, SweepFile
 from acquire.records import Branch, Step
 from acquire.sweep.read_back import ReadBackLimits, read_back_limits
-from acquire.sweep.spectra import SpectraPlan
+from acquire.sweep.spectra import MOST_ATTEMPTS, SpectraPlan
 from acquire.sweep.stop_rules import StopRules, _stop_rules
 from drivers import models
 from drivers.specification import PointTiming, Source, SourceMeterSpecification
@@ -123,7 +123,7 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
         sweep.dark.readings if sweep.dark.before else 0,
         sweep.dark.readings if sweep.dark.after else 0,
     )
-    spectra = _spectra_plan(sweep, steps)
+    spectra = _spectra_plan(sweep, bench, steps)
     per_point = point_time(sweep, bench)
     source_range = span.smallest_range(largest if source.range == "auto" else source.range)
     readings = len(steps) + dark.readings_before + dark.readings_after
@@ -236,7 +236,7 @@ def _spectrum_levels(sweep: SweepFile) -> tuple[float, ...]:
     return sweep.spectra.at_voltage if sweep.source.function == "voltage" else sweep.spectra.at_current
 
 
-def _spectra_plan(sweep: SweepFile, steps: tuple[Step, ...]) -> SpectraPlan:
+def _spectra_plan(sweep: SweepFile, bench: BenchFile, steps: tuple[Step, ...]) -> SpectraPlan:
     wanted = sweep.spectra
     if wanted is None:
         return SpectraPlan()
@@ -247,12 +247,15 @@ def _spectra_plan(sweep: SweepFile, steps: tuple[Step, ...]) -> SpectraPlan:
         + number_of_branches * len(wanted.at_luminance)
         + (len(steps) // every.points + number_of_branches if every else 0)
     )
+    by_luminance = bool(wanted.at_luminance) or (every is not None and every.above > 0.0)
+    first = by_luminance and bench.photodiode.luminance_route == "from_spectra"
     return SpectraPlan(
         at_luminance=tuple(wanted.at_luminance),
         every_points=every.points if every else 0,
         every_above=every.above if every else inf,
         sample_every=wanted.sample_every,
-        most=min(most, len(steps)),
+        most=min(most + (MOST_ATTEMPTS if first else 0), len(steps)),
+        first_in_clear_light=first,
     )
 
 

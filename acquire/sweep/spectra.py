@@ -10,13 +10,22 @@ from acquire.records import Branch, PointFlag, Record, Step
 
 @dataclass(frozen=True)
 class SpectraPlan:
-    """When spectra are taken and how: luminances in cd/m^2, voltages in V, times in s."""
+    """When spectra are taken and how: luminances in cd/m^2, voltages in V, times in s.
+
+    ``first_in_clear_light``: luminance itself comes from spectra, so that none can wait for a luminance: the first is
+    taken once the photodiode's light is clear of its noise.
+    """
 
     at_luminance: tuple[float, ...] = ()
     every_points: int = 0
     every_above: float = inf
     sample_every: float = 1.0
     most: int = 0
+    first_in_clear_light: bool = False
+
+
+#: Points from one attempt to take the first spectrum to the next, and how many attempts there is room for.
+POINTS_BETWEEN_ATTEMPTS, MOST_ATTEMPTS = 5, 3
 
 
 class SpectrumSchedule:
@@ -29,11 +38,12 @@ class SpectrumSchedule:
         self._since_last = inf
         self._taken = 0
 
-    def due(self, step: Step, record: Record) -> bool:
+    def due(self, step: Step, record: Record, *, clear_light: bool = False) -> bool:
         """Whether to take a spectrum at this point.
 
         A luminance is reached at the first point of a branch on its far side; points in compliance or with an
-        overflowing photodiode reading do not count.
+        overflowing photodiode reading do not count. ``clear_light``: no spectrum has given luminance yet, although the
+        photodiode's light is clear enough for it.
         """
         if not self._plan.most:
             return False
@@ -44,7 +54,8 @@ class SpectrumSchedule:
             and (self._plan.every_above <= 0.0 or record.luminance > self._plan.every_above)
             and self._since_last >= self._plan.every_points
         )
-        if not (step.spectrum or reached or often) or self._taken >= self._plan.most:
+        first = clear_light and self._plan.first_in_clear_light and self._since_last >= POINTS_BETWEEN_ATTEMPTS
+        if not (step.spectrum or reached or often or first) or self._taken >= self._plan.most:
             return False
         self._since_last = 0
         self._taken += 1

@@ -199,8 +199,7 @@ class Keithley2400(SweepsFromMemory, SourceByConfigureOnly, PymeasureKeithley240
         if level := self._number(f":SOUR:{source}?"):
             raise SettingNotTaken(self._where, [(f":SOUR:{source}", "0", f"{level:g}")], "The output is still off")
         self._send(":OUTP ON")
-        link.set_timeout(self.adapter, self._patience())
-        if not output_state(self.adapter):
+        if not self._says_that_it_is_on():
             self.output_off()
             hint = "Check the interlock (output enable line) and the instrument's temperature"
             raise scpi.refusal(self._where, "switching the output on", self.error_queue(), hint)
@@ -211,6 +210,12 @@ class Keithley2400(SweepsFromMemory, SourceByConfigureOnly, PymeasureKeithley240
             raise
         self._confirmed = 0.0
         self._state = State.READY
+
+    def _says_that_it_is_on(self) -> bool:
+        link.set_timeout(self.adapter, self._patience())
+        on = output_state(self.adapter)
+        self._note_lateness(0.0)
+        return on
 
     def output_off(self) -> None:
         """Take the level to zero, switch the output off, and ask whether it is: in this order.
@@ -256,7 +261,7 @@ class Keithley2400(SweepsFromMemory, SourceByConfigureOnly, PymeasureKeithley240
     def _make_safe(self) -> None:
         """Send what makes the device safe; once that has left, the level is not known before it is confirmed."""
         make_safe(self.adapter, *self.known_level())
-        self._level = math.nan
+        self._level, self._lateness = math.nan, 0.0
 
     def known_level(self) -> tuple[str | None, float | None]:
         """Source (VOLT or CURR) and level (V or A) from where a ramp to zero never goes up; (None, None): not known.
@@ -387,9 +392,8 @@ class Keithley2400(SweepsFromMemory, SourceByConfigureOnly, PymeasureKeithley240
     @property
     def source_enabled(self) -> bool:
         """Control whether the output is on (bool); see :meth:`output_on` and :meth:`output_off`."""
-        link.set_timeout(self.adapter, self._patience())
         self._require_quiet(":OUTP?")
-        return output_state(self.adapter)
+        return self._says_that_it_is_on()
 
     @source_enabled.setter
     def source_enabled(self, enabled: bool) -> None:

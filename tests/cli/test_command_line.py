@@ -15,9 +15,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from acquire import __main__ as main_module
-from tests.conftest import CONFIGS
+from acquire.cli.commands import app
+from tests.conftest import CONFIGS, run_sweep_file
 from tests.support.run_files import a_run
 
 QUICK = CONFIGS / "sweeps" / "quick_look.yaml"
@@ -61,6 +63,10 @@ def test_json_is_alone_on_standard_output(finished: tuple[Path, dict[str, object
     assert isinstance(figures, dict)
     assert figures["turn_on_voltage"]["unit"] == "V"
     assert figures["turn_on_voltage"]["status"] == "ok"
+    assert set(figures["turn_on_voltage"]) == {"value", "unit", "uncertainty", "status", "reason", "at"}
+    assert 0.0 < figures["turn_on_voltage"]["uncertainty"] < 0.05
+    assert figures["correlated_colour_temperature"]["value"] is None
+    assert "no colour temperature" in figures["correlated_colour_temperature"]["reason"]
     with h5py.File(path) as file:
         assert file["entry/run_id"][()].decode() == summary["run_id"]
 
@@ -691,3 +697,19 @@ def test_the_served_bench_ends_in_order(name: str) -> None:
         process.send_signal(signal.Signals[name])
         _, messages = process.communicate(timeout=60)
     assert (process.returncode, messages) == (0, "")
+
+
+def test_show_says_what_was_read_in_the_dark(tmp_path: Path) -> None:
+    run = run_sweep_file(CONFIGS / "sweeps" / "first_day_resistor.yaml", tmp_path).run
+    assert run is not None
+    output = CliRunner().invoke(app, ["show", str(run.path)]).output
+    for when, after in (("before", 0), ("after", 1)):
+        dark = run.tables["dark"]
+        mean = dark["photodiode_signal"][dark["after"] == after].mean() * 1e3
+        (line,) = [line for line in output.splitlines() if f"dark {when}" in line]
+        assert f"{mean:.4g} mV" in line
+        assert f"{(dark['after'] == after).sum()} readings" in line
+    summary = json.loads(CliRunner().invoke(app, ["show", "--json", str(run.path)]).output)
+    assert summary["dark"]["before"]["photodiode_signal"] == pytest.approx(
+        dark["photodiode_signal"][dark["after"] == 0].mean()
+    )

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from acquire.cli import display
+from acquire.evaluation.evaluate import DarkLevel
 from acquire.evaluation.figures import Figure
 from acquire.records import Branch, Note, PointFlag, Reading, Record
 from tests.support.events import a_run_start
@@ -107,3 +108,52 @@ def test_a_name_that_looks_like_markup_is_a_name() -> None:
     Console(file=stream, width=80).print(display.figures_table({"turn_on_voltage": figure}, "S[/b] [red]x"))
     assert "S[/b] [red]x" in stream.getvalue()
     assert "4.00 V, -" not in stream.getvalue()
+
+
+def shown(figures: dict[str, Figure], width: int = 80) -> list[str]:
+    stream = StringIO()
+    Console(file=stream, width=width).print(display.figures_table(figures, "S1"))
+    return [line.strip() for line in stream.getvalue().splitlines()]
+
+
+def at(level: int, value: float, status: str = "ok") -> dict[str, Figure]:
+    units = {"voltage": "V", "current_density": "A/m^2", "current_efficiency": "cd/A"}
+    return {f"{name}_at_{level}_cd_m2": Figure(value, unit, status, 5.0, 300.0, 1e3) for name, unit in units.items()}
+
+
+def test_the_table_has_the_values_at_a_luminance_and_the_roll_off() -> None:
+    figures = at(1000, 48.55) | {"roll_off_current_density_50": Figure(922.3, "A/m^2", "ok", uncertainty=9.2)}
+    lines = [line.split() for line in shown(figures)]
+    assert ["V", "at", "1000", "48.55", "V", "ok"] in lines
+    assert ["J", "at", "1000", "4.86", "mA/cm^2", "ok"] in lines
+    assert ["J50", "92.23", "0.92", "mA/cm^2", "ok"] in lines
+
+
+def test_a_luminance_that_was_not_reached_is_one_line() -> None:
+    lines = [line.split() for line in shown(at(100, 5.0) | at(10000, nan, "not_reached")) if "10000" in line]
+    assert lines == [["at", "10000", "-", "V", "not_reached"]]
+
+
+def test_why_a_figure_is_missing_stands_below_once() -> None:
+    why = "Duv would be +0.177, beyond 0.05: no colour temperature so far from white"
+    figures = {
+        "correlated_colour_temperature": Figure(nan, "K", "none", reason=why),
+        "duv": Figure(nan, "1", "none", reason=why),
+        "mean_photon_energy": Figure(3.79312e-19, "J", "ok"),
+    }
+    text = " ".join(shown(figures, 120))
+    assert f"CCT, Duv: {why}" in text
+    assert text.count("0.177") == 1
+    assert "2.367" in text, "J are read in eV"
+
+
+def test_what_was_measured_once_has_no_line_for_its_spread() -> None:
+    spread = {"luminance_repeatability": Figure(nan, "1", "none", reason="no level was read more than once")}
+    assert "spread" not in " ".join(shown(spread))
+    spread = {"luminance_repeatability": Figure(0.0123, "1", "ok", reason="27 levels, 27 repeats")}
+    assert any(line.startswith("spread of L") and "1.23" in line for line in shown(spread))
+
+
+def test_the_level_in_the_dark_is_read_in_millivolts() -> None:
+    text = display.dark_text(DarkLevel(2.3, 1.012e-4, 2.2e-6, 10))
+    assert text == "0.1012 mV, standard deviation 0.0022 mV, 10 readings at 2.3 s"

@@ -2,12 +2,14 @@
 
 import pytest
 
+from drivers import errors
 from drivers.cs2000a import errors as refusals
 from drivers.cs2000a.driver import CS2000A, SpectroradiometerSettings
 from drivers.keithley2000.driver import DmmSettings, Keithley2000
 from drivers.keithley2400.driver import Keithley2400, SmuLimits, SmuSettings
 from drivers.simulated.bench import SimulatedBenchOptions, build_simulated_bench
 from drivers.simulated.clock import VirtualClock
+from drivers.simulated.faults import make_it_happen
 from drivers.simulated.visa import SimulatedVisaLibrary
 
 SETTINGS = SmuSettings(source="voltage", max_level=8.0, compliance=0.025)
@@ -159,6 +161,71 @@ def test_a_reading_is_overdue_after_two_seconds_whatever_the_time_out_says():
     meter.identify()
     meter.configure(SpectroradiometerSettings())
     assert meter.adapter.patience == 20.0
+
+
+def trickling(bench, instrument, *, trickles=True):
+    """Have the replies of an instrument trickle in from now on, or no more."""
+    bench.library.twins[instrument.adapter.resource_name].trickles = trickles
+    return bench.clock.now()
+
+
+def ask_often(smu):
+    for _ in range(100):
+        smu.require_power_kept()
+
+
+def ask_and_read(smu):
+    for _ in range(6):
+        smu.require_power_kept()
+    smu.trigger(1.0)
+    smu.read()
+
+
+@pytest.mark.parametrize(
+    "doing",
+    [ask_often, ask_and_read, lambda smu: smu.program_sweep([0.0, 1.0, 2.0], 0.0)],
+)
+def test_replies_that_are_late_one_after_the_other_share_the_time_of_one(bench, doing):
+    make_it_happen(bench)
+    smu = running(bench)
+    began = trickling(bench, smu)
+    with pytest.raises(errors.InstrumentTimeout, match=r"after replies that were \d\.?\d* s late in total"):
+        doing(smu)
+    assert 1.0 < bench.clock.now() - began < 4.0
+
+
+def test_a_multimeter_whose_replies_trickle_in_is_overdue_before_its_buffer_is_armed(bench):
+    make_it_happen(bench)
+    meter = multimeter(bench)
+    meter.configure(DmmSettings())
+    began = trickling(bench, meter)
+    with pytest.raises(errors.InstrumentTimeout, match="in total"):
+        meter.arm_buffer(10)
+    assert 1.0 < bench.clock.now() - began < 4.0
+
+
+def test_a_reply_in_time_gives_the_next_one_its_whole_time(bench):
+    make_it_happen(bench)
+    smu = running(bench)
+    whole = smu.reading_patience
+    for _ in range(20):
+        trickling(bench, smu)
+        smu.require_power_kept()
+        assert smu.reading_patience < whole - 0.1
+        trickling(bench, smu, trickles=False)
+        smu.require_power_kept()
+        assert smu.reading_patience == whole
+
+
+def test_once_the_output_is_off_lateness_is_forgotten(bench):
+    make_it_happen(bench)
+    smu = running(bench)
+    whole = smu.reading_patience
+    trickling(bench, smu)
+    with pytest.raises(errors.InstrumentTimeout):
+        ask_often(smu)
+    smu.output_off()
+    assert smu.reading_patience == whole
 
 
 @pytest.mark.parametrize("seconds_ago", [0.5, 20.0, 100.0, 251.0])

@@ -348,22 +348,14 @@ def _no_current(entry: Any) -> bool:
     return bool(driven.size) and bool((np.abs(driven) < 2e-6).all())
 
 
-def _last_question(trial: Trial) -> int:
-    """The last operation before switching off begins that sends something to the instrument of the fault."""
-    assert trial.pair is not None
-    resource = trial.operations[trial.pair.at - 1].resource
-    before = enumerate(trial.operations[: trial.off_begins], 1)
-    return max((at for at, one in before if one.resource == resource and one.name == "write"), default=0)
-
-
 def _told(trial: Trial, reason: str, entry: Any) -> Iterator[str]:
     """Whether what an instrument knew of the fault while the output was on is in the file."""
     assert trial.pair is not None
     fault, at = trial.pair.fault, trial.pair.at
-    if trial.pair.also is not None or at > trial.off_begins or not trial.operations[at - 1].output_on:
+    if trial.pair.also is not None or not trial.operations[at - 1].output_on:
         return
-    if fault in (FaultKind.ERROR_QUEUED, FaultKind.DMM_ERROR_QUEUED) and at > _last_question(trial):
-        return  # queued when the instrument had answered for the last time with the output on: nobody's to see
+    if fault not in (FaultKind.ERROR_QUEUED, FaultKind.DMM_ERROR_QUEUED) and at > trial.off_begins:
+        return
     words: dict[str, str] = {
         FaultKind.ERROR_QUEUED: "-222",
         FaultKind.DMM_ERROR_QUEUED: "-363",

@@ -10,7 +10,13 @@ import h5py
 import numpy as np
 import pytest
 
-from acquire.evaluation.calibration import Calibration, Conditions, LightUncertainty, StandInSpectra
+from acquire.evaluation.calibration import (
+    Calibration,
+    Conditions,
+    LightUncertainty,
+    RelativeResponsivity,
+    StandInSpectra,
+)
 from acquire.evaluation.evaluate import Evidence, evaluate
 from acquire.photometry.photodiode import PhotodiodeCalibration
 from acquire.photometry.spectra import gaussian
@@ -21,9 +27,10 @@ RECORDINGS = sorted((Path(__file__).parents[1] / "recordings").glob("*.h5"))
 #: Every value another one, none of them a default.
 FULL = Calibration(
     photodiode=PhotodiodeCalibration(1e10, np.linspace(0.2, 0.4, 401), 1e-3, 0.02, "pd-1 of 2026-01-05", "by factor"),
-    conditions=Conditions(1.4e-5, 5e6, 20.0, 0.1, 10.0, 0.1, 10.0, "another", "other", 0.9, "measured"),
+    conditions=Conditions(1.4e-5, 5e6, 20.0, 0.1, 10.0, 0.1, 10.0, "another", "other", 0.9, "measured", "from_spectra"),
     uncertainty=LightUncertainty(1.6e-7, 0.0115, 0.01, 0.005, 0.001, 0.17, 0.03),
     stand_in=StandInSpectra(gaussian(500.0, 50.0), gaussian(530.0, 30.0)),
+    relative=RelativeResponsivity(np.linspace(0.1, 0.5, 401), "another curve", 0.003),
 )
 
 
@@ -39,7 +46,7 @@ def check_equal(one: Any, other: Any) -> None:
 @pytest.mark.parametrize("calibration", [FULL, Calibration(conditions=Conditions(1.4e-5, 5e6))])
 def test_every_part_comes_back_from_its_fields(calibration: Calibration) -> None:
     again = Calibration.from_fields(stored(calibration))
-    for part in ("conditions", "uncertainty", "stand_in"):
+    for part in ("conditions", "uncertainty", "stand_in", "relative"):
         check_equal(getattr(again, part), getattr(calibration, part))
     if calibration.photodiode is None:
         assert again.photodiode is None
@@ -76,9 +83,10 @@ def test_a_calibration_recorded_before_is_read(path: Path) -> None:
 def test_a_run_is_evaluated_with_another_photodiode_by_replacing_that_part() -> None:
     """Twice the scale is twice the light, with the uncertainty and the name that belong to it."""
     other = PhotodiodeCalibration(2e10, FULL.photodiode and FULL.photodiode.responsivity, 0.0, 0.05, "pd-2")
-    recalibrated = replace(FULL, photodiode=other)
+    calibrated = replace(FULL, conditions=replace(FULL.conditions, luminance_route="calibrated"))
+    recalibrated = replace(calibrated, photodiode=other)
     reading = Reading(0, Branch.FORWARD, 5.0, 0.0, 5.0, 1e-3, 0.5)
-    before, after = (evaluate(reading, Evidence(calibration)) for calibration in (FULL, recalibrated))
+    before, after = (evaluate(reading, Evidence(calibration)) for calibration in (calibrated, recalibrated))
     assert after.luminance == pytest.approx(2.0 * before.luminance)
     assert stored(recalibrated)["calibration_uncertainty"] == 0.05
     assert stored(recalibrated)["identification"] == "pd-2"

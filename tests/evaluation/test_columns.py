@@ -7,20 +7,24 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from math import nan
 from pathlib import Path
+from statistics import stdev
 from typing import Any
 
 import numpy as np
 import pytest
 
 from acquire.evaluation import evaluate as evaluation_module
+from acquire.evaluation.budget import current_limit
 from acquire.evaluation.calibration import Calibration, Conditions, LightUncertainty, StandInSpectra
 from acquire.evaluation.evaluate import (
     Evidence,
     evaluate,
     with_uncertainties,
 )
-from acquire.evaluation.figures import Figure, JVLCurve, SpectrumFigures, figures_of_merit
+from acquire.evaluation.figures import Figure, JVLCurve, figures_of_merit
 from acquire.evaluation.final import final_evaluation
+from acquire.evaluation.repeated import repeatability
+from acquire.evaluation.spectral_figures import spectrum_figures, wall_plug
 from acquire.evaluation.spectrum import with_colorimetry
 from acquire.photometry.grid import WAVELENGTH
 from acquire.photometry.luminous import luminance
@@ -29,6 +33,7 @@ from acquire.photometry.spectra import gaussian
 from acquire.records import (
     DERIVED,
     READING_FLAGS,
+    ROUTES,
     Branch,
     Columns,
     DarkReading,
@@ -65,6 +70,13 @@ CALIBRATIONS = {
         FULL, conditions=replace(CONDITIONS, voltage_range=20.0, current_range=0.1, photodiode_range=10.0)
     ),
     "no photodiode": Calibration(conditions=Conditions(AREA, GAIN)),
+    "an inverting amplifier": replace(FULL, conditions=replace(CONDITIONS, transfer=-GAIN)),
+    "from the spectra": replace(FULL, conditions=replace(CONDITIONS, luminance_route="from_spectra")),
+    "from the spectra alone": Calibration(
+        conditions=Conditions(AREA, GAIN, luminance_route="from_spectra"), stand_in=FULL.stand_in
+    ),
+    "spectroradiometer": replace(FULL, conditions=replace(CONDITIONS, luminance_route="spectroradiometer")),
+    "spectroradiometer alone": Calibration(conditions=Conditions(AREA, GAIN, luminance_route="spectroradiometer")),
     "as it comes from a file": replace(
         FULL,
         conditions=replace(CONDITIONS, emissive_area=np.float64(AREA)),
@@ -101,8 +113,8 @@ def some_spectra(readings: Sequence[Reading], chance: np.random.Generator, count
     for point in sorted(chance.choice(POINTS, count, replace=False).tolist()):
         reading, index = readings[point], len(spectra)
         line = gaussian(785.0 if index == 3 else 515.0 + 0.04 * point, 20.0)
-        if index == 5:
-            line = line + 0.2 * chance.standard_normal(WAVELENGTH.size)
+        if index == 6:
+            line = line + 0.3 * chance.standard_normal(WAVELENGTH.size)
         light = max(reading.photodiode_signal * 2e3, 1e-3) / luminance(line)
         radiance = line * (0.0 if index == 7 else light if light > 0 else 1.0)
         drift = float(chance.choice([nan, 0.01, 0.07]))
@@ -151,7 +163,8 @@ def test_columns_are_what_each_point_gives(
     for numbers_at_once in (1 << 18, 50 * 64, 1):
         monkeypatch.setattr(evaluation_module, "_LARGEST_BLOCK", numbers_at_once)
         final = evaluation.points(alone)
-        assert set(final) >= {*DERIVED, *(f"{name}_uncertainty" for name in DERIVED), "flags", "spectrum_source"}
+        computed = {*DERIVED, *ROUTES}
+        assert set(final) >= {*computed, *(f"{name}_uncertainty" for name in computed), "flags", "spectrum_source"}
         check_same(final, alone, list(final))
 
 
@@ -174,32 +187,47 @@ def test_the_figures_are_those_of_the_points_taken_one_by_one() -> None:
     chance = np.random.default_rng(4)
     readings = some_readings(chance)
     spectra = some_spectra(readings, chance, 9)
-    final = final_evaluation(some_dark(chance), spectra, FULL)
+    dark = some_dark(chance)
+    final = final_evaluation(dark, spectra, FULL)
     records = row_by_row(readings, final.evidence)
     figures = final.figures(columns_of(records))
-    expected = figures_by_row(records, spectra, final.evidence)
+    expected = figures_by_row(records, spectra, dark, final.evidence)
     assert sum(figure.status == "ok" for figure in figures.values()) > 20
     np.testing.assert_equal({n: asdict(f) for n, f in figures.items()}, {n: asdict(f) for n, f in expected.items()})
 
 
-def figures_by_row(records: Sequence[Record], spectra: Sequence[Spectrum], evidence: Evidence) -> dict[str, Figure]:
+def figures_by_row(
+    records: Sequence[Record], spectra: Sequence[Spectrum], dark: Sequence[DarkReading], evidence: Evidence
+) -> dict[str, Figure]:
     usable = {candidate.index for candidate in evidence.candidates if candidate.usable}
-    lines = [SpectrumFigures(s.luminance, s.x, s.y, s.peak_wavelength, s.fwhm) for s in spectra if s.index in usable]
+    conditions = evidence.calibration.conditions
     limited = PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE | PointFlag.OVER_RANGE
+    floor = 3 * max(stdev(one.current for one in dark), current_limit(0.0, conditions)) / conditions.emissive_area
 
     def curve(branch: Branch) -> JVLCurve:
         chosen = [r for r in records if r.reading.branch is branch and not r.flags & limited]
         columns: dict[str, list[float]] = {field.name: [] for field in fields(JVLCurve)}
+        own = {"time", "voltage", "luminance_noise", "current_density_floor"}
         for record in chosen:
             photocurrent = evidence.photocurrent(record.reading.photodiode_signal, record.reading.time)
             noise = evidence.dark_deviation / GAIN * (record.luminance / photocurrent if photocurrent else 0.0)
+            columns["time"].append(record.reading.time)
             columns["voltage"].append(record.reading.voltage)
             columns["luminance_noise"].append(noise)
-            for name in set(columns) - {"voltage", "luminance_noise"}:
+            columns["current_density_floor"].append(floor)
+            for name in set(columns) - own:
                 columns[name].append(getattr(record, name))
         return JVLCurve(**{name: np.array(values) for name, values in columns.items()})
 
-    return figures_of_merit(curve(Branch.FORWARD), curve(Branch.REVERSE), lines)
+    figures = figures_of_merit(curve(Branch.FORWARD), curve(Branch.REVERSE))
+    spectral = spectrum_figures(
+        [spectrum for spectrum in spectra if spectrum.index in usable],
+        figures["current_efficiency_max"].luminance,
+        evidence.calibration.uncertainty.wavelength,
+    )
+    efficacy = spectral["luminous_efficacy_of_radiation"]
+    power = {"wall_plug_efficiency_at_power_efficiency_max": wall_plug(figures["power_efficiency_max"], efficacy)}
+    return figures | spectral | power | repeatability(columns_of(records))
 
 
 @pytest.mark.parametrize("sweep", ["table2_sppo13_liq.yaml", "hysteresis.yaml", "first_day_resistor.yaml"])

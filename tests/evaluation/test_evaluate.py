@@ -139,10 +139,11 @@ def test_a_spectrum_whose_light_drifted_is_not_called_measured() -> None:
     assert record.spectrum_source == "nearest"
 
 
-def test_a_spectrum_that_disagrees_with_the_photodiode_is_left_out() -> None:
-    wrong = replace(a_spectrum(0, 3, 100.0), photodiode_signal=a_reading(0, 120.0).photodiode_signal)
-    record = evaluate(a_reading(3, 100.0), evidence(stand_in=ASSUMED).with_spectrum(wrong))
-    assert record.spectrum_source == "assumed"
+def test_a_spectrum_that_disagrees_with_the_photodiode_keeps_its_shape() -> None:
+    other = replace(a_spectrum(0, 3, 100.0), photodiode_signal=a_reading(0, 120.0).photodiode_signal)
+    record = evaluate(a_reading(3, 100.0), evidence(stand_in=ASSUMED).with_spectrum(other))
+    assert record.spectrum_source == "measured"
+    assert record.luminance == pytest.approx(100.0, rel=1e-5)
 
 
 def test_the_dark_signal_is_interpolated_in_time() -> None:

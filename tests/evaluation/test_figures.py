@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from math import nan, pi
 from pathlib import Path
 
@@ -9,12 +10,12 @@ from hypothesis import strategies as st
 
 from acquire.evaluation.figures import (
     JVLCurve,
-    SpectrumFigures,
     figures_of_merit,
     hysteresis_index,
     hysteresis_index_log,
     ideality_factor,
     maximum,
+    ohmic_leak,
     roll_off,
     triplet_annihilation,
     turn_on_voltage,
@@ -30,6 +31,7 @@ def curve(voltage, current_density, luminance, *, kappa=0.01 / 3.6, noise=0.0, r
         ce = np.where(j > 0, light / j, nan)
         pe = np.where(v > 0, pi * ce / v, nan)
     return JVLCurve(
+        time=np.arange(float(v.size)),
         voltage=v,
         current_density=j,
         luminance=light,
@@ -37,6 +39,7 @@ def curve(voltage, current_density, luminance, *, kappa=0.01 / 3.6, noise=0.0, r
         power_efficiency=pe,
         external_quantum_efficiency=kappa * ce,
         luminance_noise=np.full(v.shape, noise),
+        current_density_floor=np.zeros(v.shape),
         luminance_uncertainty=relative * light,
         current_efficiency_uncertainty=relative * ce,
         power_efficiency_uncertainty=relative * pe,
@@ -267,37 +270,81 @@ def example():
     )
 
 
-SPECTRA = [
-    SpectrumFigures(10, 0.12, 0.78, 521.0, 19.5),
-    SpectrumFigures(900, 0.121, 0.79, 520.0, 19.0),
-    SpectrumFigures(4000, 0.13, 0.77, 519.0, 20.0),
-]
-
-
 def test_all_figures_of_a_sweep():
-    figures = figures_of_merit(example(), None, SPECTRA)
+    figures = figures_of_merit(example(), None)
     assert figures["luminance_max"].value == 4500.0
     assert figures["current_efficiency_max"].value == 10.0
     assert figures["current_efficiency_max"].luminance == 1000.0
-    assert figures["peak_wavelength"].value == 520.0
-    assert figures["chromaticity_y"].value == 0.79
-    assert figures["fwhm"].luminance == 900
     assert figures["voltage_at_1000_cd_m2"].value == 5.5
     assert figures["voltage_at_10000_cd_m2"].status == "not_reached"
     # CE is 10 at 100 A/m^2, 8.67 at 300, exactly 5 at 800.
     assert figures["roll_off_current_density_50"].value == pytest.approx(800)
     assert figures["roll_off_current_density_90"].value == pytest.approx(100 * 3**0.75)
     assert figures["roll_off_luminance_50"].value == pytest.approx(4000)
+    # In ln L as far on the way from 1000 to 2600 cd/m^2 as in ln J above.
+    assert figures["roll_off_luminance_90"].value == pytest.approx(1000 * 2.6**0.75)
     assert figures["turn_on_voltage"].status == "ok"
     assert figures["turn_on_voltage"].uncertainty > 0
     assert "hysteresis_index" not in figures
     assert all(figure.status == "ok" or np.isnan(figure.value) for figure in figures.values())
 
 
+def test_the_summit_of_a_parabola_in_ln_j_is_found_between_samples():
+    current = np.array([50.0, 100.0, 200.0, 400.0])
+    efficiency = 10 * np.exp(-0.3 * np.log(current / 150) ** 2)
+    figures = figures_of_merit(curve([5.0, 5.5, 6.0, 6.5], current, current * efficiency))
+    top = figures["current_efficiency_max_estimate"]
+    assert top.value == pytest.approx(10.0, rel=1e-12)
+    assert top.current_density == pytest.approx(150.0, rel=1e-12)
+    assert top.uncertainty == pytest.approx(0.02 * 10.0)
+    assert figures["current_efficiency_max"].value < 9.8
+    assert figures["luminance_max_estimate"].status == "none"
+    assert "no neighbour" in figures["luminance_max_estimate"].reason
+
+
+@pytest.mark.parametrize("device", DEVICES["devices"], ids=lambda device: device["id"])
+def test_the_estimate_is_nearer_to_the_published_maximum_than_the_sample(device):
+    figures = figures_of_merit(swept(device, np.arange(5, 91) / 10), None)
+    for name, key in (("luminance_max", "L_max_cd_m2"), ("current_efficiency_max", "CE_max_cd_A")):
+        published = device["published"][key]
+        sample, estimate = (abs(figures[f"{name}{end}"].value / published - 1) for end in ("", "_estimate"))
+        assert estimate < max(sample, 1e-5), name
+
+
+def test_a_leak_is_seen_only_where_the_branch_begins_with_it():
+    v = np.linspace(0.1, 1.2, 56)
+    diode = 1e-9 * np.expm1(v / (1.7 * 0.025692579))
+    assert ohmic_leak(v, diode + 1e-4 * v) == pytest.approx(1e-4, rel=0.02)
+    assert ohmic_leak(v, diode) == 0.0
+    assert ohmic_leak(v, diode + 1e-4 * v, noise_floor=1e-2) == 0.0
+    light = 1e-9 * np.exp(v / (1.7 * 0.025692579))
+    figures = figures_of_merit(curve(v, diode + 1e-4 * v, light))
+    assert figures["ideality_factor"].value == pytest.approx(1.7, rel=0.02)
+    assert "leak" in figures["ideality_factor"].reason
+    assert figures["luminance_ideality_factor"].value == pytest.approx(1.7, rel=0.01)
+
+
+def test_the_scatter_of_an_ideality_is_its_uncertainty():
+    v = np.linspace(0.3, 0.6, 31)
+    chance = np.random.default_rng(3)
+    found = [
+        ideality_factor(v, 1e-9 * np.exp(v / (1.5 * 0.025692579) + 0.02 * chance.standard_normal(v.size)))
+        for _ in range(200)
+    ]
+    values, stated = (np.array([getattr(f, name) for f in found]) for name in ("value", "uncertainty"))
+    assert values.mean() == pytest.approx(1.5, rel=0.1)  # the steepest of several stretches
+    assert values.std() == pytest.approx(stated.mean(), rel=0.5)
+
+
+def test_a_hysteresis_says_how_fast_it_was_measured():
+    up = example()
+    down = replace(example().reversed(), time=np.arange(20.0, 30.0))
+    rate = figures_of_merit(up, down)["scan_rate"]
+    assert (rate.value, rate.unit, rate.reason) == (pytest.approx(0.5), "V/s", "forward branch first")
+
+
 def test_only_a_reverse_branch_is_read_from_low_to_high():
-    forward, reverse = (
-        figures_of_merit(*branches, SPECTRA) for branches in ((example(), None), (None, example().reversed()))
-    )
+    forward, reverse = (figures_of_merit(*branches) for branches in ((example(), None), (None, example().reversed())))
     assert forward.keys() == reverse.keys()
     for name, figure in forward.items():
         assert reverse[name].status == figure.status
@@ -306,26 +353,17 @@ def test_only_a_reverse_branch_is_read_from_low_to_high():
 
 def test_both_branches_add_the_hysteresis():
     down = example().reversed()
-    figures = figures_of_merit(example(), down, SPECTRA)
+    figures = figures_of_merit(example(), down)
     assert figures["hysteresis_index"].value == 0.0
     assert figures["turn_on_voltage_hysteresis"].value == 0.0
     later = curve(down.voltage + 0.1, down.current_density, down.luminance)
     assert figures_of_merit(example(), later)["turn_on_voltage_hysteresis"].value == pytest.approx(-0.1)
 
 
-def test_without_any_luminance_the_brightest_spectrum_gives_the_colour():
-    figures = figures_of_merit(curve([1, 2, 3], [0.1, 0.2, 0.3], [nan, nan, nan]), None, SPECTRA)
-    brightest = max(SPECTRA, key=lambda spectrum: spectrum.luminance)
-    assert figures["luminance_max"].status == "not_reached"
-    assert figures["chromaticity_x"].value == brightest.chromaticity_x
-    assert figures["peak_wavelength"].status == "ok"
-
-
 def test_dark_device_reaches_nothing():
-    figures = figures_of_merit(curve([1, 2, 3], [0.1, 0.2, 0.3], [0.0, -0.01, 0.02]), None, SPECTRA)
+    figures = figures_of_merit(curve([1, 2, 3], [0.1, 0.2, 0.3], [0.0, -0.01, 0.02]), None)
     assert figures["turn_on_voltage"].status == "not_reached"
     assert all(np.isnan(figure.value) for figure in figures.values())
-    assert figures["peak_wavelength"].status == "none"
     assert figures["roll_off_luminance_50"].status == "not_reached"
 
 

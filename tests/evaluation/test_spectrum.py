@@ -7,7 +7,7 @@ from math import isnan, log, nan
 import numpy as np
 import pytest
 
-from acquire.evaluation import evaluate as evaluation
+from acquire.evaluation import evidence as evidence_module
 from acquire.evaluation import spectrum as spectrum_module
 from acquire.evaluation.calibration import Calibration, Conditions
 from acquire.evaluation.evaluate import Evidence
@@ -54,8 +54,8 @@ def test_a_spectrum_is_computed_once_for_its_colour_and_for_what_it_says_about_p
 ) -> None:
     during, expected = samples((10.5, 1.0)), with_colorimetry(a_spectrum())
     calls = []
-    original = evaluation.spectral_factors
-    for module in (evaluation, spectrum_module):
+    original = evidence_module.spectral_factors
+    for module in (evidence_module, spectrum_module):
         monkeypatch.setattr(module, "spectral_factors", lambda *given: calls.append(1) or original(*given))
     complete, evidence = evaluate_spectrum(a_spectrum(), during, a_reading(0.6), EVIDENCE)
     assert len(calls) == 1

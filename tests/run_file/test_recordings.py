@@ -72,13 +72,23 @@ def test_every_column_reads_as_before(recorded: tuple[reading.Run, dict[str, Any
 def test_every_figure_and_status_is_as_before(recorded: tuple[reading.Run, dict[str, Any]]) -> None:
     run, numbers = recorded
     expected = {key.partition("/")[2]: value for key, value in numbers.items() if key.startswith("figures_of_merit/")}
-    assert {name: figure.value for name, figure in run.figures.items()} == pytest.approx(
+    figures = {name: run.figures[name] for name in expected}  # one that is recovered now has those of today beside
+    assert {name: figure.value for name, figure in figures.items()} == pytest.approx(
         {name: np.nan if value is None else value for name, value in expected.items()}, rel=1e-15, abs=0, nan_ok=True
     )
-    assert {name: figure.status for name, figure in run.figures.items()} == numbers["figures_status"]
+    assert {name: figure.status for name, figure in figures.items()} == statuses_of_today(run, numbers)
     for name in ("status", "stop_reason", "end_time", "run_id"):
         assert str(getattr(run, name)) == numbers[name], name
     assert run.exchanges == ()
+
+
+def statuses_of_today(run: reading.Run, numbers: dict[str, Any]) -> dict[str, str]:
+    """Those of then; but the run that was cut off, of which the figures are made today, was so on its way up."""
+    statuses: dict[str, str] = dict(numbers["figures_status"])
+    if run.path.name == CUT_OFF:
+        maxima = (f"{name}_max" for name in ("luminance", "current_efficiency", "external_quantum_efficiency"))
+        statuses |= {name: "at_end_of_sweep" for top in maxima for name in statuses if name.endswith(top)}
+    return statuses
 
 
 def test_the_csv_twins_are_as_before(recorded: tuple[reading.Run, dict[str, Any]], tmp_path: Path) -> None:
@@ -89,14 +99,27 @@ def test_the_csv_twins_are_as_before(recorded: tuple[reading.Run, dict[str, Any]
     for name, text in numbers["csv"].items():
         found = by_name[name].read_text(encoding="utf-8").splitlines()
         wanted = text.replace("lg distance", "log10 distance").splitlines()
+        if name == "_figures.csv":
+            check_figures(found, wanted, statuses_of_today(run, numbers))
+            continue
         assert len(found) == len(wanted)
         for line, expected in zip(found, wanted, strict=True):
             cells = expected.split(",")
             assert_same_cells(line.split(",")[: len(cells)], cells)  # columns that came later stand behind
 
 
+def check_figures(found: list[str], wanted: list[str], statuses: dict[str, str]) -> None:
+    """Each of the earlier version is there as it was; one that had no uncertainty then may have one now."""
+    by_name = {line.split(",")[0]: line.split(",") for line in found}
+    for line in wanted:
+        name, *cells = line.split(",")
+        known = cells if cells[-1] else cells[:-1]
+        known[2:3] = [statuses.get(name, known[2])]
+        assert_same_cells(by_name[name][1 : len(known) + 1], known)
+
+
 def assert_same_cells(found: list[str], expected: list[str]) -> None:
-    """To the letter, but for uncertainties, whose last digit depends on the order of a sum."""
+    """To the letter, but for the last digit, which depends on the order of a sum."""
     assert len(found) == len(expected)
     for cell, wanted in zip(found, expected, strict=True):
         assert cell == wanted or float(cell) == pytest.approx(float(wanted), rel=1e-12, abs=0)

@@ -1023,7 +1023,13 @@ def test_a_failure_while_the_guardian_is_dismissed_costs_no_file(
 
 
 @pytest.mark.parametrize(
-    "what", ["acquire.bench.bench.Bench.close", "acquire.safety.awake._let_go", "acquire.safety.lock._write"]
+    "what",
+    [
+        "acquire.bench.bench.BenchInRun.close",
+        "acquire.bench.opening.Bench.close",
+        "acquire.safety.awake._let_go",
+        "acquire.safety.lock._write",
+    ],
 )
 def test_whatever_fails_while_a_run_lets_go_costs_no_file(
     what: str, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -20,6 +20,7 @@ from acquire.sweep.engine import SpectrumNotTaken
 from drivers.cs2000a.driver import CS2000A
 from drivers.cs2000a.errors import NoSpectrum
 from drivers.errors import InstrumentTimeout, UnexpectedReply
+from drivers.keithley2000.driver import Keithley2000
 from drivers.keithley2400.driver import Keithley2400
 from tests.conftest import CONFIGS
 from tests.support.attempt import LIQ, Attempt
@@ -325,9 +326,6 @@ def test_a_queued_error_is_told_after_a_burst(
 def test_a_source_that_does_not_say_what_it_has_queued_ends_the_run(
     attempt: Attempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def overdue(self: Any) -> Any:
-        raise InstrumentTimeout("the source", "no reply")
-
     def watch(event: Event) -> None:
         if isinstance(event, DarkReading):
             monkeypatch.setattr(Keithley2400, "error_queue", overdue)
@@ -336,6 +334,51 @@ def test_a_source_that_does_not_say_what_it_has_queued_ends_the_run(
     assert "no reply" in attempt.run().error
     assert attempt.reported == []
     attempt.check_what_is_left("failed")
+
+
+def once_off(monkeypatch: pytest.MonkeyPatch, action: Callable[[], None]) -> None:
+    """Have something happen when the source has confirmed that its output is off."""
+    output_off = Keithley2400.output_off
+
+    def then(self: Any) -> None:
+        output_off(self)
+        if self.settings():  # not the one before the settings are made
+            action()
+
+    monkeypatch.setattr(Keithley2400, "output_off", then)
+
+
+def overdue(self: Any) -> Any:
+    raise InstrumentTimeout(str(self.name), "no reply")
+
+
+def test_errors_queued_while_the_output_went_off_are_told(attempt: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
+    def queue_both() -> None:
+        assert attempt.simulated is not None
+        for resource in ("GPIB0::24::INSTR", "GPIB0::16::INSTR"):
+            twin: Any = attempt.simulated.twins[resource]
+            twin.status.error(-363)
+
+    once_off(monkeypatch, queue_both)
+    queued = "queued -363 Input buffer overrun"
+    assert notes_of(attempt.run()) == [f"the source {queued}", f"the photodiode meter {queued}"]
+    attempt.check_what_is_left("completed")
+
+
+def test_a_meter_that_does_not_answer_when_the_output_is_off_costs_no_run(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def last_words() -> None:
+        assert attempt.simulated is not None
+        twin: Any = attempt.simulated.twins["GPIB0::24::INSTR"]
+        twin.status.error(-363)
+        monkeypatch.setattr(Keithley2000, "error_queue", overdue)
+
+    once_off(monkeypatch, last_words)
+    notes = notes_of(attempt.run())
+    assert notes[0] == "the source queued -363 Input buffer overrun"
+    assert notes[1].startswith("asked for errors when the output was off: ")
+    attempt.check_what_is_left("completed")
 
 
 def test_a_garbled_reply_about_queued_errors_costs_nothing(attempt: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -351,7 +394,7 @@ def test_a_garbled_reply_about_queued_errors_costs_nothing(attempt: Attempt, mon
         with monkeypatch.context() as patch:
             patch.setattr(Keithley2400, "error_queue", garbled)
             original(self)
-            self.queued_errors()
+            list(self.queued_errors())
 
     monkeypatch.setattr(bench_module.BenchInRun, "start_exposure", start_exposure)
     assert notes_of(attempt.run()) == []

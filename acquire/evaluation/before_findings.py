@@ -1,0 +1,78 @@
+"""What is known against a run before its first point: its calibration's dates and origin, its pixel area. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from acquire.evaluation.calibration import Calibration, LuminanceRoute
+from acquire.evaluation.known import Known
+from acquire.evaluation.touched import luminous, names_of, per_area
+from acquire.records import Finding, Severity
+
+
+def calibration_of_the_day(known: Known) -> Iterator[Finding]:
+    """Ask whether the photodiode's calibration was valid on the day of the run, which ISO dates tell by their order."""
+    source = known.evidence.calibration.provenance
+    if not (known.day and _counts(known.evidence.calibration)):
+        return
+    if source.date and known.day < source.date:
+        yield Finding(
+            known.time,
+            "calibration_of_the_future",
+            Severity.NOTE,
+            f"the photodiode's calibration is dated {source.date}, after this run of {known.day}",
+            luminous(known.figures),
+            "Set the clock of this computer, or the date in the calibration file",
+        )
+    if source.valid_until and known.day > source.valid_until:
+        yield Finding(
+            known.time,
+            "calibration_expired",
+            Severity.NOTE,
+            f"the photodiode's calibration was valid until {source.valid_until}, and this run is of {known.day}",
+            luminous(known.figures),
+            "Calibrate again",
+        )
+
+
+def calibration_of_another_bench(known: Known) -> Iterator[Finding]:
+    """Ask whether a real bench is evaluated with the calibration that was made up for the simulated one."""
+    calibration = known.evidence.calibration
+    if calibration.photodiode and calibration.provenance.example and not calibration.conditions.simulated:
+        yield Finding(
+            known.time,
+            "calibration_is_example",
+            Severity.DOUBTFUL if _counts(calibration) else Severity.NOTE,
+            "the photodiode's calibration is the example of the simulated bench: it was never measured on this one",
+            names_of(known.figures),
+            "Make a calibration file of your own with acquire calibrate, or set photodiode.luminance: from_spectra",
+        )
+
+
+def _counts(calibration: Calibration) -> bool:
+    """Whether luminance comes from what the calibration file says."""
+    return calibration.photodiode is not None and calibration.conditions.luminance_route == LuminanceRoute.CALIBRATED
+
+
+def likely_area(known: Known) -> Iterator[Finding]:
+    """Ask whether the pixel area is one that this bench has."""
+    conditions = known.evidence.calibration.conditions
+    area, least, most = (
+        conditions.emissive_area,
+        conditions.smallest_emissive_area,
+        conditions.largest_emissive_area,
+    )
+    if not (area < least or area > most):
+        return
+    limit = least if area < least else most
+    yield Finding(
+        known.time,
+        "unlikely_area",
+        Severity.NOTE,
+        f"a pixel area of {1e6 * area:.4g} mm^2 is unlikely: this bench has {1e6 * least:.4g} mm^2 to "
+        f"{1e6 * most:.4g} mm^2",
+        per_area(known.figures),
+        "Look at the unit of sample.emissive_area; if it is right, set emissive_area in the bench file",
+        area,
+        limit,
+    )

@@ -1,0 +1,311 @@
+"""What is known besides a reading itself: dark level, spectra, and the calibration that they amount to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import exp, hypot, isfinite, log, nan, sqrt
+from statistics import fmean, stdev
+from typing import Generic, NamedTuple
+
+import numpy as np
+
+from acquire.evaluation.budget import photodiode_limit
+from acquire.evaluation.calibration import Calibration, LuminanceRoute
+from acquire.photometry.choice import SpectrumCandidate, spectrum_defects
+from acquire.photometry.constants import ELEMENTARY_CHARGE
+from acquire.photometry.elementwise import IntArray, Q
+from acquire.photometry.factors import SpectralFactors, by_calibration, spectral_factors, stacked
+from acquire.photometry.grid import WAVELENGTH
+from acquire.photometry.luminous import photon_exitance
+from acquire.photometry.observer import v_lambda
+from acquire.photometry.photodiode import (
+    CalibratingLevel,
+    PhotodiodeCalibration,
+    calibration_from_spectra,
+    dark_at,
+    photocurrent,
+)
+from acquire.photometry.spectra import signal_to_noise
+from acquire.photometry.uncertainty import rectangular
+from acquire.records import DarkReading, FloatArray, Reading, Spectrum
+
+#: Photocurrent over the scatter of a dark reading that a level needs to say something about k_L.
+CALIBRATING_SIGNAL_TO_NOISE = 10.0
+
+#: What noise and meter may leave uncertain of the light under which the first spectrum is taken, relative.
+CLEAR_LIGHT = 1e-3
+
+
+@dataclass(frozen=True)
+class DarkLevel:
+    """Mean and standard deviation of the photodiode signal without light [V], when [s], and of how many readings."""
+
+    time: float
+    signal: float
+    deviation: float
+    readings: int = 1
+
+
+def dark_level(readings: Sequence[DarkReading]) -> DarkLevel | None:
+    """Summarise dark readings; None when none of them is a number."""
+    good = [reading for reading in readings if isfinite(reading.photodiode_signal)]
+    if not good:
+        return None
+    signals = [reading.photodiode_signal for reading in good]
+    deviation = stdev(signals) if len(signals) > 1 else 0.0
+    return DarkLevel(fmean(reading.time for reading in good), fmean(signals), deviation, len(good))
+
+
+class Absolute(NamedTuple, Generic[Q]):
+    """What a spectrum says by itself, or one of many points: NaN where there is none.
+
+    ``luminance`` [cd/m^2]; ``photons`` e N [A/m^2] of a Lambertian emitter, so that EQE is their quotient to the
+    current density; the relative noise of both; and how much the light changed while it was taken, as a change of ln L.
+    """
+
+    luminance: Q
+    photons: Q
+    luminance_noise: Q
+    photon_noise: Q
+    drift: Q
+
+
+NO_SPECTRUM_HERE = Absolute(nan, nan, nan, nan, nan)
+
+
+@dataclass(frozen=True)
+class MeasuredSpectrum:
+    """A spectrum that has light.
+
+    ``factors`` as :attr:`~acquire.evaluation.calibration.Calibration.shape` has them; ``usable``: nothing speaks
+    against its shape.
+    """
+
+    spectrum: Spectrum
+    factors: SpectralFactors[float]
+    absolute: Absolute[float]
+    usable: bool
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that is known at one moment besides a reading itself; ``spectra`` are those that have light."""
+
+    calibration: Calibration
+    dark_before: DarkLevel | None = None
+    dark_after: DarkLevel | None = None
+    spectra: tuple[MeasuredSpectrum, ...] = ()
+    final: bool = False
+
+    def with_dark(self, readings: Sequence[DarkReading]) -> Evidence:
+        """This evidence after dark readings; those before the sweep and those after it are kept apart."""
+        before = dark_level([reading for reading in readings if not reading.after])
+        after = dark_level([reading for reading in readings if reading.after])
+        return replace(self, dark_before=before or self.dark_before, dark_after=after or self.dark_after)
+
+    def with_spectrum(self, spectrum: Spectrum, factors: SpectralFactors[float] | None = None) -> Evidence:
+        """This evidence after one more spectrum; one without light is left out.
+
+        ``factors`` are those of :meth:`shape_factors`, where they are known already.
+        """
+        return self.with_spectra([spectrum], [factors or self.shape_factors(spectrum.spectral_radiance)])
+
+    def with_spectra(
+        self, spectra: Sequence[Spectrum], factors: Sequence[SpectralFactors[float] | None] | None = None
+    ) -> Evidence:
+        """This evidence after more spectra; those without light are left out."""
+        factors = factors or [self.shape_factors(spectrum.spectral_radiance) for spectrum in spectra]
+        lit = (_measured(spectrum, one) for spectrum, one in zip(spectra, factors, strict=True) if one is not None)
+        return replace(self, spectra=(*self.spectra, *lit))
+
+    def shape_factors(self, spectral_radiance: FloatArray) -> SpectralFactors[float] | None:
+        """The factors of a spectrum (401,) by ``calibration.shape``; None where eye or photodiode see nothing of it."""
+        try:
+            return spectral_factors(spectral_radiance, self.calibration.shape)
+        except ValueError:
+            return None
+
+    def spectral_factors(self, spectral_radiance: FloatArray) -> SpectralFactors[float] | None:
+        """The factors of a spectrum (401,); None where there is nothing that the eye or the photodiode sees."""
+        factors = self.shape_factors(spectral_radiance)
+        return self._in_use(factors) if factors else None
+
+    def _in_use(self, factors: SpectralFactors[float]) -> SpectralFactors[float]:
+        return factors if factors.calibration is self.photodiode else by_calibration(factors, self.photodiode)
+
+    # --- the calibration ---------------------------------------------------------------------------------------
+
+    @cached_property
+    def by_spectra(self) -> PhotodiodeCalibration | None:
+        """The photodiode as the spectra calibrate it, whatever counts; None where none of them can."""
+        shape, levels = self.calibration.shape, [self._level(one) for one in self.calibrating]
+        if shape is None or not levels:
+            return None
+        linearity = self.calibration.uncertainty.linearity
+        return calibration_from_spectra(levels, shape.responsivity, shape.shape_uncertainty, linearity)
+
+    @cached_property
+    def calibrating(self) -> tuple[MeasuredSpectrum, ...]:
+        """The spectra that say something about k_L: of good shape, and with light well above the dark readings."""
+        least = CALIBRATING_SIGNAL_TO_NOISE * self.dark_deviation / abs(self.calibration.conditions.transfer)
+        good = (one for one in self.spectra if one.usable and one.spectrum.luminance > 0.0)
+        return tuple(one for one in good if (light := self.light_during(one.spectrum)) > least and light > 0.0)
+
+    def _level(self, one: MeasuredSpectrum) -> CalibratingLevel:
+        light, of = self.light_during(one.spectrum), one.factors.integrals
+        return CalibratingLevel(
+            one.spectrum.luminance, light, of.visible, of.response, of.response_slope, of.wavelength
+        )
+
+    @property
+    def compared(self) -> PhotodiodeCalibration | None:
+        """The photodiode's calibration that spectra are held against: that in use, or the file's where none is."""
+        return self.calibration.photodiode if self.alone else self.photodiode
+
+    @cached_property
+    def photodiode(self) -> PhotodiodeCalibration | None:
+        """The photodiode's calibration that counts now; None without one, or before the first spectrum gives it."""
+        calibrated = self.calibration.conditions.luminance_route == LuminanceRoute.CALIBRATED
+        return self.calibration.photodiode if calibrated else self.by_spectra
+
+    @cached_property
+    def in_use(self) -> Calibration:
+        """The calibration with :attr:`photodiode` in its place."""
+        same = self.photodiode is self.calibration.photodiode
+        return self.calibration if same else replace(self.calibration, photodiode=self.photodiode)
+
+    @property
+    def alone(self) -> bool:
+        """Whether spectra alone give luminance, so that only points with one have any."""
+        return self.calibration.conditions.luminance_route == LuminanceRoute.SPECTRORADIOMETER
+
+    @property
+    def awaits_spectrum(self) -> bool:
+        """Whether a first spectrum has to come before the photodiode's signal can become a luminance."""
+        return self.photodiode is None and self.calibration.conditions.luminance_route == LuminanceRoute.FROM_SPECTRA
+
+    def is_clear_light(self, reading: Reading) -> bool:
+        """Whether a spectrum is missing for luminance, and there is light enough: noise and meter leave 0.1 % of it."""
+        if not self.awaits_spectrum:
+            return False
+        conditions = self.calibration.conditions
+        light = self.photocurrent(reading.photodiode_signal, reading.time) * abs(conditions.transfer)
+        meter = rectangular(photodiode_limit(reading.photodiode_signal, conditions))
+        return light > 0.0 and hypot(meter, self.dark_deviation) <= CLEAR_LIGHT * light
+
+    # --- the spectra -------------------------------------------------------------------------------------------
+
+    @cached_property
+    def factors(self) -> tuple[SpectralFactors[float], ...]:
+        """The factors of each spectrum."""
+        return tuple(self._in_use(one.factors) for one in self.spectra)
+
+    @cached_property
+    def candidates(self) -> tuple[SpectrumCandidate, ...]:
+        """The spectra to choose from, all with a luminance of one kind: that of the photodiode, as points have it.
+
+        One that the photodiode did not see has its own, brought to the others' scale.
+        """
+        by_photodiode = [
+            self.light_during(one.spectrum) * factors.luminance_per_photocurrent
+            for one, factors in zip(self.spectra, self.factors, strict=True)
+        ]
+        scale = _scale(by_photodiode, self.spectra)
+        return tuple(
+            SpectrumCandidate(
+                one.spectrum.index,
+                one.spectrum.point_index,
+                one.spectrum.branch,
+                light if light > 0.0 else one.spectrum.luminance * scale,
+                one.spectrum.drift,
+                usable=one.usable,
+            )
+            for one, light in zip(self.spectra, by_photodiode, strict=True)
+        )
+
+    def light_during(self, spectrum: Spectrum) -> float:
+        """The mean photocurrent while a spectrum was taken [A]."""
+        return self.photocurrent(spectrum.photodiode_signal, spectrum.start)
+
+    def factors_of(self, index: int) -> SpectralFactors[float]:
+        """The factors of the spectrum with this index."""
+        return self.factors[self._position[index]]
+
+    def absolute_of(self, index: int) -> Absolute[float]:
+        """What the spectrum with this index says by itself."""
+        return self.spectra[self._position[index]].absolute
+
+    @cached_property
+    def _position(self) -> dict[int, int]:
+        return {one.spectrum.index: position for position, one in reversed(list(enumerate(self.spectra)))}
+
+    @cached_property
+    def latest_factors(self) -> SpectralFactors[float] | None:
+        """The factors of the last spectrum, or of one that stands in."""
+        measured = self.factors[-1] if self.spectra else None
+        return measured or self.in_use.reference_factors or self.in_use.assumed_factors
+
+    @cached_property
+    def stacked(self) -> SpectralFactors[FloatArray]:
+        """The factors of all spectra, as arrays."""
+        return stacked(self.factors)
+
+    @cached_property
+    def stacked_absolute(self) -> Absolute[FloatArray]:
+        """What all spectra say by themselves, as arrays."""
+        return Absolute(*np.array([one.absolute for one in self.spectra], float).reshape(-1, len(Absolute._fields)).T)
+
+    @cached_property
+    def positions(self) -> IntArray:
+        """Where the spectrum with an index stands among all spectra."""
+        positions = np.zeros(max(self._position) + 1, int)
+        positions[list(self._position)] = list(self._position.values())
+        return positions
+
+    # --- the dark level ----------------------------------------------------------------------------------------
+
+    def dark_signal(self, time: Q) -> Q | float:
+        """The photodiode's dark signal at a moment [V]: on the line through the readings before and after."""
+        before, after = self.dark_before, self.dark_after
+        if before is None or after is None:
+            level = before or after
+            return level.signal if level else 0.0
+        return dark_at(time, (before.time, before.signal), (after.time, after.signal))
+
+    @cached_property
+    def dark_deviation(self) -> float:
+        """The standard deviation of a dark reading [V], 0 when unknown."""
+        levels = [level.deviation for level in (self.dark_before, self.dark_after) if level]
+        return max(levels, default=0.0)
+
+    def photocurrent(self, signal: Q, time: Q) -> Q:
+        """Photocurrent [A] behind an amplifier voltage [V] read at ``time`` [s]; positive where there is light."""
+        return photocurrent(signal, self.dark_signal(time), self.calibration.conditions.transfer)
+
+
+def _measured(spectrum: Spectrum, factors: SpectralFactors[float]) -> MeasuredSpectrum:
+    clearness = signal_to_noise(spectrum.spectral_radiance)
+    noise = float(spectrum.spectral_radiance.max()) / clearness if clearness > 0 else nan
+    integral = spectrum.luminance / (factors.efficacy or nan)  # the radiance, in W/(m^2 sr)
+    absolute = Absolute(
+        spectrum.luminance,
+        ELEMENTARY_CHARGE * photon_exitance(spectrum.spectral_radiance),
+        noise * norm(v_lambda()) / (factors.integrals.visible * integral),
+        noise * norm(WAVELENGTH) / (factors.integrals.wavelength * integral),
+        abs(spectrum.drift) if isfinite(spectrum.drift) else 0.0,
+    )
+    return MeasuredSpectrum(spectrum, factors, absolute, not spectrum_defects(clearness))
+
+
+def norm(function: FloatArray) -> float:
+    """What white noise of 1 in every sample of a spectrum leaves in its integral with a function (401,)."""
+    return sqrt(float(function @ function))
+
+
+def _scale(by_photodiode: Sequence[float], spectra: Sequence[MeasuredSpectrum]) -> float:
+    """The photodiode's luminance over that of the spectra, in the geometric mean; 1 where nothing tells it."""
+    pairs = [(light, one.spectrum.luminance) for light, one in zip(by_photodiode, spectra, strict=True) if one.usable]
+    logarithms = [log(light / spectral) for light, spectral in pairs if light > 0.0 and spectral > 0.0]
+    return exp(fmean(logarithms)) if logarithms else 1.0

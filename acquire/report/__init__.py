@@ -1,0 +1,1 @@
+"""Pictures of what was measured, for people; nothing below imports them."""

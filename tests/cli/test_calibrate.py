@@ -1,0 +1,282 @@
+"""``acquire calibrate``: it asks first, writes what a bench can name, and overwrites nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from acquire import calibrate as calibration
+from acquire import session
+from acquire.cli import calibrate as command
+from acquire.cli.commands import FAILED, INTERRUPTED, USAGE, app
+from acquire.cli.display import spectrum_text
+from acquire.config import check_file, load_calibration
+from acquire.photometry.photodiode import spectral_mismatch
+from acquire.records import Event, Spectrum
+from acquire.run_file.read import read_run
+from acquire.safety.interruption import StopRequest
+from tests.conftest import CONFIGS, run_sweep_file
+from tests.endurance.calibrations import errors_of, inside, true_factor
+
+SHIPPED = "calibrate_photodiode.yaml"
+SWEEP = CONFIGS / "sweeps" / SHIPPED
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object], str]:
+    """The command carried out: its folder, the JSON object, and what was said beside it."""
+    folder = tmp_path_factory.mktemp("calibrated")
+    command = [sys.executable, "-m", "acquire", "calibrate", str(SWEEP), "--yes", "--json"]
+    places = ["--output", str(folder / "runs"), "--to", str(folder / "calibrations")]
+    ran = subprocess.run(
+        [*command, *places], capture_output=True, text=True, check=False, timeout=120, stdin=subprocess.DEVNULL
+    )
+    assert ran.returncode == 0, ran.stderr
+    return folder, json.loads(ran.stdout), ran.stderr
+
+
+def test_the_calibration_file_is_right_and_says_where_it_comes_from(done: tuple[Path, dict[str, object], str]) -> None:
+    folder, summary, _ = done
+    said = summary["calibration"]
+    assert isinstance(said, dict)
+    path, run_path = Path(said["path"]), Path(str(summary["path"]))
+    assert path.parent == folder / "calibrations"
+    assert path.stem == f"{run_path.stem}_calibration"
+    assert check_file(path).problems == []
+    certificate = load_calibration(path)[0].certificate
+    assert certificate is not None
+    assert certificate.detector.serial == "SIM-1"
+    assert certificate.valid_until is not None
+    assert (certificate.valid_until - certificate.date).days == 90
+    origin = certificate.origin
+    assert origin is not None
+    assert origin.run_sha256 == sha256(run_path.read_bytes()).hexdigest()
+    assert (origin.run_id, origin.run_file) == (summary["run_id"], run_path.name)
+    assert origin.simulated
+    assert origin.instruments == dict(read_run(run_path).instruments)
+
+
+def test_the_factor_is_that_of_the_simulated_bench(done: tuple[Path, dict[str, object], str]) -> None:
+    _, summary, _ = done
+    said = summary["calibration"]
+    assert isinstance(said, dict)
+    certificate = load_calibration(Path(said["path"]))[0].certificate
+    assert certificate is not None
+    factor = certificate.luminance_factor
+    assert factor is not None
+    assert factor.uncertainty == pytest.approx(0.0004, rel=0.5)
+    truth = true_factor(session.prepare(SWEEP))
+    assert factor.factor == pytest.approx(truth, rel=3 * factor.uncertainty)
+    assert said["interval_95_low"] < truth < said["interval_95_high"]
+    assert said["former_luminance_factor"] == pytest.approx(truth, rel=1e-3)
+    assert (factor.levels, factor.degrees_of_freedom) == (12, 11)
+    assert factor.luminance_from == pytest.approx(505, rel=0.01)
+    assert factor.luminance_to == pytest.approx(8710, rel=0.01)
+    assert factor.linearity is not None
+    assert abs(factor.linearity.level) < 4 * factor.linearity.level_uncertainty
+    assert said["remarks"] == []
+
+
+def test_a_bench_that_names_it_measures_the_same_device_alike(
+    done: tuple[Path, dict[str, object], str], bench_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    _, summary, _ = done
+    said = summary["calibration"]
+    assert isinstance(said, dict)
+    name = calibration.name_for_bench(Path(said["path"]), tmp_path / "bench.yaml")
+    bench = bench_file({f"{CONFIGS.as_posix()}/calibrations/simulated_photodiode.yaml": name})
+    sweep = CONFIGS / "sweeps" / "table2_sppo13_liq.yaml"
+    one, other = (run_sweep_file(sweep, tmp_path / "runs", chosen).run for chosen in (None, bench))
+    assert one is not None
+    assert other is not None
+    assert Path(said["path"]).stem in other.calibration.photodiode.identification  # type: ignore[union-attr]
+    for figure in ("luminance_max", "external_quantum_efficiency_max"):
+        assert other.figures[figure].value == pytest.approx(one.figures[figure].value, rel=2e-3)
+
+
+@pytest.mark.parametrize(("peak", "fwhm"), [(630, 30), (465, 20)])
+def test_the_mismatch_of_another_colour_is_applied_and_shown(
+    peak: int,
+    fwhm: int,
+    done: tuple[Path, dict[str, object], str],
+    bench_file: Callable[..., Path],
+    sweep_file: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    """A red and a blue device on the calibration made with the green one: as by the geometry, which knows no colour."""
+    _, summary, _ = done
+    said = summary["calibration"]
+    assert isinstance(said, dict)
+    device = (CONFIGS / "devices" / "sppo13_liq.yaml").read_text(encoding="utf-8")
+    other = tmp_path / "other.yaml"
+    other.write_text(device.replace("peak: 520 nm", f"peak: {peak} nm").replace("fwhm: 19 nm", f"fwhm: {fwhm} nm"))
+    sweep = sweep_file(SHIPPED, {f"{CONFIGS.as_posix()}/devices/sppo13_liq.yaml": other.as_posix()})
+    bench = bench_file({f"{CONFIGS.as_posix()}/calibrations/simulated_photodiode.yaml": said["path"]})
+    by_geometry = run_sweep_file(sweep, tmp_path / "runs").run
+    lines: list[str] = []
+    by_factor = run_sweep_file(sweep, tmp_path / "runs", bench, lambda event: lines.extend(texts_of(event))).run
+    assert by_geometry is not None
+    assert by_factor is not None
+    for figure in ("luminance_max", "external_quantum_efficiency_max"):
+        assert by_factor.figures[figure].value == pytest.approx(by_geometry.figures[figure].value, rel=3e-3)
+    factors = by_factor.mismatch_factors
+    responsivity = by_geometry.calibration.photodiode.responsivity  # type: ignore[union-attr]
+    green = load_calibration(Path(said["path"]))[0].spectrum
+    assert green is not None
+    expected = [spectral_mismatch(s.spectral_radiance, green[1], responsivity) for s in by_factor.spectra]
+    assert factors == pytest.approx(expected, rel=1e-6)
+    assert abs(factors[0] - 1.0) > 0.5, "what would be wrong without it"
+    text = f"mismatch factor {factors[0]:.4f} (L {100 * (factors[0] - 1):+.2f} %)"
+    assert text in lines[0]
+    shown = CliRunner().invoke(app, ["show", str(by_factor.path)])
+    assert f"{factors.min():.4f} (L " in shown.stdout
+    assert Path(said["path"]).stem in shown.stdout
+    as_json = json.loads(CliRunner().invoke(app, ["show", "--json", str(by_factor.path)]).stdout)
+    assert as_json["photodiode"]["mismatch_factor"] == pytest.approx(factors.mean())
+    assert by_geometry.mismatch_factors.size == 0, "no colour of a calibration to hold the device's against"
+
+
+def texts_of(event: Event) -> list[str]:
+    return [spectrum_text(event)] if isinstance(event, Spectrum) else []
+
+
+def test_without_a_terminal_it_refuses_to_ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(session, "run", lambda *given: pytest.fail("the output went on"))
+    refused = CliRunner().invoke(app, ["calibrate", str(SWEEP), "--to", str(tmp_path)])
+    assert refused.exit_code == USAGE
+    assert "--yes" in refused.stderr
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", "", "what\n"])
+def test_only_a_yes_switches_the_output_on(answer: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(session, "run", lambda *given: pytest.fail("the output went on"))
+    monkeypatch.setattr(command, "_somebody_to_ask", lambda: True)
+    asked = CliRunner().invoke(app, ["calibrate", str(SWEEP), "--to", str(tmp_path)], input=answer)
+    assert "SPPO13/Liq: 12 levels with a spectrum each" in asked.stderr
+    assert "at most 6.5 V, 100 mA" in asked.stderr
+    assert "Output on? [y/N]" in asked.stderr
+    assert asked.exit_code == INTERRUPTED
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_the_extra_for_pictures_all_else_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    arguments = ["--yes", "--output", str(tmp_path / "runs"), "--to", str(tmp_path / "new")]
+    ran = CliRunner().invoke(app, ["calibrate", str(SWEEP), *arguments])
+    assert ran.exit_code == 0
+    assert "no picture was drawn: that needs the extra 'report'" in ran.stderr
+    assert {path.suffix for path in (tmp_path / "new").iterdir()} == {".yaml", ".csv"}
+
+
+def test_a_yes_at_the_terminal_calibrates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command, "_somebody_to_ask", lambda: True)
+    asked = CliRunner().invoke(app, ["calibrate", str(SWEEP), "--output", "here"], input="y\n")
+    assert asked.exit_code == 0, asked.stderr
+    (path,) = Path("calibrations").glob("*.yaml")
+    assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    assert re.search(r"^k_L = 1\.17\d+e\+10 cd/m\^2/A, u = 0\.0\d+ % \(k = 1, 12 levels\)", asked.stdout, re.MULTILINE)
+    assert path.as_posix() in asked.stdout.replace("\\", "/")
+    assert re.search(r"photodiode.calibration: .*_calibration.yaml", asked.stdout)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("points: 1  ", "points: 2  ", "needs a spectrum at every level"),
+        ("points: 1  ", "points: 1\n    above: 1 cd/m^2 ", "needs a spectrum at every level"),
+        ("dark:\n", "dark:\n  before: false\n  after: false\n", "zero is unknown"),
+    ],
+)
+def test_a_sweep_that_cannot_calibrate_is_refused(
+    old: str, new: str, said: str, sweep_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    refused = CliRunner().invoke(app, ["calibrate", str(sweep_file(SHIPPED, {old: new})), "--yes"])
+    assert refused.exit_code == USAGE
+    assert said in refused.stderr
+
+
+@pytest.mark.parametrize("levels", [1, 2])
+def test_a_calibration_of_too_few_levels_has_no_uncertainty_and_neither_has_what_uses_it(
+    levels: int, sweep_file: Callable[..., Path], bench_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    stop = "stop: 5.5 V " if levels == 1 else "stop: 5.7 V "
+    changed = {"stop: 6.5 V ": stop, "direction: both": "direction: forward"}
+    sweep = sweep_file(SHIPPED, {**changed, **({"step: 0.2 V": "points: 1"} if levels == 1 else {})})
+    arguments = ["--yes", "--output", str(tmp_path / "runs"), "--to", str(tmp_path / "new")]
+    ran = CliRunner().invoke(app, ["calibrate", str(sweep), *arguments])
+    assert ran.exit_code == 0, ran.stderr
+    assert "fewer than 3 give no uncertainty of k_L" in ran.stderr
+    assert "uncertainty unknown" in ran.stdout
+    (path,) = (tmp_path / "new").glob("*.yaml")
+    text = path.read_text(encoding="utf-8")
+    assert "Its uncertainty is unknown" in text
+    assert "uncertainty:" not in text
+    assert check_file(path).problems == []
+    bench = bench_file({f"{CONFIGS.as_posix()}/calibrations/simulated_photodiode.yaml": path.as_posix()})
+    used = session.prepare(sweep, bench).calibration.photodiode
+    assert used is not None
+    assert used.relative_uncertainty != used.relative_uncertainty
+
+
+def test_a_calibration_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
+    prepared = session.prepare(SWEEP)
+    result = session.run(prepared, tmp_path / "runs", [], StopRequest())
+    assert result.run is not None
+    made = calibration.made(prepared, result.run, tmp_path / "new")
+    before = {path: path.read_bytes() for path in (tmp_path / "new").iterdir()}
+    with pytest.raises(FileExistsError):
+        calibration.made(prepared, result.run, tmp_path / "new")
+    assert {path: path.read_bytes() for path in (tmp_path / "new").iterdir()} == before
+    link = tmp_path / "other" / made.path.name
+    link.parent.mkdir()
+    try:
+        link.symlink_to(tmp_path / "elsewhere.yaml")
+    except OSError:
+        pytest.skip("no links here")
+    with pytest.raises(FileExistsError):
+        calibration.made(prepared, result.run, link.parent)
+    assert not (tmp_path / "elsewhere.yaml").exists()
+    assert list(link.parent.iterdir()) == [link], "what was written before it is taken away again"
+
+
+def test_a_run_that_is_interrupted_makes_no_calibration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    whole = session.run
+
+    def interrupted(prepared, folder, spectator, stop):  # type: ignore[no-untyped-def]
+        def watch(event: Event) -> None:
+            if isinstance(event, Spectrum):
+                stop.ask("Ctrl-C")
+
+        return whole(prepared, folder, [spectator, watch], stop)
+
+    monkeypatch.setattr(session, "run", interrupted)
+    arguments = ["--yes", "--output", str(tmp_path / "runs"), "--to", str(tmp_path / "new")]
+    ran = CliRunner().invoke(app, ["calibrate", str(SWEEP), *arguments])
+    assert ran.exit_code == INTERRUPTED
+    assert "no calibration was made: the run was interrupted" in ran.stderr
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_that_takes_no_file_is_named_and_the_run_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "new").write_text("no folder", encoding="utf-8")
+    arguments = ["--yes", "--output", str(tmp_path / "runs"), "--to", str(tmp_path / "new")]
+    ran = CliRunner().invoke(app, ["calibrate", str(SWEEP), *arguments])
+    assert ran.exit_code == FAILED
+    assert "cannot be written" in ran.stderr
+    assert len(list((tmp_path / "runs").glob("*.h5"))) == 1
+
+
+def test_the_truth_lies_in_the_interval_of_whole_calibrations() -> None:
+    """A sample of ``make calibrations``."""
+    errors = errors_of(range(1, 9))
+    assert inside(errors, 11) >= 6, "of 8, chance leaves more than two outside once in 170 samples"
+    assert len({error for error, _ in errors}) == 8
