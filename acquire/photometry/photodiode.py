@@ -164,6 +164,7 @@ class PhotodiodeCalibration:
     the relative one of R at each wavelength (k = 1); ``reference_response`` (401,) [1/nm] S_c R/I[S_c R] of the
     spectrum under which C was fixed, with which it cancels; None by way B.
     ``identification`` and ``method`` say in words which calibration it is, and how it was made.
+    The responsivity was measured from ``shortest`` to ``longest`` [nm], NaN when unknown: beyond it is only assumed.
 
     What else is known of a C from spectra: ``factor`` k_L [cd m^-2 A^-1] itself, found before the run under its own
     spectrum; ``lowest`` and ``highest`` luminance [cd/m^2] at which it was found. From the spectra of a run: ``levels``
@@ -181,6 +182,8 @@ class PhotodiodeCalibration:
     degrees_of_freedom: float = inf
     responsivity_uncertainty: float = 0.0
     reference_response: FloatArray | None = None
+    shortest: float = nan
+    longest: float = nan
     levels: int = 0
     spread: float = nan
     factor: float = nan
