@@ -122,7 +122,7 @@ def _linearity(luminance: Q, photodiode: PhotodiodeCalibration | None, linearity
 
 def _shape(factors: SpectralFactors[Q] | None, photodiode: PhotodiodeCalibration | None) -> Q | float:
     """What R(lambda) leaves uncertain of a luminance whose light has moved from that by which k_L was fixed."""
-    if factors is None or photodiode is None or not photodiode.levels:
+    if factors is None or photodiode is None or not photodiode.shape_uncertainty:
         return 0.0
     return abs(factors.integrals.wavelength - photodiode.centroid) * photodiode.shape_uncertainty
 
