@@ -205,7 +205,8 @@ def _beyond(last: float, power: float, shape: Shape) -> float:
     """Return 2 int shape(u) u du from 0 to ``last``, by Gauss in u^(m+2), where the integrand is smooth."""
     highest = last ** (power + 2)
     u = (highest * (1 + _GAUSS_NODES) / 2) ** (1 / (power + 2))
-    return highest / (power + 2) * float(_GAUSS_WEIGHTS @ (shape(u) / u**power))
+    integral: float = highest / (power + 2) * float(_GAUSS_WEIGHTS @ (shape(u) / u**power))
+    return integral
 
 
 # --- noise -------------------------------------------------------------------------------------------------
