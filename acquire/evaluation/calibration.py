@@ -175,7 +175,7 @@ class Provenance:
     """Where a photodiode's calibration comes from.
 
     ``date`` on which it was made and ``valid_until`` as 2026-03-31, empty where not given; ``example``: it is the one
-    that was made up for the simulated bench.
+    that was made up for the simulated bench, or one that was made on it.
     """
 
     date: str = field(default="", metadata=_stored(name="calibration_date"))
@@ -290,6 +290,8 @@ def _photodiode_to_fields(photodiode: PhotodiodeCalibration | None) -> Iterator[
     yield "luminance_factor", photodiode.factor if photodiode else nan, "cd/(m^2 A)"
     yield "calibrated_from", photodiode.lowest if photodiode else nan, "cd/m^2"
     yield "calibrated_to", photodiode.highest if photodiode else nan, "cd/m^2"
+    yield "calibration_centroid", photodiode.centroid if photodiode else nan, "nm"
+    yield "responsivity_shape_uncertainty", photodiode.shape_uncertainty if photodiode else 0.0, "1/nm"
 
 
 def _or_empty(value: Any) -> Any:
@@ -320,6 +322,8 @@ def _photodiode_from_fields(values: Mapping[str, Any]) -> PhotodiodeCalibration 
         factor=values.get("luminance_factor", nan),
         lowest=values.get("calibrated_from", nan),
         highest=values.get("calibrated_to", nan),
+        centroid=values.get("calibration_centroid", nan),
+        shape_uncertainty=values.get("responsivity_shape_uncertainty", 0.0),
     )
 
 
@@ -365,7 +369,13 @@ def provenance_of(loaded: LoadedCalibration) -> Provenance:
     if certificate is None:
         return Provenance()
     valid_until = certificate.valid_until.isoformat() if certificate.valid_until else ""
+<<<<<<< HEAD
     return Provenance(certificate.date.isoformat(), valid_until, is_example(certificate.id, loaded.responsivity))
+=======
+    simulated = certificate.origin is not None and certificate.origin.simulated
+    example = simulated or _is_example(certificate.id, loaded.responsivity)
+    return Provenance(certificate.date.isoformat(), valid_until, example)
+>>>>>>> calibrate
 
 
 @dataclass(frozen=True)
@@ -505,14 +515,29 @@ def _named(light: PhotodiodeCalibration, certificate: CalibrationFile, uncertain
 def _by_factor(
     found: LuminanceFactor, responsivity: FloatArray | None, spectrum: FloatArray | None
 ) -> PhotodiodeCalibration:
-    """Way A; one curve without the other cannot correct a spectral mismatch, and is left out."""
-    curves = (responsivity, spectrum) if responsivity is not None and spectrum is not None else ()
-    light = channel.calibration_from_factor(found.factor, *curves)
+    """Way A; without the spectrum under which it was found the mismatch of another one cannot be corrected."""
     low, high = (nan if end is None else end for end in (found.luminance_from, found.luminance_to))
     span = f", found from {low:.4g} to {high:.4g} cd/m^2" if isfinite(low + high) else ""
-    mismatch = "" if curves else ", without the mismatch of other spectra"
-    method = f"luminance factor {found.factor:g} cd/m^2/A{span}{mismatch}"
-    return replace(light, method=method, lowest=low, highest=high)
+    light, mismatch = _for_other_spectra(found.factor, responsivity, spectrum)
+    return replace(
+        light, method=f"luminance factor {found.factor:g} cd/m^2/A{span}{mismatch}", lowest=low, highest=high
+    )
+
+
+def _for_other_spectra(
+    factor: float, responsivity: FloatArray | None, spectrum: FloatArray | None
+) -> tuple[PhotodiodeCalibration, str]:
+    """The calibration of a factor, and what to say of the mismatch."""
+    if spectrum is None:
+        return channel.calibration_from_factor(factor), ", without the mismatch of other spectra"
+    if responsivity is not None:
+        return channel.calibration_from_factor(factor, responsivity, spectrum), ""
+    light = channel.calibration_from_factor(factor, generic_silicon(), spectrum)
+    centroid = spectral_factors(spectrum).integrals.wavelength
+    return (
+        replace(light, centroid=centroid, shape_uncertainty=GENERIC_SILICON_SHAPE_UNCERTAINTY),
+        f", mismatch by {GENERIC_SILICON}",
+    )
 
 
 def _by_geometry(geometry: Geometry, emissive_area: float, responsivity: FloatArray) -> PhotodiodeCalibration:

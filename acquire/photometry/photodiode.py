@@ -167,10 +167,10 @@ class PhotodiodeCalibration:
     The responsivity was measured from ``shortest`` to ``longest`` [nm], NaN when unknown: beyond it is only assumed.
 
     What else is known of a C from spectra: ``factor`` k_L [cd m^-2 A^-1] itself, found before the run under its own
-    spectrum; ``lowest`` and ``highest`` luminance [cd/m^2] at which it was found. From the spectra of a run: ``levels``
-    how many they are, 0 for another one; ``spread`` the standard deviation of ln C from level to level, NaN of fewer
-    than three; ``centroid`` [nm] the mean wavelength of their light; ``shape_uncertainty`` [1/nm] that of
-    d ln R/d lambda. NaN when unknown, and by way B.
+    spectrum; ``lowest`` and ``highest`` luminance [cd/m^2] at which it was found; ``centroid`` [nm] the mean wavelength
+    of the light then; ``shape_uncertainty`` [1/nm] that of d ln R/d lambda. From the spectra of a run: ``levels`` how
+    many they are, 0 for another one; ``spread`` the standard deviation of ln C from level to level, NaN of fewer than
+    three. NaN when unknown, and by way B.
     """
 
     scale: float
