@@ -369,13 +369,9 @@ def provenance_of(loaded: LoadedCalibration) -> Provenance:
     if certificate is None:
         return Provenance()
     valid_until = certificate.valid_until.isoformat() if certificate.valid_until else ""
-<<<<<<< HEAD
-    return Provenance(certificate.date.isoformat(), valid_until, is_example(certificate.id, loaded.responsivity))
-=======
     simulated = certificate.origin is not None and certificate.origin.simulated
-    example = simulated or _is_example(certificate.id, loaded.responsivity)
+    example = simulated or is_example(certificate.id, loaded.responsivity)
     return Provenance(certificate.date.isoformat(), valid_until, example)
->>>>>>> calibrate
 
 
 @dataclass(frozen=True)

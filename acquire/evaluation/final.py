@@ -19,7 +19,7 @@ from acquire.evaluation.figures import Figure, JVLCurve, figures_of_merit
 from acquire.evaluation.findings import findings, judged
 from acquire.evaluation.flagged import flagged
 from acquire.evaluation.known import Known
-from acquire.evaluation.photodiode_findings import at_amplifier_limit
+from acquire.evaluation.photodiode_findings import SIGNAL_FALLS, at_amplifier_limit
 from acquire.evaluation.repeated import repeatability
 from acquire.evaluation.spectral_figures import spectrum_figures, wall_plug
 from acquire.photometry.elementwise import IntArray, quotient
@@ -93,15 +93,15 @@ class FinalEvaluation:
         found = findings(Known(self.evidence, points, self.spectra, self.dark, source_unit, last, figures, day))
         return judged(figures, found), found
 
-    def cautions(self, points: Columns, source_unit: str) -> list[Note]:
+    def cautions(self, points: Columns, source_unit: str, found: Sequence[Finding] = ()) -> list[Note]:
         """What the readings of a run say against it, noted at the first dark reading, where a run begins.
 
-        ``source_unit`` is that of the source's level, V or A.
+        ``source_unit`` is that of the source's level, V or A; ``found`` what is said in findings already.
         """
         conditions = self.evidence.calibration.conditions
-        texts = light_cautions(points, self.dark, conditions) + contact_cautions(
-            points, self.dark, conditions, source_unit
-        )
+        texts = contact_cautions(points, self.dark, conditions, source_unit)
+        if not any(finding.code == SIGNAL_FALLS for finding in found):  # which says it better
+            texts = light_cautions(points, self.dark, conditions) + texts
         return [Note(self.dark[0].time if self.dark else 0.0, text) for text in texts]
 
 

@@ -28,6 +28,9 @@ from acquire.photometry.grid import WAVELENGTH, checked, integrate, trapezoid_we
 from acquire.photometry.observer import v_lambda
 from acquire.records import FloatArray
 
+#: An amplifier that is so near to the limit of its output, relative to it, is at it; and stands still there.
+AT_LIMIT = 2e-4
+
 #: Levels below which a spread says nothing.
 FEWEST_LEVELS = 3
 
