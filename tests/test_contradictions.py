@@ -145,8 +145,8 @@ def test_an_amplifier_that_inverts_and_one_that_is_known_to(running: Running) ->
 
 @pytest.mark.parametrize("limit", [None, "1.5 V"])
 def test_an_amplifier_at_its_rail(limit: str | None, running: Running) -> None:
-    """With the limit in the bench file the run is stopped there, unless the sweep file says to go on."""
-    run, told = running(
+    """With the limit in the bench file a run stops there unless its sweep says otherwise; without, it cannot know."""
+    run, _ = running(
         photodiode={} if limit is None else {"amplifier_limit": limit},
         truth={"rail": "1.5 V"},
         source={**SWEEP["source"], "step": "0.25 V"},

@@ -21,6 +21,8 @@ from acquire.records import LIMITED, Branch, Columns, Finding, FloatArray, Point
 #: So many points at one value, while the current changes by at least this factor, are no light.
 FEWEST_AT_RAIL, LEAST_RISE = 3, 1.15
 
+SIGNAL_FALLS = "signal_falls_with_light"
+
 #: Standard deviations of the dark readings that light is told by here; a 3-sigma point comes by chance.
 CERTAIN = 10.0
 
@@ -103,8 +105,8 @@ def light_on_the_wrong_side(known: Known) -> Iterator[Finding]:
         known.time,
         "light_on_other_side",
         Severity.DOUBTFUL,
-        f"there is light at {side} levels only: {points['photodiode_signal'][brightest]:.4g} {conditions.meter_unit} at "
-        f"{points['source_level'][brightest]:.4g} {known.source_unit}",
+        f"there is light at {side} levels only: {points['photodiode_signal'][brightest]:.4g} {conditions.meter_unit} "
+        f"at {points['source_level'][brightest]:.4g} {known.source_unit}",
         luminous(known.figures),
         f"Swap the leads of the device, or say sample.polarity: {side} in the sweep file",
     )
@@ -139,17 +141,15 @@ def falls_with_light(points: Columns, evidence: Evidence) -> bool:
 def _falling(known: Known) -> Finding:
     points, conditions = known.points, known.evidence.calibration.conditions
     light, _ = _light(points, known.evidence)
-    lowest = int(np.nanargmin(light))
-    way, other, inverts = (
-        ("falls", "rise", "inverts") if conditions.transfer > 0 else ("rises", "fall", "does not invert")
-    )
+    lowest, inverts = int(np.nanargmin(light)), conditions.transfer < 0
+    way, other = ("rises", "fall") if inverts else ("falls", "rise")
     return Finding(
         known.time,
-        "signal_falls_with_light",
+        SIGNAL_FALLS,
         Severity.DOUBTFUL,
-        f"the photodiode's signal {way} with light, to {points['photodiode_signal'][lowest]:.4g} {conditions.meter_unit} "
-        f"at {points['voltage'][lowest]:.4g} V, where the bench file lets it {other}",
+        f"the photodiode's signal {way} with light, to {points['photodiode_signal'][lowest]:.4g} "
+        f"{conditions.meter_unit} at {points['voltage'][lowest]:.4g} V, where the bench file lets it {other}",
         luminous(known.figures),
-        f"An amplifier that {inverts} has a transfer of {-conditions.transfer:g} V/A in the bench file; or turn the "
-        "photodiode round",
+        f"An amplifier that {'does not invert' if inverts else 'inverts'} has a transfer of "
+        f"{-conditions.transfer:g} V/A in the bench file; or turn the photodiode round",
     )
