@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from acquire.evaluation.budget import Signals, uncertainties
+from acquire.evaluation.budget import Signals, point_budget, uncertainties
 from acquire.evaluation.evidence import NO_SPECTRUM_HERE, Absolute, DarkLevel, Evidence, dark_level
-from acquire.evaluation.routes import route_uncertainties
+from acquire.evaluation.routes import absolute_budget, route_uncertainties
 from acquire.photometry.choice import (
     SPECTRAL_SHIFT_LIMIT,
     SpectrumChoice,
@@ -35,6 +35,7 @@ from acquire.photometry.efficiency import (
 from acquire.photometry.elementwise import IntArray, Q, Truth, constant, quotient, unless
 from acquire.photometry.factors import SpectralFactors, blend_factors, factors_at, known_only, stacked
 from acquire.photometry.photodiode import AT_LIMIT, PhotodiodeCalibration, below_dark_noise
+from acquire.photometry.uncertainty import Budget
 from acquire.records import (
     DERIVED,
     READING_FLAGS,
@@ -99,6 +100,32 @@ def with_uncertainties(record: Record, evidence: Evidence) -> Record:
         spectrum_weight=record.spectrum_weight,
         log10_distance=record.log10_distance,
     )
+
+
+def budget_at(points: Columns, row: int, evidence: Evidence) -> Budget[float]:
+    """Where the uncertainty of one of a run's points comes from; ``points`` as :func:`evaluate_run` completes them."""
+    one = {name: points[name][row].item() for name in _OF_A_BUDGET}
+    source = SpectrumSource(one["spectrum_source"].decode())
+    choice = SpectrumChoice(source, one["spectrum_index"], one["spectrum_index_upper"], one["spectrum_weight"])
+    factors, shift = _factors_of(choice, evidence)
+    photocurrent = evidence.photocurrent(one["photodiode_signal"], one["time"])
+    signals = Signals(one["current"], one["voltage"], one["photodiode_signal"], photocurrent)
+    if evidence.alone and factors is not None:
+        return absolute_budget(signals, factors, _absolute(choice, evidence), evidence.calibration)
+    return point_budget(one["luminance"], signals, factors, shift, evidence.in_use, evidence.dark_scatter)
+
+
+_OF_A_BUDGET = (
+    "luminance",
+    "time",
+    "current",
+    "voltage",
+    "photodiode_signal",
+    "spectrum_source",
+    "spectrum_index",
+    "spectrum_index_upper",
+    "spectrum_weight",
+)
 
 
 def evaluate_run(points: Columns, evidence: Evidence) -> Columns:
@@ -184,7 +211,7 @@ def _quantities(
         "current_density": density,
         "luminance": luminance,
         "current_efficiency": efficiency,
-        "power_efficiency": power_efficiency(efficiency, voltage, angular),
+        "power_efficiency": power_efficiency(efficiency, voltage, conditions.luminous_angular_factor),
         "external_quantum_efficiency": quantum_efficiency,
         "chromaticity_x": factors.chromaticity_x if factors else unknown,
         "chromaticity_y": factors.chromaticity_y if factors else unknown,
@@ -203,7 +230,7 @@ def _uncertainties(
     evidence: Evidence,
 ) -> dict[str, Q]:
     """The standard uncertainty of each of the :func:`_quantities`."""
-    calibration, noise = evidence.in_use, evidence.dark_deviation
+    calibration, noise = evidence.in_use, evidence.dark_scatter
     by_photodiode = uncertainties(values, signals, factors, shift, calibration, noise)
     if factors is None or absolute is NO_SPECTRUM_HERE:
         unknown = constant(nan, signals.photocurrent)

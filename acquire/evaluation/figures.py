@@ -35,6 +35,7 @@ class Figure:
     """One figure of merit: ``value`` in ``unit``, its standard ``uncertainty``, and where in the sweep it lies.
 
     ``voltage`` [V], ``current_density`` [A/m^2], ``luminance`` [cd/m^2]; NaN for what does not apply.
+    value +- ``expanded_uncertainty``, ``coverage_factor`` times the standard one, holds the truth in 95 % of cases.
     ``reason`` says in words why the status is not ``ok``; empty where the status says it all.
     """
 
@@ -45,6 +46,8 @@ class Figure:
     current_density: float = nan
     luminance: float = nan
     uncertainty: float = nan
+    coverage_factor: float = nan
+    expanded_uncertainty: float = nan
     reason: str = ""
 
 

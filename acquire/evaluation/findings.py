@@ -16,6 +16,7 @@ import numpy as np
 from acquire.evaluation.before_findings import calibration_of_another_bench, calibration_of_the_day, likely_area
 from acquire.evaluation.bounds import beyond_physics
 from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.connection_findings import light_outside_responsivity, loaded_photodiode
 from acquire.evaluation.evidence import Evidence
 from acquire.evaluation.figures import Figure
 from acquire.evaluation.known import Known
@@ -37,6 +38,8 @@ MEASURED: tuple[Question, ...] = (
     beyond_physics,
     amplifier_at_limit,
     light_on_the_wrong_side,
+    loaded_photodiode,
+    light_outside_responsivity,
 )
 
 
