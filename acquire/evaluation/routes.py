@@ -109,6 +109,7 @@ def difference_uncertainty(
     own = hypot(
         _meter(signals, calibration, dark_deviation),
         absolute.luminance_noise,
+        absolute.photon_noise,  # the photodiode sees as wide a band of the spectrum in I[S R]
         rectangular(absolute.drift / 2),
         REPEATABILITY,
         calibration.uncertainty.linearity,
