@@ -431,7 +431,12 @@ def _photodiode_calibration(loaded: LoadedCalibration, emissive_area: float) -> 
 def _named(light: PhotodiodeCalibration, certificate: CalibrationFile, uncertainty: float) -> PhotodiodeCalibration:
     valid = f", valid until {certificate.valid_until}" if certificate.valid_until else ""
     identification = f"{certificate.id} of {certificate.date}{valid}"
-    return replace(light, identification=identification, relative_uncertainty=uncertainty)
+    return replace(
+        light,
+        identification=identification,
+        relative_uncertainty=uncertainty,
+        responsivity_uncertainty=certificate.responsivity_uncertainty,
+    )
 
 
 def _by_factor(
@@ -444,7 +449,8 @@ def _by_factor(
     span = f", found from {low:.4g} to {high:.4g} cd/m^2" if isfinite(low + high) else ""
     mismatch = "" if curves else ", without the mismatch of other spectra"
     method = f"luminance factor {found.factor:g} cd/m^2/A{span}{mismatch}"
-    return replace(light, method=method, lowest=low, highest=high)
+    freedom = inf if found.degrees_of_freedom is None else float(found.degrees_of_freedom)
+    return replace(light, method=method, lowest=low, highest=high, degrees_of_freedom=freedom)
 
 
 def _by_geometry(geometry: Geometry, emissive_area: float, responsivity: FloatArray) -> PhotodiodeCalibration:
