@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 endif
 RUN := $(BIN)/python -m
 
-.PHONY: demo test lint types imports unit benchmark point-rate kills faults damage calibrations coverage schemas clean
+.PHONY: demo test lint types imports unit benchmark point-rate kills faults damage calibrations coverage honest schemas clean
 
 demo: $(VENV)/installed
 	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml
@@ -49,6 +49,9 @@ damage: $(VENV)/installed-tests
 
 coverage: $(VENV)/installed-tests
 	$(RUN) tests.endurance.coverage --benches 1000
+
+honest: $(VENV)/installed-tests
+	$(RUN) tests.endurance.honest_runs --runs 200
 
 schemas: $(VENV)/installed
 	$(RUN) acquire.config --write-schemas configs/schema

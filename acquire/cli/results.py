@@ -163,14 +163,15 @@ def print_description(run: Run) -> None:
     """Say what a run was: title, sample, times, instruments, dark readings, whether its file is as it was written."""
     from acquire.cli import display
 
+    unit = run.calibration.conditions.meter_unit
     lines = [
         ("title", run.title),
         ("sample", run.sample),
         ("started", run.start_time),
         ("ended", run.end_time or "not finished: the run is going on, or was cut off (then: acquire recover)"),
         *run.instruments.items(),
+        *((f"dark {when}", display.dark_text(level, unit)) for when, level in run.dark_levels.items()),
         *_photodiode(run),
-        *((f"dark {when}", display.dark_text(level)) for when, level in run.dark_levels.items()),
         ("checksums", str(run.integrity)),
     ]
     say(sys.stdout, *(f"{name:>18}  {value}" for name, value in lines))

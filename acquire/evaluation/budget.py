@@ -208,7 +208,7 @@ def _mismatch(factors: SpectralFactors[Q] | None, photodiode: PhotodiodeCalibrat
     """What an uncertain R(lambda) leaves uncertain of a luminance whose light is not that by which k_L was fixed."""
     if factors is None or photodiode is None:
         return 0.0
-    if photodiode.levels:
+    if photodiode.shape_uncertainty:
         return abs(factors.integrals.wavelength - photodiode.centroid) * photodiode.shape_uncertainty
     return factors.responsivity_sensitivity * photodiode.responsivity_uncertainty
 

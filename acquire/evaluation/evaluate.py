@@ -34,7 +34,7 @@ from acquire.photometry.efficiency import (
 )
 from acquire.photometry.elementwise import IntArray, Q, Truth, constant, quotient, unless
 from acquire.photometry.factors import SpectralFactors, blend_factors, factors_at, known_only, stacked
-from acquire.photometry.photodiode import PhotodiodeCalibration, below_dark_noise
+from acquire.photometry.photodiode import AT_LIMIT, PhotodiodeCalibration, below_dark_noise
 from acquire.photometry.uncertainty import Budget
 from acquire.records import (
     DERIVED,
@@ -62,7 +62,11 @@ def evaluate(reading: Reading, evidence: Evidence) -> Record:
     missing = evidence.awaits_spectrum
     return Record(
         reading=reading,
-        flags=PointFlag(int(reading.flags) | _flags(factors, shift, dark, missing, evidence)),
+        flags=PointFlag(
+            int(reading.flags)
+            | _flags(factors, shift, dark, missing, evidence)
+            | _at_limit(reading.photodiode_signal, evidence)
+        ),
         **_quantities(reading.current, reading.voltage, photocurrent, factors, absolute, dark, evidence),
         spectrum_source=choice.source.value,
         spectrum_index=choice.index,
@@ -163,7 +167,7 @@ def _final_values(points: Columns, rows: slice, evidence: Evidence) -> dict[str,
     missing = ~choices.measured if evidence.alone else evidence.awaits_spectrum
     signals = Signals(current, voltage, signal, photocurrent)
     values = _quantities(current, voltage, photocurrent, factors, absolute, dark, evidence)
-    derived = _flags(factors, shift, dark, missing, evidence)
+    derived = _flags(factors, shift, dark, missing, evidence) | _at_limit(signal, evidence)
     return {
         **values,
         **_uncertainties(values, signals, factors, shift, absolute, evidence),
@@ -207,7 +211,7 @@ def _quantities(
         "current_density": density,
         "luminance": luminance,
         "current_efficiency": efficiency,
-        "power_efficiency": power_efficiency(efficiency, voltage, angular),
+        "power_efficiency": power_efficiency(efficiency, voltage, conditions.luminous_angular_factor),
         "external_quantum_efficiency": quantum_efficiency,
         "chromaticity_x": factors.chromaticity_x if factors else unknown,
         "chromaticity_y": factors.chromaticity_y if factors else unknown,
@@ -365,8 +369,16 @@ def _flags(factors: SpectralFactors[Q] | None, shift: Q, dark: Truth, missing: T
     return bits | truncated | missing * _NO_SPECTRUM | (shift > SPECTRAL_SHIFT_LIMIT) * _SHIFT | dark * _DARK
 
 
+def _at_limit(signal: Q, evidence: Evidence) -> Any:
+    """The bit of a photodiode's amplifier that is at the limit which the bench gives."""
+    return (abs(signal) >= evidence.calibration.conditions.amplifier_limit * (1 - AT_LIMIT)) * _AMPLIFIER
+
+
 # Plain numbers: arithmetic with members of an enumeration takes microseconds
 _PROVISIONAL, _TRUNCATED = int(PointFlag.EQE_PROVISIONAL), int(PointFlag.SPECTRUM_TRUNCATED)
+
+
+_AMPLIFIER = int(PointFlag.AMPLIFIER_LIMIT)
 
 
 _NO_SPECTRUM, _SHIFT, _DARK = int(PointFlag.NO_SPECTRUM), int(PointFlag.SPECTRAL_SHIFT), int(PointFlag.BELOW_DARK_NOISE)

@@ -40,7 +40,7 @@ CLEAR_LIGHT = 1e-3
 
 @dataclass(frozen=True)
 class DarkLevel:
-    """Mean and standard deviation of the photodiode signal without light [V], when [s], and of how many readings."""
+    """Mean and standard deviation of the photodiode signal without light [V or A], when [s], of how many readings."""
 
     time: float
     signal: float

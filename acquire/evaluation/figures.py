@@ -446,7 +446,10 @@ def _summit(curve: JVLCurve, quantity: str, unit: str, top: Figure) -> Figure:
     if not np.isfinite(top.value):
         return missing(unit, top.status)
     known = np.flatnonzero(np.isfinite(column) & (column > 0) & (curve.current_density > 0))
-    here = int(np.flatnonzero(column[known] == top.value)[0])
+    at = np.flatnonzero(column[known] == top.value)
+    if not at.size:
+        return missing(unit, "none", "there the current does not go forward")
+    here = int(at[0])
     if not 0 < here < known.size - 1:
         return missing(unit, "none", "the largest sample has no neighbour on one side")
     three = known[here - 1 : here + 2]

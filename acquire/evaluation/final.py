@@ -9,6 +9,7 @@ from statistics import stdev
 
 import numpy as np
 
+from acquire.evaluation.angular_remark import with_angular_factor
 from acquire.evaluation.budget import current_limit
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.cautions import contact_cautions, light_cautions
@@ -18,7 +19,7 @@ from acquire.evaluation.figures import Figure, JVLCurve, figures_of_merit
 from acquire.evaluation.findings import findings, judged
 from acquire.evaluation.flagged import flagged
 from acquire.evaluation.known import Known
-from acquire.evaluation.photodiode_findings import at_amplifier_limit
+from acquire.evaluation.photodiode_findings import SIGNAL_FALLS, at_amplifier_limit
 from acquire.evaluation.repeated import repeatability
 from acquire.evaluation.spectral_figures import spectrum_figures, wall_plug
 from acquire.photometry.elementwise import IntArray, quotient
@@ -46,7 +47,8 @@ class FinalEvaluation:
         if not figures:
             return {}
         figures = with_uncertainties(figures, self.budgets(points, figures))
-        return figures | with_uncertainties(self._spectral(points, figures) | repeatability(points), {})
+        figures |= with_uncertainties(self._spectral(points, figures) | repeatability(points), {})
+        return with_angular_factor(figures, self.evidence.calibration)
 
     def budgets(self, points: Columns, figures: Mapping[str, Figure]) -> dict[str, FigureBudget]:
         """Where the uncertainty of each figure comes from, as far as it is known; from a run's :meth:`points`."""
@@ -91,15 +93,15 @@ class FinalEvaluation:
         found = findings(Known(self.evidence, points, self.spectra, self.dark, source_unit, last, figures, day))
         return judged(figures, found), found
 
-    def cautions(self, points: Columns, source_unit: str) -> list[Note]:
+    def cautions(self, points: Columns, source_unit: str, found: Sequence[Finding] = ()) -> list[Note]:
         """What the readings of a run say against it, noted at the first dark reading, where a run begins.
 
-        ``source_unit`` is that of the source's level, V or A.
+        ``source_unit`` is that of the source's level, V or A; ``found`` what is said in findings already.
         """
         conditions = self.evidence.calibration.conditions
-        texts = light_cautions(points, self.dark, conditions) + contact_cautions(
-            points, self.dark, conditions, source_unit
-        )
+        texts = contact_cautions(points, self.dark, conditions, source_unit)
+        if not any(finding.code == SIGNAL_FALLS for finding in found):  # which says it better
+            texts = light_cautions(points, self.dark, conditions) + texts
         return [Note(self.dark[0].time if self.dark else 0.0, text) for text in texts]
 
 

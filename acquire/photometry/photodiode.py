@@ -28,6 +28,9 @@ from acquire.photometry.grid import WAVELENGTH, checked, integrate, trapezoid_we
 from acquire.photometry.observer import v_lambda
 from acquire.records import FloatArray
 
+#: An amplifier that is so near to the limit of its output, relative to it, is at it; and stands still there.
+AT_LIMIT = 2e-4
+
 #: Levels below which a spread says nothing.
 FEWEST_LEVELS = 3
 
@@ -164,12 +167,13 @@ class PhotodiodeCalibration:
     the relative one of R at each wavelength (k = 1); ``reference_response`` (401,) [1/nm] S_c R/I[S_c R] of the
     spectrum under which C was fixed, with which it cancels; None by way B.
     ``identification`` and ``method`` say in words which calibration it is, and how it was made.
+    The responsivity was measured from ``shortest`` to ``longest`` [nm], NaN when unknown: beyond it is only assumed.
 
     What else is known of a C from spectra: ``factor`` k_L [cd m^-2 A^-1] itself, found before the run under its own
-    spectrum; ``lowest`` and ``highest`` luminance [cd/m^2] at which it was found. From the spectra of a run: ``levels``
-    how many they are, 0 for another one; ``spread`` the standard deviation of ln C from level to level, NaN of fewer
-    than three; ``centroid`` [nm] the mean wavelength of their light; ``shape_uncertainty`` [1/nm] that of
-    d ln R/d lambda. NaN when unknown, and by way B.
+    spectrum; ``lowest`` and ``highest`` luminance [cd/m^2] at which it was found; ``centroid`` [nm] the mean wavelength
+    of the light then; ``shape_uncertainty`` [1/nm] that of d ln R/d lambda. From the spectra of a run: ``levels`` how
+    many they are, 0 for another one; ``spread`` the standard deviation of ln C from level to level, NaN of fewer than
+    three. NaN when unknown, and by way B.
     """
 
     scale: float
@@ -181,6 +185,8 @@ class PhotodiodeCalibration:
     degrees_of_freedom: float = inf
     responsivity_uncertainty: float = 0.0
     reference_response: FloatArray | None = None
+    shortest: float = nan
+    longest: float = nan
     levels: int = 0
     spread: float = nan
     factor: float = nan

@@ -18,7 +18,7 @@ import numpy as np
 
 from acquire.config.yaml_source import LARGEST_RUN_FILE, what_is
 from acquire.evaluation.calibration import Calibration
-from acquire.evaluation.evaluate import DarkLevel, dark_level
+from acquire.evaluation.evidence import DarkLevel, dark_level
 from acquire.evaluation.figures import Figure
 from acquire.records import (
     READING_FLAGS,
@@ -113,6 +113,7 @@ class Run:
                 when: {
                     "photodiode_signal": level.signal,
                     "standard_deviation": level.deviation,
+                    "unit": self.calibration.conditions.meter_unit,
                     "readings": level.readings,
                     "time": level.time,
                 }

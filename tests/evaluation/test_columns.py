@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from acquire.evaluation import evaluate as evaluation_module
+from acquire.evaluation.angular_remark import with_angular_factor
 from acquire.evaluation.budget import current_limit
 from acquire.evaluation.calibration import Calibration, Conditions, LightUncertainty, StandInSpectra
 from acquire.evaluation.evaluate import (
@@ -196,7 +197,7 @@ def test_the_figures_are_those_of_the_points_taken_one_by_one() -> None:
     final = final_evaluation(dark, spectra, FULL)
     records = row_by_row(readings, final.evidence)
     figures = final.figures(columns_of(records))
-    expected = figures_by_row(records, spectra, dark, final.evidence)
+    expected = with_angular_factor(figures_by_row(records, spectra, dark, final.evidence), FULL)
     assert sum(figure.status == "ok" for figure in figures.values()) > 20
     np.testing.assert_equal(without_uncertainties(figures), without_uncertainties(expected))
 
