@@ -505,7 +505,12 @@ def _spanned(light: PhotodiodeCalibration, responsivity: Curve | None) -> Photod
 def _named(light: PhotodiodeCalibration, certificate: CalibrationFile, uncertainty: float) -> PhotodiodeCalibration:
     valid = f", valid until {certificate.valid_until}" if certificate.valid_until else ""
     identification = f"{certificate.id} of {certificate.date}{valid}"
-    return replace(light, identification=identification, relative_uncertainty=uncertainty)
+    return replace(
+        light,
+        identification=identification,
+        relative_uncertainty=uncertainty,
+        responsivity_uncertainty=certificate.responsivity_uncertainty,
+    )
 
 
 def _by_factor(
@@ -516,7 +521,11 @@ def _by_factor(
     span = f", found from {low:.4g} to {high:.4g} cd/m^2" if isfinite(low + high) else ""
     light, mismatch = _for_other_spectra(found.factor, responsivity, spectrum)
     return replace(
-        light, method=f"luminance factor {found.factor:g} cd/m^2/A{span}{mismatch}", lowest=low, highest=high
+        light,
+        method=f"luminance factor {found.factor:g} cd/m^2/A{span}{mismatch}",
+        lowest=low,
+        highest=high,
+        degrees_of_freedom=inf if found.degrees_of_freedom is None else float(found.degrees_of_freedom),
     )
 
 

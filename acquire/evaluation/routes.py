@@ -19,6 +19,7 @@ from acquire.evaluation.budget import (
     in_units,
     photodiode_limit,
     relative_limit,
+    spot_uncertainty,
 )
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.evidence import Absolute, Evidence, MeasuredSpectrum
@@ -47,6 +48,7 @@ def absolute_budget(
         area=uncertainty.emissive_area / conditions.emissive_area,
         luminance_scale=uncertainty.luminance_scale,
         uniformity=uncertainty.uniformity,
+        spot=spot_uncertainty(conditions),
         linearity=uncertainty.linearity,
         meter=constant(0.0, signals.current),
         repeatability=REPEATABILITY,
