@@ -11,6 +11,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -273,9 +274,15 @@ def test_a_calibration_of_too_few_levels_has_no_uncertainty_and_neither_has_what
     assert "uncertainty:" not in text
     assert check_file(path).problems == []
     bench = bench_file({f"{CONFIGS.as_posix()}/calibrations/simulated_photodiode.yaml": path.as_posix()})
-    used = session.prepare(sweep, bench).calibration.photodiode
-    assert used is not None
-    assert used.relative_uncertainty != used.relative_uncertainty
+    run = run_sweep_file(SWEEP, tmp_path / "runs", bench).run
+    assert run is not None
+    assert np.isnan(run.tables["jvl"]["luminance_uncertainty"]).all()
+    assert run.figures["current_efficiency_max"].status == "ok"
+    named = {f"{CONFIGS.as_posix()}/calibrations/simulated_photodiode.yaml": path.as_posix()}
+    off = bench_file({**named, "amplifier: 5e6": "amplifier: 5e5"})
+    wrong = run_sweep_file(SWEEP, tmp_path / "runs", off).run
+    assert wrong is not None
+    assert wrong.figures["current_efficiency_max"].status in ("doubtful", "impossible")
 
 
 def test_a_calibration_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
