@@ -25,7 +25,7 @@ from acquire.evaluation.calibration import Calibration, provenance_of
 from acquire.photometry.factors import spectral_factors
 from acquire.photometry.photodiode import spectral_mismatch
 from acquire.photometry.spectra import gaussian
-from acquire.records import Event, Spectrum
+from acquire.records import Event, Severity, Spectrum
 from acquire.run_file.read import read_run
 from acquire.safety.interruption import StopRequest
 from tests.conftest import CONFIGS, run_sweep_file
@@ -105,6 +105,16 @@ def test_a_bench_that_names_it_measures_the_same_device_alike(
     assert Path(said["path"]).stem in other.calibration.photodiode.identification  # type: ignore[union-attr]
     for figure in ("luminance_max", "external_quantum_efficiency_max"):
         assert other.figures[figure].value == pytest.approx(one.figures[figure].value, rel=2e-3)
+        assert other.figures[figure].status == one.figures[figure].status
+    assert "outside_calibrated_span" not in [finding.code for finding in one.findings]
+    (note,) = [finding for finding in other.findings if finding.code == "outside_calibrated_span"]
+    assert note.severity is Severity.NOTE
+    assert re.search(
+        r"calibrated from 50\d.\d to 87\d\d cd/m\^2: \d+ points are darker, down to 1.\d+ cd/m\^2 "
+        r"and \d+ are brighter, up to 1.20\de\+04 cd/m\^2",
+        note.text,
+    )
+    assert (note.value, note.limit) == pytest.approx((12_030, 8_715), rel=3e-3)
 
 
 @pytest.mark.parametrize(("peak", "fwhm"), [(630, 30), (465, 20)])
