@@ -102,7 +102,9 @@ def test_a_bench_that_names_it_measures_the_same_device_alike(
     one, other = (run_sweep_file(sweep, tmp_path / "runs", chosen).run for chosen in (None, bench))
     assert one is not None
     assert other is not None
-    assert Path(said["path"]).stem in other.calibration.photodiode.identification  # type: ignore[union-attr]
+    assert other.calibration.photodiode is not None
+    assert Path(said["path"]).stem in other.calibration.photodiode.identification
+    assert other.calibration.photodiode.degrees_of_freedom == 11
     for figure in ("luminance_max", "external_quantum_efficiency_max"):
         assert other.figures[figure].value == pytest.approx(one.figures[figure].value, rel=2e-3)
         assert other.figures[figure].status == one.figures[figure].status
@@ -282,7 +284,10 @@ def test_a_calibration_of_too_few_levels_has_no_uncertainty_and_neither_has_what
     text = path.read_text(encoding="utf-8")
     assert "Its uncertainty is unknown" in text
     assert "uncertainty:" not in text
-    assert check_file(path).problems == []
+    checked = check_file(path)
+    assert checked.problems == []
+    (caution,) = map(str, checked.cautions)
+    assert "has no uncertainty" in caution
     bench = bench_file({f"{CONFIGS.as_posix()}/calibrations/simulated_photodiode.yaml": path.as_posix()})
     run = run_sweep_file(SWEEP, tmp_path / "runs", bench).run
     assert run is not None

@@ -26,8 +26,20 @@ from acquire.run_file.read import read_calibration
 RECORDINGS = sorted((Path(__file__).parents[1] / "recordings").glob("*.h5"))
 #: Every value another one, none of them a default.
 FULL = Calibration(
-    photodiode=PhotodiodeCalibration(1e10, np.linspace(0.2, 0.4, 401), 1e-3, 0.02, "pd-1 of 2026-01-05", "by factor"),
-    conditions=Conditions(1.4e-5, 5e6, 20.0, 0.1, 10.0, 0.1, 10.0, "another", "other", 0.9, "measured", "from_spectra"),
+    photodiode=PhotodiodeCalibration(
+        1e10,
+        np.linspace(0.2, 0.4, 401),
+        1e-3,
+        0.02,
+        "pd-1 of 2026-01-05",
+        "by factor",
+        degrees_of_freedom=4,
+        responsivity_uncertainty=0.01,
+        reference_response=np.linspace(0.0, 0.2, 401),
+    ),
+    conditions=Conditions(
+        1.4e-5, 5e6, 20.0, 0.1, 10.0, 0.1, 10.0, "another", "other", 10, False, 0.9, "measured", "from_spectra"
+    ),
     uncertainty=LightUncertainty(1.6e-7, 0.0115, 0.01, 0.005, 0.001, 0.17, 0.03),
     stand_in=StandInSpectra(gaussian(500.0, 50.0), gaussian(530.0, 30.0)),
     relative=RelativeResponsivity(np.linspace(0.1, 0.5, 401), "another curve", 0.003),
