@@ -290,8 +290,7 @@ def _load_bench_calibration(bench: Parsed[BenchFile], findings: _Findings) -> Lo
         return LoadedCalibration()
     loaded = _load_calibration(read_yaml(path), findings)
     if photodiode and photodiode.luminance_route == "calibrated":
-        name = loaded.certificate.id if loaded.certificate else ""
-        findings.cautions += example_cautions(bench, is_example(name, loaded.responsivity))
+        findings.cautions += example_cautions(bench, is_example(loaded.certificate, loaded.responsivity))
     return loaded
 
 

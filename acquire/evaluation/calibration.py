@@ -369,9 +369,7 @@ def provenance_of(loaded: LoadedCalibration) -> Provenance:
     if certificate is None:
         return Provenance()
     valid_until = certificate.valid_until.isoformat() if certificate.valid_until else ""
-    simulated = certificate.origin is not None and certificate.origin.simulated
-    example = simulated or is_example(certificate.id, loaded.responsivity)
-    return Provenance(certificate.date.isoformat(), valid_until, example)
+    return Provenance(certificate.date.isoformat(), valid_until, is_example(certificate, loaded.responsivity))
 
 
 @dataclass(frozen=True)
@@ -471,9 +469,9 @@ def _photodiode_calibration(loaded: LoadedCalibration, emissive_area: float) -> 
     if certificate.luminance_factor is not None:
         spectrum = on_grid(*_ending_dark(loaded.spectrum)) if loaded.spectrum is not None else None
         light = _by_factor(certificate.luminance_factor, responsivity, spectrum)
-        uncertainty = certificate.luminance_factor.uncertainty
-        named = _named(light, certificate, nan if uncertainty is None else uncertainty)
-        return _spanned(named, loaded.responsivity)
+        named = _named(light, certificate, _or_nan(certificate.luminance_factor.uncertainty))
+        freedom = certificate.luminance_factor.degrees_of_freedom
+        return replace(_spanned(named, loaded.responsivity), degrees_of_freedom=inf if freedom is None else freedom)
     assert certificate.geometry is not None
     assert responsivity is not None
     light = _by_geometry(certificate.geometry, emissive_area, responsivity)
@@ -513,11 +511,15 @@ def _named(light: PhotodiodeCalibration, certificate: CalibrationFile, uncertain
     )
 
 
+def _or_nan(value: float | None) -> float:
+    return nan if value is None else value
+
+
 def _by_factor(
     found: LuminanceFactor, responsivity: FloatArray | None, spectrum: FloatArray | None
 ) -> PhotodiodeCalibration:
     """Way A; without the spectrum under which it was found the mismatch of another one cannot be corrected."""
-    low, high = (nan if end is None else end for end in (found.luminance_from, found.luminance_to))
+    low, high = _or_nan(found.luminance_from), _or_nan(found.luminance_to)
     span = f", found from {low:.4g} to {high:.4g} cd/m^2" if isfinite(low + high) else ""
     light, mismatch = _for_other_spectra(found.factor, responsivity, spectrum)
     return replace(

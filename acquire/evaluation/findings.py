@@ -16,6 +16,7 @@ import numpy as np
 from acquire.evaluation.before_findings import calibration_of_another_bench, calibration_of_the_day, likely_area
 from acquire.evaluation.bounds import beyond_physics
 from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.calibration_findings import outside_calibrated_span
 from acquire.evaluation.connection_findings import light_outside_responsivity, loaded_photodiode
 from acquire.evaluation.evidence import Evidence
 from acquire.evaluation.figures import Figure
@@ -44,7 +45,7 @@ MEASURED: tuple[Question, ...] = (
 
 
 #: Everything that is asked of a whole run.
-QUESTIONS = (*MEASURED, *BEFORE)
+QUESTIONS = (*MEASURED, outside_calibrated_span, *BEFORE)
 
 
 def findings(known: Known, questions: Sequence[Question] = QUESTIONS) -> list[Finding]:

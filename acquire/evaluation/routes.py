@@ -189,7 +189,7 @@ def luminance_factor_of_run(evidence: Evidence) -> LuminanceFactorOfRun | None:
     if given is None:
         return found
     expected = float(given.scale) * (1.0 if given.responsivity is None else shape)
-    beside = common_uncertainty(levels[0].factors, given, evidence.calibration)
+    beside = common_uncertainty(levels[0].factors, given.for_comparing, evidence.calibration)
     return LuminanceFactorOfRun(
         factor,
         fitted.relative_uncertainty,
