@@ -13,9 +13,12 @@ from acquire.bench.preparation import check_file
 from acquire.cli.commands import app
 from acquire.config import load_sweep
 from acquire.config.parsing import ConfigurationError
-from tests.config.test_config import change, folder, only_problem, report
+from tests.support.config_files import change, only_problem, report, write_files
 
-__all__ = ["folder"]  # a fixture
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_files(tmp_path)
 
 
 def cautions(path: Path) -> list[str]:

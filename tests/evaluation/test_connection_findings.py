@@ -16,9 +16,12 @@ from acquire.evaluation.known import Known
 from acquire.photometry.factors import spectral_factors
 from acquire.photometry.spectra import gaussian
 from acquire.records import Branch, Severity, Spectrum
-from tests.config.test_config import change, folder
+from tests.support.config_files import change, write_files
 
-__all__ = ["folder"]  # a fixture
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_files(tmp_path)
 
 
 def calibrated(folder: Path) -> Calibration:
