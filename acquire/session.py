@@ -411,9 +411,10 @@ def _run_start(
     loaded: LoadedSweep, plan: SweepPlan, bench: BenchInRun, run_id: uuid.UUID, started: datetime
 ) -> RunStart:
     sweep = loaded.sweep
+    of_other_files = {"simulated_as", "reference", "expected_line", "angles"}
     sample = {
         name: value
-        for name, value in sweep.sample.model_dump(exclude={"simulated_as", "reference", "expected_line"}).items()
+        for name, value in sweep.sample.model_dump(exclude=of_other_files).items()
         if value not in (None, "")
     }
     return RunStart(

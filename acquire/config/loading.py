@@ -11,6 +11,7 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from acquire.config.angles import AngularTable, read_angles, unusable
 from acquire.config.bench import BenchFile, PhotodiodeChannel, Simulation
 from acquire.config.calibration import CalibrationFile, LuminanceFactor
 from acquire.config.cautions import (
@@ -91,6 +92,7 @@ class LoadedSweep:
     bench_path: Path
     bench_text: str
     calibration: LoadedCalibration = LoadedCalibration()
+    angles: AngularTable | None = None
     device: DeviceFile | None = None
     reference_path: Path | None = None
     hashes: Mapping[str, str] = field(default_factory=dict)
@@ -219,6 +221,7 @@ def _load_sweep(source: YamlSource, bench_override: Path | None, findings: _Find
     sweep = findings.check(source, SweepFile, sweep_rules)
     bench_path = bench_override or findings.referred(source, ("bench",), sweep.section("bench", str))
     reference = _reference(sweep, findings)
+    angles = _angles(sweep, findings)
     if bench_path is None:
         return None
     bench = findings.read(bench_path, BenchFile, bench_rules)
@@ -241,6 +244,7 @@ def _load_sweep(source: YamlSource, bench_override: Path | None, findings: _Find
         bench_path=bench_path,
         bench_text=bench.source.text,
         calibration=calibration,
+        angles=angles,
         device=device,
         reference_path=reference,
         hashes=dict(findings.hashes),
@@ -254,6 +258,30 @@ def _reference(sweep: Parsed[SweepFile], findings: _Findings) -> Path | None:
     if path is not None:
         findings.note_hash(path, findings.hash_of_run_file(path, sweep.source))
     return path
+
+
+def _angles(sweep: Parsed[SweepFile], findings: _Findings) -> AngularTable | None:
+    """The readings of the sample at angles, None where there are none or they are of no use."""
+    sample = sweep.section("sample", Sample)
+    readings = sample.angles if sample else None
+    if readings is None:
+        return None
+    at = ("sample", "angles")
+    if (readings.table is None) == (readings.spectra is None):
+        findings.problems.append(
+            sweep.source.problem(at, "needs either a table or spectra", "give exactly one of the two")
+        )
+        return None
+    key = "spectra" if readings.spectra else "table"
+    path = findings.referred(sweep.source, (*at, key), readings.spectra or readings.table)
+    if path is None:
+        return None
+    table, problems, digest = read_angles(path, readings)
+    findings.note_hash(path, digest)
+    findings.problems += problems
+    if table is not None and (why := unusable(table, readings)):
+        findings.problems.append(Problem(path, None, None, "", f"gives no angular factor: {why}", "add the readings"))
+    return table
 
 
 def _load_bench_calibration(bench: Parsed[BenchFile], findings: _Findings) -> LoadedCalibration:

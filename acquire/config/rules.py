@@ -444,9 +444,6 @@ def calibration_rules(calibration: Parsed[CalibrationFile]) -> Problems:
             yield from _geometry(where, geometry)
             if "responsivity" in calibration.sections and calibration.sections["responsivity"] is None:
                 yield where.problem(("geometry",), "needs the responsivity of the photodiode", "add 'responsivity'")
-        if factor and factor.spectrum and calibration.sections.get("responsivity", "") is None:
-            at = ("luminance_factor", "spectrum")
-            yield where.problem(at, "the mismatch correction needs the responsivity", "add 'responsivity'")
 
 
 def _geometry(where: YamlSource, geometry: Geometry) -> Problems:

@@ -63,24 +63,32 @@ def read_curve(path: Path, table: Table) -> tuple[Curve | None, list[Problem], s
     and at no wavelength more than one electron a photon. A spectrum may be negative: without light it is noise.
     Neither need reach 380 or 780 nm; a spectrum that does not must end in the dark.
     """
+    rows, problems, digest = read_rows(path)
+    if problems:
+        return None, problems, digest
+    points, problems = _points(path, rows, table)
+    problems = problems or list(_wrong_values(path, points, table))
+    return (None, problems, digest) if problems else (_arrays(points), [], digest)
+
+
+def read_rows(path: Path) -> tuple[list[Row], list[Problem], str]:
+    """The lines of a table that hold anything, what is wrong with the file, and its SHA-256."""
     try:
         raw = read_start(path, LARGEST_FILE + 1)
     except OSError as error:
         why = f"cannot be read: {error.strerror or error}"
-        return None, [Problem(path, None, None, "", why, "check the name and the permissions")], ""
+        return [], [Problem(path, None, None, "", why, "check the name and the permissions")], ""
     if len(raw) > LARGEST_FILE:
         large = f"is larger than {LARGEST_FILE // 1_000_000} MB"
-        return None, [Problem(path, None, None, "", large, "this is no curve of 380 to 780 nm")], ""
+        return [], [Problem(path, None, None, "", large, "this is no table of readings")], ""
     digest = sha256(raw).hexdigest()
     try:
         lines = raw.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        return None, [Problem(path, line, None, "", *_no_text(raw))], digest
+        return [], [Problem(path, line, None, "", *_no_text(raw))], digest
     rows = [(i, text.split("#")[0].strip()) for i, text in enumerate(lines, 1)]
-    points, problems = _points(path, [row for row in rows if row[1]], table)
-    problems = problems or list(_wrong_values(path, points, table))
-    return (None, problems, digest) if problems else (_arrays(points), [], digest)
+    return [(i, text) for i, text in rows if text], [], digest
 
 
 def _no_text(raw: bytes) -> tuple[str, str]:

@@ -7,17 +7,19 @@ from dataclasses import Field, dataclass, field, fields, replace
 from enum import StrEnum
 from functools import cached_property, partial
 from itertools import chain
-from math import hypot, isfinite, nan
+from math import hypot, inf, isfinite, nan
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from acquire.config.angles import AngularReadings, AngularTable, angular_factors
 from acquire.config.bench import BenchFile
 from acquire.config.calibration import CalibrationFile, Geometry, LuminanceFactor
 from acquire.config.cautions import is_example
 from acquire.config.loading import LoadedCalibration, LoadedSweep
 from acquire.config.sweep import ExpectedLine, SweepFile
 from acquire.photometry import photodiode as channel
+from acquire.photometry.angular import AngularFactor
 from acquire.photometry.elementwise import Q
 from acquire.photometry.factors import SpectralFactors, spectral_factors
 from acquire.photometry.grid import WAVELENGTH, on_grid
@@ -37,6 +39,10 @@ if TYPE_CHECKING:
 def _stored(unit: str = "", name: str = "") -> dict[str, str]:
     """How a field stands in a run file: its unit, none for a text, and its name there where that is another."""
     return {"unit": unit, "name": name}
+
+
+#: Where F comes from without readings at angles.
+LAMBERTIAN = "assumed 1 (Lambertian)"
 
 
 class LuminanceRoute(StrEnum):
@@ -72,9 +78,10 @@ class Conditions:
     the spectroradiometer's spot, NaN when unknown. ``simulated``: the bench is. ``luminance_route`` is a
     :class:`LuminanceRoute`.
 
-    ``*_range`` are the meters' fixed ranges, NaN for autorange; ``angular_factor`` F is that of the device, 1 for a
-    Lambertian one; ``source_meter`` and ``photodiode_meter`` are the models, by the names of
-    :mod:`drivers.models`; a file of before they were named is of the first two.
+    ``*_range`` are the meters' fixed ranges, NaN for autorange; ``angular_factor`` F is that of the device by photons,
+    for EQE, and ``luminous_angular_factor`` that by V(lambda), for PE: 1 for a Lambertian one; ``source_meter`` and
+    ``photodiode_meter`` are the models, by the names of :mod:`drivers.models`; a file of before they were named is of
+    the first two. ``filter_count`` readings are averaged in each meter; ``autozero`` of both.
     """
 
     emissive_area: float = field(metadata=_stored("m^2"))
@@ -86,8 +93,11 @@ class Conditions:
     photodiode_nplc: float = field(default=1.0, metadata=_stored("1"))
     source_meter: str = field(default="keithley2400", metadata=_stored())
     photodiode_meter: str = field(default="keithley2000", metadata=_stored())
+    filter_count: int = field(default=1, metadata=_stored("1"))
+    autozero: bool = field(default=True, metadata=_stored("1"))
     angular_factor: float = field(default=1.0, metadata=_stored("1", name="forward_factor"))
-    angular_factor_source: str = field(default="assumed 1 (Lambertian)", metadata=_stored(name="forward_factor_source"))
+    angular_factor_source: str = field(default=LAMBERTIAN, metadata=_stored(name="forward_factor_source"))
+    luminous_angular_factor: float = field(default=1.0, metadata=_stored("1", name="luminous_forward_factor"))
     luminance_route: str = field(default=LuminanceRoute.CALIBRATED.value, metadata=_stored())
     connection: str = field(default=Connection.AMPLIFIER.value, metadata=_stored(name="photodiode_connection"))
     amplifier_limit: float = field(default=nan, metadata=_stored("V"))
@@ -165,7 +175,7 @@ class Provenance:
     """Where a photodiode's calibration comes from.
 
     ``date`` on which it was made and ``valid_until`` as 2026-03-31, empty where not given; ``example``: it is the one
-    that was made up for the simulated bench.
+    that was made up for the simulated bench, or one that was made on it.
     """
 
     date: str = field(default="", metadata=_stored(name="calibration_date"))
@@ -274,9 +284,14 @@ def _photodiode_to_fields(photodiode: PhotodiodeCalibration | None) -> Iterator[
     yield "responsivity_shortest", photodiode.shortest if photodiode else nan, "nm"
     yield "responsivity_longest", photodiode.longest if photodiode else nan, "nm"
     yield "calibration_uncertainty", photodiode.relative_uncertainty if photodiode else 0.0, "1"
+    yield "calibration_degrees_of_freedom", photodiode.degrees_of_freedom if photodiode else inf, "1"
+    yield "responsivity_uncertainty", photodiode.responsivity_uncertainty if photodiode else 0.0, "1"
+    yield "reference_response", photodiode.reference_response if photodiode else None, "1/nm"
     yield "luminance_factor", photodiode.factor if photodiode else nan, "cd/(m^2 A)"
     yield "calibrated_from", photodiode.lowest if photodiode else nan, "cd/m^2"
     yield "calibrated_to", photodiode.highest if photodiode else nan, "cd/m^2"
+    yield "calibration_centroid", photodiode.centroid if photodiode else nan, "nm"
+    yield "responsivity_shape_uncertainty", photodiode.shape_uncertainty if photodiode else 0.0, "1/nm"
 
 
 def _or_empty(value: Any) -> Any:
@@ -299,11 +314,16 @@ def _photodiode_from_fields(values: Mapping[str, Any]) -> PhotodiodeCalibration 
         relative_uncertainty=values.get("calibration_uncertainty", 0.0),
         identification=values.get("identification", ""),
         method=values.get("method", ""),
+        degrees_of_freedom=values.get("calibration_degrees_of_freedom", inf),
+        responsivity_uncertainty=values.get("responsivity_uncertainty", 0.0),
+        reference_response=_or_none(values.get("reference_response")),
         shortest=values.get("responsivity_shortest", nan),
         longest=values.get("responsivity_longest", nan),
         factor=values.get("luminance_factor", nan),
         lowest=values.get("calibrated_from", nan),
         highest=values.get("calibrated_to", nan),
+        centroid=values.get("calibration_centroid", nan),
+        shape_uncertainty=values.get("responsivity_shape_uncertainty", 0.0),
     )
 
 
@@ -321,11 +341,12 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
     Only the sweep, bench and calibration files enter; a simulated device's file never does.
     """
     sweep, bench = loaded.sweep, loaded.bench
+    angular = _angular(loaded)
     photodiode = _photodiode_calibration(loaded.calibration, sweep.sample.emissive_area)
     calibrated = bench.photodiode.luminance_route == "calibrated"
     return Calibration(
         photodiode=photodiode,
-        conditions=_conditions(sweep, bench, source_range),
+        conditions=_conditions(sweep, bench, source_range, angular),
         uncertainty=LightUncertainty(
             emissive_area=sweep.sample.emissive_area_uncertainty or 0.0,
             luminance_scale=bench.uncertainty.luminance_scale,
@@ -333,7 +354,7 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
             repositioning=bench.uncertainty.repositioning,
             linearity=bench.uncertainty.linearity,
             wavelength=bench.uncertainty.wavelength,
-            angular_factor=bench.uncertainty.angular_factor,
+            angular_factor=angular.uncertainty,
             lead_resistance=bench.instruments.smu.lead_resistance_uncertainty,
         ),
         stand_in=StandInSpectra(reference, _assumed_spectrum(sweep.sample.expected_line)),
@@ -348,10 +369,43 @@ def provenance_of(loaded: LoadedCalibration) -> Provenance:
     if certificate is None:
         return Provenance()
     valid_until = certificate.valid_until.isoformat() if certificate.valid_until else ""
-    return Provenance(certificate.date.isoformat(), valid_until, is_example(certificate.id, loaded.responsivity))
+    simulated = certificate.origin is not None and certificate.origin.simulated
+    example = simulated or is_example(certificate.id, loaded.responsivity)
+    return Provenance(certificate.date.isoformat(), valid_until, example)
 
 
-def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float) -> Conditions:
+@dataclass(frozen=True)
+class _Angular:
+    """F by photons and by V(lambda), its relative uncertainty, and where it comes from."""
+
+    photons: float
+    visible: float
+    uncertainty: float
+    source: str
+
+
+def _angular(loaded: LoadedSweep) -> _Angular:
+    """F from the readings of the sample at angles; without any, 1 with the bench's own uncertainty."""
+    if loaded.angles is None or loaded.sweep.sample.angles is None:
+        return _Angular(1.0, 1.0, loaded.bench.uncertainty.angular_factor, LAMBERTIAN)
+    readings = loaded.sweep.sample.angles
+    photons, visible = angular_factors(loaded.angles, readings)
+    relative = max(one.uncertainty / one.value for one in (photons, visible))
+    return _Angular(photons.value, visible.value, relative, _angular_source(loaded.angles, readings, photons))
+
+
+def _angular_source(table: AngularTable, readings: AngularReadings, found: AngularFactor) -> str:
+    what = f"spectral {readings.quantity}" if readings.spectra else readings.quantity
+    sides = f"mean of two sides, which differ by {found.difference:+.3f}" if found.sides == 2 else "one side"
+    tail = f"beyond it {found.tail_share:.1%} of F by the model '{readings.tail}'"
+    noise = "stated" if readings.noise is not None else "judged from the readings"
+    return (
+        f"measured: {what} at {table.angle.size} angles up to {found.last_angle:g} deg, {sides}; {tail}; "
+        f"noise of a reading {found.noise:.2%}, {noise}"
+    )
+
+
+def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float, angular: _Angular) -> Conditions:
     measure = sweep.measure
     source_model, meter_model = bench.instruments.smu.model, bench.instruments.photodiode_meter.model
     source_meter, photodiode_meter = models.source_meter(source_model), models.multimeter(meter_model)
@@ -371,11 +425,16 @@ def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float) -> Cond
         photodiode_nplc=measure.photodiode_nplc,
         source_meter=source_model,
         photodiode_meter=meter_model,
+        filter_count=measure.filter_count,
+        autozero=measure.autozero,
         luminance_route=bench.photodiode.luminance_route,
         connection=bench.photodiode.connection,
         amplifier_limit=nan if bench.photodiode.amplifier_limit is None else bench.photodiode.amplifier_limit,
         polarity=-1.0 if sweep.sample.polarity == "negative" else 1.0,
         lead_resistance=bench.instruments.smu.lead_resistance,
+        angular_factor=angular.photons,
+        angular_factor_source=angular.source,
+        luminous_angular_factor=angular.visible,
         smallest_emissive_area=bench.emissive_area.smallest,
         largest_emissive_area=bench.emissive_area.largest,
         spot=_spot(bench),
@@ -452,14 +511,29 @@ def _named(light: PhotodiodeCalibration, certificate: CalibrationFile, uncertain
 def _by_factor(
     found: LuminanceFactor, responsivity: FloatArray | None, spectrum: FloatArray | None
 ) -> PhotodiodeCalibration:
-    """Way A; one curve without the other cannot correct a spectral mismatch, and is left out."""
-    curves = (responsivity, spectrum) if responsivity is not None and spectrum is not None else ()
-    light = channel.calibration_from_factor(found.factor, *curves)
+    """Way A; without the spectrum under which it was found the mismatch of another one cannot be corrected."""
     low, high = (nan if end is None else end for end in (found.luminance_from, found.luminance_to))
     span = f", found from {low:.4g} to {high:.4g} cd/m^2" if isfinite(low + high) else ""
-    mismatch = "" if curves else ", without the mismatch of other spectra"
-    method = f"luminance factor {found.factor:g} cd/m^2/A{span}{mismatch}"
-    return replace(light, method=method, lowest=low, highest=high)
+    light, mismatch = _for_other_spectra(found.factor, responsivity, spectrum)
+    return replace(
+        light, method=f"luminance factor {found.factor:g} cd/m^2/A{span}{mismatch}", lowest=low, highest=high
+    )
+
+
+def _for_other_spectra(
+    factor: float, responsivity: FloatArray | None, spectrum: FloatArray | None
+) -> tuple[PhotodiodeCalibration, str]:
+    """The calibration of a factor, and what to say of the mismatch."""
+    if spectrum is None:
+        return channel.calibration_from_factor(factor), ", without the mismatch of other spectra"
+    if responsivity is not None:
+        return channel.calibration_from_factor(factor, responsivity, spectrum), ""
+    light = channel.calibration_from_factor(factor, generic_silicon(), spectrum)
+    centroid = spectral_factors(spectrum).integrals.wavelength
+    return (
+        replace(light, centroid=centroid, shape_uncertainty=GENERIC_SILICON_SHAPE_UNCERTAINTY),
+        f", mismatch by {GENERIC_SILICON}",
+    )
 
 
 def _by_geometry(geometry: Geometry, emissive_area: float, responsivity: FloatArray) -> PhotodiodeCalibration:
