@@ -138,7 +138,8 @@ def test_a_meter_that_reads_the_photocurrent_itself(sweep: Write, bench: Write, 
     nanoamperes = 6.56 * 473.7 / 494.3 * (6e-4 * 523.7 - 0.012) / (6e-4 * 520 - 0.012)
     assert signal[-1] == pytest.approx(LUMINANCE * nanoamperes * 1e-9, rel=0.005)
     faint = int(np.flatnonzero(luminance > 50.0)[0])
-    limit = (500e-6 * signal[faint] + 90e-6 * 0.01) / 3**0.5  # 10 mA range: 500 + 80 ppm, 10 ppm more at 1 PLC
+    # 10 mA range: 500 ppm of reading, 10 ppm of range more at 1 PLC, one count; the dark readings take 80 ppm out
+    limit = (500e-6 * signal[faint] + 11e-6 * 0.01) / 3**0.5
     assert uncertainty[faint] / luminance[faint] == pytest.approx(limit / signal[faint], rel=0.1)
     with h5py.File(found.path) as file:
         assert file["entry/jvl/photodiode_signal"].attrs["units"] == "A"
@@ -247,8 +248,6 @@ def test_a_spot_that_is_too_large_sees_the_dark_beside_the_pixel(sweep: Write, b
     spectrum, jvl = found.spectra[0], found.tables["jvl"]
     by_photodiode = jvl["luminance"][spectrum.point_index]
     assert spectrum.luminance / by_photodiode == pytest.approx(14 / (np.pi / 4 * 25), rel=0.02)
-    uncertainty = jvl["luminance_uncertainty"][spectrum.point_index] / by_photodiode
-    assert uncertainty == pytest.approx(0.2914 / 3**0.5, rel=0.02)  # the unfilled share is in the budget
 
 
 def test_a_photodiode_that_is_pushed_in_the_middle(sweep: Write, bench: Write) -> None:
