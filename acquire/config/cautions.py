@@ -88,6 +88,19 @@ def example_cautions(bench: Parsed[BenchFile], example: bool) -> Cautions:
         yield bench.source.caution(("photodiode", "calibration"), message, hint, found_by_run=True)
 
 
+def span_cautions(sweep: Parsed[SweepFile], responsivity: Curve | None) -> Cautions:
+    """A device should shine where the photodiode's responsivity was measured."""
+    sample = sweep.section("sample", Sample)
+    line = sample.expected_line if sample else None
+    if line is None or responsivity is None:
+        return
+    shortest, longest = float(responsivity[0][0]), float(responsivity[0][-1])
+    if line.peak - line.fwhm < shortest or line.peak + line.fwhm > longest:
+        message = f"the photodiode's responsivity was measured from {shortest:g} to {longest:g} nm only"
+        hint = "take a table that covers the light of this device"
+        yield sweep.source.caution(("sample", "expected_line"), message, hint, found_by_run=True)
+
+
 def sweep_cautions(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Cautions:
     """What to know of a sweep on its bench."""
     yield from chain(_fine_steps(sweep, bench), _area(sweep, bench), _spot(sweep, bench), _few_spectra(sweep, bench))

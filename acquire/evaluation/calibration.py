@@ -7,7 +7,7 @@ from dataclasses import Field, dataclass, field, fields, replace
 from enum import StrEnum
 from functools import cached_property, partial
 from itertools import chain
-from math import hypot, inf, isfinite, nan
+from math import inf, isfinite, nan
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -26,8 +26,6 @@ from acquire.photometry.grid import WAVELENGTH, on_grid
 from acquire.photometry.photodiode import PhotodiodeCalibration
 from acquire.photometry.silicon import GENERIC_SILICON, GENERIC_SILICON_SHAPE_UNCERTAINTY, generic_silicon
 from acquire.photometry.spectra import gaussian
-from acquire.photometry.spot import unfilled_share
-from acquire.photometry.uncertainty import rectangular
 from acquire.records import FloatArray
 from drivers import models
 from drivers.ranges import smallest_range
@@ -122,11 +120,6 @@ class Conditions:
         if not self.lead_resistance:  # a current that is missing takes nothing from it
             return self.polarity * voltage
         return self.polarity * (voltage - current * self.lead_resistance)
-
-    @property
-    def amplifier_gain(self) -> float:
-        """The former name of ``transfer``."""
-        return self.transfer
 
 
 @dataclass(frozen=True)
@@ -350,7 +343,7 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
         uncertainty=LightUncertainty(
             emissive_area=sweep.sample.emissive_area_uncertainty or 0.0,
             luminance_scale=bench.uncertainty.luminance_scale,
-            uniformity=_uniformity(sweep, bench),
+            uniformity=bench.uncertainty.uniformity,
             repositioning=bench.uncertainty.repositioning,
             linearity=bench.uncertainty.linearity,
             wavelength=bench.uncertainty.wavelength,
@@ -438,13 +431,6 @@ def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float, angular
         spot=_spot(bench),
         simulated=bench.simulated,
     )
-
-
-def _uniformity(sweep: SweepFile, bench: BenchFile) -> float:
-    """How well the spot represents the pixel: what lies beside it may be dark, or may shine as well."""
-    spot = _spot(bench)
-    beside = unfilled_share(spot, sweep.sample.emissive_area) if sweep.spectra is not None and isfinite(spot) else 0.0
-    return hypot(bench.uncertainty.uniformity, rectangular(beside))
 
 
 def _spot(bench: BenchFile) -> float:

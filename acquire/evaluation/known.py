@@ -31,5 +31,5 @@ class Known:
 
     @cached_property
     def pairs(self) -> list[Pair]:
-        """Both luminances of each spectrum."""
+        """The two luminances of each spectrum."""
         return pairs(self.evidence)
