@@ -17,12 +17,12 @@ from pathlib import Path
 from acquire import __version__
 from acquire.bench.bench import BenchInRun
 from acquire.bench.opening import Bench, guardian_order, open_bench
-from acquire.bench.preparation import PreparedRun, prepare
+from acquire.bench.preparation import PreparedRun, prepare, run_folder
 from acquire.bench.site import Site
-from acquire.config import ConfigurationError, LoadedSweep, resolved
-from acquire.config.yaml_source import Problem
+from acquire.config import LoadedSweep, resolved
 from acquire.evaluation.evaluate import Evidence
 from acquire.evaluation.findings import findings_before
+from acquire.evaluation.floor import least_light
 from acquire.records import (
     DarkReading,
     Event,
@@ -77,26 +77,6 @@ class RunResult:
     def failed(self) -> bool:
         """Whether something went wrong."""
         return bool(self.error)
-
-
-def run_folder(prepared: PreparedRun, output: Path | None = None) -> Path:
-    """Where the run file goes: to ``output``, else where the sweep says, which is inside the current folder.
-
-    :raises acquire.config.ConfigurationError: a link leads the sweep's folder out of the current one.
-    """
-    if output is not None:
-        return output
-    folder = Path(prepared.loaded.sweep.output)
-    try:
-        leads_to = folder.resolve()
-    except (OSError, RuntimeError) as error:  # a link that leads to itself, for example
-        message, hint = f"'{folder}' cannot be a folder ({error})", "give it another name"
-    else:
-        if leads_to.is_relative_to(Path.cwd().resolve()):
-            return folder
-        message = f"'{folder}' leads out of the current folder, to {leads_to}"
-        hint = f"if that is meant: --output {folder}"
-    raise ConfigurationError([Problem(prepared.loaded.sweep_path, None, None, "output", message, hint)])
 
 
 def run(
@@ -321,7 +301,8 @@ def _record_sweep(
     try:
         try:
             emit(start)
-            for text in [*remarks, *cautions(prepared.loaded, datetime.now(UTC).date())]:
+            known = [*cautions(prepared.loaded, datetime.now(UTC).date()), *least_light(prepared.calibration)]
+            for text in [*remarks, *known]:
                 note(text)
             for finding in findings_before(prepared.calibration, start.source_unit, start.start_time[:10]):
                 emit(replace(finding, time=bench.now()))
@@ -408,7 +389,8 @@ def _failure_of(spectator: Spectator) -> str:
 
 def cautions(loaded: LoadedSweep, today: date) -> list[str]:
     """What a technician should know before trusting this run, although it is no error."""
-    texts, certificate = [f"caution: {caution}" for caution in loaded.cautions], loaded.calibration.certificate
+    known = [caution for caution in loaded.cautions if not caution.found_by_run]
+    texts, certificate = [f"caution: {caution}" for caution in known], loaded.calibration.certificate
     if certificate is None or certificate.valid_until is None or certificate.valid_until >= today:
         return texts
     return [*texts, f"calibration {certificate.id} was valid until {certificate.valid_until}; calibrate again"]

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from acquire.config.quantities import Fraction
 from acquire.config.section import Section
-from acquire.config.tables import MOST_PROBLEMS, SPAN, Row, read_rows
+from acquire.config.tables import MOST_PROBLEMS, VISIBLE, Row, read_rows
 from acquire.config.yaml_source import Problem
 from acquire.safety.visible import shortened
 
@@ -123,8 +123,8 @@ def _spectra(path: Path, rows: list[Row]) -> tuple[AngularTable | None, list[Pro
         return None, problems
     table = _array(numbers)
     wavelengths = table[:, 0]
-    if not (wavelengths[1:] > wavelengths[:-1]).all() or wavelengths[0] > SPAN[0] or wavelengths[-1] < SPAN[1]:
-        message = f"the wavelengths do not rise from {SPAN[0]:g} nm or below to {SPAN[1]:g} nm or beyond"
+    if not (wavelengths[1:] > wavelengths[:-1]).all() or wavelengths[0] > VISIBLE[0] or wavelengths[-1] < VISIBLE[1]:
+        message = f"the wavelengths do not rise from {VISIBLE[0]:g} nm or below to {VISIBLE[1]:g} nm or beyond"
         return None, [Problem(path, rows[-1][0], 1, "", message, "sort the rows and add those that are missing")]
     return AngularTable(_array(angles), table[:, 1:].T.copy(), wavelengths), []
 

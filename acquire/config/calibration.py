@@ -79,7 +79,8 @@ class LuminanceFactor(Section):
     linearity: Linearity | None = Field(default=None, description="Test of linearity; not given: not tested.")
     spectrum: str | None = Field(
         default=None,
-        description="CSV wavelength_nm, relative power per nm of the device used; for the mismatch correction.",
+        description="CSV wavelength_nm, relative power per nm of the device used; for the mismatch correction. Without "
+        "'responsivity' that of silicon in general stands in, with its own uncertainty.",
     )
 
 

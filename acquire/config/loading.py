@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from difflib import get_close_matches
 from hashlib import file_digest
 from pathlib import Path
@@ -13,7 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from acquire.config.angles import AngularTable, read_angles, unusable
 from acquire.config.bench import BenchFile, PhotodiodeChannel, Simulation
 from acquire.config.calibration import CalibrationFile, LuminanceFactor
-from acquire.config.cautions import bench_cautions
+from acquire.config.cautions import (
+    bench_cautions,
+    calibration_cautions,
+    example_cautions,
+    is_example,
+    sweep_cautions,
+)
 from acquire.config.device import DeviceFile
 from acquire.config.parsing import ConfigurationError, Parsed, parse
 from acquire.config.rules import (
@@ -31,7 +38,7 @@ from acquire.config.rules import (
 )
 from acquire.config.section import Section
 from acquire.config.sweep import Sample, SweepFile
-from acquire.config.tables import read_curve
+from acquire.config.tables import RESPONSIVITY, SPECTRUM, Table, read_curve
 from acquire.config.yaml_source import (
     HDF5_SIGNATURE,
     LARGEST_RUN_FILE,
@@ -115,10 +122,10 @@ class _Findings:
         self.note_hash(source.path, source.sha256)
         return parsed
 
-    def curve(self, path: Path | None, columns: tuple[str, str]) -> Curve | None:
+    def curve(self, path: Path | None, table: Table) -> Curve | None:
         if path is None:
             return None
-        curve, problems, digest = read_curve(path, columns)
+        curve, problems, digest = read_curve(path, table)
         self.problems += problems
         self.note_hash(path, digest)
         return curve
@@ -220,9 +227,10 @@ def _load_sweep(source: YamlSource, bench_override: Path | None, findings: _Find
     findings.cautions += bench_cautions(bench)
     findings.problems += [*source_meter_rules(sweep, bench), *limit_rules(sweep, bench), *equipment_rules(sweep, bench)]
     findings.problems += [*hardware_timing_rules(sweep, bench), *photodiode_meter_rules(sweep, bench)]
+    findings.cautions += sweep_cautions(sweep, bench)
     calibration = _load_bench_calibration(bench, findings)
     if calibration.responsivity is not None:
-        findings.problems += first_spectrum_rules(sweep)
+        findings.problems += first_spectrum_rules(sweep, bench)
     device = _device(sweep, bench, findings)
     if sweep.model is None or bench.model is None:
         return None
@@ -278,18 +286,25 @@ def _load_bench_calibration(bench: Parsed[BenchFile], findings: _Findings) -> Lo
     photodiode = bench.section("photodiode", PhotodiodeChannel)
     name = photodiode.calibration if photodiode else None
     path = findings.referred(bench.source, ("photodiode", "calibration"), name)
-    return _load_calibration(read_yaml(path), findings) if path else LoadedCalibration()
+    if path is None:
+        return LoadedCalibration()
+    loaded = _load_calibration(read_yaml(path), findings)
+    if photodiode and photodiode.luminance_route == "calibrated":
+        name = loaded.certificate.id if loaded.certificate else ""
+        findings.cautions += example_cautions(bench, is_example(name, loaded.responsivity))
+    return loaded
 
 
 def _load_calibration(source: YamlSource, findings: _Findings) -> LoadedCalibration:
     parsed = findings.check(source, CalibrationFile, calibration_rules)
+    findings.cautions += calibration_cautions(parsed, datetime.now().astimezone().date())
     factor = parsed.section("luminance_factor", LuminanceFactor)
     responsivity = findings.referred(source, ("responsivity",), parsed.section("responsivity", str))
     spectrum = findings.referred(source, ("luminance_factor", "spectrum"), factor.spectrum if factor else None)
     return LoadedCalibration(
         parsed.model,
-        findings.curve(responsivity, ("wavelength_nm", "responsivity_A_W")),
-        findings.curve(spectrum, ("wavelength_nm", "relative_power")),
+        findings.curve(responsivity, RESPONSIVITY),
+        findings.curve(spectrum, SPECTRUM),
     )
 
 
@@ -341,20 +356,25 @@ def _check_bench(source: YamlSource, findings: _Findings) -> Parsed[BenchFile]:
 
 @dataclass(frozen=True)
 class CheckedFile:
-    """What is wrong with a configuration file and the files it refers to, and what should be known before its use."""
+    """What is wrong with a configuration file and the files it refers to, and what should be known before its use.
+
+    ``kind`` is that of the file, empty where it is none.
+    """
 
     problems: list[Problem]
     cautions: list[Caution]
+    kind: str = ""
 
 
 def check_file(path: Path) -> CheckedFile:
     """Read a configuration file of any kind, with the files it refers to, and say what is to be said about them."""
-    findings = _checked(path)
-    return CheckedFile(findings.problems, findings.cautions)
-
-
-def _checked(path: Path) -> _Findings:
     source = read_yaml(path)
+    findings = _checked(source)
+    kind = source.content.get("kind")
+    return CheckedFile(findings.problems, findings.cautions, kind if isinstance(kind, str) else "")
+
+
+def _checked(source: YamlSource) -> _Findings:
     findings = _Findings()
     if source.problems and not source.content:
         findings.problems += source.problems

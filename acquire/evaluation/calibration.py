@@ -7,27 +7,33 @@ from dataclasses import Field, dataclass, field, fields, replace
 from enum import StrEnum
 from functools import cached_property, partial
 from itertools import chain
-from math import isfinite, nan
-from typing import Any, Self
+from math import hypot, inf, isfinite, nan
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from acquire.config.angles import AngularReadings, AngularTable, angular_factors
 from acquire.config.bench import BenchFile
 from acquire.config.calibration import CalibrationFile, Geometry, LuminanceFactor
+from acquire.config.cautions import is_example
 from acquire.config.loading import LoadedCalibration, LoadedSweep
 from acquire.config.sweep import ExpectedLine, SweepFile
 from acquire.photometry import photodiode as channel
 from acquire.photometry.angular import AngularFactor
 from acquire.photometry.elementwise import Q
 from acquire.photometry.factors import SpectralFactors, spectral_factors
-from acquire.photometry.grid import on_grid
+from acquire.photometry.grid import WAVELENGTH, on_grid
 from acquire.photometry.photodiode import PhotodiodeCalibration
 from acquire.photometry.silicon import GENERIC_SILICON, GENERIC_SILICON_SHAPE_UNCERTAINTY, generic_silicon
 from acquire.photometry.spectra import gaussian
+from acquire.photometry.spot import unfilled_share
+from acquire.photometry.uncertainty import rectangular
 from acquire.records import FloatArray
 from drivers import models
 from drivers.ranges import smallest_range
+
+if TYPE_CHECKING:
+    from acquire.config.tables import Curve
 
 
 def _stored(unit: str = "", name: str = "") -> dict[str, str]:
@@ -75,7 +81,7 @@ class Conditions:
     ``*_range`` are the meters' fixed ranges, NaN for autorange; ``angular_factor`` F is that of the device by photons,
     for EQE, and ``luminous_angular_factor`` that by V(lambda), for PE: 1 for a Lambertian one; ``source_meter`` and
     ``photodiode_meter`` are the models, by the names of :mod:`drivers.models`; a file of before they were named is of
-    the first two.
+    the first two. ``filter_count`` readings are averaged in each meter; ``autozero`` of both.
     """
 
     emissive_area: float = field(metadata=_stored("m^2"))
@@ -87,6 +93,8 @@ class Conditions:
     photodiode_nplc: float = field(default=1.0, metadata=_stored("1"))
     source_meter: str = field(default="keithley2400", metadata=_stored())
     photodiode_meter: str = field(default="keithley2000", metadata=_stored())
+    filter_count: int = field(default=1, metadata=_stored("1"))
+    autozero: bool = field(default=True, metadata=_stored("1"))
     angular_factor: float = field(default=1.0, metadata=_stored("1", name="forward_factor"))
     angular_factor_source: str = field(default=LAMBERTIAN, metadata=_stored(name="forward_factor_source"))
     luminous_angular_factor: float = field(default=1.0, metadata=_stored("1", name="luminous_forward_factor"))
@@ -167,7 +175,7 @@ class Provenance:
     """Where a photodiode's calibration comes from.
 
     ``date`` on which it was made and ``valid_until`` as 2026-03-31, empty where not given; ``example``: it is the one
-    that was made up for the simulated bench.
+    that was made up for the simulated bench, or one that was made on it.
     """
 
     date: str = field(default="", metadata=_stored(name="calibration_date"))
@@ -273,10 +281,17 @@ def _photodiode_to_fields(photodiode: PhotodiodeCalibration | None) -> Iterator[
     yield "photodiode_scale", photodiode.scale if photodiode else nan, "cd/(m^2 W)"
     yield "photodiode_scale_slope", photodiode.scale_slope if photodiode else 0.0, "1/nm"
     yield "responsivity", photodiode.responsivity if photodiode else None, "A/W"
+    yield "responsivity_shortest", photodiode.shortest if photodiode else nan, "nm"
+    yield "responsivity_longest", photodiode.longest if photodiode else nan, "nm"
     yield "calibration_uncertainty", photodiode.relative_uncertainty if photodiode else 0.0, "1"
+    yield "calibration_degrees_of_freedom", photodiode.degrees_of_freedom if photodiode else inf, "1"
+    yield "responsivity_uncertainty", photodiode.responsivity_uncertainty if photodiode else 0.0, "1"
+    yield "reference_response", photodiode.reference_response if photodiode else None, "1/nm"
     yield "luminance_factor", photodiode.factor if photodiode else nan, "cd/(m^2 A)"
     yield "calibrated_from", photodiode.lowest if photodiode else nan, "cd/m^2"
     yield "calibrated_to", photodiode.highest if photodiode else nan, "cd/m^2"
+    yield "calibration_centroid", photodiode.centroid if photodiode else nan, "nm"
+    yield "responsivity_shape_uncertainty", photodiode.shape_uncertainty if photodiode else 0.0, "1/nm"
 
 
 def _or_empty(value: Any) -> Any:
@@ -299,9 +314,16 @@ def _photodiode_from_fields(values: Mapping[str, Any]) -> PhotodiodeCalibration 
         relative_uncertainty=values.get("calibration_uncertainty", 0.0),
         identification=values.get("identification", ""),
         method=values.get("method", ""),
+        degrees_of_freedom=values.get("calibration_degrees_of_freedom", inf),
+        responsivity_uncertainty=values.get("responsivity_uncertainty", 0.0),
+        reference_response=_or_none(values.get("reference_response")),
+        shortest=values.get("responsivity_shortest", nan),
+        longest=values.get("responsivity_longest", nan),
         factor=values.get("luminance_factor", nan),
         lowest=values.get("calibrated_from", nan),
         highest=values.get("calibrated_to", nan),
+        centroid=values.get("calibration_centroid", nan),
+        shape_uncertainty=values.get("responsivity_shape_uncertainty", 0.0),
     )
 
 
@@ -328,7 +350,7 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
         uncertainty=LightUncertainty(
             emissive_area=sweep.sample.emissive_area_uncertainty or 0.0,
             luminance_scale=bench.uncertainty.luminance_scale,
-            uniformity=bench.uncertainty.uniformity,
+            uniformity=_uniformity(sweep, bench),
             repositioning=bench.uncertainty.repositioning,
             linearity=bench.uncertainty.linearity,
             wavelength=bench.uncertainty.wavelength,
@@ -341,27 +363,15 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
     )
 
 
-#: The responsivity of the simulated photodiode [A/W]: slope [1/nm] and offset of a straight line, which no real one is.
-_SIMULATED_RESPONSIVITY = (6.0e-4, -0.012)
-
-
 def provenance_of(loaded: LoadedCalibration) -> Provenance:
     """Where a calibration file comes from; a copy of the example under another name is the example still."""
     certificate = loaded.certificate
     if certificate is None:
         return Provenance()
     valid_until = certificate.valid_until.isoformat() if certificate.valid_until else ""
-    return Provenance(certificate.date.isoformat(), valid_until, _is_example(certificate.id, loaded.responsivity))
-
-
-def _is_example(name: str, responsivity: tuple[FloatArray, FloatArray] | None) -> bool:
-    if name.startswith("simulated-photodiode"):
-        return True
-    if responsivity is None:
-        return False
-    wavelength, values = (np.asarray(column, float) for column in responsivity)
-    slope, offset = _SIMULATED_RESPONSIVITY
-    return bool(np.abs(values - (slope * wavelength + offset)).max() < 1e-6)
+    simulated = certificate.origin is not None and certificate.origin.simulated
+    example = simulated or is_example(certificate.id, loaded.responsivity)
+    return Provenance(certificate.date.isoformat(), valid_until, example)
 
 
 @dataclass(frozen=True)
@@ -415,6 +425,8 @@ def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float, angular
         photodiode_nplc=measure.photodiode_nplc,
         source_meter=source_model,
         photodiode_meter=meter_model,
+        filter_count=measure.filter_count,
+        autozero=measure.autozero,
         luminance_route=bench.photodiode.luminance_route,
         connection=bench.photodiode.connection,
         amplifier_limit=nan if bench.photodiode.amplifier_limit is None else bench.photodiode.amplifier_limit,
@@ -428,6 +440,13 @@ def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float, angular
         spot=_spot(bench),
         simulated=bench.simulated,
     )
+
+
+def _uniformity(sweep: SweepFile, bench: BenchFile) -> float:
+    """How well the spot represents the pixel: what lies beside it may be dark, or may shine as well."""
+    spot = _spot(bench)
+    beside = unfilled_share(spot, sweep.sample.emissive_area) if sweep.spectra is not None and isfinite(spot) else 0.0
+    return hypot(bench.uncertainty.uniformity, rectangular(beside))
 
 
 def _spot(bench: BenchFile) -> float:
@@ -448,16 +467,39 @@ def _photodiode_calibration(loaded: LoadedCalibration, emissive_area: float) -> 
     certificate = loaded.certificate
     if certificate is None:
         return None
-    responsivity = on_grid(*loaded.responsivity) if loaded.responsivity is not None else None
+    responsivity = on_grid(*_reaching(loaded.responsivity)) if loaded.responsivity is not None else None
     if certificate.luminance_factor is not None:
-        spectrum = on_grid(*loaded.spectrum) if loaded.spectrum is not None else None
+        spectrum = on_grid(*_ending_dark(loaded.spectrum)) if loaded.spectrum is not None else None
         light = _by_factor(certificate.luminance_factor, responsivity, spectrum)
         uncertainty = certificate.luminance_factor.uncertainty
-        return _named(light, certificate, nan if uncertainty is None else uncertainty)
+        named = _named(light, certificate, nan if uncertainty is None else uncertainty)
+        return _spanned(named, loaded.responsivity)
     assert certificate.geometry is not None
     assert responsivity is not None
     light = _by_geometry(certificate.geometry, emissive_area, responsivity)
-    return _named(light, certificate, certificate.geometry.uncertainty)
+    return _spanned(_named(light, certificate, certificate.geometry.uncertainty), loaded.responsivity)
+
+
+def _reaching(curve: Curve) -> Curve:
+    """A responsivity that reaches over the grid: beyond its own ends it is taken to stay as it is there."""
+    wavelength, values = curve
+    ends = min(wavelength[0] - 1.0, WAVELENGTH[0]), max(wavelength[-1] + 1.0, WAVELENGTH[-1])
+    return np.concatenate(([ends[0]], wavelength, [ends[1]])), np.concatenate((values[:1], values, values[-1:]))
+
+
+def _ending_dark(curve: Curve) -> Curve:
+    """A spectrum that reaches over the grid: beyond its own ends there is no light."""
+    wavelength, values = curve
+    low, high = wavelength[0] - 1e-3, wavelength[-1] + 1e-3
+    beyond = [min(low - 1.0, WAVELENGTH[0]), low], [high, max(high + 1.0, WAVELENGTH[-1])]
+    return np.concatenate((beyond[0], wavelength, beyond[1])), np.concatenate(([0.0, 0.0], values, [0.0, 0.0]))
+
+
+def _spanned(light: PhotodiodeCalibration, responsivity: Curve | None) -> PhotodiodeCalibration:
+    """The calibration with the span of wavelengths at which its responsivity was measured."""
+    if light.responsivity is None or responsivity is None:
+        return light
+    return replace(light, shortest=float(responsivity[0][0]), longest=float(responsivity[0][-1]))
 
 
 def _named(light: PhotodiodeCalibration, certificate: CalibrationFile, uncertainty: float) -> PhotodiodeCalibration:
@@ -469,14 +511,29 @@ def _named(light: PhotodiodeCalibration, certificate: CalibrationFile, uncertain
 def _by_factor(
     found: LuminanceFactor, responsivity: FloatArray | None, spectrum: FloatArray | None
 ) -> PhotodiodeCalibration:
-    """Way A; one curve without the other cannot correct a spectral mismatch, and is left out."""
-    curves = (responsivity, spectrum) if responsivity is not None and spectrum is not None else ()
-    light = channel.calibration_from_factor(found.factor, *curves)
+    """Way A; without the spectrum under which it was found the mismatch of another one cannot be corrected."""
     low, high = (nan if end is None else end for end in (found.luminance_from, found.luminance_to))
     span = f", found from {low:.4g} to {high:.4g} cd/m^2" if isfinite(low + high) else ""
-    mismatch = "" if curves else ", without the mismatch of other spectra"
-    method = f"luminance factor {found.factor:g} cd/m^2/A{span}{mismatch}"
-    return replace(light, method=method, lowest=low, highest=high)
+    light, mismatch = _for_other_spectra(found.factor, responsivity, spectrum)
+    return replace(
+        light, method=f"luminance factor {found.factor:g} cd/m^2/A{span}{mismatch}", lowest=low, highest=high
+    )
+
+
+def _for_other_spectra(
+    factor: float, responsivity: FloatArray | None, spectrum: FloatArray | None
+) -> tuple[PhotodiodeCalibration, str]:
+    """The calibration of a factor, and what to say of the mismatch."""
+    if spectrum is None:
+        return channel.calibration_from_factor(factor), ", without the mismatch of other spectra"
+    if responsivity is not None:
+        return channel.calibration_from_factor(factor, responsivity, spectrum), ""
+    light = channel.calibration_from_factor(factor, generic_silicon(), spectrum)
+    centroid = spectral_factors(spectrum).integrals.wavelength
+    return (
+        replace(light, centroid=centroid, shape_uncertainty=GENERIC_SILICON_SHAPE_UNCERTAINTY),
+        f", mismatch by {GENERIC_SILICON}",
+    )
 
 
 def _by_geometry(geometry: Geometry, emissive_area: float, responsivity: FloatArray) -> PhotodiodeCalibration:

@@ -11,7 +11,7 @@ from typing import Generic, NamedTuple
 
 import numpy as np
 
-from acquire.evaluation.budget import photodiode_limit
+from acquire.evaluation.budget import DarkScatter, photodiode_limit
 from acquire.evaluation.calibration import Calibration, LuminanceRoute
 from acquire.photometry.choice import SpectrumCandidate, spectrum_defects
 from acquire.photometry.constants import ELEMENTARY_CHARGE
@@ -279,6 +279,12 @@ class Evidence:
         """The standard deviation of a dark reading [V], 0 when unknown."""
         levels = [level.deviation for level in (self.dark_before, self.dark_after) if level]
         return max(levels, default=0.0)
+
+    @cached_property
+    def dark_scatter(self) -> DarkScatter:
+        """How the dark readings scatter."""
+        counts = [level.readings for level in (self.dark_before, self.dark_after) if level]
+        return DarkScatter(self.dark_deviation, min(counts, default=0))
 
     def photocurrent(self, signal: Q, time: Q) -> Q:
         """Photocurrent [A] behind an amplifier voltage [V] read at ``time`` [s]; positive where there is light."""

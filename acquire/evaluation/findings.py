@@ -17,11 +17,13 @@ from acquire.evaluation.ageing import aged_during_the_sweep
 from acquire.evaluation.before_findings import calibration_of_another_bench, calibration_of_the_day, likely_area
 from acquire.evaluation.bounds import beyond_physics
 from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.connection_findings import light_outside_responsivity, loaded_photodiode
 from acquire.evaluation.evidence import Evidence
 from acquire.evaluation.figures import Figure
 from acquire.evaluation.known import Known
 from acquire.evaluation.light_compared import factor_of_the_run, photodiode_against_spectra
 from acquire.evaluation.photodiode_findings import amplifier_at_limit, light_on_the_wrong_side
+from acquire.evaluation.spectrum_findings import spectra_against_their_meter
 from acquire.records import Columns, DarkReading, Finding, Record, Severity, Spectrum
 
 Question = Callable[[Known], Iterator[Finding]]
@@ -33,9 +35,12 @@ BEFORE: tuple[Question, ...] = (calibration_of_the_day, calibration_of_another_b
 MEASURED: tuple[Question, ...] = (
     photodiode_against_spectra,
     factor_of_the_run,
+    spectra_against_their_meter,
     beyond_physics,
     amplifier_at_limit,
     light_on_the_wrong_side,
+    loaded_photodiode,
+    light_outside_responsivity,
 )
 
 

@@ -7,7 +7,7 @@ enter CE, PE and EQE alike, so these are three statements of nearly one error, n
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import sqrt
+from math import inf, sqrt
 from typing import Any, Generic
 
 from acquire.photometry.elementwise import Q, hypot
@@ -30,12 +30,16 @@ def relative_area_uncertainty(width: float, height: float, edge_uncertainty: flo
 class Budget(Generic[Q]):
     """Where the uncertainty of a point, or of each of many, comes from: relative unless a unit is given, k = 1.
 
-    ``meter`` is that of the photodiode's meter, ``calibration`` the statistics of k_L, ``responsivity`` what
-    R(lambda) leaves uncertain of the mismatch, ``luminance_scale`` the absolute scale of the spectroradiometer,
-    ``uniformity`` spot and aperture, ``wavelength`` [nm] the wavelength scale with the sensitivities d ln L/d
-    lambda and d ln EQE/d lambda [1/nm] (see :class:`~acquire.photometry.factors.SpectralFactors`; the latter is c_L
-    + c_kappa when luminance and spectrum share one wavelength scale), ``angular_factor`` that of F,
+    ``meter`` is the limit of error of the photodiode's meter, ``noise`` the scatter of one of its readings, ``dark``
+    that of the mean of the dark readings; ``calibration`` the statistics of k_L, ``responsivity`` what R(lambda)
+    leaves uncertain of the mismatch, ``luminance_scale`` the absolute scale of the spectroradiometer,
+    ``uniformity`` spot and aperture, ``wavelength`` [nm] the wavelength scale with the sensitivities
+    d ln L/d lambda and d ln EQE/d lambda [1/nm] (see :class:`~acquire.photometry.factors.SpectralFactors`; the
+    latter is c_L + c_kappa when luminance and spectrum share one wavelength scale), ``angular_factor`` that of F,
     ``spectral_shift`` half the relative difference of kappa between the two spectra a point lies between.
+    ``repeatability`` is that of one reading of the spectroradiometer, ``drift`` how much the light changed meanwhile;
+    ``quantum_noise`` what the noise of a spectrum adds in EQE to that in luminance.
+    ``*_degrees_of_freedom`` are those of a standard deviation from few readings, infinite elsewhere.
     """
 
     current: Q = _ZERO
@@ -48,11 +52,18 @@ class Budget(Generic[Q]):
     linearity: Q | float = 0.0
     responsivity: Q | float = 0.0
     meter: Q = _ZERO
+    noise: Q | float = 0.0
+    dark: Q | float = 0.0
+    repeatability: float = 0.0
+    drift: Q | float = 0.0
+    quantum_noise: Q | float = 0.0
     wavelength: float = 0.0
     luminance_sensitivity: Q | float = 0.0
     eqe_sensitivity: Q | float = 0.0
     angular_factor: float = 0.0
     spectral_shift: Q | float = 0.0
+    calibration_degrees_of_freedom: float = inf
+    dark_degrees_of_freedom: float = inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +94,12 @@ def relative_uncertainty(budget: Budget[Q]) -> RelativeUncertainty[Q]:
         current_efficiency=efficiency,
         power_efficiency=hypot(efficiency, budget.voltage, budget.angular_factor),
         external_quantum_efficiency=hypot(
-            light, wavelength_in_eqe, current_density, budget.angular_factor, budget.spectral_shift
+            light,
+            wavelength_in_eqe,
+            current_density,
+            budget.angular_factor,
+            budget.quantum_noise,
+            budget.spectral_shift,
         ),
     )
 
@@ -92,18 +108,41 @@ def _light(budget: Budget[Q]) -> Q:
     """Return the uncertainty of luminance but for the wavelength scale."""
     return hypot(
         budget.meter,
+        budget.noise,
+        budget.dark,
+        budget.repeatability,
         budget.luminance_scale,
         budget.uniformity,
         budget.repositioning,
         budget.calibration,
-        budget.linearity,
         budget.responsivity,
+        budget.linearity,
+        budget.drift,
     )
+
+
+#: What differs from point to point; all else moves the points of a sweep together. A meter's limit of error says
+#: nothing of how its errors at two points go together: in a ratio it counts as if they were independent.
+_OF_ONE_POINT = ("current", "voltage", "meter", "noise", "repeatability", "drift", "quantum_noise", "spectral_shift")
 
 
 def common_part(budget: Budget[float]) -> Budget[float]:
     """Return the budget of what all points of a sweep share: it moves them together and cancels in ratios."""
-    return replace(budget, current=0.0, voltage=0.0, meter=0.0, spectral_shift=0.0)
+    return replace(budget, **dict.fromkeys(_OF_ONE_POINT, 0.0))
+
+
+def independent_uncertainty(budget: Budget[Q]) -> RelativeUncertainty[Q]:
+    """Combine what differs from point to point; the common part is the root of the difference of the squares."""
+    current = budget.current
+    luminance = hypot(budget.meter, budget.noise, budget.repeatability, budget.drift)
+    efficiency = hypot(luminance, current)
+    return RelativeUncertainty(
+        current_density=current,
+        luminance=luminance,
+        current_efficiency=efficiency,
+        power_efficiency=hypot(efficiency, budget.voltage),
+        external_quantum_efficiency=hypot(efficiency, budget.quantum_noise, budget.spectral_shift),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from acquire.records import (
     DERIVED,
     FLAG_MEANINGS,
     ROUTES,
+    WITH_COMMON_PART,
     DarkReading,
     Event,
     ExposureSample,
@@ -127,12 +128,24 @@ def jvl_columns(source_unit: str) -> list[Column]:
         "",
         *((f"{name}_uncertainty", unit, f"standard uncertainty (k = 1) of {name}") for name, unit in DERIVED.items()),
     )
+    independent = [
+        Column(
+            name := f"{quantity}_independent_uncertainty",
+            "<f8",
+            DERIVED[quantity],
+            f"the part of {quantity}_uncertainty that is independent from point to point (k = 1)",
+            name,
+            since=(1, 1),
+        )
+        for quantity in WITH_COMMON_PART
+    ]
     return [
         Column("branch", "S8", "", "direction of the sweep: forward or reverse", "reading.branch"),
         *readings,
         Column("source_status", "<i4", "", "status word of the source-measure unit", "reading.source_status"),
         *derived,
         *uncertainties,
+        *independent,
         Column("flags", "<u4", "", "sum of the bits that the attributes explain", "flags"),
         Column("spectrum_source", "S12", "", "which spectrum the efficiency uses", "spectrum_source"),
         Column("spectrum_index", "<i4", "", "row of /entry/spectra, -1 for none", "spectrum_index"),

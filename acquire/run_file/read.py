@@ -102,6 +102,8 @@ class Run:
                     "value": _known(figure.value),
                     "unit": figure.unit,
                     "uncertainty": _known(figure.uncertainty),
+                    "coverage_factor": _known(figure.coverage_factor),
+                    "expanded_uncertainty": _known(figure.expanded_uncertainty),
                     "status": figure.status,
                     "reason": figure.reason,
                     "at": {place: _known(getattr(figure, place)) for place in _PLACES},
@@ -432,7 +434,7 @@ def _figure(dataset: h5py.Dataset) -> Figure:
     )
 
 
-_FIGURE_DETAILS = (*_PLACES, "uncertainty")
+_FIGURE_DETAILS = (*_PLACES, "uncertainty", "coverage_factor", "expanded_uncertainty")
 
 
 def read_calibration(group: h5py.Group) -> Calibration:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,7 +20,10 @@ from acquire.cli import calibrate as command
 from acquire.cli.commands import FAILED, INTERRUPTED, USAGE, app
 from acquire.cli.display import spectrum_text
 from acquire.config import check_file, load_calibration
+from acquire.evaluation.calibration import Calibration, provenance_of
+from acquire.photometry.factors import spectral_factors
 from acquire.photometry.photodiode import spectral_mismatch
+from acquire.photometry.spectra import gaussian
 from acquire.records import Event, Spectrum
 from acquire.run_file.read import read_run
 from acquire.safety.interruption import StopRequest
@@ -142,6 +146,53 @@ def test_the_mismatch_of_another_colour_is_applied_and_shown(
     as_json = json.loads(CliRunner().invoke(app, ["show", "--json", str(by_factor.path)]).stdout)
     assert as_json["photodiode"]["mismatch_factor"] == pytest.approx(factors.mean())
     assert by_geometry.mismatch_factors.size == 0, "no colour of a calibration to hold the device's against"
+
+
+def test_a_bench_without_a_calibration_gets_one_with_silicon_in_general_for_other_colours(
+    bench_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    line = f"  calibration: {CONFIGS.as_posix()}/calibrations/simulated_photodiode.yaml\n"
+    bench = bench_file({line: ""})
+    prepared = session.prepare(SWEEP, bench)
+    result = session.run(prepared, tmp_path / "runs", [], StopRequest())
+    assert result.run is not None
+    made = calibration.made(prepared, result.run, tmp_path / "new")
+    assert check_file(made.path).problems == []
+    loaded = load_calibration(made.path)[0]
+    assert loaded.certificate is not None
+    assert loaded.certificate.detector.serial == "photodiode of simulated bench"
+    assert loaded.responsivity is None
+    assert made.found.factor.factor == pytest.approx(true_factor(prepared), rel=1e-3)
+    used = session.prepare(SWEEP, bench_file({line: f"  calibration: {made.path.as_posix()}\n"})).calibration
+    assert used.photodiode is not None
+    assert "mismatch by generic silicon" in used.photodiode.method
+    assert used.photodiode.shape_uncertainty > 0.0
+    red = spectral_factors(gaussian(630.0, 30.0), used.photodiode)
+    assert 0.1 < used.photodiode.mismatch(red.luminance_per_photocurrent) < 0.5
+    again = Calibration.from_fields({name: value for name, (value, _) in used.to_fields().items()}).photodiode
+    assert again is not None
+    assert (again.centroid, again.shape_uncertainty) == (used.photodiode.centroid, used.photodiode.shape_uncertainty)
+
+
+def test_a_real_bench_takes_nothing_over_from_the_simulated_example(tmp_path: Path) -> None:
+    """A laboratory's bench file names the example until it has a calibration of its own."""
+    prepared = session.prepare(SWEEP, CONFIGS / "benches" / "lab_gpib.yaml")
+    result = session.run(session.prepare(SWEEP), tmp_path / "runs", [], StopRequest())
+    assert result.run is not None
+    run = replace(result.run, calibration=prepared.calibration)
+    made = calibration.made(prepared, run, tmp_path / "new")
+    loaded = load_calibration(made.path)[0]
+    assert loaded.certificate is not None
+    assert loaded.certificate.detector.serial != "SIM-1"
+    assert loaded.responsivity is None
+    assert made.found.former != made.found.former
+    assert not provenance_of(loaded).example
+
+
+def test_a_calibration_made_on_the_simulated_bench_is_an_example(done: tuple[Path, dict[str, object], str]) -> None:
+    said = done[1]["calibration"]
+    assert isinstance(said, dict)
+    assert provenance_of(load_calibration(Path(said["path"]))[0]).example
 
 
 def texts_of(event: Event) -> list[str]:

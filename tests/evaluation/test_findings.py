@@ -214,6 +214,19 @@ def test_nothing_looks_like_a_slip_where_there_is_no_light() -> None:
     assert common_slip(0.0) == common_slip(-0.1) == common_slip(inf) == ""
 
 
+def test_a_spectrum_that_its_meter_sees_otherwise_is_doubtful() -> None:
+    run = Run()
+    spectra = run.spectra()
+    good = replace(spectra[0], meter_luminance=1.002 * spectra[0].luminance, meter_x=spectra[0].x + 0.001)
+    garbled = replace(spectra[1], meter_luminance=1.1 * spectra[1].luminance)
+    run.spectra = lambda: [good, garbled, *spectra[2:]]  # type: ignore[method-assign]
+    figures, found = run.result()
+    finding = found["spectrum_contradicts_its_meter"]
+    assert finding.text.startswith("spectrum 1 is not what the spectroradiometer made of it")
+    assert figures["chromaticity_x"].status == figures["external_quantum_efficiency_max"].status == "doubtful"
+    assert figures["current_efficiency_max"].status == "ok"
+
+
 # --- bounds of physics -----------------------------------------------------------------------------------------
 
 

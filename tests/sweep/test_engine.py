@@ -160,9 +160,10 @@ def test_the_level_of_the_first_spectrum_is_read_once_more_when_the_sweep_is_ove
 
 def test_a_sweep_that_was_stopped_leaves_the_device_in_peace() -> None:
     steps = tuple(replace(step, spectrum=step.index == 1) for step in PLAN.steps)
-    rules = replace(PLAN.stop_rules, luminance_above=0.0)
+    rules = replace(PLAN.stop_rules, voltage_above=5.5)
     sweep = Sweep(FakeBench(), replace(PLAN, steps=steps, stop_rules=rules))
-    sweep.run()
+    assert "5.5 V of the stop rule" in sweep.run().reason
+    assert any(isinstance(event, Spectrum) for event in sweep.events)
     assert not [event for event in sweep.events if isinstance(event, RepeatedReading)]
 
 
