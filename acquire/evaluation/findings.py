@@ -13,6 +13,7 @@ from operator import attrgetter
 
 import numpy as np
 
+from acquire.evaluation.ageing import aged_during_the_sweep
 from acquire.evaluation.before_findings import calibration_of_another_bench, calibration_of_the_day, likely_area
 from acquire.evaluation.bounds import beyond_physics
 from acquire.evaluation.calibration import Calibration
@@ -44,8 +45,15 @@ MEASURED: tuple[Question, ...] = (
 )
 
 
+#: What can be asked when the sweep is over.
+AFTERWARDS: tuple[Question, ...] = (aged_during_the_sweep,)
+
 #: Everything that is asked of a whole run.
+<<<<<<< HEAD
 QUESTIONS = (*MEASURED, outside_calibrated_span, *BEFORE)
+=======
+QUESTIONS = (*MEASURED, *AFTERWARDS, *BEFORE)
+>>>>>>> figures
 
 
 def findings(known: Known, questions: Sequence[Question] = QUESTIONS) -> list[Finding]:

@@ -35,6 +35,7 @@ from acquire.records import (
     Finding,
     Note,
     Record,
+    RepeatedReading,
     RunStart,
     RunStatus,
     Spectrum,
@@ -184,6 +185,21 @@ DARK_COLUMNS = [
     ),
     Column("after", "<i1", "", "0 before the sweep, 1 after it", "after"),
 ]
+
+
+def repeated_columns(source_unit: str) -> list[Column]:
+    """The columns of ``/entry/repeated``; ``source_unit`` is V or A."""
+    return [
+        Column("point_index", "<i4", "", "row of /entry/jvl whose level was read once more", "point_index"),
+        *_reals(
+            "",
+            ("time", "s", "since the start of the run"),
+            ("source_level", source_unit, "level sent to the source"),
+            ("voltage", "V", "measured"),
+            ("current", "A", "measured"),
+            ("photodiode_signal", "V", "amplifier output, dark value not subtracted"),
+        ),
+    ]
 
 
 SAMPLE_COLUMNS = [
@@ -347,6 +363,7 @@ SPECTRA_PLOT = {"NX_class": "NXdata", "signal": "spectral_radiance", "axes": ["p
 TABLES = (
     Table("jvl", Record, jvl_columns, ("branch", "time"), JVL_PLOT, numbered=True),
     Table("dark", DarkReading, lambda _: DARK_COLUMNS, ("time",)),
+    Table("repeated", RepeatedReading, repeated_columns, ("time",), rows=1, since=(1, 1)),
     Table("exposure_samples", ExposureSample, lambda _: SAMPLE_COLUMNS, ("time",)),
     Table("notes", Note, lambda _: NOTE_COLUMNS, ("time",), rows=500),
     Table("findings", Finding, lambda _: FINDING_COLUMNS, ("time",), rows=MOST_FINDINGS, since=(1, 1)),
