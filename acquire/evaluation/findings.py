@@ -13,7 +13,12 @@ from operator import attrgetter
 
 import numpy as np
 
-from acquire.evaluation.before_findings import calibration_of_another_bench, calibration_of_the_day, likely_area
+from acquire.evaluation.before_findings import (
+    alarm_of_the_bench,
+    calibration_of_another_bench,
+    calibration_of_the_day,
+    likely_area,
+)
 from acquire.evaluation.bounds import beyond_physics
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.evidence import Evidence
@@ -26,7 +31,12 @@ from acquire.records import Columns, DarkReading, Finding, Record, Severity, Spe
 Question = Callable[[Known], Iterator[Finding]]
 
 #: What can be asked before the first point.
-BEFORE: tuple[Question, ...] = (calibration_of_the_day, calibration_of_another_bench, likely_area)
+BEFORE: tuple[Question, ...] = (
+    calibration_of_the_day,
+    calibration_of_another_bench,
+    likely_area,
+    alarm_of_the_bench,
+)
 
 #: What is asked of measured points and spectra, while they come and at the end.
 MEASURED: tuple[Question, ...] = (
