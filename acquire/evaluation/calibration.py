@@ -74,7 +74,8 @@ class Conditions:
     connection, 0 where the voltage is that of the device. Outside ``smallest_emissive_area`` to
     ``largest_emissive_area`` a pixel area is unlikely on this bench, NaN: not known; ``spot`` [m] is the diameter of
     the spectroradiometer's spot, NaN when unknown. ``simulated``: the bench is. ``luminance_route`` is a
-    :class:`LuminanceRoute`.
+    :class:`LuminanceRoute`. ``bench_alarm`` is what the last check of the bench says against it, empty where nothing
+    does; ``bench_light_change`` by what share it found light changed, NaN where it did not.
 
     ``*_range`` are the meters' fixed ranges, NaN for autorange; ``angular_factor`` F is that of the device by photons,
     for EQE, and ``luminous_angular_factor`` that by V(lambda), for PE: 1 for a Lambertian one; ``source_meter`` and
@@ -105,6 +106,8 @@ class Conditions:
     largest_emissive_area: float = field(default=nan, metadata=_stored("m^2"))
     spot: float = field(default=nan, metadata=_stored("m"))
     simulated: bool = field(default=False, metadata=_stored("1"))
+    bench_alarm: str = field(default="", metadata=_stored())
+    bench_light_change: float = field(default=nan, metadata=_stored("1"))
 
     @property
     def meter_unit(self) -> str:
