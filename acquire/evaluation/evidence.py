@@ -156,7 +156,7 @@ class Evidence:
         As long as there are some, only those whose integrals are hardly uncertain by the noise of their samples: what
         is left of it where negative samples were set to zero adds up over all that the photodiode sees.
         """
-        least = CALIBRATING_SIGNAL_TO_NOISE * self.dark_deviation / abs(self.calibration.conditions.transfer)
+        least = CALIBRATING_SIGNAL_TO_NOISE * self.dark_photocurrent
         good = (one for one in self.spectra if one.usable and one.spectrum.luminance > 0.0)
         seen = tuple(one for one in good if (light := self.light_during(one.spectrum)) > least and light > 0.0)
         return tuple(one for one in seen if one.absolute.photon_noise <= CALIBRATING_NOISE) or seen
@@ -167,7 +167,7 @@ class Evidence:
             one.spectrum.luminance, light, of.visible, of.response, of.response_slope, of.wavelength
         )
 
-    @property
+    @cached_property
     def compared(self) -> PhotodiodeCalibration | None:
         """The photodiode's calibration that spectra are held against: that in use, or the file's where none is."""
         return self.calibration.photodiode if self.alone else self.photodiode
@@ -184,12 +184,12 @@ class Evidence:
         same = self.photodiode is self.calibration.photodiode
         return self.calibration if same else replace(self.calibration, photodiode=self.photodiode)
 
-    @property
+    @cached_property
     def alone(self) -> bool:
         """Whether spectra alone give luminance, so that only points with one have any."""
         return self.calibration.conditions.luminance_route == LuminanceRoute.SPECTRORADIOMETER
 
-    @property
+    @cached_property
     def awaits_spectrum(self) -> bool:
         """Whether a first spectrum has to come before the photodiode's signal can become a luminance."""
         return self.photodiode is None and self.calibration.conditions.luminance_route == LuminanceRoute.FROM_SPECTRA
@@ -287,6 +287,11 @@ class Evidence:
         """The standard deviation of a dark reading [V], 0 when unknown."""
         levels = [level.deviation for level in (self.dark_before, self.dark_after) if level]
         return max(levels, default=0.0)
+
+    @cached_property
+    def dark_photocurrent(self) -> float:
+        """The standard deviation of a dark reading as a photocurrent [A]."""
+        return self.dark_deviation / abs(self.calibration.conditions.transfer)
 
     @cached_property
     def dark_scatter(self) -> DarkScatter:
