@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import exp, hypot, isfinite, log, nan, sqrt
+from math import exp, hypot, inf, isfinite, log, nan, sqrt
 from statistics import fmean, stdev
 from typing import Generic, NamedTuple
 
@@ -36,9 +36,6 @@ CALIBRATING_SIGNAL_TO_NOISE = 10.0
 
 #: What the noise of a spectrum's samples may leave uncertain of its integrals, relative, so that it counts for k_L.
 CALIBRATING_NOISE = 1e-3
-
-#: What noise and meter may leave uncertain of the light under which the first spectrum is taken, relative.
-CLEAR_LIGHT = 1e-3
 
 
 @dataclass(frozen=True)
@@ -194,14 +191,16 @@ class Evidence:
         """Whether a first spectrum has to come before the photodiode's signal can become a luminance."""
         return self.photodiode is None and self.calibration.conditions.luminance_route == LuminanceRoute.FROM_SPECTRA
 
-    def is_clear_light(self, reading: Reading) -> bool:
-        """Whether a spectrum is missing for luminance, and there is light enough: noise and meter leave 0.1 % of it."""
-        if not self.awaits_spectrum:
-            return False
-        conditions = self.calibration.conditions
-        light = self.photocurrent(reading.photodiode_signal, reading.time) * abs(conditions.transfer)
-        meter = rectangular(photodiode_limit(reading.photodiode_signal, conditions))
-        return light > 0.0 and hypot(meter, self.dark_deviation) <= CLEAR_LIGHT * light
+    def noise_of_light(self, reading: Reading) -> float:
+        """What noise leaves uncertain of the photodiode's light while a spectrum is awaited, relative.
+
+        Infinite without light, and where none is awaited; without dark readings by the meter's limit of error.
+        """
+        light = self.photocurrent(reading.photodiode_signal, reading.time) * abs(self.calibration.conditions.transfer)
+        if not self.awaits_spectrum or not light > 0.0:
+            return inf
+        limit = rectangular(photodiode_limit(reading.photodiode_signal, self.calibration.conditions))
+        return (self.dark_deviation or limit) / light
 
     # --- the spectra -------------------------------------------------------------------------------------------
 
