@@ -118,7 +118,7 @@ def point_budget(
         repositioning=0.0 if photodiode and photodiode.levels else uncertainty.repositioning,
         calibration=photodiode.relative_uncertainty if photodiode else 0.0,
         linearity=_linearity(luminance, photodiode, uncertainty.linearity),
-        responsivity=_mismatch(factors, photodiode),
+        responsivity=mismatch_uncertainty(factors, photodiode),
         meter=_of_signal(rectangular(_difference_limit(signals, signal, conditions, dark)), signal, signals),
         noise=scatter,
         dark=scatter / sqrt(max(dark.readings, 1)),
@@ -204,7 +204,7 @@ def _of_signal(deviation: Q | float, signal: Q, signals: Signals[Q]) -> Q:
     return quotient(deviation, abs(signal), (signal != 0) & finite(signals.photodiode_signal), inf)
 
 
-def _mismatch(factors: SpectralFactors[Q] | None, photodiode: PhotodiodeCalibration | None) -> Q | float:
+def mismatch_uncertainty(factors: SpectralFactors[Q] | None, photodiode: PhotodiodeCalibration | None) -> Q | float:
     """What an uncertain R(lambda) leaves uncertain of a luminance whose light is not that by which k_L was fixed."""
     if factors is None or photodiode is None:
         return 0.0

@@ -17,6 +17,7 @@ from acquire.evaluation.budget import (
     current_limit,
     device_voltage_uncertainty,
     in_units,
+    mismatch_uncertainty,
     photodiode_limit,
     relative_limit,
     spot_uncertainty,
@@ -121,7 +122,7 @@ def difference_uncertainty(
 def common_uncertainty(factors: SpectralFactors[Q], photodiode: PhotodiodeCalibration, calibration: Calibration) -> Q:
     """Return the part of :func:`difference_uncertainty` that all points of a run share.
 
-    Statistics of C, spot, and what an error of the wavelength scale does to the photodiode's luminance beside that of
+    Statistics of C, R(lambda), spot, and what an error of the wavelength scale does to the photodiode's luminance beside that of
     both; position, where C is not from this run; the absolute scale and the area where C is from geometry.
     """
     uncertainty, integrals = calibration.uncertainty, factors.integrals
@@ -137,6 +138,7 @@ def common_uncertainty(factors: SpectralFactors[Q], photodiode: PhotodiodeCalibr
         0.0 if photodiode.levels else uncertainty.repositioning,
         uncertainty.luminance_scale if by_geometry else 0.0,
         area if by_geometry else 0.0,
+        mismatch_uncertainty(factors, photodiode),
     )
 
 
