@@ -155,6 +155,21 @@ class DarkReading:
 
 
 @dataclass(frozen=True, slots=True)
+class RepeatedReading:
+    """A level of a point read once more when the sweep was over: what the device lost meanwhile.
+
+    ``source_level`` in V or A; ``point_index`` is that of the point.
+    """
+
+    point_index: int
+    time: float
+    source_level: float
+    voltage: float
+    current: float
+    photodiode_signal: float
+
+
+@dataclass(frozen=True, slots=True)
 class ExposureSample:
     """A reading of both meters while a spectrum was integrating."""
 
@@ -357,4 +372,4 @@ class Exchange(NamedTuple):
     received: bytes
 
 
-Event = RunStart | Record | DarkReading | ExposureSample | Spectrum | Note | Finding | RunStop
+Event = RunStart | Record | DarkReading | RepeatedReading | ExposureSample | Spectrum | Note | Finding | RunStop

@@ -31,6 +31,7 @@ from acquire.records import (
     Finding,
     Note,
     Record,
+    RepeatedReading,
     RunStart,
     RunStop,
     Spectrum,
@@ -401,6 +402,7 @@ def capacity(plan: SweepPlan, with_exchange: bool = False) -> Capacity:
     rows: dict[type, int] = {
         Record: len(plan.steps),
         DarkReading: plan.dark.readings_before + plan.dark.readings_after,
+        RepeatedReading: min(plan.spectra.most, 1),
         Spectrum: plan.spectra.most,
         ExposureSample: plan.spectra.most * samples,
     }

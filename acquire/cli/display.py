@@ -78,6 +78,8 @@ _CURVE = (
     ("current_density_repeatability", "repeatability", "spread of J"),
     ("luminance_repeatability", "repeatability", "spread of L"),
     ("current_efficiency_repeatability", "repeatability", "spread of CE"),
+    ("luminance_change", "repeatability", "change of L"),
+    ("current_density_change", "repeatability", "change of J"),
 )
 
 BAR_PERIOD = 0.1  # s, real time; a point may take less than drawing

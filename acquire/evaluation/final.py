@@ -9,6 +9,7 @@ from statistics import stdev
 
 import numpy as np
 
+from acquire.evaluation.ageing import changes_after_the_sweep, level_read_again
 from acquire.evaluation.angular_remark import with_angular_factor
 from acquire.evaluation.budget import current_limit
 from acquire.evaluation.calibration import Calibration
@@ -23,7 +24,18 @@ from acquire.evaluation.photodiode_findings import SIGNAL_FALLS, at_amplifier_li
 from acquire.evaluation.repeated import repeatability
 from acquire.evaluation.spectral_figures import spectrum_figures, wall_plug
 from acquire.photometry.elementwise import IntArray, quotient
-from acquire.records import LIMITED, Branch, Columns, DarkReading, Finding, FloatArray, Note, PointFlag, Spectrum
+from acquire.records import (
+    LIMITED,
+    Branch,
+    Columns,
+    DarkReading,
+    Finding,
+    FloatArray,
+    Note,
+    PointFlag,
+    RepeatedReading,
+    Spectrum,
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +45,7 @@ class FinalEvaluation:
     evidence: Evidence
     dark: Sequence[DarkReading]
     spectra: Sequence[Spectrum]
+    repeated: Sequence[RepeatedReading] = ()
 
     def points(self, live: Columns) -> Columns:
         """The columns of a run's points (n,) with the final values in place of the ``live`` ones."""
@@ -47,7 +60,8 @@ class FinalEvaluation:
         if not figures:
             return {}
         figures = with_uncertainties(figures, self.budgets(points, figures))
-        figures |= with_uncertainties(self._spectral(points, figures) | repeatability(points), {})
+        changes = changes_after_the_sweep(level_read_again(points, self.repeated, self.evidence))
+        figures |= with_uncertainties(self._spectral(points, figures) | repeatability(points) | changes, {})
         return with_angular_factor(figures, self.evidence.calibration)
 
     def budgets(self, points: Columns, figures: Mapping[str, Figure]) -> dict[str, FigureBudget]:
@@ -85,12 +99,14 @@ class FinalEvaluation:
 
         ``source_unit`` is that of the source's level, V or A; ``day`` that of the run, as 2026-03-31.
         """
-        photodiode = self.evidence.calibration.photodiode
+        photodiode = None if self.evidence.alone else self.evidence.photodiode
         by_shape = photodiode is not None and photodiode.responsivity is not None
         figures = flagged(self.figures(points), points, shape_in_luminance=by_shape)
         time = points["time"]
         last = float(time[np.isfinite(time)].max(initial=0.0))
-        found = findings(Known(self.evidence, points, self.spectra, self.dark, source_unit, last, figures, day))
+        found = findings(
+            Known(self.evidence, points, self.spectra, self.dark, source_unit, last, figures, day, self.repeated)
+        )
         return judged(figures, found), found
 
     def cautions(self, points: Columns, source_unit: str, found: Sequence[Finding] = ()) -> list[Note]:
@@ -106,11 +122,14 @@ class FinalEvaluation:
 
 
 def final_evaluation(
-    dark: Sequence[DarkReading], spectra: Sequence[Spectrum], calibration: Calibration
+    dark: Sequence[DarkReading],
+    spectra: Sequence[Spectrum],
+    calibration: Calibration,
+    repeated: Sequence[RepeatedReading] = (),
 ) -> FinalEvaluation:
     """The evaluation that knows a whole run."""
     evidence = Evidence(calibration, final=True).with_dark(dark)
-    return FinalEvaluation(evidence.with_spectra(spectra), dark, spectra)
+    return FinalEvaluation(evidence.with_spectra(spectra), dark, spectra, repeated)
 
 
 def _curve(points: Columns, branch: Branch, evidence: Evidence, dark: Sequence[DarkReading]) -> JVLCurve | None:

@@ -112,6 +112,7 @@ def difference_uncertainty(
     own = hypot(
         _meter(signals, calibration, dark_deviation),
         absolute.luminance_noise,
+        absolute.photon_noise,  # the photodiode sees as wide a band of the spectrum in I[S R]
         rectangular(absolute.drift / 2),
         REPEATABILITY,
         calibration.uncertainty.linearity,
@@ -122,8 +123,8 @@ def difference_uncertainty(
 def common_uncertainty(factors: SpectralFactors[Q], photodiode: PhotodiodeCalibration, calibration: Calibration) -> Q:
     """Return the part of :func:`difference_uncertainty` that all points of a run share.
 
-    Statistics of C, R(lambda), spot, and what an error of the wavelength scale does to the photodiode's luminance beside that of
-    both; position, where C is not from this run; the absolute scale and the area where C is from geometry.
+    Statistics of C, R(lambda), spot, and what an error of the wavelength scale does to the photodiode's luminance
+    beside that of both; position, where C is not from this run; the absolute scale and the area where C is from geometry.
     """
     uncertainty, integrals = calibration.uncertainty, factors.integrals
     slope = photodiode.scale_slope - quotient(
@@ -190,7 +191,7 @@ def luminance_factor_of_run(evidence: Evidence) -> LuminanceFactorOfRun | None:
     if given is None:
         return found
     expected = float(given.scale) * (1.0 if given.responsivity is None else shape)
-    beside = common_uncertainty(levels[0].factors, given, evidence.calibration)
+    beside = common_uncertainty(levels[0].factors, given.for_comparing, evidence.calibration)
     return LuminanceFactorOfRun(
         factor,
         fitted.relative_uncertainty,

@@ -192,7 +192,7 @@ def _final_results(run: Run) -> tuple[Columns, Mapping[str, Figure], list[Note],
     """Final columns, figures, notes, findings; should computing fail, the live ones stand, with a note that says so."""
     live = run.tables["jvl"]
     try:
-        final = final_evaluation(run.dark, run.spectra, run.calibration)
+        final = final_evaluation(run.dark, run.spectra, run.calibration, run.repeated)
         points = final.points(live)
         figures, found = final.judged(points, run.source_unit, run.start_time[:10])
         return points, figures, final.cautions(points, run.source_unit, found), _findings_table(found)

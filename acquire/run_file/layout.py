@@ -35,6 +35,7 @@ from acquire.records import (
     Finding,
     Note,
     Record,
+    RepeatedReading,
     RunStart,
     RunStatus,
     Spectrum,
@@ -186,6 +187,21 @@ DARK_COLUMNS = [
 ]
 
 
+def repeated_columns(source_unit: str) -> list[Column]:
+    """The columns of ``/entry/repeated``; ``source_unit`` is V or A."""
+    return [
+        Column("point_index", "<i4", "", "row of /entry/jvl whose level was read once more", "point_index"),
+        *_reals(
+            "",
+            ("time", "s", "since the start of the run"),
+            ("source_level", source_unit, "level sent to the source"),
+            ("voltage", "V", "measured"),
+            ("current", "A", "measured"),
+            ("photodiode_signal", "V", "amplifier output, dark value not subtracted"),
+        ),
+    ]
+
+
 SAMPLE_COLUMNS = [
     Column("spectrum_index", "<i4", "", "row of /entry/spectra that was integrating", "spectrum_index"),
     *_reals(
@@ -294,7 +310,8 @@ def _write_sample(entry: h5py.Group, sample: Mapping[str, Any]) -> None:
     group = nx_group(entry, "sample", "NXsample")
     for key, value in sample.items():
         if isinstance(value, float):
-            group.create_dataset(key, data=value).attrs["units"] = "m^2" if "area" in key else "1"
+            unit = "m^2" if "area" in key else "ohm" if "resistance" in key else "1"
+            group.create_dataset(key, data=value).attrs["units"] = unit
         else:
             write_text(group, key, str(value))
 
@@ -347,6 +364,7 @@ SPECTRA_PLOT = {"NX_class": "NXdata", "signal": "spectral_radiance", "axes": ["p
 TABLES = (
     Table("jvl", Record, jvl_columns, ("branch", "time"), JVL_PLOT, numbered=True),
     Table("dark", DarkReading, lambda _: DARK_COLUMNS, ("time",)),
+    Table("repeated", RepeatedReading, repeated_columns, ("time",), rows=1, since=(1, 1)),
     Table("exposure_samples", ExposureSample, lambda _: SAMPLE_COLUMNS, ("time",)),
     Table("notes", Note, lambda _: NOTE_COLUMNS, ("time",), rows=500),
     Table("findings", Finding, lambda _: FINDING_COLUMNS, ("time",), rows=MOST_FINDINGS, since=(1, 1)),

@@ -34,6 +34,7 @@ from acquire.records import (
     PointFlag,
     Reading,
     Record,
+    RepeatedReading,
     RunStatus,
     Severity,
     Spectrum,
@@ -149,6 +150,11 @@ class Run:
     def dark(self) -> tuple[DarkReading, ...]:
         """The readings without light."""
         return tuple(DarkReading(**{**row, "after": bool(row["after"])}) for row in _rows(self.tables["dark"]))
+
+    @cached_property
+    def repeated(self) -> tuple[RepeatedReading, ...]:
+        """The levels that were read once more when the sweep was over."""
+        return tuple(RepeatedReading(**row) for row in _rows(self.tables["repeated"]))
 
     @cached_property
     def dark_levels(self) -> Mapping[str, DarkLevel]:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from acquire.evaluation import evaluate as evaluation_module
+from acquire.evaluation.ageing import changes_after_the_sweep
 from acquire.evaluation.angular_remark import with_angular_factor
 from acquire.evaluation.budget import current_limit
 from acquire.evaluation.calibration import Calibration, Conditions, LightUncertainty, StandInSpectra
@@ -233,7 +234,7 @@ def figures_by_row(
     )
     efficacy = spectral["luminous_efficacy_of_radiation"]
     power = {"wall_plug_efficiency_at_power_efficiency_max": wall_plug(figures["power_efficiency_max"], efficacy)}
-    return figures | spectral | power | repeatability(columns_of(records))
+    return figures | spectral | power | repeatability(columns_of(records)) | changes_after_the_sweep(None)
 
 
 @pytest.mark.parametrize("sweep", ["table2_sppo13_liq.yaml", "hysteresis.yaml", "first_day_resistor.yaml"])
@@ -241,7 +242,7 @@ def test_a_finished_file_holds_what_each_point_gives(sweep: str, tmp_path: Path)
     finished = run_sweep_file(CONFIGS / "sweeps" / sweep, tmp_path).run
     assert finished is not None
     run = reading.read_run(finished.path)
-    final = final_evaluation(run.dark, run.spectra, run.calibration)
+    final = final_evaluation(run.dark, run.spectra, run.calibration, run.repeated)
     readings = [replace(r.reading, flags=r.flags & READING_FLAGS) for r in run.records]
     records = row_by_row(readings, final.evidence)
     names = [column.name for column in layout.jvl_columns("V")]
