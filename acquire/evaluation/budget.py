@@ -11,7 +11,7 @@ from typing import Generic, NamedTuple
 
 import numpy as np
 
-from acquire.evaluation.calibration import Calibration, Conditions
+from acquire.evaluation.calibration import LAMBERTIAN, Calibration, Conditions
 from acquire.photometry.choice import SPECTRAL_SHIFT_LIMIT
 from acquire.photometry.elementwise import Q, constant, either, finite, hypot, log10, quotient, where
 from acquire.photometry.factors import SpectralFactors
@@ -127,6 +127,7 @@ def point_budget(
         luminance_sensitivity=factors.luminance_sensitivity if factors else nan,
         eqe_sensitivity=factors.eqe_sensitivity if factors else nan,
         angular_factor=uncertainty.angular_factor,
+        angular_factor_measured=conditions.angular_factor_source != LAMBERTIAN,
         spectral_shift=where(shift > SPECTRAL_SHIFT_LIMIT, shift / 2, 0.0),
         calibration_degrees_of_freedom=photodiode.degrees_of_freedom if photodiode else inf,
         dark_degrees_of_freedom=max(dark.readings - 1, 1) if dark.deviation else inf,

@@ -22,7 +22,7 @@ from acquire.evaluation.budget import (
     relative_limit,
     spot_uncertainty,
 )
-from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.calibration import LAMBERTIAN, Calibration
 from acquire.evaluation.evidence import Absolute, Evidence, MeasuredSpectrum
 from acquire.photometry.elementwise import Q, constant, finite, hypot, quotient, where
 from acquire.photometry.factors import SpectralFactors
@@ -60,6 +60,7 @@ def absolute_budget(
         luminance_sensitivity=integrals.visible_slope / integrals.visible,
         eqe_sensitivity=1 / integrals.wavelength,
         angular_factor=uncertainty.angular_factor,
+        angular_factor_measured=conditions.angular_factor_source != LAMBERTIAN,
     )
 
 
@@ -124,7 +125,8 @@ def common_uncertainty(factors: SpectralFactors[Q], photodiode: PhotodiodeCalibr
     """Return the part of :func:`difference_uncertainty` that all points of a run share.
 
     Statistics of C, R(lambda), spot, and what an error of the wavelength scale does to the photodiode's luminance
-    beside that of both; position, where C is not from this run; the absolute scale and the area where C is from geometry.
+    beside that of both; position, where C is not from this run; the absolute scale and the area where C is from
+    geometry.
     """
     uncertainty, integrals = calibration.uncertainty, factors.integrals
     slope = photodiode.scale_slope - quotient(
