@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 endif
 RUN := $(BIN)/python -m
 
-.PHONY: demo test lint types imports unit benchmark point-rate kills faults damage calibrations control-charts schemas clean
+.PHONY: demo test lint types imports unit benchmark point-rate kills faults damage calibrations control-charts coverage honest schemas clean
 
 demo: $(VENV)/installed
 	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml
@@ -49,6 +49,12 @@ control-charts: $(VENV)/installed-tests
 
 damage: $(VENV)/installed-tests
 	$(RUN) tests.endurance.damage_table
+
+coverage: $(VENV)/installed-tests
+	$(RUN) tests.endurance.coverage --benches 1000
+
+honest: $(VENV)/installed-tests
+	$(RUN) tests.endurance.honest_runs --runs 200
 
 schemas: $(VENV)/installed
 	$(RUN) acquire.config --write-schemas configs/schema

@@ -16,9 +16,10 @@ import numpy as np
 import yaml
 
 from acquire.bench.preparation import PreparedRun
-from acquire.config import ConfigurationError, LoadedSweep
+from acquire.config import ConfigurationError, LoadedCalibration, LoadedSweep
 from acquire.config.calibration import Detector
 from acquire.config.yaml_source import Problem
+from acquire.evaluation.calibration import provenance_of
 from acquire.evaluation.luminance_factor import FoundFactor, found_factor
 from acquire.photometry.grid import WAVELENGTH
 from acquire.records import FloatArray
@@ -132,10 +133,17 @@ def _curves(stem: str, found: FoundFactor, loaded: LoadedSweep) -> dict[str, tup
     """Name and text of the CSV files beside a calibration file, by the key that names each."""
     spectrum = found.spectrum / found.spectrum.max()
     curves = {"spectrum": (f"{stem}_spectrum.csv", _csv("relative_power", WAVELENGTH, spectrum))}
-    if found.corrected and loaded.calibration.responsivity is not None:
-        text = _csv("responsivity_A_W", *loaded.calibration.responsivity)
+    known = _known_photodiode(loaded)
+    if known.responsivity is not None:
+        text = _csv("responsivity_A_W", *known.responsivity)
         curves["responsivity"] = f"{stem}_responsivity.csv", text
     return curves
+
+
+def _known_photodiode(loaded: LoadedSweep) -> LoadedCalibration:
+    """What the bench's calibration so far says of the photodiode; nothing where it is that of a simulated one."""
+    example = provenance_of(loaded.calibration).example and not loaded.bench.simulated
+    return LoadedCalibration() if example else loaded.calibration
 
 
 def _csv(name: str, wavelength: FloatArray, values: FloatArray) -> str:
@@ -158,25 +166,24 @@ def _ordered(content: Mapping[str, Any]) -> dict[str, Any]:
 def _content(
     stem: str, found: FoundFactor, run: Run, loaded: LoadedSweep, curves: Mapping[str, tuple[str, str]]
 ) -> dict[str, Any]:
-    certificate = loaded.calibration.certificate
+    certificate = _known_photodiode(loaded).certificate
     unnamed = Detector(serial=f"photodiode of {loaded.bench.name}")
     detector = certificate.detector if certificate else unnamed
     content: dict[str, Any] = {
         "kind": "calibration",
         "id": stem,
         "detector": {name: value for name, value in detector.model_dump().items() if value},
-        "luminance_factor": _factor(found),
+        "luminance_factor": _factor(found, curves["spectrum"][0]),
         "origin": _origin(run, loaded),
     }
     if remarks := list(found.remarks()):
         content["notes"] = "; ".join(remarks)
     if "responsivity" in curves:
         content["responsivity"] = curves["responsivity"][0]
-        content["luminance_factor"]["spectrum"] = curves["spectrum"][0]
     return content
 
 
-def _factor(found: FoundFactor) -> dict[str, Any]:
+def _factor(found: FoundFactor, spectrum: str) -> dict[str, Any]:
     factor, (low, high) = found.factor, found.span
     spread = {
         "uncertainty": _percent(factor.relative_uncertainty),
@@ -189,6 +196,7 @@ def _factor(found: FoundFactor) -> dict[str, Any]:
         "luminance_from": f"{low:.6g} cd/m^2",
         "luminance_to": f"{high:.6g} cd/m^2",
         **_linearity(found),
+        "spectrum": spectrum,
     }
 
 

@@ -155,6 +155,21 @@ class DarkReading:
 
 
 @dataclass(frozen=True, slots=True)
+class RepeatedReading:
+    """A level of a point read once more when the sweep was over: what the device lost meanwhile.
+
+    ``source_level`` in V or A; ``point_index`` is that of the point.
+    """
+
+    point_index: int
+    time: float
+    source_level: float
+    voltage: float
+    current: float
+    photodiode_signal: float
+
+
+@dataclass(frozen=True, slots=True)
 class ExposureSample:
     """A reading of both meters while a spectrum was integrating."""
 
@@ -212,6 +227,9 @@ DERIVED: Mapping[str, str] = {
 }
 
 
+#: Those whose uncertainty has a part that all points of a sweep share.
+WITH_COMMON_PART = tuple(name for name in DERIVED if not name.startswith("chromaticity"))
+
 #: What a point has besides where a spectrum of its own says by itself how bright it is: name -> unit.
 ROUTES: Mapping[str, str] = {
     "spectral_luminance": "cd/m^2",
@@ -225,7 +243,8 @@ class Record:
     """A reading and what follows from it.
 
     ``luminance`` cd/m^2, ``current_density`` A/m^2, ``current_efficiency`` cd/A, ``power_efficiency`` lm/W,
-    ``external_quantum_efficiency`` as a fraction; each with its standard uncertainty (k = 1).
+    ``external_quantum_efficiency`` as a fraction; each with its standard uncertainty (k = 1), and the part of it that
+    is independent from point to point: the rest moves all points of a sweep together.
     ``spectrum_source`` is one of measured, interpolated, nearest, reference, assumed, none.
     ``spectral_*``: luminance and quantum efficiency by the absolute radiance of a spectrum taken at this point, and
     ``route_difference`` the photodiode's luminance over that, less 1; NaN where there is no such spectrum.
@@ -247,6 +266,11 @@ class Record:
     external_quantum_efficiency_uncertainty: float = nan
     chromaticity_x_uncertainty: float = nan
     chromaticity_y_uncertainty: float = nan
+    current_density_independent_uncertainty: float = nan
+    luminance_independent_uncertainty: float = nan
+    current_efficiency_independent_uncertainty: float = nan
+    power_efficiency_independent_uncertainty: float = nan
+    external_quantum_efficiency_independent_uncertainty: float = nan
     spectral_luminance: float = nan
     spectral_external_quantum_efficiency: float = nan
     route_difference: float = nan
@@ -348,4 +372,4 @@ class Exchange(NamedTuple):
     received: bytes
 
 
-Event = RunStart | Record | DarkReading | ExposureSample | Spectrum | Note | Finding | RunStop
+Event = RunStart | Record | DarkReading | RepeatedReading | ExposureSample | Spectrum | Note | Finding | RunStop

@@ -17,12 +17,12 @@ from pathlib import Path
 from acquire import __version__
 from acquire.bench.bench import BenchInRun
 from acquire.bench.opening import Bench, guardian_order, open_bench
-from acquire.bench.preparation import PreparedRun, prepare
+from acquire.bench.preparation import PreparedRun, prepare, run_folder
 from acquire.bench.site import Site
-from acquire.config import ConfigurationError, LoadedSweep, resolved
-from acquire.config.yaml_source import Problem
+from acquire.config import LoadedSweep, resolved
 from acquire.evaluation.evaluate import Evidence
 from acquire.evaluation.findings import findings_before
+from acquire.evaluation.floor import least_light
 from acquire.records import (
     DarkReading,
     Event,
@@ -31,6 +31,7 @@ from acquire.records import (
     Finding,
     Note,
     Record,
+    RepeatedReading,
     RunStart,
     RunStop,
     Spectrum,
@@ -76,26 +77,6 @@ class RunResult:
     def failed(self) -> bool:
         """Whether something went wrong."""
         return bool(self.error)
-
-
-def run_folder(prepared: PreparedRun, output: Path | None = None) -> Path:
-    """Where the run file goes: to ``output``, else where the sweep says, which is inside the current folder.
-
-    :raises acquire.config.ConfigurationError: a link leads the sweep's folder out of the current one.
-    """
-    if output is not None:
-        return output
-    folder = Path(prepared.loaded.sweep.output)
-    try:
-        leads_to = folder.resolve()
-    except (OSError, RuntimeError) as error:  # a link that leads to itself, for example
-        message, hint = f"'{folder}' cannot be a folder ({error})", "give it another name"
-    else:
-        if leads_to.is_relative_to(Path.cwd().resolve()):
-            return folder
-        message = f"'{folder}' leads out of the current folder, to {leads_to}"
-        hint = f"if that is meant: --output {folder}"
-    raise ConfigurationError([Problem(prepared.loaded.sweep_path, None, None, "output", message, hint)])
 
 
 def run(
@@ -320,7 +301,8 @@ def _record_sweep(
     try:
         try:
             emit(start)
-            for text in [*remarks, *cautions(prepared.loaded, datetime.now(UTC).date())]:
+            known = [*cautions(prepared.loaded, datetime.now(UTC).date()), *least_light(prepared.calibration)]
+            for text in [*remarks, *known]:
                 note(text)
             for finding in findings_before(prepared.calibration, start.source_unit, start.start_time[:10]):
                 emit(replace(finding, time=bench.now()))
@@ -407,7 +389,8 @@ def _failure_of(spectator: Spectator) -> str:
 
 def cautions(loaded: LoadedSweep, today: date) -> list[str]:
     """What a technician should know before trusting this run, although it is no error."""
-    texts, certificate = [f"caution: {caution}" for caution in loaded.cautions], loaded.calibration.certificate
+    known = [caution for caution in loaded.cautions if not caution.found_by_run]
+    texts, certificate = [f"caution: {caution}" for caution in known], loaded.calibration.certificate
     if certificate is None or certificate.valid_until is None or certificate.valid_until >= today:
         return texts
     return [*texts, f"calibration {certificate.id} was valid until {certificate.valid_until}; calibrate again"]
@@ -419,6 +402,7 @@ def capacity(plan: SweepPlan, with_exchange: bool = False) -> Capacity:
     rows: dict[type, int] = {
         Record: len(plan.steps),
         DarkReading: plan.dark.readings_before + plan.dark.readings_after,
+        RepeatedReading: min(plan.spectra.most, 1),
         Spectrum: plan.spectra.most,
         ExposureSample: plan.spectra.most * samples,
     }
@@ -429,9 +413,10 @@ def _run_start(
     loaded: LoadedSweep, plan: SweepPlan, bench: BenchInRun, run_id: uuid.UUID, started: datetime
 ) -> RunStart:
     sweep = loaded.sweep
+    of_other_files = {"simulated_as", "reference", "expected_line", "angles"}
     sample = {
         name: value
-        for name, value in sweep.sample.model_dump(exclude={"simulated_as", "reference", "expected_line"}).items()
+        for name, value in sweep.sample.model_dump(exclude=of_other_files).items()
         if value not in (None, "")
     }
     return RunStart(

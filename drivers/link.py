@@ -375,8 +375,8 @@ def call_after_exchange(adapter: Any, action: Callable[[bytes, bytes], None]) ->
 
 
 def _clock_of(connection: Any) -> Callable[[], float]:
-    clock = getattr(connection.visalib, "clock", None)
-    return time.monotonic if clock is None else clock.now
+    clock: Any = getattr(getattr(connection, "visalib", None), "clock", None)
+    return clock.now if callable(getattr(clock, "now", None)) else time.monotonic
 
 
 def _nothing() -> None:
@@ -400,6 +400,11 @@ def set_timeout(adapter: Any, seconds: float) -> None:
 def waited(adapter: Any) -> float:
     """How long was waited since the last message was sent, s; 0 on adapters that can't tell."""
     return adapter.waited if isinstance(adapter, Link) else 0.0
+
+
+def now(adapter: Any) -> float:
+    """The time of the instrument, s: of a simulated one it is virtual."""
+    return _clock_of(adapter.connection)()
 
 
 def bytes_waiting(adapter: Any) -> int:

@@ -47,7 +47,8 @@ class Span:
     ``full_scale``: how far a range reaches beyond its nominal value. ``measuring``: accuracy of a slow
     reading. ``faster``: below so many power-line cycles that much is added to the limit of error, the smallest last.
     ``quiet_filter``: a filter of so many readings makes up for speed. ``without_autozero``: added when that is off.
-    A source has ``steps``, its programming resolution, and ``sourcing``, the accuracy of its levels, besides.
+    ``steps``: resolution, of a source that of its levels, of a meter that of its readings. A source has ``sourcing``,
+    the accuracy of its levels, besides.
     """
 
     ranges: tuple[float, ...]

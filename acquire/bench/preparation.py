@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from acquire.config import BenchFile, ConfigurationError, LoadedSweep, load_sweep
+from acquire import config
+from acquire.config import BenchFile, CheckedFile, ConfigurationError, LoadedSweep, load_sweep
 from acquire.config.yaml_source import Problem
 from acquire.evaluation.calibration import Calibration, calibration_of
 from acquire.evaluation.health import health_of
@@ -42,10 +43,26 @@ def prepare(sweep: Path, bench: Path | None = None) -> PreparedRun:
         hint = "name a run file with spectra, or remove the key"
         problem = Problem(loaded.sweep_path, None, None, "sample.reference", str(error), hint)
         raise ConfigurationError([problem]) from error
-    calibration = calibration_of(loaded, plan.source_range, reference)
+    calibration = _calibration(loaded, plan, reference)
     alarm, change = _known_against(loaded.bench)
     conditions = replace(calibration.conditions, bench_alarm=alarm, bench_light_change=change)
     return PreparedRun(loaded, plan, replace(calibration, conditions=conditions))
+
+
+def _calibration(loaded: LoadedSweep, plan: SweepPlan, reference: FloatArray | None) -> Calibration:
+    """What turns signals into light, with the spectra that stand in until one is measured.
+
+    :raises acquire.config.ConfigurationError: the photodiode sees nothing of one of them.
+    """
+    try:
+        calibration = calibration_of(loaded, plan.source_range, reference)
+        _ = calibration.reference_factors, calibration.assumed_factors
+    except ValueError as error:
+        message = f"{error}: does the calibration belong to such a device?"
+        hint = "compare sample.expected_line, sample.reference and the curves of the calibration"
+        problem = Problem(loaded.bench_path, None, None, "photodiode.calibration", message, hint)
+        raise ConfigurationError([problem]) from error
+    return calibration
 
 
 def _known_against(bench: BenchFile) -> tuple[str, float]:
@@ -75,3 +92,35 @@ def _reference_spectrum(path: Path | None) -> FloatArray | None:
     if not lit:
         raise ArchiveError(f"{path}: holds no spectrum")
     return min(lit, key=lambda spectrum: abs(np.log(spectrum.luminance / 100.0))).spectral_radiance
+
+
+def run_folder(prepared: PreparedRun, output: Path | None = None) -> Path:
+    """Where the run file goes: to ``output``, else where the sweep says, which is inside the current folder.
+
+    :raises acquire.config.ConfigurationError: a link leads the sweep's folder out of the current one.
+    """
+    if output is not None:
+        return output
+    folder = Path(prepared.loaded.sweep.output)
+    try:
+        leads_to = folder.resolve()
+    except (OSError, RuntimeError) as error:  # a link that leads to itself, for example
+        message, hint = f"'{folder}' cannot be a folder ({error})", "give it another name"
+    else:
+        if leads_to.is_relative_to(Path.cwd().resolve()):
+            return folder
+        message = f"'{folder}' leads out of the current folder, to {leads_to}"
+        hint = f"if that is meant: --output {folder}"
+    raise ConfigurationError([Problem(prepared.loaded.sweep_path, None, None, "output", message, hint)])
+
+
+def check_file(path: Path) -> CheckedFile:
+    """What is to be said about a configuration file of any kind; of a sweep, all that a run would refuse as well."""
+    checked = config.check_file(path)
+    if checked.problems or checked.kind != "sweep":
+        return checked
+    try:
+        run_folder(prepare(path))
+    except ConfigurationError as error:
+        return replace(checked, problems=list(error.problems))
+    return checked

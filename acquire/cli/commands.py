@@ -114,13 +114,14 @@ def plan(sweep: SweepArgument, bench: BenchOption = None) -> None:
     """Show steps, duration and largest stress of a sweep; nothing is opened."""
     from acquire.bench.preparation import prepare
     from acquire.config import ConfigurationError
+    from acquire.evaluation.floor import least_light
 
     try:
         prepared = prepare(sweep, bench)
     except ConfigurationError as error:
         raise complain(error, USAGE) from error
     _print_plan(prepared.plan)
-    for caution in prepared.loaded.cautions:
+    for caution in [*prepared.loaded.cautions, *least_light(prepared.calibration)]:
         say(sys.stdout, f"caution: {caution}")
 
 
@@ -143,7 +144,7 @@ def check(
     files: Annotated[list[Path], typer.Argument(help="configuration files", metavar="FILE.yaml ...")],
 ) -> None:
     """Check configuration files; all problems are shown at once."""
-    from acquire.config import check_file
+    from acquire.bench.preparation import check_file
 
     wrong = False
     for file in files:

@@ -22,7 +22,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from acquire.evaluation.evaluate import DarkLevel
+from acquire.evaluation.evidence import DarkLevel
 from acquire.evaluation.figures import LUMINANCE_LEVELS, Figure
 from acquire.photometry.customary_units import CUSTOMARY, CustomaryUnit, customary
 from acquire.records import Event, Finding, Note, PointFlag, Record, RunStart, Severity, Spectrum
@@ -78,6 +78,8 @@ _CURVE = (
     ("current_density_repeatability", "repeatability", "spread of J"),
     ("luminance_repeatability", "repeatability", "spread of L"),
     ("current_efficiency_repeatability", "repeatability", "spread of CE"),
+    ("luminance_change", "repeatability", "change of L"),
+    ("current_density_change", "repeatability", "change of J"),
 )
 
 BAR_PERIOD = 0.1  # s, real time; a point may take less than drawing
@@ -390,9 +392,9 @@ def _place(figure: Figure) -> str:
     return ", ".join(place)
 
 
-def dark_text(level: DarkLevel) -> str:
-    """What the photodiode's meter read without light, before the sweep or after it."""
-    unit, factor, _ = CUSTOMARY["dark_signal"]
+def dark_text(level: DarkLevel, unit_read: str = "V") -> str:
+    """What the photodiode's meter, which reads V or A, read without light, before the sweep or after it."""
+    unit, factor, _ = CUSTOMARY["dark_current" if unit_read == "A" else "dark_signal"]
     mean, deviation = number(level.signal * factor), number(level.deviation * factor, 2)
     return f"{mean} {unit}, standard deviation {deviation} {unit}, {level.readings} readings at {level.time:.1f} s"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from acquire.cli.arguments import COMPLETED, FAILED, JsonOption, RunArgument
+from acquire.cli.arguments import COMPLETED, FAILED, USAGE, JsonOption, RunArgument
 from acquire.cli.terminal import Telling, _quoted, _whoever_listens, complain, let_terminal_go, say, say_json
 
 if TYPE_CHECKING:
@@ -24,8 +24,19 @@ LAST_WORDS, STUCK_WORDS = 1.0, 0.1
 MAY_BE_ON = "MAY STILL BE ON"  # of an output: said whatever stands in the way
 
 
-def show(run_file: RunArgument, as_json: JsonOption = False) -> None:
+def show(
+    run_file: RunArgument,
+    figure: Annotated[
+        str | None, typer.Argument(help="with --budget: the figure of merit to explain", metavar="FIGURE")
+    ] = None,
+    budget: Annotated[
+        bool, typer.Option("--budget", help="where the uncertainty of FIGURE comes from; without one, an overview")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Show what was measured and the figures of merit."""
+    if figure is not None and not budget:
+        raise complain(f"{figure}: is only asked for with --budget", USAGE)
     from acquire.run_file import read as reading
     from acquire.run_file import reading_apart
 
@@ -33,10 +44,16 @@ def show(run_file: RunArgument, as_json: JsonOption = False) -> None:
         recorded = reading_apart.read_run(run_file)
     except reading.ArchiveError as error:
         raise complain(error, FAILED) from error
+    if budget:
+        from acquire.cli.budget_table import print_budgets
+
+        print_budgets(recorded, figure, as_json)
+        return tell_damage(recorded)
     if not as_json:
         print_description(recorded)
     print_run(recorded, as_json)
     tell_damage(recorded)
+    return None
 
 
 def export(
@@ -117,6 +134,7 @@ def without_a_run(reason: str, status: str, path: Path | None = None) -> dict[st
         "status": status,
         "stop_reason": reason,
         "figures_of_merit": {},
+        "findings": [],
     }
 
 
@@ -146,14 +164,15 @@ def print_description(run: Run) -> None:
     """Say what a run was: title, sample, times, instruments, dark readings, whether its file is as it was written."""
     from acquire.cli import display
 
+    unit = run.calibration.conditions.meter_unit
     lines = [
         ("title", run.title),
         ("sample", run.sample),
         ("started", run.start_time),
         ("ended", run.end_time or "not finished: the run is going on, or was cut off (then: acquire recover)"),
         *run.instruments.items(),
+        *((f"dark {when}", display.dark_text(level, unit)) for when, level in run.dark_levels.items()),
         *_photodiode(run),
-        *((f"dark {when}", display.dark_text(level)) for when, level in run.dark_levels.items()),
         ("checksums", str(run.integrity)),
     ]
     say(sys.stdout, *(f"{name:>18}  {value}" for name, value in lines))

@@ -79,7 +79,8 @@ class LuminanceFactor(Section):
     linearity: Linearity | None = Field(default=None, description="Test of linearity; not given: not tested.")
     spectrum: str | None = Field(
         default=None,
-        description="CSV wavelength_nm, relative power per nm of the device used; for the mismatch correction.",
+        description="CSV wavelength_nm, relative power per nm of the device used; for the mismatch correction. Without "
+        "'responsivity' that of silicon in general stands in, with its own uncertainty.",
     )
 
 
@@ -105,6 +106,9 @@ class CalibrationFile(Section):
     detector: Detector
     responsivity: str | None = Field(
         default=None, description="CSV wavelength_nm, responsivity_A_W, relative to this file; geometry needs it."
+    )
+    responsivity_uncertainty: Fraction = Field(
+        default=0.0, description="Relative standard uncertainty (k = 1) of the responsivity at each wavelength."
     )
     geometry: Geometry | None = Field(default=None, description="Luminance from geometry and responsivity.")
     luminance_factor: LuminanceFactor | None = Field(default=None, description="Luminance from a measured factor.")

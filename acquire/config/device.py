@@ -133,13 +133,16 @@ def device_parameters(device: DeviceFile, simulation: Simulation | None = None) 
     if device.emitter is not None:
         parameters |= _own_parameters(device.emitter)
         shared |= _shared_parameters(device.emitter)
+        if device.emitter.polarity == "negative":
+            parameters["polarity"] = "negative"
+        if device.emitter.angular != AngularPattern():
+            shared["angular"] = device.emitter.angular.model_dump()
     return parameters | {"shared": shared}
 
 
 def _own_parameters(emitter: Emitter) -> dict[str, Any]:
     efficiency, emission = emitter.efficiency, emitter.emission
     return {
-        "polarity": emitter.polarity,
         "jv": {"J00_A_m2": emitter.injection.current_density, "V_s_V": emitter.injection.slope_voltage},
         "ce": {
             "C0_cd_A": efficiency.ideal,
@@ -187,7 +190,6 @@ def _shared_parameters(emitter: Emitter) -> dict[str, Any]:
             "tau_ref_s": degradation.time_constant,
             "V_rise_at_full_loss_V": degradation.voltage_rise,
         },
-        "angular": emitter.angular.model_dump(),
     }
 
 

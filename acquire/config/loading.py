@@ -5,14 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from difflib import get_close_matches
 from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from acquire.config.angles import AngularTable, read_angles, unusable
 from acquire.config.bench import BenchFile, PhotodiodeChannel, Simulation
 from acquire.config.calibration import CalibrationFile, LuminanceFactor
-from acquire.config.cautions import bench_cautions
+from acquire.config.cautions import (
+    bench_cautions,
+    calibration_cautions,
+    example_cautions,
+    is_example,
+    span_cautions,
+    sweep_cautions,
+)
 from acquire.config.device import DeviceFile
 from acquire.config.parsing import ConfigurationError, Parsed, parse
 from acquire.config.rules import (
@@ -30,7 +39,7 @@ from acquire.config.rules import (
 )
 from acquire.config.section import Section
 from acquire.config.sweep import Sample, SweepFile
-from acquire.config.tables import read_curve
+from acquire.config.tables import RESPONSIVITY, SPECTRUM, Table, read_curve
 from acquire.config.yaml_source import (
     HDF5_SIGNATURE,
     LARGEST_RUN_FILE,
@@ -83,6 +92,7 @@ class LoadedSweep:
     bench_path: Path
     bench_text: str
     calibration: LoadedCalibration = LoadedCalibration()
+    angles: AngularTable | None = None
     device: DeviceFile | None = None
     reference_path: Path | None = None
     hashes: Mapping[str, str] = field(default_factory=dict)
@@ -113,10 +123,10 @@ class _Findings:
         self.note_hash(source.path, source.sha256)
         return parsed
 
-    def curve(self, path: Path | None, columns: tuple[str, str]) -> Curve | None:
+    def curve(self, path: Path | None, table: Table) -> Curve | None:
         if path is None:
             return None
-        curve, problems, digest = read_curve(path, columns)
+        curve, problems, digest = read_curve(path, table)
         self.problems += problems
         self.note_hash(path, digest)
         return curve
@@ -211,15 +221,18 @@ def _load_sweep(source: YamlSource, bench_override: Path | None, findings: _Find
     sweep = findings.check(source, SweepFile, sweep_rules)
     bench_path = bench_override or findings.referred(source, ("bench",), sweep.section("bench", str))
     reference = _reference(sweep, findings)
+    angles = _angles(sweep, findings)
     if bench_path is None:
         return None
     bench = findings.read(bench_path, BenchFile, bench_rules)
     findings.cautions += bench_cautions(bench)
     findings.problems += [*source_meter_rules(sweep, bench), *limit_rules(sweep, bench), *equipment_rules(sweep, bench)]
     findings.problems += [*hardware_timing_rules(sweep, bench), *photodiode_meter_rules(sweep, bench)]
+    findings.cautions += sweep_cautions(sweep, bench)
     calibration = _load_bench_calibration(bench, findings)
     if calibration.responsivity is not None:
-        findings.problems += first_spectrum_rules(sweep)
+        findings.problems += first_spectrum_rules(sweep, bench)
+        findings.cautions += span_cautions(sweep, calibration.responsivity)
     device = _device(sweep, bench, findings)
     if sweep.model is None or bench.model is None:
         return None
@@ -231,6 +244,7 @@ def _load_sweep(source: YamlSource, bench_override: Path | None, findings: _Find
         bench_path=bench_path,
         bench_text=bench.source.text,
         calibration=calibration,
+        angles=angles,
         device=device,
         reference_path=reference,
         hashes=dict(findings.hashes),
@@ -246,22 +260,52 @@ def _reference(sweep: Parsed[SweepFile], findings: _Findings) -> Path | None:
     return path
 
 
+def _angles(sweep: Parsed[SweepFile], findings: _Findings) -> AngularTable | None:
+    """The readings of the sample at angles, None where there are none or they are of no use."""
+    sample = sweep.section("sample", Sample)
+    readings = sample.angles if sample else None
+    if readings is None:
+        return None
+    at = ("sample", "angles")
+    if (readings.table is None) == (readings.spectra is None):
+        findings.problems.append(
+            sweep.source.problem(at, "needs either a table or spectra", "give exactly one of the two")
+        )
+        return None
+    key = "spectra" if readings.spectra else "table"
+    path = findings.referred(sweep.source, (*at, key), readings.spectra or readings.table)
+    if path is None:
+        return None
+    table, problems, digest = read_angles(path, readings)
+    findings.note_hash(path, digest)
+    findings.problems += problems
+    if table is not None and (why := unusable(table, readings)):
+        findings.problems.append(Problem(path, None, None, "", f"gives no angular factor: {why}", "add the readings"))
+    return table
+
+
 def _load_bench_calibration(bench: Parsed[BenchFile], findings: _Findings) -> LoadedCalibration:
     photodiode = bench.section("photodiode", PhotodiodeChannel)
     name = photodiode.calibration if photodiode else None
     path = findings.referred(bench.source, ("photodiode", "calibration"), name)
-    return _load_calibration(read_yaml(path), findings) if path else LoadedCalibration()
+    if path is None:
+        return LoadedCalibration()
+    loaded = _load_calibration(read_yaml(path), findings)
+    if photodiode and photodiode.luminance_route == "calibrated":
+        findings.cautions += example_cautions(bench, is_example(loaded.certificate, loaded.responsivity))
+    return loaded
 
 
 def _load_calibration(source: YamlSource, findings: _Findings) -> LoadedCalibration:
     parsed = findings.check(source, CalibrationFile, calibration_rules)
+    findings.cautions += calibration_cautions(parsed, datetime.now().astimezone().date())
     factor = parsed.section("luminance_factor", LuminanceFactor)
     responsivity = findings.referred(source, ("responsivity",), parsed.section("responsivity", str))
     spectrum = findings.referred(source, ("luminance_factor", "spectrum"), factor.spectrum if factor else None)
     return LoadedCalibration(
         parsed.model,
-        findings.curve(responsivity, ("wavelength_nm", "responsivity_A_W")),
-        findings.curve(spectrum, ("wavelength_nm", "relative_power")),
+        findings.curve(responsivity, RESPONSIVITY),
+        findings.curve(spectrum, SPECTRUM),
     )
 
 
@@ -313,20 +357,25 @@ def _check_bench(source: YamlSource, findings: _Findings) -> Parsed[BenchFile]:
 
 @dataclass(frozen=True)
 class CheckedFile:
-    """What is wrong with a configuration file and the files it refers to, and what should be known before its use."""
+    """What is wrong with a configuration file and the files it refers to, and what should be known before its use.
+
+    ``kind`` is that of the file, empty where it is none.
+    """
 
     problems: list[Problem]
     cautions: list[Caution]
+    kind: str = ""
 
 
 def check_file(path: Path) -> CheckedFile:
     """Read a configuration file of any kind, with the files it refers to, and say what is to be said about them."""
-    findings = _checked(path)
-    return CheckedFile(findings.problems, findings.cautions)
-
-
-def _checked(path: Path) -> _Findings:
     source = read_yaml(path)
+    findings = _checked(source)
+    kind = source.content.get("kind")
+    return CheckedFile(findings.problems, findings.cautions, kind if isinstance(kind, str) else "")
+
+
+def _checked(source: YamlSource) -> _Findings:
     findings = _Findings()
     if source.problems and not source.content:
         findings.problems += source.problems

@@ -297,6 +297,8 @@ def bench_rules(bench: Parsed[BenchFile]) -> Problems:
         yield where.problem(("simulation",), "needs visa: simulated", "remove it or change visa")
     if simulation := bench.section("simulation", Simulation):
         yield from _twin_options(where, simulation)
+    if instruments and bench.section("visa", str) == "simulated":
+        yield from _simulated_interfaces(where, instruments)
 
 
 #: The keys that say how the meter sees the photocurrent.
@@ -375,6 +377,8 @@ def _twin_options(where: YamlSource, simulation: Simulation) -> Problems:
 
 
 def _resources(where: YamlSource, instruments: Instruments) -> Problems:
+    from drivers.resources import canonical_resource  # loads PyVISA
+
     seen: dict[str, str] = {}
     for role in type(instruments).model_fields:
         instrument = getattr(instruments, role)
@@ -383,12 +387,26 @@ def _resources(where: YamlSource, instruments: Instruments) -> Problems:
         at = ("instruments", role, "resource")
         resource = instrument.resource
         yield from _resource(where, role, resource)
-        if resource.upper() in seen:
-            yield where.problem(at, f"{resource} is also the {seen[resource.upper()]}", "each instrument has its own")
-        seen[resource.upper()] = role
+        name = canonical_resource(resource)
+        if name in seen:
+            yield where.problem(at, f"{resource} is also the {seen[name]}", "each instrument has its own")
+        seen[name] = role
         if instrument.serial and not resource.upper().startswith("ASRL"):
             message = f"{resource} is not a serial port"
             yield where.problem(("instruments", role, "serial"), message, "remove this section")
+
+
+#: The interfaces that a simulated instrument can have.
+_SIMULATED_INTERFACES = ("GPIB", "ASRL", "TCPIP")
+
+
+def _simulated_interfaces(where: YamlSource, instruments: Instruments) -> Problems:
+    for role in type(instruments).model_fields:
+        instrument = getattr(instruments, role)
+        known = instrument is not None and RESOURCE.fullmatch(instrument.resource)
+        if known and not instrument.resource.upper().startswith(_SIMULATED_INTERFACES):
+            message = f"'{shortened(instrument.resource, 80)}' cannot be simulated"
+            yield where.problem(("instruments", role, "resource"), message, "write a GPIB, ASRL or TCPIP address")
 
 
 def _resource(where: YamlSource, role: str, resource: str) -> Problems:
@@ -426,9 +444,6 @@ def calibration_rules(calibration: Parsed[CalibrationFile]) -> Problems:
             yield from _geometry(where, geometry)
             if "responsivity" in calibration.sections and calibration.sections["responsivity"] is None:
                 yield where.problem(("geometry",), "needs the responsivity of the photodiode", "add 'responsivity'")
-        if factor and factor.spectrum and calibration.sections.get("responsivity", "") is None:
-            at = ("luminance_factor", "spectrum")
-            yield where.problem(at, "the mismatch correction needs the responsivity", "add 'responsivity'")
 
 
 def _geometry(where: YamlSource, geometry: Geometry) -> Problems:
@@ -502,8 +517,8 @@ def equipment_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Probl
         message = f"the bench has no spectroradiometer ({bench.source.where(('instruments',))})"
         yield where.problem(("spectra",), message, "remove it or take another bench")
     photodiode = bench.section("photodiode", PhotodiodeChannel)
-    if photodiode and photodiode.luminance_route == "spectroradiometer":
-        yield from _needs_luminance(sweep, bench)
+    if photodiode:
+        yield from _needs_luminance(sweep, bench, photodiode.luminance_route)
     simulation = bench.section("simulation", Simulation)
     sample = sweep.section("sample", Sample)
     simulated = bench.section("visa", str) == "simulated"
@@ -560,17 +575,28 @@ def photodiode_meter_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -
             yield sweep.source.problem(("measure", used), message, f"it is {largest:g} {photodiode.meter_unit}")
 
 
-def _needs_luminance(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Problems:
+def _needs_luminance(sweep: Parsed[SweepFile], bench: Parsed[BenchFile], route: str) -> Problems:
+    """Luminance is there where it is needed: at every point, or from the first spectrum on."""
+    if route == "calibrated":
+        return
     named = bench.source.where(("photodiode",))
-    for at in _places_that_need_luminance(sweep):
-        message = f"needs luminance, but the bench's photodiode has no calibration ({named})"
-        yield sweep.source.problem(at, message, "add photodiode.calibration to the bench")
+    if route == "from_spectra" and "spectra" not in sweep.source.content:
+        hint = "plan spectra, or take a bench with a calibration"
+        yield sweep.source.problem(("spectra",), f"the bench's luminance comes from spectra ({named})", hint)
+    if route == "spectroradiometer":
+        for at in _places_that_need_luminance(sweep):
+            if at[0] == "stop":
+                message = f"needs the luminance of every point; spectra alone do not give it ({named})"
+                hint = "add photodiode.calibration to the bench, or write luminance: from_spectra there"
+                yield sweep.source.problem(at, message, hint)
 
 
-def first_spectrum_rules(sweep: Parsed[SweepFile]) -> Problems:
+def first_spectrum_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Problems:
     """With a responsivity, luminance follows from the photocurrent only once a spectrum is known or assumed."""
-    sample = sweep.section("sample", Sample)
+    sample, photodiode = sweep.section("sample", Sample), bench.section("photodiode", PhotodiodeChannel)
     if sample is None or sample.expected_line or sample.reference:
+        return
+    if photodiode and photodiode.luminance_route != "calibrated":
         return
     for at in _places_that_need_luminance(sweep):
         message = "needs luminance before the first spectrum is measured"

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from acquire.config.angles import AngularReadings
 from acquire.config.quantities import (
     Auto,
     CurrentDensity,
@@ -113,6 +114,9 @@ class Sample(Section):
     )
     expected_line: ExpectedLine | None = Field(
         default=None, description="Emission line assumed for live values until the first spectrum is measured."
+    )
+    angles: AngularReadings | None = Field(
+        default=None, description="Its light at angles, for the angular factor; not given: 1 (Lambertian)."
     )
     reference: str | None = Field(
         default=None, description="Run file of such a device; its spectrum at 100 cd/m^2 precedes expected_line."

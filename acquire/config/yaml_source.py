@@ -66,7 +66,12 @@ class Problem:
 
 @dataclass(frozen=True)
 class Caution(Problem):
-    """One thing that is no error, but should be known before a configuration is used."""
+    """One thing that is no error, but should be known before a configuration is used.
+
+    ``found_by_run``: a run finds it as well, and records it as a finding of its own.
+    """
+
+    found_by_run: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,9 +104,9 @@ class YamlSource:
         """A problem with the value at ``place``."""
         return Problem(self.path, *self._position(place), dotted(place), message, hint)
 
-    def caution(self, place: Place, message: str, hint: str = "") -> Caution:
+    def caution(self, place: Place, message: str, hint: str = "", *, found_by_run: bool = False) -> Caution:
         """A caution about the value at ``place``."""
-        return Caution(self.path, *self._position(place), dotted(place), message, hint)
+        return Caution(self.path, *self._position(place), dotted(place), message, hint, found_by_run)
 
     def _position(self, place: Place) -> tuple[int | None, int | None]:
         mark = self.mark(place)

@@ -5,20 +5,22 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import fields
-from math import inf, isfinite, nan
+from functools import partial
+from math import acos, inf, isfinite, nan, pi, sqrt
 from typing import Generic, NamedTuple
 
 import numpy as np
 
 from acquire.evaluation.calibration import Calibration, Conditions
 from acquire.photometry.choice import SPECTRAL_SHIFT_LIMIT
-from acquire.photometry.elementwise import Q, constant, finite, hypot, log10, quotient, where
+from acquire.photometry.elementwise import Q, constant, either, finite, hypot, log10, quotient, where
 from acquire.photometry.factors import SpectralFactors
 from acquire.photometry.photodiode import PhotodiodeCalibration
 from acquire.photometry.uncertainty import (
     Budget,
     RelativeUncertainty,
     chromaticity_uncertainty,
+    independent_uncertainty,
     rectangular,
     relative_uncertainty,
 )
@@ -28,8 +30,12 @@ from drivers.specification import Span
 #: Accuracy of chromaticity by the spectroradiometer, limits for illuminant A (CS-2000A data sheet).
 CHROMATICITY_LIMIT = 0.0015
 
+#: A count of the photodiode's meter as a share of its range: six and a half digits (Model 2000 specifications).
+COUNT = 1e-6
+
 #: The derived quantities whose relative uncertainty a :class:`~acquire.photometry.uncertainty.Budget` gives.
 _UNCERTAIN = {field.name: f"{field.name}_uncertainty" for field in fields(RelativeUncertainty)}
+_INDEPENDENT = {field.name: f"{field.name}_independent_uncertainty" for field in fields(RelativeUncertainty)}
 
 
 class Signals(NamedTuple, Generic[Q]):
@@ -45,24 +51,33 @@ class Signals(NamedTuple, Generic[Q]):
     photocurrent: Q
 
 
+class DarkScatter(NamedTuple):
+    """The standard deviation of a dark reading [V], 0 when unknown, and of how many readings their mean is."""
+
+    deviation: float = 0.0
+    readings: int = 0
+
+
 def uncertainties(
     values: Mapping[str, Q],
     signals: Signals[Q],
     factors: SpectralFactors[Q] | None,
     shift: Q,
     calibration: Calibration,
-    dark_deviation: float,
+    dark: DarkScatter,
 ) -> dict[str, Q]:
     """The standard uncertainty (k = 1) of each derived quantity of a point, or of each of many.
 
-    ``values`` are the quantities by their names, ``factors`` those of the spectrum used and ``shift`` how far apart
-    the two are that the point lies between; ``dark_deviation`` [V] that of a dark reading.
+    Of those that have a common part, the independent part as well. ``values`` are the quantities by their names,
+    ``factors`` those of the spectrum used and ``shift`` how far apart the two are that the point lies between.
     """
-    spread = relative_uncertainty(_budget(values, signals, factors, shift, calibration, dark_deviation))
+    budget = point_budget(values["luminance"], signals, factors, shift, calibration, dark)
+    spread, scatter = relative_uncertainty(budget), independent_uncertainty(budget)
     limit, wavelength = rectangular(CHROMATICITY_LIMIT), calibration.uncertainty.wavelength
     unknown = constant(nan, signals.photocurrent)
     return {
         **{spelled: in_units(getattr(spread, name), values[name]) for name, spelled in _UNCERTAIN.items()},
+        **{spelled: in_units(getattr(scatter, name), values[name]) for name, spelled in _INDEPENDENT.items()},
         "chromaticity_x_uncertainty": chromaticity_uncertainty(limit, factors.x_sensitivity, wavelength)
         if factors
         else unknown,
@@ -77,34 +92,59 @@ def in_units(relative: Q, value: Q) -> Q:
     return where(finite(relative), relative, nan) * abs(value)
 
 
-def _budget(
-    values: Mapping[str, Q],
+def point_budget(
+    luminance: Q,
     signals: Signals[Q],
     factors: SpectralFactors[Q] | None,
     shift: Q,
     calibration: Calibration,
-    dark_deviation: float,
+    dark: DarkScatter,
 ) -> Budget[Q]:
+    """Where the uncertainty of a point comes from, or of each of many; arguments as of :func:`uncertainties`."""
     conditions, uncertainty, photodiode = calibration.conditions, calibration.uncertainty, calibration.photodiode
+    by_geometry = photodiode is not None and photodiode.from_geometry
+    signal = signals.photocurrent * conditions.transfer
+    scatter = _of_signal(dark.deviation, signal, signals)
     return Budget(
         current=relative_limit(current_limit(signals.current, conditions), signals.current),
         voltage=device_voltage_uncertainty(signals, calibration),
         area=uncertainty.emissive_area / conditions.emissive_area,
-        luminance_scale=uncertainty.luminance_scale,
+        area_in_luminance=1.0 if by_geometry else 0.0,
+        # First principles need no spectroradiometer for the scale
+        luminance_scale=0.0 if by_geometry else uncertainty.luminance_scale,
         uniformity=uncertainty.uniformity,
+        spot=0.0 if by_geometry else spot_uncertainty(conditions),
         # A k_L from the very run is of this device in this place
         repositioning=0.0 if photodiode and photodiode.levels else uncertainty.repositioning,
         calibration=photodiode.relative_uncertainty if photodiode else 0.0,
-        linearity=_linearity(values["luminance"], photodiode, uncertainty.linearity),
-        responsivity=_shape(factors, photodiode),
-        meter=_meter(signals, conditions, dark_deviation),
+        linearity=_linearity(luminance, photodiode, uncertainty.linearity),
+        responsivity=_mismatch(factors, photodiode),
+        meter=_of_signal(rectangular(_difference_limit(signals, signal, conditions, dark)), signal, signals),
+        noise=scatter,
+        dark=scatter / sqrt(max(dark.readings, 1)),
         wavelength=uncertainty.wavelength,
         # Without a spectrum it is not known what an error of the wavelength scale does.
         luminance_sensitivity=factors.luminance_sensitivity if factors else nan,
         eqe_sensitivity=factors.eqe_sensitivity if factors else nan,
         angular_factor=uncertainty.angular_factor,
         spectral_shift=where(shift > SPECTRAL_SHIFT_LIMIT, shift / 2, 0.0),
+        calibration_degrees_of_freedom=photodiode.degrees_of_freedom if photodiode else inf,
+        dark_degrees_of_freedom=max(dark.readings - 1, 1) if dark.deviation else inf,
     )
+
+
+def spot_uncertainty(conditions: Conditions) -> float:
+    """Relative uncertainty of a luminance read with a spot that reaches beyond the pixel, taken to be a square.
+
+    The dark share of the spot is the limit of error: by so much luminance is read too low, unless the edges are lit.
+    """
+    side, radius = sqrt(conditions.emissive_area), conditions.spot / 2
+    if not radius > side / 2:
+        return 0.0
+    if radius >= side / sqrt(2):
+        return rectangular(1 - conditions.emissive_area / (pi * radius**2))
+    segment = radius**2 * acos(side / 2 / radius) - side / 2 * sqrt(radius**2 - side**2 / 4)
+    return rectangular(4 * segment / (pi * radius**2))
 
 
 def _linearity(luminance: Q, photodiode: PhotodiodeCalibration | None, linearity: float) -> Q | float:
@@ -118,13 +158,6 @@ def _linearity(luminance: Q, photodiode: PhotodiodeCalibration | None, linearity
     decades = log10(quotient(constant(photodiode.lowest, luminance), luminance, below, 1.0))
     a_decade = max(linearity, photodiode.spread) if isfinite(photodiode.spread) else linearity
     return hypot(decades * a_decade, linearity)
-
-
-def _shape(factors: SpectralFactors[Q] | None, photodiode: PhotodiodeCalibration | None) -> Q | float:
-    """What R(lambda) leaves uncertain of a luminance whose light has moved from that by which k_L was fixed."""
-    if factors is None or photodiode is None or not photodiode.levels:
-        return 0.0
-    return abs(factors.integrals.wavelength - photodiode.centroid) * photodiode.shape_uncertainty
 
 
 def relative_limit(limit: Q, value: Q) -> Q:
@@ -142,16 +175,42 @@ def device_voltage_uncertainty(signals: Signals[Q], calibration: Calibration) ->
     return quotient(limit, abs(device), (device != 0) & finite(device), inf)
 
 
-def _meter(signals: Signals[Q], conditions: Conditions, dark_deviation: float) -> Q:
-    """Relative uncertainty of the dark-corrected signal: the meter's limits, and the scatter of the dark readings.
+def _difference_limit(signals: Signals[Q], signal: Q, conditions: Conditions, dark: DarkScatter) -> Q:
+    """The photodiode meter's limit of error of what it read less what it read in the dark [V; A of a current].
 
-    The limit of error is that of what the meter read, the dark signal included. The meter's offset is in the dark
-    readings as well and drops out on the same range; it is kept here all the same, because autorange may have
-    changed the range in between.
+    Its offset is in both and drops out where both were read on one range, but for a count of the display; the share
+    of the reading is that of all that was read, the dark signal included.
     """
-    signal = signals.photocurrent * conditions.transfer
-    scatter = hypot(rectangular(photodiode_limit(signals.photodiode_signal, conditions)), dark_deviation)
-    return quotient(scatter, abs(signal), (signal != 0) & finite(signals.photodiode_signal), inf)
+    read = signals.photodiode_signal
+    limit = photodiode_limit(read, conditions)
+    if not dark.readings:
+        return limit
+    span, without_light = _span_of_light(conditions), read - signal
+    used, used_in_dark = (_used_range(one, conditions.photodiode_range, span) for one in (read, without_light))
+    apart = hypot(limit, photodiode_limit(without_light, conditions))
+    return either(used == used_in_dark, limit - _offset(used, span) + COUNT * used, apart)
+
+
+def _offset(used: Q, span: Span) -> Q:
+    """The offset in the limit of error of a range, or of each of many."""
+    if not isinstance(used, np.ndarray):
+        return span.measuring[used].offset
+    offsets = np.array([span.measuring[one].offset for one in span.ranges])
+    return np.asarray(offsets[np.searchsorted(span.ranges, used)], float)
+
+
+def _of_signal(deviation: Q | float, signal: Q, signals: Signals[Q]) -> Q:
+    """An uncertainty [V] relative to the dark-corrected signal."""
+    return quotient(deviation, abs(signal), (signal != 0) & finite(signals.photodiode_signal), inf)
+
+
+def _mismatch(factors: SpectralFactors[Q] | None, photodiode: PhotodiodeCalibration | None) -> Q | float:
+    """What an uncertain R(lambda) leaves uncertain of a luminance whose light is not that by which k_L was fixed."""
+    if factors is None or photodiode is None:
+        return 0.0
+    if photodiode.shape_uncertainty:
+        return abs(factors.integrals.wavelength - photodiode.centroid) * photodiode.shape_uncertainty
+    return factors.responsivity_sensitivity * photodiode.responsivity_uncertainty
 
 
 # --- limits of error ---------------------------------------------------------------------------------------
@@ -160,13 +219,13 @@ def _meter(signals: Signals[Q], conditions: Conditions, dark_deviation: float) -
 def current_limit(current: Q, conditions: Conditions) -> Q:
     """The source-measure unit's limit of error of a current [A], or of each of many (n,); NaN for no number."""
     span = models.source_meter(conditions.source_meter).current
-    return _limit(current, conditions.current_range, span, conditions.nplc)
+    return _limit(current, conditions.current_range, span, conditions, conditions.nplc)
 
 
 def voltage_limit(voltage: Q, conditions: Conditions) -> Q:
     """The source-measure unit's limit of error of a voltage [V], or of each of many (n,); NaN for no number."""
     span = models.source_meter(conditions.source_meter).voltage
-    return _limit(voltage, conditions.voltage_range, span, conditions.nplc)
+    return _limit(voltage, conditions.voltage_range, span, conditions, conditions.nplc)
 
 
 def photodiode_limit(signal: Q, conditions: Conditions) -> Q:
@@ -174,26 +233,35 @@ def photodiode_limit(signal: Q, conditions: Conditions) -> Q:
 
     Of one or of each of many (n,); NaN for no number.
     """
-    span = models.multimeter(conditions.photodiode_meter).span(conditions.meter_unit)
-    return _limit(signal, conditions.photodiode_range, span, conditions.photodiode_nplc)
+    span = _span_of_light(conditions)
+    return _limit(signal, conditions.photodiode_range, span, conditions, conditions.photodiode_nplc)
 
 
-def _limit(value: Q, fixed: float, span: Span, nplc: float) -> Q:
+def _span_of_light(conditions: Conditions) -> Span:
+    return models.multimeter(conditions.photodiode_meter).span(conditions.meter_unit)
+
+
+def _limit(value: Q, fixed: float, span: Span, conditions: Conditions, nplc: float) -> Q:
     """The limit of error of a reading on the ``fixed`` range, or on the smallest that holds it; NaN for no number.
 
-    Of many readings, those on the same range are taken together.
+    With the filter and auto-zero as they were set. Of many readings, those on the same range are taken together.
     """
+    limit = partial(span.limit_of_error, nplc=nplc, filter_count=conditions.filter_count, autozero=conditions.autozero)
+    ranges = _used_range(value, fixed, span)
     if not isinstance(value, np.ndarray):
-        if not isfinite(value):
-            return nan
-        used = fixed if isfinite(fixed) else span.ranges[bisect_left(span.reaches, abs(value))]
-        limit: float = span.limit_of_error(value, used, nplc)
-        return limit
+        return float(limit(value, ranges)) if isfinite(value) else nan
     limits = np.full(value.shape, nan)
     is_number = np.isfinite(value)
-    smallest = np.array(span.ranges)[np.searchsorted(span.reaches, abs(value))]
-    ranges = np.full(value.shape, fixed) if isfinite(fixed) else smallest
     for used in np.unique(ranges[is_number]).tolist():
         on_it = is_number & (ranges == used)
-        limits[on_it] = span.limit_of_error(value[on_it], used, nplc)
+        limits[on_it] = limit(value[on_it], used)
     return limits
+
+
+def _used_range(value: Q, fixed: float, span: Span) -> Q:
+    """The range a value was read on: the ``fixed`` one, or the smallest that holds it; the largest for no number."""
+    if not isinstance(value, np.ndarray):
+        return fixed if isfinite(fixed) else span.ranges[bisect_left(span.reaches, abs(value))]
+    if isfinite(fixed):
+        return np.full(value.shape, fixed)
+    return np.array(span.ranges)[np.searchsorted(span.reaches, abs(value))]

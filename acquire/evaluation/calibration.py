@@ -7,19 +7,22 @@ from dataclasses import Field, dataclass, field, fields, replace
 from enum import StrEnum
 from functools import cached_property, partial
 from itertools import chain
-from math import isfinite, nan
-from typing import Any, Self
+from math import inf, isfinite, nan
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from acquire.config.angles import AngularReadings, AngularTable, angular_factors
 from acquire.config.bench import BenchFile
 from acquire.config.calibration import CalibrationFile, Geometry, LuminanceFactor
+from acquire.config.cautions import is_example
 from acquire.config.loading import LoadedCalibration, LoadedSweep
 from acquire.config.sweep import ExpectedLine, SweepFile
 from acquire.photometry import photodiode as channel
+from acquire.photometry.angular import AngularFactor
 from acquire.photometry.elementwise import Q
 from acquire.photometry.factors import SpectralFactors, spectral_factors
-from acquire.photometry.grid import on_grid
+from acquire.photometry.grid import WAVELENGTH, on_grid
 from acquire.photometry.photodiode import PhotodiodeCalibration
 from acquire.photometry.silicon import GENERIC_SILICON, GENERIC_SILICON_SHAPE_UNCERTAINTY, generic_silicon
 from acquire.photometry.spectra import gaussian
@@ -27,10 +30,17 @@ from acquire.records import FloatArray
 from drivers import models
 from drivers.ranges import smallest_range
 
+if TYPE_CHECKING:
+    from acquire.config.tables import Curve
+
 
 def _stored(unit: str = "", name: str = "") -> dict[str, str]:
     """How a field stands in a run file: its unit, none for a text, and its name there where that is another."""
     return {"unit": unit, "name": name}
+
+
+#: Where F comes from without readings at angles.
+LAMBERTIAN = "assumed 1 (Lambertian)"
 
 
 class LuminanceRoute(StrEnum):
@@ -67,9 +77,10 @@ class Conditions:
     :class:`LuminanceRoute`. ``bench_alarm`` is what the last check of the bench says against it, empty where nothing
     does; ``bench_light_change`` by what share it found light changed, NaN where it did not.
 
-    ``*_range`` are the meters' fixed ranges, NaN for autorange; ``angular_factor`` F is that of the device, 1 for a
-    Lambertian one; ``source_meter`` and ``photodiode_meter`` are the models, by the names of
-    :mod:`drivers.models`; a file of before they were named is of the first two.
+    ``*_range`` are the meters' fixed ranges, NaN for autorange; ``angular_factor`` F is that of the device by photons,
+    for EQE, and ``luminous_angular_factor`` that by V(lambda), for PE: 1 for a Lambertian one; ``source_meter`` and
+    ``photodiode_meter`` are the models, by the names of :mod:`drivers.models`; a file of before they were named is of
+    the first two. ``filter_count`` readings are averaged in each meter; ``autozero`` of both.
     """
 
     emissive_area: float = field(metadata=_stored("m^2"))
@@ -81,8 +92,11 @@ class Conditions:
     photodiode_nplc: float = field(default=1.0, metadata=_stored("1"))
     source_meter: str = field(default="keithley2400", metadata=_stored())
     photodiode_meter: str = field(default="keithley2000", metadata=_stored())
+    filter_count: int = field(default=1, metadata=_stored("1"))
+    autozero: bool = field(default=True, metadata=_stored("1"))
     angular_factor: float = field(default=1.0, metadata=_stored("1", name="forward_factor"))
-    angular_factor_source: str = field(default="assumed 1 (Lambertian)", metadata=_stored(name="forward_factor_source"))
+    angular_factor_source: str = field(default=LAMBERTIAN, metadata=_stored(name="forward_factor_source"))
+    luminous_angular_factor: float = field(default=1.0, metadata=_stored("1", name="luminous_forward_factor"))
     luminance_route: str = field(default=LuminanceRoute.CALIBRATED.value, metadata=_stored())
     connection: str = field(default=Connection.AMPLIFIER.value, metadata=_stored(name="photodiode_connection"))
     amplifier_limit: float = field(default=nan, metadata=_stored("V"))
@@ -109,11 +123,6 @@ class Conditions:
         if not self.lead_resistance:  # a current that is missing takes nothing from it
             return self.polarity * voltage
         return self.polarity * (voltage - current * self.lead_resistance)
-
-    @property
-    def amplifier_gain(self) -> float:
-        """The former name of ``transfer``."""
-        return self.transfer
 
 
 @dataclass(frozen=True)
@@ -162,7 +171,7 @@ class Provenance:
     """Where a photodiode's calibration comes from.
 
     ``date`` on which it was made and ``valid_until`` as 2026-03-31, empty where not given; ``example``: it is the one
-    that was made up for the simulated bench.
+    that was made up for the simulated bench, or one that was made on it.
     """
 
     date: str = field(default="", metadata=_stored(name="calibration_date"))
@@ -268,10 +277,17 @@ def _photodiode_to_fields(photodiode: PhotodiodeCalibration | None) -> Iterator[
     yield "photodiode_scale", photodiode.scale if photodiode else nan, "cd/(m^2 W)"
     yield "photodiode_scale_slope", photodiode.scale_slope if photodiode else 0.0, "1/nm"
     yield "responsivity", photodiode.responsivity if photodiode else None, "A/W"
+    yield "responsivity_shortest", photodiode.shortest if photodiode else nan, "nm"
+    yield "responsivity_longest", photodiode.longest if photodiode else nan, "nm"
     yield "calibration_uncertainty", photodiode.relative_uncertainty if photodiode else 0.0, "1"
+    yield "calibration_degrees_of_freedom", photodiode.degrees_of_freedom if photodiode else inf, "1"
+    yield "responsivity_uncertainty", photodiode.responsivity_uncertainty if photodiode else 0.0, "1"
+    yield "reference_response", photodiode.reference_response if photodiode else None, "1/nm"
     yield "luminance_factor", photodiode.factor if photodiode else nan, "cd/(m^2 A)"
     yield "calibrated_from", photodiode.lowest if photodiode else nan, "cd/m^2"
     yield "calibrated_to", photodiode.highest if photodiode else nan, "cd/m^2"
+    yield "calibration_centroid", photodiode.centroid if photodiode else nan, "nm"
+    yield "responsivity_shape_uncertainty", photodiode.shape_uncertainty if photodiode else 0.0, "1/nm"
 
 
 def _or_empty(value: Any) -> Any:
@@ -294,9 +310,16 @@ def _photodiode_from_fields(values: Mapping[str, Any]) -> PhotodiodeCalibration 
         relative_uncertainty=values.get("calibration_uncertainty", 0.0),
         identification=values.get("identification", ""),
         method=values.get("method", ""),
+        degrees_of_freedom=values.get("calibration_degrees_of_freedom", inf),
+        responsivity_uncertainty=values.get("responsivity_uncertainty", 0.0),
+        reference_response=_or_none(values.get("reference_response")),
+        shortest=values.get("responsivity_shortest", nan),
+        longest=values.get("responsivity_longest", nan),
         factor=values.get("luminance_factor", nan),
         lowest=values.get("calibrated_from", nan),
         highest=values.get("calibrated_to", nan),
+        centroid=values.get("calibration_centroid", nan),
+        shape_uncertainty=values.get("responsivity_shape_uncertainty", 0.0),
     )
 
 
@@ -314,11 +337,12 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
     Only the sweep, bench and calibration files enter; a simulated device's file never does.
     """
     sweep, bench = loaded.sweep, loaded.bench
+    angular = _angular(loaded)
     photodiode = _photodiode_calibration(loaded.calibration, sweep.sample.emissive_area)
     calibrated = bench.photodiode.luminance_route == "calibrated"
     return Calibration(
         photodiode=photodiode,
-        conditions=_conditions(sweep, bench, source_range),
+        conditions=_conditions(sweep, bench, source_range, angular),
         uncertainty=LightUncertainty(
             emissive_area=sweep.sample.emissive_area_uncertainty or 0.0,
             luminance_scale=bench.uncertainty.luminance_scale,
@@ -326,7 +350,7 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
             repositioning=bench.uncertainty.repositioning,
             linearity=bench.uncertainty.linearity,
             wavelength=bench.uncertainty.wavelength,
-            angular_factor=bench.uncertainty.angular_factor,
+            angular_factor=angular.uncertainty,
             lead_resistance=bench.instruments.smu.lead_resistance_uncertainty,
         ),
         stand_in=StandInSpectra(reference, _assumed_spectrum(sweep.sample.expected_line)),
@@ -335,30 +359,47 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
     )
 
 
-#: The responsivity of the simulated photodiode [A/W]: slope [1/nm] and offset of a straight line, which no real one is.
-_SIMULATED_RESPONSIVITY = (6.0e-4, -0.012)
-
-
 def provenance_of(loaded: LoadedCalibration) -> Provenance:
     """Where a calibration file comes from; a copy of the example under another name is the example still."""
     certificate = loaded.certificate
     if certificate is None:
         return Provenance()
     valid_until = certificate.valid_until.isoformat() if certificate.valid_until else ""
-    return Provenance(certificate.date.isoformat(), valid_until, _is_example(certificate.id, loaded.responsivity))
+    return Provenance(certificate.date.isoformat(), valid_until, is_example(certificate, loaded.responsivity))
 
 
-def _is_example(name: str, responsivity: tuple[FloatArray, FloatArray] | None) -> bool:
-    if name.startswith("simulated-photodiode"):
-        return True
-    if responsivity is None:
-        return False
-    wavelength, values = (np.asarray(column, float) for column in responsivity)
-    slope, offset = _SIMULATED_RESPONSIVITY
-    return bool(np.abs(values - (slope * wavelength + offset)).max() < 1e-6)
+@dataclass(frozen=True)
+class _Angular:
+    """F by photons and by V(lambda), its relative uncertainty, and where it comes from."""
+
+    photons: float
+    visible: float
+    uncertainty: float
+    source: str
 
 
-def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float) -> Conditions:
+def _angular(loaded: LoadedSweep) -> _Angular:
+    """F from the readings of the sample at angles; without any, 1 with the bench's own uncertainty."""
+    if loaded.angles is None or loaded.sweep.sample.angles is None:
+        return _Angular(1.0, 1.0, loaded.bench.uncertainty.angular_factor, LAMBERTIAN)
+    readings = loaded.sweep.sample.angles
+    photons, visible = angular_factors(loaded.angles, readings)
+    relative = max(one.uncertainty / one.value for one in (photons, visible))
+    return _Angular(photons.value, visible.value, relative, _angular_source(loaded.angles, readings, photons))
+
+
+def _angular_source(table: AngularTable, readings: AngularReadings, found: AngularFactor) -> str:
+    what = f"spectral {readings.quantity}" if readings.spectra else readings.quantity
+    sides = f"mean of two sides, which differ by {found.difference:+.3f}" if found.sides == 2 else "one side"
+    tail = f"beyond it {found.tail_share:.1%} of F by the model '{readings.tail}'"
+    noise = "stated" if readings.noise is not None else "judged from the readings"
+    return (
+        f"measured: {what} at {table.angle.size} angles up to {found.last_angle:g} deg, {sides}; {tail}; "
+        f"noise of a reading {found.noise:.2%}, {noise}"
+    )
+
+
+def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float, angular: _Angular) -> Conditions:
     measure = sweep.measure
     source_model, meter_model = bench.instruments.smu.model, bench.instruments.photodiode_meter.model
     source_meter, photodiode_meter = models.source_meter(source_model), models.multimeter(meter_model)
@@ -378,11 +419,16 @@ def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float) -> Cond
         photodiode_nplc=measure.photodiode_nplc,
         source_meter=source_model,
         photodiode_meter=meter_model,
+        filter_count=measure.filter_count,
+        autozero=measure.autozero,
         luminance_route=bench.photodiode.luminance_route,
         connection=bench.photodiode.connection,
         amplifier_limit=nan if bench.photodiode.amplifier_limit is None else bench.photodiode.amplifier_limit,
         polarity=-1.0 if sweep.sample.polarity == "negative" else 1.0,
         lead_resistance=bench.instruments.smu.lead_resistance,
+        angular_factor=angular.photons,
+        angular_factor_source=angular.source,
+        luminous_angular_factor=angular.visible,
         smallest_emissive_area=bench.emissive_area.smallest,
         largest_emissive_area=bench.emissive_area.largest,
         spot=_spot(bench),
@@ -408,35 +454,86 @@ def _photodiode_calibration(loaded: LoadedCalibration, emissive_area: float) -> 
     certificate = loaded.certificate
     if certificate is None:
         return None
-    responsivity = on_grid(*loaded.responsivity) if loaded.responsivity is not None else None
+    responsivity = on_grid(*_reaching(loaded.responsivity)) if loaded.responsivity is not None else None
     if certificate.luminance_factor is not None:
-        spectrum = on_grid(*loaded.spectrum) if loaded.spectrum is not None else None
+        spectrum = on_grid(*_ending_dark(loaded.spectrum)) if loaded.spectrum is not None else None
         light = _by_factor(certificate.luminance_factor, responsivity, spectrum)
-        uncertainty = certificate.luminance_factor.uncertainty
-        return _named(light, certificate, nan if uncertainty is None else uncertainty)
+        named = _named(light, certificate, _or_nan(certificate.luminance_factor.uncertainty))
+        freedom = certificate.luminance_factor.degrees_of_freedom
+        return replace(_spanned(named, loaded.responsivity), degrees_of_freedom=inf if freedom is None else freedom)
     assert certificate.geometry is not None
     assert responsivity is not None
     light = _by_geometry(certificate.geometry, emissive_area, responsivity)
-    return _named(light, certificate, certificate.geometry.uncertainty)
+    return _spanned(_named(light, certificate, certificate.geometry.uncertainty), loaded.responsivity)
+
+
+def _reaching(curve: Curve) -> Curve:
+    """A responsivity that reaches over the grid: beyond its own ends it is taken to stay as it is there."""
+    wavelength, values = curve
+    ends = min(wavelength[0] - 1.0, WAVELENGTH[0]), max(wavelength[-1] + 1.0, WAVELENGTH[-1])
+    return np.concatenate(([ends[0]], wavelength, [ends[1]])), np.concatenate((values[:1], values, values[-1:]))
+
+
+def _ending_dark(curve: Curve) -> Curve:
+    """A spectrum that reaches over the grid: beyond its own ends there is no light."""
+    wavelength, values = curve
+    low, high = wavelength[0] - 1e-3, wavelength[-1] + 1e-3
+    beyond = [min(low - 1.0, WAVELENGTH[0]), low], [high, max(high + 1.0, WAVELENGTH[-1])]
+    return np.concatenate((beyond[0], wavelength, beyond[1])), np.concatenate(([0.0, 0.0], values, [0.0, 0.0]))
+
+
+def _spanned(light: PhotodiodeCalibration, responsivity: Curve | None) -> PhotodiodeCalibration:
+    """The calibration with the span of wavelengths at which its responsivity was measured."""
+    if light.responsivity is None or responsivity is None:
+        return light
+    return replace(light, shortest=float(responsivity[0][0]), longest=float(responsivity[0][-1]))
 
 
 def _named(light: PhotodiodeCalibration, certificate: CalibrationFile, uncertainty: float) -> PhotodiodeCalibration:
     valid = f", valid until {certificate.valid_until}" if certificate.valid_until else ""
     identification = f"{certificate.id} of {certificate.date}{valid}"
-    return replace(light, identification=identification, relative_uncertainty=uncertainty)
+    return replace(
+        light,
+        identification=identification,
+        relative_uncertainty=uncertainty,
+        responsivity_uncertainty=certificate.responsivity_uncertainty,
+    )
+
+
+def _or_nan(value: float | None) -> float:
+    return nan if value is None else value
 
 
 def _by_factor(
     found: LuminanceFactor, responsivity: FloatArray | None, spectrum: FloatArray | None
 ) -> PhotodiodeCalibration:
-    """Way A; one curve without the other cannot correct a spectral mismatch, and is left out."""
-    curves = (responsivity, spectrum) if responsivity is not None and spectrum is not None else ()
-    light = channel.calibration_from_factor(found.factor, *curves)
-    low, high = (nan if end is None else end for end in (found.luminance_from, found.luminance_to))
+    """Way A; without the spectrum under which it was found the mismatch of another one cannot be corrected."""
+    low, high = _or_nan(found.luminance_from), _or_nan(found.luminance_to)
     span = f", found from {low:.4g} to {high:.4g} cd/m^2" if isfinite(low + high) else ""
-    mismatch = "" if curves else ", without the mismatch of other spectra"
-    method = f"luminance factor {found.factor:g} cd/m^2/A{span}{mismatch}"
-    return replace(light, method=method, lowest=low, highest=high)
+    light, mismatch = _for_other_spectra(found.factor, responsivity, spectrum)
+    return replace(
+        light,
+        method=f"luminance factor {found.factor:g} cd/m^2/A{span}{mismatch}",
+        lowest=low,
+        highest=high,
+        degrees_of_freedom=inf if found.degrees_of_freedom is None else float(found.degrees_of_freedom),
+    )
+
+
+def _for_other_spectra(
+    factor: float, responsivity: FloatArray | None, spectrum: FloatArray | None
+) -> tuple[PhotodiodeCalibration, str]:
+    """The calibration of a factor, and what to say of the mismatch."""
+    if spectrum is None:
+        return channel.calibration_from_factor(factor), ", without the mismatch of other spectra"
+    if responsivity is not None:
+        return channel.calibration_from_factor(factor, responsivity, spectrum), ""
+    light = channel.calibration_from_factor(factor, generic_silicon(), spectrum)
+    centroid = spectral_factors(spectrum).integrals.wavelength
+    return (
+        replace(light, centroid=centroid, shape_uncertainty=GENERIC_SILICON_SHAPE_UNCERTAINTY),
+        f", mismatch by {GENERIC_SILICON}",
+    )
 
 
 def _by_geometry(geometry: Geometry, emissive_area: float, responsivity: FloatArray) -> PhotodiodeCalibration:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from acquire.evaluation.budget import Signals, uncertainties
+from acquire.evaluation.budget import Signals, point_budget, uncertainties
 from acquire.evaluation.evidence import NO_SPECTRUM_HERE, Absolute, DarkLevel, Evidence, dark_level
-from acquire.evaluation.routes import route_uncertainties
+from acquire.evaluation.routes import absolute_budget, route_uncertainties
 from acquire.photometry.choice import (
     SPECTRAL_SHIFT_LIMIT,
     SpectrumChoice,
@@ -34,7 +34,8 @@ from acquire.photometry.efficiency import (
 )
 from acquire.photometry.elementwise import IntArray, Q, Truth, constant, quotient, unless
 from acquire.photometry.factors import SpectralFactors, blend_factors, factors_at, known_only, stacked
-from acquire.photometry.photodiode import PhotodiodeCalibration, below_dark_noise
+from acquire.photometry.photodiode import AT_LIMIT, PhotodiodeCalibration, below_dark_noise
+from acquire.photometry.uncertainty import Budget
 from acquire.records import (
     DERIVED,
     READING_FLAGS,
@@ -61,7 +62,11 @@ def evaluate(reading: Reading, evidence: Evidence) -> Record:
     missing = evidence.awaits_spectrum
     return Record(
         reading=reading,
-        flags=PointFlag(int(reading.flags) | _flags(factors, shift, dark, missing, evidence)),
+        flags=PointFlag(
+            int(reading.flags)
+            | _flags(factors, shift, dark, missing, evidence)
+            | _at_limit(reading.photodiode_signal, evidence)
+        ),
         **_quantities(reading.current, reading.voltage, photocurrent, factors, absolute, dark, evidence),
         spectrum_source=choice.source.value,
         spectrum_index=choice.index,
@@ -95,6 +100,32 @@ def with_uncertainties(record: Record, evidence: Evidence) -> Record:
         spectrum_weight=record.spectrum_weight,
         log10_distance=record.log10_distance,
     )
+
+
+def budget_at(points: Columns, row: int, evidence: Evidence) -> Budget[float]:
+    """Where the uncertainty of one of a run's points comes from; ``points`` as :func:`evaluate_run` completes them."""
+    one = {name: points[name][row].item() for name in _OF_A_BUDGET}
+    source = SpectrumSource(one["spectrum_source"].decode())
+    choice = SpectrumChoice(source, one["spectrum_index"], one["spectrum_index_upper"], one["spectrum_weight"])
+    factors, shift = _factors_of(choice, evidence)
+    photocurrent = evidence.photocurrent(one["photodiode_signal"], one["time"])
+    signals = Signals(one["current"], one["voltage"], one["photodiode_signal"], photocurrent)
+    if evidence.alone and factors is not None:
+        return absolute_budget(signals, factors, _absolute(choice, evidence), evidence.calibration)
+    return point_budget(one["luminance"], signals, factors, shift, evidence.in_use, evidence.dark_scatter)
+
+
+_OF_A_BUDGET = (
+    "luminance",
+    "time",
+    "current",
+    "voltage",
+    "photodiode_signal",
+    "spectrum_source",
+    "spectrum_index",
+    "spectrum_index_upper",
+    "spectrum_weight",
+)
 
 
 def evaluate_run(points: Columns, evidence: Evidence) -> Columns:
@@ -136,7 +167,7 @@ def _final_values(points: Columns, rows: slice, evidence: Evidence) -> dict[str,
     missing = ~choices.measured if evidence.alone else evidence.awaits_spectrum
     signals = Signals(current, voltage, signal, photocurrent)
     values = _quantities(current, voltage, photocurrent, factors, absolute, dark, evidence)
-    derived = _flags(factors, shift, dark, missing, evidence)
+    derived = _flags(factors, shift, dark, missing, evidence) | _at_limit(signal, evidence)
     return {
         **values,
         **_uncertainties(values, signals, factors, shift, absolute, evidence),
@@ -180,7 +211,7 @@ def _quantities(
         "current_density": density,
         "luminance": luminance,
         "current_efficiency": efficiency,
-        "power_efficiency": power_efficiency(efficiency, voltage, angular),
+        "power_efficiency": power_efficiency(efficiency, voltage, conditions.luminous_angular_factor),
         "external_quantum_efficiency": quantum_efficiency,
         "chromaticity_x": factors.chromaticity_x if factors else unknown,
         "chromaticity_y": factors.chromaticity_y if factors else unknown,
@@ -199,7 +230,7 @@ def _uncertainties(
     evidence: Evidence,
 ) -> dict[str, Q]:
     """The standard uncertainty of each of the :func:`_quantities`."""
-    calibration, noise = evidence.in_use, evidence.dark_deviation
+    calibration, noise = evidence.in_use, evidence.dark_scatter
     by_photodiode = uncertainties(values, signals, factors, shift, calibration, noise)
     if factors is None or absolute is NO_SPECTRUM_HERE:
         unknown = constant(nan, signals.photocurrent)
@@ -338,8 +369,16 @@ def _flags(factors: SpectralFactors[Q] | None, shift: Q, dark: Truth, missing: T
     return bits | truncated | missing * _NO_SPECTRUM | (shift > SPECTRAL_SHIFT_LIMIT) * _SHIFT | dark * _DARK
 
 
+def _at_limit(signal: Q, evidence: Evidence) -> Any:
+    """The bit of a photodiode's amplifier that is at the limit which the bench gives."""
+    return (abs(signal) >= evidence.calibration.conditions.amplifier_limit * (1 - AT_LIMIT)) * _AMPLIFIER
+
+
 # Plain numbers: arithmetic with members of an enumeration takes microseconds
 _PROVISIONAL, _TRUNCATED = int(PointFlag.EQE_PROVISIONAL), int(PointFlag.SPECTRUM_TRUNCATED)
+
+
+_AMPLIFIER = int(PointFlag.AMPLIFIER_LIMIT)
 
 
 _NO_SPECTRUM, _SHIFT, _DARK = int(PointFlag.NO_SPECTRUM), int(PointFlag.SPECTRAL_SHIFT), int(PointFlag.BELOW_DARK_NOISE)

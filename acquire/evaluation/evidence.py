@@ -11,7 +11,7 @@ from typing import Generic, NamedTuple
 
 import numpy as np
 
-from acquire.evaluation.budget import photodiode_limit
+from acquire.evaluation.budget import DarkScatter, photodiode_limit
 from acquire.evaluation.calibration import Calibration, LuminanceRoute
 from acquire.photometry.choice import SpectrumCandidate, spectrum_defects
 from acquire.photometry.constants import ELEMENTARY_CHARGE
@@ -27,12 +27,15 @@ from acquire.photometry.photodiode import (
     dark_at,
     photocurrent,
 )
-from acquire.photometry.spectra import signal_to_noise
+from acquire.photometry.spectra import clipped_excess, signal_to_noise
 from acquire.photometry.uncertainty import rectangular
 from acquire.records import DarkReading, FloatArray, Reading, Spectrum
 
 #: Photocurrent over the scatter of a dark reading that a level needs to say something about k_L.
 CALIBRATING_SIGNAL_TO_NOISE = 10.0
+
+#: What the noise of a spectrum's samples may leave uncertain of its integrals, relative, so that it counts for k_L.
+CALIBRATING_NOISE = 1e-3
 
 #: What noise and meter may leave uncertain of the light under which the first spectrum is taken, relative.
 CLEAR_LIGHT = 1e-3
@@ -40,7 +43,7 @@ CLEAR_LIGHT = 1e-3
 
 @dataclass(frozen=True)
 class DarkLevel:
-    """Mean and standard deviation of the photodiode signal without light [V], when [s], and of how many readings."""
+    """Mean and standard deviation of the photodiode signal without light [V or A], when [s], of how many readings."""
 
     time: float
     signal: float
@@ -148,10 +151,15 @@ class Evidence:
 
     @cached_property
     def calibrating(self) -> tuple[MeasuredSpectrum, ...]:
-        """The spectra that say something about k_L: of good shape, and with light well above the dark readings."""
+        """The spectra that say something about k_L: of good shape, and with light well above the dark readings.
+
+        As long as there are some, only those whose integrals are hardly uncertain by the noise of their samples: what
+        is left of it where negative samples were set to zero adds up over all that the photodiode sees.
+        """
         least = CALIBRATING_SIGNAL_TO_NOISE * self.dark_deviation / abs(self.calibration.conditions.transfer)
         good = (one for one in self.spectra if one.usable and one.spectrum.luminance > 0.0)
-        return tuple(one for one in good if (light := self.light_during(one.spectrum)) > least and light > 0.0)
+        seen = tuple(one for one in good if (light := self.light_during(one.spectrum)) > least and light > 0.0)
+        return tuple(one for one in seen if one.absolute.photon_noise <= CALIBRATING_NOISE) or seen
 
     def _level(self, one: MeasuredSpectrum) -> CalibratingLevel:
         light, of = self.light_during(one.spectrum), one.factors.integrals
@@ -280,6 +288,12 @@ class Evidence:
         levels = [level.deviation for level in (self.dark_before, self.dark_after) if level]
         return max(levels, default=0.0)
 
+    @cached_property
+    def dark_scatter(self) -> DarkScatter:
+        """How the dark readings scatter."""
+        counts = [level.readings for level in (self.dark_before, self.dark_after) if level]
+        return DarkScatter(self.dark_deviation, min(counts, default=0))
+
     def photocurrent(self, signal: Q, time: Q) -> Q:
         """Photocurrent [A] behind an amplifier voltage [V] read at ``time`` [s]; positive where there is light."""
         return photocurrent(signal, self.dark_signal(time), self.calibration.conditions.transfer)
@@ -292,16 +306,16 @@ def _measured(spectrum: Spectrum, factors: SpectralFactors[float]) -> MeasuredSp
     absolute = Absolute(
         spectrum.luminance,
         ELEMENTARY_CHARGE * photon_exitance(spectrum.spectral_radiance),
-        noise * norm(v_lambda()) / (factors.integrals.visible * integral),
-        noise * norm(WAVELENGTH) / (factors.integrals.wavelength * integral),
+        _noise_in(v_lambda(), spectrum.spectral_radiance, noise) / (factors.integrals.visible * integral),
+        _noise_in(WAVELENGTH, spectrum.spectral_radiance, noise) / (factors.integrals.wavelength * integral),
         abs(spectrum.drift) if isfinite(spectrum.drift) else 0.0,
     )
     return MeasuredSpectrum(spectrum, factors, absolute, not spectrum_defects(clearness))
 
 
-def norm(function: FloatArray) -> float:
-    """What white noise of 1 in every sample of a spectrum leaves in its integral with a function (401,)."""
-    return sqrt(float(function @ function))
+def _noise_in(function: FloatArray, spectrum: FloatArray, noise: float) -> float:
+    """What white noise of every sample leaves uncertain of the integral of a spectrum with a function (401,)."""
+    return hypot(noise * sqrt(float(function @ function)), clipped_excess(spectrum, function))
 
 
 def _scale(by_photodiode: Sequence[float], spectra: Sequence[MeasuredSpectrum]) -> float:

@@ -35,6 +35,7 @@ class Figure:
     """One figure of merit: ``value`` in ``unit``, its standard ``uncertainty``, and where in the sweep it lies.
 
     ``voltage`` [V], ``current_density`` [A/m^2], ``luminance`` [cd/m^2]; NaN for what does not apply.
+    value +- ``expanded_uncertainty``, ``coverage_factor`` times the standard one, holds the truth in 95 % of cases.
     ``reason`` says in words why the status is not ``ok``; empty where the status says it all.
     """
 
@@ -45,6 +46,8 @@ class Figure:
     current_density: float = nan
     luminance: float = nan
     uncertainty: float = nan
+    coverage_factor: float = nan
+    expanded_uncertainty: float = nan
     reason: str = ""
 
 
@@ -442,8 +445,13 @@ def _summit(curve: JVLCurve, quantity: str, unit: str, top: Figure) -> Figure:
     column = getattr(curve, quantity)
     if not np.isfinite(top.value):
         return missing(unit, top.status)
+    if not top.current_density > 0:
+        return missing(unit, "none", "no current flows in the forward direction there")
     known = np.flatnonzero(np.isfinite(column) & (column > 0) & (curve.current_density > 0))
-    here = int(np.flatnonzero(column[known] == top.value)[0])
+    at = np.flatnonzero(column[known] == top.value)
+    if not at.size:
+        return missing(unit, "none", "there the current does not go forward")
+    here = int(at[0])
     if not 0 < here < known.size - 1:
         return missing(unit, "none", "the largest sample has no neighbour on one side")
     three = known[here - 1 : here + 2]

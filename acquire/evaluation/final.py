@@ -4,24 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from math import isfinite, nan
+from math import inf, isfinite, nan
 from statistics import stdev
 
 import numpy as np
 
+from acquire.evaluation.ageing import changes_after_the_sweep, level_read_again
+from acquire.evaluation.angular_remark import with_angular_factor
 from acquire.evaluation.budget import current_limit
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.cautions import contact_cautions, light_cautions
-from acquire.evaluation.evaluate import Evidence, evaluate_run
+from acquire.evaluation.evaluate import Evidence, budget_at, evaluate_run
+from acquire.evaluation.figure_uncertainty import BudgetedCurve, FigureBudget, figure_budgets, with_uncertainties
 from acquire.evaluation.figures import Figure, JVLCurve, figures_of_merit
 from acquire.evaluation.findings import findings, judged
 from acquire.evaluation.flagged import flagged
 from acquire.evaluation.known import Known
-from acquire.evaluation.photodiode_findings import at_amplifier_limit
+from acquire.evaluation.photodiode_findings import SIGNAL_FALLS, at_amplifier_limit
 from acquire.evaluation.repeated import repeatability
 from acquire.evaluation.spectral_figures import spectrum_figures, wall_plug
-from acquire.photometry.elementwise import quotient
-from acquire.records import LIMITED, Branch, Columns, DarkReading, Finding, FloatArray, Note, PointFlag, Spectrum
+from acquire.photometry.elementwise import IntArray, quotient
+from acquire.records import (
+    LIMITED,
+    Branch,
+    Columns,
+    DarkReading,
+    Finding,
+    FloatArray,
+    Note,
+    PointFlag,
+    RepeatedReading,
+    Spectrum,
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +45,7 @@ class FinalEvaluation:
     evidence: Evidence
     dark: Sequence[DarkReading]
     spectra: Sequence[Spectrum]
+    repeated: Sequence[RepeatedReading] = ()
 
     def points(self, live: Columns) -> Columns:
         """The columns of a run's points (n,) with the final values in place of the ``live`` ones."""
@@ -42,7 +57,29 @@ class FinalEvaluation:
         """The figures of merit of a run from its :meth:`points`."""
         forward, reverse = (_curve(points, branch, self.evidence, self.dark) for branch in Branch)
         figures = figures_of_merit(forward, reverse)
-        return figures | self._spectral(points, figures) | repeatability(points) if figures else {}
+        if not figures:
+            return {}
+        figures = with_uncertainties(figures, self.budgets(points, figures))
+        changes = changes_after_the_sweep(level_read_again(points, self.repeated, self.evidence))
+        figures |= with_uncertainties(self._spectral(points, figures) | repeatability(points) | changes, {})
+        return with_angular_factor(figures, self.evidence.calibration)
+
+    def budgets(self, points: Columns, figures: Mapping[str, Figure]) -> dict[str, FigureBudget]:
+        """Where the uncertainty of each figure comes from, as far as it is known; from a run's :meth:`points`."""
+        forward, reverse = (self._budgeted(points, branch) for branch in Branch)
+        return figure_budgets(figures, forward, reverse)
+
+    def _budgeted(self, points: Columns, branch: Branch) -> BudgetedCurve | None:
+        """One branch from low to high, with the budgets of its points."""
+        curve, rows = _curve(points, branch, self.evidence, self.dark), _rows(points, branch)
+        if curve is None:
+            return None
+        if branch is Branch.REVERSE:
+            curve, rows = curve.reversed(), rows[::-1]
+        density = points["current_density"][rows]
+        spread = points["current_density_independent_uncertainty"][rows]
+        ammeter = quotient(spread, abs(density), density != 0, inf)
+        return BudgetedCurve(curve, lambda i: budget_at(points, int(rows[i]), self.evidence), ammeter)
 
     def _spectral(self, points: Columns, figures: Mapping[str, Figure]) -> dict[str, Figure]:
         """Figures of the spectrum at the maximum of the current efficiency, of the brightest without any luminance."""
@@ -62,38 +99,43 @@ class FinalEvaluation:
 
         ``source_unit`` is that of the source's level, V or A; ``day`` that of the run, as 2026-03-31.
         """
-        photodiode = self.evidence.calibration.photodiode
+        photodiode = None if self.evidence.alone else self.evidence.photodiode
         by_shape = photodiode is not None and photodiode.responsivity is not None
         figures = flagged(self.figures(points), points, shape_in_luminance=by_shape)
         time = points["time"]
         last = float(time[np.isfinite(time)].max(initial=0.0))
-        found = findings(Known(self.evidence, points, self.spectra, self.dark, source_unit, last, figures, day))
+        found = findings(
+            Known(self.evidence, points, self.spectra, self.dark, source_unit, last, figures, day, self.repeated)
+        )
         return judged(figures, found), found
 
-    def cautions(self, points: Columns, source_unit: str) -> list[Note]:
+    def cautions(self, points: Columns, source_unit: str, found: Sequence[Finding] = ()) -> list[Note]:
         """What the readings of a run say against it, noted at the first dark reading, where a run begins.
 
-        ``source_unit`` is that of the source's level, V or A.
+        ``source_unit`` is that of the source's level, V or A; ``found`` what is said in findings already.
         """
         conditions = self.evidence.calibration.conditions
-        texts = light_cautions(points, self.dark, conditions) + contact_cautions(
-            points, self.dark, conditions, source_unit
-        )
+        texts = contact_cautions(points, self.dark, conditions, source_unit)
+        if not any(finding.code == SIGNAL_FALLS for finding in found):  # which says it better
+            texts = light_cautions(points, self.dark, conditions) + texts
         return [Note(self.dark[0].time if self.dark else 0.0, text) for text in texts]
 
 
 def final_evaluation(
-    dark: Sequence[DarkReading], spectra: Sequence[Spectrum], calibration: Calibration
+    dark: Sequence[DarkReading],
+    spectra: Sequence[Spectrum],
+    calibration: Calibration,
+    repeated: Sequence[RepeatedReading] = (),
 ) -> FinalEvaluation:
     """The evaluation that knows a whole run."""
     evidence = Evidence(calibration, final=True).with_dark(dark)
-    return FinalEvaluation(evidence.with_spectra(spectra), dark, spectra)
+    return FinalEvaluation(evidence.with_spectra(spectra), dark, spectra, repeated)
 
 
 def _curve(points: Columns, branch: Branch, evidence: Evidence, dark: Sequence[DarkReading]) -> JVLCurve | None:
     """One branch; points where the limit, not the level, decided are left out."""
-    chosen = (points["branch"] == branch.encode()) & (points["flags"] & int(LIMITED) == 0)
-    if not chosen.any():
+    chosen = _rows(points, branch)
+    if not chosen.size:
         return None
     columns = {name: points[name][chosen] for name in _CURVE_COLUMNS}
     conditions = evidence.calibration.conditions
@@ -104,6 +146,10 @@ def _curve(points: Columns, branch: Branch, evidence: Evidence, dark: Sequence[D
         luminance_noise=_luminance_noise(columns["luminance"], signal, time, evidence),
         current_density_floor=_current_density_floor(points["current"][chosen], evidence, dark),
     )
+
+
+def _rows(points: Columns, branch: Branch) -> IntArray:
+    return np.flatnonzero((points["branch"] == branch.encode()) & (points["flags"] & int(LIMITED) == 0))
 
 
 _NOT_IN_THE_FILE = ("luminance_noise", "current_density_floor")

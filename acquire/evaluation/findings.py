@@ -13,6 +13,7 @@ from operator import attrgetter
 
 import numpy as np
 
+from acquire.evaluation.ageing import aged_during_the_sweep
 from acquire.evaluation.before_findings import (
     alarm_of_the_bench,
     calibration_of_another_bench,
@@ -21,11 +22,14 @@ from acquire.evaluation.before_findings import (
 )
 from acquire.evaluation.bounds import beyond_physics
 from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.calibration_findings import outside_calibrated_span
+from acquire.evaluation.connection_findings import light_outside_responsivity, loaded_photodiode
 from acquire.evaluation.evidence import Evidence
 from acquire.evaluation.figures import Figure
 from acquire.evaluation.known import Known
 from acquire.evaluation.light_compared import factor_of_the_run, photodiode_against_spectra
 from acquire.evaluation.photodiode_findings import amplifier_at_limit, light_on_the_wrong_side
+from acquire.evaluation.spectrum_findings import spectra_against_their_meter
 from acquire.records import Columns, DarkReading, Finding, Record, Severity, Spectrum
 
 Question = Callable[[Known], Iterator[Finding]]
@@ -42,14 +46,20 @@ BEFORE: tuple[Question, ...] = (
 MEASURED: tuple[Question, ...] = (
     photodiode_against_spectra,
     factor_of_the_run,
+    spectra_against_their_meter,
     beyond_physics,
     amplifier_at_limit,
     light_on_the_wrong_side,
+    loaded_photodiode,
+    light_outside_responsivity,
 )
 
 
+#: What can be asked when the sweep is over.
+AFTERWARDS: tuple[Question, ...] = (aged_during_the_sweep,)
+
 #: Everything that is asked of a whole run.
-QUESTIONS = (*MEASURED, *BEFORE)
+QUESTIONS = (*MEASURED, outside_calibrated_span, *AFTERWARDS, *BEFORE)
 
 
 def findings(known: Known, questions: Sequence[Question] = QUESTIONS) -> list[Finding]:

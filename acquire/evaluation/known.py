@@ -9,7 +9,7 @@ from functools import cached_property
 from acquire.evaluation.evidence import Evidence
 from acquire.evaluation.figures import Figure
 from acquire.evaluation.pairs import Pair, pairs
-from acquire.records import Columns, DarkReading, Spectrum
+from acquire.records import Columns, DarkReading, RepeatedReading, Spectrum
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class Known:
     """All that is known of a run at one ``time`` [s since its start]; of figures none while it goes on.
 
     ``points`` are the columns (n,) of its points so far, ``source_unit`` is that of the source's level, V or A, ``day``
-    that of the run, as 2026-03-31, empty where it does not matter.
+    that of the run, as 2026-03-31, empty where it does not matter; ``repeated`` what was read once more when the sweep
+    was over.
     """
 
     evidence: Evidence
@@ -28,8 +29,9 @@ class Known:
     time: float
     figures: Mapping[str, Figure] = field(default_factory=dict)
     day: str = ""
+    repeated: Sequence[RepeatedReading] = ()
 
     @cached_property
     def pairs(self) -> list[Pair]:
-        """Both luminances of each spectrum."""
+        """The two luminances of each spectrum."""
         return pairs(self.evidence)

@@ -2,7 +2,7 @@
 
 At each level L_i is the luminance of the spectrum and s_i the photocurrent during its exposure. The line of a device
 moves a little with the level, and with it k_L; so the mismatch factor of each level's own spectrum against the mean
-one is taken out first, where the responsivity of the photodiode is known.
+one is taken out first.
 """
 
 from __future__ import annotations
@@ -13,18 +13,21 @@ from math import exp, isfinite, nan
 
 import numpy as np
 
-from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.calibration import Calibration, relative_responsivity
 from acquire.evaluation.evaluate import Evidence
 from acquire.photometry.choice import DRIFT_LIMIT, SIGNAL_TO_NOISE_LIMIT
 from acquire.photometry.factors import spectral_factors
 from acquire.photometry.linearity import Linearity, Slope, linearity
-from acquire.photometry.photodiode import LuminanceFactor, below_dark_noise, fit_luminance_factor, spectral_mismatch
+from acquire.photometry.photodiode import (
+    FEWEST_LEVELS,
+    LuminanceFactor,
+    below_dark_noise,
+    fit_luminance_factor,
+    spectral_mismatch,
+)
 from acquire.photometry.spectra import normalised, signal_to_noise
 from acquire.photometry.student import coverage_factor
 from acquire.records import Branch, DarkReading, FloatArray, Spectrum
-
-#: Fewer levels give a factor, but no uncertainty: a spread of two says next to nothing.
-FEWEST_LEVELS = 3
 
 #: The spectroradiometer computes its luminance from the same spectrum; beyond this, one of the two came over wrong.
 METER_TOLERANCE = 0.01
@@ -36,8 +39,8 @@ class FoundFactor:
 
     By level (n,), in the order in which they were measured: ``branch``, ``time`` [s], ``luminance`` [cd/m^2],
     ``photocurrent`` [A], ``mismatch`` [1] of the level's own spectrum against ``spectrum`` (401,), the mean of all
-    [1/nm]; 1 where no responsivity is known (``corrected`` false). ``left_out`` says why a spectrum, by its index,
-    was not used; ``former`` is what the calibration of the run itself gives for this spectrum, NaN without one.
+    [1/nm]. ``left_out`` says why a spectrum, by its index, was not used; ``former`` is what the calibration of the run
+    itself gives for this spectrum, NaN without one that was made on a bench of this kind.
     """
 
     factor: LuminanceFactor
@@ -46,7 +49,6 @@ class FoundFactor:
     luminance: FloatArray
     photocurrent: FloatArray
     mismatch: FloatArray
-    corrected: bool
     spectrum: FloatArray
     linearity: Linearity
     left_out: Mapping[int, str]
@@ -111,7 +113,8 @@ def found_factor(
 ) -> FoundFactor:
     """Return the luminance factor that the spectra of a run and its photodiode signals give.
 
-    Of ``calibration`` only the conditions and, for the mismatch, the responsivity enter, never its own factor.
+    Of ``calibration`` only the conditions and, for the mismatch, the responsivity enter, never its own factor; without
+    one, silicon in general is right enough for the few nm by which the levels differ.
 
     :raises ValueError: no spectrum can be used; the message says why each cannot.
     """
@@ -124,8 +127,9 @@ def found_factor(
         said = "; ".join(f"spectrum {index}: {why}" for index, why in left_out.items())
         raise ValueError(f"no level can be used ({said or 'there is no spectrum'})")
     mean = np.mean([normalised(spectrum.spectral_radiance) for spectrum, _ in used], axis=0)
-    responsivity = calibration.photodiode.responsivity if calibration.photodiode else None
-    mismatch = np.array([_mismatch(spectrum.spectral_radiance, mean, responsivity) for spectrum, _ in used])
+    responsivity = relative_responsivity(calibration.photodiode).curve
+    assert responsivity is not None
+    mismatch = np.array([spectral_mismatch(spectrum.spectral_radiance, mean, responsivity) for spectrum, _ in used])
     luminance = np.array([spectrum.luminance for spectrum, _ in used])
     current, time = np.array([i for _, i in used]), np.array([_middle(spectrum) for spectrum, _ in used])
     return FoundFactor(
@@ -135,7 +139,6 @@ def found_factor(
         luminance=luminance,
         photocurrent=current,
         mismatch=mismatch,
-        corrected=responsivity is not None,
         spectrum=mean,
         linearity=linearity(np.log(luminance / mismatch / current), luminance, time),
         left_out=left_out,
@@ -144,6 +147,8 @@ def found_factor(
 
 
 def _former(spectrum: FloatArray, calibration: Calibration) -> float:
+    if calibration.provenance.example and not calibration.conditions.simulated:
+        return nan
     return spectral_factors(spectrum, calibration.photodiode).luminance_per_photocurrent
 
 
@@ -161,13 +166,9 @@ def _photocurrent(spectrum: Spectrum, evidence: Evidence) -> float:
     return evidence.photocurrent(spectrum.photodiode_signal, _middle(spectrum))
 
 
-def _mismatch(spectrum: FloatArray, mean: FloatArray, responsivity: FloatArray | None) -> float:
-    return 1.0 if responsivity is None else spectral_mismatch(spectrum, mean, responsivity)
-
-
 def _why_not(spectrum: Spectrum, photocurrent: float, evidence: Evidence) -> str:
     """Why a level cannot be used; empty when it can."""
-    noise = evidence.dark_deviation / abs(evidence.calibration.conditions.amplifier_gain)
+    noise = evidence.dark_deviation / abs(evidence.calibration.conditions.transfer)
     if not isfinite(photocurrent):
         return "there is no photodiode signal with it"
     if not photocurrent > 0.0 or below_dark_noise(photocurrent, noise):

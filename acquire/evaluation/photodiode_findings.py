@@ -15,25 +15,25 @@ from acquire.evaluation.evidence import Evidence
 from acquire.evaluation.known import Known
 from acquire.evaluation.touched import luminous
 from acquire.photometry.elementwise import BoolArray, IntArray
+from acquire.photometry.photodiode import AT_LIMIT
 from acquire.records import LIMITED, Branch, Columns, Finding, FloatArray, PointFlag, Severity
 
 #: So many points at one value, while the current changes by at least this factor, are no light.
 FEWEST_AT_RAIL, LEAST_RISE = 3, 1.15
 
-#: Relative spread of a signal that does not move.
-STANDSTILL = 2e-4
+SIGNAL_FALLS = "signal_falls_with_light"
 
 #: Standard deviations of the dark readings that light is told by here; a 3-sigma point comes by chance.
 CERTAIN = 10.0
 
 
 def at_amplifier_limit(points: Columns, evidence: Evidence) -> BoolArray:
-    """Which points (n,) the amplifier could not follow: at the limit that the bench gives, or at a standstill."""
-    signal = points["photodiode_signal"]
-    limit = evidence.calibration.conditions.amplifier_limit
-    with np.errstate(invalid="ignore"):
-        given = np.abs(signal) >= limit * (1 - STANDSTILL) if isfinite(limit) else np.zeros(signal.shape, bool)
-    return given | _at_standstill(points, evidence)
+    """Which points (n,) the amplifier could not follow: at the limit that the bench gives, or at a standstill.
+
+    The former have their flag already; the latter show only once the points beyond are known.
+    """
+    told = np.asarray(points["flags"] & int(PointFlag.AMPLIFIER_LIMIT) != 0)
+    return told | _at_standstill(points, evidence)
 
 
 def _at_standstill(points: Columns, evidence: Evidence) -> BoolArray:
@@ -53,7 +53,7 @@ def _stands(points: Columns, rows: IntArray, evidence: Evidence) -> BoolArray:
     light = np.abs(signal - evidence.dark_signal(points["time"][rows]))
     top = signal[np.argmax(light)]
     noise = 3 * evidence.dark_deviation
-    at_top = np.abs(signal - top) <= max(STANDSTILL * abs(top), noise)
+    at_top = np.abs(signal - top) <= max(AT_LIMIT * abs(top), noise)
     if at_top.sum() < FEWEST_AT_RAIL or light.max() < max(abs(top) / 2, CERTAIN * noise):
         return np.zeros(rows.shape, bool)
     first, last = np.flatnonzero(at_top)[[0, -1]]
@@ -89,27 +89,27 @@ def _rests_on_limit(known: Known, name: str) -> bool:
 
 
 def light_on_the_wrong_side(known: Known) -> Iterator[Finding]:
-    """Ask whether the light comes where it is expected: at levels of the device's polarity, as a rising signal."""
-    points, evidence = known.points, known.evidence
-    light, certain = _light(points, evidence)
-    polarity = evidence.calibration.conditions.polarity
-    forward = points["source_level"] * polarity > 0
-    other = points["source_level"] * polarity < 0
-    if (finding := _falling(known, light, certain)) is not None:
-        yield finding
-    elif (light[other] > certain[other]).sum() >= FEWEST_AT_RAIL and not (light[forward] > certain[forward]).any():
-        brightest = int(np.nanargmax(np.where(other, light, -np.inf)))
-        side = "negative" if polarity > 0 else "positive"
-        volts = points["photodiode_signal"][brightest]
-        yield Finding(
-            known.time,
-            "light_on_other_side",
-            Severity.DOUBTFUL,
-            f"there is light at {side} levels only: {volts:.4g} {evidence.calibration.conditions.meter_unit} at "
-            f"{points['source_level'][brightest]:.4g} {known.source_unit}",
-            luminous(known.figures),
-            f"Swap the leads of the device, or say sample.polarity: {side} in the sweep file",
-        )
+    """Ask whether the light comes where it is expected: at levels of the device's polarity, with the right sign."""
+    if falls_with_light(known.points, known.evidence):
+        yield _falling(known)
+        return
+    points, conditions = known.points, known.evidence.calibration.conditions
+    light, certain = _light(points, known.evidence)
+    lit = light > certain
+    expected, other = (points["source_level"] * sign * conditions.polarity > 0 for sign in (1, -1))
+    if lit[other].sum() < FEWEST_AT_RAIL or lit[expected].any():
+        return
+    brightest = int(np.nanargmax(np.where(other, light, -np.inf)))
+    side = "negative" if conditions.polarity > 0 else "positive"
+    yield Finding(
+        known.time,
+        "light_on_other_side",
+        Severity.DOUBTFUL,
+        f"there is light at {side} levels only: {points['photodiode_signal'][brightest]:.4g} {conditions.meter_unit} "
+        f"at {points['source_level'][brightest]:.4g} {known.source_unit}",
+        luminous(known.figures),
+        f"Swap the leads of the device, or say sample.polarity: {side} in the sweep file",
+    )
 
 
 def _light(points: Columns, evidence: Evidence) -> tuple[FloatArray, FloatArray]:
@@ -122,26 +122,34 @@ def _light(points: Columns, evidence: Evidence) -> tuple[FloatArray, FloatArray]
     return light, np.maximum(CERTAIN * evidence.dark_deviation, limit)
 
 
-def _falling(known: Known, light: FloatArray, certain: FloatArray) -> Finding | None:
-    """A signal that goes down as far as the current goes up; one that is lower by a constant is another matter."""
-    points = known.points
+def falls_with_light(points: Columns, evidence: Evidence) -> bool:
+    """Whether the photodiode's signal goes the wrong way, the further the more current there is.
+
+    One that is lower by a constant is another matter: a zero that was lit.
+    """
+    light, certain = _light(points, evidence)
     current = np.abs(points["current"])
-    usable = np.isfinite(light) & np.isfinite(current) & (points["flags"] & int(PointFlag.DAMAGED) == 0)
+    usable = np.isfinite(light) & np.isfinite(current)
     fallen = usable & (light < -certain)
     if fallen.sum() < FEWEST_AT_RAIL or (light[usable] > certain[usable]).any():
-        return None
+        return False
     by_current, by_light = (np.argsort(np.argsort(values[fallen])) for values in (current, -light))
-    if np.corrcoef(by_current, by_light)[0, 1] < 0.8 or light[fallen].min() > 3 * light[fallen].max():
-        return None
-    lowest = int(np.nanargmin(np.where(usable, light, np.inf)))
-    conditions = known.evidence.calibration.conditions
+    together = float(np.corrcoef(by_current, by_light)[0, 1])
+    return together > 0.8 and bool(light[fallen].min() < 3 * light[fallen].max())
+
+
+def _falling(known: Known) -> Finding:
+    points, conditions = known.points, known.evidence.calibration.conditions
+    light, _ = _light(points, known.evidence)
+    lowest, inverts = int(np.nanargmin(light)), conditions.transfer < 0
+    way, other = ("rises", "fall") if inverts else ("falls", "rise")
     return Finding(
         known.time,
-        "signal_falls_with_light",
+        SIGNAL_FALLS,
         Severity.DOUBTFUL,
-        f"the photodiode's signal falls with light, to {points['photodiode_signal'][lowest]:.4g} "
-        f"{conditions.meter_unit} at {points['voltage'][lowest]:.4g} V, where the bench file lets it rise",
+        f"the photodiode's signal {way} with light, to {points['photodiode_signal'][lowest]:.4g} "
+        f"{conditions.meter_unit} at {points['voltage'][lowest]:.4g} V, where the bench file lets it {other}",
         luminous(known.figures),
-        f"An inverting amplifier has a negative transfer, {-conditions.transfer:g} V/A in the bench file; or turn the "
-        "photodiode round",
+        f"An amplifier that {'does not invert' if inverts else 'inverts'} has a transfer of "
+        f"{-conditions.transfer:g} V/A in the bench file; or turn the photodiode round",
     )

@@ -19,55 +19,46 @@ from acquire.evaluation.budget import (
     in_units,
     photodiode_limit,
     relative_limit,
+    spot_uncertainty,
 )
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.evidence import Absolute, Evidence, MeasuredSpectrum
-from acquire.photometry.elementwise import Q, constant, finite, hypot, quotient
+from acquire.photometry.elementwise import Q, constant, finite, hypot, quotient, where
 from acquire.photometry.factors import SpectralFactors
 from acquire.photometry.photodiode import PhotodiodeCalibration
-from acquire.photometry.uncertainty import RelativeUncertainty, rectangular
+from acquire.photometry.uncertainty import Budget, independent_uncertainty, rectangular, relative_uncertainty
 
 #: Standard uncertainty of one reading of the spectroradiometer beside the noise of its samples: its repeatability
 #: (CS-2000A data sheet).
 REPEATABILITY = 0.0015
 
 
-def absolute_uncertainty(
+def absolute_budget(
     signals: Signals[Q], factors: SpectralFactors[Q], absolute: Absolute[Q], calibration: Calibration
-) -> RelativeUncertainty[Q]:
-    """How well what a spectrum says by itself is known (k = 1); neither photodiode nor amplifier enters.
+) -> Budget[Q]:
+    """Where the uncertainty of what a spectrum says by itself comes from; neither photodiode nor amplifier enters.
 
     Of an error of the wavelength scale EQE keeps 1/lambda only, luminance what V(lambda) does.
     """
-    conditions, uncertainty = calibration.conditions, calibration.uncertainty
-    integrals = factors.integrals
-    light = hypot(
-        rectangular(absolute.drift / 2),
-        uncertainty.luminance_scale,
-        uncertainty.uniformity,
-        uncertainty.linearity,
-        REPEATABILITY,
-    )
-    density = hypot(
-        relative_limit(current_limit(signals.current, conditions), signals.current),
-        uncertainty.emissive_area / conditions.emissive_area,
-    )
-    voltage = device_voltage_uncertainty(signals, calibration)
-    sensitivity = integrals.visible_slope / integrals.visible
-    luminance = hypot(light, absolute.luminance_noise, sensitivity * uncertainty.wavelength)
-    efficiency = hypot(luminance, density)
-    return RelativeUncertainty(
-        current_density=density,
-        luminance=luminance,
-        current_efficiency=efficiency,
-        power_efficiency=hypot(efficiency, voltage, uncertainty.angular_factor),
-        external_quantum_efficiency=hypot(
-            light,
-            absolute.photon_noise,
-            uncertainty.wavelength / integrals.wavelength,
-            density,
-            uncertainty.angular_factor,
-        ),
+    conditions, uncertainty, integrals = calibration.conditions, calibration.uncertainty, factors.integrals
+    more_in_photons = absolute.photon_noise**2 - absolute.luminance_noise**2
+    return Budget(
+        current=relative_limit(current_limit(signals.current, conditions), signals.current),
+        voltage=device_voltage_uncertainty(signals, calibration),
+        area=uncertainty.emissive_area / conditions.emissive_area,
+        luminance_scale=uncertainty.luminance_scale,
+        uniformity=uncertainty.uniformity,
+        spot=spot_uncertainty(conditions),
+        linearity=uncertainty.linearity,
+        meter=constant(0.0, signals.current),
+        repeatability=REPEATABILITY,
+        noise=absolute.luminance_noise,
+        drift=rectangular(absolute.drift / 2),
+        quantum_noise=where(more_in_photons > 0, more_in_photons, 0.0) ** 0.5,
+        wavelength=uncertainty.wavelength,
+        luminance_sensitivity=integrals.visible_slope / integrals.visible,
+        eqe_sensitivity=1 / integrals.wavelength,
+        angular_factor=uncertainty.angular_factor,
     )
 
 
@@ -83,7 +74,8 @@ def route_uncertainties(
     ``values`` by their names. Where spectra alone count, that of luminance and efficiencies as well.
     """
     calibration, photodiode = evidence.calibration, evidence.compared
-    relative = absolute_uncertainty(signals, factors, absolute, calibration)
+    budget = absolute_budget(signals, factors, absolute, calibration)
+    relative = relative_uncertainty(budget)
     found = {
         "spectral_luminance": in_units(relative.luminance, values["spectral_luminance"]),
         "spectral_external_quantum_efficiency": in_units(
@@ -95,7 +87,9 @@ def route_uncertainties(
         between = difference_uncertainty(signals, factors, absolute, photodiode, calibration, evidence.dark_deviation)
         found["route_difference"] = in_units(between, values["route_difference"] + 1)
     if evidence.alone:
+        scatter = independent_uncertainty(budget)
         found |= {name: in_units(getattr(relative, name), values[name]) for name in _BY_LIGHT}
+        found |= {f"{name}_independent": in_units(getattr(scatter, name), values[name]) for name in _BY_LIGHT}
     return {f"{name}_uncertainty": value for name, value in found.items()}
 
 
@@ -117,6 +111,7 @@ def difference_uncertainty(
     own = hypot(
         _meter(signals, calibration, dark_deviation),
         absolute.luminance_noise,
+        absolute.photon_noise,  # the photodiode sees as wide a band of the spectrum in I[S R]
         rectangular(absolute.drift / 2),
         REPEATABILITY,
         calibration.uncertainty.linearity,
@@ -194,7 +189,7 @@ def luminance_factor_of_run(evidence: Evidence) -> LuminanceFactorOfRun | None:
     if given is None:
         return found
     expected = float(given.scale) * (1.0 if given.responsivity is None else shape)
-    beside = common_uncertainty(levels[0].factors, given, evidence.calibration)
+    beside = common_uncertainty(levels[0].factors, given.for_comparing, evidence.calibration)
     return LuminanceFactorOfRun(
         factor,
         fitted.relative_uncertainty,

@@ -23,9 +23,9 @@ _SHAPE = (
     "mean_photon_energy",
 )
 
-#: Those of current, voltage and time alone, and the spread of repeated points, in which a scale cancels.
+#: Those of current, voltage and time alone, and the spread and change of repeated points, in which a scale cancels.
 _ELECTRICAL = ("hysteresis_index", "ideality_factor", "scan_rate")
-_SPREAD = "_repeatability"
+_SPREAD = ("_repeatability", "_change")
 
 
 @lru_cache(maxsize=1)

@@ -203,7 +203,7 @@ _CUBIC = np.arange(3, -1, -1)
 
 def _beyond(last: float, power: float, shape: Shape) -> float:
     """Return 2 int shape(u) u du from 0 to ``last``, by Gauss in u^(m+2), where the integrand is smooth."""
-    highest = last ** (power + 2)
+    highest = float(last ** (power + 2))
     u = (highest * (1 + _GAUSS_NODES) / 2) ** (1 / (power + 2))
     integral: float = highest / (power + 2) * float(_GAUSS_WEIGHTS @ (shape(u) / u**power))
     return integral

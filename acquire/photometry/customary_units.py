@@ -46,6 +46,7 @@ CUSTOMARY: Mapping[str, CustomaryUnit] = {
     "repeatability": CustomaryUnit("%", 100.0, 2),
     "source_current": CustomaryUnit("mA", 1e3, 4),
     "dark_signal": CustomaryUnit("mV", 1e3, 4),
+    "dark_current": CustomaryUnit("nA", 1e9, 3),
 }
 
 

@@ -57,7 +57,7 @@ def finite(value: Q) -> Truth:
     return np.isfinite(value) if isinstance(value, ndarray) else math.isfinite(value)
 
 
-def quotient(numerator: Q, denominator: Q, defined: Truth, otherwise: float) -> Q:
+def quotient(numerator: Q | float, denominator: Q, defined: Truth, otherwise: float) -> Q:
     """The quotient where it is ``defined``, and ``otherwise`` elsewhere."""
     if isinstance(denominator, ndarray):
         result = np.full(denominator.shape, otherwise)
@@ -68,6 +68,13 @@ def quotient(numerator: Q, denominator: Q, defined: Truth, otherwise: float) -> 
 
 def where(condition: Truth, value: Q, otherwise: float) -> Q:
     """The value where the condition holds, and ``otherwise`` elsewhere."""
+    if isinstance(value, ndarray):
+        return np.where(condition, value, otherwise)
+    return value if condition else otherwise
+
+
+def either(condition: Truth, value: Q, otherwise: Q) -> Q:
+    """The value where the condition holds, and the other one elsewhere."""
     if isinstance(value, ndarray):
         return np.where(condition, value, otherwise)
     return value if condition else otherwise

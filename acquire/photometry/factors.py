@@ -21,7 +21,7 @@ from acquire.photometry.elementwise import BoolArray, IntArray, Q, every, some
 from acquire.photometry.grid import WAVELENGTH, trapezoid_weights
 from acquire.photometry.line_shape import line_shape
 from acquire.photometry.observer import matching_slopes, observer
-from acquire.photometry.photodiode import PhotodiodeCalibration
+from acquire.photometry.photodiode import PhotodiodeCalibration, responsivity_sensitivity
 from acquire.photometry.spectra import is_truncated, normalised
 from acquire.records import FloatArray
 
@@ -51,7 +51,8 @@ class SpectralFactors(Generic[Q]):
     ``efficacy`` K_r [lm/W]; ``chromaticity_x``, ``chromaticity_y``; ``peak_wavelength`` and ``fwhm`` [nm] of a
     measured line, NaN for an interpolated one; ``truncated``: an EQE from here is a lower bound.
 
-    Sensitivities to an error of the wavelength scale, per nm: d ln L, d ln EQE, dx and dy over d lambda.
+    Sensitivities to an error of the wavelength scale, per nm: d ln L, d ln EQE, dx and dy over d lambda; and
+    ``responsivity_sensitivity`` u(L)/u(R), see :func:`~acquire.photometry.photodiode.responsivity_sensitivity`.
     Those of one spectrum are numbers; those of many, or of many points, arrays (n,).
     """
 
@@ -67,6 +68,7 @@ class SpectralFactors(Generic[Q]):
     eqe_sensitivity: Q
     x_sensitivity: Q
     y_sensitivity: Q
+    responsivity_sensitivity: Q | float
     integrals: Integrals[Q]
     calibration: PhotodiodeCalibration | None
 
@@ -84,7 +86,10 @@ def spectral_factors(
     optical = (_optical_functions() @ weighted).tolist()
     integrals = Integrals[float](*(*optical, *_responses(weighted, optical[2], calibration)))
     shape = line_shape(spectrum, smoothing=smoothing)
-    return _factors(integrals, calibration, shape.peak_wavelength, shape.fwhm, is_truncated(spectrum))
+    # Asked for only where there is an uncertainty to go with it: it costs as much as all the rest
+    uncertain = calibration is not None and calibration.responsivity_uncertainty > 0
+    mismatch = responsivity_sensitivity(spectrum, calibration) if calibration and uncertain else 0.0
+    return _factors(integrals, calibration, shape.peak_wavelength, shape.fwhm, is_truncated(spectrum), mismatch)
 
 
 _NUMBERS = [f.name for f in fields(SpectralFactors) if f.name not in ("integrals", "calibration")]
@@ -104,9 +109,15 @@ def factors_at(spectra: SpectralFactors[FloatArray], positions: IntArray) -> Spe
     return SpectralFactors(**numbers, integrals=integrals, calibration=spectra.calibration)
 
 
-def by_calibration(factors: SpectralFactors[Q], calibration: PhotodiodeCalibration | None) -> SpectralFactors[Q]:
-    """Return the same factors by another calibration with the same responsivity; by none without luminance."""
-    return _factors(factors.integrals, calibration, factors.peak_wavelength, factors.fwhm, factors.truncated)
+def by_calibration(
+    factors: SpectralFactors[float], calibration: PhotodiodeCalibration | None
+) -> SpectralFactors[float]:
+    """Return the same factors by another calibration, of the same responsivity or none; without luminance by none."""
+    integrals = factors.integrals
+    if calibration is not None and calibration.responsivity is None:
+        integrals = integrals._replace(response=integrals.visible, response_slope=0.0)
+    peak, mismatch = factors.peak_wavelength, factors.responsivity_sensitivity
+    return _factors(integrals, calibration, peak, factors.fwhm, factors.truncated, mismatch)
 
 
 def known_only(factors: SpectralFactors[FloatArray], known: BoolArray) -> SpectralFactors[FloatArray]:
@@ -130,7 +141,9 @@ def blend_factors(lower: SpectralFactors[Q], upper: SpectralFactors[Q], weight: 
     rest = 1 - weight
     pairs = zip(lower.integrals, upper.integrals, strict=True)
     integrals = Integrals(*(rest * a + weight * b for a, b in pairs))
-    return _factors(integrals, lower.calibration, nan, nan, lower.truncated | upper.truncated)
+    # Not less than that of the blend, by the triangle inequality
+    mismatch = rest * lower.responsivity_sensitivity + weight * upper.responsivity_sensitivity
+    return _factors(integrals, lower.calibration, nan, nan, lower.truncated | upper.truncated, mismatch)
 
 
 def _factors(
@@ -139,6 +152,7 @@ def _factors(
     peak_wavelength: Q | float,
     fwhm: Q | float,
     truncated: bool | BoolArray,
+    mismatch: Q | float,
 ) -> SpectralFactors[Q]:
     wavelength, x, visible, z, x_slope, visible_slope, z_slope, response, response_slope = integrals
     if not every(visible > 0) or some(response <= 0):
@@ -162,6 +176,7 @@ def _factors(
         eqe_sensitivity=of_luminance + 1 / wavelength - visible_slope / visible,
         x_sensitivity=(x_slope - x / total * total_slope) / total,
         y_sensitivity=(visible_slope - visible / total * total_slope) / total,
+        responsivity_sensitivity=mismatch,
         integrals=integrals,
         calibration=calibration,
     )

@@ -10,8 +10,9 @@ Anaya et al. 2019, doi 10.1038/s41566-019-0543-y.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import exp, log, nan, pi, sin, sqrt
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import exp, inf, isfinite, log, nan, pi, sin, sqrt
 from statistics import fmean, stdev
 from typing import NamedTuple
 
@@ -23,9 +24,12 @@ from acquire.photometry.constants import (
     PHOTON_ENERGY_WAVELENGTH,
 )
 from acquire.photometry.elementwise import Q, Truth
-from acquire.photometry.grid import WAVELENGTH, checked, integrate
+from acquire.photometry.grid import WAVELENGTH, checked, integrate, trapezoid_weights
 from acquire.photometry.observer import v_lambda
 from acquire.records import FloatArray
+
+#: An amplifier that is so near to the limit of its output, relative to it, is at it; and stands still there.
+AT_LIMIT = 2e-4
 
 #: Levels below which a spread says nothing.
 FEWEST_LEVELS = 3
@@ -159,13 +163,17 @@ class PhotodiodeCalibration:
     ``scale`` C [cd m^-2 A^-1 times A/W]; ``responsivity`` (401,) [A/W], or None for a photodiode taken to
     follow V(lambda), where C = k_L. ``scale_slope`` d ln C/d lambda [1/nm]: what an error of the wavelength
     scale of the spectroradiometer had already done to C when k_L was fixed against it. ``relative_uncertainty``
-    is that of C (k = 1); ``identification`` and ``method`` say in words which calibration it is, and how it was made.
+    is that of C (k = 1), NaN when unknown, with ``degrees_of_freedom`` where it comes from few readings.
+    ``responsivity_uncertainty`` is the relative one of R at each wavelength (k = 1); ``reference_response`` (401,)
+    [1/nm] S_c R/I[S_c R] of the spectrum under which C was fixed, with which it cancels; None by way B.
+    ``identification`` and ``method`` say in words which calibration it is, and how it was made.
+    The responsivity was measured from ``shortest`` to ``longest`` [nm], NaN when unknown: beyond it is only assumed.
 
     What else is known of a C from spectra: ``factor`` k_L [cd m^-2 A^-1] itself, found before the run under its own
-    spectrum; ``lowest`` and ``highest`` luminance [cd/m^2] at which it was found. From the spectra of a run: ``levels``
-    how many they are, 0 for another one; ``spread`` the standard deviation of ln C from level to level, NaN of fewer
-    than three; ``centroid`` [nm] the mean wavelength of their light; ``shape_uncertainty`` [1/nm] that of
-    d ln R/d lambda. NaN when unknown, and by way B.
+    spectrum; ``lowest`` and ``highest`` luminance [cd/m^2] at which it was found; ``centroid`` [nm] the mean wavelength
+    of the light then; ``shape_uncertainty`` [1/nm] that of d ln R/d lambda. From the spectra of a run: ``levels`` how
+    many they are, 0 for another one; ``spread`` the standard deviation of ln C from level to level, NaN of fewer than
+    three. NaN when unknown, and by way B.
     """
 
     scale: float
@@ -174,6 +182,11 @@ class PhotodiodeCalibration:
     relative_uncertainty: float = 0.0
     identification: str = ""
     method: str = ""
+    degrees_of_freedom: float = inf
+    responsivity_uncertainty: float = 0.0
+    reference_response: FloatArray | None = None
+    shortest: float = nan
+    longest: float = nan
     levels: int = 0
     spread: float = nan
     factor: float = nan
@@ -190,6 +203,11 @@ class PhotodiodeCalibration:
     def from_geometry(self) -> bool:
         """Whether C is of first principles (way B): fixed against no spectroradiometer, it has no slope of one."""
         return self.responsivity is not None and self.scale_slope == 0.0
+
+    @property
+    def for_comparing(self) -> PhotodiodeCalibration:
+        """The same to be held against another one: statistics that are unknown excuse no difference."""
+        return self if isfinite(self.relative_uncertainty) else replace(self, relative_uncertainty=0.0)
 
     def mismatch(self, luminance_per_photocurrent: float) -> float:
         """Return F_sm [1] of the spectrum with this luminance per photocurrent: that over k_L.
@@ -220,8 +238,41 @@ def calibration_from_factor(
         raise ValueError("the spectral mismatch needs both the responsivity and the calibration spectrum")
     response = integrate(checked(spectrum) * checked(responsivity))
     slope = integrate(spectrum * np.gradient(responsivity)) / response
-    scale = factor / _visible_per_response(spectrum, responsivity)
-    return PhotodiodeCalibration(scale, responsivity, slope, factor=factor)
+    return PhotodiodeCalibration(
+        factor / _visible_per_response(spectrum, responsivity),
+        responsivity,
+        slope,
+        factor=factor,
+        reference_response=spectrum * responsivity / response,
+    )
+
+
+#: How far apart [nm] two wavelengths are whose errors of R have little to do with each other.
+RESPONSIVITY_CORRELATION = 50.0
+
+
+def responsivity_sensitivity(spectrum: FloatArray, calibration: PhotodiodeCalibration) -> float:
+    """Return u(L)/u(R): how much of the uncertainty of R(lambda) at each wavelength is left in L [1].
+
+    L = s C I[S V]/I[S R] moves by minus the error of R weighted with S R, and C by that weighted with S_c R: the
+    error common to all wavelengths cancels, and all of it for the spectrum of the calibration itself. The errors
+    at two wavelengths are taken to be correlated by exp(-(d/50 nm)^2/2): neither one scale for all, which would
+    cancel, nor independent from nm to nm, which would average out.
+    """
+    if calibration.responsivity is None:
+        return 0.0
+    seen = spectrum * calibration.responsivity
+    weights = seen / integrate(seen)
+    if calibration.reference_response is not None:
+        weights = weights - calibration.reference_response
+    weights = weights * trapezoid_weights()
+    return sqrt(max(float(weights @ _correlation() @ weights), 0.0))
+
+
+@lru_cache(maxsize=1)
+def _correlation() -> FloatArray:
+    distance = (WAVELENGTH[:, None] - WAVELENGTH) / RESPONSIVITY_CORRELATION
+    return np.asarray(np.exp(-0.5 * distance**2), float)
 
 
 class CalibratingLevel(NamedTuple):
@@ -272,4 +323,5 @@ def calibration_from_spectra(
         highest=max(one.luminance for one in levels),
         centroid=fmean(one.centroid for one in levels),
         shape_uncertainty=shape_uncertainty,
+        degrees_of_freedom=len(levels) - 1 if spread >= 0 else inf,
     )

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import h5py
 import numpy as np
 
-from acquire.records import Columns, DarkReading, Exchange, ExposureSample, Record, Spectrum
+from acquire.records import Columns, DarkReading, Exchange, ExposureSample, Record, RepeatedReading, Spectrum
 from acquire.run_file.checksums import row_check
 from acquire.run_file.hdf5 import nx_group, read_array, set_text, write_packed
 
@@ -27,7 +27,13 @@ _MESSAGE = struct.Struct("<dBII")  # time, lengths of instrument, sent, received
 
 #: Bytes that setting up takes, and an event: twice what the simulated bench shows.
 _SETTING_UP = 64 << 10
-_AN_EVENT: Mapping[type, int] = {Record: 600, DarkReading: 600, ExposureSample: 600, Spectrum: 32 << 10}
+_AN_EVENT: Mapping[type, int] = {
+    Record: 600,
+    DarkReading: 600,
+    RepeatedReading: 600,
+    ExposureSample: 600,
+    Spectrum: 32 << 10,
+}
 
 
 def room_for_exchange(rows: Mapping[type, int]) -> int:

@@ -64,7 +64,7 @@ def _jvl_rows(run: Run) -> Iterator[Sequence[Any]]:
 
 def _unit(column: Column) -> tuple[str, float]:
     """The unit in which a column is exported, and the factor to it."""
-    found = CUSTOMARY.get(column.name.removesuffix("_uncertainty"))
+    found = CUSTOMARY.get(column.name.removesuffix("_uncertainty").removesuffix("_independent"))
     return (column.unit, 1.0) if found is None else (found.unit, found.factor)
 
 

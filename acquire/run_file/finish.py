@@ -192,10 +192,10 @@ def _final_results(run: Run) -> tuple[Columns, Mapping[str, Figure], list[Note],
     """Final columns, figures, notes, findings; should computing fail, the live ones stand, with a note that says so."""
     live = run.tables["jvl"]
     try:
-        final = final_evaluation(run.dark, run.spectra, run.calibration)
+        final = final_evaluation(run.dark, run.spectra, run.calibration, run.repeated)
         points = final.points(live)
         figures, found = final.judged(points, run.source_unit, run.start_time[:10])
-        return points, figures, final.cautions(points, run.source_unit), _findings_table(found)
+        return points, figures, final.cautions(points, run.source_unit, found), _findings_table(found)
     except Exception as error:  # whatever it is, the rows must not stay unfinished for it
         text = f"the final evaluation failed ({type(error).__name__}: {error}); the live values were kept"
         return live, {}, [Note(0.0, text)], run.tables["findings"]

@@ -28,12 +28,14 @@ from acquire.records import (
     DERIVED,
     FLAG_MEANINGS,
     ROUTES,
+    WITH_COMMON_PART,
     DarkReading,
     Event,
     ExposureSample,
     Finding,
     Note,
     Record,
+    RepeatedReading,
     RunStart,
     RunStatus,
     Spectrum,
@@ -126,12 +128,24 @@ def jvl_columns(source_unit: str) -> list[Column]:
         "",
         *((f"{name}_uncertainty", unit, f"standard uncertainty (k = 1) of {name}") for name, unit in DERIVED.items()),
     )
+    independent = [
+        Column(
+            name := f"{quantity}_independent_uncertainty",
+            "<f8",
+            DERIVED[quantity],
+            f"the part of {quantity}_uncertainty that is independent from point to point (k = 1)",
+            name,
+            since=(1, 1),
+        )
+        for quantity in WITH_COMMON_PART
+    ]
     return [
         Column("branch", "S8", "", "direction of the sweep: forward or reverse", "reading.branch"),
         *readings,
         Column("source_status", "<i4", "", "status word of the source-measure unit", "reading.source_status"),
         *derived,
         *uncertainties,
+        *independent,
         Column("flags", "<u4", "", "sum of the bits that the attributes explain", "flags"),
         Column("spectrum_source", "S12", "", "which spectrum the efficiency uses", "spectrum_source"),
         Column("spectrum_index", "<i4", "", "row of /entry/spectra, -1 for none", "spectrum_index"),
@@ -171,6 +185,21 @@ DARK_COLUMNS = [
     ),
     Column("after", "<i1", "", "0 before the sweep, 1 after it", "after"),
 ]
+
+
+def repeated_columns(source_unit: str) -> list[Column]:
+    """The columns of ``/entry/repeated``; ``source_unit`` is V or A."""
+    return [
+        Column("point_index", "<i4", "", "row of /entry/jvl whose level was read once more", "point_index"),
+        *_reals(
+            "",
+            ("time", "s", "since the start of the run"),
+            ("source_level", source_unit, "level sent to the source"),
+            ("voltage", "V", "measured"),
+            ("current", "A", "measured"),
+            ("photodiode_signal", "V", "amplifier output, dark value not subtracted"),
+        ),
+    ]
 
 
 SAMPLE_COLUMNS = [
@@ -335,6 +364,7 @@ SPECTRA_PLOT = {"NX_class": "NXdata", "signal": "spectral_radiance", "axes": ["p
 TABLES = (
     Table("jvl", Record, jvl_columns, ("branch", "time"), JVL_PLOT, numbered=True),
     Table("dark", DarkReading, lambda _: DARK_COLUMNS, ("time",)),
+    Table("repeated", RepeatedReading, repeated_columns, ("time",), rows=1, since=(1, 1)),
     Table("exposure_samples", ExposureSample, lambda _: SAMPLE_COLUMNS, ("time",)),
     Table("notes", Note, lambda _: NOTE_COLUMNS, ("time",), rows=500),
     Table("findings", Finding, lambda _: FINDING_COLUMNS, ("time",), rows=MOST_FINDINGS, since=(1, 1)),

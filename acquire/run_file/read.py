@@ -18,7 +18,7 @@ import numpy as np
 
 from acquire.config.yaml_source import LARGEST_RUN_FILE, what_is
 from acquire.evaluation.calibration import Calibration
-from acquire.evaluation.evaluate import DarkLevel, dark_level
+from acquire.evaluation.evidence import DarkLevel, dark_level
 from acquire.evaluation.figures import Figure
 from acquire.records import (
     READING_FLAGS,
@@ -34,6 +34,7 @@ from acquire.records import (
     PointFlag,
     Reading,
     Record,
+    RepeatedReading,
     RunStatus,
     Severity,
     Spectrum,
@@ -101,6 +102,8 @@ class Run:
                     "value": _known(figure.value),
                     "unit": figure.unit,
                     "uncertainty": _known(figure.uncertainty),
+                    "coverage_factor": _known(figure.coverage_factor),
+                    "expanded_uncertainty": _known(figure.expanded_uncertainty),
                     "status": figure.status,
                     "reason": figure.reason,
                     "at": {place: _known(getattr(figure, place)) for place in _PLACES},
@@ -111,6 +114,7 @@ class Run:
                 when: {
                     "photodiode_signal": level.signal,
                     "standard_deviation": level.deviation,
+                    "unit": self.calibration.conditions.meter_unit,
                     "readings": level.readings,
                     "time": level.time,
                 }
@@ -146,6 +150,11 @@ class Run:
     def dark(self) -> tuple[DarkReading, ...]:
         """The readings without light."""
         return tuple(DarkReading(**{**row, "after": bool(row["after"])}) for row in _rows(self.tables["dark"]))
+
+    @cached_property
+    def repeated(self) -> tuple[RepeatedReading, ...]:
+        """The levels that were read once more when the sweep was over."""
+        return tuple(RepeatedReading(**row) for row in _rows(self.tables["repeated"]))
 
     @cached_property
     def dark_levels(self) -> Mapping[str, DarkLevel]:
@@ -425,7 +434,7 @@ def _figure(dataset: h5py.Dataset) -> Figure:
     )
 
 
-_FIGURE_DETAILS = (*_PLACES, "uncertainty")
+_FIGURE_DETAILS = (*_PLACES, "uncertainty", "coverage_factor", "expanded_uncertainty")
 
 
 def read_calibration(group: h5py.Group) -> Calibration:

@@ -21,7 +21,7 @@ from typing import Literal
 
 from acquire.safety.guardian import FAILED, LONGEST_ATTEMPT, OFF, READY, Beat, Order
 from acquire.safety.guardian_log import appending, guardian_log
-from acquire.safety.off_first import LastLevel, lock_for_a_moment, make_safe_until_confirmed
+from acquire.safety.off_first import PATIENCE, LastLevel, lock_for_a_moment, make_safe_until_confirmed
 from acquire.safety.other_process import NoProcess, OtherProcess, other_process
 from acquire.safety.visible import one_line
 from drivers import resources
@@ -31,6 +31,7 @@ PACE = 0.02  # s between two looks at the pipe: many words are one piece of work
 LONGEST_WORD = 10_000  # bytes; a longer one cannot make sense
 HELD_UP = 1.0  # s that a wait took too long: it was this process that stood still, not its run
 ENDING = 0.3  # s until an ended process is gone; off does not wait any longer
+AFTER_A_RUN = 2.0  # s for the answer of a source that has not answered its run either, which tried for some 10 s
 AGAIN = 1.0  # s between two attempts while a run cannot be ended
 
 How = Literal["ended", "silent", "failed"]
@@ -167,7 +168,7 @@ def act(order: Order, beat: Beat, how: How, run: OtherProcess) -> int:
     gone = how == "failed" or run.end(ENDING)
     if how == "silent" and gone:
         work.log.add("the run was ended, so that it cannot go on by itself")
-    done, last = work.attempt(lock=how != "failed")
+    done, last = work.attempt(lock=False, once_sent=AFTER_A_RUN) if how == "failed" else work.attempt(lock=True)
     work.log.add(last)
     work.log.write()
     _tell(last if how == "failed" else f"the run {order.run} {_HOW[how]} (it was at: {beat.doing}); {last}")
@@ -202,15 +203,20 @@ class _Work:
         self._order = order
         self._last = LastLevel(beat.source, beat.lowest) if isfinite(beat.lowest) else None
 
-    def attempt(self, *, lock: bool) -> tuple[bool, str]:
-        """Make it safe; whether it says that it is off, and what there is to say about it."""
+    def attempt(self, *, lock: bool, once_sent: float = PATIENCE) -> tuple[bool, str]:
+        """Make it safe; whether it says that it is off, and what there is to say about it.
+
+        ``once_sent``: how long it is asked once the off message has left, s.
+        """
         where = self._order.source.resource
-        problem = _within(self._order.patience + LONGEST_ATTEMPT, lambda: self._make_safe(lock=lock))
+        problem = _within(
+            self._order.patience + LONGEST_ATTEMPT, lambda: self._make_safe(lock=lock, once_sent=once_sent)
+        )
         if not problem:
             return True, f"the output of {where} is off"
         return False, f"THE OUTPUT OF {where} MAY STILL BE ON: {problem}; press OUTPUT there now"
 
-    def _make_safe(self, *, lock: bool) -> str:
+    def _make_safe(self, *, lock: bool, once_sent: float) -> str:
         last, self._last = self._last, None  # a level that was ramped down must not go up again
         how = "set to zero" if last is None else f"ramped down from {last.level:g}"
         with ExitStack() as until_done:
@@ -225,6 +231,7 @@ class _Work:
                     self._order.patience,
                     self.log.add,
                     lambda: self.log.add(f"the source was {how} and switched off in one message"),
+                    once_sent,
                 )
             except OutputStateUnknown:
                 return "it does not say that it is off"

@@ -86,11 +86,13 @@ def make_safe_until_confirmed(
     patience: float,
     say: Callable[[str], None],
     acted: Callable[[], None] = lambda: None,
+    once_sent: float = PATIENCE,
 ) -> None:
     """Send what makes the source safe, ask, and go on until it says that its output is off.
 
     The first message ramps down from ``last``, where that is known; later ones go to zero at once, for they must not
-    take a level up that an earlier one has brought down. ``patience`` in s; ``acted`` is called once a message is sent.
+    take a level up that an earlier one has brought down. ``patience`` in s, ``once_sent`` from the first message on;
+    ``acted`` is called once a message is sent.
 
     :raises drivers.errors.OutputStateUnknown: patience is at its end.
     """
@@ -101,6 +103,8 @@ def make_safe_until_confirmed(
                 first, last = last, None
                 address.off.make_safe(adapter, *(first or ()))
                 acted()
+                if once_sent:
+                    until, once_sent = min(until, time.monotonic() + once_sent), 0.0
                 _wait_until_off(adapter, address.off, until)
                 return
         except Exception as problem:  # whatever it is, nothing else is left to try again

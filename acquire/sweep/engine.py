@@ -20,6 +20,7 @@ from acquire.records import (
     PointFlag,
     Reading,
     Record,
+    RepeatedReading,
     RunStatus,
     Spectrum,
     Step,
@@ -234,6 +235,8 @@ def _sweep(run: _Context, evidence: Evidence, dark: Sequence[DarkReading]) -> Ou
             if why := stop_conditions.reason(record):
                 return Outcome.stopped(why)
             evidence = spectra.taken_if_due(step, record, evidence)
+        reporting.report()
+        spectra.read_first_level_again()
     return Outcome.completed()
 
 
@@ -368,6 +371,7 @@ class _Spectra:
         self._watch = watch
         self._schedule = SpectrumSchedule(run.plan.spectra)
         self._taken = 0
+        self._first: Step | None = None
 
     def taken_if_due(self, step: Step, record: Record, evidence: Evidence) -> Evidence:
         """The evidence, with a spectrum at this level if one is due here and can be taken."""
@@ -382,6 +386,7 @@ class _Spectra:
         if spectrum is None:
             return evidence
         self._taken += 1
+        self._first = self._first or step
         spectrum, evidence = evaluate_spectrum(spectrum, samples, record.reading, evidence)
         self._run.emit(spectrum)
         for text in _doubts(spectrum):
@@ -389,6 +394,16 @@ class _Spectra:
         for finding in self._watch.spectrum(spectrum, evidence):
             self._run.emit(finding)
         return evidence
+
+    def read_first_level_again(self) -> None:
+        """Read the level of the first spectrum once more: what the device lost during the sweep."""
+        if self._first is None or self._run.stop_requested():
+            return
+        self._run.pace.pause()
+        reading = _take_checked_reading(self._first, self._run)
+        values = reading.source_level, reading.voltage, reading.current, reading.photodiode_signal
+        self._run.emit(RepeatedReading(self._first.index, reading.time, *values))
+        self._run.check.require_safe(reading)
 
     def _measured(self, step: Step, samples: list[ExposureSample]) -> Spectrum | None:
         """A spectrum at this level; None, with a note, when there is none."""

@@ -126,7 +126,8 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
     spectra = _spectra_plan(sweep, bench, steps)
     per_point = point_time(sweep, bench)
     source_range = span.smallest_range(largest if source.range == "auto" else source.range)
-    readings = len(steps) + dark.readings_before + dark.readings_after
+    again = 1 if spectra.most else 0  # the level of the first spectrum, when the sweep is over
+    readings = len(steps) + dark.readings_before + dark.readings_after + again
     return SweepPlan(
         source_function=source.function,
         source_unit="V" if voltage_source else "A",

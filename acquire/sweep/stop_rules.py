@@ -7,6 +7,7 @@ from functools import cached_property
 from math import inf, isnan
 
 from acquire.config import BenchFile, SweepFile
+from acquire.photometry.photodiode import AT_LIMIT
 from acquire.records import Branch, PointFlag, Reading, Record
 from acquire.sweep.read_back import is_bad, what_is_missing
 
@@ -19,10 +20,6 @@ _LIMITED = int(PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE)
 
 #: Points in a row above the dark noise that count as light: a single one is noise now and then.
 LASTING_LIGHT = 3
-
-
-#: An amplifier that is so near to its limit, relative to it, is at it.
-AT_LIMIT = 2e-4
 
 
 @dataclass(frozen=True)

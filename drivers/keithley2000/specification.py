@@ -14,6 +14,9 @@ from drivers.specification import Accuracy, MultimeterSpecification, PointTiming
 # Range: (ppm of reading, ppm of range, ppm of range more at 1 PLC without filter)
 _VOLTAGE_LIMITS = {0.1: (50, 35, 15), 1.0: (30, 7, 2), 10.0: (30, 5, 0), 100.0: (45, 6, 2), 1000.0: (45, 6, 0)}
 _CURRENT_LIMITS = {0.01: (500, 80, 10), 0.1: (500, 800, 40), 1.0: (800, 80, 10), 3.0: (1200, 40, 0)}
+_RESOLUTION = 1e-6  # of range, a reading of 6 1/2 digits
+_SHUNTS = {0.01: 10.0, 0.1: 0.1, 1.0: 0.1, 3.0: 0.1}  # ohm, what it measures a current across
+_ZERO_SHIFT = 5e-6  # V; without auto-zero, and 2 ppm of range
 _FULL_SCALE = 1.2  # every range but the largest reaches 120 % of its nominal value
 
 
@@ -28,6 +31,7 @@ def _span(limits: Mapping[float, tuple[int, int, int]], without_autozero: Mappin
         faster=((10.0, {range_: 1e-6 * more * range_ for range_, (_, _, more) in limits.items()}),),
         quiet_filter=10,
         without_autozero=without_autozero,
+        steps={range_: _RESOLUTION * range_ for range_ in limits},
     )
 
 
@@ -62,8 +66,9 @@ SPECIFICATION = MultimeterSpecification(
     identities=("MODEL 2000",),
     serial=SerialLine(baud_rate=4800, terminator="\r"),
     highest_baud_rate=19200,
-    voltage=_span(_VOLTAGE_LIMITS, {range_: 2e-6 * range_ + 5e-6 for range_ in _VOLTAGE_LIMITS}),
-    current=_span(_CURRENT_LIMITS, {}),
+    voltage=_span(_VOLTAGE_LIMITS, {range_: 2e-6 * range_ + _ZERO_SHIFT for range_ in _VOLTAGE_LIMITS}),
+    # Of DC volts the specifications say it; of current it is that of the voltage across the shunt
+    current=_span(_CURRENT_LIMITS, {range_: 2e-6 * range_ + _ZERO_SHIFT / ohm for range_, ohm in _SHUNTS.items()}),
     buffer=1024,
     delay_step=1e-3,  # three decimals
     reading_time=reading_time,

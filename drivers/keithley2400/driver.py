@@ -51,7 +51,8 @@ from drivers.specification import Source
 __all__ = ["Keithley2400", "SmuLimits", "SmuReading", "SmuSettings", "SmuStatus"]
 
 _COMMAND_TIMEOUT = 5.0
-_SLOW = 5.0  # for the answer of an instrument that has not answered once, s: the device is safe, and there is time
+_SLOW = 5.0  # for the answer of an instrument that has said nothing, s: the device is safe, and there is time
+_GIVEN_UP = 6.0  # s of asking whether it is off; then no way is tried any more, but a new session once
 _LONGEST_IDENTITY = 100  # characters, with the question
 _REPLY_PRECISION = 1e-6  # levels are read back with seven digits
 _INSTRUMENT_LIMITS = SmuLimits()
@@ -224,14 +225,15 @@ class Keithley2400(SweepsFromMemory, SourceByConfigureOnly, PymeasureKeithley240
         clear and then one message: where the level is known it is ramped down, else it goes to zero at once; then
         ``:OUTP OFF``. If that is not confirmed, both sources go to zero and the output off once more; then, if the
         driver has opened the link itself, the same over a new session, after which the settings must be made anew,
-        as after a sweep that was cut off. An instrument that does not answer at all is given up after some 15 s.
+        as after a sweep that was cut off. An instrument that does not answer, or goes on saying things, is given
+        up after some 10 s: each of these messages has left by then, and somebody must be told to press OUTPUT.
 
         :raises OutputStateUnknown: it cannot be confirmed that the output is off.
         """
         # After a sweep the trigger model still is that of the sweep
         self._state = State.OFF if self._state in (State.OFF, State.READY, State.READING) else State.UNCONFIGURED
         tried, trouble = [], None
-        for name, switch_off in self._ways_off():
+        for name, switch_off in self._ways_off(link.now(self.adapter) + _GIVEN_UP):
             tried.append(name)
             try:
                 if switch_off():
@@ -245,14 +247,23 @@ class Keithley2400(SweepsFromMemory, SourceByConfigureOnly, PymeasureKeithley240
         what = f"THE OUTPUT MAY STILL BE ON: switching it off could not be confirmed (tried: {', '.join(tried)})"
         raise OutputStateUnknown(self._where, what, "Press OUTPUT on the instrument now") from trouble
 
-    def _ways_off(self) -> Iterator[tuple[str, Callable[[], bool]]]:
-        """Ways to switch the output off, each with its name and returning whether the output is off."""
+    def _ways_off(self, until: float) -> Iterator[tuple[str, Callable[[], bool]]]:
+        """Ways to switch the output off, each with its name and returning whether the output is off.
+
+        From the moment ``until`` on (s) only those that were not tried in any form.
+        """
         yield "to zero and off", self._off
-        yield "zero and off after a device clear", partial(self._off, _SLOW)
-        if self._reopen is not None:
-            yield "off over a new session", self._off_over_new_session
-            yield "off after a device clear there", self._off
-            yield "off over one more session", self._off_over_new_session
+        says_something = isinstance(self.adapter, link.Link) and self.adapter.held > 0  # that never ends
+        yield "zero and off after a device clear", partial(self._off, PATIENCE if says_something else _SLOW)
+        if self._reopen is None:
+            return
+        yield "off over a new session", self._off_over_new_session
+        for name, way in (
+            ("off after a device clear there", self._off),
+            ("off over one more session", self._off_over_new_session),
+        ):
+            if link.now(self.adapter) < until:
+                yield name, way
 
     def _off(self, patience: float = PATIENCE) -> bool:
         self._make_safe()

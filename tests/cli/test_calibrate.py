@@ -7,9 +7,11 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -19,8 +21,11 @@ from acquire.cli import calibrate as command
 from acquire.cli.commands import FAILED, INTERRUPTED, USAGE, app
 from acquire.cli.display import spectrum_text
 from acquire.config import check_file, load_calibration
+from acquire.evaluation.calibration import Calibration, provenance_of
+from acquire.photometry.factors import spectral_factors
 from acquire.photometry.photodiode import spectral_mismatch
-from acquire.records import Event, Spectrum
+from acquire.photometry.spectra import gaussian
+from acquire.records import Event, Severity, Spectrum
 from acquire.run_file.read import read_run
 from acquire.safety.interruption import StopRequest
 from tests.conftest import CONFIGS, run_sweep_file
@@ -97,9 +102,21 @@ def test_a_bench_that_names_it_measures_the_same_device_alike(
     one, other = (run_sweep_file(sweep, tmp_path / "runs", chosen).run for chosen in (None, bench))
     assert one is not None
     assert other is not None
-    assert Path(said["path"]).stem in other.calibration.photodiode.identification  # type: ignore[union-attr]
+    assert other.calibration.photodiode is not None
+    assert Path(said["path"]).stem in other.calibration.photodiode.identification
+    assert other.calibration.photodiode.degrees_of_freedom == 11
     for figure in ("luminance_max", "external_quantum_efficiency_max"):
         assert other.figures[figure].value == pytest.approx(one.figures[figure].value, rel=2e-3)
+        assert other.figures[figure].status == one.figures[figure].status
+    assert "outside_calibrated_span" not in [finding.code for finding in one.findings]
+    (note,) = [finding for finding in other.findings if finding.code == "outside_calibrated_span"]
+    assert note.severity is Severity.NOTE
+    assert re.search(
+        r"calibrated from 50\d.\d to 87\d\d cd/m\^2: \d+ points are darker, down to 1.\d+ cd/m\^2 "
+        r"and \d+ are brighter, up to 1.20\de\+04 cd/m\^2",
+        note.text,
+    )
+    assert (note.value, note.limit) == pytest.approx((12_030, 8_715), rel=3e-3)
 
 
 @pytest.mark.parametrize(("peak", "fwhm"), [(630, 30), (465, 20)])
@@ -142,6 +159,53 @@ def test_the_mismatch_of_another_colour_is_applied_and_shown(
     as_json = json.loads(CliRunner().invoke(app, ["show", "--json", str(by_factor.path)]).stdout)
     assert as_json["photodiode"]["mismatch_factor"] == pytest.approx(factors.mean())
     assert by_geometry.mismatch_factors.size == 0, "no colour of a calibration to hold the device's against"
+
+
+def test_a_bench_without_a_calibration_gets_one_with_silicon_in_general_for_other_colours(
+    bench_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    line = f"  calibration: {CONFIGS.as_posix()}/calibrations/simulated_photodiode.yaml\n"
+    bench = bench_file({line: ""})
+    prepared = session.prepare(SWEEP, bench)
+    result = session.run(prepared, tmp_path / "runs", [], StopRequest())
+    assert result.run is not None
+    made = calibration.made(prepared, result.run, tmp_path / "new")
+    assert check_file(made.path).problems == []
+    loaded = load_calibration(made.path)[0]
+    assert loaded.certificate is not None
+    assert loaded.certificate.detector.serial == "photodiode of simulated bench"
+    assert loaded.responsivity is None
+    assert made.found.factor.factor == pytest.approx(true_factor(prepared), rel=1e-3)
+    used = session.prepare(SWEEP, bench_file({line: f"  calibration: {made.path.as_posix()}\n"})).calibration
+    assert used.photodiode is not None
+    assert "mismatch by generic silicon" in used.photodiode.method
+    assert used.photodiode.shape_uncertainty > 0.0
+    red = spectral_factors(gaussian(630.0, 30.0), used.photodiode)
+    assert 0.1 < used.photodiode.mismatch(red.luminance_per_photocurrent) < 0.5
+    again = Calibration.from_fields({name: value for name, (value, _) in used.to_fields().items()}).photodiode
+    assert again is not None
+    assert (again.centroid, again.shape_uncertainty) == (used.photodiode.centroid, used.photodiode.shape_uncertainty)
+
+
+def test_a_real_bench_takes_nothing_over_from_the_simulated_example(tmp_path: Path) -> None:
+    """A laboratory's bench file names the example until it has a calibration of its own."""
+    prepared = session.prepare(SWEEP, CONFIGS / "benches" / "lab_gpib.yaml")
+    result = session.run(session.prepare(SWEEP), tmp_path / "runs", [], StopRequest())
+    assert result.run is not None
+    run = replace(result.run, calibration=prepared.calibration)
+    made = calibration.made(prepared, run, tmp_path / "new")
+    loaded = load_calibration(made.path)[0]
+    assert loaded.certificate is not None
+    assert loaded.certificate.detector.serial != "SIM-1"
+    assert loaded.responsivity is None
+    assert made.found.former != made.found.former
+    assert not provenance_of(loaded).example
+
+
+def test_a_calibration_made_on_the_simulated_bench_is_an_example(done: tuple[Path, dict[str, object], str]) -> None:
+    said = done[1]["calibration"]
+    assert isinstance(said, dict)
+    assert provenance_of(load_calibration(Path(said["path"]))[0]).example
 
 
 def texts_of(event: Event) -> list[str]:
@@ -220,11 +284,20 @@ def test_a_calibration_of_too_few_levels_has_no_uncertainty_and_neither_has_what
     text = path.read_text(encoding="utf-8")
     assert "Its uncertainty is unknown" in text
     assert "uncertainty:" not in text
-    assert check_file(path).problems == []
+    checked = check_file(path)
+    assert checked.problems == []
+    (caution,) = map(str, checked.cautions)
+    assert "has no uncertainty" in caution
     bench = bench_file({f"{CONFIGS.as_posix()}/calibrations/simulated_photodiode.yaml": path.as_posix()})
-    used = session.prepare(sweep, bench).calibration.photodiode
-    assert used is not None
-    assert used.relative_uncertainty != used.relative_uncertainty
+    run = run_sweep_file(SWEEP, tmp_path / "runs", bench).run
+    assert run is not None
+    assert np.isnan(run.tables["jvl"]["luminance_uncertainty"]).all()
+    assert run.figures["current_efficiency_max"].status == "ok"
+    named = {f"{CONFIGS.as_posix()}/calibrations/simulated_photodiode.yaml": path.as_posix()}
+    off = bench_file({**named, "amplifier: 5e6": "amplifier: 5e5"})
+    wrong = run_sweep_file(SWEEP, tmp_path / "runs", off).run
+    assert wrong is not None
+    assert wrong.figures["current_efficiency_max"].status in ("doubtful", "impossible")
 
 
 def test_a_calibration_that_is_there_is_never_overwritten(tmp_path: Path) -> None:

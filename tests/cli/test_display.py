@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from acquire.cli import display
-from acquire.evaluation.evaluate import DarkLevel
+from acquire.evaluation.evidence import DarkLevel
 from acquire.evaluation.figures import Figure
 from acquire.records import Branch, Note, PointFlag, Reading, Record
 from tests.support.events import a_run_start
@@ -157,3 +157,6 @@ def test_what_was_measured_once_has_no_line_for_its_spread() -> None:
 def test_the_level_in_the_dark_is_read_in_millivolts() -> None:
     text = display.dark_text(DarkLevel(2.3, 1.012e-4, 2.2e-6, 10))
     assert text == "0.1012 mV, standard deviation 0.0022 mV, 10 readings at 2.3 s"
+    assert display.dark_text(DarkLevel(2.3, 2.5e-11, 1e-12, 3), "A").startswith(
+        "0.02500 nA, standard deviation 0.0010 nA"
+    )

@@ -18,9 +18,11 @@ from acquire.cli import health as command
 from acquire.cli.commands import COMPLETED, FAILED, INTERRUPTED, USAGE, app
 from acquire.config import load_bench
 from acquire.evaluation.health import Check
+from acquire.health import check_of
 from acquire.records import Severity
 from acquire.run_file.health_history import append, read_history
 from acquire.run_file.read import read_run
+from acquire.safety.interruption import StopRequest
 from tests.conftest import CONFIGS
 
 SWEEP, RESISTOR = (CONFIGS / "sweeps" / name for name in ("health.yaml", "health_resistor.yaml"))
@@ -43,17 +45,25 @@ def moved_bench(bench_file: Callable[..., Path], distance: str) -> Path:
     return bench_file({"distance: 100 mm": f"distance: {distance}"})
 
 
-def grown(count: int) -> Check:
-    """A first check, and as many of the same as make ``count``, some tenths of a percent apart."""
-    assert health(SWEEP, "--yes").exit_code == COMPLETED
-    path = history_of(load_bench(BENCH))
-    (first,) = read_history(path).entries
-    assert isinstance(first, Check)
-    for number in range(1, count):
-        by = 1.0 + 0.003 * (-1) ** number
-        ratio = replace(first.quantities[RATIO], value=first.quantities[RATIO].value * by)
-        append(path, "simulated bench", replace(first, quantities={**first.quantities, RATIO: ratio}))
-    return first
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Check:
+    """A check of the shipped bench."""
+    prepared = session.prepare(SWEEP)
+    result = session.run(prepared, tmp_path_factory.mktemp("runs"), [], StopRequest())
+    return check_of(prepared, result.run, result.error)
+
+
+@pytest.fixture
+def grown(desk: Path, first: Check) -> Callable[[int], None]:
+    """Write a history: the ``first`` check, and the same some tenths of a percent apart until there are ``count``."""
+
+    def grow(count: int) -> None:
+        factors = (1.0 + 0.003 * (-1) ** number * (number > 0) for number in range(count))
+        ratios = (replace(first.quantities[RATIO], value=first.quantities[RATIO].value * by) for by in factors)
+        checks = (replace(first, quantities={**first.quantities, RATIO: ratio}) for ratio in ratios)
+        append(history_of(load_bench(BENCH)), "simulated bench", *checks)
+
+    return grow
 
 
 def test_a_check_is_kept_with_its_run_and_agrees_with_the_simulated_truth() -> None:
@@ -89,7 +99,7 @@ def test_the_resistor_is_held_against_its_value_and_another_one_alarms(
 
 
 def test_a_photodiode_that_was_moved_is_found_and_every_run_says_so_until_it_is_accepted(
-    bench_file: Callable[..., Path],
+    bench_file: Callable[..., Path], grown: Callable[[int], None]
 ) -> None:
     grown(12)
     moved = moved_bench(bench_file, "99.0 mm")
@@ -114,7 +124,9 @@ def test_a_photodiode_that_was_moved_is_found_and_every_run_says_so_until_it_is_
     assert len(read_history(history_of(load_bench(BENCH))).entries) == 15
 
 
-def test_light_that_changed_by_more_than_five_percent_makes_a_run_doubtful(bench_file: Callable[..., Path]) -> None:
+def test_light_that_changed_by_more_than_five_percent_makes_a_run_doubtful(
+    bench_file: Callable[..., Path], grown: Callable[[int], None]
+) -> None:
     grown(5)
     alarmed = health(SWEEP, "--bench", moved_bench(bench_file, "96 mm"), "--yes", "--json")
     assert alarmed.exit_code == FAILED
@@ -126,7 +138,9 @@ def test_light_that_changed_by_more_than_five_percent_makes_a_run_doubtful(bench
     assert result["figures_of_merit"]["luminance_max"]["status"] == "doubtful"
 
 
-def test_a_reason_given_with_a_check_begins_anew_with_this_one(bench_file: Callable[..., Path]) -> None:
+def test_a_reason_given_with_a_check_begins_anew_with_this_one(
+    bench_file: Callable[..., Path], grown: Callable[[int], None]
+) -> None:
     grown(5)
     moved = moved_bench(bench_file, "96 mm")
     done = health(SWEEP, "--bench", moved, "--yes", "--accept", "photodiode moved", "--json")
@@ -151,7 +165,7 @@ def test_an_interrupted_run_is_no_check(monkeypatch: pytest.MonkeyPatch) -> None
     assert not history_of(load_bench(BENCH)).exists()
 
 
-def test_a_damaged_line_is_said() -> None:
+def test_a_damaged_line_is_said(grown: Callable[[int], None]) -> None:
     grown(3)
     path = history_of(load_bench(BENCH))
     path.write_bytes(path.read_bytes().replace(b"8.5", b"9.5", 1))
@@ -211,7 +225,7 @@ def test_without_a_bench_or_a_sweep_it_says_what_is_missing() -> None:
         assert "Name the bench with --bench" in refused.stderr or "name a sweep" in refused.stderr
 
 
-def test_the_history_is_drawn() -> None:
+def test_the_history_is_drawn(grown: Callable[[int], None]) -> None:
     grown(6)
     shown = health("--history", SWEEP)
     assert shown.exit_code == COMPLETED

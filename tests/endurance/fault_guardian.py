@@ -65,9 +65,9 @@ class Guardian:
     def end(self, _patience: float) -> None:
         """The run lets it go; it acts if the output is not known to be off."""
         if self.last == FAILED and not self._watch.run_is_dead:
-            self.act()
+            self.act(guardian_process.AFTER_A_RUN)
 
-    def act(self) -> None:
+    def act(self, once_sent: float = off_first.PATIENCE) -> None:
         """Make the source safe, unless its output is off."""
         if self.trouble or self.beat is None:
             return
@@ -78,7 +78,7 @@ class Guardian:
         clock = self._watch.bench.clock
         virtual = SimpleNamespace(monotonic=clock.now, sleep=clock.advance)
         with patch.object(off_first, "time", virtual):
-            _, last = work.attempt(lock=False)
+            _, last = work.attempt(lock=False, once_sent=once_sent)
         work.log.add(last)
         work.log.write()
 

@@ -10,27 +10,9 @@ from acquire.photometry.uncertainty import (
     common_part,
     correlations,
     rectangular,
-    relative_area_uncertainty,
     relative_uncertainty,
 )
-from drivers.keithley2000.specification import SPECIFICATION as DMM
-from drivers.keithley2400.specification import SPECIFICATION as SMU
-
-#: The simulated SPPO13/Liq device at 6.000 V.
-WORKED_EXAMPLE = Budget(
-    current=rectangular(SMU.current.limit_of_error(1.5916e-3, 0.01)) / 1.5916e-3,
-    voltage=rectangular(SMU.voltage.limit_of_error(6.0, 20.0)) / 6.0,
-    area=relative_area_uncertainty(3.5e-3, 4.0e-3, 0.03e-3),
-    luminance_scale=rectangular(2e-2),
-    uniformity=1e-2,
-    repositioning=0.5e-2,
-    calibration=0.2e-2,
-    linearity=rectangular(0.2e-2),
-    meter=rectangular(DMM.voltage.limit_of_error(1.1098, 10.0)) / 1.1098,
-    wavelength=rectangular(0.3),
-    luminance_sensitivity=2.184e-2,
-    eqe_sensitivity=2.184e-2 - 1.991e-2,
-)
+from tests.photometry.worked_example import WORKED_EXAMPLE
 
 
 def test_terms_of_the_worked_example():
@@ -116,3 +98,22 @@ def test_narrow_lines_owe_their_colour_to_the_wavelength_scale():
     assert chromaticity_uncertainty(rectangular(0.0015), 0.01, 0.1732) == pytest.approx(
         hypot(0.0015 / sqrt(3), 0.001732)
     )
+
+
+def test_an_area_that_enters_luminance_as_it_does_current_density_drops_out_of_efficiency():
+    """By first principles L goes with 1/A as J does: CE, PE and EQE do not know the area."""
+    by_geometry = changed(WORKED_EXAMPLE, area_in_luminance=1.0)
+    u, other = relative_uncertainty(by_geometry), relative_uncertainty(WORKED_EXAMPLE)
+    assert u.current_density == other.current_density
+    assert u.luminance == pytest.approx(hypot(other.luminance, WORKED_EXAMPLE.area))
+    without = relative_uncertainty(changed(WORKED_EXAMPLE, area=0.0))
+    assert u.current_efficiency == pytest.approx(without.current_efficiency)
+    assert u.external_quantum_efficiency == pytest.approx(without.external_quantum_efficiency)
+    r = correlations(by_geometry)
+    rng = np.random.default_rng(3)
+    light, area, current = (rng.standard_normal(400_000) for _ in range(3))
+    ln_l = without.luminance * light - by_geometry.area * area
+    ln_j = by_geometry.current * current - by_geometry.area * area
+    ln_ce = ln_l - ln_j
+    assert np.corrcoef(ln_l, ln_ce)[0, 1] == pytest.approx(r.luminance_and_current_efficiency, abs=5e-3)
+    assert np.corrcoef(ln_j, ln_ce)[0, 1] == pytest.approx(r.current_density_and_current_efficiency, abs=5e-3)

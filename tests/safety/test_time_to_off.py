@@ -222,4 +222,4 @@ def test_a_short_reading_is_let_end_after_a_signal(tmp_path: Path) -> None:
     attempt, lines = attempt_with(lambda *_: attempt.stop.ask("Ctrl-C"), SMU, tmp_path)
     assert attempt.run().interrupted
     assert len(attempt.reported) == FAULT_AT + 2  # the one that was on its way
-    assert lines[SMU].heard[-1][1] == ":OUTP?"
+    assert [text for _, text in lines[SMU].heard[-3:]] == [":OUTP?", "*ESR?", ":SYST:ERR?"]

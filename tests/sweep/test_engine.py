@@ -9,7 +9,18 @@ import pytest
 
 from acquire.evaluation.calibration import Calibration, Conditions
 from acquire.evaluation.evaluate import Evidence
-from acquire.records import Branch, DarkReading, Event, Note, PointFlag, Record, RunStatus, Spectrum, Step
+from acquire.records import (
+    Branch,
+    DarkReading,
+    Event,
+    Note,
+    PointFlag,
+    Record,
+    RepeatedReading,
+    RunStatus,
+    Spectrum,
+    Step,
+)
 from acquire.sweep.engine import Outcome, run_sweep
 from acquire.sweep.pace import LEAST_DELAY
 from acquire.sweep.plan import DarkPlan, Stress, SweepPlan
@@ -126,13 +137,34 @@ def test_a_spectrum_is_taken_at_its_step_while_both_meters_go_on_being_read() ->
     assert sweep.run() == Outcome.completed()
     at = sweep.bench.log.index("spectrum")
     assert sweep.bench.log[at - 1] == "5 V"
-    assert set(sweep.bench.log[at + 1 : -2]) == {"5 V"}
+    after = sweep.bench.log[at + 1 :]
+    assert set(after[: after.index("6 V")]) == {"5 V"}
     at = [type(event) for event in sweep.events].index(Spectrum)
     spectrum = sweep.events[at]
     assert isinstance(spectrum, Spectrum)
     assert (spectrum.index, spectrum.point_index, spectrum.luminance > 0.0) == (0, 3, True)
     before = [event.reading.index for event in sweep.events[:at] if isinstance(event, Record)]
     assert before == [0, 1, 2, 3]
+
+
+def test_the_level_of_the_first_spectrum_is_read_once_more_when_the_sweep_is_over() -> None:
+    steps = tuple(replace(step, spectrum=step.index in (2, 3)) for step in PLAN.steps)
+    sweep = Sweep(FakeBench(), replace(PLAN, steps=steps, spectra=replace(PLAN.spectra, most=2)))
+    assert sweep.run() == Outcome.completed()
+    (again,) = [event for event in sweep.events if isinstance(event, RepeatedReading)]
+    assert (again.point_index, again.source_level) == (2, steps[2].level)
+    at = sweep.events.index(again)
+    assert isinstance(sweep.events[at - 1], Record), "the last point is told before"
+    assert all(isinstance(event, DarkReading | Note) for event in sweep.events[at + 1 :])
+
+
+def test_a_sweep_that_was_stopped_leaves_the_device_in_peace() -> None:
+    steps = tuple(replace(step, spectrum=step.index == 1) for step in PLAN.steps)
+    rules = replace(PLAN.stop_rules, voltage_above=5.5)
+    sweep = Sweep(FakeBench(), replace(PLAN, steps=steps, stop_rules=rules))
+    assert "5.5 V of the stop rule" in sweep.run().reason
+    assert any(isinstance(event, Spectrum) for event in sweep.events)
+    assert not [event for event in sweep.events if isinstance(event, RepeatedReading)]
 
 
 def test_what_came_again_is_counted_in_the_end() -> None:
