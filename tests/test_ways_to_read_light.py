@@ -255,3 +255,15 @@ def test_a_photodiode_that_is_pushed_in_the_middle(sweep: Write, bench: Write) -
     found = run(sweep())
     assert found.figures["luminance_max"].value == pytest.approx(LUMINANCE / 1.44, rel=0.01)
     assert found.figures["luminance_max"].status == "doubtful"
+
+
+def test_an_expired_calibration_is_said_once_by_a_run(sweep: Write, bench: Write) -> None:
+    bench(AMPLIFIER, "distance: 100 mm")
+    calibration = sweep().parent / "calibration.yaml"
+    text = calibration.read_text(encoding="utf-8")
+    calibration.write_text(
+        text.replace("date: 2026-01-05", "date: 2020-01-05\nvalid_until: 2021-01-05"), encoding="utf-8"
+    )
+    found = run(sweep())
+    assert "calibration_expired" in codes(found)
+    assert not any("valid until" in note.text for note in found.notes)
