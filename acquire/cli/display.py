@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from math import inf, isfinite, nan
+from math import floor, inf, isfinite, log10, nan
 from time import monotonic
 from typing import Any, TextIO
 
@@ -379,9 +379,16 @@ def _reasons(rows: Sequence[Row], figures: Mapping[str, Figure]) -> Iterator[str
 
 def _figure_cells(figure: Figure, read_in: CustomaryUnit, *, where: bool = True) -> tuple[str, ...]:
     unit, factor, decimals = read_in
-    value = f"{figure.value * factor:.{decimals}f}" if isfinite(figure.value) else "-"
+    value = _rounded(figure.value * factor, decimals) if isfinite(figure.value) else "-"
     spread = number(figure.uncertainty * factor, 2) if isfinite(figure.uncertainty) else ""
     return value, spread, unit.removeprefix("1"), _place(figure) if where else "", one_line(figure.status)
+
+
+def _rounded(value: float, decimals: int) -> str:
+    """A value with so many decimals; below one with three significant digits, four decimals at most."""
+    if 0.0 < abs(value) < 1.0:
+        decimals = max(decimals, min(2 - floor(log10(abs(value))), 4))
+    return f"{value:.{decimals}f}"
 
 
 def _place(figure: Figure) -> str:

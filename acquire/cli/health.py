@@ -214,7 +214,7 @@ def _history_lines(found: BenchHealth) -> list[str]:
 def _verdict(found: BenchHealth) -> list[str]:
     """Whether the bench is as it was, and where that stands."""
     health = found.health
-    lines = [f"note: {remark}" for remark in found.history.remarks]
+    lines = [f"note: {remark}" for remark in (*found.history.remarks, *health.remarks)]
     if health.accepted:
         lines.append(f"accepted on {health.accepted.date[:16]} by {health.accepted.user}: {health.accepted.reason}")
     lines += [f"ALARM: {alarm.text}" for alarm in health.alarms]

@@ -11,7 +11,7 @@ from typing import Generic, NamedTuple
 
 import numpy as np
 
-from acquire.evaluation.calibration import Calibration, Conditions
+from acquire.evaluation.calibration import LAMBERTIAN, Calibration, Conditions
 from acquire.photometry.choice import SPECTRAL_SHIFT_LIMIT
 from acquire.photometry.elementwise import Q, constant, either, finite, hypot, log10, quotient, where
 from acquire.photometry.factors import SpectralFactors
@@ -119,7 +119,7 @@ def point_budget(
         repositioning=0.0 if photodiode and photodiode.levels else uncertainty.repositioning,
         calibration=photodiode.relative_uncertainty if photodiode else 0.0,
         linearity=_linearity(luminance, photodiode, uncertainty.linearity),
-        responsivity=_mismatch(factors, photodiode),
+        responsivity=mismatch_uncertainty(factors, photodiode),
         meter=_of_signal(rectangular(_difference_limit(signals, signal, conditions, dark)), signal, signals),
         noise=scatter,
         dark=scatter / sqrt(max(dark.readings, 1)),
@@ -128,6 +128,7 @@ def point_budget(
         luminance_sensitivity=factors.luminance_sensitivity if factors else nan,
         eqe_sensitivity=factors.eqe_sensitivity if factors else nan,
         angular_factor=uncertainty.angular_factor,
+        angular_factor_measured=conditions.angular_factor_source != LAMBERTIAN,
         spectral_shift=where(shift > SPECTRAL_SHIFT_LIMIT, shift / 2, 0.0),
         calibration_degrees_of_freedom=photodiode.degrees_of_freedom if photodiode else inf,
         dark_degrees_of_freedom=max(dark.readings - 1, 1) if dark.deviation else inf,
@@ -199,7 +200,7 @@ def _of_signal(deviation: Q | float, signal: Q, signals: Signals[Q]) -> Q:
     return quotient(deviation, abs(signal), (signal != 0) & finite(signals.photodiode_signal), inf)
 
 
-def _mismatch(factors: SpectralFactors[Q] | None, photodiode: PhotodiodeCalibration | None) -> Q | float:
+def mismatch_uncertainty(factors: SpectralFactors[Q] | None, photodiode: PhotodiodeCalibration | None) -> Q | float:
     """What an uncertain R(lambda) leaves uncertain of a luminance whose light is not that by which k_L was fixed."""
     if factors is None or photodiode is None:
         return 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import exp, hypot, isfinite, log, nan, sqrt
+from math import exp, hypot, inf, isfinite, log, nan, sqrt
 from statistics import fmean, stdev
 from typing import Generic, NamedTuple
 
@@ -36,9 +36,6 @@ CALIBRATING_SIGNAL_TO_NOISE = 10.0
 
 #: What the noise of a spectrum's samples may leave uncertain of its integrals, relative, so that it counts for k_L.
 CALIBRATING_NOISE = 1e-3
-
-#: What noise and meter may leave uncertain of the light under which the first spectrum is taken, relative.
-CLEAR_LIGHT = 1e-3
 
 
 @dataclass(frozen=True)
@@ -156,7 +153,7 @@ class Evidence:
         As long as there are some, only those whose integrals are hardly uncertain by the noise of their samples: what
         is left of it where negative samples were set to zero adds up over all that the photodiode sees.
         """
-        least = CALIBRATING_SIGNAL_TO_NOISE * self.dark_deviation / abs(self.calibration.conditions.transfer)
+        least = CALIBRATING_SIGNAL_TO_NOISE * self.dark_photocurrent
         good = (one for one in self.spectra if one.usable and one.spectrum.luminance > 0.0)
         seen = tuple(one for one in good if (light := self.light_during(one.spectrum)) > least and light > 0.0)
         return tuple(one for one in seen if one.absolute.photon_noise <= CALIBRATING_NOISE) or seen
@@ -167,7 +164,7 @@ class Evidence:
             one.spectrum.luminance, light, of.visible, of.response, of.response_slope, of.wavelength
         )
 
-    @property
+    @cached_property
     def compared(self) -> PhotodiodeCalibration | None:
         """The photodiode's calibration that spectra are held against: that in use, or the file's where none is."""
         return self.calibration.photodiode if self.alone else self.photodiode
@@ -184,24 +181,26 @@ class Evidence:
         same = self.photodiode is self.calibration.photodiode
         return self.calibration if same else replace(self.calibration, photodiode=self.photodiode)
 
-    @property
+    @cached_property
     def alone(self) -> bool:
         """Whether spectra alone give luminance, so that only points with one have any."""
         return self.calibration.conditions.luminance_route == LuminanceRoute.SPECTRORADIOMETER
 
-    @property
+    @cached_property
     def awaits_spectrum(self) -> bool:
         """Whether a first spectrum has to come before the photodiode's signal can become a luminance."""
         return self.photodiode is None and self.calibration.conditions.luminance_route == LuminanceRoute.FROM_SPECTRA
 
-    def is_clear_light(self, reading: Reading) -> bool:
-        """Whether a spectrum is missing for luminance, and there is light enough: noise and meter leave 0.1 % of it."""
-        if not self.awaits_spectrum:
-            return False
-        conditions = self.calibration.conditions
-        light = self.photocurrent(reading.photodiode_signal, reading.time) * abs(conditions.transfer)
-        meter = rectangular(photodiode_limit(reading.photodiode_signal, conditions))
-        return light > 0.0 and hypot(meter, self.dark_deviation) <= CLEAR_LIGHT * light
+    def noise_of_light(self, reading: Reading) -> float:
+        """What noise leaves uncertain of the photodiode's light while a spectrum is awaited, relative.
+
+        Infinite without light, and where none is awaited; without dark readings by the meter's limit of error.
+        """
+        light = self.photocurrent(reading.photodiode_signal, reading.time) * abs(self.calibration.conditions.transfer)
+        if not self.awaits_spectrum or not light > 0.0:
+            return inf
+        limit = rectangular(photodiode_limit(reading.photodiode_signal, self.calibration.conditions))
+        return (self.dark_deviation or limit) / light
 
     # --- the spectra -------------------------------------------------------------------------------------------
 
@@ -287,6 +286,11 @@ class Evidence:
         """The standard deviation of a dark reading [V], 0 when unknown."""
         levels = [level.deviation for level in (self.dark_before, self.dark_after) if level]
         return max(levels, default=0.0)
+
+    @cached_property
+    def dark_photocurrent(self) -> float:
+        """The standard deviation of a dark reading as a photocurrent [A]."""
+        return self.dark_deviation / abs(self.calibration.conditions.transfer)
 
     @cached_property
     def dark_scatter(self) -> DarkScatter:

@@ -164,6 +164,16 @@ class Health:
         return f"check of {self.last.date[:16]}: {self.last.failure}" if self.last and self.last.failure else ""
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a technician should know beside: quantities that scatter more than is stated."""
+        return tuple(
+            f"{name} scatters by {100.0 * chart.scatter:.2g} % from check to check, not by the stated "
+            f"{100.0 * chart.expected.expected:.2g} %: find out why, or set health.scatter in the bench file"
+            for name, chart in self.charts.items()
+            if chart.change.contradicted
+        )
+
+    @property
     def light_change(self) -> float:
         """The largest change that an alarm found of light, as a share; NaN without one."""
         found = [alarm.change for alarm in self.alarms if alarm.kind is Kind.LIGHT]

@@ -257,7 +257,14 @@ def _spectra_plan(sweep: SweepFile, bench: BenchFile, steps: tuple[Step, ...]) -
         sample_every=wanted.sample_every,
         most=min(most + (MOST_ATTEMPTS if first else 0), len(steps)),
         first_in_clear_light=first,
+        first_at_the_latest=tuple(_last_of_branches(steps)) if first else (),
     )
+
+
+def _last_of_branches(steps: tuple[Step, ...]) -> list[int]:
+    """The indices of the steps at which a branch ends."""
+    turns = [one.index for one, other in pairwise(steps) if other.branch is not one.branch]
+    return [*turns, steps[-1].index]
 
 
 def _exposures(sweep: SweepFile, bench: BenchFile, spectra: SpectraPlan) -> float:

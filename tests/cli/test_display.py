@@ -160,3 +160,9 @@ def test_the_level_in_the_dark_is_read_in_millivolts() -> None:
     assert display.dark_text(DarkLevel(2.3, 2.5e-11, 1e-12, 3), "A").startswith(
         "0.02500 nA, standard deviation 0.0010 nA"
     )
+
+
+def test_a_small_current_keeps_three_digits() -> None:
+    figures = {"current_density_at_100_cd_m2": Figure(7.2508, "A/m^2", "ok")}
+    assert any("0.725" in line for line in shown(figures))
+    assert not any("48.550" in line for line in shown(at(1000, 485.5)))

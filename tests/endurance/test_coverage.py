@@ -8,6 +8,7 @@ import pytest
 
 from tests.endurance import coverage
 
+pytestmark = pytest.mark.slow  # each bench is a sweep with its spectra
 BENCHES = 60
 
 
