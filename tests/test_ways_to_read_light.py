@@ -156,6 +156,9 @@ def test_the_plan_says_what_reading_in_amperes_does_to_v_on(sweep: Write, bench:
     assert "the photocurrent is read itself: on its 10 mA range in steps of 10 nA, right to 0.9 uA" in said
     assert "below some 340 cd/m^2 there is no luminance" in said  # three steps of 10 nA at 88.3 pA a cd/m^2
     assert "V_on at 1 cd/m^2 can only be an upper bound" in said
+    bench("current: true, luminance: from_spectra", "distance: 100 mm")
+    said = CliRunner().invoke(app, ["plan", str(sweep())]).output
+    assert "V_on at 1 cd/m^2 can only be an upper bound" in said  # gain and geometry are given
     bench(AMPLIFIER, "distance: 100 mm")
     assert "the photocurrent is read" not in CliRunner().invoke(app, ["plan", str(sweep())]).output
 
