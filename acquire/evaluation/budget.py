@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import partial
-from math import acos, inf, isfinite, nan, pi, sqrt
+from math import inf, isfinite, nan, sqrt
 from typing import Generic, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from acquire.photometry.choice import SPECTRAL_SHIFT_LIMIT
 from acquire.photometry.elementwise import Q, constant, either, finite, hypot, log10, quotient, where
 from acquire.photometry.factors import SpectralFactors
 from acquire.photometry.photodiode import PhotodiodeCalibration
+from acquire.photometry.spot import unfilled_share
 from acquire.photometry.uncertainty import (
     Budget,
     RelativeUncertainty,
@@ -139,13 +140,7 @@ def spot_uncertainty(conditions: Conditions) -> float:
 
     The dark share of the spot is the limit of error: by so much luminance is read too low, unless the edges are lit.
     """
-    side, radius = sqrt(conditions.emissive_area), conditions.spot / 2
-    if not radius > side / 2:
-        return 0.0
-    if radius >= side / sqrt(2):
-        return rectangular(1 - conditions.emissive_area / (pi * radius**2))
-    segment = radius**2 * acos(side / 2 / radius) - side / 2 * sqrt(radius**2 - side**2 / 4)
-    return rectangular(4 * segment / (pi * radius**2))
+    return rectangular(unfilled_share(conditions.spot, conditions.emissive_area)) if conditions.spot > 0 else 0.0
 
 
 def _linearity(luminance: Q, photodiode: PhotodiodeCalibration | None, linearity: float) -> Q | float:
