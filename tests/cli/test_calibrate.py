@@ -250,6 +250,7 @@ def test_a_yes_at_the_terminal_calibrates(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert re.search(r"^k_L = 1\.17\d+e\+10 cd/m\^2/A, u = 0\.0\d+ % \(k = 1, 12 levels\)", asked.stdout, re.MULTILINE)
     assert path.as_posix() in asked.stdout.replace("\\", "/")
     assert re.search(r"photodiode.calibration: .*_calibration.yaml", asked.stdout)
+    assert "CE_max" not in asked.stdout, "the figures of merit are not what was asked for"
 
 
 @pytest.mark.parametrize(
