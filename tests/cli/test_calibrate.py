@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -165,7 +166,7 @@ def test_a_bench_without_a_calibration_gets_one_with_silicon_in_general_for_othe
     bench_file: Callable[..., Path], tmp_path: Path
 ) -> None:
     line = f"  calibration: {CONFIGS.as_posix()}/calibrations/simulated_photodiode.yaml\n"
-    bench = bench_file({line: ""})
+    bench = bench_file({line: "  calibration_valid_days: 7\n"})
     prepared = session.prepare(SWEEP, bench)
     result = session.run(prepared, tmp_path / "runs", [], StopRequest())
     assert result.run is not None
@@ -174,6 +175,7 @@ def test_a_bench_without_a_calibration_gets_one_with_silicon_in_general_for_othe
     loaded = load_calibration(made.path)[0]
     assert loaded.certificate is not None
     assert loaded.certificate.detector.serial == "photodiode of simulated bench"
+    assert loaded.certificate.valid_until == loaded.certificate.date + timedelta(days=7)
     assert loaded.responsivity is None
     assert made.found.factor.factor == pytest.approx(true_factor(prepared), rel=1e-3)
     used = session.prepare(SWEEP, bench_file({line: f"  calibration: {made.path.as_posix()}\n"})).calibration
