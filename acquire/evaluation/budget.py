@@ -241,6 +241,13 @@ def photodiode_limit(signal: Q, conditions: Conditions) -> Q:
     return _limit(signal, conditions.photodiode_range, span, conditions, conditions.photodiode_nplc)
 
 
+def photodiode_step(conditions: Conditions) -> float:
+    """The resolution of the photodiode's meter [V; A of a current] on its fixed range, or on its smallest."""
+    span = _span_of_light(conditions)
+    fixed = conditions.photodiode_range
+    return span.steps[fixed if isfinite(fixed) else min(span.ranges)]
+
+
 def _span_of_light(conditions: Conditions) -> Span:
     return models.multimeter(conditions.photodiode_meter).span(conditions.meter_unit)
 

@@ -11,8 +11,8 @@ from typing import Generic, NamedTuple
 
 import numpy as np
 
-from acquire.evaluation.budget import REPEATABILITY, DarkScatter, Signals, difference_limit
-from acquire.evaluation.calibration import Calibration, LuminanceRoute
+from acquire.evaluation.budget import REPEATABILITY, DarkScatter, Signals, difference_limit, photodiode_step
+from acquire.evaluation.calibration import Calibration, Connection, LuminanceRoute
 from acquire.photometry.choice import SpectrumCandidate, spectrum_defects
 from acquire.photometry.constants import ELEMENTARY_CHARGE
 from acquire.photometry.elementwise import IntArray, Q
@@ -313,8 +313,11 @@ class Evidence:
 
     @cached_property
     def dark_photocurrent(self) -> float:
-        """The standard deviation of a dark reading as a photocurrent [A]."""
-        return self.dark_deviation / abs(self.calibration.conditions.transfer)
+        """The deviation of a dark reading as a photocurrent [A]; without an amplifier one step of the meter at least."""
+        conditions = self.calibration.conditions
+        coarse = conditions.connection != Connection.AMPLIFIER
+        least = photodiode_step(conditions) if coarse else 0.0
+        return max(self.dark_deviation, least) / abs(conditions.transfer)
 
     @cached_property
     def dark_scatter(self) -> DarkScatter:
