@@ -313,7 +313,7 @@ class Evidence:
 
     @cached_property
     def dark_photocurrent(self) -> float:
-        """The deviation of a dark reading as a photocurrent [A]; without an amplifier one step of the meter at least."""
+        """The deviation of a dark reading as a photocurrent [A]; without an amplifier a step of the meter at least."""
         conditions = self.calibration.conditions
         coarse = conditions.connection != Connection.AMPLIFIER
         least = photodiode_step(conditions) if coarse else 0.0
