@@ -199,7 +199,8 @@ def test_a_spot_that_is_larger_than_the_pixel(running: Running) -> None:
         simulation={"options": {"spectroradiometer": {"dark_surround": "true"}}},
         spectra={"at_luminance": ["10 cd/m^2", "100 cd/m^2", "1000 cd/m^2"]},
     )
-    assert the(run, "photodiode_factor")["value"] > 1.2
+    assert the(run, "spot_larger_than_pixel")["value"] == pytest.approx(1 / (1 - 0.287), rel=0.02)
+    assert "up to 29 % of it sees what lies beside" in the(run, "spot_larger_than_pixel")["text"]
     assert statuses(run)["luminance_max"] == "doubtful"
 
 

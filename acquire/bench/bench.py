@@ -241,12 +241,13 @@ class BenchInRun:
         with self._stop.interruptible():
             self._photodiode_meter.arm_buffer(len(steps))
             duration = self._smu.program_sweep([step.level for step in steps], self._plan.settle, linked=True)
-        patience = _OVERDUE + _SLOWEST * (duration + len(steps) * self._plan.time_per_point)
+        left = _OVERDUE + _SLOWEST * (duration + len(steps) * self._plan.time_per_point)
         started = self.now()
         self._tell_of_burst(steps, 0)
         self._smu.start_sweep()
         while not self._burst_finished():
-            if stop_requested() or self.now() > started + patience:
+            left -= BURST_POLL  # what was waited: a computer that stood still meanwhile has not looked
+            if stop_requested() or left < 0:
                 return self._cut_off(steps, started, stop_requested())
         try:
             with self._stop.interruptible():

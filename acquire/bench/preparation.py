@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import nan
 from pathlib import Path
 
 import numpy as np
 
 from acquire import config
-from acquire.config import CheckedFile, ConfigurationError, LoadedSweep, load_sweep
+from acquire.config import BenchFile, CheckedFile, ConfigurationError, LoadedSweep, load_sweep
 from acquire.config.yaml_source import Problem
 from acquire.evaluation.calibration import Calibration, calibration_of
+from acquire.evaluation.health import health_of
 from acquire.records import FloatArray
+from acquire.run_file.health_history import history_path, read_history
 from acquire.run_file.read import ArchiveError
 from acquire.run_file.reading_apart import read_run
 from acquire.sweep.plan import SweepPlan, make_plan
@@ -40,7 +43,10 @@ def prepare(sweep: Path, bench: Path | None = None) -> PreparedRun:
         hint = "name a run file with spectra, or remove the key"
         problem = Problem(loaded.sweep_path, None, None, "sample.reference", str(error), hint)
         raise ConfigurationError([problem]) from error
-    return PreparedRun(loaded, plan, _calibration(loaded, plan, reference))
+    calibration = _calibration(loaded, plan, reference)
+    alarm, change = _known_against(loaded.bench)
+    conditions = replace(calibration.conditions, bench_alarm=alarm, bench_light_change=change)
+    return PreparedRun(loaded, plan, replace(calibration, conditions=conditions))
 
 
 def _calibration(loaded: LoadedSweep, plan: SweepPlan, reference: FloatArray | None) -> Calibration:
@@ -57,6 +63,22 @@ def _calibration(loaded: LoadedSweep, plan: SweepPlan, reference: FloatArray | N
         problem = Problem(loaded.bench_path, None, None, "photodiode.calibration", message, hint)
         raise ConfigurationError([problem]) from error
     return calibration
+
+
+def _known_against(bench: BenchFile) -> tuple[str, float]:
+    """What the last check of a bench says against it, and by what share it found light changed; no run waits for it."""
+    path = history_of(bench)
+    try:
+        history = read_history(path)
+    except OSError as error:
+        return f"{path}: the history of its checks cannot be read ({error.strerror or error})", nan
+    health = health_of(history.entries)
+    return health.against, health.light_change
+
+
+def history_of(bench: BenchFile) -> Path:
+    """Where the history of a bench's checks is."""
+    return history_path(Path(bench.health.history), bench.name)
 
 
 def _reference_spectrum(path: Path | None) -> FloatArray | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO, cast
 
 import typer
 
-from acquire.cli import calibrate, instruments, results, simulate
+from acquire.cli import calibrate, health, instruments, results, simulate
 from acquire.cli.arguments import COMPLETED, FAILED, INTERRUPTED, USAGE, BenchOption, JsonOption, SweepArgument
 from acquire.cli.terminal import (
     _filtered,
@@ -158,6 +158,7 @@ def check(
 
 
 app.command()(calibrate.calibrate)
+app.command()(health.health)
 app.command()(results.show)
 app.command()(results.export)
 

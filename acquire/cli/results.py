@@ -134,6 +134,7 @@ def without_a_run(reason: str, status: str, path: Path | None = None) -> dict[st
         "status": status,
         "stop_reason": reason,
         "figures_of_merit": {},
+        "findings": [],
     }
 
 

@@ -30,6 +30,7 @@ WavelengthUncertainty = Annotated[float, Quantity("nm", "0.17 nm", least=0.0)]
 MeasuringAngle = Annotated[float, Quantity("deg", "0.2 deg", above=0.0)]
 
 
+HealthScatter = Annotated[float, Quantity("", "0.3 %", above=0.0, most=0.1)]
 DeviceAngle = Annotated[float, Quantity("deg", "30 deg", least=-90.0, most=90.0)]
 
 
@@ -205,6 +206,19 @@ class Limits(Section):
     power: Watts | None = Field(default=None, description="Largest level x compliance; not given: no limit of its own.")
 
 
+class Health(Section):
+    """How checks of this bench are kept and judged (acquire health)."""
+
+    history: str = Field(
+        default="runs", min_length=1, description="Folder for the history of checks, inside the current folder."
+    )
+    scatter: HealthScatter = Field(
+        default=0.003,
+        description="By how much photodiode over spectroradiometer scatters from check to check on the stable source "
+        "(standard deviation); counts until the checks themselves contradict it.",
+    )
+
+
 class Uncertainty(Section):
     """Relative standard uncertainties (k = 1) that are common to all points.
 
@@ -305,6 +319,7 @@ class BenchFile(Section):
     emissive_area: EmissiveArea = Field(default_factory=EmissiveArea)
     limits: Limits
     uncertainty: Uncertainty = Field(default_factory=Uncertainty)
+    health: Health = Field(default_factory=Health)
     simulation: Simulation = Field(default_factory=Simulation)
 
     @property

@@ -107,6 +107,9 @@ class CalibrationFile(Section):
     responsivity: str | None = Field(
         default=None, description="CSV wavelength_nm, responsivity_A_W, relative to this file; geometry needs it."
     )
+    responsivity_uncertainty: Fraction = Field(
+        default=0.0, description="Relative standard uncertainty (k = 1) of the responsivity at each wavelength."
+    )
     geometry: Geometry | None = Field(default=None, description="Luminance from geometry and responsivity.")
     luminance_factor: LuminanceFactor | None = Field(default=None, description="Luminance from a measured factor.")
     origin: Origin | None = Field(default=None, description="The run it was made from; not given: made by hand.")

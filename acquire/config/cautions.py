@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from acquire.config.bench import BenchFile, EmissiveArea, Instruments, PhotodiodeChannel
-from acquire.config.calibration import CalibrationFile
+from acquire.config.calibration import CalibrationFile, LuminanceFactor
 from acquire.config.parsing import Parsed
 from acquire.config.sweep import Sample, Source, Spectra, SweepFile
 from acquire.config.yaml_source import Caution
@@ -50,24 +50,33 @@ def calibration_cautions(calibration: Parsed[CalibrationFile], today: date) -> C
     if until is not None and until < today:
         message = f"it was valid until {until}: today is {today}"
         yield where.caution(("valid_until",), message, "calibrate again", found_by_run=True)
+    factor = calibration.section("luminance_factor", LuminanceFactor)
+    if factor is not None and factor.uncertainty is None:
+        message = "has no uncertainty: nor will any luminance or efficiency measured with it"
+        hint = "calibrate at three levels or more, or give luminance_factor.uncertainty"
+        yield where.caution(("luminance_factor",), message, hint)
 
 
 #: The responsivity of the simulated photodiode, a straight line as no real one is: slope [A/W/nm], offset [A/W].
 SIMULATED_RESPONSIVITY = (6.0e-4, -0.012)
 
 
-def is_example(identification: str, responsivity: Curve | None) -> bool:
-    """Whether a calibration is the one made up for the simulated bench; a copy under another name is it still.
+def is_example(certificate: CalibrationFile | None, responsivity: Curve | None) -> bool:
+    """Whether a calibration is the one made up for the simulated bench, or one that was made on it.
 
-    ``responsivity`` are wavelengths [nm] and values [A/W], None without.
+    A copy under another name is it still. ``responsivity`` are wavelengths [nm] and values [A/W], None without.
     """
-    if identification.startswith("simulated-photodiode"):
+    if certificate is not None and (certificate.id.startswith("simulated-photodiode") or _is_simulated(certificate)):
         return True
     slope, offset = SIMULATED_RESPONSIVITY
     if responsivity is None:
         return False
     wavelength, value = responsivity
     return bool((abs(value - slope * wavelength - offset) < 1e-6).all())
+
+
+def _is_simulated(certificate: CalibrationFile) -> bool:
+    return certificate.origin is not None and certificate.origin.simulated
 
 
 def example_cautions(bench: Parsed[BenchFile], example: bool) -> Cautions:
@@ -77,6 +86,19 @@ def example_cautions(bench: Parsed[BenchFile], example: bool) -> Cautions:
         message = "the example of the simulated bench was never measured on this one: its luminance means nothing"
         hint = "calibrate (acquire calibrate), or write luminance: from_spectra"
         yield bench.source.caution(("photodiode", "calibration"), message, hint, found_by_run=True)
+
+
+def span_cautions(sweep: Parsed[SweepFile], responsivity: Curve | None) -> Cautions:
+    """A device should shine where the photodiode's responsivity was measured."""
+    sample = sweep.section("sample", Sample)
+    line = sample.expected_line if sample else None
+    if line is None or responsivity is None:
+        return
+    shortest, longest = float(responsivity[0][0]), float(responsivity[0][-1])
+    if line.peak - line.fwhm < shortest or line.peak + line.fwhm > longest:
+        message = f"the photodiode's responsivity was measured from {shortest:g} to {longest:g} nm only"
+        hint = "take a table that covers the light of this device"
+        yield sweep.source.caution(("sample", "expected_line"), message, hint, found_by_run=True)
 
 
 def sweep_cautions(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Cautions:

@@ -19,6 +19,7 @@ from acquire.config.cautions import (
     calibration_cautions,
     example_cautions,
     is_example,
+    span_cautions,
     sweep_cautions,
 )
 from acquire.config.device import DeviceFile
@@ -231,6 +232,7 @@ def _load_sweep(source: YamlSource, bench_override: Path | None, findings: _Find
     calibration = _load_bench_calibration(bench, findings)
     if calibration.responsivity is not None:
         findings.problems += first_spectrum_rules(sweep, bench)
+        findings.cautions += span_cautions(sweep, calibration.responsivity)
     device = _device(sweep, bench, findings)
     if sweep.model is None or bench.model is None:
         return None
@@ -293,8 +295,7 @@ def _load_bench_calibration(bench: Parsed[BenchFile], findings: _Findings) -> Lo
         return LoadedCalibration()
     loaded = _load_calibration(read_yaml(path), findings)
     if photodiode and photodiode.luminance_route == "calibrated":
-        name = loaded.certificate.id if loaded.certificate else ""
-        findings.cautions += example_cautions(bench, is_example(name, loaded.responsivity))
+        findings.cautions += example_cautions(bench, is_example(loaded.certificate, loaded.responsivity))
     return loaded
 
 

@@ -19,7 +19,9 @@ from acquire.config.quantities import (
     Hertz,
     Luminance,
     Nanometres,
+    Ohms,
     PositiveAmperes,
+    PositiveOhms,
     PositiveVolts,
     Quantity,
     SquareMetres,
@@ -103,6 +105,12 @@ class Sample(Section):
     notes: str = Field(default="", description="Anything else: encapsulation, age, storage.")
     polarity: Literal["positive", "negative"] = Field(
         default="positive", description="Sign of the level at which the device emits."
+    )
+    known_resistance: PositiveOhms | None = Field(
+        default=None, description="In place of a device lies a resistor of this value: acquire health compares it."
+    )
+    known_resistance_uncertainty: Ohms | None = Field(
+        default=None, description="Standard uncertainty (k = 1) of it; 1 % tolerance is 0.58 %."
     )
     expected_line: ExpectedLine | None = Field(
         default=None, description="Emission line assumed for live values until the first spectrum is measured."

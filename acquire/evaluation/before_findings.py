@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isfinite, nan
 
 from acquire.evaluation.calibration import Calibration, LuminanceRoute
 from acquire.evaluation.known import Known
+from acquire.evaluation.pairs import LEAST_DOUBTFUL
 from acquire.evaluation.touched import luminous, names_of, per_area
 from acquire.records import Finding, Severity
 
@@ -75,4 +77,23 @@ def likely_area(known: Known) -> Iterator[Finding]:
         "Look at the unit of sample.emissive_area; if it is right, set emissive_area in the bench file",
         area,
         limit,
+    )
+
+
+def alarm_of_the_bench(known: Known) -> Iterator[Finding]:
+    """Ask whether the last check of the bench failed; light that has changed by more than 5 % makes it doubtful."""
+    conditions = known.evidence.calibration.conditions
+    if not conditions.bench_alarm:
+        return
+    change = conditions.bench_light_change
+    doubtful = isfinite(change) and abs(change) > LEAST_DOUBTFUL
+    yield Finding(
+        known.time,
+        "bench_check_failed",
+        Severity.DOUBTFUL if doubtful else Severity.NOTE,
+        f"the last check of this bench failed: {conditions.bench_alarm}",
+        luminous(known.figures) if isfinite(change) else names_of(known.figures),
+        "Look for what changed and mend it, or calibrate again; then acquire health --accept says that it is known",
+        change,
+        LEAST_DOUBTFUL if isfinite(change) else nan,
     )

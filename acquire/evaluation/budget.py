@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import partial
-from math import inf, isfinite, nan, sqrt
+from math import acos, inf, isfinite, nan, pi, sqrt
 from typing import Generic, NamedTuple
 
 import numpy as np
@@ -102,14 +102,18 @@ def point_budget(
 ) -> Budget[Q]:
     """Where the uncertainty of a point comes from, or of each of many; arguments as of :func:`uncertainties`."""
     conditions, uncertainty, photodiode = calibration.conditions, calibration.uncertainty, calibration.photodiode
+    by_geometry = photodiode is not None and photodiode.from_geometry
     signal = signals.photocurrent * conditions.transfer
     scatter = _of_signal(dark.deviation, signal, signals)
     return Budget(
         current=relative_limit(current_limit(signals.current, conditions), signals.current),
         voltage=device_voltage_uncertainty(signals, calibration),
         area=uncertainty.emissive_area / conditions.emissive_area,
-        luminance_scale=uncertainty.luminance_scale,
+        area_in_luminance=1.0 if by_geometry else 0.0,
+        # First principles need no spectroradiometer for the scale
+        luminance_scale=0.0 if by_geometry else uncertainty.luminance_scale,
         uniformity=uncertainty.uniformity,
+        spot=0.0 if by_geometry else spot_uncertainty(conditions),
         # A k_L from the very run is of this device in this place
         repositioning=0.0 if photodiode and photodiode.levels else uncertainty.repositioning,
         calibration=photodiode.relative_uncertainty if photodiode else 0.0,
@@ -127,6 +131,20 @@ def point_budget(
         calibration_degrees_of_freedom=photodiode.degrees_of_freedom if photodiode else inf,
         dark_degrees_of_freedom=max(dark.readings - 1, 1) if dark.deviation else inf,
     )
+
+
+def spot_uncertainty(conditions: Conditions) -> float:
+    """Relative uncertainty of a luminance read with a spot that reaches beyond the pixel, taken to be a square.
+
+    The dark share of the spot is the limit of error: by so much luminance is read too low, unless the edges are lit.
+    """
+    side, radius = sqrt(conditions.emissive_area), conditions.spot / 2
+    if not radius > side / 2:
+        return 0.0
+    if radius >= side / sqrt(2):
+        return rectangular(1 - conditions.emissive_area / (pi * radius**2))
+    segment = radius**2 * acos(side / 2 / radius) - side / 2 * sqrt(radius**2 - side**2 / 4)
+    return rectangular(4 * segment / (pi * radius**2))
 
 
 def _linearity(luminance: Q, photodiode: PhotodiodeCalibration | None, linearity: float) -> Q | float:
@@ -190,7 +208,7 @@ def _mismatch(factors: SpectralFactors[Q] | None, photodiode: PhotodiodeCalibrat
     """What an uncertain R(lambda) leaves uncertain of a luminance whose light is not that by which k_L was fixed."""
     if factors is None or photodiode is None:
         return 0.0
-    if photodiode.levels:
+    if photodiode.shape_uncertainty:
         return abs(factors.integrals.wavelength - photodiode.centroid) * photodiode.shape_uncertainty
     return factors.responsivity_sensitivity * photodiode.responsivity_uncertainty
 

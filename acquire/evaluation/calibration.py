@@ -7,7 +7,7 @@ from dataclasses import Field, dataclass, field, fields, replace
 from enum import StrEnum
 from functools import cached_property, partial
 from itertools import chain
-from math import hypot, inf, isfinite, nan
+from math import inf, isfinite, nan
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -26,8 +26,6 @@ from acquire.photometry.grid import WAVELENGTH, on_grid
 from acquire.photometry.photodiode import PhotodiodeCalibration
 from acquire.photometry.silicon import GENERIC_SILICON, GENERIC_SILICON_SHAPE_UNCERTAINTY, generic_silicon
 from acquire.photometry.spectra import gaussian
-from acquire.photometry.spot import unfilled_share
-from acquire.photometry.uncertainty import rectangular
 from acquire.records import FloatArray
 from drivers import models
 from drivers.ranges import smallest_range
@@ -76,7 +74,8 @@ class Conditions:
     connection, 0 where the voltage is that of the device. Outside ``smallest_emissive_area`` to
     ``largest_emissive_area`` a pixel area is unlikely on this bench, NaN: not known; ``spot`` [m] is the diameter of
     the spectroradiometer's spot, NaN when unknown. ``simulated``: the bench is. ``luminance_route`` is a
-    :class:`LuminanceRoute`.
+    :class:`LuminanceRoute`. ``bench_alarm`` is what the last check of the bench says against it, empty where nothing
+    does; ``bench_light_change`` by what share it found light changed, NaN where it did not.
 
     ``*_range`` are the meters' fixed ranges, NaN for autorange; ``angular_factor`` F is that of the device by photons,
     for EQE, and ``luminous_angular_factor`` that by V(lambda), for PE: 1 for a Lambertian one; ``source_meter`` and
@@ -107,6 +106,8 @@ class Conditions:
     largest_emissive_area: float = field(default=nan, metadata=_stored("m^2"))
     spot: float = field(default=nan, metadata=_stored("m"))
     simulated: bool = field(default=False, metadata=_stored("1"))
+    bench_alarm: str = field(default="", metadata=_stored())
+    bench_light_change: float = field(default=nan, metadata=_stored("1"))
 
     @property
     def meter_unit(self) -> str:
@@ -122,11 +123,6 @@ class Conditions:
         if not self.lead_resistance:  # a current that is missing takes nothing from it
             return self.polarity * voltage
         return self.polarity * (voltage - current * self.lead_resistance)
-
-    @property
-    def amplifier_gain(self) -> float:
-        """The former name of ``transfer``."""
-        return self.transfer
 
 
 @dataclass(frozen=True)
@@ -350,7 +346,7 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
         uncertainty=LightUncertainty(
             emissive_area=sweep.sample.emissive_area_uncertainty or 0.0,
             luminance_scale=bench.uncertainty.luminance_scale,
-            uniformity=_uniformity(sweep, bench),
+            uniformity=bench.uncertainty.uniformity,
             repositioning=bench.uncertainty.repositioning,
             linearity=bench.uncertainty.linearity,
             wavelength=bench.uncertainty.wavelength,
@@ -369,9 +365,7 @@ def provenance_of(loaded: LoadedCalibration) -> Provenance:
     if certificate is None:
         return Provenance()
     valid_until = certificate.valid_until.isoformat() if certificate.valid_until else ""
-    simulated = certificate.origin is not None and certificate.origin.simulated
-    example = simulated or is_example(certificate.id, loaded.responsivity)
-    return Provenance(certificate.date.isoformat(), valid_until, example)
+    return Provenance(certificate.date.isoformat(), valid_until, is_example(certificate, loaded.responsivity))
 
 
 @dataclass(frozen=True)
@@ -442,13 +436,6 @@ def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float, angular
     )
 
 
-def _uniformity(sweep: SweepFile, bench: BenchFile) -> float:
-    """How well the spot represents the pixel: what lies beside it may be dark, or may shine as well."""
-    spot = _spot(bench)
-    beside = unfilled_share(spot, sweep.sample.emissive_area) if sweep.spectra is not None and isfinite(spot) else 0.0
-    return hypot(bench.uncertainty.uniformity, rectangular(beside))
-
-
 def _spot(bench: BenchFile) -> float:
     """The diameter of the spectroradiometer's spot [m], NaN without one."""
     meter = bench.instruments.spectroradiometer
@@ -471,9 +458,9 @@ def _photodiode_calibration(loaded: LoadedCalibration, emissive_area: float) -> 
     if certificate.luminance_factor is not None:
         spectrum = on_grid(*_ending_dark(loaded.spectrum)) if loaded.spectrum is not None else None
         light = _by_factor(certificate.luminance_factor, responsivity, spectrum)
-        uncertainty = certificate.luminance_factor.uncertainty
-        named = _named(light, certificate, nan if uncertainty is None else uncertainty)
-        return _spanned(named, loaded.responsivity)
+        named = _named(light, certificate, _or_nan(certificate.luminance_factor.uncertainty))
+        freedom = certificate.luminance_factor.degrees_of_freedom
+        return replace(_spanned(named, loaded.responsivity), degrees_of_freedom=inf if freedom is None else freedom)
     assert certificate.geometry is not None
     assert responsivity is not None
     light = _by_geometry(certificate.geometry, emissive_area, responsivity)
@@ -505,18 +492,31 @@ def _spanned(light: PhotodiodeCalibration, responsivity: Curve | None) -> Photod
 def _named(light: PhotodiodeCalibration, certificate: CalibrationFile, uncertainty: float) -> PhotodiodeCalibration:
     valid = f", valid until {certificate.valid_until}" if certificate.valid_until else ""
     identification = f"{certificate.id} of {certificate.date}{valid}"
-    return replace(light, identification=identification, relative_uncertainty=uncertainty)
+    return replace(
+        light,
+        identification=identification,
+        relative_uncertainty=uncertainty,
+        responsivity_uncertainty=certificate.responsivity_uncertainty,
+    )
+
+
+def _or_nan(value: float | None) -> float:
+    return nan if value is None else value
 
 
 def _by_factor(
     found: LuminanceFactor, responsivity: FloatArray | None, spectrum: FloatArray | None
 ) -> PhotodiodeCalibration:
     """Way A; without the spectrum under which it was found the mismatch of another one cannot be corrected."""
-    low, high = (nan if end is None else end for end in (found.luminance_from, found.luminance_to))
+    low, high = _or_nan(found.luminance_from), _or_nan(found.luminance_to)
     span = f", found from {low:.4g} to {high:.4g} cd/m^2" if isfinite(low + high) else ""
     light, mismatch = _for_other_spectra(found.factor, responsivity, spectrum)
     return replace(
-        light, method=f"luminance factor {found.factor:g} cd/m^2/A{span}{mismatch}", lowest=low, highest=high
+        light,
+        method=f"luminance factor {found.factor:g} cd/m^2/A{span}{mismatch}",
+        lowest=low,
+        highest=high,
+        degrees_of_freedom=inf if found.degrees_of_freedom is None else float(found.degrees_of_freedom),
     )
 
 

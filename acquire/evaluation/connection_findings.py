@@ -13,6 +13,7 @@ from acquire.evaluation.calibration import Connection
 from acquire.evaluation.known import Known
 from acquire.evaluation.touched import luminous
 from acquire.photometry.grid import WAVELENGTH, integrate
+from acquire.photometry.spectra import signal_to_noise
 from acquire.records import Finding, Severity
 
 #: A photodiode into a resistor stays linear as long as it has less than this across itself, V.
@@ -55,9 +56,12 @@ def light_outside_responsivity(known: Known) -> Iterator[Finding]:
         return
     largest, index = 0.0, -1
     for spectrum in known.spectra:
-        response = np.asarray(spectrum.spectral_radiance, float) * photodiode.responsivity
-        whole = integrate(response)
-        share = integrate(np.where(outside, response, 0.0)) / whole if whole > 0.0 else 0.0
+        radiance = np.asarray(spectrum.spectral_radiance, float)
+        whole = integrate(radiance * photodiode.responsivity)
+        # The meter cuts its noise off at zero: what is left of it in the dark is no light
+        light = radiance - float(radiance.max()) / signal_to_noise(radiance)
+        beyond = integrate(np.where(outside, light * photodiode.responsivity, 0.0))
+        share = beyond / whole if whole > 0.0 else 0.0
         if share > largest:
             largest, index = share, spectrum.index
     if largest > UNKNOWN_SHARE:

@@ -27,12 +27,15 @@ from acquire.photometry.photodiode import (
     dark_at,
     photocurrent,
 )
-from acquire.photometry.spectra import signal_to_noise
+from acquire.photometry.spectra import clipped_excess, signal_to_noise
 from acquire.photometry.uncertainty import rectangular
 from acquire.records import DarkReading, FloatArray, Reading, Spectrum
 
 #: Photocurrent over the scatter of a dark reading that a level needs to say something about k_L.
 CALIBRATING_SIGNAL_TO_NOISE = 10.0
+
+#: What the noise of a spectrum's samples may leave uncertain of its integrals, relative, so that it counts for k_L.
+CALIBRATING_NOISE = 1e-3
 
 #: What noise and meter may leave uncertain of the light under which the first spectrum is taken, relative.
 CLEAR_LIGHT = 1e-3
@@ -148,10 +151,15 @@ class Evidence:
 
     @cached_property
     def calibrating(self) -> tuple[MeasuredSpectrum, ...]:
-        """The spectra that say something about k_L: of good shape, and with light well above the dark readings."""
+        """The spectra that say something about k_L: of good shape, and with light well above the dark readings.
+
+        As long as there are some, only those whose integrals are hardly uncertain by the noise of their samples: what
+        is left of it where negative samples were set to zero adds up over all that the photodiode sees.
+        """
         least = CALIBRATING_SIGNAL_TO_NOISE * self.dark_deviation / abs(self.calibration.conditions.transfer)
         good = (one for one in self.spectra if one.usable and one.spectrum.luminance > 0.0)
-        return tuple(one for one in good if (light := self.light_during(one.spectrum)) > least and light > 0.0)
+        seen = tuple(one for one in good if (light := self.light_during(one.spectrum)) > least and light > 0.0)
+        return tuple(one for one in seen if one.absolute.photon_noise <= CALIBRATING_NOISE) or seen
 
     def _level(self, one: MeasuredSpectrum) -> CalibratingLevel:
         light, of = self.light_during(one.spectrum), one.factors.integrals
@@ -298,16 +306,16 @@ def _measured(spectrum: Spectrum, factors: SpectralFactors[float]) -> MeasuredSp
     absolute = Absolute(
         spectrum.luminance,
         ELEMENTARY_CHARGE * photon_exitance(spectrum.spectral_radiance),
-        noise * norm(v_lambda()) / (factors.integrals.visible * integral),
-        noise * norm(WAVELENGTH) / (factors.integrals.wavelength * integral),
+        _noise_in(v_lambda(), spectrum.spectral_radiance, noise) / (factors.integrals.visible * integral),
+        _noise_in(WAVELENGTH, spectrum.spectral_radiance, noise) / (factors.integrals.wavelength * integral),
         abs(spectrum.drift) if isfinite(spectrum.drift) else 0.0,
     )
     return MeasuredSpectrum(spectrum, factors, absolute, not spectrum_defects(clearness))
 
 
-def norm(function: FloatArray) -> float:
-    """What white noise of 1 in every sample of a spectrum leaves in its integral with a function (401,)."""
-    return sqrt(float(function @ function))
+def _noise_in(function: FloatArray, spectrum: FloatArray, noise: float) -> float:
+    """What white noise of every sample leaves uncertain of the integral of a spectrum with a function (401,)."""
+    return hypot(noise * sqrt(float(function @ function)), clipped_excess(spectrum, function))
 
 
 def _scale(by_photodiode: Sequence[float], spectra: Sequence[MeasuredSpectrum]) -> float:

@@ -248,7 +248,9 @@ def _at_maxima(figures: Mapping[str, Figure], branch: BudgetedCurve) -> Iterator
         if (at := _place_of(figures.get(name), branch.curve, quantity)) is None:
             continue
         budget = branch.budget(at)
-        yield name, FigureBudget(tuple(terms(budget, OF_A_POINT[quantity])))
+        of_quantity = FigureBudget(tuple(terms(budget, OF_A_POINT[quantity])))
+        yield name, of_quantity
+        yield f"{name}_estimate", of_quantity
         for place in ("voltage", "current_density", "luminance"):
             yield f"{place}_at_{name}", FigureBudget(tuple(terms(budget, OF_A_POINT[place])))
 

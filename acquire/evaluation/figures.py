@@ -445,6 +445,8 @@ def _summit(curve: JVLCurve, quantity: str, unit: str, top: Figure) -> Figure:
     column = getattr(curve, quantity)
     if not np.isfinite(top.value):
         return missing(unit, top.status)
+    if not top.current_density > 0:
+        return missing(unit, "none", "no current flows in the forward direction there")
     known = np.flatnonzero(np.isfinite(column) & (column > 0) & (curve.current_density > 0))
     at = np.flatnonzero(column[known] == top.value)
     if not at.size:

@@ -99,7 +99,7 @@ class FinalEvaluation:
 
         ``source_unit`` is that of the source's level, V or A; ``day`` that of the run, as 2026-03-31.
         """
-        photodiode = self.evidence.calibration.photodiode
+        photodiode = None if self.evidence.alone else self.evidence.photodiode
         by_shape = photodiode is not None and photodiode.responsivity is not None
         figures = flagged(self.figures(points), points, shape_in_luminance=by_shape)
         time = points["time"]

@@ -14,9 +14,15 @@ from operator import attrgetter
 import numpy as np
 
 from acquire.evaluation.ageing import aged_during_the_sweep
-from acquire.evaluation.before_findings import calibration_of_another_bench, calibration_of_the_day, likely_area
+from acquire.evaluation.before_findings import (
+    alarm_of_the_bench,
+    calibration_of_another_bench,
+    calibration_of_the_day,
+    likely_area,
+)
 from acquire.evaluation.bounds import beyond_physics
 from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.calibration_findings import outside_calibrated_span
 from acquire.evaluation.connection_findings import light_outside_responsivity, loaded_photodiode
 from acquire.evaluation.evidence import Evidence
 from acquire.evaluation.figures import Figure
@@ -29,7 +35,12 @@ from acquire.records import Columns, DarkReading, Finding, Record, Severity, Spe
 Question = Callable[[Known], Iterator[Finding]]
 
 #: What can be asked before the first point.
-BEFORE: tuple[Question, ...] = (calibration_of_the_day, calibration_of_another_bench, likely_area)
+BEFORE: tuple[Question, ...] = (
+    calibration_of_the_day,
+    calibration_of_another_bench,
+    likely_area,
+    alarm_of_the_bench,
+)
 
 #: What is asked of measured points and spectra, while they come and at the end.
 MEASURED: tuple[Question, ...] = (
@@ -48,7 +59,7 @@ MEASURED: tuple[Question, ...] = (
 AFTERWARDS: tuple[Question, ...] = (aged_during_the_sweep,)
 
 #: Everything that is asked of a whole run.
-QUESTIONS = (*MEASURED, *AFTERWARDS, *BEFORE)
+QUESTIONS = (*MEASURED, outside_calibrated_span, *AFTERWARDS, *BEFORE)
 
 
 def findings(known: Known, questions: Sequence[Question] = QUESTIONS) -> list[Finding]:

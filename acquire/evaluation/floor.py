@@ -44,8 +44,12 @@ def _in_luminance(floor: float) -> str:
         return ""
     turn_on = f"V_on at {TURN_ON_LUMINANCE:g} cd/m^2"
     if floor > TURN_ON_LUMINANCE:
-        return f"; below some {floor:.2g} cd/m^2 there is no luminance, and {turn_on} can only be an upper bound"
-    return f"; below {floor:.2g} cd/m^2, more where it is noisy, there is no luminance"
+        return f"; below some {_rounded(floor)} cd/m^2 there is no luminance, and {turn_on} can only be an upper bound"
+    return f"; below {_rounded(floor)} cd/m^2, more where it is noisy, there is no luminance"
+
+
+def _rounded(value: float) -> str:
+    return f"{float(f'{value:.2g}'):g}"
 
 
 def _luminance_per_photocurrent(calibration: Calibration) -> float:

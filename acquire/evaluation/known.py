@@ -33,5 +33,5 @@ class Known:
 
     @cached_property
     def pairs(self) -> list[Pair]:
-        """Both luminances of each spectrum."""
+        """The two luminances of each spectrum."""
         return pairs(self.evidence)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import pi
+from math import pi, sqrt
 
 import numpy as np
 
 from acquire.evaluation.calibration import LuminanceRoute
 from acquire.evaluation.known import Known
-from acquire.evaluation.pairs import DOUBTED, NOTED, Pair
+from acquire.evaluation.pairs import DOUBTED, LEAST_DOUBTFUL, NOTED, Pair
 from acquire.evaluation.routes import luminance_factor_of_run
 from acquire.evaluation.touched import luminous
 from acquire.photometry.constants import MAXIMUM_LUMINOUS_EFFICACY
+from acquire.photometry.spot import unfilled_share
+from acquire.photometry.uncertainty import rectangular
 from acquire.records import Finding, FloatArray, Severity
 
 
@@ -23,6 +25,9 @@ def photodiode_against_spectra(known: Known) -> Iterator[Finding]:
     Where spectra alone count, the photodiode's is no number of the run, and the difference no more than a note.
     """
     alone, compared = known.evidence.alone, known.pairs
+    if (by_spot := _beside_the_pixel(known)) is not None:
+        yield by_spot
+        return
     apart = [(_GRAVITY.index(severity), pair.deviations, pair) for pair in compared if (severity := pair.severity)]
     if not apart:
         return
@@ -39,6 +44,32 @@ def photodiode_against_spectra(known: Known) -> Iterator[Finding]:
         worst.ratio,
         worst.limit,
     )
+
+
+def _beside_the_pixel(known: Known) -> Finding | None:
+    """Spectra that are too low by what a spot larger than the pixel leaves dark: the budget has it as an uncertainty.
+
+    Here it is no chance any more: so much of the difference is seen, and no more than the spot can explain.
+    """
+    conditions = known.evidence.calibration.conditions
+    share = unfilled_share(conditions.spot, conditions.emissive_area) if conditions.spot > 0 else 0.0
+    for pair in known.pairs if share > 0 else ():
+        without = sqrt(max(pair.uncertainty**2 - rectangular(share) ** 2, 0.0))
+        limit = max(DOUBTED * without, LEAST_DOUBTFUL)
+        if limit < pair.ratio - 1 <= 1 / (1 - share) - 1 + limit:
+            return Finding(
+                known.time,
+                "spot_larger_than_pixel",
+                Severity.DOUBTFUL,
+                f"the spectrum at point {pair.point + 1} has {pair.spectral:.4g} cd/m^2 where the photodiode gives "
+                f"{pair.photodiode:.4g} cd/m^2: the spectroradiometer's spot of {1e3 * conditions.spot:.3g} mm is "
+                f"larger than the pixel, and up to {100 * share:.2g} % of it sees what lies beside",
+                luminous(known.figures),
+                "Take a smaller measuring angle, the close-up lens, or a shorter distance",
+                pair.ratio,
+                limit,
+            )
+    return None
 
 
 _GRAVITY = list(Severity)

@@ -168,7 +168,7 @@ def _photocurrent(spectrum: Spectrum, evidence: Evidence) -> float:
 
 def _why_not(spectrum: Spectrum, photocurrent: float, evidence: Evidence) -> str:
     """Why a level cannot be used; empty when it can."""
-    noise = evidence.dark_deviation / abs(evidence.calibration.conditions.amplifier_gain)
+    noise = evidence.dark_deviation / abs(evidence.calibration.conditions.transfer)
     if not isfinite(photocurrent):
         return "there is no photodiode signal with it"
     if not photocurrent > 0.0 or below_dark_noise(photocurrent, noise):

@@ -87,7 +87,7 @@ def pairs(evidence: Evidence) -> list[Pair]:
     photodiode = evidence.compared
     if photodiode is None:
         return []
-    found = (_pair_of(one, photodiode, evidence) for one in evidence.spectra)
+    found = (_pair_of(one, photodiode.for_comparing, evidence) for one in evidence.spectra)
     return [pair for pair in found if pair is not None]
 
 

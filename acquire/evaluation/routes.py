@@ -19,6 +19,7 @@ from acquire.evaluation.budget import (
     in_units,
     photodiode_limit,
     relative_limit,
+    spot_uncertainty,
 )
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.evidence import Absolute, Evidence, MeasuredSpectrum
@@ -47,6 +48,7 @@ def absolute_budget(
         area=uncertainty.emissive_area / conditions.emissive_area,
         luminance_scale=uncertainty.luminance_scale,
         uniformity=uncertainty.uniformity,
+        spot=spot_uncertainty(conditions),
         linearity=uncertainty.linearity,
         meter=constant(0.0, signals.current),
         repeatability=REPEATABILITY,
@@ -109,6 +111,7 @@ def difference_uncertainty(
     own = hypot(
         _meter(signals, calibration, dark_deviation),
         absolute.luminance_noise,
+        absolute.photon_noise,  # the photodiode sees as wide a band of the spectrum in I[S R]
         rectangular(absolute.drift / 2),
         REPEATABILITY,
         calibration.uncertainty.linearity,
@@ -186,7 +189,7 @@ def luminance_factor_of_run(evidence: Evidence) -> LuminanceFactorOfRun | None:
     if given is None:
         return found
     expected = float(given.scale) * (1.0 if given.responsivity is None else shape)
-    beside = common_uncertainty(levels[0].factors, given, evidence.calibration)
+    beside = common_uncertainty(levels[0].factors, given.for_comparing, evidence.calibration)
     return LuminanceFactorOfRun(
         factor,
         fitted.relative_uncertainty,

@@ -109,16 +109,15 @@ def factors_at(spectra: SpectralFactors[FloatArray], positions: IntArray) -> Spe
     return SpectralFactors(**numbers, integrals=integrals, calibration=spectra.calibration)
 
 
-def by_calibration(factors: SpectralFactors[Q], calibration: PhotodiodeCalibration | None) -> SpectralFactors[Q]:
-    """Return the same factors by another calibration with the same responsivity; by none without luminance."""
-    return _factors(
-        factors.integrals,
-        calibration,
-        factors.peak_wavelength,
-        factors.fwhm,
-        factors.truncated,
-        factors.responsivity_sensitivity,
-    )
+def by_calibration(
+    factors: SpectralFactors[float], calibration: PhotodiodeCalibration | None
+) -> SpectralFactors[float]:
+    """Return the same factors by another calibration, of the same responsivity or none; without luminance by none."""
+    integrals = factors.integrals
+    if calibration is not None and calibration.responsivity is None:
+        integrals = integrals._replace(response=integrals.visible, response_slope=0.0)
+    peak, mismatch = factors.peak_wavelength, factors.responsivity_sensitivity
+    return _factors(integrals, calibration, peak, factors.fwhm, factors.truncated, mismatch)
 
 
 def known_only(factors: SpectralFactors[FloatArray], known: BoolArray) -> SpectralFactors[FloatArray]:

@@ -10,9 +10,9 @@ Anaya et al. 2019, doi 10.1038/s41566-019-0543-y.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import exp, inf, log, nan, pi, sin, sqrt
+from math import exp, inf, isfinite, log, nan, pi, sin, sqrt
 from statistics import fmean, stdev
 from typing import NamedTuple
 
@@ -163,9 +163,9 @@ class PhotodiodeCalibration:
     ``scale`` C [cd m^-2 A^-1 times A/W]; ``responsivity`` (401,) [A/W], or None for a photodiode taken to
     follow V(lambda), where C = k_L. ``scale_slope`` d ln C/d lambda [1/nm]: what an error of the wavelength
     scale of the spectroradiometer had already done to C when k_L was fixed against it. ``relative_uncertainty``
-    is that of C (k = 1), with ``degrees_of_freedom`` where it comes from few readings. ``responsivity_uncertainty`` is
-    the relative one of R at each wavelength (k = 1); ``reference_response`` (401,) [1/nm] S_c R/I[S_c R] of the
-    spectrum under which C was fixed, with which it cancels; None by way B.
+    is that of C (k = 1), NaN when unknown, with ``degrees_of_freedom`` where it comes from few readings.
+    ``responsivity_uncertainty`` is the relative one of R at each wavelength (k = 1); ``reference_response`` (401,)
+    [1/nm] S_c R/I[S_c R] of the spectrum under which C was fixed, with which it cancels; None by way B.
     ``identification`` and ``method`` say in words which calibration it is, and how it was made.
     The responsivity was measured from ``shortest`` to ``longest`` [nm], NaN when unknown: beyond it is only assumed.
 
@@ -203,6 +203,11 @@ class PhotodiodeCalibration:
     def from_geometry(self) -> bool:
         """Whether C is of first principles (way B): fixed against no spectroradiometer, it has no slope of one."""
         return self.responsivity is not None and self.scale_slope == 0.0
+
+    @property
+    def for_comparing(self) -> PhotodiodeCalibration:
+        """The same to be held against another one: statistics that are unknown excuse no difference."""
+        return self if isfinite(self.relative_uncertainty) else replace(self, relative_uncertainty=0.0)
 
     def mismatch(self, luminance_per_photocurrent: float) -> float:
         """Return F_sm [1] of the spectrum with this luminance per photocurrent: that over k_L.

@@ -7,7 +7,7 @@ from math import inf
 import numpy as np
 
 from acquire.photometry.elementwise import Q, log, quotient
-from acquire.photometry.grid import WAVELENGTH, checked, integrate
+from acquire.photometry.grid import STEP, WAVELENGTH, checked, integrate
 from acquire.records import FloatArray
 
 #: Mean of the five outermost samples over the largest sample, above which light is lost outside the window.
@@ -58,6 +58,21 @@ def is_truncated(spectrum: FloatArray) -> bool:
     """
     edge = max(spectrum[:5].mean(), spectrum[-5:].mean())
     return bool(edge > TRUNCATION_LIMIT * spectrum.max())
+
+
+def clipped_excess(spectrum: FloatArray, function: FloatArray) -> float:
+    """Return about how much too large I[S f] is where the instrument sets negative noise to zero.
+
+    Both (401,); in the unit of the integral. Where light is far below the noise, half of the samples become 0 and the
+    other half stays and no longer averages out: its mean is that of the next as many smallest samples, and it is
+    spread over the wavelengths as the zeros are. None without zeros.
+    """
+    zeros = spectrum <= 0.0
+    count = int(zeros.sum())
+    if not 0 < count < spectrum.size:
+        return 0.0
+    left = np.sort(spectrum)[count : 2 * count]
+    return float(left.mean() * function[zeros].sum()) * STEP
 
 
 def signal_to_noise(spectrum: FloatArray) -> float:

@@ -15,12 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from acquire.photometry import student
 from acquire.photometry.uncertainty import Budget
 from acquire.records import FloatArray
 
 #: The share of cases in which an interval is to hold the true value.
 COVERAGE = 0.95
-_NORMAL_FACTOR = 1.959963984540054  # of COVERAGE
+_MANY = 1e4  # degrees of freedom that are as good as any number
 _SQRT_3 = sqrt(3)
 
 
@@ -98,16 +99,15 @@ class _Source(NamedTuple):
     distribution: Distribution
     part: Part
     enters: str
-    sign: float = 1.0
 
 
 _N, _R = Distribution.NORMAL, Distribution.RECTANGULAR
 
-#: Limits without a distribution are rectangular: JCGM 100:2008, 4.3.7. The wavelength scale is treated apart.
+#: Limits without a distribution are rectangular: JCGM 100:2008, 4.3.7. Wavelength scale and area are treated apart.
 _SOURCES = {
     "current": _Source("ammeter", _R, Part.METER, "current_density"),
     "voltage": _Source("voltmeter", _R, Part.METER, "voltage"),
-    "area": _Source("emitting area", _N, Part.COMMON, "current_density", -1.0),
+    "spot": _Source("spot beyond the pixel", _R, Part.COMMON, "luminance"),
     "luminance_scale": _Source("luminance scale", _R, Part.COMMON, "luminance"),
     "uniformity": _Source("spot and uniformity", _N, Part.COMMON, "luminance"),
     "repositioning": _Source("repositioning", _N, Part.COMMON, "luminance"),
@@ -138,14 +138,21 @@ def terms(budget: Budget[float], sensitivity: Sensitivity) -> list[Term]:
         Term(
             source.name,
             getattr(budget, name),
-            source.sign * getattr(sensitivity, source.enters),
+            getattr(sensitivity, source.enters),
             source.distribution,
             source.part,
             degrees_of_freedom=getattr(budget, _FROM_READINGS[name]) if name in _FROM_READINGS else inf,
         )
         for name, source in _SOURCES.items()
     ]
-    return [term for term in (*found, _wavelength(budget, sensitivity)) if term.sensitivity and term.uncertainty]
+    everything = (*found, _area(budget, sensitivity), _wavelength(budget, sensitivity))
+    return [term for term in everything if term.sensitivity and term.uncertainty]
+
+
+def _area(budget: Budget[float], sensitivity: Sensitivity) -> Term:
+    """J = I/A; where luminance comes from the etendue it goes with 1/A as well, and the area drops out of CE."""
+    share = -sensitivity.current_density - budget.area_in_luminance * sensitivity.luminance
+    return Term("emitting area", budget.area, share, Distribution.NORMAL, Part.COMMON)
 
 
 def _wavelength(budget: Budget[float], sensitivity: Sensitivity) -> Term:
@@ -207,22 +214,6 @@ def effective_degrees_of_freedom(parts: Sequence[Term]) -> float:
     return 1 / share if share else inf
 
 
-def student_factor(degrees_of_freedom: float) -> float:
-    """Return the factor of Student's distribution that covers 95 %, for two degrees of freedom or more.
-
-    Expansion about the normal one, M. Abramowitz, I. Stegun, Handbook of Mathematical Functions, 26.7.5;
-    right within 1 % at two degrees of freedom, 0.1 % from four on.
-    """
-    z, n = _NORMAL_FACTOR, degrees_of_freedom
-    return (
-        z
-        + (z**3 + z) / (4 * n)
-        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * n**2)
-        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * n**3)
-        + (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / (92160 * n**4)
-    )
-
-
 def coverage_factor(parts: Sequence[Term]) -> float:
     """Return the k with which k u covers 95 % of the sum of the errors; NaN where u is zero or unknown.
 
@@ -232,7 +223,8 @@ def coverage_factor(parts: Sequence[Term]) -> float:
     u = total(parts)
     if not (isfinite(u) and u > 0):
         return nan
-    widening = student_factor(max(effective_degrees_of_freedom(parts), 2.0)) / _NORMAL_FACTOR
+    freedom = effective_degrees_of_freedom(parts)
+    widening = student.coverage_factor(max(freedom, 1.0) if freedom < _MANY else inf) / student.coverage_factor(inf)
     shares = [(abs(term.contribution) / u, term.distribution) for term in parts]
     limits = [_SQRT_3 * share for share, kind in shares if kind is Distribution.RECTANGULAR]
     deviation = hypot(*(share for share, kind in shares if kind is Distribution.NORMAL))

@@ -30,23 +30,26 @@ def relative_area_uncertainty(width: float, height: float, edge_uncertainty: flo
 class Budget(Generic[Q]):
     """Where the uncertainty of a point, or of each of many, comes from: relative unless a unit is given, k = 1.
 
+    ``area_in_luminance`` is 1 where luminance goes with 1/A as current density does, 0 where A does not enter it.
     ``meter`` is the limit of error of the photodiode's meter, ``noise`` the scatter of one of its readings, ``dark``
     that of the mean of the dark readings; ``calibration`` the statistics of k_L, ``responsivity`` what R(lambda)
-    leaves uncertain of the mismatch, ``luminance_scale`` the absolute scale of the spectroradiometer,
-    ``uniformity`` spot and aperture, ``wavelength`` [nm] the wavelength scale with the sensitivities
-    d ln L/d lambda and d ln EQE/d lambda [1/nm] (see :class:`~acquire.photometry.factors.SpectralFactors`; the
-    latter is c_L + c_kappa when luminance and spectrum share one wavelength scale), ``angular_factor`` that of F,
-    ``spectral_shift`` half the relative difference of kappa between the two spectra a point lies between.
-    ``repeatability`` is that of one reading of the spectroradiometer, ``drift`` how much the light changed meanwhile;
-    ``quantum_noise`` what the noise of a spectrum adds in EQE to that in luminance.
-    ``*_degrees_of_freedom`` are those of a standard deviation from few readings, infinite elsewhere.
+    leaves uncertain of the mismatch; ``luminance_scale`` the absolute scale of the spectroradiometer, ``uniformity``
+    that of the emission within its spot, ``spot`` how much of it lies beyond the pixel, ``repeatability`` that of one
+    of its readings, ``drift`` how much the light changed meanwhile, ``quantum_noise`` what the noise of a spectrum
+    adds in EQE to that in luminance; ``wavelength`` [nm] the wavelength scale with the sensitivities d ln L/d lambda
+    and d ln EQE/d lambda [1/nm] (see :class:`~acquire.photometry.factors.SpectralFactors`; the latter is c_L + c_kappa
+    when luminance and spectrum share one wavelength scale); ``angular_factor`` that of F; ``spectral_shift`` half the
+    relative difference of kappa between the two spectra a point lies between. ``*_degrees_of_freedom`` are those of a
+    standard deviation from few readings, infinite elsewhere.
     """
 
     current: Q = _ZERO
     voltage: Q | float = 0.0
     area: float = 0.0
+    area_in_luminance: float = 0.0
     luminance_scale: float = 0.0
     uniformity: float = 0.0
+    spot: float = 0.0
     repositioning: float = 0.0
     calibration: float = 0.0
     linearity: Q | float = 0.0
@@ -80,23 +83,24 @@ class RelativeUncertainty(Generic[Q]):
 def relative_uncertainty(budget: Budget[Q]) -> RelativeUncertainty[Q]:
     """Combine a budget.
 
-    u^2(J) = u^2(I) + u^2(A); u^2(L) = light terms + (c_L u_lambda)^2; u^2(CE) = u^2(L) + u^2(J);
+    u^2(J) = u^2(I) + u^2(A); u^2(L) = light terms + (c_L u_lambda)^2; u^2(CE) = u^2(L) + u^2(J), but for an area that
+    enters L as it does J, which drops out;
     u^2(PE) = u^2(CE) + u^2(V) + u^2(F); u^2(EQE) = light terms + (c_EQE u_lambda)^2 + u^2(J) + u^2(F) + shift.
     """
     light = _light(budget)
-    current_density = hypot(budget.current, budget.area)
-    luminance = hypot(light, budget.luminance_sensitivity * budget.wavelength)
-    efficiency = hypot(luminance, current_density)
+    by_wavelength = hypot(light, budget.luminance_sensitivity * budget.wavelength)
+    per_charge = hypot(budget.current, (1 - budget.area_in_luminance) * budget.area)
+    efficiency = hypot(by_wavelength, per_charge)
     wavelength_in_eqe = budget.eqe_sensitivity * budget.wavelength
     return RelativeUncertainty(
-        current_density=current_density,
-        luminance=luminance,
+        current_density=hypot(budget.current, budget.area),
+        luminance=hypot(by_wavelength, budget.area_in_luminance * budget.area),
         current_efficiency=efficiency,
         power_efficiency=hypot(efficiency, budget.voltage, budget.angular_factor),
         external_quantum_efficiency=hypot(
             light,
             wavelength_in_eqe,
-            current_density,
+            per_charge,
             budget.angular_factor,
             budget.quantum_noise,
             budget.spectral_shift,
@@ -113,6 +117,7 @@ def _light(budget: Budget[Q]) -> Q:
         budget.repeatability,
         budget.luminance_scale,
         budget.uniformity,
+        budget.spot,
         budget.repositioning,
         budget.calibration,
         budget.responsivity,
@@ -159,18 +164,22 @@ def correlations(budget: Budget[float]) -> Correlations:
     """Return how strongly the errors of the quantities go together.
 
     cov(CE, PE) = u^2(CE), cov(CE, L) = u^2(L), cov(CE, J) = -u^2(J),
-    cov(CE, EQE) = light terms + c_L c_EQE u_lambda^2 + u^2(J).
+    cov(CE, EQE) = light terms + c_L c_EQE u_lambda^2 + u^2(J); an area in both L and J is in neither efficiency.
 
     :raises ZeroDivisionError: every uncertainty of the budget is zero.
     """
     u = relative_uncertainty(budget)
     shared_wavelength = budget.luminance_sensitivity * budget.eqe_sensitivity * budget.wavelength**2
-    covariance = _light(budget) ** 2 + shared_wavelength + u.current_density**2
+    in_luminance, in_efficiency = budget.area_in_luminance * budget.area, (1 - budget.area_in_luminance) * budget.area
+    per_charge = budget.current**2 + in_efficiency**2
+    with_luminance = u.luminance**2 - in_luminance**2 - in_luminance * in_efficiency
+    with_density = budget.current**2 + budget.area * in_efficiency
     return Correlations(
         current_and_power_efficiency=u.current_efficiency / u.power_efficiency,
-        current_and_quantum_efficiency=covariance / (u.current_efficiency * u.external_quantum_efficiency),
-        luminance_and_current_efficiency=u.luminance / u.current_efficiency,
-        current_density_and_current_efficiency=-u.current_density / u.current_efficiency,
+        current_and_quantum_efficiency=(_light(budget) ** 2 + shared_wavelength + per_charge)
+        / (u.current_efficiency * u.external_quantum_efficiency),
+        luminance_and_current_efficiency=with_luminance / (u.luminance * u.current_efficiency),
+        current_density_and_current_efficiency=-with_density / (u.current_density * u.current_efficiency),
     )
 
 

@@ -310,7 +310,8 @@ def _write_sample(entry: h5py.Group, sample: Mapping[str, Any]) -> None:
     group = nx_group(entry, "sample", "NXsample")
     for key, value in sample.items():
         if isinstance(value, float):
-            group.create_dataset(key, data=value).attrs["units"] = "m^2" if "area" in key else "1"
+            unit = "m^2" if "area" in key else "ohm" if "resistance" in key else "1"
+            group.create_dataset(key, data=value).attrs["units"] = unit
         else:
             write_text(group, key, str(value))
 

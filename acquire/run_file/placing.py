@@ -16,8 +16,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-if sys.platform != "win32":
+if sys.platform == "win32":
+    import msvcrt
+else:
     import fcntl
+
+_FAR = 1 << 30  # Windows locks bytes against reading too: one far behind the text
 
 
 def file_name(started: datetime, sample: str, run_id: uuid.UUID) -> str:
@@ -184,6 +188,29 @@ def locked_alone(path: Path) -> Iterator[None]:
     with path.open("r+b") as stream:
         _lock(stream.fileno(), alone=True)
         yield
+
+
+@contextmanager
+def held_by_turns(descriptor: int) -> Iterator[None]:
+    """Hold an open file alone, waiting until others who hold it so have let go of it.
+
+    :raises OSError: on Windows, somebody holds it for more than ten seconds.
+    """
+    if sys.platform == "win32":
+        os.lseek(descriptor, _FAR, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
+        try:
+            yield
+        finally:
+            os.lseek(descriptor, _FAR, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+    yield  # the system lets go of it when the file is closed
 
 
 def _lock(descriptor: int, *, alone: bool) -> None:

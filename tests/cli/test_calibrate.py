@@ -11,6 +11,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -24,7 +25,7 @@ from acquire.evaluation.calibration import Calibration, provenance_of
 from acquire.photometry.factors import spectral_factors
 from acquire.photometry.photodiode import spectral_mismatch
 from acquire.photometry.spectra import gaussian
-from acquire.records import Event, Spectrum
+from acquire.records import Event, Severity, Spectrum
 from acquire.run_file.read import read_run
 from acquire.safety.interruption import StopRequest
 from tests.conftest import CONFIGS, run_sweep_file
@@ -101,9 +102,21 @@ def test_a_bench_that_names_it_measures_the_same_device_alike(
     one, other = (run_sweep_file(sweep, tmp_path / "runs", chosen).run for chosen in (None, bench))
     assert one is not None
     assert other is not None
-    assert Path(said["path"]).stem in other.calibration.photodiode.identification  # type: ignore[union-attr]
+    assert other.calibration.photodiode is not None
+    assert Path(said["path"]).stem in other.calibration.photodiode.identification
+    assert other.calibration.photodiode.degrees_of_freedom == 11
     for figure in ("luminance_max", "external_quantum_efficiency_max"):
         assert other.figures[figure].value == pytest.approx(one.figures[figure].value, rel=2e-3)
+        assert other.figures[figure].status == one.figures[figure].status
+    assert "outside_calibrated_span" not in [finding.code for finding in one.findings]
+    (note,) = [finding for finding in other.findings if finding.code == "outside_calibrated_span"]
+    assert note.severity is Severity.NOTE
+    assert re.search(
+        r"calibrated from 50\d.\d to 87\d\d cd/m\^2: \d+ points are darker, down to 1.\d+ cd/m\^2 "
+        r"and \d+ are brighter, up to 1.20\de\+04 cd/m\^2",
+        note.text,
+    )
+    assert (note.value, note.limit) == pytest.approx((12_030, 8_715), rel=3e-3)
 
 
 @pytest.mark.parametrize(("peak", "fwhm"), [(630, 30), (465, 20)])
@@ -271,11 +284,20 @@ def test_a_calibration_of_too_few_levels_has_no_uncertainty_and_neither_has_what
     text = path.read_text(encoding="utf-8")
     assert "Its uncertainty is unknown" in text
     assert "uncertainty:" not in text
-    assert check_file(path).problems == []
+    checked = check_file(path)
+    assert checked.problems == []
+    (caution,) = map(str, checked.cautions)
+    assert "has no uncertainty" in caution
     bench = bench_file({f"{CONFIGS.as_posix()}/calibrations/simulated_photodiode.yaml": path.as_posix()})
-    used = session.prepare(sweep, bench).calibration.photodiode
-    assert used is not None
-    assert used.relative_uncertainty != used.relative_uncertainty
+    run = run_sweep_file(SWEEP, tmp_path / "runs", bench).run
+    assert run is not None
+    assert np.isnan(run.tables["jvl"]["luminance_uncertainty"]).all()
+    assert run.figures["current_efficiency_max"].status == "ok"
+    named = {f"{CONFIGS.as_posix()}/calibrations/simulated_photodiode.yaml": path.as_posix()}
+    off = bench_file({**named, "amplifier: 5e6": "amplifier: 5e5"})
+    wrong = run_sweep_file(SWEEP, tmp_path / "runs", off).run
+    assert wrong is not None
+    assert wrong.figures["current_efficiency_max"].status in ("doubtful", "impossible")
 
 
 def test_a_calibration_that_is_there_is_never_overwritten(tmp_path: Path) -> None:

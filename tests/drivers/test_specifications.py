@@ -153,3 +153,34 @@ def test_dmm_limit_of_error_with_filter_and_without_autozero():
     assert DMM.voltage.limit_of_error(0.0, 1.0, filter_count=10) == pytest.approx(7e-6)
     assert DMM.voltage.limit_of_error(0.0, 1.0, nplc=10, autozero=False) == pytest.approx(14e-6)
     assert DMM.current.limit_of_error(1e-3, 0.01) == pytest.approx(0.5e-6 + 0.9e-6)
+
+
+@pytest.mark.parametrize(
+    ("value", "range_", "limit"),
+    # one year: ppm of reading, ppm of range, and what 1 PLC without filter adds
+    [
+        (0.0, 0.01, (80 + 10) * 1e-6 * 0.01),
+        (5e-3, 0.01, 500e-6 * 5e-3 + 90e-6 * 0.01),
+        (-0.05, 0.1, 500e-6 * 0.05 + 840e-6 * 0.1),
+        (0.5, 1.0, 800e-6 * 0.5 + 90e-6),
+        (2.0, 3.0, 1200e-6 * 2.0 + 40e-6 * 3.0),
+    ],
+)
+def test_dmm_current_limit_of_error(value, range_, limit):
+    assert DMM.current.limit_of_error(value, range_) == pytest.approx(limit)
+
+
+def test_dmm_current_without_autozero_shifts_by_microvolts_across_its_shunt():
+    added = [
+        DMM.current.limit_of_error(0.0, range_, autozero=False) - DMM.current.limit_of_error(0.0, range_)
+        for range_ in (0.01, 0.1)
+    ]
+    assert added == pytest.approx([2e-6 * 0.01 + 5e-6 / 10, 2e-6 * 0.1 + 5e-6 / 0.1])
+
+
+def test_dmm_resolution():
+    assert DMM.voltage.steps[0.1] == pytest.approx(100e-9)
+    assert DMM.voltage.steps[10.0] == pytest.approx(10e-6)
+    assert DMM.current.steps[0.01] == pytest.approx(10e-9)
+    assert DMM.span("A") is DMM.current
+    assert DMM.span("V") is DMM.voltage

@@ -4,9 +4,9 @@
 
 Each is a whole run on a simulated bench of its own: gain, distance, area, absolute scale and wavelength scale of the
 spectroradiometer, spot, position and k_L are off by what the bench's own uncertainties state, drawn from their
-distributions; every meter is noisy. Device, line, sweep, branches, and the way in which the photodiode was calibrated
-change from run to run. Nothing is wrong with any of them beyond what is stated, so at most 2 % may have anything
-beyond a note against them. Exit status 1 if more have.
+distributions; every meter is noisy. Device, line, sweep, branches, where luminance comes from, and the way in which the
+photodiode was calibrated change from run to run. Nothing is wrong with any of them beyond what is stated, so at most
+2 % may have anything beyond a note against them. Exit status 1 if more have.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def made(number: int, seed: int, folder: Path) -> Honest:
     expected = _device(chance, folder)
     calibration = _calibration(chance, errors, folder)
     bench = _bench(chance, errors, calibration, folder)
-    sweep = _sweep(chance, errors, expected)
+    sweep = _sweep(chance, errors, expected, bench["photodiode"]["luminance"])
     for name, content in {"bench": bench, "sweep": sweep}.items():
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     return Honest(number, folder / "sweep.yaml", errors)
@@ -176,7 +176,11 @@ def _bench(chance: np.random.Generator, errors: Errors, calibration: str, folder
             "photodiode_meter": {"model": "keithley2000", "resource": "GPIB0::16::INSTR"},
             "spectroradiometer": {"model": "cs2000a", "resource": "ASRL3::INSTR", "measuring_angle": "0.2 deg"},
         },
-        "photodiode": {"amplifier": f"{GAIN} V/A", "calibration": calibration},
+        "photodiode": {
+            "amplifier": f"{GAIN} V/A",
+            "calibration": calibration,
+            "luminance": str(chance.choice(["calibrated", "calibrated", "from_spectra", "spectroradiometer"])),
+        },
         "limits": {"voltage": "20 V", "current": "200 mA"},
         "simulation": {
             "seed": int(chance.integers(1 << 30)),
@@ -185,7 +189,7 @@ def _bench(chance: np.random.Generator, errors: Errors, calibration: str, folder
     }
 
 
-def _sweep(chance: np.random.Generator, errors: Errors, expected: float) -> dict[str, Any]:
+def _sweep(chance: np.random.Generator, errors: Errors, expected: float, route: str) -> dict[str, Any]:
     """A sweep of one of the usual kinds; its sample has the area that was measured, not quite the true one."""
     levels = sorted(
         chance.choice([3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0], chance.integers(1, 6), replace=False)
@@ -212,7 +216,9 @@ def _sweep(chance: np.random.Generator, errors: Errors, expected: float) -> dict
             "direction": "both" if chance.random() < 0.3 else "forward",
         },
         "measure": {"nplc": float(chance.choice([0.1, 1.0]))},
-        "spectra": {"at_luminance": [f"{level} cd/m^2" for level in levels]},
+        "spectra": {"at_luminance": [f"{level} cd/m^2" for level in levels]}
+        if route == "calibrated"
+        else {"at_voltage": ["4.4 V", "5 V", "5.4 V", "6 V"]},
     }
 
 

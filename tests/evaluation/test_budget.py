@@ -8,14 +8,21 @@ from math import hypot, isnan, nan, sqrt
 import numpy as np
 import pytest
 
-from acquire.evaluation.budget import DarkScatter, Signals, photodiode_limit, uncertainties
+from acquire.evaluation.budget import (
+    DarkScatter,
+    Signals,
+    photodiode_limit,
+    point_budget,
+    spot_uncertainty,
+    uncertainties,
+)
 from acquire.evaluation.calibration import Calibration, Conditions, LightUncertainty
 from acquire.evaluation.evidence import Absolute
 from acquire.evaluation.routes import REPEATABILITY, absolute_budget
 from acquire.photometry.factors import spectral_factors
 from acquire.photometry.grid import WAVELENGTH, integrate
 from acquire.photometry.luminous import luminance
-from acquire.photometry.photodiode import PhotodiodeCalibration
+from acquire.photometry.photodiode import PhotodiodeCalibration, calibration_from_geometry
 from acquire.photometry.spectra import gaussian
 from acquire.photometry.uncertainty import relative_uncertainty
 from acquire.records import DERIVED
@@ -117,3 +124,37 @@ def test_of_an_absolute_spectrum_eqe_keeps_one_over_lambda_of_the_wavelength_sca
     u = relative_uncertainty(replace(budget, wavelength=0.0, area=0.0, current=0.0))
     assert u.luminance == pytest.approx(hypot(0.002, REPEATABILITY, 0.005 / sqrt(3)))
     assert u.external_quantum_efficiency == pytest.approx(hypot(0.005, REPEATABILITY, 0.005 / sqrt(3)))
+
+
+def test_a_spot_within_the_pixel_costs_nothing_and_one_beyond_it_its_dark_share() -> None:
+    """Pixel of 3.74 mm side: a spot of 1 mm fits; of 6 mm, 14 mm^2 of 28.3 mm^2 are lit."""
+    within, beyond = (replace(CONDITIONS, spot=diameter) for diameter in (1e-3, 6e-3))
+    assert spot_uncertainty(CONDITIONS) == 0.0
+    assert spot_uncertainty(within) == 0.0
+    assert spot_uncertainty(beyond) == pytest.approx((1 - 14 / (np.pi * 9)) / sqrt(3))
+
+
+def test_the_dark_share_of_a_spot_that_meets_the_edges_is_that_of_a_fine_grid() -> None:
+    conditions = replace(CONDITIONS, spot=4.5e-3)
+    x = np.linspace(-2.25e-3, 2.25e-3, 2001)
+    inside = np.hypot(*np.meshgrid(x, x)) <= 2.25e-3
+    side = sqrt(1.4e-5) / 2
+    lit = (abs(x) <= side)[:, None] & (abs(x) <= side)
+    assert spot_uncertainty(conditions) * sqrt(3) == pytest.approx(1 - (inside & lit).sum() / inside.sum(), abs=1e-3)
+
+
+def test_first_principles_need_no_spectroradiometer_for_the_scale_nor_the_area_for_efficiency() -> None:
+    stated = LightUncertainty(emissive_area=1.4e-7, luminance_scale=0.0115)
+    geometry = replace(
+        CALIBRATION,
+        photodiode=calibration_from_geometry(1.4e-7, 6.0e-4 * WAVELENGTH - 0.012),
+        uncertainty=stated,
+        conditions=replace(CONDITIONS, spot=6e-3),
+    )
+    factors = spectral_factors(gaussian(520.0, 19.0), geometry.photodiode)
+    signals = Signals(current=1e-3, voltage=5.0, photodiode_signal=0.5, photocurrent=0.5 / 5e6)
+    budget = point_budget(1000.0, signals, factors, 0.0, geometry, DarkScatter())
+    assert (budget.luminance_scale, budget.spot, budget.area_in_luminance) == (0.0, 0.0, 1.0)
+    u = relative_uncertainty(budget)
+    assert u.luminance == pytest.approx(0.01, rel=1e-3)
+    assert u.current_efficiency < 1e-3

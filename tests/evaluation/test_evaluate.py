@@ -180,7 +180,7 @@ def test_the_uncertainty_of_a_point_follows_the_budget() -> None:
     photodiode = a_calibration().photodiode
     assert photodiode is not None
     known = evidence(
-        photodiode=replace(photodiode, relative_uncertainty=0.002),
+        photodiode=replace(photodiode, scale_slope=1e-9, relative_uncertainty=0.002),  # k_L, not geometry
         uncertainty=LightUncertainty(
             emissive_area=0.011389 * AREA,
             luminance_scale=0.011547,

@@ -6,7 +6,9 @@ nothing that is asked rests on the formulas that are asked about.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import ast
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf, nan, pi
 from typing import Any
@@ -39,6 +41,7 @@ from acquire.records import (
 )
 from acquire.run_file.layout import jvl_columns
 from acquire.run_file.read import table_of
+from tests.conftest import ROOT
 
 AREA, GAIN, DARK, ETENDUE = 1.4e-5, 5e6, 1e-4, 1.39494011e-7
 RESPONSIVITY = 0.3 * (np.arange(380.0, 781.0) / 520.0)
@@ -435,3 +438,31 @@ def test_the_gravest_decides_and_all_reasons_stay() -> None:
     assert after["a"].status == "impossible"
     assert after["a"].reason == "two; one; at_end_of_sweep (at the end)"
     assert after["b"] == figures["b"] or after["b"].status == "not_reached", "there is no value to doubt"
+
+
+def codes_in(module: ast.Module) -> Iterator[str]:
+    """The codes of findings that a module can make, written out or by the name of a constant."""
+    constants = {
+        node.targets[0].id: node.value.value
+        for node in module.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Constant)
+    }
+    place = {"Finding": 1, "_Behaviour": 0, "_Bound": 0}
+    for node in ast.walk(module):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in place and node.args:
+            match node.args[place[node.func.id]]:
+                case ast.Constant(value=str(code)):
+                    yield code
+                case ast.Name(id=name):
+                    yield str(constants[name])
+
+
+def test_the_page_on_findings_names_every_code_and_no_other() -> None:
+    sources = (ROOT / "acquire" / "evaluation").glob("*.py")
+    made = {code for path in sources for code in codes_in(ast.parse(path.read_text(encoding="utf-8")))}
+    page = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[^|]+)\|", page.partition("## What is asked")[2].partition("## ")[0], flags=re.MULTILINE)
+    assert {code for row in rows for code in re.findall(r"`(\w+)`", row)} == made
+    assert "amplifier_at_limit" in made

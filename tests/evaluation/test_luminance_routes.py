@@ -36,7 +36,7 @@ from acquire.photometry.photodiode import (
     fit_luminance_factor,
 )
 from acquire.photometry.silicon import GENERIC_SILICON, generic_silicon
-from acquire.photometry.spectra import gaussian
+from acquire.photometry.spectra import clipped_excess, gaussian
 from acquire.records import Branch, Columns, DarkReading, FloatArray, PointFlag, Reading, Record, Spectrum
 from acquire.run_file.layout import jvl_columns
 from acquire.run_file.read import read_run, table_of
@@ -426,3 +426,30 @@ def test_a_run_on_a_bench_with_a_wrong_gain_has_the_right_efficiency(
     assert np.isfinite(live[first + 1 :]).all()
     assert np.isfinite(final).all()
     assert run.calibration.relative.source == (f"calibration {SIMULATED}" if named else GENERIC_SILICON)
+
+
+def clipped(light: float, index: int) -> Spectrum:
+    """A spectrum as an instrument gives it that shows no negative samples: the noise that is left adds up."""
+    taken = a_spectrum(index, index, light)
+    noise = 2e-5 * np.random.default_rng(index).standard_normal(401)
+    return with_colorimetry(replace(taken, spectral_radiance=np.maximum(taken.spectral_radiance + noise, 0.0)))
+
+
+def test_what_noise_leaves_above_zero_is_in_the_uncertainty_and_not_in_k_l() -> None:
+    known = evidence(FROM_SPECTRA, [clipped(light, i) for i, light in enumerate((30.0, 3000.0, 10000.0, 30000.0))])
+    faint, bright = known.spectra[0].absolute, known.spectra[-1].absolute
+    excess = faint.photons / known.spectra[-1].absolute.photons * 1000.0 - 1
+    assert excess > 0.02, "photons that were never there"
+    assert excess / 2 < faint.photon_noise < 3 * excess
+    assert bright.photon_noise < 1e-3
+    assert [one.spectrum.luminance > 100.0 for one in known.calibrating] == [True] * len(known.calibrating)
+    assert evaluate(a_reading(9, 3000.0), known).luminance == pytest.approx(3000.0, rel=1e-3)
+
+
+def test_noise_that_is_not_clipped_leaves_no_excess() -> None:
+    line = line_at(100.0)
+    assert clipped_excess(line, np.ones(401)) == 0.0
+    assert clipped_excess(np.zeros(401), np.ones(401)) == 0.0
+    noise = 1e-5 * np.random.default_rng(1).standard_normal(401)
+    excess = np.maximum(line + noise, 0.0).sum() - line.sum()
+    assert clipped_excess(np.maximum(line + noise, 0.0), np.ones(401)) == pytest.approx(excess, rel=0.6)

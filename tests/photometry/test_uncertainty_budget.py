@@ -98,3 +98,22 @@ def test_narrow_lines_owe_their_colour_to_the_wavelength_scale():
     assert chromaticity_uncertainty(rectangular(0.0015), 0.01, 0.1732) == pytest.approx(
         hypot(0.0015 / sqrt(3), 0.001732)
     )
+
+
+def test_an_area_that_enters_luminance_as_it_does_current_density_drops_out_of_efficiency():
+    """By first principles L goes with 1/A as J does: CE, PE and EQE do not know the area."""
+    by_geometry = changed(WORKED_EXAMPLE, area_in_luminance=1.0)
+    u, other = relative_uncertainty(by_geometry), relative_uncertainty(WORKED_EXAMPLE)
+    assert u.current_density == other.current_density
+    assert u.luminance == pytest.approx(hypot(other.luminance, WORKED_EXAMPLE.area))
+    without = relative_uncertainty(changed(WORKED_EXAMPLE, area=0.0))
+    assert u.current_efficiency == pytest.approx(without.current_efficiency)
+    assert u.external_quantum_efficiency == pytest.approx(without.external_quantum_efficiency)
+    r = correlations(by_geometry)
+    rng = np.random.default_rng(3)
+    light, area, current = (rng.standard_normal(400_000) for _ in range(3))
+    ln_l = without.luminance * light - by_geometry.area * area
+    ln_j = by_geometry.current * current - by_geometry.area * area
+    ln_ce = ln_l - ln_j
+    assert np.corrcoef(ln_l, ln_ce)[0, 1] == pytest.approx(r.luminance_and_current_efficiency, abs=5e-3)
+    assert np.corrcoef(ln_j, ln_ce)[0, 1] == pytest.approx(r.current_density_and_current_efficiency, abs=5e-3)

@@ -26,7 +26,6 @@ FOUND = FoundFactor(
     luminance=LIGHT,
     photocurrent=LIGHT / np.exp(LOGARITHMS),
     mismatch=np.ones(6),
-    corrected=True,
     spectrum=gaussian(520.0, 19.0) / 20.0,
     linearity=linearity(LOGARITHMS, LIGHT, TIME),
     left_out={},

@@ -187,3 +187,21 @@ def test_hardware_timing_needs_the_cable(sweep: Callable[..., Path]) -> None:
     path = sweep("hardware")
     with pytest.raises(ConfigurationError, match="trigger-link cable"):
         session.prepare(path, CONFIGS / "benches" / "simulated.yaml")
+
+
+def test_a_computer_that_stands_still_during_a_burst_reads_it_all_the_same(
+    sweep: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = Attempt(sweep("hardware"), tmp_path / "runs")
+    poll_sweep = Keithley2400.poll_sweep
+
+    def held_up(smu: Keithley2400, timeout: float) -> bool:
+        monkeypatch.setattr(Keithley2400, "poll_sweep", poll_sweep)
+        over = smu.poll_sweep(0.0)
+        assert attempt.simulated is not None
+        attempt.simulated.clock.advance(60.0)
+        return over
+
+    monkeypatch.setattr(Keithley2400, "poll_sweep", held_up)
+    assert not attempt.run().error
+    attempt.check_what_is_left("completed")
