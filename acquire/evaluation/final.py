@@ -105,9 +105,7 @@ class FinalEvaluation:
         figures = flagged(self.figures(points), points, shape_in_luminance=by_shape)
         time = points["time"]
         last = float(time[np.isfinite(time)].max(initial=0.0))
-        found = findings(
-            Known(self.evidence, points, self.spectra, self.dark, source_unit, last, figures, day, self.repeated)
-        )
+        found = findings(Known(self.evidence, points, self.spectra, source_unit, last, figures, day, self.repeated))
         return judged(figures, found), found
 
     def cautions(self, points: Columns, source_unit: str, found: Sequence[Finding] = ()) -> list[Note]:

@@ -33,7 +33,7 @@ from acquire.evaluation.known import Known
 from acquire.evaluation.light_compared import factor_of_the_run, photodiode_against_spectra
 from acquire.evaluation.photodiode_findings import amplifier_at_limit, light_on_the_wrong_side
 from acquire.evaluation.spectrum_findings import spectra_against_their_meter
-from acquire.records import Branch, Columns, DarkReading, Finding, Record, Severity, Spectrum
+from acquire.records import Branch, Columns, Finding, Record, Severity, Spectrum
 
 Question = Callable[[Known], Iterator[Finding]]
 
@@ -82,7 +82,7 @@ def _answers(question: Question, known: Known) -> list[Finding]:
 
 def findings_before(calibration: Calibration, source_unit: str, day: str) -> list[Finding]:
     """What is known against a run of this ``day``, as 2026-03-31, before its first point."""
-    return findings(Known(Evidence(calibration), {}, (), (), source_unit, 0.0, day=day), BEFORE)
+    return findings(Known(Evidence(calibration), {}, (), source_unit, 0.0, day=day), BEFORE)
 
 
 def judged(figures: Mapping[str, Figure], found: Sequence[Finding]) -> dict[str, Figure]:
@@ -135,7 +135,6 @@ _fetch = attrgetter(*(f"reading.{name}" if name in _READ else name for name in _
 class Watch:
     """Asks while a run goes on, and tells each finding once, and again when it is graver."""
 
-    dark: Sequence[DarkReading]
     source_unit: str
     _points: tuple[array[float], ...] = field(default_factory=lambda: tuple(array("d") for _ in _COLUMNS))
     _forward: bytearray = field(default_factory=bytearray)
@@ -151,7 +150,7 @@ class Watch:
     def spectrum(self, spectrum: Spectrum, evidence: Evidence) -> list[Finding]:
         """Take a spectrum into account, and ask."""
         self._spectra.append(spectrum)
-        known = Known(evidence, self._columns(), self._spectra, self.dark, self.source_unit, spectrum.stop)
+        known = Known(evidence, self._columns(), self._spectra, self.source_unit, spectrum.stop)
         new = [one for one in findings(known, MEASURED) if _RANKS[one.severity] > self._rank_told(one.code)]
         self._told |= {one.code: one.severity for one in new}
         return new

@@ -9,7 +9,7 @@ from functools import cached_property
 from acquire.evaluation.evidence import Evidence
 from acquire.evaluation.figures import Figure
 from acquire.evaluation.pairs import Pair, pairs
-from acquire.records import Columns, DarkReading, RepeatedReading, Spectrum
+from acquire.records import Columns, RepeatedReading, Spectrum
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,6 @@ class Known:
     evidence: Evidence
     points: Columns
     spectra: Sequence[Spectrum]
-    dark: Sequence[DarkReading]
     source_unit: str
     time: float
     figures: Mapping[str, Figure] = field(default_factory=dict)

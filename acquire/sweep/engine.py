@@ -213,7 +213,7 @@ def run_sweep(
 def _sweep_between_dark_readings(run: _Context, evidence: Evidence) -> Outcome:
     dark = _take_dark_readings(run, after=False)
     sweep = _sweep_in_bursts if run.plan.hardware_timed else _sweep
-    outcome = sweep(run, evidence.with_dark(dark), dark)
+    outcome = sweep(run, evidence.with_dark(dark))
     if not outcome.asked_for:
         dark = _take_dark_readings(run, after=True)
         if len(dark) < run.plan.dark.readings_after:
@@ -221,9 +221,9 @@ def _sweep_between_dark_readings(run: _Context, evidence: Evidence) -> Outcome:
     return outcome
 
 
-def _sweep(run: _Context, evidence: Evidence, dark: Sequence[DarkReading]) -> Outcome:
+def _sweep(run: _Context, evidence: Evidence) -> Outcome:
     stop_conditions = StopConditions(run.plan.stop_rules)
-    watch = Watch(dark, run.plan.source_unit)
+    watch = Watch(run.plan.source_unit)
     with _Reporting(run.emit, watch) as reporting:
         spectra = _Spectra(run, reporting, watch)
         for step in _asking_before_each_branch(run):
@@ -281,7 +281,7 @@ class _Reporting:
             self._watch.point(record)
 
 
-def _sweep_in_bursts(run: _Context, evidence: Evidence, _dark: Sequence[DarkReading]) -> Outcome:
+def _sweep_in_bursts(run: _Context, evidence: Evidence) -> Outcome:
     """The instruments step by themselves; limits and stop rules are looked at after each burst."""
     stop_conditions = StopConditions(run.plan.stop_rules)
     for burst in bursts(run.plan.steps, burst_length(run.plan)):

@@ -37,7 +37,7 @@ def table(folder: Path, first: int, last: int) -> None:
 
 def known(calibration: Calibration, *spectra: np.ndarray, signal: tuple[float, ...] = ()) -> Known:
     taken = [Spectrum(i, i, Branch.FORWARD, 0.0, 1.0, spectrum, 1.0) for i, spectrum in enumerate(spectra)]
-    return Known(Evidence(calibration), {"photodiode_signal": np.array(signal)}, taken, (), "V", 1.0)
+    return Known(Evidence(calibration), {"photodiode_signal": np.array(signal)}, taken, "V", 1.0)
 
 
 def test_a_table_from_400_to_800_nm_gives_the_luminance_of_a_whole_one(folder: Path) -> None:

@@ -416,7 +416,7 @@ def test_an_unlikely_area_is_noted(area: float, asked: bool) -> None:
 
 def test_each_is_told_once_while_the_run_goes_on_and_again_when_it_is_graver() -> None:
     run = Run(seen=lambda signal, _: signal * 1.06)
-    watch, evidence, told = Watch([], "V"), Evidence(run.calibrated).with_dark(dark()), []
+    watch, evidence, told = Watch("V"), Evidence(run.calibrated).with_dark(dark()), []
     for row in range(25):
         watch.point(Record(Reading(row, Branch.FORWARD, 5.0, float(row), 5.0, 1e-3, 0.1), PointFlag.NONE))
     for number, spectrum in enumerate(run.spectra()):
@@ -433,7 +433,7 @@ def test_a_question_that_fails_costs_neither_the_run_nor_the_others() -> None:
     def broken(known: Known) -> Iterator[Finding]:
         yield from [known.points["nowhere"]]  # type: ignore[misc]
 
-    known = Known(Evidence(calibration(emissive_area=1.0, largest_emissive_area=0.5)), {}, (), (), "V", 3.0)
+    known = Known(Evidence(calibration(emissive_area=1.0, largest_emissive_area=0.5)), {}, (), "V", 3.0)
     lost, area = findings(known, (broken, likely_area))
     assert area.code == "unlikely_area"
     assert lost.code == "not_asked"
