@@ -136,7 +136,7 @@ def unexplained(jvl: Columns) -> Iterator[str]:
         for row in np.flatnonzero(missing & (flags & reasons == 0)):
             yield f"{name} of point {row} is missing, and its flags ({flags[row]}) do not say why"
     dark = (jvl["current"] <= 0) | (jvl["voltage"] <= 0)
-    reasons = OVER_RANGE | NO_SOURCE | DMM_OVERFLOW | NO_PHOTODIODE | NO_SPECTRUM
+    reasons = OVER_RANGE | NO_SOURCE | DMM_OVERFLOW | NO_PHOTODIODE | NO_SPECTRUM | BELOW_NOISE
     for name in DERIVED:
         for row in np.flatnonzero(np.isnan(jvl[name]) & (flags & reasons == 0) & ~dark):
             yield f"{name} of point {row} is missing, and its flags ({flags[row]}) do not say why"
@@ -205,11 +205,12 @@ def results(jvl: Columns, dark: Columns, spectra: Columns) -> dict[str, Any]:
         out["noise"][row] = zero.deviation / GAIN * light.per_photocurrent
         out["kappa"][row], out["chromaticity_x"][row], out["chromaticity_y"][row] = light.kappa, light.x, light.y
     out["current_density"] = jvl["current"] / AREA
+    out["below_noise"] = signal < 3 * zero.deviation
     with np.errstate(all="ignore"):
-        efficiency = np.where(jvl["current"] > 0, out["luminance"] / out["current_density"], nan)
+        there = (jvl["current"] > 0) & ~out["below_noise"]  # where there is no light there is no efficiency
+        efficiency = np.where(there, out["luminance"] / out["current_density"], nan)
         out["power_efficiency"] = np.where(jvl["voltage"] > 0, pi * efficiency / jvl["voltage"], nan)
     out["current_efficiency"], out["external_quantum_efficiency"] = efficiency, out["kappa"] * efficiency
-    out["below_noise"] = signal < 3 * zero.deviation
     return out
 
 
@@ -222,7 +223,7 @@ def _candidates(spectra: Columns, zero: _Dark) -> Iterator[_Candidate]:
         luminance, own = photocurrent * light.per_photocurrent, _K_M * _integral(radiance * _Y)
         # third differences leave out any line that is resolved; their median is 0.6745 sqrt(20) deviations
         noise = np.median(np.abs(np.diff(radiance, 3))) / (0.67449 * sqrt(20))
-        if radiance.max() < 20 * noise or (luminance > 0 and abs(own / luminance - 1) > 0.05):
+        if radiance.max() < 20 * noise:
             continue
         yield _Candidate(
             int(spectra["point_index"][row]),
