@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from acquire.records import DarkReading, ExposureSample, Note, Record, Spectrum
+from acquire.records import DarkReading, ExposureSample, Note, Record, RepeatedReading, Spectrum
 from drivers.simulated.faults import CLOSED_FOR, FOR_GOOD, FaultKind
 from tests.endurance.fault_trial import (
     BUGS,
@@ -352,7 +352,8 @@ def _told(trial: Trial, reason: str, entry: Any) -> Iterator[str]:
     """Whether what an instrument knew of the fault while the output was on is in the file."""
     assert trial.pair is not None
     fault, at = trial.pair.fault, trial.pair.at
-    if trial.pair.also is not None or not trial.operations[at - 1].output_on:
+    never_came = at > len(trial.operations)
+    if trial.pair.also is not None or never_came or not trial.operations[at - 1].output_on:
         return
     if fault not in (FaultKind.ERROR_QUEUED, FaultKind.DMM_ERROR_QUEUED) and at > trial.off_begins:
         return
@@ -371,6 +372,7 @@ def _reported(trial: Trial, entry: Any) -> Iterator[str]:
     for kind, table, names in (
         (Record, "jvl", ("source_level", "voltage", "current", "photodiode_signal", "time")),
         (DarkReading, "dark", ("voltage", "current", "photodiode_signal", "time", "after")),
+        (RepeatedReading, "repeated", ("point_index", "voltage", "current", "photodiode_signal", "time")),
         (ExposureSample, "exposure_samples", ("voltage", "current", "photodiode_signal", "time", "spectrum_index")),
         (Spectrum, "spectra", ("point_index", "start", "stop", "luminance", "spectral_radiance")),
         (Note, "notes", ("time",)),
