@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 endif
 RUN := $(BIN)/python -m
 
-.PHONY: demo test lint types imports unit benchmark point-rate kills faults damage calibrations coverage honest schemas clean
+.PHONY: demo test lint types imports unit benchmark point-rate kills faults damage calibrations control-charts coverage honest schemas clean
 
 demo: $(VENV)/installed
 	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml
@@ -43,6 +43,9 @@ faults: $(VENV)/installed-tests
 
 calibrations: $(VENV)/installed-tests
 	$(RUN) tests.endurance.calibrations --jobs 2
+
+control-charts: $(VENV)/installed-tests
+	$(RUN) tests.endurance.control_charts --jobs 2
 
 damage: $(VENV)/installed-tests
 	$(RUN) tests.endurance.damage_table

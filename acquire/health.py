@@ -36,7 +36,8 @@ class BenchHealth:
 
     def summary(self) -> dict[str, Any]:
         """The JSON object of ``--json``: plain values, None for what is unknown."""
-        return {"history": str(self.history.path), "remarks": list(self.history.remarks), **summary(self.health)}
+        said = summary(self.health)
+        return {"history": str(self.history.path), **said, "remarks": [*self.history.remarks, *self.health.remarks]}
 
 
 def bench_health(bench: BenchFile) -> BenchHealth:

@@ -49,6 +49,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("acquire.bench.survey.list_resources", lambda visa_library: ())
     monkeypatch.setattr("acquire.cli.calibrate._somebody_to_ask", lambda: True)
+    monkeypatch.setattr("acquire.cli.health._somebody_to_ask", lambda: True)
     return tmp_path
 
 

@@ -2,7 +2,8 @@
 
 At each check every moment at which the quantity may have changed is asked: the mean before it is held against the mean
 from it on, and the largest difference, in standard deviations, against one limit. So there is no separate phase in
-which a baseline is found: however few checks it rests on, its own uncertainty is in the difference. D. M. Hawkins,
+which a baseline is found, as a CUSUM or EWMA chart needs one (NIST/SEMATECH e-Handbook of Statistical Methods, 6.3.2.3
+and 6.3.2.4): however few checks it rests on, its own uncertainty is in the difference. D. M. Hawkins,
 P. Qiu and C. W. Kang, The changepoint model for statistical process control, J. Quality Technology 35 (2003) 355; D. C.
 Montgomery, Introduction to Statistical Quality Control, 6th ed., section 10.8.
 """
@@ -13,8 +14,11 @@ from dataclasses import dataclass
 from math import log, nan, sqrt
 
 import numpy as np
+import numpy.typing as npt
 
 from acquire.records import FloatArray
+
+BoolArray = npt.NDArray[np.bool_]
 
 #: Of so many checks the limits speak.
 CHECKS = 100
@@ -28,8 +32,9 @@ FALSE_ALARMS = 0.008
 _LIMIT, _LIMIT_SLOPE = 9.189, 2.0275
 
 #: Beyond so many standard deviations of chi-square, brought to a normal variable, a stated scatter is not believed:
-#: chance alone makes it so once in a thousand.
-_CONTRADICTED = 3.09
+#: chance alone makes it so once in a hundred. With a smaller one fewer changes are found, with a larger one there are
+#: more false alarms where the statement is wrong.
+_CONTRADICTED = 2.33
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +53,15 @@ class Scatter:
 class Change:
     """The most likely change in a history: its ``size``, and the index of the ``first`` value after it.
 
-    ``deviations`` is how many standard deviations of chance it is, ``scatter`` that from check to check beside it.
+    ``deviations`` is how many standard deviations of chance it is, ``scatter`` that from check to check beside it;
+    ``contradicted``: that is more than the stated one leaves room for, and counted in its place.
     """
 
     size: float = nan
     first: int = 0
     deviations: float = 0.0
     scatter: float = nan
+    contradicted: bool = False
 
 
 def limit_of(share: float) -> float:
@@ -72,7 +79,8 @@ def latest_change(values: FloatArray, scatter: Scatter) -> Change:
     best = int(np.argmax(found))
     freedom = count - 2
     own = sqrt(float(within[best]) / freedom) if freedom else nan
-    return Change(float(size[best]), best + 1, float(found[best]), own)
+    contradicted = scatter.stated and bool(_is_contradicted(within, freedom, scatter)[best])
+    return Change(float(size[best]), best + 1, float(found[best]), own, contradicted)
 
 
 def _splits(values: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -94,9 +102,16 @@ def _deviations(size: FloatArray, within: FloatArray, freedom: int, scatter: Sca
         return by_expected if scatter.stated else np.zeros_like(by_expected)
     with np.errstate(divide="ignore", invalid="ignore"):
         by_own = _normal_of_student(np.abs(size) / np.sqrt(within / freedom), freedom)
-    own_counts = within > scatter.expected**2 * _largest_chi_square(freedom) if scatter.stated else True
+    own_counts = _is_contradicted(within, freedom, scatter) if scatter.stated else True
     found: FloatArray = np.where(own_counts, np.fmin(by_expected, by_own), by_expected)
     return found
+
+
+def _is_contradicted(within: FloatArray, freedom: int, scatter: Scatter) -> BoolArray:
+    if freedom < 1:
+        return np.zeros(within.shape, bool)
+    contradicted: BoolArray = within > scatter.expected**2 * _largest_chi_square(freedom)
+    return contradicted
 
 
 def _normal_of_student(ratio: FloatArray, freedom: int) -> FloatArray:
@@ -106,6 +121,6 @@ def _normal_of_student(ratio: FloatArray, freedom: int) -> FloatArray:
 
 
 def _largest_chi_square(freedom: int) -> float:
-    """Chi-square that chance exceeds once in a thousand: E. B. Wilson and M. M. Hilferty, PNAS 17 (1931) 684."""
+    """Chi-square that chance exceeds once in a hundred: E. B. Wilson and M. M. Hilferty, PNAS 17 (1931) 684."""
     spread = 2.0 / (9.0 * freedom)
     return float(freedom * (1.0 - spread + _CONTRADICTED * sqrt(spread)) ** 3)

@@ -164,6 +164,16 @@ class Health:
         return f"check of {self.last.date[:16]}: {self.last.failure}" if self.last and self.last.failure else ""
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a technician should know beside: quantities that scatter more than is stated."""
+        return tuple(
+            f"{name} scatters by {100.0 * chart.scatter:.2g} % from check to check, not by the stated "
+            f"{100.0 * chart.expected.expected:.2g} %: find out why, or set health.scatter in the bench file"
+            for name, chart in self.charts.items()
+            if chart.change.contradicted
+        )
+
+    @property
     def light_change(self) -> float:
         """The largest change that an alarm found of light, as a share; NaN without one."""
         found = [alarm.change for alarm in self.alarms if alarm.kind is Kind.LIGHT]
@@ -270,7 +280,7 @@ def health_of(entries: Sequence[Entry]) -> Health:
     """What a history says of its bench.
 
     An alarm stays until an acceptance, whatever later checks say; whether a check alarms depends on those before it
-    alone.
+    alone. What a check that failed has read counts for nothing.
     """
     start = max((place for place, entry in enumerate(entries) if isinstance(entry, Acceptance)), default=-1)
     accepted = entries[start] if start >= 0 else None
@@ -278,7 +288,7 @@ def health_of(entries: Sequence[Entry]) -> Health:
     since = [entry for entry in entries[start + 1 :] if isinstance(entry, Check)]
     charts: dict[str, Chart] = {}
     alarms: dict[str, Alarm] = {}
-    for check in since:
+    for check in (one for one in since if not one.failure):
         counts = _counted({**_kinds(charts), **{name: one.kind for name, one in check.quantities.items()}})
         for name, quantity in check.quantities.items():
             if quantity.off_nominal:

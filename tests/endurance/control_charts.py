@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from math import exp, sqrt
 
@@ -28,7 +29,7 @@ STATED, STEP, WITHIN, CHECKS = 0.003, 0.01, 5, 100
 MOST_FALSE, LEAST_FOUND = 0.01, 0.95
 
 #: After so many checks the step comes; from the first of them on that is promised, it must be found.
-BEFORE = (5, 8, 10, 15, 20, 50)
+BEFORE = (5, 8, 10, 12, 15, 20, 50)
 PROMISED_FROM = 10
 
 #: What the ratio really scatters by, in place of what is stated.
@@ -66,9 +67,13 @@ def _history(seed: int, count: int, scatter: float = STATED, before: int = sys.m
 
 
 def _is_found(seed: int, before: int) -> bool:
-    """An alarm of before the step is none of it: such a history counts as one in which it was not found."""
-    alarms = [one for one in health_of(_history(seed, before + WITHIN, before=before)).alarms if one.name == RATIO]
-    return any(int(alarm.date.split()[1]) >= before for alarm in alarms)
+    """An alarm of before the step is none of it: such a history counts as one in which it was not found.
+
+    The other quantities change nothing for the ratio, and are left out.
+    """
+    history = _history(seed, before + WITHIN, before=before)
+    alone = [replace(one, quantities={RATIO: one.quantities[RATIO]}) for one in history]
+    return any(int(alarm.date.split()[1]) >= before for alarm in health_of(alone).alarms)
 
 
 def _share(pool: ProcessPoolExecutor, jobs: int, seeds: range, asked: Callable[[range], list[bool]]) -> float:
