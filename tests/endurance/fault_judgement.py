@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from acquire.records import DarkReading, ExposureSample, Note, Record, Spectrum
+from acquire.records import DarkReading, ExposureSample, Note, Record, RepeatedReading, Spectrum
 from drivers.simulated.faults import CLOSED_FOR, FOR_GOOD, FaultKind
 from tests.endurance.fault_trial import (
     BUGS,
@@ -371,6 +371,7 @@ def _reported(trial: Trial, entry: Any) -> Iterator[str]:
     for kind, table, names in (
         (Record, "jvl", ("source_level", "voltage", "current", "photodiode_signal", "time")),
         (DarkReading, "dark", ("voltage", "current", "photodiode_signal", "time", "after")),
+        (RepeatedReading, "repeated", ("point_index", "voltage", "current", "photodiode_signal", "time")),
         (ExposureSample, "exposure_samples", ("voltage", "current", "photodiode_signal", "time", "spectrum_index")),
         (Spectrum, "spectra", ("point_index", "start", "stop", "luminance", "spectral_radiance")),
         (Note, "notes", ("time",)),

@@ -163,10 +163,10 @@ def test_the_table_sees_a_sweep_that_ends_completed_without_its_points(
 ) -> None:
     original: Callable[..., Outcome] = engine._sweep
 
-    def given_up(run: Any, evidence: Any) -> Outcome:
+    def given_up(run: Any, *others: Any) -> Outcome:
         taken = engine._take_checked_reading(run.plan.steps[0], run)
         repeated = PointFlag.READING_REPEATED in taken.flags
-        return Outcome(RunStatus.COMPLETED) if repeated else original(run, evidence)
+        return Outcome(RunStatus.COMPLETED) if repeated else original(run, *others)
 
     monkeypatch.setattr(engine, "_sweep", given_up)
     first = reference("stepped").operations

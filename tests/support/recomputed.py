@@ -206,13 +206,12 @@ def results(jvl: Columns, dark: Columns, spectra: Columns) -> dict[str, Any]:
         out["noise"][row] = zero.deviation / GAIN * light.per_photocurrent
         out["kappa"][row], out["chromaticity_x"][row], out["chromaticity_y"][row] = light.kappa, light.x, light.y
     out["current_density"] = jvl["current"] / AREA
+    out["below_noise"] = signal < 3 * zero.deviation
     with np.errstate(all="ignore"):
-        below = signal < 3 * zero.deviation
-        lit = (jvl["current"] > 0) & ~below
-        efficiency = np.where(lit, out["luminance"] / out["current_density"], nan)
+        there = (jvl["current"] > 0) & ~out["below_noise"]  # where there is no light there is no efficiency
+        efficiency = np.where(there, out["luminance"] / out["current_density"], nan)
         out["power_efficiency"] = np.where(jvl["voltage"] > 0, pi * efficiency / jvl["voltage"], nan)
     out["current_efficiency"], out["external_quantum_efficiency"] = efficiency, out["kappa"] * efficiency
-    out["below_noise"] = below
     return out
 
 
