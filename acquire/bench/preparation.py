@@ -73,7 +73,12 @@ def _known_against(bench: BenchFile) -> tuple[str, float]:
     except OSError as error:
         return f"{path}: the history of its checks cannot be read ({error.strerror or error})", nan
     health = health_of(history.entries)
-    return health.against, health.light_change
+    return _storable(health.against), health.light_change
+
+
+def _storable(text: str) -> str:
+    """A text as a run file can keep it, whatever was found in the history."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)[:1000]
 
 
 def history_of(bench: BenchFile) -> Path:

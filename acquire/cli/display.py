@@ -16,7 +16,7 @@ from time import monotonic
 from typing import Any, TextIO
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.segment import Segment
 from rich.table import Table
@@ -342,7 +342,8 @@ def figures_table(figures: Mapping[str, Figure], title: str) -> Table:
     """The figures of merit, like a paper's table, each with uncertainty and status; below, why one is not ``ok``."""
     table = Table(title=Text(one_line(title)), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for heading in ("figure", "value", "u (k = 1)", "unit", "at", "status"):
-        table.add_column(heading, justify="right" if heading in ("value", "u (k = 1)") else "left")
+        justify: JustifyMethod = "right" if heading in ("value", "u (k = 1)") else "left"
+        table.add_column(heading, justify=justify, no_wrap=heading != "at", overflow="fold")
     shown: list[Row] = []
     for name_of_all, section in _sections():
         rows = _rows(name_of_all, section, figures)

@@ -184,9 +184,9 @@ def _kept(prepared: PreparedRun, result: RunResult, accept: str) -> tuple[BenchH
     if result.interrupted:
         return None, "the run was interrupted"
     error = (result.error or "the run failed") if result.failed else ""
-    check = check_of(prepared, result.run, error)
-    before = [acceptance(accept)] if accept and not check.failure else []
     try:
+        check = check_of(prepared, result.run, error)
+        before = [acceptance(accept)] if accept and not check.failure else []
         return recorded(prepared.loaded.bench, *before, check), ""
     except OSError as problem:
         return None, _unusable(problem)
@@ -199,10 +199,10 @@ def _quantity_lines(found: BenchHealth) -> list[str]:
     """The last check: each quantity, how far it is from those before, and how many there are."""
     from acquire.cli.health_chart import last_line
 
-    charts = found.health.charts
-    width = max(map(len, charts), default=0)
-    last = found.health.last
-    return [last_line(name, chart, width) for name, chart in charts.items() if last and chart.dates[-1] == last.date]
+    charts, last = found.health.charts, found.health.last
+    read = last.quantities if last and not last.failure else {}
+    width = max(map(len, read), default=0)
+    return [last_line(name, one, charts[name], width) for name, one in read.items() if name in charts]
 
 
 def _history_lines(found: BenchHealth) -> list[str]:

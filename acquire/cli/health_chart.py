@@ -7,7 +7,7 @@ from math import isfinite
 
 import numpy as np
 
-from acquire.evaluation.health import RELATIVE, Chart
+from acquire.evaluation.health import RELATIVE, Chart, Quantity
 
 #: So many checks of a quantity are drawn, the latest.
 DRAWN = 30
@@ -16,17 +16,30 @@ DRAWN = 30
 _HALF, _REACH = 20, 5.0
 
 
-def last_line(name: str, chart: Chart, width: int) -> str:
+def last_line(name: str, quantity: Quantity, chart: Chart, width: int) -> str:
     """What the last check says of a quantity, in a line whose name takes ``width`` letters."""
-    value = f"{chart.values[-1]:.6g} {chart.unit}"
+    return f"{name:{width}}  {_value_text(quantity):36}  {_against_nominal(quantity)}{_against_history(chart)}"
+
+
+def _value_text(quantity: Quantity) -> str:
+    known = f", u = {quantity.uncertainty:.2g}" if isfinite(quantity.uncertainty) else ""
+    return f"{quantity.value:.6g}{known} {quantity.unit}"
+
+
+def _against_nominal(quantity: Quantity) -> str:
+    if not isfinite(quantity.nominal):
+        return ""
+    share = 100.0 * (quantity.value / quantity.nominal - 1.0)
+    nominal = f"{quantity.nominal:.6g}, u = {quantity.nominal_uncertainty:.2g} {quantity.unit}"
+    return f"{share:+.3f} % from its value {nominal}; "
+
+
+def _against_history(chart: Chart) -> str:
     count = len(chart.values)
     if count < 2:
-        return f"{name:{width}}  {value:24}  the first check"
+        return "the first check"
     away = _deviation_text(chart, float(chart.deviations[-1]))
-    return (
-        f"{name:{width}}  {value:24}  {away} from {count - 1} before; change {chart.change.deviations:.1f} of "
-        f"{chart.limit:.1f}"
-    )
+    return f"{away} from {count - 1} before; change {chart.change.deviations:.1f} of {chart.limit:.1f}"
 
 
 def chart_lines(name: str, chart: Chart) -> Iterator[str]:

@@ -34,6 +34,10 @@ CHROMATICITY_LIMIT = 0.0015
 #: A count of the photodiode's meter as a share of its range: six and a half digits (Model 2000 specifications).
 COUNT = 1e-6
 
+#: Standard uncertainty of one reading of the spectroradiometer beside the noise of its samples: its repeatability
+#: (CS-2000A data sheet).
+REPEATABILITY = 0.0015
+
 #: The derived quantities whose relative uncertainty a :class:`~acquire.photometry.uncertainty.Budget` gives.
 _UNCERTAIN = {field.name: f"{field.name}_uncertainty" for field in fields(RelativeUncertainty)}
 _INDEPENDENT = {field.name: f"{field.name}_independent_uncertainty" for field in fields(RelativeUncertainty)}
@@ -120,7 +124,7 @@ def point_budget(
         calibration=photodiode.relative_uncertainty if photodiode else 0.0,
         linearity=_linearity(luminance, photodiode, uncertainty.linearity),
         responsivity=mismatch_uncertainty(factors, photodiode),
-        meter=_of_signal(rectangular(_difference_limit(signals, signal, conditions, dark)), signal, signals),
+        meter=_of_signal(rectangular(difference_limit(signals, signal, conditions, dark)), signal, signals),
         noise=scatter,
         dark=scatter / sqrt(max(dark.readings, 1)),
         wavelength=uncertainty.wavelength,
@@ -171,7 +175,7 @@ def device_voltage_uncertainty(signals: Signals[Q], calibration: Calibration) ->
     return quotient(limit, abs(device), (device != 0) & finite(device), inf)
 
 
-def _difference_limit(signals: Signals[Q], signal: Q, conditions: Conditions, dark: DarkScatter) -> Q:
+def difference_limit(signals: Signals[Q], signal: Q, conditions: Conditions, dark: DarkScatter) -> Q:
     """The photodiode meter's limit of error of what it read less what it read in the dark [V; A of a current].
 
     Its offset is in both and drops out where both were read on one range, but for a count of the display; the share
@@ -231,6 +235,13 @@ def photodiode_limit(signal: Q, conditions: Conditions) -> Q:
     """
     span = _span_of_light(conditions)
     return _limit(signal, conditions.photodiode_range, span, conditions, conditions.photodiode_nplc)
+
+
+def photodiode_step(conditions: Conditions) -> float:
+    """The resolution of the photodiode's meter [V; A of a current] on its fixed range, or on its smallest."""
+    span = _span_of_light(conditions)
+    fixed = conditions.photodiode_range
+    return span.steps[fixed if isfinite(fixed) else min(span.ranges)]
 
 
 def _span_of_light(conditions: Conditions) -> Span:

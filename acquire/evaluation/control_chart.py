@@ -2,7 +2,8 @@
 
 At each check every moment at which the quantity may have changed is asked: the mean before it is held against the mean
 from it on, and the largest difference, in standard deviations, against one limit. So there is no separate phase in
-which a baseline is found: however few checks it rests on, its own uncertainty is in the difference. D. M. Hawkins,
+which a baseline is found, as a CUSUM or EWMA chart needs one (NIST/SEMATECH e-Handbook of Statistical Methods, 6.3.2.3
+and 6.3.2.4): however few checks it rests on, its own uncertainty is in the difference. D. M. Hawkins,
 P. Qiu and C. W. Kang, The changepoint model for statistical process control, J. Quality Technology 35 (2003) 355; D. C.
 Montgomery, Introduction to Statistical Quality Control, 6th ed., section 10.8.
 """

@@ -11,8 +11,8 @@ from typing import Generic, NamedTuple
 
 import numpy as np
 
-from acquire.evaluation.budget import DarkScatter, photodiode_limit
-from acquire.evaluation.calibration import Calibration, LuminanceRoute
+from acquire.evaluation.budget import REPEATABILITY, DarkScatter, Signals, difference_limit, photodiode_step
+from acquire.evaluation.calibration import Calibration, Connection, LuminanceRoute
 from acquire.photometry.choice import SpectrumCandidate, spectrum_defects
 from acquire.photometry.constants import ELEMENTARY_CHARGE
 from acquire.photometry.elementwise import IntArray, Q
@@ -31,8 +31,8 @@ from acquire.photometry.spectra import clipped_excess, signal_to_noise
 from acquire.photometry.uncertainty import rectangular
 from acquire.records import DarkReading, FloatArray, Reading, Spectrum
 
-#: Photocurrent over the scatter of a dark reading that a level needs to say something about k_L.
-CALIBRATING_SIGNAL_TO_NOISE = 10.0
+#: What noise may leave uncertain of the photocurrent of a level that says something about k_L, relative.
+CALIBRATING_LIGHT = 0.1
 
 #: What the noise of a spectrum's samples may leave uncertain of its integrals, relative, so that it counts for k_L.
 CALIBRATING_NOISE = 1e-3
@@ -143,8 +143,19 @@ class Evidence:
         shape, levels = self.calibration.shape, [self._level(one) for one in self.calibrating]
         if shape is None or not levels:
             return None
-        linearity = self.calibration.uncertainty.linearity
-        return calibration_from_spectra(levels, shape.responsivity, shape.shape_uncertainty, linearity)
+        return calibration_from_spectra(levels, shape.responsivity, shape.shape_uncertainty, self._without_statistics)
+
+    @property
+    def _without_statistics(self) -> float:
+        """The relative uncertainty of a k_L from so few spectra that their spread says nothing: linearity and noise."""
+        own = [
+            hypot(
+                self._noise(one.spectrum.photodiode_signal, self.light_during(one.spectrum)), one.absolute.photon_noise
+            )
+            for one in self.calibrating
+        ]
+        noise = hypot(fmean(own), REPEATABILITY) / sqrt(len(own))
+        return hypot(self.calibration.uncertainty.linearity, noise)
 
     @cached_property
     def calibrating(self) -> tuple[MeasuredSpectrum, ...]:
@@ -153,9 +164,11 @@ class Evidence:
         As long as there are some, only those whose integrals are hardly uncertain by the noise of their samples: what
         is left of it where negative samples were set to zero adds up over all that the photodiode sees.
         """
-        least = CALIBRATING_SIGNAL_TO_NOISE * self.dark_photocurrent
-        good = (one for one in self.spectra if one.usable and one.spectrum.luminance > 0.0)
-        seen = tuple(one for one in good if (light := self.light_during(one.spectrum)) > least and light > 0.0)
+        seen = tuple(
+            one
+            for one in self.spectra
+            if one.usable and one.spectrum.luminance > 0.0 and self._noise_during(one.spectrum) <= CALIBRATING_LIGHT
+        )
         return tuple(one for one in seen if one.absolute.photon_noise <= CALIBRATING_NOISE) or seen
 
     def _level(self, one: MeasuredSpectrum) -> CalibratingLevel:
@@ -192,15 +205,26 @@ class Evidence:
         return self.photodiode is None and self.calibration.conditions.luminance_route == LuminanceRoute.FROM_SPECTRA
 
     def noise_of_light(self, reading: Reading) -> float:
-        """What noise leaves uncertain of the photodiode's light while a spectrum is awaited, relative.
+        """What noise and display leave uncertain of the photodiode's light while a spectrum is awaited, relative.
 
-        Infinite without light, and where none is awaited; without dark readings by the meter's limit of error.
+        Infinite without light, and where none is awaited.
         """
-        light = self.photocurrent(reading.photodiode_signal, reading.time) * abs(self.calibration.conditions.transfer)
-        if not self.awaits_spectrum or not light > 0.0:
+        if not self.awaits_spectrum:
             return inf
-        limit = rectangular(photodiode_limit(reading.photodiode_signal, self.calibration.conditions))
-        return (self.dark_deviation or limit) / light
+        light = self.photocurrent(reading.photodiode_signal, reading.time)
+        return self._noise(reading.photodiode_signal, light)
+
+    def _noise_during(self, spectrum: Spectrum) -> float:
+        return self._noise(spectrum.photodiode_signal, self.light_during(spectrum))
+
+    def _noise(self, signal: float, light: float) -> float:
+        """The relative uncertainty of a photocurrent [A] behind a signal, but for what the dark readings take out."""
+        conditions = self.calibration.conditions
+        seen = light * conditions.transfer
+        if not light > 0.0:
+            return inf
+        limit = difference_limit(Signals(nan, nan, signal, light), seen, conditions, self.dark_scatter)
+        return hypot(rectangular(limit), self.dark_deviation) / abs(seen)
 
     # --- the spectra -------------------------------------------------------------------------------------------
 
@@ -289,8 +313,11 @@ class Evidence:
 
     @cached_property
     def dark_photocurrent(self) -> float:
-        """The standard deviation of a dark reading as a photocurrent [A]."""
-        return self.dark_deviation / abs(self.calibration.conditions.transfer)
+        """The deviation of a dark reading as a photocurrent [A]; without an amplifier a step of the meter at least."""
+        conditions = self.calibration.conditions
+        coarse = conditions.connection != Connection.AMPLIFIER
+        least = photodiode_step(conditions) if coarse else 0.0
+        return max(self.dark_deviation, least) / abs(conditions.transfer)
 
     @cached_property
     def dark_scatter(self) -> DarkScatter:

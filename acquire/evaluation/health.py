@@ -280,7 +280,7 @@ def health_of(entries: Sequence[Entry]) -> Health:
     """What a history says of its bench.
 
     An alarm stays until an acceptance, whatever later checks say; whether a check alarms depends on those before it
-    alone.
+    alone. What a check that failed has read counts for nothing.
     """
     start = max((place for place, entry in enumerate(entries) if isinstance(entry, Acceptance)), default=-1)
     accepted = entries[start] if start >= 0 else None
@@ -288,7 +288,7 @@ def health_of(entries: Sequence[Entry]) -> Health:
     since = [entry for entry in entries[start + 1 :] if isinstance(entry, Check)]
     charts: dict[str, Chart] = {}
     alarms: dict[str, Alarm] = {}
-    for check in since:
+    for check in (one for one in since if not one.failure):
         counts = _counted({**_kinds(charts), **{name: one.kind for name, one in check.quantities.items()}})
         for name, quantity in check.quantities.items():
             if quantity.off_nominal:

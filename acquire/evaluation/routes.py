@@ -13,6 +13,7 @@ from math import exp, inf, isfinite, log, nan
 from statistics import fmean
 
 from acquire.evaluation.budget import (
+    REPEATABILITY,
     Signals,
     current_limit,
     device_voltage_uncertainty,
@@ -28,10 +29,6 @@ from acquire.photometry.elementwise import Q, constant, finite, hypot, quotient,
 from acquire.photometry.factors import SpectralFactors
 from acquire.photometry.photodiode import PhotodiodeCalibration
 from acquire.photometry.uncertainty import Budget, independent_uncertainty, rectangular, relative_uncertainty
-
-#: Standard uncertainty of one reading of the spectroradiometer beside the noise of its samples: its repeatability
-#: (CS-2000A data sheet).
-REPEATABILITY = 0.0015
 
 
 def absolute_budget(

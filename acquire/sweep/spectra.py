@@ -13,8 +13,8 @@ class SpectraPlan:
     """When spectra are taken and how: luminances in cd/m^2, voltages in V, times in s.
 
     ``first_in_clear_light``: luminance itself comes from spectra, so that none can wait for a luminance: the first is
-    taken once the photodiode's light is clear of its noise, or at the steps ``first_at_the_latest``, by their index,
-    if it stands out there.
+    taken once the photodiode's light is clear of its noise, and at the steps ``first_at_the_latest``, by their index,
+    if it stands out at all.
     """
 
     at_luminance: tuple[float, ...] = ()
@@ -23,7 +23,7 @@ class SpectraPlan:
     sample_every: float = 1.0
     most: int = 0
     first_in_clear_light: bool = False
-    first_at_the_latest: tuple[int, ...] = ()
+    first_at_the_latest: tuple[range, ...] = ()
 
 
 #: Noise over light of the photodiode, relative: clear enough for the first spectrum, and for it at the latest.
@@ -69,11 +69,10 @@ class SpectrumSchedule:
         return True
 
     def _first(self, step: Step, noise: float) -> bool:
-        if not self._plan.first_in_clear_light:
+        if not self._plan.first_in_clear_light or self._since_last < POINTS_BETWEEN_ATTEMPTS:
             return False
-        if step.index in self._plan.first_at_the_latest:
-            return noise <= LEAST_LIGHT
-        return noise <= CLEAR_LIGHT and self._since_last >= POINTS_BETWEEN_ATTEMPTS
+        late = any(step.index in steps for steps in self._plan.first_at_the_latest)
+        return noise <= (LEAST_LIGHT if late else CLEAR_LIGHT)
 
     def _reached(self, branch: Branch, record: Record) -> bool:
         luminance = record.luminance

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
@@ -89,7 +90,11 @@ def test_the_resistor_is_held_against_its_value_and_another_one_alarms(
 ) -> None:
     done = health(RESISTOR, "--yes")
     assert done.exit_code == COMPLETED, done.stderr
-    assert "resistance of check resistor" in done.stdout
+    assert re.search(
+        r"resistance of check resistor  \S+, u = 0\.45 ohm +[+-]0\.0\d\d % "
+        r"from its value 1000, u = 0\.58 ohm; the first check",
+        done.stdout,
+    )
     assert "in control" in done.stdout
     wrong = sweep_file("health_resistor.yaml", {"known_resistance: 1000 ohm": "known_resistance: 1003 ohm"})
     alarmed = health(wrong, "--yes")
@@ -184,6 +189,11 @@ def test_a_history_that_cannot_be_read_stops_a_check_before_the_output_goes_on_b
     refused = health(SWEEP, "--yes")
     assert refused.exit_code == FAILED
     assert "the history of checks cannot be used" in refused.stderr
+
+
+def test_whatever_letters_are_in_a_history_a_run_is_prepared() -> None:
+    append(history_of(load_bench(BENCH)), "simulated bench", Check("2026-03-01", "LED", "\x00\ud800\n\x1b" * 2000))
+    assert session.prepare(SWEEP).calibration.conditions.bench_alarm.startswith("check of 2026-03-01: ????")
 
 
 def test_without_a_terminal_it_refuses_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,6 +64,8 @@ def test_a_check_that_failed_speaks_against_the_bench_until_the_next_one() -> No
     assert not health_of(failed).in_control
     assert health_of(failed).against == "check of 2026-03-02T08:00: the meter did not answer"
     assert health_of([*failed, *checks(1.0)]).in_control
+    half = [replace(one, failure="stopped") for one in checks(2.0) if isinstance(one, Check)]
+    assert health_of([*checks(1.0), *half, *checks(1.0)]).in_control, "what it read counts for nothing"
 
 
 def test_no_history_speaks_against_no_bench() -> None:
