@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import fields
@@ -377,8 +378,6 @@ def _twin_options(where: YamlSource, simulation: Simulation) -> Problems:
 
 
 def _resources(where: YamlSource, instruments: Instruments) -> Problems:
-    from drivers.resources import canonical_resource  # loads PyVISA
-
     seen: dict[str, str] = {}
     for role in type(instruments).model_fields:
         instrument = getattr(instruments, role)
@@ -387,13 +386,25 @@ def _resources(where: YamlSource, instruments: Instruments) -> Problems:
         at = ("instruments", role, "resource")
         resource = instrument.resource
         yield from _resource(where, role, resource)
-        name = canonical_resource(resource)
+        name = _one_name(resource)
         if name in seen:
             yield where.problem(at, f"{resource} is also the {seen[name]}", "each instrument has its own")
         seen[name] = role
         if instrument.serial and not resource.upper().startswith("ASRL"):
             message = f"{resource} is not a serial port"
             yield where.problem(("instruments", role, "serial"), message, "remove this section")
+
+
+def _one_name(resource: str) -> str:
+    """One name for one address, as :func:`drivers.resources.canonical_resource`, but without loading PyVISA."""
+    if device := _DEVICE_FILE.fullmatch(resource):
+        return os.path.realpath(device[1])  # a link and the port it leads to are one
+    name = re.sub(r"^(GPIB|TCPIP|USB|PXI)(?=::)", r"\g<1>0", resource.upper())
+    name = re.sub(r"^ASRLCOM(?=\d)", "ASRL", name)
+    return re.sub(r"(?<=::)0+(?=\d)", "", name).removesuffix("::INSTR")
+
+
+_DEVICE_FILE = re.compile(r"ASRL\d*:*(/.+)::INSTR", re.IGNORECASE)
 
 
 #: The interfaces that a simulated instrument can have.

@@ -131,7 +131,7 @@ def test_few_spectra_to_calibrate_by_are_asked_about(folder: Path) -> None:
 # One instrument under two spellings.
 
 
-@pytest.mark.parametrize("again", ["GPIB0::24", "gpib0::24::instr", "GPIB::24::INSTR", "GPIB::24"])
+@pytest.mark.parametrize("again", ["GPIB0::24", "gpib0::24::instr", "GPIB::24::INSTR", "GPIB::24", "GPIB0::024"])
 def test_one_instrument_under_two_spellings(folder: Path, again: str) -> None:
     path = change(folder, "bench.yaml", ("GPIB0::16::INSTR", again))
     assert f"{again} is also the smu" in only_problem(path)[3]
