@@ -97,8 +97,8 @@ FLAG_MEANINGS: Mapping[PointFlag, str] = {
     PointFlag.OVER_RANGE: "the source meter read over-range",
     PointFlag.OVER_VOLTAGE: "the over-voltage protection had tripped",
     PointFlag.PHOTODIODE_OVERFLOW: "the photodiode meter read overflow",
-    PointFlag.BELOW_DARK_NOISE: "the photodiode signal is below 3 standard deviations of the dark readings: "
-    "no efficiencies from it",
+    PointFlag.BELOW_DARK_NOISE: "the photodiode signal is below 3 standard deviations of the dark readings "
+    "(without an amplifier 3 steps of its meter): no efficiencies from it",
     PointFlag.EQE_PROVISIONAL: "computed while the sweep ran, before all spectra were known",
     PointFlag.SPECTRUM_TRUNCATED: "the spectrum is cut off at 380 or 780 nm: EQE is a lower bound",
     PointFlag.SPECTRAL_SHIFT: "the spectra on both sides differ by more than 1 % in their EQE factor",

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from json import dumps
 from math import ceil
 from pathlib import Path
@@ -301,7 +301,7 @@ def _record_sweep(
     try:
         try:
             emit(start)
-            known = [*cautions(prepared.loaded, datetime.now(UTC).date()), *least_light(prepared.calibration)]
+            known = [*cautions(prepared.loaded), *least_light(prepared.calibration)]
             for text in [*remarks, *known]:
                 note(text)
             for finding in findings_before(prepared.calibration, start.source_unit, start.start_time[:10]):
@@ -387,13 +387,9 @@ def _failure_of(spectator: Spectator) -> str:
     return ""
 
 
-def cautions(loaded: LoadedSweep, today: date) -> list[str]:
-    """What a technician should know before trusting this run, although it is no error."""
-    known = [caution for caution in loaded.cautions if not caution.found_by_run]
-    texts, certificate = [f"caution: {caution}" for caution in known], loaded.calibration.certificate
-    if certificate is None or certificate.valid_until is None or certificate.valid_until >= today:
-        return texts
-    return [*texts, f"calibration {certificate.id} was valid until {certificate.valid_until}; calibrate again"]
+def cautions(loaded: LoadedSweep) -> list[str]:
+    """What a technician should know before trusting this run, although it is no error, and no finding says it."""
+    return [f"caution: {caution}" for caution in loaded.cautions if not caution.found_by_run]
 
 
 def capacity(plan: SweepPlan, with_exchange: bool = False) -> Capacity:

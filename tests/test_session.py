@@ -6,8 +6,7 @@ import errno
 import os
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,7 @@ import pytest
 from acquire import session
 from acquire.bench.simulated import simulated_bench
 from acquire.bench.site import Site
-from acquire.config import ConfigurationError, load_sweep
-from acquire.config.loading import LoadedCalibration
+from acquire.config import ConfigurationError
 from acquire.photometry.photodiode import etendue_of_discs
 from acquire.records import DarkReading, Event, ExposureSample, Record, RunStart, RunStop, Spectrum
 from acquire.run_file import finish as finishing
@@ -56,17 +54,6 @@ def test_a_run_file_name_stays_in_its_folder(sample: str, readable: str) -> None
     name = placing.file_name(moment, sample, uuid.UUID(int=0xABC))
     assert name == f"20260301T123005_{readable}_00000000.h5"
     assert Path(name).name == name
-
-
-def test_an_outdated_calibration_is_a_caution() -> None:
-    loaded = load_sweep(LIQ)
-    certificate = loaded.calibration.certificate
-    assert certificate is not None
-    assert session.cautions(loaded, date(2026, 6, 1)) == []
-    expired = certificate.model_copy(update={"valid_until": date(2026, 5, 31)})
-    (text,) = session.cautions(replace(loaded, calibration=LoadedCalibration(expired)), date(2026, 6, 1))
-    assert "2026-05-31" in text
-    assert certificate.id in text
 
 
 def test_the_calibration_is_that_of_the_bench_and_the_sample() -> None:

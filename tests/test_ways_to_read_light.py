@@ -156,6 +156,9 @@ def test_the_plan_says_what_reading_in_amperes_does_to_v_on(sweep: Write, bench:
     assert "the photocurrent is read itself: on its 10 mA range in steps of 10 nA, right to 0.9 uA" in said
     assert "below some 340 cd/m^2 there is no luminance" in said  # three steps of 10 nA at 88.3 pA a cd/m^2
     assert "V_on at 1 cd/m^2 can only be an upper bound" in said
+    bench("current: true, luminance: from_spectra", "distance: 100 mm")
+    said = CliRunner().invoke(app, ["plan", str(sweep())]).output
+    assert "V_on at 1 cd/m^2 can only be an upper bound" in said  # gain and geometry are given
     bench(AMPLIFIER, "distance: 100 mm")
     assert "the photocurrent is read" not in CliRunner().invoke(app, ["plan", str(sweep())]).output
 
@@ -255,3 +258,15 @@ def test_a_photodiode_that_is_pushed_in_the_middle(sweep: Write, bench: Write) -
     found = run(sweep())
     assert found.figures["luminance_max"].value == pytest.approx(LUMINANCE / 1.44, rel=0.01)
     assert found.figures["luminance_max"].status == "doubtful"
+
+
+def test_an_expired_calibration_is_said_once_by_a_run(sweep: Write, bench: Write) -> None:
+    bench(AMPLIFIER, "distance: 100 mm")
+    calibration = sweep().parent / "calibration.yaml"
+    text = calibration.read_text(encoding="utf-8")
+    calibration.write_text(
+        text.replace("date: 2026-01-05", "date: 2020-01-05\nvalid_until: 2021-01-05"), encoding="utf-8"
+    )
+    found = run(sweep())
+    assert "calibration_expired" in codes(found)
+    assert not any("valid until" in note.text for note in found.notes)

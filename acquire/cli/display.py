@@ -11,12 +11,12 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from math import inf, isfinite, nan
+from math import floor, inf, isfinite, log10, nan
 from time import monotonic
 from typing import Any, TextIO
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.segment import Segment
 from rich.table import Table
@@ -342,7 +342,8 @@ def figures_table(figures: Mapping[str, Figure], title: str) -> Table:
     """The figures of merit, like a paper's table, each with uncertainty and status; below, why one is not ``ok``."""
     table = Table(title=Text(one_line(title)), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for heading in ("figure", "value", "u (k = 1)", "unit", "at", "status"):
-        table.add_column(heading, justify="right" if heading in ("value", "u (k = 1)") else "left")
+        justify: JustifyMethod = "right" if heading in ("value", "u (k = 1)") else "left"
+        table.add_column(heading, justify=justify, no_wrap=heading != "at", overflow="fold")
     shown: list[Row] = []
     for name_of_all, section in _sections():
         rows = _rows(name_of_all, section, figures)
@@ -379,9 +380,16 @@ def _reasons(rows: Sequence[Row], figures: Mapping[str, Figure]) -> Iterator[str
 
 def _figure_cells(figure: Figure, read_in: CustomaryUnit, *, where: bool = True) -> tuple[str, ...]:
     unit, factor, decimals = read_in
-    value = f"{figure.value * factor:.{decimals}f}" if isfinite(figure.value) else "-"
+    value = _rounded(figure.value * factor, decimals) if isfinite(figure.value) else "-"
     spread = number(figure.uncertainty * factor, 2) if isfinite(figure.uncertainty) else ""
     return value, spread, unit.removeprefix("1"), _place(figure) if where else "", one_line(figure.status)
+
+
+def _rounded(value: float, decimals: int) -> str:
+    """A value with so many decimals; below one with three significant digits, four decimals at most."""
+    if 0.0 < abs(value) < 1.0:
+        decimals = max(decimals, min(2 - floor(log10(abs(value))), 4))
+    return f"{value:.{decimals}f}"
 
 
 def _place(figure: Figure) -> str:

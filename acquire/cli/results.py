@@ -87,13 +87,14 @@ def tell_damage(run: Run) -> None:
 def told(result: RunResult, as_json: bool, *, stuck: bool, beside: Mapping[str, Any] | None = None) -> bool:
     """Say how a run ended, and never wait long for that; false when a stream takes nothing.
 
-    ``stuck``: what the run was shown on takes nothing already; ``beside``: what else stands in the JSON object.
+    ``stuck``: what the run was shown on takes nothing already; ``beside``: what the run was for, where that is not its
+    figures of merit: a part of the JSON object in place of their table.
     """
     error = Telling(partial(_print_error, result))
     if not error.done(STUCK_WORDS if stuck and as_json else LAST_WORDS) and MAY_BE_ON in result.error:
         let_terminal_go(sys.stderr)
         error.done(LAST_WORDS)
-    shown = Telling(partial(_print_result, result, as_json, beside or {}))
+    shown = Telling(partial(_print_result, result, as_json, beside))
     heard = error.done(0.0)
     if shown.done(STUCK_WORDS if stuck and not as_json else LAST_WORDS):
         return heard
@@ -117,13 +118,13 @@ def _print_where(result: RunResult) -> None:
             say(sys.stderr, f"{_ending(result.run)}; see it with: acquire show {_quoted(result.run.path)}")
 
 
-def _print_result(result: RunResult, as_json: bool, beside: Mapping[str, Any]) -> None:
+def _print_result(result: RunResult, as_json: bool, beside: Mapping[str, Any] | None) -> None:
     with _whoever_listens(sys.stdout):
         if result.run is not None:
             print_run(result.run, as_json, beside)
         elif as_json:
             status = "stopped" if result.interrupted else "failed"
-            say_json({**without_a_run(result.error, status, result.unfinished), **beside})
+            say_json({**without_a_run(result.error, status, result.unfinished), **(beside or {})})
 
 
 def without_a_run(reason: str, status: str, path: Path | None = None) -> dict[str, Any]:
@@ -139,13 +140,13 @@ def without_a_run(reason: str, status: str, path: Path | None = None) -> dict[st
 
 
 def print_run(run: Run, as_json: bool, beside: Mapping[str, Any] | None = None) -> None:
-    """Say what came of a run: figures of merit, notes, how it ended and where its file is."""
+    """Say what came of a run: figures of merit, notes, how it ended, its file; ``beside`` as :func:`told`."""
     if as_json:
         say_json({**run.summary(), **(beside or {})})
         return
     from acquire.cli import display
 
-    if run.figures:
+    if run.figures and beside is None:
         table = display.figures_table(run.figures, f"{run.sample}: figures of merit")
         display.SpectatorConsole().print(table)
         say(sys.stdout, display.figures_line(run.figures, run.sample))

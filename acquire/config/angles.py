@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     FloatArray = npt.NDArray[np.float64]
 
 
+MOST_ANGLES = 500
+
+
 class AngularReadings(Section):
     """How the device's light depends on the angle from its normal; from it follows F, 1 for a Lambertian emitter.
 
@@ -76,6 +79,8 @@ def read_angles(path: Path, readings: AngularReadings) -> tuple[AngularTable | N
 
 def unusable(table: AngularTable, readings: AngularReadings) -> str:
     """Why no angular factor follows from a table; empty where one does."""
+    if table.angle.size > MOST_ANGLES:
+        return f"{table.angle.size} readings are more than {MOST_ANGLES}; average those that are close together"
     try:
         angular_factors(table, readings)
     except ValueError as error:

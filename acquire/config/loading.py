@@ -260,6 +260,9 @@ def _reference(sweep: Parsed[SweepFile], findings: _Findings) -> Path | None:
     return path
 
 
+_ANGLES_HINT = "readings at 0 deg and at five angles a side at least, to 60 deg or beyond"
+
+
 def _angles(sweep: Parsed[SweepFile], findings: _Findings) -> AngularTable | None:
     """The readings of the sample at angles, None where there are none or they are of no use."""
     sample = sweep.section("sample", Sample)
@@ -280,7 +283,7 @@ def _angles(sweep: Parsed[SweepFile], findings: _Findings) -> AngularTable | Non
     findings.note_hash(path, digest)
     findings.problems += problems
     if table is not None and (why := unusable(table, readings)):
-        findings.problems.append(Problem(path, None, None, "", f"gives no angular factor: {why}", "add the readings"))
+        findings.problems.append(Problem(path, None, None, "", f"gives no angular factor: {why}", _ANGLES_HINT))
     return table
 
 

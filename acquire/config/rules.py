@@ -444,6 +444,18 @@ def calibration_rules(calibration: Parsed[CalibrationFile]) -> Problems:
             yield from _geometry(where, geometry)
             if "responsivity" in calibration.sections and calibration.sections["responsivity"] is None:
                 yield where.problem(("geometry",), "needs the responsivity of the photodiode", "add 'responsivity'")
+        if factor:
+            yield from _calibrated_span(where, factor)
+
+
+def _calibrated_span(where: YamlSource, factor: LuminanceFactor) -> Problems:
+    low, high = factor.luminance_from, factor.luminance_to
+    if (low is None) != (high is None):
+        message = "luminance_from and luminance_to belong together"
+        yield where.problem(("luminance_factor",), message, "give both or none")
+    elif low is not None and high is not None and low > high:
+        message = f"{low:g} cd/m^2 is above luminance_to, {high:g} cd/m^2"
+        yield where.problem(("luminance_factor", "luminance_from"), message, "swap the two")
 
 
 def _geometry(where: YamlSource, geometry: Geometry) -> Problems:

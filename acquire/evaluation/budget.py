@@ -6,16 +6,17 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import partial
-from math import acos, inf, isfinite, nan, pi, sqrt
+from math import inf, isfinite, nan, sqrt
 from typing import Generic, NamedTuple
 
 import numpy as np
 
-from acquire.evaluation.calibration import Calibration, Conditions
+from acquire.evaluation.calibration import LAMBERTIAN, Calibration, Conditions
 from acquire.photometry.choice import SPECTRAL_SHIFT_LIMIT
 from acquire.photometry.elementwise import Q, constant, either, finite, hypot, log10, quotient, where
 from acquire.photometry.factors import SpectralFactors
 from acquire.photometry.photodiode import PhotodiodeCalibration
+from acquire.photometry.spot import unfilled_share
 from acquire.photometry.uncertainty import (
     Budget,
     RelativeUncertainty,
@@ -32,6 +33,10 @@ CHROMATICITY_LIMIT = 0.0015
 
 #: A count of the photodiode's meter as a share of its range: six and a half digits (Model 2000 specifications).
 COUNT = 1e-6
+
+#: Standard uncertainty of one reading of the spectroradiometer beside the noise of its samples: its repeatability
+#: (CS-2000A data sheet).
+REPEATABILITY = 0.0015
 
 #: The derived quantities whose relative uncertainty a :class:`~acquire.photometry.uncertainty.Budget` gives.
 _UNCERTAIN = {field.name: f"{field.name}_uncertainty" for field in fields(RelativeUncertainty)}
@@ -118,8 +123,8 @@ def point_budget(
         repositioning=0.0 if photodiode and photodiode.levels else uncertainty.repositioning,
         calibration=photodiode.relative_uncertainty if photodiode else 0.0,
         linearity=_linearity(luminance, photodiode, uncertainty.linearity),
-        responsivity=_mismatch(factors, photodiode),
-        meter=_of_signal(rectangular(_difference_limit(signals, signal, conditions, dark)), signal, signals),
+        responsivity=mismatch_uncertainty(factors, photodiode),
+        meter=_of_signal(rectangular(difference_limit(signals, signal, conditions, dark)), signal, signals),
         noise=scatter,
         dark=scatter / sqrt(max(dark.readings, 1)),
         wavelength=uncertainty.wavelength,
@@ -127,6 +132,7 @@ def point_budget(
         luminance_sensitivity=factors.luminance_sensitivity if factors else nan,
         eqe_sensitivity=factors.eqe_sensitivity if factors else nan,
         angular_factor=uncertainty.angular_factor,
+        angular_factor_measured=conditions.angular_factor_source != LAMBERTIAN,
         spectral_shift=where(shift > SPECTRAL_SHIFT_LIMIT, shift / 2, 0.0),
         calibration_degrees_of_freedom=photodiode.degrees_of_freedom if photodiode else inf,
         dark_degrees_of_freedom=max(dark.readings - 1, 1) if dark.deviation else inf,
@@ -138,13 +144,7 @@ def spot_uncertainty(conditions: Conditions) -> float:
 
     The dark share of the spot is the limit of error: by so much luminance is read too low, unless the edges are lit.
     """
-    side, radius = sqrt(conditions.emissive_area), conditions.spot / 2
-    if not radius > side / 2:
-        return 0.0
-    if radius >= side / sqrt(2):
-        return rectangular(1 - conditions.emissive_area / (pi * radius**2))
-    segment = radius**2 * acos(side / 2 / radius) - side / 2 * sqrt(radius**2 - side**2 / 4)
-    return rectangular(4 * segment / (pi * radius**2))
+    return rectangular(unfilled_share(conditions.spot, conditions.emissive_area)) if conditions.spot > 0 else 0.0
 
 
 def _linearity(luminance: Q, photodiode: PhotodiodeCalibration | None, linearity: float) -> Q | float:
@@ -175,7 +175,7 @@ def device_voltage_uncertainty(signals: Signals[Q], calibration: Calibration) ->
     return quotient(limit, abs(device), (device != 0) & finite(device), inf)
 
 
-def _difference_limit(signals: Signals[Q], signal: Q, conditions: Conditions, dark: DarkScatter) -> Q:
+def difference_limit(signals: Signals[Q], signal: Q, conditions: Conditions, dark: DarkScatter) -> Q:
     """The photodiode meter's limit of error of what it read less what it read in the dark [V; A of a current].
 
     Its offset is in both and drops out where both were read on one range, but for a count of the display; the share
@@ -204,7 +204,7 @@ def _of_signal(deviation: Q | float, signal: Q, signals: Signals[Q]) -> Q:
     return quotient(deviation, abs(signal), (signal != 0) & finite(signals.photodiode_signal), inf)
 
 
-def _mismatch(factors: SpectralFactors[Q] | None, photodiode: PhotodiodeCalibration | None) -> Q | float:
+def mismatch_uncertainty(factors: SpectralFactors[Q] | None, photodiode: PhotodiodeCalibration | None) -> Q | float:
     """What an uncertain R(lambda) leaves uncertain of a luminance whose light is not that by which k_L was fixed."""
     if factors is None or photodiode is None:
         return 0.0
@@ -235,6 +235,13 @@ def photodiode_limit(signal: Q, conditions: Conditions) -> Q:
     """
     span = _span_of_light(conditions)
     return _limit(signal, conditions.photodiode_range, span, conditions, conditions.photodiode_nplc)
+
+
+def photodiode_step(conditions: Conditions) -> float:
+    """The resolution of the photodiode's meter [V; A of a current] on its fixed range, or on its smallest."""
+    span = _span_of_light(conditions)
+    fixed = conditions.photodiode_range
+    return span.steps[fixed if isfinite(fixed) else min(span.ranges)]
 
 
 def _span_of_light(conditions: Conditions) -> Span:

@@ -182,6 +182,7 @@ def _final_values(points: Columns, rows: slice, evidence: Evidence) -> dict[str,
 
 #: What is computed of a point, and has an uncertainty.
 _COMPUTED = (*DERIVED, *ROUTES)
+_ROUTE_UNCERTAINTIES = tuple(f"{name}_uncertainty" for name in ROUTES)
 
 
 def _quantities(
@@ -198,10 +199,10 @@ def _quantities(
     density = current_density(conditions.emitted_current(current), conditions.emissive_area)
     voltage = conditions.device_voltage(voltage, current)
     angular, unknown = conditions.angular_factor, constant(nan, photocurrent)
-    photons = quotient(absolute.photons * angular, density, density > 0, nan)
     by_photodiode = photocurrent * _luminance_per_photocurrent(factors, evidence.compared)
+    spectral = _by_spectrum(by_photodiode, density, absolute, angular)
     if evidence.alone:
-        luminance, quantum_efficiency = absolute.luminance, photons
+        luminance, quantum_efficiency = absolute.luminance, spectral["spectral_external_quantum_efficiency"]
         efficiency = current_efficiency(luminance, density)
     else:
         luminance = by_photodiode
@@ -211,12 +212,21 @@ def _quantities(
         "current_density": density,
         "luminance": luminance,
         "current_efficiency": efficiency,
-        "power_efficiency": power_efficiency(efficiency, voltage, conditions.luminous_angular_factor),
+        "power_efficiency": power_efficiency(efficiency, voltage, angular),
         "external_quantum_efficiency": quantum_efficiency,
         "chromaticity_x": factors.chromaticity_x if factors else unknown,
         "chromaticity_y": factors.chromaticity_y if factors else unknown,
+        **spectral,
+    }
+
+
+def _by_spectrum(by_photodiode: Q, density: Q, absolute: Absolute[Q], angular: float) -> dict[str, Q]:
+    """What a spectrum of its own says of a point, or of each of many, and the photodiode's luminance beside it."""
+    if absolute is NO_SPECTRUM_HERE:
+        return dict.fromkeys(ROUTES, absolute.luminance)
+    return {
         "spectral_luminance": absolute.luminance,
-        "spectral_external_quantum_efficiency": photons,
+        "spectral_external_quantum_efficiency": quotient(absolute.photons * angular, density, density > 0, nan),
         "route_difference": quotient(by_photodiode, absolute.luminance, absolute.luminance > 0, nan) - 1,
     }
 
@@ -234,7 +244,7 @@ def _uncertainties(
     by_photodiode = uncertainties(values, signals, factors, shift, calibration, noise)
     if factors is None or absolute is NO_SPECTRUM_HERE:
         unknown = constant(nan, signals.photocurrent)
-        return {**by_photodiode, **{f"{name}_uncertainty": unknown for name in ROUTES}}
+        return by_photodiode | dict.fromkeys(_ROUTE_UNCERTAINTIES, unknown)
     return by_photodiode | route_uncertainties(values, signals, factors, absolute, evidence)
 
 
@@ -356,7 +366,7 @@ def _absolute_of_all(choices: SpectrumChoices, evidence: Evidence) -> Absolute[F
 
 def _is_dark(photocurrent: Q, evidence: Evidence) -> Truth:
     """Whether what light there is cannot be told from the scatter of the dark readings."""
-    return below_dark_noise(photocurrent, evidence.dark_deviation / abs(evidence.calibration.conditions.transfer))
+    return below_dark_noise(photocurrent, evidence.dark_photocurrent)
 
 
 def _flags(factors: SpectralFactors[Q] | None, shift: Q, dark: Truth, missing: Truth, evidence: Evidence) -> Any:

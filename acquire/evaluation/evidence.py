@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import exp, hypot, isfinite, log, nan, sqrt
+from math import exp, hypot, inf, isfinite, log, nan, sqrt
 from statistics import fmean, stdev
 from typing import Generic, NamedTuple
 
 import numpy as np
 
-from acquire.evaluation.budget import DarkScatter, photodiode_limit
-from acquire.evaluation.calibration import Calibration, LuminanceRoute
+from acquire.evaluation.budget import REPEATABILITY, DarkScatter, Signals, difference_limit, photodiode_step
+from acquire.evaluation.calibration import Calibration, Connection, LuminanceRoute
 from acquire.photometry.choice import SpectrumCandidate, spectrum_defects
 from acquire.photometry.constants import ELEMENTARY_CHARGE
 from acquire.photometry.elementwise import IntArray, Q
@@ -31,14 +31,11 @@ from acquire.photometry.spectra import clipped_excess, signal_to_noise
 from acquire.photometry.uncertainty import rectangular
 from acquire.records import DarkReading, FloatArray, Reading, Spectrum
 
-#: Photocurrent over the scatter of a dark reading that a level needs to say something about k_L.
-CALIBRATING_SIGNAL_TO_NOISE = 10.0
+#: What noise may leave uncertain of the photocurrent of a level that says something about k_L, relative.
+CALIBRATING_LIGHT = 0.1
 
 #: What the noise of a spectrum's samples may leave uncertain of its integrals, relative, so that it counts for k_L.
 CALIBRATING_NOISE = 1e-3
-
-#: What noise and meter may leave uncertain of the light under which the first spectrum is taken, relative.
-CLEAR_LIGHT = 1e-3
 
 
 @dataclass(frozen=True)
@@ -146,8 +143,19 @@ class Evidence:
         shape, levels = self.calibration.shape, [self._level(one) for one in self.calibrating]
         if shape is None or not levels:
             return None
-        linearity = self.calibration.uncertainty.linearity
-        return calibration_from_spectra(levels, shape.responsivity, shape.shape_uncertainty, linearity)
+        return calibration_from_spectra(levels, shape.responsivity, shape.shape_uncertainty, self._without_statistics)
+
+    @property
+    def _without_statistics(self) -> float:
+        """The relative uncertainty of a k_L from so few spectra that their spread says nothing: linearity and noise."""
+        own = [
+            hypot(
+                self._noise(one.spectrum.photodiode_signal, self.light_during(one.spectrum)), one.absolute.photon_noise
+            )
+            for one in self.calibrating
+        ]
+        noise = hypot(fmean(own), REPEATABILITY) / sqrt(len(own))
+        return hypot(self.calibration.uncertainty.linearity, noise)
 
     @cached_property
     def calibrating(self) -> tuple[MeasuredSpectrum, ...]:
@@ -156,9 +164,11 @@ class Evidence:
         As long as there are some, only those whose integrals are hardly uncertain by the noise of their samples: what
         is left of it where negative samples were set to zero adds up over all that the photodiode sees.
         """
-        least = CALIBRATING_SIGNAL_TO_NOISE * self.dark_deviation / abs(self.calibration.conditions.transfer)
-        good = (one for one in self.spectra if one.usable and one.spectrum.luminance > 0.0)
-        seen = tuple(one for one in good if (light := self.light_during(one.spectrum)) > least and light > 0.0)
+        seen = tuple(
+            one
+            for one in self.spectra
+            if one.usable and one.spectrum.luminance > 0.0 and self._noise_during(one.spectrum) <= CALIBRATING_LIGHT
+        )
         return tuple(one for one in seen if one.absolute.photon_noise <= CALIBRATING_NOISE) or seen
 
     def _level(self, one: MeasuredSpectrum) -> CalibratingLevel:
@@ -167,7 +177,7 @@ class Evidence:
             one.spectrum.luminance, light, of.visible, of.response, of.response_slope, of.wavelength
         )
 
-    @property
+    @cached_property
     def compared(self) -> PhotodiodeCalibration | None:
         """The photodiode's calibration that spectra are held against: that in use, or the file's where none is."""
         return self.calibration.photodiode if self.alone else self.photodiode
@@ -184,24 +194,37 @@ class Evidence:
         same = self.photodiode is self.calibration.photodiode
         return self.calibration if same else replace(self.calibration, photodiode=self.photodiode)
 
-    @property
+    @cached_property
     def alone(self) -> bool:
         """Whether spectra alone give luminance, so that only points with one have any."""
         return self.calibration.conditions.luminance_route == LuminanceRoute.SPECTRORADIOMETER
 
-    @property
+    @cached_property
     def awaits_spectrum(self) -> bool:
         """Whether a first spectrum has to come before the photodiode's signal can become a luminance."""
         return self.photodiode is None and self.calibration.conditions.luminance_route == LuminanceRoute.FROM_SPECTRA
 
-    def is_clear_light(self, reading: Reading) -> bool:
-        """Whether a spectrum is missing for luminance, and there is light enough: noise and meter leave 0.1 % of it."""
+    def noise_of_light(self, reading: Reading) -> float:
+        """What noise and display leave uncertain of the photodiode's light while a spectrum is awaited, relative.
+
+        Infinite without light, and where none is awaited.
+        """
         if not self.awaits_spectrum:
-            return False
+            return inf
+        light = self.photocurrent(reading.photodiode_signal, reading.time)
+        return self._noise(reading.photodiode_signal, light)
+
+    def _noise_during(self, spectrum: Spectrum) -> float:
+        return self._noise(spectrum.photodiode_signal, self.light_during(spectrum))
+
+    def _noise(self, signal: float, light: float) -> float:
+        """The relative uncertainty of a photocurrent [A] behind a signal, but for what the dark readings take out."""
         conditions = self.calibration.conditions
-        light = self.photocurrent(reading.photodiode_signal, reading.time) * abs(conditions.transfer)
-        meter = rectangular(photodiode_limit(reading.photodiode_signal, conditions))
-        return light > 0.0 and hypot(meter, self.dark_deviation) <= CLEAR_LIGHT * light
+        seen = light * conditions.transfer
+        if not light > 0.0:
+            return inf
+        limit = difference_limit(Signals(nan, nan, signal, light), seen, conditions, self.dark_scatter)
+        return hypot(rectangular(limit), self.dark_deviation) / abs(seen)
 
     # --- the spectra -------------------------------------------------------------------------------------------
 
@@ -287,6 +310,14 @@ class Evidence:
         """The standard deviation of a dark reading [V], 0 when unknown."""
         levels = [level.deviation for level in (self.dark_before, self.dark_after) if level]
         return max(levels, default=0.0)
+
+    @cached_property
+    def dark_photocurrent(self) -> float:
+        """The deviation of a dark reading as a photocurrent [A]; without an amplifier a step of the meter at least."""
+        conditions = self.calibration.conditions
+        coarse = conditions.connection != Connection.AMPLIFIER
+        least = photodiode_step(conditions) if coarse else 0.0
+        return max(self.dark_deviation, least) / abs(conditions.transfer)
 
     @cached_property
     def dark_scatter(self) -> DarkScatter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from math import inf, isfinite, nan
 from statistics import stdev
 
@@ -79,7 +80,7 @@ class FinalEvaluation:
         density = points["current_density"][rows]
         spread = points["current_density_independent_uncertainty"][rows]
         ammeter = quotient(spread, abs(density), density != 0, inf)
-        return BudgetedCurve(curve, lambda i: budget_at(points, int(rows[i]), self.evidence), ammeter)
+        return BudgetedCurve(curve, cache(lambda i: budget_at(points, int(rows[i]), self.evidence)), ammeter)
 
     def _spectral(self, points: Columns, figures: Mapping[str, Figure]) -> dict[str, Figure]:
         """Figures of the spectrum at the maximum of the current efficiency, of the brightest without any luminance."""

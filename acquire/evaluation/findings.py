@@ -6,12 +6,15 @@ grave it is, in words with its values and limit, which figures of merit it touch
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from operator import attrgetter
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from acquire.evaluation.ageing import aged_during_the_sweep
 from acquire.evaluation.before_findings import (
@@ -30,7 +33,7 @@ from acquire.evaluation.known import Known
 from acquire.evaluation.light_compared import factor_of_the_run, photodiode_against_spectra
 from acquire.evaluation.photodiode_findings import amplifier_at_limit, light_on_the_wrong_side
 from acquire.evaluation.spectrum_findings import spectra_against_their_meter
-from acquire.records import Columns, DarkReading, Finding, Record, Severity, Spectrum
+from acquire.records import Branch, Columns, DarkReading, Finding, Record, Severity, Spectrum
 
 Question = Callable[[Known], Iterator[Finding]]
 
@@ -64,8 +67,17 @@ QUESTIONS = (*MEASURED, outside_calibrated_span, *AFTERWARDS, *BEFORE)
 
 def findings(known: Known, questions: Sequence[Question] = QUESTIONS) -> list[Finding]:
     """What contradicts something else in what is known of a run, the gravest first."""
-    found = [finding for question in questions for finding in question(known)]
+    found = [finding for question in questions for finding in _answers(question, known)]
     return sorted(found, key=lambda finding: -_RANKS[finding.severity])
+
+
+def _answers(question: Question, known: Known) -> list[Finding]:
+    """What a question finds; that it could not be asked costs neither the run nor the answers to the others."""
+    try:
+        return list(question(known))
+    except Exception as problem:
+        text = f"{question.__name__} could not be asked ({type(problem).__name__}: {problem})"
+        return [Finding(known.time, "not_asked", Severity.NOTE, text)]
 
 
 def findings_before(calibration: Calibration, source_unit: str, day: str) -> list[Finding]:
@@ -99,19 +111,42 @@ def _judged(name: str, figure: Figure, found: Sequence[Finding]) -> Figure:
     return replace(figure, status=str(gravest.severity), reason="; ".join(reasons))
 
 
+_READ = ("time", "source_level", "voltage", "current", "photodiode_signal")
+
+#: What is asked of points while the run goes on, beside their branch.
+_COLUMNS = (
+    "flags",
+    *_READ,
+    "current_density",
+    "luminance",
+    "current_efficiency",
+    "power_efficiency",
+    "external_quantum_efficiency",
+    "luminance_uncertainty",
+    "power_efficiency_uncertainty",
+    "external_quantum_efficiency_uncertainty",
+)
+
+
+_fetch = attrgetter(*(f"reading.{name}" if name in _READ else name for name in _COLUMNS))
+
+
 @dataclass
 class Watch:
     """Asks while a run goes on, and tells each finding once, and again when it is graver."""
 
     dark: Sequence[DarkReading]
     source_unit: str
-    _points: list[tuple[object, ...]] = field(default_factory=list)
+    _points: tuple[array[float], ...] = field(default_factory=lambda: tuple(array("d") for _ in _COLUMNS))
+    _forward: bytearray = field(default_factory=bytearray)
     _spectra: list[Spectrum] = field(default_factory=list)
     _told: dict[str, Severity] = field(default_factory=dict)
 
     def point(self, record: Record) -> None:
-        """Take a point into account."""
-        self._points.append(_fetch(record))
+        """Take a point into account: some hundred bytes of it."""
+        self._forward.append(record.reading.branch is Branch.FORWARD)
+        for column, value in zip(self._points, _fetch(record), strict=True):
+            column.append(value)
 
     def spectrum(self, spectrum: Spectrum, evidence: Evidence) -> list[Finding]:
         """Take a spectrum into account, and ask."""
@@ -125,26 +160,9 @@ class Watch:
         return _RANKS[self._told[code]] if code in self._told else -1
 
     def _columns(self) -> Columns:
-        return {
-            name: np.array(values, kind)
-            for (name, kind), values in zip(_COLUMNS.items(), zip(*self._points, strict=True), strict=True)
+        columns: dict[str, npt.NDArray[Any]] = {
+            name: np.array(values) for name, values in zip(_COLUMNS, self._points, strict=True)
         }
-
-
-#: What is asked of points while the run goes on, by name and type of the column.
-_COLUMNS: Mapping[str, str] = {
-    "branch": "S8",
-    "flags": "u4",
-    **dict.fromkeys(("time", "source_level", "voltage", "current", "photodiode_signal"), "f8"),
-    **dict.fromkeys(("current_density", "luminance", "current_efficiency", "power_efficiency"), "f8"),
-    "external_quantum_efficiency": "f8",
-    "luminance_uncertainty": "f8",
-    "external_quantum_efficiency_uncertainty": "f8",
-    "power_efficiency_uncertainty": "f8",
-}
-
-
-_READ = {"branch", "time", "source_level", "voltage", "current", "photodiode_signal"}
-
-
-_fetch = attrgetter(*(f"reading.{name}" if name in _READ else name for name in _COLUMNS))
+        forward = np.frombuffer(bytes(self._forward), bool)
+        branch = np.where(forward, Branch.FORWARD.encode(), Branch.REVERSE.encode())
+        return {**columns, "flags": columns["flags"].astype(np.uint32), "branch": branch}

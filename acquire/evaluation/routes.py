@@ -13,24 +13,22 @@ from math import exp, inf, isfinite, log, nan
 from statistics import fmean
 
 from acquire.evaluation.budget import (
+    REPEATABILITY,
     Signals,
     current_limit,
     device_voltage_uncertainty,
     in_units,
+    mismatch_uncertainty,
     photodiode_limit,
     relative_limit,
     spot_uncertainty,
 )
-from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.calibration import LAMBERTIAN, Calibration
 from acquire.evaluation.evidence import Absolute, Evidence, MeasuredSpectrum
 from acquire.photometry.elementwise import Q, constant, finite, hypot, quotient, where
 from acquire.photometry.factors import SpectralFactors
 from acquire.photometry.photodiode import PhotodiodeCalibration
 from acquire.photometry.uncertainty import Budget, independent_uncertainty, rectangular, relative_uncertainty
-
-#: Standard uncertainty of one reading of the spectroradiometer beside the noise of its samples: its repeatability
-#: (CS-2000A data sheet).
-REPEATABILITY = 0.0015
 
 
 def absolute_budget(
@@ -59,6 +57,7 @@ def absolute_budget(
         luminance_sensitivity=integrals.visible_slope / integrals.visible,
         eqe_sensitivity=1 / integrals.wavelength,
         angular_factor=uncertainty.angular_factor,
+        angular_factor_measured=conditions.angular_factor_source != LAMBERTIAN,
     )
 
 
@@ -122,8 +121,9 @@ def difference_uncertainty(
 def common_uncertainty(factors: SpectralFactors[Q], photodiode: PhotodiodeCalibration, calibration: Calibration) -> Q:
     """Return the part of :func:`difference_uncertainty` that all points of a run share.
 
-    Statistics of C, spot, and what an error of the wavelength scale does to the photodiode's luminance beside that of
-    both; position, where C is not from this run; the absolute scale and the area where C is from geometry.
+    Statistics of C, R(lambda), spot, and what an error of the wavelength scale does to the photodiode's luminance
+    beside that of both; position, where C is not from this run; the absolute scale and the area where C is from
+    geometry.
     """
     uncertainty, integrals = calibration.uncertainty, factors.integrals
     slope = photodiode.scale_slope - quotient(
@@ -138,6 +138,7 @@ def common_uncertainty(factors: SpectralFactors[Q], photodiode: PhotodiodeCalibr
         0.0 if photodiode.levels else uncertainty.repositioning,
         uncertainty.luminance_scale if by_geometry else 0.0,
         area if by_geometry else 0.0,
+        mismatch_uncertainty(factors, photodiode),
     )
 
 

@@ -133,7 +133,7 @@ def _sides(angle: FloatArray, radiance: FloatArray) -> list[_Side]:
     kept = np.abs(angle) < _GRAZING
     if not (np.isfinite(angle).all() and np.isfinite(radiance[kept]).all() and (np.abs(angle) <= 90).all()):
         raise ValueError("every angle must be a number from -90 to 90 deg, with a radiance")
-    angle, radiance = angle[kept], radiance[kept]
+    angle, radiance = np.round(angle[kept], 3), radiance[kept]  # a goniometer's last digits are noise
     if not (angle == 0).any() or not radiance[angle == 0].mean() > 0:
         raise ValueError("there must be a reading at 0 deg, and light in it")
     both = [_side(angle, radiance), _side(-angle, radiance)]

@@ -294,13 +294,13 @@ def calibration_from_spectra(
     levels: Sequence[CalibratingLevel],
     responsivity: FloatArray | None,
     shape_uncertainty: float = 0.0,
-    linearity: float = 0.0,
+    without_statistics: float = 0.0,
 ) -> PhotodiodeCalibration:
     """Return the calibration by way A from the spectra of the very run: C = exp(mean ln(L_i I[S_i R]/(s_i I[S_i V]))).
 
     That is k_L = exp(mean ln(L_i/s_i)) with each spectrum's own mismatch. ``responsivity`` R (401,), any scale,
     None for V(lambda); ``shape_uncertainty`` [1/nm] that of d ln R/d lambda. u = sd/sqrt(n); the spread tells
-    nothing of fewer than three levels: the stated ``linearity`` stands in.
+    nothing of fewer than three levels: ``without_statistics`` is u then.
 
     :raises ValueError: there is no level, or a luminance or photocurrent that is not positive.
     """
@@ -314,7 +314,7 @@ def calibration_from_spectra(
         exp(fmean(logarithms)),
         responsivity,
         scale_slope=fmean(one.response_slope / one.response for one in levels),
-        relative_uncertainty=spread / sqrt(len(levels)) if spread >= 0 else linearity,
+        relative_uncertainty=spread / sqrt(len(levels)) if spread >= 0 else without_statistics,
         identification="the spectra of this run",
         method=f"luminance of {len(levels)} {'spectrum' if len(levels) == 1 else 'spectra'} of this run",
         levels=len(levels),

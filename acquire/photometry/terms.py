@@ -145,6 +145,8 @@ def terms(budget: Budget[float], sensitivity: Sensitivity) -> list[Term]:
         )
         for name, source in _SOURCES.items()
     ]
+    if budget.angular_factor_measured:
+        found = [replace(term, distribution=_N) if term.name == "angular factor" else term for term in found]
     everything = (*found, _area(budget, sensitivity), _wavelength(budget, sensitivity))
     return [term for term in everything if term.sensitivity and term.uncertainty]
 

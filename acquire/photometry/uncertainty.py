@@ -38,9 +38,9 @@ class Budget(Generic[Q]):
     of its readings, ``drift`` how much the light changed meanwhile, ``quantum_noise`` what the noise of a spectrum
     adds in EQE to that in luminance; ``wavelength`` [nm] the wavelength scale with the sensitivities d ln L/d lambda
     and d ln EQE/d lambda [1/nm] (see :class:`~acquire.photometry.factors.SpectralFactors`; the latter is c_L + c_kappa
-    when luminance and spectrum share one wavelength scale); ``angular_factor`` that of F; ``spectral_shift`` half the
-    relative difference of kappa between the two spectra a point lies between. ``*_degrees_of_freedom`` are those of a
-    standard deviation from few readings, infinite elsewhere.
+    when luminance and spectrum share one wavelength scale); ``angular_factor`` that of F, limits unless it is
+    measured; ``spectral_shift`` half the relative difference of kappa between the two spectra a point lies between.
+    ``*_degrees_of_freedom`` are those of a standard deviation from few readings, infinite elsewhere.
     """
 
     current: Q = _ZERO
@@ -64,6 +64,7 @@ class Budget(Generic[Q]):
     luminance_sensitivity: Q | float = 0.0
     eqe_sensitivity: Q | float = 0.0
     angular_factor: float = 0.0
+    angular_factor_measured: bool = False
     spectral_shift: Q | float = 0.0
     calibration_degrees_of_freedom: float = inf
     dark_degrees_of_freedom: float = inf
@@ -133,7 +134,8 @@ _OF_ONE_POINT = ("current", "voltage", "meter", "noise", "repeatability", "drift
 
 def common_part(budget: Budget[float]) -> Budget[float]:
     """Return the budget of what all points of a sweep share: it moves them together and cancels in ratios."""
-    return replace(budget, **dict.fromkeys(_OF_ONE_POINT, 0.0))
+    nothing: dict[str, Any] = dict.fromkeys(_OF_ONE_POINT, 0.0)
+    return replace(budget, **nothing)
 
 
 def independent_uncertainty(budget: Budget[Q]) -> RelativeUncertainty[Q]:

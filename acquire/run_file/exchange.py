@@ -77,7 +77,7 @@ def recorded(recording: h5py.Group) -> tuple[Columns, tuple[str, ...]]:
     found, position = list[Exchange](), 0
     for messages, position in _frames(content):  # noqa: B007 the last position counts
         found += messages
-    if position >= counted:
+    if position >= counted and not content[position:].strip(b"\0"):
         return columns_of(found), ()
     return columns_of(found), (
         f"/entry/exchange was changed in the file at byte {position}; nothing from there is used",

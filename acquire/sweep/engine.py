@@ -375,8 +375,7 @@ class _Spectra:
 
     def taken_if_due(self, step: Step, record: Record, evidence: Evidence) -> Evidence:
         """The evidence, with a spectrum at this level if one is due here and can be taken."""
-        clear = evidence.is_clear_light(record.reading)
-        due = self._schedule.due(step, record, clear_light=clear)
+        due = self._schedule.due(step, record, noise_of_light=evidence.noise_of_light(record.reading))
         if not due or not self._run.bench.takes_spectra:
             return evidence
         self._reporting.report()

@@ -257,7 +257,14 @@ def _spectra_plan(sweep: SweepFile, bench: BenchFile, steps: tuple[Step, ...]) -
         sample_every=wanted.sample_every,
         most=min(most + (MOST_ATTEMPTS if first else 0), len(steps)),
         first_in_clear_light=first,
+        first_at_the_latest=_last_quarters(steps) if first else (),
     )
+
+
+def _last_quarters(steps: tuple[Step, ...]) -> tuple[range, ...]:
+    """The indices of the steps of the last quarter of each branch."""
+    ends = [one.index + 1 for one, other in pairwise(steps) if other.branch is not one.branch]
+    return tuple(range(stop - -(-(stop - start) // 4), stop) for start, stop in pairwise([0, *ends, len(steps)]))
 
 
 def _exposures(sweep: SweepFile, bench: BenchFile, spectra: SpectraPlan) -> float:

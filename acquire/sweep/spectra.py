@@ -13,7 +13,8 @@ class SpectraPlan:
     """When spectra are taken and how: luminances in cd/m^2, voltages in V, times in s.
 
     ``first_in_clear_light``: luminance itself comes from spectra, so that none can wait for a luminance: the first is
-    taken once the photodiode's light is clear of its noise.
+    taken once the photodiode's light is clear of its noise, and at the steps ``first_at_the_latest``, by their index,
+    if it stands out at all.
     """
 
     at_luminance: tuple[float, ...] = ()
@@ -22,7 +23,11 @@ class SpectraPlan:
     sample_every: float = 1.0
     most: int = 0
     first_in_clear_light: bool = False
+    first_at_the_latest: tuple[range, ...] = ()
 
+
+#: Noise over light of the photodiode, relative: clear enough for the first spectrum, and for it at the latest.
+CLEAR_LIGHT, LEAST_LIGHT = 1e-3, 0.1
 
 #: Points from one attempt to take the first spectrum to the next, and how many attempts there is room for.
 POINTS_BETWEEN_ATTEMPTS, MOST_ATTEMPTS = 5, 3
@@ -38,12 +43,12 @@ class SpectrumSchedule:
         self._since_last = inf
         self._taken = 0
 
-    def due(self, step: Step, record: Record, *, clear_light: bool = False) -> bool:
+    def due(self, step: Step, record: Record, *, noise_of_light: float = inf) -> bool:
         """Whether to take a spectrum at this point.
 
         A luminance is reached at the first point of a branch on its far side; points in compliance or with an
-        overflowing photodiode reading do not count. ``clear_light``: no spectrum has given luminance yet, although the
-        photodiode's light is clear enough for it.
+        overflowing photodiode reading do not count. ``noise_of_light`` is that of the photodiode, relative, while no
+        spectrum has given luminance yet.
         """
         if not self._plan.most:
             return False
@@ -54,12 +59,20 @@ class SpectrumSchedule:
             and (self._plan.every_above <= 0.0 or record.luminance > self._plan.every_above)
             and self._since_last >= self._plan.every_points
         )
-        first = clear_light and self._plan.first_in_clear_light and self._since_last >= POINTS_BETWEEN_ATTEMPTS
-        if not (step.spectrum or reached or often or first) or self._taken >= self._plan.most:
+        if (
+            not (step.spectrum or reached or often or self._first(step, noise_of_light))
+            or self._taken >= self._plan.most
+        ):
             return False
         self._since_last = 0
         self._taken += 1
         return True
+
+    def _first(self, step: Step, noise: float) -> bool:
+        if not self._plan.first_in_clear_light or self._since_last < POINTS_BETWEEN_ATTEMPTS:
+            return False
+        late = any(step.index in steps for steps in self._plan.first_at_the_latest)
+        return noise <= (LEAST_LIGHT if late else CLEAR_LIGHT)
 
     def _reached(self, branch: Branch, record: Record) -> bool:
         luminance = record.luminance

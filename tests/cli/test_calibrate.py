@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -165,7 +166,7 @@ def test_a_bench_without_a_calibration_gets_one_with_silicon_in_general_for_othe
     bench_file: Callable[..., Path], tmp_path: Path
 ) -> None:
     line = f"  calibration: {CONFIGS.as_posix()}/calibrations/simulated_photodiode.yaml\n"
-    bench = bench_file({line: ""})
+    bench = bench_file({line: "  calibration_valid_days: 7\n"})
     prepared = session.prepare(SWEEP, bench)
     result = session.run(prepared, tmp_path / "runs", [], StopRequest())
     assert result.run is not None
@@ -174,6 +175,7 @@ def test_a_bench_without_a_calibration_gets_one_with_silicon_in_general_for_othe
     loaded = load_calibration(made.path)[0]
     assert loaded.certificate is not None
     assert loaded.certificate.detector.serial == "photodiode of simulated bench"
+    assert loaded.certificate.valid_until == loaded.certificate.date + timedelta(days=7)
     assert loaded.responsivity is None
     assert made.found.factor.factor == pytest.approx(true_factor(prepared), rel=1e-3)
     used = session.prepare(SWEEP, bench_file({line: f"  calibration: {made.path.as_posix()}\n"})).calibration
@@ -250,6 +252,7 @@ def test_a_yes_at_the_terminal_calibrates(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert re.search(r"^k_L = 1\.17\d+e\+10 cd/m\^2/A, u = 0\.0\d+ % \(k = 1, 12 levels\)", asked.stdout, re.MULTILINE)
     assert path.as_posix() in asked.stdout.replace("\\", "/")
     assert re.search(r"photodiode.calibration: .*_calibration.yaml", asked.stdout)
+    assert "CE_max" not in asked.stdout, "the figures of merit are not what was asked for"
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,8 @@ def test_json_is_alone_on_standard_output(finished: tuple[Path, dict[str, object
     assert isinstance(figures, dict)
     assert figures["turn_on_voltage"]["unit"] == "V"
     assert figures["turn_on_voltage"]["status"] == "ok"
-    assert set(figures["turn_on_voltage"]) == {"value", "unit", "uncertainty", "status", "reason", "at"}
+    interval = {"uncertainty", "coverage_factor", "expanded_uncertainty"}
+    assert set(figures["turn_on_voltage"]) == {"value", "unit", "status", "reason", "at", *interval}
     assert 0.0 < figures["turn_on_voltage"]["uncertainty"] < 0.05
     assert figures["correlated_colour_temperature"]["value"] is None
     assert "no colour temperature" in figures["correlated_colour_temperature"]["reason"]

@@ -160,3 +160,19 @@ def test_the_level_in_the_dark_is_read_in_millivolts() -> None:
     assert display.dark_text(DarkLevel(2.3, 2.5e-11, 1e-12, 3), "A").startswith(
         "0.02500 nA, standard deviation 0.0010 nA"
     )
+
+
+def test_a_small_current_keeps_three_digits() -> None:
+    figures = {"current_density_at_100_cd_m2": Figure(7.2508, "A/m^2", "ok")}
+    assert any("0.725" in line for line in shown(figures))
+    assert not any("48.550" in line for line in shown(at(1000, 485.5)))
+
+
+def test_a_long_status_is_whole_on_a_terminal_of_80_columns() -> None:
+    figures = {
+        "luminance_max": Figure(12031.3, "cd/m^2", "at_end_of_sweep", 6.9, 737.4, 12031.3, uncertainty=200.0),
+        "current_efficiency_max": Figure(24.08, "cd/A", "below_dark_noise", 6.3, 240.4, 5788.0, uncertainty=0.48),
+    }
+    text = " ".join(shown(figures))
+    for word in ("at_end_of_sweep", "below_dark_noise", "12031.3", "mA/cm^2"):
+        assert word in text

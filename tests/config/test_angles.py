@@ -102,6 +102,7 @@ LAMBERTIAN = csv("angle_deg,radiance", ANGLES, np.ones(ANGLES.size))
         ("{table: angles.csv, quantity: radiance}", LAMBERTIAN.replace("\n80,1", "").replace("\n70,1", "")
          .replace("\n60,1", ""), "up to 60 deg"),
         ("{table: angles.csv, quantity: radiance}", LAMBERTIAN.replace("\n80,1", "\n800,1"), "-90 to 90 deg"),
+        ("{table: angles.csv, quantity: radiance}", LAMBERTIAN + "1,1\n" * 500, "more than 500"),
         ("{spectra: angles.csv, quantity: radiance}", LAMBERTIAN, "the header line is missing"),
         ("{spectra: angles.csv, quantity: radiance}", "wavelength_nm,0,20\n400,1,1\n700,1,1\n", "do not rise from 380"),
         ("{table: angles.csv, quantity: radiance, tail: magic}", LAMBERTIAN, "tail"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -47,7 +46,7 @@ def test_plan_says_it_and_the_run_notes_it(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["plan", str(sweep), "--bench", str(bench)])
     assert result.exit_code == 0
     assert "caution: " in result.output
-    texts = session.cautions(session.prepare(sweep, bench).loaded, date(2026, 1, 1))
+    texts = session.cautions(session.prepare(sweep, bench).loaded)
     assert any("300 baud" in text for text in texts)
 
 

@@ -152,6 +152,19 @@ def test_a_calibration_by_luminance_factor(folder: Path) -> None:
     assert len(hashes) == 3
 
 
+@pytest.mark.parametrize(
+    ("span", "words"),
+    [
+        ("  luminance_from: 500 cd/m^2\n", "belong together"),
+        ("  luminance_from: 500 cd/m^2\n  luminance_to: 50 cd/m^2\n", "500 cd/m^2 is above luminance_to, 50 cd/m^2"),
+    ],
+)
+def test_the_span_of_a_luminance_factor_has_two_ends(folder: Path, span: str, words: str) -> None:
+    factor = f"luminance_factor:\n  factor: 1.13e10 cd/m^2/A\n  uncertainty: 0.2 %\n{span}"
+    path = change(folder, "calibration.yaml", (CALIBRATION[CALIBRATION.index("geometry") :], factor))
+    assert words in only_problem(path)[3]
+
+
 def test_options_of_the_twins_are_numbers_truth_values_or_texts(folder: Path) -> None:
     options = "  options:\n    smu: {instant: true, latency: 0.005, latch_depth: 3, firmware: C34}\n"
     bench = load_bench(change(folder, "bench.yaml", ("  device: device.yaml\n", "  device: device.yaml\n" + options)))

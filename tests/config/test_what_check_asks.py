@@ -278,3 +278,17 @@ def test_everything_is_loaded_or_nothing(folder: Path) -> None:
     change(folder, "bench.yaml", ("amplifier: 5e6 V/A", "current: true\n  shunt: 5 ohm"))
     with pytest.raises(ConfigurationError):
         load_sweep(folder / "sweep.yaml")
+
+
+def test_a_hardware_timed_sweep_fixes_the_range_in_which_the_photodiode_is_read(folder: Path) -> None:
+    change(
+        folder,
+        "bench.yaml",
+        ("amplifier: 5e6 V/A", "current: true"),
+        ("photodiode:", "trigger_link: true\nphotodiode:"),
+    )
+    spectra = "spectra:\n  at_luminance: [10 cd/m^2, 1000 cd/m^2]\n"
+    timing = "nplc: 1\n  timing: hardware\n  current_range: 100 mA"
+    path = change(folder, "sweep.yaml", (spectra, ""), ("nplc: 1", timing))
+    assert only_problem(path)[2] == "measure.photodiode_current_range"
+    assert report(change(folder, "sweep.yaml", ("nplc: 1", "nplc: 1\n  photodiode_current_range: 10 mA"))) == []

@@ -352,7 +352,7 @@ def _told(trial: Trial, reason: str, entry: Any) -> Iterator[str]:
     """Whether what an instrument knew of the fault while the output was on is in the file."""
     assert trial.pair is not None
     fault, at = trial.pair.fault, trial.pair.at
-    if trial.pair.also is not None or not trial.operations[at - 1].output_on:
+    if trial.pair.also is not None or at > len(trial.operations) or not trial.operations[at - 1].output_on:
         return
     if fault not in (FaultKind.ERROR_QUEUED, FaultKind.DMM_ERROR_QUEUED) and at > trial.off_begins:
         return

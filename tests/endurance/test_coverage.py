@@ -8,7 +8,8 @@ import pytest
 
 from tests.endurance import coverage
 
-BENCHES = 60
+pytestmark = pytest.mark.slow  # each bench is a sweep with its spectra
+BENCHES = 40
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from acquire.config import load_sweep
 from acquire.evaluation.calibration import Calibration, Conditions, calibration_of
 from acquire.evaluation.connection_findings import light_outside_responsivity, loaded_photodiode
 from acquire.evaluation.evidence import Evidence
+from acquire.evaluation.floor import least_light
 from acquire.evaluation.known import Known
 from acquire.photometry.factors import spectral_factors
 from acquire.photometry.spectra import gaussian
@@ -126,3 +127,15 @@ def test_old_conditions_are_those_of_an_amplifier() -> None:
     in_amperes = replace(Conditions(1.4e-5, 1.0), connection="current", photodiode_range=0.01)
     stored = Calibration(conditions=in_amperes).to_fields()
     assert (stored["amplifier_gain"], stored["photodiode_range"]) == ((1.0, "1"), (0.01, "A"))
+
+
+def test_without_a_calibration_the_floor_is_said_as_a_photocurrent() -> None:
+    (said,) = least_light(Calibration(conditions=Conditions(1.4e-5, 1.0, connection="current")))
+    assert "light of less than 30 nA is not seen: where 1 cd/m^2 gives less, V_on is an upper bound only" in said
+    assert "right to 0.9 uA" in said  # 80 ppm and, at 1 PLC, 10 ppm of 10 mA
+    (filtered,) = least_light(Calibration(conditions=Conditions(1.4e-5, 1.0, connection="current", filter_count=10)))
+    assert "right to 0.8 uA" in filtered
+
+
+def test_of_an_amplifier_nothing_is_said() -> None:
+    assert least_light(Calibration(conditions=Conditions(1.4e-5, 5e6))) == []

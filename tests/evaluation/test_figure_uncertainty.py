@@ -95,7 +95,7 @@ def budgeted(curve: JVLCurve, budget: Callable[[int], Budget[float]] = lambda _:
 
 
 TRUE = curve_of(*device(), 1.0)
-COUNT = 1200
+COUNT = 700
 
 
 @pytest.fixture(scope="module")

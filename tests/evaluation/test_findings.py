@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from acquire.evaluation.before_findings import likely_area
 from acquire.evaluation.calibration import Calibration, Conditions, LightUncertainty, LuminanceRoute, Provenance
 from acquire.evaluation.evidence import Evidence
 from acquire.evaluation.figures import Figure
 from acquire.evaluation.final import final_evaluation
-from acquire.evaluation.findings import Watch, findings_before, judged
+from acquire.evaluation.findings import Watch, findings, findings_before, judged
+from acquire.evaluation.known import Known
 from acquire.evaluation.light_compared import common_slip
 from acquire.evaluation.spectrum import with_colorimetry
 from acquire.photometry.grid import integrate
@@ -425,6 +427,18 @@ def test_each_is_told_once_while_the_run_goes_on_and_again_when_it_is_graver() -
     assert told[0] == (0, "photodiode_factor", Severity.NOTE)
     assert [number for number, *_ in told] == [0, 3]
     assert told[1][2] in (Severity.DOUBTFUL, Severity.IMPOSSIBLE)
+
+
+def test_a_question_that_fails_costs_neither_the_run_nor_the_others() -> None:
+    def broken(known: Known) -> Iterator[Finding]:
+        yield from [known.points["nowhere"]]  # type: ignore[misc]
+
+    known = Known(Evidence(calibration(emissive_area=1.0, largest_emissive_area=0.5)), {}, (), (), "V", 3.0)
+    lost, area = findings(known, (broken, likely_area))
+    assert area.code == "unlikely_area"
+    assert lost.code == "not_asked"
+    assert lost.text == "broken could not be asked (KeyError: 'nowhere')"
+    assert lost.severity is Severity.NOTE
 
 
 def test_the_gravest_decides_and_all_reasons_stay() -> None:

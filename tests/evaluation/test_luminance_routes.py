@@ -194,7 +194,8 @@ def test_statistics_of_the_spectra_are_in_the_budget_and_repositioning_is_not() 
 def test_fewer_than_three_spectra_have_the_stated_linearity_in_place_of_statistics(number: int) -> None:
     known = evidence(FROM_SPECTRA, scattered((0.004, -0.002)[:number]))
     assert known.photodiode is not None
-    assert known.photodiode.relative_uncertainty == BUDGET.linearity
+    noise = 0.0015 / sqrt(number)
+    assert known.photodiode.relative_uncertainty == pytest.approx(np.hypot(BUDGET.linearity, noise), rel=0.02)
     assert isnan(known.photodiode.spread)
 
 
@@ -453,3 +454,15 @@ def test_noise_that_is_not_clipped_leaves_no_excess() -> None:
     noise = 1e-5 * np.random.default_rng(1).standard_normal(401)
     excess = np.maximum(line + noise, 0.0).sum() - line.sum()
     assert clipped_excess(np.maximum(line + noise, 0.0), np.ones(401)) == pytest.approx(excess, rel=0.6)
+
+
+def test_one_step_of_the_meter_is_no_light() -> None:
+    """Ten dark readings of 0 A: the 10 mA range of the meter has steps of 10 nA, and three are told from none."""
+    conditions = Conditions(AREA, 1.0, connection="current")
+    calibration = replace(with_file(LuminanceRoute.CALIBRATED), conditions=conditions)
+    known = Evidence(calibration).with_dark([DarkReading(0.0, 0.0, 0.0, 0.0, after=False)] * 10)
+    known = known.with_spectrum(replace(a_spectrum(0, 9, 3000.0), photodiode_signal=3e-7))
+    readings = [replace(a_reading(i, 1.0), photodiode_signal=steps * 1e-8) for i, steps in enumerate((1, 2, 4))]
+    records = [evaluate(reading, known) for reading in readings]
+    assert [np.isfinite(record.external_quantum_efficiency) for record in records] == [False, False, True]
+    assert all(record.luminance > 0 for record in records)

@@ -157,3 +157,11 @@ def test_an_unknown_uncertainty_of_what_does_not_enter_is_left_out() -> None:
     assert total(terms(dark, OF_A_POINT["current_density"])) == pytest.approx(0.01)
     assert isnan(coverage_factor(terms(dark, OF_A_POINT["luminance"])))
     assert not terms(dark, Sensitivity())
+
+
+def test_an_assumed_angular_factor_has_limits_and_a_measured_one_scatters() -> None:
+    by_angle = [
+        [term.distribution for term in terms(budget, OF_A_POINT["power_efficiency"]) if term.name == "angular factor"]
+        for budget in (EVERYTHING, replace(EVERYTHING, angular_factor_measured=True))
+    ]
+    assert by_angle == [[Distribution.RECTANGULAR], [Distribution.NORMAL]]

@@ -102,6 +102,17 @@ def test_a_changed_byte_is_said_and_nothing_from_there_is_used(tmp_path: Path, l
     assert run.points == 3
 
 
+def test_a_changed_byte_in_the_last_message_before_a_crash_is_said(tmp_path: Path, log: ExchangeLog) -> None:
+    """What came after the last sync counts by its own check alone; that it fails is not silence."""
+    path = tmp_path / "run.h5"
+    record = recorded_points(path, log)
+    content = bytearray(path.read_bytes())
+    record.close()
+    content[content.index(b":SOUR:VOLT 2;") + 3] ^= 4
+    path.write_bytes(content)
+    assert any("/entry/exchange was changed in the file" in text for text in reading.read_run(path).integrity.damaged)
+
+
 def test_a_changed_byte_of_a_finished_file_is_said(tmp_path: Path, log: ExchangeLog) -> None:
     path = tmp_path / "run.h5"
     recorded_points(path, log).close()

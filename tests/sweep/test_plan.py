@@ -130,6 +130,41 @@ def test_a_spectrum_every_nth_point_needs_no_luminance() -> None:
     assert due == [True, False, True, False]
 
 
+def first_spectra(noise: list[float], *, latest: tuple[range, ...] = (), most: int = 9) -> list[int]:
+    """At which points a spectrum is due while none has given luminance, by the noise of the photodiode's light."""
+    plan = SpectraPlan(at_luminance=(10.0,), most=most, first_in_clear_light=True, first_at_the_latest=latest)
+    schedule = SpectrumSchedule(plan)
+    steps = [Step(i, Branch.FORWARD, 0.0) for i in range(len(noise))]
+    due = [
+        schedule.due(step, record(step.index, nan), noise_of_light=one) for step, one in zip(steps, noise, strict=True)
+    ]
+    return [i for i, one in enumerate(due) if one]
+
+
+def test_where_luminance_comes_from_spectra_the_first_is_due_in_clear_light() -> None:
+    assert first_spectra([inf, 0.3, 0.01, 0.0009, inf, inf, inf]) == [3], "afterwards none is awaited"
+    assert first_spectra([0.0009] * 12) == [0, 5, 10], "one that failed is tried again some points later"
+    assert first_spectra([0.0009] * 12, most=2) == [0, 5]
+    assert first_spectra([inf, 0.08, 0.3, 0.08, inf], latest=(range(2, 5),)) == [3], (
+        "at the latest, where light stands out at all"
+    )
+    assert first_spectra([inf, inf, 0.8, 0.4], latest=(range(2, 4),)) == []
+    plain = SpectrumSchedule(SpectraPlan(at_luminance=(10.0,), most=9))
+    assert not plain.due(Step(0, Branch.FORWARD, 0.0), record(0, nan), noise_of_light=1e-6)
+
+
+def test_the_plan_of_a_bench_whose_luminance_comes_from_spectra() -> None:
+    loaded = load_sweep(SWEEPS / "hysteresis.yaml")
+    channel = loaded.bench.photodiode.model_copy(update={"luminance": "from_spectra"})
+    calibrated = make_plan(loaded.sweep, loaded.bench).spectra
+    plan = make_plan(loaded.sweep, loaded.bench.model_copy(update={"photodiode": channel}))
+    assert (calibrated.first_in_clear_light, calibrated.first_at_the_latest) == (False, ())
+    assert plan.spectra.first_in_clear_light
+    assert plan.spectra.most == calibrated.most + 3
+    half = len(plan.steps) // 2
+    assert plan.spectra.first_at_the_latest == (range(half - 18, half), range(2 * half - 18, 2 * half))
+
+
 def test_no_spectrum_without_a_trustworthy_luminance() -> None:
     schedule = SpectrumSchedule(SpectraPlan(at_luminance=(10.0,), most=9))
     step = Step(0, Branch.FORWARD, 0.0)
