@@ -142,7 +142,7 @@ def _curves(stem: str, found: FoundFactor, loaded: LoadedSweep) -> dict[str, tup
 
 def _known_photodiode(loaded: LoadedSweep) -> LoadedCalibration:
     """What the bench's calibration so far says of the photodiode; nothing where it is that of a simulated one."""
-    example = provenance_of(loaded.calibration).example and not loaded.bench.simulated
+    example = provenance_of(loaded.calibration).example and not loaded.bench.of_twins
     return LoadedCalibration() if example else loaded.calibration
 
 
@@ -228,7 +228,7 @@ def _origin(run: Run, loaded: LoadedSweep) -> dict[str, Any]:
         "run_sha256": digest,
         "sample": run.sample,
         "bench": loaded.bench.name,
-        "simulated": loaded.bench.simulated,
+        "simulated": loaded.bench.of_twins,
         "instruments": dict(run.instruments),
     }
 

@@ -126,7 +126,8 @@ def check_sweep(run: Run, expected: Run) -> None:
 
 
 def test_the_figures_of_merit_are_those_of_the_device(stepped: Run) -> None:
-    assert {stepped.figures[name].status for name in FIGURES} == {"ok"}
+    statuses = {stepped.figures[name].status for name in FIGURES}
+    assert statuses == {"assumed_spectrum"}, "it takes no spectra"
     assert stepped.figures["turn_on_voltage"].value == pytest.approx(4.0, abs=0.05)
 
 

@@ -81,7 +81,7 @@ def bench_file_on_ports(path: Path, resources: Mapping[str, str]) -> str:
     """The text of a bench file like that at ``path`` whose instruments answer at ``resources``, by role."""
     bench: dict[str, Any] = copy.deepcopy(dict(read_yaml(path).content))
     twin_options = bench.pop("simulation", {}).get("options", {})
-    bench["visa"] = "@py"
+    bench |= {"visa": "@py", "twins": True}
     for role, resource in resources.items():
         instrument = bench["instruments"][role]
         instrument["resource"] = resource

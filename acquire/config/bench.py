@@ -312,6 +312,11 @@ class BenchFile(Section):
         default="", description="Empty: the installed VISA; @py: pyvisa-py; simulated; or a library's path."
     )
     instruments: Instruments
+    twins: bool = Field(
+        default=False,
+        description="Whether `acquire simulate`, which writes this, answers at these addresses: the example calibration "
+        "is right then.",
+    )
     trigger_link: bool = Field(
         default=False, description="Whether the trigger-link cable joins smu and photodiode_meter."
     )
@@ -324,5 +329,10 @@ class BenchFile(Section):
 
     @property
     def simulated(self) -> bool:
-        """Whether the instruments are twins."""
+        """Whether the instruments are twins in this very process, on virtual time."""
         return self.visa == "simulated"
+
+    @property
+    def of_twins(self) -> bool:
+        """Whether the instruments are twins, here or behind ports."""
+        return self.simulated or self.twins

@@ -82,7 +82,7 @@ def _is_simulated(certificate: CalibrationFile) -> bool:
 def example_cautions(bench: Parsed[BenchFile], example: bool) -> Cautions:
     """On a real bench the calibration of the simulated one measures nothing."""
     visa = bench.section("visa", str)
-    if example and visa is not None and visa != "simulated":
+    if example and visa is not None and visa != "simulated" and not bench.section("twins", bool):
         message = "the example of the simulated bench was never measured on this one: its luminance means nothing"
         hint = "calibrate (acquire calibrate), or write luminance: from_spectra"
         yield bench.source.caution(("photodiode", "calibration"), message, hint, found_by_run=True)

@@ -432,7 +432,7 @@ def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float, angular
         smallest_emissive_area=bench.emissive_area.smallest,
         largest_emissive_area=bench.emissive_area.largest,
         spot=_spot(bench),
-        simulated=bench.simulated,
+        simulated=bench.of_twins,
     )
 
 

@@ -11,6 +11,9 @@ from acquire.records import PointFlag, Reading
 #: A delay up to this is no more than what a range change, a slow line or a busy machine takes, s.
 LEAST_DELAY = 1.0
 
+#: What looking for the ranges takes after a jump from the dark level, s.
+RANGE_SEARCH = 1.0
+
 
 class Pace:
     """Compares when points begin with how long one takes by the plan, ``time_per_point`` [s].
@@ -23,14 +26,18 @@ class Pace:
         self._time_per_point = time_per_point
         self._allowed = max(time_per_point, LEAST_DELAY)
         self._due = nan
+        self._readings = 0  # since a pause
         self._late = 0
         self._say = say
 
     def examined(self, reading: Reading) -> Reading:
         """The reading of a point, flagged when it comes late; one that was repeated is never late itself."""
         due, self._due = self._due, reading.time + self._time_per_point
+        self._readings += 1
         delay = reading.time - due
-        if not delay > self._allowed or int(reading.flags) & PointFlag.READING_REPEATED:
+        # The first reading may have looked for its ranges
+        allowed = self._allowed + (RANGE_SEARCH if self._readings == 2 else 0.0)
+        if not delay > allowed or int(reading.flags) & PointFlag.READING_REPEATED:
             return reading
         self._late += 1
         if self._late == 1:
@@ -39,7 +46,7 @@ class Pace:
 
     def pause(self) -> None:
         """Something else is done between two points: when the next one is due is not known."""
-        self._due = nan
+        self._due, self._readings = nan, 0
 
     def sum_up(self) -> None:
         """Say how many points came late besides the first."""
