@@ -314,8 +314,8 @@ class BenchFile(Section):
     instruments: Instruments
     twins: bool = Field(
         default=False,
-        description="Whether `acquire simulate` answers at these addresses (it writes this): the example calibration is "
-        "right then.",
+        description="Whether `acquire simulate` answers at these addresses (it writes this): then the example "
+        "calibration is right.",
     )
     trigger_link: bool = Field(
         default=False, description="Whether the trigger-link cable joins smu and photodiode_meter."

@@ -131,6 +131,8 @@ def point_budget(
         # Without a spectrum it is not known what an error of the wavelength scale does.
         luminance_sensitivity=factors.luminance_sensitivity if factors else nan,
         eqe_sensitivity=factors.eqe_sensitivity if factors else nan,
+        assumed_in_luminance=factors.assumed_in_luminance if factors else 0.0,
+        assumed_in_eqe=factors.assumed_in_eqe if factors else 0.0,
         angular_factor=uncertainty.angular_factor,
         angular_factor_measured=conditions.angular_factor_source != LAMBERTIAN,
         spectral_shift=where(shift > SPECTRAL_SHIFT_LIMIT, shift / 2, 0.0),

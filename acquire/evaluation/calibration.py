@@ -21,7 +21,7 @@ from acquire.config.sweep import ExpectedLine, SweepFile
 from acquire.photometry import photodiode as channel
 from acquire.photometry.angular import AngularFactor
 from acquire.photometry.elementwise import Q
-from acquire.photometry.factors import SpectralFactors, spectral_factors
+from acquire.photometry.factors import SpectralFactors, of_assumed_line, spectral_factors
 from acquire.photometry.grid import WAVELENGTH, on_grid
 from acquire.photometry.photodiode import PhotodiodeCalibration
 from acquire.photometry.silicon import GENERIC_SILICON, GENERIC_SILICON_SHAPE_UNCERTAINTY, generic_silicon
@@ -220,7 +220,8 @@ class Calibration:
     @cached_property
     def assumed_factors(self) -> SpectralFactors[float] | None:
         """The factors of the assumed spectrum, None without one."""
-        return self._factors(self.stand_in.assumed)
+        assumed = self.stand_in.assumed
+        return of_assumed_line(assumed, self.photodiode) if assumed is not None else None
 
     def _factors(self, spectrum: FloatArray | None) -> SpectralFactors[float] | None:
         return spectral_factors(spectrum, self.photodiode) if spectrum is not None else None

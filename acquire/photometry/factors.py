@@ -8,9 +8,9 @@ interpolating the spectra themselves; their quotients are formed afterwards.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from math import nan
+from math import log, nan, sqrt
 from typing import Generic, NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ from acquire.photometry.grid import WAVELENGTH, trapezoid_weights
 from acquire.photometry.line_shape import line_shape
 from acquire.photometry.observer import matching_slopes, observer
 from acquire.photometry.photodiode import PhotodiodeCalibration, responsivity_sensitivity
-from acquire.photometry.spectra import is_truncated, normalised
+from acquire.photometry.spectra import is_truncated, normalised, tailed_line
 from acquire.records import FloatArray
 
 
@@ -54,6 +54,9 @@ class SpectralFactors(Generic[Q]):
     Sensitivities to an error of the wavelength scale, per nm: d ln L, d ln EQE, dx and dy over d lambda; and
     ``responsivity_sensitivity`` u(L)/u(R), see :func:`~acquire.photometry.photodiode.responsivity_sensitivity`.
     Those of one spectrum are numbers; those of many, or of many points, arrays (n,).
+
+    ``assumed_in_luminance`` and ``assumed_in_eqe``: by what share L and EQE may be off because the spectrum is an
+    assumed one (:func:`of_assumed_line`), k = 1 and with a sign: it is one error; 0 of a measured one.
     """
 
     luminance_per_photocurrent: Q
@@ -71,6 +74,27 @@ class SpectralFactors(Generic[Q]):
     responsivity_sensitivity: Q | float
     integrals: Integrals[Q]
     calibration: PhotodiodeCalibration | None
+    assumed_in_luminance: Q | float = 0.0
+    assumed_in_eqe: Q | float = 0.0
+
+
+def of_assumed_line(spectrum: FloatArray, calibration: PhotodiodeCalibration | None = None) -> SpectralFactors[float]:
+    """Return the factors of an assumed line (401,), and how far those of a real one with its peak and width may be.
+
+    Peak and width leave the shape open; :func:`~acquire.photometry.spectra.tailed_line` stands for what devices do.
+
+    :raises ValueError: as :func:`spectral_factors`.
+    """
+    factors = spectral_factors(spectrum, calibration)
+    if not factors.fwhm > 0:  # cut off at an end of the spectrum, which is flagged
+        return factors
+    other = spectral_factors(tailed_line(factors.peak_wavelength, factors.fwhm), calibration)
+    in_kappa = log(other.kappa / factors.kappa)
+    in_luminance = log(other.luminance_per_photocurrent / factors.luminance_per_photocurrent) if calibration else 0.0
+    # The difference is the limit of error, without a distribution
+    return replace(
+        factors, assumed_in_luminance=in_luminance / sqrt(3), assumed_in_eqe=(in_luminance + in_kappa) / sqrt(3)
+    )
 
 
 def spectral_factors(

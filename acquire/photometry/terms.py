@@ -147,7 +147,8 @@ def terms(budget: Budget[float], sensitivity: Sensitivity) -> list[Term]:
     ]
     if budget.angular_factor_measured:
         found = [replace(term, distribution=_N) if term.name == "angular factor" else term for term in found]
-    everything = (*found, _area(budget, sensitivity), _wavelength(budget, sensitivity))
+    apart = (_area, _wavelength, _assumed)
+    everything = (*found, *(term(budget, sensitivity) for term in apart))
     return [term for term in everything if term.sensitivity and term.uncertainty]
 
 
@@ -162,6 +163,14 @@ def _wavelength(budget: Budget[float], sensitivity: Sensitivity) -> Term:
     of_luminance, of_factor = budget.luminance_sensitivity, budget.eqe_sensitivity - budget.luminance_sensitivity
     total = _product(sensitivity.luminance, of_luminance) + _product(sensitivity.quantum_factor, of_factor)
     return Term("wavelength scale", budget.wavelength, total, Distribution.RECTANGULAR, Part.COMMON, unit="nm")
+
+
+def _assumed(budget: Budget[float], sensitivity: Sensitivity) -> Term:
+    """The shape of an assumed line enters luminance and kappa with one error."""
+    of_luminance = budget.assumed_in_luminance
+    of_factor = budget.assumed_in_eqe - of_luminance
+    total = _product(sensitivity.luminance, of_luminance) + _product(sensitivity.quantum_factor, of_factor)
+    return Term("assumed spectrum", 1.0, total, Distribution.RECTANGULAR, Part.COMMON)
 
 
 def _product(sensitivity: float, slope: float) -> float:

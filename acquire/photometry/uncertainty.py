@@ -38,8 +38,10 @@ class Budget(Generic[Q]):
     of its readings, ``drift`` how much the light changed meanwhile, ``quantum_noise`` what the noise of a spectrum
     adds in EQE to that in luminance; ``wavelength`` [nm] the wavelength scale with the sensitivities d ln L/d lambda
     and d ln EQE/d lambda [1/nm] (see :class:`~acquire.photometry.factors.SpectralFactors`; the latter is c_L + c_kappa
-    when luminance and spectrum share one wavelength scale); ``angular_factor`` that of F, limits unless it is
-    measured; ``spectral_shift`` half the relative difference of kappa between the two spectra a point lies between.
+    when luminance and spectrum share one wavelength scale); ``assumed_in_luminance`` and ``assumed_in_eqe`` what an
+    assumed spectrum leaves open of the line's shape in each, one error with two signs; ``angular_factor`` that of F,
+    limits unless it is measured; ``spectral_shift`` half the relative difference of kappa between the two spectra a
+    point lies between.
     ``*_degrees_of_freedom`` are those of a standard deviation from few readings, infinite elsewhere.
     """
 
@@ -63,6 +65,8 @@ class Budget(Generic[Q]):
     wavelength: float = 0.0
     luminance_sensitivity: Q | float = 0.0
     eqe_sensitivity: Q | float = 0.0
+    assumed_in_luminance: Q | float = 0.0
+    assumed_in_eqe: Q | float = 0.0
     angular_factor: float = 0.0
     angular_factor_measured: bool = False
     spectral_shift: Q | float = 0.0
@@ -89,7 +93,7 @@ def relative_uncertainty(budget: Budget[Q]) -> RelativeUncertainty[Q]:
     u^2(PE) = u^2(CE) + u^2(V) + u^2(F); u^2(EQE) = light terms + (c_EQE u_lambda)^2 + u^2(J) + u^2(F) + shift.
     """
     light = _light(budget)
-    by_wavelength = hypot(light, budget.luminance_sensitivity * budget.wavelength)
+    by_wavelength = hypot(light, budget.luminance_sensitivity * budget.wavelength, budget.assumed_in_luminance)
     per_charge = hypot(budget.current, (1 - budget.area_in_luminance) * budget.area)
     efficiency = hypot(by_wavelength, per_charge)
     wavelength_in_eqe = budget.eqe_sensitivity * budget.wavelength
@@ -101,6 +105,7 @@ def relative_uncertainty(budget: Budget[Q]) -> RelativeUncertainty[Q]:
         external_quantum_efficiency=hypot(
             light,
             wavelength_in_eqe,
+            budget.assumed_in_eqe,
             per_charge,
             budget.angular_factor,
             budget.quantum_noise,
