@@ -1,6 +1,6 @@
 """J-V-L bench service: sweep a light-emitting device, record J-V-L and EL spectra, compute efficiencies.
 
-Rooms, from top to bottom: :mod:`~acquire.cli`, :mod:`~acquire.calibrate`, :mod:`~acquire.report` and
+Rooms, from top to bottom: :mod:`~acquire.cli`, :mod:`~acquire.upkeep`, :mod:`~acquire.report` and
 :mod:`~acquire.session`, :mod:`~acquire.sinks`, :mod:`~acquire.bench`, :mod:`~acquire.sweep` and
 :mod:`~acquire.run_file`, :mod:`~acquire.evaluation`, :mod:`~acquire.config`, :mod:`~acquire.photometry` and
 :mod:`~acquire.safety`, :mod:`~acquire.records`.

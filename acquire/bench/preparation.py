@@ -11,7 +11,8 @@ import numpy as np
 from acquire import config
 from acquire.config import BenchFile, CheckedFile, ConfigurationError, LoadedSweep, load_sweep
 from acquire.config.yaml_source import Problem
-from acquire.evaluation.calibration import Calibration, calibration_of
+from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.from_configuration import calibration_of
 from acquire.evaluation.health import health_of
 from acquire.records import FloatArray
 from acquire.run_file.health_history import history_path, read_history

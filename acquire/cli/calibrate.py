@@ -22,9 +22,9 @@ from acquire.cli.terminal import (
 from acquire.safety.visible import one_line
 
 if TYPE_CHECKING:
-    from acquire.calibrate import MadeCalibration
     from acquire.session import PreparedRun, RunResult
     from acquire.sweep.plan import SweepPlan
+    from acquire.upkeep.calibrate import MadeCalibration
 
 
 #: What is installed with the program where pictures are wanted.
@@ -45,11 +45,11 @@ def calibrate(
     as_json: JsonOption = False,
 ) -> None:
     """Calibrate the photodiode against the spectroradiometer: a sweep with a spectrum at every level."""
-    from acquire import calibrate as calibration
     from acquire import session
     from acquire.cli import display
     from acquire.config import ConfigurationError
     from acquire.safety.interruption import StopRequest
+    from acquire.upkeep import calibrate as calibration
 
     try:
         prepared = session.prepare(sweep, bench)
@@ -104,7 +104,7 @@ def _question(plan: SweepPlan, sample: str) -> str:
 
 def _made(prepared: PreparedRun, result: RunResult, folder: Path) -> tuple[MadeCalibration | None, str]:
     """The calibration that a run gives, or why it gives none."""
-    from acquire.calibrate import made
+    from acquire.upkeep.calibrate import made
 
     if result.run is None or result.failed:
         return None, "the run failed"
@@ -162,7 +162,7 @@ def _page(made: MadeCalibration, lines: list[str]) -> list[str]:
 
 
 def _lines(prepared: PreparedRun, made: MadeCalibration) -> list[str]:
-    from acquire.calibrate import name_for_bench
+    from acquire.upkeep.calibrate import name_for_bench
 
     found, bench = made.found, prepared.loaded.bench_path
     low, high = found.span

@@ -23,8 +23,8 @@ from acquire.safety.visible import one_line
 
 if TYPE_CHECKING:
     from acquire.config import BenchFile
-    from acquire.health import BenchHealth
     from acquire.session import PreparedRun, RunResult
+    from acquire.upkeep.health import BenchHealth
 
 #: What is carried out where no recipe is named, in a folder that has it.
 SHIPPED = Path("configs/sweeps/health.yaml")
@@ -49,9 +49,9 @@ def health(
     as_json: JsonOption = False,
 ) -> None:
     """Check the bench: dark readings, a stable source or a known resistor, against all checks before."""
-    from acquire import health as checks
     from acquire import session
     from acquire.config import ConfigurationError, load_bench
+    from acquire.upkeep import health as checks
 
     try:
         if history or (accept and recipe is None):
@@ -87,7 +87,7 @@ def _require_history(bench: BenchFile) -> None:
 
     :raises typer.Exit: it cannot.
     """
-    from acquire.health import bench_health
+    from acquire.upkeep.health import bench_health
 
     try:
         bench_health(bench)
@@ -101,7 +101,7 @@ def _unusable(error: OSError) -> str:
 
 def _without_a_run(bench: BenchFile, accept: str, as_json: bool) -> int:
     """Show a history, after adding to it that a change is known; the exit status."""
-    from acquire.health import acceptance, bench_health, recorded
+    from acquire.upkeep.health import acceptance, bench_health, recorded
 
     try:
         found = recorded(bench, acceptance(accept)) if accept else bench_health(bench)
@@ -179,7 +179,7 @@ def _checked(prepared: PreparedRun, folder: Path, accept: str, as_json: bool) ->
 
 def _kept(prepared: PreparedRun, result: RunResult, accept: str) -> tuple[BenchHealth | None, str]:
     """The history with the check that a run was, or why it was none."""
-    from acquire.health import acceptance, check_of, recorded
+    from acquire.upkeep.health import acceptance, check_of, recorded
 
     if result.interrupted:
         return None, "the run was interrupted"

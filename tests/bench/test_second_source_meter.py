@@ -14,7 +14,7 @@ from acquire.bench.opening import guardian_order
 from acquire.bench.simulated import simulated_bench, simulated_bench_options
 from acquire.bench.site import Site
 from acquire.config import load_sweep
-from acquire.evaluation.calibration import calibration_of
+from acquire.evaluation.from_configuration import calibration_of
 from acquire.safety.guardian import Order
 from acquire.safety.interruption import StopRequest
 from acquire.safety.off_first import LastLevel, SourceAddress, make_safe_until_confirmed

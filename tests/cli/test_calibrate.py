@@ -16,19 +16,20 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from acquire import calibrate as calibration
 from acquire import session
 from acquire.cli import calibrate as command
 from acquire.cli.commands import FAILED, INTERRUPTED, USAGE, app
 from acquire.cli.display import spectrum_text
 from acquire.config import check_file, load_calibration
-from acquire.evaluation.calibration import Calibration, provenance_of
+from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.from_configuration import provenance_of
 from acquire.photometry.factors import spectral_factors
 from acquire.photometry.photodiode import spectral_mismatch
 from acquire.photometry.spectra import gaussian
 from acquire.records import Event, Severity, Spectrum
 from acquire.run_file.read import read_run
 from acquire.safety.interruption import StopRequest
+from acquire.upkeep import calibrate as calibration
 from tests.conftest import CONFIGS, run_sweep_file
 from tests.endurance.calibrations import errors_of, inside, true_factor
 

@@ -19,11 +19,11 @@ from acquire.cli import health as command
 from acquire.cli.commands import COMPLETED, FAILED, INTERRUPTED, USAGE, app
 from acquire.config import load_bench
 from acquire.evaluation.health import Check
-from acquire.health import check_of
 from acquire.records import Severity
 from acquire.run_file.health_history import append, read_history
 from acquire.run_file.read import read_run
 from acquire.safety.interruption import StopRequest
+from acquire.upkeep.health import check_of
 from tests.conftest import CONFIGS
 
 SWEEP, RESISTOR = (CONFIGS / "sweeps" / name for name in ("health.yaml", "health_resistor.yaml"))

@@ -9,7 +9,7 @@ import pytest
 
 from acquire.config import check_file, load_sweep
 from acquire.config.angles import angular_factors
-from acquire.evaluation.calibration import calibration_of
+from acquire.evaluation.from_configuration import calibration_of
 from acquire.photometry.grid import WAVELENGTH
 from acquire.photometry.spectra import gaussian
 from tests.conftest import CONFIGS

@@ -20,12 +20,13 @@ from math import exp, log, sqrt
 from pathlib import Path
 from statistics import fmean, stdev
 
-from acquire import calibrate, session
+from acquire import session
 from acquire.bench import simulated as simulation
 from acquire.bench.site import Site
 from acquire.config import load_calibration
 from acquire.photometry.student import coverage_factor
 from acquire.safety.interruption import StopRequest
+from acquire.upkeep import calibrate
 from drivers.simulated.bench import build_fixture, build_simulated_bench
 from drivers.simulated.clock import VirtualClock
 

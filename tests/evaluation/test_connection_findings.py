@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from acquire.config import load_sweep
-from acquire.evaluation.calibration import Calibration, Conditions, calibration_of
+from acquire.evaluation.calibration import Calibration, Conditions
 from acquire.evaluation.connection_findings import light_outside_responsivity, loaded_photodiode
 from acquire.evaluation.evidence import Evidence
 from acquire.evaluation.floor import least_light
+from acquire.evaluation.from_configuration import calibration_of
 from acquire.evaluation.known import Known
 from acquire.photometry.factors import spectral_factors
 from acquire.photometry.spectra import gaussian

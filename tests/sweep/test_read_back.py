@@ -17,8 +17,8 @@ from acquire import session
 from acquire.bench.opening import open_bench
 from acquire.bench.site import Site
 from acquire.config import LoadedSweep, load_sweep
-from acquire.evaluation.calibration import calibration_of
 from acquire.evaluation.evaluate import Evidence
+from acquire.evaluation.from_configuration import calibration_of
 from acquire.records import Branch, DarkReading, ExposureSample, Note, PointFlag, Reading, Record
 from acquire.safety.guardian import NoGuard
 from acquire.safety.interruption import StopRequest

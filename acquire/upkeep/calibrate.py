@@ -19,7 +19,7 @@ from acquire.bench.preparation import PreparedRun
 from acquire.config import ConfigurationError, LoadedCalibration, LoadedSweep
 from acquire.config.calibration import Detector
 from acquire.config.yaml_source import Problem
-from acquire.evaluation.calibration import provenance_of
+from acquire.evaluation.from_configuration import provenance_of
 from acquire.evaluation.luminance_factor import FoundFactor, found_factor
 from acquire.photometry.grid import WAVELENGTH
 from acquire.records import FloatArray
