@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from acquire.config.angles import AngularTable, read_angles, unusable
 from acquire.config.bench import BenchFile, PhotodiodeChannel, Simulation
+from acquire.config.bench_rules import Problems, bench_rules, calibration_rules, device_rules
 from acquire.config.calibration import CalibrationFile, LuminanceFactor
 from acquire.config.cautions import (
     bench_cautions,
@@ -25,10 +26,6 @@ from acquire.config.cautions import (
 from acquire.config.device import DeviceFile
 from acquire.config.parsing import ConfigurationError, Parsed, parse
 from acquire.config.rules import (
-    Problems,
-    bench_rules,
-    calibration_rules,
-    device_rules,
     equipment_rules,
     first_spectrum_rules,
     hardware_timing_rules,
