@@ -17,7 +17,7 @@ import pytest
 
 from acquire import session
 from acquire.bench import simulated as simulation
-from acquire.evaluation.figures import Figure
+from acquire.evaluation.figure import Figure
 from acquire.records import PointFlag
 from acquire.run_file.read import Run
 from acquire.safety.interruption import StopRequest

@@ -16,8 +16,8 @@ from acquire.photometry.terms import Term, effective_degrees_of_freedom
 from acquire.safety.visible import one_line
 
 if TYPE_CHECKING:
+    from acquire.evaluation.figure import Figure
     from acquire.evaluation.figure_uncertainty import FigureBudget
-    from acquire.evaluation.figures import Figure
     from acquire.run_file.read import Run
 
 _HEADINGS = ("term", "u (k = 1)", "distribution", "dof", "sensitivity", "contribution", "part")

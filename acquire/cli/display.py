@@ -23,7 +23,8 @@ from rich.table import Table
 from rich.text import Text
 
 from acquire.evaluation.evidence import DarkLevel
-from acquire.evaluation.figures import LUMINANCE_LEVELS, Figure
+from acquire.evaluation.figure import Figure
+from acquire.evaluation.figures import LUMINANCE_LEVELS
 from acquire.photometry.customary_units import CUSTOMARY, CustomaryUnit, customary
 from acquire.records import Event, Finding, Note, PointFlag, Record, RunStart, Severity, Spectrum
 from acquire.safety.visible import one_line, visible

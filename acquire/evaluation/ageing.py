@@ -8,7 +8,7 @@ from math import hypot, isfinite, nan
 
 from acquire.evaluation.budget import current_limit, photodiode_limit
 from acquire.evaluation.evidence import Evidence
-from acquire.evaluation.figures import Figure, missing
+from acquire.evaluation.figure import Figure, missing
 from acquire.evaluation.known import Known
 from acquire.evaluation.touched import luminous
 from acquire.photometry.uncertainty import rectangular

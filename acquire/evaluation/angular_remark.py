@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import isfinite
 
 from acquire.evaluation.calibration import LAMBERTIAN, Calibration
-from acquire.evaluation.figures import Figure
+from acquire.evaluation.figure import Figure
 
 _BY_PHOTONS = ("external_quantum_efficiency",)
 _BY_EYE = ("power_efficiency", "wall_plug_efficiency")

@@ -14,13 +14,8 @@ from math import isfinite, log, nan
 
 import numpy as np
 
-from acquire.evaluation.figures import (
-    LUMINANCE_LEVELS,
-    TURN_ON_LUMINANCE,
-    Figure,
-    JVLCurve,
-    _upward_crossing,
-)
+from acquire.evaluation.figure import Figure, JVLCurve
+from acquire.evaluation.figures import LUMINANCE_LEVELS, TURN_ON_LUMINANCE, _upward_crossing
 from acquire.photometry.terms import (
     OF_A_POINT,
     Distribution,

@@ -13,14 +13,14 @@ larger one); ``none`` (there is nothing to compute it from). What the flags of p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
-from math import exp, inf, isnan, log, nan, pi
-from typing import Self
+from collections.abc import Mapping
+from dataclasses import replace
+from math import exp, isnan, log, nan, pi
 
 import numpy as np
 
-from acquire.photometry.constants import BOLTZMANN, ELEMENTARY_CHARGE
+from acquire.evaluation.figure import Figure, JVLCurve, missing
+from acquire.evaluation.ideality import ideality_factor, ohmic_leak
 from acquire.photometry.efficiency import current_efficiency, power_efficiency
 from acquire.records import FloatArray
 
@@ -28,70 +28,6 @@ from acquire.records import FloatArray
 TURN_ON_LUMINANCE = 1.0
 #: Luminances [cd/m^2] at which a device is compared with others.
 LUMINANCE_LEVELS = (100.0, 1000.0, 10000.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One figure of merit: ``value`` in ``unit``, its standard ``uncertainty``, and where in the sweep it lies.
-
-    ``voltage`` [V], ``current_density`` [A/m^2], ``luminance`` [cd/m^2]; NaN for what does not apply.
-    value +- ``expanded_uncertainty``, ``coverage_factor`` times the standard one, holds the truth in 95 % of cases.
-    ``reason`` says in words why the status is not ``ok``; empty where the status says it all.
-    """
-
-    value: float
-    unit: str
-    status: str
-    voltage: float = nan
-    current_density: float = nan
-    luminance: float = nan
-    uncertainty: float = nan
-    coverage_factor: float = nan
-    expanded_uncertainty: float = nan
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class JVLCurve:
-    """The columns of one branch in the order measured, each (n,) and SI; NaN where there is no value.
-
-    ``time`` [s], ``voltage`` [V], ``current_density`` [A/m^2], ``luminance`` [cd/m^2], ``current_efficiency`` [cd/A],
-    ``power_efficiency`` [lm/W], ``external_quantum_efficiency`` [1], ``luminance_noise`` the standard deviation
-    sigma_L of the dark readings as a luminance [cd/m^2], ``current_density_floor`` [A/m^2] below which a current is
-    not told from none, and standard uncertainties in the unit of the quantity.
-
-    :raises ValueError: the columns are not equally long.
-    """
-
-    time: FloatArray
-    voltage: FloatArray
-    current_density: FloatArray
-    luminance: FloatArray
-    current_efficiency: FloatArray
-    power_efficiency: FloatArray
-    external_quantum_efficiency: FloatArray
-    luminance_noise: FloatArray
-    current_density_floor: FloatArray
-    luminance_uncertainty: FloatArray
-    current_efficiency_uncertainty: FloatArray
-    power_efficiency_uncertainty: FloatArray
-    external_quantum_efficiency_uncertainty: FloatArray
-
-    def __post_init__(self) -> None:
-        if len({getattr(self, field.name).shape for field in fields(self)}) != 1:
-            raise ValueError("the columns of a sweep must be equally long")
-
-    def reversed(self) -> Self:
-        """Return the points in the opposite order: a falling branch as a rising one."""
-        return type(self)(*(getattr(self, field.name)[::-1] for field in fields(self)))
-
-    def __len__(self) -> int:
-        return int(self.voltage.size)
-
-
-def missing(unit: str, status: str = "none", reason: str = "") -> Figure:
-    """Return a figure without a value."""
-    return Figure(nan, unit, status, reason=reason)
 
 
 def turn_on_voltage(
@@ -283,68 +219,6 @@ def _at(voltage: FloatArray, branch: Characteristic) -> FloatArray:
     complete = np.isfinite(branch[0]) & np.isfinite(branch[1])
     order = np.argsort(branch[0][complete], kind="stable")
     return np.asarray(np.interp(voltage, branch[0][complete][order], branch[1][complete][order]), float)
-
-
-def ideality_factor(
-    voltage: FloatArray,
-    current_density: FloatArray,
-    *,
-    temperature: float = 298.15,
-    leak_conductance: float = 0.0,
-    series_resistance: float = 0.0,
-    noise_floor: FloatArray | float = 0.0,
-) -> Figure:
-    """Return n = (e/kT) dV/d ln J on the steepest leak-free stretch of at least one decade.
-
-    ``leak_conductance`` [S/m^2] and ``series_resistance`` times area [ohm m^2] are subtracted first; a point is
-    leak-free when its current exceeds both the leak and ``noise_floor`` [A/m^2]. With luminance in place of J
-    it gives n_L. Far above 2 in injection-limited devices: Wetzelaer et al. 2011,
-    doi 10.1103/PhysRevB.83.165204. ``not_reached`` without a decade. The uncertainty is the scatter about the line.
-    """
-    junction = voltage - current_density * series_resistance
-    leak = leak_conductance * junction
-    diode = current_density - leak
-    with np.errstate(invalid="ignore"):
-        free = (diode > np.maximum(leak, noise_floor)) & (diode > 0) & np.isfinite(junction)
-    slope, spread = min(_decade_slopes(junction[free], np.log(diode[free])), default=(inf, nan))
-    if slope == inf:
-        return missing("1", "not_reached", "no decade above noise and leak rises all the way")
-    per_volt = ELEMENTARY_CHARGE / (BOLTZMANN * temperature)
-    return Figure(slope * per_volt, "1", "ok", uncertainty=spread * per_volt, reason=f"at {temperature:g} K")
-
-
-def _decade_slopes(voltage: FloatArray, ln_current: FloatArray) -> Iterator[tuple[float, float]]:
-    """Yield the least-squares dV/d ln J, and its standard error, of every shortest rising stretch of a decade."""
-    for first in range(ln_current.size - 1):
-        reached = np.flatnonzero(ln_current[first:] >= ln_current[first] + log(10) * (1 - 1e-12))
-        if not reached.size:
-            continue
-        stretch = slice(first, first + int(reached[0]) + 1)
-        v, x = voltage[stretch], ln_current[stretch]
-        if (np.diff(x) > 0).all() and (np.diff(v) > 0).all():
-            yield _line(x - x.mean(), v - v.mean())
-
-
-def _line(x: FloatArray, y: FloatArray) -> tuple[float, float]:
-    """Slope of the line through points (n,) about their means, and its standard error, NaN for two points."""
-    slope = float(x @ y / (x @ x))
-    rest = y - slope * x
-    return slope, float(np.sqrt(rest @ rest / (x.size - 2) / (x @ x))) if x.size > 2 else nan
-
-
-def ohmic_leak(voltage: FloatArray, current_density: FloatArray, noise_floor: FloatArray | float = 0.0) -> float:
-    """Return the conductance of the leak [S/m^2] where a rising branch begins with an ohmic stretch, else 0.
-
-    Ohmic are the lowest three or more points above ``noise_floor`` between which d ln J/d ln V stays within 0.7 to 1.3.
-    """
-    with np.errstate(invalid="ignore"):
-        there = (voltage > 0) & (current_density > noise_floor)
-    v, j = voltage[there], current_density[there]
-    if v.size < 3 or not (np.diff(v) > 0).all():
-        return 0.0
-    power = np.diff(np.log(j)) / np.diff(np.log(v))
-    ohmic = int(np.argmin(np.append((power > 0.7) & (power < 1.3), False)))  # the first that is not
-    return float((j[: ohmic + 1] / v[: ohmic + 1]).mean()) if ohmic >= 2 else 0.0
 
 
 def _ideality(curve: JVLCurve) -> dict[str, Figure]:

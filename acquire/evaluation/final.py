@@ -16,8 +16,9 @@ from acquire.evaluation.budget import current_limit
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.cautions import contact_cautions, light_cautions
 from acquire.evaluation.evaluate import Evidence, budget_at, evaluate_run
+from acquire.evaluation.figure import Figure, JVLCurve
 from acquire.evaluation.figure_uncertainty import BudgetedCurve, FigureBudget, figure_budgets, with_uncertainties
-from acquire.evaluation.figures import Figure, JVLCurve, figures_of_merit
+from acquire.evaluation.figures import figures_of_merit
 from acquire.evaluation.findings import findings, judged
 from acquire.evaluation.flagged import flagged
 from acquire.evaluation.known import Known

@@ -28,7 +28,7 @@ from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.calibration_findings import outside_calibrated_span
 from acquire.evaluation.connection_findings import light_outside_responsivity, loaded_photodiode
 from acquire.evaluation.evidence import Evidence
-from acquire.evaluation.figures import Figure
+from acquire.evaluation.figure import Figure
 from acquire.evaluation.known import Known
 from acquire.evaluation.light_compared import factor_of_the_run, photodiode_against_spectra
 from acquire.evaluation.photodiode_findings import amplifier_at_limit, light_on_the_wrong_side

@@ -18,7 +18,8 @@ from math import isfinite
 
 import numpy as np
 
-from acquire.evaluation.figures import TURN_ON_LUMINANCE, Figure
+from acquire.evaluation.figure import Figure
+from acquire.evaluation.figures import TURN_ON_LUMINANCE
 from acquire.photometry.elementwise import IntArray
 from acquire.records import BAD_READING, LIMITED, Branch, Columns, FloatArray, PointFlag
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from acquire.evaluation.evidence import Evidence
-from acquire.evaluation.figures import Figure
+from acquire.evaluation.figure import Figure
 from acquire.evaluation.pairs import Pair, pairs
 from acquire.records import Columns, RepeatedReading, Spectrum
 

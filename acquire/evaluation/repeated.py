@@ -6,7 +6,8 @@ from math import sqrt
 
 import numpy as np
 
-from acquire.evaluation.figures import TURN_ON_LUMINANCE, Figure, missing
+from acquire.evaluation.figure import Figure, missing
+from acquire.evaluation.figures import TURN_ON_LUMINANCE
 from acquire.records import LIMITED, Columns, FloatArray
 
 #: The quantities of which the spread is given.

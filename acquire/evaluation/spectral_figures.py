@@ -9,7 +9,7 @@ from math import hypot, isfinite, log, nan
 import numpy as np
 
 from acquire.evaluation.budget import CHROMATICITY_LIMIT
-from acquire.evaluation.figures import Figure, missing
+from acquire.evaluation.figure import Figure, missing
 from acquire.photometry.colour import (
     COLOUR_TEMPERATURES,
     DUV_LIMIT,

@@ -7,7 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from acquire.evaluation.figures import Figure, JVLCurve, figures_of_merit
+from acquire.evaluation.figure import Figure, JVLCurve
+from acquire.evaluation.figures import figures_of_merit
 
 #: How the names of figures begin that come from the shape of spectra alone.
 _SHAPE = (

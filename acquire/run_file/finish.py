@@ -14,7 +14,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from acquire.evaluation.figures import Figure
+from acquire.evaluation.figure import Figure
 from acquire.evaluation.final import final_evaluation
 from acquire.records import (
     DERIVED,

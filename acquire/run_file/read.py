@@ -19,7 +19,7 @@ import numpy as np
 from acquire.config.yaml_source import LARGEST_RUN_FILE, what_is
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.evidence import DarkLevel, dark_level
-from acquire.evaluation.figures import Figure
+from acquire.evaluation.figure import Figure
 from acquire.records import (
     READING_FLAGS,
     Branch,

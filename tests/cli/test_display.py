@@ -11,7 +11,7 @@ from rich.console import Console
 
 from acquire.cli import display
 from acquire.evaluation.evidence import DarkLevel
-from acquire.evaluation.figures import Figure
+from acquire.evaluation.figure import Figure
 from acquire.records import Branch, Note, PointFlag, Reading, Record
 from tests.support.events import a_run_start
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from acquire.evaluation.budget import current_limit, photodiode_limit, voltage_limit
 from acquire.evaluation.calibration import Calibration, Conditions, LightUncertainty, LuminanceRoute
-from acquire.evaluation.figures import Figure
+from acquire.evaluation.figure import Figure
 from acquire.evaluation.final import final_evaluation
 from acquire.evaluation.spectrum import with_colorimetry
 from acquire.photometry.constants import ELEMENTARY_CHARGE, PHOTON_ENERGY_WAVELENGTH

@@ -23,7 +23,8 @@ from acquire.evaluation.evaluate import (
     evaluate,
     with_uncertainties,
 )
-from acquire.evaluation.figures import Figure, JVLCurve, figures_of_merit
+from acquire.evaluation.figure import Figure, JVLCurve
+from acquire.evaluation.figures import figures_of_merit
 from acquire.evaluation.final import final_evaluation
 from acquire.evaluation.repeated import repeatability
 from acquire.evaluation.spectral_figures import spectrum_figures, wall_plug

@@ -9,8 +9,9 @@ from math import isnan, log, nan, pi, sqrt
 import numpy as np
 import pytest
 
+from acquire.evaluation.figure import Figure, JVLCurve
 from acquire.evaluation.figure_uncertainty import BudgetedCurve, FigureBudget, figure_budgets, with_uncertainties
-from acquire.evaluation.figures import Figure, JVLCurve, figures_of_merit
+from acquire.evaluation.figures import figures_of_merit
 from acquire.photometry.terms import Part
 from acquire.photometry.uncertainty import Budget
 from acquire.records import FloatArray

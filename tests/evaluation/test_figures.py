@@ -8,19 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from acquire.evaluation.figure import JVLCurve
 from acquire.evaluation.figures import (
-    JVLCurve,
     figures_of_merit,
     hysteresis_index,
     hysteresis_index_log,
-    ideality_factor,
     maximum,
-    ohmic_leak,
     roll_off,
     triplet_annihilation,
     turn_on_voltage,
     values_at_luminance,
 )
+from acquire.evaluation.ideality import ideality_factor, ohmic_leak
 
 DEVICES = json.loads((Path(__file__).parents[1] / "data" / "simulated_devices.json").read_text("utf-8"))
 

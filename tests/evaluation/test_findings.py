@@ -19,7 +19,7 @@ import pytest
 from acquire.evaluation.before_findings import likely_area
 from acquire.evaluation.calibration import Calibration, Conditions, LightUncertainty, LuminanceRoute, Provenance
 from acquire.evaluation.evidence import Evidence
-from acquire.evaluation.figures import Figure
+from acquire.evaluation.figure import Figure
 from acquire.evaluation.final import final_evaluation
 from acquire.evaluation.findings import Watch, findings, findings_before, judged
 from acquire.evaluation.known import Known

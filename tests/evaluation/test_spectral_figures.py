@@ -5,7 +5,7 @@ from math import pi
 import numpy as np
 import pytest
 
-from acquire.evaluation.figures import Figure
+from acquire.evaluation.figure import Figure
 from acquire.evaluation.spectral_figures import SPECTRAL_FIGURES, described, spectrum_figures, wall_plug
 from acquire.photometry.grid import WAVELENGTH
 from acquire.photometry.spectra import gaussian

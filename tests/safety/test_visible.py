@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from acquire.cli import display, terminal
 from acquire.evaluation.calibration import Calibration, Conditions
-from acquire.evaluation.figures import Figure
+from acquire.evaluation.figure import Figure
 from acquire.records import InstrumentRecord, Note, RunStatus, RunStop
 from acquire.run_file import export, layout, recorder
 from acquire.run_file.cells import text_cell
