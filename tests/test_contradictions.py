@@ -91,8 +91,12 @@ def test_a_bench_that_is_right_has_nothing_said_against_it(running: Running) -> 
 @pytest.mark.parametrize(
     ("gain", "severity", "words"),
     [
-        ("5e5 V/A", "doubtful", "one factor at all 3 spectra: it looks like 1/10 (one decade of the amplifier's gain)"),
-        ("5e7 V/A", "impossible", "it looks like 10 (one decade of the amplifier's gain)"),
+        (
+            "5e5 V/A",
+            "doubtful",
+            "one factor at all 3 spectra: it looks like 1/10 (one decade of the amplifier's gain",
+        ),
+        ("5e7 V/A", "impossible", "it looks like 10 (one decade of the amplifier's gain, or of the pixel area)"),
     ],
 )
 def test_a_gain_one_decade_off(gain: str, severity: str, words: str, running: Running) -> None:

@@ -38,9 +38,9 @@ def health(
     bench: BenchOption = None,
     history: Annotated[bool, typer.Option("--history", help="only show the history and its charts")] = False,
     accept: Annotated[
-        str,
+        str | None,
         typer.Option("--accept", help="what changed is known: begin anew, and record this reason", metavar="REASON"),
-    ] = "",
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", help="folder for the run file instead of the sweep's own", metavar="DIR"),
@@ -53,6 +53,9 @@ def health(
     from acquire.config import ConfigurationError, load_bench
     from acquire.upkeep import health as checks
 
+    if accept is not None and not accept.strip():
+        raise complain("--accept: say what changed, like --accept 'lamp replaced'", USAGE)
+    accept = accept or ""
     try:
         if history or (accept and recipe is None):
             one = session.prepare(recipe).loaded.bench if bench is None and recipe else load_bench(_named(bench))

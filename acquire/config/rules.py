@@ -379,10 +379,9 @@ def _needs_luminance(sweep: Parsed[SweepFile], bench: Parsed[BenchFile], route: 
         yield sweep.source.problem(("spectra",), f"the bench's luminance comes from spectra ({named})", hint)
     if route == "spectroradiometer":
         for at in _places_that_need_luminance(sweep):
-            if at[0] == "stop":
-                message = f"needs the luminance of every point; spectra alone do not give it ({named})"
-                hint = "add photodiode.calibration to the bench, or write luminance: from_spectra there"
-                yield sweep.source.problem(at, message, hint)
+            message = f"needs the luminance of every point; spectra alone do not give it ({named})"
+            hint = "add photodiode.calibration to the bench, or write luminance: from_spectra there"
+            yield sweep.source.problem(at, message, f"{hint}; at_voltage and every: points: n need none")
 
 
 def first_spectrum_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Problems:

@@ -9,6 +9,7 @@ from acquire.evaluation.calibration import Calibration, LuminanceRoute
 from acquire.evaluation.known import Known
 from acquire.evaluation.pairs import LEAST_DOUBTFUL
 from acquire.evaluation.touched import luminous, names_of, per_area
+from acquire.photometry.spot import unfilled_share
 from acquire.records import Finding, Severity
 
 
@@ -34,6 +35,26 @@ def calibration_of_the_day(known: Known) -> Iterator[Finding]:
             f"the photodiode's calibration was valid until {source.valid_until}, and this run is of {known.day}",
             luminous(known.figures),
             "Calibrate again",
+        )
+
+
+def spot_beyond_the_pixel(known: Known) -> Iterator[Finding]:
+    """Ask, where spectra give luminance, whether the spectroradiometer sees the pixel only: nothing else would tell."""
+    conditions = known.evidence.calibration.conditions
+    if conditions.luminance_route == LuminanceRoute.CALIBRATED or not conditions.spot > 0:
+        return
+    share = unfilled_share(conditions.spot, conditions.emissive_area)
+    if share > LEAST_DOUBTFUL:
+        yield Finding(
+            known.time,
+            "spot_larger_than_pixel",
+            Severity.DOUBTFUL,
+            f"luminance comes from spectra, and {100 * share:.2g} % of the spectroradiometer's spot of "
+            f"{1e3 * conditions.spot:.3g} mm lies beside the pixel: it reads up to {100 * share:.2g} % too little",
+            luminous(known.figures),
+            "Take a smaller measuring angle, the close-up lens, or a shorter distance",
+            share,
+            LEAST_DOUBTFUL,
         )
 
 

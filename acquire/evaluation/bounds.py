@@ -62,6 +62,8 @@ def beyond_physics(known: Known) -> Iterator[Finding]:
     """Ask whether an efficiency is beyond what the number of electrons and energy allow."""
     points = known.points
     lit = (points["flags"] & int(_LEFT_OUT) == 0) & (points["luminance"] >= LEAST_LUMINANCE)
+    if known.spectra:  # what was computed with an assumed line is computed anew once they are all known
+        lit &= points["spectrum_index"] >= 0
     for bound in BOUNDS:
         if (finding := _beyond(bound, lit, known)) is not None:
             yield finding

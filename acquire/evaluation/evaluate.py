@@ -212,7 +212,7 @@ def _quantities(
         "current_density": density,
         "luminance": luminance,
         "current_efficiency": efficiency,
-        "power_efficiency": power_efficiency(efficiency, voltage, angular),
+        "power_efficiency": power_efficiency(efficiency, voltage, conditions.luminous_angular_factor),
         "external_quantum_efficiency": quantum_efficiency,
         "chromaticity_x": factors.chromaticity_x if factors else unknown,
         "chromaticity_y": factors.chromaticity_y if factors else unknown,

@@ -15,7 +15,7 @@ from math import isfinite, log, nan
 import numpy as np
 
 from acquire.evaluation.figure import Figure, JVLCurve
-from acquire.evaluation.figures import LUMINANCE_LEVELS, TURN_ON_LUMINANCE, _upward_crossing
+from acquire.evaluation.figures import LUMINANCE_LEVELS, TURN_ON_LUMINANCE, _upward_crossing, told_from_noise
 from acquire.photometry.terms import (
     OF_A_POINT,
     Distribution,
@@ -129,7 +129,7 @@ class _Crossing:
 def _crossing(curve: JVLCurve, luminance: float) -> _Crossing | None:
     """Return where the branch rises through ``luminance`` [cd/m^2]; None when it does not do so between two points."""
     complete = np.flatnonzero(np.isfinite(curve.voltage) & np.isfinite(curve.luminance))
-    place, _ = _upward_crossing(curve.luminance[complete], luminance)
+    place, _ = _upward_crossing(told_from_noise(curve.luminance, curve.luminance_noise)[complete], luminance)
     if place is None:
         return None
     i, j = int(complete[place - 1]), int(complete[place])
@@ -287,7 +287,10 @@ _ROLL_OFFS = {
 
 
 def _fallen(branch: BudgetedCurve, quantity: str, share: float, places: tuple[int, int, int]) -> list[Term]:
-    """The terms of ln x where EQE = share of the maximum, x a quantity: of that at the maximum and on both sides."""
+    """The terms of ln x where EQE = share of the maximum, x a quantity: of that at the maximum and on both sides.
+
+    How far EQE over ln x is bent between the two is judged from the points on either side, as at a luminance.
+    """
     top, i, j = places
     eqe, abscissa = branch.curve.external_quantum_efficiency, getattr(branch.curve, quantity)
     limit = share * eqe[top]
@@ -298,7 +301,14 @@ def _fallen(branch: BudgetedCurve, quantity: str, share: float, places: tuple[in
         *_of_ratio_and_place(branch.budget(i), quantity, -(1 - weight) * slope * eqe[i], 1 - weight),
         *_of_ratio_and_place(branch.budget(j), quantity, -weight * slope * eqe[j], weight),
     ]
-    return combined(parts, apart=(Part.INDEPENDENT, Part.METER))
+    found = combined(parts, apart=(Part.INDEPENDENT, Part.METER))
+    if abscissa[i] == abscissa[j]:
+        return found
+    logarithm = np.log(abscissa, where=abscissa > 0, out=np.full(abscissa.shape, nan))
+    x = logarithm if abscissa[j] > abscissa[i] else -logarithm
+    around = range(max(i - 1, 0), min(j + 2, len(eqe)))
+    bend = _bend(x, eqe, i, j, around, float((1 - weight) * x[i] + weight * x[j])) * slope
+    return [*found, _term("interpolation", abs(bend), Distribution.RECTANGULAR)] if bend else found
 
 
 def _of_ratio_and_place(budget: Budget[float], quantity: str, ratio: float, place: float) -> list[Term]:

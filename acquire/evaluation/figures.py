@@ -40,13 +40,13 @@ def turn_on_voltage(
     """Return V_on = V1 + (V2-V1) ln(L_th/L1)/ln(L2/L1) [V], where L1 < L_th <= L2.
 
     Columns (n,) on a rising branch; luminances and noise sigma_L in cd/m^2. The point after 2 must also reach
-    the threshold. When L1 <= 3 sigma_L, V2 is an upper bound. ``relative_uncertainty`` of the luminance at
-    turn-on becomes that of the voltage through the slope.
+    the threshold, and neither counts below 3 sigma_L. When L1 <= 3 sigma_L, V2 is an upper bound.
+    ``relative_uncertainty`` of the luminance at turn-on becomes that of the voltage through the slope.
     """
     noise = np.broadcast_to(np.asarray(luminance_noise, float), luminance.shape)
     complete = np.isfinite(voltage) & np.isfinite(luminance)
     voltage, luminance, noise = voltage[complete], luminance[complete], noise[complete]
-    i, status = _upward_crossing(luminance, threshold)
+    i, status = _upward_crossing(told_from_noise(luminance, noise), threshold)
     if i is None:
         return missing("V", status)
     v1, v2, l1, l2 = (float(a[k]) for a in (voltage, luminance) for k in (i - 1, i))
@@ -55,6 +55,11 @@ def turn_on_voltage(
     slope = (v2 - v1) / log(l2 / l1)
     value = v1 + slope * log(threshold / l1)
     return Figure(value, "V", status, value, luminance=threshold, uncertainty=abs(slope) * relative_uncertainty)
+
+
+def told_from_noise(luminance: FloatArray, noise: FloatArray) -> FloatArray:
+    """The luminance where it is above 3 sigma_L, else no light: a blip of noise is no turn-on."""
+    return np.where(luminance > 3 * np.nan_to_num(noise), luminance, np.minimum(luminance, 0.0))
 
 
 def _upward_crossing(luminance: FloatArray, threshold: float) -> tuple[int | None, str]:
@@ -81,7 +86,8 @@ def values_at_luminance(curve: JVLCurve, target: float) -> dict[str, Figure]:
     themselves are never interpolated.
     """
     complete = np.flatnonzero(np.isfinite(curve.voltage) & np.isfinite(curve.luminance))
-    crossing, status = _upward_crossing(curve.luminance[complete], target)
+    lit = told_from_noise(curve.luminance, curve.luminance_noise)
+    crossing, status = _upward_crossing(lit[complete], target)
     if crossing is None:
         return {name: missing(unit, status) for name, unit in _UNITS.items()}
     i, j = (int(complete[k]) for k in (crossing - 1, crossing))

@@ -103,7 +103,9 @@ class FinalEvaluation:
         """
         photodiode = None if self.evidence.alone else self.evidence.photodiode
         by_shape = photodiode is not None and photodiode.responsivity is not None
-        figures = flagged(self.figures(points), points, shape_in_luminance=by_shape)
+        figures = flagged(
+            self.figures(points), points, shape_in_luminance=by_shape, by_photodiode=photodiode is not None
+        )
         time = points["time"]
         last = float(time[np.isfinite(time)].max(initial=0.0))
         found = findings(Known(self.evidence, points, self.spectra, source_unit, last, figures, day, self.repeated))
@@ -167,6 +169,8 @@ def _current_density_floor(current: FloatArray, evidence: Evidence, dark: Sequen
 
 def _luminance_noise(luminance: FloatArray, signal: FloatArray, time: FloatArray, evidence: Evidence) -> FloatArray:
     """The scatter of the dark readings as a luminance [cd/m^2] at each point (n,)."""
+    if evidence.alone:
+        return np.zeros(luminance.shape)  # the photodiode gives none of it
     light = evidence.photocurrent(signal, time)
     per_photocurrent = quotient(luminance, light, light != 0, 0.0)
-    return evidence.dark_deviation / abs(evidence.calibration.conditions.transfer) * per_photocurrent
+    return evidence.dark_photocurrent * per_photocurrent

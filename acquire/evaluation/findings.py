@@ -22,6 +22,7 @@ from acquire.evaluation.before_findings import (
     calibration_of_another_bench,
     calibration_of_the_day,
     likely_area,
+    spot_beyond_the_pixel,
 )
 from acquire.evaluation.bounds import beyond_physics
 from acquire.evaluation.calibration import Calibration
@@ -42,6 +43,7 @@ BEFORE: tuple[Question, ...] = (
     calibration_of_the_day,
     calibration_of_another_bench,
     likely_area,
+    spot_beyond_the_pixel,
     alarm_of_the_bench,
 )
 
@@ -124,6 +126,7 @@ _COLUMNS = (
     "external_quantum_efficiency",
     "luminance_uncertainty",
     "power_efficiency_uncertainty",
+    "spectrum_index",
     "external_quantum_efficiency_uncertainty",
 )
 

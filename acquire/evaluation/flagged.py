@@ -27,15 +27,20 @@ _LIGHT = ("luminance", "current_efficiency", "power_efficiency", "external_quant
 _PHOTONS = ("external_quantum_efficiency", "wall_plug_efficiency")
 _MAXIMUM = re.compile(r"(?:(?P<value>\w+)_at_)?(?P<of>\w+_efficiency|luminance)_max(?:_estimate)?")
 _AT_LUMINANCE = re.compile(r"(?P<value>\w+)_at_(?P<level>\d+)_cd_m2")
+_ROLL_OFF = re.compile(r"roll_off_(?P<value>\w+)_(?P<share>50|90)")
 _STAND_INS = {b"assumed": "an assumed one", b"reference": "one of an earlier run"}
 
 
 @dataclass(frozen=True)
 class _Sweep:
-    """The points of the rising branch that figures are made from, as rows of all ``points``."""
+    """The points of a rising branch that figures are made from, as rows of all ``points``.
+
+    ``by_photodiode``: their luminance is that of the photodiode; else its flags say nothing of them.
+    """
 
     points: Columns
     rows: IntArray
+    by_photodiode: bool = True
 
     def column(self, name: str) -> FloatArray:
         """A column of the branch."""
@@ -52,7 +57,8 @@ class _Sweep:
 
     def crossing(self, level: float) -> IntArray:
         """The places on both sides of a luminance, and all in between."""
-        luminance = self.column("luminance")
+        dark = self.flags & int(PointFlag.BELOW_DARK_NOISE) != 0 if self.by_photodiode else False
+        luminance = np.where(dark, np.minimum(self.column("luminance"), 0.0), self.column("luminance"))
         known = np.flatnonzero(np.isfinite(luminance))
         above = luminance[known] >= level
         rising = np.flatnonzero(above[1:] & ~above[:-1])
@@ -75,15 +81,18 @@ def rising_rows(points: Columns) -> IntArray:
     return forward if forward.size else np.flatnonzero((points["branch"] == Branch.REVERSE.encode()) & free)[::-1]
 
 
-def flagged(figures: Mapping[str, Figure], points: Columns, *, shape_in_luminance: bool) -> dict[str, Figure]:
+def flagged(
+    figures: Mapping[str, Figure], points: Columns, *, shape_in_luminance: bool, by_photodiode: bool = True
+) -> dict[str, Figure]:
     """The figures with what the flags of their points mean for them.
 
-    ``shape_in_luminance``: a luminance depends on which spectrum it was computed with.
+    ``shape_in_luminance``: a luminance depends on which spectrum it was computed with; ``by_photodiode``: it is that
+    of the photodiode, not of spectra alone.
     """
     rows = rising_rows(points)
     if not rows.size:
         return dict(figures)
-    sweep = _Sweep(points, rows)
+    sweep = _Sweep(points, rows, by_photodiode)
     return {
         name: _flagged(name, figure, figures, sweep, shape_in_luminance=shape_in_luminance)
         for name, figure in figures.items()
@@ -110,21 +119,27 @@ def _told(
         value, at = of_maximum["value"] or of_maximum["of"], _place_of_maximum(of_maximum["of"], figures, sweep)
     elif (of_level := _AT_LUMINANCE.fullmatch(name)) is not None:
         value, at = of_level["value"], sweep.crossing(float(of_level["level"]))
-    elif name == "turn_on_voltage":
-        value, at = name, sweep.crossing(TURN_ON_LUMINANCE)
+    elif name in ("turn_on_voltage", "turn_on_voltage_hysteresis"):
+        value, at = "turn_on_voltage", sweep.crossing(TURN_ON_LUMINANCE)
+    elif (of_roll_off := _ROLL_OFF.fullmatch(name)) is not None:
+        value, at = of_roll_off["value"], _places_of_roll_off(int(of_roll_off["share"]), figures, sweep)
+        top = figures["external_quantum_efficiency_max"]
+        if top.status == "at_end_of_sweep":
+            yield top.status, f"its maximum of EQE: {top.reason}"
     else:
         return
     if not at.size:
         return
     light = value in _LIGHT
-    around = np.arange(max(at[0] - 1, 0), min(at[-1] + 2, sweep.rows.size)) if of_maximum else at
-    if sweep.some(around, PointFlag.AMPLIFIER_LIMIT):
+    beside = of_maximum is not None or name.startswith("roll_off")
+    around = np.arange(max(at[0] - 1, 0), min(at[-1] + 2, sweep.rows.size)) if beside else at
+    if sweep.by_photodiode and sweep.some(around, PointFlag.AMPLIFIER_LIMIT):
         yield "lower_bound", "the photodiode's amplifier was at its limit: there was more light than this"
     elif value in _PHOTONS and sweep.some(at, PointFlag.SPECTRUM_TRUNCATED):
         yield "lower_bound", "the spectrum is cut off at 380 or 780 nm: photons beyond are not counted"
     if sweep.some(at, PointFlag.OVER_VOLTAGE):
         yield "compliance", "the over-voltage protection had tripped"
-    if sweep.some(at, PointFlag.BELOW_DARK_NOISE):
+    if sweep.by_photodiode and sweep.some(at, PointFlag.BELOW_DARK_NOISE):
         yield "below_dark_noise", "the light is not told from the noise of the dark readings"
     if not of_maximum and sweep.some(at, BAD_READING):
         yield "bad_reading", "a reading between the two points that it lies between is missing"
@@ -142,7 +157,20 @@ def _place_of_maximum(quantity: str, figures: Mapping[str, Figure], sweep: _Swee
     top = figures.get(f"{quantity}_max")
     if top is None or quantity not in sweep.points:
         return np.empty(0, int)
-    return np.flatnonzero((sweep.column(quantity) == top.value) & (sweep.column("voltage") == top.voltage))[:1]
+    found = np.flatnonzero(sweep.column(quantity) == top.value)
+    # The voltage as read is not that of the figure where leads or polarity were taken out of it
+    nearest = np.argsort(abs(abs(sweep.column("voltage")[found]) - abs(top.voltage)), kind="stable")
+    return np.asarray(found[nearest[:1]])
+
+
+def _places_of_roll_off(share: int, figures: Mapping[str, Figure], sweep: _Sweep) -> IntArray:
+    """The places from the maximum of EQE to the first point at which it has fallen to a share [%] of it."""
+    top = _place_of_maximum("external_quantum_efficiency", figures, sweep)
+    if not top.size:
+        return top
+    efficiency = sweep.column("external_quantum_efficiency")
+    beyond = np.flatnonzero(efficiency[top[0] :] <= share / 100 * efficiency[top[0]])
+    return np.arange(top[0], top[0] + beyond[0] + 1) if beyond.size else np.empty(0, int)
 
 
 def _end(reason: str, sweep: _Sweep) -> str:

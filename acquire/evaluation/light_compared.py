@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import pi, sqrt
+from math import log, pi, sqrt
 
 import numpy as np
 
 from acquire.evaluation.calibration import LuminanceRoute
 from acquire.evaluation.known import Known
 from acquire.evaluation.pairs import DOUBTED, LEAST_DOUBTFUL, NOTED, Pair
+from acquire.evaluation.photodiode_findings import at_amplifier_limit
 from acquire.evaluation.routes import luminance_factor_of_run
-from acquire.evaluation.touched import luminous
+from acquire.evaluation.touched import luminous, per_area
 from acquire.photometry.constants import MAXIMUM_LUMINOUS_EFFICACY
 from acquire.photometry.spot import unfilled_share
 from acquire.photometry.uncertainty import rectangular
@@ -24,7 +25,7 @@ def photodiode_against_spectra(known: Known) -> Iterator[Finding]:
 
     Where spectra alone count, the photodiode's is no number of the run, and the difference no more than a note.
     """
-    alone, compared = known.evidence.alone, known.pairs
+    alone, compared = known.evidence.alone, _followed(known)
     if (by_spot := _beside_the_pixel(known)) is not None:
         yield by_spot
         return
@@ -44,6 +45,13 @@ def photodiode_against_spectra(known: Known) -> Iterator[Finding]:
         worst.ratio,
         worst.limit,
     )
+
+
+def _followed(known: Known) -> Sequence[Pair]:
+    """The pairs at which the amplifier followed the light: what it says at its limit is told of elsewhere."""
+    at = np.flatnonzero(at_amplifier_limit(known.points, known.evidence))
+    limited = set(at.tolist())
+    return [pair for pair in known.pairs if pair.point not in limited]
 
 
 def _beside_the_pixel(known: Known) -> Finding | None:
@@ -173,7 +181,7 @@ SLIPS: tuple[tuple[float, str], ...] = (
     (1e3, "mA/W, mm or another thousandth"),
     (683.002, "lumen per watt left out or taken twice"),
     (1e2, "two decades of the amplifier, percent, or mm^2 for cm^2"),
-    (10.0, "one decade of the amplifier's gain"),
+    (10.0, "one decade of the amplifier's gain, or of the pixel area"),
     (4.0, "a diameter for a radius, or twice the distance"),
     (pi, "pi: lm/m^2 in place of cd/m^2"),
     (2.0, "a factor of two"),
@@ -183,16 +191,17 @@ SLIPS: tuple[tuple[float, str], ...] = (
 def common_slip(ratio: float, tolerance: float = 0.0) -> str:
     """The common slip that a quotient looks like; empty where it looks like none.
 
-    ``tolerance`` is relative; it is 5 % at least.
+    ``tolerance`` is relative; it is 5 % at least, and 15 % at most: else every number looks like one.
     """
     if not ratio > 0:
         return ""
-    for factor, slip in SLIPS:
-        for expected in (factor, 1 / factor):
-            if abs(ratio / expected - 1) < max(tolerance, 0.05):
-                written = f"{factor:.4g}" if factor != pi else "pi"
-                return f"it looks like {written if expected > 1 else f'1/{written}'} ({slip})"
-    return ""
+    away = [(abs(log(ratio / expected)), expected, slip) for factor, slip in SLIPS for expected in (factor, 1 / factor)]
+    distance, expected, slip = min(away)
+    if distance > min(max(tolerance, 0.05), 0.15):
+        return ""
+    factor = max(expected, 1 / expected)
+    written = "pi" if abs(factor - pi) < 1e-9 else f"{factor:.4g}"
+    return f"it looks like {written if expected > 1 else f'1/{written}'} ({slip})"
 
 
 def factor_of_the_run(known: Known) -> Iterator[Finding]:
@@ -214,15 +223,17 @@ def factor_of_the_run(known: Known) -> Iterator[Finding]:
     if abs(found.ratio - 1) <= limit:
         return
     slip = common_slip(1 / found.ratio, 2 * found.ratio_uncertainty)
+    # Of these only a wrong gain or distance changes no number of the run
     yield Finding(
         known.time,
         "luminance_factor_unexpected",
         Severity.NOTE,
         f"k_L by the spectra of this run is {found.factor:.4g} cd/m^2/A, {found.ratio:.4g} times what gain and "
         f"calibration file give ({found.expected:.4g} cd/m^2/A, +-{100 * limit:.2g} % expected)"
-        f"{f': {slip}' if slip else ''}; luminance here follows the spectra",
-        (),
-        _FACTOR.remedy,
+        f"{f': {slip}' if slip else ''}; luminance here follows the spectra: a wrong gain or distance is harmless, "
+        "a wrong pixel area is in J and every efficiency, an unknown filter or lens in all",
+        per_area(known.figures),
+        "Compare pixel area, filter and lens of the spectroradiometer, gain and distance with the bench file",
         found.ratio,
         limit,
     )

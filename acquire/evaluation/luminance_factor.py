@@ -19,6 +19,7 @@ from acquire.photometry.choice import DRIFT_LIMIT, SIGNAL_TO_NOISE_LIMIT
 from acquire.photometry.factors import spectral_factors
 from acquire.photometry.linearity import Linearity, Slope, linearity
 from acquire.photometry.photodiode import (
+    AT_LIMIT,
     FEWEST_LEVELS,
     LuminanceFactor,
     below_dark_noise,
@@ -173,6 +174,8 @@ def _why_not(spectrum: Spectrum, photocurrent: float, evidence: Evidence) -> str
         return "there is no photodiode signal with it"
     if not photocurrent > 0.0 or below_dark_noise(photocurrent, noise):
         return "the photodiode signal is not above the noise of the dark readings"
+    if abs(spectrum.photodiode_signal) >= evidence.calibration.conditions.amplifier_limit * (1 - AT_LIMIT):
+        return "the photodiode's amplifier was at its limit"
     if not spectrum.luminance > 0.0 or signal_to_noise(spectrum.spectral_radiance) < SIGNAL_TO_NOISE_LIMIT:
         return "there is no more light in it than noise"
     if abs(spectrum.meter_luminance / spectrum.luminance - 1.0) > METER_TOLERANCE:

@@ -11,6 +11,7 @@ from math import copysign, isfinite
 import numpy as np
 
 from acquire.evaluation.budget import photodiode_limit
+from acquire.evaluation.calibration import Connection
 from acquire.evaluation.evidence import Evidence
 from acquire.evaluation.known import Known
 from acquire.evaluation.touched import luminous
@@ -33,7 +34,8 @@ def at_amplifier_limit(points: Columns, evidence: Evidence) -> BoolArray:
     The former have their flag already; the latter show only once the points beyond are known.
     """
     told = np.asarray(points["flags"] & int(PointFlag.AMPLIFIER_LIMIT) != 0)
-    return told | _at_standstill(points, evidence)
+    amplified = evidence.calibration.conditions.connection == Connection.AMPLIFIER
+    return told | _at_standstill(points, evidence) if amplified else told
 
 
 def _at_standstill(points: Columns, evidence: Evidence) -> BoolArray:
@@ -70,13 +72,14 @@ def amplifier_at_limit(known: Known) -> Iterator[Finding]:
     signal, current = known.points["photodiode_signal"][at], np.abs(known.points["current"][at])
     limit = known.evidence.calibration.conditions.amplifier_limit
     given = f"; the bench file gives {limit:.4g} V as its limit" if isfinite(limit) else ""
+    touched = tuple(name for name in luminous(known.figures) if _rests_on_limit(known, name))
     yield Finding(
         known.time,
         "amplifier_at_limit",
-        Severity.DOUBTFUL,
+        Severity.DOUBTFUL if touched else Severity.NOTE,
         f"the photodiode's amplifier is at its limit: {int(at.sum())} points read {np.median(signal):.5g} V while the "
         f"current goes from {current.min():.3g} A to {current.max():.3g} A{given}; there was more light than this",
-        tuple(name for name in luminous(known.figures) if _rests_on_limit(known, name)),
+        touched,
         "Choose a smaller gain of the amplifier (and write it into the bench file), or a larger distance",
         float(np.median(signal)),
         float(limit),
@@ -143,13 +146,14 @@ def _falling(known: Known) -> Finding:
     light, _ = _light(points, known.evidence)
     lowest, inverts = int(np.nanargmin(light)), conditions.transfer < 0
     way, other = ("rises", "fall") if inverts else ("falls", "rise")
+    alone = known.evidence.alone
     return Finding(
         known.time,
         SIGNAL_FALLS,
-        Severity.DOUBTFUL,
+        Severity.NOTE if alone else Severity.DOUBTFUL,
         f"the photodiode's signal {way} with light, to {points['photodiode_signal'][lowest]:.4g} "
         f"{conditions.meter_unit} at {points['voltage'][lowest]:.4g} V, where the bench file lets it {other}",
-        luminous(known.figures),
+        () if alone else luminous(known.figures),
         f"An amplifier that {'does not invert' if inverts else 'inverts'} has a transfer of "
         f"{-conditions.transfer:g} V/A in the bench file; or turn the photodiode round",
     )

@@ -134,7 +134,7 @@ def common_uncertainty(factors: SpectralFactors[Q], photodiode: PhotodiodeCalibr
     return hypot(
         slope * uncertainty.wavelength,
         photodiode.relative_uncertainty,
-        0.0 if photodiode.levels else uncertainty.uniformity,
+        0.0 if photodiode.levels else hypot(uncertainty.uniformity, spot_uncertainty(calibration.conditions)),
         0.0 if photodiode.levels else uncertainty.repositioning,
         uncertainty.luminance_scale if by_geometry else 0.0,
         area if by_geometry else 0.0,

@@ -23,6 +23,7 @@ from acquire.photometry.colour import (
 from acquire.photometry.grid import WAVELENGTH
 from acquire.photometry.line_shape import LineShape, line_shape, smoothed
 from acquire.photometry.luminous import luminous_efficacy_of_radiation, mean_photon_energy
+from acquire.photometry.spectra import is_truncated
 from acquire.photometry.uncertainty import rectangular
 from acquire.records import FloatArray, Spectrum
 
@@ -73,7 +74,9 @@ def wall_plug(power_efficiency: Figure, efficacy: Figure) -> Figure:
         return missing("1", efficacy.status, efficacy.reason)
     value = power_efficiency.value / efficacy.value
     parts = [one.uncertainty / one.value for one in (power_efficiency, efficacy)]
-    return replace(power_efficiency, value=value, unit="1", uncertainty=value * hypot(*parts), reason="")
+    spread = value * hypot(*parts)
+    of_today = replace(power_efficiency, coverage_factor=nan, expanded_uncertainty=nan)  # those are of PE
+    return replace(of_today, value=value, unit="1", uncertainty=spread, reason="")
 
 
 def described(spectrum: FloatArray, wavelength_uncertainty: float = 0.0) -> dict[str, Figure]:
@@ -87,10 +90,17 @@ def described(spectrum: FloatArray, wavelength_uncertainty: float = 0.0) -> dict
     values = _own_values(spectrum) | _colour(x, y)
     spread = _uncertainties(spectrum, wavelength_uncertainty)
     notes = _remarks(shape, x, y, values)
+    if is_truncated(spectrum):
+        notes = dict.fromkeys(_CUT_OFF_WITH_IT, ("spectrum_truncated", _WHY_CUT_OFF)) | notes
     return {
         name: _figure(values[name], unit, spread.get(name, nan), *notes.get(name, ("ok", "")))
         for name, unit in SPECTRAL_FIGURES.items()
     }
+
+
+#: What follows from all of the light, not only from what the eye sees of it.
+_CUT_OFF_WITH_IT = ("centroid_wavelength", "luminous_efficacy_of_radiation", "mean_photon_energy")
+_WHY_CUT_OFF = "the spectrum is cut off at 380 or 780 nm: light beyond is not in it"
 
 
 def _figure(value: float, unit: str, uncertainty: float, status: str, reason: str) -> Figure:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from hashlib import file_digest
-from math import isfinite
+from math import isfinite, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from acquire.config.yaml_source import Problem
 from acquire.evaluation.from_configuration import provenance_of
 from acquire.evaluation.luminance_factor import FoundFactor, found_factor
 from acquire.photometry.grid import WAVELENGTH
-from acquire.records import FloatArray
+from acquire.records import FloatArray, Severity
 from acquire.run_file.placing import replace_file
 from acquire.run_file.read import Run
 
@@ -93,10 +93,12 @@ def _unsuited(prepared: PreparedRun) -> Iterator[Problem]:
 def made(prepared: PreparedRun, run: Run, folder: Path) -> MadeCalibration:
     """Write the calibration that a finished run gives into ``folder``, under the name of the run.
 
-    :raises ValueError: no level of the run can be used.
+    :raises ValueError: no level of the run can be used, or the levels contradict each other or the bench.
     :raises OSError: a file cannot be written, or one of this name is there already; then none is left behind.
     """
     found = found_factor(run.spectra, run.dark, run.calibration)
+    if why := "; ".join(_against(found, run)):
+        raise ValueError(why)
     day = datetime.fromisoformat(run.start_time).date()
     valid_until = day + timedelta(days=prepared.loaded.bench.photodiode.calibration_valid_days)
     stem = f"{run.path.stem}_calibration"
@@ -110,6 +112,25 @@ def made(prepared: PreparedRun, run: Run, folder: Path) -> MadeCalibration:
     files = {folder / name: text for name, text in curves.values()}
     _written({**files, path: text})
     return MadeCalibration(found, run, path, valid_until, tuple(files))
+
+
+#: The levels of a calibration may scatter by so much (standard deviation of ln(L/s)); beyond, they are of two minds.
+MOST_SCATTER = 0.05
+
+#: Findings of a run that speak against its spectra: a factor from these would carry the error into every later run.
+AGAINST_SPECTRA = ("spot_larger_than_pixel", "spectrum_contradicts_its_meter")
+
+
+def _against(found: FoundFactor, run: Run) -> Iterator[str]:
+    """What forbids to make a calibration of a run."""
+    scatter = found.factor.relative_uncertainty * sqrt(found.factor.levels)
+    if scatter > MOST_SCATTER:
+        allowed = f"{100 * MOST_SCATTER:g} % are allowed"
+        yield f"its levels differ by {100 * scatter:.2g} % (standard deviation of ln(L/s)), {allowed}"
+        yield "; ".join(found.remarks()) or "did device or photodiode move, or the amplifier reach its limit?"
+    for finding in run.findings:
+        if finding.code in AGAINST_SPECTRA and finding.severity is not Severity.NOTE:
+            yield f"{finding.text}. {finding.remedy}"
 
 
 def _written(files: Mapping[Path, str]) -> None:

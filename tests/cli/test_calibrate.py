@@ -35,6 +35,7 @@ from tests.endurance.calibrations import errors_of, inside, true_factor
 
 SHIPPED = "calibrate_photodiode.yaml"
 SWEEP = CONFIGS / "sweeps" / SHIPPED
+GAIN = "    gain: 5e6 V/A\n"
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +189,31 @@ def test_a_bench_without_a_calibration_gets_one_with_silicon_in_general_for_othe
     again = Calibration.from_fields({name: value for name, (value, _) in used.to_fields().items()}).photodiode
     assert again is not None
     assert (again.centroid, again.shape_uncertainty) == (used.photodiode.centroid, used.photodiode.shape_uncertainty)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"    gain: 5e6 V/A\n": "    gain: 5e6 V/A\n    moved: {after: 30 s, distance: 130 mm}\n"},
+            "levels differ by",
+        ),
+        ({"    gain: 5e6 V/A\n": "    gain: 5e6 V/A\n    rail: 0.5 V\n"}, "levels differ by"),
+        ({"measuring_angle: 0.2 deg": "measuring_angle: 1 deg"}, "spot"),
+    ],
+    ids=["moved", "rail", "spot"],
+)
+def test_levels_that_contradict_each_other_or_the_bench_make_no_calibration(
+    changes: dict[str, str], words: str, bench_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    """A factor from these would carry the error into every later run, with a small uncertainty."""
+    line = f"  calibration: {CONFIGS.as_posix()}/calibrations/simulated_photodiode.yaml\n"
+    prepared = session.prepare(SWEEP, bench_file({line: "", **changes}))
+    result = session.run(prepared, tmp_path / "runs", [], StopRequest())
+    assert result.run is not None
+    with pytest.raises(ValueError, match=words):
+        calibration.made(prepared, result.run, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_real_bench_takes_nothing_over_from_the_simulated_example(tmp_path: Path) -> None:

@@ -461,7 +461,7 @@ def test_spectra_need_a_spectroradiometer(folder: Path) -> None:
 def test_what_needs_luminance_at_every_point_needs_a_calibration(folder: Path) -> None:
     change(folder, "bench.yaml", ("  calibration: calibration.yaml\n", ""))
     path = change(folder, "sweep.yaml", ("output: runs", "output: runs\nstop: {luminance_above: 1 cd/m^2}"))
-    assert [where for _, _, where, _ in report(path)] == ["stop.luminance_above"]
+    assert [where for _, _, where, _ in report(path)] == ["spectra.at_luminance", "stop.luminance_above"]
 
 
 def test_luminance_needs_a_line_to_expect_before_the_first_spectrum(folder: Path) -> None:

@@ -92,6 +92,8 @@ def test_the_range_has_the_unit_in_which_the_meter_reads(folder: Path, keys: str
 
 # Where luminance comes from.
 
+AT_LUMINANCE = "spectra:\n  at_luminance: [10 cd/m^2, 1000 cd/m^2]\n"
+
 
 @pytest.mark.parametrize(
     ("luminance", "calibration", "route"),
@@ -106,7 +108,17 @@ def test_the_range_has_the_unit_in_which_the_meter_reads(folder: Path, keys: str
 def test_where_luminance_comes_from(folder: Path, luminance: str, calibration: bool, route: str) -> None:
     line = "  calibration: calibration.yaml\n"
     change(folder, "bench.yaml", (line, luminance + (line if calibration else "")))
+    if route == "spectroradiometer":
+        change(folder, "sweep.yaml", (AT_LUMINANCE, "spectra:\n  every: {points: 5}\n"))
     assert load_sweep(folder / "sweep.yaml").bench.photodiode.luminance_route == route
+
+
+def test_spectra_alone_cannot_be_triggered_by_luminance(folder: Path) -> None:
+    """Only points with a spectrum have luminance then: none would ever be taken."""
+    change(folder, "bench.yaml", ("  calibration: calibration.yaml\n", "  luminance: spectroradiometer\n"))
+    _, _, where, said = only_problem(folder / "sweep.yaml")
+    assert where == "spectra.at_luminance"
+    assert "needs the luminance of every point" in said
 
 
 def test_calibrated_needs_a_calibration(folder: Path) -> None:

@@ -236,3 +236,12 @@ def test_points_in_compliance_take_no_part_in_the_figures() -> None:
     final = final_evaluation(dark(), [], calibration)
     figures = final.figures(evaluated([*good, limited], final))
     assert figures["luminance_max"].value == pytest.approx(50.0, rel=1e-4)
+
+
+def test_power_efficiency_has_the_angular_factor_of_the_eye_and_eqe_that_of_the_photons() -> None:
+    """Section 5 of the metrology: for EQE the angles are weighted with photons, for PE with V(lambda)."""
+    conditions = Conditions(AREA, GAIN, angular_factor=0.9, luminous_angular_factor=1.2)
+    point = evaluate(a_reading(0, 1000.0), evidence(stand_in=ASSUMED, conditions=conditions))
+    plain = evaluate(a_reading(0, 1000.0), evidence(stand_in=ASSUMED))
+    assert point.power_efficiency == pytest.approx(1.2 * plain.power_efficiency, rel=1e-12)
+    assert point.external_quantum_efficiency == pytest.approx(0.9 * plain.external_quantum_efficiency, rel=1e-12)

@@ -383,3 +383,11 @@ def test_unequal_columns_are_refused():
     columns = {name: getattr(example(), name) for name in JVLCurve.__slots__}
     with pytest.raises(ValueError, match="equally long"):
         JVLCurve(**columns | {"voltage": np.zeros(3)})
+
+
+def test_a_blip_of_noise_is_no_turn_on() -> None:
+    """Where 3 sigma is above the threshold, two noisy points above it in the dark bound nothing."""
+    voltage = np.linspace(0.0, 6.0, 13)
+    light = np.array([0.1, 1.8, 1.5, -0.4, 0.3, 0.9, -1.0, 0.2, 2.0, 30.0, 200.0, 900.0, 3000.0])
+    figure = turn_on_voltage(voltage, light, luminance_noise=1.0)
+    assert (figure.status, figure.value) == ("von_upper_bound", 4.5)

@@ -134,7 +134,11 @@ def test_an_honest_run_has_nothing_against_it() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "words"),
-    [(0.1, "looks like 1/10 (one decade of the amplifier's gain)"), (1 / pi, "1/pi"), (1 / 4, "looks like 1/4")],
+    [
+        (0.1, "looks like 1/10 (one decade of the amplifier's gain, or of the pixel area)"),
+        (1 / pi, "1/pi"),
+        (1 / 4, "looks like 1/4"),
+    ],
 )
 def test_a_photodiode_that_sees_too_little_is_doubtful_with_the_slip(wrong: float, words: str) -> None:
     figures, found = Run(seen=lambda signal, _: signal * wrong).result()
@@ -480,3 +484,75 @@ def test_the_page_on_findings_names_every_code_and_no_other() -> None:
     rows = re.findall(r"^\| (`[^|]+)\|", page.partition("## What is asked")[2].partition("## ")[0], flags=re.MULTILINE)
     assert {code for row in rows for code in re.findall(r"`(\w+)`", row)} == made
     assert "amplifier_at_limit" in made
+
+
+ROLL_OFFS = [f"roll_off_{what}_{share}" for what in ("current_density", "luminance") for share in (50, 90)]
+
+
+def rolling_off(**parts: Any) -> Run:
+    """A run whose efficiency falls to less than half of its maximum."""
+    lights = np.geomspace(0.02, 20000.0, 25)
+    currents = lights / (20.0 / (1.0 + 50.0 / lights + lights / 2000.0)) * AREA
+    return Run(lights=lights, currents=currents, spectra_at=(12, 15, 18), **parts)
+
+
+def test_an_honest_roll_off_is_ok() -> None:
+    figures, _ = rolling_off().result()
+    assert {figures[name].status for name in ROLL_OFFS} == {"ok"}
+
+
+def test_what_the_amplifier_could_not_follow_is_no_roll_off() -> None:
+    limited = rolling_off(seen=lambda signal, _: np.minimum(signal, 0.5))
+    figures, found = limited.result()
+    reached = [name for name in ROLL_OFFS if np.isfinite(figures[name].value)]
+    assert reached
+    assert {figures[name].status for name in reached} <= {"lower_bound", "doubtful", "impossible"}
+    assert set(reached) <= set(found["amplifier_at_limit"].figures)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "levels"), [({"lead_resistance": 20.0}, 1.0), ({"polarity": -1.0}, -1.0)], ids=["leads", "polarity"]
+)
+def test_flags_reach_the_maxima_whatever_was_taken_out_of_the_voltage(
+    conditions: dict[str, float], levels: float
+) -> None:
+    run = rolling_off(calibrated=calibration(**conditions), centre=770.0)
+    run.levels = levels * run.levels
+    run.currents = 2e5 * levels * run.currents  # hardly anything of it is visible
+    figures, _ = run.result()
+    for name in ("external_quantum_efficiency_max", "external_quantum_efficiency_max_estimate"):
+        assert figures[name].status == "lower_bound", name
+
+
+def test_the_photodiodes_limit_says_nothing_where_spectra_alone_give_luminance() -> None:
+    alone = calibration(luminance_route=LuminanceRoute.SPECTRORADIOMETER.value)
+    run = rolling_off(calibrated=alone, seen=lambda signal, _: np.minimum(signal, 0.5))
+    figures, found = run.result()
+    assert "lower_bound" not in {figure.status for figure in figures.values()}
+    assert found["amplifier_at_limit"].severity is Severity.NOTE
+
+
+@pytest.mark.parametrize("route", [LuminanceRoute.FROM_SPECTRA, LuminanceRoute.SPECTRORADIOMETER])
+def test_a_spot_beyond_the_pixel_is_doubtful_where_luminance_comes_from_spectra(route: LuminanceRoute) -> None:
+    """Nothing else in the run could tell; with a smaller spot there is nothing to say."""
+    for spot, expected in ((5e-3, True), (1e-3, False)):
+        figures, found = Run(calibrated=calibration(luminance_route=route.value, spot=spot)).result()
+        assert ("spot_larger_than_pixel" in found) is expected
+        assert (figures["luminance_max"].status == "doubtful") is expected
+
+
+def test_a_slip_is_the_nearest_one_whatever_is_uncertain() -> None:
+    assert "looks like 100 " in common_slip(99.8, tolerance=1.2)
+    assert common_slip(1.5, tolerance=1.2) == ""
+
+
+def test_what_an_amplifier_at_its_limit_says_is_no_drift_of_the_photodiode() -> None:
+    limited = Run(seen=lambda signal, _: np.minimum(signal, 0.5), spectra_at=(8, 10, 12, 14, 22, 23, 24))
+    _, found = limited.result()
+    assert "amplifier_at_limit" in found
+    assert not {"photodiode_drift", "photodiode_not_linear", "photodiode_factor"} & set(found)
+
+
+def test_a_reading_across_a_resistor_has_no_amplifier_to_stand_still() -> None:
+    run = Run(calibrated=calibration(connection="shunt"), seen=lambda signal, _: np.minimum(signal, 0.5))
+    assert "amplifier_at_limit" not in run.result()[1]

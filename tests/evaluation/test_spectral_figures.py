@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from acquire.evaluation.figure import Figure
+from acquire.evaluation.figure_uncertainty import with_uncertainties
 from acquire.evaluation.spectral_figures import SPECTRAL_FIGURES, described, spectrum_figures, wall_plug
 from acquire.photometry.grid import WAVELENGTH
 from acquire.photometry.spectra import gaussian
@@ -133,3 +134,17 @@ def test_the_noise_of_a_spectrum_is_drawn_alike_every_time() -> None:
     assert {n: f.uncertainty for n, f in first.items() if np.isfinite(f.uncertainty)} == {
         n: f.uncertainty for n, f in second.items() if np.isfinite(f.uncertainty)
     }
+
+
+def test_the_interval_of_the_wall_plug_efficiency_is_not_that_of_the_power_efficiency() -> None:
+    power = Figure(12.0, "lm/W", "ok", uncertainty=0.12, coverage_factor=1.96, expanded_uncertainty=0.2352)
+    efficacy = Figure(490.0, "lm/W", "ok", uncertainty=0.0)
+    (figure,) = with_uncertainties({"wall_plug_efficiency": wall_plug(power, efficacy)}, {}).values()
+    assert figure.expanded_uncertainty == pytest.approx(1.96 * 0.01 * 12.0 / 490.0, rel=1e-3)
+
+
+def test_what_needs_all_of_the_light_is_marked_where_the_spectrum_is_cut_off() -> None:
+    figures = described(gaussian(770.0, 40.0))
+    for name in ("luminous_efficacy_of_radiation", "mean_photon_energy", "centroid_wavelength"):
+        assert figures[name].status == "spectrum_truncated", name
+    assert figures["chromaticity_x"].status == "ok"
