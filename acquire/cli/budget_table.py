@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from acquire.cli.arguments import FAILED, USAGE
-from acquire.cli.display import number
+from acquire.cli.display import figure_called, number
 from acquire.cli.terminal import complain, say, say_json
 from acquire.evaluation.final import final_evaluation
 from acquire.photometry.terms import Term, effective_degrees_of_freedom
@@ -35,15 +35,19 @@ def print_budgets(run: Run, wanted: str | None, as_json: bool) -> None:
     budgets = final.budgets(points, figures)
     if not budgets:
         raise complain(f"{run.path}: no figure of merit has a value of which the uncertainty is known", FAILED)
+    if wanted is not None:
+        wanted = figure_called(wanted)
     if wanted is not None and wanted not in budgets:
         raise complain(_no_budget(wanted, figures, budgets), USAGE)
     chosen = budgets if wanted is None else {wanted: budgets[wanted]}
     if as_json:
         say_json({"budgets": {name: plain(figures[name], budget) for name, budget in chosen.items()}})
     elif wanted is None:
-        say(sys.stdout, *_overview(figures, budgets), f"the terms of one: acquire show {run.path.name} --budget FIGURE")
+        how = f"the terms of one: acquire show {run.path.name} --budget FIGURE"
+        say(sys.stdout, *_overview(figures, budgets, run.figures), how)
     else:
-        say(sys.stdout, *_table(wanted, figures[wanted], budgets[wanted]))
+        judged = run.figures.get(wanted, figures[wanted])
+        say(sys.stdout, *_table(wanted, figures[wanted], budgets[wanted]), *_spoken_against(judged))
 
 
 def _no_budget(wanted: str, figures: dict[str, Figure], budgets: dict[str, FigureBudget]) -> str:
@@ -84,12 +88,20 @@ def _or_none(value: float) -> float | None:
     return value if isfinite(value) else None
 
 
-def _overview(figures: dict[str, Figure], budgets: dict[str, FigureBudget]) -> list[str]:
-    rows = [("figure", "value", "u (k = 1)", "k", "U (95 %)")]
+def _spoken_against(figure: Figure) -> list[str]:
+    """What the run says against the figure: a small uncertainty makes it no better."""
+    if figure.status == "ok":
+        return []
+    return [f"{figure.status.upper()}{f': {one_line(figure.reason)}' if figure.reason else ''}"]
+
+
+def _overview(figures: dict[str, Figure], budgets: dict[str, FigureBudget], judged: Mapping[str, Figure]) -> list[str]:
+    rows = [("figure", "value", "u (k = 1)", "k", "U (95 %)", "status")]
     for name, budget in budgets.items():
         figure = figures[name]
         spread, expanded = (_amount(u, figure, budget) for u in (figure.uncertainty, figure.expanded_uncertainty))
-        rows.append((name, _value(figure.value, figure), spread, _fixed(figure.coverage_factor, 2), expanded))
+        status = judged.get(name, figure).status
+        rows.append((name, _value(figure.value, figure), spread, _fixed(figure.coverage_factor, 2), expanded, status))
     return _aligned(rows)
 
 

@@ -83,6 +83,16 @@ _CURVE = (
     ("current_density_change", "repeatability", "change of J"),
 )
 
+
+def figure_called(label: str) -> str:
+    """The name in the file of a figure that the table on the screen calls ``label``; the label itself where none is."""
+    rows = (*PAPER_FIGURES, *_ROLL_OFF, *_SPECTRUM, *_CURVE)
+    known = {short: name for name, _, short in rows}
+    for level in LUMINANCE_LEVELS:
+        known |= {f"{short} at {level:.0f}": f"{name}_at_{level:.0f}_cd_m2" for name, short in _AT_A_LUMINANCE}
+    return known.get(" ".join(label.split()), label)
+
+
 BAR_PERIOD = 0.1  # s, real time; a point may take less than drawing
 
 

@@ -113,6 +113,7 @@ def point_budget(
     return Budget(
         current=relative_limit(current_limit(signals.current, conditions), signals.current),
         voltage=device_voltage_uncertainty(signals, calibration),
+        leads=lead_uncertainty(signals, calibration),
         area=uncertainty.emissive_area / conditions.emissive_area,
         area_in_luminance=1.0 if by_geometry else 0.0,
         # First principles need no spectroradiometer for the scale
@@ -168,13 +169,19 @@ def relative_limit(limit: Q, value: Q) -> Q:
 
 
 def device_voltage_uncertainty(signals: Signals[Q], calibration: Calibration) -> Q:
-    """Relative uncertainty of the voltage at the device: that of the meter, and of what is lost in the leads."""
-    conditions = calibration.conditions
-    device = conditions.device_voltage(signals.voltage, signals.current)
-    limit = rectangular(voltage_limit(signals.voltage, conditions))
-    if calibration.uncertainty.lead_resistance:
-        limit = hypot(limit, abs(signals.current) * calibration.uncertainty.lead_resistance)
-    return quotient(limit, abs(device), (device != 0) & finite(device), inf)
+    """Relative uncertainty of the voltage at the device by the meter's limit of error."""
+    return _of_device_voltage(rectangular(voltage_limit(signals.voltage, calibration.conditions)), signals, calibration)
+
+
+def lead_uncertainty(signals: Signals[Q], calibration: Calibration) -> Q | float:
+    """Relative uncertainty of the voltage at the device by what is lost in the leads; 0 where that is known."""
+    resistance = calibration.uncertainty.lead_resistance
+    return _of_device_voltage(abs(signals.current) * resistance, signals, calibration) if resistance else 0.0
+
+
+def _of_device_voltage(volts: Q, signals: Signals[Q], calibration: Calibration) -> Q:
+    device = calibration.conditions.device_voltage(signals.voltage, signals.current)
+    return quotient(volts, abs(device), (device != 0) & finite(device), inf)
 
 
 def difference_limit(signals: Signals[Q], signal: Q, conditions: Conditions, dark: DarkScatter) -> Q:

@@ -10,7 +10,13 @@ from statistics import fmean, stdev
 
 import numpy as np
 
-from acquire.evaluation.budget import Signals, current_limit, device_voltage_uncertainty, relative_limit
+from acquire.evaluation.budget import (
+    Signals,
+    current_limit,
+    device_voltage_uncertainty,
+    lead_uncertainty,
+    relative_limit,
+)
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.control_chart import FALSE_ALARMS, Change, Scatter, latest_change, limit_of
 from acquire.evaluation.evaluate import dark_level
@@ -268,7 +274,8 @@ def resistance_quantity(
 def _relative_uncertainty(voltage: FloatArray, current: FloatArray, calibration: Calibration) -> float:
     """That of a quotient, by both limits of error: they are the same for all points, and no mean makes them less."""
     nothing = np.full(voltage.shape, nan)
-    of_voltage = device_voltage_uncertainty(Signals(current, voltage, nothing, nothing), calibration)
+    signals = Signals(current, voltage, nothing, nothing)
+    of_voltage = np.hypot(device_voltage_uncertainty(signals, calibration), lead_uncertainty(signals, calibration))
     of_current = relative_limit(current_limit(current, calibration.conditions), current)
     return float(np.hypot(of_voltage, of_current).mean())
 

@@ -18,6 +18,7 @@ from acquire.evaluation.budget import (
     current_limit,
     device_voltage_uncertainty,
     in_units,
+    lead_uncertainty,
     mismatch_uncertainty,
     photodiode_limit,
     relative_limit,
@@ -43,6 +44,7 @@ def absolute_budget(
     return Budget(
         current=relative_limit(current_limit(signals.current, conditions), signals.current),
         voltage=device_voltage_uncertainty(signals, calibration),
+        leads=lead_uncertainty(signals, calibration),
         area=uncertainty.emissive_area / conditions.emissive_area,
         luminance_scale=uncertainty.luminance_scale,
         uniformity=uncertainty.uniformity,

@@ -107,6 +107,7 @@ _N, _R = Distribution.NORMAL, Distribution.RECTANGULAR
 _SOURCES = {
     "current": _Source("ammeter", _R, Part.METER, "current_density"),
     "voltage": _Source("voltmeter", _R, Part.METER, "voltage"),
+    "leads": _Source("leads", _N, Part.COMMON, "voltage"),
     "spot": _Source("spot beyond the pixel", _R, Part.COMMON, "luminance"),
     "luminance_scale": _Source("luminance scale", _R, Part.COMMON, "luminance"),
     "uniformity": _Source("spot and uniformity", _N, Part.COMMON, "luminance"),

@@ -30,6 +30,7 @@ def relative_area_uncertainty(width: float, height: float, edge_uncertainty: flo
 class Budget(Generic[Q]):
     """Where the uncertainty of a point, or of each of many, comes from: relative unless a unit is given, k = 1.
 
+    ``leads`` is what the resistance of the leads leaves open of the device's voltage.
     ``area_in_luminance`` is 1 where luminance goes with 1/A as current density does, 0 where A does not enter it.
     ``meter`` is the limit of error of the photodiode's meter, ``noise`` the scatter of one of its readings, ``dark``
     that of the mean of the dark readings; ``calibration`` the statistics of k_L, ``responsivity`` what R(lambda)
@@ -47,6 +48,7 @@ class Budget(Generic[Q]):
 
     current: Q = _ZERO
     voltage: Q | float = 0.0
+    leads: Q | float = 0.0
     area: float = 0.0
     area_in_luminance: float = 0.0
     luminance_scale: float = 0.0
@@ -101,7 +103,7 @@ def relative_uncertainty(budget: Budget[Q]) -> RelativeUncertainty[Q]:
         current_density=hypot(budget.current, budget.area),
         luminance=hypot(by_wavelength, budget.area_in_luminance * budget.area),
         current_efficiency=efficiency,
-        power_efficiency=hypot(efficiency, budget.voltage, budget.angular_factor),
+        power_efficiency=hypot(efficiency, budget.voltage, budget.leads, budget.angular_factor),
         external_quantum_efficiency=hypot(
             light,
             wavelength_in_eqe,

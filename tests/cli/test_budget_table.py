@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from math import hypot
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from acquire.cli.commands import app
 from acquire.run_file import read as reading
+from tests.conftest import CONFIGS, run_sweep_file
 
 RUN = min((Path(__file__).parents[1] / "recordings").glob("*.h5"))
 FIGURE = "current_efficiency_max"
@@ -83,3 +85,20 @@ def test_a_figure_that_is_not_there_is_told_with_those_that_are_near() -> None:
         name for name, figure in reading.read_run(RUN).figures.items() if figure.status == "not_reached"
     )
     assert "not_reached" in show("--budget", with_no_value, status=2)
+
+
+def test_a_figure_is_found_by_its_name_on_the_screen_too() -> None:
+    assert show("--budget", "CE_max") == show("--budget", FIGURE)
+    assert show("--budget", "CE at 100").startswith("current_efficiency_at_100_cd_m2 = ")
+
+
+def test_what_the_run_says_against_a_figure_stands_beside_its_uncertainty(
+    bench_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    bench = bench_file({"    gain: 5e6 V/A\n": "    gain: 5e5 V/A\n"})
+    run = run_sweep_file(CONFIGS / "sweeps" / "table2_sppo13_liq.yaml", tmp_path / "runs", bench).run
+    assert run is not None
+    said = CliRunner().invoke(app, ["show", str(run.path), "--budget", "L_max"]).stdout
+    assert said.splitlines()[-1].startswith("DOUBTFUL: the photodiode's luminance is not that of the spectra")
+    overview = CliRunner().invoke(app, ["show", str(run.path), "--budget"]).stdout
+    assert re.search(r"luminance_max .* doubtful$", overview, re.M)

@@ -11,6 +11,8 @@ import pytest
 from acquire.evaluation.budget import (
     DarkScatter,
     Signals,
+    device_voltage_uncertainty,
+    lead_uncertainty,
     photodiode_limit,
     point_budget,
     spot_uncertainty,
@@ -24,7 +26,8 @@ from acquire.photometry.grid import WAVELENGTH, integrate
 from acquire.photometry.luminous import luminance
 from acquire.photometry.photodiode import PhotodiodeCalibration, calibration_from_geometry
 from acquire.photometry.spectra import gaussian
-from acquire.photometry.uncertainty import relative_uncertainty
+from acquire.photometry.terms import OF_A_POINT, terms
+from acquire.photometry.uncertainty import Budget, relative_uncertainty
 from acquire.records import DERIVED
 
 CONDITIONS = Conditions(emissive_area=1.4e-5, transfer=5e6)
@@ -158,3 +161,15 @@ def test_first_principles_need_no_spectroradiometer_for_the_scale_nor_the_area_f
     u = relative_uncertainty(budget)
     assert u.luminance == pytest.approx(0.01, rel=1e-3)
     assert u.current_efficiency < 1e-3
+
+
+def test_the_leads_are_a_term_of_their_own_and_the_same_for_all_points() -> None:
+    """10 mA through 50 +- 5 ohm: 0.05 V of the 7.5 V that are left of 8 V, a normal error, not the voltmeter's."""
+    conditions = Conditions(1.4e-5, 5e6, lead_resistance=50.0)
+    calibration = Calibration(conditions=conditions, uncertainty=LightUncertainty(lead_resistance=5.0))
+    signals = Signals(10e-3, 8.0, 1.0, 1e-7)
+    assert lead_uncertainty(signals, calibration) == pytest.approx(0.05 / 7.5)
+    assert device_voltage_uncertainty(signals, calibration) < 0.001
+    (term,) = terms(Budget(leads=0.05 / 7.5), OF_A_POINT["voltage"])
+    assert (term.name, term.distribution, term.part) == ("leads", "normal", "common")
+    assert relative_uncertainty(Budget(leads=0.01)).power_efficiency == 0.01
