@@ -20,6 +20,10 @@ _LEFT_OUT = LIMITED | PointFlag.PHOTODIODE_OVERFLOW | PointFlag.BELOW_DARK_NOISE
 #: Luminance [cd/m^2] from which on an efficiency is held against physics.
 LEAST_LUMINANCE = 1.0
 
+#: A quantum efficiency beyond this was never seen of a planar device: total reflection keeps most of the light inside
+#: (Forrest, Bradley, Thompson 2003, doi 10.1002/adma.200302151). Of a slip it is the first sign.
+UNLIKELY_EFFICIENCY = 0.5
+
 #: Standard uncertainties within which an efficiency beyond a bound may be below it after all.
 CERTAIN = 3.0
 
@@ -60,13 +64,39 @@ BOUNDS: Sequence[_Bound] = (
 
 def beyond_physics(known: Known) -> Iterator[Finding]:
     """Ask whether an efficiency is beyond what the number of electrons and energy allow."""
+    lit = _lit(known)
+    for bound in BOUNDS:
+        if (finding := _beyond(bound, lit, known)) is not None:
+            yield finding
+
+
+def unlikely_efficiency(known: Known) -> Iterator[Finding]:
+    """Ask whether a quantum efficiency is one that no planar device has: nothing else tells of a wrong pixel area."""
+    values = known.points["external_quantum_efficiency"]
+    values = np.where(_lit(known) & np.isfinite(values), values, -inf)
+    if not UNLIKELY_EFFICIENCY < (worst := float(values.max(initial=-inf))) <= 1.0:
+        return
+    yield Finding(
+        known.time,
+        "unlikely_efficiency",
+        Severity.DOUBTFUL,
+        f"the quantum efficiency is {100 * worst:.4g} %: no planar device has more than some "
+        f"{100 * UNLIKELY_EFFICIENCY:.0f} % (at {known.points['voltage'][int(values.argmax())]:.4g} V)",
+        per_current(known.figures),
+        "Compare pixel area, current range, gain and distance, filter and lens with the bench file; with an "
+        "out-coupling lens on the device this may be right",
+        worst,
+        UNLIKELY_EFFICIENCY,
+    )
+
+
+def _lit(known: Known) -> BoolArray:
+    """The points (n,) that say something of an efficiency."""
     points = known.points
     lit = (points["flags"] & int(_LEFT_OUT) == 0) & (points["luminance"] >= LEAST_LUMINANCE)
     if known.spectra:  # what was computed with an assumed line is computed anew once they are all known
         lit &= points["spectrum_index"] >= 0
-    for bound in BOUNDS:
-        if (finding := _beyond(bound, lit, known)) is not None:
-            yield finding
+    return np.asarray(lit)
 
 
 def _beyond(bound: _Bound, lit: BoolArray, known: Known) -> Finding | None:

@@ -24,7 +24,7 @@ from acquire.evaluation.before_findings import (
     likely_area,
     spot_beyond_the_pixel,
 )
-from acquire.evaluation.bounds import beyond_physics
+from acquire.evaluation.bounds import beyond_physics, unlikely_efficiency
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.calibration_findings import outside_calibrated_span
 from acquire.evaluation.connection_findings import light_outside_responsivity, loaded_photodiode
@@ -53,6 +53,7 @@ MEASURED: tuple[Question, ...] = (
     factor_of_the_run,
     spectra_against_their_meter,
     beyond_physics,
+    unlikely_efficiency,
     amplifier_at_limit,
     light_on_the_wrong_side,
     loaded_photodiode,

@@ -556,3 +556,12 @@ def test_what_an_amplifier_at_its_limit_says_is_no_drift_of_the_photodiode() -> 
 def test_a_reading_across_a_resistor_has_no_amplifier_to_stand_still() -> None:
     run = Run(calibrated=calibration(connection="shunt"), seen=lambda signal, _: np.minimum(signal, 0.5))
     assert "amplifier_at_limit" not in run.result()[1]
+
+
+@pytest.mark.parametrize("route", list(LuminanceRoute))
+def test_an_efficiency_that_no_planar_device_has_is_doubtful_by_every_route(route: LuminanceRoute) -> None:
+    """The pixel area fifteen times too large: nothing but the efficiency tells of it where spectra give luminance."""
+    figures, found = Run(calibrated=calibration(luminance_route=route.value, emissive_area=15 * AREA)).result()
+    assert 0.5 < found["unlikely_efficiency"].value < 1.0
+    assert figures["external_quantum_efficiency_max"].status == "doubtful"
+    assert "unlikely_efficiency" not in Run(calibrated=calibration(luminance_route=route.value)).result()[1]
