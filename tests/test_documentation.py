@@ -48,8 +48,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(CONFIGS / "sweeps" / "quick_look.yaml", tmp_path / "configs" / "sweeps" / "my_sweep.yaml")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("acquire.bench.survey.list_resources", lambda visa_library: ())
-    monkeypatch.setattr("acquire.cli.calibrate._somebody_to_ask", lambda: True)
-    monkeypatch.setattr("acquire.cli.health._somebody_to_ask", lambda: True)
+    monkeypatch.setattr("acquire.cli.terminal._somebody_to_ask", lambda: True)
     return tmp_path
 
 

@@ -20,3 +20,10 @@ BenchOption = Annotated[
 ]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="one JSON object on standard output, nothing else there")]
+
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", help="folder for the run file instead of the sweep's own", metavar="DIR"),
+]
+
+YesOption = Annotated[bool, typer.Option("--yes", help="do not ask before the output goes on")]

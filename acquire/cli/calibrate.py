@@ -9,17 +9,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from acquire.cli import results
-from acquire.cli.arguments import COMPLETED, FAILED, INTERRUPTED, USAGE, BenchOption, JsonOption, SweepArgument
+from acquire.cli.arguments import (
+    COMPLETED,
+    FAILED,
+    INTERRUPTED,
+    USAGE,
+    BenchOption,
+    JsonOption,
+    OutputOption,
+    SweepArgument,
+    YesOption,
+)
 from acquire.cli.terminal import (
-    _is_yes,
-    _somebody_to_ask,
     _whoever_listens,
+    ask_before_output,
     complain,
     leave,
     say,
     say_json,
 )
-from acquire.safety.visible import one_line
 
 if TYPE_CHECKING:
     from acquire.session import PreparedRun, RunResult
@@ -34,14 +42,11 @@ PICTURES = "report"
 def calibrate(
     sweep: SweepArgument,
     bench: BenchOption = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", help="folder for the run file instead of the sweep's own", metavar="DIR"),
-    ] = None,
+    output: OutputOption = None,
     to: Annotated[
         Path, typer.Option("--to", help="folder for the calibration; a new name each time", metavar="DIR")
     ] = Path("calibrations"),
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask before the output goes on")] = False,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Calibrate the photodiode against the spectroradiometer: a sweep with a spectrum at every level."""
@@ -60,7 +65,7 @@ def calibrate(
             say_json({**results.without_a_run(str(error), "failed"), "calibration": None})
         raise complain(error, USAGE) from error
     if not yes:
-        _ask(prepared)
+        ask_before_output(_question(prepared.plan, prepared.loaded.sweep.sample.name), prepared.loaded.cautions)
     console = display.SpectatorConsole(stderr=as_json)
     with StopRequest().listening() as stop:
         with display.displayed(console) as spectator:
@@ -72,24 +77,6 @@ def calibrate(
         leave(_status(result, why))
     _tell(prepared, made, why, as_json)
     raise typer.Exit(_status(result, why))
-
-
-def _ask(prepared: PreparedRun) -> None:
-    """Ask before the output goes on.
-
-    :raises typer.Exit: nobody can be asked, or the answer is not yes.
-    """
-    if not _somebody_to_ask():
-        raise complain("nobody can be asked here whether the output may go on: --yes says so beforehand", USAGE)
-    with _whoever_listens(sys.stderr):
-        for caution in prepared.loaded.cautions:
-            say(sys.stderr, f"caution: {caution}")
-        print(
-            one_line(f"{_question(prepared.plan, prepared.loaded.sweep.sample.name)} [y/N] "), end="", file=sys.stderr
-        )
-        sys.stderr.flush()
-    if not _is_yes(sys.stdin, enter=False):
-        raise complain("nothing was switched on", INTERRUPTED)
 
 
 def _question(plan: SweepPlan, sample: str) -> str:

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Annotated, TextIO, cast
 import typer
 
 from acquire.cli import calibrate, health, instruments, results, simulate
-from acquire.cli.arguments import COMPLETED, FAILED, INTERRUPTED, USAGE, BenchOption, JsonOption, SweepArgument
+from acquire.cli.arguments import (
+    COMPLETED,
+    FAILED,
+    INTERRUPTED,
+    USAGE,
+    BenchOption,
+    JsonOption,
+    OutputOption,
+    SweepArgument,
+)
 from acquire.cli.terminal import (
     _filtered,
     _is_yes,
@@ -63,10 +72,7 @@ def main() -> None:
 def run(
     sweep: SweepArgument,
     bench: BenchOption = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", help="folder for the run file instead of the sweep's own", metavar="DIR"),
-    ] = None,
+    output: OutputOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Carry out a sweep and record it: the main job."""

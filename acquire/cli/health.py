@@ -9,17 +9,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from acquire.cli import results
-from acquire.cli.arguments import COMPLETED, FAILED, INTERRUPTED, USAGE, BenchOption, JsonOption
+from acquire.cli.arguments import (
+    COMPLETED,
+    FAILED,
+    INTERRUPTED,
+    USAGE,
+    BenchOption,
+    JsonOption,
+    OutputOption,
+    YesOption,
+)
 from acquire.cli.terminal import (
-    _is_yes,
-    _somebody_to_ask,
     _whoever_listens,
+    ask_before_output,
     complain,
     leave,
     say,
     say_json,
 )
-from acquire.safety.visible import one_line
 
 if TYPE_CHECKING:
     from acquire.config import BenchFile
@@ -41,11 +48,8 @@ def health(
         str | None,
         typer.Option("--accept", help="what changed is known: begin anew, and record this reason", metavar="REASON"),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", help="folder for the run file instead of the sweep's own", metavar="DIR"),
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask before the output goes on")] = False,
+    output: OutputOption = None,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check the bench: dark readings, a stable source or a known resistor, against all checks before."""
@@ -69,7 +73,7 @@ def health(
         raise complain(error, USAGE) from error
     _require_history(prepared.loaded.bench)
     if not yes:
-        _ask(prepared)
+        ask_before_output(_question(prepared), prepared.loaded.cautions)
     raise typer.Exit(_checked(prepared, folder, accept, as_json))
 
 
@@ -120,22 +124,6 @@ def _without_a_run(bench: BenchFile, accept: str, as_json: bool) -> int:
 
 def _status(found: BenchHealth) -> int:
     return COMPLETED if found.health.in_control else FAILED
-
-
-def _ask(prepared: PreparedRun) -> None:
-    """Ask before the output goes on.
-
-    :raises typer.Exit: nobody can be asked, or the answer is not yes.
-    """
-    if not _somebody_to_ask():
-        raise complain("nobody can be asked here whether the output may go on: --yes says so beforehand", USAGE)
-    with _whoever_listens(sys.stderr):
-        for caution in prepared.loaded.cautions:
-            say(sys.stderr, f"caution: {caution}")
-        print(one_line(f"{_question(prepared)} [y/N] "), end="", file=sys.stderr)
-        sys.stderr.flush()
-    if not _is_yes(sys.stdin, enter=False):
-        raise complain("nothing was switched on", INTERRUPTED)
 
 
 def _question(prepared: PreparedRun) -> str:

@@ -7,18 +7,16 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import typer
 
+from acquire.cli.arguments import INTERRUPTED, USAGE
 from acquire.safety.visible import VisibleStream, one_line
-
-if TYPE_CHECKING:
-    pass
 
 
 def _filtered(stream: TextIO | None) -> TextIO | VisibleStream | None:
@@ -117,6 +115,22 @@ def _is_yes(stream: TextIO, *, enter: bool = True) -> bool:
     except UnicodeDecodeError:
         return False
     return answer.endswith("\n") and answer.strip().lower() in ({"y", "yes"} | ({""} if enter else set()))
+
+
+def ask_before_output(question: str, cautions: Iterable[object]) -> None:
+    """Ask before the output goes on, after what a technician should know.
+
+    :raises typer.Exit: nobody can be asked, or the answer is not yes.
+    """
+    if not _somebody_to_ask():
+        raise complain("nobody can be asked here whether the output may go on: --yes says so beforehand", USAGE)
+    with _whoever_listens(sys.stderr):
+        for caution in cautions:
+            say(sys.stderr, f"caution: {caution}")
+        print(one_line(f"{question} [y/N] "), end="", file=sys.stderr)
+        sys.stderr.flush()
+    if not _is_yes(sys.stdin, enter=False):
+        raise complain("nothing was switched on", INTERRUPTED)
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from acquire.evaluation.calibration import Calibration, LuminanceRoute
 from acquire.evaluation.known import Known
 from acquire.evaluation.pairs import LEAST_DOUBTFUL
 from acquire.evaluation.touched import luminous, names_of, per_area
-from acquire.photometry.spot import unfilled_share
 from acquire.records import Finding, Severity
+
+SPOT_LARGER_THAN_PIXEL = "spot_larger_than_pixel"
 
 
 def calibration_of_the_day(known: Known) -> Iterator[Finding]:
@@ -41,21 +42,29 @@ def calibration_of_the_day(known: Known) -> Iterator[Finding]:
 def spot_beyond_the_pixel(known: Known) -> Iterator[Finding]:
     """Ask, where spectra give luminance, whether the spectroradiometer sees the pixel only: nothing else would tell."""
     conditions = known.evidence.calibration.conditions
-    if conditions.luminance_route == LuminanceRoute.CALIBRATED or not conditions.spot > 0:
-        return
-    share = unfilled_share(conditions.spot, conditions.emissive_area)
-    if share > LEAST_DOUBTFUL:
-        yield Finding(
-            known.time,
-            "spot_larger_than_pixel",
-            Severity.DOUBTFUL,
+    share = conditions.unfilled_share
+    if conditions.luminance_route != LuminanceRoute.CALIBRATED and share > LEAST_DOUBTFUL:
+        yield spot_finding(
+            known,
             f"luminance comes from spectra, and {100 * share:.2g} % of the spectroradiometer's spot of "
             f"{1e3 * conditions.spot:.3g} mm lies beside the pixel: it reads up to {100 * share:.2g} % too little",
-            luminous(known.figures),
-            "Take a smaller measuring angle, the close-up lens, or a shorter distance",
             share,
             LEAST_DOUBTFUL,
         )
+
+
+def spot_finding(known: Known, text: str, value: float, limit: float) -> Finding:
+    """That the spectroradiometer sees more than the pixel: its luminance is not that of the device."""
+    return Finding(
+        known.time,
+        SPOT_LARGER_THAN_PIXEL,
+        Severity.DOUBTFUL,
+        text,
+        luminous(known.figures),
+        "Take a smaller measuring angle, the close-up lens, or a shorter distance",
+        value,
+        limit,
+    )
 
 
 def calibration_of_another_bench(known: Known) -> Iterator[Finding]:

@@ -16,7 +16,6 @@ from acquire.photometry.choice import SPECTRAL_SHIFT_LIMIT
 from acquire.photometry.elementwise import Q, constant, either, finite, hypot, log10, quotient, where
 from acquire.photometry.factors import SpectralFactors
 from acquire.photometry.photodiode import PhotodiodeCalibration
-from acquire.photometry.spot import unfilled_share
 from acquire.photometry.uncertainty import (
     Budget,
     RelativeUncertainty,
@@ -109,7 +108,7 @@ def point_budget(
     conditions, uncertainty, photodiode = calibration.conditions, calibration.uncertainty, calibration.photodiode
     by_geometry = photodiode is not None and photodiode.from_geometry
     signal = signals.photocurrent * conditions.transfer
-    scatter = _of_signal(dark.deviation, signal, signals)
+    scatter = of_signal(dark.deviation, signal, signals)
     return Budget(
         current=relative_limit(current_limit(signals.current, conditions), signals.current),
         voltage=device_voltage_uncertainty(signals, calibration),
@@ -125,7 +124,7 @@ def point_budget(
         calibration=photodiode.relative_uncertainty if photodiode else 0.0,
         linearity=_linearity(luminance, photodiode, uncertainty.linearity),
         responsivity=mismatch_uncertainty(factors, photodiode),
-        meter=_of_signal(rectangular(difference_limit(signals, signal, conditions, dark)), signal, signals),
+        meter=of_signal(rectangular(difference_limit(signals, signal, conditions, dark)), signal, signals),
         noise=scatter,
         dark=scatter / sqrt(max(dark.readings, 1)),
         wavelength=uncertainty.wavelength,
@@ -147,7 +146,7 @@ def spot_uncertainty(conditions: Conditions) -> float:
 
     The dark share of the spot is the limit of error: by so much luminance is read too low, unless the edges are lit.
     """
-    return rectangular(unfilled_share(conditions.spot, conditions.emissive_area)) if conditions.spot > 0 else 0.0
+    return rectangular(conditions.unfilled_share)
 
 
 def _linearity(luminance: Q, photodiode: PhotodiodeCalibration | None, linearity: float) -> Q | float:
@@ -208,7 +207,7 @@ def _offset(used: Q, span: Span) -> Q:
     return np.asarray(offsets[np.searchsorted(span.ranges, used)], float)
 
 
-def _of_signal(deviation: Q | float, signal: Q, signals: Signals[Q]) -> Q:
+def of_signal(deviation: Q | float, signal: Q, signals: Signals[Q]) -> Q:
     """An uncertainty [V] relative to the dark-corrected signal."""
     return quotient(deviation, abs(signal), (signal != 0) & finite(signals.photodiode_signal), inf)
 

@@ -16,6 +16,7 @@ from acquire.photometry.elementwise import Q
 from acquire.photometry.factors import SpectralFactors, of_assumed_line, spectral_factors
 from acquire.photometry.photodiode import PhotodiodeCalibration
 from acquire.photometry.silicon import GENERIC_SILICON, GENERIC_SILICON_SHAPE_UNCERTAINTY, generic_silicon
+from acquire.photometry.spot import unfilled_share
 from acquire.records import FloatArray
 
 if TYPE_CHECKING:
@@ -96,6 +97,11 @@ class Conditions:
     simulated: bool = field(default=False, metadata=_stored("1"))
     bench_alarm: str = field(default="", metadata=_stored())
     bench_light_change: float = field(default=nan, metadata=_stored("1"))
+
+    @property
+    def unfilled_share(self) -> float:
+        """The share of the spectroradiometer's spot that lies beside the pixel; 0 where the spot is not known."""
+        return unfilled_share(self.spot, self.emissive_area) if self.spot > 0 else 0.0
 
     @property
     def meter_unit(self) -> str:

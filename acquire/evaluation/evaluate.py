@@ -199,7 +199,7 @@ def _quantities(
     density = current_density(conditions.emitted_current(current), conditions.emissive_area)
     voltage = conditions.device_voltage(voltage, current)
     angular, unknown = conditions.angular_factor, constant(nan, photocurrent)
-    by_photodiode = photocurrent * _luminance_per_photocurrent(factors, evidence.compared)
+    by_photodiode = photocurrent * luminance_per_photocurrent(factors, evidence.compared)
     spectral = _by_spectrum(by_photodiode, density, absolute, angular)
     if evidence.alone:
         luminance, quantum_efficiency = absolute.luminance, spectral["spectral_external_quantum_efficiency"]
@@ -248,7 +248,7 @@ def _uncertainties(
     return by_photodiode | route_uncertainties(values, signals, factors, absolute, evidence)
 
 
-def _luminance_per_photocurrent(
+def luminance_per_photocurrent(
     factors: SpectralFactors[Q] | None, photodiode: PhotodiodeCalibration | None
 ) -> Q | float:
     """L per photocurrent [cd m^-2 A^-1]; a luminance factor without responsivity needs no spectrum for it."""

@@ -20,14 +20,13 @@ from acquire.evaluation.figure import Figure, JVLCurve
 from acquire.evaluation.figure_uncertainty import BudgetedCurve, FigureBudget, figure_budgets, with_uncertainties
 from acquire.evaluation.figures import figures_of_merit
 from acquire.evaluation.findings import findings, judged
-from acquire.evaluation.flagged import flagged
+from acquire.evaluation.flagged import flagged, rows_of
 from acquire.evaluation.known import Known
 from acquire.evaluation.photodiode_findings import SIGNAL_FALLS, at_amplifier_limit
 from acquire.evaluation.repeated import repeatability
 from acquire.evaluation.spectral_figures import spectrum_figures, wall_plug
-from acquire.photometry.elementwise import IntArray, quotient
+from acquire.photometry.elementwise import quotient
 from acquire.records import (
-    LIMITED,
     Branch,
     Columns,
     DarkReading,
@@ -73,7 +72,7 @@ class FinalEvaluation:
 
     def _budgeted(self, points: Columns, branch: Branch) -> BudgetedCurve | None:
         """One branch from low to high, with the budgets of its points."""
-        curve, rows = _curve(points, branch, self.evidence, self.dark), _rows(points, branch)
+        curve, rows = _curve(points, branch, self.evidence, self.dark), rows_of(points, branch)
         if curve is None:
             return None
         if branch is Branch.REVERSE:
@@ -136,7 +135,7 @@ def final_evaluation(
 
 def _curve(points: Columns, branch: Branch, evidence: Evidence, dark: Sequence[DarkReading]) -> JVLCurve | None:
     """One branch; points where the limit, not the level, decided are left out."""
-    chosen = _rows(points, branch)
+    chosen = rows_of(points, branch)
     if not chosen.size:
         return None
     columns = {name: points[name][chosen] for name in _CURVE_COLUMNS}
@@ -148,10 +147,6 @@ def _curve(points: Columns, branch: Branch, evidence: Evidence, dark: Sequence[D
         luminance_noise=_luminance_noise(columns["luminance"], signal, time, evidence),
         current_density_floor=_current_density_floor(points["current"][chosen], evidence, dark),
     )
-
-
-def _rows(points: Columns, branch: Branch) -> IntArray:
-    return np.flatnonzero((points["branch"] == branch.encode()) & (points["flags"] & int(LIMITED) == 0))
 
 
 _NOT_IN_THE_FILE = ("luminance_noise", "current_density_floor")

@@ -76,9 +76,13 @@ class _Sweep:
 
 def rising_rows(points: Columns) -> IntArray:
     """The rows of the points that figures are made from: forward, else reverse from low to high; limited ones not."""
-    free = points["flags"] & int(LIMITED) == 0
-    forward = np.flatnonzero((points["branch"] == Branch.FORWARD.encode()) & free)
-    return forward if forward.size else np.flatnonzero((points["branch"] == Branch.REVERSE.encode()) & free)[::-1]
+    forward = rows_of(points, Branch.FORWARD)
+    return forward if forward.size else rows_of(points, Branch.REVERSE)[::-1]
+
+
+def rows_of(points: Columns, branch: Branch) -> IntArray:
+    """The rows of a branch, but for points where the limit, not the level, decided."""
+    return np.flatnonzero((points["branch"] == branch.encode()) & (points["flags"] & int(LIMITED) == 0))
 
 
 def flagged(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from math import isfinite, nan
+from math import isfinite
 
 from acquire.evaluation.calibration import Calibration, Conditions, Connection
+from acquire.evaluation.evaluate import luminance_per_photocurrent
 from acquire.evaluation.figures import TURN_ON_LUMINANCE
 from drivers import models
 from drivers.specification import Span
@@ -28,7 +29,8 @@ def least_light(calibration: Calibration) -> list[str]:
         f"right to {_written(limit, unit)} (of which the dark readings take out what is constant)"
     )
     least = STEPS * step / conditions.transfer
-    seen = _in_luminance(least * _luminance_per_photocurrent(calibration)) or (
+    factors = calibration.assumed_factors or calibration.reference_factors
+    seen = _in_luminance(least * luminance_per_photocurrent(factors, calibration.photodiode)) or (
         f"light of less than {_written(least, 'A')} is not seen: where 1 cd/m^2 gives less, V_on is an upper bound only"
     )
     return [f"{text}; {seen}; an amplifier would show fainter light"]
@@ -62,12 +64,3 @@ def _in_luminance(floor: float) -> str:
 
 def _rounded(value: float) -> str:
     return f"{float(f'{value:.2g}'):g}"
-
-
-def _luminance_per_photocurrent(calibration: Calibration) -> float:
-    """That of the spectrum that is assumed or of an earlier run; NaN where none is known."""
-    factors = calibration.assumed_factors or calibration.reference_factors
-    if factors is not None:
-        return factors.luminance_per_photocurrent
-    photodiode = calibration.photodiode
-    return photodiode.scale if photodiode is not None and photodiode.responsivity is None else nan

@@ -8,6 +8,7 @@ from math import log, pi, sqrt
 
 import numpy as np
 
+from acquire.evaluation.before_findings import spot_finding
 from acquire.evaluation.calibration import LuminanceRoute
 from acquire.evaluation.known import Known
 from acquire.evaluation.pairs import DOUBTED, LEAST_DOUBTFUL, NOTED, Pair
@@ -15,7 +16,6 @@ from acquire.evaluation.photodiode_findings import at_amplifier_limit
 from acquire.evaluation.routes import luminance_factor_of_run
 from acquire.evaluation.touched import luminous, per_area
 from acquire.photometry.constants import MAXIMUM_LUMINOUS_EFFICACY
-from acquire.photometry.spot import unfilled_share
 from acquire.photometry.uncertainty import rectangular
 from acquire.records import Finding, FloatArray, Severity
 
@@ -60,20 +60,16 @@ def _beside_the_pixel(known: Known) -> Finding | None:
     Here it is no chance any more: so much of the difference is seen, and no more than the spot can explain.
     """
     conditions = known.evidence.calibration.conditions
-    share = unfilled_share(conditions.spot, conditions.emissive_area) if conditions.spot > 0 else 0.0
+    share = conditions.unfilled_share
     for pair in known.pairs if share > 0 else ():
         without = sqrt(max(pair.uncertainty**2 - rectangular(share) ** 2, 0.0))
         limit = max(DOUBTED * without, LEAST_DOUBTFUL)
         if limit < pair.ratio - 1 <= 1 / (1 - share) - 1 + limit:
-            return Finding(
-                known.time,
-                "spot_larger_than_pixel",
-                Severity.DOUBTFUL,
+            return spot_finding(
+                known,
                 f"the spectrum at point {pair.point + 1} has {pair.spectral:.4g} cd/m^2 where the photodiode gives "
                 f"{pair.photodiode:.4g} cd/m^2: the spectroradiometer's spot of {1e3 * conditions.spot:.3g} mm is "
                 f"larger than the pixel, and up to {100 * share:.2g} % of it sees what lies beside",
-                luminous(known.figures),
-                "Take a smaller measuring angle, the close-up lens, or a shorter distance",
                 pair.ratio,
                 limit,
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import exp, inf, isfinite, log, nan
+from math import exp, isfinite, log, nan
 from statistics import fmean
 
 from acquire.evaluation.budget import (
@@ -20,6 +20,7 @@ from acquire.evaluation.budget import (
     in_units,
     lead_uncertainty,
     mismatch_uncertainty,
+    of_signal,
     photodiode_limit,
     relative_limit,
     spot_uncertainty,
@@ -148,8 +149,7 @@ def _meter(signals: Signals[Q], calibration: Calibration, dark_deviation: float)
     """What meter and dark scatter leave of the light at one point, as a share of it."""
     conditions = calibration.conditions
     scatter = hypot(rectangular(photodiode_limit(signals.photodiode_signal, conditions)), dark_deviation)
-    light = abs(signals.photocurrent * conditions.transfer)
-    return quotient(scatter, light, (light != 0) & finite(light), inf)
+    return of_signal(scatter, signals.photocurrent * conditions.transfer, signals)
 
 
 # --- k_L of the run -----------------------------------------------------------------------------------------
@@ -205,54 +205,3 @@ def luminance_factor_of_run(evidence: Evidence) -> LuminanceFactorOfRun | None:
 
 def _visible_per_response(one: MeasuredSpectrum) -> float:
     return one.factors.integrals.visible / one.factors.integrals.response
-
-
-# --- spectrum by spectrum -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class RoutesAtSpectrum:
-    """Both luminances [cd/m^2] while one spectrum was taken, ``time`` [s] its start.
-
-    ``difference`` is that of the photodiode over that of the spectrum, less 1; its standard ``uncertainty`` (k = 1).
-    """
-
-    index: int
-    point_index: int
-    time: float
-    photodiode_luminance: float
-    spectral_luminance: float
-    difference: float
-    uncertainty: float
-    usable: bool
-
-
-def routes_at_spectra(evidence: Evidence) -> tuple[RoutesAtSpectrum, ...]:
-    """Return both luminances during every spectrum that the photodiode saw; by the calibration file where one counts.
-
-    With k_L from the spectra themselves the differences are what is left of linearity and noise.
-    """
-    photodiode = evidence.compared
-    if photodiode is None:
-        return ()
-    pairs = (_at_spectrum(one, photodiode, evidence) for one in evidence.spectra)
-    return tuple(pair for pair in pairs if isfinite(pair.difference))
-
-
-def _at_spectrum(one: MeasuredSpectrum, photodiode: PhotodiodeCalibration, evidence: Evidence) -> RoutesAtSpectrum:
-    spectrum = one.spectrum
-    light = evidence.light_during(spectrum)
-    per_photocurrent = photodiode.scale * (1.0 if photodiode.responsivity is None else _visible_per_response(one))
-    ratio = quotient(light * per_photocurrent, spectrum.luminance, spectrum.luminance > 0, nan)
-    signals, noise = Signals(nan, nan, spectrum.photodiode_signal, light), evidence.dark_deviation
-    relative = difference_uncertainty(signals, one.factors, one.absolute, photodiode, evidence.calibration, noise)
-    return RoutesAtSpectrum(
-        index=spectrum.index,
-        point_index=spectrum.point_index,
-        time=spectrum.start,
-        photodiode_luminance=light * per_photocurrent,
-        spectral_luminance=spectrum.luminance,
-        difference=ratio - 1,
-        uncertainty=relative * abs(ratio),
-        usable=one.usable,
-    )

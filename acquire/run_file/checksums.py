@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
+from hashlib import file_digest, sha256
+from pathlib import Path
 from typing import Any, Protocol
 from zlib import crc32
 
@@ -147,6 +148,16 @@ def _feed_values(sums: _Sums, owner: Any, read: Callable[[np.ndarray[Any, Any], 
 
 def _as_bytes(text: object) -> bytes:
     return text if isinstance(text, bytes) else str(text).encode(errors="surrogateescape")
+
+
+def of_file(path: Path) -> str:
+    """The SHA-256 of a whole file, as other programs compute it.
+
+    :raises OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        digest: str = file_digest(file, "sha256").hexdigest()
+    return digest
 
 
 # --- rows ------------------------------------------------------------------------------------------------------

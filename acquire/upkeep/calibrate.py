@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from hashlib import file_digest
 from math import isfinite, sqrt
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,12 @@ from acquire.bench.preparation import PreparedRun
 from acquire.config import ConfigurationError, LoadedCalibration, LoadedSweep
 from acquire.config.calibration import Detector
 from acquire.config.yaml_source import Problem
+from acquire.evaluation.before_findings import SPOT_LARGER_THAN_PIXEL
 from acquire.evaluation.from_configuration import provenance_of
 from acquire.evaluation.luminance_factor import FoundFactor, found_factor
 from acquire.photometry.grid import WAVELENGTH
 from acquire.records import FloatArray, Severity
+from acquire.run_file import checksums
 from acquire.run_file.placing import replace_file
 from acquire.run_file.read import Run
 
@@ -118,7 +119,7 @@ def made(prepared: PreparedRun, run: Run, folder: Path) -> MadeCalibration:
 MOST_SCATTER = 0.05
 
 #: Findings of a run that speak against its spectra: a factor from these would carry the error into every later run.
-AGAINST_SPECTRA = ("spot_larger_than_pixel", "spectrum_contradicts_its_meter")
+AGAINST_SPECTRA = (SPOT_LARGER_THAN_PIXEL, "spectrum_contradicts_its_meter")
 
 
 def _against(found: FoundFactor, run: Run) -> Iterator[str]:
@@ -241,12 +242,10 @@ def _percent(share: float) -> str:
 
 
 def _origin(run: Run, loaded: LoadedSweep) -> dict[str, Any]:
-    with run.path.open("rb") as file:
-        digest = file_digest(file, "sha256").hexdigest()
     return {
         "run_id": run.run_id,
         "run_file": run.path.name,
-        "run_sha256": digest,
+        "run_sha256": checksums.of_file(run.path),
         "sample": run.sample,
         "bench": loaded.bench.name,
         "simulated": loaded.bench.of_twins,

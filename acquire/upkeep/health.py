@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from getpass import getuser
-from hashlib import file_digest
 from typing import Any
 
 from acquire.bench.preparation import PreparedRun, history_of
@@ -23,6 +22,7 @@ from acquire.evaluation.health import (
     resistance_quantity,
     summary,
 )
+from acquire.run_file import checksums
 from acquire.run_file.health_history import History, append, read_history
 from acquire.run_file.read import Run
 
@@ -73,8 +73,7 @@ def check_of(prepared: PreparedRun, run: Run | None, error: str) -> Check:
     now = datetime.now(UTC).astimezone().isoformat(timespec="seconds")
     if run is None:
         return Check(now, sample, _first_line(error) or "there is no run file")
-    with run.path.open("rb") as file:
-        digest = file_digest(file, "sha256").hexdigest()
+    digest = checksums.of_file(run.path)
     quantities, failure = _read(prepared, run)
     if run.integrity.damaged:
         failure = str(run.integrity)

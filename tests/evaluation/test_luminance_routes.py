@@ -23,7 +23,8 @@ from acquire.evaluation.calibration import (
 )
 from acquire.evaluation.evaluate import Evidence, evaluate, with_uncertainties
 from acquire.evaluation.final import final_evaluation
-from acquire.evaluation.routes import luminance_factor_of_run, routes_at_spectra
+from acquire.evaluation.pairs import pairs
+from acquire.evaluation.routes import luminance_factor_of_run
 from acquire.evaluation.spectrum import with_colorimetry
 from acquire.photometry.grid import WAVELENGTH, integrate
 from acquire.photometry.luminous import luminance
@@ -330,11 +331,11 @@ def test_a_photodiode_that_sees_nothing_takes_nothing_from_spectra_alone() -> No
 def test_both_luminances_during_each_spectrum() -> None:
     calibration = with_file(LuminanceRoute.CALIBRATED, GAIN / 1.03)
     unseen = replace(a_spectrum(3, 5, 50.0), photodiode_signal=nan)
-    found = routes_at_spectra(evidence(calibration, [*SPECTRA, unseen]))
-    assert [one.index for one in found] == [0, 1, 2]
-    assert [one.difference for one in found] == pytest.approx([0.03] * 3, rel=1e-6)
+    found = pairs(evidence(calibration, [*SPECTRA, unseen]))
+    assert [one.point for one in found] == [spectrum.point_index for spectrum in SPECTRA]
+    assert [one.ratio - 1 for one in found] == pytest.approx([0.03] * 3, rel=1e-6)
     assert all(0.015 < one.uncertainty < 0.025 for one in found)
-    assert routes_at_spectra(evidence(a_calibration(LuminanceRoute.CALIBRATED), SPECTRA)) == ()
+    assert pairs(evidence(a_calibration(LuminanceRoute.CALIBRATED), SPECTRA)) == []
 
 
 # --- a contradiction ---------------------------------------------------------------------------------------------
