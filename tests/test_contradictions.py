@@ -12,17 +12,14 @@ import yaml
 from acquire.records import Event, Finding
 from acquire.run_file.read import Run, read_run
 from tests.conftest import CONFIGS, run_sweep_file
+from tests.support.config_files import INSTRUMENTS
 
 #: What every bench of this file has unless a test says otherwise; all it says of light is true.
 BENCH: Mapping[str, Any] = {
     "kind": "bench",
     "name": "contradicted",
     "visa": "simulated",
-    "instruments": {
-        "smu": {"model": "keithley2400", "resource": "GPIB0::24::INSTR"},
-        "photodiode_meter": {"model": "keithley2000", "resource": "GPIB0::16::INSTR"},
-        "spectroradiometer": {"model": "cs2000a", "resource": "ASRL3::INSTR", "measuring_angle": "0.2 deg"},
-    },
+    "instruments": INSTRUMENTS,
     "photodiode": {
         "amplifier": "5e6 V/A",
         "calibration": f"{CONFIGS.as_posix()}/calibrations/simulated_photodiode.yaml",

@@ -33,6 +33,7 @@ from drivers.cie import WAVELENGTH
 from drivers.simulated.cs2000a.twin import CS2000ATwin
 from drivers.simulated.device import LUMINOUS
 from drivers.simulated.photodiode import coaxial_discs_etendue, linear_responsivity
+from tests.support.config_files import INSTRUMENTS
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 AREA, DISTANCE, DETECTOR, GAIN = 14e-6, 0.1, 1e-4, 5e6
@@ -171,11 +172,7 @@ def _bench(chance: np.random.Generator, errors: Errors, calibration: str, folder
         "kind": "bench",
         "name": "honest",
         "visa": "simulated",
-        "instruments": {
-            "smu": {"model": "keithley2400", "resource": "GPIB0::24::INSTR"},
-            "photodiode_meter": {"model": "keithley2000", "resource": "GPIB0::16::INSTR"},
-            "spectroradiometer": {"model": "cs2000a", "resource": "ASRL3::INSTR", "measuring_angle": "0.2 deg"},
-        },
+        "instruments": INSTRUMENTS,
         "photodiode": {
             "amplifier": f"{GAIN} V/A",
             "calibration": calibration,

@@ -6,6 +6,13 @@ from pathlib import Path
 
 from acquire.config import check_file
 
+#: The instruments of a bench file as YAML is made of it, at the addresses of the shipped simulated bench.
+INSTRUMENTS = {
+    "smu": {"model": "keithley2400", "resource": "GPIB0::24::INSTR"},
+    "photodiode_meter": {"model": "keithley2000", "resource": "GPIB0::16::INSTR"},
+    "spectroradiometer": {"model": "cs2000a", "resource": "ASRL3::INSTR", "measuring_angle": "0.2 deg"},
+}
+
 SWEEP = """\
 kind: sweep
 title: test
