@@ -98,7 +98,7 @@ class Conditions:
     bench_alarm: str = field(default="", metadata=_stored())
     bench_light_change: float = field(default=nan, metadata=_stored("1"))
 
-    @property
+    @cached_property
     def unfilled_share(self) -> float:
         """The share of the spectroradiometer's spot that lies beside the pixel; 0 where the spot is not known."""
         return unfilled_share(self.spot, self.emissive_area) if self.spot > 0 else 0.0

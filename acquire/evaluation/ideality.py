@@ -9,6 +9,7 @@ import numpy as np
 
 from acquire.evaluation.figure import Figure, missing
 from acquire.photometry.constants import BOLTZMANN, ELEMENTARY_CHARGE
+from acquire.photometry.elementwise import IntArray
 from acquire.records import FloatArray
 
 
@@ -40,16 +41,39 @@ def ideality_factor(
     return Figure(slope * per_volt, "1", "ok", uncertainty=spread * per_volt, reason=f"at {temperature:g} K")
 
 
+#: What counts as a decade of ln J, but for the last digits.
+_DECADE = log(10) * (1 - 1e-12)
+
+
 def _decade_slopes(voltage: FloatArray, ln_current: FloatArray) -> Iterator[tuple[float, float]]:
-    """Yield the least-squares dV/d ln J, and its standard error, of every shortest rising stretch of a decade."""
-    for first in range(ln_current.size - 1):
-        reached = np.flatnonzero(ln_current[first:] >= ln_current[first] + log(10) * (1 - 1e-12))
-        if not reached.size:
-            continue
-        stretch = slice(first, first + int(reached[0]) + 1)
-        v, x = voltage[stretch], ln_current[stretch]
-        if (np.diff(x) > 0).all() and (np.diff(v) > 0).all():
-            yield _line(x - x.mean(), v - v.mean())
+    """Yield the least-squares dV/d ln J, and its standard error, of the shortest rising stretches of a decade.
+
+    Of those within one rise only the steepest: so many points are no reason to fit a line from each of them.
+    """
+    breaks = np.flatnonzero(~((np.diff(ln_current) > 0) & (np.diff(voltage) > 0)))
+    for start, end in zip(np.append(0, breaks + 1), np.append(breaks + 1, ln_current.size), strict=True):
+        v, x = voltage[start:end], ln_current[start:end]
+        if x.size > 1 and x[-1] >= x[0] + _DECADE:
+            reached = np.searchsorted(x, x + _DECADE)
+            first = np.flatnonzero(reached < x.size)
+            for i in _steepest(v, x, first, reached[first]):
+                stretch = slice(i, int(reached[i]) + 1)
+                yield _line(x[stretch] - x[stretch].mean(), v[stretch] - v[stretch].mean())
+
+
+def _steepest(voltage: FloatArray, x: FloatArray, first: IntArray, last: IntArray) -> list[int]:
+    """Those of the stretches from ``first`` to ``last`` (n,) that may have the least dV/dx, from running sums."""
+    v, x = voltage - voltage.mean(), x - x.mean()
+    count = last - first + 1
+    of_v, of_x, of_products, of_squares = (
+        (sums := np.concatenate(([0.0], np.cumsum(terms))))[last + 1] - sums[first] for terms in (v, x, v * x, x * x)
+    )
+    slopes = (of_products - of_v * of_x / count) / (of_squares - of_x**2 / count)
+    steepest: list[int] = first[slopes <= slopes.min() * (1 + _OF_SUMS)].tolist()
+    return steepest
+
+
+_OF_SUMS = 1e-6  # what the rounding of running sums may change, with a wide margin
 
 
 def _line(x: FloatArray, y: FloatArray) -> tuple[float, float]:

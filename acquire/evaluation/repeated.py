@@ -28,14 +28,11 @@ def repeatability(points: Columns) -> dict[str, Figure]:
 def _pooled(levels: FloatArray, values: FloatArray) -> Figure:
     known = np.isfinite(levels) & np.isfinite(values) & (values > 0)
     levels, logarithms = levels[known], np.log(values[known])
-    squares, freedom, repeated = 0.0, 0, 0
-    for level in np.unique(levels):
-        group = logarithms[levels == level]
-        squares += float(((group - group.mean()) ** 2).sum())
-        freedom += group.size - 1
-        repeated += group.size > 1
+    _, group, sizes = np.unique(levels, return_inverse=True, return_counts=True)
+    freedom, repeated = levels.size - sizes.size, int((sizes > 1).sum())
     if not freedom:
         return missing("1", "none", "no level with light was read more than once")
-    value = sqrt(squares / freedom)
+    means = np.bincount(group, logarithms) / sizes
+    value = sqrt(float(((logarithms - means[group]) ** 2).sum()) / freedom)
     how_many = f"{repeated} levels, {freedom} repeats"
     return Figure(value, "1", "ok", uncertainty=value / sqrt(2 * freedom), reason=how_many)

@@ -391,3 +391,21 @@ def test_a_blip_of_noise_is_no_turn_on() -> None:
     light = np.array([0.1, 1.8, 1.5, -0.4, 0.3, 0.9, -1.0, 0.2, 2.0, 30.0, 200.0, 900.0, 3000.0])
     figure = turn_on_voltage(voltage, light, luminance_noise=1.0)
     assert (figure.status, figure.value) == ("von_upper_bound", 4.5)
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-4, 0.02])
+def test_the_steepest_decade_is_that_of_a_line_from_every_point(noise: float) -> None:
+    """As plainly as it can be said: from each point the shortest stretch of a decade, if it rises all the way."""
+    chance = np.random.default_rng(7)
+    v = np.linspace(0.0, 4.0, 400)
+    ln_j = np.cumsum(0.05 + 0.04 * np.sin(np.linspace(0.0, 9.0, v.size))) + noise * chance.standard_normal(v.size)
+    slopes = []
+    for first in range(v.size):
+        reached = np.flatnonzero(ln_j[first:] >= ln_j[first] + np.log(10) * (1 - 1e-12))
+        if reached.size and (np.diff(ln_j[first : first + reached[0] + 1]) > 0).all():
+            stretch = slice(first, first + int(reached[0]) + 1)
+            slopes.append(np.polyfit(ln_j[stretch], v[stretch], 1)[0])
+    found = ideality_factor(v, np.exp(ln_j))
+    assert found.status == ("ok" if slopes else "not_reached")
+    if slopes:
+        assert found.value == pytest.approx(min(slopes) * 1.602176634e-19 / (1.380649e-23 * 298.15), rel=1e-9)
