@@ -253,8 +253,9 @@ def main() -> int:
     print_table(verdicts)
     print_times(verdicts)
     lost = [verdict for verdict in verdicts if verdict.wrong]
-    for verdict in lost[:50]:
-        print(f"{'; '.join(verdict.wrong)}\n    python -m tests.endurance.fault_table --only '{verdict.pair}'")
+    if arguments.only:
+        for verdict in lost:
+            _print_lost(verdict)
     print(f"{len(verdicts)} pairs of an operation and a fault tried, {len(verdicts) - len(lost)} survived")
     if arguments.json:
         content = {"times": times_table(verdicts), "lost": {str(verdict.pair): verdict.wrong for verdict in lost}}
@@ -271,12 +272,21 @@ def _judge_in_parallel(every: int, seed: int, jobs: int) -> list[Verdict]:
     started, verdicts = time.monotonic(), list[Verdict]()
     pieces = [pairs[start : start + 50] for start in range(0, len(pairs), 50)]
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        for piece in pool.map(judge_all, pieces):
+        for number, piece in enumerate(pool.map(judge_all, pieces), 1):
             verdicts += piece
-            if sys.stderr.isatty():
-                share = len(verdicts) / len(pairs)
-                print(f"\r{share:6.1%} {time.monotonic() - started:5.0f} s", end="", file=sys.stderr)
+            for verdict in piece:
+                if verdict.wrong:
+                    _print_lost(verdict)
+            if number % 20 == 0:  # a table that is cut off has said what it had seen
+                lost = sum(bool(verdict.wrong) for verdict in verdicts)
+                seconds = time.monotonic() - started
+                print(f"{len(verdicts)} of {len(pairs)} pairs, {lost} not survived, {seconds:.0f} s", flush=True)
     return verdicts
+
+
+def _print_lost(verdict: Verdict) -> None:
+    again = f"    python -m tests.endurance.fault_table --only '{verdict.pair}'"
+    print(f"{'; '.join(verdict.wrong)}\n{again}", flush=True)
 
 
 if __name__ == "__main__":
