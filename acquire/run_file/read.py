@@ -245,7 +245,7 @@ def read_run(path: Path) -> Run:
 
     :raises ArchiveError: there is no such file, or it is not a run file of this program.
     """
-    with opened_file(path) as file:
+    with _file(path) as file:
         refuse_what_no_run_file_holds(file)
         entry = file["entry"]
         run = _read(path, file)
@@ -259,16 +259,13 @@ def _read_own(path: Path) -> Run:
 
     :raises ArchiveError: as above.
     """
-    with opened_file(path) as file:
+    with _file(path) as file:
         return _read(path, file)
 
 
 @contextmanager
-def opened_file(path: Path) -> Iterator[h5py.File]:
-    """An open run file.
-
-    :raises ArchiveError: there is none, or something goes wrong inside, with damage for example.
-    """
+def _file(path: Path) -> Iterator[h5py.File]:
+    """An open run file; whatever goes wrong inside, with damage for example, is an ArchiveError."""
     found = what_is(path)
     if found not in ("file", "nothing"):
         hint = "; name one run file in it" if found == "folder" else ""
@@ -320,7 +317,7 @@ def points_if_unfinished(path: Path) -> int | None:
 
     :raises ArchiveError: as :func:`read_run`.
     """
-    with opened_file(path) as file:
+    with _file(path) as file:
         recording = plain_member(plain_member(file, "entry"), "recording")
         if recording is None:
             return None

@@ -28,9 +28,9 @@ from acquire.run_file.read import (
     SUMMARY,
     Run,
     _figure,
+    _file,
     _sample_field,
     _text,
-    opened_file,
     parsed,
 )
 from acquire.run_file.remarks import RemarkKind, read_remarks, standing
@@ -234,7 +234,7 @@ def read_summary(path: Path) -> RunSummary:
 
     :raises acquire.run_file.read.ArchiveError: there is no such file, or it is not a run file of this program.
     """
-    with opened_file(path) as file:
+    with _file(path) as file:
         text = checked_text(file, SUMMARY)
         return _from_file(path, file) if text is None else _from_text(path, text)
 
