@@ -144,7 +144,12 @@ class BenchInRun:
             yield
         finally:
             self._guard.switching_off(LONGEST_PAUSE)
-            self._smu.output_off()
+            try:
+                self._smu.output_off()
+            except BaseException:  # before anything else is left in order: that may take as long as a spectrum
+                link.let_go(self._smu.adapter)
+                self._guard.take_over()
+                raise
             self.output_may_be_on = False
             self._guard.output_is_off()
 
