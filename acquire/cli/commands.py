@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO, cast
 
 import typer
 
-from acquire.cli import calibrate, health, instruments, results, simulate
+from acquire.cli import calibrate, health, instruments, listing, results, simulate
 from acquire.cli.arguments import (
     COMPLETED,
     FAILED,
@@ -166,6 +166,7 @@ def check(
 
 app.command()(calibrate.calibrate)
 app.command()(health.health)
+app.command("list")(listing.list_runs)
 app.command()(results.show)
 app.command()(results.export)
 
