@@ -353,12 +353,12 @@ def test_a_calibration_that_is_there_is_never_overwritten(tmp_path: Path) -> Non
 def test_a_run_that_is_interrupted_makes_no_calibration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     whole = session.run
 
-    def interrupted(prepared, folder, spectator, stop):  # type: ignore[no-untyped-def]
+    def interrupted(prepared, folder, spectator, stop, **options):  # type: ignore[no-untyped-def]
         def watch(event: Event) -> None:
             if isinstance(event, Spectrum):
                 stop.ask("Ctrl-C")
 
-        return whole(prepared, folder, [spectator, watch], stop)
+        return whole(prepared, folder, [spectator, watch], stop, **options)
 
     monkeypatch.setattr(session, "run", interrupted)
     arguments = ["--yes", "--output", str(tmp_path / "runs"), "--to", str(tmp_path / "new")]
