@@ -241,7 +241,7 @@ def texts_of(event: Event) -> list[str]:
 
 
 def test_without_a_terminal_it_refuses_to_ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(session, "run", lambda *given: pytest.fail("the output went on"))
+    monkeypatch.setattr(session, "run", lambda *given, **options: pytest.fail("the output went on"))
     refused = CliRunner().invoke(app, ["calibrate", str(SWEEP), "--to", str(tmp_path)])
     assert refused.exit_code == USAGE
     assert "--yes" in refused.stderr
@@ -249,7 +249,7 @@ def test_without_a_terminal_it_refuses_to_ask(monkeypatch: pytest.MonkeyPatch, t
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", "", "what\n"])
 def test_only_a_yes_switches_the_output_on(answer: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(session, "run", lambda *given: pytest.fail("the output went on"))
+    monkeypatch.setattr(session, "run", lambda *given, **options: pytest.fail("the output went on"))
     monkeypatch.setattr("acquire.cli.terminal._somebody_to_ask", lambda: True)
     asked = CliRunner().invoke(app, ["calibrate", str(SWEEP), "--to", str(tmp_path)], input=answer)
     assert "SPPO13/Liq: 12 levels with a spectrum each" in asked.stderr
