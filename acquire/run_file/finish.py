@@ -30,6 +30,7 @@ from acquire.run_file.checksums import seal, sealed
 from acquire.run_file.hdf5 import (
     file_in_memory,
     image_of,
+    make_scales,
     nx_group,
     set_text,
     write_array,
@@ -224,6 +225,8 @@ def _write_finished(old: h5py.File, new: h5py.File, run: Run, live: Columns) -> 
     write_flag_meanings(entry["jvl/flags"])
     _write_live_values(entry, live)
     old.copy(old["entry/spectra/wavelength"], entry["spectra"], "wavelength")
+    for table in TABLES:
+        make_scales(entry[table.name], table.scales)
     _write_figures(entry, run.figures)
     exchange.write(entry, run.exchange)
 
