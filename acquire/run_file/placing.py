@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import secrets
 import stat
 import sys
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,12 +19,6 @@ else:
     import fcntl
 
 _FAR = 1 << 30  # Windows locks bytes against reading too: one far behind the text
-
-
-def file_name(started: datetime, sample: str, run_id: uuid.UUID) -> str:
-    """A name for a run file that sorts by time, says what was measured, and never repeats."""
-    readable = re.sub(r"[^A-Za-z0-9]+", "-", sample).strip("-")[:40] or "sample"
-    return f"{started:%Y%m%dT%H%M%S}_{readable}_{run_id.hex[:8]}.h5"
 
 
 #: What a file system without locks answers; there, nothing is locked.
@@ -92,7 +83,8 @@ def write_over(path: Path, content: bytes) -> None:
 
 def _temporary(path: Path) -> str:
     """How the names of files begin that are written beside ``path``."""
-    return f".{path.name[:60]}."
+    beginning = path.name.encode(errors="surrogateescape")[:60].decode(errors="ignore")
+    return f".{beginning}."
 
 
 def _fresh_beside(path: Path) -> tuple[Path, BinaryIO]:
@@ -109,7 +101,11 @@ def _name_where_nothing_stands(beside: Path, path: Path) -> None:
     """
     if sys.platform == "win32":
         beside.rename(path)  # refused there where something stands
-        return
+    else:
+        _link_where_nothing_stands(beside, path)
+
+
+def _link_where_nothing_stands(beside: Path, path: Path) -> None:
     try:
         path.hardlink_to(beside)
     except FileExistsError:
@@ -169,10 +165,10 @@ def locked_shared(path: Path) -> Iterator[None]:
     """
     if sys.platform == "win32":
         yield
-        return
-    with path.open("rb") as stream:
-        lock_shared(stream.fileno())
-        yield
+    else:
+        with path.open("rb") as stream:
+            lock_shared(stream.fileno())
+            yield
 
 
 @contextmanager
@@ -184,10 +180,10 @@ def locked_alone(path: Path) -> Iterator[None]:
     if sys.platform == "win32":
         path.rename(path)  # refused while anybody has it open
         yield
-        return
-    with path.open("r+b") as stream:
-        _lock(stream.fileno(), alone=True)
-        yield
+    else:
+        with path.open("r+b") as stream:
+            _lock(stream.fileno(), alone=True)
+            yield
 
 
 @contextmanager
@@ -204,21 +200,19 @@ def held_by_turns(descriptor: int) -> Iterator[None]:
         finally:
             os.lseek(descriptor, _FAR, os.SEEK_SET)
             msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
-    yield  # the system lets go of it when the file is closed
+    else:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+        yield  # the system lets go of it when the file is closed
 
 
 def _lock(descriptor: int, *, alone: bool) -> None:
-    if sys.platform == "win32":
-        return
-    try:
-        fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in _NO_LOCKS:
-            return
-        raise
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
