@@ -1,11 +1,212 @@
-"""The units in which the field reads its quantities; SI everywhere else."""
+"""The one table of quantities: what the field calls each, and the unit in which it reads it; SI everywhere else."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, overload
+
+import numpy as np
+import numpy.typing as npt
 
 from acquire.photometry.constants import ELEMENTARY_CHARGE
+
+
+class Quantity(NamedTuple):
+    """A quantity as people read it: its name on an axis and its symbol, the unit in which it is stored (SI), the
+    customary unit, the factor to it from SI, and the decimals that a paper's table gives.
+
+    The unit of what has none is "1", as in run files.
+    """
+
+    long_name: str
+    symbol: str
+    si_unit: str
+    unit: str
+    factor: float = 1.0
+    decimals: int = 2
+
+    @property
+    def title(self) -> str:
+        """The title of an axis or a column: "Current density (mA/cm^2)"; without a unit where there is none."""
+        return with_unit(self.long_name, self.unit)
+
+    @property
+    def heading(self) -> str:
+        """The same where there is little room: "J (mA/cm^2)"."""
+        return with_unit(self.symbol, self.unit)
+
+
+def with_unit(name: str, unit: str) -> str:
+    """A name with its unit behind it, if it has one."""
+    return name if unit in ("", "1") else f"{name} ({unit})"
+
+
+_WAVELENGTH = "nm", "nm"  # the field's unit of wavelength in files as well
+
+#: By the name that a quantity has in run files.
+QUANTITIES: Mapping[str, Quantity] = {
+    "voltage": Quantity("Voltage", "V", "V", "V"),
+    "current": Quantity("Current", "I", "A", "mA", 1e3, 4),
+    "current_density": Quantity("Current density", "J", "A/m^2", "mA/cm^2", 0.1),
+    "luminance": Quantity("Luminance", "L", "cd/m^2", "cd/m^2", decimals=1),
+    "current_efficiency": Quantity("Current efficiency", "CE", "cd/A", "cd/A"),
+    "power_efficiency": Quantity("Power efficiency", "PE", "lm/W", "lm/W"),
+    "external_quantum_efficiency": Quantity("External quantum efficiency", "EQE", "1", "%", 100.0),
+    "wall_plug_efficiency": Quantity("Wall-plug efficiency", "WPE", "1", "%", 100.0),
+    "chromaticity_x": Quantity("CIE 1931 x", "x", "1", "1", decimals=3),
+    "chromaticity_y": Quantity("CIE 1931 y", "y", "1", "1", decimals=3),
+    "chromaticity_u_prime": Quantity("CIE 1976 u'", "u'", "1", "1", decimals=4),
+    "chromaticity_v_prime": Quantity("CIE 1976 v'", "v'", "1", "1", decimals=4),
+    "dominant_wavelength": Quantity("Dominant wavelength", "lambda_d", *_WAVELENGTH, decimals=1),
+    "excitation_purity": Quantity("Excitation purity", "p_e", "1", "%", 100.0, 1),
+    "correlated_colour_temperature": Quantity("Correlated colour temperature", "CCT", "K", "K", decimals=0),
+    "duv": Quantity("Duv", "Duv", "1", "1", decimals=4),
+    "turn_on_voltage": Quantity("Turn-on voltage", "V_on", "V", "V"),
+    "peak_wavelength": Quantity("Peak wavelength", "lambda_p", *_WAVELENGTH, decimals=1),
+    "centroid_wavelength": Quantity("Centroid wavelength", "lambda_c", *_WAVELENGTH, decimals=1),
+    "fwhm": Quantity("FWHM", "FWHM", *_WAVELENGTH, decimals=1),
+    "luminous_efficacy_of_radiation": Quantity("Luminous efficacy of radiation", "K_r", "lm/W", "lm/W", decimals=1),
+    "mean_photon_energy": Quantity("Mean photon energy", "E_ph", "J", "eV", 1 / ELEMENTARY_CHARGE, 3),
+    "ideality_factor": Quantity("Ideality factor", "n", "1", "1", decimals=2),
+    "hysteresis_index": Quantity("Hysteresis index", "HI", "1", "1", decimals=4),
+    "turn_on_voltage_hysteresis": Quantity("Turn-on voltage, reverse less forward", "dV_on", "V", "V", decimals=3),
+    "scan_rate": Quantity("Scan rate", "dV/dt", "V/s", "V/s", decimals=3),
+    "repeatability": Quantity("Relative change", "d", "1", "%", 100.0, 2),
+    "spectral_luminance": Quantity("Luminance by the spectrum", "L_s", "cd/m^2", "cd/m^2", decimals=1),
+    "spectral_external_quantum_efficiency": Quantity(
+        "External quantum efficiency by the spectrum", "EQE_s", "1", "%", 100.0
+    ),
+    "route_difference": Quantity("Photodiode against spectrum", "L/L_s - 1", "1", "%", 100.0),
+    "wavelength": Quantity("Wavelength", "lambda", *_WAVELENGTH, decimals=0),
+    "spectral_radiance": Quantity("Spectral radiance", "L_e", "W/(m^2 sr nm)", "W/(m^2 sr nm)", decimals=6),
+    "normalised_spectrum": Quantity("Normalised EL intensity", "EL", "1", "1", decimals=4),
+    "integration_time": Quantity("Integration time", "t_int", "s", "s", decimals=3),
+    "mismatch_factor": Quantity("Mismatch factor", "M", "1", "1", decimals=4),
+    "time": Quantity("Time", "t", "s", "s", decimals=3),
+    "emissive_area": Quantity("Emissive area", "A", "m^2", "mm^2", 1e6),
+    "source_current": Quantity("Source current", "I", "A", "mA", 1e3, 4),
+    "dark_signal": Quantity("Dark signal", "s_0", "V", "mV", 1e3, 4),
+    "dark_current": Quantity("Dark photocurrent", "i_0", "A", "nA", 1e9, 3),
+}
+
+
+def axis_title(quantity: str) -> str:
+    """The title of an axis: ``axis_title("current_density") == "Current density (mA/cm^2)"``.
+
+    :raises KeyError: it is none of :data:`QUANTITIES`.
+    """
+    return QUANTITIES[quantity].title
+
+
+@overload
+def customary(value: float, quantity: str) -> float: ...
+@overload
+def customary(value: npt.NDArray[np.float64], quantity: str) -> npt.NDArray[np.float64]: ...
+def customary(value: float | npt.NDArray[np.float64], quantity: str) -> float | npt.NDArray[np.float64]:
+    """A value, or an array of them, of one of these quantities [SI] in its customary unit.
+
+    :raises KeyError: as :func:`axis_title`.
+    """
+    return value * QUANTITIES[quantity].factor
+
+
+# --- figures of merit ----------------------------------------------------------------------------------------
+
+_AT_LUMINANCE = re.compile(r"(?P<quantity>\w+)_at_(?P<level>\d+)_cd_m2")
+_AT_MAXIMUM = re.compile(r"(?P<quantity>\w+)_at_(?P<of>\w+)_max")
+_MAXIMUM = re.compile(r"(?P<quantity>\w+)_max(?P<smooth>_estimate)?")
+_ROLL_OFF = re.compile(r"roll_off_(?P<quantity>\w+)_(?P<share>\d+)")
+_CHANGE = re.compile(r"(?P<of>\w+)_(?P<kind>repeatability|change)")
+
+#: Figures that are named like no quantity: quantity, and how they are called.
+_NAMED: Mapping[str, tuple[str, str]] = {
+    "fwhm_total": ("fwhm", "FWHM of all lobes together"),
+    "hysteresis_index_log": ("hysteresis_index", "Hysteresis index of lg J"),
+    "luminance_ideality_factor": ("ideality_factor", "Ideality factor of the luminance"),
+}
+
+
+def quantity_of_figure(name: str) -> str:
+    """Which quantity a figure of merit is: ``luminance_max`` is a luminance, ``voltage_at_1000_cd_m2`` a voltage.
+
+    :raises KeyError: it is none of :data:`QUANTITIES`.
+    """
+    return _quantity_and_title(name)[0]
+
+
+def figure_title(name: str) -> str:
+    """A figure of merit as people call it: "Current efficiency at 1000 cd/m^2", "Maximum luminance"; no unit.
+
+    :raises KeyError: as :func:`quantity_of_figure`.
+    """
+    return _quantity_and_title(name)[1]
+
+
+def _quantity_and_title(name: str) -> tuple[str, str]:
+    if name in QUANTITIES:
+        return name, QUANTITIES[name].long_name
+    if name in _NAMED:
+        return _NAMED[name]
+    if found := _AT_LUMINANCE.fullmatch(name):
+        return found["quantity"], f"{QUANTITIES[found['quantity']].long_name} at {found['level']} cd/m^2"
+    if found := _AT_MAXIMUM.fullmatch(name):
+        return found["quantity"], f"{QUANTITIES[found['quantity']].long_name} at maximum {_within(found['of'])}"
+    if found := _MAXIMUM.fullmatch(name):
+        fitted = " of a smooth curve" if found["smooth"] else ""
+        return found["quantity"], f"Maximum {_within(found['quantity'])}{fitted}"
+    if found := _ROLL_OFF.fullmatch(name):
+        return found["quantity"], f"{QUANTITIES[found['quantity']].long_name} at {found['share']} % of maximum EQE"
+    if found := _CHANGE.fullmatch(name):
+        kind = "Spread" if found["kind"] == "repeatability" else "Change"
+        return "repeatability", f"{kind} of {_within(found['of'])}"
+    raise KeyError(name)
+
+
+def _within(quantity: str) -> str:
+    """A quantity's name within a sentence."""
+    return _lowered(QUANTITIES[quantity].long_name)
+
+
+def _lowered(name: str) -> str:
+    """A name with a small letter in front, unless it is an abbreviation."""
+    return name if name[1:2].isupper() else name[:1].lower() + name[1:]
+
+
+# --- columns ---------------------------------------------------------------------------------------------------
+
+_SPREAD = {
+    "_independent_uncertainty": "Independent standard uncertainty of ",
+    "_uncertainty": "Standard uncertainty of ",
+}
+
+
+#: Columns that go by another name than their quantity.
+_COLUMNS: Mapping[str, str] = {
+    "x": "CIE 1931 x",
+    "y": "CIE 1931 y",
+    "meter_x": "CIE 1931 x by the instrument",
+    "meter_y": "CIE 1931 y by the instrument",
+    "meter_luminance": "Luminance by the instrument",
+    "log10_distance": "Distance of the nearest spectrum in lg L",
+}
+
+
+def column_name(name: str) -> str:
+    """What a column or a value of a run file is called: as its quantity, or in the words of its own name; no unit."""
+    if name in _COLUMNS:
+        return _COLUMNS[name]
+    for ending, spread in _SPREAD.items():
+        if name.endswith(ending):
+            return spread + _lowered(column_name(name.removesuffix(ending)))
+    try:
+        return figure_title(name)
+    except KeyError:
+        words = name.replace("_", " ")
+        return words[:1].upper() + words[1:]
+
+
+# --- in three values, for those who need no more -------------------------------------------------------------
 
 
 class CustomaryUnit(NamedTuple):
@@ -16,40 +217,7 @@ class CustomaryUnit(NamedTuple):
     decimals: int = 2
 
 
-#: By quantity. What is not here is read in the SI unit in which it is stored.
+#: The same table, units alone.
 CUSTOMARY: Mapping[str, CustomaryUnit] = {
-    "voltage": CustomaryUnit("V"),
-    "current_density": CustomaryUnit("mA/cm^2", 0.1),
-    "luminance": CustomaryUnit("cd/m^2", decimals=1),
-    "current_efficiency": CustomaryUnit("cd/A"),
-    "power_efficiency": CustomaryUnit("lm/W"),
-    "external_quantum_efficiency": CustomaryUnit("%", 100.0),
-    "wall_plug_efficiency": CustomaryUnit("%", 100.0),
-    "chromaticity_x": CustomaryUnit("1", decimals=3),
-    "chromaticity_y": CustomaryUnit("1", decimals=3),
-    "chromaticity_u_prime": CustomaryUnit("1", decimals=4),
-    "chromaticity_v_prime": CustomaryUnit("1", decimals=4),
-    "dominant_wavelength": CustomaryUnit("nm", decimals=1),
-    "excitation_purity": CustomaryUnit("%", 100.0, 1),
-    "correlated_colour_temperature": CustomaryUnit("K", decimals=0),
-    "duv": CustomaryUnit("1", decimals=4),
-    "turn_on_voltage": CustomaryUnit("V"),
-    "peak_wavelength": CustomaryUnit("nm", decimals=1),
-    "centroid_wavelength": CustomaryUnit("nm", decimals=1),
-    "fwhm": CustomaryUnit("nm", decimals=1),
-    "luminous_efficacy_of_radiation": CustomaryUnit("lm/W", decimals=1),
-    "mean_photon_energy": CustomaryUnit("eV", 1 / ELEMENTARY_CHARGE, 3),
-    "ideality_factor": CustomaryUnit("1", decimals=2),
-    "hysteresis_index": CustomaryUnit("1", decimals=4),
-    "turn_on_voltage_hysteresis": CustomaryUnit("V", decimals=3),
-    "scan_rate": CustomaryUnit("V/s", decimals=3),
-    "repeatability": CustomaryUnit("%", 100.0, 2),
-    "source_current": CustomaryUnit("mA", 1e3, 4),
-    "dark_signal": CustomaryUnit("mV", 1e3, 4),
-    "dark_current": CustomaryUnit("nA", 1e9, 3),
+    name: CustomaryUnit(one.unit, one.factor, one.decimals) for name, one in QUANTITIES.items()
 }
-
-
-def customary(value: float, quantity: str) -> float:
-    """A value [SI] of one of these quantities in its customary unit."""
-    return value * CUSTOMARY[quantity].factor
