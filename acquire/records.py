@@ -238,9 +238,8 @@ ROUTES: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A reading and what follows from it.
+class Record(NamedTuple):
+    """A reading and what follows from it; a named tuple, because two are made at each point.
 
     ``luminance`` cd/m^2, ``current_density`` A/m^2, ``current_efficiency`` cd/A, ``power_efficiency`` lm/W,
     ``external_quantum_efficiency`` as a fraction; each with its standard uncertainty (k = 1), and the part of it that
