@@ -1,4 +1,4 @@
-"""``python -m acquire`` is the ``acquire`` command. A Python that is too old can read this file, and is told so by it."""
+"""``python -m acquire`` is the ``acquire`` command. A Python that is too old can read this file, and is told by it."""
 
 import os
 import signal

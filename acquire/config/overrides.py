@@ -78,7 +78,10 @@ def overridden(source: YamlSource, said: Sequence[Said]) -> tuple[YamlSource, li
     if not content:
         return source, overrides, problems
     values = [(place, text, one.origin) for one in said for place, text in one.values]
-    source = replace(source, origins={place: origin for place, _, origin in values})
+    origins = {place: origin for place, _, origin in values}
+    comments = {at: one for at, one in source.comments.items() if at not in origins}
+    instead = {at: one for at, one in source.instead.items() if at not in origins}
+    source = replace(source, origins=origins, comments=comments, instead=instead)
     for place, text, origin in values:
         if not is_text(text):
             message = "holds a control character, or half of a character"

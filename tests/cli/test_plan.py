@@ -81,7 +81,7 @@ def test_both_branches_are_ranges() -> None:
     [
         ([0.0], "V", "0 V (1 point)"),
         ([0.0, 0.3, 0.6, 0.9, 1.0], "V", "0 V to 0.9 V in steps of 0.3 V, then 1 V (5 points)"),
-        ([0.0, 2.0, 4.0, 4.1, 4.2], "V", "0 V to 4 V in steps of 2 V, then 4.1 V to 4.2 V in steps of 0.1 V (5 points)"),
+        ([0.0, 2.0, 4.0, 4.5], "V", "0 V to 4 V in steps of 2 V, then 4.5 V (4 points)"),
         ([1e-6, 2e-6, 3e-6], "A", "1 uA to 3 uA in steps of 1 uA (3 points)"),
         ([-1e-3, -2e-3], "A", "-1 mA to -2 mA in steps of 1 mA (2 points)"),
     ],

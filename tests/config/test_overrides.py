@@ -108,6 +108,13 @@ def test_a_section_that_the_file_leaves_out_or_empty_is_filled(section: str, tmp
     assert with_said(tmp_path / "sweep.yaml", user="Ada").sweep.user.name == "Ada"
 
 
+def test_what_yaml_made_of_the_files_own_value_does_not_matter_then(tmp_path: Path) -> None:
+    text = QUICK.read_text(encoding="utf-8").replace("../", f"{CONFIGS.as_posix()}/")
+    (tmp_path / "sweep.yaml").write_text(text.replace("name: SPPO13", "name: Dev #3"), encoding="utf-8")
+    assert "#3" in refusal(tmp_path / "sweep.yaml")[0]
+    assert with_said(tmp_path / "sweep.yaml", sample="Dev #3").sweep.sample.name == "Dev #3"
+
+
 def test_what_is_wrong_with_the_file_is_still_said(tmp_path: Path) -> None:
     text = QUICK.read_text(encoding="utf-8").replace("../", f"{CONFIGS.as_posix()}/")
     (tmp_path / "sweep.yaml").write_text(text + "user: Ada\n", encoding="utf-8")
