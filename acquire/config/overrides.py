@@ -62,7 +62,7 @@ class Override:
 
     @property
     def text(self) -> str:
-        """A line for people."""
+        """What people read of it, in a line."""
         instead = "the sweep file says nothing" if self.file_says is None else f"the sweep file says {self.file_says}"
         return f"{self.key} is {self.said or 'empty'} by {self.origin}; {instead}"
 
