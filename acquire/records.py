@@ -298,6 +298,7 @@ class InstrumentRecord:
 class RunStart:
     """Everything known before the output goes on.
 
+    ``note`` is a remark on the run; ``overrides_json`` what was said for it in place of the sweep file's values.
     ``points``, ``duration`` and ``time_per_point`` [s] are the totals of the plan. ``photodiode_unit`` is V, or A where
     the photodiode's meter reads the photocurrent itself.
     """
@@ -319,6 +320,8 @@ class RunStart:
     points: int = 0
     duration: float = nan
     time_per_point: float = nan
+    note: str = ""
+    overrides_json: str = "[]"
 
 
 @dataclass(frozen=True, slots=True)
