@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
 from functools import cached_property
 from math import isfinite
 from operator import attrgetter
@@ -58,6 +58,7 @@ from acquire.run_file.layout import (
     ending_check,
     version_of,
 )
+from acquire.run_file.naming import is_run_file, moment_in
 from acquire.run_file.placing import locked_alone
 from acquire.run_file.remarks import Remark, RemarkKind, read_remarks, standing
 from acquire.run_file.tables import length, read_table
@@ -298,18 +299,19 @@ def _refuse_newer(path: Path, file: h5py.File) -> None:
         )
 
 
-#: Names of run files, as :func:`acquire.run_file.placing.file_name` makes them.
-_RUN_FILE = re.compile(r"\d{8}T\d{6}_[A-Za-z0-9-]+_[0-9a-f]{8}\.h5")
-
-
 def run_files_in(folder: Path) -> list[Path]:
     """The run files in a folder, the newest first; files of other names are left out. Opens none of them.
 
     :raises OSError: the folder cannot be read.
     """
     with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if _RUN_FILE.fullmatch(entry.name) and entry.is_file()]
-    return [folder / name for name in sorted(names, reverse=True)]
+        found = [(_moment(entry), entry.name) for entry in entries if is_run_file(entry.name) and entry.is_file()]
+    return [folder / name for _, name in sorted(found, reverse=True)]
+
+
+def _moment(entry: os.DirEntry[str]) -> str:
+    """When a run file was made, to sort by: as its name says it, else as the file system does."""
+    return moment_in(entry.name) or f"{datetime.fromtimestamp(entry.stat().st_mtime).astimezone():%Y%m%dT%H%M%S}"
 
 
 def points_if_unfinished(path: Path) -> int | None:
