@@ -62,9 +62,10 @@ honest: $(VENV)/installed-tests
 	$(RUN) tests.endurance.honest_runs --runs 200
 
 schemas: $(VENV)/installed
-	$(RUN) acquire.config --write-schemas configs/schema --write-reference docs/reference-yaml.md
+	$(RUN) acquire.config --write-schemas configs/schema
 
 docs: $(VENV)/installed
+	$(RUN) acquire.config --write-reference docs/reference/yaml.md
 	$(RUN) docs.reference_pages
 
 $(VENV)/installed: pyproject.toml
