@@ -10,6 +10,13 @@ import typer
 #: Exit status: completed or stopped by a rule; failed; wrong configuration or usage; interrupted.
 COMPLETED, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
+EXIT_STATUS = {
+    COMPLETED: "completed, or stopped by a rule of the sweep file",
+    FAILED: "failed; for `health` also an alarm, for `instruments` also an instrument that is missing or wrong",
+    USAGE: "a wrong configuration file, or wrong usage: nothing was opened",
+    INTERRUPTED: "interrupted, by Ctrl-C or a signal",
+}
+
 SweepArgument = Annotated[Path, typer.Argument(help="sweep file (YAML)", metavar="SWEEP.yaml")]
 
 RunArgument = Annotated[Path, typer.Argument(help="run file (HDF5)", metavar="RUN.h5")]
