@@ -59,6 +59,11 @@ def test_letters_of_every_script_stay(sample: str) -> None:
     assert named(sample=sample) == f"{normalize('NFC', sample)}_abcdef12.h5"
 
 
+def test_a_letter_that_the_system_cannot_write_costs_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.getfilesystemencoding", lambda: "iso8859-1")
+    assert named(sample="grün 試料 A3") == "grün-A3_abcdef12.h5"
+
+
 def test_a_name_is_composed_however_the_file_was_written() -> None:
     assert named(sample="gro\u0308\u00dfer") == named(sample="größer") == "größer_abcdef12.h5"
 
