@@ -268,9 +268,8 @@ ROUTES: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A reading and what follows from it.
+class Record(NamedTuple):
+    """A reading and what follows from it; a named tuple, because two are made at each point.
 
     ``luminance`` cd/m^2, ``current_density`` A/m^2, ``current_efficiency`` cd/A, ``power_efficiency`` lm/W,
     ``external_quantum_efficiency`` as a fraction; each with its standard uncertainty (k = 1), and the part of it that
@@ -329,6 +328,7 @@ class InstrumentRecord:
 class RunStart:
     """Everything known before the output goes on.
 
+    ``note`` is a remark on the run; ``overrides_json`` what was said for it in place of the sweep file's values.
     ``points``, ``duration`` and ``time_per_point`` [s] are the totals of the plan. ``photodiode_unit`` is V, or A where
     the photodiode's meter reads the photocurrent itself.
     """
@@ -350,6 +350,8 @@ class RunStart:
     points: int = 0
     duration: float = nan
     time_per_point: float = nan
+    note: str = ""
+    overrides_json: str = "[]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,3 +34,23 @@ OutputOption = Annotated[
 ]
 
 YesOption = Annotated[bool, typer.Option("--yes", help="do not ask before the output goes on")]
+
+SampleOption = Annotated[
+    str | None, typer.Option("--sample", help="sample.name for this run, whatever the file says", metavar="NAME")
+]
+
+PixelOption = Annotated[str | None, typer.Option("--pixel", help="sample.pixel for this run", metavar="PIXEL")]
+
+BatchOption = Annotated[str | None, typer.Option("--batch", help="sample.batch for this run", metavar="BATCH")]
+
+AreaOption = Annotated[
+    str | None, typer.Option("--area", help="sample.emissive_area for this run, like '4 mm^2'", metavar="AREA")
+]
+
+UserOption = Annotated[str | None, typer.Option("--user", help="user.name for this run", metavar="NAME")]
+
+NoteOption = Annotated[str | None, typer.Option("--note", help="a remark on this run", metavar="TEXT")]
+
+AgainOption = Annotated[
+    bool, typer.Option("--again", help="what these options said for the run before, into the same folder on this bench")
+]

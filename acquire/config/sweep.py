@@ -119,7 +119,9 @@ class Sample(Section):
     )
     batch: str = Field(default="", description="Batch or substrate number, for the record.")
     pixel: str = Field(default="", description="Which pixel of the substrate, for the record.")
-    group: str = Field(default="", description="What is compared in a batch, like 'ETL 30 nm'; not given: the batch.")
+    group: str = Field(
+        default="", description="What is compared within a batch; not given: the batch.", examples=["ETL 30 nm"]
+    )
     notes: str = Field(default="", description="Anything else: encapsulation, age, storage.")
     polarity: Literal["positive", "negative"] = Field(
         default="positive", description="Sign of the level at which the device emits."
@@ -376,10 +378,10 @@ class SweepFile(Section):
     dark: Dark = Field(default_factory=Dark)
     spectra: Spectra | None = Field(default=None, description="Not given: no spectra.")
     stop: StopRules = Field(default_factory=StopRules)
-    note: str = Field(default="", description="A remark on the run, for the record.")
-    output: Annotated[Output, _FolderAlone()] = Field(
-        default_factory=Output, description="Where run files go, and what they are called; a text alone is the folder."
+    note: str = Field(
+        default="", description="A remark on the run, for the record.", examples=["annealed 10 min at 80 °C"]
     )
+    output: Annotated[Output, _FolderAlone()] = Field(default_factory=Output, description="A text alone is the folder.")
     exchange: bool | None = Field(
         default=None,
         description="Keep what is sent to the instruments and received from them in the run file. Not given: kept for "

@@ -292,7 +292,7 @@ def write_start(file: h5py.File, start: RunStart) -> h5py.Group:
     _write_sample(entry, start.sample)
     write_text(nx_group(entry, "user", "NXuser"), "name", start.user)
     configuration = nx_group(entry, "configuration", "NXcollection")
-    for name in ("sweep_yaml", "bench_yaml", "resolved_json"):
+    for name in ("sweep_yaml", "bench_yaml", "resolved_json", "overrides_json", "note"):
         write_text(configuration, name, getattr(start, name))
     configuration.attrs["file_hashes"] = json.dumps(dict(start.file_hashes))
     instruments = nx_group(entry, "instrument", "NXinstrument")
