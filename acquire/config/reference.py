@@ -98,7 +98,7 @@ def _row(key: _Key, place: tuple[str, ...], seen: dict[str, str]) -> tuple[str, 
         there = seen.get(key.inner["title"], dotted(place))
         takes = "text or section" if key.schema["choices"] > 1 else "section"
         takes += ", see below" if there == dotted(place) else f", as `{there}`"
-        meaning = f"{_first_line(key.inner)} {meaning}".strip()
+        meaning = meaning if key.schema["choices"] > 1 else f"{_first_line(key.inner)} {meaning}".strip()
         return f"`{key.name}`", takes, _default(key), "", meaning
     span = key.schema.get("x-span") or key.inner.get("x-span", "")
     meaning = f"{meaning} Allowed: {span}." if span else meaning
@@ -164,7 +164,13 @@ def _example(key: _Key) -> str:
         return _written(default is not True)
     if schema.get("format") == "date":
         return "2026-03-31"
-    return _written(next(value for value in (schema.get("const"), default, 1) if value not in (None, "")))
+    return _written(
+        next(
+            value
+            for value in (schema.get("const"), default, "text" if schema.get("type") == "string" else 1)
+            if value not in (None, "")
+        )
+    )
 
 
 def _written(value: Any) -> str:
