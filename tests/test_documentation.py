@@ -38,7 +38,7 @@ def commands(page: Path) -> list[list[str]]:
     """The arguments of every ``acquire`` command in the page's code blocks, without the explanation beside it."""
     lines = [line for language, block in blocks(page) if language != SHELL for line in block.splitlines()]
     found = (re.match(r"(?:\.venv\\Scripts\\)?acquire (.*?)(?:   .*)?$", line) for line in lines)
-    return [match[1].replace("\\", "/").split() for match in found if match]
+    return [shlex.split(match[1].replace("\\", "/")) for match in found if match]
 
 
 def lines_to_paste(page: Path) -> list[str]:
@@ -63,6 +63,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("acquire.bench.survey.list_resources", lambda visa_library: ())
     monkeypatch.setattr("acquire.cli.terminal._somebody_to_ask", lambda: True)
+    monkeypatch.setattr("platformdirs.user_state_path", lambda name, appauthor: tmp_path / "state" / name)
     return tmp_path
 
 
@@ -85,10 +86,11 @@ def test_every_command_of_a_page_works(page: Path, desk: Path) -> None:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if lines_to_paste(page)], ids=lambda page: page.stem)
 def test_what_can_be_pasted_works_line_by_line(page: Path, desk: Path) -> None:
-    """In a folder as after a clone; here, the reader's own bench is the simulated one."""
-    for name in (desk / "configs").rglob("my_*"):
-        name.unlink()
-    for line in lines_to_paste(page):
+    """A copy that a page makes is not there before; here, the reader's own bench is the simulated one."""
+    lines = lines_to_paste(page)
+    for target in re.findall(r"^cp \S+ (\S+)", "\n".join(lines), flags=re.MULTILINE):
+        (desk / target).unlink(missing_ok=True)
+    for line in lines:
         match shlex.split(line, comments=True):
             case ["cp", source, target]:
                 shipped = re.sub(r"/lab_\w+\.yaml$", "/simulated.yaml", source)
