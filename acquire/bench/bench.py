@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from acquire.bench.exchange_log import ExchangeLog
-from acquire.records import InstrumentRecord, PointFlag, Reading, Spectrum, Step
+from acquire.records import InstrumentRecord, PointFlag, Reading, Spectrum, Step, counted
 from acquire.safety.guardian import Guard, NotGuarded
 from acquire.safety.interruption import StopRequest
 from acquire.sweep.engine import SpectrumNotTaken
@@ -175,7 +175,7 @@ class BenchInRun:
         if self._exposing:
             return f"spectrum {self._spectra}"
         if step.index >= 0:
-            return f"point {step.index + 1}"
+            return f"point {counted(step.index)}"
         self._dark_readings += 1
         return f"dark reading {self._dark_readings}"
 
@@ -269,7 +269,7 @@ class BenchInRun:
 
         :raises NotGuarded: as :meth:`trigger`.
         """
-        doing = f"points {steps[0].index + 1} to {steps[-1].index + 1} from the memory of the source"
+        doing = f"points {counted(steps[0].index)} to {counted(steps[-1].index)} from the memory of the source"
         within = LONGEST_PAUSE + self._transfer(characters * len(steps))
         self._guard.beat(doing, self._source, nan, within)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO, cast
 
 import typer
 
-from acquire.cli import calibrate, health, instruments, results, simulate
+from acquire.cli import calibrate, export, health, instruments, results, simulate
 from acquire.cli.arguments import (
     COMPLETED,
     FAILED,
@@ -32,6 +32,7 @@ from acquire.cli.terminal import (
     leave,
     say,
     say_json,
+    waiting,
 )
 from acquire.safety.visible import one_line
 
@@ -92,7 +93,7 @@ def run(
     console = display.SpectatorConsole(stderr=as_json)
     with StopRequest().listening() as stop:  # until everything is said: Ctrl-C while printing changes no outcome
         with display.displayed(console) as spectator:
-            result = session.run(prepared, folder, spectator, stop)
+            result = session.run(prepared, folder, spectator, stop, waiting=waiting())
         told = results.told(result, as_json, stuck=spectator.stuck)
     status = INTERRUPTED if result.interrupted else FAILED if result.failed else COMPLETED
     if not told:
@@ -133,10 +134,11 @@ def plan(sweep: SweepArgument, bench: BenchOption = None) -> None:
 
 def _print_plan(plan: SweepPlan) -> None:
     from acquire.cli.display import clock_text, level_text
+    from acquire.records import counted
 
     for step in plan.steps:
         mark = "  spectrum" if step.spectrum else ""
-        say(sys.stdout, f"{step.index + 1:5d}  {step.branch:8}  {level_text(step.level, plan.source_unit)}{mark}")
+        say(sys.stdout, f"{counted(step.index):5d}  {step.branch:8}  {level_text(step.level, plan.source_unit)}{mark}")
     say(sys.stdout, f"{len(plan.steps)} points, about {plan.time_per_point * 1e3:.0f} ms each")
     if plan.spectra.most:
         say(sys.stdout, f"at most {plan.spectra.most} spectra")
@@ -166,7 +168,7 @@ def check(
 app.command()(calibrate.calibrate)
 app.command()(health.health)
 app.command()(results.show)
-app.command()(results.export)
+app.command()(export.export)
 
 
 @app.command()

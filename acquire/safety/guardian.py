@@ -301,10 +301,9 @@ class GuardianProcess:
 
 def _is_stopped(number: int) -> bool:
     """Whether a child of this process was stopped, where the system tells."""
-    if sys.platform in ("win32", "darwin"):
-        return False
-    with suppress(ChildProcessError):  # it was waited for already
-        return os.waitid(os.P_PID, number, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
+    if sys.platform != "win32" and sys.platform != "darwin":
+        with suppress(ChildProcessError):  # it was waited for already
+            return os.waitid(os.P_PID, number, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
     return False
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from math import isfinite
 
-from acquire.photometry.customary_units import QUANTITIES
+from acquire.photometry.customary_units import QUANTITIES, column_name
 from acquire.run_file.read import Run
 
 Lines = Iterator[tuple[str, str]]
@@ -23,19 +24,31 @@ def about(run: Run, meaning: str = "") -> list[tuple[str, str]]:
         ("Status", f"{run.status}: {run.stop_reason}" if run.stop_reason else str(run.status)),
         *_settings(run),
         *_light(run),
+        ("Tags", ", ".join(run.tags)),
+        *((f"Comment {number}", text) for number, text in enumerate(run.comments, 1)),
         *((f"Instrument ({role.replace('_', ' ')})", text) for role, text in run.instruments.items()),
         ("Uncertainties", "u(...) is the standard uncertainty (k = 1)"),
         ("Run ID", run.run_id),
         ("Checksums", str(run.integrity)),
         ("Recorded by", run.program),
     ]
-    return [(name, text) for name, text in lines if text]
+    return [(_plain(name), text) for name, text in lines if text]
+
+
+def _plain(name: str) -> str:
+    """A name in which no separator, mark of a comment or quotation mark stands."""
+    return re.sub(r"[^\w() -]", " ", name)
 
 
 def _sample(run: Run) -> Lines:
     yield "Sample", run.sample
-    area = run.calibration.conditions.emissive_area
-    yield "Emissive area", _amount(area, "emissive_area")
+    for name, value in run.sample_fields.items():
+        if isinstance(value, str) and name != "name":
+            yield column_name(name), value
+    conditions, uncertainty = run.calibration.conditions, run.calibration.uncertainty.emissive_area
+    spread = f", u = {_amount(uncertainty, 'emissive_area')}" if uncertainty else ""
+    yield "Emissive area", f"{_amount(conditions.emissive_area, 'emissive_area')}{spread}"
+    yield "User", run.user
 
 
 def _settings(run: Run) -> Lines:
@@ -44,11 +57,25 @@ def _settings(run: Run) -> Lines:
         quantity = "source_current" if run.source_unit == "A" else "voltage"
         ends = _amount(float(levels.min()), quantity), _amount(float(levels.max()), quantity)
         yield "Levels", f"{ends[0]} to {ends[1]}, {len(levels)} points, {len(run.spectra)} spectra"
+    compliance, settle = _configured(run, "source", "compliance"), _configured(run, "measure", "settle")
+    if compliance is not None:
+        yield "Compliance", _amount(compliance, "voltage" if run.source_unit == "A" else "source_current")
+    if settle is not None:
+        yield "Settle", _amount(settle, "time")
     yield "NPLC", f"{conditions.nplc:g}, photodiode {conditions.photodiode_nplc:g}"
     if conditions.filter_count > 1:
         yield "Readings averaged", f"{conditions.filter_count}"
     if conditions.lead_resistance:
         yield "Lead resistance", f"{conditions.lead_resistance:g} ohm, subtracted"
+
+
+def _configured(run: Run, section: str, key: str) -> float | None:
+    """A number of the sweep file, SI; None where a file of an earlier version does not have it."""
+    try:
+        value = run.configuration["sweep"][section][key]
+    except (KeyError, TypeError):
+        return None
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _light(run: Run) -> Lines:

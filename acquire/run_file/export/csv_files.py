@@ -56,9 +56,7 @@ def refuse_existing(paths: Sequence[Path], *, force: bool) -> None:
     """:raises ArchiveError: one of these files exists and is not to be replaced."""
     existing = [path for path in paths if path.exists()]
     if existing and not force:
-        raise ArchiveError(
-            f"{existing[0]}: exists already; choose another folder with --to, or replace it with --force"
-        )
+        raise ArchiveError(f"{existing[0]}: exists already; choose another folder with --to, or replace with --force")
 
 
 def write_sheet(stream: TextIO, sheet: Sheet, header: Sequence[tuple[str, str]], style: CsvStyle) -> None:

@@ -197,10 +197,9 @@ def _normalised(run: Run) -> Sheet:
 def _by_wavelength(run: Run, name: str, meaning: str, quantity: str, spectra: FloatArray) -> Sheet:
     unit = QUANTITIES[quantity].unit.removeprefix("1")
     wavelength = SheetColumn("Wavelength", "nm", run.sample, WAVELENGTH)
-    names = zip(spectrum_names(run), run.spectra, strict=True)
     columns = [
         SheetColumn(called, unit, _place(one.index, one.point_index, one.branch), spectra[one.index])
-        for called, one in names
+        for called, one in zip(spectrum_names(run), run.spectra, strict=True)
     ]
     return Sheet(name, meaning, [wavelength, *columns])
 
