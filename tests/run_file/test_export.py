@@ -158,6 +158,7 @@ def test_the_header_says_what_the_file_is_right_above_the_long_names(named: Run,
     rows = table(tmp_path, "jvl")
     head = [row for row in rows if row[0].startswith("# ")]
     assert rows[: len(head)] == head
+    assert head[0] == ["# Header lines", str(len(head))]
     assert rows[len(head)][0] == "Voltage"
     known = {key.removeprefix("# "): text for key, text in head}
     assert known["Sample"] == named.sample
@@ -286,7 +287,7 @@ def test_folders_and_files_in_one_command_each_file_once(run: Run, tmp_path: Pat
     assert "exists already; choose another folder with --to, or replace with --force" in again.output
     (tmp_path / f"{run.path.stem}_jvl.csv").write_text("other")
     assert export(run.path, "--to", tmp_path, "--force").exit_code == 0
-    assert (tmp_path / f"{run.path.stem}_jvl.csv").read_text(encoding="utf-8").startswith("# Table,")
+    assert (tmp_path / f"{run.path.stem}_jvl.csv").read_text(encoding="utf-8").startswith("# Header lines,")
 
 
 def test_one_that_cannot_be_read_costs_no_other(run: Run, tmp_path: Path) -> None:

@@ -68,6 +68,8 @@ def write_sheet(stream: TextIO, sheet: Sheet, header: Sequence[tuple[str, str]],
         # who skips what follows a "#" must not do so in the middle of a name
         (quoted if any("#" in text for text in texts) else plain).writerows(rows)
 
+    if header:
+        plain.writerow(["# Header lines", len(header) + 1])
     plain.writerows([f"# {key}", text_cell(text, style.separator)] for key, text in header)
     for label in ("long_name", "unit", "comment"):
         texts = [text_cell(getattr(column, label), style.separator) for column in sheet.columns]
