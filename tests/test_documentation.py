@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def commands(page: Path) -> list[list[str]]:
     """The arguments of every ``acquire`` command in the page's code blocks, without the explanation beside it."""
     lines = [line for block in blocks(page) for line in block.splitlines()]
     found = (re.match(r"(?:\.venv\\Scripts\\)?acquire (.*?)(?:   .*)?$", line) for line in lines)
-    return [match[1].replace("\\", "/").split() for match in found if match]
+    return [shlex.split(match[1].replace("\\", "/")) for match in found if match]
 
 
 def test_the_commands_of_the_pages_are_found() -> None:
@@ -49,6 +50,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("acquire.bench.survey.list_resources", lambda visa_library: ())
     monkeypatch.setattr("acquire.cli.terminal._somebody_to_ask", lambda: True)
+    monkeypatch.setattr("platformdirs.user_state_path", lambda name, appauthor: tmp_path / "state" / name)
     return tmp_path
 
 
