@@ -11,7 +11,7 @@ from typing import Annotated, TextIO, cast
 
 import typer
 
-from acquire.cli import calibrate, health, instruments, plan, results, simulate
+from acquire.cli import calibrate, health, instruments, listing, plan, results, simulate
 from acquire.cli.arguments import (
     COMPLETED,
     FAILED,
@@ -173,6 +173,7 @@ def check(
 
 app.command()(calibrate.calibrate)
 app.command()(health.health)
+app.command("list")(listing.list_runs)
 app.command()(results.show)
 app.command()(results.export)
 
