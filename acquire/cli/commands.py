@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO, cast
 
 import typer
 
-from acquire.cli import calibrate, health, instruments, results, simulate
+from acquire.cli import calibrate, health, instruments, new, results, simulate
 from acquire.cli.arguments import (
     COMPLETED,
     FAILED,
@@ -165,6 +165,7 @@ def check(
     raise typer.Exit(USAGE if wrong else COMPLETED)
 
 
+app.command()(new.new)
 app.command()(calibrate.calibrate)
 app.command()(health.health)
 app.command()(results.show)
