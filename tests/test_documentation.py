@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def commands(page: Path) -> list[list[str]]:
     """The arguments of every ``acquire`` command in the page's code blocks, without the explanation beside it."""
     lines = [line for block in blocks(page) for line in block.splitlines()]
     found = (re.match(r"(?:\.venv\\Scripts\\)?acquire (.*?)(?:   .*)?$", line) for line in lines)
-    return [match[1].replace("\\", "/").split() for match in found if match]
+    return [shlex.split(match[1].replace("\\", "/")) for match in found if match]
 
 
 def test_the_commands_of_the_pages_are_found() -> None:
@@ -49,6 +50,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("acquire.bench.survey.list_resources", lambda visa_library: ())
     monkeypatch.setattr("acquire.cli.terminal._somebody_to_ask", lambda: True)
+    monkeypatch.setattr("platformdirs.user_state_path", lambda name, appauthor: tmp_path / "state" / name)
     return tmp_path
 
 
@@ -90,6 +92,35 @@ def test_links_and_file_names_lead_somewhere(page: Path) -> None:
     named = re.findall(r"(?<![\w/.])configs/[\w/.]*\w", text)
     # What begins with my_ is the reader's own copy
     assert [name for name in named if "/my_" not in name and not (ROOT / name).exists()] == []
+
+
+def anchors(page: Path) -> set[str]:
+    """The names under which the headings of a page can be linked to, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_to_a_heading_lead_to_one(page: Path) -> None:
+    links = re.findall(r"\]\(([^)]*)#([^)]+)\)", page.read_text(encoding="utf-8"))
+    ours = [(place, anchor) for place, anchor in links if "://" not in place]
+    targets = [(page.parent / place if place else page, anchor) for place, anchor in ours]
+    assert [(str(target), anchor) for target, anchor in targets if anchor not in anchors(target)] == []
+
+
+def test_every_page_can_be_reached_from_the_list_of_pages() -> None:
+    pages = {page for page in PAGES if ROOT / "docs" in page.parents and "decisions" not in page.parts}
+    index = ROOT / "docs" / "README.md"
+    listed = re.findall(r"\]\(([^)#]+)", index.read_text(encoding="utf-8"))
+    assert pages - {(index.parent / link).resolve() for link in listed} == {index}
+
+
+def test_the_terms_of_the_makers_are_told() -> None:
+    for name in ("NOTICE", "docs/reference/instruments.md", "drivers/cs2000a/driver.py"):
+        text = " ".join((ROOT / name).read_text(encoding="utf-8").replace("**", "").split())
+        assert re.search(r"Konica Minolta", text), name
+        assert re.search(r"commercial software", text), name
+        assert re.search(r"permission", text), name
 
 
 def test_the_first_day_begins_with_the_emergency_shutdown() -> None:

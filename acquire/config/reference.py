@@ -16,7 +16,7 @@ from acquire.config.yaml_traps import quoted
 HEAD = """\
 # Reference: every key of the YAML files
 
-Made from the models in `acquire/config` by `python -m acquire.config --write-reference docs/reference-yaml.md`; what is
+Made from the models in `acquire/config` by `python -m acquire.config --write-reference docs/reference/yaml.md`; what is
 edited here by hand is lost. Quantities carry their unit, with a decimal point: `100 mA`, `14 mm^2`. The units are those
 of the bench (V, A, s, m, m^2, cd/m^2, deg, nm, Hz, ohm, W, K and what is made of them) with the prefixes p, n, u, m, c,
 k, M; `%` where a share is asked for. A key that is not listed is refused, and so is a value of another unit:

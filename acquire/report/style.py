@@ -124,8 +124,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _wrong(path: Path, why: str) -> str:
-    first = " ".join(line.strip() for line in why.strip().splitlines()[:2])
-    return f"{path}: is no style sheet of matplotlib: {first[:300]}"
+    return f"{path}: is no style sheet of matplotlib: {_in_a_line(why)}"
+
+
+def _in_a_line(text: str) -> str:
+    return " ".join(line.strip() for line in text.strip().splitlines()[:2])[:300]
 
 
 @contextmanager
@@ -164,11 +167,17 @@ def caption_of(figure: Figure) -> str:
 
 
 def rendered(figure: Figure, kind: str, style: Style | None = None) -> bytes:
-    """A picture as a file of a format: ``png``, ``svg`` or ``pdf``. The same bytes every time."""
+    """A picture as a file of a format: ``png``, ``svg`` or ``pdf``. The same bytes every time.
+
+    :raises PictureError: matplotlib cannot draw it, in a style that needs LaTeX for example.
+    """
     written = BytesIO()
     caption = {_CAPTION[kind]: caption_of(figure)} if caption_of(figure) else {}
-    with (style or journal()).applied():
-        figure.savefig(written, format=kind, metadata={**_METADATA[kind], **caption})
+    try:
+        with (style or journal()).applied():
+            figure.savefig(written, format=kind, metadata={**_METADATA[kind], **caption})
+    except Exception as error:  # a style may ask for anything
+        raise PictureError(f"a picture cannot be drawn in its style: {_in_a_line(str(error))}") from error
     return written.getvalue()
 
 
