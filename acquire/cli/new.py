@@ -249,7 +249,7 @@ def _text(answers: Answers, path: Path) -> str:
     return lines_of(
         f"# yaml-language-server: $schema={beside(schema, folder)}" if schema.is_file() else None,
         "# Written by 'acquire new'. Change it as you like, then: acquire check, acquire plan, acquire run.",
-        "# docs/reference-yaml.md explains every key, also those that are not here.",
+        "# docs/reference/yaml.md explains every key, also those that are not here.",
         "kind: sweep",
         given("title", "title", indent=""),
         (f"bench: {scalar(beside(Path(bench), folder))}", "'acquire run FILE --bench BENCH' takes another one")
