@@ -45,6 +45,36 @@ class Severity(StrEnum):
     IMPOSSIBLE = "impossible"
 
 
+#: What the status of a run says.
+RUN_STATUS_MEANINGS: Mapping[RunStatus, str] = {
+    RunStatus.RUNNING: "it is going on, or was cut off and has not been recovered",
+    RunStatus.COMPLETED: "every level of the plan was measured",
+    RunStatus.STOPPED: "ended before its last level, in order: by a rule of the sweep file, at a limit, or because "
+    "somebody asked for it; `stop_reason` says which",
+    RunStatus.FAILED: "something went wrong, or it was cut off; what was measured until then is in the file",
+}
+
+#: What each severity of a finding is, and what it does to the status of a figure that it touches.
+SEVERITY_MEANINGS: Mapping[Severity, tuple[str, str]] = {
+    Severity.NOTE: ("to be known before the number is used", "stays as it is"),
+    Severity.DOUBTFUL: (
+        "two things that cannot both be right by what is stated of them",
+        "`doubtful`, with the finding as its reason",
+    ),
+    Severity.IMPOSSIBLE: ("physics forbids it", "`impossible`"),
+}
+
+#: Which spectrum a point's efficiency was computed with.
+SPECTRUM_SOURCES: Mapping[str, str] = {
+    "measured": "its own, taken at this point",
+    "interpolated": "the two around it, weighted",
+    "nearest": "the nearest one in luminance, beyond the first or the last",
+    "reference": "one of an earlier run, `sample.reference`",
+    "assumed": "a line given beforehand, `sample.expected_line`",
+    "none": "none: there is no EQE",
+}
+
+
 class PointFlag(IntFlag):
     """What a reader of one point must know before trusting it."""
 

@@ -10,6 +10,13 @@ import typer
 #: Exit status: completed or stopped by a rule; failed; wrong configuration or usage; interrupted.
 COMPLETED, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
+EXIT_STATUS = {
+    COMPLETED: "completed, or stopped by a rule of the sweep file",
+    FAILED: "failed; for `health` also an alarm, for `instruments` also an instrument that is missing or wrong",
+    USAGE: "a wrong configuration file, or wrong usage: nothing was opened",
+    INTERRUPTED: "interrupted, by Ctrl-C or a signal",
+}
+
 SweepArgument = Annotated[Path, typer.Argument(help="sweep file (YAML)", metavar="SWEEP.yaml")]
 
 RunArgument = Annotated[Path, typer.Argument(help="run file (HDF5)", metavar="RUN.h5")]
@@ -37,7 +44,8 @@ PixelOption = Annotated[str | None, typer.Option("--pixel", help="sample.pixel f
 BatchOption = Annotated[str | None, typer.Option("--batch", help="sample.batch for this run", metavar="BATCH")]
 
 AreaOption = Annotated[
-    str | None, typer.Option("--area", help="sample.emissive_area for this run, like '4 mm^2'", metavar="AREA")
+    str | None,
+    typer.Option("--area", help="sample.emissive_area for this run, like '4 mm^2 +- 0.1 mm^2'", metavar="AREA"),
 ]
 
 UserOption = Annotated[str | None, typer.Option("--user", help="user.name for this run", metavar="NAME")]

@@ -330,6 +330,35 @@ BEFORE_THE_RUN = (
 )
 
 
+#: What the members of ``/entry`` are, in the order in which a reader meets them.
+MEMBERS: Mapping[str, str] = {
+    "title": "the sweep's title",
+    "start_time": "when the run began, ISO 8601 with the offset from UTC",
+    "end_time": "when it ended, likewise",
+    "status": "how it ended",
+    "stop_reason": "why it ended there",
+    "run_id": "a number of its own (UUID), which no other run has",
+    "program_name": "the program that recorded it; its version is an attribute",
+    "sample": "the device: everything in the section `sample` of the sweep file",
+    "user": "who measured",
+    "jvl": "one row a point: final values",
+    "jvl_live": "the derived values of the same points as they were shown while the run went on",
+    "spectra": "one row a spectrum",
+    "figures_of_merit": "one number a figure, with unit, status, reason, uncertainty and place as attributes",
+    "findings": "what contradicts these numbers",
+    "remarks": "tags and comments that people added when the run was over",
+    "notes": "what was worth reading later: cautions, errors of instruments, decisions of the program",
+    "dark": "one row a reading at the dark level, before the sweep and after it",
+    "repeated": "the level of the first spectrum, read once more when the sweep was over",
+    "exposure_samples": "readings of both meters while a spectrum was integrating",
+    "instrument": "who was on the bench, where, and how it was set: one group a role, everything as attributes",
+    "calibration": "what turned signals into light and how well it was known: numbers, curves, conditions",
+    "configuration": "the text of sweep file and bench file, and what followed from both (JSON)",
+    "exchange": "every message sent and received, with its time; kept for runs of up to 5000 points",
+    "checksums": "of each of these as it is read",
+}
+
+
 _COLLECTION: Mapping[str, Any] = {"NX_class": "NXcollection"}
 
 
