@@ -94,16 +94,7 @@ def _plain(run: Run) -> dict[str, Any]:
 
 
 def _print(run: Run) -> None:
+    from acquire.cli.conditions import comments
+
     say(sys.stdout, f"{run.path}: {', '.join(run.tags) if run.tags else 'no tag'}")
-    say(sys.stdout, *comment_lines(run))
-
-
-def comment_lines(run: Run) -> list[str]:
-    """The comments on a run, a line each: when, who, what."""
-    from acquire.run_file.remarks import RemarkKind
-
-    comments = [one for one in run.remarks if one.kind is RemarkKind.COMMENT and not one.removed]
-    return [
-        f"comment {one.time[:16].replace('T', ' ')}{f', {one.user}' if one.user else ''}: {one.text}"
-        for one in comments
-    ]
+    say(sys.stdout, *(f"comment {text}" for text in comments(run)))

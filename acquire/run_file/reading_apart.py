@@ -51,6 +51,11 @@ def read_run(path: Path) -> Run:
     return run
 
 
+def read_runs(paths: Sequence[Path]) -> Iterator[tuple[Path, Run | ArchiveError]]:
+    """The same for several files, one after the other; the error in place of what cannot be read."""
+    return _answers("read_run", paths)
+
+
 def recover(path: Path) -> tuple[Run, bool]:
     """As :func:`acquire.run_file.finish.recover`, and whether the file was finished already.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from acquire.cli import tag as command
+from acquire.cli.conditions import comments
 from acquire.run_file import finish as finishing
 from acquire.run_file import reading_apart, tagging
 from acquire.run_file.read import read_run
@@ -79,4 +79,4 @@ def test_in_a_process_of_its_own_as_people_use_it(tmp_path: Path) -> None:
     run = read_run(path)
     assert (run.tags, run.comments, [one.user for one in run.remarks]) == (("leaky",), ("c",), ["Ana", "Ana"])
     assert run.remarks[0].time[:4] >= "2026"
-    assert command.comment_lines(run)[0].endswith("Ana: c")
+    assert comments(run)[0].endswith("Ana: c")
