@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from acquire.config.loading import LoadedCalibration as LoadedCalibration
     from acquire.config.loading import LoadedSweep as LoadedSweep
     from acquire.config.loading import check_file as check_file
+    from acquire.config.loading import check_text as check_text
     from acquire.config.loading import load_bench as load_bench
     from acquire.config.loading import load_calibration as load_calibration
     from acquire.config.loading import load_sweep as load_sweep
@@ -50,6 +51,7 @@ _MADE_IN = {
         "LoadedCalibration",
         "LoadedSweep",
         "check_file",
+        "check_text",
         "load_bench",
         "load_calibration",
         "load_sweep",
