@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from acquire.cli import commands as command_line
 from acquire.config import load_bench, load_sweep
 from tests.conftest import CONFIGS, ROOT
+from tests.support.windows_names import refused_by_windows
 
 PAGES = [ROOT / "README.md", ROOT / "tests" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FIRST_DAY = ROOT / "docs" / "first-day.md"
@@ -85,6 +86,7 @@ def test_every_command_of_a_page_works(page: Path, desk: Path) -> None:
         done = CliRunner().invoke(command_line.app, there, input="y\n")
         wanted = command_line.FAILED if arguments == ["instruments"] else command_line.COMPLETED
         assert done.exit_code == wanted, (there, done.output, done.exception)
+    assert [path.name for path in desk.rglob("*") if refused_by_windows(path.name)] == []
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if lines_to_paste(page)], ids=lambda page: page.stem)
