@@ -11,7 +11,7 @@ from typing import Annotated, TextIO, cast
 
 import typer
 
-from acquire.cli import calibrate, health, instruments, listing, new, plan, results, simulate
+from acquire.cli import calibrate, health, instruments, listing, new, plan, results, setup, simulate
 from acquire.cli.arguments import (
     COMPLETED,
     FAILED,
@@ -172,6 +172,7 @@ def check(
 
 
 app.command()(new.new)
+app.command()(setup.setup)
 app.command()(calibrate.calibrate)
 app.command()(health.health)
 app.command("list")(listing.list_runs)
