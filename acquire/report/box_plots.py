@@ -11,7 +11,9 @@ import numpy as np
 
 from acquire.photometry.customary_units import QUANTITIES, customary, figure_title, quantity_of_figure
 from acquire.records import FloatArray
-from acquire.report.drawing import Look, Told, arrange, ends, legend, looks, typeset
+from acquire.report.arranging import arrange, legend
+from acquire.report.captions import Told
+from acquire.report.drawing import Look, ends, looks, typeset
 from acquire.report.style import DOUBLE, SINGLE, NothingToDraw, Style, journal, new_figure
 
 if TYPE_CHECKING:

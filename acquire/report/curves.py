@@ -149,9 +149,14 @@ def thinned(y: FloatArray, most: int = MOST_DRAWN) -> npt.NDArray[np.intp]:
 
 def to_mark(y: FloatArray, about: int = 18) -> list[int]:
     """At which points of a line a mark stands: about so many of many, and wherever a point stands alone."""
-    known = np.isfinite(y)
-    places = np.flatnonzero(known)
-    alone = known & ~np.append(known[1:], False) & ~np.insert(known[:-1], 0, False)
+    places = np.flatnonzero(np.isfinite(y))
     every = max(1, len(places) // about)
-    marked: list[int] = np.union1d(places[::every], np.flatnonzero(alone)).tolist()
+    marked: list[int] = np.union1d(places[::every], np.flatnonzero(stands_alone(y))).tolist()
     return marked
+
+
+def stands_alone(y: FloatArray) -> Mask:
+    """Which points have no neighbour, so that no line shows them (n,)."""
+    known = np.isfinite(y)
+    alone: Mask = known & ~np.append(known[1:], False) & ~np.insert(known[:-1], 0, False)
+    return alone

@@ -11,7 +11,8 @@ import numpy as np
 
 from acquire.photometry.grid import WAVELENGTH
 from acquire.records import Branch, FloatArray, Spectrum
-from acquire.report.drawing import Look, Told, number_decades, set_decades, title_of, typeset
+from acquire.report.captions import Told
+from acquire.report.drawing import Look, number_decades, set_decades, title_of, typeset
 from acquire.report.style import DOUBLE, NothingToDraw, new_figure
 from acquire.run_file.read import Run
 
