@@ -37,13 +37,13 @@ _BOX, _SPREAD = 0.55, 0.18  # of the distance between groups
 
 @dataclass(frozen=True)
 class Rank:
-    """The place of a device among all that have a value, 1 for the best."""
+    """The place of a device among those of its group that have a value, 1 for the best."""
 
     place: int
     of: int
 
     def __str__(self) -> str:
-        return f"device shown: {self.place} of {self.of}"
+        return f"device shown: rank {self.place} of {self.of}"
 
 
 def rank(values: Sequence[float], value: float, figure: str) -> Rank:
@@ -62,7 +62,8 @@ def box_plots(
     """Draw a figure of merit of the devices of each group.
 
     ``groups``: the values [SI] by the name of a group, NaN for a device without one; ``quantity`` the name of the
-    figure of merit, or of a quantity; ``marked``: the device shown elsewhere, by its group and its place there.
+    figure of merit, or of a quantity; ``marked``: the device shown elsewhere, by its group and its place there; its
+    rank is that in its group.
 
     :raises NothingToDraw: no device has a value.
     :raises ImportError: matplotlib, the extra ``report``, is not installed.
@@ -139,7 +140,6 @@ def _mark(axes: Axes, arrays: Mapping[str, FloatArray], marked: tuple[str, int],
     value = float(arrays[group][place])
     if not np.isfinite(value):
         return
-    everyone = np.concatenate(list(arrays.values()))
     known = np.sort(arrays[group][np.isfinite(arrays[group])])
     x = list(arrays).index(group) + swarm(known)[np.searchsorted(known, value)]
     mark: dict[str, Any] = {
@@ -148,7 +148,7 @@ def _mark(axes: Axes, arrays: Mapping[str, FloatArray], marked: tuple[str, int],
         "markersize": 8,
         "markeredgewidth": 1.4,
     }
-    axes.plot([x], [value], "o", linestyle="none", label=str(rank(list(everyone), value, quantity)), **mark)
+    axes.plot([x], [value], "o", linestyle="none", label=str(rank(known.tolist(), value, quantity)), **mark)
 
 
 def _caption(quantity: str, arrays: Mapping[str, FloatArray]) -> str:

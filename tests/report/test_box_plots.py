@@ -44,7 +44,7 @@ def test_the_device_shown_is_ringed_where_it_is_and_named_by_its_rank() -> None:
     figure = box_plots({"ref": BATCH, "few": [0.07]}, "external_quantum_efficiency_max", ("ref", 1))
     (ring,) = (line for line in figure.axes[0].lines if str(line.get_label()).startswith("device shown"))
     assert ring.get_ydata() == pytest.approx([6.0])
-    assert ring.get_label() == "device shown: 4 of 11"
+    assert ring.get_label() == "device shown: rank 3 of 10"
     (dot,) = (line for line in figure.axes[0].lines if line.get_label() == "_devices" and len(line.get_xdata()) == 10)
     assert ring.get_xdata()[0] in dot.get_xdata()
 

@@ -166,9 +166,23 @@ def test_a_sheet_that_is_not_there_or_no_text_is_said(tmp_path: Path) -> None:
         read_style(tmp_path / "binary")
 
 
+def test_a_font_that_is_not_there_is_said(sheet: Callable[[str], Path]) -> None:
+    with pytest.raises(StyleError, match="the font 'No Such Font' is not on this computer"):
+        read_style(sheet("font.family: No Such Font, DejaVu Sans"))
+    assert read_style(sheet("font.family: serif\nfont.serif: No Such Font, DejaVu Serif")).values["font.family"] == [
+        "serif"
+    ]
+
+
+def test_a_sheet_cannot_move_the_axes_from_their_places(run: Run, sheet: Callable[[str], Path]) -> None:
+    style = read_style(sheet("figure.constrained_layout.use: True\nfigure.subplot.left: 0.9"))
+    places = [axes.get_position().bounds for one in (style, None) for axes in PICTURES["jvl_log"].draw([run], one).axes]
+    assert places[0] == pytest.approx(places[1])
+
+
 def test_a_style_that_cannot_be_written_in_is_said(run: Run, sheet: Callable[[str], Path]) -> None:
     style = read_style(sheet("text.usetex: True\ntext.latex.preamble: \\nosuchcommand"))
-    with pytest.raises(PictureError, match="cannot be drawn"):
+    with pytest.raises(PictureError, match=r"mine\.mplstyle: nothing can be drawn in it: "):
         rendered(PICTURES["jvl_log"].draw([run], style), "png", style)
 
 
