@@ -85,24 +85,26 @@ def _parameter(name: Any) -> Any:
     return rcParams[name]
 
 
-def arrange(figure: Figure, legend_rows: int) -> None:
+def arrange(figure: Figure, legend_rows: int, rows_below: int = 0) -> None:
     """Give the axes of a figure their places: room for titles and numbers by the size of letters, the rest is theirs.
 
-    The figure grows by its legend. Nothing is measured, so pictures of one kind have their axes at the same places.
+    The figure grows by its legend, and by ``rows_below`` its axes beside a number and a title. Nothing is measured, so
+    pictures of one kind have their axes at the same places.
     """
     letter = _size("font.size") / POINTS_PER_INCH  # inch
     top = 0.6 + 1.2 * legend_rows if legend_rows else _MARGIN
-    figure.set_figheight(figure.get_figheight() + top * letter)
+    below = _BELOW + 1.1 * max(rows_below, 0)
+    figure.set_figheight(figure.get_figheight() + (top + below - _BELOW) * letter)
     width, height = figure.get_figwidth() / letter, figure.get_figheight() / letter
     right = _SIDE if any(_on_the_right(axes) for axes in figure.axes) else _MARGIN
     rows, columns = _grid(figure)
     figure.subplots_adjust(
         left=_SIDE / width,
         right=1.0 - right / width,
-        bottom=_BELOW / height,
+        bottom=below / height,
         top=1.0 - top / height,
         wspace=_gap(_SIDE + _MARGIN, width - _SIDE - right, columns),
-        hspace=_gap(_BELOW + _MARGIN, height - _BELOW - top, rows),
+        hspace=_gap(_BELOW + _MARGIN, height - below - top, rows),
     )
 
 

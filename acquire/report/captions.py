@@ -16,6 +16,7 @@ class Told:
     bands: bool = False
     bars: bool = False
     reverse: bool = False
+    by_amount: bool = False
     beyond: bool = False
     more: list[str] = field(default_factory=list)
 
@@ -26,6 +27,7 @@ class Told:
         """
         left_out, hollow = self.counted.get(run_id, (Counter[str](), Counter[str]()))
         missing = Counter({f"of {of}, {why}" if of else why: count for why, count in drawn.left_out.items()})
+        self.by_amount |= drawn.by_amount
         self.counted[run_id] = (left_out | missing, hollow | Counter(drawn.hollow))
 
     @property
@@ -47,6 +49,8 @@ class Told:
             sentences.append(f"Hollow: {in_words(self.hollow)}")
         if self.left_out:
             sentences.append(f"Left out: {in_words(self.left_out)}")
+        if self.by_amount:
+            sentences.append("Below 0 V: the amount of the current density")
         if self.beyond:
             sentences.append("Points with a relative uncertainty above 20 % run beyond the axis")
         return " ".join(f"{sentence}." for sentence in sentences)

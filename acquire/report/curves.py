@@ -47,11 +47,15 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """The branches that have anything to draw, and how many points are left out or hollow, by why."""
+    """The branches that have anything to draw, and how many points are left out or hollow, by why.
+
+    ``by_amount``: whether currents in reverse are among them, of which the amount is drawn.
+    """
 
     branches: tuple[Curve, ...]
     left_out: Mapping[str, int]
     hollow: Mapping[str, int]
+    by_amount: bool = False
 
 
 def curves(run: Run, x: str, y: str, logarithmic: Sequence[str] = ()) -> Curves:
@@ -79,6 +83,7 @@ def curves(run: Run, x: str, y: str, logarithmic: Sequence[str] = ()) -> Curves:
         ),
         +why,
         +Counter(words),
+        any((_in_reverse(run, name) & ~out).any() for name in values if name in logarithmic),
     )
 
 
@@ -93,8 +98,14 @@ def branches(run: Run) -> Iterator[tuple[Branch, Mask]]:
 
 def _values(run: Run, quantity: str, logarithmic: bool) -> FloatArray:
     found = customary(run.tables["jvl"][quantity], quantity)
-    if logarithmic and quantity == "current_density":
-        return np.where((found < 0) & (run.tables["jvl"]["voltage"] < 0), -found, found)
+    return np.where(_in_reverse(run, quantity), -found, found) if logarithmic else found
+
+
+def _in_reverse(run: Run, quantity: str) -> Mask:
+    """At which points a current flows in reverse, driven so (n,); nowhere for other quantities."""
+    if quantity != "current_density":
+        return np.zeros(run.points, bool)
+    found: Mask = (run.tables["jvl"][quantity] < 0) & (run.tables["jvl"]["voltage"] < 0)
     return found
 
 

@@ -31,11 +31,12 @@ _SURE = 0.2
 
 @dataclass(frozen=True)
 class Look:
-    """How a line is drawn; ``marker`` is empty for a line without marks."""
+    """How a line is drawn; ``marker`` is empty for a line without marks; ``behind`` the others, without a band."""
 
     colour: Any
     marker: str = ""
     line: str = "-"
+    behind: bool = False
 
 
 def looks(style: Style, count: int) -> list[Look]:
@@ -110,14 +111,15 @@ def draw_curve(axes: Axes, curve: Curve, look: Look, label: str) -> bool:
     alone = stands_alone(y)
     marks = to_mark(y) if look.marker else np.flatnonzero(alone).tolist()
     marker = look.marker or ("." if marks else "none")
-    axes.plot(x, y, color=look.colour, linestyle=look.line, marker=marker, markevery=marks, label=label)
+    style: dict[str, Any] = {"color": look.colour, "linestyle": look.line, "zorder": 1.5 if look.behind else 2}
+    axes.plot(x, y, marker=marker, markevery=marks, label=label, **style)
     if hollow.any():
         mark: dict[str, Any] = {"markeredgecolor": look.colour, "markerfacecolor": "white", "label": "_hollow"}
         axes.plot(x[hollow], y[hollow], linestyle="none", marker=look.marker or "o", zorder=3, **mark)
-    if not np.isfinite(u).any():
+    if look.behind or not np.isfinite(u).any():
         return False
     low, high = _reach(axes, y, u)
-    axes.fill_between(x, low, high, color=look.colour, alpha=0.25, linewidth=0, zorder=1)
+    axes.fill_between(x, low, high, color=look.colour, alpha=0.2, linewidth=0, zorder=1)
     axes.vlines(x[alone], low[alone], high[alone], color=look.colour, alpha=0.5, linewidth=1.0, zorder=1)
     return True
 

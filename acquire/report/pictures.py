@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -88,7 +88,7 @@ class Picture:
         """
         chosen, told = style or journal(), Told()
         names = labels_of(runs) if labels is None else labels
-        colours = looks(chosen, min(len(runs), MOST_NAMED)) + [Look(GREY)] * max(0, len(runs) - MOST_NAMED)
+        colours = looks(chosen, min(len(runs), MOST_NAMED)) + [Look(GREY, behind=True)] * max(0, len(runs) - MOST_NAMED)
         with chosen.applied():
             named = [Named(*one) for one in zip(runs, names, colours, strict=True)]
             figure = self._draw(named, chosen, told)
@@ -178,8 +178,8 @@ def _look(one: Named, branch: Branch, drawn: Curves) -> tuple[Look, str]:
     if branch is Branch.FORWARD:
         return one.look, one.label
     if len(drawn.branches) > 1:
-        return Look(one.look.colour, "", "--"), "_reverse"
-    return Look(one.look.colour, one.look.marker, "--"), one.label
+        return replace(one.look, marker="", line="--"), "_reverse"
+    return replace(one.look, line="--"), one.label
 
 
 def _jvl(named: Sequence[Named], style: Style, told: Told) -> Figure:

@@ -136,7 +136,9 @@ def test_light_that_was_not_measured_is_left_out_and_counted(changed: Callable[.
 
 def test_a_current_in_reverse_is_drawn_by_its_amount(changed: Callable[..., Run]) -> None:
     run = changed(voltage=-np.linspace(0.5, 5, 18), current_density=-np.linspace(1.0, 18.0, 18))
-    left = PICTURES["jvl"].draw([run]).axes[0]
+    figure = PICTURES["jvl"].draw([run])
+    left = figure.axes[0]
+    assert "Below 0 V: the amount of the current density." in caption_of(figure)
     (x, y) = drawn(named_lines(left)["J, forward"])
     assert x == pytest.approx(run.tables["jvl"]["voltage"][:9])
     assert y == pytest.approx(-0.1 * run.tables["jvl"]["current_density"][:9])
@@ -255,6 +257,9 @@ def test_more_runs_than_colours_are_grey_and_counted(changed: Callable[..., Run]
     assert f"S{MOST_NAMED - 1}" in texts
     assert f"S{MOST_NAMED}" not in texts
     assert len(named_lines(figure.axes[0])) == MOST_NAMED + 1
+    spectra = PICTURES["spectra"].draw(runs)
+    assert len(spectra.axes[0].lines) == MOST_NAMED + 4
+    assert len(spectra.legends[0].get_texts()) == MOST_NAMED + 1
 
 
 # --- whatever a run holds ----------------------------------------------------------------------------------------
