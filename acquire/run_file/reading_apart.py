@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from acquire.run_file.read import Run
+    from acquire.run_file.documented import DocumentedRun
+    from acquire.run_file.read import ArchiveError, Run
 
 COMMAND = (sys.executable, "-m", "acquire.run_file.reading_apart")
 LEAST_MEMORY = 768 << 20  # bytes of address space; the interpreter with its libraries takes 170 MB
@@ -46,6 +47,11 @@ def read_run(path: Path) -> Run:
     """
     run: Run = _one("read_run", path)
     return run
+
+
+def read_documented(paths: Sequence[Path]) -> list[tuple[Path, DocumentedRun | ArchiveError]]:
+    """Each file with what :func:`acquire.run_file.documented.read_documented` makes of it, or why that is nothing."""
+    return list(_answers("read_documented", paths))
 
 
 def recover(path: Path) -> tuple[Run, bool]:
@@ -272,6 +278,7 @@ def main() -> int:
 
 
 def _work() -> dict[str, Callable[[Path], Any]]:
+    from acquire.run_file import documented
     from acquire.run_file import finish as finishing
     from acquire.run_file import read as reading
 
@@ -281,6 +288,7 @@ def _work() -> dict[str, Callable[[Path], Any]]:
 
     return {
         "read_run": reading.read_run,
+        "read_documented": documented.read_documented,
         "recover": recover,
         "points_if_unfinished": reading.points_if_unfinished,
         "points_if_cut_off": reading.points_if_cut_off,

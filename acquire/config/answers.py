@@ -1,0 +1,76 @@
+"""The file of answers: what no run file can know of a bench or a substrate, asked once for the reporting checklist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field
+
+from acquire.config.parsing import Parsed
+from acquire.config.section import Section
+from acquire.config.yaml_source import Problem
+
+
+class Answer(Section):
+    """What is known of one bench, or of one substrate; a later entry of the same name adds to an earlier one."""
+
+    bench: str | None = Field(default=None, min_length=1, description="Name of the bench, as its bench file has it.")
+    substrate: str | None = Field(
+        default=None, min_length=1, description="The sample's batch; where a sample has none, its name."
+    )
+    atmosphere: str = Field(default="", description="Of a bench: in what devices are measured; O2 and H2O in ppm.")
+    climate: str = Field(default="", description="Of a bench: temperature and humidity there, and how known.")
+    calibration_dates: str = Field(default="", description="Of a bench: when each instrument was calibrated last.")
+    geometry: str = Field(
+        default="", description="Of a bench: distance and solid angle of spectroradiometer and photodiode."
+    )
+    stack: str = Field(default="", description="Of a substrate: layers, materials with supplier, thicknesses.")
+    area_method: str = Field(default="", description="Of a substrate: how the emitting area was found.")
+    encapsulation: str = Field(default="", description="Of a substrate: encapsulation, or none.")
+    age: str = Field(default="", description="Of a substrate: time from making to measuring, and storage.")
+    uniformity: str = Field(default="", description="Of a substrate: how evenly pixels emit, and how that was seen.")
+    data_doi: str = Field(default="", description="Of a substrate: where the raw data can be had.")
+
+
+#: What is asked of each, in the order in which it is asked.
+OF_A_BENCH = ("atmosphere", "climate", "calibration_dates", "geometry")
+OF_A_SUBSTRATE = ("stack", "area_method", "encapsulation", "age", "uniformity", "data_doi")
+
+
+class AnswersFile(Section):
+    """A file of answers to the reporting checklist."""
+
+    kind: Literal["answers"] = Field(description="What sort of file this is.")
+    answers: tuple[Answer, ...] = Field(default=(), description="An entry for each bench and each substrate.")
+
+    def of_bench(self, name: str) -> dict[str, str]:
+        """What is known of a bench, by the question's word."""
+        return _merged(OF_A_BENCH, (one for one in self.answers if one.bench == name))
+
+    def of_substrate(self, name: str) -> dict[str, str]:
+        """What is known of a substrate, by the question's word."""
+        return _merged(OF_A_SUBSTRATE, (one for one in self.answers if one.substrate == name))
+
+
+def _merged(words: tuple[str, ...], entries: Iterator[Answer]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for entry in entries:
+        found |= {word: text for word in words if (text := getattr(entry, word))}
+    return found
+
+
+def answers_rules(answers: Parsed[AnswersFile]) -> Iterator[Problem]:
+    """What must hold inside a file of answers: each entry is of a bench or of a substrate, and says only its own."""
+    entries = answers.sections.get("answers")
+    for i, entry in enumerate(entries if isinstance(entries, tuple) else ()):
+        at = ("answers", i)
+        if (entry.bench is None) == (entry.substrate is None):
+            yield answers.source.problem(at, "needs either a bench or a substrate", "give exactly one of the two")
+            continue
+        others = OF_A_SUBSTRATE if entry.bench is not None else OF_A_BENCH
+        whose = "substrate" if entry.bench is not None else "bench"
+        for word in others:
+            if getattr(entry, word):
+                hint = f"move it to an entry that begins with '{whose}:'"
+                yield answers.source.problem((*at, word), f"is asked of a {whose}", hint)
