@@ -363,6 +363,21 @@ class Finding:
         return " ".join(self.figures)
 
 
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What an instrument, or the run itself, does from now on. For who looks on: it is shown, and never recorded.
+
+    ``instrument`` is a role (smu, photodiode_meter, spectroradiometer), empty for the run itself; ``text`` says it in
+    words, empty when it is over. ``lasting`` [s] is how long it is going to take, NaN where nobody knows. ``time`` is
+    that of its beginning, s since the start of the run; 0 before that.
+    """
+
+    time: float
+    instrument: str
+    text: str
+    lasting: float = nan
+
+
 class Exchange(NamedTuple):
     """What was sent to an instrument, or what was received from it; ``time`` when it was over, s since the start."""
 
@@ -372,4 +387,11 @@ class Exchange(NamedTuple):
     received: bytes
 
 
-Event = RunStart | Record | DarkReading | RepeatedReading | ExposureSample | Spectrum | Note | Finding | RunStop
+Event = (
+    RunStart | Record | DarkReading | RepeatedReading | ExposureSample | Spectrum | Note | Finding | Activity | RunStop
+)
+
+
+def counted(index: int) -> int:
+    """The number of a point or a spectrum where people read it: they count from 1, files and programs from 0."""
+    return index + 1

@@ -7,7 +7,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 
-from acquire.records import Event, Finding, Note, Record, RunStart, RunStop, Spectrum
+from acquire.records import Activity, Event, Finding, Note, Record, RunStart, RunStop, Spectrum
 
 Sink = Callable[[Event], None]
 
@@ -24,13 +24,16 @@ _ALWAYS_SHOWN = (RunStart, RunStop, Note, Finding)
 def fan_out(critical: Sink, spectators: Iterable[Sink], now: Callable[[], float]) -> Sink:
     """One sink out of many: ``critical`` gets an event first, and only what it has taken is shown.
 
+    What is being done (:class:`acquire.records.Activity`) is shown only.
+
     A failure of ``critical`` is the caller's; a spectator that fails is switched off, and ``critical`` gets a note.
     ``now`` gives the time of that note [s].
     """
     listening = list(spectators)
 
     def emit(event: Event) -> None:
-        critical(event)
+        if not isinstance(event, Activity):
+            critical(event)
         for spectator in tuple(listening):
             try:
                 spectator(event)

@@ -146,7 +146,7 @@ def test_a_spectrum_of_too_little_light_is_noted(tmp_path: Path, sweep_file: Cal
     text = "at_luminance: [10 cd/m^2, 30 cd/m^2, 100 cd/m^2, 300 cd/m^2, 1000 cd/m^2, 3000 cd/m^2, 10000 cd/m^2]"
     run = run_sweep_file(sweep_file("table2_sppo13_liq.yaml", {text: "at_luminance: [0.02 cd/m^2]"}), tmp_path).run
     assert run is not None
-    assert [note.text for note in run.notes] == ["spectrum 0: less light than the spectroradiometer is made for"]
+    assert [note.text for note in run.notes] == ["spectrum 1: less light than the spectroradiometer is made for"]
 
 
 def sweep_into(output: str, sweep_file: Callable[..., Path]) -> session.PreparedRun:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from acquire.bench.exchange_log import ExchangeLog
-from acquire.records import InstrumentRecord, PointFlag, Reading, Spectrum, Step
+from acquire.records import InstrumentRecord, PointFlag, Reading, Spectrum, Step, counted
 from acquire.safety.guardian import Guard, NotGuarded
 from acquire.safety.interruption import StopRequest
 from acquire.sweep.engine import SpectrumNotTaken
@@ -144,7 +144,12 @@ class BenchInRun:
             yield
         finally:
             self._guard.switching_off(LONGEST_PAUSE)
-            self._smu.output_off()
+            try:
+                self._smu.output_off()
+            except BaseException:  # before anything else is left in order: that may take as long as a spectrum
+                link.let_go(self._smu.adapter)
+                self._guard.take_over()
+                raise
             self.output_may_be_on = False
             self._guard.output_is_off()
 
@@ -170,7 +175,7 @@ class BenchInRun:
         if self._exposing:
             return f"spectrum {self._spectra}"
         if step.index >= 0:
-            return f"point {step.index + 1}"
+            return f"point {counted(step.index)}"
         self._dark_readings += 1
         return f"dark reading {self._dark_readings}"
 
@@ -264,7 +269,7 @@ class BenchInRun:
 
         :raises NotGuarded: as :meth:`trigger`.
         """
-        doing = f"points {steps[0].index + 1} to {steps[-1].index + 1} from the memory of the source"
+        doing = f"points {counted(steps[0].index)} to {counted(steps[-1].index)} from the memory of the source"
         within = LONGEST_PAUSE + self._transfer(characters * len(steps))
         self._guard.beat(doing, self._source, nan, within)
 

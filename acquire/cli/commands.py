@@ -133,10 +133,11 @@ def plan(sweep: SweepArgument, bench: BenchOption = None) -> None:
 
 def _print_plan(plan: SweepPlan) -> None:
     from acquire.cli.display import clock_text, level_text
+    from acquire.records import counted
 
     for step in plan.steps:
         mark = "  spectrum" if step.spectrum else ""
-        say(sys.stdout, f"{step.index + 1:5d}  {step.branch:8}  {level_text(step.level, plan.source_unit)}{mark}")
+        say(sys.stdout, f"{counted(step.index):5d}  {step.branch:8}  {level_text(step.level, plan.source_unit)}{mark}")
     say(sys.stdout, f"{len(plan.steps)} points, about {plan.time_per_point * 1e3:.0f} ms each")
     if plan.spectra.most:
         say(sys.stdout, f"at most {plan.spectra.most} spectra")

@@ -26,7 +26,7 @@ from acquire.evaluation.evidence import DarkLevel
 from acquire.evaluation.figure import Figure
 from acquire.evaluation.figures import LUMINANCE_LEVELS
 from acquire.photometry.customary_units import CUSTOMARY, CustomaryUnit, customary
-from acquire.records import Event, Finding, Note, PointFlag, Record, RunStart, Severity, Spectrum
+from acquire.records import Event, Finding, Note, PointFlag, Record, RunStart, Severity, Spectrum, counted
 from acquire.safety.visible import one_line, visible
 from acquire.sinks import Spectator
 
@@ -165,7 +165,7 @@ def flag_names(flags: PointFlag) -> str:
 def spectrum_text(spectrum: Spectrum) -> str:
     """One line about a spectrum just taken."""
     text = (
-        f"spectrum {spectrum.index} at point {spectrum.point_index}: "
+        f"spectrum {counted(spectrum.index)} at point {counted(spectrum.point_index)}: "
         f"{number(spectrum.luminance)} cd/m^2, "
         f"{spectrum.integration_time:.3g} s integration"
     )
@@ -243,7 +243,7 @@ class PlainLines:
         if isinstance(event, RunStart):
             self._points, self._source_unit = event.points, event.source_unit
         elif isinstance(event, Record):
-            self._write(f"{event.reading.index + 1:4d}/{self._points} {point_text(event, self._source_unit)}\n")
+            self._write(f"{counted(event.reading.index):4d}/{self._points} {point_text(event, self._source_unit)}\n")
         elif isinstance(event, Spectrum):
             self._write(f"         {spectrum_text(event)}\n")
         elif isinstance(event, Note):

@@ -77,14 +77,13 @@ class Telling(threading.Thread):
 
 def let_terminal_go(stream: TextIO | None) -> None:
     """Undo Ctrl-S, for what a person must see at once. Does nothing where there is no such terminal."""
-    if sys.platform == "win32" or stream is None:
-        return
-    import termios
+    if sys.platform != "win32" and stream is not None:
+        import termios
 
-    with suppress(OSError, ValueError, termios.error):
-        # To go on undoes only a stop of the same kind, so that comes first
-        termios.tcflow(stream.fileno(), termios.TCOOFF)
-        termios.tcflow(stream.fileno(), termios.TCOON)
+        with suppress(OSError, ValueError, termios.error):
+            # To go on undoes only a stop of the same kind, so that comes first
+            termios.tcflow(stream.fileno(), termios.TCOOFF)
+            termios.tcflow(stream.fileno(), termios.TCOON)
 
 
 def leave(status: int) -> None:
@@ -100,12 +99,13 @@ def _somebody_to_ask() -> bool:
     """Whether a question would be seen and could be answered."""
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
         return False
-    if not hasattr(os, "tcgetpgrp"):
+    if sys.platform == "win32":
         return True
-    try:  # a job in the background would be stopped by asking
-        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
-    except OSError:
-        return False
+    else:  # noqa: RET505  # type checkers know the system only so
+        try:  # a job in the background would be stopped by asking
+            return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+        except OSError:
+            return False
 
 
 def _is_yes(stream: TextIO, *, enter: bool = True) -> bool:

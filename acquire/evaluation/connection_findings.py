@@ -14,7 +14,7 @@ from acquire.evaluation.known import Known
 from acquire.evaluation.touched import luminous
 from acquire.photometry.grid import WAVELENGTH, integrate
 from acquire.photometry.spectra import signal_to_noise
-from acquire.records import Finding, Severity
+from acquire.records import Finding, Severity, counted
 
 #: A photodiode into a resistor stays linear as long as it has less than this across itself, V.
 LINEAR_VOLTAGE = 0.01
@@ -69,8 +69,9 @@ def light_outside_responsivity(known: Known) -> Iterator[Finding]:
             known.time,
             "light_outside_responsivity",
             Severity.DOUBTFUL,
-            f"{largest:.2g} of the photocurrent of spectrum {index + 1} comes from outside {photodiode.shortest:g} to "
-            f"{photodiode.longest:g} nm, where the photodiode's responsivity was not measured and is only assumed",
+            f"{largest:.2g} of the photocurrent of spectrum {counted(index)} comes from outside "
+            f"{photodiode.shortest:g} to {photodiode.longest:g} nm, "
+            "where the photodiode's responsivity was not measured and is only assumed",
             luminous(known.figures),
             "Take a responsivity table that covers the light of this device",
             largest,

@@ -17,7 +17,7 @@ from acquire.evaluation.routes import luminance_factor_of_run
 from acquire.evaluation.touched import luminous, per_area
 from acquire.photometry.constants import MAXIMUM_LUMINOUS_EFFICACY
 from acquire.photometry.uncertainty import rectangular
-from acquire.records import Finding, FloatArray, Severity
+from acquire.records import Finding, FloatArray, Severity, counted
 
 
 def photodiode_against_spectra(known: Known) -> Iterator[Finding]:
@@ -67,9 +67,9 @@ def _beside_the_pixel(known: Known) -> Finding | None:
         if limit < pair.ratio - 1 <= 1 / (1 - share) - 1 + limit:
             return spot_finding(
                 known,
-                f"the spectrum at point {pair.point + 1} has {pair.spectral:.4g} cd/m^2 where the photodiode gives "
-                f"{pair.photodiode:.4g} cd/m^2: the spectroradiometer's spot of {1e3 * conditions.spot:.3g} mm is "
-                f"larger than the pixel, and up to {100 * share:.2g} % of it sees what lies beside",
+                f"the spectrum at point {counted(pair.point)} has {pair.spectral:.4g} cd/m^2 where the photodiode "
+                f"gives {pair.photodiode:.4g} cd/m^2: the spectroradiometer's spot of {1e3 * conditions.spot:.3g} mm "
+                f"is larger than the pixel, and up to {100 * share:.2g} % of it sees what lies beside",
                 pair.ratio,
                 limit,
             )
@@ -83,7 +83,7 @@ def _values(worst: Pair) -> str:
     """The luminances that are furthest apart, and how large the difference may be."""
     return (
         f"{worst.photodiode:.4g} cd/m^2 where the spectrum has {worst.spectral:.4g} cd/m^2, {_times(worst.ratio)} "
-        f"(point {worst.point + 1}; +-{100 * worst.limit:.2g} % would be within their uncertainties)"
+        f"(point {counted(worst.point)}; +-{100 * worst.limit:.2g} % would be within their uncertainties)"
     )
 
 

@@ -28,7 +28,7 @@ from acquire.photometry.photodiode import (
 )
 from acquire.photometry.spectra import normalised, signal_to_noise
 from acquire.photometry.student import coverage_factor
-from acquire.records import Branch, DarkReading, FloatArray, Spectrum
+from acquire.records import Branch, DarkReading, FloatArray, Spectrum, counted
 
 #: The spectroradiometer computes its luminance from the same spectrum; beyond this, one of the two came over wrong.
 METER_TOLERANCE = 0.01
@@ -89,7 +89,7 @@ class FoundFactor:
         if not self.degrees_of_freedom:
             yield f"{_levels(self.factor.levels)}: fewer than {FEWEST_LEVELS} give no uncertainty of k_L"
         for index, why in self.left_out.items():
-            yield f"spectrum {index} is not used: {why}"
+            yield f"spectrum {counted(index)} is not used: {why}"
         level, drift = self.linearity.level, self.drift
         with_it = "" if self.linearity.apart else "; it cannot be told from a drift, as the levels only go one way"
         if level.is_real:
@@ -125,7 +125,7 @@ def found_factor(
     left_out = {index: why for index, why in reasons.items() if why}
     used = [(s, i) for s, i in zip(spectra, currents, strict=True) if s.index not in left_out]
     if not used:
-        said = "; ".join(f"spectrum {index}: {why}" for index, why in left_out.items())
+        said = "; ".join(f"spectrum {counted(index)}: {why}" for index, why in left_out.items())
         raise ValueError(f"no level can be used ({said or 'there is no spectrum'})")
     mean = np.mean([normalised(spectrum.spectral_radiance) for spectrum, _ in used], axis=0)
     responsivity = relative_responsivity(calibration.photodiode).curve

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from acquire.evaluation.evidence import MeasuredSpectrum
 from acquire.evaluation.known import Known
 from acquire.evaluation.touched import quantum, spectral
-from acquire.records import Finding, Severity, Spectrum
+from acquire.records import Finding, Severity, Spectrum, counted
 
 #: How far the meter's own luminance (relative) and x, y may be from those of the spectrum that it sent: it sums where
 #: the program integrates, and writes so many digits.
@@ -25,7 +25,7 @@ def spectra_against_their_meter(known: Known) -> Iterator[Finding]:
         known.time,
         "spectrum_contradicts_its_meter",
         Severity.DOUBTFUL,
-        f"spectrum {first.spectrum.index}{more} is not what the spectroradiometer made of it: {text}",
+        f"spectrum {counted(first.spectrum.index)}{more} is not what the spectroradiometer made of it: {text}",
         tuple(dict.fromkeys((*spectral(known.figures), *quantum(known.figures)))),
         "Look at the notes for garbled replies and at the cable of the spectroradiometer, and take the spectrum again",
     )

@@ -109,7 +109,11 @@ def _name_where_nothing_stands(beside: Path, path: Path) -> None:
     """
     if sys.platform == "win32":
         beside.rename(path)  # refused there where something stands
-        return
+    else:
+        _link_where_nothing_stands(beside, path)
+
+
+def _link_where_nothing_stands(beside: Path, path: Path) -> None:
     try:
         path.hardlink_to(beside)
     except FileExistsError:
@@ -169,10 +173,10 @@ def locked_shared(path: Path) -> Iterator[None]:
     """
     if sys.platform == "win32":
         yield
-        return
-    with path.open("rb") as stream:
-        lock_shared(stream.fileno())
-        yield
+    else:
+        with path.open("rb") as stream:
+            lock_shared(stream.fileno())
+            yield
 
 
 @contextmanager
@@ -184,10 +188,10 @@ def locked_alone(path: Path) -> Iterator[None]:
     if sys.platform == "win32":
         path.rename(path)  # refused while anybody has it open
         yield
-        return
-    with path.open("r+b") as stream:
-        _lock(stream.fileno(), alone=True)
-        yield
+    else:
+        with path.open("r+b") as stream:
+            _lock(stream.fileno(), alone=True)
+            yield
 
 
 @contextmanager
@@ -204,21 +208,19 @@ def held_by_turns(descriptor: int) -> Iterator[None]:
         finally:
             os.lseek(descriptor, _FAR, os.SEEK_SET)
             msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
-    yield  # the system lets go of it when the file is closed
+    else:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+        yield  # the system lets go of it when the file is closed
 
 
 def _lock(descriptor: int, *, alone: bool) -> None:
-    if sys.platform == "win32":
-        return
-    try:
-        fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in _NO_LOCKS:
-            return
-        raise
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise

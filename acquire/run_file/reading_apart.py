@@ -317,14 +317,14 @@ def _bound_memory(size: int) -> None:
         import msvcrt
 
         msvcrt.SetErrorMode(msvcrt.SEM_FAILCRITICALERRORS | msvcrt.SEM_NOGPFAULTERRORBOX)  # no window that waits
-        return
-    import resource
+    else:
+        import resource
 
-    wanted = min(LEAST_MEMORY + MEMORY_PER_BYTE * size, MOST_MEMORY)
-    for kind, most in ((resource.RLIMIT_AS, wanted), (resource.RLIMIT_CORE, 0)):
-        with suppress(ValueError, OSError):
-            _, hard = resource.getrlimit(kind)
-            resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+        wanted = min(LEAST_MEMORY + MEMORY_PER_BYTE * size, MOST_MEMORY)
+        for kind, most in ((resource.RLIMIT_AS, wanted), (resource.RLIMIT_CORE, 0)):
+            with suppress(ValueError, OSError):
+                _, hard = resource.getrlimit(kind)
+                resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 if __name__ == "__main__":

@@ -329,7 +329,8 @@ def _read_at(descriptor: int, size: int, offset: int) -> bytes:
 def _positioned_writer() -> Callable[[int, bytes, int], int]:
     """``write(descriptor, data, offset)``: pwrite where the system has it, seek and write elsewhere (Windows)."""
     if hasattr(os, "pwrite"):
-        return os.pwrite
+        write: Callable[[int, bytes, int], int] = os.pwrite
+        return write
 
     def seek_and_write(descriptor: int, data: bytes, offset: int) -> int:
         os.lseek(descriptor, offset, os.SEEK_SET)

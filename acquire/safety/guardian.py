@@ -146,6 +146,9 @@ class Guard(Protocol):
     def output_is_off(self) -> None:
         """The instrument has said that its output is off."""
 
+    def take_over(self) -> None:
+        """The run could not confirm that, and has closed its link to the source: the guardian acts, now."""
+
     def remarks(self) -> list[str]:
         """What is to be noted about the guardian since this was asked last."""
 
@@ -169,6 +172,9 @@ class NoGuard:
         """Nothing to do."""
 
     def output_is_off(self) -> None:
+        """Nothing to do."""
+
+    def take_over(self) -> None:
         """Nothing to do."""
 
     def remarks(self) -> list[str]:
@@ -295,10 +301,9 @@ class GuardianProcess:
 
 def _is_stopped(number: int) -> bool:
     """Whether a child of this process was stopped, where the system tells."""
-    if sys.platform in ("win32", "darwin"):
-        return False
-    with suppress(ChildProcessError):  # it was waited for already
-        return os.waitid(os.P_PID, number, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
+    if sys.platform != "win32" and sys.platform != "darwin":
+        with suppress(ChildProcessError):  # it was waited for already
+            return os.waitid(os.P_PID, number, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
     return False
 
 
@@ -318,6 +323,7 @@ class Guarding:
         self._on = False  # may the output be on?
         self._due = math.inf  # when the next word is due
         self._raised = False
+        self._taken_over = False
         self._remarks: list[str] = []
 
     @property
@@ -355,7 +361,7 @@ class Guarding:
 
     def still(self) -> None:
         """As :meth:`Guard.still`."""
-        if self._on:
+        if self._on and not self._taken_over:
             within, source, level, _, doing = self._beat
             self._say(Beat(within, source, level, level, doing))
 
@@ -369,6 +375,16 @@ class Guarding:
         self._on, self._due = False, math.inf
         if self._guardian is not None:
             self._guardian.say(OFF + b"\n")
+
+    def take_over(self) -> None:
+        """As :meth:`Guard.take_over`."""
+        if self._guardian is None or self._taken_over:
+            return
+        with suppress(NotGuarded):
+            self._look_after(self._guardian)
+        if self._guardian is not None:
+            self._guardian.say(FAILED + b"\n")
+        self._taken_over = True
 
     def remarks(self) -> list[str]:
         """As :meth:`Guard.remarks`."""
@@ -425,17 +441,15 @@ class Guarding:
 
     def dismiss(self) -> None:
         """Let the guardian end; wait for what it can do if the output is not known to be off."""
-        if self._on and self._guardian is not None:
-            with suppress(NotGuarded):
-                self._look_after(self._guardian)
+        if self._on:
+            self.take_over()
         if self._guardian is None:
             return
         patience = LONGEST_GOODBYE
-        if not self._succeeding and self._guardian.lost():
-            patience = 0.0
-        elif self._on:
+        if self._taken_over:
             patience += self._order.patience + LONGEST_ATTEMPT + (SUCCESSOR_PATIENCE if self._succeeding else 0.0)
-            self._guardian.say(FAILED + b"\n")
+        elif not self._succeeding and self._guardian.lost():
+            patience = 0.0
         elif self._succeeding or self._beat is _NOTHING_WAS_ON:
             patience = 0.0  # no need to wait until it is ready
         self._guardian.end(patience)

@@ -10,10 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
-if sys.platform != "win32":
-    pass
-
-
 _LONGEST_LOG = 20_000  # characters; what tells of ten seconds is far shorter
 
 
@@ -55,7 +51,7 @@ def appending(log: Path) -> TextIO:
     :raises OSError: as :func:`opened_plainly`.
     """
     descriptor = opened_plainly(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    return os.fdopen(descriptor, "a", encoding="utf-8")
+    return os.fdopen(descriptor, "a", encoding="utf-8", newline="\n")
 
 
 def _remark(line: str) -> tuple[datetime, str] | None:

@@ -119,15 +119,14 @@ class Ear:
 
 
 def watch(ear: Ear, silence: float) -> tuple[How, Beat | None]:
-    """Listen until the run has ended, or is silent; how, and its last word, None while its output is off.
+    """Listen until the run has ended, could not switch off, or is silent; how, and its last beat, None when off.
 
     What was heard is answered by the number of bytes since the order.
     """
     beat: Beat | None = None
-    how: How = "ended"
     due, heard = 0.0, 0
     while True:
-        wait = None if beat is None or how == "failed" else max(due + silence - time.monotonic(), 0.0)
+        wait = None if beat is None else max(due + silence - time.monotonic(), 0.0)
         asked = time.monotonic()
         try:
             lines = ear.lines(wait)
@@ -137,13 +136,12 @@ def watch(ear: Ear, silence: float) -> tuple[How, Beat | None]:
                 continue
             return "silent", beat
         if lines is None:
-            return how, beat
+            return "ended", beat
         for line in lines:
             heard += len(line) + 1
             if line == FAILED:
-                how = "failed"
-            else:
-                beat = None if line == OFF else Beat.from_line(line)
+                return "failed", beat
+            beat = None if line == OFF else Beat.from_line(line)
         due = time.monotonic() + (beat.within if beat else 0.0)
         if lines:
             _answer(str(heard))

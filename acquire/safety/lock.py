@@ -71,8 +71,9 @@ def locks_folder() -> Path:
     """Where the locks of all users of this computer are."""
     if sys.platform == "win32":
         return Path(os.environ.get("PROGRAMDATA", r"C:\ProgramData")) / "jvl-bench" / "locks"
-    temporary = Path("/tmp")  # not what TMPDIR says: that may be each user's own
-    return (temporary if temporary.is_dir() else Path(tempfile.gettempdir())) / "jvl-bench-locks"
+    else:  # noqa: RET505  # type checkers know the system only so
+        temporary = Path("/tmp")  # not what TMPDIR says: that may be each user's own
+        return (temporary if temporary.is_dir() else Path(tempfile.gettempdir())) / "jvl-bench-locks"
 
 
 @contextmanager

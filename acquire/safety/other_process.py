@@ -81,7 +81,7 @@ class Parent:
         until = time.monotonic() + wait
         while os.getppid() == self._number:
             with suppress(OSError):
-                os.kill(self._number, getattr(signal, "SIGKILL", signal.SIGTERM))
+                os.kill(self._number, getattr(signal, "SIGKILL", signal.SIGTERM))  # noqa: TID251  # to end it is meant
             if time.monotonic() > until:
                 return False
             time.sleep(_LOOK)

@@ -24,6 +24,7 @@ from acquire.records import (
     RunStatus,
     Spectrum,
     Step,
+    counted,
 )
 from acquire.sweep.pace import Pace
 from acquire.sweep.plan import SweepPlan, bursts
@@ -415,10 +416,11 @@ class _Spectra:
 
 def _doubts(spectrum: Spectrum) -> Iterator[str]:
     """What to note of a spectrum."""
+    which = f"spectrum {counted(spectrum.index)}"
     if spectrum.contradictions:
-        yield f"spectrum {spectrum.index}: the meter's own {', '.join(spectrum.contradictions)} disagree with it"
+        yield f"{which}: the meter's own {', '.join(spectrum.contradictions)} disagree with it"
     if spectrum.too_dark:
-        yield f"spectrum {spectrum.index}: less light than the spectroradiometer is made for"
+        yield f"{which}: less light than the spectroradiometer is made for"
 
 
 def _exposed(index: int, step: Step, run: _Context, samples: list[ExposureSample]) -> Spectrum | None:

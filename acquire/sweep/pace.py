@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from math import nan
 
-from acquire.records import PointFlag, Reading
+from acquire.records import PointFlag, Reading, counted
 
 #: A delay up to this is no more than what a range change, a slow line or a busy machine takes, s.
 LEAST_DELAY = 1.0
@@ -41,7 +41,8 @@ class Pace:
             return reading
         self._late += 1
         if self._late == 1:
-            self._say(f"point {reading.index}: {delay:.3g} s late; the device stayed at the level before it meanwhile")
+            late = f"point {counted(reading.index)}: {delay:.3g} s late"
+            self._say(f"{late}; the device stayed at the level before it meanwhile")
         return replace(reading, flags=reading.flags | PointFlag.LATE)
 
     def pause(self) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from math import inf, isnan
 
 from acquire.config import BenchFile, SweepFile
-from acquire.records import BAD_READING, PointFlag, Reading
+from acquire.records import BAD_READING, PointFlag, Reading, counted
 from drivers import models
 from drivers.errors import InstrumentError
 from drivers.specification import Span
@@ -250,4 +250,4 @@ class ReadingCheck:
 
 
 def _where(reading: Reading) -> str:
-    return "dark reading" if reading.index < 0 else f"point {reading.index}"
+    return "dark reading" if reading.index < 0 else f"point {counted(reading.index)}"

@@ -8,7 +8,7 @@ from math import inf, isnan
 
 from acquire.config import BenchFile, SweepFile
 from acquire.photometry.photodiode import AT_LIMIT
-from acquire.records import Branch, PointFlag, Reading, Record
+from acquire.records import Branch, PointFlag, Reading, Record, counted
 from acquire.sweep.read_back import is_bad, what_is_missing
 
 # As plain integers: an operation on enumeration members takes a microsecond, and there are several a point.
@@ -69,7 +69,7 @@ class StopConditions:
             or self._too_much(record)
             or self._sick_device(record, lit, bool(dark))
         )
-        return f"{why} (point {record.reading.index}, level {record.reading.source_level:g})" if why else ""
+        return f"{why} (point {counted(record.reading.index)}, level {record.reading.source_level:g})" if why else ""
 
     def _bad(self, reading: Reading) -> str:
         return what_is_missing(reading) if self._rules.on_bad_reading and is_bad(reading) else ""

@@ -32,6 +32,7 @@ import os
 import re
 import selectors
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -403,24 +404,26 @@ class _Line:
 class _Terminal:
     """A pseudo-terminal; its other end, ``path``, looks like a serial port and may be opened again and again."""
 
-    def __init__(self, master: int, slave: int) -> None:
+    def __init__(self, master: int, slave: int, path: str) -> None:
         self._master = master
         self._slave = slave  # kept open: without any opener the master would report a hang-up
-        self.path = os.ttyname(slave)
+        self.path = path
 
     @classmethod
     def open(cls) -> _Terminal | None:
         """A new pseudo-terminal without echo or line editing, None where the system has none."""
-        try:
-            import pty
+        if sys.platform == "win32":
+            return None
+        else:  # noqa: RET505  # type checkers know the system only so
             import tty
 
-            master, slave = pty.openpty()
-        except (ImportError, OSError):
-            return None
-        tty.setraw(slave)
-        os.set_blocking(master, False)
-        return cls(master, slave)
+            try:
+                master, slave = os.openpty()
+            except OSError:
+                return None
+            tty.setraw(slave)
+            os.set_blocking(master, False)
+            return cls(master, slave, os.ttyname(slave))
 
     def fileno(self) -> int:
         """The instrument's end."""
@@ -436,9 +439,10 @@ class _Terminal:
 
     def forget_unread(self) -> None:
         """Drop what the system keeps for a client that never came to read it."""
-        import termios
+        if sys.platform != "win32":
+            import termios
 
-        termios.tcflush(self._master, termios.TCOFLUSH)
+            termios.tcflush(self._master, termios.TCOFLUSH)
 
     def close(self) -> None:
         """Take the pseudo-terminal away."""

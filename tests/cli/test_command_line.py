@@ -581,7 +581,7 @@ def test_ctrl_c_while_the_program_is_loaded_ends_it_without_a_word(module: str, 
 @pytest.mark.parametrize("command", ["check", "plan", "simulate"])
 def test_what_cannot_be_said_is_one_line(command: str) -> None:
     arguments = ["simulate", "--help"] if command == "simulate" else [command, str(QUICK)]
-    with Path("/dev/full").open("w") as full:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
         done = subprocess.run(
             [sys.executable, "-m", "acquire", *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )

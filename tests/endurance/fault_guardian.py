@@ -57,15 +57,15 @@ class Guardian:
             self.beat = Beat.from_line(self.last)
         elif self.last == OFF:
             self.beat = None
+        elif self.last == FAILED:
+            self.act(guardian_process.AFTER_A_RUN)
 
     def abandon(self) -> None:
         """The run kills it and goes on."""
         self.end(0.0)
 
     def end(self, _patience: float) -> None:
-        """The run lets it go; it acts if the output is not known to be off."""
-        if self.last == FAILED and not self._watch.run_is_dead:
-            self.act(guardian_process.AFTER_A_RUN)
+        """The run lets it go."""
 
     def act(self, once_sent: float = off_first.PATIENCE) -> None:
         """Make the source safe, unless its output is off."""

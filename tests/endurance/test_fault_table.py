@@ -62,6 +62,17 @@ def test_a_sample_of_the_table_is_survived(seed: int, pairs: list[Pair]) -> None
     assert [f"{verdict.pair}: {verdict.wrong}" for verdict in verdicts if verdict.wrong] == []
 
 
+def test_a_guardian_acts_before_a_spectrum_is_given_up(tmp_path: Path) -> None:
+    exposing = [at for at, done in enumerate(reference("stepped").operations, 1) if done.resource.startswith("ASRL")]
+    lit = [at for at in exposing if reference("stepped").operations[at - 1].output_on]
+    asked = lit[0] + 4  # the source is asked for its errors while the first spectrum is being taken
+    assert reference("stepped").operations[asked - 1].resource.startswith("GPIB0::24")
+    verdict = judge(Pair("stepped", FaultKind.LINK_CLOSED, asked), tmp_path)
+    assert verdict.output_unknown
+    assert verdict.off_after < 1.0
+    assert verdict.wrong == []
+
+
 def during_the_sweep(pairs: list[Pair], fault: str, lasting: float = 1) -> list[Pair]:
     """A few faults while the output is on, of the stepped sweep."""
     lit = [at for at, operation in enumerate(reference("stepped").operations, 1) if operation.output_on]

@@ -231,7 +231,7 @@ def test_a_spectrum_that_its_meter_sees_otherwise_is_doubtful() -> None:
     run.spectra = lambda: [good, garbled, *spectra[2:]]  # type: ignore[method-assign]
     figures, found = run.result()
     finding = found["spectrum_contradicts_its_meter"]
-    assert finding.text.startswith("spectrum 1 is not what the spectroradiometer made of it")
+    assert finding.text.startswith("spectrum 2 is not what the spectroradiometer made of it")
     assert figures["chromaticity_x"].status == figures["external_quantum_efficiency_max"].status == "doubtful"
     assert figures["current_efficiency_max"].status == "ok"
 

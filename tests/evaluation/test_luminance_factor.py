@@ -121,9 +121,9 @@ def test_a_level_that_cannot_be_right_is_left_out_by_name(wrong: dict[str, objec
     assert result.factor.levels == 3
     assert result.factor.factor == pytest.approx(1e10)
     (said,) = result.remarks()
-    assert said.startswith("spectrum 2 is not used")
+    assert said.startswith("spectrum 3 is not used")
     assert why in said
-    with pytest.raises(ValueError, match=f"spectrum 2: .*{why}"):
+    with pytest.raises(ValueError, match=f"spectrum 3: .*{why}"):
         found([spectra[2]])
 
 

@@ -230,7 +230,7 @@ def test_where_locks_cannot_be_had_nothing_is_done(what: str, tmp_path: Path, fo
     lock = folder / locks.file_name(SMU)
     (tmp_path / "elsewhere").mkdir()
     if what == "file for folder":
-        folder.write_text("in the way")
+        folder.write_text("in the way", encoding="utf-8")
     elif what == "link for folder":
         folder.symlink_to(tmp_path / "elsewhere")
     else:

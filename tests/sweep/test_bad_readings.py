@@ -97,7 +97,7 @@ def test_a_bad_reading_is_repeated_once(
     assert not reading.flags & flags
     assert reading.voltage == pytest.approx(2.0, abs=1e-3)
     assert isfinite(reading.photodiode_signal)
-    assert [text for text in notes(attempt) if "point 4, 2 V" in text and words in text and "read again" in text]
+    assert [text for text in notes(attempt) if "point 5, 2 V" in text and words in text and "read again" in text]
     assert all(not record.flags & flags for record in points(attempt)), "the readings after it are in step"
     attempt.check_what_is_left("stopped")
 
@@ -141,7 +141,7 @@ def test_with_stop_the_run_ends_and_says_where_and_why(
     assert result.run is not None
     assert result.run.status == "stopped"
     assert words in result.run.stop_reason
-    assert "point 4, level 2" in result.run.stop_reason
+    assert "point 5, level 2" in result.run.stop_reason
     assert len(points(attempt)) == 5
     assert points(attempt)[4].flags & flags == flags
     attempt.check_what_is_left("stopped")
@@ -213,7 +213,7 @@ def test_a_level_is_not_repeated_where_a_limit_was_passed(attempt: Attempt) -> N
 
     attempt.prepare_bench = prepare
     result = attempt.run()
-    assert "point 4: measured 21 V at level 2 V is beyond" in result.error
+    assert "point 5: measured 21 V at level 2 V is beyond" in result.error
     assert counts == ([DARK + 5], [DARK + 5])
     assert points(attempt)[4].flags & PointFlag.PHOTODIODE_OVERFLOW
 

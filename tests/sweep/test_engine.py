@@ -105,7 +105,7 @@ def test_a_stop_rule_ends_it_with_the_point_and_the_dark_readings_after() -> Non
     sweep = Sweep(FakeBench(), replace(PLAN, stop_rules=StopRules(voltage_above=3.5)))
     outcome = sweep.run()
     assert (outcome.status, outcome.asked_for) == (RunStatus.STOPPED, False)
-    assert outcome.reason.startswith("voltage 4 V is above the 3.5 V of the stop rule (point 2")
+    assert outcome.reason.startswith("voltage 4 V is above the 3.5 V of the stop rule (point 3")
     assert sweep.bench.log == [*ALL[:5], "0 V"]
 
 
@@ -128,7 +128,7 @@ def test_a_bad_reading_is_repeated_where_the_plan_says_so_and_its_remark_is_told
     assert PointFlag.READING_REPEATED in sweep.records[1].flags
     assert missing not in sweep.records[1].flags
     (note,) = sweep.notes
-    assert note == "point 1, 3 V: no photodiode signal was read; read again ('?!')"
+    assert note == "point 2, 3 V: no photodiode signal was read; read again ('?!')"
 
 
 def test_a_spectrum_is_taken_at_its_step_while_both_meters_go_on_being_read() -> None:
@@ -197,7 +197,7 @@ def test_a_point_that_comes_late_is_flagged_and_noted_and_more_of_them_are_count
     assert sweep.run() == Outcome.completed()
     assert [record.reading.index for record in sweep.records if PointFlag.LATE in record.flags] == [1, 3, 4]
     assert sweep.notes == [
-        "point 1: 25 s late; the device stayed at the level before it meanwhile",
+        "point 2: 25 s late; the device stayed at the level before it meanwhile",
         "2 more points came late",
     ]
 

@@ -178,7 +178,7 @@ def test_no_spectrum_without_a_trustworthy_luminance() -> None:
     [
         (StopRules(), record(3, 1.0, flags=PointFlag.COMPLIANCE), "compliance"),
         (StopRules(), record(3, 1.0, flags=PointFlag.RANGE_COMPLIANCE), "compliance"),
-        (StopRules(on_bad_reading=True), bad_record(3), "the photodiode meter read overflow (point 3, level 0.3"),
+        (StopRules(on_bad_reading=True), bad_record(3), "the photodiode meter read overflow (point 4, level 0.3"),
         (StopRules(luminance_above=100.0), record(3, 101.0), "luminance 101 cd/m^2 is above"),
         (StopRules(current_above=1e-4), record(3, 1.0, current=-1e-3), "current 0.001 A is above"),
         (StopRules(current_density_above=10.0), record(3, 1.0, current_density=11.0), "current density 11 A/m^2"),

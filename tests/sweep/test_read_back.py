@@ -174,7 +174,7 @@ def test_a_point_beyond_the_limits_is_recorded_and_ends_the_run(
     assert words in result.error
     assert "Check the wiring" in result.error
     assert len(attempt.reported) == 4
-    assert "point 3" in result.error
+    assert "point 4" in result.error
     assert beyond_limits(attempt.reported[3].reading, limits_of())
     assert result.run is not None
     assert words in result.run.stop_reason
@@ -222,7 +222,7 @@ def test_after_a_burst_beyond_the_limits_every_point_is_recorded(
     attempt.sweep = linked(sweep_file, bench_file)
     shifted(attempt, lambda p: p._replace(voltage=p.voltage + 15.5) if p.voltage > 5.2 else p)
     result = attempt.run()
-    assert "point 11: measured 21 V at level 5.5 V is beyond" in result.error
+    assert "point 12: measured 21 V at level 5.5 V is beyond" in result.error
     assert len(attempt.reported) == 17
     attempt.check_what_is_left("failed")
 
@@ -241,7 +241,7 @@ def test_a_broken_sense_lead_is_noticed(
     assert missed == list(range(missed[0], len(result.run.records)))
     said = [text for text in notes(attempt) if "level was not reached" in text]
     assert len(said) == 2
-    assert said[0].startswith(f"point {missed[0]}, ")
+    assert said[0].startswith(f"point {missed[0] + 1}, ")
     assert "check wiring and sense leads" in said[0]
     assert said[1].startswith(f"{len(missed) - 1} more readings")
 
@@ -296,7 +296,7 @@ def test_a_tripped_over_voltage_protection_is_one_clear_failure(attempt: Attempt
 
     attempt.prepare_bench = lambda simulated: damage_readings(simulated.twins[SMU], {DARK + 5: tripped}, [0])
     result = attempt.run()
-    assert "point 5: the source's over-voltage protection tripped at level 2.5 V" in result.error
+    assert "point 6: the source's over-voltage protection tripped at level 2.5 V" in result.error
     assert len(attempt.reported) == 6
     assert attempt.reported[-1].flags & PointFlag.OVER_VOLTAGE
     attempt.check_what_is_left("failed")
