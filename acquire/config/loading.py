@@ -340,9 +340,7 @@ def load_answers(path: Path) -> AnswersFile:
     return _load_alone(path, AnswersFile, answers_rules)
 
 
-def _load_alone(
-    path: Path, model: type[FileModel], rules: Callable[[Parsed[FileModel]], Problems]
-) -> FileModel:
+def _load_alone(path: Path, model: type[FileModel], rules: Callable[[Parsed[FileModel]], Problems]) -> FileModel:
     findings = _Findings()
     parsed = findings.read(path, model, rules)
     findings.raise_if_any()

@@ -65,7 +65,9 @@ class _Published:
         spread = float(any_size.read(f"{number} {unit}".strip()))
         if spread <= 0.0:
             hint = "write the standard uncertainty (k = 1), or leave it out"
-            raise PydanticCustomError("quantity", "{message}", {"message": "its uncertainty is not above 0", "hint": hint})
+            raise PydanticCustomError(
+                "quantity", "{message}", {"message": "its uncertainty is not above 0", "hint": hint}
+            )
         return spread
 
     def _step(self, number: str, unit: str) -> float:

@@ -10,7 +10,10 @@ from math import isfinite, nan
 
 import numpy as np
 
+from acquire.photometry.customary_units import QUANTITIES, quantity_of_figure
 from acquire.records import RunStatus
+from acquire.report.rounding import significant
+from acquire.report.tables import PAPER
 from acquire.run_file.documented import DocumentedRun
 
 #: What counts as dead, in the words that stand beside the numbers.
@@ -129,7 +132,7 @@ class Batch:
         """A device's place in its group in words; empty for one that has none."""
         by, ranked = self.ranked(device.group)
         places = [place for place, one in enumerate(ranked, start=1) if one is device]
-        return f"rank {places[0]} of {len(ranked)} by {by}" if places else ""
+        return f"rank {places[0]} of {len(ranked)} by {PAPER[by]}" if places else ""
 
     def middle(self, group: str) -> Device | None:
         """The device of a group that stands for it: the median one, of two the worse; None where all are dead."""
@@ -208,3 +211,9 @@ def _statistics(figure: str, devices: Sequence[Device]) -> Statistics | None:
         largest=float(values.max()),
         best=having[best].label,
     )
+
+
+def statistic_text(figure: str, value: float) -> str:
+    """A statistic of a figure in its customary unit, four digits; a dash where there is none."""
+    quantity = QUANTITIES[quantity_of_figure(figure)]
+    return f"{significant(value * quantity.factor, 4)} {quantity.unit}" if isfinite(value) else "–"

@@ -6,9 +6,11 @@ import re
 
 from markupsafe import Markup, escape
 
-from acquire.safety.visible import one_line
+from acquire.safety.visible import one_line, visible
 
 _RAISED_OR_LOWERED = re.compile(r"\^(?P<raised>-?\d+)|_(?P<lowered>\w+)")
+#: The same within a sentence, in which a name may hold anything: our symbols, and units.
+_IN_A_SENTENCE = re.compile(r"(?<=[a-z])\^(?P<raised>-?\d)\b|(?<=\b[A-Z])_(?P<lowered>on|max|m)\b|(?<=[CPQ]E)_(?P<max>max)\b")
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -20,14 +22,19 @@ _LATEX = {
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~$!&])")
 
 
-def html_symbol(text: str) -> Markup:
+def html_symbol(text: str, pattern: re.Pattern[str] = _RAISED_OR_LOWERED) -> Markup:
     """A symbol or unit of ours in HTML."""
-    parts, at = Markup(), 0
-    for found in _RAISED_OR_LOWERED.finditer(text):
-        tag, inner = ("sup", found["raised"]) if found["raised"] else ("sub", found["lowered"])
-        parts += escape(text[at : found.start()]) + Markup("<{0}>{1}</{0}>").format(tag, inner)
+    text, parts, at = visible(text), Markup(), 0
+    for found in pattern.finditer(text):
+        tag = "sup" if found["raised"] else "sub"
+        parts += escape(text[at : found.start()]) + Markup("<{0}>{1}</{0}>").format(tag, found[found.lastgroup or 0])
         at = found.end()
     return parts + escape(text[at:])
+
+
+def html_sentence(text: str) -> Markup:
+    """A sentence in HTML: units and symbols of ours typeset, whatever else it holds as it is."""
+    return html_symbol(text, _IN_A_SENTENCE)
 
 
 def plain_symbol(text: str) -> str:

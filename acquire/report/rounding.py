@@ -34,3 +34,10 @@ def fixed(value: float, places: int) -> str:
     """A value with so many decimals; of tens, hundreds, ... for a negative number of them. Never ``-0``."""
     text = f"{round(value, places):.{max(places, 0)}f}"
     return text.removeprefix("-") if float(text) == 0.0 else text
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """A value with so many digits and no exponent: 12100, 24.1, 0.0647."""
+    if value == 0.0 or not isfinite(value):
+        return "0" if value == 0.0 else ""
+    return fixed(value, min(digits - 1 - floor(log10(abs(value))), MOST_DECIMALS))

@@ -38,7 +38,9 @@ AT_A_LUMINANCE: Mapping[str, str] = {
     "external_quantum_efficiency": "EQE",
 }
 
-LEAST_OF_ROUNDING = "no uncertainty is stated there: half a step of the last digit, divided by the square root of 3, stands in"
+LEAST_OF_ROUNDING = (
+    "no uncertainty is stated there: half a step of the last digit, divided by the square root of 3, stands in"
+)
 
 
 class RowKind(StrEnum):

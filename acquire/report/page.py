@@ -1,0 +1,201 @@
+"""The page of a report: one HTML file that needs no network and no script, for a screen, a phone and a printer."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from math import isfinite
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from acquire import __version__
+from acquire.evaluation.figure import Figure
+from acquire.photometry.customary_units import QUANTITIES, figure_title, quantity_of_figure
+from acquire.records import Severity
+from acquire.report import facts
+from acquire.report.assembled import Illustration, Report
+from acquire.report.batch import COUNTED_ONCE, DEAD_MEANS, Device, State, Statistics, statistic_text
+from acquire.report.checklist import TITLE, WHOSE, Standing, counted
+from acquire.report.notation import html_sentence, html_symbol
+from acquire.report.rounding import rounded
+from acquire.report.tables import AT_A_LUMINANCE, PAPER, RowKind, Table
+from acquire.run_file.documented import DocumentedRun
+from acquire.safety.visible import visible
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+#: By this a page is known as one of ours, which a new one may replace.
+GENERATOR = "acquire report"
+
+
+class FigureRow(NamedTuple):
+    """A figure of merit as a line of the page."""
+
+    title: str
+    symbol: str
+    value: str
+    uncertainty: str
+    interval: str
+    unit: str
+    place: str
+    status: str
+    reason: str
+
+
+def page(report: Report) -> str:
+    """The page.
+
+    :raises ImportError: jinja2, of the extra ``report``, is not installed.
+    """
+    return _environment().get_template("page.html.j2").render(
+        report=report,
+        generator=f"{GENERATOR} {__version__}",
+        details=[_details(one, label) for one, label in zip(report.runs, report.labels, strict=True)],
+        pictures=[_picture(one) for one in report.illustrations],
+        groups=list(_groups(report)),
+        standing_counts=counted(report.entries),
+        Standing=Standing,
+        RowKind=RowKind,
+        DEAD_MEANS=DEAD_MEANS,
+        COUNTED_ONCE=COUNTED_ONCE,
+        checklist_title=TITLE,
+        checklist_whose=WHOSE,
+    )
+
+
+def table_html(table: Table) -> str:
+    """One table as HTML to paste.
+
+    :raises ImportError: as :func:`page`.
+    """
+    template = _environment().from_string('{% from "macros.html.j2" import comparison %}{{ comparison(table) }}')
+    return template.render(table=table, RowKind=RowKind)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    """Templates in which every text is escaped, and what is no visible character is made visible."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("acquire.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+    )
+    environment.filters |= {"symbol": html_symbol, "sentence": html_sentence}
+    return environment
+
+
+def _shown(value: Any) -> Any:
+    """What stands in the place of a value: a text with every control character visible; markup of ours as it is."""
+    return visible(value) if type(value) is str else value
+
+
+# --- one run -------------------------------------------------------------------------------------------------
+
+
+def _details(one: DocumentedRun, label: str) -> Mapping[str, Any]:
+    """What the page says of one run."""
+    run = one.run
+    rows = list(figure_rows(run.figures))
+    return {
+        "label": label,
+        "run": run,
+        "main": [row for row in rows if row.symbol],
+        "rest": [row for row in rows if not row.symbol],
+        "conditions": facts.conditions(one),
+        "grave": [finding for finding in run.findings if finding.severity is not Severity.NOTE],
+        "damaged": run.integrity.damaged,
+    }
+
+
+def figure_rows(figures: Mapping[str, Figure]) -> Iterator[FigureRow]:
+    """The figures of merit as lines; those of a paper's table and at the luminances have symbols."""
+    symbols = dict(PAPER)
+    for name, figure in figures.items():
+        base, _, level = name.partition("_at_")
+        if base in AT_A_LUMINANCE and level.endswith("_cd_m2"):
+            symbols[name] = f"{AT_A_LUMINANCE[base]} at {level.removesuffix('_cd_m2')} cd/m^2"
+        try:
+            yield _figure_row(name, figure, symbols.get(name, ""))
+        except KeyError:  # a figure that came later than this program
+            continue
+
+
+def _figure_row(name: str, figure: Figure, symbol: str) -> FigureRow:
+    quantity = QUANTITIES[quantity_of_figure(name)]
+    value, spread = rounded(figure.value * quantity.factor, figure.uncertainty * quantity.factor, quantity.decimals)
+    interval = ""
+    if spread and isfinite(figure.expanded_uncertainty):
+        places = len(spread.partition(".")[2])
+        low, high = (
+            (figure.value + sign * figure.expanded_uncertainty) * quantity.factor for sign in (-1.0, 1.0)
+        )
+        interval = f"{low:.{places}f} to {high:.{places}f}"
+    at = "" if name.endswith("_cd_m2") else _place(figure)
+    unit = "" if quantity.unit == "1" else quantity.unit
+    return FigureRow(
+        figure_title(name), symbol, value, spread, interval, unit, at, figure.status.replace("_", " "), figure.reason
+    )
+
+
+def _place(figure: Figure) -> str:
+    """Where in the sweep a figure lies."""
+    parts = [f"{figure.voltage:.2f} V"] if isfinite(figure.voltage) else []
+    if isfinite(figure.current_density):
+        parts.append(f"{figure.current_density * QUANTITIES['current_density'].factor:.3g} mA/cm^2")
+    return ", ".join(parts)
+
+
+def _picture(one: Illustration) -> Mapping[str, str]:
+    """A picture as the page holds it: within the page, as an image that cannot run or load anything."""
+    svg = one.files.get("svg")
+    source = f"data:image/svg+xml;base64,{b64encode(svg).decode()}" if svg else ""
+    return {
+        "title": one.title,
+        "caption": one.caption,
+        "source": source,
+        "why_not": one.why_not,
+        "name": one.name,
+    }
+
+
+# --- a batch -------------------------------------------------------------------------------------------------
+
+
+def _groups(report: Report) -> Iterator[Mapping[str, Any]]:
+    """What the page says of each group of devices."""
+    batch = report.batch
+    for group in batch.groups if batch.is_one else ():
+        by, ranked = batch.ranked(group)
+        yield {
+            "name": group,
+            "alive": batch.of(State.ALIVE, group),
+            "dead": batch.of(State.DEAD, group),
+            "not_judged": batch.of(State.NOT_JUDGED, group),
+            "statistics": [_statistics_row(one) for one in batch.statistics(group)],
+            "by": PAPER[by],
+            "ranked": [_ranked_row(place, one, by, report) for place, one in enumerate(ranked, start=1)],
+            "others": sum(one.other_runs for one in batch.devices if one.group == group),
+        }
+
+
+def _statistics_row(one: Statistics) -> Mapping[str, Any]:
+    named = ("median", "mean", "deviation", "lower_quartile", "upper_quartile", "smallest", "largest")
+    values = {name: statistic_text(one.figure, getattr(one, name)).partition(" ")[0] for name in named}
+    unit = QUANTITIES[quantity_of_figure(one.figure)].unit
+    return {"symbol": PAPER[one.figure], "unit": unit, "n": one.n, "not_ok": one.not_ok, "best": one.best, **values}
+
+
+def _ranked_row(place: int, one: Device, by: str, report: Report) -> Mapping[str, Any]:
+    return {
+        "place": place,
+        "label": one.label,
+        "value": statistic_text(by, one.value(by)),
+        "shown": one is report.shown,
+        "status": one.one.run.figures[by].status.replace("_", " "),
+    }
