@@ -14,7 +14,8 @@ What can go wrong here, beside the errors of instruments in :mod:`drivers.errors
     ├── SpectrumNotTaken          a spectrum is lost; the sweep goes on                           sweep/engine.py
     ├── StoppedByRule             a bad reading ends the sweep, as its file says                  sweep/engine.py
     ├── ValueError
-    │   └── QuantityError         a text is no quantity in this unit (.hint)                      config/quantities.py
+    │   ├── QuantityError         a text is no quantity in this unit (.hint)                      config/quantities.py
+    │   └── UnknownField          a template names what is no field (.name)                       config/template.py
     └── InstrumentError
         ├── BenchNotReady         an instrument could not be opened or set up: lists all          bench/opening.py
         ├── BenchInUse            another run has these instruments                               safety/lock.py

@@ -17,7 +17,7 @@ from pathlib import Path
 from acquire import __version__
 from acquire.bench.bench import BenchInRun
 from acquire.bench.opening import Bench, guardian_order, open_bench
-from acquire.bench.preparation import PreparedRun, prepare, run_folder
+from acquire.bench.preparation import PreparedRun, name_fields, prepare, run_folder
 from acquire.bench.site import Site
 from acquire.config import LoadedSweep, resolved
 from acquire.evaluation.evaluate import Evidence
@@ -41,7 +41,8 @@ from acquire.run_file import layout
 from acquire.run_file import read as reading
 from acquire.run_file.exchange import room_for_exchange
 from acquire.run_file.layout import Capacity
-from acquire.run_file.placing import file_name, locked_shared
+from acquire.run_file.naming import file_name
+from acquire.run_file.placing import locked_shared
 from acquire.run_file.reading_apart import read_run
 from acquire.run_file.recorder import RecordingError, RunRecorder, create_run_file
 from acquire.safety.awake import kept_awake
@@ -140,7 +141,7 @@ class _NewRun:
 
 def _new_run(prepared: PreparedRun, output: Path | None) -> _NewRun:
     started, run_id = datetime.now(UTC).astimezone(), uuid.uuid4()
-    name = file_name(started, prepared.loaded.sweep.sample.name, run_id)
+    name = file_name(started, name_fields(prepared.loaded), run_id, prepared.loaded.sweep.output.name)
     return _NewRun(prepared, started, run_id, run_folder(prepared, output) / name)
 
 

@@ -107,7 +107,7 @@ def run_folder(prepared: PreparedRun, output: Path | None = None) -> Path:
     """
     if output is not None:
         return output
-    folder = Path(prepared.loaded.sweep.output)
+    folder = Path(prepared.loaded.sweep.output.folder)
     try:
         leads_to = folder.resolve()
     except (OSError, RuntimeError) as error:  # a link that leads to itself, for example
@@ -118,6 +118,20 @@ def run_folder(prepared: PreparedRun, output: Path | None = None) -> Path:
         message = f"'{folder}' leads out of the current folder, to {leads_to}"
         hint = f"if that is meant: --output {folder}"
     raise ConfigurationError([Problem(prepared.loaded.sweep_path, None, None, "output", message, hint)])
+
+
+def name_fields(loaded: LoadedSweep) -> dict[str, str]:
+    """What a run file's name may tell of a run, by the fields of :data:`acquire.config.template.FIELDS`."""
+    sweep, sample = loaded.sweep, loaded.sweep.sample
+    return {
+        "title": sweep.title,
+        "sample": sample.name,
+        "pixel": sample.pixel,
+        "batch": sample.batch,
+        "group": sample.group,
+        "user": sweep.user.name,
+        "bench": loaded.bench.name,
+    }
 
 
 def check_file(path: Path) -> CheckedFile:

@@ -8,7 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from acquire.config.angles import AngularReadings
@@ -29,6 +36,7 @@ from acquire.config.quantities import (
     quantity_schema,
 )
 from acquire.config.section import Section
+from acquire.config.template import DEFAULT_TEMPLATE, FIELDS, LONGEST_TEMPLATE, checked_template
 from drivers import models
 
 MOST_POINTS = 100_000
@@ -102,6 +110,7 @@ class Sample(Section):
     structure: str = Field(default="", description="Layer stack, for the record.")
     batch: str = Field(default="", description="Batch or substrate number, for the record.")
     pixel: str = Field(default="", description="Which pixel of the substrate, for the record.")
+    group: str = Field(default="", description="What is compared in a batch, like 'ETL 30 nm'; not given: the batch.")
     notes: str = Field(default="", description="Anything else: encapsulation, age, storage.")
     polarity: Literal["positive", "negative"] = Field(
         default="positive", description="Sign of the level at which the device emits."
@@ -278,6 +287,38 @@ class StopRules(Section):
     short: Short | None = Field(default=None, description="Stop when the device is a short.")
 
 
+class Output(Section):
+    """Where the run file goes, and what it is called."""
+
+    folder: str = Field(default="runs", min_length=1, description="Folder for run files, inside the current folder.")
+    name: Annotated[str, AfterValidator(checked_template)] = Field(
+        default=DEFAULT_TEMPLATE,
+        min_length=1,
+        max_length=LONGEST_TEMPLATE,
+        description="Of the file, with fields in braces: " + ", ".join(f"{{{name}}}" for name in FIELDS) + ". Eight "
+        "characters that no other run has follow.",
+        examples=["{date}_{batch}_{sample}_{pixel}"],
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _folder_alone(cls, value: Any) -> Any:
+        """``output: runs`` is short for ``output: {folder: runs}``.
+
+        :raises PydanticCustomError: the folder is blank.
+        """
+        if isinstance(value, str) and not value.strip():
+            raise PydanticCustomError("folder", "is empty", {"message": "is empty", "hint": "write a value"})
+        return {"folder": value} if isinstance(value, str) else value
+
+
+class _FolderAlone:
+    """For the schema of a section in whose place one text may stand, which is its ``folder``."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string", "minLength": 1}, handler(schema)]}
+
+
 class SweepFile(Section):
     """A sweep file."""
 
@@ -291,7 +332,10 @@ class SweepFile(Section):
     dark: Dark = Field(default_factory=Dark)
     spectra: Spectra | None = Field(default=None, description="Not given: no spectra.")
     stop: StopRules = Field(default_factory=StopRules)
-    output: str = Field(default="runs", min_length=1, description="Folder for run files, inside the current folder.")
+    note: str = Field(default="", description="A remark on the run, for the record.")
+    output: Annotated[Output, _FolderAlone()] = Field(
+        default_factory=Output, description="Where run files go, and what they are called; a text alone is the folder."
+    )
     exchange: bool | None = Field(
         default=None,
         description="Keep what is sent to the instruments and received from them in the run file. Not given: kept for "

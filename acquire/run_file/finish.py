@@ -59,6 +59,7 @@ from acquire.run_file.read import (
     read_run,
     table_of,
 )
+from acquire.run_file.summary import summary_of, write_summary
 from acquire.safety.guardian_log import guardian_remarks
 
 CUT_OFF = "the program ended before the run did; the file was finished afterwards"
@@ -109,6 +110,7 @@ def finish(path: Path, stop: RunStop | None = None, run_id: str = "") -> Run:
             _write_finished(old, new, finished, run.tables["jvl"])
             kept = {name: text for name, text in sealed(old["entry"]).items() if name in BEFORE_THE_RUN}
             seal(new["entry"], [*new["entry"]], **kept)
+            write_summary(new, summary_of(finished))
             image = image_of(new)
     except Exception as error:  # h5py meets damage with almost any exception
         raise ArchiveError(f"{path}: is damaged and stays as it is ({_first_line(error)})") from error

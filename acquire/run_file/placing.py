@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import secrets
 import stat
 import sys
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,12 +19,6 @@ else:
     import fcntl
 
 _FAR = 1 << 30  # Windows locks bytes against reading too: one far behind the text
-
-
-def file_name(started: datetime, sample: str, run_id: uuid.UUID) -> str:
-    """A name for a run file that sorts by time, says what was measured, and never repeats."""
-    readable = re.sub(r"[^A-Za-z0-9]+", "-", sample).strip("-")[:40] or "sample"
-    return f"{started:%Y%m%dT%H%M%S}_{readable}_{run_id.hex[:8]}.h5"
 
 
 #: What a file system without locks answers; there, nothing is locked.
@@ -92,7 +83,8 @@ def write_over(path: Path, content: bytes) -> None:
 
 def _temporary(path: Path) -> str:
     """How the names of files begin that are written beside ``path``."""
-    return f".{path.name[:60]}."
+    beginning = path.name.encode(errors="surrogateescape")[:60].decode(errors="ignore")
+    return f".{beginning}."
 
 
 def _fresh_beside(path: Path) -> tuple[Path, BinaryIO]:

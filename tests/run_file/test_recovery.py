@@ -18,7 +18,7 @@ import pytest
 
 from acquire.bench import bench as bench_module
 from acquire.records import RunStatus, RunStop
-from acquire.run_file import export, placing, reading_apart, recorder
+from acquire.run_file import export, naming, reading_apart, recorder
 from acquire.run_file import finish as finishing
 from acquire.run_file import read as reading
 from acquire.run_file.placing import locked_alone
@@ -352,7 +352,7 @@ def test_strange_things_in_the_folder_are_passed_over(tmp_path: Path) -> None:
 
 
 def test_run_files_are_known_by_the_names_that_runs_give_them(tmp_path: Path) -> None:
-    name = placing.file_name(datetime(2026, 3, 1, tzinfo=UTC), "../Probe 7", uuid.uuid4())
+    name = naming.file_name(datetime(2026, 3, 1, tzinfo=UTC), {"sample": "../Probe 7"}, uuid.uuid4())
     (tmp_path / name).touch()
     assert reading.run_files_in(tmp_path) == [tmp_path / name]
 
