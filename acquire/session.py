@@ -42,7 +42,7 @@ from acquire.run_file import read as reading
 from acquire.run_file.exchange import room_for_exchange
 from acquire.run_file.layout import Capacity
 from acquire.run_file.naming import file_name
-from acquire.run_file.placing import locked_shared
+from acquire.run_file.placing import Waiting, locked_shared
 from acquire.run_file.reading_apart import read_run
 from acquire.run_file.recorder import RecordingError, RunRecorder, create_run_file
 from acquire.safety.awake import kept_awake
@@ -86,16 +86,18 @@ def run(
     spectators: Sink | Sequence[Sink],
     stop: StopRequest,
     site: Site | None = None,
+    waiting: Waiting | None = None,
 ) -> RunResult:
     """Carry a prepared sweep out and finish its file, whatever happens on the way.
 
     One run per instrument at a time: nothing is opened, nothing written while another has one of them. ``spectators``,
     one or several, receive each event once it is recorded; those in a thread of their own are closed at the end.
-    ``site`` stands in for that of the bench file.
+    ``site`` stands in for that of the bench file; ``waiting`` says how a viewer that has the file open at the end is
+    waited for, and who tells of it.
 
     :raises acquire.config.ConfigurationError: as :func:`run_folder`.
     """
-    one = _new_run(prepared, output)
+    one = _new_run(prepared, output, waiting)
     return _run(one, opened(prepared, site, held_for=str(one.path.resolve())), spectators, stop)
 
 
@@ -137,12 +139,13 @@ class _NewRun:
     started: datetime
     run_id: uuid.UUID
     path: Path
+    waiting: Waiting | None = None
 
 
-def _new_run(prepared: PreparedRun, output: Path | None) -> _NewRun:
+def _new_run(prepared: PreparedRun, output: Path | None, waiting: Waiting | None = None) -> _NewRun:
     started, run_id = datetime.now(UTC).astimezone(), uuid.uuid4()
     name = file_name(started, name_fields(prepared.loaded), run_id, prepared.loaded.sweep.output.name)
-    return _NewRun(prepared, started, run_id, run_folder(prepared, output) / name)
+    return _NewRun(prepared, started, run_id, run_folder(prepared, output) / name, waiting)
 
 
 def _run(
@@ -197,7 +200,7 @@ def _run_until_finished(
     outcome, reason = ended
     error = _lines(error, *(f"guardian: {text}" for _, text in guardian_remarks(path)[-1:]))
     try:
-        finished, said = _finished(recorder, reason, str(run_id))
+        finished, said = _finished(recorder, reason, str(run_id), one.waiting)
     except (reading.ArchiveError, RecordingError) as failure:
         there = recorder.stands() or (recorder.refused and recorder.path.exists())
         unfinished = recorder.path if there else None
@@ -210,7 +213,7 @@ def _lines(*texts: str) -> str:
     return "\n".join(dict.fromkeys(filter(None, texts)))
 
 
-def _finished(recorder: RunRecorder, stop: RunStop, run_id: str) -> tuple[reading.Run, str]:
+def _finished(recorder: RunRecorder, stop: RunStop, run_id: str, waiting: Waiting | None) -> tuple[reading.Run, str]:
     """Finish the file of a run that has ended; where it is lost, the one that is written anew, and what to say.
 
     :raises acquire.run_file.read.ArchiveError: it cannot be finished.
@@ -219,7 +222,7 @@ def _finished(recorder: RunRecorder, stop: RunStop, run_id: str) -> tuple[readin
     problem = ""
     if not recorder.lost:
         try:
-            return finishing.finish(recorder.path, stop, run_id), ""
+            return finishing.finish(recorder.path, stop, run_id, waiting), ""
         except reading.ArchiveError as failure:
             if recorder.stands() or recorder.refused:
                 raise

@@ -175,7 +175,7 @@ def test_a_link_does_not_lead_the_sweeps_folder_out_of_the_current_one(
 def test_a_disk_without_room_for_the_finished_file_still_holds_how_the_run_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_room(path: Path, content: bytes) -> None:
+    def no_room(path: Path, content: bytes, **_options: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as full_disk:

@@ -27,6 +27,7 @@ from acquire.cli.terminal import (
     leave,
     say,
     say_json,
+    waiting,
 )
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def calibrate(
     console = display.SpectatorConsole(stderr=as_json)
     with StopRequest().listening() as stop:
         with display.displayed(console) as spectator:
-            result = session.run(prepared, folder, spectator, stop)
+            result = session.run(prepared, folder, spectator, stop, waiting=waiting())
         made, why = _made(prepared, result, to)
         beside = {"calibration": made.summary() if made else None}
         told = results.told(result, as_json, stuck=spectator.stuck, beside=beside)

@@ -32,6 +32,7 @@ from acquire.cli.terminal import (
     leave,
     say,
     say_json,
+    waiting,
 )
 from acquire.safety.visible import one_line
 
@@ -92,7 +93,7 @@ def run(
     console = display.SpectatorConsole(stderr=as_json)
     with StopRequest().listening() as stop:  # until everything is said: Ctrl-C while printing changes no outcome
         with display.displayed(console) as spectator:
-            result = session.run(prepared, folder, spectator, stop)
+            result = session.run(prepared, folder, spectator, stop, waiting=waiting())
         told = results.told(result, as_json, stuck=spectator.stuck)
     status = INTERRUPTED if result.interrupted else FAILED if result.failed else COMPLETED
     if not told:

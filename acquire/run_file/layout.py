@@ -51,7 +51,7 @@ from acquire.run_file.hdf5 import (
 Version = tuple[int, int]
 
 #: Of the files that this program writes; the module's text says what a reader does with others.
-FORMAT_VERSION: Version = (1, 1)
+FORMAT_VERSION: Version = (1, 2)
 BEFORE_VERSIONS: Version = (0, 0)
 
 #: What columns were called in older files, by their names today.
@@ -340,6 +340,7 @@ class Table:
     ``columns`` by the unit of the source; no row is without a value in those of ``never_blank``: where one is blank, a
     power cut came between the counter and the row. ``attributes`` of its group: NeXus class and plot.
     ``rows``: how many there is room for where the plan does not say. ``numbered``: other rows refer to these by number.
+    ``scales``: its columns that are dimension scales of the others once the run is finished.
     """
 
     name: str
@@ -349,6 +350,7 @@ class Table:
     attributes: Mapping[str, Any] = field(default_factory=lambda: _COLLECTION)
     rows: int = 0
     numbered: bool = False
+    scales: tuple[str, ...] = ()
     since: Version = BEFORE_VERSIONS
 
 
@@ -357,18 +359,27 @@ JVL_PLOT = {
     "signal": "current_density",
     "auxiliary_signals": ["luminance"],
     "axes": ["voltage"],
+    "SILX_style": json.dumps({"signal_scale_type": "log"}),  # silx and h5web begin with a logarithmic axis
 }
 
 SPECTRA_PLOT = {"NX_class": "NXdata", "signal": "spectral_radiance", "axes": ["point_index", "wavelength"]}
 
 TABLES = (
-    Table("jvl", Record, jvl_columns, ("branch", "time"), JVL_PLOT, numbered=True),
+    Table("jvl", Record, jvl_columns, ("branch", "time"), JVL_PLOT, numbered=True, scales=("voltage",)),
     Table("dark", DarkReading, lambda _: DARK_COLUMNS, ("time",)),
     Table("repeated", RepeatedReading, repeated_columns, ("time",), rows=1, since=(1, 1)),
     Table("exposure_samples", ExposureSample, lambda _: SAMPLE_COLUMNS, ("time",)),
     Table("notes", Note, lambda _: NOTE_COLUMNS, ("time",), rows=500),
     Table("findings", Finding, lambda _: FINDING_COLUMNS, ("time",), rows=MOST_FINDINGS, since=(1, 1)),
-    Table("spectra", Spectrum, lambda _: SPECTRUM_COLUMNS, ("branch", "start", "stop"), SPECTRA_PLOT, numbered=True),
+    Table(
+        "spectra",
+        Spectrum,
+        lambda _: SPECTRUM_COLUMNS,
+        ("branch", "start", "stop"),
+        SPECTRA_PLOT,
+        numbered=True,
+        scales=("point_index", "wavelength"),
+    ),
 )
 
 

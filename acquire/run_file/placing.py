@@ -8,8 +8,9 @@ import secrets
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,21 +28,45 @@ _NO_LOCKS = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS, errno.
 
 _LEFT_BEHIND = 3600.0  # s; a file is written beside its place within seconds
 
+#: What Windows answers to replacing a file that another program has open (winerror.h): access denied, a sharing
+#: violation, a lock violation. Elsewhere nobody's reading is in the way.
+_OPEN_ELSEWHERE = {5, 32, 33}
 
-def replace_file(path: Path, content: bytes, *, new: bool = False) -> None:
+
+def _to_nobody(_line: str) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How long a file that another program has open, a viewer above all, is waited for until it can be replaced.
+
+    ``tell`` gets one line, once, before the first wait that a person would notice.
+    """
+
+    tell: Callable[[str], object] = _to_nobody
+    patience: float = 10.0  # s
+    look: float = 0.25  # s between two tries; a virus scanner lets go within one
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], object] = time.sleep
+
+
+def replace_file(path: Path, content: bytes, *, new: bool = False, waiting: Waiting | None = None) -> None:
     """Write a file whole beside ``path``, push it to the disk and give it its name in one step.
 
     No link is followed: one that stands at ``path`` is replaced, not what it leads to. With ``new`` nothing at all
-    may stand there.
+    may stand there. One that another program has open on Windows is waited for.
 
     :raises OSError: the disk is full or refuses; ``path`` is as it was, and nothing else is left behind.
     """
-    with replace_file_and_lock(path, content, new=new):
+    with replace_file_and_lock(path, content, new=new, waiting=waiting):
         pass
 
 
 @contextmanager
-def replace_file_and_lock(path: Path, content: bytes, *, new: bool = False) -> Iterator[None]:
+def replace_file_and_lock(
+    path: Path, content: bytes, *, new: bool = False, waiting: Waiting | None = None
+) -> Iterator[None]:
     """The same, and inside no program takes the file for a run that was cut off: it is locked before it has its name.
 
     :raises OSError: as :func:`replace_file`.
@@ -59,8 +84,8 @@ def replace_file_and_lock(path: Path, content: bytes, *, new: bool = False) -> I
             if new:
                 _name_where_nothing_stands(beside, path)
             else:
-                beside.replace(path)
-        except OSError:
+                _replace(beside, path, waiting or Waiting())
+        except BaseException:
             with suppress(OSError):  # what a full disk did not take fails once more
                 kept.close()
             beside.unlink(missing_ok=True)
@@ -68,6 +93,27 @@ def replace_file_and_lock(path: Path, content: bytes, *, new: bool = False) -> I
         _sync_names(path.parent)
         _clear_left_behind(path)
         yield
+
+
+def _replace(beside: Path, path: Path, waiting: Waiting) -> None:
+    """Give a file the name of another one.
+
+    :raises OSError: it is refused, for longer than is waited.
+    """
+    until, tries = waiting.now() + waiting.patience, 0
+    while True:
+        try:
+            beside.replace(path)
+        except OSError as error:
+            if getattr(error, "winerror", None) not in _OPEN_ELSEWHERE or waiting.now() >= until:
+                raise
+        else:
+            return
+        tries += 1
+        if tries == 2:
+            seconds = f"it is tried again for {waiting.patience:.0f} s"
+            waiting.tell(f"{path}: another program has it open, a viewer for example; close it there ({seconds})")
+        waiting.sleep(waiting.look)
 
 
 def write_over(path: Path, content: bytes) -> None:
