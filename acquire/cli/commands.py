@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO, cast
 
 import typer
 
-from acquire.cli import calibrate, health, instruments, results, simulate
+from acquire.cli import calibrate, health, instruments, report, results, simulate
 from acquire.cli.arguments import (
     COMPLETED,
     FAILED,
@@ -169,6 +169,7 @@ app.command()(calibrate.calibrate)
 app.command()(health.health)
 app.command()(results.show)
 app.command()(results.export)
+app.command()(report.report)
 
 
 @app.command()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Literal
 
+import yaml
 from pydantic import Field
 
 from acquire.config.parsing import Parsed
 from acquire.config.section import Section
-from acquire.config.yaml_source import Problem
+from acquire.config.yaml_source import Problem, parse_yaml
 
 
 class Answer(Section):
@@ -32,6 +34,14 @@ class Answer(Section):
     uniformity: str = Field(default="", description="Of a substrate: how evenly pixels emit, and how that was seen.")
     data_doi: str = Field(default="", description="Of a substrate: where the raw data can be had.")
 
+
+#: How a file of answers begins.
+HEAD = """\
+# What no run file knows, for the reporting checklist: acquire report --checklist reads it, with --ask entries are added
+# at the end. An entry is of a bench or of a substrate (the sample's batch, or else its name); later ones add to it.
+kind: answers
+answers:
+"""
 
 #: What is asked of each, in the order in which it is asked.
 OF_A_BENCH = ("atmosphere", "climate", "calibration_dates", "geometry")
@@ -58,6 +68,21 @@ def _merged(words: tuple[str, ...], entries: Iterator[Answer]) -> dict[str, str]
     for entry in entries:
         found |= {word: text for word in words if (text := getattr(entry, word))}
     return found
+
+
+def with_entry(text: str, entry: Mapping[str, str]) -> str:
+    """The text of a file of answers with one entry more at its end; everything in it, remarks as well, stays.
+
+    :raises ValueError: nothing can be added behind its list of answers; the message says what to add by hand.
+    """
+    added = yaml.safe_dump([dict(entry)], allow_unicode=True, sort_keys=False, width=1000)
+    if not text.strip():
+        text = HEAD
+    whole = f"{text.rstrip()}\n{added}"
+    source, before = (parse_yaml(Path("answers"), one).content.get("answers") for one in (whole, text))
+    if not isinstance(source, list) or source != [*(before or []), dict(entry)]:
+        raise ValueError(f"the file of answers cannot be added to; write this at the end of its list:\n{added}")
+    return whole
 
 
 def answers_rules(answers: Parsed[AnswersFile]) -> Iterator[Problem]:

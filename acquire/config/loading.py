@@ -362,7 +362,7 @@ def load_answers(path: Path) -> AnswersFile:
 
 def _load_alone(path: Path, model: type[FileModel], rules: Callable[[Parsed[FileModel]], Problems]) -> FileModel:
     findings = _Findings()
-    parsed = findings.read(path, model, rules)
+    parsed = findings.check(read_yaml(path), model, rules)
     findings.raise_if_any()
     assert parsed.model is not None
     return parsed.model

@@ -85,17 +85,15 @@ class _Published:
         return {"type": ["string", "number"] if not unit else "string", "pattern": pattern, "x-unit": unit}
 
 
-def _published(unit: str, example: str, most: float = 1e9) -> Any:
-    return Annotated[PublishedValue | None, _Published(Quantity(unit, example, above=0.0, most=most))]
+_VOLTS = _Published(Quantity("V", "4.0 V", above=0.0, most=200.0))
+_CANDELAS = _Published(Quantity("cd/m^2", "12058.6 cd/m^2", above=0.0))
+_CANDELAS_PER_AMPERE = _Published(Quantity("cd/A", "24.1 cd/A", above=0.0))
+_LUMENS_PER_WATT = _Published(Quantity("lm/W", "12.1 lm/W", above=0.0))
+_SHARE = _Published(Quantity("", "6.47 %", above=0.0, most=1.0))
+_COORDINATE = _Published(Quantity("", "0.12", above=0.0, most=1.0))
+_NANOMETRES = _Published(Quantity("nm", "520 nm", above=0.0))
 
-
-Voltage = _published("V", "4.0 V", 200.0)
-PublishedLuminance = _published("cd/m^2", "12058.6 cd/m^2")
-PublishedCurrentEfficiency = _published("cd/A", "24.1 cd/A")
-PublishedPowerEfficiency = _published("lm/W", "12.1 lm/W")
-Share = _published("", "6.47 %", 1.0)
-Coordinate = _published("", "0.12", 1.0)
-Wavelength = _published("nm", "520 nm")
+Value = PublishedValue | None
 
 
 class PublishedDevice(Section):
@@ -103,15 +101,15 @@ class PublishedDevice(Section):
 
     name: str = Field(min_length=1, description="The device's name; runs are found by their sample.name.")
     also: tuple[str, ...] = Field(default=(), description="Other names under which samples of this kind are measured.")
-    turn_on_voltage: Voltage = Field(default=None, description="V_on, at 1 cd/m^2.")
-    luminance_max: PublishedLuminance = Field(default=None, description="Largest luminance.")
-    current_efficiency_max: PublishedCurrentEfficiency = Field(default=None, description="Largest CE.")
-    power_efficiency_max: PublishedPowerEfficiency = Field(default=None, description="Largest PE.")
-    external_quantum_efficiency_max: Share = Field(default=None, description="Largest EQE.")
-    chromaticity_x: Coordinate = Field(default=None, description="CIE 1931 x.")
-    chromaticity_y: Coordinate = Field(default=None, description="CIE 1931 y.")
-    peak_wavelength: Wavelength = Field(default=None, description="Peak of the EL spectrum.")
-    fwhm: Wavelength = Field(default=None, description="Full width at half maximum.")
+    turn_on_voltage: Annotated[Value, _VOLTS] = Field(default=None, description="V_on, at 1 cd/m^2.")
+    luminance_max: Annotated[Value, _CANDELAS] = Field(default=None, description="Largest luminance.")
+    current_efficiency_max: Annotated[Value, _CANDELAS_PER_AMPERE] = Field(default=None, description="Largest CE.")
+    power_efficiency_max: Annotated[Value, _LUMENS_PER_WATT] = Field(default=None, description="Largest PE.")
+    external_quantum_efficiency_max: Annotated[Value, _SHARE] = Field(default=None, description="Largest EQE.")
+    chromaticity_x: Annotated[Value, _COORDINATE] = Field(default=None, description="CIE 1931 x.")
+    chromaticity_y: Annotated[Value, _COORDINATE] = Field(default=None, description="CIE 1931 y.")
+    peak_wavelength: Annotated[Value, _NANOMETRES] = Field(default=None, description="Peak of the EL spectrum.")
+    fwhm: Annotated[Value, _NANOMETRES] = Field(default=None, description="Full width at half maximum.")
 
     def values(self) -> dict[str, PublishedValue]:
         """What was published, by the name of the figure of merit."""

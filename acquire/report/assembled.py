@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from math import isfinite
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from acquire.config.answers import AnswersFile
 from acquire.config.published import PublishedFile
 from acquire.evaluation.figures import LUMINANCE_LEVELS
-from acquire.photometry.customary_units import quantity_of_figure
-from acquire.report.batch import MORE_IS_BETTER, Batch, Device, State, batch_of, group_of, pixel_of
+from acquire.photometry.customary_units import figure_title
+from acquire.report.batch import Batch, Device, State, batch_of, pixel_of
 from acquire.report.checklist import Entry, Known, checklist
 from acquire.report.tables import Compared, Table, paper_table, table_at_luminance
 from acquire.run_file.documented import DocumentedRun
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from acquire.report.style import Style
 
 #: Of more runs than these only the device shown is drawn.
@@ -33,13 +34,14 @@ class UnknownDevice(Exception):
 
 @dataclass(frozen=True)
 class Illustration:
-    """A picture as files by format, or why it is not drawn."""
+    """A picture as files by format, or why it is not drawn; ``wide``: it is made for two columns."""
 
     name: str
     title: str
     caption: str = ""
     files: Mapping[str, bytes] = field(default_factory=dict)
     why_not: str = ""
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,9 +127,7 @@ def shown_device(batch: Batch, wanted: str) -> Device:
     return batch.devices[0]
 
 
-def _entries(
-    runs: Sequence[DocumentedRun], batch: Batch, device: Device, answers: AnswersFile
-) -> Iterable[Entry]:
+def _entries(runs: Sequence[DocumentedRun], batch: Batch, device: Device, answers: AnswersFile) -> Iterable[Entry]:
     one = device.one if len(runs) > 1 else runs[0]
     known = answers.of_bench(bench_of(one)) | answers.of_substrate(substrate_of(one))
     return checklist(Known(one, batch, device, known))
@@ -155,18 +155,26 @@ def illustrated(report: Report, formats: Sequence[str], style: Style | None = No
 
 
 def _curves(report: Report, formats: Sequence[str], style: Style | None) -> Iterator[Illustration]:
-    from acquire.report.pictures import PICTURES, NothingToDraw, caption_of, rendered
+    from acquire.report.pictures import PICTURES
 
     drawn = _drawn(report)
     runs, labels = [one.run for one, _ in drawn], [label for _, label in drawn]
     for name, picture in PICTURES.items():
-        try:
-            figure = picture.draw(runs, style, labels)
-        except NothingToDraw as reason:
-            yield Illustration(name, picture.title, why_not=str(reason))
-            continue
-        files = {kind: rendered(figure, kind, style) for kind in formats}
-        yield Illustration(name, picture.title, caption_of(figure), files)
+        yield _illustration(name, picture.title, partial(picture.draw, runs, style, labels), formats, style)
+
+
+def _illustration(
+    name: str, title: str, draw: Callable[[], Figure], formats: Sequence[str], style: Style | None
+) -> Illustration:
+    from acquire.report.style import MM_PER_INCH, SINGLE, NothingToDraw, caption_of, rendered
+
+    try:
+        figure = draw()
+    except NothingToDraw as reason:
+        return Illustration(name, title, why_not=str(reason))
+    files = {kind: rendered(figure, kind, style) for kind in formats}
+    wide = figure.get_figwidth() * MM_PER_INCH > 1.2 * SINGLE
+    return Illustration(name, title, caption_of(figure), files, wide=wide)
 
 
 def _drawn(report: Report) -> list[tuple[DocumentedRun, str]]:
@@ -178,25 +186,17 @@ def _drawn(report: Report) -> list[tuple[DocumentedRun, str]]:
 
 
 def _boxes(report: Report, formats: Sequence[str], style: Style | None) -> Iterator[Illustration]:
-    from acquire.report.pictures import NothingToDraw, box_plots, caption_of, rendered
+    from acquire.report.box_plots import box_plots
 
-    if not report.batch.is_one:
-        return
-    for figure_name in BOXED:
-        values = report.batch.values(figure_name)
-        if max(map(len, values.values()), default=0) < 2:
-            continue
-        name, title = f"box_{figure_name}", ""
-        try:
-            figure = box_plots(values, quantity_of_figure(figure_name), _marked(report, figure_name), style)
-        except NothingToDraw as reason:
-            yield Illustration(name, title, why_not=str(reason))
-            continue
-        yield Illustration(name, title, caption_of(figure), {kind: rendered(figure, kind, style) for kind in formats})
+    for name in BOXED if report.batch.is_one else ():
+        draw = partial(box_plots, report.batch.values(name), name, _marked(report), style)
+        yield _illustration(f"box_{name}", figure_title(name), draw, formats, style)
 
 
-def _marked(report: Report, figure: str) -> dict[str, float]:
-    """The value of the device shown, by its group."""
-    if report.shown is None or not isfinite(value := report.shown.value(figure)):
-        return {}
-    return {report.shown.group: value}
+def _marked(report: Report) -> tuple[str, int] | None:
+    """The device shown, by its group and its place there."""
+    if report.shown is None:
+        return None
+    living = report.batch.of(State.ALIVE, report.shown.group)
+    places = [place for place, one in enumerate(living) if one is report.shown]
+    return (report.shown.group, places[0]) if places else None

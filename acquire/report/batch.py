@@ -114,12 +114,8 @@ class Batch:
         return tuple(one for one in found if one is not None)
 
     def values(self, figure: str) -> dict[str, tuple[float, ...]]:
-        """A figure of the living devices by group, SI, for box plots; groups without one are left out."""
-        by_group = {
-            group: tuple(value for one in self.of(State.ALIVE, group) if isfinite(value := one.value(figure)))
-            for group in self.groups
-        }
-        return {group: values for group, values in by_group.items() if values}
+        """A figure of the living devices by group, SI and NaN where there is none, for box plots."""
+        return {group: tuple(one.value(figure) for one in self.of(State.ALIVE, group)) for group in self.groups}
 
     def ranked(self, group: str) -> tuple[str, tuple[Device, ...]]:
         """By which figure the living devices of a group are ranked, and they themselves, the best first."""
@@ -133,11 +129,6 @@ class Batch:
         by, ranked = self.ranked(device.group)
         places = [place for place, one in enumerate(ranked, start=1) if one is device]
         return f"rank {places[0]} of {len(ranked)} by {PAPER[by]}" if places else ""
-
-    def middle(self, group: str) -> Device | None:
-        """The device of a group that stands for it: the median one, of two the worse; None where all are dead."""
-        _, ranked = self.ranked(group)
-        return ranked[len(ranked) // 2] if ranked else None
 
 
 def batch_of(runs: Sequence[DocumentedRun]) -> Batch:
@@ -216,4 +207,4 @@ def _statistics(figure: str, devices: Sequence[Device]) -> Statistics | None:
 def statistic_text(figure: str, value: float) -> str:
     """A statistic of a figure in its customary unit, four digits; a dash where there is none."""
     quantity = QUANTITIES[quantity_of_figure(figure)]
-    return f"{significant(value * quantity.factor, 4)} {quantity.unit}" if isfinite(value) else "–"
+    return f"{significant(value * quantity.factor, 4)} {quantity.unit}" if isfinite(value) else "-"

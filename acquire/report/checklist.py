@@ -1,4 +1,4 @@
-"""The reporting checklist: what a careful paper states about such devices, filled from the files as far as they know."""
+"""The reporting checklist: what a careful paper states, filled from the files as far as they know."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 from math import isfinite
 
 from acquire.report import facts
-from acquire.report.batch import DEAD_MEANS, Batch, State, Device, statistic_text
+from acquire.report.batch import DEAD_MEANS, Batch, Device, State, statistic_text
 from acquire.report.notation import markdown_text
 from acquire.report.tables import PAPER
 from acquire.run_file.documented import DocumentedRun

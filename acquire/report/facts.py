@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import Any
@@ -328,6 +329,11 @@ def provenance(one: DocumentedRun) -> str:
     return f"{one.run.path.name}, SHA-256 {one.description.sha256}; {one.run.program}"
 
 
+def _clock(time: str) -> str:
+    """A time of a file as people read it: without parts of a second."""
+    return re.sub(r"\.\d+", "", time.replace("T", " "))
+
+
 def conditions(one: DocumentedRun) -> list[tuple[str, str]]:
     """How a run was done, as (name, text) in the order in which people ask; what is not known is left out."""
     run = one.run
@@ -337,8 +343,8 @@ def conditions(one: DocumentedRun) -> list[tuple[str, str]]:
         ("Emitting area", area(one)),
         ("Notes on the sample", sample_text(one, "notes")),
         ("Operator", one.description.user),
-        ("Started", run.start_time.replace("T", " ")),
-        ("Ended", run.end_time.replace("T", " ")),
+        ("Started", _clock(run.start_time)),
+        ("Ended", _clock(run.end_time)),
         ("Levels", f"{levels(one)} ({function(one)} sourced)"),
         ("Direction", direction(one)),
         ("Compliance", compliance(one)),

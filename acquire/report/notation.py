@@ -10,7 +10,9 @@ from acquire.safety.visible import one_line, visible
 
 _RAISED_OR_LOWERED = re.compile(r"\^(?P<raised>-?\d+)|_(?P<lowered>\w+)")
 #: The same within a sentence, in which a name may hold anything: our symbols, and units.
-_IN_A_SENTENCE = re.compile(r"(?<=[a-z])\^(?P<raised>-?\d)\b|(?<=\b[A-Z])_(?P<lowered>on|max|m)\b|(?<=[CPQ]E)_(?P<max>max)\b")
+_IN_A_SENTENCE = re.compile(
+    r"(?<=[a-z])\^(?P<raised>-?\d)\b|(?<=\b[A-Z])_(?P<lowered>on|max|m)\b|(?<=[CPQ]E)_(?P<max>max)\b"
+)
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _LATEX = {
     "\\": r"\textbackslash{}",

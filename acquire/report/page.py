@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from acquire import __version__
 from acquire.evaluation.figure import Figure
+from acquire.evaluation.figures import LUMINANCE_LEVELS
 from acquire.photometry.customary_units import QUANTITIES, figure_title, quantity_of_figure
 from acquire.records import Severity
 from acquire.report import facts
@@ -30,17 +31,15 @@ GENERATOR = "acquire report"
 
 
 class FigureRow(NamedTuple):
-    """A figure of merit as a line of the page."""
+    """A figure of merit as a line of the page; ``remark`` is why its status is what it is."""
 
-    title: str
-    symbol: str
+    name: str
     value: str
-    uncertainty: str
     interval: str
     unit: str
     place: str
     status: str
-    reason: str
+    remark: str
 
 
 def page(report: Report) -> str:
@@ -48,19 +47,21 @@ def page(report: Report) -> str:
 
     :raises ImportError: jinja2, of the extra ``report``, is not installed.
     """
-    return _environment().get_template("page.html.j2").render(
-        report=report,
-        generator=f"{GENERATOR} {__version__}",
-        details=[_details(one, label) for one, label in zip(report.runs, report.labels, strict=True)],
-        pictures=[_picture(one) for one in report.illustrations],
-        groups=list(_groups(report)),
-        standing_counts=counted(report.entries),
-        Standing=Standing,
-        RowKind=RowKind,
-        DEAD_MEANS=DEAD_MEANS,
-        COUNTED_ONCE=COUNTED_ONCE,
-        checklist_title=TITLE,
-        checklist_whose=WHOSE,
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            report=report,
+            generator=f"{GENERATOR} {__version__}",
+            details=[_details(one, label) for one, label in zip(report.runs, report.labels, strict=True)],
+            pictures=[_picture(one) for one in report.illustrations],
+            groups=list(_groups(report)),
+            standing_counts=counted(report.entries),
+            DEAD_MEANS=DEAD_MEANS,
+            COUNTED_ONCE=COUNTED_ONCE,
+            checklist_title=TITLE,
+            checklist_whose=WHOSE,
+        )
     )
 
 
@@ -70,7 +71,7 @@ def table_html(table: Table) -> str:
     :raises ImportError: as :func:`page`.
     """
     template = _environment().from_string('{% from "macros.html.j2" import comparison %}{{ comparison(table) }}')
-    return template.render(table=table, RowKind=RowKind)
+    return template.render(table=table)
 
 
 @lru_cache(maxsize=1)
@@ -86,6 +87,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_shown,
     )
+    environment.globals |= {"RowKind": RowKind, "Standing": Standing}
     environment.filters |= {"symbol": html_symbol, "sentence": html_sentence}
     return environment
 
@@ -101,45 +103,54 @@ def _shown(value: Any) -> Any:
 def _details(one: DocumentedRun, label: str) -> Mapping[str, Any]:
     """What the page says of one run."""
     run = one.run
-    rows = list(figure_rows(run.figures))
+    main = [name for name in _main_figures() if name in run.figures]
     return {
         "label": label,
         "run": run,
-        "main": [row for row in rows if row.symbol],
-        "rest": [row for row in rows if not row.symbol],
+        "main": [_figure_row(name, symbol, run.figures) for name, symbol in _main_figures().items() if name in main],
+        "rest": [
+            _figure_row(name, figure_title(name), run.figures) for name in sorted(run.figures) if _is_told(name, main)
+        ],
         "conditions": facts.conditions(one),
         "grave": [finding for finding in run.findings if finding.severity is not Severity.NOTE],
         "damaged": run.integrity.damaged,
     }
 
 
-def figure_rows(figures: Mapping[str, Figure]) -> Iterator[FigureRow]:
-    """The figures of merit as lines; those of a paper's table and at the luminances have symbols."""
-    symbols = dict(PAPER)
-    for name, figure in figures.items():
-        base, _, level = name.partition("_at_")
-        if base in AT_A_LUMINANCE and level.endswith("_cd_m2"):
-            symbols[name] = f"{AT_A_LUMINANCE[base]} at {level.removesuffix('_cd_m2')} cd/m^2"
-        try:
-            yield _figure_row(name, figure, symbols.get(name, ""))
-        except KeyError:  # a figure that came later than this program
-            continue
+def _main_figures() -> dict[str, str]:
+    """What people look at first: a paper's table, then what holds at each luminance; with symbols."""
+    at = {
+        f"{name}_at_{level:.0f}_cd_m2": f"{symbol} at {level:.0f} cd/m^2"
+        for level in LUMINANCE_LEVELS
+        for name, symbol in AT_A_LUMINANCE.items()
+    }
+    return {**PAPER, **at}
 
 
-def _figure_row(name: str, figure: Figure, symbol: str) -> FigureRow:
-    quantity = QUANTITIES[quantity_of_figure(name)]
+def _is_told(name: str, main: Sequence[str]) -> bool:
+    """Whether a figure comes later on the page: not those that stand there already, nor one unknown to this program."""
+    try:
+        return name not in main and bool(figure_title(name))
+    except KeyError:
+        return False
+
+
+def _figure_row(name: str, title: str, figures: Mapping[str, Figure]) -> FigureRow:
+    figure, quantity = figures[name], QUANTITIES[quantity_of_figure(name)]
     value, spread = rounded(figure.value * quantity.factor, figure.uncertainty * quantity.factor, quantity.decimals)
     interval = ""
     if spread and isfinite(figure.expanded_uncertainty):
         places = len(spread.partition(".")[2])
-        low, high = (
-            (figure.value + sign * figure.expanded_uncertainty) * quantity.factor for sign in (-1.0, 1.0)
-        )
-        interval = f"{low:.{places}f} to {high:.{places}f}"
-    at = "" if name.endswith("_cd_m2") else _place(figure)
-    unit = "" if quantity.unit == "1" else quantity.unit
+        ends = ((figure.value + sign * figure.expanded_uncertainty) * quantity.factor for sign in (-1.0, 1.0))
+        interval = " to ".join(f"{end:.{places}f}" for end in ends)
     return FigureRow(
-        figure_title(name), symbol, value, spread, interval, unit, at, figure.status.replace("_", " "), figure.reason
+        title,
+        f"{value} ± {spread}" if spread else value,
+        interval,
+        "" if quantity.unit == "1" else quantity.unit,
+        "" if name.endswith("_cd_m2") else _place(figure),
+        figure.status.replace("_", " "),
+        figure.reason,
     )
 
 
@@ -151,7 +162,7 @@ def _place(figure: Figure) -> str:
     return ", ".join(parts)
 
 
-def _picture(one: Illustration) -> Mapping[str, str]:
+def _picture(one: Illustration) -> Mapping[str, Any]:
     """A picture as the page holds it: within the page, as an image that cannot run or load anything."""
     svg = one.files.get("svg")
     source = f"data:image/svg+xml;base64,{b64encode(svg).decode()}" if svg else ""
@@ -160,7 +171,7 @@ def _picture(one: Illustration) -> Mapping[str, str]:
         "caption": one.caption,
         "source": source,
         "why_not": one.why_not,
-        "name": one.name,
+        "wide": one.wide,
     }
 
 

@@ -60,7 +60,7 @@ class Cell:
     uncertainty: str = ""
     mark: str = ""
 
-    def text(self, plus_minus: str = " ± ", none: str = "–") -> str:
+    def text(self, plus_minus: str = " ± ", none: str = "-") -> str:
         """Value and uncertainty, without the mark."""
         return f"{self.value}{plus_minus}{self.uncertainty}" if self.uncertainty else self.value or none
 
@@ -223,7 +223,8 @@ def _combined(figure: Figure, published: PublishedValue) -> float:
 
 def _about_published(devices: Sequence[Compared], published: PublishedFile) -> Iterator[str]:
     found = {device.sample: device_named(published, device.sample) for device in devices}
-    yield f"Published: {published.source}. Differences are measured less published, ± their combined uncertainty (k = 1)."
+    yield f"Published: {published.source}."
+    yield "Differences are measured less published, ± their combined uncertainty (k = 1)."
     if any(value.by_rounding for one in found.values() if one for value in one.values().values()):
         yield f"Of published values {LEAST_OF_ROUNDING}."
     without = [f"'{sample}'" for sample, one in found.items() if one is None]
