@@ -62,7 +62,7 @@ honest: $(VENV)/installed-tests
 	$(RUN) tests.endurance.honest_runs --runs 200
 
 schemas: $(VENV)/installed
-	$(RUN) acquire.config --write-schemas configs/schema
+	$(RUN) acquire.config --write-schemas configs/schema --write-reference docs/reference-yaml.md
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -65,17 +65,20 @@ def parse(source: YamlSource, model: type[FileModel]) -> Parsed[FileModel]:
 def _swallowed(source: YamlSource, model: type[Section]) -> Iterator[Problem]:
     """Texts whose end became a comment. Elsewhere a comment takes nothing away: a quantity has its unit before it."""
     for place, comment in source.comments.items():
-        if _is_text(place, model):
-            trap = yaml_traps.swallowed(str(place[-1]), _value_at(source.content, place), comment)
+        value = _value_at(source.content, place)
+        if _is_text(place, model, value):
+            trap = yaml_traps.swallowed(str(place[-1]), value, comment)
             yield source.problem(place, trap.message, trap.hint)
 
 
-def _is_text(place: Place, model: type[Section]) -> bool:
-    """Whether any text may stand at a place."""
+def _is_text(place: Place, model: type[Section], value: str) -> bool:
+    """Whether any text may stand at a place, be it in place of a section."""
     try:
         annotation = _section_at(place[:-1], model).model_fields[str(place[-1])].annotation
     except (KeyError, TypeError):  # an unknown key, or one of a mapping with keys of its own
         return False
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return bool(value)
     return annotation is str or str in get_args(annotation)
 
 
