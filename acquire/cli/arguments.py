@@ -27,3 +27,5 @@ OutputOption = Annotated[
 ]
 
 YesOption = Annotated[bool, typer.Option("--yes", help="do not ask before the output goes on")]
+
+ReportOption = Annotated[bool, typer.Option("--report", help="then pictures and one page (HTML), as acquire report")]

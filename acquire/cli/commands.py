@@ -20,6 +20,7 @@ from acquire.cli.arguments import (
     BenchOption,
     JsonOption,
     OutputOption,
+    ReportOption,
     SweepArgument,
 )
 from acquire.cli.terminal import (
@@ -75,6 +76,7 @@ def run(
     bench: BenchOption = None,
     output: OutputOption = None,
     as_json: JsonOption = False,
+    with_report: ReportOption = False,
 ) -> None:
     """Carry out a sweep and record it: the main job."""
     from acquire import session
@@ -95,6 +97,8 @@ def run(
         with display.displayed(console) as spectator:
             result = session.run(prepared, folder, spectator, stop, waiting=waiting())
         told = results.told(result, as_json, stuck=spectator.stuck)
+        if with_report and told and result.run is not None:
+            report.report_after_run(result.run.path, as_json)
     status = INTERRUPTED if result.interrupted else FAILED if result.failed else COMPLETED
     if not told:
         leave(status)

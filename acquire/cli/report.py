@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from acquire.cli.arguments import COMPLETED, FAILED, USAGE, JsonOption
-from acquire.cli.terminal import complain, say, say_json
+from acquire.cli.terminal import _whoever_listens, complain, say, say_json
 
 if TYPE_CHECKING:
     from acquire.config.answers import AnswersFile
@@ -79,16 +79,23 @@ def report(
     raise typer.Exit(FAILED if wrong or any(one.run.integrity.damaged for one in runs) else COMPLETED)
 
 
-def report_of_run(path: Path) -> Path | None:
-    """The report of a run that has just ended, beside its file; why there is none is said on standard error."""
-    runs, _ = _read([path])
-    if not runs:
-        return None
+def report_after_run(path: Path, as_json: bool) -> None:
+    """The report of a run that has just ended, beside its file; whatever goes wrong is said and changes nothing else.
+
+    The path of the page goes to standard output, with ``as_json`` to standard error.
+    """
     try:
-        made = _assembled(runs, None, "median", None, "")
-        return _written(made, ("png",), None, None, force=False)[-1]
-    except typer.Exit:
-        return None
+        runs, _ = _read([path])
+        if not runs:
+            return
+        written = _written(_assembled(runs, None, "median", None, ""), ("png",), None, None, force=False)
+    except typer.Exit:  # why is said already
+        return
+    except Exception as error:
+        complain(f"acquire: the report was not made: {type(error).__name__}: {error}", FAILED)
+        return
+    with _whoever_listens(sys.stdout):
+        say(sys.stderr if as_json else sys.stdout, written[-1])
 
 
 def _formats(text: str) -> tuple[str, ...]:

@@ -17,22 +17,62 @@ from acquire.config.yaml_source import Problem, parse_yaml
 class Answer(Section):
     """What is known of one bench, or of one substrate; a later entry of the same name adds to an earlier one."""
 
-    bench: str | None = Field(default=None, min_length=1, description="Name of the bench, as its bench file has it.")
+    bench: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Name of the bench, as its bench file has it.",
+        examples=["glovebox bench"],
+    )
     substrate: str | None = Field(
-        default=None, min_length=1, description="The sample's batch; where a sample has none, its name."
+        default=None,
+        min_length=1,
+        description="The sample's batch; where a sample has none, its name.",
+        examples=["B7"],
     )
-    atmosphere: str = Field(default="", description="Of a bench: in what devices are measured; O2 and H2O in ppm.")
-    climate: str = Field(default="", description="Of a bench: temperature and humidity there, and how known.")
-    calibration_dates: str = Field(default="", description="Of a bench: when each instrument was calibrated last.")
+    atmosphere: str = Field(
+        default="",
+        description="Of a bench: in what devices are measured; O2 and H2O in ppm.",
+        examples=["N2 glovebox, O2 and H2O below 1 ppm"],
+    )
+    climate: str = Field(
+        default="",
+        description="Of a bench: temperature and humidity there, and how known.",
+        examples=["23 C, dry, thermometer beside the stage"],
+    )
+    calibration_dates: str = Field(
+        default="",
+        description="Of a bench: when each instrument was calibrated last.",
+        examples=["2400 on 2026-02-03, 2000 on 2026-02-03, CS-2000A on 2025-11-20"],
+    )
     geometry: str = Field(
-        default="", description="Of a bench: distance and solid angle of spectroradiometer and photodiode."
+        default="",
+        description="Of a bench: distance and solid angle of spectroradiometer and photodiode.",
+        examples=["CS-2000A 0.35 m from the pixel, on axis"],
     )
-    stack: str = Field(default="", description="Of a substrate: layers, materials with supplier, thicknesses.")
-    area_method: str = Field(default="", description="Of a substrate: how the emitting area was found.")
-    encapsulation: str = Field(default="", description="Of a substrate: encapsulation, or none.")
-    age: str = Field(default="", description="Of a substrate: time from making to measuring, and storage.")
-    uniformity: str = Field(default="", description="Of a substrate: how evenly pixels emit, and how that was seen.")
-    data_doi: str = Field(default="", description="Of a substrate: where the raw data can be had.")
+    stack: str = Field(
+        default="",
+        description="Of a substrate: layers, materials with supplier, thicknesses.",
+        examples=["ITO / PEDOT:PSS 30 nm / EML 40 nm / TPBi 40 nm / LiF 1 nm / Al 100 nm"],
+    )
+    area_method: str = Field(
+        default="", description="Of a substrate: how the emitting area was found.", examples=["microscope, 5 pixels"]
+    )
+    encapsulation: str = Field(
+        default="", description="Of a substrate: encapsulation, or none.", examples=["glass lid, UV epoxy, getter"]
+    )
+    age: str = Field(
+        default="",
+        description="Of a substrate: time from making to measuring, and storage.",
+        examples=["2 days, in the dark, N2"],
+    )
+    uniformity: str = Field(
+        default="",
+        description="Of a substrate: how evenly pixels emit, and how that was seen.",
+        examples=["no dark spots under the microscope at 100 cd/m^2"],
+    )
+    data_doi: str = Field(
+        default="", description="Of a substrate: where the raw data can be had.", examples=["10.5281/zenodo.1234567"]
+    )
 
 
 #: How a file of answers begins.

@@ -82,7 +82,12 @@ class _Published:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         unit = self.quantity.unit
         pattern = rf"^\s*{NUMBER}\s*((\+-|\+/-|±)\s*{NUMBER}\s*)?{'[A-Za-z°%]' if unit else '%?$'}"
-        return {"type": ["string", "number"] if not unit else "string", "pattern": pattern, "x-unit": unit}
+        return {
+            "type": ["string", "number"] if not unit else "string",
+            "pattern": pattern,
+            "examples": [self.quantity.example],
+            "x-unit": unit,
+        }
 
 
 _VOLTS = _Published(Quantity("V", "4.0 V", above=0.0, most=200.0))
@@ -99,8 +104,14 @@ Value = PublishedValue | None
 class PublishedDevice(Section):
     """What was published of one device; what is not given was not published."""
 
-    name: str = Field(min_length=1, description="The device's name; runs are found by their sample.name.")
-    also: tuple[str, ...] = Field(default=(), description="Other names under which samples of this kind are measured.")
+    name: str = Field(
+        min_length=1, description="The device's name; runs are found by their sample.name.", examples=["SPPO13/Liq"]
+    )
+    also: tuple[str, ...] = Field(
+        default=(),
+        description="Other names under which samples of this kind are measured.",
+        examples=[["A3", "A4"]],
+    )
     turn_on_voltage: Annotated[Value, _VOLTS] = Field(default=None, description="V_on, at 1 cd/m^2.")
     luminance_max: Annotated[Value, _CANDELAS] = Field(default=None, description="Largest luminance.")
     current_efficiency_max: Annotated[Value, _CANDELAS_PER_AMPERE] = Field(default=None, description="Largest CE.")
@@ -124,9 +135,15 @@ class PublishedFile(Section):
     """
 
     kind: Literal["published"] = Field(description="What sort of file this is.")
-    source: str = Field(min_length=1, description="Where the values stand, as a table names it: doi, table.")
+    source: str = Field(
+        min_length=1,
+        description="Where the values stand, as a table names it.",
+        examples=["Table 2 of doi 10.1039/d2nr03793a"],
+    )
     devices: tuple[PublishedDevice, ...] = Field(description="The devices of the paper.")
-    notes: str = Field(default="", description="How the values were found; what was chosen.")
+    notes: str = Field(
+        default="", description="How the values were found; what was chosen.", examples=["V_on at 1 cd/m^2"]
+    )
 
 
 def published_rules(published: Parsed[PublishedFile]) -> Iterator[Problem]:

@@ -135,12 +135,12 @@ def _entries(runs: Sequence[DocumentedRun], batch: Batch, device: Device, answer
 
 def bench_of(one: DocumentedRun) -> str:
     """The name of the bench that a run was measured on."""
-    return str(one.description.configured("bench", "name") or "")
+    return str(one.configured("bench", "name") or "")
 
 
 def substrate_of(one: DocumentedRun) -> str:
     """What a run's substrate is called: the sample's batch; without one, its name."""
-    return str(one.description.sample.get("batch") or one.run.sample)
+    return str(one.run.sample_fields.get("batch") or one.run.sample)
 
 
 # --- pictures ------------------------------------------------------------------------------------------------

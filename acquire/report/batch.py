@@ -141,13 +141,13 @@ def batch_of(runs: Sequence[DocumentedRun]) -> Batch:
 
 def group_of(one: DocumentedRun) -> str:
     """What a run is counted with: its sample's group, else its batch, else all of its name."""
-    sample = one.description.sample
+    sample = one.run.sample_fields
     return str(sample.get("group") or sample.get("batch") or one.run.sample)
 
 
 def pixel_of(one: DocumentedRun) -> str:
     """Which pixel a run is of; empty where none is named."""
-    return str(one.description.sample.get("pixel") or "")
+    return str(one.run.sample_fields.get("pixel") or "")
 
 
 def _device(key: tuple[str, str, str], runs: Sequence[DocumentedRun]) -> Device:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from math import isfinite
 
+from acquire.photometry.customary_units import customary
 from acquire.report import facts
 from acquire.report.batch import DEAD_MEANS, Batch, Device, State, statistic_text
 from acquire.report.notation import markdown_text
@@ -127,7 +128,8 @@ def _stack(known: Known) -> Filled:
 
 
 def _area(known: Known) -> Filled:
-    return Filled(facts.area(known.shown).partition(" ±")[0].removesuffix(" mm^2") + " mm^2")
+    area = known.shown.run.calibration.conditions.emissive_area
+    return Filled(f"{customary(area, 'emissive_area'):.6g} mm^2")
 
 
 def _area_method(known: Known) -> Filled:

@@ -23,7 +23,7 @@ _ROLES = {"smu": "source meter", "photodiode_meter": "photodiode meter", "spectr
 
 def sample_text(one: DocumentedRun, name: str) -> str:
     """What stands under a name of the sample; empty where nothing does."""
-    return str(one.description.sample.get(name) or "")
+    return str(one.run.sample_fields.get(name) or "")
 
 
 def identity(one: DocumentedRun) -> str:
@@ -50,7 +50,7 @@ def area_uncertainty(one: DocumentedRun) -> str:
 
 def instruments(one: DocumentedRun) -> str:
     """Who was on the bench."""
-    named = (str(settings.get("identification", "")) for settings in one.description.settings.values())
+    named = (str(settings.get("identification", "")) for settings in one.settings.values())
     return "; ".join(" ".join(name.split()) for name in named if name.strip())
 
 
@@ -86,7 +86,7 @@ def ranges(one: DocumentedRun) -> str:
 
 
 def _setting(one: DocumentedRun, role: str, name: str) -> Any:
-    return one.description.settings.get(role, {}).get(name)
+    return one.settings.get(role, {}).get(name)
 
 
 def _settings(one: DocumentedRun, role: str) -> Iterator[str]:
@@ -118,7 +118,7 @@ def wires(one: DocumentedRun) -> str:
 
 def compliance(one: DocumentedRun) -> str:
     """The compliance, and how many points met it."""
-    value = one.description.configured("sweep", "source", "compliance")
+    value = one.configured("sweep", "source", "compliance")
     flags = one.run.tables["jvl"]["flags"]
     met = int(np.count_nonzero(flags & int(PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE)))
     points = f"{met} of {len(flags)} points met it"
@@ -160,7 +160,7 @@ def levels(one: DocumentedRun) -> str:
 
 def dwell(one: DocumentedRun) -> str:
     """The wait at each level, and how often a point came."""
-    settle = one.description.configured("sweep", "measure", "settle")
+    settle = one.configured("sweep", "measure", "settle")
     time = one.run.tables["jvl"]["time"]
     pace = f"; a point every {np.median(np.diff(time)):.3g} s" if len(time) > 1 else ""
     return f"{settle:g} s between level and reading{pace}" if isinstance(settle, int | float) else ""
@@ -180,7 +180,7 @@ def scan_rate(one: DocumentedRun) -> str:
 
 def before_the_sweep(one: DocumentedRun) -> str:
     """What this program did to the device before the first level."""
-    level = one.description.configured("sweep", "dark", "voltage")
+    level = one.configured("sweep", "dark", "voltage")
     at = f" at {level:g} V" if isinstance(level, int | float) else ""
     return f"{sum(not dark.after for dark in one.run.dark)} readings without light{at}, then the first level"
 
@@ -198,18 +198,18 @@ def hysteresis(one: DocumentedRun) -> str:
 
 def responsivity(one: DocumentedRun) -> str:
     """The responsivity's file by its SHA-256; empty where there is none."""
-    name = one.description.configured("calibration", "responsivity")
+    name = one.configured("calibration", "responsivity")
     if not isinstance(name, str):
         return ""
     file = name.replace("\\", "/").rpartition("/")[2]
-    hashes = one.description.file_hashes.items()
+    hashes = one.file_hashes.items()
     digest = next((digest for path, digest in hashes if path.rpartition("/")[2] == file), "")
     return f"{file}, SHA-256 {digest}" if digest else ""
 
 
 def geometry(one: DocumentedRun) -> str:
     """Where the photodiode is, as its calibration says."""
-    found, photodiode = one.description.configured("calibration", "geometry"), one.run.calibration.photodiode
+    found, photodiode = one.configured("calibration", "geometry"), one.run.calibration.photodiode
     if not isinstance(found, Mapping):
         return ""
     distance = found.get("distance")
@@ -229,7 +229,7 @@ def mismatch(one: DocumentedRun) -> str:
 
 def spectroradiometer(one: DocumentedRun) -> str:
     """How the spectroradiometer was set; empty where there was none."""
-    settings = one.description.settings.get("spectroradiometer")
+    settings = one.settings.get("spectroradiometer")
     if settings is None:
         return ""
     words = {
@@ -326,7 +326,7 @@ def two_routes(one: DocumentedRun) -> str:
 
 def provenance(one: DocumentedRun) -> str:
     """The raw data by file and hash, and the program that wrote them."""
-    return f"{one.run.path.name}, SHA-256 {one.description.sha256}; {one.run.program}"
+    return f"{one.run.path.name}, SHA-256 {one.sha256}; {one.run.program}"
 
 
 def _clock(time: str) -> str:
@@ -342,7 +342,9 @@ def conditions(one: DocumentedRun) -> list[tuple[str, str]]:
         ("Structure", sample_text(one, "structure")),
         ("Emitting area", area(one)),
         ("Notes on the sample", sample_text(one, "notes")),
-        ("Operator", one.description.user),
+        ("Tags", ", ".join(run.tags)),
+        ("Comments", "; ".join(run.comments)),
+        ("Operator", one.run.user),
         ("Started", _clock(run.start_time)),
         ("Ended", _clock(run.end_time)),
         ("Levels", f"{levels(one)} ({function(one)} sourced)"),

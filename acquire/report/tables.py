@@ -83,7 +83,7 @@ class Heading:
 
     @property
     def text(self) -> str:
-        """Both, as plain text."""
+        """The symbol with its unit, as plain text."""
         return self.symbol if self.unit == "1" else f"{self.symbol} ({self.unit})"
 
 

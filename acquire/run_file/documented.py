@@ -1,8 +1,7 @@
-"""What a run file says of its run beside the numbers: sample, operator, how everything was set, and by which files."""
+"""A run with what its file says of how it was done: how every instrument was set, by which files, which bytes it is."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import file_digest
@@ -11,42 +10,30 @@ from typing import Any
 
 import h5py
 
-from acquire.run_file.hdf5 import plain_member, refuse_what_no_run_file_holds
-from acquire.run_file.read import Run, _file, _text, read_run
+from acquire.run_file.read import Run, _file, _text, parsed, read_run
 
 Plain = str | float | bool
 
 
 @dataclass(frozen=True)
-class RunDescription:
-    """How a run was done, as plain values.
+class DocumentedRun:
+    """A run with all that its file says of how it was done.
 
-    ``sample`` holds what stands under ``/entry/sample``, SI; ``configuration`` the files with every default filled in
-    (SI; sections ``sweep``, ``bench``, ``calibration``, ``device``), ``settings`` what each instrument was set to, by
-    role, ``file_hashes`` the SHA-256 of each configuration file, ``sha256`` that of the run file itself.
+    ``settings`` is what each instrument was set to, by role; ``file_hashes`` the SHA-256 of each configuration file,
+    ``sha256`` that of the run file itself.
     """
 
-    sample: Mapping[str, Plain]
-    user: str
-    configuration: Mapping[str, Any]
+    run: Run
     settings: Mapping[str, Mapping[str, Plain]]
     file_hashes: Mapping[str, str]
     sha256: str
 
     def configured(self, *place: str) -> Any:
-        """A value of the configuration, ``configured("sweep", "measure", "nplc")``; None where there is none."""
-        found: Any = self.configuration
+        """A value of the configuration, SI: ``configured("sweep", "measure", "nplc")``; None where there is none."""
+        found: Any = self.run.configuration
         for key in place:
             found = found.get(key) if isinstance(found, Mapping) else None
         return found
-
-
-@dataclass(frozen=True)
-class DocumentedRun:
-    """A run with its description."""
-
-    run: Run
-    description: RunDescription
 
 
 def read_documented(path: Path) -> DocumentedRun:
@@ -55,34 +42,13 @@ def read_documented(path: Path) -> DocumentedRun:
     :raises acquire.run_file.read.ArchiveError: as :func:`acquire.run_file.read.read_run`.
     """
     run = read_run(path)
+    with path.open("rb") as stream:
+        sha256 = file_digest(stream, "sha256").hexdigest()
     with _file(path) as file:
-        refuse_what_no_run_file_holds(file)
-        description = _description(path, file["entry"])
-    return DocumentedRun(run, description)
-
-
-def _description(path: Path, entry: h5py.Group) -> RunDescription:
-    configuration = entry["configuration"]
-    with path.open("rb") as file:
-        sha256 = file_digest(file, "sha256").hexdigest()
-    return RunDescription(
-        sample=_members(entry["sample"]),
-        user=_text(entry["user/name"][()]),
-        configuration=_mapping(_text(configuration["resolved_json"][()])),
-        settings={role: _attributes(group) for role, group in entry["instrument"].items()},
-        file_hashes=_mapping(_text(configuration.attrs.get("file_hashes", "{}"))),
-        sha256=sha256,
-    )
-
-
-def _mapping(text: str) -> dict[str, Any]:
-    """The JSON object that a text holds; nothing where it holds none."""
-    found = json.loads(text)
-    return found if isinstance(found, dict) else {}
-
-
-def _members(group: h5py.Group) -> dict[str, Plain]:
-    return {name: _plain(plain_member(group, name)[()]) for name in group}
+        entry = file["entry"]
+        settings = {role: _attributes(group) for role, group in entry["instrument"].items()}
+        hashes = parsed(_text(entry["configuration"].attrs.get("file_hashes", "{}")))
+    return DocumentedRun(run, settings, hashes, sha256)
 
 
 def _attributes(group: h5py.Group) -> dict[str, Plain]:
