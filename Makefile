@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 endif
 RUN := $(BIN)/python -m
 
-.PHONY: demo test lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills faults damage calibrations control-charts coverage honest schemas clean
+.PHONY: demo test lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills faults damage calibrations control-charts coverage honest schemas docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml --report
@@ -62,7 +62,11 @@ honest: $(VENV)/installed-tests
 	$(RUN) tests.endurance.honest_runs --runs 200
 
 schemas: $(VENV)/installed
-	$(RUN) acquire.config --write-schemas configs/schema --write-reference docs/reference-yaml.md
+	$(RUN) acquire.config --write-schemas configs/schema
+
+docs: $(VENV)/installed
+	$(RUN) acquire.config --write-reference docs/reference/yaml.md
+	$(RUN) docs.reference_pages
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

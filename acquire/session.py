@@ -8,7 +8,7 @@ import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from json import dumps
 from math import ceil
@@ -306,7 +306,7 @@ def _record_sweep(
         try:
             emit(start)
             known = [*cautions(prepared.loaded), *least_light(prepared.calibration)]
-            for text in [*remarks, *known]:
+            for text in [*remarks, *_said_for_this_run(prepared.loaded), *known]:
                 note(text)
             for finding in findings_before(prepared.calibration, start.source_unit, start.start_time[:10]):
                 emit(replace(finding, time=bench.now()))
@@ -391,6 +391,13 @@ def _failure_of(spectator: Spectator) -> str:
     return ""
 
 
+def _said_for_this_run(loaded: LoadedSweep) -> Iterator[str]:
+    """What was said for this run in place of its sweep file, and the remark on it."""
+    yield from (override.text for override in loaded.overrides if override.key != "note")
+    if loaded.sweep.note:
+        yield f"remark: {loaded.sweep.note}"
+
+
 def cautions(loaded: LoadedSweep) -> list[str]:
     """What a technician should know before trusting this run, although it is no error, and no finding says it."""
     return [f"caution: {caution}" for caution in loaded.cautions if not caution.found_by_run]
@@ -437,4 +444,6 @@ def _run_start(
         points=len(plan.steps),
         duration=plan.duration,
         time_per_point=plan.time_per_point,
+        note=sweep.note,
+        overrides_json=dumps([asdict(override) for override in loaded.overrides]),
     )

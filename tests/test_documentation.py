@@ -92,6 +92,35 @@ def test_links_and_file_names_lead_somewhere(page: Path) -> None:
     assert [name for name in named if "/my_" not in name and not (ROOT / name).exists()] == []
 
 
+def anchors(page: Path) -> set[str]:
+    """The names under which the headings of a page can be linked to, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_to_a_heading_lead_to_one(page: Path) -> None:
+    links = re.findall(r"\]\(([^)]*)#([^)]+)\)", page.read_text(encoding="utf-8"))
+    ours = [(place, anchor) for place, anchor in links if "://" not in place]
+    targets = [(page.parent / place if place else page, anchor) for place, anchor in ours]
+    assert [(str(target), anchor) for target, anchor in targets if anchor not in anchors(target)] == []
+
+
+def test_every_page_can_be_reached_from_the_list_of_pages() -> None:
+    pages = {page for page in PAGES if ROOT / "docs" in page.parents and "decisions" not in page.parts}
+    index = ROOT / "docs" / "README.md"
+    listed = re.findall(r"\]\(([^)#]+)", index.read_text(encoding="utf-8"))
+    assert pages - {(index.parent / link).resolve() for link in listed} == {index}
+
+
+def test_the_terms_of_the_makers_are_told() -> None:
+    for name in ("NOTICE", "docs/reference/instruments.md", "drivers/cs2000a/driver.py"):
+        text = " ".join((ROOT / name).read_text(encoding="utf-8").replace("**", "").split())
+        assert re.search(r"Konica Minolta", text), name
+        assert re.search(r"commercial software", text), name
+        assert re.search(r"permission", text), name
+
+
 def test_the_first_day_begins_with_the_emergency_shutdown() -> None:
     sections = re.findall(r"^## (.*)$", FIRST_DAY.read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert "emergency shutdown" in sections[0]

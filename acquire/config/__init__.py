@@ -18,8 +18,10 @@ from acquire.config.loading import (
     load_bench,
     load_calibration,
     load_sweep,
+    places_of,
     resolved,
 )
+from acquire.config.overrides import Override, Said
 from acquire.config.parsing import ConfigurationError
 from acquire.config.schema import json_schemas
 from acquire.config.sweep import Source, Spectra, StopRules, SweepFile
@@ -35,7 +37,9 @@ __all__ = [
     "Limits",
     "LoadedCalibration",
     "LoadedSweep",
+    "Override",
     "Problem",
+    "Said",
     "Simulation",
     "Source",
     "Spectra",
@@ -48,5 +52,6 @@ __all__ = [
     "load_calibration",
     "load_sweep",
     "photodiode_parameters",
+    "places_of",
     "resolved",
 ]

@@ -1,6 +1,6 @@
 """``python -m acquire.config`` brings the schema files and the reference of every key up to date.
 
-``--write-schemas configs/schema``, ``--write-reference docs/reference-yaml.md``.
+``--write-schemas configs/schema``, ``--write-reference docs/reference/yaml.md``.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
 from hashlib import file_digest
@@ -25,6 +25,7 @@ from acquire.config.cautions import (
     sweep_cautions,
 )
 from acquire.config.device import DeviceFile
+from acquire.config.overrides import Override, Said, overridden
 from acquire.config.parsing import ConfigurationError, Parsed, parse
 from acquire.config.published import PublishedFile, published_rules
 from acquire.config.rules import (
@@ -37,7 +38,7 @@ from acquire.config.rules import (
     sweep_rules,
 )
 from acquire.config.section import Section
-from acquire.config.sweep import Sample, SweepFile
+from acquire.config.sweep import Output, Sample, SweepFile
 from acquire.config.tables import RESPONSIVITY, SPECTRUM, Table, read_curve
 from acquire.config.yaml_source import (
     HDF5_SIGNATURE,
@@ -84,7 +85,7 @@ class LoadedSweep:
     """A sweep with all files it refers to, read and checked against each other.
 
     ``device`` is there on a simulated bench only; ``hashes`` maps each file used to its SHA-256; ``cautions`` are
-    what is no error, but should be known.
+    what is no error, but should be known. ``overrides`` are in ``sweep`` already, not in its text.
     """
 
     sweep: SweepFile
@@ -99,6 +100,7 @@ class LoadedSweep:
     reference_path: Path | None = None
     hashes: Mapping[str, str] = field(default_factory=dict)
     cautions: tuple[Caution, ...] = ()
+    overrides: tuple[Override, ...] = ()
 
 
 #: The value that names a file: the source it stands in, and where.
@@ -225,19 +227,41 @@ def _nearby(path: Path) -> str:
     return f"did you mean '{nearest[0]}'?" if nearest else "names are relative to this file"
 
 
-def load_sweep(path: Path, bench_override: Path | None = None) -> LoadedSweep:
+def load_sweep(path: Path, bench_override: Path | None = None, said: Sequence[Said] = ()) -> LoadedSweep:
     """Read a sweep file and all it refers to; ``bench_override`` takes the place of the bench it names.
+
+    ``said``: what stands in place of the file's own values, for this time.
 
     :raises ConfigurationError: with every problem of every file.
     """
     findings = _Findings()
-    loaded = _load_sweep(read_yaml(path), bench_override, findings)
+    loaded = _load_sweep(read_yaml(path), bench_override, findings, said)
     findings.raise_if_any()
     assert loaded is not None
     return loaded
 
 
-def _load_sweep(source: YamlSource, bench_override: Path | None, findings: _Findings) -> LoadedSweep | None:
+def places_of(path: Path, bench_override: Path | None = None) -> tuple[str, Path]:
+    """The output folder and the bench file that a sweep file names, whatever else is wrong with it.
+
+    :raises ConfigurationError: it cannot be read, or is no sweep file.
+    """
+    source = read_yaml(path)
+    if source.problems and not source.content:
+        raise ConfigurationError(source.problems)
+    if problem := _other_kind(source, "sweep"):
+        raise ConfigurationError([problem])
+    sweep = parse(source, SweepFile)
+    output = sweep.section("output", Output) or Output()
+    named = path.parent / (sweep.section("bench", str) or "")
+    return output.folder, bench_override or Path(os.path.normpath(named))
+
+
+def _load_sweep(
+    source: YamlSource, bench_override: Path | None, findings: _Findings, said: Sequence[Said] = ()
+) -> LoadedSweep | None:
+    source, overrides, problems = overridden(source, said)
+    findings.problems += problems
     sweep = findings.check(source, SweepFile, sweep_rules)
     bench_path = bench_override or findings.referred(source, ("bench",), sweep.section("bench", str))
     named = None if bench_override else (source, ("bench",))
@@ -270,6 +294,7 @@ def _load_sweep(source: YamlSource, bench_override: Path | None, findings: _Find
         reference_path=reference,
         hashes=dict(findings.hashes),
         cautions=tuple(findings.cautions),
+        overrides=tuple(overrides),
     )
 
 
@@ -447,7 +472,8 @@ def _checked(source: YamlSource) -> _Findings:
 def resolved(loaded: LoadedSweep) -> dict[str, Any]:
     """Every file with every default filled in, SI (wavelengths in nm, angles in degrees), ready for JSON.
 
-    Each part can be given back to its model: ``SweepFile.model_validate(resolved(loaded)["sweep"])``.
+    ``overrides`` lists what was said for this run only, and what the sweep file says. Each other part can be given
+    back to its model: ``SweepFile.model_validate(resolved(loaded)["sweep"])``.
     """
     parts: dict[str, Section | None] = {
         "sweep": loaded.sweep,
@@ -455,4 +481,5 @@ def resolved(loaded: LoadedSweep) -> dict[str, Any]:
         "calibration": loaded.calibration.certificate,
         "device": loaded.device,
     }
-    return {name: part.model_dump(mode="json") if part else None for name, part in parts.items()}
+    whole: dict[str, Any] = {name: part.model_dump(mode="json") if part else None for name, part in parts.items()}
+    return {**whole, "overrides": [asdict(override) for override in loaded.overrides]}

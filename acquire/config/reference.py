@@ -16,7 +16,7 @@ from acquire.config.yaml_traps import quoted
 HEAD = """\
 # Reference: every key of the YAML files
 
-Made from the models in `acquire/config` by `python -m acquire.config --write-reference docs/reference-yaml.md`; what is
+Made from the models in `acquire/config` by `python -m acquire.config --write-reference docs/reference/yaml.md`; what is
 edited here by hand is lost. Quantities carry their unit, with a decimal point: `100 mA`, `14 mm^2`. The units are those
 of the bench (V, A, s, m, m^2, cd/m^2, deg, nm, Hz, ohm, W, K and what is made of them) with the prefixes p, n, u, m, c,
 k, M; `%` where a share is asked for. A key that is not listed is refused, and so is a value of another unit:
@@ -102,7 +102,7 @@ def _row(key: _Key, place: tuple[str, ...], seen: dict[str, str]) -> tuple[str, 
         takes = "text or section" if key.schema["choices"] > 1 else "section"
         takes = "list of sections" if key.schema.get("type") == "array" else takes
         takes += ", see below" if there == dotted(place) else f", as `{there}`"
-        meaning = f"{_first_line(key.inner)} {meaning}".strip()
+        meaning = meaning if key.schema["choices"] > 1 else f"{_first_line(key.inner)} {meaning}".strip()
         return f"`{key.name}`", takes, _default(key), "", meaning
     span = key.schema.get("x-span") or key.inner.get("x-span", "")
     meaning = f"{meaning} Allowed: {span}." if span else meaning
@@ -168,7 +168,13 @@ def _example(key: _Key) -> str:
         return _written(default is not True)
     if schema.get("format") == "date":
         return "2026-03-31"
-    return _written(next(value for value in (schema.get("const"), default, 1) if value not in (None, "")))
+    return _written(
+        next(
+            value
+            for value in (schema.get("const"), default, "text" if schema.get("type") == "string" else 1)
+            if value not in (None, "")
+        )
+    )
 
 
 def _written(value: Any) -> str:

@@ -54,7 +54,10 @@ def _area(where: YamlSource, sample: Sample) -> Problems:
     uncertainty = sample.emissive_area_uncertainty
     if uncertainty is not None and uncertainty >= sample.emissive_area:
         at = ("sample", "emissive_area_uncertainty")
-        yield where.problem(at, "is not smaller than the area itself", "it is a standard uncertainty in the same unit")
+        hint = "it is a standard uncertainty in the same unit"
+        if ("sample", "emissive_area") in where.origins and at not in where.origins:
+            hint = "give that of this area with it: --area '4 mm^2 +- 0.1 mm^2'"
+        yield where.problem(at, "is not smaller than the area itself", hint)
 
 
 def _expected_line(where: YamlSource, sample: Sample) -> Problems:

@@ -117,10 +117,16 @@ class Sample(Section):
         description="Layer stack, for the record.",
         examples=["ITO / PEDOT:PSS / emitter / SPPO13 / LiF / Al"],
     )
-    batch: str = Field(default="", description="Batch or substrate number, for the record.")
-    pixel: str = Field(default="", description="Which pixel of the substrate, for the record.")
-    group: str = Field(default="", description="What is compared in a batch, like 'ETL 30 nm'; not given: the batch.")
-    notes: str = Field(default="", description="Anything else: encapsulation, age, storage.")
+    batch: str = Field(default="", description="Batch or substrate number, for the record.", examples=["B12"])
+    pixel: str = Field(default="", description="Which pixel of the substrate, for the record.", examples=["2"])
+    group: str = Field(
+        default="",
+        description="What is compared in a batch, like 'ETL 30 nm'; not given: the batch.",
+        examples=["ETL 30 nm"],
+    )
+    notes: str = Field(
+        default="", description="Anything else: encapsulation, age, storage.", examples=["encapsulated; five days old"]
+    )
     polarity: Literal["positive", "negative"] = Field(
         default="positive", description="Sign of the level at which the device emits."
     )
@@ -332,7 +338,12 @@ class StopRules(Section):
 class Output(Section):
     """Where the run file goes, and what it is called."""
 
-    folder: str = Field(default="runs", min_length=1, description="Folder for run files, inside the current folder.")
+    folder: str = Field(
+        default="runs",
+        min_length=1,
+        description="Folder for run files, inside the current folder.",
+        examples=["runs/B12"],
+    )
     name: Annotated[str, AfterValidator(checked_template)] = Field(
         default=DEFAULT_TEMPLATE,
         min_length=1,
@@ -376,7 +387,9 @@ class SweepFile(Section):
     dark: Dark = Field(default_factory=Dark)
     spectra: Spectra | None = Field(default=None, description="Not given: no spectra.")
     stop: StopRules = Field(default_factory=StopRules)
-    note: str = Field(default="", description="A remark on the run, for the record.")
+    note: str = Field(
+        default="", description="A remark on the run, for the record.", examples=["after a night in the glove box"]
+    )
     output: Annotated[Output, _FolderAlone()] = Field(
         default_factory=Output, description="Where run files go, and what they are called; a text alone is the folder."
     )

@@ -44,7 +44,10 @@ Place = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a configuration, where, and how to correct it; lines and columns from 1."""
+    """One thing that is wrong with a configuration, where, and how to correct it; lines and columns from 1.
+
+    ``option``: where it was said, if not in the file.
+    """
 
     file: Path
     line: int | None
@@ -52,13 +55,14 @@ class Problem:
     path: str
     message: str
     hint: str = ""
+    option: str = field(default="", kw_only=True)
 
     def __str__(self) -> str:
         """The problem as one line; what a terminal could take for a command is written as an escape sequence."""
         return one_line(self._line())
 
     def _line(self) -> str:
-        where = f"{self.file}:{self.line}" if self.line else f"{self.file}"
+        where = self.option or (f"{self.file}:{self.line}" if self.line else f"{self.file}")
         sentence = f"{shortened(self.path, LONGEST_PLACE)}: {self.message}" if self.path else self.message
         if not self.hint:
             return f"{where}: {sentence}{'' if sentence.endswith('?') else '.'}"
@@ -95,7 +99,8 @@ class YamlSource:
     """One file as read: its text, its content without any interpretation, and where each value stands.
 
     ``comments``: behind which values a comment stands that may have been meant as a part of them. ``instead``: what to
-    say of a value in place of anything else, should it turn out wrong.
+    say of a value in place of anything else, should it turn out wrong. ``origins``: how those values were said that
+    stand in the file's place for one run.
     """
 
     path: Path
@@ -106,6 +111,7 @@ class YamlSource:
     problems: tuple[Problem, ...] = ()
     comments: Mapping[Place, str] = field(default_factory=dict)
     instead: Mapping[Place, Trap] = field(default_factory=dict)
+    origins: Mapping[Place, str] = field(default_factory=dict)
 
     def mark(self, place: Place) -> Mark | None:
         """Where a value stands; where it is not written, where the section around it begins."""
@@ -116,20 +122,29 @@ class YamlSource:
 
     def problem(self, place: Place, message: str, hint: str = "") -> Problem:
         """A problem with the value at ``place``."""
-        return Problem(self.path, *self._position(place), dotted(place), message, hint)
+        option = self.origins.get(place, "")
+        return Problem(self.path, *self._position(place), dotted(place), message, hint, option=option)
 
     def caution(self, place: Place, message: str, hint: str = "", *, found_by_run: bool = False) -> Caution:
         """A caution about the value at ``place``."""
-        return Caution(self.path, *self._position(place), dotted(place), message, hint, found_by_run)
+        option = self.origins.get(place, "")
+        return Caution(self.path, *self._position(place), dotted(place), message, hint, found_by_run, option=option)
 
     def _position(self, place: Place) -> tuple[int | None, int | None]:
         mark = self.mark(place)
         return (mark.line, mark.column) if mark else (None, None)
 
     def where(self, place: Place) -> str:
-        """``file:line`` of a value, to be named in a message."""
+        """``file:line`` of a value, to be named in a message, or the option that stands for it in this run."""
+        if option := self.origins.get(place):
+            return option
         mark = self.mark(place)
         return f"{self.path}:{mark.line}" if mark else f"{self.path}"
+
+
+def is_text(text: str) -> bool:
+    """Whether a text holds nothing that neither a terminal nor a file can take."""
+    return not _NOT_TEXT.search(text)
 
 
 def dotted(place: Iterable[str | int]) -> str:

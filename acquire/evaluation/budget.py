@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from math import inf, isfinite, nan, sqrt
 from typing import Generic, NamedTuple
 
@@ -23,6 +22,7 @@ from acquire.photometry.uncertainty import (
 
 #: Accuracy of chromaticity by the spectroradiometer, limits for illuminant A (CS-2000A data sheet).
 CHROMATICITY_LIMIT = 0.0015
+_CHROMATICITY = rectangular(CHROMATICITY_LIMIT)
 
 #: A count of the photodiode's meter as a share of its range: six and a half digits (Model 2000 specifications).
 COUNT = 1e-6
@@ -32,8 +32,9 @@ COUNT = 1e-6
 REPEATABILITY = 0.0015
 
 #: The derived quantities whose relative uncertainty a :class:`~acquire.photometry.uncertainty.Budget` gives.
-_UNCERTAIN = {field.name: f"{field.name}_uncertainty" for field in fields(RelativeUncertainty)}
-_INDEPENDENT = {field.name: f"{field.name}_independent_uncertainty" for field in fields(RelativeUncertainty)}
+_UNCERTAIN = RelativeUncertainty._fields
+_SPELLED = tuple(f"{name}_uncertainty" for name in _UNCERTAIN)
+_INDEPENDENT = tuple(f"{name}_independent_uncertainty" for name in _UNCERTAIN)
 
 
 class Signals(NamedTuple, Generic[Q]):
@@ -70,24 +71,25 @@ def uncertainties(
     ``factors`` those of the spectrum used and ``shift`` how far apart the two are that the point lies between.
     """
     budget = point_budget(values["luminance"], signals, factors, shift, calibration, dark)
-    spread, scatter = relative_uncertainty(budget), independent_uncertainty(budget)
-    limit, wavelength = rectangular(CHROMATICITY_LIMIT), calibration.uncertainty.wavelength
-    unknown = constant(nan, signals.photocurrent)
-    return {
-        **{spelled: in_units(getattr(spread, name), values[name]) for name, spelled in _UNCERTAIN.items()},
-        **{spelled: in_units(getattr(scatter, name), values[name]) for name, spelled in _INDEPENDENT.items()},
-        "chromaticity_x_uncertainty": chromaticity_uncertainty(limit, factors.x_sensitivity, wavelength)
-        if factors
-        else unknown,
-        "chromaticity_y_uncertainty": chromaticity_uncertainty(limit, factors.y_sensitivity, wavelength)
-        if factors
-        else unknown,
-    }
+    known = [values[name] for name in _UNCERTAIN]
+    found = dict(zip(_SPELLED, map(in_units, relative_uncertainty(budget), known), strict=True))
+    found |= zip(_INDEPENDENT, map(in_units, independent_uncertainty(budget), known), strict=True)
+    x, y = _of_chromaticity(factors, calibration, signals)
+    return found | {"chromaticity_x_uncertainty": x, "chromaticity_y_uncertainty": y}
+
+
+def _of_chromaticity(factors: SpectralFactors[Q] | None, calibration: Calibration, signals: Signals[Q]) -> tuple[Q, Q]:
+    if factors is None:
+        unknown = constant(nan, signals.photocurrent)
+        return unknown, unknown
+    wavelength = calibration.uncertainty.wavelength
+    x = chromaticity_uncertainty(_CHROMATICITY, factors.x_sensitivity, wavelength)
+    return x, chromaticity_uncertainty(_CHROMATICITY, factors.y_sensitivity, wavelength)
 
 
 def in_units(relative: Q, value: Q) -> Q:
     """A relative uncertainty in the unit of its value; NaN where it is infinite."""
-    return where(finite(relative), relative, nan) * abs(value)
+    return where(relative < inf, relative, nan) * abs(value)
 
 
 def point_budget(

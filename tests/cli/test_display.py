@@ -32,7 +32,7 @@ def test_a_current_of_a_small_device_is_more_than_zeros() -> None:
     assert display.level_text(0.2, "A") == "200.0000 mA"
     assert display.level_text(6.7, "V") == "  6.700 V"
     reading = replace(READING, source_level=3e-4)
-    assert display.point_text(replace(RECORD, reading=reading), "A").startswith(" 0.3000 mA  J")
+    assert display.point_text(RECORD._replace(reading=reading), "A").startswith(" 0.3000 mA  J")
 
 
 def test_a_point_stands_in_the_units_of_the_field() -> None:
@@ -66,7 +66,7 @@ def on_a_terminal(width: int, *events: Record | Note) -> list[str]:
 
 
 def test_every_point_stands_whole_on_a_terminal_of_80_columns() -> None:
-    dim = replace(RECORD, current_density=1.234e-7, luminance=-1.234e-5, current_efficiency=-123.4)
+    dim = RECORD._replace(current_density=1.234e-7, luminance=-1.234e-5, current_efficiency=-123.4)
     lines = [line for line in on_a_terminal(80, RECORD, dim) if "mA/cm^2" in line]
     assert len(lines) == 2
     for value in ("6.700 V", "53.67 mA/cm^2", "11270 cd/m^2", "21.0 cd/A", "9.84 lm/W", "5.64 %"):

@@ -80,7 +80,7 @@ def test_a_check_is_kept_with_its_run_and_agrees_with_the_simulated_truth() -> N
     run = read_run(path)
     assert check.quantities["dark level"].value == pytest.approx(run.dark_levels["before"].signal)
     ratio = check.quantities[RATIO]
-    assert 1.0 / ratio.value == pytest.approx(1.1727e10, rel=2e-3), "k_L of the simulated photodiode, docs/calibrate.md"
+    assert 1.0 / ratio.value == pytest.approx(1.1727e10, rel=2e-3), "as docs/how-to/calibrate.md has it"
     assert 0.0 < ratio.uncertainty < 3e-3 * ratio.value
 
 

@@ -36,8 +36,8 @@ MODELS = {model.__name__: model for kind in KINDS.values() for model in sections
 
 
 def test_the_shipped_page_is_up_to_date() -> None:
-    """Mend with: python -m acquire.config --write-reference docs/reference-yaml.md."""
-    assert (ROOT / "docs" / "reference-yaml.md").read_text(encoding="utf-8") == PAGE
+    """Mend with: python -m acquire.config --write-reference docs/reference/yaml.md."""
+    assert (ROOT / "docs" / "reference" / "yaml.md").read_text(encoding="utf-8") == PAGE
 
 
 def test_the_page_is_written_by_the_command(tmp_path: Path) -> None:
