@@ -54,7 +54,7 @@ def remember(spoken: Sequence[Said], sweep: Path, bench: Path | None, output: Pa
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         write_over(path, (json.dumps(content, indent=1) + "\n").encode("ascii"))
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ConfigurationError) as error:
         with _whoever_listens(sys.stderr):
             say(sys.stderr, f"what was said for this run cannot be remembered for --again: {error}")
 

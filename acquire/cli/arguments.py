@@ -45,7 +45,8 @@ PixelOption = Annotated[str | None, typer.Option("--pixel", help="sample.pixel f
 BatchOption = Annotated[str | None, typer.Option("--batch", help="sample.batch for this run", metavar="BATCH")]
 
 AreaOption = Annotated[
-    str | None, typer.Option("--area", help="sample.emissive_area for this run, like '4 mm^2'", metavar="AREA")
+    str | None,
+    typer.Option("--area", help="sample.emissive_area for this run, like '4 mm^2 +- 0.1 mm^2'", metavar="AREA"),
 ]
 
 UserOption = Annotated[str | None, typer.Option("--user", help="user.name for this run", metavar="NAME")]

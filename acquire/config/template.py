@@ -61,9 +61,9 @@ def checked_template(template: str) -> str:
         texts = [text for text, _ in pieces(template)]
     except UnknownField as error:
         nearest = get_close_matches(error.name, FIELDS, n=1)
-        meant = f"did you mean {{{nearest[0]}}}? " if nearest else ""
+        meant = f"did you mean {{{nearest[0]}}}? The" if nearest else "the"
         known = " ".join(f"{{{name}}}" for name in FIELDS)
-        raise _refusal(str(error), f"{meant}the fields are {known}") from None
+        raise _refusal(str(error), f"{meant} fields are {known}") from None
     except ValueError:
         raise _refusal(
             f"'{shortened(template)}' has a brace that is not closed, or none to close",

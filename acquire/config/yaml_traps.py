@@ -17,6 +17,7 @@ _WIDE_IN_BRACKETS = re.compile(r"[\[{].*([\uff1a\uff0c\uff1b\u3001])")
 _NO_BLANK = re.compile(r"\s*(?:- +)*[A-Za-z_]\w*:[^\s:/].*")
 _EQUALS = re.compile(r"\s*(?:- +)*[A-Za-z_]\w* *= *[^:]*")
 _CLOSING = {"[": "]", "{": "}"}
+_FIELD_AND_TEXT = re.compile(r"\{\w+\}[^\s,\]}]")  # how the template of a name begins
 _COLON = "\uff1a"
 
 #: Signs of Chinese and Japanese keyboards that YAML takes for letters: their names, and what to write.
@@ -104,7 +105,7 @@ def _unquoted(key: str, value: str, line: int, ours: bool) -> Trap | None:
     if first in "@`%*&!|>?,]}" or value.startswith("- "):
         alias = "an undefined alias (*name): " if first == "*" else ""
         return Trap(f"{alias}a text that begins with {first} must stand in quotes", hint, line)
-    if first in _CLOSING and _goes_on(value, _CLOSING[first]):
+    if (first in _CLOSING and _goes_on(value, _CLOSING[first])) or _FIELD_AND_TEXT.match(value):
         return Trap(f"a text that begins with {first} must stand in quotes as a whole", hint, line)
     if first in "\"'" and _goes_on(value, first):
         return Trap("a text goes on behind its closing quote", f"{hint}, the quotes around all of it", line)

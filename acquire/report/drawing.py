@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle, islice
-from math import log10
+from math import floor, inf, log10
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 GREY = "0.55"
 
-#: What the bands are, in legends.
+#: What bands and bars are, in legends.
 BAND = "u (k = 1)"
 
 POINTS_PER_INCH = 72.0
@@ -40,7 +40,7 @@ _SURE = 0.2
 class Look:
     """How a line is drawn; ``marker`` is empty for a line without marks."""
 
-    colour: str
+    colour: Any
     marker: str = ""
     line: str = "-"
 
@@ -71,6 +71,7 @@ class Told:
     left_out: Counter[str] = field(default_factory=Counter)
     hollow: Counter[str] = field(default_factory=Counter)
     bands: bool = False
+    bars: bool = False
     beyond: bool = False
     more: list[str] = field(default_factory=list)
 
@@ -82,8 +83,8 @@ class Told:
     def caption(self, title: str) -> str:
         """All of it as sentences."""
         sentences = [title, *self.more]
-        if self.bands:
-            sentences.append("Bands and bars: standard uncertainty (k = 1)")
+        if self.bands or self.bars:
+            sentences.append(f"{'Bands' if self.bands else 'Bars'}: standard uncertainty (k = 1)")
         if self.hollow:
             sentences.append(f"Hollow: {in_words(self.hollow)}")
         if self.left_out:
@@ -108,18 +109,37 @@ def scale(axes: Axes, logarithmic: Sequence[str], x: str, y: str) -> None:
 
 
 def set_decades(axis: Any) -> None:
-    """A logarithmic axis with a number at each decade, or at every second or third, and marks between."""
+    """A logarithmic axis; :func:`number_decades` gives it its numbers when its ends are known."""
+    axis._set_axes_scale("log")
+
+
+#: An axis of fewer decades has numbers between them.
+_FEW_DECADES = 1.7
+
+
+def number_decades(axis: Any) -> None:
+    """A number at each decade, or at every second or third of many; on a short axis at 1, 2, 5 as well, in plain."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axis._set_axes_scale("log")
-    axis.set_major_locator(LogLocator(numticks=8))
+    low, high = axis.get_view_interval()
+    few = log10(high / low) < _FEW_DECADES
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=9))
+    axis.set_major_formatter(FuncFormatter(_plain if few else _decade))
     axis.set_minor_locator(LogLocator(subs=tuple(range(2, 10)), numticks=99))
-    axis.set_major_formatter(FuncFormatter(_decade))
     axis.set_minor_formatter(NullFormatter())
 
 
+def _plain(value: float, _place: int) -> str:
+    return f"{value:g}" if 1e-4 < value < 1e5 else _decade(value, 0)
+
+
 def _decade(value: float, _place: int) -> str:
-    return "10" + str(round(log10(value))).translate(_EXPONENTS) if value > 0 else ""
+    """10 with its exponent, as letters that stay text in every format; before it 2 or 5 where it is none."""
+    if not 0 < value < inf:
+        return ""  # beyond the numbers there are
+    power = floor(log10(value) + 1e-9)
+    digit = round(value / 10.0**power)
+    return ("" if digit == 1 else f"{digit}·") + "10" + str(power).translate(_EXPONENTS)
 
 
 def draw_curve(axes: Axes, curve: Curve, look: Look, label: str) -> bool:
@@ -161,8 +181,11 @@ def set_limits(axes: Axes, drawn: Iterable[Curve], logarithmic: tuple[bool, bool
     x, y, u = (np.concatenate([getattr(c, name) for c in curves]) for name in ("x", "y", "uncertainty"))
     known = np.isfinite(x) & np.isfinite(y)
     axes.set_xlim(*ends(x[known], logarithmic[0]))
+    if logarithmic[0]:
+        number_decades(axes.xaxis)
     if logarithmic[1]:
         axes.set_ylim(*ends(y[known], True))
+        number_decades(axes.yaxis)
         return False
     sure = known & ~(u > _SURE * np.abs(y))
     trusted = y[sure] if sure.any() else y[known]
@@ -210,6 +233,8 @@ def _explained(told: Told) -> Iterator[tuple[Any, str]]:
 
     if told.bands:
         yield Patch(color=GREY, alpha=0.4, linewidth=0), BAND
+    if told.bars:
+        yield Line2D([], [], linestyle="none", marker="|", markersize=8, color=GREY), BAND
     for why in told.hollow:
         yield Line2D([], [], linestyle="none", marker="o", markeredgecolor=GREY, markerfacecolor="white"), why
 

@@ -47,13 +47,15 @@ def page(report: Report) -> str:
 
     :raises ImportError: jinja2, of the extra ``report``, is not installed.
     """
+    details = [_details(one, label) for one, label in zip(report.runs, report.labels, strict=True)]
     return (
         _environment()
         .get_template("page.html.j2")
         .render(
             report=report,
             generator=f"{GENERATOR} {__version__}",
-            details=[_details(one, label) for one, label in zip(report.runs, report.labels, strict=True)],
+            details=details,
+            common=_common([one["conditions"] for one in details]),
             pictures=[_picture(one) for one in report.illustrations],
             groups=list(_groups(report)),
             standing_counts=counted(report.entries),
@@ -115,6 +117,13 @@ def _details(one: DocumentedRun, label: str) -> Mapping[str, Any]:
         "grave": [finding for finding in run.findings if finding.severity is not Severity.NOTE],
         "damaged": run.integrity.damaged,
     }
+
+
+def _common(conditions: Sequence[Sequence[tuple[str, str]]]) -> list[tuple[str, str]]:
+    """What is the same of several runs; nothing of one alone."""
+    if len(conditions) < 2:
+        return []
+    return [one for one in conditions[0] if all(one in others for others in conditions[1:])]
 
 
 def _main_figures() -> dict[str, str]:

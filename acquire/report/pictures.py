@@ -11,9 +11,10 @@ import numpy as np
 
 from acquire.records import Branch, FloatArray
 from acquire.report.box_plots import box_plots, rank
+from acquire.report.chromaticity_picture import draw_chromaticity
 from acquire.report.curves import Curves, curves
 from acquire.report.drawing import GREY, Look, Told, arrange, draw_curve, ends, legend, looks, scale, set_limits
-from acquire.report.spectra_picture import draw_spectra
+from acquire.report.spectra_picture import draw_spectra, lines_of
 from acquire.report.style import (
     DOUBLE,
     SINGLE,
@@ -95,12 +96,18 @@ class Picture:
 
 
 def labels_of(runs: Sequence[Run]) -> list[str]:
-    """What runs are called in a legend: by their sample, and where that is the same by when they began."""
-    names = [run.sample for run in runs]
+    """What runs are called in a legend: by sample and pixel, and where these are the same by when they began."""
+    began = [run.start_time[:19].replace("T", " ") for run in runs]
+    names = [_name(run) for run in runs]
+    names = [f"{name}, {at}" if names.count(name) > 1 else name for name, at in zip(names, began, strict=True)]
     return [
-        f"{run.sample}, {run.start_time[:16].replace('T', ' ')}" if names.count(run.sample) > 1 else run.sample
-        for run in runs
+        f"{name}, {run.run_id[:8]}" if names.count(name) > 1 else name for name, run in zip(names, runs, strict=True)
     ]
+
+
+def _name(run: Run) -> str:
+    pixel = run.sample_fields.get("pixel", "")
+    return f"{run.sample}, {pixel}" if pixel else run.sample
 
 
 # --- curves ------------------------------------------------------------------------------------------------------
@@ -224,7 +231,13 @@ def _jvl_log(named: Sequence[Named], style: Style, told: Told) -> Figure:
 
 
 def _spectra(named: Sequence[Named], _style: Style, told: Told) -> Figure:
-    return draw_spectra([(one.run, one.label, one.look) for one in named], told)
+    return draw_spectra(lines_of([(one.run, one.label, one.look) for one in named], told))
+
+
+def _chromaticity(named: Sequence[Named], style: Style, told: Told) -> Figure:
+    told.bars = True
+    told.more.append("Right: the part framed on the left")
+    return draw_chromaticity(lines_of([(one.run, one.label, one.look) for one in named], told), looks(style, 8))
 
 
 _ALL = (
@@ -232,6 +245,7 @@ _ALL = (
     Picture("efficiency", "Current efficiency and external quantum efficiency", _efficiency),
     Picture("power_efficiency", "Power efficiency", _power_efficiency),
     Picture("spectra", "Electroluminescence spectra", _spectra),
+    Picture("chromaticity", "Chromaticity, CIE 1931", _chromaticity),
     Picture("jvl_log", "Current density against voltage, both logarithmic", _jvl_log),
 )
 

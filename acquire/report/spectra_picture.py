@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import cycle
 from math import floor, log10
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from acquire.photometry.grid import WAVELENGTH
-from acquire.records import FloatArray, Spectrum
-from acquire.report.drawing import Look, Told, set_decades, title_of, typeset
+from acquire.records import Branch, FloatArray, Spectrum
+from acquire.report.drawing import Look, Told, number_decades, set_decades, title_of, typeset
 from acquire.report.style import DOUBLE, NothingToDraw, new_figure
 from acquire.run_file.read import Run
 
@@ -28,6 +29,12 @@ _BELOW_PEAK = 1e-2
 _NORMALISED = (-0.04, 1.08)
 
 
+#: So many spectra of a run, evenly chosen, and the one nearest 100 cd/m^2 have a name in the legend.
+MOST_LABELLED = 8
+
+#: Lines of several runs, which have no marks, are told apart by these as well.
+_LINES = ("-", "--", "-.", ":")
+
 _THIN, _THICK = 0.8, 2.0  # points
 
 
@@ -38,10 +45,11 @@ def nearest_to(spectra: Sequence[Spectrum], luminance: float = COMPARED_AT) -> S
 
 
 def spectrum_label(run: Run, spectrum: Spectrum) -> str:
-    """By what a spectrum is known: "108 cd/m^2, 6.00 V"."""
+    """By what a spectrum is known: "108.0 cd/m^2, 6.00 V, reverse"; forward goes without saying."""
     at = spectrum.point_index
     voltage = run.tables["jvl"]["voltage"][at] if 0 <= at < run.points else np.nan
     known = f", {voltage:.2f} V" if np.isfinite(voltage) else ""
+    known += ", reverse" if spectrum.branch is Branch.REVERSE else ""
     digits = max(0, 3 - floor(log10(spectrum.luminance))) if spectrum.luminance > 0 else 0
     return typeset(f"{spectrum.luminance:.{digits}f} cd/m^2{known}")
 
@@ -51,22 +59,38 @@ def _peak(spectrum: Spectrum) -> float:
     return float(known.max()) if known.size else np.nan
 
 
-def draw_spectra(named: Sequence[tuple[Run, str, Look]], told: Told) -> Figure:
-    """Absolute on the left, on a logarithmic axis, and normalised to the largest sample on the right.
+class Line(NamedTuple):
+    """A spectrum as it is drawn; ``look`` without a marker, ``width`` in points, more for the one that is marked."""
+
+    run: Run
+    spectrum: Spectrum
+    look: Look
+    label: str
+    width: float
+
+
+def lines_of(named: Sequence[tuple[Run, str, Look]], told: Told) -> list[Line]:
+    """What is drawn of the spectra of runs: all of one, and of several the one of each nearest 100 cd/m^2.
 
     :raises NothingToDraw: no run has a spectrum with light in it.
     """
-    drawn = _of_one(*named[0], told) if len(named) == 1 else _of_several(named, told)
-    if not drawn:
+    lines = _of_one(named[0][0], told) if len(named) == 1 else list(_of_several(named, told))
+    if not lines:
         raise NothingToDraw(_why([run for run, _, _ in named]))
+    return lines
+
+
+def draw_spectra(lines: Sequence[Line]) -> Figure:
+    """Absolute on the left, on a logarithmic axis, and normalised to the largest sample on the right."""
     figure = new_figure(DOUBLE, 72.0)
     absolute, normalised = figure.subplots(1, 2)
     set_decades(absolute.yaxis)
-    for spectrum, look, label, width in drawn:
-        for axes, divisor in ((absolute, 1.0), (normalised, _peak(spectrum))):
-            _draw_line(axes, spectrum.spectral_radiance / divisor, look, label, width)
-    peaks = [_peak(spectrum) for spectrum, *_ in drawn]
+    for line in lines:
+        for axes, divisor in ((absolute, 1.0), (normalised, _peak(line.spectrum))):
+            _draw_line(axes, line, line.spectrum.spectral_radiance / divisor)
+    peaks = [_peak(line.spectrum) for line in lines]
     absolute.set_ylim(min(peaks) * _BELOW_PEAK, max(peaks) * 2.0)
+    number_decades(absolute.yaxis)
     normalised.set_ylim(*_NORMALISED)
     for axes, quantity in ((absolute, "spectral_radiance"), (normalised, "normalised_spectrum")):
         axes.set_xlabel(title_of("wavelength"))
@@ -75,50 +99,40 @@ def draw_spectra(named: Sequence[tuple[Run, str, Look]], told: Told) -> Figure:
     return figure
 
 
-def _draw_line(axes: Axes, values: FloatArray, look: Look, label: str, width: float) -> None:
-    above = values > 0 if axes.get_yscale() == "log" else np.isfinite(values)
-    axes.plot(
-        WAVELENGTH,
-        np.where(above, values, np.nan),
-        look.line,
-        color=look.colour,
-        label=label,
-        linewidth=width,
-        zorder=3.0 - width,
-    )
+def _draw_line(axes: Axes, line: Line, values: FloatArray) -> None:
+    shown = np.where(values > 0, values, np.nan) if axes.get_yscale() == "log" else values
+    style: dict[str, Any] = {"label": line.label, "linewidth": line.width, "zorder": 3.0 - line.width}
+    axes.plot(WAVELENGTH, shown, line.look.line, color=line.look.colour, **style)
 
 
-Drawn = list[tuple[Spectrum, Look, str, float]]
-
-
-def _of_one(run: Run, _label: str, _look: Look, told: Told) -> Drawn:
-    """All spectra of a run from dark to bright; the one nearest 100 cd/m^2 black and thick, on top."""
+def _of_one(run: Run, told: Told) -> list[Line]:
+    """All spectra of a run from dark to bright; the one nearest 100 cd/m^2 black and thick, behind the others."""
     import matplotlib
 
-    marked = nearest_to(run.spectra)
-    shown = sorted((one for one in run.spectra if _peak(one) > 0), key=lambda one: one.luminance)
+    shown = sorted((one for one in run.spectra if _peak(one) > 0), key=_peak)
+    marked = nearest_to(shown)
     _count_dark(run, told)
-    colours = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.9, max(len(shown), 1)))
     if marked is not None:
-        told.more.append(f"Thick black line: the spectrum nearest {typeset('100 cd/m^2')}")
-    return [
-        (one, Look("black"), spectrum_label(run, one), _THICK)
-        if one is marked
-        else (one, Look(colour), spectrum_label(run, one), _THIN)
-        for one, colour in zip(shown, colours, strict=False)
-    ]
+        told.more.append(f"Black: the spectrum nearest {typeset('100 cd/m^2')}")
+    colours = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.9, max(len(shown), 1)))
+    labelled = {*np.linspace(0, len(shown) - 1, MOST_LABELLED).round().astype(int).tolist()}
+    lines = []
+    for place, (one, colour) in enumerate(zip(shown, colours, strict=False)):
+        known = place in labelled or one is marked
+        look, width = (Look("black"), _THICK) if one is marked else (Look(tuple(colour)), _THIN)
+        lines.append(Line(run, one, look, spectrum_label(run, one) if known else f"_{place}", width))
+    return lines
 
 
-def _of_several(named: Sequence[tuple[Run, str, Look]], told: Told) -> Drawn:
+def _of_several(named: Sequence[tuple[Run, str, Look]], told: Told) -> Iterator[Line]:
     """One spectrum of each run, the one nearest 100 cd/m^2."""
-    lines: Drawn = []
-    for run, label, look in named:
+    for (run, label, look), line in zip(named, cycle(_LINES), strict=False):
         spectrum = nearest_to(run.spectra)
         if spectrum is None:
             told.more.append(f"{label}: no spectrum")
-            continue
-        lines.append((spectrum, Look(look.colour, "", look.line), f"{label}: {spectrum_label(run, spectrum)}", _THIN))
-    return lines
+        else:
+            told_apart = Look(look.colour, look.marker, line)
+            yield Line(run, spectrum, told_apart, f"{label}: {spectrum_label(run, spectrum)}", _THIN)
 
 
 def _count_dark(run: Run, told: Told) -> None:

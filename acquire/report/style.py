@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import resources
 from io import BytesIO
 from pathlib import Path
@@ -72,12 +72,17 @@ class Style:
             matplotlib.rcParams.update(values)
             yield
 
-    def cycle(self, key: str) -> list[Any]:
-        """The values that lines take one after the other: ``color`` or ``marker``; empty where it names none."""
-        found: list[Any] = self.values["axes.prop_cycle"].by_key().get(key, [])
+    @cached_property
+    def _cycles(self) -> Mapping[str, list[Any]]:
+        found: dict[str, list[Any]] = self.values["axes.prop_cycle"].by_key()
         return found
 
+    def cycle(self, key: str) -> list[Any]:
+        """The values that lines take one after the other: ``color`` or ``marker``; empty where it names none."""
+        return self._cycles.get(key, [])
 
+
+@lru_cache(maxsize=1)
 def _defaults() -> dict[Any, Any]:
     import matplotlib
 
@@ -124,8 +129,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _wrong(path: Path, why: str) -> str:
-    first = " ".join(line.strip() for line in why.strip().splitlines()[:2])
-    return f"{path}: is no style sheet of matplotlib: {first[:300]}"
+    return f"{path}: is no style sheet of matplotlib: {_in_a_line(why)}"
+
+
+def _in_a_line(text: str) -> str:
+    return " ".join(line.strip() for line in text.strip().splitlines()[:2])[:300]
 
 
 @contextmanager
@@ -164,11 +172,17 @@ def caption_of(figure: Figure) -> str:
 
 
 def rendered(figure: Figure, kind: str, style: Style | None = None) -> bytes:
-    """A picture as a file of a format: ``png``, ``svg`` or ``pdf``. The same bytes every time."""
+    """A picture as a file of a format: ``png``, ``svg`` or ``pdf``. The same bytes every time.
+
+    :raises PictureError: matplotlib cannot draw it, in a style that needs LaTeX for example.
+    """
     written = BytesIO()
     caption = {_CAPTION[kind]: caption_of(figure)} if caption_of(figure) else {}
-    with (style or journal()).applied():
-        figure.savefig(written, format=kind, metadata={**_METADATA[kind], **caption})
+    try:
+        with (style or journal()).applied():
+            figure.savefig(written, format=kind, metadata={**_METADATA[kind], **caption})
+    except Exception as error:  # a style may ask for anything
+        raise PictureError(f"a picture cannot be drawn in its style: {_in_a_line(str(error))}") from error
     return written.getvalue()
 
 

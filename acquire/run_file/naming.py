@@ -8,6 +8,7 @@ would take for the end of a name, become hyphens.
 from __future__ import annotations
 
 import re
+import sys
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
@@ -89,7 +90,11 @@ def _with_hyphens(marked: str) -> str:
 
 
 def _is_allowed(sign: str) -> bool:
-    """Whether a character may stand in a name: no control, no mark that nobody sees, no half of a character."""
+    """Whether a character may stand in a name: no control, no invisible mark, and one that this system can write."""
+    try:
+        sign.encode(sys.getfilesystemencoding())
+    except UnicodeEncodeError:
+        return False
     return sign not in FORBIDDEN and category(sign)[0] not in "CZ"
 
 

@@ -1,4 +1,4 @@
-"""Run files that reports are made of: a recorded one, and devices made from it by changing what is asked about."""
+"""A recorded run, the same run with something changed, and devices of a batch made from it."""
 
 from __future__ import annotations
 
@@ -6,24 +6,53 @@ from collections.abc import Callable
 from dataclasses import replace
 from math import nan
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from acquire.evaluation.figure import Figure
 from acquire.records import RunStatus
 from acquire.run_file.documented import DocumentedRun, read_documented
-from tests.conftest import ROOT
+from acquire.run_file.read import Run, read_run
 
-RECORDING = ROOT / "tests/recordings/20261128T080939_SPPO13-Liq_2acaeb90.h5"
+RECORDINGS = Path(__file__).parents[1] / "recordings"
 
 #: Makes a device like the recorded one, by its name.
 MakeDevice = Callable[..., DocumentedRun]
 
 
 @pytest.fixture(scope="session")
-def recorded() -> DocumentedRun:
-    """A finished run with spectra, both directions."""
-    return read_documented(RECORDING)
+def run() -> Run:
+    """18 points there and back, two of them in compliance, with four spectra."""
+    return read_run(next(path for path in RECORDINGS.glob("*.h5") if "acaeb90" in path.name))
+
+
+@pytest.fixture(scope="session")
+def changed(run: Run) -> Callable[..., Run]:
+    """The run with other columns: of points by name, ``spectra`` by a mapping, ``rows`` of points and ``taken`` spectra
+    by index; other fields of the run by ``fields``."""
+
+    def change(
+        rows: Any = slice(None), taken: Any = slice(None), fields: Any = None, spectra: Any = None, **columns: Any
+    ) -> Run:
+        points = {name: array[rows] for name, array in run.tables["jvl"].items()}
+        lines = {name: array[taken] for name, array in run.tables["spectra"].items()}
+        count = len(points["voltage"])
+        points |= {
+            name: np.broadcast_to(np.asarray(value), count).astype(points[name].dtype)
+            for name, value in columns.items()
+        }
+        tables = {**run.tables, "jvl": points, "spectra": {**lines, **(spectra or {})}}
+        return replace(run, tables=tables, **(fields or {}))
+
+    return change
+
+
+@pytest.fixture(scope="session")
+def recorded(run: Run) -> DocumentedRun:
+    """The recorded run with all that its file says of it."""
+    return read_documented(run.path)
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +75,7 @@ def device(recorded: DocumentedRun) -> MakeDevice:
         best = figures["external_quantum_efficiency_max"]
         figures["external_quantum_efficiency_max"] = missing(best) if dark else replace(best, value=eqe)
         fields = {**recorded.run.sample_fields, "name": name, "batch": batch}
-        run = replace(
+        changed = replace(
             recorded.run,
             run_id=f"{name} {start}",
             path=Path(f"{name}.h5"),
@@ -57,7 +86,7 @@ def device(recorded: DocumentedRun) -> MakeDevice:
             stop_reason=reason,
             start_time=start,
         )
-        return replace(recorded, run=run)
+        return replace(recorded, run=changed)
 
     return make
 

@@ -14,13 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from acquire.config import json_schemas
+from acquire.config import check_file, json_schemas
 from acquire.config.sweep import Output
 from acquire.config.template import FIELDS
 from acquire.run_file import naming, placing
 from acquire.run_file import read as reading
 from acquire.run_file.recorder import _name_beside
 from acquire.safety.guardian_log import guardian_log
+from tests.conftest import CONFIGS
 
 MOMENT = datetime(2026, 3, 31, 14, 25, 1, tzinfo=UTC)
 RUN_ID = uuid.UUID(int=0xABCDEF12 << 96)
@@ -56,6 +57,11 @@ def test_a_template_is_filled_in_and_empty_fields_leave_no_gap(fields: dict[str,
 )
 def test_letters_of_every_script_stay(sample: str) -> None:
     assert named(sample=sample) == f"{normalize('NFC', sample)}_abcdef12.h5"
+
+
+def test_a_letter_that_the_system_cannot_write_costs_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.getfilesystemencoding", lambda: "iso8859-1")
+    assert named(sample="grün 試料 A3") == "grün-A3_abcdef12.h5"
 
 
 def test_a_name_is_composed_however_the_file_was_written() -> None:
@@ -153,6 +159,16 @@ def test_a_slip_in_a_field_is_recognised() -> None:
 )
 def test_a_template_that_names_no_file_is_refused(template: str, said: str) -> None:
     assert said in refused(template)["message"]
+
+
+@pytest.mark.parametrize("template", ["{date}_{batch}_{sample}", "{sample}", "{sample}_x", "{date}-{time}"])
+def test_a_template_without_quotes_is_told_to_have_them(template: str, tmp_path: Path) -> None:
+    text = (CONFIGS / "sweeps" / "quick_look.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "sweep.yaml"
+    path.write_text(f"{text}output:\n  name: {template}\n".replace("../", f"{CONFIGS.as_posix()}/"), encoding="utf-8")
+    (problem,) = check_file(path).problems
+    assert problem.line == len(text.splitlines()) + 2
+    assert problem.hint == f'write name: "{template}"'
 
 
 def test_the_ending_may_be_written_and_a_folder_alone_is_short() -> None:
