@@ -232,7 +232,7 @@ def _batch_lines(made: Report) -> Sequence[str]:
         lines += [
             f"  {PAPER[row.figure]:>8}  median {statistic_text(row.figure, row.median)}, "
             f"mean {statistic_text(row.figure, row.mean)}, standard deviation "
-            f"{statistic_text(row.figure, row.deviation)}, best {row.best} (n = {row.n})"
+            f"{statistic_text(row.figure, row.deviation, 2)}, best {row.best} (n = {row.n})"
             for row in batch.statistics(group)
         ]
     if made.shown is not None:

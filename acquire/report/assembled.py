@@ -68,7 +68,13 @@ class Report:
         """What it is of, in a line."""
         if self.single:
             return f"{self.labels[0]}: {self.runs[0].run.title}"
-        return f"{len(self.runs)} runs of {len(self.batch.devices)} device{'s' * (len(self.batch.devices) != 1)}"
+        devices = len(self.batch.devices)
+        counted = f"{devices} device{'s' * (devices != 1)}" + (
+            f" ({len(self.runs)} runs)" if len(self.runs) > devices else ""
+        )
+        if len(self.batch.groups) == 1:
+            return f"{self.batch.groups[0]}: {counted}"
+        return f"{counted}: {', '.join(self.batch.groups)}"
 
 
 def labels_of(runs: Sequence[DocumentedRun]) -> tuple[str, ...]:

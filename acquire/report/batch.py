@@ -204,7 +204,7 @@ def _statistics(figure: str, devices: Sequence[Device]) -> Statistics | None:
     )
 
 
-def statistic_text(figure: str, value: float) -> str:
+def statistic_text(figure: str, value: float, digits: int = 4) -> str:
     """A statistic of a figure in its customary unit, four digits; a dash where there is none."""
     quantity = QUANTITIES[quantity_of_figure(figure)]
-    return f"{significant(value * quantity.factor, 4)} {quantity.unit}" if isfinite(value) else "-"
+    return f"{significant(value * quantity.factor, digits)} {quantity.unit}" if isfinite(value) else "-"

@@ -165,7 +165,7 @@ def _spread(known: Known) -> Filled:
 def _group_spread(batch: Batch, group: str) -> str:
     found = (
         f"{PAPER[one.figure]} {statistic_text(one.figure, one.median)}"
-        + (f" (standard deviation {statistic_text(one.figure, one.deviation)})" if isfinite(one.deviation) else "")
+        + (f" (standard deviation {statistic_text(one.figure, one.deviation, 2)})" if isfinite(one.deviation) else "")
         for one in batch.statistics(group)
     )
     return f"{group}: median of {_devices(len(batch.of(State.ALIVE, group)))}: {', '.join(found)}"

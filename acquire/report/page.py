@@ -205,8 +205,11 @@ def _groups(report: Report) -> Iterator[Mapping[str, Any]]:
 
 
 def _statistics_row(one: Statistics) -> Mapping[str, Any]:
-    named = ("median", "mean", "deviation", "lower_quartile", "upper_quartile", "smallest", "largest")
-    values = {name: statistic_text(one.figure, getattr(one, name)).partition(" ")[0] for name in named}
+    digits = dict.fromkeys(("median", "mean", "lower_quartile", "upper_quartile", "smallest", "largest"), 4)
+    values = {
+        name: statistic_text(one.figure, getattr(one, name), most).partition(" ")[0]
+        for name, most in {**digits, "deviation": 2}.items()
+    }
     unit = QUANTITIES[quantity_of_figure(one.figure)].unit
     return {"symbol": PAPER[one.figure], "unit": unit, "n": one.n, "not_ok": one.not_ok, "best": one.best, **values}
 
