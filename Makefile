@@ -70,12 +70,12 @@ docs: $(VENV)/installed
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[report]"
+	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[report,xlsx]"
 	touch $@
 
 $(VENV)/installed-tests: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[report,test]"
+	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[report,xlsx,test]"
 	touch $(VENV)/installed $@
 
 clean:

@@ -122,8 +122,10 @@ def calibration_members() -> str:
 
 def commands() -> str:
     """Every command with its arguments and options."""
-    program = get_command(app)
-    return "\n".join(_command(name, command) for name, command in program.commands.items())  # type: ignore[attr-defined]
+    program: Any = get_command(app)
+    of_all = table(("option of `acquire` itself", "is"), (_parameter(one) for one in program.params if one.help))
+    shown = (_command(name, command) for name, command in program.commands.items() if not command.hidden)
+    return "\n".join((of_all, *shown))
 
 
 def _command(name: str, command: Any) -> str:

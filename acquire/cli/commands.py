@@ -11,7 +11,7 @@ from typing import Annotated, TextIO, cast
 
 import typer
 
-from acquire.cli import calibrate, health, instruments, listing, plan, results, simulate
+from acquire.cli import calibrate, export, health, instruments, listing, plan, results, simulate
 from acquire.cli.arguments import (
     COMPLETED,
     FAILED,
@@ -175,7 +175,7 @@ app.command()(calibrate.calibrate)
 app.command()(health.health)
 app.command("list")(listing.list_runs)
 app.command()(results.show)
-app.command()(results.export)
+app.command()(export.export)
 
 
 @app.command()

@@ -98,6 +98,10 @@ class Conditions:
     bench_alarm: str = field(default="", metadata=_stored())
     bench_light_change: float = field(default=nan, metadata=_stored("1"))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The values alone, without what was worked out from them."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
     @cached_property
     def unfilled_share(self) -> float:
         """The share of the spectroradiometer's spot that lies beside the pixel; 0 where the spot is not known."""

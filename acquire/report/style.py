@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import resources
 from io import BytesIO
 from pathlib import Path
@@ -72,12 +72,17 @@ class Style:
             matplotlib.rcParams.update(values)
             yield
 
-    def cycle(self, key: str) -> list[Any]:
-        """The values that lines take one after the other: ``color`` or ``marker``; empty where it names none."""
-        found: list[Any] = self.values["axes.prop_cycle"].by_key().get(key, [])
+    @cached_property
+    def _cycles(self) -> Mapping[str, list[Any]]:
+        found: dict[str, list[Any]] = self.values["axes.prop_cycle"].by_key()
         return found
 
+    def cycle(self, key: str) -> list[Any]:
+        """The values that lines take one after the other: ``color`` or ``marker``; empty where it names none."""
+        return self._cycles.get(key, [])
 
+
+@lru_cache(maxsize=1)
 def _defaults() -> dict[Any, Any]:
     import matplotlib
 

@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 if sys.platform == "win32":
     import msvcrt
@@ -93,6 +94,27 @@ def replace_file_and_lock(
         _sync_names(path.parent)
         _clear_left_behind(path)
         yield
+
+
+@contextmanager
+def file_written_whole(path: Path, *, new: bool, encoding: str) -> Iterator[TextIO]:
+    """A text file that has its name once all of it is written, for what is too much to be held in memory.
+
+    No link is followed. With ``new`` nothing at all may stand at ``path``. Lines end as they are written.
+
+    :raises OSError: the disk is full or refuses; ``path`` is as it was, and nothing else is left behind.
+    """
+    beside, stream = _fresh_beside(path)
+    try:
+        with TextIOWrapper(stream, encoding=encoding, newline="") as text:
+            yield text
+        if new:
+            _name_where_nothing_stands(beside, path)
+        else:
+            _replace(beside, path, Waiting())
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def _replace(beside: Path, path: Path, waiting: Waiting) -> None:
