@@ -85,7 +85,7 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         try:
             self._drop_what_is_left()
             self._allow_sending(len(command))
-            super()._write(command, **kwargs)
+            self.connection.write(command, **kwargs)
         except FOREIGN as error:
             raise self._translated(error, f"sending {command}") from error
         self._exchanged(command.encode(errors="replace"), b"")
@@ -129,6 +129,9 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         if (line := self.line(self.patience)) is None:
             raise self._overdue()
         return line
+
+    # PyMeasure's own would log each message first; what is exchanged is told to on_exchange
+    write, read = _write, _read
 
     @property
     def held(self) -> int:

@@ -11,7 +11,7 @@ from typing import Annotated, TextIO, cast
 
 import typer
 
-from acquire.cli import calibrate, export, health, instruments, listing, plan, results, simulate
+from acquire.cli import calibrate, export, health, instruments, listing, new, plan, results, simulate
 from acquire.cli.arguments import (
     COMPLETED,
     FAILED,
@@ -171,6 +171,7 @@ def check(
     raise typer.Exit(USAGE if wrong else COMPLETED)
 
 
+app.command()(new.new)
 app.command()(calibrate.calibrate)
 app.command()(health.health)
 app.command("list")(listing.list_runs)

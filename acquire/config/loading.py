@@ -46,6 +46,7 @@ from acquire.config.yaml_source import (
     Place,
     Problem,
     YamlSource,
+    parse_yaml,
     read_start,
     read_yaml,
     what_is,
@@ -415,7 +416,15 @@ class CheckedFile:
 
 def check_file(path: Path) -> CheckedFile:
     """Read a configuration file of any kind, with the files it refers to, and say what is to be said about them."""
-    source = read_yaml(path)
+    return _check_source(read_yaml(path))
+
+
+def check_text(path: Path, text: str) -> CheckedFile:
+    """The same of a text that is not written yet, as if it stood at ``path``."""
+    return _check_source(parse_yaml(path, text))
+
+
+def _check_source(source: YamlSource) -> CheckedFile:
     findings = _checked(source)
     kind = source.content.get("kind")
     return CheckedFile(findings.problems, findings.cautions, kind if isinstance(kind, str) else "")
