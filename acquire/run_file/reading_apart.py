@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from acquire.run_file.documented import DocumentedRun
     from acquire.run_file.read import ArchiveError, Run
     from acquire.run_file.summary import RunSummary
     from acquire.run_file.tagging import Wish
@@ -54,6 +55,11 @@ def read_run(path: Path) -> Run:
 def read_runs(paths: Sequence[Path]) -> Iterator[tuple[Path, Run | ArchiveError]]:
     """The same for several files, one after the other; the error in place of what cannot be read."""
     return _answers("read_run", paths)
+
+
+def read_documented(paths: Sequence[Path]) -> list[tuple[Path, DocumentedRun | ArchiveError]]:
+    """Each file with what :func:`acquire.run_file.documented.read_documented` makes of it, or why that is nothing."""
+    return list(_answers("read_documented", paths))
 
 
 def recover(path: Path) -> tuple[Run, bool]:
@@ -299,21 +305,24 @@ def main() -> int:
 
 
 def _work() -> dict[str, Callable[..., Any]]:
-    from acquire.run_file import finish as finishing
+    from acquire.run_file import documented
     from acquire.run_file import read as reading
     from acquire.run_file.summary import read_summary
-    from acquire.run_file.tagging import Wish
-    from acquire.run_file.tagging import say_of as saying
 
     def say_of(path: Path, **wish: str) -> Run:
-        return saying(path, Wish(**wish))
+        from acquire.run_file import tagging
+
+        return tagging.say_of(path, tagging.Wish(**wish))
 
     def recover(path: Path) -> tuple[Run, bool]:
+        from acquire.run_file import finish as finishing  # a fifth of the time that such a process takes to start
+
         already = reading.points_if_unfinished(path) is None
         return finishing.recover(path), already
 
     return {
         "read_run": reading.read_run,
+        "read_documented": documented.read_documented,
         "read_summary": read_summary,
         "recover": recover,
         "say_of": say_of,
