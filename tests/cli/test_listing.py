@@ -110,7 +110,7 @@ def test_it_fits_a_window(runs: list[RunSummary], columns: int) -> None:
     shown, left_out = listing._that_fit(list(listing._columns()), runs, columns)
     console = SpectatorConsole(width=columns)
     with console.capture() as capture:
-        console.print(listing._table(shown, runs))
+        console.print(listing._table(shown, runs, columns))
     lines = capture.get().splitlines()
     assert max(map(cell_len, lines)) <= columns
     assert len(lines) == 2 + len(runs)
