@@ -12,7 +12,7 @@ RUN := $(BIN)/python -m
 .PHONY: demo test lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills faults damage calibrations control-charts coverage honest schemas wheelhouse docs clean
 
 demo: $(VENV)/installed
-	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml
+	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml --report
 
 test: lint types imports unit
 

@@ -35,6 +35,7 @@ OutputOption = Annotated[
 
 YesOption = Annotated[bool, typer.Option("--yes", help="do not ask before the output goes on")]
 
+ReportOption = Annotated[bool, typer.Option("--report", help="then pictures and one page (HTML), as acquire report")]
 SampleOption = Annotated[
     str | None, typer.Option("--sample", help="sample.name for this run, whatever the file says", metavar="NAME")
 ]

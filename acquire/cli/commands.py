@@ -11,7 +11,7 @@ from typing import Annotated, TextIO, cast
 
 import typer
 
-from acquire.cli import calibrate, export, health, instruments, listing, new, plan, results, setup, simulate
+from acquire.cli import calibrate, export, health, instruments, listing, new, plan, report, results, setup, simulate
 from acquire.cli.arguments import (
     COMPLETED,
     FAILED,
@@ -25,6 +25,7 @@ from acquire.cli.arguments import (
     NoteOption,
     OutputOption,
     PixelOption,
+    ReportOption,
     SampleOption,
     SweepArgument,
     UserOption,
@@ -105,6 +106,7 @@ def run(
     batch: BatchOption = None,
     note: NoteOption = None,
     again: AgainOption = False,
+    with_report: ReportOption = False,
 ) -> None:
     """Carry out a sweep and record it: the main job."""
     from acquire import session
@@ -129,6 +131,8 @@ def run(
         with display.displayed(console) as spectator:
             result = session.run(prepared, folder, spectator, stop, waiting=waiting())
         told = results.told(result, as_json, stuck=spectator.stuck)
+        if with_report and told and result.run is not None:
+            report.report_after_run(result.run.path, as_json)
     status = INTERRUPTED if result.interrupted else FAILED if result.failed else COMPLETED
     if not told:
         leave(status)
@@ -178,6 +182,7 @@ app.command()(health.health)
 app.command("list")(listing.list_runs)
 app.command()(results.show)
 app.command()(export.export)
+app.command()(report.report)
 
 
 @app.command()

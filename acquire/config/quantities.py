@@ -37,6 +37,7 @@ ampere = [current] = A
 kilogram = [mass] = kg
 kelvin = [temperature] = K
 candela = [luminosity] = cd
+lumen = [luminous_flux] = lm
 minute = 60 * second = min
 hour = 3600 * second = h
 volt = kilogram * metre**2 / second**3 / ampere = V
