@@ -11,7 +11,20 @@ from typing import Annotated, TextIO, cast
 
 import typer
 
-from acquire.cli import calibrate, export, health, instruments, listing, new, plan, report, results, setup, simulate
+from acquire.cli import (
+    calibrate,
+    export,
+    health,
+    instruments,
+    listing,
+    new,
+    plan,
+    report,
+    results,
+    setup,
+    simulate,
+    tag,
+)
 from acquire.cli.arguments import (
     COMPLETED,
     FAILED,
@@ -180,6 +193,7 @@ app.command()(setup.setup)
 app.command()(calibrate.calibrate)
 app.command()(health.health)
 app.command("list")(listing.list_runs)
+app.command()(tag.tag)
 app.command()(results.show)
 app.command()(export.export)
 app.command()(report.report)
