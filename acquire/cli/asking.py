@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def ask_what_is_missing(runs: Sequence[DocumentedRun], known: AnswersFile, path: Path) -> AnswersFile:
     """Ask what is not answered yet of each bench and substrate of some runs, and add it to the file of answers.
 
-    Enter leaves a question open; the end of the input ends the asking. What was answered is kept.
+    Enter leaves a question open; the end of the input ends the asking, as Ctrl-C does. What was answered is kept.
 
     :raises typer.Exit: nobody can be asked, or the file cannot be written.
     """
@@ -27,9 +27,11 @@ def ask_what_is_missing(runs: Sequence[DocumentedRun], known: AnswersFile, path:
         raise complain(f"nobody can be asked here; write the answers into {path} (see acquire report --help)", USAGE)
     say(sys.stderr, f"Answers are kept in {path}, which can be edited. Enter leaves a question open.")
     for scope, name, words in _open_questions(runs, known):
-        answered, ended = _asked(scope, name, words)
-        if answered:
-            known = _kept(path, scope, name, answered)
+        answered: dict[str, str] = {}
+        try:
+            ended = _asked(scope, name, words, answered)
+        finally:
+            known = _kept(path, scope, name, answered) if answered else known
         if ended:
             break
     return known
@@ -49,10 +51,9 @@ def _open_questions(runs: Sequence[DocumentedRun], known: AnswersFile) -> Iterat
                 yield scope, name, missing
 
 
-def _asked(scope: str, name: str, words: Sequence[str]) -> tuple[dict[str, str], bool]:
-    """The answers by their words, and whether the input has ended."""
+def _asked(scope: str, name: str, words: Sequence[str], answered: dict[str, str]) -> bool:
+    """Put the answers by their words into ``answered``; whether the input has ended."""
     say(sys.stderr, "", f"{scope} {name}")
-    answered: dict[str, str] = {}
     for word in words:
         description = Answer.model_fields[word].description or word
         question = description.partition(": ")[2].rstrip(".")
@@ -63,10 +64,10 @@ def _asked(scope: str, name: str, words: Sequence[str]) -> tuple[dict[str, str],
             say(sys.stderr, "  that was no text; the question stays open")
             continue
         if not line:
-            return answered, True
+            return True
         if text := " ".join(line.split()):
             answered[word] = text
-    return answered, False
+    return False
 
 
 def _kept(path: Path, scope: str, name: str, answered: dict[str, str]) -> AnswersFile:

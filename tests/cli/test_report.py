@@ -127,3 +127,21 @@ def test_answers_are_asked_once_and_kept(run_file: Path, tmp_path: Path, monkeyp
     checklist = (run_file.parent / f"{run_file.stem}_report" / "checklist.md").read_text(encoding="utf-8")
     assert "N2: dry" in checklist
     assert "ITO / Al" in checklist
+
+
+def test_a_run_ends_with_its_page_where_it_is_asked_for(tmp_path: Path) -> None:
+    sweep = CONFIGS / "sweeps" / "quick_look.yaml"
+    done = CliRunner().invoke(commands.app, ["run", str(sweep), "--output", str(tmp_path), "--report"])
+    assert done.exit_code == 0, done.stderr
+    page = Path(done.stdout.splitlines()[-1])
+    assert (page.name, page.is_file()) == ("report.html", True)
+    assert page.parent.name.endswith("_report")
+
+
+def test_a_report_that_fails_changes_nothing_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("acquire.report.written.page", lambda report: 1 / 0)
+    sweep = CONFIGS / "sweeps" / "quick_look.yaml"
+    done = CliRunner().invoke(commands.app, ["run", str(sweep), "--output", str(tmp_path), "--report", "--json"])
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["status"] == "stopped"
+    assert "the report was not made: ZeroDivisionError" in done.stderr

@@ -26,6 +26,7 @@ from acquire.run_file.export.sheets import sheets_of, spectrum_names
 from acquire.run_file.export.workbook import export_workbook
 from acquire.run_file.read import ArchiveError, Run, read_run
 from tests.conftest import CONFIGS, run_sweep_file
+from tests.support.run_files import a_run
 
 #: What the columns are in the run file and the factor to the unit above them, in the order in which they come.
 FIRST = [
@@ -266,6 +267,33 @@ def test_a_long_run_is_written_with_little_memory_and_the_same(
     book = openpyxl.load_workbook(export_workbook([run], tmp_path / "x.xlsx"))
     for sheet in sheets_of(run):
         check_page(book[sheet.name], sheet)
+
+
+def test_a_text_too_long_for_a_cell_is_cut_not_lost(run: Run, tmp_path: Path) -> None:
+    book = openpyxl.load_workbook(export_workbook([replace(run, title="x" * 40_000)], tmp_path / "x.xlsx"))
+    assert dict(values_of(book["about"]))["Title"] == "x" * 32_767
+
+
+def test_a_run_without_a_point_is_exported_all_the_same(tmp_path: Path) -> None:
+    a_run(tmp_path / "run.h5", points=0).close()
+    empty = read_run(tmp_path / "run.h5")
+    written = export_csv(empty, tmp_path / "csv")
+    assert [path.stem for path in written] == ["run_jvl", "run_housekeeping"]
+    assert table(tmp_path / "csv", "jvl")[-3][:2] == ["Voltage", "Current density"]
+    known = dict(about(empty))
+    assert known["Ended"] == "not finished: numbers are provisional"
+    assert "Levels" not in known
+    assert openpyxl.load_workbook(export_workbook([empty], tmp_path / "x.xlsx")).sheetnames[1] == "jvl"
+
+
+def test_a_spectrum_of_no_point_has_a_name(run: Run) -> None:
+    index = np.full_like(run.tables["spectra"]["point_index"], -1)
+    lost = replace(run, tables={**run.tables, "spectra": {**run.tables["spectra"], "point_index": index}})
+    names = spectrum_names(lost)
+    assert len(set(names)) == len(names)
+    assert names[0].startswith(f"{run.spectra[0].luminance:.4g} cd/m^2")
+    (sheet,) = (sheet for sheet in sheets_of(lost) if sheet.name == "spectra_conditions")
+    assert np.ma.getmaskarray(sheet.columns[2].values).all()
 
 
 def test_what_is_missing_for_workbooks_is_named(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

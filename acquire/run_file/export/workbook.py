@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from xlsxwriter.worksheet import Worksheet
 
 MOST_ROWS = 1_048_576  # of a sheet (Excel)
+LONGEST_CELL = 32_767  # characters (Excel); XlsxWriter leaves out what is longer
 LABELS = 3  # rows on top: long name, unit, comment
 _MANY = 1_000_000  # cells that are not kept in memory
 
@@ -113,7 +114,7 @@ def _put(page: Worksheet, row: int, column: int, value: Any, style: Any = None) 
     if value is None or value == "":
         return
     if isinstance(value, str) or not isfinite(value):
-        page.write_string(row, column, one_line(str(value)), style)
+        page.write_string(row, column, one_line(str(value))[:LONGEST_CELL], style)
     else:
         page.write_number(row, column, value, style)
 
