@@ -171,13 +171,14 @@ class RepeatedReading:
 
 @dataclass(frozen=True, slots=True)
 class ExposureSample:
-    """A reading of both meters while a spectrum was integrating."""
+    """A reading of both meters while a spectrum was integrating; ``luminance`` as known then [cd/m^2], not recorded."""
 
     spectrum_index: int
     time: float
     voltage: float
     current: float
     photodiode_signal: float
+    luminance: float = field(default=nan, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +301,8 @@ class RunStart:
     """Everything known before the output goes on.
 
     ``points``, ``duration`` and ``time_per_point`` [s] are the totals of the plan. ``photodiode_unit`` is V, or A where
-    the photodiode's meter reads the photocurrent itself.
+    the photodiode's meter reads the photocurrent itself. ``path`` is that of the run file, which
+    does not repeat it.
     """
 
     run_id: str
@@ -320,6 +322,7 @@ class RunStart:
     points: int = 0
     duration: float = nan
     time_per_point: float = nan
+    path: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,27 +21,34 @@ PATIENCE, LONGEST_PATIENCE = 1.0, 3.0
 _ALWAYS_SHOWN = (RunStart, RunStop, Note, Finding)
 
 
-def fan_out(critical: Sink, spectators: Iterable[Sink], now: Callable[[], float]) -> Sink:
+def fan_out(critical: Sink, spectators: list[Sink], now: Callable[[], float]) -> Sink:
     """One sink out of many: ``critical`` gets an event first, and only what it has taken is shown.
 
     What is being done (:class:`acquire.records.Activity`) is shown only.
 
     A failure of ``critical`` is the caller's; a spectator that fails is switched off, and ``critical`` gets a note.
-    ``now`` gives the time of that note [s].
+    ``now`` gives the time of that note [s]. ``spectators``: one that fails is taken out of the list itself.
     """
-    listening = list(spectators)
 
     def emit(event: Event) -> None:
         if not isinstance(event, Activity):
             critical(event)
-        for spectator in tuple(listening):
-            try:
-                spectator(event)
-            except Exception as problem:
-                listening.remove(spectator)
-                critical(Note(now(), switched_off(problem)))
+        for text in shown(event, spectators):
+            critical(Note(now(), text))
 
     return emit
+
+
+def shown(event: Event, spectators: list[Sink]) -> list[str]:
+    """Hand an event to all spectators; one that fails is taken out, and what is to be noted of it is returned."""
+    remarks: list[str] = []
+    for spectator in tuple(spectators):
+        try:
+            spectator(event)
+        except Exception as problem:
+            spectators.remove(spectator)
+            remarks.append(switched_off(problem))
+    return remarks
 
 
 def switched_off(problem: Exception) -> str:
