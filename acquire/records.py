@@ -366,19 +366,36 @@ class Finding:
         return " ".join(self.figures)
 
 
+class Doing(StrEnum):
+    """What an :class:`Activity` is, for who looks on and does not read its words."""
+
+    OPENING = "opening"
+    READY = "ready"
+    OUTPUT_ON = "output_on"
+    DARK_BEFORE = "dark_before"
+    SWEEP = "sweep"
+    SPECTRUM = "spectrum"
+    DARK_AFTER = "dark_after"
+    ENDING = "ending"
+    OUTPUT_OFF = "output_off"
+    NOTHING = "nothing"
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True)
 class Activity:
     """What an instrument, or the run itself, does from now on. For who looks on: it is shown, and never recorded.
 
     ``instrument`` is a role (smu, photodiode_meter, spectroradiometer), empty for the run itself; ``text`` says it in
-    words, empty when it is over. ``lasting`` [s] is how long it is going to take, NaN where nobody knows. ``time`` is
-    that of its beginning, s since the start of the run; 0 before that.
+    words, empty when it is over; ``doing`` what kind of thing it is. ``lasting`` [s] is how long it is going to take,
+    NaN where nobody knows. ``time`` is that of its beginning, s since the start of the run; 0 before that.
     """
 
     time: float
     instrument: str
     text: str
     lasting: float = nan
+    doing: Doing = Doing.OTHER
 
 
 class Exchange(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from acquire.bench.exchange_log import ExchangeLog
-from acquire.records import Activity, InstrumentRecord, PointFlag, Reading, Spectrum, Step, counted
+from acquire.records import Activity, Doing, InstrumentRecord, PointFlag, Reading, Spectrum, Step, counted
 from acquire.safety.guardian import Guard, NotGuarded
 from acquire.safety.interruption import StopRequest
 from acquire.sweep.engine import SpectrumNotTaken
@@ -147,25 +147,29 @@ class BenchInRun:
         self.output_may_be_on = self.output_was_on = True
         try:
             self._smu.output_on()
+            self._tell(Doing.OUTPUT_ON, "output on", "smu")
             yield
+        except Exception as problem:
+            self._tell(Doing.ENDING, str(problem))
+            raise
         finally:
             self._guard.switching_off(LONGEST_PAUSE)
-            self._tell("smu", "ramping to zero, then off")
+            self._tell(Doing.ENDING, "ramping to zero", "smu")
             try:
                 self._smu.output_off()
             except BaseException:  # before anything else is left in order: that may take as long as a spectrum
                 link.let_go(self._smu.adapter)
                 self._guard.take_over()
-                self._tell("smu", "THE OUTPUT MAY STILL BE ON: press OUTPUT on the instrument now")
+                self._tell(Doing.ENDING, "THE OUTPUT MAY STILL BE ON: press OUTPUT on the instrument now", "smu")
                 raise
             self.output_may_be_on = False
             self._guard.output_is_off()
-            self._tell("smu", "output off, asked")
+            self._tell(Doing.OUTPUT_OFF, "output off, asked", "smu")
 
-    def _tell(self, instrument: str, text: str, lasting: float = nan) -> None:
+    def _tell(self, doing: Doing, text: str, instrument: str = "", lasting: float = nan) -> None:
         """Say what is done from now on to who looks on; nothing that fails there comes between here and the output."""
         with suppress(Exception):
-            self._show(Activity(self.now(), instrument, text, lasting))
+            self._show(Activity(self.now(), instrument, text, lasting, doing))
 
     def _waiting(self) -> None:
         """Called every 0.2 s while an instrument is waited for; what it raises ends the wait.
@@ -430,7 +434,8 @@ class BenchInRun:
         try:
             if self._spectroradiometer is not None:
                 if self._exposing:
-                    self._tell("spectroradiometer", f"waiting for the {self._spectroradiometer.name}", LONGEST_CANCEL)
+                    waiting = f"waiting for the {self._spectroradiometer.name}, up to {LONGEST_CANCEL:.0f} s"
+                    self._tell(Doing.ENDING, waiting, "spectroradiometer")
                 with suppress(errors.InstrumentError):
                     self._spectroradiometer.shutdown()  # gives the operator the keys back
         finally:

@@ -15,7 +15,7 @@ from acquire.bench.settings import dmm_settings, serial_line, smu_settings, spec
 from acquire.bench.site import Site
 from acquire.config import BenchFile, LoadedSweep
 from acquire.config.bench import PhotodiodeMeter, SourceMeter, Spectroradiometer
-from acquire.records import Activity
+from acquire.records import Activity, Doing
 from acquire.safety import off_first
 from acquire.safety.guardian import Guard, Order
 from acquire.safety.interruption import StopRequest
@@ -82,14 +82,14 @@ class Bench:
         problems = []
         roles = [role for role in _ROLES if role != "spectroradiometer" or _takes_spectra(loaded)]
         for role in roles:
-            show(Activity(0.0, role, self._introduction(role)))
+            show(Activity(0.0, role, self._introduction(role), doing=Doing.OPENING))
             try:
                 _ROLES[role].set_up(self._connected(role, exchanges), loaded, plan)
             except errors.InstrumentError as problem:
                 problems.append(str(problem))
-                show(Activity(0.0, role, "not ready"))
+                show(Activity(0.0, role, "not ready", doing=Doing.READY))
                 continue
-            show(Activity(0.0, role, "ready"))
+            show(Activity(0.0, role, "ready", doing=Doing.READY))
         if problems:
             raise BenchNotReady(self._file.name, "\n  ".join(["not ready:", *problems]).removesuffix("."))
         ready = {role: self._instruments[role] for role in roles}

@@ -19,6 +19,7 @@ from acquire.cli.arguments import (
     USAGE,
     BenchOption,
     JsonOption,
+    NoPlotOption,
     OutputOption,
     SweepArgument,
 )
@@ -74,10 +75,12 @@ def run(
     bench: BenchOption = None,
     output: OutputOption = None,
     as_json: JsonOption = False,
+    no_plot: NoPlotOption = False,
 ) -> None:
     """Carry out a sweep and record it: the main job."""
     from acquire import session
     from acquire.cli import display
+    from acquire.cli.live.show import displayed
     from acquire.config import ConfigurationError
     from acquire.safety.interruption import StopRequest
 
@@ -91,7 +94,7 @@ def run(
     _offer_recovery(folder, ask=not as_json and _somebody_to_ask())
     console = display.SpectatorConsole(stderr=as_json)
     with StopRequest().listening() as stop:  # until everything is said: Ctrl-C while printing changes no outcome
-        with display.displayed(console) as spectator:
+        with displayed(console, prepared, stop, plot=not no_plot) as spectator:
             result = session.run(prepared, folder, spectator, stop)
         told = results.told(result, as_json, stuck=spectator.stuck)
     status = INTERRUPTED if result.interrupted else FAILED if result.failed else COMPLETED

@@ -15,6 +15,7 @@ from acquire.evaluation.spectrum import evaluate_spectrum
 from acquire.records import (
     Activity,
     DarkReading,
+    Doing,
     Event,
     ExposureSample,
     Note,
@@ -172,9 +173,9 @@ class _Context:
     def note(self, text: str) -> None:
         self.emit(Note(self.bench.now(), text))
 
-    def tell(self, text: str, instrument: str = "", lasting: float = nan) -> None:
+    def tell(self, doing: Doing, text: str, instrument: str = "", lasting: float = nan) -> None:
         """Say what is done from now on."""
-        self.emit(Activity(self.bench.now(), instrument, text, lasting))
+        self.emit(Activity(self.bench.now(), instrument, text, lasting, doing))
 
     def tell_queued_errors(self) -> None:
         """Ask both meters at a moment that costs nothing what they have queued."""
@@ -225,10 +226,12 @@ def run_sweep(
 
 def _sweep_between_dark_readings(run: _Context, evidence: Evidence) -> Outcome:
     dark = _take_dark_readings(run, after=False)
-    run.tell("sweep")
+    run.tell(Doing.SWEEP, "sweep")
     sweep = _sweep_in_bursts if run.plan.hardware_timed else _sweep
     outcome = sweep(run, evidence.with_dark(dark))
     if not outcome.asked_for:
+        if outcome.reason:
+            run.tell(Doing.OTHER, f"stopped: {outcome.reason}")
         dark = _take_dark_readings(run, after=True)
         if len(dark) < run.plan.dark.readings_after:
             return Outcome.interrupted(run.stop_requested())
@@ -301,7 +304,8 @@ def _sweep_in_bursts(run: _Context, evidence: Evidence) -> Outcome:
     for burst in bursts(run.plan.steps, burst_length(run.plan)):
         run.tell_queued_errors()  # the burst would be refused for an error of before
         numbers = f"points {counted(burst[0].index)} to {counted(burst[-1].index)}"
-        run.tell(f"{numbers} from the memory of the source", lasting=len(burst) * run.plan.time_per_point)
+        duration = len(burst) * run.plan.time_per_point
+        run.tell(Doing.OTHER, f"{numbers} from the memory of the source", lasting=duration)
         readings = run.bench.run_burst(burst, run.stop_requested)
         records = [evaluate(run.check.examined(reading), evidence) for reading in readings]
         for record in records:
@@ -353,7 +357,8 @@ def _take_dark_readings(run: _Context, *, after: bool) -> list[DarkReading]:
     plan, readings = run.plan, list[DarkReading]()
     wanted = plan.dark.readings_after if after else plan.dark.readings_before
     if wanted:
-        run.tell(f"dark readings {'after' if after else 'before'} the sweep")
+        doing = Doing.DARK_AFTER if after else Doing.DARK_BEFORE
+        run.tell(doing, f"dark readings {'after' if after else 'before'} the sweep")
     for _ in range(wanted):
         if run.stop_requested():
             return readings
@@ -417,7 +422,7 @@ class _Spectra:
         if self._first is None or self._run.stop_requested():
             return
         self._run.pace.pause()
-        self._run.tell("reading the level of the first spectrum again")
+        self._run.tell(Doing.OTHER, "reading the level of the first spectrum again")
         reading = _take_checked_reading(self._first, self._run)
         values = reading.source_level, reading.voltage, reading.current, reading.photodiode_signal
         self._run.emit(RepeatedReading(self._first.index, reading.time, *values))
@@ -431,7 +436,7 @@ class _Spectra:
             self._run.note(f"no spectrum at {step.level:g} {self._run.plan.source_unit}: {error}")
             return None
         finally:
-            self._run.tell("", SPECTRORADIOMETER)
+            self._run.tell(Doing.NOTHING, "", SPECTRORADIOMETER)
 
 
 def _doubts(spectrum: Spectrum) -> Iterator[str]:
@@ -471,7 +476,7 @@ def _tell_stage(index: int, step: Step, run: _Context, told: tuple[str, float] |
     if told is None or repr(stage) != repr(told):  # NaN is no other stage than NaN
         level = f"{step.level:.3f} V" if run.plan.source_unit == "V" else f"{1e3 * step.level:g} mA"
         which = f"spectrum {counted(index)} of {run.plan.spectra.most} at {level}"
-        run.tell(f"{which}, {what}" if what else which, SPECTRORADIOMETER, lasting)
+        run.tell(Doing.SPECTRUM, f"{which}, {what}" if what else which, SPECTRORADIOMETER, lasting)
     return stage
 
 
