@@ -7,13 +7,15 @@ theirs ends a run, and a terminal that takes nothing does not hold it.
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from math import floor, isfinite, log10, nan
 from typing import Any, TextIO
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType
+from rich.console import Console, ConsoleDimensions, ConsoleOptions, JustifyMethod, RenderableType
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
@@ -152,6 +154,15 @@ class SpectatorConsole(Console):
         # Colours and movements of the cursor must not be made visible, so they go past the stream's own filter
         past_filter = getattr(stream, "unfiltered", stream)
         super().__init__(file=past_filter, stderr=stderr, highlight=False, markup=False, emoji=False, **settings)
+        self._own_size = not settings.keys() & {"width", "height"}
+
+    @property  # type: ignore[misc]  # nobody sets it
+    def size(self) -> ConsoleDimensions:
+        """That of the terminal behind this stream, whatever the others lead to."""
+        with suppress(OSError, ValueError, AttributeError):
+            if self._own_size:
+                return ConsoleDimensions(*os.get_terminal_size(self.file.fileno()))
+        return super().size
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Rich's segments, with texts made visible; colours and movements of the cursor stay what they are."""

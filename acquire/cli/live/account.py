@@ -77,7 +77,8 @@ class Account:
         self._clock = clock
         self._time, self._arrived = 0.0, clock()
         self._explained = PointFlag.NONE
-        self._remaining = Remaining(self.points, nan, outlook.exposures, outlook.dark_after)
+        self._spectrum_begun = 0.0
+        self._remaining = Remaining(self.points, outlook.time_per_point, outlook.exposures, outlook.dark_after)
 
     # What is told
 
@@ -118,7 +119,7 @@ class Account:
         self.done = counted(reading.index)
         self._remaining.point(reading.time)
         self.latest = Latest(reading.voltage, reading.current, record.luminance, reading.photodiode_signal)
-        self.limited = remarks(record.flags & LIMITED)
+        self.limited = ", ".join(remarks(record.flags & LIMITED))
         self.curve.append((reading.voltage, record.current_density, record.luminance))
         yield record
         yield from self._explanations(record)
@@ -134,6 +135,8 @@ class Account:
     def _activity(self, activity: Activity) -> Iterator[Remark]:
         self._at(activity.time)
         before = self.activities.get(activity.instrument)
+        if activity.doing is Doing.SPECTRUM and (before is None or before.doing is not Doing.SPECTRUM):
+            self._spectrum_begun = activity.time
         self.activities[activity.instrument] = activity
         if activity.doing in (Doing.OUTPUT_ON, Doing.OUTPUT_OFF):
             self.output_on = activity.doing is Doing.OUTPUT_ON
@@ -171,10 +174,10 @@ class Account:
         return self._remaining.seconds(self._exposed())
 
     def _exposed(self) -> float:
-        """How long the spectrum under way has been integrating, s."""
+        """How long the spectrum under way has gone on, s."""
         activity = self.activities.get("spectroradiometer")
-        under_way = activity is not None and activity.doing is Doing.SPECTRUM and isfinite(activity.lasting)
-        return self.elapsed() - activity.time if activity is not None and under_way else 0.0
+        under_way = activity is not None and activity.doing is Doing.SPECTRUM
+        return self.elapsed() - self._spectrum_begun if under_way else 0.0
 
     # In words
 
@@ -189,6 +192,8 @@ class Account:
             outlook, after = self.outlook, activity.doing is Doing.DARK_AFTER
             wanted = outlook.dark_after if after else outlook.dark_before
             return f"reading dark {min(counted(self.dark_readings), wanted)} of {wanted}" if wanted else activity.text
+        if (spectrum := self.activities.get("spectroradiometer")) and spectrum.doing is Doing.SPECTRUM:
+            return self._timed(spectrum)
         if activity.doing is Doing.SWEEP:
             return self._next_point()
         return self._timed(activity)

@@ -43,7 +43,7 @@ class Lines:
 
     def _entry(self, entry: Entry) -> None:
         if isinstance(entry, Record):
-            self._write(f"{rows.row(entry, self._columns)} {rows.remarks(entry.flags)}".rstrip())
+            self._write(f"{rows.row(entry, self._columns)} {', '.join(rows.remarks(entry.flags))}".rstrip())
         else:
             self._write(f"# {one_line(entry.text)}")
 

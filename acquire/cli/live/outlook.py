@@ -20,7 +20,8 @@ class Outlook:
     """What a run is going to do.
 
     ``heading``: what is said of it, as (name, text); ``levels`` in V or A; ``dark_before`` and ``dark_after`` readings;
-    ``exposures`` [s] of its spectra in their order; ``real_time``: the clock of the bench is that on the wall.
+    ``exposures`` [s] of its spectra in their order and ``time_per_point`` [s] as planned; ``real_time``: the clock of
+    the bench is that on the wall.
     """
 
     heading: tuple[tuple[str, str], ...] = ()
@@ -28,6 +29,7 @@ class Outlook:
     dark_before: int = 0
     dark_after: int = 0
     exposures: tuple[float, ...] = ()
+    time_per_point: float = 0.0
     real_time: bool = True
 
 
@@ -40,6 +42,7 @@ def outlook_of(prepared: PreparedRun, today: date) -> Outlook:
         dark_before=plan.dark.readings_before,
         dark_after=plan.dark.readings_after,
         exposures=plan.exposures,
+        time_per_point=plan.time_per_point,
         real_time=not prepared.loaded.bench.simulated,
     )
 
@@ -50,7 +53,8 @@ def _heading(prepared: PreparedRun, today: date) -> Iterator[tuple[str, str]]:
     area = f"{number(customary(sample.emissive_area, 'emissive_area'))} mm^2"
     known = (sample.name, sample.batch and f"batch {sample.batch}", sample.pixel and f"pixel {sample.pixel}", area)
     yield "sample", ", ".join(filter(None, known))
-    yield "bench", loaded.bench.name + (" (simulated)" if loaded.bench.of_twins else "")
+    twins = loaded.bench.of_twins and "simulated" not in loaded.bench.name
+    yield "bench", loaded.bench.name + (" (simulated)" if twins else "")
     yield "calibration", calibration_text(prepared.calibration, today)
     limit = f"{1e3 * plan.compliance:g} mA" if plan.source_unit == "V" else f"{plan.compliance:g} V"
     spectra = f"; up to {plan.spectra.most} spectra" if plan.spectra.most else "; no spectra"
@@ -77,9 +81,9 @@ def calibration_text(calibration: Calibration, today: date) -> str:
     photodiode, source = calibration.photodiode, calibration.provenance
     if photodiode is None:
         return "NONE: no luminance"
-    state = ""
+    state, valid = "", "" if source.valid_until else ", no last day given"
     if source.valid_until and source.valid_until < today.isoformat():
         state = "EXPIRED: "
     elif source.example and not calibration.conditions.simulated:
         state = "AN EXAMPLE, not of this bench: "
-    return state + photodiode.identification
+    return f"{state}{photodiode.identification}{valid}"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from textwrap import wrap
+from dataclasses import dataclass, replace
 
 from acquire.cli.display import efficiencies, number
 from acquire.photometry.customary_units import QUANTITIES, customary
@@ -12,8 +11,8 @@ from acquire.records import PointFlag, Record, counted
 
 #: The flags of a point in a word or two; those that say nothing of a point before the end of the run have none.
 FLAG_WORDS = {
-    PointFlag.COMPLIANCE: "in compliance",
-    PointFlag.RANGE_COMPLIANCE: "limited by its range",
+    PointFlag.COMPLIANCE: "compliance",
+    PointFlag.RANGE_COMPLIANCE: "range limit",
     PointFlag.OVER_RANGE: "source over range",
     PointFlag.OVER_VOLTAGE: "over-voltage protection",
     PointFlag.PHOTODIODE_OVERFLOW: "photodiode overflow",
@@ -45,7 +44,12 @@ class Column:
 
 
 def _efficiency(index: int) -> Callable[[Record], str]:
-    return lambda record: number(efficiencies(record)[index], 3)
+    def text(record: Record) -> str:
+        value = efficiencies(record)[index]
+        whole = number(value, 3)
+        return whole if len(whole) <= _EFFICIENCY else number(value, 2)
+
+    return text
 
 
 def _of(quantity: str, text: Callable[[Record], str], width: int, rank: int = 0) -> Column:
@@ -53,26 +57,31 @@ def _of(quantity: str, text: Callable[[Record], str], width: int, rank: int = 0)
     return Column(known.symbol, known.unit, width, text, rank)
 
 
+_EFFICIENCY = 7  # characters
+
 _LIGHT = (
-    _of("current_density", lambda record: number(customary(record.current_density, "current_density")), 10),
     _of("luminance", lambda record: number(record.luminance), 10),
-    _of("current_efficiency", _efficiency(0), 7, 1),
-    _of("power_efficiency", _efficiency(1), 7, 3),
-    _of("external_quantum_efficiency", _efficiency(2), 7),
+    _of("current_efficiency", _efficiency(0), _EFFICIENCY, 1),
+    _of("power_efficiency", _efficiency(1), _EFFICIENCY, 3),
+    _of("external_quantum_efficiency", _efficiency(2), _EFFICIENCY),
 )
 
 
 def columns(source_unit: str) -> tuple[Column, ...]:
     """All columns of a point of a source of V or A; the level that was sent comes first."""
     point = Column("point", "", 5, lambda record: str(counted(record.reading.index)))
-    if source_unit == "V":
+    voltage_source = source_unit == "V"
+    if voltage_source:
         level = Column("level", "V", 7, lambda record: f"{record.reading.source_level:.3f}")
         measured = Column("V", "V", 8, lambda record: number(record.reading.voltage), 4)
     else:
         level = Column("level", "mA", 9, lambda record: f"{1e3 * record.reading.source_level:.4f}")
         measured = Column("V", "V", 8, lambda record: number(record.reading.voltage))
+    density = "current_density"
+    current = _of(density, lambda record: number(customary(record.current_density, density)), 10)
     spectrum = Column("spectrum", "", 12, lambda record: record.spectrum_source, 5)
-    return (point, level, measured, *_LIGHT, spectrum)
+    # Where currents are set, their density says nothing new
+    return (point, level, measured, current if voltage_source else replace(current, rank=2), *_LIGHT, spectrum)
 
 
 def fitting(every: Sequence[Column], width: int) -> list[Column]:
@@ -105,15 +114,19 @@ def row(record: Record, shown: Sequence[Column]) -> str:
     return "".join(f"{column.text(record):>{column.width}} " for column in shown)
 
 
-def remarks(flags: PointFlag) -> str:
+def remarks(flags: PointFlag) -> list[str]:
     """Flags in words."""
-    return ", ".join(words for flag, words in FLAG_WORDS.items() if flag & flags)
+    return [words for flag, words in FLAG_WORDS.items() if flag & flags]
 
 
 def lines(record: Record, shown: Sequence[Column], width: int) -> Iterator[str]:
-    """A point as a line, and what its remarks take beyond it below them."""
-    values = row(record, shown)
-    room = max(width - len(values) - 1, LEAST_FOR_REMARKS)
-    first, *more = wrap(remarks(record.flags), room) or [""]
-    yield f"{values} {first}".rstrip()
-    yield from (f"{'':{len(values)}} {rest}" for rest in more)
+    """A point as a line; remarks that do not fit stand below, each on a line of its own, at the right."""
+    values, said = row(record, shown), remarks(record.flags)
+    room = width - len(values) - 1
+    together = ", ".join(said)
+    if len(together) <= room:
+        yield f"{values} {together}".rstrip()
+        return
+    beside = said[:1] if len(said[0]) <= room else []
+    yield f"{values} {''.join(beside)}".rstrip()
+    yield from (f"{words:>{width}}" for words in said[len(beside) :])

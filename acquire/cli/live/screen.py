@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import nan
 from textwrap import wrap
 from time import monotonic
 
@@ -33,6 +34,9 @@ PERIOD, LEAST_REST = 0.1, 20.0
 PICTURE_PERIOD = 0.5
 
 STYLES = {"note": "yellow", "doubt": "bold red", "spectrum": "green", "doing": "dim", "said": ""}
+
+#: Between a number and its unit, until lines are broken; never shown.
+_NO_BREAK = "\xa0"
 
 _INSTRUMENTS = {"smu": "source", "photodiode_meter": "photodiode", "spectroradiometer": "spectra"}
 
@@ -74,6 +78,7 @@ class Screen:
         self._picture: list[Text] = []
         self._picture_of: tuple[int, int, int] = (0, 0, 0)
         self._picture_due = self._due = 0.0
+        self._drawn_for: tuple[int, int] | None = None
         self._live = Live(
             console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
         )
@@ -100,6 +105,9 @@ class Screen:
 
     def _draw(self) -> None:
         width, height = self._console.size
+        if self._drawn_for not in (None, (width, height)):
+            self._console.clear()  # lines of another width lie anywhere now
+        self._drawn_for = width, height
         self._live.update(Group(*self._lines(width, height)))
         self._live.start()
         if self._pending:
@@ -125,17 +133,21 @@ class Screen:
     def _lines(self, width: int, height: int) -> list[Text]:
         shared = layout(width, height, plot=self._plot)
         below = [*self._lower(shared, width), *self._ending_lines(width)]
-        head = [*self._heading(), *self._head_of_columns(width)]
+        head = [*self._heading(width), *self._head_of_columns(width)]
         room = max(height - len(head) - len(below), 1)
         lines = [*head, *self._last(width, room), *below][-height:]
         for line in lines:
             line.no_wrap, line.overflow, line.end = True, "crop", "\n"
         return lines
 
-    def _heading(self) -> Iterator[Text]:
+    def _heading(self, width: int) -> Iterator[Text]:
         path = self._account.path
-        for name, text in (*self._account.outlook.heading, *([("run file", path)] if path else ())):
+        for name, text in self._account.outlook.heading:
             yield Text.assemble((f"{name:{_LABEL}} ", "dim"), one_line(text))
+        if path:
+            room = max(width - _LABEL - 1, 10)
+            text = path if len(path) <= room else f"...{path[3 - room :]}"  # its end tells files apart
+            yield Text.assemble((f"{'run file':{_LABEL}} ", "dim"), one_line(text))
 
     def _columns(self, width: int) -> list[rows.Column]:
         return rows.fitting(rows.columns(self._account.source_unit), width)
@@ -159,7 +171,7 @@ class Screen:
             for line in rows.lines(entry, self._columns(width), width):
                 yield Text(line)
             return
-        for line in wrap(one_line(entry.text), max(width - 1, 20), subsequent_indent="  ", drop_whitespace=False):
+        for line in wrap(one_line(entry.text), max(width - 1, 20), subsequent_indent="  "):
             yield Text(line, style=STYLES[entry.kind])
 
     def _lower(self, shared: Layout, width: int) -> list[Text]:
@@ -176,17 +188,23 @@ class Screen:
         wanted = (len(self._account.curve), width, height)
         if not height or (wanted[1:] == self._picture_of[1:] and (wanted == self._picture_of or self._early())):
             return self._picture if height else []
-        self._picture = picture.picture(self._account.curve, width, height, letters=self._letters)
+        self._picture = picture.picture(self._account.curve, self._span(), width, height, letters=self._letters)
         self._picture_of = wanted
         self._picture_due = monotonic() + PICTURE_PERIOD
         return self._picture
+
+    def _span(self) -> tuple[float, float]:
+        """The voltages that the plan goes through; NaN where it sets currents."""
+        levels = self._account.outlook.levels
+        return (min(levels), max(levels)) if levels and self._account.source_unit == "V" else (nan, nan)
 
     def _early(self) -> bool:
         return monotonic() < self._picture_due
 
     def _instruments(self, width: int) -> Iterator[Text]:
         for role, label in _INSTRUMENTS.items():
-            first, *more = wrap(self._said_of(role), max(width - _LABEL, 12)) or [""]
+            lines = wrap(self._said_of(role), max(width - _LABEL, 12))
+            first, *more = [line.replace(_NO_BREAK, " ") for line in lines] or [""]
             yield Text.assemble((f"{label:{_LABEL}}", "dim"), first)
             yield from (Text(f"{'':{_LABEL}}{line}") for line in more)
 
@@ -195,9 +213,11 @@ class Screen:
         if role == "spectroradiometer" or not account.output_on or latest.voltage != latest.voltage:
             return account.instrument(role)
         if role == "smu":
-            values = f"{number(latest.voltage)} V, {number(customary(latest.current, 'current'))} mA"
-            return f"{values}, {account.limited}" if account.limited else values
-        return f"{number(latest.signal)} {account.photodiode_unit}, {number(latest.luminance)} cd/m^2"
+            values = f"{number(latest.voltage)} V, {number(customary(latest.current, 'current'), 3)} mA"
+        else:
+            values = f"{number(latest.luminance)} cd/m^2, {number(latest.signal, 3)} {account.photodiode_unit}"
+        limited = f", {account.limited}" if role == "smu" and account.limited else ""
+        return values.replace(" ", _NO_BREAK).replace(f",{_NO_BREAK}", ", ") + limited
 
     def _ending_lines(self, width: int) -> Iterator[Text]:
         account = self._account
@@ -210,7 +230,8 @@ class Screen:
 def bar(account: Account, width: int) -> str:
     """How far the run is: by time, beside what is done of it by number."""
     elapsed, remaining = account.elapsed(), account.remaining()
-    spectra = f", {account.spectra} spectra" if account.outlook.exposures else ""
+    spectra = f", {account.spectra} {'spectrum' if account.spectra == 1 else 'spectra'}"
+    spectra = spectra if account.outlook.exposures else ""
     short = f" {account.done}/{account.points}"
     times = f" {clock_text(elapsed)} elapsed, about {clock_text(remaining)} remaining"
     text = f"{short} points{spectra} {times}" if width >= 76 else f"{short}{times}"

@@ -50,4 +50,6 @@ def drawing_on(
 ) -> Lines | Screen:
     """What draws events, at once and in the thread of the caller."""
     account = Account(outlook, monotonic)
-    return Screen(console, account, stop, plot=plot) if console.is_terminal else Lines(console, account, stop)
+    if console.is_terminal and not console.is_dumb_terminal:
+        return Screen(console, account, stop, plot=plot)
+    return Lines(console, account, stop)
