@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 endif
 RUN := $(BIN)/python -m
 
-.PHONY: demo test lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills faults damage calibrations control-charts coverage honest schemas clean
+.PHONY: demo test lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills faults damage calibrations control-charts coverage honest schemas docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml
@@ -64,14 +64,18 @@ honest: $(VENV)/installed-tests
 schemas: $(VENV)/installed
 	$(RUN) acquire.config --write-schemas configs/schema
 
+docs: $(VENV)/installed
+	$(RUN) acquire.config --write-reference docs/reference/yaml.md
+	$(RUN) docs.reference_pages
+
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[report]"
+	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[report,xlsx]"
 	touch $@
 
 $(VENV)/installed-tests: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[report,test]"
+	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[report,xlsx,test]"
 	touch $(VENV)/installed $@
 
 clean:

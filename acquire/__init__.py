@@ -11,10 +11,14 @@ What can go wrong here, beside the errors of instruments in :mod:`drivers.errors
     ├── ConfigurationError        a YAML file is wrong: every problem at once (.problems)          config/parsing.py
     ├── ArchiveError              a run file cannot be read, finished or exported                 run_file/read.py
     ├── RecordingError            a run file cannot be written                                    run_file/recorder.py
+    ├── PictureError              a picture cannot be drawn or written                            report/style.py
+    │   ├── NothingToDraw         a run has nothing of what it would show                         report/style.py
+    │   └── StyleError            a style sheet says what matplotlib does not understand          report/style.py
     ├── SpectrumNotTaken          a spectrum is lost; the sweep goes on                           sweep/engine.py
     ├── StoppedByRule             a bad reading ends the sweep, as its file says                  sweep/engine.py
     ├── ValueError
-    │   └── QuantityError         a text is no quantity in this unit (.hint)                      config/quantities.py
+    │   ├── QuantityError         a text is no quantity in this unit (.hint)                      config/quantities.py
+    │   └── UnknownField          a template names what is no field (.name)                       config/template.py
     └── InstrumentError
         ├── BenchNotReady         an instrument could not be opened or set up: lists all          bench/opening.py
         ├── BenchInUse            another run has these instruments                               safety/lock.py

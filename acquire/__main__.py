@@ -1,9 +1,10 @@
-"""``python -m acquire`` is the ``acquire`` command."""
+"""``python -m acquire`` is the ``acquire`` command. A Python that is too old can read this file, and is told by it."""
 
 import os
 import signal
 import sys
 
+OLDEST = (3, 11)  # as requires-python in pyproject.toml
 ROOM = 256 * 2**20  # bytes of address space; a short run takes some 230 MB beside the interpreter
 NO_MEMORY = "acquire: there is not enough memory; close other programs, or raise what limits it (ulimit -v)"
 
@@ -13,6 +14,8 @@ NOT_CONFIRMED = "THE OUTPUT MAY STILL BE ON; press OUTPUT on the source to switc
 
 def main() -> None:
     """Entry point of the ``acquire`` command: no traceback for Ctrl-C or want of memory, from the first import on."""
+    if sys.version_info[:2] < OLDEST:
+        _give_up(_too_old(), NOTHING_SENT)
     # Numpy's OpenBLAS takes memory for a thread on each core when it is loaded; nothing here is so large that a second
     # one would help
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -29,6 +32,11 @@ def main() -> None:
         _give_up(_cannot_be_loaded(error))
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the exit status stands; nothing is left to interrupt
+
+
+def _too_old() -> str:
+    needed, this = (".".join(map(str, version)) for version in (OLDEST, sys.version_info[:3]))
+    return f"acquire: needs Python {needed} or newer, and this is Python {this} ({sys.executable})"
 
 
 def _see_whether_there_is_room() -> None:

@@ -45,6 +45,36 @@ class Severity(StrEnum):
     IMPOSSIBLE = "impossible"
 
 
+#: What the status of a run says.
+RUN_STATUS_MEANINGS: Mapping[RunStatus, str] = {
+    RunStatus.RUNNING: "it is going on, or was cut off and has not been recovered",
+    RunStatus.COMPLETED: "every level of the plan was measured",
+    RunStatus.STOPPED: "ended before its last level, in order: by a rule of the sweep file, at a limit, or because "
+    "somebody asked for it; `stop_reason` says which",
+    RunStatus.FAILED: "something went wrong, or it was cut off; what was measured until then is in the file",
+}
+
+#: What each severity of a finding is, and what it does to the status of a figure that it touches.
+SEVERITY_MEANINGS: Mapping[Severity, tuple[str, str]] = {
+    Severity.NOTE: ("to be known before the number is used", "stays as it is"),
+    Severity.DOUBTFUL: (
+        "two things that cannot both be right by what is stated of them",
+        "`doubtful`, with the finding as its reason",
+    ),
+    Severity.IMPOSSIBLE: ("physics forbids it", "`impossible`"),
+}
+
+#: Which spectrum a point's efficiency was computed with.
+SPECTRUM_SOURCES: Mapping[str, str] = {
+    "measured": "its own, taken at this point",
+    "interpolated": "the two around it, weighted",
+    "nearest": "the nearest one in luminance, beyond the first or the last",
+    "reference": "one of an earlier run, `sample.reference`",
+    "assumed": "a line given beforehand, `sample.expected_line`",
+    "none": "none: there is no EQE",
+}
+
+
 class PointFlag(IntFlag):
     """What a reader of one point must know before trusting it."""
 
@@ -239,9 +269,8 @@ ROUTES: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A reading and what follows from it.
+class Record(NamedTuple):
+    """A reading and what follows from it; a named tuple, because two are made at each point.
 
     ``luminance`` cd/m^2, ``current_density`` A/m^2, ``current_efficiency`` cd/A, ``power_efficiency`` lm/W,
     ``external_quantum_efficiency`` as a fraction; each with its standard uncertainty (k = 1), and the part of it that
@@ -300,6 +329,7 @@ class InstrumentRecord:
 class RunStart:
     """Everything known before the output goes on.
 
+    ``note`` is a remark on the run; ``overrides_json`` what was said for it in place of the sweep file's values.
     ``points``, ``duration`` and ``time_per_point`` [s] are the totals of the plan. ``photodiode_unit`` is V, or A where
     the photodiode's meter reads the photocurrent itself. ``path`` is that of the run file, which
     does not repeat it.
@@ -322,6 +352,8 @@ class RunStart:
     points: int = 0
     duration: float = nan
     time_per_point: float = nan
+    note: str = ""
+    overrides_json: str = "[]"
     path: str = field(default="", compare=False)
 
 

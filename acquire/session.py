@@ -8,7 +8,7 @@ import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from json import dumps
@@ -18,7 +18,7 @@ from pathlib import Path
 from acquire import __version__
 from acquire.bench.bench import BenchInRun
 from acquire.bench.opening import Bench, guardian_order, open_bench
-from acquire.bench.preparation import PreparedRun, prepare, run_folder
+from acquire.bench.preparation import PreparedRun, name_fields, prepare, run_folder
 from acquire.bench.site import Site
 from acquire.config import LoadedSweep, resolved
 from acquire.evaluation.evaluate import Evidence
@@ -43,7 +43,8 @@ from acquire.run_file import layout
 from acquire.run_file import read as reading
 from acquire.run_file.exchange import room_for_exchange
 from acquire.run_file.layout import Capacity
-from acquire.run_file.placing import file_name, locked_shared
+from acquire.run_file.naming import file_name
+from acquire.run_file.placing import Waiting, locked_shared
 from acquire.run_file.reading_apart import read_run
 from acquire.run_file.recorder import RecordingError, RunRecorder, create_run_file
 from acquire.safety.awake import kept_awake
@@ -96,16 +97,18 @@ def run(
     spectators: Sink | Sequence[Sink],
     stop: StopRequest,
     site: Site | None = None,
+    waiting: Waiting | None = None,
 ) -> RunResult:
     """Carry a prepared sweep out and finish its file, whatever happens on the way.
 
     One run per instrument at a time: nothing is opened, nothing written while another has one of them. ``spectators``,
     one or several, receive each event once it is recorded; those in a thread of their own are closed at the end.
-    ``site`` stands in for that of the bench file.
+    ``site`` stands in for that of the bench file; ``waiting`` says how a viewer that has the file open at the end is
+    waited for, and who tells of it.
 
     :raises acquire.config.ConfigurationError: as :func:`run_folder`.
     """
-    one = _new_run(prepared, output)
+    one = _new_run(prepared, output, waiting)
     return _run(one, opened(prepared, site, held_for=str(one.path.resolve())), spectators, stop)
 
 
@@ -147,12 +150,13 @@ class _NewRun:
     started: datetime
     run_id: uuid.UUID
     path: Path
+    waiting: Waiting | None = None
 
 
-def _new_run(prepared: PreparedRun, output: Path | None) -> _NewRun:
+def _new_run(prepared: PreparedRun, output: Path | None, waiting: Waiting | None = None) -> _NewRun:
     started, run_id = datetime.now(UTC).astimezone(), uuid.uuid4()
-    name = file_name(started, prepared.loaded.sweep.sample.name, run_id)
-    return _NewRun(prepared, started, run_id, run_folder(prepared, output) / name)
+    name = file_name(started, name_fields(prepared.loaded), run_id, prepared.loaded.sweep.output.name)
+    return _NewRun(prepared, started, run_id, run_folder(prepared, output) / name, waiting)
 
 
 def _run(
@@ -212,7 +216,7 @@ def _run_until_finished(
     problem_of_file, unshown = _closed(recorder, spectators, bench.now)
     error = _lines(error, problem_of_file, *(f"guardian: {text}" for _, text in guardian_remarks(path)[-1:]))
     try:
-        finished, said = _finished(recorder, reason, str(run_id))
+        finished, said = _finished(recorder, reason, str(run_id), one.waiting)
     except (reading.ArchiveError, RecordingError) as failure:
         there = recorder.stands() or (recorder.refused and recorder.path.exists())
         unfinished = recorder.path if there else None
@@ -231,7 +235,7 @@ def _lines(*texts: str) -> str:
     return "\n".join(dict.fromkeys(filter(None, texts)))
 
 
-def _finished(recorder: RunRecorder, stop: RunStop, run_id: str) -> tuple[reading.Run, str]:
+def _finished(recorder: RunRecorder, stop: RunStop, run_id: str, waiting: Waiting | None) -> tuple[reading.Run, str]:
     """Finish the file of a run that has ended; where it is lost, the one that is written anew, and what to say.
 
     :raises acquire.run_file.read.ArchiveError: it cannot be finished.
@@ -240,7 +244,7 @@ def _finished(recorder: RunRecorder, stop: RunStop, run_id: str) -> tuple[readin
     problem = ""
     if not recorder.lost:
         try:
-            return finishing.finish(recorder.path, stop, run_id), ""
+            return finishing.finish(recorder.path, stop, run_id, waiting), ""
         except reading.ArchiveError as failure:
             if recorder.stands() or recorder.refused:
                 raise
@@ -324,7 +328,7 @@ def _record_sweep(
         try:
             emit(start)
             known = [*cautions(prepared.loaded), *least_light(prepared.calibration)]
-            for text in [*remarks, *known]:
+            for text in [*remarks, *_said_for_this_run(prepared.loaded), *known]:
                 note(text)
             for finding in findings_before(prepared.calibration, start.source_unit, start.start_time[:10]):
                 emit(replace(finding, time=bench.now()))
@@ -416,6 +420,13 @@ def _failure_of(spectator: Spectator) -> str:
     return ""
 
 
+def _said_for_this_run(loaded: LoadedSweep) -> Iterator[str]:
+    """What was said for this run in place of its sweep file, and the remark on it."""
+    yield from (override.text for override in loaded.overrides if override.key != "note")
+    if loaded.sweep.note:
+        yield f"remark: {loaded.sweep.note}"
+
+
 def cautions(loaded: LoadedSweep) -> list[str]:
     """What a technician should know before trusting this run, although it is no error, and no finding says it."""
     return [f"caution: {caution}" for caution in loaded.cautions if not caution.found_by_run]
@@ -462,4 +473,6 @@ def _run_start(
         points=len(plan.steps),
         duration=plan.duration,
         time_per_point=plan.time_per_point,
+        note=sweep.note,
+        overrides_json=dumps([asdict(override) for override in loaded.overrides]),
     )

@@ -77,9 +77,10 @@ class KeithleyExchange(Generic[Settings, Reading]):
     _allowed: ClassVar[Mapping[str, tuple[State, ...]]]
     _words: ClassVar[Mapping[State, tuple[str, str]]] = WORDS
 
-    # PyMeasure looks every attribute up twice, to guard names of its dynamic properties against being read: some
-    # 20 us a point. The Keithleys' classes have no dynamic properties.
+    # PyMeasure looks every attribute up twice, to guard names of its dynamic properties: some 30 us a point. The
+    # Keithleys' classes have no dynamic properties.
     __getattribute__ = object.__getattribute__
+    __setattr__ = object.__setattr__
 
     adapter: Any
 

@@ -38,6 +38,7 @@ SLICE = 0.2  # the longest that a read waits before another link is looked at, s
 BUS_SLICE = 0.1  # the longest that VISA waits on a bus, s: NI-488 rounds 200 ms up to 300 ms
 _SHORTEST = 1e-6  # s; less than this is the rounding of a sum of slices
 _SENDING = 1.0  # a message that is longer under way than this, and than its line takes, does not pass, s
+_SHORT = 0.1  # what is under way for less has time in that, s: setting another time-out takes time at each point
 _CLEARING = 0.5  # s
 _REST = 1.0  # for the next 4 kB of a message on a bus, once its first byte is there, s
 _CHUNK = 4096  # bytes
@@ -84,7 +85,7 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         try:
             self._drop_what_is_left()
             self._allow_sending(len(command))
-            super()._write(command, **kwargs)
+            self.connection.write(command, **kwargs)
         except FOREIGN as error:
             raise self._translated(error, f"sending {command}") from error
         self._exchanged(command.encode(errors="replace"), b"")
@@ -115,7 +116,8 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
 
     def _allow_sending(self, characters: int) -> None:
         if self._socket is None:  # what is sent there only goes into a buffer
-            self.allow(_SENDING + 1.3 * characters / self.characters_per_second)
+            under_way = 1.3 * characters / self.characters_per_second
+            self.allow(_SENDING if under_way < _SHORT else _SENDING + under_way)
 
     def allow(self, seconds: float) -> None:
         """Have the next VISA operation take this long at most, s."""
@@ -127,6 +129,9 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         if (line := self.line(self.patience)) is None:
             raise self._overdue()
         return line
+
+    # PyMeasure's own would log each message first; what is exchanged is told to on_exchange
+    write, read = _write, _read
 
     @property
     def held(self) -> int:
@@ -176,10 +181,10 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         try:
             if self._socket is not None:
                 data = sockets.received(self._socket, wait)
-            elif self._bus and wait > BUS_SLICE:
-                data = self._received(wait / 2) or self._received(wait / 2)
             else:
-                data = self._received(wait)
+                with self.connection.ignore_warning(*_MORE_TO_COME):
+                    halved = self._bus and wait > BUS_SLICE
+                    data = (self._received(wait / 2) or self._received(wait / 2)) if halved else self._received(wait)
         except FOREIGN as error:
             raise self._translated(error, "waiting for a reply") from error
         self._held += data
@@ -191,8 +196,7 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         """What VISA has within ``wait`` s: a read that times out would lose its beginning, so the first byte alone."""
         self.allow(wait)
         try:
-            with self.connection.ignore_warning(*_MORE_TO_COME):
-                data, status = self.connection.visalib.read(self.connection.session, 1)
+            data, status = self.connection.visalib.read(self.connection.session, 1)
         except pyvisa.VisaIOError as error:
             if error.error_code == StatusCode.error_timeout and not sockets.closed_by_peer(self.connection):
                 return b""
@@ -202,8 +206,7 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
             return bytes(data + self.connection.read_bytes(waiting) if waiting else data)
         if status == StatusCode.success_max_count_read:
             self.allow(_REST)
-            with self.connection.ignore_warning(*_MORE_TO_COME):
-                rest, status = self.connection.visalib.read(self.connection.session, _CHUNK)
+            rest, status = self.connection.visalib.read(self.connection.session, _CHUNK)
             data += rest
             if status == StatusCode.success_max_count_read:
                 return bytes(data)

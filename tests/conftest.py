@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,16 @@ from acquire.safety.interruption import StopRequest
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def what_runs_remember(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What was said for a run is remembered here, not in the folder of whoever runs the tests."""
+    folder = tmp_path_factory.mktemp("state")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder))  # for programs of their own, where the system goes by it
+        patch.setattr("platformdirs.user_state_path", lambda name, appauthor: folder / name)
+        yield
 
 
 @pytest.fixture

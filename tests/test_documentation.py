@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
+import textwrap
 from pathlib import Path
 
 import h5py
@@ -22,22 +24,34 @@ LABORATORY_BENCHES = sorted((CONFIGS / "benches").glob("lab_*.yaml"))
 #: Commands that run until they are stopped.
 ENDLESS = ("simulate", "serve")
 
+#: The language of blocks that can be pasted as they are: every line of them is carried out.
+SHELL = "sh"
 
-def blocks(page: Path) -> list[str]:
-    return re.findall(r"^```\w*\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """The code blocks of a page, each with its language; those in a list are indented."""
+    found = re.findall(r"^( *)```(\w*)\n(.*?)^\1```", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return [(language, textwrap.dedent(text)) for _, language, text in found]
 
 
 def commands(page: Path) -> list[list[str]]:
     """The arguments of every ``acquire`` command in the page's code blocks, without the explanation beside it."""
-    lines = [line for block in blocks(page) for line in block.splitlines()]
+    lines = [line for language, block in blocks(page) if language != SHELL for line in block.splitlines()]
     found = (re.match(r"(?:\.venv\\Scripts\\)?acquire (.*?)(?:   .*)?$", line) for line in lines)
-    return [match[1].replace("\\", "/").split() for match in found if match]
+    return [shlex.split(match[1].replace("\\", "/")) for match in found if match]
+
+
+def lines_to_paste(page: Path) -> list[str]:
+    """The lines of a page that a reader pastes into a terminal as they are, from the first to the last."""
+    return [line for language, block in blocks(page) if language == SHELL for line in block.splitlines() if line]
 
 
 def test_the_commands_of_the_pages_are_found() -> None:
     assert ["instruments", "--bench", "configs/benches/my_bench.yaml"] in commands(FIRST_DAY)
-    assert ["recover", "runs/RUN.h5"] in commands(ROOT / "README.md")
+    assert ["recover", "runs/RUN.h5"] in commands(FIRST_DAY)
     assert ["run", "configs/sweeps/table2_sppo13_liq.yaml"] in commands(ROOT / "README.md")
+    assert "make demo" in lines_to_paste(ROOT / "README.md")
+    assert len(lines_to_paste(ROOT / "README.md")) > 10
 
 
 @pytest.fixture
@@ -69,6 +83,38 @@ def test_every_command_of_a_page_works(page: Path, desk: Path) -> None:
         assert done.exit_code == wanted, (there, done.output, done.exception)
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if lines_to_paste(page)], ids=lambda page: page.stem)
+def test_what_can_be_pasted_works_line_by_line(page: Path, desk: Path) -> None:
+    """A copy that a page makes is not there before; here, the reader's own bench is the simulated one."""
+    lines = lines_to_paste(page)
+    for target in re.findall(r"^cp \S+ (\S+)", "\n".join(lines), flags=re.MULTILINE):
+        (desk / target).unlink(missing_ok=True)
+    for line in lines:
+        match shlex.split(line, comments=True):
+            case ["cp", source, target]:
+                shipped = re.sub(r"/lab_\w+\.yaml$", "/simulated.yaml", source)
+                shutil.copy(desk / shipped, desk / target)
+            case ["acquire", command, *_] if command in ENDLESS:
+                pass
+            case ["acquire", *arguments]:
+                there = [name for argument in arguments for name in expanded(desk, argument)]
+                done = CliRunner().invoke(command_line.app, there, input="y\n")
+                assert done.exit_code == command_line.COMPLETED, (line, done.output, done.exception)
+            case ["make", target]:
+                assert target  # see test_make_targets_are_there
+            case []:
+                pass
+            case _:
+                pytest.fail(f"nobody has tried this line: {line}")
+
+
+def expanded(folder: Path, argument: str) -> list[str]:
+    """What a shell makes of an argument; Windows leaves it to the program, which does the same."""
+    if "*" not in argument or argument.startswith("-"):
+        return [argument]
+    return [path.relative_to(folder).as_posix() for path in sorted(folder.glob(argument))]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_endless_commands_are_there(page: Path) -> None:
     for name in {arguments[0] for arguments in commands(page)} & set(ENDLESS):
@@ -78,7 +124,7 @@ def test_endless_commands_are_there(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_make_targets_are_there(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"^make ([\w-]+)", "\n".join(blocks(page)), flags=re.MULTILINE):
+    for target in re.findall(r"^make ([\w-]+)", "\n".join(text for _, text in blocks(page)), flags=re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
 
 
@@ -90,6 +136,35 @@ def test_links_and_file_names_lead_somewhere(page: Path) -> None:
     named = re.findall(r"(?<![\w/.])configs/[\w/.]*\w", text)
     # What begins with my_ is the reader's own copy
     assert [name for name in named if "/my_" not in name and not (ROOT / name).exists()] == []
+
+
+def anchors(page: Path) -> set[str]:
+    """The names under which the headings of a page can be linked to, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_to_a_heading_lead_to_one(page: Path) -> None:
+    links = re.findall(r"\]\(([^)]*)#([^)]+)\)", page.read_text(encoding="utf-8"))
+    ours = [(place, anchor) for place, anchor in links if "://" not in place]
+    targets = [(page.parent / place if place else page, anchor) for place, anchor in ours]
+    assert [(str(target), anchor) for target, anchor in targets if anchor not in anchors(target)] == []
+
+
+def test_every_page_can_be_reached_from_the_list_of_pages() -> None:
+    pages = {page for page in PAGES if ROOT / "docs" in page.parents and "decisions" not in page.parts}
+    index = ROOT / "docs" / "README.md"
+    listed = re.findall(r"\]\(([^)#]+)", index.read_text(encoding="utf-8"))
+    assert pages - {(index.parent / link).resolve() for link in listed} == {index}
+
+
+def test_the_terms_of_the_makers_are_told() -> None:
+    for name in ("NOTICE", "docs/reference/instruments.md", "drivers/cs2000a/driver.py"):
+        text = " ".join((ROOT / name).read_text(encoding="utf-8").replace("**", "").split())
+        assert re.search(r"Konica Minolta", text), name
+        assert re.search(r"commercial software", text), name
+        assert re.search(r"permission", text), name
 
 
 def test_the_first_day_begins_with_the_emergency_shutdown() -> None:

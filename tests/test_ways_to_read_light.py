@@ -6,6 +6,7 @@ PE 11.99 lm/W, EQE 6.33 %.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from math import isnan
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from acquire.cli.commands import app
-from acquire.run_file import export
+from acquire.run_file.export.csv_files import CsvStyle, export_csv
 from acquire.run_file.read import Run
 from tests.conftest import CONFIGS, run_sweep_file
 
@@ -145,9 +146,10 @@ def test_a_meter_that_reads_the_photocurrent_itself(sweep: Write, bench: Write, 
         assert file["entry/jvl/photodiode_signal"].attrs["units"] == "A"
         assert file["entry/dark/photodiode_signal"].attrs["units"] == "A"
         assert file["entry/calibration/photodiode_range"].attrs["units"] == "A"
-    points = next(path for path in export.export_csv(found, tmp_path / "csv") if "jvl" in path.name)
-    names, units = (line.split(",") for line in points.read_text(encoding="utf-8").splitlines()[:2])
-    assert units[names.index("photodiode signal")] == "A"
+    written = export_csv(found, tmp_path / "csv", CsvStyle(header=False))
+    (points,) = (path for path in written if path.stem.endswith("housekeeping"))
+    names, units = list(csv.reader(points.read_text(encoding="utf-8").splitlines()))[:2]
+    assert units[names.index("Photodiode signal")] == "A"
 
 
 def test_the_plan_says_what_reading_in_amperes_does_to_v_on(sweep: Write, bench: Write) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import nan
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from acquire import config
-from acquire.config import BenchFile, CheckedFile, ConfigurationError, LoadedSweep, load_sweep
+from acquire.config import BenchFile, CheckedFile, ConfigurationError, LoadedSweep, Said, load_sweep
 from acquire.config.yaml_source import Problem
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.from_configuration import calibration_of
@@ -30,12 +31,12 @@ class PreparedRun:
     calibration: Calibration
 
 
-def prepare(sweep: Path, bench: Path | None = None) -> PreparedRun:
-    """Read, check and plan a sweep.
+def prepare(sweep: Path, bench: Path | None = None, said: Sequence[Said] = ()) -> PreparedRun:
+    """Read, check and plan a sweep; ``said`` stands in place of what its file says.
 
     :raises acquire.config.ConfigurationError: with every problem at once.
     """
-    loaded = load_sweep(sweep, bench)
+    loaded = load_sweep(sweep, bench, said)
     plan = make_plan(loaded.sweep, loaded.bench)
     np.ones((2, 401)) @ np.ones(401)  # OpenBLAS takes its memory now: where it gets none, it ends the process at once
     try:
@@ -107,7 +108,7 @@ def run_folder(prepared: PreparedRun, output: Path | None = None) -> Path:
     """
     if output is not None:
         return output
-    folder = Path(prepared.loaded.sweep.output)
+    folder = Path(prepared.loaded.sweep.output.folder)
     try:
         leads_to = folder.resolve()
     except (OSError, RuntimeError) as error:  # a link that leads to itself, for example
@@ -118,6 +119,20 @@ def run_folder(prepared: PreparedRun, output: Path | None = None) -> Path:
         message = f"'{folder}' leads out of the current folder, to {leads_to}"
         hint = f"if that is meant: --output {folder}"
     raise ConfigurationError([Problem(prepared.loaded.sweep_path, None, None, "output", message, hint)])
+
+
+def name_fields(loaded: LoadedSweep) -> dict[str, str]:
+    """What a run file's name may tell of a run, by the fields of :data:`acquire.config.template.FIELDS`."""
+    sweep, sample = loaded.sweep, loaded.sweep.sample
+    return {
+        "title": sweep.title,
+        "sample": sample.name,
+        "pixel": sample.pixel,
+        "batch": sample.batch,
+        "group": sample.group,
+        "user": sweep.user.name,
+        "bench": loaded.bench.name,
+    }
 
 
 def check_file(path: Path) -> CheckedFile:

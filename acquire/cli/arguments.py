@@ -10,6 +10,13 @@ import typer
 #: Exit status: completed or stopped by a rule; failed; wrong configuration or usage; interrupted.
 COMPLETED, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
+EXIT_STATUS = {
+    COMPLETED: "completed, or stopped by a rule of the sweep file",
+    FAILED: "failed; for `health` also an alarm, for `instruments` also an instrument that is missing or wrong",
+    USAGE: "a wrong configuration file, or wrong usage: nothing was opened",
+    INTERRUPTED: "interrupted, by Ctrl-C or a signal",
+}
+
 SweepArgument = Annotated[Path, typer.Argument(help="sweep file (YAML)", metavar="SWEEP.yaml")]
 
 RunArgument = Annotated[Path, typer.Argument(help="run file (HDF5)", metavar="RUN.h5")]
@@ -29,3 +36,24 @@ OutputOption = Annotated[
 ]
 
 YesOption = Annotated[bool, typer.Option("--yes", help="do not ask before the output goes on")]
+
+SampleOption = Annotated[
+    str | None, typer.Option("--sample", help="sample.name for this run, whatever the file says", metavar="NAME")
+]
+
+PixelOption = Annotated[str | None, typer.Option("--pixel", help="sample.pixel for this run", metavar="PIXEL")]
+
+BatchOption = Annotated[str | None, typer.Option("--batch", help="sample.batch for this run", metavar="BATCH")]
+
+AreaOption = Annotated[
+    str | None,
+    typer.Option("--area", help="sample.emissive_area for this run, like '4 mm^2 +- 0.1 mm^2'", metavar="AREA"),
+]
+
+UserOption = Annotated[str | None, typer.Option("--user", help="user.name for this run", metavar="NAME")]
+
+NoteOption = Annotated[str | None, typer.Option("--note", help="a remark on this run", metavar="TEXT")]
+
+AgainOption = Annotated[
+    bool, typer.Option("--again", help="what these options said for the run before, into the same folder on this bench")
+]

@@ -27,6 +27,7 @@ from acquire.cli.terminal import (
     leave,
     say,
     say_json,
+    waiting,
 )
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def calibrate(
     console = display.SpectatorConsole(stderr=as_json)
     with StopRequest().listening() as stop:
         with displayed(console, prepared, stop) as spectator:
-            result = session.run(prepared, folder, spectator, stop)
+            result = session.run(prepared, folder, spectator, stop, waiting=waiting())
         made, why = _made(prepared, result, to)
         beside = {"calibration": made.summary() if made else None}
         told = results.told(result, as_json, stuck=spectator.stuck, beside=beside)

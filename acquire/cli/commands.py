@@ -7,21 +7,28 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO, cast
+from typing import Annotated, TextIO, cast
 
 import typer
 
-from acquire.cli import calibrate, health, instruments, results, simulate
+from acquire.cli import calibrate, export, health, instruments, listing, new, plan, results, simulate
 from acquire.cli.arguments import (
     COMPLETED,
     FAILED,
     INTERRUPTED,
     USAGE,
+    AgainOption,
+    AreaOption,
+    BatchOption,
     BenchOption,
     JsonOption,
     NoPlotOption,
+    NoteOption,
     OutputOption,
+    PixelOption,
+    SampleOption,
     SweepArgument,
+    UserOption,
 )
 from acquire.cli.terminal import (
     _filtered,
@@ -33,11 +40,23 @@ from acquire.cli.terminal import (
     leave,
     say,
     say_json,
+    waiting,
 )
 from acquire.safety.visible import one_line
 
-if TYPE_CHECKING:
-    from acquire.sweep.plan import SweepPlan
+
+def _tell_version(wanted: bool) -> None:
+    """Say what this program is, and leave."""
+    if wanted:
+        from acquire.cli.version import version_text
+
+        say(sys.stdout, version_text())
+        raise typer.Exit(COMPLETED)
+
+
+VersionOption = Annotated[
+    bool, typer.Option("--version", help="program, Python, system, packages", callback=_tell_version, is_eager=True)
+]
 
 LOOK_AROUND = 0.2  # s, for run files that were cut off: time for several hundred
 
@@ -69,6 +88,11 @@ def main() -> None:
         raise SystemExit(complain(f"acquire: {error}", FAILED).exit_code) from error
 
 
+@app.callback()
+def options(version: VersionOption = False) -> None:
+    """What holds for no command alone."""
+
+
 @app.command()
 def run(
     sweep: SweepArgument,
@@ -76,26 +100,37 @@ def run(
     output: OutputOption = None,
     as_json: JsonOption = False,
     no_plot: NoPlotOption = False,
+    sample: SampleOption = None,
+    pixel: PixelOption = None,
+    area: AreaOption = None,
+    user: UserOption = None,
+    batch: BatchOption = None,
+    note: NoteOption = None,
+    again: AgainOption = False,
 ) -> None:
     """Carry out a sweep and record it: the main job."""
     from acquire import session
+    from acquire.cli import again as memory
     from acquire.cli import display
     from acquire.cli.live.show import displayed
     from acquire.config import ConfigurationError
     from acquire.safety.interruption import StopRequest
 
+    given = {"--sample": sample, "--pixel": pixel, "--area": area, "--user": user, "--batch": batch, "--note": note}
     try:
-        prepared = session.prepare(sweep, bench)
+        said = memory.said(given, again, sweep, bench, output)
+        prepared = session.prepare(sweep, bench, said)
         folder = session.run_folder(prepared, output)
     except ConfigurationError as error:
         if as_json:
             say_json(results.without_a_run(str(error), "failed"))
         raise complain(error, USAGE) from error
+    memory.remember(said, sweep, bench, output)
     _offer_recovery(folder, ask=not as_json and _somebody_to_ask())
     console = display.SpectatorConsole(stderr=as_json)
     with StopRequest().listening() as stop:  # until everything is said: Ctrl-C while printing changes no outcome
         with displayed(console, prepared, stop, plot=not no_plot) as spectator:
-            result = session.run(prepared, folder, spectator, stop)
+            result = session.run(prepared, folder, spectator, stop, waiting=waiting())
         told = results.told(result, as_json, stuck=spectator.stuck)
     status = INTERRUPTED if result.interrupted else FAILED if result.failed else COMPLETED
     if not told:
@@ -118,35 +153,7 @@ def _offer_recovery(folder: Path, *, ask: bool) -> None:
                 _recover(path, sys.stderr)
 
 
-@app.command()
-def plan(sweep: SweepArgument, bench: BenchOption = None) -> None:
-    """Show steps, duration and largest stress of a sweep; nothing is opened."""
-    from acquire.bench.preparation import prepare
-    from acquire.config import ConfigurationError
-    from acquire.evaluation.floor import least_light
-
-    try:
-        prepared = prepare(sweep, bench)
-    except ConfigurationError as error:
-        raise complain(error, USAGE) from error
-    _print_plan(prepared.plan)
-    for caution in [*prepared.loaded.cautions, *least_light(prepared.calibration)]:
-        say(sys.stdout, f"caution: {caution}")
-
-
-def _print_plan(plan: SweepPlan) -> None:
-    from acquire.cli.display import clock_text, level_text
-    from acquire.records import counted
-
-    for step in plan.steps:
-        mark = "  spectrum" if step.spectrum else ""
-        say(sys.stdout, f"{counted(step.index):5d}  {step.branch:8}  {level_text(step.level, plan.source_unit)}{mark}")
-    say(sys.stdout, f"{len(plan.steps)} points, about {plan.time_per_point * 1e3:.0f} ms each")
-    if plan.spectra.most:
-        say(sys.stdout, f"at most {plan.spectra.most} spectra")
-    say(sys.stdout, f"about {clock_text(plan.duration)} (h:)m:ss in all")
-    stress = plan.stress
-    say(sys.stdout, f"largest stress: {stress.voltage:g} V, {stress.current * 1e3:g} mA, {stress.power * 1e3:g} mW")
+app.command()(plan.plan)
 
 
 @app.command()
@@ -167,10 +174,12 @@ def check(
     raise typer.Exit(USAGE if wrong else COMPLETED)
 
 
+app.command()(new.new)
 app.command()(calibrate.calibrate)
 app.command()(health.health)
+app.command("list")(listing.list_runs)
 app.command()(results.show)
-app.command()(results.export)
+app.command()(export.export)
 
 
 @app.command()

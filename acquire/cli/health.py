@@ -26,6 +26,7 @@ from acquire.cli.terminal import (
     leave,
     say,
     say_json,
+    waiting,
 )
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _checked(prepared: PreparedRun, folder: Path, accept: str, as_json: bool) ->
     console = display.SpectatorConsole(stderr=as_json)
     with StopRequest().listening() as stop:
         with displayed(console, prepared, stop) as spectator:
-            result = session.run(prepared, folder, spectator, stop)
+            result = session.run(prepared, folder, spectator, stop, waiting=waiting())
         found, why = _kept(prepared, result, accept)
         status = INTERRUPTED if result.interrupted else FAILED if found is None or result.failed else _status(found)
         beside = {"health": found.summary() if found else None}

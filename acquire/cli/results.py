@@ -63,23 +63,6 @@ def show(
     return None
 
 
-def export(
-    run_file: RunArgument,
-    to: Annotated[Path | None, typer.Option("--to", help="folder; default: beside the run file", metavar="DIR")] = None,
-) -> None:
-    """Write CSV files: long name, unit and comment rows, then full-precision numbers; ready for Origin."""
-    from acquire.run_file import export, reading_apart
-    from acquire.run_file import read as reading
-
-    try:
-        recorded = reading_apart.read_run(run_file)
-        written = export.export_csv(recorded, to or run_file.parent)
-    except reading.ArchiveError as error:
-        raise complain(error, FAILED) from error
-    say(sys.stdout, *written)
-    tell_damage(recorded)
-
-
 def tell_damage(run: Run) -> None:
     """Say what the checksums of a file say against it.
 

@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
 from acquire.cli.arguments import INTERRUPTED, USAGE
 from acquire.safety.visible import VisibleStream, one_line
+
+if TYPE_CHECKING:
+    from acquire.run_file.placing import Waiting
 
 
 def _filtered(stream: TextIO | None) -> TextIO | VisibleStream | None:
@@ -84,6 +87,17 @@ def let_terminal_go(stream: TextIO | None) -> None:
             # To go on undoes only a stop of the same kind, so that comes first
             termios.tcflow(stream.fileno(), termios.TCOOFF)
             termios.tcflow(stream.fileno(), termios.TCOON)
+
+
+def waiting() -> Waiting:
+    """How a file that another program has open is waited for at a terminal: with a line that says so."""
+    from acquire.run_file.placing import Waiting
+
+    def tell(line: str) -> None:
+        with _whoever_listens(sys.stderr):
+            say(sys.stderr, line)
+
+    return Waiting(tell)
 
 
 def leave(status: int) -> None:

@@ -15,11 +15,14 @@ from acquire.config.loading import (
     LoadedCalibration,
     LoadedSweep,
     check_file,
+    check_text,
     load_bench,
     load_calibration,
     load_sweep,
+    places_of,
     resolved,
 )
+from acquire.config.overrides import Override, Said
 from acquire.config.parsing import ConfigurationError
 from acquire.config.schema import json_schemas
 from acquire.config.sweep import Source, Spectra, StopRules, SweepFile
@@ -35,18 +38,22 @@ __all__ = [
     "Limits",
     "LoadedCalibration",
     "LoadedSweep",
+    "Override",
     "Problem",
+    "Said",
     "Simulation",
     "Source",
     "Spectra",
     "StopRules",
     "SweepFile",
     "check_file",
+    "check_text",
     "device_parameters",
     "json_schemas",
     "load_bench",
     "load_calibration",
     "load_sweep",
     "photodiode_parameters",
+    "places_of",
     "resolved",
 ]

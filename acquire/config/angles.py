@@ -43,11 +43,13 @@ class AngularReadings(Section):
         default=None,
         description="CSV with header 'angle_deg,radiance' or 'angle_deg,intensity', any unit, relative to this file. "
         "One curve for EQE and PE alike: the spectrum is taken to be the same at every angle.",
+        examples=["angles.csv"],
     )
     spectra: str | None = Field(
         default=None,
         description="CSV with header 'wavelength_nm,0,10,20,...' (the angles) and a spectrum in each column, any unit "
         "of energy per nm: F by photons for EQE and by V(lambda) for PE.",
+        examples=["spectra_at_angles.csv"],
     )
     tail: Literal["power", "lambertian", "none"] = Field(
         default="power",

@@ -61,7 +61,9 @@ class SourceMeter(Section):
     """The source-measure unit."""
 
     model: Literal["keithley2400"] = Field(description="Which driver speaks with it.")
-    resource: str = Field(min_length=1, description="VISA address, e.g. GPIB0::24::INSTR or ASRL1::INSTR.")
+    resource: str = Field(
+        min_length=1, description="VISA address, e.g. GPIB0::24::INSTR or ASRL1::INSTR.", examples=["GPIB0::24::INSTR"]
+    )
     timeout: PositiveSeconds = Field(
         default=10.0,
         description="Longest wait for a reply; during a run never more than 2 s beyond the reading time.",
@@ -72,9 +74,14 @@ class SourceMeter(Section):
         default=0.0,
         description="Two-wire: of both leads together, electrodes of the sample outside the pixel included; "
         "current x this is taken out of the voltage.",
+        examples=["10 ohm"],
     )
-    lead_resistance_uncertainty: Ohms = Field(default=0.0, description="Standard uncertainty (k = 1) of it.")
-    line_frequency: Hertz = Field(default=50.0, description="50 Hz or 60 Hz mains; the length of a power-line cycle.")
+    lead_resistance_uncertainty: Ohms = Field(
+        default=0.0, description="Standard uncertainty (k = 1) of it.", examples=["1 ohm"]
+    )
+    line_frequency: Hertz = Field(
+        default=50.0, description="50 Hz or 60 Hz mains; the length of a power-line cycle.", examples=["60 Hz"]
+    )
     output_off_state: Literal["normal", "zero", "guard", "high_impedance"] = Field(
         default="normal", description="What the terminals do when the output is off (high_impedance wears the relay)."
     )
@@ -82,7 +89,9 @@ class SourceMeter(Section):
         default=False, description="Output enable line at the digital port: an open line switches the output off."
     )
     over_voltage_protection: PositiveVolts | None = Field(
-        default=None, description="Hardware limit of the source: 20, 40, 60, 80, 100, 120 or 160 V; not given: none."
+        default=None,
+        description="Hardware limit of the source: 20, 40, 60, 80, 100, 120 or 160 V; not given: none.",
+        examples=["20 V"],
     )
     serial: SerialLine | None = Field(
         default=None, description="Only for ASRL resources; not given: as from the factory."
@@ -93,7 +102,9 @@ class PhotodiodeMeter(Section):
     """The multimeter that reads the photodiode."""
 
     model: Literal["keithley2000"] = Field(description="Which driver speaks with it.")
-    resource: str = Field(min_length=1, description="VISA address, e.g. GPIB0::16::INSTR.")
+    resource: str = Field(
+        min_length=1, description="VISA address, e.g. GPIB0::16::INSTR.", examples=["GPIB0::16::INSTR"]
+    )
     timeout: PositiveSeconds = Field(
         default=10.0,
         description="Longest wait for a reply; during a run never more than 2 s beyond the reading time.",
@@ -108,7 +119,9 @@ class Spectroradiometer(Section):
     """The spectroradiometer and how it looks at the device."""
 
     model: Literal["cs2000a"] = Field(description="Which driver speaks with it.")
-    resource: str = Field(min_length=1, description="VISA address of its (USB) serial port, e.g. ASRL3::INSTR.")
+    resource: str = Field(
+        min_length=1, description="VISA address of its (USB) serial port, e.g. ASRL3::INSTR.", examples=["ASRL3::INSTR"]
+    )
     timeout: PositiveSeconds = Field(default=20.0, description="Longest wait for a reply beyond the announced time.")
     measuring_angle: MeasuringAngle = Field(
         default=0.2,
@@ -117,6 +130,7 @@ class Spectroradiometer(Section):
     distance: Metres | None = Field(
         default=None,
         description="Front ring of the lens to the device; not given: as near as it can be focused. For the spot.",
+        examples=["350 mm"],
     )
     close_up_lens: bool = Field(default=False, description="Whether the close-up lens is fitted.")
     external_nd: Literal["none", "1/10", "1/100"] = Field(
@@ -160,6 +174,7 @@ class PhotodiodeChannel(Section):
     calibration: str | None = Field(
         default=None,
         description="Calibration file, relative to this file; with luminance: from_spectra none is needed.",
+        examples=["../calibrations/photodiode_2026-03-31.yaml"],
     )
     calibration_valid_days: int = Field(
         default=90, ge=1, description="For how many days a calibration made here by acquire calibrate is good."
@@ -194,16 +209,18 @@ class PhotodiodeChannel(Section):
 class EmissiveArea(Section):
     """Pixel areas that are likely on this bench; any other is asked about: most are a slip of the unit."""
 
-    smallest: SquareMetres = Field(default=1e-8, description="A smaller one is asked about.")
-    largest: SquareMetres = Field(default=4e-4, description="A larger one is asked about.")
+    smallest: SquareMetres = Field(default=1e-8, description="A smaller one is asked about.", examples=["0.01 mm^2"])
+    largest: SquareMetres = Field(default=4e-4, description="A larger one is asked about.", examples=["4 cm^2"])
 
 
 class Limits(Section):
     """What is never exceeded on this bench, whatever a sweep says; magnitudes."""
 
-    voltage: LimitVoltage = Field(description="Largest level, compliance and dark level.")
-    current: LimitCurrent = Field(description="Largest level and compliance.")
-    power: Watts | None = Field(default=None, description="Largest level x compliance; not given: no limit of its own.")
+    voltage: LimitVoltage = Field(description="Largest level, compliance and dark level.", examples=["12 V"])
+    current: LimitCurrent = Field(description="Largest level and compliance.", examples=["105 mA"])
+    power: Watts | None = Field(
+        default=None, description="Largest level x compliance; not given: no limit of its own.", examples=["1.3 W"]
+    )
 
 
 class Health(Section):
@@ -239,15 +256,15 @@ class Uncertainty(Section):
 class Moved(Section):
     """The photodiode is pushed while a run goes on."""
 
-    after: Seconds = Field(description="Since the simulated bench was switched on.")
-    distance: Metres = Field(description="Device to photodiode from then on.")
+    after: Seconds = Field(description="Since the simulated bench was switched on.", examples=["20 s"])
+    distance: Metres = Field(description="Device to photodiode from then on.", examples=["120 mm"])
 
 
 class PhotodiodeTruth(Section):
     """The photodiode as it really is on the simulated bench (its calibration may say something else)."""
 
     distance: Metres = Field(default=0.1, description="Device to photodiode, coaxial discs.")
-    area: SquareMetres = Field(default=1e-4, description="Sensitive area.")
+    area: SquareMetres = Field(default=1e-4, description="Sensitive area.", examples=["100 mm^2"])
     gain: VoltsPerAmpere = Field(default=5e6, description="Amplifier or shunt; negative: it inverts.")
     rail: PositiveVolts | None = Field(
         default=None, description="The amplifier puts out no more than this; not given: any voltage."
@@ -281,21 +298,31 @@ Option = Annotated[
 class TwinOptions(Section):
     """Switches of the simulated instruments, by the names of their option classes."""
 
-    smu: dict[str, Option] = Field(default_factory=dict, description="Of the simulated 2400.")
-    photodiode_meter: dict[str, Option] = Field(default_factory=dict, description="Of the simulated 2000.")
-    spectroradiometer: dict[str, Option] = Field(default_factory=dict, description="Of the simulated CS-2000A.")
+    smu: dict[str, Option] = Field(
+        default_factory=dict, description="Of the simulated 2400.", examples=[{"latency": 0.005}]
+    )
+    photodiode_meter: dict[str, Option] = Field(
+        default_factory=dict, description="Of the simulated 2000.", examples=[{"line_frequency": 60}]
+    )
+    spectroradiometer: dict[str, Option] = Field(
+        default_factory=dict, description="Of the simulated CS-2000A.", examples=[{"dark_surround": True}]
+    )
 
 
 class Simulation(Section):
     """The simulated bench; only with ``visa: simulated``."""
 
     device: str | None = Field(
-        default=None, description="Device file, relative to this file, for sweeps that name none."
+        default=None,
+        description="Device file, relative to this file, for sweeps that name none.",
+        examples=["../devices/sppo13.yaml"],
     )
     seed: int = Field(default=1, ge=0, description="Same seed, same noise.")
     noise: bool = Field(default=True, description="Whether the simulated meters are noisy.")
     instant: bool = Field(default=False, description="Simulated readings take no simulated time.")
-    lead_resistance: Ohms = Field(default=0.0, description="In the leads to the device; 4-wire sensing takes it out.")
+    lead_resistance: Ohms = Field(
+        default=0.0, description="In the leads to the device; 4-wire sensing takes it out.", examples=["10 ohm"]
+    )
     device_angle: DeviceAngle = Field(
         default=0.0, description="How far the device is turned away from the spectroradiometer."
     )
@@ -307,9 +334,11 @@ class BenchFile(Section):
     """A bench file."""
 
     kind: Literal["bench"] = Field(description="What sort of file this is.")
-    name: str = Field(min_length=1, description="Name of the bench, for the record.")
+    name: str = Field(min_length=1, description="Name of the bench, for the record.", examples=["bench in room 12"])
     visa: str = Field(
-        default="", description="Empty: the installed VISA; @py: pyvisa-py; simulated; or a library's path."
+        default="",
+        description="Empty: the installed VISA; @py: pyvisa-py; simulated; or a library's path.",
+        examples=["@py"],
     )
     instruments: Instruments
     twins: bool = Field(

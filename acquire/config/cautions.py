@@ -103,7 +103,8 @@ def span_cautions(sweep: Parsed[SweepFile], responsivity: Curve | None) -> Cauti
 
 def sweep_cautions(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Cautions:
     """What to know of a sweep on its bench."""
-    yield from chain(_fine_steps(sweep, bench), _area(sweep, bench), _spot(sweep, bench), _few_spectra(sweep, bench))
+    yield from chain(_fine_steps(sweep, bench), _area(sweep, bench), _area_of_this_run(sweep))
+    yield from chain(_spot(sweep, bench), _few_spectra(sweep, bench))
 
 
 def _fine_steps(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Cautions:
@@ -133,12 +134,24 @@ def _area(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Cautions:
     if sample is None or likely is None or likely.smallest <= sample.emissive_area <= likely.largest:
         return
     area = sample.emissive_area
-    message = f"is a pixel really {_area_text(area)} large?"
-    hint = f"this bench expects {_area_text(likely.smallest)} to {_area_text(likely.largest)} (its emissive_area)"
+    message = f"is a pixel really {area_text(area)} large?"
+    hint = f"this bench expects {area_text(likely.smallest)} to {area_text(likely.largest)} (its emissive_area)"
     yield sweep.source.caution(("sample", "emissive_area"), message, hint, found_by_run=True)
 
 
-def _area_text(area: float) -> str:
+def _area_of_this_run(sweep: Parsed[SweepFile]) -> Cautions:
+    """An area said for one run comes without an uncertainty of its own."""
+    sample, at = sweep.section("sample", Sample), ("sample", "emissive_area")
+    of_file = sample.emissive_area_uncertainty if sample else None
+    spread = ("sample", "emissive_area_uncertainty")
+    if of_file is None or at not in sweep.source.origins or spread in sweep.source.origins:
+        return
+    message = f"its standard uncertainty stays {area_text(of_file)}, as in {sweep.source.where(spread)}"
+    yield sweep.source.caution(at, message, "give this one's with it: --area '4 mm^2 +- 0.1 mm^2'")
+
+
+def area_text(area: float) -> str:
+    """An area [m^2] in the largest unit in which it is 1 or more."""
     for unit, factor in (("m^2", 1.0), ("cm^2", 1e-4), ("mm^2", 1e-6)):
         if area >= factor * (1 - 1e-9):
             return f"{area / factor:g} {unit}"
@@ -158,7 +171,7 @@ def _spot(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Cautions:
     if beside > 0.0:
         message = (
             f"the spot at {meter.measuring_angle:g} deg is {spot * 1e3:.3g} mm wide, a square pixel of "
-            f"{_area_text(sample.emissive_area)} {sample.emissive_area**0.5 * 1e3:.3g} mm: where it is dark beside the "
+            f"{area_text(sample.emissive_area)} {sample.emissive_area**0.5 * 1e3:.3g} mm: where it is dark beside the "
             f"pixel, spectra read up to {beside:.0%} too low"
         )
         at = ("instruments", "spectroradiometer", "measuring_angle")

@@ -35,7 +35,7 @@ class Injection(Section):
     """J_d = J00 (exp(v/V_s) - 1), v the junction voltage."""
 
     current_density: CurrentDensity = Field(description="J00.")
-    slope_voltage: PositiveVolts = Field(description="V_s.")
+    slope_voltage: PositiveVolts = Field(description="V_s.", examples=["0.2 V"])
 
 
 class Efficiency(Section):
@@ -52,7 +52,7 @@ class Emission(Section):
     """A split pseudo-Voigt line that moves with the current density."""
 
     peak: Nanometres = Field(description="mu, where the two halves meet.")
-    fwhm: Nanometres = Field(description="Full width at half maximum.")
+    fwhm: Nanometres = Field(description="Full width at half maximum.", examples=["20 nm"])
     red_share: Share = Field(description="r: share of the FWHM on the red side.")
     lorentzian_blue: Fraction = Field(description="eta_blue: Lorentzian share of the blue half.")
     lorentzian_red: Fraction = Field(description="eta_red: Lorentzian share of the red half.")
@@ -110,14 +110,14 @@ class DeviceFile(Section):
     """A device file."""
 
     kind: Literal["device"] = Field(description="What sort of file this is.")
-    id: str = Field(min_length=1, description="Short name.")
-    name: str = Field(min_length=1, description="Name for people.")
+    id: str = Field(min_length=1, description="Short name.", examples=["sppo13"])
+    name: str = Field(min_length=1, description="Name for people.", examples=["SPPO13"])
     load: Literal["light_emitting_device", "resistor", "open_circuit", "short_circuit"] = Field(
         default="light_emitting_device", description="What hangs on the source's terminals."
     )
     resistance: Resistance | None = Field(default=None, description="Of a resistor.")
     emitter: Emitter | None = Field(default=None, description="Of a light-emitting device.")
-    notes: str = Field(default="", description="Where the numbers come from.")
+    notes: str = Field(default="", description="Where the numbers come from.", examples=["fitted to Table 2"])
 
 
 def device_parameters(device: DeviceFile, simulation: Simulation | None = None) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
 from hashlib import file_digest
@@ -24,6 +24,7 @@ from acquire.config.cautions import (
     sweep_cautions,
 )
 from acquire.config.device import DeviceFile
+from acquire.config.overrides import Override, Said, overridden
 from acquire.config.parsing import ConfigurationError, Parsed, parse
 from acquire.config.rules import (
     equipment_rules,
@@ -35,15 +36,17 @@ from acquire.config.rules import (
     sweep_rules,
 )
 from acquire.config.section import Section
-from acquire.config.sweep import Sample, SweepFile
+from acquire.config.sweep import Output, Sample, SweepFile
 from acquire.config.tables import RESPONSIVITY, SPECTRUM, Table, read_curve
 from acquire.config.yaml_source import (
     HDF5_SIGNATURE,
     LARGEST_RUN_FILE,
     Caution,
+    OtherFile,
     Place,
     Problem,
     YamlSource,
+    parse_yaml,
     read_start,
     read_yaml,
     what_is,
@@ -79,7 +82,7 @@ class LoadedSweep:
     """A sweep with all files it refers to, read and checked against each other.
 
     ``device`` is there on a simulated bench only; ``hashes`` maps each file used to its SHA-256; ``cautions`` are
-    what is no error, but should be known.
+    what is no error, but should be known. ``overrides`` are in ``sweep`` already, not in its text.
     """
 
     sweep: SweepFile
@@ -94,6 +97,26 @@ class LoadedSweep:
     reference_path: Path | None = None
     hashes: Mapping[str, str] = field(default_factory=dict)
     cautions: tuple[Caution, ...] = ()
+    overrides: tuple[Override, ...] = ()
+
+
+#: The value that names a file: the source it stands in, and where.
+Naming = tuple[YamlSource, Place]
+
+
+def _said_of_its_name(problems: Iterable[Problem], named: Naming | None) -> list[Problem]:
+    """The problems, those with a file of another sort moved to the line that names it, where there is one."""
+    if named is None:
+        return list(problems)
+    source, place = named
+    return [
+        source.problem(place, _of_file(problem), problem.hint) if isinstance(problem, OtherFile) else problem
+        for problem in problems
+    ]
+
+
+def _of_file(problem: Problem) -> str:
+    return f"{problem.file.as_posix()}{' ' if problem.message.startswith('is ') else ': '}{problem.message}"
 
 
 @dataclass
@@ -104,27 +127,27 @@ class _Findings:
     cautions: list[Caution] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
 
-    def read(
-        self, path: Path, model: type[FileModel], rules: Callable[[Parsed[FileModel]], Problems]
-    ) -> Parsed[FileModel]:
-        return self.check(read_yaml(path), model, rules)
-
     def check(
-        self, source: YamlSource, model: type[FileModel], rules: Callable[[Parsed[FileModel]], Problems]
+        self,
+        source: YamlSource,
+        model: type[FileModel],
+        rules: Callable[[Parsed[FileModel]], Problems],
+        named: Naming | None = None,
     ) -> Parsed[FileModel]:
         if problem := _other_kind(source, _kind_of(model)):
+            (problem,) = _said_of_its_name([problem], named)
             self.problems.append(problem)
             return Parsed(source, problems=(problem,))
         parsed = parse(source, model)
-        self.problems += [*parsed.problems, *rules(parsed)]
+        self.problems += _said_of_its_name([*parsed.problems, *rules(parsed)], named)
         self.note_hash(source.path, source.sha256)
         return parsed
 
-    def curve(self, path: Path | None, table: Table) -> Curve | None:
+    def curve(self, path: Path | None, table: Table, named: Naming) -> Curve | None:
         if path is None:
             return None
         curve, problems, digest = read_curve(path, table)
-        self.problems += problems
+        self.problems += _said_of_its_name(problems, named)
         self.note_hash(path, digest)
         return curve
 
@@ -183,9 +206,8 @@ def _other_kind(source: YamlSource, *expected: str) -> Problem | None:
     if not isinstance(kind, str):
         return source.problem(("kind",), "is missing: what sort of file is this?", hint)
     if kind in KINDS:
-        return source.problem(
-            ("kind",), f"this is a {kind} file, but a {expected[0]} file is wanted here", "name another file"
-        )
+        message = f"this is a {kind} file, but a {expected[0]} file is wanted here"
+        return OtherFile(**vars(source.problem(("kind",), message, "name another file")))
     nearest = get_close_matches(kind, expected, n=1)
     return source.problem(
         ("kind",), "is no kind of file known here", f"did you mean '{nearest[0]}'?" if nearest else hint
@@ -202,26 +224,49 @@ def _nearby(path: Path) -> str:
     return f"did you mean '{nearest[0]}'?" if nearest else "names are relative to this file"
 
 
-def load_sweep(path: Path, bench_override: Path | None = None) -> LoadedSweep:
+def load_sweep(path: Path, bench_override: Path | None = None, said: Sequence[Said] = ()) -> LoadedSweep:
     """Read a sweep file and all it refers to; ``bench_override`` takes the place of the bench it names.
+
+    ``said``: what stands in place of the file's own values, for this time.
 
     :raises ConfigurationError: with every problem of every file.
     """
     findings = _Findings()
-    loaded = _load_sweep(read_yaml(path), bench_override, findings)
+    loaded = _load_sweep(read_yaml(path), bench_override, findings, said)
     findings.raise_if_any()
     assert loaded is not None
     return loaded
 
 
-def _load_sweep(source: YamlSource, bench_override: Path | None, findings: _Findings) -> LoadedSweep | None:
+def places_of(path: Path, bench_override: Path | None = None) -> tuple[str, Path]:
+    """The output folder and the bench file that a sweep file names, whatever else is wrong with it.
+
+    :raises ConfigurationError: it cannot be read, or is no sweep file.
+    """
+    source = read_yaml(path)
+    if source.problems and not source.content:
+        raise ConfigurationError(source.problems)
+    if problem := _other_kind(source, "sweep"):
+        raise ConfigurationError([problem])
+    sweep = parse(source, SweepFile)
+    output = sweep.section("output", Output) or Output()
+    named = path.parent / (sweep.section("bench", str) or "")
+    return output.folder, bench_override or Path(os.path.normpath(named))
+
+
+def _load_sweep(
+    source: YamlSource, bench_override: Path | None, findings: _Findings, said: Sequence[Said] = ()
+) -> LoadedSweep | None:
+    source, overrides, problems = overridden(source, said)
+    findings.problems += problems
     sweep = findings.check(source, SweepFile, sweep_rules)
     bench_path = bench_override or findings.referred(source, ("bench",), sweep.section("bench", str))
+    named = None if bench_override else (source, ("bench",))
     reference = _reference(sweep, findings)
     angles = _angles(sweep, findings)
     if bench_path is None:
         return None
-    bench = findings.read(bench_path, BenchFile, bench_rules)
+    bench = findings.check(read_yaml(bench_path), BenchFile, bench_rules, named)
     findings.cautions += bench_cautions(bench)
     findings.problems += [*source_meter_rules(sweep, bench), *limit_rules(sweep, bench), *equipment_rules(sweep, bench)]
     findings.problems += [*hardware_timing_rules(sweep, bench), *photodiode_meter_rules(sweep, bench)]
@@ -246,6 +291,7 @@ def _load_sweep(source: YamlSource, bench_override: Path | None, findings: _Find
         reference_path=reference,
         hashes=dict(findings.hashes),
         cautions=tuple(findings.cautions),
+        overrides=tuple(overrides),
     )
 
 
@@ -278,7 +324,7 @@ def _angles(sweep: Parsed[SweepFile], findings: _Findings) -> AngularTable | Non
         return None
     table, problems, digest = read_angles(path, readings)
     findings.note_hash(path, digest)
-    findings.problems += problems
+    findings.problems += _said_of_its_name(problems, (sweep.source, (*at, key)))
     if table is not None and (why := unusable(table, readings)):
         findings.problems.append(Problem(path, None, None, "", f"gives no angular factor: {why}", _ANGLES_HINT))
     return table
@@ -290,22 +336,22 @@ def _load_bench_calibration(bench: Parsed[BenchFile], findings: _Findings) -> Lo
     path = findings.referred(bench.source, ("photodiode", "calibration"), name)
     if path is None:
         return LoadedCalibration()
-    loaded = _load_calibration(read_yaml(path), findings)
+    loaded = _load_calibration(read_yaml(path), findings, (bench.source, ("photodiode", "calibration")))
     if photodiode and photodiode.luminance_route == "calibrated":
         findings.cautions += example_cautions(bench, is_example(loaded.certificate, loaded.responsivity))
     return loaded
 
 
-def _load_calibration(source: YamlSource, findings: _Findings) -> LoadedCalibration:
-    parsed = findings.check(source, CalibrationFile, calibration_rules)
+def _load_calibration(source: YamlSource, findings: _Findings, named: Naming | None = None) -> LoadedCalibration:
+    parsed = findings.check(source, CalibrationFile, calibration_rules, named)
     findings.cautions += calibration_cautions(parsed, datetime.now().astimezone().date())
     factor = parsed.section("luminance_factor", LuminanceFactor)
     responsivity = findings.referred(source, ("responsivity",), parsed.section("responsivity", str))
     spectrum = findings.referred(source, ("luminance_factor", "spectrum"), factor.spectrum if factor else None)
     return LoadedCalibration(
         parsed.model,
-        findings.curve(responsivity, RESPONSIVITY),
-        findings.curve(spectrum, SPECTRUM),
+        findings.curve(responsivity, RESPONSIVITY, (source, ("responsivity",))),
+        findings.curve(spectrum, SPECTRUM, (source, ("luminance_factor", "spectrum"))),
     )
 
 
@@ -324,12 +370,12 @@ def _device(sweep: Parsed[SweepFile], bench: Parsed[BenchFile], findings: _Findi
     if bench.section("visa", str) != "simulated":
         return None
     sample, simulation = sweep.section("sample", Sample), bench.section("simulation", Simulation)
+    named: Naming = (bench.source, ("simulation", "device"))
+    name = simulation.device if simulation else None
     if sample and sample.simulated_as:
-        path = findings.referred(sweep.source, ("sample", "simulated_as"), sample.simulated_as)
-    else:
-        name = simulation.device if simulation else None
-        path = findings.referred(bench.source, ("simulation", "device"), name)
-    return findings.read(path, DeviceFile, device_rules).model if path else None
+        named, name = (sweep.source, ("sample", "simulated_as")), sample.simulated_as
+    path = findings.referred(*named, name)
+    return findings.check(read_yaml(path), DeviceFile, device_rules, named).model if path else None
 
 
 def load_bench(path: Path) -> BenchFile:
@@ -350,8 +396,9 @@ def _check_bench(source: YamlSource, findings: _Findings) -> Parsed[BenchFile]:
     _load_bench_calibration(bench, findings)
     simulation = bench.section("simulation", Simulation)
     name = simulation.device if simulation else None
-    if path := findings.referred(source, ("simulation", "device"), name):
-        findings.read(path, DeviceFile, device_rules)
+    named: Naming = (source, ("simulation", "device"))
+    if path := findings.referred(*named, name):
+        findings.check(read_yaml(path), DeviceFile, device_rules, named)
     return bench
 
 
@@ -369,7 +416,15 @@ class CheckedFile:
 
 def check_file(path: Path) -> CheckedFile:
     """Read a configuration file of any kind, with the files it refers to, and say what is to be said about them."""
-    source = read_yaml(path)
+    return _check_source(read_yaml(path))
+
+
+def check_text(path: Path, text: str) -> CheckedFile:
+    """The same of a text that is not written yet, as if it stood at ``path``."""
+    return _check_source(parse_yaml(path, text))
+
+
+def _check_source(source: YamlSource) -> CheckedFile:
     findings = _checked(source)
     kind = source.content.get("kind")
     return CheckedFile(findings.problems, findings.cautions, kind if isinstance(kind, str) else "")
@@ -396,7 +451,8 @@ def _checked(source: YamlSource) -> _Findings:
 def resolved(loaded: LoadedSweep) -> dict[str, Any]:
     """Every file with every default filled in, SI (wavelengths in nm, angles in degrees), ready for JSON.
 
-    Each part can be given back to its model: ``SweepFile.model_validate(resolved(loaded)["sweep"])``.
+    ``overrides`` lists what was said for this run only, and what the sweep file says. Each other part can be given
+    back to its model: ``SweepFile.model_validate(resolved(loaded)["sweep"])``.
     """
     parts: dict[str, Section | None] = {
         "sweep": loaded.sweep,
@@ -404,4 +460,5 @@ def resolved(loaded: LoadedSweep) -> dict[str, Any]:
         "calibration": loaded.calibration.certificate,
         "device": loaded.device,
     }
-    return {name: part.model_dump(mode="json") if part else None for name, part in parts.items()}
+    whole: dict[str, Any] = {name: part.model_dump(mode="json") if part else None for name, part in parts.items()}
+    return {**whole, "overrides": [asdict(override) for override in loaded.overrides]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
@@ -12,6 +12,7 @@ from typing import Annotated, Any, Generic, TypeVar, Union, cast, get_args, get_
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from acquire.config import yaml_traps
 from acquire.config.section import Section
 from acquire.config.yaml_source import Place, Problem, YamlSource, dotted
 from acquire.safety.visible import shortened
@@ -50,14 +51,41 @@ def parse(source: YamlSource, model: type[FileModel]) -> Parsed[FileModel]:
     """Read a source as ``model``."""
     if source.problems and not source.content:
         return Parsed(source, problems=source.problems)
+    form = (*source.problems, *_swallowed(source, model))
     try:
         read = model.model_validate(source.content)
     except ValidationError as error:
         details = error.errors(include_url=False)
-        problems = [*source.problems, *_problems(details, source, model)]
+        problems = [*form, *_problems(details, source, model, {problem.path for problem in form})]
         return Parsed(source, None, _right_sections(details, source, model), tuple(problems))
     sections = {name: getattr(read, name) for name in model.model_fields}
-    return Parsed(source, None if source.problems else read, sections, source.problems)
+    return Parsed(source, None if form else read, sections, form)
+
+
+def _swallowed(source: YamlSource, model: type[Section]) -> Iterator[Problem]:
+    """Texts whose end became a comment. Elsewhere a comment takes nothing away: a quantity has its unit before it."""
+    for place, comment in source.comments.items():
+        value = _value_at(source.content, place)
+        if _is_text(place, model, value):
+            trap = yaml_traps.swallowed(str(place[-1]), value, comment)
+            yield source.problem(place, trap.message, trap.hint)
+
+
+def _is_text(place: Place, model: type[Section], value: str) -> bool:
+    """Whether any text may stand at a place, be it in place of a section."""
+    try:
+        annotation = _section_at(place[:-1], model).model_fields[str(place[-1])].annotation
+    except (KeyError, TypeError):  # an unknown key, or one of a mapping with keys of its own
+        return False
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return bool(value)
+    return annotation is str or str in get_args(annotation)
+
+
+def _value_at(content: Any, place: Place) -> str:
+    for part in place:
+        content = content[part]
+    return str(content or "")
 
 
 def _right_sections(details: list[ErrorDetails], source: YamlSource, model: type[Section]) -> dict[str, Any]:
@@ -81,15 +109,34 @@ def _adapter(model: type[Section], name: str) -> TypeAdapter[Any]:
     return TypeAdapter(annotation)
 
 
-def _problems(details: list[ErrorDetails], source: YamlSource, model: type[Section]) -> list[Problem]:
-    reported = {problem.path for problem in source.problems}
+def _problems(
+    details: list[ErrorDetails], source: YamlSource, model: type[Section], reported: set[str]
+) -> list[Problem]:
     problems = []
+    explained: set[tuple[str, str]] = set()
     for error in details:
-        if error["type"] == "default_factory_not_called" or dotted(error["loc"]) in reported:
+        place = error["loc"]
+        if error["type"] == "default_factory_not_called" or dotted(place) in reported:
+            continue
+        if trap := _trap(error, source):
+            if (trap.message, trap.hint) not in explained:  # one comma is wrong at two places
+                problems.append(source.problem(place, trap.message, trap.hint))
+            explained.add((trap.message, trap.hint))
             continue
         message, hint = _plain_words(error, model)
-        problems.append(source.problem(error["loc"], message, hint))
+        if comment := source.comments.get(place):
+            hint += f"; what follows the #, '{shortened(comment)}', is a comment and not read"
+        problems.append(source.problem(place, message, hint))
     return problems
+
+
+def _trap(error: ErrorDetails, source: YamlSource) -> yaml_traps.Trap | None:
+    """What YAML made of this place and nobody meant; None: what was written is wrong by itself."""
+    trap = source.instead.get(error["loc"])
+    if trap and (isinstance(error["input"], str | None) or error["type"] == "string_type"):
+        return trap
+    written = error["loc"][-1] if error["type"] == "extra_forbidden" else error["input"]
+    return yaml_traps.wide_sign(written) if isinstance(written, str) else None
 
 
 def _plain_words(error: ErrorDetails, model: type[Section]) -> tuple[str, str]:
@@ -143,10 +190,14 @@ def _wrong_word(written: Any, expected: str) -> tuple[str, str]:
 
 
 def _keys_at(place: Place, model: type[Section]) -> list[str]:
+    return list(_section_at(place, model).model_fields)
+
+
+def _section_at(place: Place, model: type[Section]) -> type[Section]:
     for part in place:
         if isinstance(part, str):
             model = _section_in(model.model_fields[part].annotation)
-    return list(model.model_fields)
+    return model
 
 
 def _section_in(annotation: Any) -> type[Section]:

@@ -199,17 +199,18 @@ class Quantity:
         return core_schema.no_info_plain_validator_function(self.read)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return quantity_schema(self.unit, self.example, auto=self.auto)
+        return quantity_schema(self.unit, self.example, self.span(), auto=self.auto)
 
 
-def quantity_schema(unit: str, example: str, *, auto: bool = False) -> dict[str, Any]:
-    """The JSON schema of a quantity: a text of number and unit (or the word auto)."""
+def quantity_schema(unit: str, example: str, span: str, *, auto: bool = False) -> dict[str, Any]:
+    """The JSON schema of a quantity: a text of number and unit (or the word auto); ``span`` in words, for people."""
     pattern = rf"^\s*{NUMBER}\s*{'[A-Za-zµμΩ°%]' if unit else '%?$'}"
     return {
         "type": "string" if unit else ["string", "number"],
         "pattern": rf"^auto$|{pattern}" if auto else pattern,
         "examples": [example, "auto"] if auto else [example],
         "x-unit": unit,
+        **({"x-span": span} if span else {}),
     }
 
 

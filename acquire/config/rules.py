@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import chain
 from math import isclose
 from pathlib import PurePosixPath, PureWindowsPath
@@ -15,7 +16,7 @@ from acquire.config.bench import (
 )
 from acquire.config.bench_rules import Problems
 from acquire.config.parsing import Parsed
-from acquire.config.sweep import MOST_POINTS, Dark, Measure, Sample, Source, Spectra, StopRules, SweepFile
+from acquire.config.sweep import MOST_POINTS, Dark, Measure, Output, Sample, Source, Spectra, StopRules, SweepFile
 from acquire.config.yaml_source import Place, YamlSource
 from acquire.safety.visible import shortened
 from drivers import models
@@ -45,15 +46,18 @@ def sweep_rules(sweep: Parsed[SweepFile]) -> Problems:
         yield from chain(_spectra(where, spectra), _exposure(where, spectra))
         if source:
             yield from _spectra_inside(where, source, spectra)
-    if output := sweep.section("output", str):
-        yield from _output(where, output)
+    if output := sweep.section("output", Output):
+        yield from _output(where, output.folder)
 
 
 def _area(where: YamlSource, sample: Sample) -> Problems:
     uncertainty = sample.emissive_area_uncertainty
     if uncertainty is not None and uncertainty >= sample.emissive_area:
         at = ("sample", "emissive_area_uncertainty")
-        yield where.problem(at, "is not smaller than the area itself", "it is a standard uncertainty in the same unit")
+        hint = "it is a standard uncertainty in the same unit"
+        if ("sample", "emissive_area") in where.origins and at not in where.origins:
+            hint = "give that of this area with it: --area '4 mm^2 +- 0.1 mm^2'"
+        yield where.problem(at, "is not smaller than the area itself", hint)
 
 
 def _expected_line(where: YamlSource, sample: Sample) -> Problems:
@@ -254,13 +258,14 @@ def _spectra_inside(where: YamlSource, source: Source, spectra: Spectra) -> Prob
 
 
 def _output(where: YamlSource, output: str) -> Problems:
+    at = ("output", "folder") if isinstance(where.content.get("output"), Mapping) else ("output",)
     posix, windows = PurePosixPath(output), PureWindowsPath(output)
     if posix.is_absolute() or windows.drive or windows.root or ".." in (*posix.parts, *windows.parts):
         message = f"'{shortened(output)}' does not lie inside the current folder"
-        yield where.problem(("output",), message, "give a relative folder; --output takes any folder")
+        yield where.problem(at, message, "give a relative folder; --output takes any folder")
     elif output.startswith("~"):
         message = f"'{shortened(output)}' would be a folder called '~' here: it does not stand for the home folder"
-        yield where.problem(("output",), message, "give a relative folder; --output takes any folder")
+        yield where.problem(at, message, "give a relative folder; --output takes any folder")
 
 
 def limit_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Problems:

@@ -8,7 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from acquire.config.angles import AngularReadings
@@ -29,6 +36,7 @@ from acquire.config.quantities import (
     quantity_schema,
 )
 from acquire.config.section import Section
+from acquire.config.template import DEFAULT_TEMPLATE, FIELDS, LONGEST_TEMPLATE, checked_template
 from drivers import models
 
 MOST_POINTS = 100_000
@@ -69,7 +77,8 @@ class _SourceQuantity:
         return core_schema.with_info_plain_validator_function(self.read)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return quantity_schema("V or A", self.voltage.example, auto=self.voltage.auto)
+        span = f"{self.voltage.span()}; {self.current.span()}"
+        return quantity_schema("V or A", self.voltage.example, span, auto=self.voltage.auto)
 
 
 Level = Annotated[float, _SourceQuantity(_VOLTS, _AMPERES)]
@@ -88,29 +97,46 @@ class ExpectedLine(Section):
     """A Gaussian line that stands in until the first spectrum is measured."""
 
     peak: Nanometres = Field(description="Peak wavelength.")
-    fwhm: Nanometres = Field(description="Full width at half maximum.")
+    fwhm: Nanometres = Field(description="Full width at half maximum.", examples=["20 nm"])
 
 
 class Sample(Section):
     """What lies on the bench."""
 
-    name: str = Field(min_length=1, description="Device name as it shall stand in the file and the report.")
+    name: str = Field(
+        min_length=1, description="Device name as it shall stand in the file and the report.", examples=["A3"]
+    )
     emissive_area: SquareMetres = Field(description="Area that emits light; J = I / area.")
     emissive_area_uncertainty: SquareMetres | None = Field(
-        default=None, description="Standard uncertainty (k = 1) of the area; not given: not in the budget."
+        default=None,
+        description="Standard uncertainty (k = 1) of the area; not given: not in the budget.",
+        examples=["0.3 mm^2"],
     )
-    structure: str = Field(default="", description="Layer stack, for the record.")
-    batch: str = Field(default="", description="Batch or substrate number, for the record.")
-    pixel: str = Field(default="", description="Which pixel of the substrate, for the record.")
-    notes: str = Field(default="", description="Anything else: encapsulation, age, storage.")
+    structure: str = Field(
+        default="",
+        description="Layer stack, for the record.",
+        examples=["ITO / PEDOT:PSS / emitter / SPPO13 / LiF / Al"],
+    )
+    batch: str = Field(default="", description="Batch or substrate number, for the record.", examples=["B12"])
+    pixel: str = Field(default="", description="Which pixel of the substrate, for the record.", examples=["2"])
+    group: str = Field(
+        default="",
+        description="What is compared in a batch, like 'ETL 30 nm'; not given: the batch.",
+        examples=["ETL 30 nm"],
+    )
+    notes: str = Field(
+        default="", description="Anything else: encapsulation, age, storage.", examples=["encapsulated; five days old"]
+    )
     polarity: Literal["positive", "negative"] = Field(
         default="positive", description="Sign of the level at which the device emits."
     )
     known_resistance: PositiveOhms | None = Field(
-        default=None, description="In place of a device lies a resistor of this value: acquire health compares it."
+        default=None,
+        description="In place of a device lies a resistor of this value: acquire health compares it.",
+        examples=["1000 ohm"],
     )
     known_resistance_uncertainty: Ohms | None = Field(
-        default=None, description="Standard uncertainty (k = 1) of it; 1 % tolerance is 0.58 %."
+        default=None, description="Standard uncertainty (k = 1) of it; 1 % tolerance is 0.58 %.", examples=["5.8 ohm"]
     )
     expected_line: ExpectedLine | None = Field(
         default=None, description="Emission line assumed for live values until the first spectrum is measured."
@@ -119,33 +145,42 @@ class Sample(Section):
         default=None, description="Its light at angles, for the angular factor; not given: 1 (Lambertian)."
     )
     reference: str | None = Field(
-        default=None, description="Run file of such a device; its spectrum at 100 cd/m^2 precedes expected_line."
+        default=None,
+        description="Run file of such a device; its spectrum at 100 cd/m^2 precedes expected_line.",
+        examples=["../../runs/20260331T101500_A3_2acaeb90.h5"],
     )
     simulated_as: str | None = Field(
         default=None,
         description="Device file that a simulated bench puts in place of the sample; ignored on a real bench.",
+        examples=["../devices/sppo13.yaml"],
     )
 
 
 class User(Section):
     """Who measures."""
 
-    name: str = Field(default="", description="Operator, for the record.")
+    name: str = Field(default="", description="Operator, for the record.", examples=["M. Curie"])
 
 
 class Source(Section):
     """The levels, in the order in which they are put on the device."""
 
     function: Literal["voltage", "current"] = Field(description="What is set; the other one is measured and limited.")
-    start: Level = Field(description="First level of the forward branch.")
+    start: Level = Field(description="First level of the forward branch.", examples=["0 V"])
     stop: Level = Field(description="Last level of the forward branch; it is always reached.")
-    step: Level | None = Field(default=None, description="Distance of two levels; either this or points.")
-    points: int | None = Field(default=None, ge=1, le=MOST_POINTS, description="Number of levels; either this or step.")
+    step: Level | None = Field(
+        default=None, description="Distance of two levels; either this or points.", examples=["0.1 V"]
+    )
+    points: int | None = Field(
+        default=None, ge=1, le=MOST_POINTS, description="Number of levels; either this or step.", examples=[81]
+    )
     direction: Literal["forward", "reverse", "both"] = Field(
         default="forward", description="start to stop, stop to start, or forward and then back."
     )
     compliance: Compliance = Field(description="Limit of the quantity that is not set: A for a voltage source.")
-    range: SourceRange = Field(default="auto", description="Source range; auto: the smallest that holds every level.")
+    range: SourceRange = Field(
+        default="auto", description="Source range; auto: the smallest that holds every level.", examples=["20 V"]
+    )
 
     def level_count(self) -> int:
         """Levels of one branch, 1e9 at most; the file's rules guarantee that the step divides the span."""
@@ -180,13 +215,15 @@ class Measure(Section):
         description="hardware: the instruments run the sweep by themselves (trigger link); fixed ranges, no spectra.",
     )
     settle: SettlingTime = Field(default=0.05, description="Wait between a new level and the reading.")
-    nplc: Nplc = Field(default=1.0, description="Integration time of the source meter in power-line cycles.")
+    nplc: Nplc = Field(
+        default=1.0, description="Integration time of the source meter in power-line cycles.", examples=[0.1]
+    )
     autozero: bool = Field(default=True, description="Zero and reference reading with each reading: slower, no drift.")
     current_range: CurrentRange = Field(
         default="auto", description="Current measure range; fixed: faster, no range glitches."
     )
     current_range_lower_limit: PositiveAmperes | None = Field(
-        default=None, description="Lowest range that auto may choose; the 1 uA range is slow."
+        default=None, description="Lowest range that auto may choose; the 1 uA range is slow.", examples=["10 uA"]
     )
     photodiode_range: PhotodiodeRange = Field(
         default="auto", description="Range of the photodiode meter behind an amplifier or a shunt."
@@ -195,9 +232,13 @@ class Measure(Section):
         default="auto", description="Range of a photodiode meter that reads the photocurrent itself."
     )
     photodiode_nplc: Nplc = Field(
-        default_factory=_same_as_nplc, description="Integration time of the photodiode meter; not given: same as nplc."
+        default_factory=_same_as_nplc,
+        description="Integration time of the photodiode meter; not given: same as nplc.",
+        examples=[1],
     )
-    filter_count: int = Field(default=1, ge=1, le=100, description="Readings averaged in both meters; 1: no filter.")
+    filter_count: int = Field(
+        default=1, ge=1, le=100, description="Readings averaged in both meters; 1: no filter.", examples=[5]
+    )
     bad_reading: Literal["retry", "mark", "stop"] = Field(
         default="retry",
         description="A number is missing. retry: the level is read once more, then as mark; hardware timing cannot. "
@@ -208,8 +249,8 @@ class Measure(Section):
 class Dark(Section):
     """The readings without light that give the photodiode's zero."""
 
-    voltage: Volts = Field(default=0.0, description="Level of the dark readings; below turn-on.")
-    readings: int = Field(default=10, ge=2, le=1000, description="Readings each time.")
+    voltage: Volts = Field(default=0.0, description="Level of the dark readings; below turn-on.", examples=["1 V"])
+    readings: int = Field(default=10, ge=2, le=1000, description="Readings each time.", examples=[20])
     before: bool = Field(default=True, description="Read before the sweep.")
     after: bool = Field(default=True, description="Read after the sweep, so that drift is seen.")
 
@@ -217,19 +258,23 @@ class Dark(Section):
 class EveryPoints(Section):
     """A spectrum at regular points."""
 
-    points: int = Field(ge=1, description="A spectrum at every n-th point.")
-    above: Luminance = Field(default=0.0, description="Only where the luminance is larger.")
+    points: int = Field(ge=1, description="A spectrum at every n-th point.", examples=[10])
+    above: Luminance = Field(default=0.0, description="Only where the luminance is larger.", examples=["1 cd/m^2"])
 
 
 class Spectra(Section):
     """When and how spectra are taken; several rules may stand together."""
 
     at_luminance: tuple[Luminance, ...] = Field(
-        default=(), description="At the first point that reaches each luminance."
+        default=(),
+        description="At the first point that reaches each luminance.",
+        examples=[["10 cd/m^2", "100 cd/m^2", "1000 cd/m^2"]],
     )
-    at_voltage: tuple[Volts, ...] = Field(default=(), description="At the level nearest to each voltage.")
+    at_voltage: tuple[Volts, ...] = Field(
+        default=(), description="At the level nearest to each voltage.", examples=[["4 V", "6 V"]]
+    )
     at_current: tuple[Annotated[float, _AMPERES], ...] = Field(
-        default=(), description="At the level nearest to each current (current source)."
+        default=(), description="At the level nearest to each current (current source).", examples=[["1 mA", "10 mA"]]
     )
     every: EveryPoints | None = Field(default=None, description="At every n-th point.")
     speed: Literal["normal", "fast", "multi_normal", "multi_fast", "manual"] = Field(
@@ -242,17 +287,19 @@ class Spectra(Section):
     sync: Literal["none", "frequency", "external"] = Field(
         default="none", description="Synchronise with a flickering device."
     )
-    sync_frequency: Hertz | None = Field(default=None, description="20 Hz to 200 Hz; with sync: frequency.")
+    sync_frequency: Hertz | None = Field(
+        default=None, description="20 Hz to 200 Hz; with sync: frequency.", examples=["60 Hz"]
+    )
     sample_every: SamplePeriod = Field(
-        default=1.0, description="Both meters are read this often while a spectrum integrates."
+        default=1.0, description="Both meters are read this often while a spectrum integrates.", examples=["0.5 s"]
     )
 
 
 class Short(Section):
     """A device that conducts before it should."""
 
-    voltage_below: PositiveVolts = Field(description="Looked for only below this voltage.")
-    current_above: PositiveAmperes = Field(description="A current larger than this is a short.")
+    voltage_below: PositiveVolts = Field(description="Looked for only below this voltage.", examples=["2 V"])
+    current_above: PositiveAmperes = Field(description="A current larger than this is a short.", examples=["1 mA"])
 
 
 class StopRules(Section):
@@ -265,25 +312,74 @@ class StopRules(Section):
         default="stop",
         description="When the photodiode's amplifier is at the amplifier_limit of the bench.",
     )
-    luminance_above: Luminance | None = Field(default=None, description="Stop once the luminance is larger.")
-    current_above: PositiveAmperes | None = Field(default=None, description="Stop once the current is larger.")
+    luminance_above: Luminance | None = Field(
+        default=None, description="Stop once the luminance is larger.", examples=["10000 cd/m^2"]
+    )
+    current_above: PositiveAmperes | None = Field(
+        default=None, description="Stop once the current is larger.", examples=["50 mA"]
+    )
     current_density_above: CurrentDensity | None = Field(
-        default=None, description="Stop once the current density is larger."
+        default=None, description="Stop once the current density is larger.", examples=["200 mA/cm^2"]
     )
-    voltage_above: PositiveVolts | None = Field(default=None, description="Stop once the measured voltage is larger.")
+    voltage_above: PositiveVolts | None = Field(
+        default=None, description="Stop once the measured voltage is larger.", examples=["12 V"]
+    )
     luminance_below_maximum: Fraction | None = Field(
-        default=None, description="Stop once the luminance has fallen to this share of its maximum in the same branch."
+        default=None,
+        description="Stop once the luminance has fallen to this share of its maximum in the same branch.",
+        examples=["50 %"],
     )
-    no_light_by: PositiveVolts | None = Field(default=None, description="Stop at this voltage when nothing shines yet.")
+    no_light_by: PositiveVolts | None = Field(
+        default=None, description="Stop at this voltage when nothing shines yet.", examples=["7 V"]
+    )
     short: Short | None = Field(default=None, description="Stop when the device is a short.")
+
+
+class Output(Section):
+    """Where the run file goes, and what it is called."""
+
+    folder: str = Field(
+        default="runs",
+        min_length=1,
+        description="Folder for run files, inside the current folder.",
+        examples=["runs/B12"],
+    )
+    name: Annotated[str, AfterValidator(checked_template)] = Field(
+        default=DEFAULT_TEMPLATE,
+        min_length=1,
+        max_length=LONGEST_TEMPLATE,
+        description="Of the file, with fields in braces: " + ", ".join(f"{{{name}}}" for name in FIELDS) + ". Eight "
+        "characters that no other run has follow.",
+        examples=["{date}_{batch}_{sample}_{pixel}"],
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _folder_alone(cls, value: Any) -> Any:
+        """``output: runs`` is short for ``output: {folder: runs}``.
+
+        :raises PydanticCustomError: the folder is blank.
+        """
+        if isinstance(value, str) and not value.strip():
+            raise PydanticCustomError("folder", "is empty", {"message": "is empty", "hint": "write a value"})
+        return {"folder": value} if isinstance(value, str) else value
+
+
+class _FolderAlone:
+    """For the schema of a section in whose place one text may stand, which is its ``folder``."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string", "minLength": 1}, handler(schema)]}
 
 
 class SweepFile(Section):
     """A sweep file."""
 
     kind: Literal["sweep"] = Field(description="What sort of file this is.")
-    title: str = Field(min_length=1, description="One line for lists and plots.")
-    bench: str = Field(min_length=1, description="Bench file, relative to this file.")
+    title: str = Field(min_length=1, description="One line for lists and plots.", examples=["quick look"])
+    bench: str = Field(
+        min_length=1, description="Bench file, relative to this file.", examples=["../benches/my_bench.yaml"]
+    )
     sample: Sample
     user: User = Field(default_factory=User)
     source: Source
@@ -291,7 +387,12 @@ class SweepFile(Section):
     dark: Dark = Field(default_factory=Dark)
     spectra: Spectra | None = Field(default=None, description="Not given: no spectra.")
     stop: StopRules = Field(default_factory=StopRules)
-    output: str = Field(default="runs", min_length=1, description="Folder for run files, inside the current folder.")
+    note: str = Field(
+        default="", description="A remark on the run, for the record.", examples=["after a night in the glove box"]
+    )
+    output: Annotated[Output, _FolderAlone()] = Field(
+        default_factory=Output, description="Where run files go, and what they are called; a text alone is the folder."
+    )
     exchange: bool | None = Field(
         default=None,
         description="Keep what is sent to the instruments and received from them in the run file. Not given: kept for "

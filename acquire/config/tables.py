@@ -14,7 +14,8 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from acquire.config.yaml_source import LARGEST_FILE, Problem, read_start
+from acquire.config.yaml_source import HDF5_SIGNATURE, LARGEST_FILE, OtherFile, Problem, read_start
+from acquire.config.yaml_traps import is_ours
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,13 +83,28 @@ def read_rows(path: Path) -> tuple[list[Row], list[Problem], str]:
         large = f"is larger than {LARGEST_FILE // 1_000_000} MB"
         return [], [Problem(path, None, None, "", large, "this is no table of readings")], ""
     digest = sha256(raw).hexdigest()
+    if raw.startswith(HDF5_SIGNATURE):
+        return [], [OtherFile(path, None, None, "", "is an HDF5 file, not a CSV table", "name the CSV file")], digest
     try:
         lines = raw.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         return [], [Problem(path, line, None, "", *_no_text(raw))], digest
     rows = [(i, text.split("#")[0].strip()) for i, text in enumerate(lines, 1)]
-    return [(i, text) for i, text in rows if text], [], digest
+    rows = [(i, text) for i, text in rows if text]
+    return rows, _no_table(path, rows), digest
+
+
+def _no_table(path: Path, rows: list[Row]) -> list[Problem]:
+    """The one problem of a text in which no line below the first begins with a number: it is no table at all."""
+    if any(_NUMBER_FIRST.match(text) for _, text in rows) or len(rows) < 2:
+        return []
+    what = "is a configuration file, not a CSV table" if is_ours("\n".join(text for _, text in rows)) else _NO_NUMBERS
+    return [OtherFile(path, None, None, "", what, "name the CSV file")]
+
+
+_NUMBER_FIRST = re.compile(r"[\"']?[+-]?\.?\d")
+_NO_NUMBERS = "is no CSV table: none of its lines begins with a number"
 
 
 def _no_text(raw: bytes) -> tuple[str, str]:

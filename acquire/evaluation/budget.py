@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import fields
-from functools import partial
 from math import inf, isfinite, nan, sqrt
 from typing import Generic, NamedTuple
 
-import numpy as np
-
 from acquire.evaluation.calibration import LAMBERTIAN, Calibration, Conditions
 from acquire.photometry.choice import SPECTRAL_SHIFT_LIMIT
-from acquire.photometry.elementwise import Q, constant, either, finite, hypot, log10, quotient, where
+from acquire.photometry.elementwise import Q, constant, either, every, finite, hypot, log10, quotient, where
 from acquire.photometry.factors import SpectralFactors
 from acquire.photometry.photodiode import PhotodiodeCalibration
 from acquire.photometry.uncertainty import (
@@ -24,11 +19,10 @@ from acquire.photometry.uncertainty import (
     rectangular,
     relative_uncertainty,
 )
-from drivers import models
-from drivers.specification import Span
 
 #: Accuracy of chromaticity by the spectroradiometer, limits for illuminant A (CS-2000A data sheet).
 CHROMATICITY_LIMIT = 0.0015
+_CHROMATICITY = rectangular(CHROMATICITY_LIMIT)
 
 #: A count of the photodiode's meter as a share of its range: six and a half digits (Model 2000 specifications).
 COUNT = 1e-6
@@ -38,8 +32,9 @@ COUNT = 1e-6
 REPEATABILITY = 0.0015
 
 #: The derived quantities whose relative uncertainty a :class:`~acquire.photometry.uncertainty.Budget` gives.
-_UNCERTAIN = {field.name: f"{field.name}_uncertainty" for field in fields(RelativeUncertainty)}
-_INDEPENDENT = {field.name: f"{field.name}_independent_uncertainty" for field in fields(RelativeUncertainty)}
+_UNCERTAIN = RelativeUncertainty._fields
+_SPELLED = tuple(f"{name}_uncertainty" for name in _UNCERTAIN)
+_INDEPENDENT = tuple(f"{name}_independent_uncertainty" for name in _UNCERTAIN)
 
 
 class Signals(NamedTuple, Generic[Q]):
@@ -76,24 +71,25 @@ def uncertainties(
     ``factors`` those of the spectrum used and ``shift`` how far apart the two are that the point lies between.
     """
     budget = point_budget(values["luminance"], signals, factors, shift, calibration, dark)
-    spread, scatter = relative_uncertainty(budget), independent_uncertainty(budget)
-    limit, wavelength = rectangular(CHROMATICITY_LIMIT), calibration.uncertainty.wavelength
-    unknown = constant(nan, signals.photocurrent)
-    return {
-        **{spelled: in_units(getattr(spread, name), values[name]) for name, spelled in _UNCERTAIN.items()},
-        **{spelled: in_units(getattr(scatter, name), values[name]) for name, spelled in _INDEPENDENT.items()},
-        "chromaticity_x_uncertainty": chromaticity_uncertainty(limit, factors.x_sensitivity, wavelength)
-        if factors
-        else unknown,
-        "chromaticity_y_uncertainty": chromaticity_uncertainty(limit, factors.y_sensitivity, wavelength)
-        if factors
-        else unknown,
-    }
+    known = [values[name] for name in _UNCERTAIN]
+    found = dict(zip(_SPELLED, map(in_units, relative_uncertainty(budget), known), strict=True))
+    found |= zip(_INDEPENDENT, map(in_units, independent_uncertainty(budget), known), strict=True)
+    x, y = _of_chromaticity(factors, calibration, signals)
+    return found | {"chromaticity_x_uncertainty": x, "chromaticity_y_uncertainty": y}
+
+
+def _of_chromaticity(factors: SpectralFactors[Q] | None, calibration: Calibration, signals: Signals[Q]) -> tuple[Q, Q]:
+    if factors is None:
+        unknown = constant(nan, signals.photocurrent)
+        return unknown, unknown
+    wavelength = calibration.uncertainty.wavelength
+    x = chromaticity_uncertainty(_CHROMATICITY, factors.x_sensitivity, wavelength)
+    return x, chromaticity_uncertainty(_CHROMATICITY, factors.y_sensitivity, wavelength)
 
 
 def in_units(relative: Q, value: Q) -> Q:
     """A relative uncertainty in the unit of its value; NaN where it is infinite."""
-    return where(finite(relative), relative, nan) * abs(value)
+    return where(relative < inf, relative, nan) * abs(value)
 
 
 def point_budget(
@@ -189,22 +185,17 @@ def difference_limit(signals: Signals[Q], signal: Q, conditions: Conditions, dar
     Its offset is in both and drops out where both were read on one range, but for a count of the display; the share
     of the reading is that of all that was read, the dark signal included.
     """
-    read = signals.photodiode_signal
-    limit = photodiode_limit(read, conditions)
+    read, limits = signals.photodiode_signal, conditions.photodiode_limits
+    limit = limits(read)
     if not dark.readings:
         return limit
-    span, without_light = _span_of_light(conditions), read - signal
-    used, used_in_dark = (_used_range(one, conditions.photodiode_range, span) for one in (read, without_light))
-    apart = hypot(limit, photodiode_limit(without_light, conditions))
-    return either(used == used_in_dark, limit - _offset(used, span) + COUNT * used, apart)
-
-
-def _offset(used: Q, span: Span) -> Q:
-    """The offset in the limit of error of a range, or of each of many."""
-    if not isinstance(used, np.ndarray):
-        return span.measuring[used].offset
-    offsets = np.array([span.measuring[one].offset for one in span.ranges])
-    return np.asarray(offsets[np.searchsorted(span.ranges, used)], float)
+    without_light = read - signal
+    used = limits.used(read)
+    one_range = used == limits.used(without_light)
+    difference = limit - limits.offset(used) + COUNT * used
+    if every(one_range):
+        return difference
+    return either(one_range, difference, hypot(limit, limits(without_light)))
 
 
 def of_signal(deviation: Q | float, signal: Q, signals: Signals[Q]) -> Q:
@@ -226,14 +217,12 @@ def mismatch_uncertainty(factors: SpectralFactors[Q] | None, photodiode: Photodi
 
 def current_limit(current: Q, conditions: Conditions) -> Q:
     """The source-measure unit's limit of error of a current [A], or of each of many (n,); NaN for no number."""
-    span = models.source_meter(conditions.source_meter).current
-    return _limit(current, conditions.current_range, span, conditions, conditions.nplc)
+    return conditions.current_limits(current)
 
 
 def voltage_limit(voltage: Q, conditions: Conditions) -> Q:
     """The source-measure unit's limit of error of a voltage [V], or of each of many (n,); NaN for no number."""
-    span = models.source_meter(conditions.source_meter).voltage
-    return _limit(voltage, conditions.voltage_range, span, conditions, conditions.nplc)
+    return conditions.voltage_limits(voltage)
 
 
 def photodiode_limit(signal: Q, conditions: Conditions) -> Q:
@@ -241,42 +230,10 @@ def photodiode_limit(signal: Q, conditions: Conditions) -> Q:
 
     Of one or of each of many (n,); NaN for no number.
     """
-    span = _span_of_light(conditions)
-    return _limit(signal, conditions.photodiode_range, span, conditions, conditions.photodiode_nplc)
+    return conditions.photodiode_limits(signal)
 
 
 def photodiode_step(conditions: Conditions) -> float:
     """The resolution of the photodiode's meter [V; A of a current] on its fixed range, or on its smallest."""
-    span = _span_of_light(conditions)
-    fixed = conditions.photodiode_range
+    span, fixed = conditions.photodiode_limits.span, conditions.photodiode_range
     return span.steps[fixed if isfinite(fixed) else min(span.ranges)]
-
-
-def _span_of_light(conditions: Conditions) -> Span:
-    return models.multimeter(conditions.photodiode_meter).span(conditions.meter_unit)
-
-
-def _limit(value: Q, fixed: float, span: Span, conditions: Conditions, nplc: float) -> Q:
-    """The limit of error of a reading on the ``fixed`` range, or on the smallest that holds it; NaN for no number.
-
-    With the filter and auto-zero as they were set. Of many readings, those on the same range are taken together.
-    """
-    limit = partial(span.limit_of_error, nplc=nplc, filter_count=conditions.filter_count, autozero=conditions.autozero)
-    ranges = _used_range(value, fixed, span)
-    if not isinstance(value, np.ndarray):
-        return float(limit(value, ranges)) if isfinite(value) else nan
-    limits = np.full(value.shape, nan)
-    is_number = np.isfinite(value)
-    for used in np.unique(ranges[is_number]).tolist():
-        on_it = is_number & (ranges == used)
-        limits[on_it] = limit(value[on_it], used)
-    return limits
-
-
-def _used_range(value: Q, fixed: float, span: Span) -> Q:
-    """The range a value was read on: the ``fixed`` one, or the smallest that holds it; the largest for no number."""
-    if not isinstance(value, np.ndarray):
-        return fixed if isfinite(fixed) else span.ranges[bisect_left(span.reaches, abs(value))]
-    if isfinite(fixed):
-        return np.full(value.shape, fixed)
-    return np.array(span.ranges)[np.searchsorted(span.reaches, abs(value))]

@@ -8,19 +8,19 @@ from enum import StrEnum
 from functools import cached_property
 from itertools import chain
 from math import inf, isfinite, nan
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
+from acquire.evaluation.limits_of_error import LimitsOfError
 from acquire.photometry.elementwise import Q
 from acquire.photometry.factors import SpectralFactors, of_assumed_line, spectral_factors
 from acquire.photometry.photodiode import PhotodiodeCalibration
 from acquire.photometry.silicon import GENERIC_SILICON, GENERIC_SILICON_SHAPE_UNCERTAINTY, generic_silicon
 from acquire.photometry.spot import unfilled_share
 from acquire.records import FloatArray
-
-if TYPE_CHECKING:
-    pass
+from drivers import models
+from drivers.specification import Span
 
 
 def _stored(unit: str = "", name: str = "") -> dict[str, str]:
@@ -98,10 +98,33 @@ class Conditions:
     bench_alarm: str = field(default="", metadata=_stored())
     bench_light_change: float = field(default=nan, metadata=_stored("1"))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The values alone, without what was worked out from them."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
     @cached_property
     def unfilled_share(self) -> float:
         """The share of the spectroradiometer's spot that lies beside the pixel; 0 where the spot is not known."""
         return unfilled_share(self.spot, self.emissive_area) if self.spot > 0 else 0.0
+
+    @cached_property
+    def voltage_limits(self) -> LimitsOfError:
+        """The limits of error of the source meter's voltage."""
+        return self._limits(models.source_meter(self.source_meter).voltage, self.voltage_range, self.nplc)
+
+    @cached_property
+    def current_limits(self) -> LimitsOfError:
+        """The limits of error of the source meter's current."""
+        return self._limits(models.source_meter(self.source_meter).current, self.current_range, self.nplc)
+
+    @cached_property
+    def photodiode_limits(self) -> LimitsOfError:
+        """The limits of error of the photodiode's meter, in the unit that it reads."""
+        span = models.multimeter(self.photodiode_meter).span(self.meter_unit)
+        return self._limits(span, self.photodiode_range, self.photodiode_nplc)
+
+    def _limits(self, span: Span, fixed: float, nplc: float) -> LimitsOfError:
+        return LimitsOfError(span, fixed, nplc, filter_count=self.filter_count, autozero=self.autozero)
 
     @property
     def meter_unit(self) -> str:

@@ -37,7 +37,6 @@ from acquire.photometry.factors import SpectralFactors, blend_factors, factors_a
 from acquire.photometry.photodiode import AT_LIMIT, PhotodiodeCalibration, below_dark_noise
 from acquire.photometry.uncertainty import Budget
 from acquire.records import (
-    DERIVED,
     READING_FLAGS,
     ROUTES,
     Columns,
@@ -86,20 +85,10 @@ def with_uncertainties(record: Record, evidence: Evidence) -> Record:
     source = SpectrumSource(record.spectrum_source)
     choice = SpectrumChoice(source, record.spectrum_index, record.spectrum_index_upper, record.spectrum_weight)
     factors, shift = _factors_of(choice, evidence)
-    values = {name: getattr(record, name) for name in _COMPUTED}
     photocurrent = evidence.photocurrent(reading.photodiode_signal, reading.time)
     signals = Signals(reading.current, reading.voltage, reading.photodiode_signal, photocurrent)
-    return Record(  # `replace` would take as long as all the rest
-        reading=reading,
-        flags=record.flags,
-        **values,
-        **_uncertainties(values, signals, factors, shift, _absolute(choice, evidence), evidence),
-        spectrum_source=record.spectrum_source,
-        spectrum_index=record.spectrum_index,
-        spectrum_index_upper=record.spectrum_index_upper,
-        spectrum_weight=record.spectrum_weight,
-        log10_distance=record.log10_distance,
-    )
+    values = record._asdict()
+    return Record(**values | _uncertainties(values, signals, factors, shift, _absolute(choice, evidence), evidence))
 
 
 def budget_at(points: Columns, row: int, evidence: Evidence) -> Budget[float]:
@@ -180,8 +169,6 @@ def _final_values(points: Columns, rows: slice, evidence: Evidence) -> dict[str,
     }
 
 
-#: What is computed of a point, and has an uncertainty.
-_COMPUTED = (*DERIVED, *ROUTES)
 _ROUTE_UNCERTAINTIES = tuple(f"{name}_uncertainty" for name in ROUTES)
 
 

@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from math import nan
 from typing import Self
 
 from acquire.records import FloatArray
+
+#: What each status of a figure says of it, the gravest first.
+FIGURE_STATUSES: Mapping[str, str] = {
+    "impossible": "physics forbids it: a finding says why",
+    "doubtful": "a finding contradicts it",
+    "lower_bound": "there is more than this: made from a spectrum cut off at 380 or 780 nm (EQE), or from a point at "
+    "the amplifier's limit",
+    "compliance": "made from a point at which the over-voltage protection of the source had tripped",
+    "below_dark_noise": "made from a point whose light is not told from the noise of the dark readings",
+    "bad_reading": "lies between two points of which one in between is missing",
+    "reading_repeated": "made from a point that was read a second time: a number of the first reading was missing",
+    "at_end_of_sweep": "a maximum at the first or the last point: there may be a larger one beyond",
+    "assumed_spectrum": "rests on `sample.expected_line` or `sample.reference`, because the run has no spectrum for it",
+    "spectrum_truncated": "of a spectrum that is cut off at 380 or 780 nm: light beyond is not in it",
+    "multi_peak": "a width of a spectrum with several lobes",
+    "fwhm_open": "a side of the spectrum never falls to half the height",
+    "complementary": "of a purple: its complementary wavelength, as a negative number",
+    "von_upper_bound": "the point before it is not told from dark: V_on is this or less",
+    "unconfirmed": "reached at the last point only: no point after it confirms it",
+    "above_at_start": "no value: the first point is above that luminance already",
+    "not_reached": "no value: the sweep did not get there",
+    "none": "no value, for the reason beside it",
+    "ok": "nothing is known against it",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,7 @@ class Watch:
     """Asks while a run goes on, and tells each finding once, and again when it is graver."""
 
     source_unit: str
-    _points: tuple[array[float], ...] = field(default_factory=lambda: tuple(array("d") for _ in _COLUMNS))
+    _points: array[float] = field(default_factory=lambda: array("d"))  # row by row
     _forward: bytearray = field(default_factory=bytearray)
     _spectra: list[Spectrum] = field(default_factory=list)
     _told: dict[str, Severity] = field(default_factory=dict)
@@ -148,8 +148,7 @@ class Watch:
     def point(self, record: Record) -> None:
         """Take a point into account: some hundred bytes of it."""
         self._forward.append(record.reading.branch is Branch.FORWARD)
-        for column, value in zip(self._points, _fetch(record), strict=True):
-            column.append(value)
+        self._points.extend(_fetch(record))
 
     def spectrum(self, spectrum: Spectrum, evidence: Evidence) -> list[Finding]:
         """Take a spectrum into account, and ask."""
@@ -163,8 +162,9 @@ class Watch:
         return _RANKS[self._told[code]] if code in self._told else -1
 
     def _columns(self) -> Columns:
+        rows = np.array(self._points).reshape(-1, len(_COLUMNS))
         columns: dict[str, npt.NDArray[Any]] = {
-            name: np.array(values) for name, values in zip(_COLUMNS, self._points, strict=True)
+            name: np.ascontiguousarray(values) for name, values in zip(_COLUMNS, rows.T, strict=True)
         }
         forward = np.frombuffer(bytes(self._forward), bool)
         branch = np.where(forward, Branch.FORWARD.encode(), Branch.REVERSE.encode())

@@ -66,10 +66,10 @@ def dominant_wavelength(x: float, y: float, white: tuple[float, float] = EQUAL_E
     direction = np.array([x - white[0], y - white[1]])
     if not np.isfinite(direction).all() or not direction.any():
         return DominantWavelength(nan, 0.0 if (x, y) == white else nan)
-    wavelength, reach = _meet(np.array(white), direction, _locus())
+    wavelength, reach = _meet(np.array(white), direction, spectral_locus())
     if np.isnan(wavelength):
-        complementary, _ = _meet(np.array(white), -direction, _locus())
-        _, reach = _meet(np.array(white), direction, _locus()[[-1, 0]])
+        complementary, _ = _meet(np.array(white), -direction, spectral_locus())
+        _, reach = _meet(np.array(white), direction, spectral_locus()[[-1, 0]])
         wavelength = -complementary
     return DominantWavelength(wavelength, min(1 / reach, 1.0))
 
@@ -92,7 +92,7 @@ def _meet(origin: FloatArray, direction: FloatArray, polygon: FloatArray) -> tup
 
 
 @lru_cache(maxsize=1)
-def _locus() -> FloatArray:
+def spectral_locus() -> FloatArray:
     """Return x, y of the monochromatic lights 380-700 nm, shape (321, 2)."""
     first = _LOCUS_FIRST - int(full_table().wavelength[0])
     matching = full_table().matching[:, first : first + _LOCUS_LAST - _LOCUS_FIRST + 1]

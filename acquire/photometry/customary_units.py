@@ -29,12 +29,17 @@ class Quantity(NamedTuple):
     @property
     def title(self) -> str:
         """The title of an axis or a column: "Current density (mA/cm^2)"; without a unit where there is none."""
-        return self.long_name if self.unit == "1" else f"{self.long_name} ({self.unit})"
+        return with_unit(self.long_name, self.unit)
 
     @property
     def heading(self) -> str:
         """The same where there is little room: "J (mA/cm^2)"."""
-        return self.symbol if self.unit == "1" else f"{self.symbol} ({self.unit})"
+        return with_unit(self.symbol, self.unit)
+
+
+def with_unit(name: str, unit: str) -> str:
+    """A name with its unit behind it, if it has one."""
+    return name if unit in ("", "1") else f"{name} ({unit})"
 
 
 _WAVELENGTH = "nm", "nm"  # the field's unit of wavelength in files as well
@@ -160,8 +165,45 @@ def _quantity_and_title(name: str) -> tuple[str, str]:
 
 def _within(quantity: str) -> str:
     """A quantity's name within a sentence."""
-    name = QUANTITIES[quantity].long_name
-    return name[0].lower() + name[1:]
+    return _lowered(QUANTITIES[quantity].long_name)
+
+
+def _lowered(name: str) -> str:
+    """A name with a small letter in front, unless it is an abbreviation."""
+    return name if name[1:2].isupper() else name[:1].lower() + name[1:]
+
+
+# --- columns ---------------------------------------------------------------------------------------------------
+
+_SPREAD = {
+    "_independent_uncertainty": "Independent standard uncertainty of ",
+    "_uncertainty": "Standard uncertainty of ",
+}
+
+
+#: Columns that go by another name than their quantity.
+_COLUMNS: Mapping[str, str] = {
+    "x": "CIE 1931 x",
+    "y": "CIE 1931 y",
+    "meter_x": "CIE 1931 x by the instrument",
+    "meter_y": "CIE 1931 y by the instrument",
+    "meter_luminance": "Luminance by the instrument",
+    "log10_distance": "Distance of the nearest spectrum in lg L",
+}
+
+
+def column_name(name: str) -> str:
+    """What a column or a value of a run file is called: as its quantity, or in the words of its own name; no unit."""
+    if name in _COLUMNS:
+        return _COLUMNS[name]
+    for ending, spread in _SPREAD.items():
+        if name.endswith(ending):
+            return spread + _lowered(column_name(name.removesuffix(ending)))
+    try:
+        return figure_title(name)
+    except KeyError:
+        words = name.replace("_", " ")
+        return words[:1].upper() + words[1:]
 
 
 # --- in three values, for those who need no more -------------------------------------------------------------

@@ -6,9 +6,9 @@ enter CE, PE and EQE alike, so these are three statements of nearly one error, n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf, sqrt
-from typing import Any, Generic
+from typing import Any, Generic, NamedTuple
 
 from acquire.photometry.elementwise import Q, hypot
 
@@ -26,8 +26,7 @@ def relative_area_uncertainty(width: float, height: float, edge_uncertainty: flo
     return hypot(edge_uncertainty / width, edge_uncertainty / height)
 
 
-@dataclass(frozen=True, slots=True)
-class Budget(Generic[Q]):
+class Budget(NamedTuple, Generic[Q]):
     """Where the uncertainty of a point, or of each of many, comes from: relative unless a unit is given, k = 1.
 
     ``leads`` is what the resistance of the leads leaves open of the device's voltage.
@@ -76,8 +75,7 @@ class Budget(Generic[Q]):
     dark_degrees_of_freedom: float = inf
 
 
-@dataclass(frozen=True, slots=True)
-class RelativeUncertainty(Generic[Q]):
+class RelativeUncertainty(NamedTuple, Generic[Q]):
     """Relative standard uncertainties (k = 1) of the quantities of a point, or of each of many."""
 
     current_density: Q
@@ -142,7 +140,7 @@ _OF_ONE_POINT = ("current", "voltage", "meter", "noise", "repeatability", "drift
 def common_part(budget: Budget[float]) -> Budget[float]:
     """Return the budget of what all points of a sweep share: it moves them together and cancels in ratios."""
     nothing: dict[str, Any] = dict.fromkeys(_OF_ONE_POINT, 0.0)
-    return replace(budget, **nothing)
+    return budget._replace(**nothing)
 
 
 def independent_uncertainty(budget: Budget[Q]) -> RelativeUncertainty[Q]:

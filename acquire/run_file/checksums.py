@@ -99,6 +99,37 @@ def digest(member: h5py.Group | h5py.Dataset, *, values: bool = True) -> str:
     return f"sha256:{sums.hexdigest()}"
 
 
+# --- texts of the root, beside the parts: what a part says in short ----------------------------------------------
+
+
+def write_checked_text(file: h5py.File, name: str, text: str) -> None:
+    """Put a text with its checksum beside it in the place of the attribute that a file has."""
+    for key, value in ((name, text), (f"{name}_sha256", sha256(text.encode()).hexdigest())):
+        if key in file.attrs:
+            del file.attrs[key]
+        set_text(file, key, value)
+
+
+def checked_text(file: h5py.File, name: str) -> str | None:
+    """A text of the root; None where there is none, or it is not as it was written."""
+    if name not in file.attrs:
+        return None
+    text = file.attrs[name]
+    if not isinstance(text, str) or file.attrs.get(f"{name}_sha256") != _sum_of(text):
+        return None
+    return text
+
+
+def _sum_of(text: str) -> str:
+    return sha256(text.encode(errors="surrogateescape")).hexdigest()
+
+
+def damaged_texts(file: h5py.File, names: Iterable[str]) -> tuple[str, ...]:
+    """Those of some texts of the root that are not as they were written, in words; or whose checksum is alone."""
+    there = [name for name in names if {name, f"{name}_sha256"} & set(file.attrs)]
+    return tuple(f"/@{name} is not as it was written" for name in there if checked_text(file, name) is None)
+
+
 class _Sums(Protocol):
     def update(self, data: bytes, /) -> None: ...
 

@@ -30,6 +30,7 @@ from acquire.run_file.checksums import seal, sealed
 from acquire.run_file.hdf5 import (
     file_in_memory,
     image_of,
+    make_scales,
     nx_group,
     set_text,
     write_array,
@@ -48,7 +49,7 @@ from acquire.run_file.layout import (
     storable,
     write_flag_meanings,
 )
-from acquire.run_file.placing import locked_alone, replace_file
+from acquire.run_file.placing import Waiting, locked_alone, replace_file
 from acquire.run_file.read import (
     _FIGURE_DETAILS,
     ArchiveError,
@@ -59,6 +60,7 @@ from acquire.run_file.read import (
     read_run,
     table_of,
 )
+from acquire.run_file.summary import summary_of, write_summary
 from acquire.safety.guardian_log import guardian_remarks
 
 CUT_OFF = "the program ended before the run did; the file was finished afterwards"
@@ -82,12 +84,13 @@ def recover(path: Path) -> Run:
         ) from error
 
 
-def finish(path: Path, stop: RunStop | None = None, run_id: str = "") -> Run:
+def finish(path: Path, stop: RunStop | None = None, run_id: str = "", waiting: Waiting | None = None) -> Run:
     """Compute the final results from the recorded rows and close a run file for good.
 
     Without ``stop`` the run was cut off: its status becomes failed, unless it had still said how it ended. A file
     that is finished already stays as it is. With ``run_id`` it is the file of that run, which has just ended here.
-    The caller sees to it that no run records into the file any more (:func:`recover` asks).
+    The caller sees to it that no run records into the file any more (:func:`recover` asks). A file that a viewer has
+    open, where that is in the way, is waited for as ``waiting`` says.
 
     :raises ArchiveError: it is not a run file, not the one that is meant, or the new file cannot be put in its place.
     """
@@ -109,13 +112,14 @@ def finish(path: Path, stop: RunStop | None = None, run_id: str = "") -> Run:
             _write_finished(old, new, finished, run.tables["jvl"])
             kept = {name: text for name, text in sealed(old["entry"]).items() if name in BEFORE_THE_RUN}
             seal(new["entry"], [*new["entry"]], **kept)
+            write_summary(new, summary_of(finished))
             image = image_of(new)
     except Exception as error:  # h5py meets damage with almost any exception
         raise ArchiveError(f"{path}: is damaged and stays as it is ({_first_line(error)})") from error
     if _stamp(path) != before:
         raise ArchiveError(f"{path}: was changed by somebody else while it was finished, and stays as it is")
     try:
-        replace_file(path, image)
+        replace_file(path, image, waiting=waiting)
     except OSError as error:
         raise ArchiveError(
             f"{path}: all rows are in it, but it could not be finished ({_first_line(error)}); close other programs "
@@ -221,6 +225,8 @@ def _write_finished(old: h5py.File, new: h5py.File, run: Run, live: Columns) -> 
     write_flag_meanings(entry["jvl/flags"])
     _write_live_values(entry, live)
     old.copy(old["entry/spectra/wavelength"], entry["spectra"], "wavelength")
+    for table in TABLES:
+        make_scales(entry[table.name], table.scales)
     _write_figures(entry, run.figures)
     exchange.write(entry, run.exchange)
 

@@ -1,17 +1,20 @@
 """Parts of HDF5 files: groups, texts, arrays with their units, and data sets whose bytes have a known place.
 
-A run file is some two hundred small data sets with a unit and a long name each. They go through the low-level
+A run file is some two hundred small data sets with a unit and the title of an axis each. They go through the low-level
 interface of h5py: the same objects in half the time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
 import h5py
 import numpy as np
 from h5py import h5a, h5d, h5g, h5i, h5l, h5o, h5p, h5s, h5t, h5z
+
+from acquire.photometry.customary_units import column_name, with_unit
 
 _STRING = h5py.string_dtype()
 _TEXT, _TEXT_IN_MEMORY = h5t.py_create(_STRING, logical=True), h5t.py_create(_STRING)
@@ -49,7 +52,7 @@ def write_text(group: h5py.Group, name: str, text: str) -> h5py.Dataset:
 
 
 def write_array(group: h5py.Group, name: str, values: Any, unit: str, meaning: str) -> h5py.Dataset:
-    """Numbers, or texts of fixed length, with unit and long name."""
+    """Numbers, or texts of fixed length, with their unit and what :func:`describe` adds."""
     array = np.asarray(values, order="C")
     dataset = h5d.create(group.id, name.encode(), h5t.py_create(array.dtype, logical=True), _space(array.shape))
     if array.size:
@@ -72,10 +75,29 @@ def write_packed(group: h5py.Group, name: str, values: np.ndarray[Any, Any], uni
 
 
 def describe(dataset: h5py.Dataset, unit: str, meaning: str) -> h5py.Dataset:
-    """Unit and long name of a data set; every data set of numbers carries a unit."""
+    """Unit of a data set, the title of an axis that shows it, and what it means where that says more.
+
+    Every data set of numbers carries a unit.
+    """
+    name = str(dataset.name).rsplit("/", 1)[-1]
     set_text(dataset, "units", unit)
-    set_text(dataset, "long_name", meaning)
+    set_text(dataset, "long_name", with_unit(column_name(name), unit))
+    if meaning != name.replace("_", " "):
+        set_text(dataset, "description", meaning)
     return dataset
+
+
+def make_scales(group: h5py.Group, scales: Sequence[str]) -> None:
+    """Make these columns the dimension scales of a group, the first of its rows, a second of what lies in a row.
+
+    That is what netCDF readers (xarray, for example) take coordinates from. It changes attributes, no value.
+    """
+    for name in scales:
+        group[name].make_scale(name)
+    for name, dataset in group.items():
+        if scales and name not in scales:
+            for axis in range(dataset.ndim):
+                dataset.dims[axis].attach_scale(group[scales[axis]])
 
 
 def set_text(owner: h5py.Group | h5py.Dataset, name: str, text: str) -> None:

@@ -51,7 +51,7 @@ from acquire.run_file.hdf5 import (
 Version = tuple[int, int]
 
 #: Of the files that this program writes; the module's text says what a reader does with others.
-FORMAT_VERSION: Version = (1, 1)
+FORMAT_VERSION: Version = (1, 2)
 BEFORE_VERSIONS: Version = (0, 0)
 
 #: What columns were called in older files, by their names today.
@@ -292,7 +292,7 @@ def write_start(file: h5py.File, start: RunStart) -> h5py.Group:
     _write_sample(entry, start.sample)
     write_text(nx_group(entry, "user", "NXuser"), "name", start.user)
     configuration = nx_group(entry, "configuration", "NXcollection")
-    for name in ("sweep_yaml", "bench_yaml", "resolved_json"):
+    for name in ("sweep_yaml", "bench_yaml", "resolved_json", "overrides_json", "note"):
         write_text(configuration, name, getattr(start, name))
     configuration.attrs["file_hashes"] = json.dumps(dict(start.file_hashes))
     instruments = nx_group(entry, "instrument", "NXinstrument")
@@ -330,6 +330,35 @@ BEFORE_THE_RUN = (
 )
 
 
+#: What the members of ``/entry`` are, in the order in which a reader meets them.
+MEMBERS: Mapping[str, str] = {
+    "title": "the sweep's title",
+    "start_time": "when the run began, ISO 8601 with the offset from UTC",
+    "end_time": "when it ended, likewise",
+    "status": "how it ended",
+    "stop_reason": "why it ended there",
+    "run_id": "a number of its own (UUID), which no other run has",
+    "program_name": "the program that recorded it; its version is an attribute",
+    "sample": "the device: everything in the section `sample` of the sweep file",
+    "user": "who measured",
+    "jvl": "one row a point: final values",
+    "jvl_live": "the derived values of the same points as they were shown while the run went on",
+    "spectra": "one row a spectrum",
+    "figures_of_merit": "one number a figure, with unit, status, reason, uncertainty and place as attributes",
+    "findings": "what contradicts these numbers",
+    "remarks": "tags and comments that people added when the run was over",
+    "notes": "what was worth reading later: cautions, errors of instruments, decisions of the program",
+    "dark": "one row a reading at the dark level, before the sweep and after it",
+    "repeated": "the level of the first spectrum, read once more when the sweep was over",
+    "exposure_samples": "readings of both meters while a spectrum was integrating",
+    "instrument": "who was on the bench, where, and how it was set: one group a role, everything as attributes",
+    "calibration": "what turned signals into light and how well it was known: numbers, curves, conditions",
+    "configuration": "the text of sweep file and bench file, and what followed from both (JSON)",
+    "exchange": "every message sent and received, with its time; kept for runs of up to 5000 points",
+    "checksums": "of each of these as it is read",
+}
+
+
 _COLLECTION: Mapping[str, Any] = {"NX_class": "NXcollection"}
 
 
@@ -340,6 +369,7 @@ class Table:
     ``columns`` by the unit of the source; no row is without a value in those of ``never_blank``: where one is blank, a
     power cut came between the counter and the row. ``attributes`` of its group: NeXus class and plot.
     ``rows``: how many there is room for where the plan does not say. ``numbered``: other rows refer to these by number.
+    ``scales``: its columns that are dimension scales of the others once the run is finished.
     """
 
     name: str
@@ -349,6 +379,7 @@ class Table:
     attributes: Mapping[str, Any] = field(default_factory=lambda: _COLLECTION)
     rows: int = 0
     numbered: bool = False
+    scales: tuple[str, ...] = ()
     since: Version = BEFORE_VERSIONS
 
 
@@ -357,18 +388,27 @@ JVL_PLOT = {
     "signal": "current_density",
     "auxiliary_signals": ["luminance"],
     "axes": ["voltage"],
+    "SILX_style": json.dumps({"signal_scale_type": "log"}),  # silx and h5web begin with a logarithmic axis
 }
 
 SPECTRA_PLOT = {"NX_class": "NXdata", "signal": "spectral_radiance", "axes": ["point_index", "wavelength"]}
 
 TABLES = (
-    Table("jvl", Record, jvl_columns, ("branch", "time"), JVL_PLOT, numbered=True),
+    Table("jvl", Record, jvl_columns, ("branch", "time"), JVL_PLOT, numbered=True, scales=("voltage",)),
     Table("dark", DarkReading, lambda _: DARK_COLUMNS, ("time",)),
     Table("repeated", RepeatedReading, repeated_columns, ("time",), rows=1, since=(1, 1)),
     Table("exposure_samples", ExposureSample, lambda _: SAMPLE_COLUMNS, ("time",)),
     Table("notes", Note, lambda _: NOTE_COLUMNS, ("time",), rows=500),
     Table("findings", Finding, lambda _: FINDING_COLUMNS, ("time",), rows=MOST_FINDINGS, since=(1, 1)),
-    Table("spectra", Spectrum, lambda _: SPECTRUM_COLUMNS, ("branch", "start", "stop"), SPECTRA_PLOT, numbered=True),
+    Table(
+        "spectra",
+        Spectrum,
+        lambda _: SPECTRUM_COLUMNS,
+        ("branch", "start", "stop"),
+        SPECTRA_PLOT,
+        numbered=True,
+        scales=("point_index", "wavelength"),
+    ),
 )
 
 

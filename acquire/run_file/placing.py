@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import secrets
 import stat
 import sys
 import time
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import datetime
+from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 if sys.platform == "win32":
     import msvcrt
@@ -24,33 +23,51 @@ else:
 _FAR = 1 << 30  # Windows locks bytes against reading too: one far behind the text
 
 
-def file_name(started: datetime, sample: str, run_id: uuid.UUID) -> str:
-    """A name for a run file that sorts by time, says what was measured, and never repeats."""
-    readable = re.sub(r"[^A-Za-z0-9]+", "-", sample).strip("-")[:40] or "sample"
-    return f"{started:%Y%m%dT%H%M%S}_{readable}_{run_id.hex[:8]}.h5"
-
-
 #: What a file system without locks answers; there, nothing is locked.
 _NO_LOCKS = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL}
 
 
 _LEFT_BEHIND = 3600.0  # s; a file is written beside its place within seconds
 
+#: What Windows answers to replacing a file that another program has open (winerror.h): access denied, a sharing
+#: violation, a lock violation. Elsewhere nobody's reading is in the way.
+_OPEN_ELSEWHERE = {5, 32, 33}
 
-def replace_file(path: Path, content: bytes, *, new: bool = False) -> None:
+
+def _to_nobody(_line: str) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How long a file that another program has open, a viewer above all, is waited for until it can be replaced.
+
+    ``tell`` gets one line, once, before the first wait that a person would notice.
+    """
+
+    tell: Callable[[str], object] = _to_nobody
+    patience: float = 10.0  # s
+    look: float = 0.25  # s between two tries; a virus scanner lets go within one
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], object] = time.sleep
+
+
+def replace_file(path: Path, content: bytes, *, new: bool = False, waiting: Waiting | None = None) -> None:
     """Write a file whole beside ``path``, push it to the disk and give it its name in one step.
 
     No link is followed: one that stands at ``path`` is replaced, not what it leads to. With ``new`` nothing at all
-    may stand there.
+    may stand there. One that another program has open on Windows is waited for.
 
     :raises OSError: the disk is full or refuses; ``path`` is as it was, and nothing else is left behind.
     """
-    with replace_file_and_lock(path, content, new=new):
+    with replace_file_and_lock(path, content, new=new, waiting=waiting):
         pass
 
 
 @contextmanager
-def replace_file_and_lock(path: Path, content: bytes, *, new: bool = False) -> Iterator[None]:
+def replace_file_and_lock(
+    path: Path, content: bytes, *, new: bool = False, waiting: Waiting | None = None
+) -> Iterator[None]:
     """The same, and inside no program takes the file for a run that was cut off: it is locked before it has its name.
 
     :raises OSError: as :func:`replace_file`.
@@ -68,8 +85,8 @@ def replace_file_and_lock(path: Path, content: bytes, *, new: bool = False) -> I
             if new:
                 _name_where_nothing_stands(beside, path)
             else:
-                beside.replace(path)
-        except OSError:
+                _replace(beside, path, waiting or Waiting())
+        except BaseException:
             with suppress(OSError):  # what a full disk did not take fails once more
                 kept.close()
             beside.unlink(missing_ok=True)
@@ -77,6 +94,48 @@ def replace_file_and_lock(path: Path, content: bytes, *, new: bool = False) -> I
         _sync_names(path.parent)
         _clear_left_behind(path)
         yield
+
+
+@contextmanager
+def file_written_whole(path: Path, *, new: bool, encoding: str) -> Iterator[TextIO]:
+    """A text file that has its name once all of it is written, for what is too much to be held in memory.
+
+    No link is followed. With ``new`` nothing at all may stand at ``path``. Lines end as they are written.
+
+    :raises OSError: the disk is full or refuses; ``path`` is as it was, and nothing else is left behind.
+    """
+    beside, stream = _fresh_beside(path)
+    try:
+        with TextIOWrapper(stream, encoding=encoding, newline="") as text:
+            yield text
+        if new:
+            _name_where_nothing_stands(beside, path)
+        else:
+            _replace(beside, path, Waiting())
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _replace(beside: Path, path: Path, waiting: Waiting) -> None:
+    """Give a file the name of another one.
+
+    :raises OSError: it is refused, for longer than is waited.
+    """
+    until, tries = waiting.now() + waiting.patience, 0
+    while True:
+        try:
+            beside.replace(path)
+        except OSError as error:
+            if getattr(error, "winerror", None) not in _OPEN_ELSEWHERE or waiting.now() >= until:
+                raise
+        else:
+            return
+        tries += 1
+        if tries == 2:
+            seconds = f"it is tried again for {waiting.patience:.0f} s"
+            waiting.tell(f"{path}: another program has it open, a viewer for example; close it there ({seconds})")
+        waiting.sleep(waiting.look)
 
 
 def write_over(path: Path, content: bytes) -> None:
@@ -92,7 +151,8 @@ def write_over(path: Path, content: bytes) -> None:
 
 def _temporary(path: Path) -> str:
     """How the names of files begin that are written beside ``path``."""
-    return f".{path.name[:60]}."
+    beginning = path.name.encode(errors="surrogateescape")[:60].decode(errors="ignore")
+    return f".{beginning}."
 
 
 def _fresh_beside(path: Path) -> tuple[Path, BinaryIO]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
 from functools import cached_property
 from math import isfinite
 from operator import attrgetter
@@ -40,7 +41,7 @@ from acquire.records import (
     Spectrum,
 )
 from acquire.run_file import exchange
-from acquire.run_file.checksums import Integrity, verify
+from acquire.run_file.checksums import Integrity, damaged_texts, verify
 from acquire.run_file.hdf5 import (
     plain_member,
     read_array,
@@ -57,10 +58,17 @@ from acquire.run_file.layout import (
     ending_check,
     version_of,
 )
+from acquire.run_file.naming import is_run_file, moment_in
 from acquire.run_file.placing import locked_alone
+from acquire.run_file.remarks import Remark, RemarkKind, read_remarks, standing
 from acquire.run_file.tables import length, read_table
 
 LONGEST_TEXT = 1 << 20  # bytes; a configuration file may be as long
+LONGEST_CONFIGURATION = 16 * LONGEST_TEXT  # of all such files together, with every default filled in
+
+
+#: The attribute of the root that says a run in short; see :mod:`acquire.run_file.summary`.
+SUMMARY = "summary"
 
 
 class ArchiveError(Exception):
@@ -89,6 +97,10 @@ class Run:
     version: Version
     program: str
     exchange: Columns
+    user: str = ""
+    sample_fields: Mapping[str, str | float] = field(default_factory=dict)
+    resolved_json: str = ""
+    remarks: tuple[Remark, ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """The run as the JSON object of ``--json``: only plain values, None for a number that is missing."""
@@ -122,6 +134,8 @@ class Run:
             },
             "findings": [_plain(finding) for finding in self.findings],
             "photodiode": self._photodiode(),
+            "tags": list(self.tags),
+            "comments": list(self.comments),
             "verifiable": self.integrity.verifiable,
             "damaged": list(self.integrity.damaged),
         }
@@ -134,6 +148,21 @@ class Run:
             "method": None if photodiode is None else photodiode.method,
             "mismatch_factor": float(factors.mean()) if factors.size else None,
         }
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags that stand."""
+        return standing(self.remarks, RemarkKind.TAG)
+
+    @property
+    def comments(self) -> tuple[str, ...]:
+        """What was said of the run after it."""
+        return standing(self.remarks, RemarkKind.COMMENT)
+
+    @cached_property
+    def configuration(self) -> Mapping[str, Any]:
+        """The sweep, bench, calibration and device with every default filled in, SI; empty where the file has none."""
+        return parsed(self.resolved_json)
 
     @property
     def mismatch_factors(self) -> FloatArray:
@@ -194,6 +223,15 @@ class Run:
         return tuple(exchange.exchanges_of(self.exchange))
 
 
+def parsed(resolved_json: str) -> Mapping[str, Any]:
+    """A configuration as a run file keeps it; empty for a text that is none."""
+    try:
+        found = json.loads(resolved_json)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 _WHEN = {"before": False, "after": True}
 _PLACES = ("voltage", "current_density", "luminance")
 
@@ -213,7 +251,8 @@ def read_run(path: Path) -> Run:
         entry = file["entry"]
         run = _read(path, file)
         integrity = verify(entry, _SEALED if run.finished else BEFORE_THE_RUN)
-        return replace(run, integrity=replace(integrity, damaged=(*integrity.damaged, *run.integrity.damaged)))
+        said = (*integrity.damaged, *run.integrity.damaged, *damaged_texts(file, [SUMMARY]))
+        return replace(run, integrity=replace(integrity, damaged=said))
 
 
 def _read_own(path: Path) -> Run:
@@ -260,18 +299,19 @@ def _refuse_newer(path: Path, file: h5py.File) -> None:
         )
 
 
-#: Names of run files, as :func:`acquire.run_file.placing.file_name` makes them.
-_RUN_FILE = re.compile(r"\d{8}T\d{6}_[A-Za-z0-9-]+_[0-9a-f]{8}\.h5")
-
-
 def run_files_in(folder: Path) -> list[Path]:
     """The run files in a folder, the newest first; files of other names are left out. Opens none of them.
 
     :raises OSError: the folder cannot be read.
     """
     with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if _RUN_FILE.fullmatch(entry.name) and entry.is_file()]
-    return [folder / name for name in sorted(names, reverse=True)]
+        found = [(_moment(entry), entry.name) for entry in entries if is_run_file(entry.name) and entry.is_file()]
+    return [folder / name for _, name in sorted(found, reverse=True)]
+
+
+def _moment(entry: os.DirEntry[str]) -> str:
+    """When a run file was made, to sort by: as its name says it, else as the file system does."""
+    return moment_in(entry.name) or f"{datetime.fromtimestamp(entry.stat().st_mtime).astimezone():%Y%m%dT%H%M%S}"
 
 
 def points_if_unfinished(path: Path) -> int | None:
@@ -318,8 +358,8 @@ def _first_line(error: BaseException) -> str:
 # --- reading -----------------------------------------------------------------------------------------------
 
 
-def _text(value: Any) -> str:
-    if len(value) > LONGEST_TEXT:
+def _text(value: Any, longest: int = LONGEST_TEXT) -> str:
+    if len(value) > longest:
         raise ValueError(f"it holds a text of {len(value)} bytes")
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
@@ -355,7 +395,20 @@ def _read(path: Path, file: h5py.File) -> Run:
         version=version,
         program=_text(file.attrs.get("creator", "")),
         exchange=messages,
+        user=_text_if_any(entry, "user/name"),
+        sample_fields={name: _sample_field(dataset) for name, dataset in entry["sample"].items()},
+        resolved_json=_text_if_any(entry, "configuration/resolved_json"),
+        remarks=read_remarks(entry),
     )
+
+
+def _text_if_any(entry: h5py.Group, name: str) -> str:
+    return _text(entry[name][()], LONGEST_CONFIGURATION) if name in entry else ""
+
+
+def _sample_field(dataset: h5py.Dataset) -> str | float:
+    value = dataset[()]
+    return float(value) if isinstance(value, float) else _text(value)
 
 
 #: Members of the entry of a finished file, each with its checksum.

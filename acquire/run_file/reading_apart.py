@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from acquire.run_file.read import Run
+    from acquire.run_file.read import ArchiveError, Run
+    from acquire.run_file.summary import RunSummary
 
 COMMAND = (sys.executable, "-m", "acquire.run_file.reading_apart")
 LEAST_MEMORY = 768 << 20  # bytes of address space; the interpreter with its libraries takes 170 MB
@@ -60,6 +61,11 @@ def recover(path: Path) -> tuple[Run, bool]:
 def unfinished(paths: Sequence[Path]) -> list[Path]:
     """Those of some files that were not finished, and those that cannot be read."""
     return [path for path, answer in _answers("points_if_unfinished", paths) if answer is not None]
+
+
+def summaries(paths: Sequence[Path]) -> Iterator[tuple[Path, RunSummary | ArchiveError]]:
+    """As :func:`acquire.run_file.summary.read_summary`, file by file; the error in place of what cannot be read."""
+    return _answers("read_summary", paths)
 
 
 def cut_off_in(folder: Path, patience: float) -> list[tuple[Path, int]]:
@@ -274,6 +280,7 @@ def main() -> int:
 def _work() -> dict[str, Callable[[Path], Any]]:
     from acquire.run_file import finish as finishing
     from acquire.run_file import read as reading
+    from acquire.run_file.summary import read_summary
 
     def recover(path: Path) -> tuple[Run, bool]:
         already = reading.points_if_unfinished(path) is None
@@ -281,6 +288,7 @@ def _work() -> dict[str, Callable[[Path], Any]]:
 
     return {
         "read_run": reading.read_run,
+        "read_summary": read_summary,
         "recover": recover,
         "points_if_unfinished": reading.points_if_unfinished,
         "points_if_cut_off": reading.points_if_cut_off,

@@ -19,7 +19,6 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import h5py
@@ -178,16 +177,18 @@ class RunRecorder:
 
         :raises RecordingError: the file cannot be written, or does not hold what was written.
         """
-        problem: OSError | None = None
-        with suppress(OSError, RecordingError):  # it would be met again, and the ending matters more
+        problem: Exception | None = None
+        try:
             self._put_exchanges()
+        except (OSError, RecordingError) as error:  # the ending matters more
+            problem = error
         for offset, data in self._ending_of(stop):
             try:
                 self._put(offset, data)
             except OSError as error:  # the others say something even so
                 problem = error
         if problem:
-            raise RecordingError(f"{self.path}: its ending cannot be written ({problem}); all rows are kept")
+            raise RecordingError(f"{self.path}: its ending cannot all be written ({problem}); all rows are kept")
         self.sync()
         if not self.refused and not self.stands():
             self._lose("was changed by somebody else")

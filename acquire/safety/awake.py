@@ -13,7 +13,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any
 
 from acquire.safety.interruption import StopRequest
 
@@ -51,10 +52,7 @@ def _notice_sleep(stop: StopRequest, left: threading.Event) -> None:
 def time_asleep() -> float:
     """How long this computer has slept since it was started, in s; 0 where that is not known."""
     if sys.platform == "win32":
-        kernel32, awake = ctypes.windll.kernel32, ctypes.c_ulonglong()
-        kernel32.GetTickCount64.restype = ctypes.c_ulonglong  # ms, sleep included
-        kernel32.QueryUnbiasedInterruptTime(ctypes.byref(awake))  # 100 ns, without sleep
-        return float(kernel32.GetTickCount64() / 1e3 - awake.value / 1e7)
+        return time_asleep_of_windows(ctypes.windll.kernel32)
     elif sys.platform == "darwin":  # noqa: RET505  # type checkers know the system only so
         return time.clock_gettime(time.CLOCK_MONOTONIC_RAW) - time.clock_gettime(time.CLOCK_UPTIME_RAW)
     elif sys.platform == "linux":
@@ -63,30 +61,48 @@ def time_asleep() -> float:
         return 0.0
 
 
-@contextmanager
-def _inhibited() -> Iterator[None]:
+def time_asleep_of_windows(kernel32: Any) -> float:
+    """The same from the two clocks of Windows [s]."""
+    awake = ctypes.c_ulonglong()
+    kernel32.GetTickCount64.restype = ctypes.c_ulonglong  # ms, sleep included
+    kernel32.QueryUnbiasedInterruptTime(ctypes.byref(awake))  # 100 ns, without sleep
+    return float(kernel32.GetTickCount64() / 1e3 - awake.value / 1e7)
+
+
+def _inhibited() -> AbstractContextManager[None]:
     if sys.platform == "win32":
-        kernel32 = ctypes.windll.kernel32
-        kernel32.SetThreadExecutionState(ctypes.c_uint(_CONTINUOUS | _SYSTEM_REQUIRED))  # holds for this thread
-        try:
-            yield
-        finally:
-            kernel32.SetThreadExecutionState(ctypes.c_uint(_CONTINUOUS))
-    else:
-        keeper = _keeper()
-        try:
-            yield
-        finally:
-            if keeper is not None:
-                _let_go(keeper)
+        return windows_kept_awake(ctypes.windll.kernel32)
+    else:  # noqa: RET505  # type checkers know the system only so
+        return _kept_awake_by_process()
+
+
+@contextmanager
+def windows_kept_awake(kernel32: Any) -> Iterator[None]:
+    """Inside, this thread asks Windows not to let the system sleep; the screen may go dark."""
+    kernel32.SetThreadExecutionState(ctypes.c_uint(_CONTINUOUS | _SYSTEM_REQUIRED))
+    try:
+        yield
+    finally:
+        kernel32.SetThreadExecutionState(ctypes.c_uint(_CONTINUOUS))
+
+
+@contextmanager
+def _kept_awake_by_process() -> Iterator[None]:
+    keeper = _keeper()
+    try:
+        yield
+    finally:
+        if keeper is not None:
+            _let_go(keeper)
 
 
 def inhibitor() -> tuple[str, ...]:
     """The command that keeps this computer awake for as long as its standard input is open; empty for none."""
-    return _INHIBITORS.get(sys.platform, ())
+    return INHIBITORS.get(sys.platform, ())
 
 
-_INHIBITORS = {
+#: By system; ``cat`` ends with the pipe, and with it what holds the computer awake. systemd-inhibit(1), caffeinate(8).
+INHIBITORS = {
     "linux": (
         "systemd-inhibit",
         "--what=sleep:idle",
@@ -95,7 +111,7 @@ _INHIBITORS = {
         "--mode=block",
         "cat",
     ),
-    "darwin": ("caffeinate", "-i", "cat"),
+    "darwin": ("caffeinate", "-i", "-m", "cat"),
 }
 
 

@@ -1,6 +1,7 @@
 """Konica Minolta CS-2000 and CS-2000A spectroradiometers.
 
-Commands after the CS-2000 Communication Specifications Rev. 7.00 (Konica Minolta, 2020). One command is in flight at
+Commands after the CS-2000 Communication Specifications Rev. 7.00 (Konica Minolta, 2020), whose notice asks for the
+maker's permission before the commands are used in commercial software (see NOTICE). One command is in flight at
 a time and every command is answered by one line, ``OKnn`` or ``ERnn`` and fields; only a measurement is answered
 twice, first with its duration, then at its end. In between the meter takes nothing but a cancellation.
 

@@ -241,7 +241,7 @@ def texts_of(event: Event) -> list[str]:
 
 
 def test_without_a_terminal_it_refuses_to_ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(session, "run", lambda *given: pytest.fail("the output went on"))
+    monkeypatch.setattr(session, "run", lambda *given, **options: pytest.fail("the output went on"))
     refused = CliRunner().invoke(app, ["calibrate", str(SWEEP), "--to", str(tmp_path)])
     assert refused.exit_code == USAGE
     assert "--yes" in refused.stderr
@@ -249,7 +249,7 @@ def test_without_a_terminal_it_refuses_to_ask(monkeypatch: pytest.MonkeyPatch, t
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", "", "what\n"])
 def test_only_a_yes_switches_the_output_on(answer: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(session, "run", lambda *given: pytest.fail("the output went on"))
+    monkeypatch.setattr(session, "run", lambda *given, **options: pytest.fail("the output went on"))
     monkeypatch.setattr("acquire.cli.terminal._somebody_to_ask", lambda: True)
     asked = CliRunner().invoke(app, ["calibrate", str(SWEEP), "--to", str(tmp_path)], input=answer)
     assert "SPPO13/Liq: 12 levels with a spectrum each" in asked.stderr
@@ -353,12 +353,12 @@ def test_a_calibration_that_is_there_is_never_overwritten(tmp_path: Path) -> Non
 def test_a_run_that_is_interrupted_makes_no_calibration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     whole = session.run
 
-    def interrupted(prepared, folder, spectator, stop):  # type: ignore[no-untyped-def]
+    def interrupted(prepared, folder, spectator, stop, **options):  # type: ignore[no-untyped-def]
         def watch(event: Event) -> None:
             if isinstance(event, Spectrum):
                 stop.ask("Ctrl-C")
 
-        return whole(prepared, folder, [spectator, watch], stop)
+        return whole(prepared, folder, [spectator, watch], stop, **options)
 
     monkeypatch.setattr(session, "run", interrupted)
     arguments = ["--yes", "--output", str(tmp_path / "runs"), "--to", str(tmp_path / "new")]

@@ -151,21 +151,22 @@ def test_show_and_export(finished: tuple[Path, dict[str, object]], tmp_path: Pat
     assert "SPPO13/Liq" in shown.stdout
     assert "GPIB0::24::INSTR" in shown.stdout
     assert json.loads(acquire("show", path, "--json").stdout) == summary
-    exported = acquire("export", path, "--to", tmp_path)
+    exported = acquire("export", path, "--to", tmp_path, "--no-header")
     assert exported.returncode == 0, exported.stderr
     files = [Path(line) for line in exported.stdout.split()]
     with files[0].open(newline="", encoding="utf-8") as stream:
         rows = list(csv.reader(stream))
-    column = rows[0].index("voltage")
+    column = rows[0].index("Voltage")
     assert rows[1][column] == "V"
     with h5py.File(path) as file:
         assert [float(row[column]) for row in rows[3:]] == file["entry/jvl/voltage"][:].tolist()
-        eqe = rows[0].index("external quantum efficiency")
+        eqe = rows[0].index("External quantum efficiency")
         assert rows[1][eqe] == "%"
         assert float(rows[60][eqe]) == pytest.approx(100 * file["entry/jvl/external_quantum_efficiency"][57])
     again = acquire("export", path, "--to", tmp_path)
     assert again.returncode == 1
     assert "exists already" in again.stderr
+    assert acquire("export", path, "--to", tmp_path, "--no-header", "--force").returncode == 0
 
 
 def test_plan_opens_nothing_and_tells_steps_duration_and_stress() -> None:

@@ -80,7 +80,7 @@ def test_a_check_is_kept_with_its_run_and_agrees_with_the_simulated_truth() -> N
     run = read_run(path)
     assert check.quantities["dark level"].value == pytest.approx(run.dark_levels["before"].signal)
     ratio = check.quantities[RATIO]
-    assert 1.0 / ratio.value == pytest.approx(1.1727e10, rel=2e-3), "k_L of the simulated photodiode, docs/calibrate.md"
+    assert 1.0 / ratio.value == pytest.approx(1.1727e10, rel=2e-3), "as docs/how-to/calibrate.md has it"
     assert 0.0 < ratio.uncertainty < 3e-3 * ratio.value
 
 
@@ -155,7 +155,7 @@ def test_a_reason_given_with_a_check_begins_anew_with_this_one(
 
 
 def test_a_run_that_fails_is_a_check_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "run", lambda *given: session.RunResult(None, "the source does not answer"))
+    monkeypatch.setattr(session, "run", lambda *given, **options: session.RunResult(None, "the source does not answer"))
     failed = health(SWEEP, "--yes", "--accept", "never mind")
     assert failed.exit_code == FAILED
     assert "FAILED: the check of" in failed.stdout
@@ -164,7 +164,7 @@ def test_a_run_that_fails_is_a_check_that_failed(monkeypatch: pytest.MonkeyPatch
 
 
 def test_an_interrupted_run_is_no_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "run", lambda *given: session.RunResult(None, "Ctrl-C", interrupted=True))
+    monkeypatch.setattr(session, "run", lambda *given, **options: session.RunResult(None, "Ctrl-C", interrupted=True))
     assert health(SWEEP, "--yes").exit_code == INTERRUPTED
     assert not history_of(load_bench(BENCH)).exists()
 
@@ -184,7 +184,7 @@ def test_a_history_that_cannot_be_read_stops_a_check_before_the_output_goes_on_b
 ) -> None:
     history_of(load_bench(BENCH)).mkdir(parents=True)
     assert "cannot be read" in session.prepare(SWEEP).calibration.conditions.bench_alarm
-    monkeypatch.setattr(session, "run", lambda *given: pytest.fail("the output went on"))
+    monkeypatch.setattr(session, "run", lambda *given, **options: pytest.fail("the output went on"))
     refused = health(SWEEP, "--yes")
     assert refused.exit_code == FAILED
     assert "the history of checks cannot be used" in refused.stderr
@@ -196,7 +196,7 @@ def test_whatever_letters_are_in_a_history_a_run_is_prepared() -> None:
 
 
 def test_without_a_terminal_it_refuses_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "run", lambda *given: pytest.fail("the output went on"))
+    monkeypatch.setattr(session, "run", lambda *given, **options: pytest.fail("the output went on"))
     refused = health(SWEEP)
     assert refused.exit_code == USAGE
     assert "--yes" in refused.stderr
@@ -204,7 +204,7 @@ def test_without_a_terminal_it_refuses_to_ask(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", ""])
 def test_only_a_yes_switches_the_output_on(answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "run", lambda *given: pytest.fail("the output went on"))
+    monkeypatch.setattr(session, "run", lambda *given, **options: pytest.fail("the output went on"))
     monkeypatch.setattr("acquire.cli.terminal._somebody_to_ask", lambda: True)
     asked = health(SWEEP, answer=answer)
     assert asked.exit_code == INTERRUPTED

@@ -39,7 +39,7 @@ def test_a_point_is_one_line_in_the_units_of_the_field_below_the_names_of_its_co
 
 
 def test_a_source_of_current_has_levels_in_ma_and_the_voltage_it_took() -> None:
-    record = replace(RECORD, reading=replace(READING, source_level=3e-4))
+    record = RECORD._replace(reading=replace(READING, source_level=3e-4))
     lines = StringIO()
     with displayed(SpectatorConsole(lines)) as spectator:
         spectator(a_run_start(source_unit="A"))
@@ -50,9 +50,9 @@ def test_a_source_of_current_has_levels_in_ma_and_the_voltage_it_took() -> None:
 
 
 def test_values_of_any_size_keep_their_columns() -> None:
-    dim = replace(RECORD, current_density=-1.234e-7, luminance=-1.234e-5, current_efficiency=-0.00123)
+    dim = RECORD._replace(current_density=-1.234e-7, luminance=-1.234e-5, current_efficiency=-0.00123)
     shown = rows.columns("V")
-    for record in (RECORD, dim, replace(dim, reading=replace(READING, index=99_998))):
+    for record in (RECORD, dim, dim._replace(reading=replace(READING, index=99_998))):
         assert len(rows.row(record, shown)) == rows.width_of(shown)
 
 
@@ -68,11 +68,11 @@ def test_columns_fit_and_the_least_telling_go_first(unit: str, width: int) -> No
 def test_flags_are_words_and_take_lines_of_their_own_where_there_is_no_room() -> None:
     flags = PointFlag.COMPLIANCE | PointFlag.PHOTODIODE_OVERFLOW | PointFlag.EQE_PROVISIONAL
     shown = rows.fitting(rows.columns("V"), 80)
-    first, second = rows.lines(replace(RECORD, flags=flags), shown, 80)
+    first, second = rows.lines(RECORD._replace(flags=flags), shown, 80)
     assert first.endswith(" compliance")
     assert second == f"{'photodiode overflow':>80}"
     assert max(map(len, (first, second))) <= 80
-    assert in_a_pipe(replace(RECORD, flags=flags))[-3].endswith("  compliance, photodiode overflow")
+    assert in_a_pipe(RECORD._replace(flags=flags))[-3].endswith("  compliance, photodiode overflow")
 
 
 def test_every_flag_that_a_point_may_have_has_words() -> None:
@@ -81,7 +81,7 @@ def test_every_flag_that_a_point_may_have_has_words() -> None:
 
 
 def test_the_first_point_with_a_flag_is_followed_by_what_it_means() -> None:
-    flagged = replace(RECORD, flags=PointFlag.LATE)
+    flagged = RECORD._replace(flags=PointFlag.LATE)
     explained = [line for line in in_a_pipe(flagged, flagged) if line.startswith("# late: came late by more than")]
     assert len(explained) == 1
 

@@ -551,9 +551,9 @@ def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
 
 def test_another_kind_of_file_is_one_problem(folder: Path) -> None:
     change(folder, "sweep.yaml", ("bench: bench.yaml", "bench: calibration.yaml"))
-    _, line, where, words = only_problem(folder / "sweep.yaml")
-    assert (line, where) == (1, "kind")
-    assert "this is a calibration file, but a bench file is wanted here" in words
+    name, line, where, words = only_problem(folder / "sweep.yaml")
+    assert (name, line, where) == ("sweep.yaml", 3, "bench")
+    assert "calibration.yaml: this is a calibration file, but a bench file is wanted here" in words
     change(folder, "sweep.yaml", ("bench: calibration.yaml", "bench: ."))
     assert "is a folder" in only_problem(folder / "sweep.yaml")[3]
 
@@ -856,7 +856,8 @@ def test_no_line_can_be_broken_so_that_the_report_breaks(folder: Path, name: str
             (folder / name).write_text("\n".join([*lines[:i], text, *lines[i + 1 :]]), encoding="utf-8")
             for problem in check_file(folder / "sweep.yaml").problems:
                 assert problem.message
-                assert problem.line is None or 1 <= problem.line <= len(lines) + 1, str(problem)
+                length = len(problem.file.read_text(encoding="utf-8").splitlines())
+                assert problem.line is None or 1 <= problem.line <= length + 1, str(problem)
 
 
 def test_options_of_the_twins_are_checked_by_name_and_value(folder: Path) -> None:

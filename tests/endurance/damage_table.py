@@ -26,9 +26,10 @@ import typer
 
 from acquire.cli import results
 from acquire.records import Event, Record
-from acquire.run_file import export, reading_apart
 from acquire.run_file import finish as finishing
 from acquire.run_file import read as reading
+from acquire.run_file import reading_apart
+from acquire.run_file.export.csv_files import export_csv
 from tests.conftest import CONFIGS, run_sweep_file
 
 SWEEP = CONFIGS / "sweeps" / "quick_look.yaml"
@@ -150,7 +151,7 @@ def _said(run: reading.Run, folder: Path) -> str:
         results.print_description(run)
         for as_json in (True, False):
             results.print_run(run, as_json)
-        export.export_csv(replace(run, path=Path("run.h5")), Path(exported))
+        export_csv(replace(run, path=Path("run.h5")), Path(exported))
         with suppress(typer.Exit):
             results.tell_damage(run)
     return out.getvalue()

@@ -124,7 +124,7 @@ def test_of_an_absolute_spectrum_eqe_keeps_one_over_lambda_of_the_wavelength_sca
     assert budget.eqe_sensitivity == pytest.approx(by_photons, rel=1e-3)
     assert budget.luminance_sensitivity == pytest.approx(luminance(displaced) / luminance(line) - 1, rel=0.03)
     assert (budget.calibration, budget.meter, budget.repositioning) == (0.0, 0.0, 0.0)
-    u = relative_uncertainty(replace(budget, wavelength=0.0, area=0.0, current=0.0))
+    u = relative_uncertainty(budget._replace(wavelength=0.0, area=0.0, current=0.0))
     assert u.luminance == pytest.approx(hypot(0.002, REPEATABILITY, 0.005 / sqrt(3)))
     assert u.external_quantum_efficiency == pytest.approx(hypot(0.005, REPEATABILITY, 0.005 / sqrt(3)))
 

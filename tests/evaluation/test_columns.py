@@ -46,9 +46,11 @@ from acquire.records import (
     Record,
     Spectrum,
 )
-from acquire.run_file import export, layout, recorder
 from acquire.run_file import finish as finishing
+from acquire.run_file import layout, recorder
 from acquire.run_file import read as reading
+from acquire.run_file.export import csv_files
+from acquire.run_file.export.csv_files import export_csv
 from tests.conftest import CONFIGS, run_sweep_file
 from tests.support.run_files import a_record, a_start
 
@@ -277,7 +279,7 @@ def long_run(path: Path, points: int) -> Path:
 def finish_and_look(path: Path) -> None:
     """Everything that is done with a whole run afterwards."""
     finishing.recover(path)
-    export.export_csv(reading.read_run(path), path.parent / path.stem)
+    export_csv(reading.read_run(path), path.parent / path.stem)
 
 
 def test_no_row_becomes_an_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,7 +303,7 @@ def test_memory_grows_by_little_more_than_the_numbers_themselves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evaluation_module, "_LARGEST_BLOCK", 50 * 256)
-    monkeypatch.setattr(export, "_BLOCK", 256)
+    monkeypatch.setattr(csv_files, "_BLOCK", 256)
     few, many = 500, 3500
     paths = [long_run(tmp_path / f"{points}.h5", points) for points in (few, many)]
     peaks = []

@@ -480,7 +480,7 @@ def codes_in(module: ast.Module) -> Iterator[str]:
 def test_the_page_on_findings_names_every_code_and_no_other() -> None:
     sources = (ROOT / "acquire" / "evaluation").glob("*.py")
     made = {code for path in sources for code in codes_in(ast.parse(path.read_text(encoding="utf-8")))}
-    page = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "findings.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (`[^|]+)\|", page.partition("## What is asked")[2].partition("## ")[0], flags=re.MULTILINE)
     assert {code for row in rows for code in re.findall(r"`(\w+)`", row)} == made
     assert "amplifier_at_limit" in made

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
+import numpy as np
 import pint
 import pytest
 
+from acquire.evaluation.figure import JVLCurve
 from acquire.evaluation.figures import figures_of_merit
 from acquire.evaluation.spectral_figures import SPECTRAL_FIGURES
 from acquire.photometry.customary_units import (
@@ -15,7 +19,6 @@ from acquire.photometry.customary_units import (
     quantity_of_figure,
 )
 from acquire.records import DERIVED, ROUTES
-from tests.evaluation.test_figures import curve
 
 UNITS = pint.UnitRegistry()
 
@@ -43,7 +46,7 @@ def test_what_is_derived_is_stored_in_the_unit_that_the_table_converts_from() ->
 
 
 def test_every_figure_of_merit_has_its_quantity_and_its_own_title() -> None:
-    branch = curve([3.0, 4.0, 5.0], [1.0, 10.0, 100.0], [0.5, 20.0, 2000.0])
+    branch = JVLCurve(*(np.geomspace(1.0, 20_000.0, 5) for _ in fields(JVLCurve)))
     figures = {**figures_of_merit(branch, branch), **dict.fromkeys(SPECTRAL_FIGURES)}
     titles = [figure_title(name) for name in figures]
     assert len(set(titles)) == len(figures)

@@ -24,8 +24,7 @@ from acquire.photometry.terms import (
 from acquire.photometry.uncertainty import Budget, common_part, independent_uncertainty, relative_uncertainty
 from tests.photometry.worked_example import WORKED_EXAMPLE
 
-EVERYTHING = replace(
-    WORKED_EXAMPLE,
+EVERYTHING = WORKED_EXAMPLE._replace(
     noise=0.004,
     dark=0.002,
     responsivity=0.003,
@@ -47,7 +46,7 @@ def normal_term(u: float, name: str = "noise", part: Part = Part.INDEPENDENT, fr
     return Term(name, u, 1.0, Distribution.NORMAL, part, degrees_of_freedom=freedom)
 
 
-@pytest.mark.parametrize("budget", [WORKED_EXAMPLE, EVERYTHING, replace(EVERYTHING, area_in_luminance=1.0)])
+@pytest.mark.parametrize("budget", [WORKED_EXAMPLE, EVERYTHING, EVERYTHING._replace(area_in_luminance=1.0)])
 @pytest.mark.parametrize("quantity", [name for name in OF_A_POINT if name != "voltage"])
 def test_the_terms_add_up_to_what_the_formulas_give(budget: Budget[float], quantity: str) -> None:
     listed = terms(budget, OF_A_POINT[quantity])
@@ -162,6 +161,6 @@ def test_an_unknown_uncertainty_of_what_does_not_enter_is_left_out() -> None:
 def test_an_assumed_angular_factor_has_limits_and_a_measured_one_scatters() -> None:
     by_angle = [
         [term.distribution for term in terms(budget, OF_A_POINT["power_efficiency"]) if term.name == "angular factor"]
-        for budget in (EVERYTHING, replace(EVERYTHING, angular_factor_measured=True))
+        for budget in (EVERYTHING, EVERYTHING._replace(angular_factor_measured=True))
     ]
     assert by_angle == [[Distribution.RECTANGULAR], [Distribution.NORMAL]]

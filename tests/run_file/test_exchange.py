@@ -62,6 +62,24 @@ def expected_exchanges(points: int) -> list[Exchange]:
     return [message for pair in both for message in pair]
 
 
+def test_last_messages_that_cannot_be_written_are_not_lost_without_a_word(tmp_path: Path, log: ExchangeLog) -> None:
+    record = recorded_points(tmp_path / "run.h5", log)
+    log.tap("smu")(b":OUTP OFF", b"")
+    write = record._write
+    refused = iter([OSError(28, "No space left on device")])
+
+    def once_full(descriptor: int, data: bytes, offset: int) -> int:
+        for problem in refused:
+            raise problem
+        return write(descriptor, data, offset)
+
+    record._write = once_full
+    with pytest.raises(recorder.RecordingError, match="No space left on device"):
+        record.conclude(RunStop(RunStatus.COMPLETED, "", "2026-11-22T12:00:00+00:00"))
+    record.close()
+    assert finishing.finish(tmp_path / "run.h5").status == "completed"
+
+
 def test_every_message_is_there_before_and_after_the_file_is_finished(tmp_path: Path, log: ExchangeLog) -> None:
     path = tmp_path / "run.h5"
     recorded_points(path, log).close()

@@ -14,9 +14,10 @@ from typer.testing import CliRunner
 
 from acquire.cli.commands import app
 from acquire.records import Finding, Severity
-from acquire.run_file import export, layout
 from acquire.run_file import finish as finishing
+from acquire.run_file import layout
 from acquire.run_file import read as reading
+from acquire.run_file.export.csv_files import CsvStyle, export_csv
 from acquire.run_file.read import ArchiveError
 from tests.support.run_files import a_run
 
@@ -67,7 +68,11 @@ def test_they_are_shown_where_nobody_overlooks_them(recorded: Path) -> None:
 
 
 def test_they_are_exported_where_there_are_some(recorded: Path, tmp_path: Path) -> None:
-    (path,) = (p for p in export.export_csv(reading.read_run(recorded), tmp_path) if p.stem.endswith("findings"))
+    (path,) = (
+        p
+        for p in export_csv(reading.read_run(recorded), tmp_path, CsvStyle(header=False))
+        if p.stem.endswith("findings")
+    )
     with path.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.reader(stream))
     assert rows[3] == ["photodiode_factor", "doubtful", "a tenth", "0.1", "0.05", "luminance_max fwhm", "look"]

@@ -31,7 +31,7 @@ def finished(tmp_path: Path) -> Path:
 
 def test_a_file_says_its_version(finished: Path) -> None:
     with h5py.File(finished) as file:
-        assert file.attrs["format_version"] == "1.1"
+        assert file.attrs["format_version"] == "1.2"
     assert reading.read_run(finished).version == layout.FORMAT_VERSION
 
 
@@ -74,7 +74,7 @@ def test_a_newer_recording_is_read_but_not_finished(tmp_path: Path, monkeypatch:
     with monkeypatch.context() as patch:
         patch.setattr(laying_out, "TABLES", tables)
         a_run(path, points=3).close()
-    set_version(path, "1.2")
+    set_version(path, "1.3")
     run = reading.read_run(path)
     np.testing.assert_array_equal(run.tables["jvl"]["voltage"], [0.0, 0.1, 0.2])
     assert "temperature" not in run.tables["jvl"]

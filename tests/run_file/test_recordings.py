@@ -15,9 +15,9 @@ import pytest
 from typer.testing import CliRunner
 
 from acquire.cli.commands import app
-from acquire.run_file import export
 from acquire.run_file import finish as finishing
 from acquire.run_file import read as reading
+from acquire.run_file.export.csv_files import CsvStyle, export_csv
 from acquire.run_file.layout import BEFORE_VERSIONS, FORMAT_VERSION, TABLES
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
@@ -106,41 +106,82 @@ def statuses_of_today(run: reading.Run, numbers: dict[str, Any]) -> dict[str, st
     return statuses
 
 
-def test_the_csv_twins_are_as_before(recorded: tuple[reading.Run, dict[str, Any]], tmp_path: Path) -> None:
+#: Where the columns of then stand today, and what they are multiplied by.
+COLUMNS_OF_THEN = {
+    "branch": ("jvl", "Branch", 1),
+    "time": ("housekeeping", "Time", 1),
+    "source level": ("housekeeping", "Source level", 1),
+    "voltage": ("jvl", "Voltage", 1),
+    "current": ("jvl", "Current", 1e3),
+    "photodiode signal": ("housekeeping", "Photodiode signal", 1),
+    "source time": ("housekeeping", "Source time", 1),
+    "source status": ("housekeeping", "Source status", 1),
+    "flags": ("housekeeping", "Flags, as a number", 1),
+    "spectrum source": ("housekeeping", "Spectrum source", 1),
+    "spectrum weight": ("housekeeping", "Spectrum weight", 1),
+    "lg distance": ("housekeeping", "Distance of the nearest spectrum in lg L", 1),
+    "current density": ("jvl", "Current density", 1),
+    "luminance": ("jvl", "Luminance", 1),
+    "current efficiency": ("jvl", "Current efficiency", 1),
+    "power efficiency": ("jvl", "Power efficiency", 1),
+    "external quantum efficiency": ("jvl", "External quantum efficiency", 1),
+    "chromaticity x": ("jvl", "CIE 1931 x", 1),
+    "chromaticity y": ("jvl", "CIE 1931 y", 1),
+}
+
+
+def test_the_csv_files_have_the_numbers_of_before(recorded: tuple[reading.Run, dict[str, Any]], tmp_path: Path) -> None:
     run, numbers = recorded
-    written = export.export_csv(run, tmp_path / "csv")
-    by_name = {path.name.removeprefix(run.path.stem): path for path in written}
-    assert set(by_name) == {*numbers["csv"], "_spectra.csv"}
-    for name, text in numbers["csv"].items():
-        found = rows_of(by_name[name].read_text(encoding="utf-8"))
-        wanted = rows_of(_in_words_of_today(text))
-        if name == "_figures.csv":
-            check_figures(found, wanted, statuses_of_today(run, numbers), computed=run.path.name == CUT_OFF)
-            continue
-        assert len(found) == len(wanted)
-        kept = [found[0].index(column) for column in wanted[0]]  # columns that came later stand between
-        for cells, expected in zip(found, wanted, strict=True):
-            for at, cell in zip(kept, expected, strict=True):
-                assert same_cell(cells[at], cell, found[0][at], run.path.name == CUT_OFF), (
-                    found[0][at],
-                    cells[at],
-                    cell,
-                )
+    written = export_csv(run, tmp_path / "csv", CsvStyle(header=False))
+    tables = {
+        path.stem.removeprefix(f"{run.path.stem}_"): rows_of(path.read_text(encoding="utf-8")) for path in written
+    }
+    assert {"jvl", "housekeeping", "spectra", "spectra_normalised", "spectra_conditions", "figures"} <= set(tables)
+    computed = run.path.name == CUT_OFF
+    names, units, _, *rows = rows_of(numbers["csv"]["_jvl.csv"])
+    for name, unit, *cells in zip(names, units, *rows, strict=True):
+        found, today = column_of_today(tables, name)
+        assert today == {"1": "", "A": "mA"}.get(unit, unit), name
+        assert len(found) == len(cells)
+        for cell, wanted in zip(found, cells, strict=True):
+            assert same_cell(cell, in_numbers_of_today(name, wanted), name, computed), (name, cell, wanted)
+    figures = rows_of(numbers["csv"]["_figures.csv"])[3:]
+    check_figures(tables["figures"][3:], figures, statuses_of_today(run, numbers), computed=computed)
+
+
+def column_of_today(tables: dict[str, list[list[str]]], name: str) -> tuple[list[str], str]:
+    """The cells and the unit of what was called ``name``."""
+    if name.startswith("spectrum index"):
+        table, column = "housekeeping", "Second spectrum" if name.endswith("upper") else "Spectrum"
+    else:
+        table, column, _ = COLUMNS_OF_THEN[name.removesuffix(" uncertainty")]
+        column = f"u({column})" if name.endswith("uncertainty") else column
+    labels, units, _, *rows = tables[table]
+    at = labels.index(column)
+    return [row[at] for row in rows], units[at]
+
+
+def in_numbers_of_today(name: str, cell: str) -> str:
+    if name.startswith("spectrum index"):
+        return "" if cell == "-1" else str(int(cell) + 1)
+    return str(float(cell) * 1e3) if name == "current" and cell else cell
+
+
+#: The customary units of today, by those of then.
+FACTORS_OF_TODAY = {"A/m^2": ("mA/cm^2", 0.1), "1": ("", 1.0)}
 
 
 def check_figures(found: list[list[str]], wanted: list[list[str]], statuses: dict[str, str], *, computed: bool) -> None:
     """Each of the earlier version is there as it was; one that had no uncertainty then may have one now."""
-    by_name = {cells[0]: cells for cells in found}
+    by_name = {cells[-1]: cells for cells in found}
     for name, value, unit, status, uncertainty in wanted:
         cells = by_name[name]
-        assert cells[2:4] == [unit, statuses.get(name, status)], name
-        assert cells[1] == value or float(cells[1]) == pytest.approx(float(value), rel=1e-12, abs=0), name
-        assert same_cell(cells[4], uncertainty, "uncertainty", computed), name
-
-
-def _in_words_of_today(text: str) -> str:
-    signal = "amplifier output, dark value not subtracted", "as its meter reads it, dark value not subtracted"
-    return text.replace("lg distance", "log10 distance").replace(*signal)
+        in_percent = name.startswith("external_quantum_efficiency")
+        today, factor = ("%", 100.0) if in_percent else FACTORS_OF_TODAY.get(unit, (unit, 1.0))
+        assert cells[3:5] == [today, statuses.get(name, status)], name
+        scaled = [str(float(cell) * factor) if cell else "" for cell in (value, uncertainty)]
+        assert cells[1] == scaled[0] or float(cells[1]) == pytest.approx(float(scaled[0]), rel=1e-12, abs=0), name
+        assert same_cell(cells[2], scaled[1], "uncertainty", computed), name
 
 
 def rows_of(text: str) -> list[list[str]]:

@@ -18,9 +18,10 @@ from acquire import session
 from acquire.cli.commands import app
 from acquire.config import ConfigurationError
 from acquire.records import PointFlag, RunStatus, RunStop, Spectrum
-from acquire.run_file import export, placing, reading_apart
 from acquire.run_file import finish as finishing
+from acquire.run_file import placing, reading_apart
 from acquire.run_file import read as reading
+from acquire.run_file.export.csv_files import export_csv
 from acquire.run_file.recorder import RecordingError
 from acquire.safety import guardian_log
 from tests.conftest import CONFIGS, run_sweep_file
@@ -346,7 +347,7 @@ def test_an_export_is_written_through_no_link(finished: Path, tmp_path: Path) ->
     run = reading.read_run(finished)
     (tmp_path / f"{finished.stem}_jvl.csv").symlink_to(tmp_path / "victim")
     with pytest.raises(reading.ArchiveError, match="cannot be written"):
-        export.export_csv(run, tmp_path)
+        export_csv(run, tmp_path)
     assert not (tmp_path / "victim").exists()
 
 

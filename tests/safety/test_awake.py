@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
+import io
 import os
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,3 +91,74 @@ def test_one_who_does_not_leave_is_ended(monkeypatch: pytest.MonkeyPatch) -> Non
     with awake.kept_awake(StopRequest()):
         pass
     assert started[0].returncode is not None
+
+
+# --- the three systems, by what is asked of them ---
+
+
+class Kernel32:
+    """The three calls, as Windows takes them (winbase.h, realtimeapiset.h)."""
+
+    def __init__(self, since_start: float = 0.0, awake: float = 0.0) -> None:
+        self.states: list[int] = []
+        self.GetTickCount64 = Call(lambda: round(since_start * 1e3))
+        self.QueryUnbiasedInterruptTime = Call(lambda to: setattr(to._obj, "value", round(awake * 1e7)))
+        self.SetThreadExecutionState = Call(lambda state: self.states.append(state.value))
+
+
+class Call:
+    """A function of a library, which may be told what it returns."""
+
+    def __init__(self, does: Any) -> None:
+        self.restype: Any = None
+        self._does = does
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._does(*arguments)
+
+
+def test_windows_is_asked_to_stay_awake_and_told_when_it_need_not_any_more() -> None:
+    kernel32 = Kernel32()
+    with suppress(ZeroDivisionError), awake.windows_kept_awake(kernel32):
+        assert kernel32.states == [0x80000001], "ES_CONTINUOUS | ES_SYSTEM_REQUIRED: until it is taken back"
+        raise ZeroDivisionError  # a run that fails
+    assert kernel32.states == [0x80000001, 0x80000000]
+
+
+def test_windows_knows_its_sleep_from_two_clocks() -> None:
+    kernel32 = Kernel32(since_start=10_000_000.0, awake=9_996_400.0)
+    assert awake.time_asleep_of_windows(kernel32) == pytest.approx(3600.0)
+    assert kernel32.GetTickCount64.restype is ctypes.c_ulonglong, "an int would be negative after 25 days"
+
+
+class Started:
+    """In place of ``subprocess.Popen``: what was started, and how it was let go."""
+
+    commands: list[Sequence[str]]
+
+    def __init__(self, command: Sequence[str], stdin: int, **_options: object) -> None:
+        assert stdin == subprocess.PIPE
+        type(self).commands.append(command)
+        self.stdin = io.BytesIO()
+
+    def wait(self, _patience: float) -> None:
+        assert self.stdin.closed
+
+
+@pytest.mark.parametrize(
+    ("system", "first"),
+    [
+        ("linux", "systemd-inhibit --what=sleep:idle --who=acquire"),
+        ("darwin", "caffeinate -i -m cat"),
+    ],
+)
+def test_the_command_of_each_system_holds_until_its_pipe_is_closed(
+    system: str, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Started.commands = []
+    monkeypatch.setattr(awake, "inhibitor", lambda: awake.INHIBITORS[system])
+    monkeypatch.setattr(subprocess, "Popen", Started)
+    with awake._kept_awake_by_process():
+        (command,) = Started.commands
+    assert " ".join(command).startswith(first)
+    assert command[-1] == "cat"

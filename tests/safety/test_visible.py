@@ -26,8 +26,9 @@ from acquire.cli.live.show import displayed
 from acquire.evaluation.calibration import Calibration, Conditions
 from acquire.evaluation.figure import Figure
 from acquire.records import InstrumentRecord, Note, RunStatus, RunStop
-from acquire.run_file import export, layout, recorder
+from acquire.run_file import layout, recorder
 from acquire.run_file.cells import text_cell
+from acquire.run_file.export.csv_files import export_csv
 from acquire.safety import guardian_process
 from acquire.safety.visible import VisibleStream, one_line, visible
 from tests.conftest import CONFIGS
@@ -279,7 +280,16 @@ def test_a_cell_that_looks_like_a_formula_is_a_text(text: str) -> None:
 
 def test_a_formula_in_the_next_cell_of_a_list_with_semicolons_is_a_text() -> None:
     assert text_cell("a; =1") == "a;' =1"
-    assert text_cell("a;=1;-x") == "a;'=1;'-x"
+    assert text_cell("a;=1;=x") == "a;'=1;'=x"
+    assert text_cell("a;-2+cmd|' /C calc'!A0") == "a;'-2+cmd|' /C calc'!A0"
+    assert text_cell("a; +HYPERLINK(1)") == "a;' +HYPERLINK(1)"
+    assert text_cell("a, =1;=1", ";") == "a,' =1;=1"  # where the semicolon is the separator, it stands between quotes
+
+
+@pytest.mark.parametrize("text", ["u = 3 %; +- 2 %", "x; -1 V (k = 1); +0.2 V", "0.1, +- 2", "5 V; - 3 V; +5 V"])
+def test_an_honest_sign_behind_a_semicolon_stays(text: str) -> None:
+    assert text_cell(text) == text
+    assert text_cell(text, ";") == text
 
 
 @pytest.mark.parametrize("text", ["\t=1", "\r=1", "\n=1", "\x00=1", "\ufeff=1", "\x0b=1"])
@@ -313,10 +323,10 @@ def test_every_text_cell_of_an_exported_file_is_guarded(tmp_path: Path, sweep_fi
         "spectra": {**spectra, "luminance": np.array([-0.5]), "branch": np.array([b"forward"])},
     }
     run = replace(result.run, figures={"-f": status}, tables=tables, source_unit="=V")
-    texts = [path.read_text(encoding="utf-8") for path in export.export_csv(run, tmp_path / "csv")]
+    texts = [path.read_text(encoding="utf-8") for path in export_csv(run, tmp_path / "csv")]
     cells = [cell for text in texts for row in csv.reader(StringIO(text)) for cell in row]
     assert {"'=cmd()", "'@now", "'=u", "'-f", "'+x", "'=V"} <= set(cells)
-    assert "'-0.5 cd/m^2, point 0" in cells
+    assert "'-0.5 cd/m^2, 0.000 V" in cells
     numbers = re.compile(r"-?(?:[\d.]+(?:e[+-]?\d+)?|inf)")
     assert [cell for cell in cells if cell[:1] in tuple("=+-@") and not numbers.fullmatch(cell)] == []
 

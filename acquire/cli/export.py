@@ -1,0 +1,161 @@
+"""``acquire export``: runs as CSV files or workbooks, for Origin, Excel and scripts."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from acquire.cli.arguments import COMPLETED, FAILED, USAGE
+from acquire.cli.terminal import complain, say
+
+if TYPE_CHECKING:
+    from acquire.run_file.export.csv_files import CsvStyle
+    from acquire.run_file.read import Run
+
+
+class Format(StrEnum):
+    """What is written."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
+
+
+class Decimal(StrEnum):
+    """The decimal mark of numbers in CSV files."""
+
+    POINT = "point"
+    COMMA = "comma"
+
+
+class Separator(StrEnum):
+    """What stands between the cells of CSV files."""
+
+    COMMA = "comma"
+    SEMICOLON = "semicolon"
+    TAB = "tab"
+
+
+_SIGNS = {Separator.COMMA: ",", Separator.SEMICOLON: ";", Separator.TAB: "\t"}
+
+
+def export(
+    runs: Annotated[list[Path], typer.Argument(help="run files, or folders of them", metavar="RUN.h5 ...")],
+    to: Annotated[
+        Path | None, typer.Option("--to", help="folder; default: beside each run file", metavar="DIR")
+    ] = None,
+    kind: Annotated[
+        Format, typer.Option("--format", help="csv: a file for each table; xlsx: a workbook, one for a batch")
+    ] = Format.CSV,
+    decimal: Annotated[Decimal, typer.Option("--decimal", help="decimal mark in CSV files")] = Decimal.POINT,
+    separator: Annotated[
+        Separator | None,
+        typer.Option("--separator", help="between cells of CSV files; default: comma, with --decimal comma semicolon"),
+    ] = None,
+    bom: Annotated[
+        bool, typer.Option("--bom", help="begin CSV files with the mark by which Excel knows UTF-8")
+    ] = False,
+    header: Annotated[
+        bool, typer.Option("--header/--no-header", help="say on top what the file is: sample, area, date, calibration")
+    ] = True,
+    force: Annotated[bool, typer.Option("--force", help="replace files that exist")] = False,
+) -> None:
+    """Write tables for Origin, Excel and scripts: rows of long name, unit, comment, then full-precision numbers.
+
+    Points, housekeeping, spectra and figures of merit are tables of their own, in customary units.
+    """
+    from acquire.run_file.export.csv_files import CsvStyle
+
+    comma = decimal is Decimal.COMMA
+    chosen = separator or (Separator.SEMICOLON if comma else Separator.COMMA)
+    if comma and chosen is Separator.COMMA:
+        raise complain("--decimal comma: nothing would tell numbers from cells; take another --separator", USAGE)
+    style = CsvStyle(_SIGNS[chosen], "," if comma else ".", header, bom)
+    wrong: list[str] = []
+    found = _read(_run_files(runs, wrong), wrong)
+    if kind is Format.CSV:
+        _write_csv(found, to, style, force, wrong)
+    else:
+        _write_workbooks(list(found), to, header, force, wrong)
+    if wrong:
+        raise complain(wrong, FAILED)
+    raise typer.Exit(COMPLETED)
+
+
+def _run_files(named: Sequence[Path], wrong: list[str]) -> Iterator[Path]:
+    """The files, each once; a folder stands for its run files, the oldest first. ``wrong`` gathers what is missing."""
+    seen = set[Path]()
+    for path in named:
+        for file in _in_folder(path, wrong) if path.is_dir() else [path]:
+            if file.resolve() not in seen:
+                seen.add(file.resolve())
+                yield file
+
+
+def _in_folder(folder: Path, wrong: list[str]) -> list[Path]:
+    from acquire.run_file.read import run_files_in
+
+    try:
+        files = run_files_in(folder)[::-1]
+    except OSError as error:
+        wrong.append(f"{folder}: cannot be read ({error.strerror or error})")
+        return []
+    if not files:
+        wrong.append(f"{folder}: there is no run file in it")
+    return files
+
+
+def _read(paths: Iterator[Path], wrong: list[str]) -> Iterator[Run]:
+    """The runs that can be read; of one whose file is damaged that is said, and what is whole of it is exported."""
+    from acquire.run_file.read import ArchiveError
+    from acquire.run_file.reading_apart import read_run
+
+    for path in paths:
+        try:
+            run = read_run(path)
+        except ArchiveError as error:
+            wrong.append(str(error))
+            continue
+        if run.integrity.damaged:
+            wrong.append(f"{path}: {run.integrity}")
+        elif not run.integrity.verifiable:
+            complain(f"{path}: {run.integrity}", COMPLETED)
+        yield run
+
+
+def _write_csv(runs: Iterator[Run], to: Path | None, style: CsvStyle, force: bool, wrong: list[str]) -> None:
+    from acquire.run_file.export.csv_files import export_csv
+    from acquire.run_file.read import ArchiveError
+
+    for run in runs:
+        try:
+            say(sys.stdout, *export_csv(run, to or run.path.parent, style, force=force))
+        except ArchiveError as error:
+            wrong.append(str(error))
+
+
+def _write_workbooks(runs: Sequence[Run], to: Path | None, header: bool, force: bool, wrong: list[str]) -> None:
+    """A workbook for each batch, and one of what is of no batch; a run alone has one by the name of its file."""
+    from acquire.run_file.export.workbook import export_workbook
+    from acquire.run_file.read import ArchiveError
+
+    batches: dict[str, list[Run]] = {}
+    for run in runs:
+        batches.setdefault(_batch(run), []).append(run)
+    for batch, together in batches.items():
+        folder = to or together[0].path.parent
+        name = together[0].path.stem if len(together) == 1 else batch or folder.resolve().name or "runs"
+        try:
+            say(sys.stdout, export_workbook(together, folder / f"{name}.xlsx", header=header, force=force))
+        except ArchiveError as error:
+            wrong.append(str(error))
+
+
+def _batch(run: Run) -> str:
+    """The batch of a run as the name of a file: without what a file system forbids."""
+    return re.sub(r'[\x00-\x1f<>:"/\\|?*]+', "-", str(run.sample_fields.get("batch", ""))).strip(" .-")[:80]

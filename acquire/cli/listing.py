@@ -1,0 +1,213 @@
+"""The command that lists the runs of a folder: a line each, whatever lies there."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from acquire.cli.arguments import FAILED, USAGE, JsonOption
+from acquire.cli.terminal import _whoever_listens, complain, say, say_json
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from acquire.run_file.summary import RunSummary
+
+#: Where runs are when nobody says anything else, as in the sweep file.
+USUAL_FOLDER = Path("runs")
+
+_LUMINANCE = 1000  # cd/m^2, at which the efficiencies of a list are told
+_MARKS = {"doubtful": "!", "impossible": "!!"}
+_LEGEND = "! something speaks against its figures, !! strongly: what, says acquire show"
+_NOT_OK = "* not plain ok: why, says acquire show"
+
+
+def list_runs(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help=f"folder of run files; default: {USUAL_FOLDER}, else this one", metavar="FOLDER"),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where", help='only runs of which it is true: "EQE_1000 > 5"; may be repeated', metavar="CONDITION"
+        ),
+    ] = None,
+    sort: Annotated[
+        str, typer.Option("--sort", help="field to sort by; a wrong one names all", metavar="FIELD")
+    ] = "date",
+    reverse: Annotated[bool, typer.Option("--reverse", help="largest or newest first")] = False,
+    recursive: Annotated[bool, typer.Option("--recursive", help="the folders in it too")] = False,
+    names: Annotated[bool, typer.Option("--names", help="only the paths, for another command")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List runs: date, sample, pixel, V_on, EQE and CE at 1000 cd/m^2, how they ended, tags."""
+    from acquire.cli import selection
+    from acquire.run_file.reading_apart import summaries
+    from acquire.run_file.summary import RunSummary
+
+    place = folder or (USUAL_FOLDER if USUAL_FOLDER.is_dir() else Path())
+    found = list(summaries(_files_in(place, recursive)))
+    runs = [one for _, one in found if isinstance(one, RunSummary)]
+    unreadable = [(path, str(one)) for path, one in found if not isinstance(one, RunSummary)]
+    try:
+        chosen = selection.selected(runs, [selection.condition(text, runs) for text in where or ()])
+        chosen = selection.in_order(chosen, selection.field_called(sort, runs), reverse=reverse)
+    except ValueError as error:
+        raise complain(error, USAGE) from error
+    with _whoever_listens(sys.stdout):
+        if as_json:
+            say_json(_plain(place, chosen, unreadable))
+        elif names:
+            say(sys.stdout, *(run.path for run in chosen))
+        else:
+            _print(place, chosen, len(runs), [] if where else unreadable)
+
+
+def _files_in(folder: Path, recursive: bool) -> list[Path]:
+    """The HDF5 files in a folder by name.
+
+    :raises typer.Exit: it is none, or cannot be read.
+    """
+    if not folder.is_dir():
+        what = "is a file; 'acquire show' shows one" if folder.is_file() else "there is no such folder"
+        raise complain(f"{folder}: {what}", USAGE)
+    try:
+        paths = folder.rglob("*.h5") if recursive else folder.iterdir()
+        return sorted(path for path in paths if path.suffix == ".h5" and path.is_file())
+    except OSError as error:
+        raise complain(f"{folder}: cannot be read ({error.strerror or error})", FAILED) from error
+
+
+def _plain(folder: Path, runs: Sequence[RunSummary], unreadable: Sequence[tuple[Path, str]]) -> dict[str, object]:
+    return {
+        "folder": str(folder),
+        "runs": [{"path": str(run.path), "state": run.state, **run.plain()} for run in runs],
+        "unreadable": [{"path": str(path), "reason": reason} for path, reason in unreadable],
+    }
+
+
+# --- as a table ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of the list: heading in two lines, what stands in it, and how narrow it may get (0: not at all)."""
+
+    heading: str
+    text: Callable[[RunSummary], str]
+    right: bool = False
+    least: int = 0
+
+
+def _columns() -> Iterator[_Column]:
+    """Every column, in order."""
+    yield _Column("date", lambda run: run.start_time[:16].replace("T", " "))
+    yield _Column("sample", lambda run: run.sample, least=10)
+    yield _Column("pixel", lambda run: run.pixel, least=5)
+    yield _figure("V_on", "turn_on_voltage")
+    yield _figure("EQE", f"external_quantum_efficiency_at_{_LUMINANCE}_cd_m2")
+    yield _figure("CE", f"current_efficiency_at_{_LUMINANCE}_cd_m2")
+    yield _Column("status", lambda run: run.state)
+    yield _Column("", lambda run: _MARKS.get(str(run.gravest), ""))
+    yield _Column("points", _points, right=True)
+    yield _Column("tags", lambda run: run.tag, least=8)
+    yield _Column("file", lambda run: run.path.name, least=20)
+
+
+#: Columns that the list does without, the first of these first, where the window is too narrow for all.
+_LEAST_MISSED = ("file", "points", "pixel")
+
+
+def _figure(symbol: str, key: str) -> _Column:
+    from acquire.photometry.customary_units import QUANTITIES, customary, quantity_of_figure
+
+    quantity = quantity_of_figure(key)
+
+    def text(run: RunSummary) -> str:
+        figure = run.figures.get(key)
+        if figure is None or figure.value != figure.value:
+            return "-"
+        return f"{customary(figure.value, quantity):.2f}{'' if figure.status == 'ok' else '*'}"
+
+    return _Column(f"{symbol}\n{QUANTITIES[quantity].unit}", text, right=True)
+
+
+def _points(run: RunSummary) -> str:
+    planned = f"/{run.planned_points}" if run.planned_points and run.planned_points != run.points else ""
+    return f"{run.points}{planned}"
+
+
+def _print(folder: Path, runs: Sequence[RunSummary], of: int, unreadable: Sequence[tuple[Path, str]]) -> None:
+    from acquire.cli.display import SpectatorConsole
+
+    if runs:
+        console = SpectatorConsole() if sys.stdout is not None and sys.stdout.isatty() else SpectatorConsole(width=300)
+        shown, left_out = _that_fit([column for column in _columns() if _is_needed(column, runs)], runs, console.width)
+        say(sys.stdout, f"EQE and CE at {_LUMINANCE} cd/m^2")
+        console.print(_table(shown, runs))
+        say(sys.stdout, *_legends(runs, shown, left_out))
+    say(sys.stdout, *(reason for _, reason in unreadable))
+    among = "" if len(runs) == of else f" of {of}"
+    say(sys.stdout, f"{folder}: {len(runs)}{among} run{'' if len(runs) == 1 else 's'}")
+
+
+def _is_needed(column: _Column, runs: Sequence[RunSummary]) -> bool:
+    """Whether any run has something in a column that stands for what not every lab uses."""
+    return column.heading not in ("pixel", "tags", "") or any(column.text(run) for run in runs)
+
+
+def _that_fit(columns: Sequence[_Column], runs: Sequence[RunSummary], width: int) -> tuple[list[_Column], list[str]]:
+    """Columns that fit a window, those that may be narrower at their narrowest; and the names of the others."""
+    shown, left_out = list(columns), list[str]()
+    for name in _LEAST_MISSED:
+        if sum(_width(column, runs) + 2 for column in shown) - 2 <= width:
+            break
+        left_out += [column.heading for column in shown if column.heading == name]
+        shown = [column for column in shown if column.heading != name]
+    return shown, left_out
+
+
+def _width(column: _Column, runs: Sequence[RunSummary]) -> int:
+    """How wide a column is at least."""
+    from rich.cells import cell_len
+
+    texts = [*column.heading.split("\n"), *(column.text(run) for run in runs)]
+    natural = max(map(cell_len, texts))
+    return min(natural, column.least) if column.least else natural
+
+
+def _table(columns: Sequence[_Column], runs: Sequence[RunSummary]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    from acquire.safety.visible import one_line
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(
+            column.heading,
+            justify="right" if column.right else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            min_width=_width(column, runs),
+        )
+    for run in runs:
+        table.add_row(*(Text(one_line(column.text(run))) for column in columns))
+    return table
+
+
+def _legends(runs: Sequence[RunSummary], shown: Sequence[_Column], left_out: Sequence[str]) -> Iterator[str]:
+    if any("*" in column.text(run) for column in shown if column.right for run in runs):
+        yield _NOT_OK
+    if any(str(run.gravest) in _MARKS for run in runs):
+        yield _LEGEND
+    if any(run.state == "cut off" for run in runs):
+        yield "cut off: 'acquire recover FILE' finishes it"
+    if left_out:
+        yield f"not shown, the window is too narrow: {', '.join(left_out)}; --names gives the paths, --json everything"

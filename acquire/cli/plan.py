@@ -1,0 +1,359 @@
+"""What a run is going to do, on a page: nothing is opened, nothing switched on."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from acquire.cli.arguments import (
+    USAGE,
+    AgainOption,
+    AreaOption,
+    BatchOption,
+    BenchOption,
+    NoteOption,
+    OutputOption,
+    PixelOption,
+    SampleOption,
+    SweepArgument,
+    UserOption,
+)
+from acquire.cli.terminal import complain, say
+
+if TYPE_CHECKING:
+    from acquire.bench.preparation import PreparedRun
+    from acquire.config import Spectra, SweepFile
+    from acquire.sweep.plan import SweepPlan
+
+WIDTH = 80  # columns where there is no terminal to ask; a wider one makes no longer lines
+LABEL = 16  # columns
+LONG = 600.0  # s: of a run that takes longer the page says when it would end
+
+#: Findings before a run of which a caution names the line to mend.
+_SAID_AS_CAUTIONS = {"calibration_of_the_future", "calibration_expired", "calibration_is_example", "unlikely_area"}
+
+Row = tuple[str, str]
+
+
+def plan(
+    sweep: SweepArgument,
+    bench: BenchOption = None,
+    output: OutputOption = None,
+    levels: Annotated[bool, typer.Option("--levels", help="the list of all levels instead of the page")] = False,
+    sample: SampleOption = None,
+    pixel: PixelOption = None,
+    area: AreaOption = None,
+    user: UserOption = None,
+    batch: BatchOption = None,
+    note: NoteOption = None,
+    again: AgainOption = False,
+) -> None:
+    """Show what a sweep is going to do: levels, spectra, duration, largest stress, file; nothing is opened."""
+    from acquire.bench.preparation import prepare, run_folder
+    from acquire.cli.again import said
+    from acquire.config import ConfigurationError
+
+    given = {"--sample": sample, "--pixel": pixel, "--area": area, "--user": user, "--batch": batch, "--note": note}
+    try:
+        prepared = prepare(sweep, bench, said(given, again, sweep, bench, output))
+        folder = run_folder(prepared, output)
+    except ConfigurationError as error:
+        raise complain(error, USAGE) from error
+    lines = level_lines(prepared.plan) if levels else page(prepared, folder, datetime.now().astimezone())
+    say(sys.stdout, *lines)
+
+
+def level_lines(plan: SweepPlan) -> Iterator[str]:
+    """A line for each level, in the order in which they are sent."""
+    from acquire.cli.display import level_text
+
+    for step in plan.steps:
+        mark = "  spectrum" if step.spectrum else ""
+        yield f"{step.index + 1:5d}  {step.branch:8}  {level_text(step.level, plan.source_unit)}{mark}"
+
+
+def page(prepared: PreparedRun, folder: Path, now: datetime) -> Iterator[str]:
+    """The page, line by line, as of ``now``."""
+    width = _width()
+    yield from _wrapped(prepared.loaded.sweep.title, width)
+    yield ""
+    for rows in (_what(prepared), _how(prepared, now), _where(prepared, folder, now)):
+        for label, value in rows:
+            yield from _row(label, value, width)
+        yield ""
+    remarks = list(_remarks(prepared, now))
+    yield from (line for remark in remarks for line in _wrapped(remark, width if sys.stdout.isatty() else None, "  "))
+    if not remarks:
+        yield "Nothing speaks against it. Nothing was opened."
+
+
+# --- its parts ---------------------------------------------------------------------------------------------
+
+
+def _what(prepared: PreparedRun) -> Iterator[Row]:
+    """The sample, the bench and what is known of both."""
+    from acquire.config.cautions import area_text
+
+    loaded = prepared.loaded
+    sweep, sample = loaded.sweep, loaded.sweep.sample
+    place = [f"{name} {value}" for name, value in _of_sample(sweep) if value]
+    yield "sample", ", ".join([sample.name, *place])
+    yield "structure", sample.structure
+    spread = sample.emissive_area_uncertainty
+    yield "emissive area", area_text(sample.emissive_area) + (f", u = {area_text(spread)} (k = 1)" if spread else "")
+    yield "user", sweep.user.name
+    yield "note", sweep.note
+    twins = ", simulated" if loaded.bench.of_twins and "simulated" not in loaded.bench.name else ""
+    yield "bench", f"{loaded.bench.name}{twins} ({loaded.bench_path})"
+    yield "calibration", _calibration(prepared)
+    yield "last check", _last_check(prepared)
+
+
+def _of_sample(sweep: SweepFile) -> Iterator[Row]:
+    sample = sweep.sample
+    yield from (("pixel", sample.pixel), ("batch", sample.batch), ("group", sample.group))
+
+
+def _calibration(prepared: PreparedRun) -> str:
+    """What turns the photodiode's signal into light, of when, and how long it may be used."""
+    photodiode, certificate = prepared.loaded.bench.photodiode, prepared.loaded.calibration.certificate
+    if photodiode.luminance_route == "from_spectra":
+        return "none: luminance comes from the run's own spectra"
+    if certificate is None or photodiode.luminance_route == "spectroradiometer":
+        return "none: luminance only where a spectrum is taken"
+    until = f"valid until {certificate.valid_until}" if certificate.valid_until else "no end of validity given"
+    return f"{certificate.id} of {certificate.date}, {until}"
+
+
+def _last_check(prepared: PreparedRun) -> str:
+    """When the bench was checked last, and whether it was as it should be."""
+    from acquire.upkeep.health import bench_health
+
+    if prepared.calibration.conditions.bench_alarm:
+        return "FAILED, see below"
+    try:
+        last = bench_health(prepared.loaded.bench).health.last
+    except OSError:
+        return ""
+    return f"{last.date[:16].replace('T', ' ')}: in control" if last else "none on record (acquire health)"
+
+
+def _how(prepared: PreparedRun, now: datetime) -> Iterator[Row]:
+    """Levels, spectra, time, stress, and what ends it."""
+    plan, sweep = prepared.plan, prepared.loaded.sweep
+    unit = plan.source_unit
+    for number, (branch, steps) in enumerate(groupby(plan.steps, key=lambda step: step.branch)):
+        yield "" if number else "levels", f"{branch}: {_ranges([step.level for step in steps], unit)}"
+    yield "dark", _dark(plan)
+    yield "reading", _reading(sweep)
+    yield from (("spectra" if number == 0 else "", text) for number, text in enumerate(_spectra(plan, sweep.spectra)))
+    yield "time", _time(plan, now)
+    limited = "A" if unit == "V" else "V"
+    yield "compliance", _amount(plan.compliance, limited)
+    yield "largest stress", _stress(prepared)
+    yield "ends early", "; ".join(_ends(sweep)) or "by no rule"
+
+
+def _ranges(levels: Sequence[float], unit: str) -> str:
+    """Levels as ranges of equal steps: ``0 V to 8 V in steps of 0.1 V (81 points)``."""
+    parts, start = [], 0
+    while start < len(levels):
+        stop = _end_of_range(levels, start)
+        first, last = _amount(levels[start], unit), _amount(levels[stop], unit)
+        step = _amount(abs(levels[min(start + 1, stop)] - levels[start]), unit)
+        parts.append(f"{first} to {last} in steps of {step}" if stop > start else first)
+        start = stop + 1
+    return f"{', then '.join(parts)} ({_counted(len(levels), 'point')})"
+
+
+def _end_of_range(levels: Sequence[float], start: int) -> int:
+    """The index of the last level that is as far from the one before as the second of a range from its first."""
+    stop = min(start + 1, len(levels) - 1)
+    step = levels[stop] - levels[start]
+    while stop + 1 < len(levels) and abs(levels[stop + 1] - levels[stop] - step) < 1e-9 + 1e-6 * abs(step):
+        stop += 1
+    return stop
+
+
+def _dark(plan: SweepPlan) -> str:
+    dark = plan.dark
+    parts = [f"{number} {when}" for number, when in _when_dark(plan) if number]
+    level = _amount(dark.step.level, plan.source_unit)
+    return f"readings at {level}: {', '.join(parts)}" if parts else "no readings"
+
+
+def _when_dark(plan: SweepPlan) -> Iterator[tuple[int, str]]:
+    yield plan.dark.readings_before, "before"
+    yield plan.dark.readings_after, "after"
+
+
+def _reading(sweep: SweepFile) -> str:
+    measure = sweep.measure
+    nplc = f"NPLC {measure.nplc:g}"
+    if measure.photodiode_nplc != measure.nplc:
+        nplc += f" (photodiode {measure.photodiode_nplc:g})"
+    averaged = f", {measure.filter_count} averaged" if measure.filter_count > 1 else ""
+    timing = ", timed by the instruments" if measure.timing == "hardware" else ""
+    return f"settles {_amount(measure.settle, 's')}, {nplc}{averaged}{timing}"
+
+
+def _spectra(plan: SweepPlan, wanted: Spectra | None) -> Iterator[str]:
+    """Where spectra will be, a line for each rule, and how many at most."""
+    if wanted is None or not plan.spectra.most:
+        yield "none"
+        return
+    if wanted.at_luminance:
+        yield f"where each branch first reaches {_list(wanted.at_luminance)} cd/m^2"
+    if levels := [step.level for step in plan.steps if step.spectrum]:
+        yield f"at {', '.join(dict.fromkeys(_amount(level, plan.source_unit) for level in levels))}"
+    if wanted.every:
+        above = f" above {wanted.every.above:g} cd/m^2" if wanted.every.above else ""
+        which = "point" if wanted.every.points == 1 else f"{_ordinal(wanted.every.points)} point"
+        yield f"at every {which}{above}"
+    if plan.spectra.first_in_clear_light:
+        yield "the first as soon as the photodiode's light is clear: luminance comes from it"
+    yield f"at most {_counted(plan.spectra.most, 'spectrum', 'spectra')}, speed {wanted.speed}"
+
+
+def _time(plan: SweepPlan, now: datetime) -> str:
+    from acquire.cli.display import clock_text
+
+    points = len(plan.steps) * plan.time_per_point
+    parts = [f"points {_amount(float(f'{plan.time_per_point:.2g}'), 's')} each"]
+    if plan.spectra.most:
+        parts.append(f"spectra up to {clock_text(max(plan.duration - points, 0.0))}")
+    unit = "h:mm:ss" if round(plan.duration) >= 3600 else "m:ss"
+    ends = f"; begun now, over at {_moment(now, plan.duration)}" if plan.duration > LONG else ""
+    return f"about {clock_text(plan.duration)} ({unit}): {', '.join(parts)}{ends}"
+
+
+def _moment(now: datetime, later: float) -> str:
+    end = now + timedelta(seconds=later)
+    return f"{end:%H:%M}" if end.date() == now.date() else f"{end:%Y-%m-%d %H:%M}"
+
+
+def _stress(prepared: PreparedRun) -> str:
+    from acquire.cli.display import number
+    from acquire.photometry.customary_units import CUSTOMARY, customary
+
+    stress, name = prepared.plan.stress, "current_density"
+    density = customary(stress.current / prepared.loaded.sweep.sample.emissive_area, name)
+    amounts = _amount(stress.voltage, "V"), _amount(stress.current, "A"), _amount(stress.power, "W")
+    return f"{', '.join(amounts)}; {number(density, 3)} {CUSTOMARY[name].unit} on this area"
+
+
+def _ends(sweep: SweepFile) -> Iterator[str]:
+    """What ends the sweep before its last level."""
+    from acquire.photometry.customary_units import CUSTOMARY, customary
+
+    stop = sweep.stop
+    if stop.on_compliance == "stop":
+        yield "in compliance"
+    if stop.luminance_above is not None:
+        yield f"above {stop.luminance_above:g} cd/m^2"
+    if stop.current_above is not None:
+        yield f"above {_amount(stop.current_above, 'A')}"
+    if stop.current_density_above is not None:
+        density = customary(stop.current_density_above, "current_density")
+        yield f"above {density:g} {CUSTOMARY['current_density'].unit}"
+    if stop.voltage_above is not None:
+        yield f"above {_amount(stop.voltage_above, 'V')} measured"
+    if stop.luminance_below_maximum is not None:
+        yield f"at {100 * stop.luminance_below_maximum:g} % of the largest luminance"
+    if stop.no_light_by is not None:
+        yield f"no light by {_amount(stop.no_light_by, 'V')}"
+    if stop.short is not None:
+        current, voltage = _amount(stop.short.current_above, "A"), _amount(stop.short.voltage_below, "V")
+        yield f"a short: more than {current} below {voltage}"
+    if sweep.measure.bad_reading == "stop":
+        yield "a reading without a number"
+
+
+def _where(prepared: PreparedRun, folder: Path, now: datetime) -> Iterator[Row]:
+    """The files, and what this run does otherwise than its sweep file says."""
+    from acquire.bench.preparation import name_fields
+    from acquire.run_file.naming import name_to_be
+
+    loaded = prepared.loaded
+    yield "sweep file", str(loaded.sweep_path)
+    yield "folder", f"{folder}{'' if folder.is_dir() else ' (will be made)'}"
+    yield "run file", f"{name_to_be(now, name_fields(loaded), loaded.sweep.output.name)} (if it begins now)"
+    yield from (("this run" if number == 0 else "", one.text) for number, one in enumerate(loaded.overrides))
+
+
+def _remarks(prepared: PreparedRun, now: datetime) -> Iterator[str]:
+    """What should be known before it begins: what contradicts its numbers first, then the cautions of its files."""
+    from acquire.cli.display import finding_text
+    from acquire.evaluation.findings import findings_before
+    from acquire.evaluation.floor import least_light
+
+    for finding in findings_before(prepared.calibration, prepared.plan.source_unit, f"{now:%Y-%m-%d}"):
+        if finding.code not in _SAID_AS_CAUTIONS:
+            yield finding_text(finding)
+    yield from (f"caution: {caution}" for caution in (*prepared.loaded.cautions, *least_light(prepared.calibration)))
+
+
+# --- words -------------------------------------------------------------------------------------------------
+
+_PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"))
+
+
+def _amount(value: float, unit: str) -> str:
+    """A value in V, or with the prefix that makes it a number above 1."""
+    if unit == "V" or value == 0.0:
+        return f"{float(f'{value:.6g}'):g} {unit}"
+    factor, prefix = next(((f, p) for f, p in _PREFIXES if abs(value) >= f * (1 - 1e-9)), _PREFIXES[-1])
+    return f"{float(f'{value / factor:.6g}'):g} {prefix}{unit}"
+
+
+def _list(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:.6g}" for value in values)
+
+
+def _counted(number: int, one: str, several: str = "") -> str:
+    return f"{number} {one if number == 1 else several or f'{one}s'}"
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def _width() -> int:
+    """Columns of the page: those of the terminal, and no more than can be read at a glance."""
+    from shutil import get_terminal_size
+
+    return max(40, min(get_terminal_size((WIDTH, 24)).columns, WIDTH)) if sys.stdout.isatty() else WIDTH
+
+
+def _row(label: str, value: str, width: int) -> Iterator[str]:
+    """A label and its value, which goes on below itself; nothing where there is no value."""
+    if not value:
+        return
+    lines = list(_wrapped(value, width - LABEL))
+    yield f"{f'{label}:' if label else '':<{LABEL}}{lines[0]}"
+    yield from (f"{'':<{LABEL}}{line}" for line in lines[1:])
+
+
+def _wrapped(text: str, width: int | None, indent: str = "") -> Iterator[str]:
+    """A text in lines of so many columns of a terminal, where some letters take two; a number stays with its unit."""
+    from rich.cells import cell_len
+
+    from acquire.safety.visible import one_line
+
+    line = ""
+    for joined in re.sub(r"(?<=\d) (?=\w)", "\0", one_line(text)).split(" "):
+        word = joined.replace("\0", " ")
+        if line.strip() and width is not None and cell_len(f"{line} {word}") > width:
+            yield line
+            line = f"{indent}{word}"
+        else:
+            line = f"{line} {word}" if line else word
+    yield line

@@ -1,0 +1,157 @@
+"""What of a run is drawn: its branches in the units in which the field reads them, without what must not be trusted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from acquire.photometry.customary_units import customary
+from acquire.records import BAD_READING, LIMITED, Branch, FloatArray, PointFlag
+from acquire.run_file.read import Run
+
+Mask = npt.NDArray[np.bool_]
+
+#: Quantities that come of the source meter alone; all others need light.
+_ELECTRICAL = ("voltage", "current_density")
+
+_NEVER = PointFlag.DAMAGED | PointFlag.OVER_RANGE | PointFlag.NO_SOURCE_READING
+
+#: The flags of points that are left out.
+_LEFT_OUT = _NEVER | BAD_READING | PointFlag.BELOW_DARK_NOISE | PointFlag.AMPLIFIER_LIMIT
+
+#: The flags of points that are drawn hollow.
+_HOLLOW = LIMITED | PointFlag.OVER_VOLTAGE | PointFlag.LEVEL_NOT_REACHED | PointFlag.LATE
+
+#: The same for the quantum efficiency.
+_HOLLOW_EQE = _HOLLOW | PointFlag.EQE_PROVISIONAL | PointFlag.SPECTRUM_TRUNCATED
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """The points of one branch in the order in which they were measured.
+
+    ``x``, ``y``, and the standard uncertainty of ``y`` (n,) in customary units, NaN where a point is left out;
+    ``hollow`` (n,) where a flag says something against it.
+    """
+
+    branch: Branch
+    x: FloatArray
+    y: FloatArray
+    uncertainty: FloatArray
+    hollow: Mask
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """The branches that have anything to draw, and how many points are left out or hollow, by why."""
+
+    branches: tuple[Curve, ...]
+    left_out: Mapping[str, int]
+    hollow: Mapping[str, int]
+
+
+def curves(run: Run, x: str, y: str, logarithmic: Sequence[str] = ()) -> Curves:
+    """Quantity ``y`` of a run against ``x``, both named as columns of the run; ``logarithmic`` those on such an axis.
+
+    A current density below zero at a voltage below zero is a current in reverse: on a logarithmic axis it is drawn by
+    its amount.
+    """
+    table, quantities = run.tables["jvl"], (x, y)
+    flags = table["flags"]
+    values = {name: _values(run, name, name in logarithmic) for name in quantities}
+    why, out = Counter[str](), np.zeros(len(flags), bool)
+    for reason, here in (*_flagged(flags, _refused(quantities)), *_not_drawable(values, logarithmic)):
+        why[reason] += int(np.count_nonzero(here & ~out))
+        out |= here
+    hollow = (flags & int(_marked(quantities))) != 0
+    words = {word: int(np.count_nonzero(here & ~out)) for word, here in _flagged(flags, _marked(quantities))}
+    blank = {name: np.where(out, np.nan, array) for name, array in values.items()}
+    uncertainty = np.where(out, np.nan, _uncertainty(run, y))
+    return Curves(
+        tuple(
+            Curve(branch, blank[x][here], blank[y][here], uncertainty[here], hollow[here] & ~out[here])
+            for branch, here in branches(run)
+            if not out[here].all()
+        ),
+        +why,
+        +Counter(words),
+    )
+
+
+def branches(run: Run) -> Iterator[tuple[Branch, Mask]]:
+    """The branches of a run, and which points are of each."""
+    column = run.tables["jvl"]["branch"]
+    for branch in Branch:
+        here = column == branch.value.encode()
+        if here.any():
+            yield branch, here
+
+
+def _values(run: Run, quantity: str, logarithmic: bool) -> FloatArray:
+    found = customary(run.tables["jvl"][quantity], quantity)
+    if logarithmic and quantity == "current_density":
+        return np.where((found < 0) & (run.tables["jvl"]["voltage"] < 0), -found, found)
+    return found
+
+
+def _uncertainty(run: Run, quantity: str) -> FloatArray:
+    column = run.tables["jvl"].get(f"{quantity}_uncertainty")
+    return np.full(run.points, np.nan) if column is None else customary(column, quantity)
+
+
+def _refused(quantities: Sequence[str]) -> PointFlag:
+    return _NEVER if set(quantities) <= set(_ELECTRICAL) else _LEFT_OUT
+
+
+def _marked(quantities: Sequence[str]) -> PointFlag:
+    return _HOLLOW_EQE if "external_quantum_efficiency" in quantities else _HOLLOW
+
+
+def _flagged(flags: npt.NDArray[np.uint32], which: PointFlag) -> Iterator[tuple[str, Mask]]:
+    for flag in which:
+        yield (flag.name or "").lower().replace("_", " "), (flags & int(flag)) != 0
+
+
+def _not_drawable(values: Mapping[str, FloatArray], logarithmic: Sequence[str]) -> Iterator[tuple[str, Mask]]:
+    yield "no value", ~np.logical_and.reduce([np.isfinite(array) for array in values.values()])
+    for name in values.keys() & set(logarithmic):
+        with np.errstate(invalid="ignore"):
+            yield "not above zero on a logarithmic axis", values[name] <= 0
+
+
+# --- 100 000 points in a picture 1000 dots wide -----------------------------------------------------------------
+
+#: A line has about so many points at most.
+MOST_DRAWN = 2000
+
+
+def thinned(y: FloatArray, most: int = MOST_DRAWN) -> npt.NDArray[np.intp]:
+    """Which points draw the same line: all of few; of many the least and the largest of each short stretch.
+
+    The first and last stay; a stretch without any value stays a gap.
+    """
+    count = len(y)
+    if count <= most:
+        return np.arange(count)
+    length = -(-count // (most // 2))
+    starts = np.arange(0, count, length)
+    padded = np.full(len(starts) * length, np.nan)
+    padded[:count] = y
+    rows = padded.reshape(-1, length)
+    low = np.where(np.isnan(rows), np.inf, rows).argmin(axis=1)
+    high = np.where(np.isnan(rows), -np.inf, rows).argmax(axis=1)
+    return np.unique([0, count - 1, *(starts + low), *(starts + high)])
+
+
+def to_mark(y: FloatArray, about: int = 18) -> list[int]:
+    """At which points of a line a mark stands: about so many of many, and wherever a point stands alone."""
+    known = np.isfinite(y)
+    places = np.flatnonzero(known)
+    alone = known & ~np.append(known[1:], False) & ~np.insert(known[:-1], 0, False)
+    every = max(1, len(places) // about)
+    marked: list[int] = np.union1d(places[::every], np.flatnonzero(alone)).tolist()
+    return marked

@@ -1,0 +1,253 @@
+"""The pictures of runs, by name: J-V-L, efficiencies, spectra, colour; of one run, or of several over each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from acquire.records import Branch, FloatArray
+from acquire.report.box_plots import box_plots, rank
+from acquire.report.chromaticity_picture import draw_chromaticity
+from acquire.report.curves import Curves, curves
+from acquire.report.drawing import GREY, Look, Told, arrange, draw_curve, ends, legend, looks, scale, set_limits
+from acquire.report.spectra_picture import draw_spectra, lines_of
+from acquire.report.style import (
+    DOUBLE,
+    SINGLE,
+    NothingToDraw,
+    PictureError,
+    Style,
+    StyleError,
+    as_svg,
+    caption_of,
+    journal,
+    new_figure,
+    read_style,
+    rendered,
+    save,
+)
+from acquire.run_file.read import Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "MOST_NAMED",
+    "PICTURES",
+    "NothingToDraw",
+    "Picture",
+    "PictureError",
+    "Style",
+    "StyleError",
+    "as_svg",
+    "box_plots",
+    "caption_of",
+    "labels_of",
+    "rank",
+    "read_style",
+    "rendered",
+    "save",
+]
+
+#: So many runs have a colour and a name in a picture; the others are grey.
+MOST_NAMED = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Named:
+    """A run with what it is called in a legend and how it looks there."""
+
+    run: Run
+    label: str
+    look: Look
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One kind of picture: ``name`` of its file, ``title`` for people, and what draws it."""
+
+    name: str
+    title: str
+    _draw: Callable[[Sequence[Named], Style, Told], Figure]
+
+    def draw(self, runs: Sequence[Run], style: Style | None = None, labels: Sequence[str] | None = None) -> Figure:
+        """Draw one run, or several over each other; :func:`caption_of` says what bands are and what is left out.
+
+        ``labels`` are what the runs are called, by themselves as :func:`labels_of`. Of more than :data:`MOST_NAMED`
+        runs the first have colours and the rest are grey.
+
+        :raises NothingToDraw: no run has anything of it.
+        :raises ImportError: matplotlib, the extra ``report``, is not installed.
+        """
+        chosen, told = style or journal(), Told()
+        names = labels_of(runs) if labels is None else labels
+        colours = looks(chosen, min(len(runs), MOST_NAMED)) + [Look(GREY)] * max(0, len(runs) - MOST_NAMED)
+        with chosen.applied():
+            named = [Named(*one) for one in zip(runs, names, colours, strict=True)]
+            figure = self._draw(named, chosen, told)
+            arrange(figure, legend(figure, told))
+        figure.set_label(told.caption(self.title))
+        return figure
+
+
+def labels_of(runs: Sequence[Run]) -> list[str]:
+    """What runs are called in a legend: by sample and pixel, and where these are the same by when they began."""
+    began = [run.start_time[:19].replace("T", " ") for run in runs]
+    names = [_name(run) for run in runs]
+    names = [f"{name}, {at}" if names.count(name) > 1 else name for name, at in zip(names, began, strict=True)]
+    return [
+        f"{name}, {run.run_id[:8]}" if names.count(name) > 1 else name for name, run in zip(names, runs, strict=True)
+    ]
+
+
+def _name(run: Run) -> str:
+    pixel = run.sample_fields.get("pixel", "")
+    return f"{run.sample}, {pixel}" if pixel else run.sample
+
+
+# --- curves ------------------------------------------------------------------------------------------------------
+
+_DECADES = ("current_density", "luminance")
+
+
+def _panels(
+    named: Sequence[Named],
+    style: Style,
+    told: Told,
+    rows: Sequence[Sequence[tuple[str, str]]],
+    decades: Sequence[str] = _DECADES,
+    height: float = 62.0,
+) -> Figure:
+    """A picture of panels, each one quantity against another (y, x); a row in which nothing can be drawn is dropped."""
+    found = [[(pair, [curves(one.run, pair[1], pair[0], decades) for one in named]) for pair in row] for row in rows]
+    for drawn in chain.from_iterable(all_of for row in found for _, all_of in row):
+        told.count(drawn)
+    kept = [row for row in found if any(drawn.branches for _, all_of in row for drawn in all_of)]
+    if not kept:
+        raise NothingToDraw(_why(rows, told))
+    wide = len(kept[0]) > 1
+    figure = new_figure(DOUBLE if wide else SINGLE, 10.0 + height * len(kept))
+    grid = figure.subplots(len(kept), len(kept[0]), squeeze=False)
+    for line, row in zip(grid, kept, strict=True):
+        for axes, ((y, x), all_of) in zip(line, row, strict=True):
+            scale(axes, decades, x, y)
+            _draw_all(axes, named, all_of, style, told)
+            everything = [curve for drawn in all_of for curve in drawn.branches]
+            if everything:
+                told.beyond |= set_limits(axes, everything, (x in decades, y in decades))
+    return figure
+
+
+def _why(rows: Sequence[Sequence[tuple[str, str]]], told: Told) -> str:
+    from acquire.report.drawing import in_words, title_of
+
+    asked = title_of(rows[0][0][0])
+    return f"no point has a value of {asked}: {in_words(told.left_out) or 'there is no point'}"
+
+
+def _draw_all(axes: Axes, named: Sequence[Named], all_of: Sequence[Curves], style: Style, told: Told) -> None:
+    for place, (one, drawn) in enumerate(zip(named, all_of, strict=True)):
+        for curve in drawn.branches:
+            look, label = _look(one, curve.branch, len(named), style)
+            if place >= MOST_NAMED:
+                label = f"{len(named) - MOST_NAMED} more"
+            told.bands |= draw_curve(axes, curve, look, label)
+
+
+def _look(one: Named, branch: Branch, runs: int, style: Style) -> tuple[Look, str]:
+    """How a branch looks: of one run each has a colour; of several runs the reverse one is dashed, without marks."""
+    if runs == 1:
+        forward, reverse = looks(style, 2)
+        look = forward if branch is Branch.FORWARD else Look(reverse.colour, reverse.marker, "--")
+        return look, str(branch)
+    if branch is Branch.FORWARD:
+        return one.look, one.label
+    return Look(one.look.colour, "", "--"), f"{one.label}, reverse"
+
+
+def _jvl(named: Sequence[Named], style: Style, told: Told) -> Figure:
+    """One run on two axes; several in two panels, where two axes could not be told apart."""
+    pairs = (("current_density", "voltage"), ("luminance", "voltage"))
+    if len(named) > 1:
+        return _panels(named, style, told, [pairs])
+    current, light = (curves(named[0].run, x, y, _DECADES) for y, x in pairs)
+    told.count(current)
+    told.count(light)
+    if not (current.branches or light.branches):
+        raise NothingToDraw(_why([pairs], told))
+    figure = new_figure(SINGLE, 72.0)
+    left = figure.subplots()
+    sides = [(left, "current_density", "J", current)]
+    if light.branches:
+        sides.append((left.twinx(), "luminance", "L", light))
+    else:
+        told.more.append("No luminance: no point has one")
+    first, second, third, fourth = looks(style, 4)
+    marks = {"J": (first.marker, third.marker), "L": (second.marker, fourth.marker)}
+    colours = {"J": first.colour, "L": second.colour}
+    for axes, quantity, symbol, drawn in sides:
+        pair = [Look(colours[symbol], mark, line) for mark, line in zip(marks[symbol], ("-", "--"), strict=True)]
+        _draw_side(axes, quantity, symbol, drawn, pair, told)
+    left.set_xlim(*_span([curve.x for _, _, _, drawn in sides for curve in drawn.branches]))
+    return figure
+
+
+def _span(arrays: Sequence[FloatArray]) -> tuple[float, float]:
+    """The ends of a linear axis on which all of some arrays can be seen."""
+    return ends(np.concatenate([array[np.isfinite(array)] for array in arrays]), False)
+
+
+def _draw_side(axes: Axes, quantity: str, symbol: str, drawn: Curves, pair: Sequence[Look], told: Told) -> None:
+    """One of two y axes, in a colour of its own."""
+    scale(axes, _DECADES, "voltage", quantity)
+    for curve in drawn.branches:
+        label = f"{symbol}, {curve.branch}" if len(drawn.branches) > 1 else symbol
+        told.bands |= draw_curve(axes, curve, pair[curve.branch is Branch.REVERSE], label)
+    if drawn.branches:
+        set_limits(axes, drawn.branches, (False, True))
+    axes.yaxis.label.set_color(pair[0].colour)
+    axes.tick_params(axis="y", which="both", colors=pair[0].colour, right=symbol == "L", left=symbol == "J")
+
+
+def _efficiency(named: Sequence[Named], style: Style, told: Told) -> Figure:
+    rows = [
+        [(y, x) for x in ("current_density", "luminance")]
+        for y in ("current_efficiency", "external_quantum_efficiency")
+    ]
+    return _panels(named, style, told, rows, height=55.0)
+
+
+def _power_efficiency(named: Sequence[Named], style: Style, told: Told) -> Figure:
+    return _panels(named, style, told, [[("power_efficiency", x) for x in ("current_density", "luminance")]])
+
+
+def _jvl_log(named: Sequence[Named], style: Style, told: Told) -> Figure:
+    return _panels(named, style, told, [[("current_density", "voltage")]], ("current_density", "voltage"))
+
+
+def _spectra(named: Sequence[Named], _style: Style, told: Told) -> Figure:
+    return draw_spectra(lines_of([(one.run, one.label, one.look) for one in named], told))
+
+
+def _chromaticity(named: Sequence[Named], style: Style, told: Told) -> Figure:
+    told.bars = True
+    told.more.append("Right: the part framed on the left")
+    return draw_chromaticity(lines_of([(one.run, one.label, one.look) for one in named], told), looks(style, 8))
+
+
+_ALL = (
+    Picture("jvl", "Current density and luminance against voltage", _jvl),
+    Picture("efficiency", "Current efficiency and external quantum efficiency", _efficiency),
+    Picture("power_efficiency", "Power efficiency", _power_efficiency),
+    Picture("spectra", "Electroluminescence spectra", _spectra),
+    Picture("chromaticity", "Chromaticity, CIE 1931", _chromaticity),
+    Picture("jvl_log", "Current density against voltage, both logarithmic", _jvl_log),
+)
+
+#: Every picture by its name, in the order of a report.
+PICTURES: Mapping[str, Picture] = {picture.name: picture for picture in _ALL}
