@@ -43,15 +43,22 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     return Path(summary["path"]), summary
 
 
-def test_a_run_prints_one_line_a_point_then_the_figures_and_the_path(tmp_path: Path) -> None:
+def test_a_run_prints_one_line_a_point_below_its_columns_then_the_figures_that_the_output_is_off_and_the_path(
+    tmp_path: Path,
+) -> None:
     done = acquire("run", QUICK, "--output", tmp_path)
     assert done.returncode == 0, done.stderr
-    points = re.findall(r"^ *\d+/\d+ .*mA/cm\^2.*cd/m\^2.*cd/A.*lm/W.*EQE.*%", done.stdout, flags=re.MULTILINE)
+    lines = done.stdout.splitlines()
+    head = next(line.split() for line in lines if line.startswith("point "))
+    assert head[:4] == ["point", "level[V]", "V[V]", "J[mA/cm^2]"]
+    points = [line.split() for line in lines if re.match(r" *\d+ ", line) and len(line.split()) >= len(head) - 1]
+    assert [int(point[0]) for point in points] == list(range(1, len(points) + 1))
     path = Path(done.stdout.strip().splitlines()[-1])
     with h5py.File(path) as file:
         assert len(points) == len(file["entry/jvl/voltage"]) > 10
     assert "V_on" in done.stdout
     assert "stopped (luminance" in done.stdout
+    assert "the output is off: taken to zero, switched off, asked" in done.stdout
     assert done.stderr == ""
 
 
@@ -59,6 +66,7 @@ def test_json_is_alone_on_standard_output(finished: tuple[Path, dict[str, object
     path, summary = finished
     assert summary["status"] == "completed"
     assert summary["stop_reason"] == ""
+    assert summary["output"] == "is off: taken to zero, switched off, asked"
     figures = summary["figures_of_merit"]
     assert isinstance(figures, dict)
     assert figures["turn_on_voltage"]["unit"] == "V"
