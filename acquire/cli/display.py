@@ -160,8 +160,9 @@ class SpectatorConsole(Console):
     def size(self) -> ConsoleDimensions:
         """That of the terminal behind this stream, whatever the others lead to."""
         with suppress(OSError, ValueError, AttributeError):
-            if self._own_size:
-                return ConsoleDimensions(*os.get_terminal_size(self.file.fileno()))
+            # A line that nobody told its size has none
+            if self._own_size and all(size := os.get_terminal_size(self.file.fileno())):
+                return ConsoleDimensions(*size)
         return super().size
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:

@@ -35,7 +35,7 @@ def test_a_point_is_one_line_in_the_units_of_the_field_below_the_names_of_its_co
     head, line = in_a_pipe(RECORD)[-2:]
     names = "point level[V] V[V] J[mA/cm^2] L[cd/m^2] CE[cd/A] PE[lm/W] EQE[%] spectrum remarks"
     assert head.split() == names.split()
-    assert line.split() == ["1", "6.700", "6.700", "53.67", "11270", "21.0", "9.84", "5.64", "nearest"]
+    assert line.split() == ["1/17", "6.700", "6.700", "53.67", "11270", "21.0", "9.84", "5.64", "nearest"]
 
 
 def test_a_source_of_current_has_levels_in_ma_and_the_voltage_it_took() -> None:
@@ -46,7 +46,7 @@ def test_a_source_of_current_has_levels_in_ma_and_the_voltage_it_took() -> None:
         spectator(record)
     head, line = lines.getvalue().splitlines()[-2:]
     assert head.split()[:3] == ["point", "level[mA]", "V[V]"]
-    assert line.split()[:3] == ["1", "0.3000", "6.700"]
+    assert line.split()[:3] == ["1/17", "0.3000", "6.700"]
 
 
 def test_values_of_any_size_keep_their_columns() -> None:

@@ -31,7 +31,7 @@ class Lines:
         for entry in self._account.take(event):
             self._entry(entry)
         if isinstance(event, RunStart):
-            self._columns = list(rows.columns(event.source_unit))
+            self._columns = list(rows.columns(event.source_unit, event.points))
             self._write(f"# {'run file':12} {one_line(event.path)}")
             self._write(rows.head_in_a_line(self._columns))
 

@@ -67,9 +67,13 @@ _LIGHT = (
 )
 
 
-def columns(source_unit: str) -> tuple[Column, ...]:
-    """All columns of a point of a source of V or A; the level that was sent comes first."""
-    point = Column("point", "", 5, lambda record: str(counted(record.reading.index)))
+def columns(source_unit: str, points: int = 0) -> tuple[Column, ...]:
+    """All columns of a point of a source of V or A; the level that was sent comes first.
+
+    ``points``: where there is no bar, each point says how many there are.
+    """
+    of = f"/{points}" if points else ""
+    point = Column("point", "", max(5, 2 * len(of) - 1), lambda record: f"{counted(record.reading.index)}{of}")
     voltage_source = source_unit == "V"
     if voltage_source:
         level = Column("level", "V", 7, lambda record: f"{record.reading.source_level:.3f}")
