@@ -158,7 +158,7 @@ class SpectatorConsole(Console):
 
     @property  # type: ignore[misc]  # nobody sets it
     def size(self) -> ConsoleDimensions:
-        """That of the terminal behind this stream, whatever the others lead to."""
+        """The size of the terminal behind this stream, whatever the others lead to."""
         with suppress(OSError, ValueError, AttributeError):
             # A line that nobody told its size has none
             if self._own_size and all(size := os.get_terminal_size(self.file.fileno())):
