@@ -28,6 +28,8 @@ BenchOption = Annotated[
 
 JsonOption = Annotated[bool, typer.Option("--json", help="one JSON object on standard output, nothing else there")]
 
+NoPlotOption = Annotated[bool, typer.Option("--no-plot", help="no picture while the run goes on")]
+
 OutputOption = Annotated[
     Path | None,
     typer.Option("--output", help="folder for the run file instead of the sweep's own", metavar="DIR"),
