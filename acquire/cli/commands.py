@@ -11,7 +11,7 @@ from typing import Annotated, TextIO, cast
 
 import typer
 
-from acquire.cli import calibrate, export, health, instruments, listing, new, plan, report, results, simulate
+from acquire.cli import calibrate, export, health, instruments, listing, new, plan, report, results, setup, simulate
 from acquire.cli.arguments import (
     COMPLETED,
     FAILED,
@@ -64,7 +64,7 @@ app = typer.Typer(
     name="acquire",
     help="J-V-L bench: sweep a light-emitting device, record J-V-L and EL spectra, compute efficiencies.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -78,7 +78,7 @@ def main() -> None:
     sys.stdout, sys.stderr = (cast(TextIO, _filtered(stream)) for stream in (sys.stdout, sys.stderr))
     try:
         try:
-            app()
+            app(prog_name="acquire")
         finally:
             if sys.stdout is not None:
                 sys.stdout.flush()
@@ -176,6 +176,7 @@ def check(
 
 
 app.command()(new.new)
+app.command()(setup.setup)
 app.command()(calibrate.calibrate)
 app.command()(health.health)
 app.command("list")(listing.list_runs)
