@@ -80,15 +80,16 @@ def report(
 
 
 def report_after_run(path: Path, as_json: bool) -> None:
-    """The report of a run that has just ended, beside its file; whatever goes wrong is said and changes nothing else.
+    """The page of a run that has just ended, beside its file; whatever goes wrong is said and changes nothing else.
 
-    The path of the page goes to standard output, with ``as_json`` to standard error.
+    Its path goes to standard output, with ``as_json`` to standard error. The file was read back when it was finished,
+    so no other process reads it.
     """
+    from acquire.run_file.documented import read_documented
+
     try:
-        runs, _ = _read([path])
-        if not runs:
-            return
-        written = _written(_assembled(runs, None, "median", None, ""), ("png",), None, None, force=False)
+        made = _assembled((read_documented(path),), None, "median", None, "")
+        written = _written(made, (), None, None, force=False)
     except typer.Exit:  # why is said already
         return
     except Exception as error:
