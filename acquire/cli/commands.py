@@ -35,6 +35,7 @@ from acquire.cli.arguments import (
     BatchOption,
     BenchOption,
     JsonOption,
+    NoPlotOption,
     NoteOption,
     OutputOption,
     PixelOption,
@@ -112,6 +113,7 @@ def run(
     bench: BenchOption = None,
     output: OutputOption = None,
     as_json: JsonOption = False,
+    no_plot: NoPlotOption = False,
     sample: SampleOption = None,
     pixel: PixelOption = None,
     area: AreaOption = None,
@@ -125,6 +127,7 @@ def run(
     from acquire import session
     from acquire.cli import again as memory
     from acquire.cli import display
+    from acquire.cli.live.show import displayed
     from acquire.config import ConfigurationError
     from acquire.safety.interruption import StopRequest
 
@@ -141,7 +144,7 @@ def run(
     _offer_recovery(folder, ask=not as_json and _somebody_to_ask())
     console = display.SpectatorConsole(stderr=as_json)
     with StopRequest().listening() as stop:  # until everything is said: Ctrl-C while printing changes no outcome
-        with display.displayed(console) as spectator:
+        with displayed(console, prepared, stop, plot=not no_plot) as spectator:
             result = session.run(prepared, folder, spectator, stop, waiting=waiting())
         told = results.told(result, as_json, stuck=spectator.stuck)
         if with_report and told and result.run is not None:

@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 #: that took nothing during the run.
 LAST_WORDS, STUCK_WORDS = 1.0, 0.1
 
+#: The last word on the output, by :class:`acquire.session.Output`.
+OUTPUT_SAID = {
+    "off": "the output is off: taken to zero, switched off, asked",
+    "never on": "the output was never switched on",
+    "not confirmed to be off": "THE OUTPUT MAY STILL BE ON: press OUTPUT on the instrument now",
+}
+
 MAY_BE_ON = "MAY STILL BE ON"  # of an output: said whatever stands in the way
 
 
@@ -119,10 +126,13 @@ def _print_where(result: RunResult) -> None:
 def _print_result(result: RunResult, as_json: bool, beside: Mapping[str, Any] | None) -> None:
     with _whoever_listens(sys.stdout):
         if result.run is not None:
-            print_run(result.run, as_json, beside)
+            print_run(result.run, as_json, beside, output=OUTPUT_SAID[result.output])
         elif as_json:
             status = "stopped" if result.interrupted else "failed"
-            say_json({**without_a_run(result.error, status, result.unfinished), **(beside or {})})
+            said = without_a_run(result.error, status, result.unfinished)
+            say_json({**said, **_output_key(OUTPUT_SAID[result.output]), **(beside or {})})
+        else:
+            say(sys.stdout, OUTPUT_SAID[result.output])
 
 
 def without_a_run(reason: str, status: str, path: Path | None = None) -> dict[str, Any]:
@@ -137,10 +147,13 @@ def without_a_run(reason: str, status: str, path: Path | None = None) -> dict[st
     }
 
 
-def print_run(run: Run, as_json: bool, beside: Mapping[str, Any] | None = None) -> None:
-    """Say what came of a run: figures of merit, notes, how it ended, its file; ``beside`` as :func:`told`."""
+def print_run(run: Run, as_json: bool, beside: Mapping[str, Any] | None = None, output: str = "") -> None:
+    """Say what came of a run: figures of merit, notes, how it ended, its file; ``beside`` as :func:`told`.
+
+    ``output`` says whether the output is off, where this was the run just now.
+    """
     if as_json:
-        say_json({**run.summary(), **(beside or {})})
+        say_json({**run.summary(), **_output_key(output), **(beside or {})})
         return
     from acquire.cli import display
 
@@ -148,7 +161,7 @@ def print_run(run: Run, as_json: bool, beside: Mapping[str, Any] | None = None) 
         _print_figures(run)
     say(sys.stdout, *(display.finding_text(finding) for finding in run.findings))
     say(sys.stdout, *(f"note: {note.text} (at {note.time:.1f} s)" for note in run.notes))
-    say(sys.stdout, *_how_far(run), _ending(run), run.path)
+    say(sys.stdout, *_how_far(run), _ending(run), *filter(None, [output]), run.path)
 
 
 def _print_figures(run: Run) -> None:
@@ -168,6 +181,10 @@ def _how_far(run: Run) -> list[str]:
     from acquire.cli.conditions import how_far
 
     return list(filter(None, [how_far(run)]))
+
+
+def _output_key(output: str) -> dict[str, str]:
+    return {"output": output.removeprefix("the output ")} if output else {}
 
 
 def _ending(run: Run) -> str:
