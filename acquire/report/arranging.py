@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from acquire.photometry.customary_units import QUANTITIES
 from acquire.report.captions import Told
+from acquire.report.drawing import typeset
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +22,12 @@ LONGEST_LABEL = 48
 BAND = "u (k = 1)"
 
 POINTS_PER_INCH = 72.0
+
+#: Points, for which the heights of figures are given; and how wide a letter is in a long text, as a part of its size.
+USUAL_LETTER, _LETTER_WIDTH = 8.0, 0.53
+
+#: Titles of axes and what stands in their place where there is no room.
+SHORT_TITLES = {typeset(one.title): typeset(one.heading) for one in QUANTITIES.values()}
 
 #: Room beside axes with a title and numbers, below such, and where there is neither; in sizes of letters.
 _SIDE, _BELOW, _MARGIN = 4.9, 3.2, 1.0
@@ -88,16 +96,17 @@ def _parameter(name: Any) -> Any:
 def arrange(figure: Figure, legend_rows: int, rows_below: int = 0) -> None:
     """Give the axes of a figure their places: room for titles and numbers by the size of letters, the rest is theirs.
 
-    The figure grows by its legend, and by ``rows_below`` its axes beside a number and a title. Nothing is measured, so
-    pictures of one kind have their axes at the same places.
+    The figure grows by its legend, by larger letters, and by ``rows_below`` its axes beside a number and a title.
+    Nothing is measured, so pictures of one kind have their axes at the same places.
     """
     letter = _size("font.size") / POINTS_PER_INCH  # inch
     top = 0.6 + 1.2 * legend_rows if legend_rows else _MARGIN
     below = _BELOW + 1.1 * max(rows_below, 0)
-    figure.set_figheight(figure.get_figheight() + (top + below - _BELOW) * letter)
+    rows, columns = _grid(figure)
+    larger = (rows * (_BELOW + _MARGIN) - _MARGIN) * (letter - USUAL_LETTER / POINTS_PER_INCH)
+    figure.set_figheight(figure.get_figheight() + larger + (top + below - _BELOW) * letter)
     width, height = figure.get_figwidth() / letter, figure.get_figheight() / letter
     right = _SIDE if any(_on_the_right(axes) for axes in figure.axes) else _MARGIN
-    rows, columns = _grid(figure)
     figure.subplots_adjust(
         left=_SIDE / width,
         right=1.0 - right / width,
@@ -106,6 +115,18 @@ def arrange(figure: Figure, legend_rows: int, rows_below: int = 0) -> None:
         wspace=_gap(_SIDE + _MARGIN, width - _SIDE - right, columns),
         hspace=_gap(_BELOW + _MARGIN, height - below - top, rows),
     )
+    for axes in figure.axes:
+        _shorten_titles(axes, figure.get_figwidth(), figure.get_figheight())
+
+
+def _shorten_titles(axes: Axes, width: float, height: float) -> None:
+    """Give a title that is longer than its axis its short form: "EQE (%)" for "External quantum efficiency (%)"."""
+    place = axes.get_position()
+    for axis, room in ((axes.xaxis, place.width * width), (axes.yaxis, place.height * height)):
+        title = axis.get_label_text()
+        length = _LETTER_WIDTH * len(title) * _size("axes.labelsize") / POINTS_PER_INCH
+        if length > room + 0.5 * _BELOW * _size("font.size") / POINTS_PER_INCH:
+            axis.set_label_text(SHORT_TITLES.get(title, title))
 
 
 def _on_the_right(axes: Axes) -> bool:

@@ -76,6 +76,7 @@ def _bar(uncertainty: float) -> list[float] | None:
 def _look_near(whole: Axes, near: Axes, points: FloatArray, spread: FloatArray) -> None:
     """Show all points with their bars on the right, and frame that part on the left."""
     from matplotlib.patches import Rectangle
+    from matplotlib.ticker import MaxNLocator
 
     largest = np.nanmax(spread) if np.isfinite(spread).any() else 0.0
     low, high = points.min(axis=0), points.max(axis=0)
@@ -83,6 +84,7 @@ def _look_near(whole: Axes, near: Axes, points: FloatArray, spread: FloatArray) 
     corner = (low + high) / 2 - width / 2
     near.set_xlim(corner[0], corner[0] + width)
     near.set_ylim(corner[1], corner[1] + width)
+    near.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     wide = max(width, 0.03)
     frame: dict[str, Any] = {"fill": False, "edgecolor": "black", "linewidth": 0.6}
     whole.add_patch(Rectangle(tuple((low + high) / 2 - wide / 2), wide, wide, **frame))

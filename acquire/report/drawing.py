@@ -75,16 +75,22 @@ def set_decades(axis: Any) -> None:
 #: An axis of fewer decades has numbers between them.
 _FEW_DECADES = 1.7
 
+#: With fewer numbers an axis cannot be read.
+_LEAST_NUMBERS = 2
+
 
 def number_decades(axis: Any) -> None:
-    """A number at each decade, or at every second or third of many; on a short axis at 1, 2, 5 as well, in plain."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    """A number at each decade, or at every second or third of many; on a short axis more of them, in plain."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
     low, high = axis.get_view_interval()
     few = log10(high / low) < _FEW_DECADES
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=9))
+    major = LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=9)
+    minor = LogLocator(subs=tuple(range(2, 10)), numticks=99)
+    within = sum(low <= value <= high for value in major.tick_values(low, high))
+    axis.set_major_locator(major if within >= _LEAST_NUMBERS else MaxNLocator(4, steps=[1, 2, 5, 10]))
+    axis.set_minor_locator(minor if within >= _LEAST_NUMBERS else NullLocator())
     axis.set_major_formatter(FuncFormatter(_plain if few else _decade))
-    axis.set_minor_locator(LogLocator(subs=tuple(range(2, 10)), numticks=99))
     axis.set_minor_formatter(NullFormatter())
 
 
@@ -93,12 +99,12 @@ def _plain(value: float, _place: int) -> str:
 
 
 def _decade(value: float, _place: int) -> str:
-    """10 with its exponent, as letters that stay text in every format; before it 2 or 5 where it is none."""
+    """A number as a power of ten, times what is left, in letters that stay text in every format."""
     if not 0 < value < inf:
         return ""  # beyond the numbers there are
     power = floor(log10(value) + 1e-9)
-    digit = round(value / 10.0**power)
-    return ("" if digit == 1 else f"{digit}·") + "10" + str(power).translate(_EXPONENTS)
+    before = f"{value / 10.0**power:.4g}"
+    return ("" if before == "1" else f"{before}·") + "10" + str(power).translate(_EXPONENTS)
 
 
 def draw_curve(axes: Axes, curve: Curve, look: Look, label: str) -> bool:

@@ -52,8 +52,14 @@ def spectrum_label(run: Run, spectrum: Spectrum) -> str:
     voltage = run.tables["jvl"]["voltage"][at] if 0 <= at < run.points else np.nan
     known = f", {voltage:.2f} V" if np.isfinite(voltage) else ""
     known += ", reverse" if spectrum.branch is Branch.REVERSE else ""
-    digits = max(0, 3 - floor(log10(spectrum.luminance))) if spectrum.luminance > 0 else 0
-    return typeset(f"{spectrum.luminance:.{digits}f} cd/m^2{known}")
+    return f"{_luminance(spectrum.luminance)}{known}"
+
+
+def _luminance(value: float) -> str:
+    """Four digits of a luminance, without an exponent."""
+    if not value > 0:
+        return "no luminance"
+    return typeset(f"{value:.{max(0, 3 - floor(log10(value)))}f} cd/m^2")
 
 
 def _peak(spectrum: Spectrum) -> float:

@@ -231,7 +231,10 @@ class RunRecorder:
         raise RecordingError(f"{self.path}: the run file {reason} while the run went on")
 
     def close(self) -> None:
-        """Sync and let go of the file; it stays valid and unfinished until :func:`acquire.run_file.finish.finish`."""
+        """Sync and let go of the file; it stays valid and unfinished until :func:`acquire.run_file.finish.finish`.
+
+        :raises RecordingError: something of it cannot be written any more.
+        """
         if self._file.closed:
             return
         try:

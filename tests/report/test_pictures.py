@@ -342,6 +342,28 @@ def test_without_light_there_is_still_a_current(changed: Callable[..., Run]) -> 
         PICTURES["efficiency"].draw([_no_light(changed)])
 
 
+@pytest.mark.parametrize("span", [1.0, 1.05, 1.5, 3.0, 20.0, 1e3, 1e9, 1e40])
+@pytest.mark.parametrize("low", [1.1e-6, 0.3, 7.3, 2600.0])
+def test_every_logarithmic_axis_has_numbers_that_can_be_read(
+    changed: Callable[..., Run], low: float, span: float
+) -> None:
+    current = np.geomspace(low, low * span, 18) / 0.1
+    axis = PICTURES["jvl_log"].draw([changed(current_density=current)]).axes[0].yaxis
+    ends = axis.get_view_interval()
+    inside = [at for at in axis.get_majorticklocs() if ends[0] <= at <= ends[1]]
+    assert 2 <= len(inside) <= 10
+    texts = [axis.get_major_formatter()(at, 0) for at in inside]
+    assert len(set(texts)) == len(texts)
+    assert all(texts)
+
+
+def test_a_spectrum_without_a_luminance_says_so(changed: Callable[..., Run]) -> None:
+    one = changed(taken=slice(0, 1), spectra={"luminance": np.array([NAN])})
+    texts = [text.get_text() for text in PICTURES["spectra"].draw([one]).legends[0].get_texts()]
+    assert len(texts) == 1
+    assert texts[0].startswith("no luminance, ")
+
+
 def test_100_000_points_are_drawn_as_few_with_the_same_extremes(changed: Callable[..., Run]) -> None:
     long = changed(rows=np.arange(100_000) % 9, taken=slice(0), flags=0, branch=FORWARD)
     table = long.tables["jvl"]

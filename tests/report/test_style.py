@@ -180,6 +180,18 @@ def test_a_sheet_cannot_move_the_axes_from_their_places(run: Run, sheet: Callabl
     assert places[0] == pytest.approx(places[1])
 
 
+def test_larger_letters_leave_the_axes_their_height_and_shorten_titles_that_are_too_long(
+    run: Run, sheet: Callable[[str], Path]
+) -> None:
+    usual, large = (
+        PICTURES["efficiency"].draw([run], style)
+        for style in (None, read_style(sheet("font.size: 14\naxes.labelsize: 14")))
+    )
+    heights = [one.axes[0].get_position().height * one.get_figheight() for one in (usual, large)]
+    assert heights[1] == pytest.approx(heights[0])
+    assert [one.axes[2].get_ylabel() for one in (usual, large)] == ["External quantum efficiency (%)", "EQE (%)"]
+
+
 def test_a_style_that_cannot_be_written_in_is_said(run: Run, sheet: Callable[[str], Path]) -> None:
     style = read_style(sheet("text.usetex: True\ntext.latex.preamble: \\nosuchcommand"))
     with pytest.raises(PictureError, match=r"mine\.mplstyle: nothing can be drawn in it: "):
