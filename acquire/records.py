@@ -201,13 +201,14 @@ class RepeatedReading:
 
 @dataclass(frozen=True, slots=True)
 class ExposureSample:
-    """A reading of both meters while a spectrum was integrating."""
+    """A reading of both meters while a spectrum was integrating; ``luminance`` as known then [cd/m^2], not recorded."""
 
     spectrum_index: int
     time: float
     voltage: float
     current: float
     photodiode_signal: float
+    luminance: float = field(default=nan, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +331,8 @@ class RunStart:
 
     ``note`` is a remark on the run; ``overrides_json`` what was said for it in place of the sweep file's values.
     ``points``, ``duration`` and ``time_per_point`` [s] are the totals of the plan. ``photodiode_unit`` is V, or A where
-    the photodiode's meter reads the photocurrent itself.
+    the photodiode's meter reads the photocurrent itself. ``path`` is that of the run file, which
+    does not repeat it.
     """
 
     run_id: str
@@ -352,6 +354,7 @@ class RunStart:
     time_per_point: float = nan
     note: str = ""
     overrides_json: str = "[]"
+    path: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,19 +398,36 @@ class Finding:
         return " ".join(self.figures)
 
 
+class Doing(StrEnum):
+    """What an :class:`Activity` is, for who looks on and does not read its words."""
+
+    OPENING = "opening"
+    READY = "ready"
+    OUTPUT_ON = "output_on"
+    DARK_BEFORE = "dark_before"
+    SWEEP = "sweep"
+    SPECTRUM = "spectrum"
+    DARK_AFTER = "dark_after"
+    ENDING = "ending"
+    OUTPUT_OFF = "output_off"
+    NOTHING = "nothing"
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True)
 class Activity:
     """What an instrument, or the run itself, does from now on. For who looks on: it is shown, and never recorded.
 
     ``instrument`` is a role (smu, photodiode_meter, spectroradiometer), empty for the run itself; ``text`` says it in
-    words, empty when it is over. ``lasting`` [s] is how long it is going to take, NaN where nobody knows. ``time`` is
-    that of its beginning, s since the start of the run; 0 before that.
+    words, empty when it is over; ``doing`` what kind of thing it is. ``lasting`` [s] is how long it is going to take,
+    NaN where nobody knows. ``time`` is that of its beginning, s since the start of the run; 0 before that.
     """
 
     time: float
     instrument: str
     text: str
     lasting: float = nan
+    doing: Doing = Doing.OTHER
 
 
 class Exchange(NamedTuple):

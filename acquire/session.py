@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from json import dumps
 from math import ceil
 from pathlib import Path
@@ -24,6 +25,7 @@ from acquire.evaluation.evaluate import Evidence
 from acquire.evaluation.findings import findings_before
 from acquire.evaluation.floor import least_light
 from acquire.records import (
+    Activity,
     DarkReading,
     Event,
     Exchange,
@@ -50,7 +52,7 @@ from acquire.safety.guardian import Guard, guarded
 from acquire.safety.guardian_log import guardian_remarks
 from acquire.safety.interruption import StopRequest
 from acquire.safety.lock import instruments_locked
-from acquire.sinks import Sink, Spectator, fan_out, not_shown, switched_off
+from acquire.sinks import Sink, Spectator, fan_out, not_shown, shown, switched_off
 from acquire.sweep.engine import Outcome, run_sweep
 from acquire.sweep.plan import SweepPlan
 from drivers.errors import InstrumentError, OutputStateUnknown
@@ -60,12 +62,20 @@ __all__ = ["PreparedRun", "RunResult", "opened", "prepare", "run", "run_folder",
 LONGEST_EXPOSURE = 600.0  # s, of a spectrum measured twice, with everything around it; sets room aside for samples
 
 
+class Output(StrEnum):
+    """Whether the source's output is off when a run has ended: asked for, never switched on, or not confirmed."""
+
+    OFF = "off"
+    NEVER_ON = "never on"
+    UNKNOWN = "not confirmed to be off"
+
+
 @dataclass(frozen=True)
 class RunResult:
     """How a run ended: its finished file, None when there is none, and what went wrong, if anything.
 
     ``unfinished`` is the run file that has all rows but could not be finished; ``not_shown`` says, line by line, what
-    the spectators did not get to show.
+    the spectators did not get to show; ``output`` whether the source's output is off.
     """
 
     run: reading.Run | None
@@ -73,6 +83,7 @@ class RunResult:
     interrupted: bool = False
     unfinished: Path | None = None
     not_shown: str = ""
+    output: Output = Output.NEVER_ON
 
     @property
     def failed(self) -> bool:
@@ -166,17 +177,21 @@ def _run_until_finished(
     prepared, started, run_id, path = one.prepared, one.started, one.run_id, one.path
     loaded, plan = prepared.loaded, prepared.plan
     ended: tuple[Outcome, RunStop] | None = None
-    error = unshown = ""
+    error, listening, unsaid = "", list(spectators), list[str]()
+
+    def show(activity: Activity) -> None:
+        unsaid.extend(shown(activity, listening))
+
     try:
         with (
             opening as opened_bench,
             nullcontext() if loaded.bench.simulated else kept_awake(stop),
             guarded(guardian_order(loaded, path)) as guard,
-            opened_bench.in_run(loaded, plan, stop, guard) as bench,
+            opened_bench.in_run(loaded, plan, stop, guard, show) as bench,
         ):
             with stop.interruptible():
                 guard.wait_until_ready()
-            start = _run_start(loaded, plan, bench, run_id, started)
+            start = replace(_run_start(loaded, plan, bench, run_id, started), path=str(path))
             recorder = create_run_file(
                 path,
                 start,
@@ -186,26 +201,33 @@ def _run_until_finished(
             )
             until_finished.enter_context(locked_shared(path))
             until_finished.enter_context(closing(recorder))
-            emit = fan_out(_while_there_is_room(recorder), spectators, bench.now)
+            emit = fan_out(_while_there_is_room(recorder), listening, bench.now)
             outcome, error = _record_sweep(prepared, bench, emit, start, stop, opened_bench.remarks, guard)
             opened_bench.remarks = ()
             end = datetime.fromtimestamp(started.timestamp() + bench.now(), tz=started.tzinfo)
             ended = outcome, RunStop(outcome.status, outcome.reason, end.isoformat())
-            problem, unshown = _concluded(recorder, emit, ended[1], spectators, bench.now)
-            error = _lines(error, problem)
+            error = _lines(error, _ending_recorded(recorder, emit, ended[1], [Note(bench.now(), x) for x in unsaid]))
     except (Exception, KeyboardInterrupt) as problem:  # no traceback at a bench
         if ended is None:
             return _without_a_sweep(problem, stop)
         error = _lines(error, _left_badly(problem))
     outcome, reason = ended
-    error = _lines(error, *(f"guardian: {text}" for _, text in guardian_remarks(path)[-1:]))
+    output = _output(bench)
+    problem_of_file, unshown = _closed(recorder, spectators, bench.now)
+    error = _lines(error, problem_of_file, *(f"guardian: {text}" for _, text in guardian_remarks(path)[-1:]))
     try:
         finished, said = _finished(recorder, reason, str(run_id), one.waiting)
     except (reading.ArchiveError, RecordingError) as failure:
         there = recorder.stands() or (recorder.refused and recorder.path.exists())
         unfinished = recorder.path if there else None
-        return RunResult(None, _lines(error, str(failure)), outcome.asked_for, unfinished, unshown)
-    return RunResult(finished, _lines(error, said), outcome.asked_for, not_shown=unshown)
+        return RunResult(None, _lines(error, str(failure)), outcome.asked_for, unfinished, unshown, output)
+    return RunResult(finished, _lines(error, said), outcome.asked_for, not_shown=unshown, output=output)
+
+
+def _output(bench: BenchInRun) -> Output:
+    if bench.output_may_be_on:
+        return Output.UNKNOWN
+    return Output.OFF if bench.output_was_on else Output.NEVER_ON
 
 
 def _lines(*texts: str) -> str:
@@ -337,25 +359,32 @@ def _last_words(problem: BaseException) -> str:
     return f"{type(problem).__name__}: {problem} (line {place.lineno} of {Path(place.filename).name})"
 
 
-def _concluded(
-    recorder: RunRecorder, emit: Sink, ending: RunStop, spectators: Iterable[Sink], now: Callable[[], float]
-) -> tuple[str, str]:
-    """Record and show how the run ended, and let go of its file; what went wrong with that, what was not shown."""
-    error = unshown = ""
+def _ending_recorded(recorder: RunRecorder, emit: Sink, ending: RunStop, notes: Iterable[Note]) -> str:
+    """Record and show how the run ended, after notes on those who looked on; what went wrong with that."""
+    try:
+        try:
+            for note in notes:
+                emit(note)
+            emit(ending)
+        except RecordingError:
+            raise
+        except Exception as problem:  # whatever fails on the way there: how the run ended is written
+            recorder.conclude(ending)
+            return f"the end of the run could not be recorded: {type(problem).__name__}: {problem}"
+    except RecordingError as problem:
+        return str(problem)
+    return ""
+
+
+def _closed(recorder: RunRecorder, spectators: Iterable[Sink], now: Callable[[], float]) -> tuple[str, str]:
+    """Let the spectators show what is left, and let go of the file; what went wrong with it, what was not shown."""
+    unshown = ""
     try:
         with closing(recorder):
-            try:
-                emit(ending)
-            except RecordingError:
-                raise
-            except Exception as problem:  # whatever fails on the way there: how the run ended is written
-                error = f"the end of the run could not be recorded: {type(problem).__name__}: {problem}"
-                recorder.conclude(ending)
-            finally:
-                unshown = _closed(spectators, recorder, now)
+            unshown = _shown_to_the_end(spectators, recorder, now)
     except RecordingError as problem:
-        error = str(problem)
-    return error, unshown
+        return str(problem), unshown
+    return "", unshown
 
 
 def _while_there_is_room(recorder: RunRecorder) -> Sink:
@@ -368,7 +397,7 @@ def _while_there_is_room(recorder: RunRecorder) -> Sink:
     return record
 
 
-def _closed(spectators: Iterable[Sink], recorder: RunRecorder, now: Callable[[], float]) -> str:
+def _shown_to_the_end(spectators: Iterable[Sink], recorder: RunRecorder, now: Callable[[], float]) -> str:
     """Let the spectators show what is left; what they do not get to is noted, and returned line by line."""
     lines: list[str] = []
     for spectator in spectators:

@@ -18,30 +18,37 @@ LONGEST_QUEUE = 20_000
 PATIENCE, LONGEST_PATIENCE = 1.0, 3.0
 
 #: Never left out, however long the queue: what a person must know, and the two ends of a run.
-_ALWAYS_SHOWN = (RunStart, RunStop, Note, Finding)
+_ALWAYS_SHOWN = (RunStart, RunStop, Note, Finding, Activity)
 
 
-def fan_out(critical: Sink, spectators: Iterable[Sink], now: Callable[[], float]) -> Sink:
+def fan_out(critical: Sink, spectators: list[Sink], now: Callable[[], float]) -> Sink:
     """One sink out of many: ``critical`` gets an event first, and only what it has taken is shown.
 
     What is being done (:class:`acquire.records.Activity`) is shown only.
 
     A failure of ``critical`` is the caller's; a spectator that fails is switched off, and ``critical`` gets a note.
-    ``now`` gives the time of that note [s].
+    ``now`` gives the time of that note [s]. ``spectators``: one that fails is taken out of the list itself.
     """
-    listening = list(spectators)
 
     def emit(event: Event) -> None:
         if not isinstance(event, Activity):
             critical(event)
-        for spectator in tuple(listening):
-            try:
-                spectator(event)
-            except Exception as problem:
-                listening.remove(spectator)
-                critical(Note(now(), switched_off(problem)))
+        for text in shown(event, spectators):
+            critical(Note(now(), text))
 
     return emit
+
+
+def shown(event: Event, spectators: list[Sink]) -> list[str]:
+    """Hand an event to all spectators; one that fails is taken out, and what is to be noted of it is returned."""
+    remarks: list[str] = []
+    for spectator in tuple(spectators):
+        try:
+            spectator(event)
+        except Exception as problem:
+            spectators.remove(spectator)
+            remarks.append(switched_off(problem))
+    return remarks
 
 
 def switched_off(problem: Exception) -> str:
@@ -54,16 +61,28 @@ class Spectator:
 
     What it cannot draw in time is left out, points first. What fails in its thread is raised at the next event, in
     the thread of the run, where :func:`fan_out` switches it off. ``finish`` is called in its thread at the end.
+
+    With a ``period`` [s], events are taken so often, all at once, and then ``tick`` is called, also where there are
+    none: a display that is drawn so often and no oftener, and a run that wakes no thread with each of its points.
+    ``tick`` says whether all that was taken is drawn by now.
     """
 
     def __init__(
-        self, draw: Sink, finish: Callable[[], None] = lambda: None, longest_queue: int = LONGEST_QUEUE
+        self,
+        draw: Sink,
+        finish: Callable[[], None] = lambda: None,
+        longest_queue: int = LONGEST_QUEUE,
+        *,
+        tick: Callable[[], bool] = lambda: True,
+        period: float | None = None,
     ) -> None:
         self._draw = draw
+        self._tick = tick
+        self._period = period
         self._finish = finish
         self._longest_queue = longest_queue
         self._queue: deque[Event] = deque()
-        self._drawing: Event | None = None
+        self._underway: list[Event] = []  # taken, and not known to be drawn yet
         self._drawn = 0
         self._changed = threading.Condition()
         self._closing = False
@@ -82,7 +101,8 @@ class Spectator:
             if len(self._queue) >= self._longest_queue:
                 self._make_room()
             self._queue.append(event)
-            self._changed.notify()
+            if self._period is None:
+                self._changed.notify()
 
     def require_no_failure(self) -> None:
         """Say once that drawing failed.
@@ -109,24 +129,43 @@ class Spectator:
 
     def _run(self) -> None:
         try:
-            while (event := self._next()) is not None:
-                self._draw(event)
+            while self._goes_on():
+                while (event := self._next()) is not None:
+                    self._draw(event)
+                if self._tick():
+                    self._all_drawn()
             self._finish()
+            self._all_drawn()
         except Exception as problem:
             with self._changed:
                 self._failure = problem
                 self._queue.clear()
-                self._drawing = None
+                self._underway = []
+
+    def _goes_on(self) -> bool:
+        """Wait for what is to be drawn next; false at the end."""
+        with self._changed:
+            if self._period is None:
+                self._changed.wait_for(lambda: self._queue or self._closing)
+            else:
+                self._changed.wait_for(lambda: self._closing, self._period)
+            return bool(self._queue) or not self._closing
+
+    def _all_drawn(self) -> None:
+        with self._changed:
+            self._underway = []
+            self._drawn += 1
 
     def _next(self) -> Event | None:
-        """The next event to draw; None at the end."""
+        """The next event that waits; None where there is none."""
         with self._changed:
-            self._drawing = None
             self._drawn += 1
-            while not self._queue and not self._closing:
-                self._changed.wait()
-            self._drawing = self._queue.popleft() if self._queue else None
-            return self._drawing
+            if self._period is None:
+                self._underway = []
+            if not self._queue:
+                return None
+            self._underway.append(event := self._queue.popleft())
+            return event
 
     def close(self, patience: float = PATIENCE, longest: float = LONGEST_PATIENCE) -> list[Event]:
         """Let it draw what is left, as long as it draws one event within ``patience``, and all within ``longest`` [s].
@@ -142,9 +181,8 @@ class Spectator:
             drawn = self._drawn
             self._thread.join(min(patience, max(end - time.monotonic(), 0.0)))
         with self._changed:
-            underway = [self._drawing] if self._drawing is not None else []
-            rest = [*self._left_out, *underway, *self._queue]
-            self._left_out, self._drawing = [], None
+            rest = [*self._left_out, *self._underway, *self._queue]
+            self._left_out, self._underway = [], []
             self._queue.clear()
         return rest
 

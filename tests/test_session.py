@@ -19,7 +19,7 @@ from acquire.bench.simulated import simulated_bench
 from acquire.bench.site import Site
 from acquire.config import ConfigurationError
 from acquire.photometry.photodiode import etendue_of_discs
-from acquire.records import DarkReading, Event, ExposureSample, Record, RunStart, RunStop, Spectrum
+from acquire.records import Activity, DarkReading, Event, ExposureSample, Record, RunStart, RunStop, Spectrum
 from acquire.run_file import finish as finishing
 from acquire.run_file import naming
 from acquire.safety.interruption import StopRequest
@@ -98,7 +98,8 @@ def test_start_and_stop_are_events_for_every_spectator_and_carry_the_totals(tmp_
     result = session.run(prepared, tmp_path, [one.append, other.append], StopRequest())
     assert result.run is not None
     assert one == other
-    start, stop = one[0], one[-1]
+    events = [event for event in one if not isinstance(event, Activity)]
+    start, stop = events[0], events[-1]
     assert isinstance(start, RunStart)
     assert isinstance(stop, RunStop)
     assert (start.run_id, start.points, start.duration) == (

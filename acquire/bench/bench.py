@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from acquire.bench.exchange_log import ExchangeLog
-from acquire.records import InstrumentRecord, PointFlag, Reading, Spectrum, Step, counted
+from acquire.records import Activity, Doing, InstrumentRecord, PointFlag, Reading, Spectrum, Step, counted
 from acquire.safety.guardian import Guard, NotGuarded
 from acquire.safety.interruption import StopRequest
 from acquire.sweep.engine import SpectrumNotTaken
@@ -63,6 +63,10 @@ _OVERDUE, _SLOWEST = 2.0, 1.1
 MOST_POLLS = 100
 
 
+#: How long giving up a spectrum takes at most, s: :meth:`drivers.cs2000a.driver.CS2000A.shutdown`.
+LONGEST_CANCEL = 9.0
+
+
 #: VISA counts time-outs in ms; less than this is no time, s.
 SHORTEST_WAIT = 1e-3
 
@@ -94,6 +98,7 @@ class BenchInRun:
         plan: SweepPlan,
         guard: Guard,
         exchanges: ExchangeLog,
+        show: Callable[[Activity], None] = lambda _: None,
     ) -> None:
         self._smu = smu
         self._photodiode_meter = photodiode_meter
@@ -106,11 +111,12 @@ class BenchInRun:
         self._stop = stop
         self._plan = plan
         self._guard = guard
+        self._show = show
         self._source = MNEMONIC[plan.source_function]
         self._dark_readings = self._spectra = self._silent_spectra = 0
         self._exposing = False
-        #: Whether the output was switched on and not confirmed to be off since.
-        self.output_may_be_on = False
+        #: Whether the output was switched on and not confirmed to be off since; and whether it ever was switched on.
+        self.output_may_be_on = self.output_was_on = False
         self._call_while_waiting(self._waiting)
 
     def _call_while_waiting(self, action: Callable[[], None]) -> None:
@@ -138,20 +144,32 @@ class BenchInRun:
     @contextmanager
     def _output_on(self) -> Iterator[None]:
         self._guard.output_goes_on(self._source, LONGEST_PAUSE)
-        self.output_may_be_on = True
+        self.output_may_be_on = self.output_was_on = True
         try:
             self._smu.output_on()
+            self._tell(Doing.OUTPUT_ON, "output on", "smu")
             yield
+        except Exception as problem:
+            self._tell(Doing.ENDING, str(problem))
+            raise
         finally:
             self._guard.switching_off(LONGEST_PAUSE)
+            self._tell(Doing.ENDING, "ramping to zero", "smu")
             try:
                 self._smu.output_off()
             except BaseException:  # before anything else is left in order: that may take as long as a spectrum
                 link.let_go(self._smu.adapter)
                 self._guard.take_over()
+                self._tell(Doing.ENDING, "THE OUTPUT MAY STILL BE ON: press OUTPUT on the instrument now", "smu")
                 raise
             self.output_may_be_on = False
             self._guard.output_is_off()
+            self._tell(Doing.OUTPUT_OFF, "output off, asked", "smu")
+
+    def _tell(self, doing: Doing, text: str, instrument: str = "", lasting: float = nan) -> None:
+        """Say what is done from now on to who looks on; nothing that fails there comes between here and the output."""
+        with suppress(Exception):
+            self._show(Activity(self.now(), instrument, text, lasting, doing))
 
     def _waiting(self) -> None:
         """Called every 0.2 s while an instrument is waited for; what it raises ends the wait.
@@ -329,6 +347,16 @@ class BenchInRun:
             self._spectroradiometer.trigger()
             self._exposing = True
 
+    @property
+    def exposure_stage(self) -> tuple[str, float]:
+        """What the spectroradiometer does, in words, and how long it takes, s; no words while it integrates."""
+        meter = self._spectroradiometer
+        if meter is None or not self._exposing:
+            return "", nan
+        if meter.exposing:
+            return "", meter.expected_duration or nan
+        return "preparing" if meter.expected_duration is None else "reading out", nan
+
     def exposure_finished(self, wait: float) -> bool:
         """Whether the spectrum is taken and read out, waiting at most ``wait`` s; no longer than for a stop.
 
@@ -405,6 +433,9 @@ class BenchInRun:
         """Give up a running spectrum; the output is off by then. The links stay open."""
         try:
             if self._spectroradiometer is not None:
+                if self._exposing:
+                    waiting = f"waiting for the {self._spectroradiometer.name}, up to {LONGEST_CANCEL:.0f} s"
+                    self._tell(Doing.ENDING, waiting, "spectroradiometer")
                 with suppress(errors.InstrumentError):
                     self._spectroradiometer.shutdown()  # gives the operator the keys back
         finally:

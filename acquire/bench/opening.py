@@ -15,6 +15,7 @@ from acquire.bench.settings import dmm_settings, serial_line, smu_settings, spec
 from acquire.bench.site import Site
 from acquire.config import BenchFile, LoadedSweep
 from acquire.config.bench import PhotodiodeMeter, SourceMeter, Spectroradiometer
+from acquire.records import Activity, Doing
 from acquire.safety import off_first
 from acquire.safety.guardian import Guard, Order
 from acquire.safety.interruption import StopRequest
@@ -24,6 +25,8 @@ from drivers.cs2000a.driver import CS2000A
 from drivers.cs2000a.errors import AngleNotSet
 from drivers.keithley2000.driver import Keithley2000
 from drivers.keithley2400.driver import Keithley2400, SmuLimits
+
+Show = Callable[[Activity], None]
 
 
 class BenchNotReady(errors.InstrumentError):
@@ -42,11 +45,14 @@ class Bench:
         self.remarks: Sequence[str] = ()
 
     @contextmanager
-    def in_run(self, loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest, guard: Guard) -> Iterator[BenchInRun]:
+    def in_run(
+        self, loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest, guard: Guard, show: Show = lambda _: None
+    ) -> Iterator[BenchInRun]:
         """The bench set up for one run inside: opened, identified, every setting made from a reset, output off.
 
-        ``guard`` hears when the output goes on, and when it is off. After anything that went wrong, and where the
-        output may still be on, all links are closed: the guardian finds them free, and the next run opens them anew.
+        ``guard`` hears when the output goes on, and when it is off, ``show`` what is being done. After
+        anything that went wrong, and where the output may still be on, all links are closed: the guardian finds them
+        free, and the next run opens them anew.
 
         :raises BenchNotReady: with every instrument that could not be opened or set up; or the sweep is one for
             another bench, or this one was closed; nothing was sent then.
@@ -57,7 +63,7 @@ class Bench:
         kept = False
         try:
             with stop.interruptible():  # a second Ctrl-C need not wait for instruments that do not answer
-                running = self._set_up(loaded, plan, stop, guard)
+                running = self._set_up(loaded, plan, stop, guard, show)
             with closing(running):
                 yield running
             kept = not running.output_may_be_on
@@ -65,7 +71,7 @@ class Bench:
             if not kept:
                 self._let_go()
 
-    def _set_up(self, loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest, guard: Guard) -> BenchInRun:
+    def _set_up(self, loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest, guard: Guard, show: Show) -> BenchInRun:
         """Every instrument that the sweep needs.
 
         :raises BenchNotReady: as :meth:`in_run`.
@@ -76,14 +82,26 @@ class Bench:
         problems = []
         roles = [role for role in _ROLES if role != "spectroradiometer" or _takes_spectra(loaded)]
         for role in roles:
+            show(Activity(0.0, role, self._introduction(role), doing=Doing.OPENING))
             try:
                 _ROLES[role].set_up(self._connected(role, exchanges), loaded, plan)
             except errors.InstrumentError as problem:
                 problems.append(str(problem))
+                show(Activity(0.0, role, "not ready", doing=Doing.READY))
+                continue
+            show(Activity(0.0, role, "ready", doing=Doing.READY))
         if problems:
             raise BenchNotReady(self._file.name, "\n  ".join(["not ready:", *problems]).removesuffix("."))
         ready = {role: self._instruments[role] for role in roles}
-        return BenchInRun(clock=self._site.clock, stop=stop, plan=plan, guard=guard, exchanges=exchanges, **ready)
+        return BenchInRun(
+            clock=self._site.clock, stop=stop, plan=plan, guard=guard, exchanges=exchanges, show=show, **ready
+        )
+
+    def _introduction(self, role: str) -> str:
+        """What is done first with an instrument."""
+        where = getattr(self._file.instruments, role)
+        doing = "setting up" if role in self._instruments else "opening"
+        return f"{doing} {models.MODELS[where.model].specification.name} at {where.resource}"
 
     def _connected(self, role: str, exchanges: ExchangeLog) -> Any:
         """An instrument, opened and identified unless it is open; ``exchanges`` hears what is exchanged with it.

@@ -28,6 +28,8 @@ BenchOption = Annotated[
 
 JsonOption = Annotated[bool, typer.Option("--json", help="one JSON object on standard output, nothing else there")]
 
+NoPlotOption = Annotated[bool, typer.Option("--no-plot", help="no picture while the run goes on")]
+
 OutputOption = Annotated[
     Path | None,
     typer.Option("--output", help="folder for the run file instead of the sweep's own", metavar="DIR"),
@@ -35,7 +37,7 @@ OutputOption = Annotated[
 
 YesOption = Annotated[bool, typer.Option("--yes", help="do not ask before the output goes on")]
 
-ReportOption = Annotated[bool, typer.Option("--report", help="then pictures and one page (HTML), as acquire report")]
+ReportOption = Annotated[bool, typer.Option("--report", help="then one page with pictures (HTML) beside the run file")]
 SampleOption = Annotated[
     str | None, typer.Option("--sample", help="sample.name for this run, whatever the file says", metavar="NAME")
 ]

@@ -53,6 +53,7 @@ def calibrate(
     """Calibrate the photodiode against the spectroradiometer: a sweep with a spectrum at every level."""
     from acquire import session
     from acquire.cli import display
+    from acquire.cli.live.show import displayed
     from acquire.config import ConfigurationError
     from acquire.safety.interruption import StopRequest
     from acquire.upkeep import calibrate as calibration
@@ -69,7 +70,7 @@ def calibrate(
         ask_before_output(_question(prepared.plan, prepared.loaded.sweep.sample.name), prepared.loaded.cautions)
     console = display.SpectatorConsole(stderr=as_json)
     with StopRequest().listening() as stop:
-        with display.displayed(console) as spectator:
+        with displayed(console, prepared, stop) as spectator:
             result = session.run(prepared, folder, spectator, stop, waiting=waiting())
         made, why = _made(prepared, result, to)
         beside = {"calibration": made.summary() if made else None}

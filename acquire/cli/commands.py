@@ -11,7 +11,20 @@ from typing import Annotated, TextIO, cast
 
 import typer
 
-from acquire.cli import calibrate, export, health, instruments, listing, new, plan, report, results, setup, simulate
+from acquire.cli import (
+    calibrate,
+    export,
+    health,
+    instruments,
+    listing,
+    new,
+    plan,
+    report,
+    results,
+    setup,
+    simulate,
+    tag,
+)
 from acquire.cli.arguments import (
     COMPLETED,
     FAILED,
@@ -22,6 +35,7 @@ from acquire.cli.arguments import (
     BatchOption,
     BenchOption,
     JsonOption,
+    NoPlotOption,
     NoteOption,
     OutputOption,
     PixelOption,
@@ -99,6 +113,7 @@ def run(
     bench: BenchOption = None,
     output: OutputOption = None,
     as_json: JsonOption = False,
+    no_plot: NoPlotOption = False,
     sample: SampleOption = None,
     pixel: PixelOption = None,
     area: AreaOption = None,
@@ -112,6 +127,7 @@ def run(
     from acquire import session
     from acquire.cli import again as memory
     from acquire.cli import display
+    from acquire.cli.live.show import displayed
     from acquire.config import ConfigurationError
     from acquire.safety.interruption import StopRequest
 
@@ -128,7 +144,7 @@ def run(
     _offer_recovery(folder, ask=not as_json and _somebody_to_ask())
     console = display.SpectatorConsole(stderr=as_json)
     with StopRequest().listening() as stop:  # until everything is said: Ctrl-C while printing changes no outcome
-        with display.displayed(console) as spectator:
+        with displayed(console, prepared, stop, plot=not no_plot) as spectator:
             result = session.run(prepared, folder, spectator, stop, waiting=waiting())
         told = results.told(result, as_json, stuck=spectator.stuck)
         if with_report and told and result.run is not None:
@@ -180,6 +196,7 @@ app.command()(setup.setup)
 app.command()(calibrate.calibrate)
 app.command()(health.health)
 app.command("list")(listing.list_runs)
+app.command()(tag.tag)
 app.command()(results.show)
 app.command()(export.export)
 app.command()(report.report)

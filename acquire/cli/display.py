@@ -7,17 +7,15 @@ theirs ends a run, and a terminal that takes nothing does not hold it.
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from math import floor, inf, isfinite, log10, nan
-from time import monotonic
+from contextlib import suppress
+from math import floor, isfinite, log10, nan
 from typing import Any, TextIO
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.console import Console, ConsoleDimensions, ConsoleOptions, JustifyMethod, RenderableType
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
@@ -26,9 +24,8 @@ from acquire.evaluation.evidence import DarkLevel
 from acquire.evaluation.figure import Figure
 from acquire.evaluation.figures import LUMINANCE_LEVELS
 from acquire.photometry.customary_units import CUSTOMARY, CustomaryUnit, customary
-from acquire.records import Event, Finding, Note, PointFlag, Record, RunStart, Severity, Spectrum, counted
+from acquire.records import Finding, PointFlag, Record, Severity, Spectrum, counted
 from acquire.safety.visible import one_line, visible
-from acquire.sinks import Spectator
 
 #: Figures of a paper's table: key in the file, quantity, name.
 PAPER_FIGURES = (
@@ -93,9 +90,6 @@ def figure_called(label: str) -> str:
     return known.get(" ".join(label.split()), label)
 
 
-BAR_PERIOD = 0.1  # s, real time; a point may take less than drawing
-
-
 def number(value: float, digits: int = 4) -> str:
     """A number with so many significant digits, a dash where there is none."""
     if not isfinite(value):
@@ -121,47 +115,6 @@ def level_text(level: float, unit: str) -> str:
     return f"{customary(level, 'source_current'):7.4f} mA" if unit == "A" else f"{level:7.3f} {unit}"
 
 
-def point_text(record: Record, source_unit: str) -> str:
-    """One point in the units of the field, on one line."""
-    reading = record.reading
-    current, power, quantum = efficiencies(record)
-    text = (
-        f"{level_text(reading.source_level, source_unit)}"
-        f"  J {number(customary(record.current_density, 'current_density'))} mA/cm^2"
-        f"  L {number(record.luminance)} cd/m^2"
-        f"  CE {number(current)} cd/A"
-        f"  PE {number(power)} lm/W"
-        f"  EQE {number(quantum)} %"
-        f"  [{record.spectrum_source}]"
-    )
-    return text + _serious_flags(record)
-
-
-def short_point_text(record: Record, source_unit: str) -> str:
-    """One point in columns that fit a terminal of 80; the units tell the quantities apart."""
-    reading = record.reading
-    current, power, quantum = efficiencies(record)
-    text = (
-        f"{level_text(reading.source_level, source_unit)}"
-        f" {number(customary(record.current_density, 'current_density')):>9} mA/cm^2"
-        f" {number(record.luminance):>9} cd/m^2"
-        f" {number(current, 3):>6} cd/A"
-        f" {number(power, 3):>6} lm/W"
-        f" {number(quantum, 3):>6} %"
-    )
-    return text + _serious_flags(record)
-
-
-def _serious_flags(record: Record) -> str:
-    serious = record.flags & ~(PointFlag.EQE_PROVISIONAL | PointFlag.BELOW_DARK_NOISE | PointFlag.NO_SPECTRUM)
-    return f"  {flag_names(serious)}" if serious else ""
-
-
-def flag_names(flags: PointFlag) -> str:
-    """The names of the bits, readable."""
-    return ", ".join((flag.name or "").lower().replace("_", " ") for flag in PointFlag if flag and flag in flags)
-
-
 def spectrum_text(spectrum: Spectrum) -> str:
     """One line about a spectrum just taken."""
     text = (
@@ -180,9 +133,6 @@ def mismatch_text(factor: float) -> str:
 
 #: How a finding begins where people read it: what forbids to trust a number is not to be overlooked.
 FINDING_MARKS = {Severity.NOTE: "note", Severity.DOUBTFUL: "!! DOUBTFUL", Severity.IMPOSSIBLE: "!! IMPOSSIBLE"}
-
-
-_FINDING_STYLES = {Severity.NOTE: "yellow", Severity.DOUBTFUL: "bold red", Severity.IMPOSSIBLE: "bold red"}
 
 
 def finding_text(finding: Finding) -> str:
@@ -204,6 +154,16 @@ class SpectatorConsole(Console):
         # Colours and movements of the cursor must not be made visible, so they go past the stream's own filter
         past_filter = getattr(stream, "unfiltered", stream)
         super().__init__(file=past_filter, stderr=stderr, highlight=False, markup=False, emoji=False, **settings)
+        self._own_size = not settings.keys() & {"width", "height"}
+
+    @property  # type: ignore[misc]  # nobody sets it
+    def size(self) -> ConsoleDimensions:
+        """The size of the terminal behind this stream, whatever the others lead to."""
+        with suppress(OSError, ValueError, AttributeError):
+            # A line that nobody told its size has none
+            if self._own_size and all(size := os.get_terminal_size(self.file.fileno())):
+                return ConsoleDimensions(*size)
+        return super().size
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Rich's segments, with texts made visible; colours and movements of the cursor stay what they are."""
@@ -213,119 +173,6 @@ class SpectatorConsole(Console):
     def on_broken_pipe(self) -> None:
         """:raises BrokenPipeError: always; who prints decides what that means."""
         raise BrokenPipeError(errno.EPIPE, "nobody reads any more")
-
-
-@contextmanager
-def displayed(console: Console) -> Iterator[Spectator]:
-    """A spectator that shows the run on ``console``: a line per point, on a terminal with a live bar below them."""
-    drawing = drawing_on(console)
-    spectator = Spectator(drawing, drawing.finish)
-    try:
-        yield spectator
-    finally:
-        spectator.close()
-
-
-def drawing_on(console: Console) -> PlainLines | LiveBar:
-    """What draws events, at once and in the thread of the caller."""
-    return LiveBar(console) if console.is_terminal else PlainLines(console)
-
-
-class PlainLines:
-    """A line for each point, spectrum and note."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._points, self._source_unit = 0, ""
-
-    def __call__(self, event: Event) -> None:
-        """Draw one event."""
-        if isinstance(event, RunStart):
-            self._points, self._source_unit = event.points, event.source_unit
-        elif isinstance(event, Record):
-            self._write(f"{counted(event.reading.index):4d}/{self._points} {point_text(event, self._source_unit)}\n")
-        elif isinstance(event, Spectrum):
-            self._write(f"         {spectrum_text(event)}\n")
-        elif isinstance(event, Note):
-            self._write(f"         note: {one_line(event.text)}\n")
-        elif isinstance(event, Finding):
-            self._write(f"{finding_text(event)}\n")
-
-    def _write(self, text: str) -> None:
-        self._console.file.write(text)  # past the filter: what comes from outside is a line of its own
-        self._console.file.flush()
-
-    def finish(self) -> None:
-        """Nothing is left to be drawn."""
-
-
-class LiveBar:
-    """The same lines above a bar that says how far the run is."""
-
-    def __init__(self, console: Console) -> None:
-        columns = (
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[elapsed]} elapsed, {task.fields[remaining]} remaining"),
-        )
-        # Without a thread that draws it, no failure to draw goes unnoticed
-        self._progress = Progress(*columns, console=console, auto_refresh=False)
-        self._task: TaskID | None = None
-        self._source_unit = ""
-        self._remaining = _Remaining(0, nan, nan)
-        self._drawn = -inf  # s; printing a line above the bar shows it again as it was drawn last
-
-    def __call__(self, event: Event) -> None:
-        """Draw one event."""
-        if isinstance(event, RunStart):
-            self._start(event)
-        elif isinstance(event, Record):
-            self._advance(event)
-            self._progress.console.print(Text(short_point_text(event, self._source_unit)))
-        elif isinstance(event, Spectrum):
-            self._progress.console.print(Text(spectrum_text(event)))
-        elif isinstance(event, Note):
-            self._progress.console.print(Text.assemble(("note:", "yellow"), f" {one_line(event.text)}"))
-        elif isinstance(event, Finding):
-            self._progress.console.print(Text(finding_text(event), style=_FINDING_STYLES[event.severity]))
-
-    def _start(self, run: RunStart) -> None:
-        self._source_unit = run.source_unit
-        self._remaining = _Remaining(run.points, run.duration, run.time_per_point)
-        times = clock_text(0.0), clock_text(run.duration)
-        self._task = self._progress.add_task("", total=run.points, elapsed=times[0], remaining=times[1])
-        with suppress(OSError):  # a terminal that is closed already shows nothing, and that ends no run
-            self._progress.start()
-            self._progress.refresh()
-
-    def _advance(self, record: Record) -> None:
-        if self._task is None:
-            return
-        elapsed, remaining = (clock_text(time) for time in self._remaining.after(record))
-        due = monotonic() - self._drawn > BAR_PERIOD
-        self._drawn = monotonic() if due else self._drawn
-        done = record.reading.index + 1
-        self._progress.update(self._task, completed=done, refresh=due, elapsed=elapsed, remaining=remaining)
-
-    def finish(self) -> None:
-        """Take the bar off; that its terminal was closed meanwhile is no error."""
-        with suppress(OSError):
-            self._progress.stop()
-
-
-@dataclass(frozen=True)
-class _Remaining:
-    """Elapsed and remaining time of the bench's own clock: points at their measured pace, spectra as planned."""
-
-    points: int
-    duration: float
-    time_per_point: float
-
-    def after(self, record: Record) -> tuple[float, float]:
-        """Seconds elapsed and seconds to go, after this point."""
-        total = max(self.points, 1)
-        planned_left = self.duration * (total - record.reading.index - 1) / total
-        return record.reading.time + self.time_per_point, planned_left
 
 
 def clock_text(seconds: float) -> str:

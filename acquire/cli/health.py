@@ -143,11 +143,12 @@ def _checked(prepared: PreparedRun, folder: Path, accept: str, as_json: bool) ->
     """Carry a check out, record it and say what it says; the exit status."""
     from acquire import session
     from acquire.cli import display
+    from acquire.cli.live.show import displayed
     from acquire.safety.interruption import StopRequest
 
     console = display.SpectatorConsole(stderr=as_json)
     with StopRequest().listening() as stop:
-        with display.displayed(console) as spectator:
+        with displayed(console, prepared, stop) as spectator:
             result = session.run(prepared, folder, spectator, stop, waiting=waiting())
         found, why = _kept(prepared, result, accept)
         status = INTERRUPTED if result.interrupted else FAILED if found is None or result.failed else _status(found)

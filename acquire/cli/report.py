@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("png", "svg", "pdf")
 ANSWERS = "answers.yaml"
-NOT_INSTALLED = "the extra 'report' is not installed; install it with: pip install 'jvl-bench[report]'"
+EXTRA = ("jinja2", "matplotlib")
 
 
 def report(
@@ -59,6 +59,7 @@ def report(
     from acquire.config.loading import load_published
 
     wanted = _formats(formats)
+    _need_extra()
     try:
         beside = load_published(published) if published else None
     except ConfigurationError as error:
@@ -79,16 +80,27 @@ def report(
     raise typer.Exit(FAILED if wrong or any(one.run.integrity.damaged for one in runs) else COMPLETED)
 
 
-def report_after_run(path: Path, as_json: bool) -> None:
-    """The report of a run that has just ended, beside its file; whatever goes wrong is said and changes nothing else.
+def _need_extra() -> None:
+    """:raises typer.Exit: what a report is made with is not installed."""
+    from importlib.util import find_spec
 
-    The path of the page goes to standard output, with ``as_json`` to standard error.
+    if missing := [name for name in EXTRA if find_spec(name) is None]:
+        hint = 'pip install "jvl-bench[report]"'
+        raise complain(f'a report needs {" and ".join(missing)}, the extra "report": {hint}', FAILED)
+
+
+def report_after_run(path: Path, as_json: bool) -> None:
+    """The page of a run that has just ended, beside its file; whatever goes wrong is said and changes nothing else.
+
+    Its path goes to standard output, with ``as_json`` to standard error. The file was read back when it was finished,
+    so no other process reads it.
     """
+    from acquire.run_file.documented import read_documented
+
     try:
-        runs, _ = _read([path])
-        if not runs:
-            return
-        written = _written(_assembled(runs, None, "median", None, ""), ("png",), None, None, force=False)
+        _need_extra()
+        made = _assembled((read_documented(path),), None, "median", None, "")
+        written = _written(made, (), None, None, force=False)
     except typer.Exit:  # why is said already
         return
     except Exception as error:
@@ -194,8 +206,6 @@ def _written(
         on_page = dict.fromkeys(("svg", *formats))
         drawn = replace(made, illustrations=illustrated(made, tuple(on_page), style))
         return write(drawn, to or folder_of(made.runs), formats, force=force)
-    except ImportError as error:
-        raise complain(f"{error.name or error}: {NOT_INSTALLED}", FAILED) from error
     except (PictureError, ReportError) as error:
         raise complain(error, FAILED) from error
 

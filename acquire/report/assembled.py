@@ -11,7 +11,7 @@ from acquire.config.answers import AnswersFile
 from acquire.config.published import PublishedFile
 from acquire.evaluation.figures import LUMINANCE_LEVELS
 from acquire.photometry.customary_units import figure_title
-from acquire.report.batch import Batch, Device, State, batch_of, pixel_of
+from acquire.report.batch import Batch, Device, batch_of, pixel_of
 from acquire.report.checklist import Entry, Known, checklist
 from acquire.report.tables import Compared, Table, paper_table, table_at_luminance
 from acquire.run_file.documented import DocumentedRun
@@ -203,6 +203,6 @@ def _marked(report: Report) -> tuple[str, int] | None:
     """The device shown, by its group and its place there."""
     if report.shown is None:
         return None
-    living = report.batch.of(State.ALIVE, report.shown.group)
-    places = [place for place, one in enumerate(living) if one is report.shown]
+    counted = report.batch.counted(report.shown.group)
+    places = [place for place, one in enumerate(counted) if one is report.shown]
     return (report.shown.group, places[0]) if places else None

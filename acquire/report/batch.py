@@ -114,8 +114,12 @@ class Batch:
         return tuple(one for one in found if one is not None)
 
     def values(self, figure: str) -> dict[str, tuple[float, ...]]:
-        """A figure of the living devices by group, SI and NaN where there is none, for box plots."""
-        return {group: tuple(one.value(figure) for one in self.of(State.ALIVE, group)) for group in self.groups}
+        """A figure of the devices that count by group, SI and NaN where there is none, for box plots."""
+        return {group: tuple(one.value(figure) for one in self.counted(group)) for group in self.groups}
+
+    def counted(self, group: str) -> tuple[Device, ...]:
+        """The devices of a group that count, living and dead."""
+        return tuple(one for one in self.devices if one.group == group and one.state is not State.NOT_JUDGED)
 
     def ranked(self, group: str) -> tuple[str, tuple[Device, ...]]:
         """By which figure the living devices of a group are ranked, and they themselves, the best first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from io import StringIO
 from math import hypot, isfinite, nan
@@ -144,7 +144,7 @@ def paper_table(devices: Sequence[Compared], published: PublishedFile | None = N
     for device in devices:
         found = device_named(published, device.sample) if published else None
         rows.append(_measured(device, PAPER, footnotes))
-        rows += _beside(device, found) if found else ()
+        rows += _beside(device, found, rows[-1]) if found else ()
     notes = ["± is the standard uncertainty (k = 1); value and uncertainty are rounded to its second digit."]
     notes += _about_published(devices, published) if published else ()
     return Table("Figures of merit", _headings(PAPER), tuple(rows), footnotes.all(), tuple(notes))
@@ -178,13 +178,23 @@ def figure_cell(figure: Figure | None, name: str, mark: str = "") -> Cell:
     return Cell(*rounded(value * quantity.factor, spread * quantity.factor, quantity.decimals), mark)
 
 
-def _beside(device: Compared, found: PublishedDevice) -> Iterator[Row]:
-    """Three rows below a device: what was published, the difference, and that over the combined uncertainty."""
+def _beside(device: Compared, found: PublishedDevice, measured: Row) -> Iterator[Row]:
+    """Three rows below a device: what was published, the difference, and that over the combined uncertainty.
+
+    What is said against a measured value is said against its difference.
+    """
     values = found.values()
     pairs = [(name, device.figures.get(name), values.get(name)) for name in PAPER]
     yield Row("", RowKind.PUBLISHED, tuple(_published_cell(name, value) for name, _, value in pairs))
-    yield Row("", RowKind.DIFFERENCE, tuple(_difference_cell(*pair) for pair in pairs))
-    yield Row("", RowKind.IN_UNCERTAINTIES, tuple(_significance_cell(*pair[1:]) for pair in pairs))
+    marks = [cell.mark for cell in measured.cells]
+    differences = [_difference_cell(*pair) for pair in pairs]
+    quotients = [_significance_cell(*pair[1:]) for pair in pairs]
+    yield Row("", RowKind.DIFFERENCE, _marked(differences, marks))
+    yield Row("", RowKind.IN_UNCERTAINTIES, _marked(quotients, marks))
+
+
+def _marked(cells: Sequence[Cell], marks: Sequence[str]) -> tuple[Cell, ...]:
+    return tuple(replace(cell, mark=mark) if cell.value else cell for cell, mark in zip(cells, marks, strict=True))
 
 
 def _published_cell(name: str, published: PublishedValue | None) -> Cell:

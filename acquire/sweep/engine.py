@@ -6,14 +6,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import isfinite, nan
 from typing import Protocol, Self
 
 from acquire.evaluation.evaluate import Evidence, evaluate, with_uncertainties
 from acquire.evaluation.findings import Watch
 from acquire.evaluation.spectrum import evaluate_spectrum
 from acquire.records import (
+    Activity,
     DarkReading,
+    Doing,
     Event,
     ExposureSample,
     Note,
@@ -81,6 +83,13 @@ class SweepBench(Protocol):
         """Start a spectrum.
 
         :raises SpectrumNotTaken: it refuses.
+        """
+
+    @property
+    def exposure_stage(self) -> tuple[str, float]:
+        """What the spectroradiometer does for the spectrum under way, and how long that takes, s; NaN: not known yet.
+
+        No words while it integrates.
         """
 
     def exposure_finished(self, wait: float) -> bool:
@@ -164,6 +173,10 @@ class _Context:
     def note(self, text: str) -> None:
         self.emit(Note(self.bench.now(), text))
 
+    def tell(self, doing: Doing, text: str, instrument: str = "", lasting: float = nan) -> None:
+        """Say what is done from now on."""
+        self.emit(Activity(self.bench.now(), instrument, text, lasting, doing))
+
     def tell_queued_errors(self) -> None:
         """Ask both meters at a moment that costs nothing what they have queued."""
         for text in self.bench.queued_errors():
@@ -213,9 +226,12 @@ def run_sweep(
 
 def _sweep_between_dark_readings(run: _Context, evidence: Evidence) -> Outcome:
     dark = _take_dark_readings(run, after=False)
+    run.tell(Doing.SWEEP, "sweep")
     sweep = _sweep_in_bursts if run.plan.hardware_timed else _sweep
     outcome = sweep(run, evidence.with_dark(dark))
     if not outcome.asked_for:
+        if outcome.reason:
+            run.tell(Doing.OTHER, f"stopped: {outcome.reason}")
         dark = _take_dark_readings(run, after=True)
         if len(dark) < run.plan.dark.readings_after:
             return Outcome.interrupted(run.stop_requested())
@@ -287,6 +303,9 @@ def _sweep_in_bursts(run: _Context, evidence: Evidence) -> Outcome:
     stop_conditions = StopConditions(run.plan.stop_rules)
     for burst in bursts(run.plan.steps, burst_length(run.plan)):
         run.tell_queued_errors()  # the burst would be refused for an error of before
+        numbers = f"points {counted(burst[0].index)} to {counted(burst[-1].index)}"
+        duration = len(burst) * run.plan.time_per_point
+        run.tell(Doing.OTHER, f"{numbers} from the memory of the source", lasting=duration)
         readings = run.bench.run_burst(burst, run.stop_requested)
         records = [evaluate(run.check.examined(reading), evidence) for reading in readings]
         for record in records:
@@ -337,6 +356,9 @@ def _take_dark_readings(run: _Context, *, after: bool) -> list[DarkReading]:
     """
     plan, readings = run.plan, list[DarkReading]()
     wanted = plan.dark.readings_after if after else plan.dark.readings_before
+    if wanted:
+        doing = Doing.DARK_AFTER if after else Doing.DARK_BEFORE
+        run.tell(doing, f"dark readings {'after' if after else 'before'} the sweep")
     for _ in range(wanted):
         if run.stop_requested():
             return readings
@@ -382,7 +404,7 @@ class _Spectra:
         self._reporting.report()
         self._run.pace.pause()
         samples: list[ExposureSample] = []
-        spectrum = self._measured(step, samples)
+        spectrum = self._measured(step, samples, evidence)
         if spectrum is None:
             return evidence
         self._taken += 1
@@ -400,18 +422,21 @@ class _Spectra:
         if self._first is None or self._run.stop_requested():
             return
         self._run.pace.pause()
+        self._run.tell(Doing.OTHER, "reading the level of the first spectrum again")
         reading = _take_checked_reading(self._first, self._run)
         values = reading.source_level, reading.voltage, reading.current, reading.photodiode_signal
         self._run.emit(RepeatedReading(self._first.index, reading.time, *values))
         self._run.check.require_safe(reading)
 
-    def _measured(self, step: Step, samples: list[ExposureSample]) -> Spectrum | None:
+    def _measured(self, step: Step, samples: list[ExposureSample], evidence: Evidence) -> Spectrum | None:
         """A spectrum at this level; None, with a note, when there is none."""
         try:
-            return _exposed(self._taken, step, self._run, samples)
+            return _exposed(self._taken, step, self._run, samples, evidence)
         except SpectrumNotTaken as error:
             self._run.note(f"no spectrum at {step.level:g} {self._run.plan.source_unit}: {error}")
             return None
+        finally:
+            self._run.tell(Doing.NOTHING, "", SPECTRORADIOMETER)
 
 
 def _doubts(spectrum: Spectrum) -> Iterator[str]:
@@ -423,26 +448,47 @@ def _doubts(spectrum: Spectrum) -> Iterator[str]:
         yield f"{which}: less light than the spectroradiometer is made for"
 
 
-def _exposed(index: int, step: Step, run: _Context, samples: list[ExposureSample]) -> Spectrum | None:
+def _exposed(
+    index: int, step: Step, run: _Context, samples: list[ExposureSample], evidence: Evidence
+) -> Spectrum | None:
     """A spectrum, while both meters go on being read and the source held against its limits; None at a stop."""
     bench = run.bench
     bench.start_exposure()
+    stage = _tell_stage(index, step, run, None)
     run.tell_queued_errors()
     while not bench.exposure_finished(min(run.plan.spectra.sample_every, LONGEST_UNREAD)):
         if run.stop_requested():
             return None  # cancelling takes seconds: the bench does it once the output is off
-        _sample(index, step, run, samples)
+        stage = _tell_stage(index, step, run, stage)
+        _sample(index, step, run, samples, evidence)
     spectrum = bench.read_spectrum(index, step)
-    _sample(index, step, run, samples, last=True)
+    _sample(index, step, run, samples, evidence, last=True)
     return spectrum
 
 
-def _sample(index: int, step: Step, run: _Context, samples: list[ExposureSample], *, last: bool = False) -> None:
+#: The role of what takes spectra.
+SPECTRORADIOMETER = "spectroradiometer"
+
+
+def _tell_stage(index: int, step: Step, run: _Context, told: tuple[str, float] | None) -> tuple[str, float]:
+    """Say how far a spectrum is, unless that was told; what is told by now."""
+    stage = what, lasting = run.bench.exposure_stage
+    if told is None or repr(stage) != repr(told):  # NaN is no other stage than NaN
+        level = f"{step.level:.3f} V" if run.plan.source_unit == "V" else f"{1e3 * step.level:g} mA"
+        which = f"spectrum {counted(index)} of {run.plan.spectra.most} at {level}"
+        run.tell(Doing.SPECTRUM, f"{which}, {what}" if what else which, SPECTRORADIOMETER, lasting)
+    return stage
+
+
+def _sample(
+    index: int, step: Step, run: _Context, samples: list[ExposureSample], evidence: Evidence, *, last: bool = False
+) -> None:
     """Read both meters; recorded as often as the plan wants."""
     reading = take_reading(step, run.bench)
     reading = run.check.examined(reading, reading.remark)
     if last or not samples or reading.time >= samples[-1].time + run.plan.spectra.sample_every:
-        sample = ExposureSample(index, reading.time, reading.voltage, reading.current, reading.photodiode_signal)
+        values = reading.time, reading.voltage, reading.current, reading.photodiode_signal
+        sample = ExposureSample(index, *values, evaluate(reading, evidence).luminance)
         run.emit(sample)
         samples.append(sample)
     run.check.require_safe(reading)

@@ -40,7 +40,8 @@ class Stress:
 class SweepPlan:
     """Everything the engine carries out. Levels in V or A, times in s.
 
-    ``most_stored``: readings that both meters can store.
+    ``exposures``: what each of the spectra may take, the dim ones of a branch first where it goes up. ``most_stored``:
+    readings that both meters can store.
     """
 
     source_function: str
@@ -56,6 +57,7 @@ class SweepPlan:
     hardware_timed: bool
     time_per_point: float
     duration: float
+    exposures: tuple[float, ...]
     stress: Stress
     read_back: ReadBackLimits
     repeat_bad_readings: bool
@@ -128,6 +130,7 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
     source_range = span.smallest_range(largest if source.range == "auto" else source.range)
     again = 1 if spectra.most else 0  # the level of the first spectrum, when the sweep is over
     readings = len(steps) + dark.readings_before + dark.readings_after + again
+    exposures = _exposures(sweep, bench, spectra)
     return SweepPlan(
         source_function=source.function,
         source_unit="V" if voltage_source else "A",
@@ -141,7 +144,8 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
         settle=measure.settle,
         hardware_timed=measure.timing == "hardware",
         time_per_point=per_point,
-        duration=readings * per_point + _exposures(sweep, bench, spectra),
+        duration=readings * per_point + sum(exposures),
+        exposures=exposures,
         stress=_stress(largest, source.compliance, voltage_source),
         read_back=read_back_limits(sweep, bench, source_range),
         repeat_bad_readings=measure.bad_reading == "retry",
@@ -267,16 +271,17 @@ def _last_quarters(steps: tuple[Step, ...]) -> tuple[range, ...]:
     return tuple(range(stop - -(-(stop - start) // 4), stop) for start, stop in pairwise([0, *ends, len(steps)]))
 
 
-def _exposures(sweep: SweepFile, bench: BenchFile, spectra: SpectraPlan) -> float:
-    """Seconds that all spectra may take: those at a luminance by that luminance, the others as if at 100 cd/m^2."""
+def _exposures(sweep: SweepFile, bench: BenchFile, spectra: SpectraPlan) -> tuple[float, ...]:
+    """Seconds that each spectrum may take: those at a luminance by that luminance, the others as if at 100 cd/m^2."""
     meter, wanted = bench.instruments.spectroradiometer, sweep.spectra
     if meter is None or wanted is None:
-        return 0.0
-    number_of_branches = 2 if sweep.source.direction == "both" else 1
-    luminances = list(spectra.at_luminance) * number_of_branches
+        return ()
+    rising = sorted(spectra.at_luminance)
+    in_order = {"forward": rising, "reverse": rising[::-1], "both": rising + rising[::-1]}
+    luminances = list(in_order[sweep.source.direction])
     luminances += [100.0] * (spectra.most - len(luminances))
     exposure = models.spectroradiometer(meter.model).exposure
-    return sum(
+    return tuple(
         exposure(
             max(luminance, 1e-3),
             measuring_angle=meter.measuring_angle,

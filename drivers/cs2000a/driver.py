@@ -269,6 +269,11 @@ class CS2000A(MeterExchange, Instrument):
         return self._expected
 
     @property
+    def exposing(self) -> bool:
+        """Get whether the meter is measuring (bool): it has said how long that takes, and not yet that it is done."""
+        return self._state == "exposing"
+
+    @property
     def exposure_times(self) -> tuple[float, float]:
         """Get when the last measurement was started, and when it ended, by the clock, in s (tuple of float)."""
         return self._exposure_times

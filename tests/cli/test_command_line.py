@@ -43,15 +43,22 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     return Path(summary["path"]), summary
 
 
-def test_a_run_prints_one_line_a_point_then_the_figures_and_the_path(tmp_path: Path) -> None:
+def test_a_run_prints_one_line_a_point_below_its_columns_then_the_figures_that_the_output_is_off_and_the_path(
+    tmp_path: Path,
+) -> None:
     done = acquire("run", QUICK, "--output", tmp_path)
     assert done.returncode == 0, done.stderr
-    points = re.findall(r"^ *\d+/\d+ .*mA/cm\^2.*cd/m\^2.*cd/A.*lm/W.*EQE.*%", done.stdout, flags=re.MULTILINE)
+    lines = done.stdout.splitlines()
+    head = next(line.split() for line in lines if line.startswith("point "))
+    assert head[:4] == ["point", "level[V]", "V[V]", "J[mA/cm^2]"]
+    points = [line.split() for line in lines if re.match(r" *\d+/\d+ ", line) and len(line.split()) >= len(head) - 1]
+    assert [point[0] for point in points] == [f"{number}/17" for number in range(1, len(points) + 1)]
     path = Path(done.stdout.strip().splitlines()[-1])
     with h5py.File(path) as file:
         assert len(points) == len(file["entry/jvl/voltage"]) > 10
     assert "V_on" in done.stdout
     assert "stopped (luminance" in done.stdout
+    assert "the output is off: taken to zero, switched off, asked" in done.stdout
     assert done.stderr == ""
 
 
@@ -59,6 +66,7 @@ def test_json_is_alone_on_standard_output(finished: tuple[Path, dict[str, object
     path, summary = finished
     assert summary["status"] == "completed"
     assert summary["stop_reason"] == ""
+    assert summary["output"] == "is off: taken to zero, switched off, asked"
     figures = summary["figures_of_merit"]
     assert isinstance(figures, dict)
     assert figures["turn_on_voltage"]["unit"] == "V"
@@ -256,7 +264,7 @@ def test_a_closed_terminal_ends_the_run_in_order(tmp_path: Path, long_sweep: Pat
     process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
     os.close(theirs)
     shown = b""
-    while b"cd/m" not in shown:
+    while b"no light" not in shown:
         shown += os.read(ours, 65536)
     os.close(ours)
     process.send_signal(signal.SIGHUP)
@@ -501,7 +509,7 @@ def test_ctrl_c_at_the_question_opens_nothing(tmp_path: Path) -> None:
 @with_terminals
 def test_ctrl_c_on_a_terminal_ends_the_run_in_order(tmp_path: Path, long_sweep: Path) -> None:
     terminal = Terminal("run", long_sweep, "--output", tmp_path / "runs")
-    terminal.read_until(b"cd/A")
+    terminal.read_until(b"no light")
     terminal.type(b"\x03")
     assert terminal.exit_status() == 130
     (path,) = (tmp_path / "runs").iterdir()
@@ -510,7 +518,7 @@ def test_ctrl_c_on_a_terminal_ends_the_run_in_order(tmp_path: Path, long_sweep: 
 
 
 @with_terminals
-@pytest.mark.parametrize("wanted", [b"elapsed", b"cd/A"])
+@pytest.mark.parametrize("wanted", [b"dark readings", b"no light"])
 def test_a_terminal_that_is_closed_by_its_window_ends_the_run_in_order(
     wanted: bytes, tmp_path: Path, long_sweep: Path
 ) -> None:
@@ -567,7 +575,7 @@ runpy.run_module("acquire", run_name="__main__", alter_sys=True)
         "acquire.session",
         "pyvisa",
         "pint",
-        "rich.progress",
+        "rich.live",
     ],
 )
 def test_ctrl_c_while_the_program_is_loaded_ends_it_without_a_word(module: str, tmp_path: Path) -> None:

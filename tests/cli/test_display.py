@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from io import StringIO
 from math import nan
 
@@ -12,8 +11,7 @@ from rich.console import Console
 from acquire.cli import display
 from acquire.evaluation.evidence import DarkLevel
 from acquire.evaluation.figure import Figure
-from acquire.records import Branch, Note, PointFlag, Reading, Record
-from tests.support.events import a_run_start
+from acquire.records import Branch, PointFlag, Reading, Record
 
 READING = Reading(0, Branch.FORWARD, 6.7, 12.0, 6.7, 7.5e-3, 0.5)
 RECORD = Record(READING, PointFlag.EQE_PROVISIONAL, 536.7, 11272.4, 20.99, 9.844, 0.05639, spectrum_source="nearest")
@@ -31,17 +29,6 @@ def test_a_current_of_a_small_device_is_more_than_zeros() -> None:
     assert display.level_text(1e-4, "A") == " 0.1000 mA"
     assert display.level_text(0.2, "A") == "200.0000 mA"
     assert display.level_text(6.7, "V") == "  6.700 V"
-    reading = replace(READING, source_level=3e-4)
-    assert display.point_text(RECORD._replace(reading=reading), "A").startswith(" 0.3000 mA  J")
-
-
-def test_a_point_stands_in_the_units_of_the_field() -> None:
-    """536.7 A/m^2 are 53.67 mA/cm^2; a fraction of 0.05639 is 5.639 %."""
-    text = display.point_text(RECORD, "V")
-    assert "J 53.67 mA/cm^2  L 11270 cd/m^2  CE 20.99 cd/A  PE 9.844 lm/W  EQE 5.639 %" in text
-    short = display.short_point_text(RECORD, "V")
-    assert " 53.67 mA/cm^2 " in short
-    assert short.endswith(" 5.64 %")
 
 
 def test_a_figure_stands_in_the_units_of_the_field() -> None:
@@ -54,44 +41,6 @@ def test_a_figure_stands_in_the_units_of_the_field() -> None:
     Console(file=stream, width=100).print(display.figures_table(figures, "S1"))
     assert "37.0 mA/cm^2" in stream.getvalue()
     assert "0.12" in stream.getvalue()
-
-
-def on_a_terminal(width: int, *events: Record | Note) -> list[str]:
-    stream = StringIO()
-    console = Console(file=stream, force_terminal=True, width=width, color_system=None)
-    with display.displayed(console) as spectator:
-        for event in (a_run_start(points=17), *events):
-            spectator(event)
-    return stream.getvalue().splitlines()
-
-
-def test_every_point_stands_whole_on_a_terminal_of_80_columns() -> None:
-    dim = RECORD._replace(current_density=1.234e-7, luminance=-1.234e-5, current_efficiency=-123.4)
-    lines = [line for line in on_a_terminal(80, RECORD, dim) if "mA/cm^2" in line]
-    assert len(lines) == 2
-    for value in ("6.700 V", "53.67 mA/cm^2", "11270 cd/m^2", "21.0 cd/A", "9.84 lm/W", "5.64 %"):
-        assert value in lines[0]
-    assert lines[1].rstrip().endswith("%")
-
-
-def test_the_bar_says_how_far_it_is_on_a_terminal_of_80_columns() -> None:
-    assert any("1/17" in line and "remaining" in line for line in on_a_terminal(80, RECORD))
-
-
-def test_the_bar_moves_while_the_run_goes_on() -> None:
-    stream = StringIO()
-    draw = display.drawing_on(display.SpectatorConsole(stream, force_terminal=True, width=80))
-    draw(a_run_start(points=17))
-    assert "1/17" not in stream.getvalue()
-    draw(RECORD)
-    assert "1/17" in stream.getvalue()
-    assert "6.700 V" in stream.getvalue().split("1/17")[1]
-
-
-def test_a_note_keeps_its_brackets() -> None:
-    assert any(
-        "port [/dev/ttyUSB0] [red]" in line for line in on_a_terminal(80, Note(1.0, "port [/dev/ttyUSB0] [red]"))
-    )
 
 
 def test_a_figure_that_is_not_ok_says_so_on_its_line() -> None:

@@ -145,3 +145,10 @@ def test_a_report_that_fails_changes_nothing_of_the_run(tmp_path: Path, monkeypa
     assert done.exit_code == 0
     assert json.loads(done.stdout)["status"] == "stopped"
     assert "the report was not made: ZeroDivisionError" in done.stderr
+
+
+def test_without_the_extra_its_name_is_said(run_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    status, _, said = report(run_file)
+    assert status == 1
+    assert said == 'a report needs jinja2 and matplotlib, the extra "report": pip install "jvl-bench[report]"\n'

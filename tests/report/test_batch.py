@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from statistics import mean, median, quantiles, stdev
 
+import numpy as np
 import pytest
 
 from acquire.records import Finding, RunStatus, Severity
-from acquire.report.assembled import UnknownDevice, assembled, shown_device
+from acquire.report.assembled import UnknownDevice, _marked, assembled, shown_device
 from acquire.report.batch import State, batch_of, judgement
 from acquire.run_file.documented import DocumentedRun
 from tests.report.conftest import MakeDevice
@@ -108,3 +109,12 @@ def test_what_physics_forbids_takes_no_part_and_what_is_not_ok_is_counted(device
         runs[i] = replace(runs[i], run=replace(runs[i].run, figures=figures))
     (found,) = (one for one in batch_of(runs).statistics("B7") if one.figure == "external_quantum_efficiency_max")
     assert (found.n, found.not_ok, found.largest) == (2, 1, 0.06)
+
+
+def test_box_plots_are_of_the_devices_that_count_and_ring_the_one_shown(twelve: list[DocumentedRun]) -> None:
+    report = assembled(twelve)
+    values = report.batch.values("external_quantum_efficiency_max")["B7"]
+    assert len(values) == 12
+    assert sum(np.isfinite(values)) == 10
+    assert report.shown is not None
+    assert _marked(report) == ("B7", values.index(report.shown.value("external_quantum_efficiency_max")))

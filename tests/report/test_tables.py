@@ -66,6 +66,11 @@ def test_published_values_have_their_own_digits_and_differences_their_own_uncert
     assert cells(RowKind.IN_UNCERTAINTIES)["current_efficiency_max"] == f"{-0.02 / hypot(0.28, rounding):.1f}"
 
 
+def test_what_is_said_against_a_value_is_said_against_its_difference() -> None:
+    marks = {row.kind: row.cells[1].mark for row in table().rows}
+    assert marks == {"measured": "a", "published": "", "difference": "a", "difference / u": "a"}
+
+
 def test_a_difference_of_unknown_uncertainty_is_not_divided_by_one() -> None:
     assert cells(RowKind.DIFFERENCE)["peak_wavelength"] == "+0.3"
     assert cells(RowKind.IN_UNCERTAINTIES)["peak_wavelength"] == "-"

@@ -22,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acquire.cli import display, terminal
+from acquire.cli.live.show import displayed
 from acquire.evaluation.calibration import Calibration, Conditions
 from acquire.evaluation.figure import Figure
 from acquire.records import InstrumentRecord, Note, RunStatus, RunStop
@@ -172,7 +173,7 @@ def test_figures_of_a_hostile_file_are_neither_markup_nor_commands() -> None:
 
 def on_a_terminal(*texts: str) -> str:
     stream = StringIO()
-    with display.displayed(display.SpectatorConsole(stream, force_terminal=True, width=200)) as spectator:
+    with displayed(display.SpectatorConsole(stream, force_terminal=True, width=200)) as spectator:
         for event in (a_run_start(points=17), *(Note(1.0, text) for text in texts), a_record(0)):
             spectator(event)
     return stream.getvalue()

@@ -27,6 +27,7 @@ class FakeBench:
     output_on: bool = False
     time: float = 0.0
     takes_spectra: bool = True
+    stages: list[tuple[str, float]] = field(default_factory=list)  # of an exposure, one after the other
 
     def now(self) -> float:
         return self.time
@@ -60,6 +61,10 @@ class FakeBench:
     def start_exposure(self) -> None:
         self.log.append("spectrum")
         self._exposed_until = self.time + EXPOSURE
+
+    @property
+    def exposure_stage(self) -> tuple[str, float]:
+        return self.stages.pop(0) if self.stages else ("", EXPOSURE - 0.1)
 
     def exposure_finished(self, wait: float) -> bool:
         self.time += wait

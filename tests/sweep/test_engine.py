@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import inf
+from math import inf, nan
 
 import pytest
 
 from acquire.evaluation.calibration import Calibration, Conditions
 from acquire.evaluation.evaluate import Evidence
 from acquire.records import (
+    Activity,
     Branch,
     DarkReading,
     Event,
@@ -46,6 +47,7 @@ PLAN = SweepPlan(
     most_stored=1024,
     time_per_point=POINT_TIME,
     duration=1.0,
+    exposures=(),
     stress=Stress(6.0, 0.1, 0.6),
     read_back=LIMITS,
     repeat_bad_readings=False,
@@ -60,13 +62,20 @@ class Sweep:
     def __init__(self, bench: FakeBench, plan: SweepPlan = PLAN) -> None:
         self.bench, self.plan = bench, plan
         self.events: list[Event] = []
+        self.told: list[Activity] = []
         self.stop = ""
 
     def run(self) -> Outcome:
         try:
-            return run_sweep(self.plan, self.bench, EVIDENCE, self.events.append, lambda: self.stop)
+            return run_sweep(self.plan, self.bench, EVIDENCE, self._emit, lambda: self.stop)
         finally:
             assert not self.bench.output_on
+
+    def _emit(self, event: Event) -> None:
+        if isinstance(event, Activity):
+            self.told.append(event)
+        else:
+            self.events.append(event)
 
     @property
     def notes(self) -> list[str]:
@@ -145,6 +154,22 @@ def test_a_spectrum_is_taken_at_its_step_while_both_meters_go_on_being_read() ->
     assert (spectrum.index, spectrum.point_index, spectrum.luminance > 0.0) == (0, 3, True)
     before = [event.reading.index for event in sweep.events[:at] if isinstance(event, Record)]
     assert before == [0, 1, 2, 3]
+
+
+def test_who_looks_on_is_told_what_is_done_and_nothing_for_a_point() -> None:
+    steps = tuple(replace(step, spectrum=step.index == 3) for step in PLAN.steps)
+    sweep = Sweep(FakeBench(stages=[("preparing", nan), ("", 0.4)]), replace(PLAN, steps=steps))
+    sweep.run()
+    assert [(told.instrument, told.text) for told in sweep.told] == [
+        ("", "dark readings before the sweep"),
+        ("", "sweep"),
+        ("spectroradiometer", "spectrum 1 of 1 at 5.000 V, preparing"),
+        ("spectroradiometer", "spectrum 1 of 1 at 5.000 V"),
+        ("spectroradiometer", ""),
+        ("", "reading the level of the first spectrum again"),
+        ("", "dark readings after the sweep"),
+    ]
+    assert sweep.told[3].lasting == 0.4
 
 
 def test_the_level_of_the_first_spectrum_is_read_once_more_when_the_sweep_is_over() -> None:

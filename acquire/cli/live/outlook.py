@@ -1,0 +1,89 @@
+"""What is known of a run before anything is opened, as the heading above it says it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from acquire.cli.display import number
+from acquire.evaluation.calibration import Calibration, LuminanceRoute
+from acquire.photometry.customary_units import customary
+
+if TYPE_CHECKING:
+    from acquire.bench.preparation import PreparedRun
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a run is going to do.
+
+    ``heading``: what is said of it, as (name, text); ``levels`` in V or A; ``dark_before`` and ``dark_after`` readings;
+    ``exposures`` [s] of its spectra in their order and ``time_per_point`` [s] as planned; ``real_time``: the clock of
+    the bench is that on the wall.
+    """
+
+    heading: tuple[tuple[str, str], ...] = ()
+    levels: tuple[float, ...] = ()
+    dark_before: int = 0
+    dark_after: int = 0
+    exposures: tuple[float, ...] = ()
+    time_per_point: float = 0.0
+    real_time: bool = True
+
+
+def outlook_of(prepared: PreparedRun, today: date) -> Outlook:
+    """The outlook of a prepared sweep."""
+    plan = prepared.plan
+    return Outlook(
+        heading=tuple(_heading(prepared, today)),
+        levels=tuple(step.level for step in plan.steps),
+        dark_before=plan.dark.readings_before,
+        dark_after=plan.dark.readings_after,
+        exposures=plan.exposures,
+        time_per_point=plan.time_per_point,
+        real_time=not prepared.loaded.bench.simulated,
+    )
+
+
+def _heading(prepared: PreparedRun, today: date) -> Iterator[tuple[str, str]]:
+    loaded, plan = prepared.loaded, prepared.plan
+    sample = loaded.sweep.sample
+    area = f"{number(customary(sample.emissive_area, 'emissive_area'))} mm^2"
+    known = (sample.name, sample.batch and f"batch {sample.batch}", sample.pixel and f"pixel {sample.pixel}", area)
+    yield "sample", ", ".join(filter(None, known))
+    twins = loaded.bench.of_twins and "simulated" not in loaded.bench.name
+    yield "bench", loaded.bench.name + (" (simulated)" if twins else "")
+    yield "calibration", calibration_text(prepared.calibration, today)
+    limit = f"{1e3 * plan.compliance:g} mA" if plan.source_unit == "V" else f"{plan.compliance:g} V"
+    spectra = f"; up to {plan.spectra.most} spectra" if plan.spectra.most else "; no spectra"
+    yield "levels", f"{_levels(prepared)}; compliance {limit}{spectra}"
+
+
+def _levels(prepared: PreparedRun) -> str:
+    """From where to where, how many, in which direction."""
+    plan, direction = prepared.plan, prepared.loaded.sweep.source.direction
+    factor, unit = (1.0, "V") if plan.source_unit == "V" else (1e3, "mA")
+    levels = [step.level for step in plan.steps]
+    first, last = levels[0], levels[len(levels) // 2] if direction == "both" else levels[-1]
+    there = {"both": " and back"}.get(direction, "")
+    return f"{factor * first:g} to {factor * last:g} {unit}{there}, {len(levels)} points"
+
+
+def calibration_text(calibration: Calibration, today: date) -> str:
+    """What turns the photodiode's signal into light, and whether that holds on this day."""
+    route = calibration.conditions.luminance_route
+    if route == LuminanceRoute.SPECTRORADIOMETER:
+        return "none needed: luminance by the spectroradiometer"
+    if route == LuminanceRoute.FROM_SPECTRA:
+        return "by the spectra of this run"
+    photodiode, source = calibration.photodiode, calibration.provenance
+    if photodiode is None:
+        return "NONE: no luminance"
+    state, valid = "", "" if source.valid_until else ", no last day given"
+    if source.valid_until and source.valid_until < today.isoformat():
+        state = "EXPIRED: "
+    elif source.example and not calibration.conditions.simulated:
+        state = "AN EXAMPLE, not of this bench: "
+    return f"{state}{photodiode.identification}{valid}"
