@@ -68,8 +68,8 @@ def read_here(monkeypatch: pytest.MonkeyPatch) -> None:
     def answers(
         what: str, paths: Sequence[Path], *_patience: float, beside: Mapping[str, str] | None = None
     ) -> list[tuple[Path, Any]]:
-        work = partial(reading_apart._work()[what], **(beside or {}))
-        return [(path, reading_apart._tried(work, path)) for path in paths]
+        answer = partial(reading_apart._work()[what], **(beside or {}))
+        return [(path, reading_apart._tried(answer, path)) for path in paths]
 
     monkeypatch.setattr(reading_apart, "_answers", answers)
 

@@ -126,10 +126,11 @@ class Account:
 
     def _explanations(self, record: Record) -> Iterator[Remark]:
         """What a flag means, where it comes for the first time."""
-        new = record.flags & ~self._explained & ~_USUAL
-        self._explained |= record.flags
+        if not (new := record.flags & ~self._explained):
+            return
+        self._explained |= new
         for flag in FLAG_WORDS:
-            if flag & new:
+            if flag & new & ~_USUAL:
                 yield Remark(f"{FLAG_WORDS[flag]}: {FLAG_MEANINGS[flag]}", "note")
 
     def _activity(self, activity: Activity) -> Iterator[Remark]:

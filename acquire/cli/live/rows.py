@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from acquire.cli.display import efficiencies, number
 from acquire.photometry.customary_units import QUANTITIES, customary
@@ -118,9 +119,10 @@ def row(record: Record, shown: Sequence[Column]) -> str:
     return "".join(f"{column.text(record):>{column.width}} " for column in shown)
 
 
-def remarks(flags: PointFlag) -> list[str]:
+@cache
+def remarks(flags: PointFlag) -> tuple[str, ...]:
     """Flags in words."""
-    return [words for flag, words in FLAG_WORDS.items() if flag & flags]
+    return tuple(words for flag, words in FLAG_WORDS.items() if flag & flags)
 
 
 def lines(record: Record, shown: Sequence[Column], width: int) -> Iterator[str]:
@@ -131,6 +133,6 @@ def lines(record: Record, shown: Sequence[Column], width: int) -> Iterator[str]:
     if len(together) <= room:
         yield f"{values} {together}".rstrip()
         return
-    beside = said[:1] if len(said[0]) <= room else []
+    beside = said[:1] if len(said[0]) <= room else ()
     yield f"{values} {''.join(beside)}".rstrip()
     yield from (f"{words:>{width}}" for words in said[len(beside) :])

@@ -18,6 +18,7 @@ from time import monotonic
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.segment import Segment, Segments
 from rich.text import Text
 
 from acquire.cli.display import clock_text, number
@@ -33,7 +34,7 @@ PERIOD, LEAST_REST = 0.1, 20.0
 #: The picture is drawn anew no more often, s.
 PICTURE_PERIOD = 0.5
 
-STYLES = {"note": "yellow", "doubt": "bold red", "spectrum": "green", "doing": "dim", "said": ""}
+STYLES = {"note": "yellow", "doubt": "bold red", "spectrum": "green", "doing": "dim", "said": "none"}
 
 #: Between a number and its unit, until lines are broken; never shown.
 _NO_BREAK = "\xa0"
@@ -78,6 +79,8 @@ class Screen:
         self._picture: list[Text] = []
         self._picture_of: tuple[int, int, int] = (0, 0, 0)
         self._picture_due = self._due = 0.0
+        self._columns_for: tuple[str, int] = ("", 0)
+        self._fitting: list[rows.Column] = []
         self._drawn_for: tuple[int, int] | None = None
         self._live = Live(
             console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
@@ -111,22 +114,23 @@ class Screen:
         self._live.update(Group(*self._lines(width, height)))
         self._live.start()
         if self._pending:
-            self._console.print(self._above(width))
+            self._console.print(self._above(width), end="")
         else:
             self._live.refresh()
 
-    def _above(self, width: int) -> Text:
+    def _above(self, width: int) -> Segments:
         """What is written once, above what is drawn anew."""
-        lines = [line for entry in self._pending for line in self._entry(entry, width)]
+        said = (one for entry in self._pending for one in self._said(entry, width))
+        segments = [Segment(f"{text}\n", self._console.get_style(style)) for text, style in said]
         self._pending = []
-        return Text("\n").join(lines)
+        return Segments(segments)
 
     def finish(self) -> None:
         """Leave every point and remark on the terminal; that it was closed meanwhile is no error."""
         with suppress(OSError):
             self._live.stop()
             if self._pending:
-                self._console.print(self._above(self._console.width))
+                self._console.print(self._above(self._console.width), end="")
 
     # What stands on the screen
 
@@ -150,7 +154,11 @@ class Screen:
             yield Text.assemble((f"{'run file':{_LABEL}} ", "dim"), one_line(text))
 
     def _columns(self, width: int) -> list[rows.Column]:
-        return rows.fitting(rows.columns(self._account.source_unit), width)
+        """The columns that there is room for; worked out where width or unit are new."""
+        wanted = self._account.source_unit, width
+        if wanted != self._columns_for:
+            self._columns_for, self._fitting = wanted, rows.fitting(rows.columns(wanted[0]), width)
+        return self._fitting
 
     def _head_of_columns(self, width: int) -> Iterator[Text]:
         for line in rows.heads(self._columns(width)):
@@ -160,19 +168,20 @@ class Screen:
         """So many of the last lines."""
         lines: deque[Text] = deque()
         for entry in reversed(self._tail):
-            lines.extendleft(reversed(list(self._entry(entry, width))))
+            lines.extendleft(Text(text, style) for text, style in reversed(list(self._said(entry, width))))
             if len(lines) >= room:
                 break
         shown = list(lines)[-room:]
         return shown + [Text("")] * (room - len(shown))
 
-    def _entry(self, entry: Entry, width: int) -> Iterator[Text]:
+    def _said(self, entry: Entry, width: int) -> Iterator[tuple[str, str]]:
+        """The lines of an entry, each with its style."""
         if isinstance(entry, Record):
-            for line in rows.lines(entry, self._columns(width), width):
-                yield Text(line)
+            yield from ((line, "none") for line in rows.lines(entry, self._columns(width), width))
             return
+        style = STYLES[entry.kind]
         for line in wrap(one_line(entry.text), max(width - 1, 20), subsequent_indent="  "):
-            yield Text(line, style=STYLES[entry.kind])
+            yield line, style
 
     def _lower(self, shared: Layout, width: int) -> list[Text]:
         told = list(self._instruments(_BESIDE - 1 if shared.beside else width))
