@@ -9,10 +9,10 @@ BIN := $(VENV)/bin
 endif
 RUN := $(BIN)/python -m
 
-.PHONY: demo test lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills faults damage calibrations control-charts coverage honest schemas docs clean
+.PHONY: demo test lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills faults damage calibrations control-charts coverage honest schemas wheelhouse docs clean
 
 demo: $(VENV)/installed
-	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml
+	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml --report
 
 test: lint types imports unit
 
@@ -60,6 +60,9 @@ coverage: $(VENV)/installed-tests
 
 honest: $(VENV)/installed-tests
 	$(RUN) tests.endurance.honest_runs --runs 200
+
+wheelhouse: $(VENV)/installed
+	$(RUN) docs.install.wheelhouse wheelhouse
 
 schemas: $(VENV)/installed
 	$(RUN) acquire.config --write-schemas configs/schema

@@ -14,6 +14,8 @@ What can go wrong here, beside the errors of instruments in :mod:`drivers.errors
     ├── PictureError              a picture cannot be drawn or written                            report/style.py
     │   ├── NothingToDraw         a run has nothing of what it would show                         report/style.py
     │   └── StyleError            a style sheet says what matplotlib does not understand          report/style.py
+    ├── ReportError               a report cannot be written                                      report/written.py
+    ├── UnknownDevice             a report is to show a device that is none of its runs           report/assembled.py
     ├── SpectrumNotTaken          a spectrum is lost; the sweep goes on                           sweep/engine.py
     ├── StoppedByRule             a bad reading ends the sweep, as its file says                  sweep/engine.py
     ├── ValueError

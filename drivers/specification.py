@@ -230,9 +230,11 @@ class Spot(Protocol):
 class SpectroradiometerSpecification(Specification):
     """A spectroradiometer.
 
-    ``measuring_angles``: those that its aperture can be set to, deg. ``spot``: what it sees.
+    ``measuring_angles``: those that its aperture can be set to, deg. ``spot``: what it sees. ``bandwidth``: full width
+    at half maximum of its spectral response, nm, at most.
     """
 
     measuring_angles: tuple[float, ...]
     exposure: Exposure
     spot: Spot
+    bandwidth: float

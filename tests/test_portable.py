@@ -10,15 +10,10 @@ from collections import Counter
 import pytest
 
 from tests.conftest import ROOT
+from tests.support.windows_names import refused_by_windows
 
 SOURCES = [path for part in ("acquire", "drivers") for path in sorted((ROOT / part).rglob("*.py"))]
 LONGEST_PATH = 120  # characters from the root of the project; Windows takes 260 with the folder that it lies in
-
-
-def refused_by_windows(path: str) -> bool:
-    """Whether Windows makes no such file, or makes another one."""
-    wrong = r"""[<>:"\\|?*\x00-\x1f]|[ .]$|^(con|prn|aux|nul|com\d|lpt\d) *(\.|$)"""
-    return any(re.search(wrong, part, re.IGNORECASE) for part in path.split("/"))
 
 
 @pytest.mark.parametrize("name", ["a:b", "NUL", "con.txt", "a/aux/b", "what?", "ends.", "ends ", 'a"b', "tab\t", "a|b"])

@@ -37,6 +37,7 @@ OutputOption = Annotated[
 
 YesOption = Annotated[bool, typer.Option("--yes", help="do not ask before the output goes on")]
 
+ReportOption = Annotated[bool, typer.Option("--report", help="then one page with pictures (HTML) beside the run file")]
 SampleOption = Annotated[
     str | None, typer.Option("--sample", help="sample.name for this run, whatever the file says", metavar="NAME")
 ]

@@ -11,7 +11,20 @@ from typing import Annotated, TextIO, cast
 
 import typer
 
-from acquire.cli import calibrate, export, health, instruments, listing, new, plan, results, simulate
+from acquire.cli import (
+    calibrate,
+    export,
+    health,
+    instruments,
+    listing,
+    new,
+    plan,
+    report,
+    results,
+    setup,
+    simulate,
+    tag,
+)
 from acquire.cli.arguments import (
     COMPLETED,
     FAILED,
@@ -26,6 +39,7 @@ from acquire.cli.arguments import (
     NoteOption,
     OutputOption,
     PixelOption,
+    ReportOption,
     SampleOption,
     SweepArgument,
     UserOption,
@@ -64,7 +78,7 @@ app = typer.Typer(
     name="acquire",
     help="J-V-L bench: sweep a light-emitting device, record J-V-L and EL spectra, compute efficiencies.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -78,7 +92,7 @@ def main() -> None:
     sys.stdout, sys.stderr = (cast(TextIO, _filtered(stream)) for stream in (sys.stdout, sys.stderr))
     try:
         try:
-            app()
+            app(prog_name="acquire")
         finally:
             if sys.stdout is not None:
                 sys.stdout.flush()
@@ -107,6 +121,7 @@ def run(
     batch: BatchOption = None,
     note: NoteOption = None,
     again: AgainOption = False,
+    with_report: ReportOption = False,
 ) -> None:
     """Carry out a sweep and record it: the main job."""
     from acquire import session
@@ -132,6 +147,8 @@ def run(
         with displayed(console, prepared, stop, plot=not no_plot) as spectator:
             result = session.run(prepared, folder, spectator, stop, waiting=waiting())
         told = results.told(result, as_json, stuck=spectator.stuck)
+        if with_report and told and result.run is not None:
+            report.report_after_run(result.run.path, as_json)
     status = INTERRUPTED if result.interrupted else FAILED if result.failed else COMPLETED
     if not told:
         leave(status)
@@ -175,11 +192,14 @@ def check(
 
 
 app.command()(new.new)
+app.command()(setup.setup)
 app.command()(calibrate.calibrate)
 app.command()(health.health)
 app.command("list")(listing.list_runs)
+app.command()(tag.tag)
 app.command()(results.show)
 app.command()(export.export)
+app.command()(report.report)
 
 
 @app.command()

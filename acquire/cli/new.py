@@ -67,7 +67,8 @@ def new(
     options = {name: value for name, value in locals().items() if isinstance(value, str)}
     refuse_what_is_there(file)
     ask = somebody(defaults=yes)
-    dialogue = Dialogue(_QUESTIONS, options, lambda answers: _checked(answers, file or _SWEEPS / "new.yaml"), ask)
+    supposed = file or _SWEEPS / "new.yaml"
+    dialogue = Dialogue(_QUESTIONS, options, [supposed], lambda answers: _checked(answers, supposed).problems, ask)
     answers = ask_or_leave(dialogue)
     path = file or file_to_write(_folder() / f"{_file_name(answers['name'])}.yaml", ask=ask)
     text = _text(answers, path)
@@ -165,14 +166,14 @@ def _needs_line(answers: Answers) -> bool:
 
 
 _QUESTIONS = (
-    Question("bench", "Bench file", ("bench",), _likely_bench),
+    Question("bench", "Bench file", ("bench",), _likely_bench, names_file=True),
     Question("name", "Name of the sample, like A3", ("sample.name",)),
     Question("batch", "Its batch or substrate", ("sample.batch",), lambda _: "", read=optional),
     Question("pixel", "Which pixel of it", ("sample.pixel",), lambda _: "", read=optional),
     Question("area", "Emissive area of the pixel, with its unit, like 14 mm^2 or 0.04 cm^2", ("sample.emissive_area",)),
     Question(
         "peak",
-        "Where does it shine (nm): its live luminance rests on that, and without spectra all luminance",
+        "Where does it shine, like 520 nm: its live luminance rests on that, and without spectra all luminance",
         ("sample.expected_line.peak",),
         asked=_needs_line,
     ),

@@ -84,7 +84,7 @@ def page(prepared: PreparedRun, folder: Path, now: datetime) -> Iterator[str]:
     width = _width()
     yield from _wrapped(prepared.loaded.sweep.title, width)
     yield ""
-    for rows in (_what(prepared), _how(prepared, now), _where(prepared, folder, now)):
+    for rows in (_what(prepared, now), _how(prepared, now), _where(prepared, folder, now)):
         for label, value in rows:
             yield from _row(label, value, width)
         yield ""
@@ -97,7 +97,7 @@ def page(prepared: PreparedRun, folder: Path, now: datetime) -> Iterator[str]:
 # --- its parts ---------------------------------------------------------------------------------------------
 
 
-def _what(prepared: PreparedRun) -> Iterator[Row]:
+def _what(prepared: PreparedRun, now: datetime) -> Iterator[Row]:
     """The sample, the bench and what is known of both."""
     from acquire.config.cautions import area_text
 
@@ -112,7 +112,7 @@ def _what(prepared: PreparedRun) -> Iterator[Row]:
     yield "note", sweep.note
     twins = ", simulated" if loaded.bench.of_twins and "simulated" not in loaded.bench.name else ""
     yield "bench", f"{loaded.bench.name}{twins} ({loaded.bench_path})"
-    yield "calibration", _calibration(prepared)
+    yield "calibration", _calibration(prepared, now)
     yield "last check", _last_check(prepared)
 
 
@@ -121,15 +121,17 @@ def _of_sample(sweep: SweepFile) -> Iterator[Row]:
     yield from (("pixel", sample.pixel), ("batch", sample.batch), ("group", sample.group))
 
 
-def _calibration(prepared: PreparedRun) -> str:
+def _calibration(prepared: PreparedRun, now: datetime) -> str:
     """What turns the photodiode's signal into light, of when, and how long it may be used."""
     photodiode, certificate = prepared.loaded.bench.photodiode, prepared.loaded.calibration.certificate
     if photodiode.luminance_route == "from_spectra":
         return "none: luminance comes from the run's own spectra"
     if certificate is None or photodiode.luminance_route == "spectroradiometer":
         return "none: luminance only where a spectrum is taken"
-    until = f"valid until {certificate.valid_until}" if certificate.valid_until else "no end of validity given"
-    return f"{certificate.id} of {certificate.date}, {until}"
+    if certificate.valid_until is None:
+        return f"{certificate.id} of {certificate.date}, no end of validity given"
+    expired = ": EXPIRED" if certificate.valid_until < now.date() else ""
+    return f"{certificate.id} of {certificate.date}, valid until {certificate.valid_until}{expired}"
 
 
 def _last_check(prepared: PreparedRun) -> str:

@@ -14,7 +14,7 @@ from acquire.cli.terminal import _somebody_to_ask, _whoever_listens, complain, s
 from acquire.safety.visible import one_line
 
 if TYPE_CHECKING:
-    from acquire.config import CheckedFile, Problem
+    from acquire.config import Problem
 
 #: What was answered, by the names of the questions; an empty text: nothing.
 Answers = Mapping[str, str]
@@ -33,7 +33,7 @@ class Question:
 
     ``name`` is that of the option, too. ``places`` are the dotted keys that the answer decides: what is wrong there is
     wrong with it. ``default`` None: it must be answered. ``asked`` says whether it makes sense after what was answered.
-    ``read`` makes of what was typed what is written.
+    ``read`` makes of what was typed what is written. ``names_file``: what is wrong in that file is wrong with it.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Question:
     asked: Callable[[Answers], bool] = _always
     read: Callable[[str], str] = str.strip
     choices: tuple[str, ...] = ()
+    names_file: bool = False
 
     @property
     def option(self) -> str:
@@ -52,11 +53,15 @@ class Question:
 
 @dataclass
 class Dialogue:
-    """Questions put one after the other; ``check`` says what is wrong with the file that answers would make."""
+    """Questions put one after the other.
+
+    ``check`` says what is wrong with the files that answers would make, ``files``; other files are named by answers.
+    """
 
     questions: Sequence[Question]
     given: Answers
-    check: Callable[[Answers], CheckedFile]
+    files: Sequence[Path]
+    check: Callable[[Answers], Sequence[Problem]]
     ask: bool
     greeting: bool = True
     answers: dict[str, str] = field(default_factory=dict)
@@ -80,21 +85,10 @@ class Dialogue:
     def _refuse_what_is_missing(self) -> None:
         if self.ask:
             return
-        supposed = self._supposed(self.questions)
+        supposed = _supposed(self.questions, self.given, self.answers)
         missing = [question.option for question in self.questions if supposed.get(question.name, "") is None]
         if missing:
             raise complain(f"nobody can be asked here; give {', '.join(missing)}", USAGE)
-
-    def _supposed(self, questions: Iterable[Question]) -> dict[str, str | None]:
-        """The answers so far, and to the rest what was given beforehand or is the default."""
-        supposed: dict[str, str | None] = dict(self.answers)
-        for question in questions:
-            known = {name: answer or "" for name, answer in supposed.items()}
-            if question.name in supposed or not question.asked(known):
-                continue
-            beforehand = self.given.get(question.name)
-            supposed[question.name] = question.default(known) if beforehand is None else question.read(beforehand)
-        return supposed
 
     def _answer(self, question: Question) -> str:
         if (beforehand := self.given.get(question.name)) is not None:
@@ -128,20 +122,33 @@ class Dialogue:
         if question.choices and answer not in question.choices:
             return [f"'{answer}' is not one of {', '.join(question.choices)}"]
         answers = {**self.answers, question.name: answer}
-        rest = Dialogue(self.questions, self.given, self.check, ask=False, answers=answers)
-        supposed = rest._supposed(self.questions)
-        checked = self.check({name: value for name, value in supposed.items() if value is not None})
-        return [_words(problem) for problem in checked.problems if _is_of(problem, question.places)]
+        supposed = _supposed(self.questions, self.given, answers)
+        problems = self.check({name: value for name, value in supposed.items() if value is not None})
+        return [self._words(problem) for problem in problems if self._is_of(problem, question)]
+
+    def _is_of(self, problem: Problem, question: Question) -> bool:
+        """Whether a problem stands at one of the places that the question decides, or inside."""
+        if problem.file not in self.files:
+            return question.names_file
+        places, path = question.places, problem.path
+        return any(path == place or path.startswith((f"{place}.", f"{place}[")) for place in places)
+
+    def _words(self, problem: Problem) -> str:
+        """The problem without the place in a file that is not there yet."""
+        hint = f"; {problem.hint}" if problem.hint else ""
+        return f"{problem.message}{hint}" if problem.file in self.files else str(problem)
 
 
-def _is_of(problem: Problem, places: tuple[str, ...]) -> bool:
-    """Whether a problem stands at one of the places, or inside."""
-    return any(problem.path == place or problem.path.startswith((f"{place}.", f"{place}[")) for place in places)
-
-
-def _words(problem: Problem) -> str:
-    hint = f"; {problem.hint}" if problem.hint else ""
-    return f"{problem.message}{hint}"
+def _supposed(questions: Iterable[Question], given: Answers, answers: Answers) -> dict[str, str | None]:
+    """The answers so far, and to the rest what was given beforehand or is the default."""
+    supposed: dict[str, str | None] = dict(answers)
+    for question in questions:
+        known = {name: answer or "" for name, answer in supposed.items()}
+        if question.name in supposed or not question.asked(known):
+            continue
+        beforehand = given.get(question.name)
+        supposed[question.name] = question.default(known) if beforehand is None else question.read(beforehand)
+    return supposed
 
 
 def _prompt(question: Question, default: str | None) -> str:
@@ -231,25 +238,19 @@ def file_to_write(default: Path, *, ask: bool) -> Path:
 
     :raises typer.Exit: interrupted.
     """
-    default = _free(default)
+    default = free_name(default)
     if not ask:
         return default
     question = Question("file", "Write it to which file", (), lambda _: default.as_posix())
     while True:
-        path = Path(ask_or_leave(Dialogue([question], {}, _nothing_to_say, ask=True, greeting=False))["file"])
+        path = Path(ask_or_leave(Dialogue([question], {}, (), lambda _: (), ask=True, greeting=False))["file"])
         path = path if path.suffix in (".yaml", ".yml") else path.with_name(f"{path.name}.yaml")
         if not path.exists():
             return path
         say(sys.stderr, f"  {path} is there already, and nothing is written over it")
 
 
-def _nothing_to_say(_answers: Answers) -> CheckedFile:
-    from acquire.config import CheckedFile
-
-    return CheckedFile([], [])
-
-
-def _free(path: Path) -> Path:
+def free_name(path: Path) -> Path:
     """The path, or the first of ``_2``, ``_3``, ... at which nothing stands."""
     names = [path, *(path.with_name(f"{path.stem}_{number}{path.suffix}") for number in range(2, 1000))]
     return next(name for name in names if not name.exists())

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from acquire.cli.arguments import COMPLETED, FAILED, USAGE, JsonOption, RunArgument
+from acquire.cli.arguments import COMPLETED, FAILED, USAGE, JsonOption
 from acquire.cli.terminal import Telling, _quoted, _whoever_listens, complain, let_terminal_go, say, say_json
 
 if TYPE_CHECKING:
@@ -32,23 +33,37 @@ MAY_BE_ON = "MAY STILL BE ON"  # of an output: said whatever stands in the way
 
 
 def show(
-    run_file: RunArgument,
-    figure: Annotated[
-        str | None, typer.Argument(help="with --budget: the figure of merit to explain", metavar="FIGURE")
-    ] = None,
+    run_files: Annotated[
+        list[str],
+        typer.Argument(help="run file, or several to compare; with --budget: RUN.h5 [FIGURE]", metavar="RUN.h5 ..."),
+    ],
     budget: Annotated[
         bool, typer.Option("--budget", help="where the uncertainty of FIGURE comes from; without one, an overview")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what was measured and the figures of merit."""
-    if figure is not None and not budget:
-        raise complain(f"{figure}: is only asked for with --budget", USAGE)
+    """Show what was measured: conditions, figures of merit, findings; of several runs a table to compare them."""
+    from acquire.run_file import reading_apart
+
+    figure = run_files.pop() if budget and len(run_files) > 1 else None
+    if budget and len(run_files) > 1:
+        raise complain(f"{run_files[1]}: --budget explains one run: acquire show RUN.h5 [FIGURE] --budget", USAGE)
+    paths = [Path(text) for text in run_files]
+    if len(paths) > 1:
+        if is_figure := [text for text in run_files[1:] if not text.endswith(".h5") and not Path(text).exists()]:
+            raise complain(f"{is_figure[0]}: is no run file; a figure is only asked for with --budget", USAGE)
+        from acquire.cli.comparison import print_comparison
+
+        return print_comparison(list(reading_apart.read_runs(paths)), as_json)
+    return _show_one(paths[0], figure, budget, as_json)
+
+
+def _show_one(path: Path, figure: str | None, budget: bool, as_json: bool) -> None:
     from acquire.run_file import read as reading
     from acquire.run_file import reading_apart
 
     try:
-        recorded = reading_apart.read_run(run_file)
+        recorded = reading_apart.read_run(path)
     except reading.ArchiveError as error:
         raise complain(error, FAILED) from error
     if budget:
@@ -142,13 +157,30 @@ def print_run(run: Run, as_json: bool, beside: Mapping[str, Any] | None = None, 
         return
     from acquire.cli import display
 
-    if run.figures and beside is None:
-        table = display.figures_table(run.figures, f"{run.sample}: figures of merit")
-        display.SpectatorConsole().print(table)
-        say(sys.stdout, display.figures_line(run.figures, run.sample))
+    if beside is None:
+        _print_figures(run)
     say(sys.stdout, *(display.finding_text(finding) for finding in run.findings))
     say(sys.stdout, *(f"note: {note.text} (at {note.time:.1f} s)" for note in run.notes))
-    say(sys.stdout, _ending(run), *filter(None, [output]), run.path)
+    say(sys.stdout, *_how_far(run), _ending(run), *filter(None, [output]), run.path)
+
+
+def _print_figures(run: Run) -> None:
+    """Say the figures of merit; of a run that ended early, in which many were not reached, those that there are."""
+    from acquire.cli import display
+
+    there = {name: figure for name, figure in run.figures.items() if isfinite(figure.value)}
+    of_paper = any(name in there for name, *_ in display.PAPER_FIGURES)
+    if figures := run.figures if of_paper else there:
+        display.SpectatorConsole().print(display.figures_table(figures, f"{run.sample}: figures of merit"))
+    if of_paper:
+        told = run.figures if run.status == "completed" else there
+        say(sys.stdout, display.figures_line(told, run.sample))
+
+
+def _how_far(run: Run) -> list[str]:
+    from acquire.cli.conditions import how_far
+
+    return list(filter(None, [how_far(run)]))
 
 
 def _output_key(output: str) -> dict[str, str]:
@@ -162,33 +194,13 @@ def _ending(run: Run) -> str:
 
 
 def print_description(run: Run) -> None:
-    """Say what a run was: title, sample, times, instruments, dark readings, whether its file is as it was written."""
-    from acquire.cli import display
+    """Say what a run was: sample, settings, instruments, dark readings, tags, whether its file is as it was written."""
+    from acquire.cli.conditions import conditions
+    from acquire.cli.plan import _width, _wrapped
 
-    unit = run.calibration.conditions.meter_unit
-    lines = [
-        ("title", run.title),
-        ("sample", run.sample),
-        ("started", run.start_time),
-        ("ended", run.end_time or "not finished: the run is going on, or was cut off (then: acquire recover)"),
-        *run.instruments.items(),
-        *((f"dark {when}", display.dark_text(level, unit)) for when, level in run.dark_levels.items()),
-        *_photodiode(run),
-        ("checksums", str(run.integrity)),
-    ]
-    say(sys.stdout, *(f"{name:>18}  {value}" for name, value in lines))
+    for name, value in conditions(run):
+        first, *rest = _wrapped(value, _width() - _LABEL if sys.stdout.isatty() else None)
+        say(sys.stdout, f"{name:>{_LABEL - 2}}  {first}", *(f"{'':{_LABEL}}{line}" for line in rest))
 
 
-def _photodiode(run: Run) -> Iterator[tuple[str, str]]:
-    """What turned the photodiode's signal into light."""
-    from acquire.cli.display import mismatch_text
-
-    photodiode = run.calibration.photodiode
-    if photodiode is None:
-        yield "photodiode", "no calibration"
-        return
-    yield "photodiode", f"{photodiode.identification}: {photodiode.method}"
-    factors = run.mismatch_factors
-    if factors.size:
-        ends = mismatch_text(float(factors.min())), mismatch_text(float(factors.max()))
-        yield "mismatch factor", " to ".join(dict.fromkeys(ends))
+_LABEL = 20  # columns before what is said

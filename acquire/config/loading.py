@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from acquire.config.angles import AngularTable, read_angles, unusable
+from acquire.config.answers import AnswersFile, answers_rules
 from acquire.config.bench import BenchFile, PhotodiodeChannel, Simulation
 from acquire.config.bench_rules import Problems, bench_rules, calibration_rules, device_rules
 from acquire.config.calibration import CalibrationFile, LuminanceFactor
@@ -26,6 +27,7 @@ from acquire.config.cautions import (
 from acquire.config.device import DeviceFile
 from acquire.config.overrides import Override, Said, overridden
 from acquire.config.parsing import ConfigurationError, Parsed, parse
+from acquire.config.published import PublishedFile, published_rules
 from acquire.config.rules import (
     equipment_rules,
     first_spectrum_rules,
@@ -62,6 +64,8 @@ KINDS: Mapping[str, type[Section]] = {
     "bench": BenchFile,
     "device": DeviceFile,
     "calibration": CalibrationFile,
+    "published": PublishedFile,
+    "answers": AnswersFile,
 }
 
 
@@ -366,6 +370,30 @@ def load_calibration(path: Path) -> tuple[LoadedCalibration, dict[str, str]]:
     return loaded, findings.hashes
 
 
+def load_published(path: Path) -> PublishedFile:
+    """A file of published values.
+
+    :raises ConfigurationError: with every problem of it.
+    """
+    return _load_alone(path, PublishedFile, published_rules)
+
+
+def load_answers(path: Path) -> AnswersFile:
+    """A file of answers to the reporting checklist.
+
+    :raises ConfigurationError: with every problem of it.
+    """
+    return _load_alone(path, AnswersFile, answers_rules)
+
+
+def _load_alone(path: Path, model: type[FileModel], rules: Callable[[Parsed[FileModel]], Problems]) -> FileModel:
+    findings = _Findings()
+    parsed = findings.check(read_yaml(path), model, rules)
+    findings.raise_if_any()
+    assert parsed.model is not None
+    return parsed.model
+
+
 def _device(sweep: Parsed[SweepFile], bench: Parsed[BenchFile], findings: _Findings) -> DeviceFile | None:
     if bench.section("visa", str) != "simulated":
         return None
@@ -443,6 +471,8 @@ def _checked(source: YamlSource) -> _Findings:
         "bench": lambda: _check_bench(source, findings),
         "device": lambda: findings.check(source, DeviceFile, device_rules),
         "calibration": lambda: _load_calibration(source, findings),
+        "published": lambda: findings.check(source, PublishedFile, published_rules),
+        "answers": lambda: findings.check(source, AnswersFile, answers_rules),
     }
     checks[source.content["kind"]]()
     return findings

@@ -135,8 +135,10 @@ def _trap(error: ErrorDetails, source: YamlSource) -> yaml_traps.Trap | None:
     trap = source.instead.get(error["loc"])
     if trap and (isinstance(error["input"], str | None) or error["type"] == "string_type"):
         return trap
-    written = error["loc"][-1] if error["type"] == "extra_forbidden" else error["input"]
-    return yaml_traps.wide_sign(written) if isinstance(written, str) else None
+    if error["type"] == "extra_forbidden":
+        key = str(error["loc"][-1])
+        return yaml_traps.wide_sign(key) or yaml_traps.joined_key(key)
+    return yaml_traps.wide_sign(error["input"]) if isinstance(error["input"], str) else None
 
 
 def _plain_words(error: ErrorDetails, model: type[Section]) -> tuple[str, str]:
@@ -152,7 +154,14 @@ def _plain_words(error: ErrorDetails, model: type[Section]) -> tuple[str, str]:
     if error["type"] == "literal_error":
         return _wrong_word(error["input"], str(context["expected"]))
     if error["type"] == "float_parsing" and "," in str(error["input"]):
-        return f"'{shortened(error['input'])}' has a comma in its number", "use a point"
+        hint = (
+            "leave it out for thousands, use a point for decimals"
+            if yaml_traps.is_thousand(str(error["input"]))
+            else "use a point"
+        )
+        return f"'{shortened(error['input'])}' has a comma in its number", hint
+    if error["type"] == "tuple_type" and isinstance(error["input"], str):
+        return "must be a list", f"write [{shortened(error['input'].strip('[] '))}]"
     if words := _WORDS.get(error["type"]):
         written = shortened(error["input"])
         return words[0].format(input=written), words[1].format(input=written)

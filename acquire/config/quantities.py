@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from acquire.config.yaml_traps import is_thousand
 from acquire.safety.visible import shortened
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ ampere = [current] = A
 kilogram = [mass] = kg
 kelvin = [temperature] = K
 candela = [luminosity] = cd
+lumen = [luminous_flux] = lm
 minute = 60 * second = min
 hour = 3600 * second = h
 volt = kilogram * metre**2 / second**3 / ampere = V
@@ -104,7 +106,8 @@ def parse_quantity(text: str, unit: str, example: str = "") -> float:
         raise _no_number(text, example)
     number, written = match.groups()
     if _COMMA.match(written):
-        raise QuantityError(f"'{shortened(text)}' has a comma in its number", f"use a point; {_like(example)}")
+        how = "leave it out for thousands, use a point for decimals" if is_thousand(text.strip()) else "use a point"
+        raise QuantityError(f"'{shortened(text)}' has a comma in its number", f"{how}; {_like(example)}")
     if not isfinite(float(number)):
         raise QuantityError(f"'{shortened(text)}' is too large a number", _like(example))
     if not written and unit:

@@ -28,6 +28,9 @@ _ABOUT = {
     "bench": "Where the instruments are, how they are wired, what is never exceeded. `acquire setup` writes one.",
     "device": "What a simulated device is. Only the simulated bench reads it.",
     "calibration": "What a photocurrent means in luminance. `acquire calibrate` writes one.",
+    "published": "What a paper states of its devices, for `acquire report --published`. A value may carry its standard "
+    "uncertainty: `9.02 +- 0.10 cd/A`.",
+    "answers": "What no run file knows, for `acquire report --checklist`; `--ask` writes one.",
 }
 
 _HEADER = ("key", "unit or values", "default", "example", "meaning")
@@ -87,7 +90,7 @@ def _keys(section: dict[str, Any], whole: dict[str, Any]) -> Iterator[_Key]:
         choices = [choice for choice in schema.get("anyOf", []) if choice.get("type") != "null"]
         choices.sort(key=lambda choice: "$ref" not in choice)
         merged = {**(choices[0] if choices else {}), **schema, "choices": len(choices)}
-        reference = merged.get("$ref", "")
+        reference = merged.get("$ref") or merged.get("items", {}).get("$ref", "")
         inner = whole["$defs"][reference.rpartition("/")[2]] if reference else merged.get("items", {})
         yield _Key(name, merged, inner, name in section.get("required", ()))
 
@@ -97,6 +100,7 @@ def _row(key: _Key, place: tuple[str, ...], seen: dict[str, str]) -> tuple[str, 
     if "properties" in key.inner:
         there = seen.get(key.inner["title"], dotted(place))
         takes = "text or section" if key.schema["choices"] > 1 else "section"
+        takes = "list of sections" if key.schema.get("type") == "array" else takes
         takes += ", see below" if there == dotted(place) else f", as `{there}`"
         meaning = meaning if key.schema["choices"] > 1 else f"{_first_line(key.inner)} {meaning}".strip()
         return f"`{key.name}`", takes, _default(key), "", meaning

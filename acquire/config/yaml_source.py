@@ -405,7 +405,7 @@ def _syntax_problem(path: Path, text: str, error: yaml.YAMLError) -> Problem:
     if mark and not said.startswith(_TOO_MUCH) and (trap := yaml_traps.why_no_yaml(text, mark.line + 1, said)):
         return Problem(path, trap.line or mark.line + 1, None, "", trap.message, trap.hint)
     message, hint = _plain_words(said)
-    if (opened := _never_closed(error)) and message == _NO_YAML:
+    if (opened := _never_closed(error)) and message.startswith(_NO_YAML):
         hint = f"{opened} is never closed"
     return Problem(path, mark.line + 1 if mark else None, mark.column + 1 if mark else None, "", message, hint)
 
@@ -414,6 +414,9 @@ def _never_closed(error: yaml.YAMLError) -> str:
     """The quote or bracket inside which the text ended, with its line; else empty."""
     context, mark = getattr(error, "context", None) or "", getattr(error, "context_mark", None)
     name = "quote" if "quoted scalar" in context else "bracket" if "flow" in context else ""
+    here = getattr(error, "problem_mark", None)
+    if name == "bracket" and mark and here and here.line == mark.line:  # it is closed, and something is wrong before
+        return ""
     return f"the {name} that opens in line {mark.line + 1}" if name and mark else ""
 
 
@@ -431,6 +434,8 @@ def _plain_words(said: str) -> tuple[str, str]:
         )
     if "undefined alias" in said:
         return "an undefined alias (*name)", "a text that begins with * stands in quotes"
+    if said.startswith("expected ',' or"):
+        return f"{_NO_YAML}: a comma is missing in these brackets, or the closing bracket", "part entries with ', '"
     if "could not find expected ':'" in said:
         return (
             "a 'key: value' line is not complete here or just above",

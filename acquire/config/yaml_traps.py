@@ -10,11 +10,14 @@ from dataclasses import dataclass
 
 from acquire.safety.visible import shortened
 
-_OURS = re.compile(r"^\ufeff?kind[ \t]*[:\uff1a][ \t]*(?:sweep|bench|device|calibration)[ \t]*(?:#.*)?$", re.MULTILINE)
+_OURS = re.compile(
+    r"^\ufeff?kind[ \t]*[:\uff1a][ \t]*(?:sweep|bench|device|calibration)[ \t]*(?:#.*)?\r?$", re.MULTILINE
+)
 _KEY_AND_VALUE = re.compile(r"\s*(?:- +)*([A-Za-z_]\w*) *: +(\S.*?)\s*")
 _WIDE_COLON = re.compile(r"\s*(?:- +)*[A-Za-z_]\w*\s*\uff1a")
 _WIDE_IN_BRACKETS = re.compile(r"[\[{].*([\uff1a\uff0c\uff1b\u3001])")
 _NO_BLANK = re.compile(r"\s*(?:- +)*[A-Za-z_]\w*:[^\s:/].*")
+_DASH = re.compile(r"\s+-[^\s-]")
 _EQUALS = re.compile(r"\s*(?:- +)*[A-Za-z_]\w* *= *[^:]*")
 _CLOSING = {"[": "]", "{": "}"}
 _FIELD_AND_TEXT = re.compile(r"\{\w+\}[^\s,\]}]")  # how the template of a name begins
@@ -26,10 +29,11 @@ _WIDE = {
     "\uff0c": ("a full-width comma (\uff0c)", ","),
     "\uff1b": ("a full-width semicolon (\uff1b)", ","),
     "\u3001": ("an enumeration comma (\u3001)", ","),
+    "\u3000": ("a full-width blank", " "),
 }
 
 #: A comment that may have been meant as text: nothing between # and its first letter, or a mere number behind it.
-_MEANT = re.compile(r"[ \t]+(#(?:(?![#=!-])\S.*|[ \t]?\d\S*))[ \t]*$", re.MULTILINE)
+_MEANT = re.compile(r"[ \t]+(#(?:(?![#=!-])\S.*|[ \t]?\d\S*))[ \t\r]*$", re.MULTILINE)
 
 #: Behind a backslash in double quotes: what the Windows path "C:\new\table" is made a line feed and a tab by.
 _ESCAPED_LETTER = re.compile(r"\\[abefnrtv]")
@@ -93,6 +97,8 @@ def _wide_or_incomplete(line: str, number: int) -> Trap | None:
         return Trap(f"{name} separates nothing in YAML", f"write a plain '{plain}' with a blank behind it", number)
     if _NO_BLANK.fullmatch(line):
         return Trap("there is no blank behind the colon", "write 'key: value'", number)
+    if _DASH.match(line):
+        return Trap("there is no blank behind the dash", "write '- value' for an entry of a list", number)
     if _EQUALS.fullmatch(line):
         return Trap("an equals sign stands where YAML wants a colon", "write 'key: value'", number)
     return None
@@ -147,7 +153,15 @@ def decimal_comma(first: str, second: str) -> Trap | None:
         return None
     written = f"{first},{second}"
     message = f"'{shortened(written)}' is read as two values: the comma separates them"
-    return Trap(message, f"write {shortened(f'{first}.{second}')}, with a point, or a blank behind the comma")
+    hint = f"write {shortened(f'{first}.{second}')}, with a point"
+    if is_thousand(written):
+        hint = f"write {shortened(first + second)} for thousands, {shortened(f'{first}.{second}')} for a decimal comma"
+    return Trap(message, f"{hint}, or a blank behind the comma for two values")
+
+
+def is_thousand(number: str) -> bool:
+    """Whether a comma in a number may part thousands: ``1,000``."""
+    return re.match(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?!\d)", number) is not None
 
 
 def eaten_backslash(raw: str) -> Trap | None:
@@ -163,7 +177,16 @@ def wide_sign(text: str) -> Trap | None:
     if not found:
         return None
     name, plain = _WIDE[found]
-    return Trap(f"holds {name}", f"write a plain '{plain}' with a blank behind it")
+    hint = f"write a plain '{plain}' with a blank behind it" if plain.strip() else "write a plain blank"
+    return Trap(f"holds {name}", hint)
+
+
+def joined_key(key: str) -> Trap | None:
+    """A key in a section in brackets with its value behind the colon and no blank between."""
+    name, colon, value = key.partition(":")
+    if not (colon and name and value):
+        return None
+    return Trap("there is no blank behind the colon", f"write {shortened(f'{name}: {value}')}")
 
 
 def nothing(key: str, word: str) -> Trap:

@@ -123,6 +123,12 @@ FINDING_KINDS: Mapping[str, FindingKind] = {
         "the day of the run is before that of the calibration",
         "look at the clock, or at the date in the calibration file",
     ),
+    "dark_unsteady": FindingKind(
+        (_DOUBTFUL,),
+        "the dark readings before and after the sweep scatter so differently that not all of them were dark; light "
+        "weaker than three times the larger scatter counts as none",
+        "look at `/entry/dark` and for light that came in; cover the bench, sweep again",
+    ),
     "outside_calibrated_span": FindingKind(
         (_NOTE,),
         "there is light at luminances at which the photodiode was not calibrated, so that nobody has looked whether "

@@ -28,6 +28,7 @@ from acquire.evaluation.bounds import beyond_physics, unlikely_efficiency
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.calibration_findings import outside_calibrated_span
 from acquire.evaluation.connection_findings import light_outside_responsivity, loaded_photodiode
+from acquire.evaluation.dark_findings import unsteady_dark
 from acquire.evaluation.evidence import Evidence
 from acquire.evaluation.figure import Figure
 from acquire.evaluation.known import Known
@@ -62,7 +63,7 @@ MEASURED: tuple[Question, ...] = (
 
 
 #: What can be asked when the sweep is over.
-AFTERWARDS: tuple[Question, ...] = (aged_during_the_sweep,)
+AFTERWARDS: tuple[Question, ...] = (aged_during_the_sweep, unsteady_dark)
 
 #: Everything that is asked of a whole run.
 QUESTIONS = (*MEASURED, outside_calibrated_span, *AFTERWARDS, *BEFORE)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from acquire.photometry.customary_units import QUANTITIES, customary, figure_title, quantity_of_figure
 from acquire.records import FloatArray
-from acquire.report.drawing import Look, Told, arrange, ends, legend, looks, typeset
+from acquire.report.arranging import arrange, legend
+from acquire.report.captions import Told
+from acquire.report.drawing import Look, ends, looks, typeset
 from acquire.report.style import DOUBLE, SINGLE, NothingToDraw, Style, journal, new_figure
 
 if TYPE_CHECKING:
@@ -30,18 +33,21 @@ _IN_ONE_COLUMN = 5
 #: A title of more letters is longer than its axis.
 _LONG = 26
 
+#: Room beside the axes, and a letter below them at its widest, in mm.
+_BESIDE, _LETTER = 18.0, 1.5
+
 _BOX, _SPREAD = 0.55, 0.18  # of the distance between groups
 
 
 @dataclass(frozen=True)
 class Rank:
-    """The place of a device among all that have a value, 1 for the best."""
+    """The place of a device among those of its group that have a value, 1 for the best."""
 
     place: int
     of: int
 
     def __str__(self) -> str:
-        return f"device shown: {self.place} of {self.of}"
+        return f"device shown: rank {self.place} of {self.of}"
 
 
 def rank(values: Sequence[float], value: float, figure: str) -> Rank:
@@ -60,7 +66,8 @@ def box_plots(
     """Draw a figure of merit of the devices of each group.
 
     ``groups``: the values [SI] by the name of a group, NaN for a device without one; ``quantity`` the name of the
-    figure of merit, or of a quantity; ``marked``: the device shown elsewhere, by its group and its place there.
+    figure of merit, or of a quantity; ``marked``: the device shown elsewhere, by its group and its place there; its
+    rank is that in its group.
 
     :raises NothingToDraw: no device has a value.
     :raises ImportError: matplotlib, the extra ``report``, is not installed.
@@ -73,15 +80,17 @@ def box_plots(
         raise NothingToDraw(f"no device has a value of {figure_title(quantity)}")
     chosen, told = style or journal(), Told()
     with chosen.applied():
-        figure = new_figure(SINGLE if len(arrays) <= _IN_ONE_COLUMN else DOUBLE, 65.0)
+        width = SINGLE if len(arrays) <= _IN_ONE_COLUMN else DOUBLE
+        names = _names(arrays, width - _BESIDE)
+        figure = new_figure(width, 62.0)
         axes = figure.subplots()
         for place, values in enumerate(arrays.values()):
             _draw_group(axes, place, values, looks(chosen, 1)[0])
         if marked is not None:
             _mark(axes, arrays, marked, quantity, looks(chosen, 2)[1])
-        _name(axes, arrays, quantity)
+        _name(axes, names, quantity)
         axes.set_ylim(*_room(known))
-        arrange(figure, legend(figure, told))
+        arrange(figure, legend(figure, told), max(name.count("\n") for name in names) - 1)
     figure.set_label(_caption(quantity, arrays))
     return figure
 
@@ -91,11 +100,22 @@ def _room(known: FloatArray) -> tuple[float, float]:
     return (0.0 if 0.0 <= known.min() < 0.3 * known.max() else low), high
 
 
-def _name(axes: Axes, arrays: Mapping[str, FloatArray], quantity: str) -> None:
+def _names(arrays: Mapping[str, FloatArray], width: float) -> list[str]:
+    """The name of each group in lines that fit below it, and how many of its devices have a value; width in mm."""
+    letters = max(6, int(width / len(arrays) / _LETTER))
+    lines = [wrap(name, letters, max_lines=3, placeholder="…") or [""] for name in arrays]
+    return ["\n".join([*one, _count(values)]) for one, values in zip(lines, arrays.values(), strict=True)]
+
+
+def _count(values: FloatArray) -> str:
+    known = int(np.isfinite(values).sum())
+    return f"n = {known}" if known == values.size else f"n = {known} of {values.size}"
+
+
+def _name(axes: Axes, names: Sequence[str], quantity: str) -> None:
     axes.set_ylabel(_title(quantity))
-    axes.set_xlim(-0.5, len(arrays) - 0.5)
-    names = [f"{name}\nn = {int(np.isfinite(values).sum())}" for name, values in arrays.items()]
-    axes.set_xticks(range(len(arrays)), names, parse_math=False)
+    axes.set_xlim(-0.5, len(names) - 0.5)
+    axes.set_xticks(range(len(names)), names, parse_math=False)
     axes.tick_params(axis="x", which="both", top=False, bottom=False)
     axes.set_xticks([], minor=True)
 
@@ -137,7 +157,6 @@ def _mark(axes: Axes, arrays: Mapping[str, FloatArray], marked: tuple[str, int],
     value = float(arrays[group][place])
     if not np.isfinite(value):
         return
-    everyone = np.concatenate(list(arrays.values()))
     known = np.sort(arrays[group][np.isfinite(arrays[group])])
     x = list(arrays).index(group) + swarm(known)[np.searchsorted(known, value)]
     mark: dict[str, Any] = {
@@ -146,7 +165,7 @@ def _mark(axes: Axes, arrays: Mapping[str, FloatArray], marked: tuple[str, int],
         "markersize": 8,
         "markeredgewidth": 1.4,
     }
-    axes.plot([x], [value], "o", linestyle="none", label=str(rank(list(everyone), value, quantity)), **mark)
+    axes.plot([x], [value], "o", linestyle="none", label=str(rank(known.tolist(), value, quantity)), **mark)
 
 
 def _caption(quantity: str, arrays: Mapping[str, FloatArray]) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _NAMED = (460, 480, 490, 500, 510, 520, 540, 560, 580, 600, 620, 700)
 _FIRST = 380  # nm, of the locus
 
-_WHOLE_X, _WHOLE_Y = (-0.08, 0.82), (-0.05, 0.9)
+_WHOLE_X, _WHOLE_Y = (-0.105, 0.845), (-0.05, 0.9)  # as wide as high, as the view from near is
 
 #: The view from near is at least so wide, and so many times the largest uncertainty.
 _LEAST_VIEW, _UNCERTAINTIES = 0.01, 8.0
@@ -37,7 +37,7 @@ def draw_chromaticity(lines: Sequence[Line], looks: Sequence[Look]) -> Figure:
     known = [line for line in lines if np.isfinite([line.spectrum.x, line.spectrum.y]).all()]
     if not known:
         raise NothingToDraw("no spectrum has a chromaticity")
-    figure = new_figure(DOUBLE, 88.0)
+    figure = new_figure(DOUBLE, 79.0)
     whole, near = figure.subplots(1, 2)
     _draw_locus(whole)
     points = np.array([(line.spectrum.x, line.spectrum.y) for line in known])
@@ -76,6 +76,7 @@ def _bar(uncertainty: float) -> list[float] | None:
 def _look_near(whole: Axes, near: Axes, points: FloatArray, spread: FloatArray) -> None:
     """Show all points with their bars on the right, and frame that part on the left."""
     from matplotlib.patches import Rectangle
+    from matplotlib.ticker import MaxNLocator
 
     largest = np.nanmax(spread) if np.isfinite(spread).any() else 0.0
     low, high = points.min(axis=0), points.max(axis=0)
@@ -83,6 +84,7 @@ def _look_near(whole: Axes, near: Axes, points: FloatArray, spread: FloatArray) 
     corner = (low + high) / 2 - width / 2
     near.set_xlim(corner[0], corner[0] + width)
     near.set_ylim(corner[1], corner[1] + width)
+    near.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     wide = max(width, 0.03)
     frame: dict[str, Any] = {"fill": False, "edgecolor": "black", "linewidth": 0.6}
     whole.add_patch(Rectangle(tuple((low + high) / 2 - wide / 2), wide, wide, **frame))

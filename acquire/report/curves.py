@@ -47,11 +47,15 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """The branches that have anything to draw, and how many points are left out or hollow, by why."""
+    """The branches that have anything to draw, and how many points are left out or hollow, by why.
+
+    ``by_amount``: whether currents in reverse are among them, of which the amount is drawn.
+    """
 
     branches: tuple[Curve, ...]
     left_out: Mapping[str, int]
     hollow: Mapping[str, int]
+    by_amount: bool = False
 
 
 def curves(run: Run, x: str, y: str, logarithmic: Sequence[str] = ()) -> Curves:
@@ -79,6 +83,7 @@ def curves(run: Run, x: str, y: str, logarithmic: Sequence[str] = ()) -> Curves:
         ),
         +why,
         +Counter(words),
+        any((_in_reverse(run, name) & ~out).any() for name in values if name in logarithmic),
     )
 
 
@@ -93,8 +98,14 @@ def branches(run: Run) -> Iterator[tuple[Branch, Mask]]:
 
 def _values(run: Run, quantity: str, logarithmic: bool) -> FloatArray:
     found = customary(run.tables["jvl"][quantity], quantity)
-    if logarithmic and quantity == "current_density":
-        return np.where((found < 0) & (run.tables["jvl"]["voltage"] < 0), -found, found)
+    return np.where(_in_reverse(run, quantity), -found, found) if logarithmic else found
+
+
+def _in_reverse(run: Run, quantity: str) -> Mask:
+    """At which points a current flows in reverse, driven so (n,); nowhere for other quantities."""
+    if quantity != "current_density":
+        return np.zeros(run.points, bool)
+    found: Mask = (run.tables["jvl"][quantity] < 0) & (run.tables["jvl"]["voltage"] < 0)
     return found
 
 
@@ -149,9 +160,14 @@ def thinned(y: FloatArray, most: int = MOST_DRAWN) -> npt.NDArray[np.intp]:
 
 def to_mark(y: FloatArray, about: int = 18) -> list[int]:
     """At which points of a line a mark stands: about so many of many, and wherever a point stands alone."""
-    known = np.isfinite(y)
-    places = np.flatnonzero(known)
-    alone = known & ~np.append(known[1:], False) & ~np.insert(known[:-1], 0, False)
+    places = np.flatnonzero(np.isfinite(y))
     every = max(1, len(places) // about)
-    marked: list[int] = np.union1d(places[::every], np.flatnonzero(alone)).tolist()
+    marked: list[int] = np.union1d(places[::every], np.flatnonzero(stands_alone(y))).tolist()
     return marked
+
+
+def stands_alone(y: FloatArray) -> Mask:
+    """Which points have no neighbour, so that no line shows them (n,)."""
+    known = np.isfinite(y)
+    alone: Mask = known & ~np.append(known[1:], False) & ~np.insert(known[:-1], 0, False)
+    return alone

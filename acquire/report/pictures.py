@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from acquire.records import Branch, FloatArray
+from acquire.report.arranging import GREY, arrange, legend
 from acquire.report.box_plots import box_plots, rank
+from acquire.report.captions import Told, in_words
 from acquire.report.chromaticity_picture import draw_chromaticity
-from acquire.report.curves import Curves, curves
-from acquire.report.drawing import GREY, Look, Told, arrange, draw_curve, ends, legend, looks, scale, set_limits
+from acquire.report.curves import Curve, Curves, curves
+from acquire.report.drawing import Look, draw_curve, ends, looks, scale, set_limits, title_of
 from acquire.report.spectra_picture import draw_spectra, lines_of
 from acquire.report.style import (
     DOUBLE,
@@ -86,7 +88,7 @@ class Picture:
         """
         chosen, told = style or journal(), Told()
         names = labels_of(runs) if labels is None else labels
-        colours = looks(chosen, min(len(runs), MOST_NAMED)) + [Look(GREY)] * max(0, len(runs) - MOST_NAMED)
+        colours = looks(chosen, min(len(runs), MOST_NAMED)) + [Look(GREY, behind=True)] * max(0, len(runs) - MOST_NAMED)
         with chosen.applied():
             named = [Named(*one) for one in zip(runs, names, colours, strict=True)]
             figure = self._draw(named, chosen, told)
@@ -125,8 +127,9 @@ def _panels(
 ) -> Figure:
     """A picture of panels, each one quantity against another (y, x); a row in which nothing can be drawn is dropped."""
     found = [[(pair, [curves(one.run, pair[1], pair[0], decades) for one in named]) for pair in row] for row in rows]
-    for drawn in chain.from_iterable(all_of for row in found for _, all_of in row):
-        told.count(drawn)
+    for pair, all_of in chain.from_iterable(found):
+        for one, drawn in zip(named, all_of, strict=True):
+            told.count(one.run.run_id, drawn, _of(*pair))
     kept = [row for row in found if any(drawn.branches for _, all_of in row for drawn in all_of)]
     if not kept:
         raise NothingToDraw(_why(rows, told))
@@ -143,9 +146,12 @@ def _panels(
     return figure
 
 
-def _why(rows: Sequence[Sequence[tuple[str, str]]], told: Told) -> str:
-    from acquire.report.drawing import in_words, title_of
+def _of(y: str, x: str) -> str:
+    """Against voltage, points without a luminance still have a current density: what is left out has its quantity."""
+    return y.replace("_", " ") if x == "voltage" else ""
 
+
+def _why(rows: Sequence[Sequence[tuple[str, str]]], told: Told) -> str:
     asked = title_of(rows[0][0][0])
     return f"no point has a value of {asked}: {in_words(told.left_out) or 'there is no point'}"
 
@@ -153,21 +159,27 @@ def _why(rows: Sequence[Sequence[tuple[str, str]]], told: Told) -> str:
 def _draw_all(axes: Axes, named: Sequence[Named], all_of: Sequence[Curves], style: Style, told: Told) -> None:
     for place, (one, drawn) in enumerate(zip(named, all_of, strict=True)):
         for curve in drawn.branches:
-            look, label = _look(one, curve.branch, len(named), style)
+            look, label = _look(one, curve.branch, drawn) if len(named) > 1 else _look_alone(curve, style)
             if place >= MOST_NAMED:
                 label = f"{len(named) - MOST_NAMED} more"
+            told.reverse |= len(named) > 1 and curve.branch is Branch.REVERSE
             told.bands |= draw_curve(axes, curve, look, label)
 
 
-def _look(one: Named, branch: Branch, runs: int, style: Style) -> tuple[Look, str]:
-    """How a branch looks: of one run each has a colour; of several runs the reverse one is dashed, without marks."""
-    if runs == 1:
-        forward, reverse = looks(style, 2)
-        look = forward if branch is Branch.FORWARD else Look(reverse.colour, reverse.marker, "--")
-        return look, str(branch)
+def _look_alone(curve: Curve, style: Style) -> tuple[Look, str]:
+    """Of one run each branch has a colour."""
+    forward, reverse = looks(style, 2)
+    look = forward if curve.branch is Branch.FORWARD else Look(reverse.colour, reverse.marker, "--")
+    return look, str(curve.branch)
+
+
+def _look(one: Named, branch: Branch, drawn: Curves) -> tuple[Look, str]:
+    """Of several runs the reverse branch is dashed; without marks and a name where it stands beside the forward one."""
     if branch is Branch.FORWARD:
         return one.look, one.label
-    return Look(one.look.colour, "", "--"), f"{one.label}, reverse"
+    if len(drawn.branches) > 1:
+        return replace(one.look, marker="", line="--"), "_reverse"
+    return replace(one.look, line="--"), one.label
 
 
 def _jvl(named: Sequence[Named], style: Style, told: Told) -> Figure:
@@ -176,11 +188,11 @@ def _jvl(named: Sequence[Named], style: Style, told: Told) -> Figure:
     if len(named) > 1:
         return _panels(named, style, told, [pairs])
     current, light = (curves(named[0].run, x, y, _DECADES) for y, x in pairs)
-    told.count(current)
-    told.count(light)
+    for pair, drawn in zip(pairs, (current, light), strict=True):
+        told.count(named[0].run.run_id, drawn, _of(*pair))
     if not (current.branches or light.branches):
         raise NothingToDraw(_why([pairs], told))
-    figure = new_figure(SINGLE, 72.0)
+    figure = new_figure(SINGLE, 66.0)
     left = figure.subplots()
     sides = [(left, "current_density", "J", current)]
     if light.branches:
@@ -191,8 +203,8 @@ def _jvl(named: Sequence[Named], style: Style, told: Told) -> Figure:
     marks = {"J": (first.marker, third.marker), "L": (second.marker, fourth.marker)}
     colours = {"J": first.colour, "L": second.colour}
     for axes, quantity, symbol, drawn in sides:
-        pair = [Look(colours[symbol], mark, line) for mark, line in zip(marks[symbol], ("-", "--"), strict=True)]
-        _draw_side(axes, quantity, symbol, drawn, pair, told)
+        both = [Look(colours[symbol], mark, line) for mark, line in zip(marks[symbol], ("-", "--"), strict=True)]
+        _draw_side(axes, quantity, symbol, drawn, both, told)
     left.set_xlim(*_span([curve.x for _, _, _, drawn in sides for curve in drawn.branches]))
     return figure
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import cycle
 from math import floor, log10
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,7 +12,8 @@ import numpy as np
 
 from acquire.photometry.grid import WAVELENGTH
 from acquire.records import Branch, FloatArray, Spectrum
-from acquire.report.drawing import Look, Told, number_decades, set_decades, title_of, typeset
+from acquire.report.captions import Told
+from acquire.report.drawing import Look, number_decades, set_decades, title_of, typeset
 from acquire.report.style import DOUBLE, NothingToDraw, new_figure
 from acquire.run_file.read import Run
 
@@ -50,8 +52,14 @@ def spectrum_label(run: Run, spectrum: Spectrum) -> str:
     voltage = run.tables["jvl"]["voltage"][at] if 0 <= at < run.points else np.nan
     known = f", {voltage:.2f} V" if np.isfinite(voltage) else ""
     known += ", reverse" if spectrum.branch is Branch.REVERSE else ""
-    digits = max(0, 3 - floor(log10(spectrum.luminance))) if spectrum.luminance > 0 else 0
-    return typeset(f"{spectrum.luminance:.{digits}f} cd/m^2{known}")
+    return f"{_luminance(spectrum.luminance)}{known}"
+
+
+def _luminance(value: float) -> str:
+    """Four digits of a luminance, without an exponent."""
+    if not value > 0:
+        return "no luminance"
+    return typeset(f"{value:.{max(0, 3 - floor(log10(value)))}f} cd/m^2")
 
 
 def _peak(spectrum: Spectrum) -> float:
@@ -126,13 +134,15 @@ def _of_one(run: Run, told: Told) -> list[Line]:
 
 def _of_several(named: Sequence[tuple[Run, str, Look]], told: Told) -> Iterator[Line]:
     """One spectrum of each run, the one nearest 100 cd/m^2."""
+    behind = sum(look.behind for _, _, look in named)
     for (run, label, look), line in zip(named, cycle(_LINES), strict=False):
         spectrum = nearest_to(run.spectra)
         if spectrum is None:
             told.more.append(f"{label}: no spectrum")
         else:
-            told_apart = Look(look.colour, look.marker, line)
-            yield Line(run, spectrum, told_apart, f"{label}: {spectrum_label(run, spectrum)}", _THIN)
+            told_apart = replace(look, line=line)
+            name = f"{label}: {spectrum_label(run, spectrum)}" if not look.behind else f"{behind} more"
+            yield Line(run, spectrum, told_apart, name, _THIN)
 
 
 def _count_dark(run: Run, told: Told) -> None:

@@ -36,8 +36,15 @@ _METADATA: Mapping[str, Mapping[str, None]] = {
 _CAPTION = {"png": "Description", "svg": "Description", "pdf": "Subject"}
 
 
-#: Settings of matplotlib that choose windows and toolkits, not looks.
-_NO_STYLE = ("backend", "backend_fallback", "interactive", "toolbar")
+#: Settings of matplotlib that choose windows and toolkits.
+_WINDOWS = ("backend", "backend_fallback", "interactive", "toolbar")
+
+#: What a style sheet does not decide: these, and the places of axes.
+_NO_STYLE = (
+    *_WINDOWS,
+    *("figure.autolayout", "figure.constrained_layout.use", "figure.figsize", "savefig.bbox"),
+    *(f"figure.subplot.{side}" for side in ("left", "right", "bottom", "top", "wspace", "hspace")),
+)
 
 
 class PictureError(Exception):
@@ -54,15 +61,18 @@ class StyleError(PictureError):
 
 @dataclass(frozen=True, eq=False)
 class Style:
-    """A style sheet as it was read: the values of matplotlib's rcParams by name."""
+    """A style sheet as it was read: the values of matplotlib's rcParams by name; ``path`` of one of the user's."""
 
     values: Mapping[str, Any]
+    path: Path | None = None
 
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Inside, matplotlib draws and writes in this style, and says nothing about letters that no font has.
 
         Whatever a matplotlibrc of the user says is not heard: a picture is the same on every account.
+
+        :raises PictureError: matplotlib cannot do what a style of the user's asks for.
         """
         import matplotlib
 
@@ -70,7 +80,14 @@ class Style:
             simplefilter("ignore")
             values: dict[Any, Any] = {**_defaults(), **self.values, "svg.hashsalt": "jvl-bench"}
             matplotlib.rcParams.update(values)
-            yield
+            try:
+                yield
+            except (PictureError, ImportError):
+                raise
+            except Exception as error:
+                if self.path is None:
+                    raise
+                raise PictureError(f"{self.path}: nothing can be drawn in it: {_in_a_line(str(error))}") from error
 
     @cached_property
     def _cycles(self) -> Mapping[str, list[Any]]:
@@ -86,7 +103,7 @@ class Style:
 def _defaults() -> dict[Any, Any]:
     import matplotlib
 
-    return {name: value for name, value in matplotlib.rcParamsDefault.items() if name not in _NO_STYLE}
+    return {name: value for name, value in matplotlib.rcParamsDefault.items() if name not in _WINDOWS}
 
 
 @lru_cache(maxsize=1)
@@ -105,7 +122,23 @@ def read_style(path: Path) -> Style:
     :raises StyleError: it cannot be read, or says what matplotlib does not understand.
     :raises ImportError: as :func:`journal`.
     """
-    return Style({**journal().values, **_read(path)})
+    values = {**journal().values, **_read(path)}
+    if missing := _missing_font(values):
+        raise StyleError(f"{path}: the font '{missing}' is not on this computer; name one that is, or none")
+    return Style(values, path)
+
+
+def _missing_font(values: Mapping[str, Any]) -> str:
+    """A font that a style asks for and that is not there; of the fonts of a generic family one is enough."""
+    from matplotlib.font_manager import fontManager
+
+    there = {name.casefold() for name in fontManager.get_font_names()}
+    lists = {**_defaults(), **values}
+    for family in values["font.family"]:
+        fonts = lists.get(f"font.{family}", [family])
+        if not there.intersection(one.casefold() for one in fonts):
+            return str(family)
+    return ""
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -178,11 +211,8 @@ def rendered(figure: Figure, kind: str, style: Style | None = None) -> bytes:
     """
     written = BytesIO()
     caption = {_CAPTION[kind]: caption_of(figure)} if caption_of(figure) else {}
-    try:
-        with (style or journal()).applied():
-            figure.savefig(written, format=kind, metadata={**_METADATA[kind], **caption})
-    except Exception as error:  # a style may ask for anything
-        raise PictureError(f"a picture cannot be drawn in its style: {_in_a_line(str(error))}") from error
+    with (style or journal()).applied():
+        figure.savefig(written, format=kind, metadata={**_METADATA[kind], **caption})
     return written.getvalue()
 
 

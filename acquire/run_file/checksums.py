@@ -60,6 +60,23 @@ def seal(entry: h5py.Group, names: Iterable[str], layouts: Iterable[str] = (), *
         set_text(group, name + LAYOUT, digest(entry[name], values=False))
 
 
+def reseal(entry: h5py.Group, name: str) -> None:
+    """Write the checksum of a member that was added, or changed; nothing in a file that has no checksums."""
+    if PLACE not in entry:
+        return
+    if name in entry[PLACE].attrs:
+        del entry[PLACE].attrs[name]
+    set_text(entry[PLACE], name, digest(entry[name]))
+
+
+def digests(entry: h5py.Group) -> dict[str, str]:
+    """The checksums of all members of an entry but of the checksums themselves, computed now.
+
+    :raises Exception: h5py cannot read one of them.
+    """
+    return {name: digest(entry[name]) for name in entry if name != PLACE}
+
+
 def sealed(entry: h5py.Group) -> dict[str, str]:
     """The checksums in a file, by name; empty where there are none."""
     if PLACE not in entry:

@@ -56,6 +56,7 @@ from acquire.run_file.read import (
     Run,
     _first_line,
     _read_own,
+    _stamp,
     points_if_unfinished,
     read_run,
     table_of,
@@ -126,15 +127,6 @@ def finish(path: Path, stop: RunStop | None = None, run_id: str = "", waiting: W
             f"that have it open, make room on the disk, then run: acquire recover {path}"
         ) from error
     return finished
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    """Size and time of change of a file; None when there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_size, found.st_mtime_ns
 
 
 def _with_results(run: Run, stop: RunStop | None, watched: Sequence[tuple[datetime, str]]) -> Run:

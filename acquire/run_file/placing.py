@@ -52,21 +52,24 @@ class Waiting:
     sleep: Callable[[float], object] = time.sleep
 
 
-def replace_file(path: Path, content: bytes, *, new: bool = False, waiting: Waiting | None = None) -> None:
+def replace_file(
+    path: Path, content: bytes, *, new: bool = False, like: Path | None = None, waiting: Waiting | None = None
+) -> None:
     """Write a file whole beside ``path``, push it to the disk and give it its name in one step.
 
     No link is followed: one that stands at ``path`` is replaced, not what it leads to. With ``new`` nothing at all
-    may stand there. One that another program has open on Windows is waited for.
+    may stand there. ``like``: a file whose rights it gets, instead of those of a new one. What another program has open
+    on Windows is waited for.
 
     :raises OSError: the disk is full or refuses; ``path`` is as it was, and nothing else is left behind.
     """
-    with replace_file_and_lock(path, content, new=new, waiting=waiting):
+    with replace_file_and_lock(path, content, new=new, like=like, waiting=waiting):
         pass
 
 
 @contextmanager
 def replace_file_and_lock(
-    path: Path, content: bytes, *, new: bool = False, waiting: Waiting | None = None
+    path: Path, content: bytes, *, new: bool = False, like: Path | None = None, waiting: Waiting | None = None
 ) -> Iterator[None]:
     """The same, and inside no program takes the file for a run that was cut off: it is locked before it has its name.
 
@@ -78,6 +81,8 @@ def replace_file_and_lock(
         try:
             stream.write(content)
             stream.flush()
+            if like is not None:
+                beside.chmod(stat.S_IMODE(like.stat().st_mode))
             os.fsync(stream.fileno())
             lock_shared(stream.fileno())
             if sys.platform == "win32":
@@ -275,6 +280,66 @@ def held_by_turns(descriptor: int) -> Iterator[None]:
             if error.errno not in _NO_LOCKS:
                 raise
         yield  # the system lets go of it when the file is closed
+
+
+@contextmanager
+def turn_to_change(path: Path, waiting: Waiting | None = None) -> Iterator[None]:
+    """Inside, nobody else who asks so changes a finished file of this folder; who has the turn is waited for.
+
+    Viewers, who may hold a file for hours, are not disturbed and not waited for: what is held is the folder, on Windows
+    a file in it that the system removes with its holder.
+
+    :raises OSError: somebody has the turn for longer than is waited, or another program writes the file.
+    """
+    with _held(path, waiting or Waiting()), locked_shared(path):
+        yield
+
+
+@contextmanager
+def _held(path: Path, waiting: Waiting) -> Iterator[None]:
+    descriptor = _once_free(lambda: _taken(path), waiting)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+#: What Windows answers for a file that goes away with its holder just now.
+_ABOUT_TO_GO = (PermissionError,) if os.name == "nt" else ()
+
+
+def _once_free(take: Callable[[], int], waiting: Waiting) -> int:
+    """What ``take`` gives once it is not refused for what another program has.
+
+    :raises OSError: it is, for longer than is waited.
+    """
+    until = waiting.now() + waiting.patience
+    while True:
+        try:
+            return take()
+        except (BlockingIOError, FileExistsError, *_ABOUT_TO_GO):
+            if waiting.now() >= until:
+                raise
+        waiting.sleep(waiting.look)
+
+
+def _taken(path: Path) -> int:
+    """The turn to change files of the folder of ``path``, for as long as this descriptor is open.
+
+    :raises OSError: somebody has it, or the folder cannot be opened.
+    """
+    if sys.platform == "win32":
+        own = path.with_name(f"{_temporary(path)}turn")
+        return os.open(own, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_TEMPORARY)
+    else:  # noqa: RET505 so that the checker for Windows does not look at it
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            _lock(descriptor, alone=True)
+        except OSError as error:
+            if error.errno != errno.EBADF:  # a share that locks only what is open for writing: as one without locks
+                os.close(descriptor)
+                raise
+        return descriptor
 
 
 def _lock(descriptor: int, *, alone: bool) -> None:

@@ -247,12 +247,26 @@ def read_run(path: Path) -> Run:
     :raises ArchiveError: there is no such file, or it is not a run file of this program.
     """
     with _file(path) as file:
-        refuse_what_no_run_file_holds(file)
-        entry = file["entry"]
-        run = _read(path, file)
-        integrity = verify(entry, _SEALED if run.finished else BEFORE_THE_RUN)
-        said = (*integrity.damaged, *run.integrity.damaged, *damaged_texts(file, [SUMMARY]))
-        return replace(run, integrity=replace(integrity, damaged=said))
+        return _whole(path, file)
+
+
+def read_image(path: Path, image: bytes) -> Run:
+    """The same from the bytes of a run file, which is, or is about to be, at ``path``.
+
+    :raises ArchiveError: they are no run file of this program.
+    """
+    with _as_archive_error(path), h5py.File.in_memory(image) as file:
+        _refuse_newer(path, file)
+        return _whole(path, file)
+
+
+def _whole(path: Path, file: h5py.File) -> Run:
+    """The run in an open file, and what its checksums say of it."""
+    refuse_what_no_run_file_holds(file)
+    run = _read(path, file)
+    integrity = verify(file["entry"], _SEALED if run.finished else BEFORE_THE_RUN)
+    said = (*integrity.damaged, *run.integrity.damaged, *damaged_texts(file, [SUMMARY]))
+    return replace(run, integrity=replace(integrity, damaged=said))
 
 
 def _read_own(path: Path) -> Run:
@@ -267,16 +281,33 @@ def _read_own(path: Path) -> Run:
 @contextmanager
 def _file(path: Path) -> Iterator[h5py.File]:
     """An open run file; whatever goes wrong inside, with damage for example, is an ArchiveError."""
+    with _as_archive_error(path):
+        refuse_what_is_no_file(path)
+        with h5py.File(path, "r", locking=False) as file:
+            _refuse_newer(path, file)
+            yield file
+
+
+def refuse_what_is_no_file(path: Path) -> None:
+    """See that there is a file, not a folder or a pipe, and not too large a one.
+
+    :raises ArchiveError: there is none.
+    :raises OSError: it cannot be asked.
+    :raises ValueError: it is larger than any run file.
+    """
     found = what_is(path)
     if found not in ("file", "nothing"):
         hint = "; name one run file in it" if found == "folder" else ""
         raise ArchiveError(f"{path}: is a {found}{hint}")
+    if path.stat().st_size > LARGEST_RUN_FILE:
+        raise ValueError(f"it is larger than {LARGEST_RUN_FILE >> 20} MB")
+
+
+@contextmanager
+def _as_archive_error(path: Path) -> Iterator[None]:
+    """What goes wrong inside with a run file, as an error that names it."""
     try:
-        if path.stat().st_size > LARGEST_RUN_FILE:
-            raise ValueError(f"it is larger than {LARGEST_RUN_FILE >> 20} MB")
-        with h5py.File(path, "r", locking=False) as file:
-            _refuse_newer(path, file)
-            yield file
+        yield
     except ArchiveError:
         raise
     except FileNotFoundError as error:
@@ -349,6 +380,15 @@ def table_of(events: Sequence[Event], columns: Sequence[Column]) -> Columns:
 def _column_of(events: Sequence[Event], column: Column) -> np.ndarray[Any, Any]:
     values = map(attrgetter(column.source), events)
     return np.array([str(v).encode() for v in values] if column.dtype[0] == "S" else list(values), column.dtype)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Number, size and time of change of a file; None when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _first_line(error: BaseException) -> str:

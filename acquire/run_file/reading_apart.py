@@ -17,16 +17,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import is_dataclass
+from dataclasses import asdict, is_dataclass
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from acquire.run_file.documented import DocumentedRun
     from acquire.run_file.read import ArchiveError, Run
     from acquire.run_file.summary import RunSummary
+    from acquire.run_file.tagging import Wish
 
 COMMAND = (sys.executable, "-m", "acquire.run_file.reading_apart")
 LEAST_MEMORY = 768 << 20  # bytes of address space; the interpreter with its libraries takes 170 MB
@@ -49,6 +52,16 @@ def read_run(path: Path) -> Run:
     return run
 
 
+def read_runs(paths: Sequence[Path]) -> Iterator[tuple[Path, Run | ArchiveError]]:
+    """The same for several files, one after the other; the error in place of what cannot be read."""
+    return _answers("read_run", paths)
+
+
+def read_documented(paths: Sequence[Path]) -> list[tuple[Path, DocumentedRun | ArchiveError]]:
+    """Each file with what :func:`acquire.run_file.documented.read_documented` makes of it, or why that is nothing."""
+    return list(_answers("read_documented", paths))
+
+
 def recover(path: Path) -> tuple[Run, bool]:
     """As :func:`acquire.run_file.finish.recover`, and whether the file was finished already.
 
@@ -56,6 +69,15 @@ def recover(path: Path) -> tuple[Run, bool]:
     """
     found: tuple[Run, bool] = _one("recover", path)
     return found
+
+
+def say_of(path: Path, wish: Wish) -> Run:
+    """As :func:`acquire.run_file.tagging.say_of`.
+
+    :raises acquire.run_file.read.ArchiveError: as above.
+    """
+    run: Run = _one("say_of", path, asdict(wish))
+    return run
 
 
 def unfinished(paths: Sequence[Path]) -> list[Path]:
@@ -81,10 +103,10 @@ def cut_off_in(folder: Path, patience: float) -> list[tuple[Path, int]]:
     return [(path, answer) for path, answer in answers if isinstance(answer, int)]
 
 
-def _one(what: str, path: Path) -> Any:
+def _one(what: str, path: Path, beside: Mapping[str, str] | None = None) -> Any:
     from acquire.run_file.read import ArchiveError
 
-    ((_, answer),) = _answers(what, [path])
+    ((_, answer),) = _answers(what, [path], beside=beside)
     if isinstance(answer, ArchiveError):
         raise answer
     return answer
@@ -94,16 +116,21 @@ def _one(what: str, path: Path) -> Any:
 
 
 def _answers(
-    what: str, paths: Sequence[Path], patience: float | None = None, until: float | None = None
+    what: str,
+    paths: Sequence[Path],
+    patience: float | None = None,
+    until: float | None = None,
+    beside: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[Path, Any]]:
     """Each file with what came of it; an ArchiveError where that is nothing.
 
     A file that the process dies of costs no other: a new process goes on behind it. ``patience`` (s) is how long
-    files are begun, ``until`` when all is given up.
+    files are begun, ``until`` when all is given up; ``beside`` what is to be known besides the path.
     """
     waiting = list(paths)
     while waiting:
-        with _reader(what, waiting, patience, until) as reader:
+        order = {"what": what, "patience": patience, "beside": dict(beside or {})}
+        with _reader(order, waiting, until) as reader:
             while waiting and (answer := reader.answer()) is not None:
                 yield waiting.pop(0), answer.value
             if not waiting or reader.is_done or (until is not None and time.monotonic() > until):
@@ -173,8 +200,8 @@ def _in_words(status: int) -> str:
 
 
 @contextmanager
-def _reader(what: str, paths: Sequence[Path], patience: float | None, until: float | None) -> Iterator[_Reader]:
-    order = {"what": what, "folder": _here(), "paths": [os.fspath(path) for path in paths], "patience": patience}
+def _reader(order: Mapping[str, Any], paths: Sequence[Path], until: float | None) -> Iterator[_Reader]:
+    whole = {**order, "folder": _here(), "paths": [os.fspath(path) for path in paths]}
     with ExitStack() as until_done:
         process = subprocess.Popen(
             COMMAND,
@@ -190,7 +217,7 @@ def _reader(what: str, paths: Sequence[Path], patience: float | None, until: flo
         assert process.stdout is not None
         until_done.enter_context(process.stdout)
         with suppress(OSError), process.stdin:  # it has died already: it will not answer
-            process.stdin.write(json.dumps(order).encode())
+            process.stdin.write(json.dumps(whole).encode())
         yield _Reader(process, paths, until)
 
 
@@ -266,7 +293,7 @@ def main() -> int:
     if order["folder"]:
         os.chdir(order["folder"])
     paths = [Path(path) for path in order["paths"]]
-    answer = _work()[order["what"]]
+    answer = partial(_work()[order["what"]], **order["beside"])
     _bound_memory(max(map(_size, paths), default=0))
     begun = time.monotonic()
     for path in paths:
@@ -277,19 +304,28 @@ def main() -> int:
     return 0
 
 
-def _work() -> dict[str, Callable[[Path], Any]]:
-    from acquire.run_file import finish as finishing
+def _work() -> dict[str, Callable[..., Any]]:
+    from acquire.run_file import documented
     from acquire.run_file import read as reading
     from acquire.run_file.summary import read_summary
 
+    def say_of(path: Path, **wish: str) -> Run:
+        from acquire.run_file import tagging
+
+        return tagging.say_of(path, tagging.Wish(**wish))
+
     def recover(path: Path) -> tuple[Run, bool]:
+        from acquire.run_file import finish as finishing  # a fifth of the time that such a process takes to start
+
         already = reading.points_if_unfinished(path) is None
         return finishing.recover(path), already
 
     return {
         "read_run": reading.read_run,
+        "read_documented": documented.read_documented,
         "read_summary": read_summary,
         "recover": recover,
+        "say_of": say_of,
         "points_if_unfinished": reading.points_if_unfinished,
         "points_if_cut_off": reading.points_if_cut_off,
     }

@@ -14,6 +14,7 @@ what it wrote still stands under its name, and keeps a copy in memory, from whic
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 import tempfile
@@ -33,6 +34,7 @@ from acquire.run_file.layout import ENDING, Capacity, check_of
 from acquire.run_file.placing import lock_shared, replace_file_and_lock
 
 SYNC_INTERVAL = 1.0  # s, the most that a power cut may cost
+EXCHANGE_INTERVAL = 0.02  # s; what is exchanged at points that come faster is written together: no bench is so fast
 EXCHANGE_FULL = "the room for what is sent and received is full: what follows is not in /entry/exchange"
 
 
@@ -101,6 +103,7 @@ class RunRecorder:
         self._rows = dict.fromkeys(tables, 0)
         self._exchanges = exchanges
         self._exchanged = 0  # bytes
+        self._exchange_due = -math.inf
         self._file = path.open("r+b", buffering=0)
         self._descriptor = self._file.fileno()
         lock_shared(self._descriptor)
@@ -127,15 +130,18 @@ class RunRecorder:
             )
         parts = [place.pack(event) for place in table.places]
         parts[0] += CHECK(row_check(row, parts))
+        now = time.monotonic()
         try:
-            self._put_exchanges()
+            if now > self._exchange_due:
+                self._exchange_due = now + EXCHANGE_INTERVAL
+                self._put_exchanges()
             for place, part in zip(table.places, parts, strict=True):
                 self._put(place.offset + row * place.size, part)
             self._put(table.counter, COUNT(row + 1))
         except OSError as error:
             raise RecordingError(f"{self.path}: cannot be written ({error}); all rows so far are kept") from error
         self._rows[type(event)] = row + 1
-        if time.monotonic() - self._synced > SYNC_INTERVAL:
+        if now - self._synced > SYNC_INTERVAL:
             self.sync()
 
     def _put(self, offset: int, data: bytes) -> None:
@@ -225,12 +231,18 @@ class RunRecorder:
         raise RecordingError(f"{self.path}: the run file {reason} while the run went on")
 
     def close(self) -> None:
-        """Sync and let go of the file; it stays valid and unfinished until :func:`acquire.run_file.finish.finish`."""
+        """Sync and let go of the file; it stays valid and unfinished until :func:`acquire.run_file.finish.finish`.
+
+        :raises RecordingError: something of it cannot be written any more.
+        """
         if self._file.closed:
             return
         try:
             if not self.lost:
+                self._put_exchanges()
                 self.sync()
+        except OSError as error:
+            raise RecordingError(f"{self.path}: the last exchanges cannot be written ({error})") from error
         finally:
             self._file.close()
 

@@ -75,4 +75,5 @@ SPECIFICATION = SpectroradiometerSpecification(
     measuring_angles=tuple(_AREA_RATIO),
     exposure=exposure,
     spot=spot,
+    bandwidth=5.0,
 )

@@ -111,6 +111,19 @@ def test_a_long_run_says_when_it_would_be_over(sweep_file: Callable[..., Path]) 
     assert rows(lines(sweep))["time"].endswith("begun now, over at 19:25")
 
 
+@pytest.mark.parametrize(("until", "mark"), [("2026-03-30", ": EXPIRED"), ("2026-03-31", ""), ("2027-01-01", "")])
+def test_a_calibration_says_until_when_it_is_valid(until: str, mark: str, bench_file: Callable[..., Path]) -> None:
+    bench = bench_file({})
+    name = re.search(r"calibration: (\S+)", bench.read_text(encoding="utf-8"))
+    assert name
+    shipped = Path(name[1])
+    text = re.sub(r"(?m)^(responsivity: )", rf"\1{shipped.parent.as_posix()}/", shipped.read_text(encoding="utf-8"))
+    own = bench.with_name("calibration.yaml")
+    own.write_text(f"{text}valid_until: {until}\n", encoding="utf-8")
+    bench.write_text(bench.read_text(encoding="utf-8").replace(name[1], own.as_posix()), encoding="utf-8")
+    assert rows(lines(QUICK, bench))["calibration"].endswith(f" of 2026-01-05, valid until {until}{mark}")
+
+
 def test_an_alarm_of_the_bench_comes_before_anything_else(
     bench_file: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,7 @@ def names(paths: list[Path]) -> list[str]:
 
 
 def test_there_is_something_to_test() -> None:
-    assert {path.parent.name for path in FILES} == {"benches", "calibrations", "devices", "sweeps"}
+    assert {path.parent.name for path in FILES} == {"benches", "calibrations", "devices", "published", "sweeps"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=names(FILES))
@@ -127,7 +127,7 @@ def every_property(schema: Any) -> list[tuple[str, dict[str, Any]]]:
     return [item for section in sections for item in section.get("properties", {}).items()]
 
 
-@pytest.mark.parametrize("kind", ["sweep", "bench", "calibration", "device"])
+@pytest.mark.parametrize("kind", ["sweep", "bench", "calibration", "device", "published", "answers"])
 def test_every_key_is_explained_and_unknown_ones_are_forbidden(kind: str) -> None:
     schema = json_schemas()[kind]
     sections = [schema, *schema["$defs"].values()]

@@ -11,7 +11,8 @@ import yaml
 
 from acquire.config import check_file, load_sweep
 from acquire.config.yaml_traps import quoted
-from tests.support.config_files import change, only_problem, write_files
+from tests.support.command import acquire
+from tests.support.config_files import change, only_problem, report, write_files
 
 
 @pytest.fixture
@@ -59,6 +60,15 @@ TRAPS = [
     # decimal commas where a comma separates
     (LEVELS, "[10,5 cd/m^2]", 18, "spectra.at_luminance[0]", "'10,5 cd/m^2' is read as two values", "10.5 cd/m^2"),
     (LINE, "{peak: 520,5 nm, fwhm: 20 nm}", 7, "sample.expected_line.peak", "read as two values", "520.5 nm"),
+    (LEVELS, "[10 cd/m^2, 1,000 cd/m^2]", 18, "spectra.at_luminance[1]", "two values", "1000 cd/m^2 for thousands"),
+    ("stop: 9 V", "stop: 1,000 mV", 11, "source.stop", "has a comma in its number", "leave it out for thousands"),
+    ("nplc: 1", "nplc: 1,5", 16, "measure.nplc", "has a comma in its number", "use a point"),
+    # blanks, commas and brackets that are missing
+    (LINE, "{peak:520 nm, fwhm: 20 nm}", 7, "sample.expected_line.peak:520 nm", "no blank behind", "peak: 520 nm"),
+    (LINE, "{peak: 520 nm fwhm: 20 nm}", 7, "", "a comma is missing in these brackets", "part entries"),
+    (LINE, "{peak: 520 nm, fwhm: 20 nm", 8, "", "the closing bracket", "the bracket that opens in line 7"),
+    (LEVELS, "\n    - 10 cd/m^2\n    -100 cd/m^2", 20, "", "no blank behind the dash", "- value"),
+    (LEVELS, "10 cd/m^2, 30 cd/m^2]", 18, "spectra.at_luminance", "must be a list", "[10 cd/m^2, 30 cd/m^2]"),
     # backslashes
     ("output: runs", r'output: "C:\lab"', 19, "", "a backslash in double quotes", r"'C:\lab\bench.yaml'"),
     ("bench: bench.yaml", r'bench: "..\benches\b.yaml"', 3, "bench", "control character", "single quotes"),
@@ -73,10 +83,27 @@ TRAPS = [
 def test_a_trap_is_named_with_the_way_out(
     folder: Path, right: str, wrong: str, line: int, path: str, message: str, hint: str
 ) -> None:
-    file, found_line, found_path, words = only_problem(change(folder, "sweep.yaml", (right, wrong)))
+    found = report(change(folder, "sweep.yaml", (right, wrong)))
+    file, found_line, found_path, words = next(one for one in found if not one[3].startswith("is missing"))
     assert (file, found_line, found_path) == ("sweep.yaml", line, path)
+    assert len(found) <= 2
     assert message in words
     assert hint in words
+
+
+@pytest.mark.parametrize("name", ["Dev #3", "Dev # 3", "[Ir(ppy)3]", "*A3", "A3: left"])
+def test_a_trap_is_found_in_a_file_with_windows_line_ends(folder: Path, name: str) -> None:
+    path = change(folder, "sweep.yaml", (NAME, f"name: {name}"))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    _, line, _, words = only_problem(path)
+    assert line == 5
+    assert words.isprintable()
+    assert f'write name: "{name}"' in words
+
+
+def test_a_console_without_such_letters_is_told_all_the_same(folder: Path) -> None:
+    path = change(folder, "sweep.yaml", (NAME, "name：A1"))
+    assert "a full-width colon (\\uff1a) is no colon for YAML" in acquire("check", path, encoding="cp1252").text
 
 
 MENDED = [

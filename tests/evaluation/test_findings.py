@@ -108,8 +108,8 @@ class Run:
         ]
         return table_of([Record(reading, reading.flags) for reading in readings], jvl_columns("V"))
 
-    def result(self) -> tuple[dict[str, Figure], dict[str, Finding]]:
-        final = final_evaluation(dark(), self.spectra(), self.calibrated)
+    def result(self, after: Sequence[DarkReading] = ()) -> tuple[dict[str, Figure], dict[str, Finding]]:
+        final = final_evaluation([*dark(), *after], self.spectra(), self.calibrated)
         figures, found = final.judged(final.points(self.live()), "V", DAY)
         return figures, {finding.code: finding for finding in found}
 
@@ -127,6 +127,27 @@ def test_an_honest_run_has_nothing_against_it() -> None:
     }
     assert figures["luminance_max"].status == "at_end_of_sweep"
     assert figures["turn_on_voltage"].status == "ok"
+
+
+def dark_after(*signals: float) -> list[DarkReading]:
+    return [DarkReading(30.0 + i, 0.0, 0.0, signal, after=True) for i, signal in enumerate(signals)]
+
+
+def test_dark_readings_of_which_one_was_not_dark_take_the_ok_from_light() -> None:
+    """Before: three readings with 1 uV between them, which is 1 uV of scatter."""
+    figures, found = Run().result(dark_after(DARK, DARK + 14e-3, DARK + 1e-6))
+    finding = found["dark_unsteady"]
+    assert finding.severity is Severity.DOUBTFUL
+    assert "the dark readings after the sweep scatter by 0.00808 V, those before it by 1e-06 V" in finding.text
+    assert finding.value == pytest.approx(14e-3 / 3**0.5, rel=1e-3)
+    assert {figures[name].status for name in ("luminance_max", "external_quantum_efficiency_max")} == {"doubtful"}
+    assert figures["peak_wavelength"].status == "ok"
+
+
+def test_dark_readings_that_scatter_a_little_more_than_before_are_honest() -> None:
+    """Two standard deviations of three readings differ by a factor of 31.6 once in a thousand pairs."""
+    assert not Run().result(dark_after(DARK, DARK + 30e-6, DARK + 60e-6))[1]
+    assert not Run().result(dark_after(DARK + 40e-6))[1], "of one reading no scatter is known"
 
 
 # --- photodiode against spectra ------------------------------------------------------------------------------

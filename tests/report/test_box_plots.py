@@ -22,7 +22,7 @@ def test_every_device_is_a_dot_in_percent_and_the_dead_are_counted() -> None:
     assert ref == pytest.approx(100.0 * np.sort(BATCH[:10]))
     assert few == pytest.approx([4.0, 5.0])
     assert "Without a value: 2 of ref." in caption_of(figure)
-    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["ref\nn = 10", "few\nn = 2"]
+    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["ref\nn = 10 of 12", "few\nn = 2"]
     assert figure.axes[0].get_ylabel() == "Maximum EQE (%)"
 
 
@@ -44,7 +44,7 @@ def test_the_device_shown_is_ringed_where_it_is_and_named_by_its_rank() -> None:
     figure = box_plots({"ref": BATCH, "few": [0.07]}, "external_quantum_efficiency_max", ("ref", 1))
     (ring,) = (line for line in figure.axes[0].lines if str(line.get_label()).startswith("device shown"))
     assert ring.get_ydata() == pytest.approx([6.0])
-    assert ring.get_label() == "device shown: 4 of 11"
+    assert ring.get_label() == "device shown: rank 3 of 10"
     (dot,) = (line for line in figure.axes[0].lines if line.get_label() == "_devices" and len(line.get_xdata()) == 10)
     assert ring.get_xdata()[0] in dot.get_xdata()
 
@@ -79,3 +79,16 @@ def test_a_dead_device_shown_has_no_ring_and_names_are_taken_as_they_are() -> No
     figure = box_plots({"$x_1": BATCH, "\N{GREEK SMALL LETTER ALPHA}": [NAN]}, "luminance_max", ("$x_1", 10))
     assert not figure.legends
     assert b"$x_1" in rendered(figure, "svg")
+
+
+def test_long_names_of_groups_are_broken_into_lines_and_the_picture_grows() -> None:
+    long = {"a batch with a name that goes on and on, 5 nm Liq": BATCH, "b": BATCH, "c": BATCH}
+    high, low = box_plots(long, "luminance_max"), box_plots({"a": BATCH, "b": BATCH, "c": BATCH}, "luminance_max")
+    (first, *_) = high.axes[0].get_xticklabels()
+    lines = first.get_text().split("\n")
+    assert len(lines) == 4
+    assert max(map(len, lines)) < 16
+    assert high.get_figheight() > low.get_figheight()
+    assert high.axes[0].get_position().height * high.get_figheight() == pytest.approx(
+        low.axes[0].get_position().height * low.get_figheight()
+    )

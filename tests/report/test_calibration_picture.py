@@ -77,4 +77,4 @@ def test_the_picture_is_a_page_whatever_the_texts_hold() -> None:
     )
     assert picture.startswith(b"\x89PNG\r\n\x1a\n")
     width, height = struct.unpack(">II", picture[16:24])
-    assert (width, height) == (1240, 1753)
+    assert (width, height) == (2480, 3507)

@@ -131,12 +131,14 @@ def test_light_that_was_not_measured_is_left_out_and_counted(changed: Callable[.
     missing = 2 if flag is PointFlag.DAMAGED else 0
     assert drawn(named_lines(left)["J, forward"]).shape[1] == 8 - missing  # one current is below zero
     word = (flag.name or "").lower().replace("_", " ")
-    assert f"2 points {word}" in caption_of(figure)
+    assert f"2 points of luminance, {word}" in caption_of(figure)
 
 
 def test_a_current_in_reverse_is_drawn_by_its_amount(changed: Callable[..., Run]) -> None:
     run = changed(voltage=-np.linspace(0.5, 5, 18), current_density=-np.linspace(1.0, 18.0, 18))
-    left = PICTURES["jvl"].draw([run]).axes[0]
+    figure = PICTURES["jvl"].draw([run])
+    left = figure.axes[0]
+    assert "Below 0 V: the amount of the current density." in caption_of(figure)
     (x, y) = drawn(named_lines(left)["J, forward"])
     assert x == pytest.approx(run.tables["jvl"]["voltage"][:9])
     assert y == pytest.approx(-0.1 * run.tables["jvl"]["current_density"][:9])
@@ -145,7 +147,7 @@ def test_a_current_in_reverse_is_drawn_by_its_amount(changed: Callable[..., Run]
 def test_noise_below_zero_is_left_out_of_a_logarithmic_axis_and_counted(run: Run) -> None:
     figure = PICTURES["jvl_log"].draw([run])
     assert (run.tables["jvl"]["current_density"] < 0).sum() == 2
-    assert "Left out: 2 points not above zero on a logarithmic axis." in caption_of(figure)
+    assert "Left out: 2 points of current density, not above zero on a logarithmic axis." in caption_of(figure)
 
 
 def test_a_point_of_great_uncertainty_does_not_squeeze_the_others(changed: Callable[..., Run]) -> None:
@@ -220,7 +222,22 @@ def test_several_runs_are_told_apart_by_colour_and_mark_and_named_by_sample_and_
         lines = [named_lines(axes)[label] for label in labels_of(runs)]
         assert len({line.get_color() for line in lines}) == len({line.get_marker() for line in lines}) == 3
         assert {line.get_linestyle() for line in lines} == {"-"}
-        assert named_lines(axes)["A, 1, reverse"].get_linestyle() == "--"
+        behind = [line for line in axes.lines if line.get_label() == "_reverse"]
+        assert [line.get_color() for line in behind] == [line.get_color() for line in lines]
+        assert {line.get_linestyle() for line in behind} == {"--"}
+
+
+def test_points_left_out_of_several_runs_add_up(changed: Callable[..., Run]) -> None:
+    flags = np.zeros(18, int)
+    flags[5] = int(PointFlag.BELOW_DARK_NOISE)
+    runs = [changed(flags=flags, fields={"run_id": str(place)}) for place in range(3)]
+    assert "3 points of luminance, below dark noise" in caption_of(PICTURES["jvl"].draw(runs))
+
+
+def test_a_run_in_reverse_alone_has_its_name(run: Run, changed: Callable[..., Run]) -> None:
+    back = changed(rows=slice(9, None), taken=slice(0), fields={"sample": "back"})
+    axes = PICTURES["jvl_log"].draw([run, back]).axes[0]
+    assert named_lines(axes)["back"].get_linestyle() == "--"
 
 
 def test_no_two_runs_have_the_same_name(changed: Callable[..., Run]) -> None:
@@ -239,7 +256,10 @@ def test_more_runs_than_colours_are_grey_and_counted(changed: Callable[..., Run]
     assert "4 more" in texts
     assert f"S{MOST_NAMED - 1}" in texts
     assert f"S{MOST_NAMED}" not in texts
-    assert len(named_lines(figure.axes[0])) <= 2 * MOST_NAMED + 1
+    assert len(named_lines(figure.axes[0])) == MOST_NAMED + 1
+    spectra = PICTURES["spectra"].draw(runs)
+    assert len(spectra.axes[0].lines) == MOST_NAMED + 4
+    assert len(spectra.legends[0].get_texts()) == MOST_NAMED + 1
 
 
 # --- whatever a run holds ----------------------------------------------------------------------------------------
@@ -302,7 +322,8 @@ def test_whatever_a_run_holds_there_is_a_picture_or_a_reason(run: Run, changed: 
         figure = _figure_or_reason(picture, ODD[odd](changed))
         if figure is not None and odd in WRITTEN and picture.name in ("jvl", "chromaticity"):
             assert rendered(figure, "svg").startswith(b"<?xml")
-        assert picture.draw([ODD[odd](changed), run]).axes
+    for name in ("jvl", "spectra"):
+        assert PICTURES[name].draw([ODD[odd](changed), run]).axes
 
 
 def _figure_or_reason(picture: Picture, run: Run) -> Figure | None:
@@ -319,6 +340,28 @@ def test_without_light_there_is_still_a_current(changed: Callable[..., Run]) -> 
     assert "No luminance" in caption_of(figure)
     with pytest.raises(NothingToDraw, match=r"Current efficiency.*18 points below dark noise"):
         PICTURES["efficiency"].draw([_no_light(changed)])
+
+
+@pytest.mark.parametrize("span", [1.0, 1.05, 1.5, 3.0, 20.0, 1e3, 1e9, 1e40])
+@pytest.mark.parametrize("low", [1.1e-6, 0.3, 7.3, 2600.0])
+def test_every_logarithmic_axis_has_numbers_that_can_be_read(
+    changed: Callable[..., Run], low: float, span: float
+) -> None:
+    current = np.geomspace(low, low * span, 18) / 0.1
+    axis = PICTURES["jvl_log"].draw([changed(current_density=current)]).axes[0].yaxis
+    ends = axis.get_view_interval()
+    inside = [at for at in axis.get_majorticklocs() if ends[0] <= at <= ends[1]]
+    assert 2 <= len(inside) <= 10
+    texts = [axis.get_major_formatter()(at, 0) for at in inside]
+    assert len(set(texts)) == len(texts)
+    assert all(texts)
+
+
+def test_a_spectrum_without_a_luminance_says_so(changed: Callable[..., Run]) -> None:
+    one = changed(taken=slice(0, 1), spectra={"luminance": np.array([NAN])})
+    texts = [text.get_text() for text in PICTURES["spectra"].draw([one]).legends[0].get_texts()]
+    assert len(texts) == 1
+    assert texts[0].startswith("no luminance, ")
 
 
 def test_100_000_points_are_drawn_as_few_with_the_same_extremes(changed: Callable[..., Run]) -> None:

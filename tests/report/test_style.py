@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 
 import matplotlib
 import pytest
+from matplotlib.figure import Figure
 
 from acquire.report.pictures import (
     PICTURES,
@@ -27,9 +28,14 @@ from acquire.report.style import DOUBLE, FORMATS, MM_PER_INCH, SINGLE, journal
 from acquire.run_file.read import Run
 
 
+@pytest.fixture(scope="module")
+def figure(run: Run) -> Figure:
+    return PICTURES["jvl_log"].draw([run])
+
+
 @pytest.mark.parametrize("kind", FORMATS)
 def test_a_picture_is_the_same_bytes_every_time(run: Run, kind: str) -> None:
-    first, second = (rendered(PICTURES["jvl"].draw([run]), kind) for _ in range(2))
+    first, second = (rendered(PICTURES["jvl_log"].draw([run]), kind) for _ in range(2))
     assert first == second
     assert not re.search(rb"20\d\d-\d\d-\d\d|CreationDate|dc:date", first)
 
@@ -41,8 +47,8 @@ def test_widths_are_those_of_one_and_two_columns(run: Run, name: str, runs: int,
     assert figure.get_figwidth() * MM_PER_INCH == pytest.approx(width)
 
 
-def test_a_png_has_300_dots_an_inch(run: Run) -> None:
-    picture = rendered(PICTURES["jvl_log"].draw([run]), "png")
+def test_a_png_has_300_dots_an_inch(figure: Figure) -> None:
+    picture = rendered(figure, "png")
     (width,) = struct.unpack(">I", picture[16:20])
     assert width == pytest.approx(SINGLE / MM_PER_INCH * 300, abs=1)
 
@@ -62,8 +68,7 @@ def test_letters_are_of_8_points(run: Run) -> None:
     assert axes.yaxis.label.get_fontsize() == 8.0
 
 
-def test_an_svg_for_a_page_has_ids_of_its_own(run: Run) -> None:
-    figure = PICTURES["jvl_log"].draw([run])
+def test_an_svg_for_a_page_has_ids_of_its_own(figure: Figure) -> None:
     page = as_svg(figure, "first") + as_svg(figure, "second")
     assert page.startswith("<svg")
     ids = re.findall(r'id="([^"]+)"', page)
@@ -72,8 +77,7 @@ def test_an_svg_for_a_page_has_ids_of_its_own(run: Run) -> None:
     assert set(used) <= set(ids)
 
 
-def test_files_are_written_in_every_format_and_in_place_of_older_ones(run: Run, tmp_path: Path) -> None:
-    figure = PICTURES["jvl_log"].draw([run])
+def test_files_are_written_in_every_format_and_in_place_of_older_ones(figure: Figure, tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "a.svg").write_text("old")
     paths = save(figure, tmp_path / "there", "a")
@@ -81,10 +85,10 @@ def test_files_are_written_in_every_format_and_in_place_of_older_ones(run: Run, 
     assert [path.read_bytes()[:4] for path in paths] == [b"\x89PNG", b"<?xm", b"%PDF"]
 
 
-def test_a_folder_that_cannot_be_is_said(run: Run, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_is_said(figure: Figure, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(PictureError, match=r"a\.png: cannot be written"):
-        save(PICTURES["jvl_log"].draw([run]), tmp_path / "file", "a", ["png"])
+        save(figure, tmp_path / "file", "a", ["png"])
 
 
 def test_drawing_leaves_matplotlib_as_it_was(run: Run) -> None:
@@ -162,9 +166,35 @@ def test_a_sheet_that_is_not_there_or_no_text_is_said(tmp_path: Path) -> None:
         read_style(tmp_path / "binary")
 
 
+def test_a_font_that_is_not_there_is_said(sheet: Callable[[str], Path]) -> None:
+    with pytest.raises(StyleError, match="the font 'No Such Font' is not on this computer"):
+        read_style(sheet("font.family: No Such Font, DejaVu Sans"))
+    assert read_style(sheet("font.family: serif\nfont.serif: No Such Font, DejaVu Serif")).values["font.family"] == [
+        "serif"
+    ]
+
+
+def test_a_sheet_cannot_move_the_axes_from_their_places(run: Run, sheet: Callable[[str], Path]) -> None:
+    style = read_style(sheet("figure.constrained_layout.use: True\nfigure.subplot.left: 0.9"))
+    places = [axes.get_position().bounds for one in (style, None) for axes in PICTURES["jvl_log"].draw([run], one).axes]
+    assert places[0] == pytest.approx(places[1])
+
+
+def test_larger_letters_leave_the_axes_their_height_and_shorten_titles_that_are_too_long(
+    run: Run, sheet: Callable[[str], Path]
+) -> None:
+    usual, large = (
+        PICTURES["efficiency"].draw([run], style)
+        for style in (None, read_style(sheet("font.size: 14\naxes.labelsize: 14")))
+    )
+    heights = [one.axes[0].get_position().height * one.get_figheight() for one in (usual, large)]
+    assert heights[1] == pytest.approx(heights[0])
+    assert [one.axes[2].get_ylabel() for one in (usual, large)] == ["External quantum efficiency (%)", "EQE (%)"]
+
+
 def test_a_style_that_cannot_be_written_in_is_said(run: Run, sheet: Callable[[str], Path]) -> None:
     style = read_style(sheet("text.usetex: True\ntext.latex.preamble: \\nosuchcommand"))
-    with pytest.raises(PictureError, match="cannot be drawn"):
+    with pytest.raises(PictureError, match=r"mine\.mplstyle: nothing can be drawn in it: "):
         rendered(PICTURES["jvl_log"].draw([run], style), "png", style)
 
 

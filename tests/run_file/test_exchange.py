@@ -120,8 +120,22 @@ def test_a_changed_byte_is_said_and_nothing_from_there_is_used(tmp_path: Path, l
     assert run.points == 3
 
 
-def test_a_changed_byte_in_the_last_message_before_a_crash_is_said(tmp_path: Path, log: ExchangeLog) -> None:
+def test_what_is_exchanged_at_points_that_come_fast_is_written_together(
+    tmp_path: Path, log: ExchangeLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "EXCHANGE_INTERVAL", 1e9)
+    path = tmp_path / "run.h5"
+    record = recorded_points(path, log)
+    assert path.read_bytes().count(b":SOUR:VOLT") == 1
+    record.close()
+    assert path.read_bytes().count(b":SOUR:VOLT") == 3
+
+
+def test_a_changed_byte_in_the_last_message_before_a_crash_is_said(
+    tmp_path: Path, log: ExchangeLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What came after the last sync counts by its own check alone; that it fails is not silence."""
+    monkeypatch.setattr(recorder, "EXCHANGE_INTERVAL", -1.0)
     path = tmp_path / "run.h5"
     record = recorded_points(path, log)
     content = bytearray(path.read_bytes())

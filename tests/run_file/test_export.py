@@ -24,8 +24,9 @@ from acquire.run_file.export.about import about
 from acquire.run_file.export.csv_files import CsvStyle, export_csv
 from acquire.run_file.export.sheets import sheets_of, spectrum_names
 from acquire.run_file.export.workbook import export_workbook
-from acquire.run_file.read import ArchiveError, Run
+from acquire.run_file.read import ArchiveError, Run, read_run
 from tests.conftest import CONFIGS, run_sweep_file
+from tests.support.run_files import a_run
 
 #: What the columns are in the run file and the factor to the unit above them, in the order in which they come.
 FIRST = [
@@ -151,6 +152,9 @@ def test_figures_are_in_customary_units_with_status_and_place(run: Run, tmp_path
     assert density["Unit"] == "mA/cm^2"
     missing = next(name for name, figure in run.figures.items() if math.isnan(figure.value))
     assert by_name[missing]["Value"] == ""
+    order = [row[-1] for row in rows]
+    assert order[:3] == ["turn_on_voltage", "luminance_max", "current_efficiency_max"]
+    assert order.index("voltage_at_100_cd_m2") < order.index("voltage_at_1000_cd_m2") < order.index("chromaticity_x")
 
 
 def test_the_header_says_what_the_file_is_right_above_the_long_names(named: Run, tmp_path: Path) -> None:
@@ -265,6 +269,33 @@ def test_a_long_run_is_written_with_little_memory_and_the_same(
         check_page(book[sheet.name], sheet)
 
 
+def test_a_text_too_long_for_a_cell_is_cut_not_lost(run: Run, tmp_path: Path) -> None:
+    book = openpyxl.load_workbook(export_workbook([replace(run, title="x" * 40_000)], tmp_path / "x.xlsx"))
+    assert dict(values_of(book["about"]))["Title"] == "x" * 32_767
+
+
+def test_a_run_without_a_point_is_exported_all_the_same(tmp_path: Path) -> None:
+    a_run(tmp_path / "run.h5", points=0).close()
+    empty = read_run(tmp_path / "run.h5")
+    written = export_csv(empty, tmp_path / "csv")
+    assert [path.stem for path in written] == ["run_jvl", "run_housekeeping"]
+    assert table(tmp_path / "csv", "jvl")[-3][:2] == ["Voltage", "Current density"]
+    known = dict(about(empty))
+    assert known["Ended"] == "not finished: numbers are provisional"
+    assert "Levels" not in known
+    assert openpyxl.load_workbook(export_workbook([empty], tmp_path / "x.xlsx")).sheetnames[1] == "jvl"
+
+
+def test_a_spectrum_of_no_point_has_a_name(run: Run) -> None:
+    index = np.full_like(run.tables["spectra"]["point_index"], -1)
+    lost = replace(run, tables={**run.tables, "spectra": {**run.tables["spectra"], "point_index": index}})
+    names = spectrum_names(lost)
+    assert len(set(names)) == len(names)
+    assert names[0].startswith(f"{run.spectra[0].luminance:.4g} cd/m^2")
+    (sheet,) = (sheet for sheet in sheets_of(lost) if sheet.name == "spectra_conditions")
+    assert np.ma.getmaskarray(sheet.columns[2].values).all()
+
+
 def test_what_is_missing_for_workbooks_is_named(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xlsxwriter", None)
     with pytest.raises(ArchiveError, match=r'the extra "xlsx": pip install'):
@@ -278,18 +309,31 @@ def export(*arguments: object) -> Any:
     return CliRunner().invoke(app, ["export", *map(str, arguments)])
 
 
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are read in this process, which takes a tenth of the time."""
+    monkeypatch.setattr("acquire.run_file.reading_apart.read_run", read_run)
+
+
 def test_folders_and_files_in_one_command_each_file_once(run: Run, tmp_path: Path) -> None:
     done = export(run.path.parent, run.path, "--to", tmp_path)
     assert done.exit_code == 0, done.output
     assert sorted(done.stdout.split()) == sorted(map(str, tmp_path.iterdir()))
-    again = export(run.path, "--to", tmp_path)
-    assert again.exit_code == 1
-    assert "exists already; choose another folder with --to, or replace with --force" in again.output
-    (tmp_path / f"{run.path.stem}_jvl.csv").write_text("other")
+
+
+@pytest.mark.usefixtures("here")
+def test_what_exists_is_kept_unless_told_otherwise(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / f"{run.path.stem}_jvl.csv"
+    path.write_text("precious", encoding="utf-8")
+    refused = export(run.path, "--to", tmp_path)
+    assert refused.exit_code == 1
+    assert "exists already; choose another folder with --to, or replace with --force" in refused.output
+    assert [one.read_text(encoding="utf-8") for one in tmp_path.iterdir()] == ["precious"]
     assert export(run.path, "--to", tmp_path, "--force").exit_code == 0
-    assert (tmp_path / f"{run.path.stem}_jvl.csv").read_text(encoding="utf-8").startswith("# Header lines,")
+    assert path.read_text(encoding="utf-8").startswith("# Header lines,")
 
 
+@pytest.mark.usefixtures("here")
 def test_one_that_cannot_be_read_costs_no_other(run: Run, tmp_path: Path) -> None:
     wrong = tmp_path / "no.h5"
     wrong.write_text("nothing")
@@ -301,6 +345,7 @@ def test_one_that_cannot_be_read_costs_no_other(run: Run, tmp_path: Path) -> Non
     assert (tmp_path / "out" / f"{run.path.stem}_jvl.csv").exists()
 
 
+@pytest.mark.usefixtures("here")
 def test_a_comma_as_decimal_mark_goes_with_semicolons(run: Run, tmp_path: Path) -> None:
     done = export(run.path, "--to", tmp_path, "--decimal", "comma", "--bom", "--no-header")
     assert done.exit_code == 0, done.output
@@ -313,6 +358,7 @@ def test_a_comma_as_decimal_mark_goes_with_semicolons(run: Run, tmp_path: Path) 
     assert "take another --separator" in refused.output
 
 
+@pytest.mark.usefixtures("here")
 def test_a_workbook_for_a_run_alone_and_one_for_a_batch(run: Run, tmp_path: Path) -> None:
     alone = export(run.path, "--format", "xlsx", "--to", tmp_path)
     assert alone.stdout.split() == [str(tmp_path / f"{run.path.stem}.xlsx")]
@@ -323,6 +369,16 @@ def test_a_workbook_for_a_run_alone_and_one_for_a_batch(run: Run, tmp_path: Path
     together = export(folder, "--format", "xlsx")
     assert together.stdout.split() == [str(folder / "friday.xlsx")], together.output
     assert openpyxl.load_workbook(folder / "friday.xlsx").sheetnames[:2] == ["overview", "about"]
+
+
+def test_each_batch_has_its_workbook(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = {"1.h5": "S1/3", "2.h5": "S1/3", "3.h5": "S2", "4.h5": ""}
+    read = {name: replace(run, path=tmp_path / name, sample_fields={"batch": batch}) for name, batch in batches.items()}
+    monkeypatch.setattr("acquire.run_file.reading_apart.read_run", lambda path: read[path.name])
+    done = export(*(tmp_path / name for name in batches), "--format", "xlsx")
+    assert [Path(line).name for line in done.stdout.splitlines()] == ["S1-3.xlsx", "3.xlsx", "4.xlsx"]
+    rows = values_of(openpyxl.load_workbook(tmp_path / "S1-3.xlsx")["overview"])
+    assert [row[3] for row in rows] == ["S1/3", "S1/3"]
 
 
 def test_nothing_half_written_is_left_behind(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -323,7 +323,7 @@ def _turn_on(voltage: Any, luminance: Any, noise: Any) -> float:
     """Where ln L crosses 1 cd/m^2 for the first time and stays above it; the upper end where the lower is noise."""
     known = np.isfinite(voltage) & np.isfinite(luminance)
     voltage, luminance, noise = voltage[known], luminance[known], noise[known]
-    above = luminance >= 1.0
+    above = (luminance >= 1.0) & (luminance >= 3 * noise)  # what is lost in the noise is no light
     if not above.any() or above[:2].all():
         return nan
     for i in range(1, above.size):

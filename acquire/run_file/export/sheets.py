@@ -6,6 +6,7 @@ are counted from 1, as everywhere where people read; a run file itself counts fr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -257,8 +258,33 @@ def figure_row(name: str, figure: Any) -> tuple[str, str, float]:
     return figure_title(name), quantity.unit.removeprefix("1"), quantity.factor
 
 
+#: Figures of merit in the order of a paper's table; the others follow as they are named.
+_IN_PAPERS = [
+    re.compile(pattern)
+    for pattern in (
+        "turn_on_voltage",
+        r"(luminance|(current|power|external_quantum)_efficiency)_max",
+        r"\w+_at_100_cd_m2",
+        r"\w+_at_1000_cd_m2",
+        r"\w+_at_10000_cd_m2",
+        r"roll_off_\w+",
+        r"chromaticity_[xy]",
+        "peak_wavelength",
+        "fwhm",
+    )
+]
+
+
+def in_papers_order(name: str) -> tuple[int, int, str]:
+    """A key by which figures of merit stand as in a paper: turn-on, maxima, at 100, 1000 and 10000 cd/m^2, colour."""
+    kind = next((i for i, pattern in enumerate(_IN_PAPERS) if pattern.fullmatch(name)), len(_IN_PAPERS))
+    quantity = next((i for i, one in enumerate(("voltage", *_FIRST)) if name.startswith(one)), len(_FIRST) + 1)
+    return kind, quantity, name
+
+
 def _figures(run: Run) -> Sheet:
-    rows = [(name, one, *figure_row(name, one)) for name, one in run.figures.items()]
+    in_order = sorted(run.figures.items(), key=lambda item: in_papers_order(item[0]))
+    rows = [(name, figure, *figure_row(name, figure)) for name, figure in in_order]
 
     def numbers(attribute: str, quantity: str = "") -> FloatArray:
         fixed = QUANTITIES[quantity].factor if quantity else None
@@ -300,8 +326,13 @@ def _findings(run: Run) -> Sheet:
             texts("Finding", "code", run.sample),
             texts("Severity", "severity", "note, doubtful or impossible"),
             texts("Text", "text"),
-            SheetColumn("Value", "", "what was found, SI", np.array([one.value for one in found], float)),
-            SheetColumn("Limit", "", "what it was held against, SI", np.array([one.limit for one in found], float)),
+            SheetColumn(
+                "Value",
+                "",
+                "what was found, in the unit that the text names",
+                np.array([one.value for one in found], float),
+            ),
+            SheetColumn("Limit", "", "what it was held against", np.array([one.limit for one in found], float)),
             texts("Figures", "figure_names", "the figures of merit that it touches"),
             texts("Remedy", "remedy"),
         ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from io import BytesIO
 from math import isfinite
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from xlsxwriter.worksheet import Worksheet
 
 MOST_ROWS = 1_048_576  # of a sheet (Excel)
+LONGEST_CELL = 32_767  # characters (Excel); XlsxWriter leaves out what is longer
 LABELS = 3  # rows on top: long name, unit, comment
 _MANY = 1_000_000  # cells that are not kept in memory
 
@@ -86,7 +88,7 @@ def _written(sheets: Sequence[tuple[str, Sheet]]) -> bytes:
 def _write_sheet(book: Workbook, name: str, sheet: Sheet, formats: Sequence[Any]) -> None:
     page: Worksheet = book.add_worksheet(name)
     for index, column in enumerate(sheet.columns):
-        page.set_column(index, index, min(max(len(column.long_name), 8), 40) + 2)
+        page.set_column(index, index, _width(column))
     page.freeze_panes(LABELS, 1)
     for row, label in enumerate(("long_name", "unit", "comment")):
         for index, column in enumerate(sheet.columns):
@@ -94,6 +96,12 @@ def _write_sheet(book: Workbook, name: str, sheet: Sheet, formats: Sequence[Any]
     for row, values in enumerate(zip(*(_block(column) for column in sheet.columns), strict=True), LABELS):
         for index, value in enumerate(values):
             _put(page, row, index, value)
+
+
+def _width(column: SheetColumn) -> int:
+    """How many characters a column shows: its name and its first texts, no more than are read at a glance."""
+    texts = [value for value in cells(column.values, 0, 100) if isinstance(value, str)]
+    return min(max(map(len, [column.long_name, "12345678", *texts])), 60) + 2
 
 
 def _block(column: SheetColumn, rows: int = 4096) -> Iterator[Any]:
@@ -106,7 +114,7 @@ def _put(page: Worksheet, row: int, column: int, value: Any, style: Any = None) 
     if value is None or value == "":
         return
     if isinstance(value, str) or not isfinite(value):
-        page.write_string(row, column, one_line(str(value)), style)
+        page.write_string(row, column, one_line(str(value))[:LONGEST_CELL], style)
     else:
         page.write_number(row, column, value, style)
 
@@ -152,12 +160,18 @@ def _overview(runs: Sequence[Run]) -> Sheet:
     columns = [
         SheetColumn("Run", "", "number of its sheets", np.arange(1, len(runs) + 1)),
         texts("Sample", lambda run: run.sample),
+        *(texts(name.capitalize(), partial(_field, name=name)) for name in ("pixel", "batch", "group")),
         texts("Started", lambda run: run.start_time),
         texts("Status", lambda run: str(run.status)),
+        texts("Tags", lambda run: ", ".join(run.tags)),
     ]
     for name in OVERVIEW:
         columns += _figure_columns(name, runs)
     return Sheet("overview", "a row for each run", [*columns, texts("Run file", lambda run: run.path.name)])
+
+
+def _field(run: Run, name: str) -> str:
+    return str(run.sample_fields.get(name, ""))
 
 
 def _figure_columns(name: str, runs: Sequence[Run]) -> list[SheetColumn]:

@@ -1,0 +1,61 @@
+"""What is said about a picture: in its legend, and in the sentences below it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from acquire.report.curves import Curves
+
+
+@dataclass
+class Told:
+    """What is to be said below a picture: gathered while it is drawn."""
+
+    counted: dict[str, tuple[Counter[str], Counter[str]]] = field(default_factory=dict)
+    bands: bool = False
+    bars: bool = False
+    reverse: bool = False
+    by_amount: bool = False
+    beyond: bool = False
+    more: list[str] = field(default_factory=list)
+
+    def count(self, run_id: str, drawn: Curves, of: str = "") -> None:
+        """Remember what curves leave out, ``of`` which quantity where a picture shows the rest of these points.
+
+        Of several quantities of the same points the largest number counts.
+        """
+        left_out, hollow = self.counted.get(run_id, (Counter[str](), Counter[str]()))
+        missing = Counter({f"of {of}, {why}" if of else why: count for why, count in drawn.left_out.items()})
+        self.by_amount |= drawn.by_amount
+        self.counted[run_id] = (left_out | missing, hollow | Counter(drawn.hollow))
+
+    @property
+    def left_out(self) -> Counter[str]:
+        """How many points of all runs are left out, by why."""
+        return sum((left_out for left_out, _ in self.counted.values()), Counter[str]())
+
+    @property
+    def hollow(self) -> Counter[str]:
+        """The same of points that are hollow."""
+        return sum((hollow for _, hollow in self.counted.values()), Counter[str]())
+
+    def caption(self, title: str) -> str:
+        """All of it as sentences."""
+        sentences = [title, *self.more]
+        if self.bands or self.bars:
+            sentences.append(f"{'Bands' if self.bands else 'Bars'}: standard uncertainty (k = 1)")
+        if self.hollow:
+            sentences.append(f"Hollow: {in_words(self.hollow)}")
+        if self.left_out:
+            sentences.append(f"Left out: {in_words(self.left_out)}")
+        if self.by_amount:
+            sentences.append("Below 0 V: the amount of the current density")
+        if self.beyond:
+            sentences.append("Points with a relative uncertainty above 20 % run beyond the axis")
+        return " ".join(f"{sentence}." for sentence in sentences)
+
+
+def in_words(counts: Counter[str]) -> str:
+    """Points by why: "2 points compliance, 1 point late"."""
+    return ", ".join(f"{number} point{'s' * (number != 1)} {why}" for why, number in counts.items())

@@ -1,0 +1,43 @@
+"""Values and uncertainties as a table gives them: no digit beyond what is known."""
+
+from __future__ import annotations
+
+from math import floor, isfinite, log10
+
+#: Digits of a standard uncertainty; GUM (JCGM 100:2008) 7.2.6: at most two.
+SIGNIFICANT = 2
+MOST_DECIMALS = 9
+
+
+def rounded(value: float, uncertainty: float, decimals: int) -> tuple[str, str]:
+    """A value and its uncertainty, rounded alike to the uncertainty's second digit.
+
+    Without an uncertainty the value has the customary number of ``decimals``, and the second text is empty; both are
+    empty without a value.
+    """
+    if not isfinite(value):
+        return "", ""
+    if not (isfinite(uncertainty) and uncertainty > 0.0):
+        return fixed(value, decimals), ""
+    places = _places(uncertainty)
+    return fixed(value, places), fixed(uncertainty, places)
+
+
+def _places(uncertainty: float) -> int:
+    """Decimals that leave an uncertainty two digits; negative for tens, hundreds, ..."""
+    places = SIGNIFICANT - 1 - floor(log10(uncertainty))
+    carried = round(uncertainty, places) >= 10.0 ** (SIGNIFICANT - places)  # 0.0996 is 0.10
+    return min(places - carried, MOST_DECIMALS)
+
+
+def fixed(value: float, places: int) -> str:
+    """A value with so many decimals; of tens, hundreds, ... for a negative number of them. Never ``-0``."""
+    text = f"{round(value, places):.{max(places, 0)}f}"
+    return text.removeprefix("-") if float(text) == 0.0 else text
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """A value with so many digits and no exponent: 12100, 24.1, 0.0647."""
+    if value == 0.0 or not isfinite(value):
+        return "0" if value == 0.0 else ""
+    return fixed(value, min(digits - 1 - floor(log10(abs(value))), MOST_DECIMALS))

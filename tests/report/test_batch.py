@@ -1,0 +1,120 @@
+"""A batch counted: who is dead and why, median and spread of the others, who stands for them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from statistics import mean, median, quantiles, stdev
+
+import numpy as np
+import pytest
+
+from acquire.records import Finding, RunStatus, Severity
+from acquire.report.assembled import UnknownDevice, _marked, assembled, shown_device
+from acquire.report.batch import State, batch_of, judgement
+from acquire.run_file.documented import DocumentedRun
+from tests.report.conftest import MakeDevice
+
+EQE = [0.051, 0.064, 0.060, 0.058, 0.047, 0.062, 0.0555, 0.061, 0.059, 0.063]
+SHORT = "short: 0.0021 A at 1 V (point 3, level 1)"
+
+
+@pytest.fixture(scope="module")
+def twelve(device: MakeDevice) -> list[DocumentedRun]:
+    alive = [device(f"B7-{i:02d}", eqe) for i, eqe in enumerate(EQE, start=1)]
+    dark = device("B7-12", None, status=RunStatus.STOPPED, reason="no light by 7 V (point 14, level 7)")
+    return [*alive, device("B7-11", None, status=RunStatus.STOPPED, reason=SHORT), dark]
+
+
+def test_twelve_of_which_two_are_dead(twelve: list[DocumentedRun]) -> None:
+    batch = batch_of(twelve)
+    assert (len(batch.of(State.ALIVE)), len(batch.of(State.DEAD)), batch.groups) == (10, 2, ("B7",))
+    assert [one.reason for one in batch.of(State.DEAD)] == [SHORT, "no light by 7 V (point 14, level 7)"]
+    (found,) = (one for one in batch.statistics("B7") if one.figure == "external_quantum_efficiency_max")
+    assert (found.n, found.not_ok, found.best) == (10, 0, "B7-02")
+    assert found.median == pytest.approx(median(EQE))
+    assert found.mean == pytest.approx(mean(EQE))
+    assert found.deviation == pytest.approx(stdev(EQE))
+    lower, _, upper = quantiles(EQE, n=4, method="inclusive")
+    assert (found.lower_quartile, found.upper_quartile) == (pytest.approx(lower), pytest.approx(upper))
+    assert (found.smallest, found.largest) == (min(EQE), max(EQE))
+
+
+def test_the_least_turn_on_voltage_is_the_best(device: MakeDevice) -> None:
+    runs = [device("A"), device("B")]
+    figures = {**runs[1].run.figures}
+    figures["turn_on_voltage"] = replace(figures["turn_on_voltage"], value=3.0)
+    runs[1] = replace(runs[1], run=replace(runs[1].run, figures=figures))
+    found = {one.figure: one.best for one in batch_of(runs).statistics("B7")}
+    assert found["turn_on_voltage"] == "B"
+
+
+def test_the_median_device_stands_for_the_batch_unless_another_is_asked_for(twelve: list[DocumentedRun]) -> None:
+    batch = batch_of(twelve)
+    shown = shown_device(batch, "median")
+    assert shown.label == "B7-09"  # of ten, the worse of the middle two: 0.060, 0.059
+    assert batch.rank(shown) == "rank 6 of 10 by EQE_max"
+    assert batch.rank(shown_device(batch, "best")) == "rank 1 of 10 by EQE_max"
+    assert shown_device(batch, "B7-05").value("external_quantum_efficiency_max") == 0.047
+    assert batch.rank(shown_device(batch, "B7-11")) == ""
+    with pytest.raises(UnknownDevice, match="'B7-99' is no device of these runs; there are 'B7-01'"):
+        assembled(twelve, shown="B7-99")
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "state"),
+    [
+        (RunStatus.COMPLETED, "", State.DEAD),
+        (RunStatus.STOPPED, SHORT, State.DEAD),
+        (RunStatus.STOPPED, "the source went into compliance (point 3, level 0.3)", State.DEAD),
+        (RunStatus.STOPPED, "interrupted by Ctrl-C", State.NOT_JUDGED),
+        (RunStatus.FAILED, "the link to the source is lost", State.NOT_JUDGED),
+        (RunStatus.RUNNING, "", State.NOT_JUDGED),
+    ],
+)
+def test_only_a_sweep_that_went_its_way_can_find_a_device_dead(
+    device: MakeDevice, status: RunStatus, reason: str, state: State
+) -> None:
+    assert judgement(device("A", None, status=status, reason=reason))[0] is state
+    assert judgement(device("A", 0.05, status=status, reason=reason))[0] is State.ALIVE
+
+
+def test_light_on_the_other_side_is_no_dead_device(device: MakeDevice) -> None:
+    one = device("A", None)
+    run = replace(one.run)
+    object.__setattr__(run, "findings", (Finding(0.0, "light_on_other_side", Severity.DOUBTFUL, "swapped"),))
+    assert judgement(replace(one, run=run))[0] is State.NOT_JUDGED
+
+
+def test_a_device_counts_once_with_its_last_run_that_shone(device: MakeDevice) -> None:
+    times = [f"2026-11-28T1{hour}:00:00+00:00" for hour in range(3)]
+    runs = [device("A", 0.05, start=times[0]), device("A", 0.06, start=times[1]), device("A", None, start=times[2])]
+    (one,) = batch_of([runs[2], *runs[:2]]).devices
+    assert (one.value("external_quantum_efficiency_max"), one.other_runs) == (0.06, 2)
+    assert not batch_of(runs).is_one
+
+
+def test_groups_are_counted_apart(device: MakeDevice) -> None:
+    batch = batch_of([device("A", batch="1"), device("B", batch="1"), device("C", None, batch="2")])
+    assert batch.groups == ("1", "2")
+    assert [len(batch.of(State.ALIVE, group)) for group in batch.groups] == [2, 0]
+    assert batch.statistics("2") == ()
+
+
+def test_what_physics_forbids_takes_no_part_and_what_is_not_ok_is_counted(device: MakeDevice) -> None:
+    runs = [device("A", 0.05), device("B", 1.2), device("C", 0.06)]
+    for i, status in ((1, "impossible"), (2, "lower_bound")):
+        figures = {**runs[i].run.figures}
+        name = "external_quantum_efficiency_max"
+        figures[name] = replace(figures[name], status=status)
+        runs[i] = replace(runs[i], run=replace(runs[i].run, figures=figures))
+    (found,) = (one for one in batch_of(runs).statistics("B7") if one.figure == "external_quantum_efficiency_max")
+    assert (found.n, found.not_ok, found.largest) == (2, 1, 0.06)
+
+
+def test_box_plots_are_of_the_devices_that_count_and_ring_the_one_shown(twelve: list[DocumentedRun]) -> None:
+    report = assembled(twelve)
+    values = report.batch.values("external_quantum_efficiency_max")["B7"]
+    assert len(values) == 12
+    assert sum(np.isfinite(values)) == 10
+    assert report.shown is not None
+    assert _marked(report) == ("B7", values.index(report.shown.value("external_quantum_efficiency_max")))

@@ -1,0 +1,339 @@
+"""Additions to a finished run file, killed at each step: what is left, and the raw data, is whole."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import pytest
+
+from acquire.run_file import additions, placing, tagging
+from acquire.run_file import finish as finishing
+from acquire.run_file.checksums import digests, sealed
+from acquire.run_file.placing import Waiting
+from acquire.run_file.read import ArchiveError, Run, read_run
+from acquire.run_file.remarks import LONGEST_COMMENT, MOST_REMARKS, Remark, RemarkKind, write_remarks
+from acquire.run_file.summary import read_summary, summary_of
+from acquire.run_file.tagging import Wish, objections, say_of
+from tests.support.run_files import a_run
+
+RECORDINGS = Path(__file__).parents[1] / "recordings"
+OLD = RECORDINGS / "20261128T080939_SPPO13-Liq_2acaeb90.h5"
+ROOT = Path(__file__).parents[2]
+NOW = "2026-11-28T15:00:00+01:00"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The bytes of a finished run file of a few points."""
+    path = tmp_path_factory.mktemp("run") / "run.h5"
+    a_run(path).close()
+    finishing.recover(path)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def path(tmp_path: Path, finished: bytes) -> Path:
+    """Such a file, alone in its folder."""
+    path = tmp_path / "run.h5"
+    path.write_bytes(finished)
+    return path
+
+
+def contents(path: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """What an addition must leave: the checksums of all members, computed and as they are written."""
+    with h5py.File(path) as file:
+        found = digests(file["entry"]), sealed(file["entry"])
+    for one in found:
+        one.pop("remarks", None)
+    return found
+
+
+def hold_as_it_was(path: Path, content: bytes) -> None:
+    assert path.read_bytes() == content
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
+class Time:
+    """A clock that goes on while somebody waits, and what happens meanwhile."""
+
+    def __init__(self, meanwhile: Callable[[], object] = lambda: None) -> None:
+        self.now, self._meanwhile, self.told = 0.0, meanwhile, list[str]()
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self._meanwhile()
+
+    def waiting(self) -> Waiting:
+        return Waiting(tell=self.told.append, now=lambda: self.now, sleep=self.sleep)
+
+
+def test_tags_and_comments_stand_beside_the_raw_data(path: Path) -> None:
+    before = contents(path)
+    say_of(path, Wish(tag="bad contact", user="Ana", time=NOW))
+    run = say_of(path, Wish(comment="slipped at 5 V,\nsee the photo", time=NOW))
+    assert contents(path) == before
+    assert run.remarks == read_run(path).remarks
+    assert run.remarks == (
+        Remark(RemarkKind.TAG, "bad contact", "Ana", NOW),
+        Remark(RemarkKind.COMMENT, "slipped at 5 V,\nsee the photo", "", NOW),
+    )
+    assert str(read_run(path).integrity) == "right"
+    summary = read_summary(path)
+    assert (summary.tags, summary.comments) == (("bad contact",), ("slipped at 5 V,\nsee the photo",))
+    assert summary.plain() == summary_of(read_run(path)).plain()
+    assert run.summary()["tags"] == ["bad contact"]
+
+
+def test_a_tag_that_is_taken_off_keeps_its_row(path: Path) -> None:
+    say_of(path, Wish(tag="bad contact", time=NOW))
+    say_of(path, Wish(tag="leaky", time=NOW))
+    run = say_of(path, Wish(remove="bad contact", time="later"))
+    assert run.tags == read_summary(path).tags == ("leaky",)
+    assert [one.removed for one in run.remarks] == ["later", ""]
+    assert say_of(path, Wish(tag="bad contact", time="again")).tags == ("leaky", "bad contact")
+
+
+def test_a_tag_that_is_there_changes_nothing(path: Path) -> None:
+    say_of(path, Wish(tag="leaky", time=NOW))
+    content = path.read_bytes()
+    assert say_of(path, Wish(tag="leaky", time="later")).tags == ("leaky",)
+    hold_as_it_was(path, content)
+
+
+def test_a_file_of_an_earlier_version_takes_them_too(tmp_path: Path) -> None:
+    path = Path(shutil.copy(OLD, tmp_path))
+    before, figures = contents(path), read_run(path).figures
+    say_of(path, Wish(tag="old", time=NOW))
+    run = read_run(path)
+    assert contents(path) == before
+    assert run.tags == read_summary(path).tags == ("old",)
+    assert (run.version, run.integrity.verifiable, run.integrity.damaged) == ((0, 0), False, ())
+    assert str(run.figures) == str(figures)
+
+
+def test_a_changed_remark_is_noticed(path: Path) -> None:
+    say_of(path, Wish(tag="leaky", time=NOW))
+    with h5py.File(path, "r+") as file:
+        file["entry/remarks/text"][0] = "good"
+    assert read_run(path).integrity.damaged == ("/entry/remarks is not as it was written",)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda entry: entry["jvl/voltage"].__setitem__(0, 9.0), "something else than remarks would have changed"),
+        (lambda entry: entry.__delitem__("notes"), "nothing was added, it could not be read then"),
+        (lambda entry: entry.__delitem__("jvl_live"), "something else than remarks would have changed"),
+        (lambda entry: entry["checksums"].attrs.__setitem__("jvl", "x"), "something else than remarks"),
+        (lambda entry: entry.attrs.__setitem__("default", "x"), "something else than remarks"),
+        (lambda entry: entry.create_group("other"), "something else than remarks"),
+        (lambda entry: entry.create_dataset("remarks", data=1.0), "nothing was added"),
+        (lambda entry: 1 / 0, "division by zero"),
+    ],
+)
+def test_an_addition_that_does_more_than_it_may_changes_nothing(
+    path: Path, spoil: Callable[[h5py.Group], Any], why: str
+) -> None:
+    content = path.read_bytes()
+
+    def change(_: Run, entry: h5py.Group) -> bool:
+        spoil(entry)
+        return True
+
+    with pytest.raises(ArchiveError, match=why):
+        additions.add(path, ["remarks"], change)
+    hold_as_it_was(path, content)
+
+
+def test_a_run_that_goes_on_or_was_cut_off_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    recorder = a_run(path)
+    for _ in ("going on", "cut off"):
+        content = path.read_bytes()
+        with pytest.raises(ArchiveError, match="is not finished: its run is going on, or was cut off"):
+            say_of(path, Wish(tag="x"))
+        hold_as_it_was(path, content)
+        recorder.close()
+
+
+def test_damaged_and_newer_files_are_refused(path: Path) -> None:
+    good = path.read_bytes()
+    with h5py.File(path, "r+") as file:
+        file["entry/jvl/voltage"][1] = 9.0
+    with pytest.raises(ArchiveError, match="is damaged, and nothing is added to it: DAMAGED: /entry/jvl is not"):
+        say_of(path, Wish(tag="x"))
+    path.write_bytes(good)
+    with h5py.File(path, "r+") as file:
+        file.attrs["format_version"] = "1.99"
+    with pytest.raises(ArchiveError, match="a newer program"):
+        say_of(path, Wish(tag="x"))
+
+
+def test_links_and_protected_files_are_refused(path: Path) -> None:
+    content = path.read_bytes()
+    link = path.with_name("link.h5")
+    link.symlink_to(path)
+    with pytest.raises(ArchiveError, match="is a link; name the file itself"):
+        say_of(link, Wish(tag="x"))
+    link.unlink()
+    path.chmod(0o444)
+    with pytest.raises(ArchiveError, match="is protected against being changed"):
+        say_of(path, Wish(tag="x"))
+    hold_as_it_was(path, content)
+    with pytest.raises(ArchiveError, match="there is no such file"):
+        say_of(path.with_name("none.h5"), Wish(tag="x"))
+    with pytest.raises(ArchiveError, match="is a folder"):
+        say_of(path.parent, Wish(tag="x"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such rights")
+def test_the_file_keeps_its_rights(path: Path) -> None:
+    path.chmod(0o664)
+    say_of(path, Wish(tag="x"))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o664
+
+
+def refusing(*_: Any, **__: Any) -> Any:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [(placing, "_fresh_beside"), (placing.os, "fsync"), (Path, "chmod"), (Path, "replace"), (placing, "lock_shared")],
+)
+def test_a_step_that_fails_leaves_the_file_as_it_was(
+    path: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
+) -> None:
+    content = path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, refusing)
+        with pytest.raises(ArchiveError, match=r"nothing was added, and it is as it was \(.*No space"):
+            say_of(path, Wish(tag="x"))
+    hold_as_it_was(path, content)
+    assert say_of(path, Wish(tag="x")).tags == ("x",)
+
+
+def test_a_file_that_somebody_else_changes_meanwhile_is_left_to_them(path: Path) -> None:
+    def change(_: Run, entry: h5py.Group) -> bool:
+        with h5py.File(path, "r+", locking=False) as file:
+            file.attrs["mine"] = "x" * 5000
+        write_remarks(entry, [Remark(RemarkKind.TAG, "x")])
+        return True
+
+    with pytest.raises(ArchiveError, match="was changed by somebody else meanwhile; nothing was added"):
+        additions.add(path, ["remarks"], change)
+    with h5py.File(path) as file:
+        assert file.attrs["mine"] == "x" * 5000
+
+
+def test_who_has_the_turn_is_waited_for_and_not_for_ever(path: Path) -> None:
+    content = path.read_bytes()
+    with ExitStack() as other:
+        other.enter_context(placing.turn_to_change(path))
+        time = Time()
+        with pytest.raises(ArchiveError, match="nothing was added"):
+            say_of(path, Wish(tag="x"), time.waiting())
+        assert time.now >= time.waiting().patience
+        hold_as_it_was(path, content) if sys.platform != "win32" else None
+        assert say_of(path, Wish(tag="x"), Time(other.close).waiting()).tags == ("x",)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there an open file cannot be replaced: the test below")
+def test_a_viewer_is_not_disturbed_and_a_writer_not_overwritten(path: Path) -> None:
+    with h5py.File(path, locking=True) as viewed:
+        assert say_of(path, Wish(tag="x"), Time().waiting()).tags == ("x",)
+        assert viewed["entry/jvl/voltage"].shape == (3,)
+    content = path.read_bytes()
+    with h5py.File(path, "r+", locking=True), pytest.raises(ArchiveError, match="nothing was added"):
+        say_of(path, Wish(tag="y"), Time().waiting())
+    assert len(path.read_bytes()) == len(content)
+    assert read_run(path).tags == ("x",)
+
+
+def test_a_viewer_that_is_in_the_way_is_waited_for_then_nothing_is_lost(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Windows answers where a viewer has the file open: first for a moment, then for good."""
+    content, right, tries = path.read_bytes(), Path.replace, list[int]()
+
+    def in_use(beside: Path, target: Path) -> Any:
+        tries.append(1)
+        if len(tries) > most:
+            return right(beside, target)
+        error = PermissionError(errno.EACCES, "The process cannot access the file")
+        error.winerror = 32  # type: ignore[attr-defined,unused-ignore]
+        raise error
+
+    monkeypatch.setattr(Path, "replace", in_use)
+    time, most = Time(), 10_000
+    with pytest.raises(ArchiveError, match="close other programs that have it open"):
+        say_of(path, Wish(tag="x"), time.waiting())
+    hold_as_it_was(path, content)
+    assert "a viewer for example" in time.told[0]
+    tries.clear()
+    most = 3
+    assert say_of(path, Wish(tag="x"), Time().waiting()).tags == ("x",)
+
+
+@pytest.mark.slow  # real processes that are killed, and three at the same time
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are forked")
+def test_killed_at_any_step_the_old_or_the_new_file_is_there_whole(path: Path) -> None:
+    command = [sys.executable, "-m", "tests.run_file.additions_killed", str(path)]
+    told = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120).stdout)
+    assert len(told["killed"]) == 10
+    for step, left in told["killed"].items():
+        assert left["killed"], step
+        assert (left["points"], left["integrity"]) == (3, "right"), step
+        assert left["tags"] == ([] if left["as it was"] else [step]), step
+        assert left.get("then", ["again"]) == ["again"], step
+    assert [step for step, left in told["killed"].items() if not left["as it was"]] == [
+        "with the name", "before the names are on the disk", "all done",
+    ]  # fmt: skip
+    assert sorted(told["at once"]) == [f"{number} {count}" for number in range(3) for count in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("wish", "why"),
+    [
+        (Wish(tag="x" * 81), "the tag has 81 characters; 80 is the most"),
+        (Wish(tag="a, b"), "without commas"),
+        (Wish(tag="a\nb"), "without commas"),
+        (Wish(comment="x" * (LONGEST_COMMENT + 1)), "is the most"),
+    ],
+)
+def test_objections(wish: Wish, why: str) -> None:
+    assert why in objections(wish)[0]
+    assert objections(Wish("bad contact", "x", "It was; a, b\nc")) == []
+
+
+def test_what_cannot_be_said_is_refused_with_what_there_is(path: Path) -> None:
+    with pytest.raises(ArchiveError, match="has no tag 'x', and stays as it is; it has no tag"):
+        say_of(path, Wish(remove="x"))
+    run = say_of(path, Wish(tag="leaky"))
+    with pytest.raises(ArchiveError, match="its tags: leaky"):
+        say_of(path, Wish(remove="x"))
+    full = replace(run, remarks=(Remark(RemarkKind.COMMENT, "c"),) * MOST_REMARKS)
+    with pytest.raises(ArchiveError, match="takes no more"):
+        tagging._with(full, Wish(comment="one more"))
+
+
+def test_many_remarks_keep_the_summary_small(path: Path) -> None:
+    def change(_: Run, entry: h5py.Group) -> bool:
+        write_remarks(entry, [Remark(RemarkKind.COMMENT, f"{n} {'é' * 3000}", "u", NOW) for n in range(200)])
+        return True
+
+    run = additions.add(path, ["remarks"], change)
+    assert len(run.comments) == 200
+    assert read_summary(path).comments[-1].startswith("199 é")
