@@ -51,6 +51,7 @@ from acquire.cli.terminal import (
     _somebody_to_ask,
     _whoever_listens,
     complain,
+    how_many,
     leave,
     say,
     say_json,
@@ -239,7 +240,7 @@ def _recover(path: Path, stream: TextIO) -> bool:
         say(sys.stderr, error)
         return False
     outcome = "was finished already" if already else "finished"
-    counted = f"{after.points} points, {len(after.spectra)} spectra"
+    counted = f"{how_many(after.points, 'point')}, {how_many(len(after.spectra), 'spectrum', 'spectra')}"
     say(stream, f"{path}: {outcome}: {counted}, status {after.status}")
     if after.integrity.damaged:
         say(sys.stderr, f"{path}: {after.integrity}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from acquire.cli.arguments import COMPLETED, FAILED, USAGE
-from acquire.cli.terminal import complain, say
+from acquire.cli.terminal import _whoever_listens, complain, say
 
 if TYPE_CHECKING:
     from acquire.run_file.export.csv_files import CsvStyle
@@ -134,7 +134,9 @@ def _write_csv(runs: Iterator[Run], to: Path | None, style: CsvStyle, force: boo
 
     for run in runs:
         try:
-            say(sys.stdout, *export_csv(run, to or run.path.parent, style, force=force))
+            written = export_csv(run, to or run.path.parent, style, force=force)
+            with _whoever_listens(sys.stdout):  # tables are written whoever reads their names (| head)
+                say(sys.stdout, *written)
         except ArchiveError as error:
             wrong.append(str(error))
 
@@ -151,7 +153,9 @@ def _write_workbooks(runs: Sequence[Run], to: Path | None, header: bool, force: 
         folder = to or together[0].path.parent
         name = together[0].path.stem if len(together) == 1 else batch or folder.resolve().name or "runs"
         try:
-            say(sys.stdout, export_workbook(together, folder / f"{name}.xlsx", header=header, force=force))
+            written = export_workbook(together, folder / f"{name}.xlsx", header=header, force=force)
+            with _whoever_listens(sys.stdout):
+                say(sys.stdout, written)
         except ArchiveError as error:
             wrong.append(str(error))
 

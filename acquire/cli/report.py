@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from acquire.cli.arguments import COMPLETED, FAILED, USAGE, JsonOption
-from acquire.cli.terminal import _whoever_listens, complain, say, say_json
+from acquire.cli.terminal import _whoever_listens, complain, how_many, say, say_json
 
 if TYPE_CHECKING:
     from acquire.config.answers import AnswersFile
@@ -237,7 +237,7 @@ def _batch_lines(made: Report) -> Sequence[str]:
     for group in batch.groups if batch.is_one else ():
         alive, dead = batch.of(State.ALIVE, group), batch.of(State.DEAD, group)
         why = f" ({'; '.join(f'{one.label}: {one.reason}' for one in dead)})" if dead else ""
-        lines.append(f"{group}: {len(alive) + len(dead)} devices, {len(dead)} dead{why}")
+        lines.append(f"{group}: {how_many(len(alive) + len(dead), 'device')}, {len(dead)} dead{why}")
         lines += [f"  {one.label}: not judged, {one.reason}" for one in batch.of(State.NOT_JUDGED, group)]
         lines += [
             f"  {PAPER[row.figure]:>8}  median {statistic_text(row.figure, row.median)}, "

@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from acquire.cli.arguments import COMPLETED, FAILED, USAGE, JsonOption
-from acquire.cli.terminal import Telling, _quoted, _whoever_listens, complain, let_terminal_go, say, say_json
+from acquire.cli.terminal import (
+    Telling,
+    _quoted,
+    _whoever_listens,
+    complain,
+    how_many,
+    let_terminal_go,
+    say,
+    say_in_lines,
+    say_json,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from acquire.run_file.read import Run
@@ -170,9 +181,9 @@ def print_run(
 
     if beside is None:
         _print_figures(run)
-    say(sys.stdout, *(display.finding_text(finding) for finding in run.findings))
-    say(sys.stdout, *(f"note: {note.text} (at {note.time:.1f} s)" for note in run.notes if note.text not in read_above))
-    say(sys.stdout, *_how_far(run), _ending(run), *filter(None, [output]), run.path)
+    notes = [f"note: {note.text} (at {note.time:.1f} s)" for note in run.notes if note.text not in read_above]
+    say_in_lines(sys.stdout, *(display.finding_text(finding) for finding in run.findings), *notes, *_how_far(run))
+    say(sys.stdout, _ending(run), *filter(None, [output]), run.path)
 
 
 def _print_figures(run: Run) -> None:
@@ -185,7 +196,7 @@ def _print_figures(run: Run) -> None:
         display.SpectatorConsole().print(display.figures_table(figures, f"{run.sample}: figures of merit"))
     if of_paper:
         told = run.figures if run.status == "completed" else there
-        say(sys.stdout, display.figures_line(told, run.sample))
+        say_in_lines(sys.stdout, display.figures_line(told, run.sample))
 
 
 def _how_far(run: Run) -> list[str]:
@@ -201,16 +212,17 @@ def _output_key(output: str) -> dict[str, str]:
 def _ending(run: Run) -> str:
     """How a run ended and what there is of it, in a line."""
     reason = f" ({run.stop_reason})" if run.stop_reason else ""
-    return f"{run.status}{reason}: {run.points} points, {len(run.spectra)} spectra"
+    counted = f"{how_many(run.points, 'point')}, {how_many(len(run.spectra), 'spectrum', 'spectra')}"
+    return f"{run.status}{reason}: {counted}"
 
 
 def print_description(run: Run) -> None:
     """Say what a run was: sample, settings, instruments, dark readings, tags, whether its file is as it was written."""
     from acquire.cli.conditions import conditions
-    from acquire.cli.plan import _width, _wrapped
+    from acquire.cli.plan import _width
 
     for name, value in conditions(run):
-        first, *rest = _wrapped(value, _width() - _LABEL if sys.stdout.isatty() else None)
+        first, *rest = wrapped(value, _width() - _LABEL if sys.stdout.isatty() else None)
         say(sys.stdout, f"{name:>{_LABEL - 2}}  {first}", *(f"{'':{_LABEL}}{line}" for line in rest))
 
 

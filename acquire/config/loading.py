@@ -19,6 +19,7 @@ from acquire.config.calibration import CalibrationFile, LuminanceFactor
 from acquire.config.cautions import (
     bench_cautions,
     calibration_cautions,
+    device_cautions,
     example_cautions,
     is_example,
     span_cautions,
@@ -280,6 +281,7 @@ def _load_sweep(
         findings.problems += first_spectrum_rules(sweep, bench)
         findings.cautions += span_cautions(sweep, calibration.responsivity)
     device = _device(sweep, bench, findings)
+    findings.cautions += device_cautions(sweep, device)
     if sweep.model is None or bench.model is None:
         return None
     return LoadedSweep(

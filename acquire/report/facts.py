@@ -60,7 +60,7 @@ def calibration(one: DocumentedRun) -> str:
     photodiode = calibrated.photodiode
     if photodiode is None:
         return f"none: luminance by {_plain(calibrated.conditions.luminance_route)}"
-    until = f", valid until {provenance.valid_until}" if provenance.valid_until else ", no end of validity stated"
+    until = f", valid until {provenance.valid_until}" if provenance.valid_until else ", no end of validity given"
     return f"{photodiode.identification}: {_plain(photodiode.method)}{until if provenance.date else ''}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,7 @@ def test_the_conditions_of_a_run_are_told(runs: dict[str, Run]) -> None:
     by_label = dict(told)
     assert by_label["sample"] == "Dev early, pixel A1"
     assert by_label["emissive area"] == "14 mm^2"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}", by_label["started"])
     assert by_label["levels"] == "0 V to 8 V in steps of 0.5 V (17 points)"
     assert by_label["compliance"] == "20 uA"
     assert by_label["reading"] == "settles 20 ms, NPLC 0.1"
