@@ -134,6 +134,7 @@ _LEFT_OUT = (
 
 def _figure(symbol: str, key: str) -> _Column:
     from acquire.photometry.customary_units import QUANTITIES, customary, quantity_of_figure
+    from acquire.report.rounding import customary_text
 
     quantity = quantity_of_figure(key)
 
@@ -141,7 +142,7 @@ def _figure(symbol: str, key: str) -> _Column:
         figure = run.figures.get(key)
         if figure is None or figure.value != figure.value:
             return "-"
-        return f"{customary(figure.value, quantity):.2f}{'' if figure.status == 'ok' else '*'}"
+        return f"{customary_text(customary(figure.value, quantity), 2)}{'' if figure.status == 'ok' else '*'}"
 
     return _Column(f"{symbol}\n{QUANTITIES[quantity].unit}", text, right=True)
 
