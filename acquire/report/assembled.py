@@ -187,7 +187,8 @@ def _boxes(report: Report, formats: Sequence[str], style: Style | None) -> Itera
     from acquire.report.box_plots import box_plots
 
     for name in BOXED if report.batch.is_one else ():
-        draw = partial(box_plots, report.batch.values(name), name, _marked(report), style)
+        values, not_ok = report.batch.values(name), report.batch.not_ok(name)
+        draw = partial(box_plots, values, name, _marked(report), style, not_ok)
         yield _illustration(f"box_{name}", figure_title(name), draw, formats, style)
 
 
