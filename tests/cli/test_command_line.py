@@ -306,6 +306,8 @@ def test_an_interrupted_run_is_finished_and_complete(
     process.send_signal(number)
     rest, messages = process.communicate(timeout=60)
     assert process.returncode == 130, messages
+    assert "\n# ramping to zero\n# output off, asked\n" in rest
+    assert "the output is off: taken to zero, switched off, asked" in rest
     reported = reported_points([*lines, *rest.splitlines(keepends=True)])
     (path,) = (tmp_path / "runs").iterdir()
     with h5py.File(path) as file:
@@ -516,6 +518,8 @@ def test_ctrl_c_on_a_terminal_ends_the_run_in_order(tmp_path: Path, long_sweep: 
     (path,) = (tmp_path / "runs").iterdir()
     assert status_of(path) == b"stopped"
     assert b"interrupted by Ctrl-C" in terminal.shown
+    assert b"ramping to zero" in terminal.shown
+    assert b"the output is off: taken to zero, switched off, asked" in terminal.shown
 
 
 @with_terminals
