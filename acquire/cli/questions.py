@@ -131,6 +131,8 @@ class Dialogue:
         if problem.file not in self.files:
             return question.names_file
         places, path = question.places, problem.path
+        if not path:  # the whole file cannot be read any more: by what was typed last
+            return True
         return any(path == place or path.startswith((f"{place}.", f"{place}[")) for place in places)
 
     def _words(self, problem: Problem) -> str:
