@@ -8,6 +8,7 @@ import pytest
 from rich.cells import cell_len
 
 from acquire.cli import terminal
+from tests.support.command import acquire
 
 
 class Window(StringIO):
@@ -33,3 +34,10 @@ def test_a_long_line_is_broken_between_words_at_a_terminal_only(monkeypatch: pyt
     lines = window.getvalue().splitlines()
     assert max(map(cell_len, lines)) <= 40 < len(text)
     assert " ".join(line.strip() for line in lines) == f"{text.strip()} end"
+
+
+def test_the_list_of_commands_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    said = acquire("--help").text
+    assert "Show what a sweep is going to do; nothing is opened." in said
+    assert "..." not in said.replace("[ARGS]...", "")
