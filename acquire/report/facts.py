@@ -150,12 +150,11 @@ def levels(one: DocumentedRun) -> str:
     steps = np.abs(np.diff(sent))
     steps = steps[steps > 0]
     distance = f", in steps of {_level(float(np.median(steps)), unit)}" if steps.size else ""
-    turn = sent[np.argmax(np.abs(sent))]
-    there = f"{_level(sent[0], unit)} to {_level(turn, unit)}" if sent[0] != turn else _level(sent[0], unit)
-    back = (
-        f" and back to {_level(sent[-1], unit)}" if sent[-1] not in (sent[0], turn) or direction(one).count(",") else ""
-    )
-    return f"{sent.size} points, {there}{back}{distance}"
+    branch = one.run.tables["jvl"]["branch"]
+    there = sent[branch == branch[0]]
+    ends = _level(there[0], unit) + (f" to {_level(there[-1], unit)}" if there[-1] != there[0] else "")
+    back = f" and back to {_level(sent[-1], unit)}" if there.size < sent.size else ""
+    return f"{sent.size} points, {ends}{back}{distance}"
 
 
 def dwell(one: DocumentedRun) -> str:
