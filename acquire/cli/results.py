@@ -46,7 +46,9 @@ MAY_BE_ON = "MAY STILL BE ON"  # of an output: said whatever stands in the way
 def show(
     run_files: Annotated[
         list[str],
-        typer.Argument(help="run file, or several to compare; with --budget: RUN.h5 [FIGURE]", metavar="RUN.h5 ..."),
+        typer.Argument(
+            help="run file, several or a folder to compare; with --budget: RUN.h5 [FIGURE]", metavar="RUN.h5 ..."
+        ),
     ],
     budget: Annotated[
         bool, typer.Option("--budget", help="where the uncertainty of FIGURE comes from; without one, an overview")
@@ -57,9 +59,9 @@ def show(
     from acquire.run_file import reading_apart
 
     figure = run_files.pop() if budget and len(run_files) > 1 else None
-    if budget and len(run_files) > 1:
-        raise complain(f"{run_files[1]}: --budget explains one run: acquire show RUN.h5 [FIGURE] --budget", USAGE)
-    paths = [Path(text) for text in run_files]
+    paths = [path for text in run_files for path in _in_its_place(Path(text))]
+    if budget and len(paths) > 1:
+        raise complain(f"{paths[1]}: --budget explains one run: acquire show RUN.h5 [FIGURE] --budget", USAGE)
     if len(paths) > 1:
         if is_figure := [text for text in run_files[1:] if not text.endswith(".h5") and not Path(text).exists()]:
             raise complain(f"{is_figure[0]}: is no run file; a figure is only asked for with --budget", USAGE)
@@ -67,6 +69,16 @@ def show(
 
         return print_comparison(list(reading_apart.read_runs(paths)), as_json)
     return _show_one(paths[0], figure, budget, as_json)
+
+
+def _in_its_place(path: Path) -> list[Path]:
+    """A run file, or those of a folder, the oldest first; a folder without any stands for itself."""
+    from acquire.run_file.read import run_files_in
+
+    try:
+        return (run_files_in(path)[::-1] if path.is_dir() else []) or [path]
+    except OSError:  # who opens it says why it cannot be read
+        return [path]
 
 
 def _show_one(path: Path, figure: str | None, budget: bool, as_json: bool) -> None:

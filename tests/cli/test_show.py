@@ -160,3 +160,12 @@ def test_a_figure_without_its_option_and_files_with_it(runs: dict[str, Run], rea
 def test_the_end_of_a_run_says_it_too(runs: dict[str, Run], capsys: pytest.CaptureFixture[str]) -> None:
     results.print_run(runs["early"], False)
     assert "stopped at 5.5 V of 8 V, 12 of 17 points" in capsys.readouterr().out
+
+
+def test_a_folder_stands_for_its_runs(runs: dict[str, Run]) -> None:
+    folder = runs["early"].path.parent
+    said = acquire("show", folder)
+    assert (said.status, said.text) == (0, acquire("show", *sorted(folder.glob("*.h5"))).text)
+    assert all(run.path.stem[-8:] in said.text for run in runs.values())
+    said = acquire("show", folder, "EQE_max", "--budget")
+    assert (said.status, "--budget explains one run" in said.text) == (2, True)
