@@ -59,7 +59,7 @@ def calibration(one: DocumentedRun) -> str:
     calibrated, provenance = one.run.calibration, one.run.calibration.provenance
     photodiode = calibrated.photodiode
     if photodiode is None:
-        return f"none: luminance by {_plain(calibrated.conditions.luminance_route)}"
+        return f"none: luminance from {luminance_route(one)}"
     until = f", valid until {provenance.valid_until}" if provenance.valid_until else ", no end of validity stated"
     return f"{photodiode.identification}: {_plain(photodiode.method)}{until if provenance.date else ''}"
 
@@ -219,11 +219,15 @@ def geometry(one: DocumentedRun) -> str:
 
 
 def mismatch(one: DocumentedRun) -> str:
-    """The spectral mismatch factors used."""
-    factors = one.run.mismatch_factors
-    if not factors.size:
-        return "none used: the photodiode's response to each spectrum is computed from its responsivity"
-    return f"{factors.min():.4f} to {factors.max():.4f}, of {factors.size} spectra"
+    """The spectral mismatch factors used, or why there are none."""
+    factors, photodiode = one.run.mismatch_factors, one.run.calibration.photodiode
+    if factors.size:
+        return f"{factors.min():.4f} to {factors.max():.4f}, of {factors.size} spectra"
+    if photodiode is None:
+        return f"none used: luminance from {luminance_route(one)}"
+    if photodiode.responsivity is None:
+        return "none used: the photodiode is taken to follow V(lambda)"
+    return "none used: the photodiode's response to each spectrum is computed from its responsivity"
 
 
 def spectroradiometer(one: DocumentedRun) -> str:

@@ -106,6 +106,17 @@ def test_a_median_of_fewer_devices_than_live_says_so(device: MakeDevice) -> None
     assert spread.startswith(" 7.000 % (standard deviation 1.0 %, n = 3, 1 not ok)")
 
 
+def test_without_a_calibration_nothing_is_said_of_a_responsivity(recorded: DocumentedRun) -> None:
+    conditions = replace(recorded.run.calibration.conditions, luminance_route="from_spectra")
+    calibration = replace(recorded.run.calibration, photodiode=None, conditions=conditions)
+    spectra = recorded.run.tables["spectra"]
+    tables = {**recorded.run.tables, "spectra": {**spectra, "mismatch_factor": np.full(4, np.nan)}}
+    alone_with = replace(recorded, run=replace(recorded.run, calibration=calibration, tables=tables))
+    route = "luminance from the photodiode, calibrated by the spectra of this run"
+    assert facts.mismatch(alone_with) == f"none used: {route}"
+    assert facts.calibration(alone_with) == f"none: {route}"
+
+
 def test_it_says_whose_it_is_and_that_it_is_no_journals(recorded: DocumentedRun) -> None:
     entries = checklist(alone(recorded))
     content = json.loads(as_json(entries))
