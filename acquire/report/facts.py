@@ -90,14 +90,27 @@ def _setting(one: DocumentedRun, role: str, name: str) -> Any:
 
 
 def _settings(one: DocumentedRun, role: str) -> Iterator[str]:
-    for name, words in (("source_range", "source range"), ("measure_range", "range"), ("range", "range")):
+    units = {
+        "source_range": one.run.source_unit,
+        "measure_range": "A" if one.run.source_unit == "V" else "V",
+        "range": one.run.calibration.conditions.meter_unit,
+    }
+    for name, unit in units.items():
         if (value := _setting(one, role, name)) is not None:
-            yield f"{words} {_number(value)}"
+            yield f"{'source range' if name == 'source_range' else 'range'} {_range(value, unit)}"
     if any(_setting(one, role, name) in (True, "True") for name in ("measure_autorange", "autorange")):
         yield "autorange"
     for name, words in (("nplc", "NPLC"), ("filter_count", "readings averaged")):
         if (value := _setting(one, role, name)) is not None:
             yield f"{words} {_number(value)}"
+
+
+def _range(value: Any, unit: str) -> str:
+    """A range of an instrument; what is no number there stays as it is."""
+    try:
+        return _level(float(value), unit)
+    except ValueError:
+        return str(value)
 
 
 def _number(value: Any) -> str:

@@ -65,7 +65,8 @@ def test_what_is_stated_is_what_the_file_holds(recorded: DocumentedRun) -> None:
     assert texts[18] == "voltage"
     assert texts[19] == "forward, then reverse"
     assert texts[20] == "18 points, 3 V to 7 V and back to 3 V, in steps of 0.5 V"
-    assert "NPLC 1" in texts[15]
+    assert texts[15].startswith("source meter: source range 21 V, range 10.5 mA, NPLC 1")
+    assert "photodiode meter: range 10 V, NPLC 1" in texts[15]
     assert texts[16] == "two-wire"
     assert "SHA-256 56fe862add3d6572" in texts[25]
     assert "683.002 lm/W" in texts[30]
