@@ -93,7 +93,9 @@ def _levels(run: RunSummary, sweep: SweepFile) -> str:
     ends = f"{_amount(run.first_level, unit)} to {_amount(run.last_level, unit)}"
     steps = f" in steps of {_amount(abs(source.step), unit)}" if source.step else ""
     back = " and back" if source.direction == "both" else ""
-    return f"{ends}{back}{steps} ({_counted(run.planned_points, 'point')})"
+    opposite = ", then the other polarity" if source.both_polarities else ""
+    again = f", {source.cycles} cycles" if source.cycles > 1 else ""
+    return f"{ends}{back}{steps}{opposite}{again} ({_counted(run.planned_points, 'point')})"
 
 
 def _overrides(run: Run) -> Iterator[str]:
