@@ -25,7 +25,7 @@ def drain(sock: socket.socket) -> None:
     :raises OSError: the connection failed.
     """
     for _ in range(_MOST_CHUNKS):
-        if not select.select((sock,), (), (), 0)[0]:
+        if not _readable(sock, 0):
             return
         if not sock.recv(_CHUNK):
             raise ConnectionResetError("the other end has hung up")
@@ -37,17 +37,27 @@ def received(sock: socket.socket, wait: float) -> bytes:
     :raises OSError: the connection failed.
     """
     _stay_awake(sock)
-    if not select.select((sock,), (), (), wait)[0]:
+    if not _readable(sock, wait):
         return b""
     if data := sock.recv(_CHUNK):
         return data
     raise ConnectionResetError("the other end has hung up")
 
 
+def _readable(sock: socket.socket, wait: float) -> bool:
+    """Whether something has arrived within ``wait`` s, the news that the other end has hung up included.
+
+    :raises OSError: the socket was closed: a select of one is no failure of a connection by itself, but a ValueError.
+    """
+    if sock.fileno() < 0:
+        raise ConnectionAbortedError("the link is closed")
+    return bool(select.select((sock,), (), (), wait)[0])
+
+
 def _stay_awake(sock: socket.socket) -> None:
     """Look for a reply for a moment without sleeping: to be woken takes longer than a quick instrument needs."""
     until = time.perf_counter() + _MOMENT
-    while not select.select((sock,), (), (), 0)[0] and time.perf_counter() < until:
+    while not _readable(sock, 0) and time.perf_counter() < until:
         pass
 
 

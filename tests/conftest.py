@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,11 @@ def sweep_file(tmp_path: Path) -> Callable[..., Path]:
 def read_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run files are read in this process, not in one of their own: each of these takes a third of a second to start."""
 
-    def answers(what: str, paths: Sequence[Path], *_patience: float) -> list[tuple[Path, Any]]:
-        return [(path, reading_apart._tried(reading_apart._work()[what], path)) for path in paths]
+    def answers(
+        what: str, paths: Sequence[Path], *_patience: float, beside: Mapping[str, str] | None = None
+    ) -> list[tuple[Path, Any]]:
+        answer = partial(reading_apart._work()[what], **(beside or {}))
+        return [(path, reading_apart._tried(answer, path)) for path in paths]
 
     monkeypatch.setattr(reading_apart, "_answers", answers)
 

@@ -13,6 +13,7 @@ from acquire.cli.display import PAPER_FIGURES, SpectatorConsole, number
 from acquire.cli.terminal import _whoever_listens, complain, say, say_json
 from acquire.evaluation.figures import LUMINANCE_LEVELS
 from acquire.photometry.customary_units import QUANTITIES, customary, quantity_of_figure
+from acquire.report.rounding import customary_text
 from acquire.run_file.read import ArchiveError, Run
 from acquire.run_file.summary import RunSummary, summary_of
 from acquire.safety.visible import one_line
@@ -182,7 +183,7 @@ def _value(run: Run, name: str, between: str) -> str:
     figure, quantity = run.figures.get(name), quantity_of_figure(name)
     if figure is None or figure.value != figure.value:
         return "-"
-    value = f"{customary(figure.value, quantity):.{QUANTITIES[quantity].decimals}f}"
+    value = customary_text(customary(figure.value, quantity), QUANTITIES[quantity].decimals)
     known = between and figure.uncertainty == figure.uncertainty
     uncertainty = f"{between}{number(customary(figure.uncertainty, quantity), 2)}" if known else ""
     return f"{value}{uncertainty}{'' if figure.status == 'ok' else '*'}"

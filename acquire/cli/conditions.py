@@ -71,10 +71,11 @@ def settings(run: Run) -> Iterator[Row]:
         yield "wires", f"{'four' if smu.four_wire else 'two'}{leads}, bench {bench.name}"
     if ends := "; ".join(_ends(sweep)):
         yield "ends early", ends
-    yield "spectra", _counted(len(run.tables["spectra"]["start"]), "spectrum", "spectra")
+    spectra = len(run.tables["spectra"]["start"])
+    yield "spectra", f"{spectra or 'none'}{f' of speed {sweep.spectra.speed}' if sweep.spectra and spectra else ''}"
     if sweep.note:
         yield "note", sweep.note
-    yield from (("for this run", text) for text in _overrides(run))
+    yield from (("for this run", text) for text in overrides(run))
 
 
 def _models(run: Run) -> tuple[SweepFile | None, BenchFile | None]:
@@ -98,7 +99,7 @@ def _levels(run: RunSummary, sweep: SweepFile) -> str:
     return f"{ends}{back}{steps}{opposite}{again} ({_counted(run.planned_points, 'point')})"
 
 
-def _overrides(run: Run) -> Iterator[str]:
+def overrides(run: Run) -> Iterator[str]:
     """What was said for this run in place of its sweep file."""
     from acquire.config.overrides import Override
 

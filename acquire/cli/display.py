@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from math import floor, isfinite, log10, nan
+from math import isfinite, nan
 from typing import Any, TextIO
 
 from rich.box import SIMPLE_HEAD
@@ -23,8 +23,9 @@ from rich.text import Text
 from acquire.evaluation.evidence import DarkLevel
 from acquire.evaluation.figure import Figure
 from acquire.evaluation.figures import LUMINANCE_LEVELS
-from acquire.photometry.customary_units import CUSTOMARY, CustomaryUnit, customary
+from acquire.photometry.customary_units import QUANTITIES, Quantity, customary
 from acquire.records import Finding, PointFlag, Record, Severity, Spectrum, counted
+from acquire.report.rounding import customary_text
 from acquire.safety.visible import one_line, visible
 
 #: Figures of a paper's table: key in the file, quantity, name.
@@ -207,7 +208,7 @@ def figures_table(figures: Mapping[str, Figure], title: str) -> Table:
         rows = _rows(name_of_all, section, figures)
         shown += rows
         for key, quantity, name in rows:
-            cells = _figure_cells(figures[key], CUSTOMARY[quantity], where=not key.endswith("_cd_m2"))
+            cells = _figure_cells(figures[key], QUANTITIES[quantity], where=not key.endswith("_cd_m2"))
             table.add_row(name, *cells, end_section=key == rows[-1][0])
     table.caption, table.caption_justify = Text("\n".join(_reasons(shown, figures))), "left"
     return table
@@ -236,18 +237,11 @@ def _reasons(rows: Sequence[Row], figures: Mapping[str, Figure]) -> Iterator[str
     return (one_line(f"{', '.join(named)}: {reason}") for reason, named in names.items())
 
 
-def _figure_cells(figure: Figure, read_in: CustomaryUnit, *, where: bool = True) -> tuple[str, ...]:
-    unit, factor, decimals = read_in
-    value = _rounded(figure.value * factor, decimals) if isfinite(figure.value) else "-"
+def _figure_cells(figure: Figure, quantity: Quantity, *, where: bool = True) -> tuple[str, ...]:
+    unit, factor, decimals = quantity.unit, quantity.factor, quantity.decimals
+    value = customary_text(figure.value * factor, decimals) if isfinite(figure.value) else "-"
     spread = number(figure.uncertainty * factor, 2) if isfinite(figure.uncertainty) else ""
     return value, spread, unit.removeprefix("1"), _place(figure) if where else "", one_line(figure.status)
-
-
-def _rounded(value: float, decimals: int) -> str:
-    """A value with so many decimals; below one with three significant digits, four decimals at most."""
-    if 0.0 < abs(value) < 1.0:
-        decimals = max(decimals, min(2 - floor(log10(abs(value))), 4))
-    return f"{value:.{decimals}f}"
 
 
 def _place(figure: Figure) -> str:
@@ -260,19 +254,20 @@ def _place(figure: Figure) -> str:
 
 def dark_text(level: DarkLevel, unit_read: str = "V") -> str:
     """What the photodiode's meter, which reads V or A, read without light, before the sweep or after it."""
-    unit, factor, _ = CUSTOMARY["dark_current" if unit_read == "A" else "dark_signal"]
-    mean, deviation = number(level.signal * factor), number(level.deviation * factor, 2)
-    return f"{mean} {unit}, standard deviation {deviation} {unit}, {level.readings} readings at {level.time:.1f} s"
+    one = QUANTITIES["dark_current" if unit_read == "A" else "dark_signal"]
+    mean, deviation = number(level.signal * one.factor), number(level.deviation * one.factor, 2)
+    scatter = f"standard deviation {deviation} {one.unit}, {level.readings} readings"
+    return f"{mean} {one.unit}, {scatter} at {level.time:.1f} s"
 
 
 def figures_line(figures: Mapping[str, Figure], name: str) -> str:
     """The figures of merit on one line, in the order of a paper's table."""
     parts = []
     for key, quantity, label in PAPER_FIGURES:
-        unit, factor, decimals = CUSTOMARY[quantity]
+        one = QUANTITIES[quantity]
         if (figure := figures.get(key)) is not None:
             text = (
-                f"{label} {figure.value * factor:.{decimals}f} {unit.removeprefix('1')}"
+                f"{label} {customary_text(figure.value * one.factor, one.decimals)} {one.unit.removeprefix('1')}"
                 if isfinite(figure.value)
                 else f"{label} -"
             )

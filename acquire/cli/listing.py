@@ -107,9 +107,9 @@ class _Column:
 
 def _columns() -> Iterator[_Column]:
     """Every column, in order."""
-    yield _Column("date", lambda run: run.start_time[:16].replace("T", " "))
+    yield _Column("date", lambda run: run.start_time[:16].replace("T", " "), least=10)
     yield _Column("sample", lambda run: run.sample, least=10)
-    yield _Column("pixel", lambda run: run.pixel, least=5)
+    yield _Column("pixel", lambda run: run.pixel, least=6)
     yield _figure("V_on", "turn_on_voltage")
     yield _figure("EQE", f"external_quantum_efficiency_at_{_LUMINANCE}_cd_m2")
     yield _figure("CE", f"current_efficiency_at_{_LUMINANCE}_cd_m2")
@@ -117,15 +117,24 @@ def _columns() -> Iterator[_Column]:
     yield _Column("", lambda run: _MARKS.get(str(run.gravest), ""))
     yield _Column("points", _points, right=True)
     yield _Column("tags", lambda run: run.tag, least=8)
-    yield _Column("file", lambda run: run.path.name, least=20)
+    yield _Column("id", lambda run: run.path.stem[-8:])
+    yield _Column("file", lambda run: run.path.name)
 
 
-#: Columns that the list does without, the first of these first, where the window is too narrow for all.
-_LEAST_MISSED = ("file", "points", "pixel")
+#: Columns that the list does without, the first of these that lets the others fit; ``id`` is the end of ``file``.
+_LEFT_OUT = (
+    ("id",),
+    ("file",),
+    ("file", "points"),
+    ("file", "points", "id"),
+    ("file", "points", "id", "pixel"),
+    ("file", "points", "id", "pixel", "tags"),
+)
 
 
 def _figure(symbol: str, key: str) -> _Column:
     from acquire.photometry.customary_units import QUANTITIES, customary, quantity_of_figure
+    from acquire.report.rounding import customary_text
 
     quantity = quantity_of_figure(key)
 
@@ -133,7 +142,7 @@ def _figure(symbol: str, key: str) -> _Column:
         figure = run.figures.get(key)
         if figure is None or figure.value != figure.value:
             return "-"
-        return f"{customary(figure.value, quantity):.2f}{'' if figure.status == 'ok' else '*'}"
+        return f"{customary_text(customary(figure.value, quantity), 2)}{'' if figure.status == 'ok' else '*'}"
 
     return _Column(f"{symbol}\n{QUANTITIES[quantity].unit}", text, right=True)
 
@@ -150,7 +159,7 @@ def _print(folder: Path, runs: Sequence[RunSummary], of: int, unreadable: Sequen
         console = SpectatorConsole() if sys.stdout is not None and sys.stdout.isatty() else SpectatorConsole(width=300)
         shown, left_out = _that_fit([column for column in _columns() if _is_needed(column, runs)], runs, console.width)
         say(sys.stdout, f"EQE and CE at {_LUMINANCE} cd/m^2")
-        console.print(_table(shown, runs))
+        console.print(_table(shown, runs, console.width))
         say(sys.stdout, *_legends(runs, shown, left_out))
     say(sys.stdout, *(reason for _, reason in unreadable))
     among = "" if len(runs) == of else f" of {of}"
@@ -164,38 +173,56 @@ def _is_needed(column: _Column, runs: Sequence[RunSummary]) -> bool:
 
 def _that_fit(columns: Sequence[_Column], runs: Sequence[RunSummary], width: int) -> tuple[list[_Column], list[str]]:
     """Columns that fit a window, those that may be narrower at their narrowest; and the names of the others."""
-    shown, left_out = list(columns), list[str]()
-    for name in _LEAST_MISSED:
+    for names in _LEFT_OUT:
+        shown = [column for column in columns if column.heading not in names]
         if sum(_width(column, runs) + 2 for column in shown) - 2 <= width:
             break
-        left_out += [column.heading for column in shown if column.heading == name]
-        shown = [column for column in shown if column.heading != name]
+    left_out = [column.heading for column in columns if column not in shown and column.heading != "id"]
     return shown, left_out
 
 
-def _width(column: _Column, runs: Sequence[RunSummary]) -> int:
-    """How wide a column is at least."""
+def _natural(column: _Column, runs: Sequence[RunSummary]) -> int:
+    """How wide a column would be."""
     from rich.cells import cell_len
 
-    texts = [*column.heading.split("\n"), *(column.text(run) for run in runs)]
-    natural = max(map(cell_len, texts))
+    from acquire.safety.visible import one_line
+
+    return max(cell_len(text) for text in (*column.heading.split("\n"), *(one_line(column.text(run)) for run in runs)))
+
+
+def _width(column: _Column, runs: Sequence[RunSummary]) -> int:
+    """How wide it is at least."""
+    natural = _natural(column, runs)
     return min(natural, column.least) if column.least else natural
 
 
-def _table(columns: Sequence[_Column], runs: Sequence[RunSummary]) -> Table:
+def _widths(columns: Sequence[_Column], runs: Sequence[RunSummary], width: int) -> list[int]:
+    """How wide each column is: what a window has room for goes to those that may be narrower, the first ones first."""
+    widths = [_width(column, runs) for column in columns]
+    room = width - sum(widths) - 2 * (len(widths) - 1)
+    for place, column in enumerate(columns):
+        wanted = _natural(column, runs) - widths[place]
+        more = min(wanted, max(room, 0))
+        if column.heading == "date" and more < wanted:  # with its time, or without
+            more = 0
+        widths[place], room = widths[place] + more, room - more
+    return widths
+
+
+def _table(columns: Sequence[_Column], runs: Sequence[RunSummary], window: int) -> Table:
     from rich.table import Table
     from rich.text import Text
 
     from acquire.safety.visible import one_line
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in columns:
+    for column, width in zip(columns, _widths(columns, runs, window), strict=True):
         table.add_column(
             column.heading,
             justify="right" if column.right else "left",
             no_wrap=True,
-            overflow="ellipsis",
-            min_width=_width(column, runs),
+            overflow="crop" if column.heading == "date" else "ellipsis",  # without the time it is a date still
+            width=width,
         )
     for run in runs:
         table.add_row(*(Text(one_line(column.text(run))) for column in columns))

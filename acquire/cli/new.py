@@ -173,7 +173,7 @@ _QUESTIONS = (
     Question("area", "Emissive area of the pixel, with its unit, like 14 mm^2 or 0.04 cm^2", ("sample.emissive_area",)),
     Question(
         "peak",
-        "Where does it shine (nm): its live luminance rests on that, and without spectra all luminance",
+        "Where does it shine, like 520 nm: its live luminance rests on that, and without spectra all luminance",
         ("sample.expected_line.peak",),
         asked=_needs_line,
     ),

@@ -312,17 +312,17 @@ def _moment(now: datetime, later: float) -> str:
 
 def _stress(prepared: PreparedRun) -> str:
     from acquire.cli.display import number
-    from acquire.photometry.customary_units import CUSTOMARY, customary
+    from acquire.photometry.customary_units import QUANTITIES, customary
 
     stress, name = prepared.plan.stress, "current_density"
     density = customary(stress.current / prepared.loaded.sweep.sample.emissive_area, name)
     amounts = _amount(stress.voltage, "V"), _amount(stress.current, "A"), _amount(stress.power, "W")
-    return f"{', '.join(amounts)}; {number(density, 3)} {CUSTOMARY[name].unit} on this area"
+    return f"{', '.join(amounts)}; {number(density, 3)} {QUANTITIES[name].unit} on this area"
 
 
 def _ends(sweep: SweepFile) -> Iterator[str]:
     """What ends the sweep before its last level."""
-    from acquire.photometry.customary_units import CUSTOMARY, customary
+    from acquire.photometry.customary_units import QUANTITIES, customary
 
     stop = sweep.stop
     if stop.on_compliance == "stop":
@@ -333,7 +333,7 @@ def _ends(sweep: SweepFile) -> Iterator[str]:
         yield f"above {_amount(stop.current_above, 'A')}"
     if stop.current_density_above is not None:
         density = customary(stop.current_density_above, "current_density")
-        yield f"above {density:g} {CUSTOMARY['current_density'].unit}"
+        yield f"above {density:g} {QUANTITIES['current_density'].unit}"
     if stop.voltage_above is not None:
         yield f"above {_amount(stop.voltage_above, 'V')} measured"
     if stop.luminance_below_maximum is not None:

@@ -131,6 +131,8 @@ class Dialogue:
         if problem.file not in self.files:
             return question.names_file
         places, path = question.places, problem.path
+        if not path:  # the whole file cannot be read any more: by what was typed last
+            return True
         return any(path == place or path.startswith((f"{place}.", f"{place}[")) for place in places)
 
     def _words(self, problem: Problem) -> str:
@@ -238,7 +240,7 @@ def file_to_write(default: Path, *, ask: bool) -> Path:
 
     :raises typer.Exit: interrupted.
     """
-    default = _free(default)
+    default = free_name(default)
     if not ask:
         return default
     question = Question("file", "Write it to which file", (), lambda _: default.as_posix())
@@ -250,7 +252,7 @@ def file_to_write(default: Path, *, ask: bool) -> Path:
         say(sys.stderr, f"  {path} is there already, and nothing is written over it")
 
 
-def _free(path: Path) -> Path:
+def free_name(path: Path) -> Path:
     """The path, or the first of ``_2``, ``_3``, ... at which nothing stands."""
     names = [path, *(path.with_name(f"{path.stem}_{number}{path.suffix}") for number in range(2, 1000))]
     return next(name for name in names if not name.exists())

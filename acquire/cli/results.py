@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from math import isfinite
 from pathlib import Path
@@ -71,9 +71,13 @@ def _show_one(path: Path, figure: str | None, budget: bool, as_json: bool) -> No
 
         print_budgets(recorded, figure, as_json)
         return tell_damage(recorded)
-    if not as_json:
+    if as_json:
+        print_run(recorded, as_json)
+    else:
+        from acquire.cli.conditions import overrides
+
         print_description(recorded)
-    print_run(recorded, as_json)
+        print_run(recorded, as_json, read_above=list(overrides(recorded)))
     tell_damage(recorded)
     return None
 
@@ -147,10 +151,17 @@ def without_a_run(reason: str, status: str, path: Path | None = None) -> dict[st
     }
 
 
-def print_run(run: Run, as_json: bool, beside: Mapping[str, Any] | None = None, output: str = "") -> None:
+def print_run(
+    run: Run,
+    as_json: bool,
+    beside: Mapping[str, Any] | None = None,
+    output: str = "",
+    read_above: Collection[str] = (),
+) -> None:
     """Say what came of a run: figures of merit, notes, how it ended, its file; ``beside`` as :func:`told`.
 
-    ``output`` says whether the output is off, where this was the run just now.
+    ``output`` says whether the output is off, where this was the run just now; ``read_above`` are notes that stand
+    above already.
     """
     if as_json:
         say_json({**run.summary(), **_output_key(output), **(beside or {})})
@@ -160,7 +171,7 @@ def print_run(run: Run, as_json: bool, beside: Mapping[str, Any] | None = None, 
     if beside is None:
         _print_figures(run)
     say(sys.stdout, *(display.finding_text(finding) for finding in run.findings))
-    say(sys.stdout, *(f"note: {note.text} (at {note.time:.1f} s)" for note in run.notes))
+    say(sys.stdout, *(f"note: {note.text} (at {note.time:.1f} s)" for note in run.notes if note.text not in read_above))
     say(sys.stdout, *_how_far(run), _ending(run), *filter(None, [output]), run.path)
 
 

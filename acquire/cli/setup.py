@@ -18,6 +18,7 @@ from acquire.cli.questions import (
     ask_or_leave,
     beside,
     file_to_write,
+    free_name,
     lines_of,
     optional,
     refuse_what_is_there,
@@ -144,6 +145,7 @@ def _found(options: Answers, visa: str, probe_serial: bool | None, *, ask: bool)
         say(sys.stderr, *(line for answer in answers for line in asking.lines(answer)))
         if not any(answer.identity for answer in answers):
             say(sys.stderr, *asking.HOW_TO_GO_ON.splitlines())
+            say(sys.stderr, *(["The file can be written all the same, with the addresses typed below."] if ask else []))
     return _by_role(answers)
 
 
@@ -308,9 +310,9 @@ _WIRING = (
 
 
 def _calibration_beside(bench: Path) -> Path:
-    """Where the calibration by geometry goes that belongs to a bench file."""
+    """Where the calibration by geometry goes that belongs to a bench file; nothing stands there yet."""
     folder = bench.parent.parent / "calibrations"
-    return (folder if folder.is_dir() else bench.parent) / f"{bench.stem}_photodiode.yaml"
+    return free_name((folder if folder.is_dir() else bench.parent) / f"{bench.stem}_photodiode.yaml")
 
 
 def _problems(texts: dict[Path, str]) -> list[Problem]:

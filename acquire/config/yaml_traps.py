@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from acquire.safety.visible import shortened
 
-_OURS = re.compile(r"^\ufeff?kind[ \t]*[:\uff1a][ \t]*(?:sweep|bench|device|calibration)[ \t]*(?:#.*)?$", re.MULTILINE)
+_OURS = re.compile(
+    r"^\ufeff?kind[ \t]*[:\uff1a][ \t]*(?:sweep|bench|device|calibration)[ \t]*(?:#.*)?\r?$", re.MULTILINE
+)
 _KEY_AND_VALUE = re.compile(r"\s*(?:- +)*([A-Za-z_]\w*) *: +(\S.*?)\s*")
 _WIDE_COLON = re.compile(r"\s*(?:- +)*[A-Za-z_]\w*\s*\uff1a")
 _WIDE_IN_BRACKETS = re.compile(r"[\[{].*([\uff1a\uff0c\uff1b\u3001])")
@@ -31,7 +33,7 @@ _WIDE = {
 }
 
 #: A comment that may have been meant as text: nothing between # and its first letter, or a mere number behind it.
-_MEANT = re.compile(r"[ \t]+(#(?:(?![#=!-])\S.*|[ \t]?\d\S*))[ \t]*$", re.MULTILINE)
+_MEANT = re.compile(r"[ \t]+(#(?:(?![#=!-])\S.*|[ \t]?\d\S*))[ \t\r]*$", re.MULTILINE)
 
 #: Behind a backslash in double quotes: what the Windows path "C:\new\table" is made a line feed and a tab by.
 _ESCAPED_LETTER = re.compile(r"\\[abefnrtv]")

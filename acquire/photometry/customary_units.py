@@ -204,20 +204,3 @@ def column_name(name: str) -> str:
     except KeyError:
         words = name.replace("_", " ")
         return words[:1].upper() + words[1:]
-
-
-# --- in three values, for those who need no more -------------------------------------------------------------
-
-
-class CustomaryUnit(NamedTuple):
-    """A unit, the factor to it from SI, and the decimals that a paper's table gives."""
-
-    unit: str
-    factor: float = 1.0
-    decimals: int = 2
-
-
-#: The same table, units alone.
-CUSTOMARY: Mapping[str, CustomaryUnit] = {
-    name: CustomaryUnit(one.unit, one.factor, one.decimals) for name, one in QUANTITIES.items()
-}

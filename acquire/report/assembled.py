@@ -11,7 +11,8 @@ from acquire.config.answers import AnswersFile
 from acquire.config.published import PublishedFile
 from acquire.evaluation.figures import LUMINANCE_LEVELS
 from acquire.photometry.customary_units import figure_title
-from acquire.report.batch import Batch, Device, batch_of, pixel_of
+from acquire.report.batch import Batch, Device, batch_of
+from acquire.report.captions import labels_of
 from acquire.report.checklist import Entry, Known, checklist
 from acquire.report.tables import Compared, Table, paper_table, table_at_luminance
 from acquire.run_file.documented import DocumentedRun
@@ -77,15 +78,6 @@ class Report:
         return f"{counted}: {', '.join(self.batch.groups)}"
 
 
-def labels_of(runs: Sequence[DocumentedRun]) -> tuple[str, ...]:
-    """What runs are called: sample and pixel, and where these are the same, when they began."""
-    names = [", ".join(filter(None, (one.run.sample, pixel_of(one)))) for one in runs]
-    started = [one.run.start_time[:19].replace("T", " ") for one in runs]
-    return tuple(
-        f"{name}, {start}" if names.count(name) > 1 else name for name, start in zip(names, started, strict=True)
-    )
-
-
 def assembled(
     runs: Sequence[DocumentedRun],
     published: PublishedFile | None = None,
@@ -99,7 +91,7 @@ def assembled(
 
     :raises UnknownDevice: there is no device of this name.
     """
-    labels, batch = labels_of(runs), batch_of(runs)
+    labels, batch = tuple(labels_of([one.run for one in runs])), batch_of(runs)
     device = shown_device(batch, shown)
     compared = [Compared(one.run.sample, label, one.run.figures) for one, label in zip(runs, labels, strict=True)]
     at = tuple(table_at_luminance(compared, level) for level in LUMINANCE_LEVELS)

@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from acquire.report.curves import Curves
+from acquire.run_file.read import Run
+
+
+def labels_of(runs: Sequence[Run]) -> list[str]:
+    """What runs are called in a legend: by sample and pixel, and where these are the same by when they began."""
+    began = [run.start_time[:19].replace("T", " ") for run in runs]
+    names = [_name(run) for run in runs]
+    names = [f"{name}, {at}" if names.count(name) > 1 else name for name, at in zip(names, began, strict=True)]
+    return [
+        f"{name}, {run.run_id[:8]}" if names.count(name) > 1 else name for name, run in zip(names, runs, strict=True)
+    ]
+
+
+def _name(run: Run) -> str:
+    pixel = run.sample_fields.get("pixel", "")
+    return f"{run.sample}, {pixel}" if pixel else run.sample
 
 
 @dataclass

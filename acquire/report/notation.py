@@ -19,6 +19,13 @@ _LATEX = {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     **{letter: f"\\{letter}" for letter in "#$%&_{}"},
+    # other characters in the fonts that LaTeX takes by itself
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    # behind a line end, which takes these for its own
+    "[": "{[}",
+    "*": "{*}",
 }
 #: What Markdown, or the HTML that it lets through, would take for more than a character.
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~$!&])")

@@ -12,7 +12,7 @@ import numpy as np
 from acquire.records import Branch, FloatArray
 from acquire.report.arranging import GREY, arrange, legend
 from acquire.report.box_plots import box_plots, rank
-from acquire.report.captions import Told, in_words
+from acquire.report.captions import Told, in_words, labels_of
 from acquire.report.chromaticity_picture import draw_chromaticity
 from acquire.report.curves import Curve, Curves, curves
 from acquire.report.drawing import Look, draw_curve, ends, looks, scale, set_limits, title_of
@@ -95,21 +95,6 @@ class Picture:
             arrange(figure, legend(figure, told))
         figure.set_label(told.caption(self.title))
         return figure
-
-
-def labels_of(runs: Sequence[Run]) -> list[str]:
-    """What runs are called in a legend: by sample and pixel, and where these are the same by when they began."""
-    began = [run.start_time[:19].replace("T", " ") for run in runs]
-    names = [_name(run) for run in runs]
-    names = [f"{name}, {at}" if names.count(name) > 1 else name for name, at in zip(names, began, strict=True)]
-    return [
-        f"{name}, {run.run_id[:8]}" if names.count(name) > 1 else name for name, run in zip(names, runs, strict=True)
-    ]
-
-
-def _name(run: Run) -> str:
-    pixel = run.sample_fields.get("pixel", "")
-    return f"{run.sample}, {pixel}" if pixel else run.sample
 
 
 # --- curves ------------------------------------------------------------------------------------------------------

@@ -12,13 +12,13 @@ MOST_DECIMALS = 9
 def rounded(value: float, uncertainty: float, decimals: int) -> tuple[str, str]:
     """A value and its uncertainty, rounded alike to the uncertainty's second digit.
 
-    Without an uncertainty the value has the customary number of ``decimals``, and the second text is empty; both are
-    empty without a value.
+    Without an uncertainty the value is :func:`customary_text`, and the second text is empty; both are empty without a
+    value.
     """
     if not isfinite(value):
         return "", ""
     if not (isfinite(uncertainty) and uncertainty > 0.0):
-        return fixed(value, decimals), ""
+        return customary_text(value, decimals), ""
     places = _places(uncertainty)
     return fixed(value, places), fixed(uncertainty, places)
 
@@ -28,6 +28,12 @@ def _places(uncertainty: float) -> int:
     places = SIGNIFICANT - 1 - floor(log10(uncertainty))
     carried = round(uncertainty, places) >= 10.0 ** (SIGNIFICANT - places)  # 0.0996 is 0.10
     return min(places - carried, MOST_DECIMALS)
+
+
+def customary_text(value: float, decimals: int) -> str:
+    """A value with the customary number of decimals; below one with three digits, so that a small one is not "0.00"."""
+    small = 0.0 < abs(value) < 1.0
+    return fixed(value, max(decimals, min(2 - floor(log10(abs(value))), MOST_DECIMALS)) if small else decimals)
 
 
 def fixed(value: float, places: int) -> str:

@@ -212,7 +212,10 @@ def _difference_cell(name: str, figure: Figure | None, published: PublishedValue
         return Cell()
     quantity, combined = _quantity(name), _combined(figure, published)
     difference = (figure.value - published.value) * quantity.factor
-    value, spread = rounded(difference, combined * quantity.factor, quantity.decimals)
+    # of unknown uncertainty it has the decimals of what it is the difference of
+    known = isfinite(combined)
+    plain = fixed(difference, quantity.decimals), ""
+    value, spread = rounded(difference, combined * quantity.factor, quantity.decimals) if known else plain
     return Cell(value if value.startswith("-") or float(value) == 0.0 else f"+{value}", spread)
 
 

@@ -127,12 +127,15 @@ def write_checked_text(file: h5py.File, name: str, text: str) -> None:
         set_text(file, key, value)
 
 
+LONGEST_TEXT = 1 << 16  # characters, of a text of the root
+
+
 def checked_text(file: h5py.File, name: str) -> str | None:
     """A text of the root; None where there is none, or it is not as it was written."""
     if name not in file.attrs:
         return None
     text = file.attrs[name]
-    if not isinstance(text, str) or file.attrs.get(f"{name}_sha256") != _sum_of(text):
+    if not isinstance(text, str) or len(text) > LONGEST_TEXT or file.attrs.get(f"{name}_sha256") != _sum_of(text):
         return None
     return text
 

@@ -7,9 +7,11 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
+
+from acquire.safety.quick_edit import without_quick_edit
 
 #: Signals that ask for a stop, by name, where the system has them (SIGBREAK: Ctrl-Break, Windows).
 _SIGNALS = {
@@ -116,11 +118,14 @@ class StopRequest:
                 signal.signal(number, handler)
 
 
-def _windows_console(stop: StopRequest) -> AbstractContextManager[None]:
+@contextmanager
+def _windows_console(stop: StopRequest) -> Iterator[None]:
     if sys.platform == "win32":
-        return console_heard(stop, ctypes.windll.kernel32, ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint))
-    else:  # noqa: RET505  # type checkers know the system only so
-        return nullcontext()
+        kernel32, callback = ctypes.windll.kernel32, ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint)
+        with console_heard(stop, kernel32, callback), without_quick_edit(kernel32):
+            yield
+    else:
+        yield
 
 
 @contextmanager

@@ -37,15 +37,23 @@ echo.
 echo Installed in %CD%. To work there:
 echo   cd /d "%CD%"
 echo   .venv\Scripts\acquire --help
-if /i not "%~1"=="demo" exit /b 0
+set "STATUS=0"
+if /i not "%~1"=="demo" goto end
 .venv\Scripts\acquire.exe run configs\sweeps\table2_sppo13_liq.yaml
-exit /b %errorlevel%
+set "STATUS=%errorlevel%"
+goto end
 
 :nopython
 echo Python 3.11 or newer is needed: https://www.python.org/downloads/windows/
 echo Tick "py launcher" or "Add python.exe to PATH" when installing it, then call this file again.
-exit /b 1
+set "STATUS=1"
+goto end
 
 :failed
 echo The installation failed; what is wrong stands above.
-exit /b 1
+set "STATUS=1"
+
+:end
+rem The window of a double click would close at once, and with it what was said
+if not defined CI pause
+exit /b %STATUS%

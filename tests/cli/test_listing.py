@@ -86,14 +86,14 @@ def test_each_file_has_a_line_and_costs_no_other_one(folder: Path) -> None:
     assert any("cut off" in line and "12/18" in line for line in lines)
 
 
-def test_a_run_that_goes_on_is_listed_as_running(tmp_path: Path) -> None:
+def test_a_run_that_goes_on_is_listed_as_running(tmp_path: Path, read_here: None) -> None:
     recorder = a_run(tmp_path / "now.h5")
     assert "running" in acquire("list", tmp_path).text
     recorder.close()
     assert "cut off" in acquire("list", tmp_path).text
 
 
-def test_values_are_those_of_the_file_in_the_units_of_the_field(folder: Path) -> None:
+def test_values_are_those_of_the_file_in_the_units_of_the_field(folder: Path, read_here: None) -> None:
     lines = {line.split()[-1]: line for line in acquire("list", folder).text.splitlines() if ".h5" in line}
     assert lines["a.h5"].split() == [
         "2026-11-01", "10:00", "Dev", "3", "A1", "4.41*", "6.10", "8.61*", "stopped", "15/17", "a.h5",
@@ -110,7 +110,7 @@ def test_it_fits_a_window(runs: list[RunSummary], columns: int) -> None:
     shown, left_out = listing._that_fit(list(listing._columns()), runs, columns)
     console = SpectatorConsole(width=columns)
     with console.capture() as capture:
-        console.print(listing._table(shown, runs))
+        console.print(listing._table(shown, runs, columns))
     lines = capture.get().splitlines()
     assert max(map(cell_len, lines)) <= columns
     assert len(lines) == 2 + len(runs)
@@ -161,7 +161,7 @@ def test_order_with_what_is_missing_last(
     assert [run.path.name for run in chosen] == expected
 
 
-def test_the_command_selects_and_sorts(folder: Path) -> None:
+def test_the_command_selects_and_sorts(folder: Path, read_here: None) -> None:
     assert names(folder, "--where", "EQE_1000 > 5", "--sort", "EQE_1000", "--reverse") == ["a.h5", "c.h5"]
 
 
@@ -185,7 +185,7 @@ def test_a_wrong_condition_says_what_is_wrong(runs: list[RunSummary], text: str,
     assert f"--where '{text}'" in str(error.value)
 
 
-def test_the_command_names_the_fields(folder: Path) -> None:
+def test_the_command_names_the_fields(folder: Path, read_here: None) -> None:
     said = acquire("list", folder, "--where", "EQE > 5\x1b")
     assert (said.status, said.output) == (2, b"")
     said = acquire("list", folder, "--sort", "EQE")
@@ -194,7 +194,7 @@ def test_the_command_names_the_fields(folder: Path) -> None:
     assert "V_on, L_max, CE_max" in said.text
 
 
-def test_json_has_everything(folder: Path) -> None:
+def test_json_has_everything(folder: Path, read_here: None) -> None:
     found = json.loads(acquire("list", folder, "--json").output)
     assert {Path(one["path"]).name for one in found["runs"]} == {*RUNS, "cut_off.h5"}
     by_name = {Path(one["path"]).name: one for one in found["runs"]}
@@ -205,7 +205,7 @@ def test_json_has_everything(folder: Path) -> None:
     assert {Path(one["path"]).name for one in found["unreadable"]} == {"notes.h5", "half.h5"}
 
 
-def test_folders_that_are_none(tmp_path: Path, folder: Path) -> None:
+def test_folders_that_are_none(tmp_path: Path, folder: Path, read_here: None) -> None:
     assert "there is no such folder" in (said := acquire("list", tmp_path / "x")).text
     assert said.status == 2
     assert "acquire show" in acquire("list", folder / "a.h5").text

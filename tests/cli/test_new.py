@@ -100,6 +100,13 @@ def test_each_answer_is_checked_at_once(desk: Path, monkeypatch: pytest.MonkeyPa
     assert sweep.spectra.at_luminance == (10.0, 100.0)
 
 
+@pytest.mark.parametrize("typo", ["\x1b[A", "A\x00", "\x7f", "\ud800"])
+def test_a_key_that_is_no_letter_costs_one_answer(desk: Path, monkeypatch: pytest.MonkeyPatch, typo: str) -> None:
+    said = typed(monkeypatch, "", typo, "A3", *[""] * 15, arguments=("--area", "14 mm^2", "--peak", "520 nm"))
+    assert said.status == command_line.COMPLETED, said.text
+    assert load_sweep(written(said)).sweep.sample.name == "A3"
+
+
 def test_the_limits_of_the_bench_lower_the_defaults(desk: Path) -> None:
     bench = desk / "configs" / "benches" / "simulated.yaml"
     bench.write_text(

@@ -215,6 +215,10 @@ def test_nothing_is_written_over(desk: Path) -> None:
     assert (desk / "configs" / "benches" / "lab_gpib.yaml").read_bytes() == before
     assert written(acquire("setup", *arguments)).name == "my_bench.yaml"
     assert written(acquire("setup", *arguments)).name == "my_bench_2.yaml"
+    Path("configs/benches/my_bench.yaml").unlink()
+    path = written(acquire("setup", *arguments))  # an old calibration of that name stands there still
+    assert load_bench(path).photodiode.calibration == "../calibrations/my_bench_photodiode_2.yaml"
+    assert check_file(path).problems == []
 
 
 def test_the_end_of_the_input_writes_nothing(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,7 @@ from acquire.cli import comparison, results
 from acquire.cli.conditions import conditions, how_far
 from acquire.cli.display import SpectatorConsole
 from acquire.config import Said
-from acquire.run_file import reading_apart
-from acquire.run_file.read import ArchiveError, Run, read_run
+from acquire.run_file.read import Run, read_run
 from acquire.run_file.tagging import Wish, say_of
 from acquire.safety.interruption import StopRequest
 from acquire.session import prepare, run
@@ -51,21 +49,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
         assert result.run is not None
         found[name] = read_run(result.run.path)
     return found
-
-
-@pytest.fixture
-def read_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files are read in this process, which is sooner."""
-
-    def read_runs(paths: list[Path]) -> Iterator[tuple[Path, Run | ArchiveError]]:
-        for path in paths:
-            try:
-                yield path, read_run(path)
-            except ArchiveError as error:
-                yield path, error
-
-    monkeypatch.setattr(reading_apart, "read_run", read_run)
-    monkeypatch.setattr(reading_apart, "read_runs", read_runs)
 
 
 def test_the_conditions_of_a_run_are_told(runs: dict[str, Run]) -> None:

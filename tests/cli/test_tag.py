@@ -9,21 +9,18 @@ import pytest
 
 from acquire.cli.conditions import comments
 from acquire.run_file import finish as finishing
-from acquire.run_file import reading_apart, tagging
 from acquire.run_file.read import read_run
 from tests.support.command import acquire
 from tests.support.run_files import a_run
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two finished runs and one that was cut off; read and written in this process, which is sooner."""
+def folder(tmp_path: Path, read_here: None) -> Path:
+    """Two finished runs and one that was cut off."""
     for name in ("a.h5", "b.h5", "cut.h5"):
         a_run(tmp_path / name).close()
         if name != "cut.h5":
             finishing.recover(tmp_path / name)
-    monkeypatch.setattr(reading_apart, "read_run", read_run)
-    monkeypatch.setattr(reading_apart, "say_of", tagging.say_of)
     return tmp_path
 
 

@@ -11,6 +11,7 @@ import yaml
 
 from acquire.config import check_file, load_sweep
 from acquire.config.yaml_traps import quoted
+from tests.support.command import acquire
 from tests.support.config_files import change, only_problem, report, write_files
 
 
@@ -88,6 +89,21 @@ def test_a_trap_is_named_with_the_way_out(
     assert len(found) <= 2
     assert message in words
     assert hint in words
+
+
+@pytest.mark.parametrize("name", ["Dev #3", "Dev # 3", "[Ir(ppy)3]", "*A3", "A3: left"])
+def test_a_trap_is_found_in_a_file_with_windows_line_ends(folder: Path, name: str) -> None:
+    path = change(folder, "sweep.yaml", (NAME, f"name: {name}"))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    _, line, _, words = only_problem(path)
+    assert line == 5
+    assert words.isprintable()
+    assert f'write name: "{name}"' in words
+
+
+def test_a_console_without_such_letters_is_told_all_the_same(folder: Path) -> None:
+    path = change(folder, "sweep.yaml", (NAME, "name：A1"))
+    assert "a full-width colon (\\uff1a) is no colon for YAML" in acquire("check", path, encoding="cp1252").text
 
 
 MENDED = [

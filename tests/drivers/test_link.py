@@ -396,6 +396,18 @@ def test_a_peer_that_hangs_up_is_a_lost_link():
         meter.adapter.close()
 
 
+def test_a_source_whose_server_is_gone_for_good_may_still_be_on():
+    """The old session is let go, no new one can be had: what is tried next meets a closed socket."""
+    with served(lambda connection, lines: lines.readline()) as resource:
+        smu = Keithley2400(resource, visa_library="@py", timeout=0.1)
+        with pytest.raises(errors.InstrumentError):
+            smu.identify()
+    with pytest.raises(errors.OutputStateUnknown) as gone:
+        smu.output_off()
+    assert isinstance(gone.value.__cause__, errors.InstrumentError)
+    link.let_go(smu.adapter)
+
+
 def test_old_replies_of_a_peer_that_has_hung_up_are_a_lost_link_too():
     """PyVISA-py's own flush would go on for ever."""
 

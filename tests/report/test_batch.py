@@ -118,3 +118,11 @@ def test_box_plots_are_of_the_devices_that_count_and_ring_the_one_shown(twelve: 
     assert sum(np.isfinite(values)) == 10
     assert report.shown is not None
     assert _marked(report) == ("B7", values.index(report.shown.value("external_quantum_efficiency_max")))
+
+
+def test_runs_that_began_in_the_same_second_are_told_apart(device: MakeDevice) -> None:
+    same = [device("A", start=f"2026-11-28T09:00:00.{part}+00:00") for part in ("10", "20")]
+    same = [replace(one, run=replace(one.run, run_id=f"{i}{i}{i}aaaaa-1")) for i, one in enumerate(same)]
+    report = assembled(same)
+    assert len(set(report.labels)) == 2
+    assert len({row.label for row in report.table.rows}) == 2

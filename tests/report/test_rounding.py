@@ -6,7 +6,7 @@ from math import inf, nan
 
 import pytest
 
-from acquire.report.rounding import fixed, rounded, significant
+from acquire.report.rounding import customary_text, fixed, rounded, significant
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,15 @@ def test_both_end_at_the_second_digit_of_the_uncertainty(
     value: float, uncertainty: float, decimals: int, written: tuple[str, str]
 ) -> None:
     assert rounded(value, uncertainty, decimals) == written
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(24.08, "24.08"), (0.0049, "0.00490"), (-0.0004, "-0.000400"), (0.0, "0.00"), (0.9996, "1.000")],
+)
+def test_a_small_value_is_not_written_as_zero(value: float, text: str) -> None:
+    assert customary_text(value, 2) == text
+    assert rounded(value, nan, 2) == (text, "")
 
 
 def test_tens_and_zero_have_no_point_and_no_sign() -> None:

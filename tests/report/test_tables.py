@@ -124,3 +124,12 @@ def test_a_name_is_never_more_than_a_name(write) -> None:  # type: ignore[no-unt
     if write is table_html:
         assert "<b " not in text
         assert "&lt;b onload=&#34;y&#34;&gt;" in text
+
+
+def test_a_name_is_nothing_but_a_name_behind_the_line_end_of_latex() -> None:
+    """``\\\\`` takes a star or a bracket behind it, also in the next line, for its own (source2e, ltspace)."""
+    two = paper_table([Compared(name, name, FIGURES) for name in ("[Ir(ppy)3]", "*A3", "a<b|c>d")])
+    rows = [line for line in as_latex(two).splitlines() if line.count("&") == len(PAPER)][1:]
+    assert [row.partition(" & ")[0] for row in rows] == [
+        "{[}Ir(ppy)3]", "{*}A3", r"a\textless{}b\textbar{}c\textgreater{}d",
+    ]  # fmt: skip

@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from acquire.cli.commands import app
-from acquire.records import PointFlag
+from acquire.records import PointFlag, RunStatus
 from acquire.run_file.export import workbook
 from acquire.run_file.export.about import about
 from acquire.run_file.export.csv_files import CsvStyle, export_csv
@@ -99,6 +99,46 @@ def test_housekeeping_has_times_flags_and_indices_as_people_count(run: Run, tmp_
     assert float(rows[5][names.index("Time")]) == run.tables["jvl"]["time"][5]
     points = table(tmp_path, "jvl")
     assert [row[-1] for row in points[3:5]] == ["", "compliance, late"]
+
+
+def test_what_speaks_against_a_run_stands_on_top_of_each_of_its_tables(run: Run, tmp_path: Path) -> None:
+    rows = {
+        "time": [1.0, 2.0],
+        "code": ["routes_differ", "one_spectrum"],
+        "severity": ["doubtful", "note"],
+        "text": ["L is not that of the spectra", "one spectrum"],
+        "figures": ["luminance_max", ""],
+        "remedy": ["", ""],
+        "value": [0.1, math.nan],
+        "limit": [0.05, math.nan],
+    }
+    findings = {
+        name: np.array([value.encode() if isinstance(value, str) else value for value in values])
+        for name, values in rows.items()
+    }
+    export_csv(replace(run, tables={**run.tables, "findings": findings}), tmp_path)
+    for name in ("jvl", "spectra"):
+        assert ["# Finding 1", "doubtful: L is not that of the spectra"] in table(tmp_path, name)
+    assert not [line for line in table(tmp_path, "jvl") if "one spectrum" in line[-1]]
+
+
+def test_a_point_without_a_spectrum_of_its_own_says_so_beside_its_efficiency(run: Run, tmp_path: Path) -> None:
+    source = run.tables["jvl"]["spectrum_source"].copy()
+    source[:2] = [b"assumed", b"none"]
+    marked = replace(run, tables={**run.tables, "jvl": {**run.tables["jvl"], "spectrum_source": source}})
+    export_csv(marked, tmp_path, CsvStyle(header=False))
+    names, _, _, *rows = table(tmp_path, "jvl")
+    at = names.index("Spectrum source")
+    assert [row[at] for row in rows[:2]] == ["assumed", ""]
+    assert {row[at] for row in rows[2:]} <= {"measured", "interpolated", "nearest"}
+
+
+def test_a_run_that_is_not_finished_is_not_said_to_go_on(run: Run, tmp_path: Path) -> None:
+    cut_off = replace(run, finished=False, status=RunStatus.RUNNING, end_time="")
+    assert dict(about(cut_off))["Status"] == "not finished"
+    book = openpyxl.load_workbook(export_workbook([cut_off, run], tmp_path / "x.xlsx"))
+    names = [cell.value for cell in book["overview"][1]]
+    assert [row[names.index("Status")] for row in values_of(book["overview"])] == ["not finished", "completed"]
 
 
 def test_spectra_have_names_of_their_own_absolute_and_normalised(run: Run, tmp_path: Path) -> None:

@@ -209,7 +209,8 @@ class Account:
     def instrument(self, role: str) -> str:
         """What an instrument does; empty where nothing is known."""
         activity = self.activities.get(role)
-        return self._timed(activity) if activity is not None else ""
+        over = activity is None or (activity.doing is Doing.READY and isfinite(self.latest.voltage))
+        return "" if activity is None or over else self._timed(activity)
 
     def _timed(self, activity: Activity) -> str:
         """The activity, and how long it has gone on."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from math import isfinite
 
 from acquire.photometry.customary_units import QUANTITIES, column_name
+from acquire.records import Severity
 from acquire.run_file.read import Run
 
 Lines = Iterator[tuple[str, str]]
@@ -21,7 +22,8 @@ def about(run: Run, meaning: str = "") -> list[tuple[str, str]]:
         *_sample(run),
         ("Started", run.start_time),
         ("Ended", run.end_time or "not finished: numbers are provisional"),
-        ("Status", f"{run.status}: {run.stop_reason}" if run.stop_reason else str(run.status)),
+        ("Status", status_text(run) + (f": {run.stop_reason}" if run.stop_reason else "")),
+        *_findings(run),
         *_settings(run),
         *_light(run),
         ("Tags", ", ".join(run.tags)),
@@ -33,6 +35,11 @@ def about(run: Run, meaning: str = "") -> list[tuple[str, str]]:
         ("Recorded by", run.program),
     ]
     return [(_plain(name), text) for name, text in lines if text]
+
+
+def status_text(run: Run) -> str:
+    """How a run ended; of one whose file is not finished nobody knows it here: it goes on, or was cut off."""
+    return str(run.status) if run.finished else "not finished"
 
 
 def _plain(name: str) -> str:
@@ -49,6 +56,12 @@ def _sample(run: Run) -> Lines:
     spread = f", u = {_amount(uncertainty, 'emissive_area')}" if uncertainty else ""
     yield "Emissive area", f"{_amount(conditions.emissive_area, 'emissive_area')}{spread}"
     yield "User", run.user
+
+
+def _findings(run: Run) -> Lines:
+    """What speaks against the numbers: whoever has one table of the run has this as well."""
+    grave = [finding for finding in run.findings if finding.severity is not Severity.NOTE]
+    yield from ((f"Finding {number}", f"{one.severity}: {one.text}") for number, one in enumerate(grave, 1))
 
 
 def _settings(run: Run) -> Lines:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from acquire.photometry.choice import SpectrumSource
 from acquire.photometry.customary_units import (
     QUANTITIES,
     column_name,
@@ -95,6 +96,7 @@ def _jvl(run: Run) -> Sheet:
             *(_column(columns[name], points[name], run) for name in names),
             _numbered("Point", np.arange(run.points)),
             SheetColumn("Branch", "", "direction of the sweep", points["branch"]),
+            SheetColumn("Spectrum source", "", "of efficiencies and colour; assumed: none was measured", _sources(run)),
             SheetColumn("Flags", "", "what to know of a point before it is used; blank: nothing", _flags(run)),
         ],
     )
@@ -163,6 +165,12 @@ def _unit(column: Column) -> tuple[str, float]:
 def _numbered(name: str, index: np.ndarray[Any, Any], comment: str = "counted from 1") -> SheetColumn:
     """Row numbers (n,) that begin with 0, as people count; blank where negative."""
     return SheetColumn(name, "", comment, np.ma.masked_less(index + 1, 1))
+
+
+def _sources(run: Run) -> np.ndarray[Any, Any]:
+    """Which spectrum the light of each point was computed with; blank where there is none (n,)."""
+    source = run.tables["jvl"]["spectrum_source"]
+    return np.where(source == SpectrumSource.NONE.value.encode(), b"", source)
 
 
 def _flags(run: Run) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from acquire.run_file.export.about import about
+from acquire.run_file.export.about import about, status_text
 from acquire.run_file.export.csv_files import refuse_existing
 from acquire.run_file.export.sheets import Sheet, SheetColumn, cells, figure_row, sheets_of
 from acquire.run_file.placing import replace_file
@@ -162,7 +162,7 @@ def _overview(runs: Sequence[Run]) -> Sheet:
         texts("Sample", lambda run: run.sample),
         *(texts(name.capitalize(), partial(_field, name=name)) for name in ("pixel", "batch", "group")),
         texts("Started", lambda run: run.start_time),
-        texts("Status", lambda run: str(run.status)),
+        texts("Status", status_text),
         texts("Tags", lambda run: ", ".join(run.tags)),
     ]
     for name in OVERVIEW:
