@@ -174,8 +174,10 @@ def _place(run: Run, summary: RunSummary) -> str:
         return "before the first level"
     unit, branches = summary.source_unit, run.tables["jvl"]["branch"]
     reached, last = _amount(summary.reached_level, unit), _amount(summary.last_level, unit)
-    turned = len(set(branches.tolist())) == len(Branch)
-    return f"at {reached} on the way back" if turned else f"at {reached} of {last}"
+    cycle = int(run.tables["jvl"]["cycle"][-1])
+    turned = len(set(branches[run.tables["jvl"]["cycle"] == cycle].tolist())) == len(Branch)
+    in_cycle = f" in cycle {cycle}" if cycle else ""
+    return (f"at {reached} on the way back" if turned else f"at {reached} of {last}") + in_cycle
 
 
 def _not_reached(run: Run) -> list[float]:

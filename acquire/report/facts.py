@@ -12,7 +12,7 @@ import numpy as np
 from acquire.evaluation.figures import LUMINANCE_LEVELS, TURN_ON_LUMINANCE
 from acquire.photometry.constants import MAXIMUM_LUMINOUS_EFFICACY
 from acquire.photometry.customary_units import QUANTITIES, customary, quantity_of_figure
-from acquire.records import PointFlag
+from acquire.records import FloatArray, PointFlag
 from acquire.report.rounding import rounded
 from acquire.report.tables import PAPER, figure_cell
 from acquire.run_file.documented import DocumentedRun
@@ -138,8 +138,11 @@ def function(one: DocumentedRun) -> str:
 
 def direction(one: DocumentedRun) -> str:
     """The branches in the order in which they were measured."""
-    branches = dict.fromkeys(one.run.tables["jvl"]["branch"].tolist())
-    return ", then ".join(name.decode(errors="replace") for name in branches)
+    points = one.run.tables["jvl"]
+    branches = dict.fromkeys(points["branch"].tolist())
+    cycles = len(set(points["cycle"].tolist()))
+    again = f"; {cycles} cycles" if cycles > 1 else ""
+    return ", then ".join(name.decode(errors="replace") for name in branches) + again
 
 
 def levels(one: DocumentedRun) -> str:
@@ -149,13 +152,21 @@ def levels(one: DocumentedRun) -> str:
         return ""
     steps = np.abs(np.diff(sent))
     steps = steps[steps > 0]
-    distance = f", in steps of {_level(float(np.median(steps)), unit)}" if steps.size else ""
+    distance = f", {_apart(steps, unit)}" if steps.size else ""
     turn = sent[np.argmax(np.abs(sent))]
     there = f"{_level(sent[0], unit)} to {_level(turn, unit)}" if sent[0] != turn else _level(sent[0], unit)
     back = (
         f" and back to {_level(sent[-1], unit)}" if sent[-1] not in (sent[0], turn) or direction(one).count(",") else ""
     )
     return f"{sent.size} points, {there}{back}{distance}"
+
+
+def _apart(steps: FloatArray, unit: str) -> str:
+    """How far apart levels are: one step where there is one, else from the smallest to the largest."""
+    usual, least, most = (float(of(steps)) for of in (np.median, np.min, np.max))
+    if np.mean(np.abs(steps - usual) <= 0.01 * usual) > 0.9:  # a jump between two branches is no step
+        return f"in steps of {_level(usual, unit)}"
+    return f"{_level(least, unit)} to {_level(most, unit)} apart"
 
 
 def dwell(one: DocumentedRun) -> str:

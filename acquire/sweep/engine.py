@@ -48,6 +48,9 @@ LONGEST_UNREAD = 2.0
 #: most, s: until it is over nothing but the source itself looks at what the device is given.
 LONGEST_BURST = 10.0
 
+#: Times that were added up are rounded, s.
+_ROUNDING = 1e-6
+
 
 class SpectrumNotTaken(Exception):
     """The spectroradiometer could not take this spectrum; the sweep goes on without it."""
@@ -292,7 +295,7 @@ def _hold(step: Step, time: float, what: str, run: _Context, conditions: StopCon
     level = f"{step.level:g} {run.plan.source_unit}"
     run.tell(Doing.OTHER, f"{what} at {level}", lasting=time)
     begun, first, reading = run.bench.now(), nan, None
-    while run.bench.now() < begun + time and not run.stop_requested():
+    while run.bench.now() < begun + time - _ROUNDING and not run.stop_requested():
         reading = _take_checked_reading(step, run)
         first = reading.current if isnan(first) else first
         run.check.require_safe(reading)
