@@ -52,6 +52,11 @@ def spectral(figures: Mapping[str, Figure]) -> tuple[str, ...]:
     return tuple(name for name in names_of(figures) if name.startswith(_SHAPE))
 
 
+def electrical(figures: Mapping[str, Figure]) -> tuple[str, ...]:
+    """The figures of current, voltage and time alone."""
+    return tuple(name for name in names_of(figures) if name.startswith(_ELECTRICAL))
+
+
 def quantum(figures: Mapping[str, Figure]) -> tuple[str, ...]:
     """The figures that need all photons: external quantum efficiency, and what follows from it."""
     return tuple(name for name in names_of(figures) if "quantum" in name or name.startswith("roll_off"))

@@ -63,6 +63,8 @@ def _explained(told: Told) -> Iterator[tuple[Any, str]]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
+    if told.doubtful:
+        yield Line2D([], [], linestyle="none", marker="$!$", markersize=8, color="black"), told.doubtful
     if told.reverse:
         yield Line2D([], [], linestyle="--", marker="none", color=GREY), "reverse"
     if told.bands:

@@ -29,6 +29,9 @@ MOST_OVERLAID = 8
 BOXED = ("external_quantum_efficiency_max", "current_efficiency_max", "luminance_max", "turn_on_voltage")
 
 
+NOT_FINISHED = "the run file is not finished: its run goes on, or was cut off (then: acquire recover)"
+
+
 class UnknownDevice(Exception):
     """The device that is to be shown is not among the runs; the message names those that are."""
 
@@ -93,7 +96,10 @@ def assembled(
     """
     labels, batch = tuple(labels_of([one.run for one in runs])), batch_of(runs)
     device = shown_device(batch, shown)
-    compared = [Compared(one.run.sample, label, one.run.figures) for one, label in zip(runs, labels, strict=True)]
+    compared = [
+        Compared(one.run.sample, label, one.run.figures, "" if one.run.finished else NOT_FINISHED)
+        for one, label in zip(runs, labels, strict=True)
+    ]
     at = tuple(table_at_luminance(compared, level) for level in LUMINANCE_LEVELS)
     return Report(
         runs=tuple(runs),
@@ -187,7 +193,8 @@ def _boxes(report: Report, formats: Sequence[str], style: Style | None) -> Itera
     from acquire.report.box_plots import box_plots
 
     for name in BOXED if report.batch.is_one else ():
-        draw = partial(box_plots, report.batch.values(name), name, _marked(report), style)
+        values, not_ok = report.batch.values(name), report.batch.not_ok(name)
+        draw = partial(box_plots, values, name, _marked(report), style, not_ok)
         yield _illustration(f"box_{name}", figure_title(name), draw, formats, style)
 
 

@@ -117,6 +117,16 @@ class Batch:
         """A figure of the devices that count by group, SI and NaN where there is none, for box plots."""
         return {group: tuple(one.value(figure) for one in self.counted(group)) for group in self.groups}
 
+    def not_ok(self, figure: str) -> dict[str, tuple[bool, ...]]:
+        """Of which of these :meth:`values` something is to be known: their status is another than ok."""
+        return {
+            group: tuple(
+                (found := one.one.run.figures.get(figure)) is not None and found.status != "ok"
+                for one in self.counted(group)
+            )
+            for group in self.groups
+        }
+
     def counted(self, group: str) -> tuple[Device, ...]:
         """The devices of a group that count, living and dead."""
         return tuple(one for one in self.devices if one.group == group and one.state is not State.NOT_JUDGED)

@@ -14,6 +14,7 @@ from acquire.photometry.customary_units import QUANTITIES, customary, figure_tit
 from acquire.records import FloatArray
 from acquire.report.arranging import arrange, legend
 from acquire.report.captions import Told
+from acquire.report.curves import Mask
 from acquire.report.drawing import Look, ends, looks, typeset
 from acquire.report.style import DOUBLE, SINGLE, NothingToDraw, Style, journal, new_figure
 
@@ -35,6 +36,9 @@ _LONG = 26
 
 #: Room beside the axes, and a letter below them at its widest, in mm.
 _BESIDE, _LETTER = 18.0, 1.5
+
+#: What hollow dots are.
+NOT_OK = "status not ok"
 
 _BOX, _SPREAD = 0.55, 0.18  # of the distance between groups
 
@@ -62,12 +66,13 @@ def box_plots(
     quantity: str,
     marked: tuple[str, int] | None = None,
     style: Style | None = None,
+    not_ok: Mapping[str, Sequence[bool]] | None = None,
 ) -> Figure:
     """Draw a figure of merit of the devices of each group.
 
     ``groups``: the values [SI] by the name of a group, NaN for a device without one; ``quantity`` the name of the
     figure of merit, or of a quantity; ``marked``: the device shown elsewhere, by its group and its place there; its
-    rank is that in its group.
+    rank is that in its group; ``not_ok``: of which of the values something is to be known, they are hollow.
 
     :raises NothingToDraw: no device has a value.
     :raises ImportError: matplotlib, the extra ``report``, is not installed.
@@ -84,14 +89,15 @@ def box_plots(
         names = _names(arrays, width - _BESIDE)
         figure = new_figure(width, 62.0)
         axes = figure.subplots()
-        for place, values in enumerate(arrays.values()):
-            _draw_group(axes, place, values, looks(chosen, 1)[0])
+        for place, (group, values) in enumerate(arrays.items()):
+            hollow = np.asarray(not_ok[group], bool) if not_ok else np.zeros(len(values), bool)
+            _draw_group(axes, place, values, hollow, looks(chosen, 1)[0])
         if marked is not None:
             _mark(axes, arrays, marked, quantity, looks(chosen, 2)[1])
         _name(axes, names, quantity)
         axes.set_ylim(*_room(known))
         arrange(figure, legend(figure, told), max(name.count("\n") for name in names) - 1)
-    figure.set_label(_caption(quantity, arrays))
+    figure.set_label(_caption(quantity, arrays, not_ok))
     return figure
 
 
@@ -128,8 +134,9 @@ def _title(figure: str) -> str:
     return typeset(title if quantity.unit == "1" else f"{title} ({quantity.unit})")
 
 
-def _draw_group(axes: Axes, place: int, values: FloatArray, look: Look) -> None:
-    known = np.sort(values[np.isfinite(values)])
+def _draw_group(axes: Axes, place: int, values: FloatArray, not_ok: Mask, look: Look) -> None:
+    order = np.argsort(values)[: int(np.isfinite(values).sum())]  # NaN comes last
+    known, hollow = values[order], not_ok[order]
     if known.size >= LEAST_FOR_BOX:
         line = {"color": "black", "linewidth": 0.8}
         axes.boxplot(
@@ -139,7 +146,11 @@ def _draw_group(axes: Axes, place: int, values: FloatArray, look: Look) -> None:
     elif known.size:
         median = [float(np.median(known))] * 2
         axes.plot([place - _BOX / 2, place + _BOX / 2], median, "-", color="black", linewidth=1.6)
-    axes.plot(place + swarm(known), known, "o", color=look.colour, alpha=0.8, markeredgewidth=0, label="_devices")
+    x = place + swarm(known)
+    axes.plot(x, known, "o", color=look.colour, alpha=0.8, markeredgewidth=0, label="_devices")
+    if hollow.any():
+        white = {"markerfacecolor": "white", "markeredgecolor": look.colour}
+        axes.plot(x[hollow], known[hollow], "o", linestyle="none", label=NOT_OK, **white)
 
 
 def swarm(ordered: FloatArray) -> FloatArray:
@@ -168,11 +179,12 @@ def _mark(axes: Axes, arrays: Mapping[str, FloatArray], marked: tuple[str, int],
     axes.plot([x], [value], "o", linestyle="none", label=str(rank(known.tolist(), value, quantity)), **mark)
 
 
-def _caption(quantity: str, arrays: Mapping[str, FloatArray]) -> str:
+def _caption(quantity: str, arrays: Mapping[str, FloatArray], not_ok: Mapping[str, Sequence[bool]] | None) -> str:
     dead = {name: int((~np.isfinite(values)).sum()) for name, values in arrays.items()}
     without = ", ".join(f"{count} of {name}" for name, count in dead.items() if count)
     return (
         f"{figure_title(quantity)}. Dots: devices. Boxes: quartiles and median, whiskers to the least and the largest; "
         f"of fewer than {LEAST_FOR_BOX} devices the median alone."
         + (f" Without a value: {without}." if without else "")
+        + (f" Hollow: {NOT_OK}, as the tables say." if any(any(here) for here in (not_ok or {}).values()) else "")
     )

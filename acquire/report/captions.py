@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from acquire.evaluation.figure import Figure
+from acquire.records import Finding, Severity
 from acquire.report.curves import Curves
 from acquire.run_file.read import Run
 
@@ -36,6 +38,22 @@ class Told:
     by_amount: bool = False
     beyond: bool = False
     more: list[str] = field(default_factory=list)
+    doubtful: str = ""
+
+    def doubt(
+        self, runs: Sequence[Run], names: Sequence[str], touched: Callable[[Mapping[str, Figure]], tuple[str, ...]]
+    ) -> list[str]:
+        """What runs are called when it is said with the name that something speaks against what is drawn of one.
+
+        ``touched`` are the figures of merit that a finding must touch to concern the picture. A picture of one run
+        has no name of it; there the legend says it.
+        """
+        doubts = [_speaks_against(run, touched(run.figures)) for run in runs]
+        for name, found in zip(names, doubts, strict=True):
+            if found is not None:
+                self.more.append(f"{found.severity.capitalize()}{f', {name}' if len(runs) > 1 else ''}: {found.text}")
+                self.doubtful = f"{found.severity}: see its findings" if len(runs) == 1 else ""
+        return [name if one is None else f"{one.severity}: {name}" for name, one in zip(names, doubts, strict=True)]
 
     def count(self, run_id: str, drawn: Curves, of: str = "") -> None:
         """Remember what curves leave out, ``of`` which quantity where a picture shows the rest of these points.
@@ -71,6 +89,12 @@ class Told:
         if self.beyond:
             sentences.append("Points with a relative uncertainty above 20 % run beyond the axis")
         return " ".join(f"{sentence}." for sentence in sentences)
+
+
+def _speaks_against(run: Run, figures: Collection[str]) -> Finding | None:
+    """The gravest finding that speaks against one of these figures, or against a run as a whole."""
+    grave = (one for one in run.findings if one.severity is not Severity.NOTE)
+    return next((one for one in grave if not one.figures or not set(figures).isdisjoint(one.figures)), None)
 
 
 def in_words(counts: Counter[str]) -> str:

@@ -10,7 +10,7 @@ from math import isfinite
 
 from acquire.photometry.customary_units import customary
 from acquire.report import facts
-from acquire.report.batch import DEAD_MEANS, Batch, Device, State, statistic_text
+from acquire.report.batch import DEAD_MEANS, Batch, Device, State, Statistics, statistic_text
 from acquire.report.notation import markdown_text
 from acquire.report.tables import PAPER
 from acquire.run_file.documented import DocumentedRun
@@ -141,7 +141,8 @@ def _area_method(known: Known) -> Filled:
 def _number_of_devices(known: Known) -> Filled:
     counted = [one for one in known.batch.devices if one.state is not State.NOT_JUDGED]
     left = len(known.batch.devices) - len(counted)
-    groups = f" in {len(known.batch.groups)} groups" if len(known.batch.groups) > 1 else ""
+    of_them = len({one.group for one in counted})
+    groups = f" in {of_them} groups" if of_them > 1 else ""
     return Filled(f"{_devices(len(counted))}{groups}" + (f"; {left} more not judged" if left else ""))
 
 
@@ -163,12 +164,19 @@ def _spread(known: Known) -> Filled:
 
 
 def _group_spread(batch: Batch, group: str) -> str:
+    alive = len(batch.of(State.ALIVE, group))
     found = (
-        f"{PAPER[one.figure]} {statistic_text(one.figure, one.median)}"
-        + (f" (standard deviation {statistic_text(one.figure, one.deviation, 2)})" if isfinite(one.deviation) else "")
+        f"{PAPER[one.figure]} {statistic_text(one.figure, one.median)}{_beside_median(one, alive)}"
         for one in batch.statistics(group)
     )
-    return f"{group}: median of {_devices(len(batch.of(State.ALIVE, group)))}: {', '.join(found)}"
+    return f"{group}: median of {_devices(alive)}: {', '.join(found)}"
+
+
+def _beside_median(one: Statistics, alive: int) -> str:
+    """Its spread, of how many devices it is where not of all, and how many of them are not plain ok."""
+    spread = f"standard deviation {statistic_text(one.figure, one.deviation, 2)}" if isfinite(one.deviation) else ""
+    parts = [spread, f"n = {one.n}" if one.n != alive else "", f"{one.not_ok} not ok" if one.not_ok else ""]
+    return f" ({', '.join(filter(None, parts))})" if any(parts) else ""
 
 
 def _rank(known: Known) -> Filled:

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from acquire.photometry.choice import SpectrumSource
 from acquire.photometry.customary_units import customary
 from acquire.records import BAD_READING, LIMITED, Branch, FloatArray, PointFlag
 from acquire.run_file.read import Run
 
 Mask = npt.NDArray[np.bool_]
+
+_STAND_INS = [source.value.encode() for source in (SpectrumSource.ASSUMED, SpectrumSource.REFERENCE)]
 
 #: Quantities that come of the source meter alone; all others need light.
 _ELECTRICAL = ("voltage", "current_density")
@@ -77,8 +80,9 @@ def curves(run: Run, x: str, y: str, logarithmic: Sequence[str] = ()) -> Curves:
     for reason, here in (*_flagged(flags, _refused(quantities)), *_not_drawable(values, logarithmic)):
         why[reason] += int(np.count_nonzero(here & ~out))
         out |= here
-    hollow = (flags & int(_marked(quantities))) != 0
-    words = {word: int(np.count_nonzero(here & ~out)) for word, here in _flagged(flags, _marked(quantities))}
+    doubted = [*_flagged(flags, _marked(quantities)), ("assumed spectrum", _by_stand_in(run, quantities))]
+    hollow = np.logical_or.reduce([here for _, here in doubted])
+    words = {word: int(np.count_nonzero(here & ~out)) for word, here in doubted}
     blank = {name: np.where(out, np.nan, array) for name, array in values.items()}
     uncertainty = np.where(out, np.nan, _uncertainty(run, y))
     return Curves(
@@ -127,6 +131,15 @@ def _refused(quantities: Sequence[str]) -> PointFlag:
 
 def _marked(quantities: Sequence[str]) -> PointFlag:
     return _HOLLOW_EQE if "external_quantum_efficiency" in quantities else _HOLLOW
+
+
+def _by_stand_in(run: Run, quantities: Sequence[str]) -> Mask:
+    """At which points light was computed with a spectrum that was not measured in this run (n,)."""
+    photodiode = run.calibration.photodiode
+    by_shape = photodiode is not None and photodiode.responsivity is not None
+    if "external_quantum_efficiency" in quantities or (by_shape and not set(quantities) <= set(_ELECTRICAL)):
+        return np.isin(run.tables["jvl"]["spectrum_source"], _STAND_INS)
+    return np.zeros(run.points, bool)
 
 
 def _flagged(flags: npt.NDArray[np.uint32], which: PointFlag) -> Iterator[tuple[str, Mask]]:

@@ -153,12 +153,12 @@ def levels(one: DocumentedRun) -> str:
     steps = np.abs(np.diff(sent))
     steps = steps[steps > 0]
     distance = f", {_apart(steps, unit)}" if steps.size else ""
-    turn = sent[np.argmax(np.abs(sent))]
-    there = f"{_level(sent[0], unit)} to {_level(turn, unit)}" if sent[0] != turn else _level(sent[0], unit)
-    back = (
-        f" and back to {_level(sent[-1], unit)}" if sent[-1] not in (sent[0], turn) or direction(one).count(",") else ""
-    )
-    return f"{sent.size} points, {there}{back}{distance}"
+    branch, cycle = (one.run.tables["jvl"][name] for name in ("branch", "cycle"))
+    first = sent[cycle == cycle[0]]
+    there = sent[(branch == branch[0]) & (cycle == cycle[0])]
+    ends = _level(there[0], unit) + (f" to {_level(there[-1], unit)}" if there[-1] != there[0] else "")
+    back = f" and back to {_level(first[-1], unit)}" if there.size < first.size else ""
+    return f"{sent.size} points, {ends}{back}{distance}"
 
 
 def _apart(steps: FloatArray, unit: str) -> str:

@@ -21,6 +21,7 @@ from acquire.report.notation import html_sentence, html_symbol
 from acquire.report.rounding import rounded
 from acquire.report.tables import AT_A_LUMINANCE, PAPER, RowKind, Table
 from acquire.run_file.documented import DocumentedRun
+from acquire.run_file.export.about import status_text
 from acquire.safety.visible import visible
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ def _details(one: DocumentedRun, label: str) -> Mapping[str, Any]:
         "conditions": facts.conditions(one),
         "grave": [finding for finding in run.findings if finding.severity is not Severity.NOTE],
         "damaged": run.integrity.damaged,
+        "status": status_text(run),
     }
 
 

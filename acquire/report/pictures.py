@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from acquire.evaluation.figure import Figure as FigureOfMerit
+from acquire.evaluation.touched import electrical, luminous, spectral
 from acquire.records import Branch, FloatArray
 from acquire.report.arranging import GREY, arrange, legend
 from acquire.report.box_plots import box_plots, rank
@@ -71,11 +73,13 @@ class Named:
 
 @dataclass(frozen=True)
 class Picture:
-    """One kind of picture: ``name`` of its file, ``title`` for people, and what draws it."""
+    """One kind of picture: ``name`` of its file, ``title`` for people, what draws it, and ``figures``: those of a run
+    that say the same as it, so that what speaks against them speaks against it."""
 
     name: str
     title: str
     _draw: Callable[[Sequence[Named], Style, Told], Figure]
+    figures: Callable[[Mapping[str, FigureOfMerit]], tuple[str, ...]]
 
     def draw(self, runs: Sequence[Run], style: Style | None = None, labels: Sequence[str] | None = None) -> Figure:
         """Draw one run, or several over each other; :func:`caption_of` says what bands are and what is left out.
@@ -87,7 +91,7 @@ class Picture:
         :raises ImportError: matplotlib, the extra ``report``, is not installed.
         """
         chosen, told = style or journal(), Told()
-        names = labels_of(runs) if labels is None else labels
+        names = told.doubt(runs, labels_of(runs) if labels is None else labels, self.figures)
         colours = looks(chosen, min(len(runs), MOST_NAMED)) + [Look(GREY, behind=True)] * max(0, len(runs) - MOST_NAMED)
         with chosen.applied():
             named = [Named(*one) for one in zip(runs, names, colours, strict=True)]
@@ -237,12 +241,12 @@ def _chromaticity(named: Sequence[Named], style: Style, told: Told) -> Figure:
 
 
 _ALL = (
-    Picture("jvl", "Current density and luminance against voltage", _jvl),
-    Picture("efficiency", "Current efficiency and external quantum efficiency", _efficiency),
-    Picture("power_efficiency", "Power efficiency", _power_efficiency),
-    Picture("spectra", "Electroluminescence spectra", _spectra),
-    Picture("chromaticity", "Chromaticity, CIE 1931", _chromaticity),
-    Picture("jvl_log", "Current density against voltage, both logarithmic", _jvl_log),
+    Picture("jvl", "Current density and luminance against voltage", _jvl, luminous),
+    Picture("efficiency", "Current efficiency and external quantum efficiency", _efficiency, luminous),
+    Picture("power_efficiency", "Power efficiency", _power_efficiency, luminous),
+    Picture("spectra", "Electroluminescence spectra", _spectra, spectral),
+    Picture("chromaticity", "Chromaticity, CIE 1931", _chromaticity, spectral),
+    Picture("jvl_log", "Current density against voltage, both logarithmic", _jvl_log, electrical),
 )
 
 #: Every picture by its name, in the order of a report.

@@ -108,11 +108,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Compared:
-    """A device in a table: ``sample`` is its name, ``label`` tells it from others of the same name."""
+    """A device in a table: ``sample`` is its name, ``label`` tells it from others of the same name; ``lacking`` is why
+    it has no figures, where that is known."""
 
     sample: str
     label: str
     figures: Mapping[str, Figure]
+    lacking: str = ""
 
 
 @dataclass
@@ -121,11 +123,16 @@ class _Footnotes:
 
     marks: dict[str, str] = field(default_factory=dict)
 
-    def mark(self, figure: Figure | None) -> str:
-        if figure is None or figure.status == "ok":
+    def mark(self, figure: Figure | None, lacking: str = "") -> str:
+        if figure is None:
+            return self._marked(lacking) if lacking else ""
+        if figure.status == "ok":
             return ""
         words = figure.status.replace("_", " ")
-        return self.marks.setdefault(f"{words}: {figure.reason}" if figure.reason else words, _letters(len(self.marks)))
+        return self._marked(f"{words}: {figure.reason}" if figure.reason else words)
+
+    def _marked(self, text: str) -> str:
+        return self.marks.setdefault(text, _letters(len(self.marks)))
 
     def all(self) -> tuple[Footnote, ...]:
         return tuple(Footnote(mark, text) for text, mark in self.marks.items())
@@ -167,7 +174,8 @@ def _quantity(figure: str) -> Quantity:
 
 
 def _measured(device: Compared, figures: Mapping[str, str], footnotes: _Footnotes) -> Row:
-    cells = (figure_cell(device.figures.get(name), name, footnotes.mark(device.figures.get(name))) for name in figures)
+    found = ((name, device.figures.get(name)) for name in figures)
+    cells = (figure_cell(figure, name, footnotes.mark(figure, device.lacking)) for name, figure in found)
     return Row(device.label, RowKind.MEASURED, tuple(cells))
 
 

@@ -11,6 +11,7 @@ import pytest
 from acquire.records import Finding, RunStatus, Severity
 from acquire.report.assembled import UnknownDevice, _marked, assembled, shown_device
 from acquire.report.batch import State, batch_of, judgement
+from acquire.report.page import page
 from acquire.run_file.documented import DocumentedRun
 from tests.report.conftest import MakeDevice
 
@@ -126,3 +127,15 @@ def test_runs_that_began_in_the_same_second_are_told_apart(device: MakeDevice) -
     report = assembled(same)
     assert len(set(report.labels)) == 2
     assert len({row.label for row in report.table.rows}) == 2
+
+
+def test_a_run_that_is_not_finished_says_so_wherever_it_has_no_figures(device: MakeDevice) -> None:
+    one = device("A", status=RunStatus.RUNNING)
+    cut_off = replace(one, run=replace(one.run, finished=False, figures={}, end_time=""))
+    report = assembled([cut_off, device("B")])
+    for table in (report.table, *report.at_luminances):
+        unfinished = table.rows[0]
+        (mark,) = {cell.mark for cell in unfinished.cells}
+        assert "not finished" in {note.mark: note.text for note in table.footnotes}[mark]
+    said = page(report)
+    assert "not finished \N{MIDDLE DOT} 18 points" in said

@@ -92,3 +92,15 @@ def test_long_names_of_groups_are_broken_into_lines_and_the_picture_grows() -> N
     assert high.axes[0].get_position().height * high.get_figheight() == pytest.approx(
         low.axes[0].get_position().height * low.get_figheight()
     )
+
+
+def test_a_device_with_something_against_it_is_hollow_where_it_is() -> None:
+    values = [0.05, NAN, 0.03, 0.04]
+    doubted = {"ref": [True, True, False, False], "few": [False]}
+    figure = box_plots({"ref": values, "few": [0.07]}, "external_quantum_efficiency_max", not_ok=doubted)
+    (hollow,) = (line for line in figure.axes[0].lines if line.get_label() == "status not ok")
+    assert hollow.get_ydata() == pytest.approx([5.0])
+    assert hollow.get_markerfacecolor() == "white"
+    assert "status not ok" in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "Hollow: status not ok" in caption_of(figure)
+    assert "Hollow" not in caption_of(box_plots({"ref": values}, "external_quantum_efficiency_max"))

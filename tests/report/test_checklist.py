@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
 
 from acquire.config.answers import OF_A_BENCH, OF_A_SUBSTRATE
 from acquire.records import RunStatus
+from acquire.report import facts
 from acquire.report.batch import batch_of
 from acquire.report.checklist import Known, Standing, as_json, as_markdown, checklist
 from acquire.run_file.documented import DocumentedRun
@@ -65,6 +70,40 @@ def test_what_is_stated_is_what_the_file_holds(recorded: DocumentedRun) -> None:
     assert "SHA-256 56fe862add3d6572" in texts[25]
     assert "683.002 lm/W" in texts[30]
     assert recorded.sha256 in texts[40]
+
+
+@pytest.mark.parametrize(
+    ("sent", "branch", "written"),
+    [
+        ([-5.0, -1.0, 3.0], ["forward"] * 3, "3 points, -5 V to 3 V, in steps of 4 V"),
+        ([3.0, 1.0, -1.0], ["reverse"] * 3, "3 points, 3 V to -1 V, in steps of 2 V"),
+        ([-2.0, 1.0, 1.0, -2.0], ["forward"] * 2 + ["reverse"] * 2, "4 points, -2 V to 1 V and back to -2 V"),
+        ([0.0, 2.0, 2.0], ["forward"] * 2 + ["reverse"], "3 points, 0 V to 2 V and back to 2 V"),
+        ([1.0, 1.0], ["forward"] * 2, "2 points, 1 V"),
+    ],
+)
+def test_levels_go_back_only_where_the_sweep_did(
+    recorded: DocumentedRun, sent: list[float], branch: list[str], written: str
+) -> None:
+    points = {name: array[: len(sent)] for name, array in recorded.run.tables["jvl"].items()}
+    points |= {"source_level": np.array(sent), "branch": np.array(branch, dtype="S")}
+    run = replace(recorded.run, tables={**recorded.run.tables, "jvl": points})
+    assert facts.levels(replace(recorded, run=run)).startswith(written)
+
+
+def test_a_median_of_fewer_devices_than_live_says_so(device: MakeDevice) -> None:
+    runs = [device("A", 0.05), device("B", 0.06), device("C", 0.07), device("D", 0.08)]
+    for one, status in ((runs[0], "impossible"), (runs[1], "doubtful")):
+        figures = dict(one.run.figures)
+        name = "external_quantum_efficiency_max"
+        figures[name] = replace(figures[name], status=status)
+        object.__setattr__(one.run, "figures", figures)
+    failed = device("E", None, batch="B8", status=RunStatus.FAILED)
+    batch = batch_of([*runs, failed])
+    texts = {one.number: one.text for one in checklist(Known(runs[3], batch, batch.devices[3], {}))}
+    assert texts[9] == "4 devices; 1 more not judged"
+    (spread,) = (part for part in texts[11].split(", EQE_max")[1:])
+    assert spread.startswith(" 7.000 % (standard deviation 1.0 %, n = 3, 1 not ok)")
 
 
 def test_it_says_whose_it_is_and_that_it_is_no_journals(recorded: DocumentedRun) -> None:

@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from acquire.photometry.colour import chromaticity
 from acquire.photometry.grid import WAVELENGTH
 from acquire.photometry.spectra import gaussian
-from acquire.records import PointFlag
+from acquire.records import Finding, PointFlag, Severity
 from acquire.report.pictures import MOST_NAMED, PICTURES, NothingToDraw, Picture, caption_of, labels_of, rendered
 from acquire.run_file.read import Run
 
@@ -117,6 +117,18 @@ def test_points_in_compliance_are_hollow_and_the_legend_says_so(run: Run) -> Non
     assert {to_hex(str(line.get_markerfacecolor())) for line in hollow} == {"#ffffff"}
     assert "compliance" in [text.get_text() for text in figure.legends[0].get_texts()]
     assert "Hollow: 2 points compliance." in caption_of(figure)
+
+
+def test_points_computed_with_an_assumed_spectrum_are_hollow(run: Run, changed: Callable[..., Run]) -> None:
+    source = run.tables["jvl"]["spectrum_source"].copy()
+    source[[7, 8]] = b"assumed"
+    figure = PICTURES["efficiency"].draw([changed(spectrum_source=source)])
+    drawn_hollow = [line for line in figure.axes[2].lines if line.get_label() == "_hollow"]
+    efficiency = 100.0 * run.tables["jvl"]["external_quantum_efficiency"]
+    assert {*efficiency[[7, 8]]} <= {*np.concatenate([line.get_ydata() for line in drawn_hollow])}
+    assert "2 points assumed spectrum" in caption_of(figure)
+    assert "assumed" not in caption_of(PICTURES["efficiency"].draw([run]))
+    assert "assumed" not in caption_of(PICTURES["jvl_log"].draw([changed(spectrum_source=source)]))
 
 
 @pytest.mark.parametrize(
@@ -238,6 +250,23 @@ def test_a_run_in_reverse_alone_has_its_name(run: Run, changed: Callable[..., Ru
     back = changed(rows=slice(9, None), taken=slice(0), fields={"sample": "back"})
     axes = PICTURES["jvl_log"].draw([run, back]).axes[0]
     assert named_lines(axes)["back"].get_linestyle() == "--"
+
+
+def test_a_run_that_something_speaks_against_is_named_so_where_it_concerns_the_picture(
+    run: Run, changed: Callable[..., Run]
+) -> None:
+    doubted = changed(fields={"sample": "B", "run_id": "b"})
+    found = Finding(0.0, "routes_differ", Severity.DOUBTFUL, "L is not that of the spectra", ("luminance_max",))
+    object.__setattr__(doubted, "findings", (found,))
+    both = PICTURES["efficiency"].draw([run, doubted])
+    assert "doubtful: B" in named_lines(both.axes[0])
+    assert "Doubtful, B: L is not that of the spectra." in caption_of(both)
+    alone = PICTURES["jvl"].draw([doubted])
+    assert "doubtful: see its findings" in [text.get_text() for text in alone.legends[0].get_texts()]
+    assert "Doubtful: L is not that of the spectra." in caption_of(alone)
+    for name in ("spectra", "jvl_log"):
+        picture = PICTURES[name].draw([run, doubted])
+        assert not [text for text in picture.legends[0].get_texts() if "doubtful" in text.get_text()], name
 
 
 def test_no_two_runs_have_the_same_name(changed: Callable[..., Run]) -> None:

@@ -13,7 +13,7 @@ from acquire import session
 from acquire.bench.simulated import simulated_bench
 from acquire.bench.site import Site
 from acquire.config import LoadedSweep
-from acquire.records import Event, Record, RunStart, RunStop
+from acquire.records import Activity, Event, Record, RunStart, RunStop
 from acquire.safety.interruption import StopRequest
 from drivers.simulated.bench import SimulatedBench
 from tests.conftest import CONFIGS
@@ -26,7 +26,7 @@ class Attempt:
     """A run that is yet to come: of a sweep file, or of a sweep that was prepared before.
 
     ``prepare_bench`` is given the simulated bench before anything is opened, ``watch`` every event but the start and
-    the stop of the run.
+    the stop of the run. ``events`` are those that were recorded, ``told`` is what was said of what is being done.
     """
 
     def __init__(self, sweep: Path | session.PreparedRun, output: Path) -> None:
@@ -34,6 +34,7 @@ class Attempt:
         self.simulated: SimulatedBench | None = None
         self.reported: list[Record] = []
         self.events: list[Event] = []
+        self.told: list[Activity] = []
         self.stop = StopRequest()
         self.prepare_bench: Callable[[SimulatedBench], object] = lambda simulated: None
         self.watch: Callable[[Event], None] = lambda event: None
@@ -52,7 +53,10 @@ class Attempt:
     def _watch(self, event: Event) -> None:
         if isinstance(event, RunStart | RunStop):
             return
-        self.events.append(event)
+        if isinstance(event, Activity):
+            self.told.append(event)
+        else:
+            self.events.append(event)
         if isinstance(event, Record):
             self.reported.append(event)
         self.watch(event)

@@ -15,7 +15,7 @@ from pyvisa.constants import StatusCode
 from acquire import session
 from acquire.bench import bench as bench_module
 from acquire.bench import opening
-from acquire.records import Activity, DarkReading, Doing, Event, Note, PointFlag, Record, Spectrum
+from acquire.records import DarkReading, Doing, Event, Note, PointFlag, Record, Spectrum
 from acquire.sweep.engine import SpectrumNotTaken
 from drivers.cs2000a.driver import CS2000A
 from drivers.cs2000a.errors import NoSpectrum
@@ -47,7 +47,7 @@ def test_an_exception_in_the_middle_of_a_sweep(attempt: Attempt, monkeypatch: py
     with h5py.File(path) as file:
         assert b"ZeroDivisionError: a bug" in file["entry/notes/text"][-1]
         assert b"ZeroDivisionError" in file["entry/stop_reason"][()]
-    told = [(event.doing, event.text) for event in attempt.events if isinstance(event, Activity)]
+    told = [(event.doing, event.text) for event in attempt.told]
     assert told[-3:] == [
         (Doing.ENDING, "a bug"),
         (Doing.ENDING, "ramping to zero"),
@@ -64,7 +64,7 @@ def test_a_run_that_did_not_begin_never_had_its_output_on(attempt: Attempt, monk
     result = attempt.run()
     assert "no reply" in result.error
     assert result.output == session.Output.NEVER_ON
-    told = [(event.instrument, event.text) for event in attempt.events if isinstance(event, Activity)]
+    told = [(event.instrument, event.text) for event in attempt.told]
     assert ("smu", "ready") in told
     assert ("photodiode_meter", "not ready") in told
 
@@ -93,9 +93,7 @@ def test_ctrl_c_during_a_spectrum_cancels_it(attempt: Attempt) -> None:
     assert result.interrupted
     assert not any(isinstance(event, Spectrum) for event in attempt.events)
     attempt.check_what_is_left("stopped")
-    last = attempt.events[-1]
-    assert isinstance(last, Activity)
-    assert last.text == "waiting for the Konica Minolta CS-2000A, up to 9 s"
+    assert attempt.told[-1].text == "waiting for the Konica Minolta CS-2000A, up to 9 s"
     assert result.output == session.Output.OFF
 
 
