@@ -219,7 +219,7 @@ def recover(
             right &= _recover(path, sys.stdout)
             continue
         try:
-            unfinished = reading_apart.unfinished(reading.run_files_in(path))
+            unfinished = reading_apart.unfinished(reading.hdf5_files_in(path)[::-1])
         except OSError as error:
             raise complain(f"{path}: cannot be read ({error.strerror or error})", FAILED) from error
         for file in unfinished:

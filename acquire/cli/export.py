@@ -98,10 +98,10 @@ def _run_files(named: Sequence[Path], wrong: list[str]) -> Iterator[Path]:
 
 
 def _in_folder(folder: Path, wrong: list[str]) -> list[Path]:
-    from acquire.run_file.read import run_files_in
+    from acquire.run_file.read import hdf5_files_in
 
     try:
-        files = run_files_in(folder)[::-1]
+        files = hdf5_files_in(folder)
     except OSError as error:
         wrong.append(f"{folder}: cannot be read ({error.strerror or error})")
         return []

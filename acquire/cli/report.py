@@ -143,7 +143,7 @@ def _read(paths: Sequence[Path]) -> tuple[tuple[DocumentedRun, ...], bool]:
 
 def _files(paths: Sequence[Path]) -> tuple[list[Path], bool]:
     """The run files meant, those of a folder from the oldest on, and whether a folder could not be read."""
-    from acquire.run_file.read import run_files_in
+    from acquire.run_file.read import hdf5_files_in
 
     files: list[Path] = []
     wrong = False
@@ -152,7 +152,7 @@ def _files(paths: Sequence[Path]) -> tuple[list[Path], bool]:
             files.append(path)
             continue
         try:
-            found = run_files_in(path)[::-1]
+            found = hdf5_files_in(path)
         except OSError as error:
             complain(f"{path}: cannot be read ({error.strerror or error})", FAILED)
             wrong = True

@@ -12,7 +12,7 @@ import numpy as np
 from acquire.evaluation.figures import LUMINANCE_LEVELS, TURN_ON_LUMINANCE
 from acquire.photometry.constants import MAXIMUM_LUMINOUS_EFFICACY
 from acquire.photometry.customary_units import QUANTITIES, customary, quantity_of_figure
-from acquire.records import PointFlag
+from acquire.records import FloatArray, PointFlag
 from acquire.report.rounding import rounded
 from acquire.report.tables import PAPER, figure_cell
 from acquire.run_file.documented import DocumentedRun
@@ -59,7 +59,7 @@ def calibration(one: DocumentedRun) -> str:
     calibrated, provenance = one.run.calibration, one.run.calibration.provenance
     photodiode = calibrated.photodiode
     if photodiode is None:
-        return f"none: luminance by {_plain(calibrated.conditions.luminance_route)}"
+        return f"none: luminance from {luminance_route(one)}"
     until = f", valid until {provenance.valid_until}" if provenance.valid_until else ", no end of validity given"
     return f"{photodiode.identification}: {_plain(photodiode.method)}{until if provenance.date else ''}"
 
@@ -90,14 +90,27 @@ def _setting(one: DocumentedRun, role: str, name: str) -> Any:
 
 
 def _settings(one: DocumentedRun, role: str) -> Iterator[str]:
-    for name, words in (("source_range", "source range"), ("measure_range", "range"), ("range", "range")):
+    units = {
+        "source_range": one.run.source_unit,
+        "measure_range": "A" if one.run.source_unit == "V" else "V",
+        "range": one.run.calibration.conditions.meter_unit,
+    }
+    for name, unit in units.items():
         if (value := _setting(one, role, name)) is not None:
-            yield f"{words} {_number(value)}"
+            yield f"{'source range' if name == 'source_range' else 'range'} {_range(value, unit)}"
     if any(_setting(one, role, name) in (True, "True") for name in ("measure_autorange", "autorange")):
         yield "autorange"
     for name, words in (("nplc", "NPLC"), ("filter_count", "readings averaged")):
         if (value := _setting(one, role, name)) is not None:
             yield f"{words} {_number(value)}"
+
+
+def _range(value: Any, unit: str) -> str:
+    """A range of an instrument; what is no number there stays as it is."""
+    try:
+        return _level(float(value), unit)
+    except ValueError:
+        return str(value)
 
 
 def _number(value: Any) -> str:
@@ -138,8 +151,11 @@ def function(one: DocumentedRun) -> str:
 
 def direction(one: DocumentedRun) -> str:
     """The branches in the order in which they were measured."""
-    branches = dict.fromkeys(one.run.tables["jvl"]["branch"].tolist())
-    return ", then ".join(name.decode(errors="replace") for name in branches)
+    points = one.run.tables["jvl"]
+    branches = dict.fromkeys(points["branch"].tolist())
+    cycles = len(set(points["cycle"].tolist()))
+    again = f"; {cycles} cycles" if cycles > 1 else ""
+    return ", then ".join(name.decode(errors="replace") for name in branches) + again
 
 
 def levels(one: DocumentedRun) -> str:
@@ -149,12 +165,21 @@ def levels(one: DocumentedRun) -> str:
         return ""
     steps = np.abs(np.diff(sent))
     steps = steps[steps > 0]
-    distance = f", in steps of {_level(float(np.median(steps)), unit)}" if steps.size else ""
-    branch = one.run.tables["jvl"]["branch"]
-    there = sent[branch == branch[0]]
+    distance = f", {_apart(steps, unit)}" if steps.size else ""
+    branch, cycle = (one.run.tables["jvl"][name] for name in ("branch", "cycle"))
+    first = sent[cycle == cycle[0]]
+    there = sent[(branch == branch[0]) & (cycle == cycle[0])]
     ends = _level(there[0], unit) + (f" to {_level(there[-1], unit)}" if there[-1] != there[0] else "")
-    back = f" and back to {_level(sent[-1], unit)}" if there.size < sent.size else ""
+    back = f" and back to {_level(first[-1], unit)}" if there.size < first.size else ""
     return f"{sent.size} points, {ends}{back}{distance}"
+
+
+def _apart(steps: FloatArray, unit: str) -> str:
+    """How far apart levels are: one step where there is one, else from the smallest to the largest."""
+    usual, least, most = (float(of(steps)) for of in (np.median, np.min, np.max))
+    if np.mean(np.abs(steps - usual) <= 0.01 * usual) > 0.9:  # a jump between two branches is no step
+        return f"in steps of {_level(usual, unit)}"
+    return f"{_level(least, unit)} to {_level(most, unit)} apart"
 
 
 def dwell(one: DocumentedRun) -> str:
@@ -219,11 +244,15 @@ def geometry(one: DocumentedRun) -> str:
 
 
 def mismatch(one: DocumentedRun) -> str:
-    """The spectral mismatch factors used."""
-    factors = one.run.mismatch_factors
-    if not factors.size:
-        return "none used: the photodiode's response to each spectrum is computed from its responsivity"
-    return f"{factors.min():.4f} to {factors.max():.4f}, of {factors.size} spectra"
+    """The spectral mismatch factors used, or why there are none."""
+    factors, photodiode = one.run.mismatch_factors, one.run.calibration.photodiode
+    if factors.size:
+        return f"{factors.min():.4f} to {factors.max():.4f}, of {factors.size} spectra"
+    if photodiode is None:
+        return f"none used: luminance from {luminance_route(one)}"
+    if photodiode.responsivity is None:
+        return "none used: the photodiode is taken to follow V(lambda)"
+    return "none used: the photodiode's response to each spectrum is computed from its responsivity"
 
 
 def spectroradiometer(one: DocumentedRun) -> str:

@@ -415,6 +415,7 @@ def test_a_folder_is_recovered_as_a_whole(tmp_path: Path) -> None:
 
 def test_what_cannot_be_recovered_in_a_folder_is_said(tmp_path: Path) -> None:
     damaged, good = cut_off(tmp_path, 1), cut_off(tmp_path, 2)
+    good = good.rename(tmp_path / "A3 annealed.h5")
     damaged.write_bytes(damaged.read_bytes()[:5000])
     done = acquire("recover", tmp_path)
     assert done.returncode == 1

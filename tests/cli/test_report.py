@@ -63,6 +63,12 @@ def test_a_folder_is_compared_and_brought_up_to_date(run_file: Path, tmp_path: P
     assert not list((tmp_path / "out").glob("*.png"))
 
 
+def test_a_run_file_that_was_given_another_name_is_counted_as_well(run_file: Path, tmp_path: Path) -> None:
+    shutil.copy(RECORDINGS[1], run_file.parent / "A3 annealed.h5")
+    assert report(run_file.parent, "--to", tmp_path / "out", "--formats", "none")[0] == 0
+    assert len((tmp_path / "out" / "table.csv").read_text(encoding="utf-8-sig").splitlines()) == 1 + 2
+
+
 def test_what_is_nobodys_report_is_not_replaced(run_file: Path, tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("mine", encoding="utf-8")
     status, _, said = report(run_file, "--to", tmp_path, "--formats", "none")

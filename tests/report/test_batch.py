@@ -139,3 +139,12 @@ def test_a_run_that_is_not_finished_says_so_wherever_it_has_no_figures(device: M
         assert "not finished" in {note.mark: note.text for note in table.footnotes}[mark]
     said = page(report)
     assert "not finished \N{MIDDLE DOT} 18 points" in said
+
+
+def test_the_best_device_is_not_named_without_what_is_said_against_it(device: MakeDevice) -> None:
+    name = "external_quantum_efficiency_max"
+    best = device("B", 0.2)
+    figures = {**best.run.figures, name: replace(best.run.figures[name], status="at_end_of_sweep")}
+    batch = batch_of([device("A", 0.05), replace(best, run=replace(best.run, figures=figures))])
+    (found,) = (one for one in batch.statistics("B7") if one.figure == name)
+    assert (found.best, found.not_ok) == ("B (at end of sweep)", 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -359,6 +360,14 @@ def test_folders_and_files_in_one_command_each_file_once(run: Run, tmp_path: Pat
     done = export(run.path.parent, run.path, "--to", tmp_path)
     assert done.exit_code == 0, done.output
     assert sorted(done.stdout.split()) == sorted(map(str, tmp_path.iterdir()))
+
+
+@pytest.mark.usefixtures("here")
+def test_a_run_file_that_was_given_another_name_is_exported_as_well(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    shutil.copy(run.path, tmp_path / "runs" / "A3 annealed.h5")
+    assert export(tmp_path / "runs", "--to", tmp_path / "out").exit_code == 0
+    assert (tmp_path / "out" / "A3 annealed_jvl.csv").exists()
 
 
 @pytest.mark.usefixtures("here")
