@@ -198,7 +198,7 @@ def _held(plan: SweepPlan) -> Iterator[Row]:
         longest = _amount(max(holds), "s")
         yield (
             "held",
-            f"{_counted(len(holds), 'level')} before {'its' if len(holds) == 1 else 'their'} reading, up to {longest}",
+            f"{how_many(len(holds), 'level')} before {'its' if len(holds) == 1 else 'their'} reading, up to {longest}",
         )
 
 
