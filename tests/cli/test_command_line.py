@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -254,6 +255,20 @@ def test_a_reader_that_goes_away_changes_neither_the_run_nor_its_exit_status(tmp
     with h5py.File(path) as file:
         assert file["entry/status"][()] == b"completed"
         assert len(file["entry/jvl/voltage"]) == 81
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+def test_all_runs_are_exported_where_nobody_reads_the_names(
+    finished: tuple[Path, dict[str, object]], tmp_path: Path
+) -> None:
+    runs = [shutil.copy(finished[0], tmp_path / name) for name in ("a.h5", "b.h5", "c.h5")]
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "acquire", "export", *runs, "--to", tmp_path / "tables"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {path.name[0] for path in (tmp_path / "tables").glob("*_jvl.csv")} == {"a", "b", "c"}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pseudo-terminals of POSIX")
