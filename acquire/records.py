@@ -144,20 +144,37 @@ FLAG_MEANINGS: Mapping[PointFlag, str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A level [V or A] that is held for ``time`` [s] while no point is recorded: a pre-bias, a rest."""
+
+    level: float
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
-    """One level of a plan; ``level`` in V or A, ``spectrum`` when one is due here whatever the luminance."""
+    """One level of a plan; ``level`` in V or A, ``spectrum`` when one is due here whatever the luminance.
+
+    ``cycle``: how often the levels were gone through before; with both polarities each is a cycle of its own.
+    ``hold``: how long [s] the level is held before its reading, besides the settling time; ``before``: what is held
+    before it.
+    """
 
     index: int
     branch: Branch
     level: float
     spectrum: bool = False
+    cycle: int = 0
+    hold: float = 0.0
+    before: Held | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What the meters said at one step, untouched. Times in s since the start of the run.
 
-    ``remark``: the reply that made no sense, and whose; empty when there was none. It is not recorded.
+    ``remark``: the reply that made no sense, and whose; empty when there was none. It is not recorded. ``cycle`` as
+    that of its :class:`Step`.
     """
 
     index: int
@@ -171,6 +188,7 @@ class Reading:
     source_status: int = 0
     flags: PointFlag = PointFlag.NONE
     remark: str = field(default="", compare=False)
+    cycle: int = 0
 
 
 @dataclass(frozen=True, slots=True)

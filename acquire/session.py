@@ -442,7 +442,8 @@ def capacity(plan: SweepPlan, with_exchange: bool = False) -> Capacity:
         Spectrum: plan.spectra.most,
         ExposureSample: plan.spectra.most * samples,
     }
-    return {**rows, Exchange: room_for_exchange(rows)} if with_exchange else rows
+    read = {**rows, DarkReading: rows[DarkReading] + plan.held_readings}
+    return {**rows, Exchange: room_for_exchange(read)} if with_exchange else rows
 
 
 def _run_start(

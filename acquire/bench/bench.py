@@ -465,6 +465,7 @@ def _reading(step: Step, time: float, source: SmuReading, light: DmmReading, rem
         int(source.status),
         flags,
         remark,
+        step.cycle,
     )
 
 

@@ -94,7 +94,9 @@ def _levels(run: RunSummary, sweep: SweepFile) -> str:
     ends = f"{_amount(run.first_level, unit)} to {_amount(run.last_level, unit)}"
     steps = f" in steps of {_amount(abs(source.step), unit)}" if source.step else ""
     back = " and back" if source.direction == "both" else ""
-    return f"{ends}{back}{steps} ({_counted(run.planned_points, 'point')})"
+    opposite = ", then the other polarity" if source.both_polarities else ""
+    again = f", {source.cycles} cycles" if source.cycles > 1 else ""
+    return f"{ends}{back}{steps}{opposite}{again} ({_counted(run.planned_points, 'point')})"
 
 
 def overrides(run: Run) -> Iterator[str]:
@@ -172,8 +174,10 @@ def _place(run: Run, summary: RunSummary) -> str:
         return "before the first level"
     unit, branches = summary.source_unit, run.tables["jvl"]["branch"]
     reached, last = _amount(summary.reached_level, unit), _amount(summary.last_level, unit)
-    turned = len(set(branches.tolist())) == len(Branch)
-    return f"at {reached} on the way back" if turned else f"at {reached} of {last}"
+    cycle = int(run.tables["jvl"]["cycle"][-1])
+    turned = len(set(branches[run.tables["jvl"]["cycle"] == cycle].tolist())) == len(Branch)
+    in_cycle = f" in cycle {cycle}" if cycle else ""
+    return (f"at {reached} on the way back" if turned else f"at {reached} of {last}") + in_cycle
 
 
 def _not_reached(run: Run) -> list[float]:

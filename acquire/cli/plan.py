@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
+from math import isclose, log10, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,6 +30,7 @@ from acquire.cli.terminal import complain, say
 if TYPE_CHECKING:
     from acquire.bench.preparation import PreparedRun
     from acquire.config import Spectra, SweepFile
+    from acquire.records import Step
     from acquire.sweep.plan import SweepPlan
 
 WIDTH = 80  # columns where there is no terminal to ask; a wider one makes no longer lines
@@ -74,9 +75,19 @@ def level_lines(plan: SweepPlan) -> Iterator[str]:
     """A line for each level, in the order in which they are sent."""
     from acquire.cli.display import level_text
 
+    cycles = plan.steps[-1].cycle > 0
     for step in plan.steps:
-        mark = "  spectrum" if step.spectrum else ""
+        if step.before is not None:
+            held = level_text(step.before.level, plan.source_unit)
+            yield f"{'':5}  {_before(step):8}  {held}  held {_amount(step.before.time, 's')}, no point"
+        mark = f"  held {_amount(step.hold, 's')}" if step.hold else ""
+        mark += f"  cycle {step.cycle}" if cycles else ""
+        mark += "  spectrum" if step.spectrum else ""
         yield f"{step.index + 1:5d}  {step.branch:8}  {level_text(step.level, plan.source_unit)}{mark}"
+
+
+def _before(step: Step) -> str:
+    return "pre-bias" if step.index == 0 else "rest"
 
 
 def page(prepared: PreparedRun, folder: Path, now: datetime) -> Iterator[str]:
@@ -151,8 +162,8 @@ def _how(prepared: PreparedRun, now: datetime) -> Iterator[Row]:
     """Levels, spectra, time, stress, and what ends it."""
     plan, sweep = prepared.plan, prepared.loaded.sweep
     unit = plan.source_unit
-    for number, (branch, steps) in enumerate(groupby(plan.steps, key=lambda step: step.branch)):
-        yield "" if number else "levels", f"{branch}: {_ranges([step.level for step in steps], unit)}"
+    yield from (("" if number else "levels", text) for number, text in enumerate(_branches(plan)))
+    yield from _held(plan)
     yield "dark", _dark(plan)
     yield "reading", _reading(sweep)
     yield from (("spectra" if number == 0 else "", text) for number, text in enumerate(_spectra(plan, sweep.spectra)))
@@ -163,23 +174,78 @@ def _how(prepared: PreparedRun, now: datetime) -> Iterator[Row]:
     yield "ends early", "; ".join(_ends(sweep)) or "by no rule"
 
 
+def _branches(plan: SweepPlan) -> Iterator[str]:
+    """The levels of each branch; those of further cycles where they are others."""
+    from acquire.sweep.levels import branches_of
+
+    branches = [(steps[0].branch, tuple(step.level for step in steps)) for steps in branches_of(plan.steps)]
+    different = list(dict.fromkeys(branches))
+    times = len(branches) // len(different)
+    if different * times != branches:
+        different, times = branches, 1
+    yield from (f"{branch}: {_ranges(levels, plan.source_unit)}" for branch, levels in different)
+    if times > 1:
+        yield f"all of it {times} times ({len(plan.steps)} points)"
+
+
+def _held(plan: SweepPlan) -> Iterator[Row]:
+    """What is held without a point: pre-bias, rests, single levels."""
+    befores = {_before(step): step.before for step in plan.steps if step.before is not None}
+    for what, held in befores.items():
+        where = "before the first level" if what == "pre-bias" else "between two branches, the output on"
+        yield what, f"{_amount(held.level, plan.source_unit)} for {_amount(held.time, 's')}, {where}"
+    holds = [step.hold for step in plan.steps if step.hold]
+    if holds:
+        longest = _amount(max(holds), "s")
+        yield (
+            "held",
+            f"{_counted(len(holds), 'level')} before {'its' if len(holds) == 1 else 'their'} reading, up to {longest}",
+        )
+
+
+#: So many levels make a range; fewer are listed.
+_A_RANGE = 3
+
+
 def _ranges(levels: Sequence[float], unit: str) -> str:
-    """Levels as ranges of equal steps: ``0 V to 8 V in steps of 0.1 V (81 points)``."""
-    parts, start = [], 0
+    """Levels as ranges of equal steps or ratios: ``0 V to 8 V in steps of 0.1 V (81 points)``."""
+    parts, start = list[str](), 0
     while start < len(levels):
-        stop = _end_of_range(levels, start)
-        first, last = _amount(levels[start], unit), _amount(levels[stop], unit)
-        step = _amount(abs(levels[min(start + 1, stop)] - levels[start]), unit)
-        parts.append(f"{first} to {last} in steps of {step}" if stop > start else first)
+        by_step, by_ratio = _end_of_range(levels, start, _difference), _end_of_range(levels, start, _ratio)
+        stop = max(by_step, by_ratio)
+        if stop - start + 1 < min(_A_RANGE, len(levels)) or stop == start:
+            parts.append(_amount(levels[start], unit))
+            start += 1
+            continue
+        how = _step_text(levels, start, unit) if by_step >= by_ratio else _decades_text(levels, start)
+        parts.append(f"{_amount(levels[start], unit)} to {_amount(levels[stop], unit)} {how}")
         start = stop + 1
     return f"{', then '.join(parts)} ({_counted(len(levels), 'point')})"
 
 
-def _end_of_range(levels: Sequence[float], start: int) -> int:
+def _step_text(levels: Sequence[float], start: int, unit: str) -> str:
+    return f"in steps of {_amount(abs(levels[start + 1] - levels[start]), unit)}"
+
+
+def _decades_text(levels: Sequence[float], start: int) -> str:
+    return f"with {1 / abs(log10(levels[start + 1] / levels[start])):.3g} points a decade"
+
+
+def _difference(one: float, other: float) -> float:
+    return other - one
+
+
+def _ratio(one: float, other: float) -> float:
+    return other / one if one * other > 0.0 else nan
+
+
+def _end_of_range(levels: Sequence[float], start: int, distance: Callable[[float, float], float]) -> int:
     """The index of the last level that is as far from the one before as the second of a range from its first."""
     stop = min(start + 1, len(levels) - 1)
-    step = levels[stop] - levels[start]
-    while stop + 1 < len(levels) and abs(levels[stop + 1] - levels[stop] - step) < 1e-9 + 1e-6 * abs(step):
+    step = distance(levels[start], levels[stop])
+    while stop + 1 < len(levels) and isclose(
+        distance(levels[stop], levels[stop + 1]), step, rel_tol=1e-6, abs_tol=1e-13
+    ):
         stop += 1
     return stop
 
@@ -228,9 +294,12 @@ def _time(plan: SweepPlan, now: datetime) -> str:
     from acquire.cli.display import clock_text
 
     points = len(plan.steps) * plan.time_per_point
+    held = plan.held_readings * plan.time_per_point
     parts = [f"points {_amount(float(f'{plan.time_per_point:.2g}'), 's')} each"]
+    if held:
+        parts.append(f"levels held {clock_text(held)}")
     if plan.spectra.most:
-        parts.append(f"spectra up to {clock_text(max(plan.duration - points, 0.0))}")
+        parts.append(f"spectra up to {clock_text(max(plan.duration - points - held, 0.0))}")
     unit = "h:mm:ss" if round(plan.duration) >= 3600 else "m:ss"
     ends = f"; begun now, over at {_moment(now, plan.duration)}" if plan.duration > LONG else ""
     return f"about {clock_text(plan.duration)} ({unit}): {', '.join(parts)}{ends}"

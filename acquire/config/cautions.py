@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from acquire.config.bench import BenchFile, EmissiveArea, Instruments, PhotodiodeChannel
 from acquire.config.calibration import CalibrationFile, LuminanceFactor
 from acquire.config.parsing import Parsed
-from acquire.config.sweep import Sample, Source, Spectra, SweepFile
-from acquire.config.yaml_source import Caution
+from acquire.config.sweep import Sample, Source, Spectra, Stretch, SweepFile
+from acquire.config.yaml_source import Caution, Place
 from acquire.photometry.spot import unfilled_share
 from drivers import models
 
@@ -118,15 +118,38 @@ def _fine_steps(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Cautions:
         range_ = span.smallest_range(source.largest_level() if source.range == "auto" else float(source.range))
     except ValueError:  # beyond the instrument: a problem of its own
         return
-    step, finest = abs(source.stop - source.start) / (count - 1), span.steps[range_]
+    finest = span.steps[range_]
+    for i, part in enumerate(source.parts()):
+        at: Place = ("source", "stretches", i) if source.stretches else ("source",)
+        yield from _finer_than(sweep, at, part, finest, f"{range_:g} {source.unit}")
+
+
+def _finer_than(sweep: Parsed[SweepFile], at: Place, part: Stretch, finest: float, range_: str) -> Cautions:
+    start, unit = part.start or 0.0, range_.split()[1]
+    span, count = abs(part.stop - start), part.level_count()
+    hint = "take larger steps, or a smaller range if one holds them"
+    if part.points_per_decade is not None:
+        nearest = min(abs(start), abs(part.stop))
+        step = (
+            nearest * (max(abs(start), abs(part.stop)) / nearest) ** (1 / max(count - 1, 1)) - nearest
+            if nearest
+            else 0.0
+        )
+        if 0.0 < step < finest * (1 - 1e-9):
+            message = (
+                f"near {nearest:g} {unit} the levels lie {step:.2g} {unit} apart, finer than the source on its "
+                f"{range_} range, {finest:g} {unit}: some are the same"
+            )
+            yield sweep.source.caution((*at, "points_per_decade"), message, hint)
+        return
+    step = span / (count - 1) if count > 1 else 0.0
     if 0.0 < step < finest * (1 - 1e-9):
-        different = round(abs(source.stop - source.start) / finest) + 1
-        unit, name = source.unit, "step" if source.step is not None else "points"
+        different = round(span / finest) + 1
         message = (
-            f"steps of {step:g} {unit} are finer than the source on its {range_:g} {unit} range, {finest:g} {unit}: "
+            f"steps of {step:g} {unit} are finer than the source on its {range_} range, {finest:g} {unit}: "
             f"of {count} levels it puts out {different} different ones"
         )
-        yield sweep.source.caution(("source", name), message, "take larger steps, or a smaller range if one holds them")
+        yield sweep.source.caution((*at, "step" if part.step is not None else "points"), message, hint)
 
 
 def _area(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Cautions:

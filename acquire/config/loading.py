@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
 from hashlib import file_digest
@@ -25,6 +25,7 @@ from acquire.config.cautions import (
     sweep_cautions,
 )
 from acquire.config.device import DeviceFile
+from acquire.config.level_list import read_levels
 from acquire.config.overrides import Override, Said, overridden
 from acquire.config.parsing import ConfigurationError, Parsed, parse
 from acquire.config.published import PublishedFile, published_rules
@@ -38,7 +39,7 @@ from acquire.config.rules import (
     sweep_rules,
 )
 from acquire.config.section import Section
-from acquire.config.sweep import Output, Sample, SweepFile
+from acquire.config.sweep import Output, Sample, Source, SweepFile
 from acquire.config.tables import RESPONSIVITY, SPECTRUM, Table, read_curve
 from acquire.config.yaml_source import (
     HDF5_SIGNATURE,
@@ -137,12 +138,14 @@ class _Findings:
         model: type[FileModel],
         rules: Callable[[Parsed[FileModel]], Problems],
         named: Naming | None = None,
+        completed: Callable[[Parsed[FileModel]], Parsed[FileModel]] = lambda parsed: parsed,
     ) -> Parsed[FileModel]:
+        """A file against its model and rules; ``completed`` adds what it takes from others before the rules look."""
         if problem := _other_kind(source, _kind_of(model)):
             (problem,) = _said_of_its_name([problem], named)
             self.problems.append(problem)
             return Parsed(source, problems=(problem,))
-        parsed = parse(source, model)
+        parsed = completed(parse(source, model))
         self.problems += _said_of_its_name([*parsed.problems, *rules(parsed)], named)
         self.note_hash(source.path, source.sha256)
         return parsed
@@ -263,7 +266,7 @@ def _load_sweep(
 ) -> LoadedSweep | None:
     source, overrides, problems = overridden(source, said)
     findings.problems += problems
-    sweep = findings.check(source, SweepFile, sweep_rules)
+    sweep = findings.check(source, SweepFile, sweep_rules, completed=lambda parsed: _with_levels(parsed, findings))
     bench_path = bench_override or findings.referred(source, ("bench",), sweep.section("bench", str))
     named = None if bench_override else (source, ("bench",))
     reference = _reference(sweep, findings)
@@ -305,6 +308,25 @@ def _reference(sweep: Parsed[SweepFile], findings: _Findings) -> Path | None:
     if path is not None:
         findings.note_hash(path, findings.hash_of_run_file(path, sweep.source))
     return path
+
+
+def _with_levels(sweep: Parsed[SweepFile], findings: _Findings) -> Parsed[SweepFile]:
+    """The sweep with the levels of the file that it names; without a source where they are wrong or missing."""
+    source, at = sweep.section("source", Source), ("source", "levels_from")
+    if source is None or source.levels_from is None or source.levels:
+        return sweep
+    path = findings.referred(sweep.source, at, source.levels_from)
+    found = None
+    if path is not None:
+        found, problems, digest = read_levels(path, source)
+        findings.problems += _said_of_its_name(problems, (sweep.source, at))
+        findings.note_hash(path, digest)
+    sections = {name: section for name, section in sweep.sections.items() if name != "source"}
+    if found is None:
+        return replace(sweep, model=None, sections=sections)
+    source = source.model_copy(update={"levels": found[0], "holds": found[1]})
+    model = sweep.model and sweep.model.model_copy(update={"source": source})
+    return replace(sweep, model=model, sections={**sections, "source": source})
 
 
 _ANGLES_HINT = "readings at 0 deg and at five angles a side at least, to 60 deg or beyond"

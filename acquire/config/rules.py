@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import chain
+from collections.abc import Iterator, Mapping
+from itertools import chain, pairwise
 from math import isclose
 from pathlib import PurePosixPath, PureWindowsPath
 
@@ -16,7 +16,18 @@ from acquire.config.bench import (
 )
 from acquire.config.bench_rules import Problems
 from acquire.config.parsing import Parsed
-from acquire.config.sweep import MOST_POINTS, Dark, Measure, Output, Sample, Source, Spectra, StopRules, SweepFile
+from acquire.config.sweep import (
+    MOST_POINTS,
+    Dark,
+    Measure,
+    Output,
+    Sample,
+    Source,
+    Spectra,
+    StopRules,
+    Stretch,
+    SweepFile,
+)
 from acquire.config.yaml_source import Place, YamlSource
 from acquire.safety.visible import shortened
 from drivers import models
@@ -73,37 +84,154 @@ def _no_light(where: YamlSource, dark: Dark, stop: StopRules) -> Problems:
         yield where.problem(("stop", "no_light_by"), message, "remove it, or write dark.before: true")
 
 
+_SPACINGS = ("step", "points", "points_per_decade")
+
+Placed = tuple[Place, float]
+
+
+def _placed_levels(source: Source) -> Iterator[Placed]:
+    """Every level that the file names, and where; of those from another file the two farthest out."""
+    at: Place = ("source",)
+    for i, stretch in enumerate(source.stretches):
+        here = (*at, "stretches", i)
+        yield from (((*here, name), level) for name, level in _ends(stretch))
+    if source.levels_from is not None:
+        yield from (((*at, "levels_from"), level) for level in {min(source.levels), max(source.levels)})
+    else:
+        yield from (((*at, "levels", i), level) for i, level in enumerate(source.levels))
+    yield from (((*at, name), level) for name, level in _ends(source))
+    for name, held in (("pre_bias", source.pre_bias), ("rest", source.rest)):
+        if held is not None and held.level is not None:
+            yield (*at, name, "level"), held.level
+
+
+def _ends(part: Source | Stretch) -> list[tuple[str, float]]:
+    return [(name, level) for name, level in (("start", part.start), ("stop", part.stop)) if level is not None]
+
+
 def _levels(where: YamlSource, source: Source) -> Problems:
-    if (source.step is None) == (source.points is None):
-        yield where.problem(("source",), "needs either step or points", "give exactly one of the two")
-        return
-    if source.start == source.stop:
-        if source.step is not None:
-            yield where.problem(("source", "step"), "start and stop are equal", "give points instead of step")
-        return
-    if source.points == 1:
-        yield where.problem(("source", "points"), "one level cannot be both start and stop", "give at least 2")
-    if source.step is not None:
-        yield from _step(where, source, source.step)
-    branches = 2 if source.direction == "both" else 1
-    if source.step and (count := source.level_count() * branches) > MOST_POINTS:
-        yield where.problem(("source", "step"), f"makes {count} points", f"at most {MOST_POINTS} are allowed")
+    """How the levels are given: in one way, and so that they are the levels that were meant."""
+    given = _given(where)
+    yield from _holds(where, source)
+    named = [name for name in ("stretches", "levels", "levels_from") if name in given]
+    plain = [name for name in ("start", "stop", *_SPACINGS) if name in given]
+    if len(named) > 1 or (named and plain):
+        other = next((name for name in plain), named[0])
+        yield where.problem(("source", named[-1]), f"says what the levels are, and so does {other}", "keep one of them")
+    elif "stretches" in named:
+        yield from _stretches(where, source)
+    elif not named:
+        missing = [name for name in ("start", "stop") if getattr(source, name) is None]
+        said = {problem.path for problem in where.problems}
+        for name in [name for name in missing if f"source.{name}" not in said]:
+            hint = f"write it like '{'8 V' if source.unit == 'V' else '10 mA'}'"
+            what, or_else = (
+                ("is empty", "") if name in given else ("is missing", ", or give stretches, levels or levels_from")
+            )
+            yield where.problem(("source", name), what, hint + or_else)
+        if not missing:
+            yield from _spacing(where, ("source",), source.unit, source.parts()[0])
+    elif not source.levels:
+        yield where.problem(("source", named[0]), "holds no level", "write at least one")
+    yield from chain(_number_of_points(where, source), _polarities(where, source))
 
 
-def _step(where: YamlSource, source: Source, step: float) -> Problems:
-    unit, span = source.unit, source.stop - source.start
-    at = ("source", "step")
+def _given(where: YamlSource) -> set[str]:
+    """The keys that the file itself gives of its source."""
+    source = where.content.get("source")
+    return set(source) if isinstance(source, Mapping) else set()
+
+
+def _holds(where: YamlSource, source: Source) -> Problems:
+    given = _given(where)
+    if "holds" not in given:
+        return
+    if "levels" not in given:
+        message = "belongs to levels, which are not given as a list"
+        yield where.problem(("source", "holds"), message, "remove it; a CSV file has a column hold_s")
+    elif len(source.holds) != len(source.levels):
+        message = f"has {len(source.holds)} times for {len(source.levels)} levels"
+        yield where.problem(("source", "holds"), message, "give one time for each level")
+
+
+def _stretches(where: YamlSource, source: Source) -> Problems:
+    at = ("source", "stretches")
+    if not source.stretches:
+        yield where.problem(at, "holds no stretch", "write at least one")
+        return
+    if source.stretches[0].start is None:
+        yield where.problem((*at, 0, "start"), "is missing: no stretch comes before the first", "add it")
+        return
+    for i, part in enumerate(source.parts()):
+        yield from _spacing(where, (*at, i), source.unit, part)
+    yield from _turns(where, source)
+
+
+def _turns(where: YamlSource, source: Source) -> Problems:
+    """All stretches lead the same way: there and back again is the direction."""
+    levels = [level for part in source.parts() for level in (part.start or 0.0, part.stop)]
+    up = [other > one for one, other in pairwise(levels) if other != one]
+    if any(up) and not all(up):
+        message = "turns round: the stretches do not all lead the same way"
+        yield where.problem(("source", "stretches"), message, "use direction: both to go back, or a list of levels")
+
+
+def _spacing(where: YamlSource, at: Place, unit: str, part: Stretch) -> Problems:
+    """One way to get from start to stop that arrives there."""
+    start = part.start or 0.0
+    given = [name for name in _SPACINGS if getattr(part, name) is not None]
+    if len(given) != 1:
+        yield where.problem(at, "needs either step or points (or points_per_decade)", "give exactly one of them")
+    elif part.points_per_decade is not None:
+        yield from _decades(where, at, unit, part)
+    elif start == part.stop:
+        if part.step is not None:
+            yield where.problem((*at, "step"), "start and stop are equal", "give points instead of step")
+    elif part.points == 1:
+        yield where.problem((*at, "points"), "one level cannot be both start and stop", "give at least 2")
+    elif part.step is not None:
+        yield from _step(where, at, unit, start, part.stop, part.step)
+
+
+def _decades(where: YamlSource, at: Place, unit: str, part: Stretch) -> Problems:
+    start = part.start or 0.0
+    if start * part.stop <= 0.0:
+        message = f"no logarithm leads from {start:g} {unit} to {part.stop:g} {unit}"
+        hint = "start and stop with the same sign and not at 0; both_polarities adds 0 and the other sign"
+        yield where.problem((*at, "points_per_decade"), message, hint)
+    elif start == part.stop:
+        yield where.problem((*at, "points_per_decade"), "start and stop are equal", "give points instead")
+
+
+def _step(where: YamlSource, at: Place, unit: str, start: float, stop: float, step: float) -> Problems:
+    span, at = stop - start, (*at, "step")
     if step == 0.0:
         yield where.problem(at, "is zero", "give the distance of two levels")
     elif (step < 0.0) != (span < 0.0):
-        way = f"from {source.start:g} {unit} to {source.stop:g} {unit}"
+        way = f"from {start:g} {unit} to {stop:g} {unit}"
         yield where.problem(at, f"has the wrong sign for a sweep {way}", f"write {-step:g} {unit}")
     elif abs(span) > abs(step) * MOST_POINTS:
         return  # that makes too many points, whatever is left over
     elif not isclose(span / step, round(span / step), rel_tol=1e-9, abs_tol=1e-6) or abs(step) > abs(span):
-        last = source.start + int(span / step) * step
+        last = start + int(span / step) * step
         message = f"{step:g} {unit} does not divide {abs(span):g} {unit}: the last level would be {last:g} {unit}"
         yield where.problem(at, message, f"change stop to {last:g} {unit} or {last + step:g} {unit}, or give points")
+
+
+def _number_of_points(where: YamlSource, source: Source) -> Problems:
+    if (count := source.point_count()) > MOST_POINTS:
+        many = next((name for name in ("cycles", "step", "stretches") if name in _given(where)), "points")
+        name = "step" if source.step and source.level_count() > MOST_POINTS else many
+        yield where.problem(("source", name), f"makes {count} points", f"at most {MOST_POINTS} are allowed")
+
+
+def _polarities(where: YamlSource, source: Source) -> Problems:
+    ends = source.ends()
+    if source.both_polarities and ends and min(ends) < 0.0 < max(ends):
+        message = "the levels have both signs already"
+        yield where.problem(("source", "both_polarities"), message, "remove it, or give the levels of one polarity")
+    elif source.both_polarities and ends and not any(ends):
+        yield where.problem(("source", "both_polarities"), "every level is 0", "remove it")
 
 
 def source_meter_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Problems:
@@ -128,14 +256,13 @@ def _source_meter(bench: Parsed[BenchFile]) -> SourceMeterSpecification | None:
 def _beyond_instrument(where: YamlSource, source: Source, meter: SourceMeterSpecification) -> Problems:
     level = meter.span(source.function).largest
     limited = meter.current.largest if source.function == "voltage" else meter.voltage.largest
-    for name, value, largest, unit in (
-        ("start", source.start, level, source.unit),
-        ("stop", source.stop, level, source.unit),
-        ("compliance", source.compliance, limited, source.compliance_unit),
+    for at, value, largest, unit in (
+        *((at, value, level, source.unit) for at, value in _placed_levels(source)),
+        (("source", "compliance"), source.compliance, limited, source.compliance_unit),
     ):
         if abs(value) > largest * (1 + 1e-12):
             message = f"{value:g} {unit} is beyond what the {meter.name} can give, {largest:g} {unit}"
-            yield where.problem(("source", name), message, "lower it")
+            yield where.problem(at, message, "lower it")
 
 
 def _power(where: YamlSource, source: Source, dark: Dark | None, meter: SourceMeterSpecification) -> Problems:
@@ -244,7 +371,13 @@ def _exposure(where: YamlSource, spectra: Spectra) -> Problems:
 
 
 def _spectra_inside(where: YamlSource, source: Source, spectra: Spectra) -> Problems:
-    low, high = sorted((source.start, source.stop))
+    ends = source.ends()
+    if not ends:
+        return
+    named = where.where(("source", "stop") if source.stop is not None else ("source",))
+    low, high = min(ends), max(ends)
+    if source.both_polarities:
+        low, high = min(low, -high), max(high, -low)
     for function, name in (("voltage", "at_voltage"), ("current", "at_current")):
         values: tuple[float, ...] = getattr(spectra, name)
         if values and source.function != function:
@@ -253,7 +386,7 @@ def _spectra_inside(where: YamlSource, source: Source, spectra: Spectra) -> Prob
         for i, value in enumerate(values):
             if not low <= value <= high:
                 span = f"{low:g} {source.unit} to {high:g} {source.unit}"
-                message = f"{value:g} {source.unit} is outside the sweep, {span} ({where.where(('source', 'stop'))})"
+                message = f"{value:g} {source.unit} is outside the sweep, {span} ({named})"
                 yield where.problem(("spectra", name, i), message, "remove it or extend the sweep")
 
 
@@ -274,8 +407,8 @@ def limit_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Problems:
     if source is None or limits is None:
         return
     unit, other = ("voltage", "current") if source.function == "voltage" else ("current", "voltage")
-    for name in ("start", "stop"):
-        yield from _beyond(sweep, bench, ("source", name), getattr(source, name), unit)
+    for at, level in _placed_levels(source):
+        yield from _beyond(sweep, bench, at, level, unit)
     yield from _beyond(sweep, bench, ("source", "compliance"), source.compliance, other)
     dark = sweep.section("dark", Dark)
     if dark and source.function == "voltage":
@@ -287,9 +420,7 @@ def limit_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Problems:
         yield sweep.source.problem(("source", "compliance"), named, "lower the compliance or the levels")
 
 
-def _beyond(
-    sweep: Parsed[SweepFile], bench: Parsed[BenchFile], at: tuple[str, str], value: float, quantity: str
-) -> Problems:
+def _beyond(sweep: Parsed[SweepFile], bench: Parsed[BenchFile], at: Place, value: float, quantity: str) -> Problems:
     limit = getattr(bench.section("limits", Limits), quantity)
     unit = "V" if quantity == "voltage" else "A"
     if abs(value) > limit:
@@ -344,6 +475,10 @@ def hardware_timing_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) ->
     if sweep.section("spectra", Spectra) is not None:
         yield where.problem(("spectra",), "cannot be taken with timing: hardware", "use stepped, or remove spectra")
     source = sweep.section("source", Source)
+    if source and any(source.holds):
+        at = ("source", "levels_from" if source.levels_from else "holds")
+        message = "levels cannot be held one by one with timing: hardware: the source has one settling time for all"
+        yield where.problem(at, message, "use stepped, or settle; pre_bias and rest are carried out")
     if source and source.level_count() < 2:
         yield where.problem(("source",), "needs at least two levels with timing: hardware", "use stepped")
 

@@ -5,7 +5,10 @@ Every number below is SI once read (wavelengths stay in nm); in the file it carr
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil, log10
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -14,6 +17,8 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -42,6 +47,9 @@ from drivers import models
 MOST_POINTS = 100_000
 MOST_POINTS_WITH_EXCHANGE = 5_000
 
+#: The longest that a level may be held without a point, s.
+LONGEST_HOLD = 86_400.0
+
 # Without its bench a sweep may ask for what any source-measure unit can give; the bench's own is asked by the rules
 _MOST_VOLTS = max(meter.voltage.largest for _, meter in models.source_meters())
 _MOST_AMPERES = max(meter.current.largest for _, meter in models.source_meters())
@@ -57,15 +65,28 @@ LimitVoltage = Annotated[float, Quantity("V", "20 V", above=0.0, most=_MOST_VOLT
 LimitCurrent = Annotated[float, Quantity("A", "200 mA", above=0.0, most=_MOST_AMPERES)]
 
 
+#: What is sourced, while a section inside the one that says so is read.
+_FUNCTION: ContextVar[str | None] = ContextVar("_FUNCTION", default=None)
+
+
+def _knowing_function(value: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    """Read a section that has levels of its own, in the unit of the ``function`` named before it."""
+    token = _FUNCTION.set((info.data or {}).get("function"))
+    try:
+        return read(value)
+    finally:
+        _FUNCTION.reset(token)
+
+
 @dataclass(frozen=True)
 class _SourceQuantity:
-    """A quantity in V or A, depending on the ``function`` that the same section names before it."""
+    """A quantity in V or A, depending on the ``function`` that the same section, or the one around it, names before."""
 
     voltage: Quantity
     current: Quantity
 
     def read(self, value: Any, info: ValidationInfo) -> float | str:
-        function = info.data.get("function")
+        function = (info.data or {}).get("function") or _FUNCTION.get()
         if function is not None:
             return (self.voltage if function == "voltage" else self.current).read(value)
         try:
@@ -162,35 +183,158 @@ class User(Section):
     name: str = Field(default="", description="Operator, for the record.", examples=["M. Curie"])
 
 
+HoldTime = Annotated[float, Quantity("s", "10 s", least=0.0, most=LONGEST_HOLD)]
+PointsPerDecade = Annotated[float, Field(gt=0.0, le=1000.0)]
+
+
+def intervals_of_decades(start: float, stop: float, per_decade: float) -> int:
+    """Equal steps of the logarithm from start to stop, as few as have so many a decade; 0 where there is no way."""
+    if start * stop <= 0.0 or start == stop:
+        return 0
+    return max(1, ceil(abs(log10(stop / start)) * per_decade - 1e-9))
+
+
+class Stretch(Section):
+    """A part of the levels with a spacing of its own; one of step, points and points_per_decade."""
+
+    start: Level | None = Field(
+        default=None, description="First level; not given: where the stretch before it ended.", examples=["0 V"]
+    )
+    stop: Level = Field(description="Last level; it is always reached.", examples=["3 V"])
+    step: Level | None = Field(default=None, description="Distance of two levels.", examples=["0.5 V"])
+    points: int | None = Field(
+        default=None, ge=2, le=MOST_POINTS, description="Number of levels, both ends included.", examples=[7]
+    )
+    points_per_decade: PointsPerDecade | None = Field(
+        default=None, description="Logarithmic: so many levels a decade at least.", examples=[10]
+    )
+
+    def level_count(self) -> int:
+        """How many levels, both ends included, 1e9 at most; the file's rules guarantee that a step divides the span."""
+        start = self.start or 0.0
+        if self.points is not None:
+            return self.points
+        if self.points_per_decade is not None:
+            return intervals_of_decades(start, self.stop, self.points_per_decade) + 1
+        return round(max(-1e9, min(1e9, (self.stop - start) / self.step))) + 1 if self.step else 1
+
+
+class Held(Section):
+    """A level that is held for some time while nothing is recorded; the source is read against the limits meanwhile."""
+
+    level: Level | None = Field(default=None, description="What is put on the device; not given: 0.", examples=["3 V"])
+    time: Annotated[float, Quantity("s", "10 s", above=0.0, most=LONGEST_HOLD)] = Field(description="How long.")
+
+
 class Source(Section):
-    """The levels, in the order in which they are put on the device."""
+    """The levels, in the order in which they are put on the device.
+
+    They are given in one of four ways: start and stop with step, points or points_per_decade; stretches; levels;
+    levels_from.
+    """
 
     function: Literal["voltage", "current"] = Field(description="What is set; the other one is measured and limited.")
-    start: Level = Field(description="First level of the forward branch.", examples=["0 V"])
-    stop: Level = Field(description="Last level of the forward branch; it is always reached.")
+    start: Level | None = Field(default=None, description="First level of the forward branch.", examples=["0 V"])
+    stop: Level | None = Field(
+        default=None, description="Last level of the forward branch; it is always reached.", examples=["8 V"]
+    )
     step: Level | None = Field(
-        default=None, description="Distance of two levels; either this or points.", examples=["0.1 V"]
+        default=None, description="Distance of two levels; or points, or points_per_decade.", examples=["0.1 V"]
     )
     points: int | None = Field(
-        default=None, ge=1, le=MOST_POINTS, description="Number of levels; either this or step.", examples=[81]
+        default=None, ge=1, le=MOST_POINTS, description="Number of levels, in place of step.", examples=[81]
+    )
+    points_per_decade: PointsPerDecade | None = Field(
+        default=None,
+        description="Logarithmic: so many levels a decade at least, in place of step; neither end is 0.",
+        examples=[10],
+    )
+    stretches: Annotated[tuple[Stretch, ...], WrapValidator(_knowing_function)] = Field(
+        default=(),
+        description="Levels in parts, each with its own spacing: coarse where nothing happens, fine around turn-on.",
+        examples=[[{"start": "0 V", "stop": "3 V", "step": "0.5 V"}, {"stop": "5 V", "step": "50 mV"}]],
+    )
+    levels: tuple[Level, ...] = Field(
+        default=(), max_length=MOST_POINTS, description="Every level by itself.", examples=[["0 V", "3 V", "5 V"]]
+    )
+    holds: tuple[HoldTime, ...] = Field(
+        default=(),
+        max_length=MOST_POINTS,
+        description="How long each of the levels is held before its reading, besides settle; as many as levels.",
+        examples=[["0 s", "10 s", "10 s"]],
+    )
+    levels_from: str | None = Field(
+        default=None,
+        description="CSV with header 'level_V' (or level_mV, level_A, level_mA, level_uA, level_nA), and a second "
+        "column 'hold_s' where levels are held before they are read; relative to this file.",
+        examples=["levels.csv"],
     )
     direction: Literal["forward", "reverse", "both"] = Field(
         default="forward", description="start to stop, stop to start, or forward and then back."
+    )
+    both_polarities: bool = Field(
+        default=False,
+        description="Afterwards the same with the opposite sign, through 0; in the file a cycle of its own.",
+    )
+    cycles: int = Field(default=1, ge=1, le=1000, description="How often all of it is repeated.", examples=[3])
+    pre_bias: Annotated[Held | None, WrapValidator(_knowing_function)] = Field(
+        default=None, description="Held before the first level, after the dark readings; not given: nothing."
+    )
+    rest: Annotated[Held | None, WrapValidator(_knowing_function)] = Field(
+        default=None,
+        description="Held between two branches, the output on; not given: the next branch follows at once.",
     )
     compliance: Compliance = Field(description="Limit of the quantity that is not set: A for a voltage source.")
     range: SourceRange = Field(
         default="auto", description="Source range; auto: the smallest that holds every level.", examples=["20 V"]
     )
 
+    def parts(self) -> tuple[Stretch, ...]:
+        """The stretches, each with its start; start and stop alone are one; none where the levels are a list."""
+        if self.levels or self.levels_from:
+            return ()
+        if not self.stretches:
+            if self.start is None or self.stop is None:
+                return ()
+            return (
+                Stretch.model_construct(
+                    start=self.start,
+                    stop=self.stop,
+                    step=self.step,
+                    points=self.points,
+                    points_per_decade=self.points_per_decade,
+                ),
+            )
+        starts = [None, *(stretch.stop for stretch in self.stretches)]
+        return tuple(
+            stretch if stretch.start is not None else stretch.model_copy(update={"start": before})
+            for stretch, before in zip(self.stretches, starts, strict=False)
+            if stretch.start is not None or before is not None
+        )
+
     def level_count(self) -> int:
-        """Levels of one branch, 1e9 at most; the file's rules guarantee that the step divides the span."""
-        if self.points is not None:
-            return self.points
-        return round(max(-1e9, min(1e9, (self.stop - self.start) / self.step))) + 1 if self.step else 1
+        """Levels of one branch, 1e9 a stretch at most; the file's rules guarantee that a step divides its span."""
+        parts = self.parts()
+        if not parts:
+            return len(self.levels)
+        joints = sum(one.stop == other.start for one, other in pairwise(parts))
+        return sum(part.level_count() for part in parts) - joints
+
+    def point_count(self) -> int:
+        """Points of the whole sweep: every branch of every cycle."""
+        levels, ends = self.level_count(), self.ends()
+        if self.both_polarities:
+            levels = 2 * levels + (bool(ends) and ends[0] != 0.0)  # through 0
+        return levels * (2 if self.direction == "both" else 1) * self.cycles
+
+    def ends(self) -> tuple[float, ...]:
+        """Levels (V or A) between which all levels of the branches lie, the opposite polarity left out."""
+        return self.levels or tuple(level for part in self.parts() for level in (part.start or 0.0, part.stop))
 
     def largest_level(self) -> float:
-        """The largest magnitude of all levels (V or A)."""
-        return max(abs(self.start), abs(self.stop))
+        """The largest magnitude of all levels, those held included (V or A)."""
+        held = (one.level or 0.0 for one in (self.pre_bias, self.rest) if one is not None)
+        return max((abs(level) for level in (*self.ends(), *held)), default=0.0)
 
     @property
     def unit(self) -> str:
@@ -401,6 +545,5 @@ class SweepFile(Section):
 
     def keeps_exchange(self) -> bool:
         """Whether what is exchanged with the instruments goes into the run file."""
-        branches = 2 if self.source.direction == "both" else 1
-        wanted = self.source.level_count() * branches <= MOST_POINTS_WITH_EXCHANGE
+        wanted = self.source.point_count() <= MOST_POINTS_WITH_EXCHANGE
         return wanted if self.exchange is None else self.exchange

@@ -115,7 +115,7 @@ def _judged(name: str, figure: Figure, found: Sequence[Finding]) -> Figure:
     return replace(figure, status=str(gravest.severity), reason="; ".join(reasons))
 
 
-_READ = ("time", "source_level", "voltage", "current", "photodiode_signal")
+_READ = ("cycle", "time", "source_level", "voltage", "current", "photodiode_signal")
 
 #: What is asked of points while the run goes on, beside their branch.
 _COLUMNS = (

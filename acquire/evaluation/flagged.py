@@ -70,19 +70,32 @@ class _Sweep:
     def limited_beyond(self) -> bool:
         """Whether points of the same branch, left out because something limited the source, follow the last."""
         branch = self.points["branch"] == self.points["branch"][self.rows[-1]]
-        others = np.flatnonzero(branch & (self.points["flags"] & int(LIMITED) != 0))
+        cycle = self.points["cycle"] == self.points["cycle"][self.rows[-1]]
+        others = np.flatnonzero(branch & cycle & (self.points["flags"] & int(LIMITED) != 0))
         return bool((others > self.rows.max()).any()) if self.rows[-1] >= self.rows[0] else bool(others.size)
 
 
+#: The cycle that figures are made from: what a device is like before it was driven any further.
+FIRST_CYCLE = 0
+
+
 def rising_rows(points: Columns) -> IntArray:
-    """The rows of the points that figures are made from: forward, else reverse from low to high; limited ones not."""
+    """The rows that figures are made from: forward, else reverse from low to high; limited points not."""
     forward = rows_of(points, Branch.FORWARD)
     return forward if forward.size else rows_of(points, Branch.REVERSE)[::-1]
 
 
 def rows_of(points: Columns, branch: Branch) -> IntArray:
-    """The rows of a branch, but for points where the limit, not the level, decided."""
-    return np.flatnonzero((points["branch"] == branch.encode()) & (points["flags"] & int(LIMITED) == 0))
+    """The rows of a branch in the first cycle, but for points where the limit, not the level, decided."""
+    here = (points["branch"] == branch.encode()) & (points["cycle"] == FIRST_CYCLE)
+    return np.flatnonzero(here & (points["flags"] & int(LIMITED) == 0))
+
+
+def source_of_figures(points: Columns) -> tuple[Branch, int]:
+    """Branch and cycle of the points that figures are made from."""
+    rows = rising_rows(points)
+    branch = Branch(points["branch"][rows[0]].decode()) if rows.size else Branch.FORWARD
+    return branch, FIRST_CYCLE
 
 
 def flagged(

@@ -35,7 +35,7 @@ _HOLLOW_EQE = _HOLLOW | PointFlag.EQE_PROVISIONAL | PointFlag.SPECTRUM_TRUNCATED
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """The points of one branch in the order in which they were measured.
+    """The points of one branch of one cycle in the order in which they were measured.
 
     ``x``, ``y``, and the standard uncertainty of ``y`` (n,) in customary units, NaN where a point is left out;
     ``hollow`` (n,) where a flag says something against it.
@@ -46,6 +46,12 @@ class Curve:
     y: FloatArray
     uncertainty: FloatArray
     hollow: Mask
+    cycle: int = 0
+
+    @property
+    def name(self) -> str:
+        """What it is called beside others of its run."""
+        return f"{self.branch}, cycle {self.cycle}" if self.cycle else str(self.branch)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +87,8 @@ def curves(run: Run, x: str, y: str, logarithmic: Sequence[str] = ()) -> Curves:
     uncertainty = np.where(out, np.nan, _uncertainty(run, y))
     return Curves(
         tuple(
-            Curve(branch, blank[x][here], blank[y][here], uncertainty[here], hollow[here] & ~out[here])
-            for branch, here in branches(run)
+            Curve(branch, blank[x][here], blank[y][here], uncertainty[here], hollow[here] & ~out[here], cycle)
+            for branch, cycle, here in branches(run)
             if not out[here].all()
         ),
         +why,
@@ -91,13 +97,14 @@ def curves(run: Run, x: str, y: str, logarithmic: Sequence[str] = ()) -> Curves:
     )
 
 
-def branches(run: Run) -> Iterator[tuple[Branch, Mask]]:
-    """The branches of a run, and which points are of each."""
-    column = run.tables["jvl"]["branch"]
-    for branch in Branch:
-        here = column == branch.value.encode()
-        if here.any():
-            yield branch, here
+def branches(run: Run) -> Iterator[tuple[Branch, int, Mask]]:
+    """The branches of each cycle of a run, and which points are of each."""
+    column, cycles = run.tables["jvl"]["branch"], run.tables["jvl"]["cycle"]
+    for cycle in np.unique(cycles).tolist():
+        for branch in Branch:
+            here = (column == branch.value.encode()) & (cycles == cycle)
+            if here.any():
+                yield branch, cycle, here
 
 
 def _values(run: Run, quantity: str, logarithmic: bool) -> FloatArray:

@@ -12,7 +12,7 @@ import numpy as np
 from acquire.evaluation.figures import LUMINANCE_LEVELS, TURN_ON_LUMINANCE
 from acquire.photometry.constants import MAXIMUM_LUMINOUS_EFFICACY
 from acquire.photometry.customary_units import QUANTITIES, customary, quantity_of_figure
-from acquire.records import PointFlag
+from acquire.records import FloatArray, PointFlag
 from acquire.report.rounding import rounded
 from acquire.report.tables import PAPER, figure_cell
 from acquire.run_file.documented import DocumentedRun
@@ -151,8 +151,11 @@ def function(one: DocumentedRun) -> str:
 
 def direction(one: DocumentedRun) -> str:
     """The branches in the order in which they were measured."""
-    branches = dict.fromkeys(one.run.tables["jvl"]["branch"].tolist())
-    return ", then ".join(name.decode(errors="replace") for name in branches)
+    points = one.run.tables["jvl"]
+    branches = dict.fromkeys(points["branch"].tolist())
+    cycles = len(set(points["cycle"].tolist()))
+    again = f"; {cycles} cycles" if cycles > 1 else ""
+    return ", then ".join(name.decode(errors="replace") for name in branches) + again
 
 
 def levels(one: DocumentedRun) -> str:
@@ -162,12 +165,21 @@ def levels(one: DocumentedRun) -> str:
         return ""
     steps = np.abs(np.diff(sent))
     steps = steps[steps > 0]
-    distance = f", in steps of {_level(float(np.median(steps)), unit)}" if steps.size else ""
-    branch = one.run.tables["jvl"]["branch"]
-    there = sent[branch == branch[0]]
+    distance = f", {_apart(steps, unit)}" if steps.size else ""
+    branch, cycle = (one.run.tables["jvl"][name] for name in ("branch", "cycle"))
+    first = sent[cycle == cycle[0]]
+    there = sent[(branch == branch[0]) & (cycle == cycle[0])]
     ends = _level(there[0], unit) + (f" to {_level(there[-1], unit)}" if there[-1] != there[0] else "")
-    back = f" and back to {_level(sent[-1], unit)}" if there.size < sent.size else ""
+    back = f" and back to {_level(first[-1], unit)}" if there.size < first.size else ""
     return f"{sent.size} points, {ends}{back}{distance}"
+
+
+def _apart(steps: FloatArray, unit: str) -> str:
+    """How far apart levels are: one step where there is one, else from the smallest to the largest."""
+    usual, least, most = (float(of(steps)) for of in (np.median, np.min, np.max))
+    if np.mean(np.abs(steps - usual) <= 0.01 * usual) > 0.9:  # a jump between two branches is no step
+        return f"in steps of {_level(usual, unit)}"
+    return f"{_level(least, unit)} to {_level(most, unit)} apart"
 
 
 def dwell(one: DocumentedRun) -> str:

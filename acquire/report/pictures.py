@@ -148,7 +148,7 @@ def _why(rows: Sequence[Sequence[tuple[str, str]]], told: Told) -> str:
 def _draw_all(axes: Axes, named: Sequence[Named], all_of: Sequence[Curves], style: Style, told: Told) -> None:
     for place, (one, drawn) in enumerate(zip(named, all_of, strict=True)):
         for curve in drawn.branches:
-            look, label = _look(one, curve.branch, drawn) if len(named) > 1 else _look_alone(curve, style)
+            look, label = _look(one, curve, drawn) if len(named) > 1 else _look_alone(curve, style)
             if place >= MOST_NAMED:
                 label = f"{len(named) - MOST_NAMED} more"
             told.reverse |= len(named) > 1 and curve.branch is Branch.REVERSE
@@ -157,18 +157,17 @@ def _draw_all(axes: Axes, named: Sequence[Named], all_of: Sequence[Curves], styl
 
 def _look_alone(curve: Curve, style: Style) -> tuple[Look, str]:
     """Of one run each branch has a colour."""
-    forward, reverse = looks(style, 2)
+    forward, reverse = looks(style, 2 * curve.cycle + 2)[-2:]
     look = forward if curve.branch is Branch.FORWARD else Look(reverse.colour, reverse.marker, "--")
-    return look, str(curve.branch)
+    return look, curve.name
 
 
-def _look(one: Named, branch: Branch, drawn: Curves) -> tuple[Look, str]:
-    """Of several runs the reverse branch is dashed; without marks and a name where it stands beside the forward one."""
-    if branch is Branch.FORWARD:
-        return one.look, one.label
-    if len(drawn.branches) > 1:
-        return replace(one.look, marker="", line="--"), "_reverse"
-    return replace(one.look, line="--"), one.label
+def _look(one: Named, curve: Curve, drawn: Curves) -> tuple[Look, str]:
+    """Of several runs the reverse branch is dashed; only the first branch of each has marks and a name."""
+    forward = curve.branch is Branch.FORWARD
+    if curve is drawn.branches[0]:
+        return one.look if forward else replace(one.look, line="--"), one.label
+    return replace(one.look, marker="", line="-" if forward else "--"), f"_{curve.name}"
 
 
 def _jvl(named: Sequence[Named], style: Style, told: Told) -> Figure:
@@ -207,7 +206,7 @@ def _draw_side(axes: Axes, quantity: str, symbol: str, drawn: Curves, pair: Sequ
     """One of two y axes, in a colour of its own."""
     scale(axes, _DECADES, "voltage", quantity)
     for curve in drawn.branches:
-        label = f"{symbol}, {curve.branch}" if len(drawn.branches) > 1 else symbol
+        label = f"{symbol}, {curve.name}" if len(drawn.branches) > 1 else symbol
         told.bands |= draw_curve(axes, curve, pair[curve.branch is Branch.REVERSE], label)
     if drawn.branches:
         set_limits(axes, drawn.branches, (False, True))

@@ -16,6 +16,7 @@ import numpy as np
 
 from acquire.evaluation.figure import Figure
 from acquire.evaluation.final import final_evaluation
+from acquire.evaluation.flagged import source_of_figures
 from acquire.records import (
     DERIVED,
     ROUTES,
@@ -219,7 +220,7 @@ def _write_finished(old: h5py.File, new: h5py.File, run: Run, live: Columns) -> 
     old.copy(old["entry/spectra/wavelength"], entry["spectra"], "wavelength")
     for table in TABLES:
         make_scales(entry[table.name], table.scales)
-    _write_figures(entry, run.figures)
+    _write_figures(entry, run.figures, run.tables["jvl"])
     exchange.write(entry, run.exchange)
 
 
@@ -242,8 +243,9 @@ def _write_live_values(entry: h5py.Group, live: Columns) -> None:
     write_array(group, "spectrum_source", sources, "", "which spectrum the efficiency used")
 
 
-def _write_figures(entry: h5py.Group, figures: Mapping[str, Figure]) -> None:
-    group = nx_group(entry, "figures_of_merit", "NXcollection")
+def _write_figures(entry: h5py.Group, figures: Mapping[str, Figure], points: Columns) -> None:
+    branch, cycle = source_of_figures(points)
+    group = nx_group(entry, "figures_of_merit", "NXcollection", branch=str(branch), cycle=cycle)
     for name, figure in figures.items():
         dataset = write_array(group, name, float(figure.value), figure.unit, name.replace("_", " "))
         set_text(dataset, "status", figure.status)

@@ -162,6 +162,14 @@ def jvl_columns(source_unit: str) -> list[Column]:
             ("log10_distance", "1", "|lg(L/L of the spectrum)| where the nearest one was used"),
         ),
         *(replace(column, since=(1, 1)) for column in _route_columns()),
+        Column(
+            "cycle",
+            "<i4",
+            "",
+            "how often the levels were gone through before; with both polarities each is a cycle of its own",
+            "reading.cycle",
+            since=(1, 2),
+        ),
     ]
 
 

@@ -102,6 +102,8 @@ def _without(arrays: Arrays, rows: Sequence[int], table: Table, columns: Sequenc
     for column in columns:
         blank[column.name][rows] = _BLANK.get(column.name, column.fill)
     blank["branch"][rows] = [b"forward" if row is None else blank["branch"][row] for row in nearest]
+    if "cycle" in blank:
+        blank["cycle"][rows] = [0 if row is None else blank["cycle"][row] for row in nearest]
     return blank
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from math import isfinite, nan
+from math import ceil, isfinite, isnan, log10, nan
 from pathlib import Path
 from typing import Any
 
@@ -176,19 +176,35 @@ def _planned(configuration: Mapping[str, Any]) -> dict[str, Any]:
     nothing = {"planned_points": 0, "first_level": nan, "last_level": nan}
     try:
         source = configuration["sweep"]["source"]
-        start, stop, there = float(source["start"]), float(source["stop"]), source["direction"] == "reverse"
-        number = _levels(start, stop, source["step"], source["points"]) * (2 if source["direction"] == "both" else 1)
+        (start, stop, levels), there = _branch(source), source["direction"] == "reverse"
+        if source.get("both_polarities"):
+            levels = 2 * levels + (start != 0.0)  # through 0
+        number = levels * (2 if source["direction"] == "both" else 1) * int(source.get("cycles", 1))
     except (KeyError, TypeError, ValueError, OverflowError):
         return nothing
     first, last = (stop, start) if there else (start, stop)
     return {"planned_points": number, "first_level": first, "last_level": last}
 
 
-def _levels(start: float, stop: float, step: float | None, points: int | None) -> int:
-    """How many levels a branch has; the last step is shorter where it does not fit."""
-    if points is not None:
-        return int(points)
-    ratio = abs((stop - start) / step) if step else 0.0
+def _branch(source: Mapping[str, Any]) -> tuple[float, float, int]:
+    """First and last level of a branch, and how many there are."""
+    if levels := source.get("levels"):
+        return float(levels[0]), float(levels[-1]), len(levels)
+    number, first, last = 0, nan, nan
+    for part in source.get("stretches") or [source]:
+        start, stop = float(last if part["start"] is None else part["start"]), float(part["stop"])
+        number += _levels(start, stop, part) - (start == last)
+        first, last = (start if isnan(first) else first), stop
+    return first, last, number
+
+
+def _levels(start: float, stop: float, part: Mapping[str, Any]) -> int:
+    """How many levels a stretch has; the last step is shorter where it does not fit."""
+    if part["points"] is not None:
+        return int(part["points"])
+    if per_decade := part.get("points_per_decade"):
+        return ceil(abs(log10(stop / start)) * per_decade - 1e-9) + 1 if start * stop > 0.0 else 1
+    ratio = abs((stop - start) / part["step"]) if part["step"] else 0.0
     whole = round(ratio)
     return whole + 1 if abs(ratio - whole) < 1e-6 else int(ratio) + 2
 

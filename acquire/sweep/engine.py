@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
-from math import isfinite, nan
+from math import isfinite, isnan, nan
 from typing import Protocol, Self
 
 from acquire.evaluation.evaluate import Evidence, evaluate, with_uncertainties
@@ -47,6 +47,9 @@ LONGEST_UNREAD = 2.0
 #: Points in one hardware-timed burst: what the photodiode meter's buffer holds (Model 2000); and how long it lasts at
 #: most, s: until it is over nothing but the source itself looks at what the device is given.
 LONGEST_BURST = 10.0
+
+#: Times that were added up are rounded, s.
+_ROUNDING = 1e-6
 
 
 class SpectrumNotTaken(Exception):
@@ -244,6 +247,9 @@ def _sweep(run: _Context, evidence: Evidence) -> Outcome:
     with _Reporting(run.emit, watch) as reporting:
         spectra = _Spectra(run, reporting, watch)
         for step in _asking_before_each_branch(run):
+            if step.before is not None or step.hold:
+                reporting.report()
+                _hold_before(step, run, stop_conditions, evidence)
             if why := run.stop_requested():
                 return Outcome.interrupted(why)
             record = evaluate(_take_point(step, run, reporting), evidence)
@@ -261,11 +267,44 @@ def _asking_before_each_branch(run: _Context) -> Iterator[Step]:
     """The steps of the plan; before each branch the meters are asked what they have queued."""
     branch = None
     for step in run.plan.steps:
-        if step.branch is not branch and not run.stop_requested():
+        if (step.branch, step.cycle) != branch and not run.stop_requested():
             run.tell_queued_errors()
             run.pace.pause()
-            branch = step.branch
+            branch = step.branch, step.cycle
         yield step
+
+
+def _hold_before(step: Step, run: _Context, conditions: StopConditions, evidence: Evidence) -> None:
+    """Hold what a step wants held before it, and the step's own level as long as it wants that.
+
+    :raises StoppedByRule: a limit of the stop rules is passed meanwhile.
+    """
+    run.pace.pause()
+    if step.before is not None:
+        at_rest = replace(step, level=step.before.level)
+        _hold(at_rest, step.before.time, "pre-bias" if step.index == 0 else "rest", run, conditions, evidence)
+    if step.hold:
+        _hold(step, step.hold, "hold", run, conditions, evidence)
+
+
+def _hold(step: Step, time: float, what: str, run: _Context, conditions: StopConditions, evidence: Evidence) -> None:
+    """Keep a level for ``time`` s at least, the source read against its limits all the while; nothing is recorded.
+
+    :raises StoppedByRule: a limit of the stop rules is passed.
+    """
+    level = f"{step.level:g} {run.plan.source_unit}"
+    run.tell(Doing.OTHER, f"{what} at {level}", lasting=time)
+    begun, first, reading = run.bench.now(), nan, None
+    while run.bench.now() < begun + time - _ROUNDING and not run.stop_requested():
+        reading = _take_checked_reading(step, run)
+        first = reading.current if isnan(first) else first
+        run.check.require_safe(reading)
+        if why := conditions.reason_while_held(evaluate(reading, evidence)):
+            raise StoppedByRule(f"{why} ({what} before point {counted(step.index)}, level {level})")
+    if reading is not None and what != "hold":
+        lasted = run.bench.now() - begun
+        run.note(f"{what} at {level} for {lasted:.4g} s: {first:.4g} A at first, {reading.current:.4g} A at last")
+    run.tell(Doing.SWEEP, "sweep")
 
 
 class _Reporting:
@@ -302,6 +341,10 @@ def _sweep_in_bursts(run: _Context, evidence: Evidence) -> Outcome:
     """The instruments step by themselves; limits and stop rules are looked at after each burst."""
     stop_conditions = StopConditions(run.plan.stop_rules)
     for burst in bursts(run.plan.steps, burst_length(run.plan)):
+        if burst[0].before is not None:
+            _hold_before(burst[0], run, stop_conditions, evidence)
+        if why := run.stop_requested():
+            return Outcome.interrupted(why)
         run.tell_queued_errors()  # the burst would be refused for an error of before
         numbers = f"points {counted(burst[0].index)} to {counted(burst[-1].index)}"
         duration = len(burst) * run.plan.time_per_point

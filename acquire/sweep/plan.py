@@ -5,12 +5,14 @@ A plan is data. It can be listed, timed and checked before any output is switche
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import inf
+from math import ceil, inf
 
 from acquire.config import BenchFile, SweepFile
 from acquire.records import Branch, Step
+from acquire.sweep.levels import branches_of, steps_of
 from acquire.sweep.read_back import ReadBackLimits, read_back_limits
 from acquire.sweep.spectra import MOST_ATTEMPTS, SpectraPlan
 from acquire.sweep.stop_rules import StopRules, _stop_rules
@@ -63,61 +65,19 @@ class SweepPlan:
     repeat_bad_readings: bool
     most_stored: int
 
-
-def staircase(start: float, stop: float, step: float | None, points: int | None) -> list[float]:
-    """Levels from start to stop, both exact.
-
-    With ``step``: its sign is that of the way to go; a last step that does not fit is shorter. With ``points``:
-    that many equidistant levels, both ends included.
-    """
-    span = stop - start
-    if points is not None:
-        return [start] if points == 1 else _equidistant(start, stop, points - 1)
-    if span == 0.0 or not step:
-        return [start]
-    ratio = abs(span / step)
-    whole = round(ratio)
-    if whole >= 1 and abs(ratio - whole) < 1e-6:
-        return _equidistant(start, stop, whole)
-    size = abs(step) if span > 0 else -abs(step)
-    return [_tidy(start + i * size) for i in range(int(ratio) + 1)] + [stop]
-
-
-def _equidistant(start: float, stop: float, intervals: int) -> list[float]:
-    levels = [_tidy(start + (stop - start) * i / intervals) for i in range(intervals)]
-    return [*levels, stop]
-
-
-def _tidy(level: float) -> float:
-    """0.30000000000000004 is 0.3: twelve decimals are far below any source's resolution."""
-    return round(level, 12)
-
-
-def branches(levels: list[float], direction: str) -> list[tuple[Branch, float]]:
-    """The levels in the order in which they are sent; ``both`` turns at the last level and sends it twice.
-
-    A branch that leads away from zero is forward, one that leads back is reverse, wherever the file starts.
-    """
-    out, back = Branch.FORWARD, Branch.REVERSE
-    if abs(levels[-1]) < abs(levels[0]):
-        out, back = back, out
-    there = [(out, level) for level in levels]
-    return_way = [(back, level) for level in reversed(levels)]
-    if direction == "forward":
-        return there
-    if direction == "reverse":
-        return return_way
-    return there + return_way
+    @property
+    def held_readings(self) -> int:
+        """How often the meters are read while levels are held; no points come of it."""
+        return held_readings(self.steps, self.time_per_point)
 
 
 def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
     """Work a checked sweep file out on a bench."""
     source, measure = sweep.source, sweep.measure
-    ordered = branches(staircase(source.start, source.stop, source.step, source.points), source.direction)
-    spectrum_levels = _nearest_steps(ordered, _spectrum_levels(sweep))
-    steps = tuple(Step(index, branch, level, index in spectrum_levels) for index, (branch, level) in enumerate(ordered))
+    steps = steps_of(source, _spectrum_levels(sweep))
     voltage_source = source.function == "voltage"
-    levels = [step.level for step in steps] + [sweep.dark.voltage if voltage_source else 0.0]
+    before = [step.before.level for step in steps if step.before is not None]
+    levels = [step.level for step in steps] + before + [sweep.dark.voltage if voltage_source else 0.0]
     span = _source_meter(bench).span(source.function)
     largest = max(abs(level) for level in levels)
     dark = DarkPlan(
@@ -131,6 +91,7 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
     again = 1 if spectra.most else 0  # the level of the first spectrum, when the sweep is over
     readings = len(steps) + dark.readings_before + dark.readings_after + again
     exposures = _exposures(sweep, bench, spectra)
+    held = held_readings(steps, per_point)
     return SweepPlan(
         source_function=source.function,
         source_unit="V" if voltage_source else "A",
@@ -144,13 +105,19 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
         settle=measure.settle,
         hardware_timed=measure.timing == "hardware",
         time_per_point=per_point,
-        duration=readings * per_point + sum(exposures),
+        duration=readings * per_point + sum(exposures) + held * per_point,
         exposures=exposures,
         stress=_stress(largest, source.compliance, voltage_source),
         read_back=read_back_limits(sweep, bench, source_range),
         repeat_bad_readings=measure.bad_reading == "retry",
         most_stored=_most_stored(bench),
     )
+
+
+def held_readings(steps: Sequence[Step], time_per_point: float) -> int:
+    """How often the meters are read while levels are held: pre-bias, rests, holds of single levels."""
+    times = [time for step in steps for time in (step.hold, step.before.time if step.before else 0.0)]
+    return sum(ceil(time / time_per_point - 1e-9) for time in times)
 
 
 def point_time(sweep: SweepFile, bench: BenchFile) -> float:
@@ -221,18 +188,19 @@ def _source(sweep: SweepFile) -> Source:
 
 
 def bursts(steps: tuple[Step, ...], most: int) -> list[tuple[Step, ...]]:
-    """The steps in as few groups of at most ``most`` as possible, none of them shorter than the others by over one."""
+    """The steps in as few groups of at most ``most`` as possible; what is held before a step begins a group.
+
+    Of what lies between, no group is shorter than the others by over one.
+    """
+    begins = [i for i, step in enumerate(steps) if i == 0 or step.before is not None]
+    groups = [steps[start:stop] for start, stop in pairwise([*begins, len(steps)])]
+    return [part for group in groups for part in _in_equal_parts(group, most)]
+
+
+def _in_equal_parts(steps: tuple[Step, ...], most: int) -> list[tuple[Step, ...]]:
     number = -(-len(steps) // most)
     edges = [len(steps) * i // number for i in range(number + 1)]
     return [steps[start:stop] for start, stop in pairwise(edges)]
-
-
-def _nearest_steps(ordered: list[tuple[Branch, float]], levels: tuple[float, ...]) -> set[int]:
-    chosen = set()
-    for branch in {branch for branch, _ in ordered}:
-        indices = [i for i, (b, _) in enumerate(ordered) if b is branch]
-        chosen |= {min(indices, key=lambda i: abs(ordered[i][1] - level)) for level in levels}
-    return chosen
 
 
 def _spectrum_levels(sweep: SweepFile) -> tuple[float, ...]:
@@ -245,7 +213,7 @@ def _spectra_plan(sweep: SweepFile, bench: BenchFile, steps: tuple[Step, ...]) -
     wanted = sweep.spectra
     if wanted is None:
         return SpectraPlan()
-    number_of_branches = len({step.branch for step in steps})
+    number_of_branches = len(branches_of(steps))
     every = wanted.every
     most = (
         sum(step.spectrum for step in steps)
@@ -267,8 +235,8 @@ def _spectra_plan(sweep: SweepFile, bench: BenchFile, steps: tuple[Step, ...]) -
 
 def _last_quarters(steps: tuple[Step, ...]) -> tuple[range, ...]:
     """The indices of the steps of the last quarter of each branch."""
-    ends = [one.index + 1 for one, other in pairwise(steps) if other.branch is not one.branch]
-    return tuple(range(stop - -(-(stop - start) // 4), stop) for start, stop in pairwise([0, *ends, len(steps)]))
+    ends = [branch[-1].index + 1 for branch in branches_of(steps)]
+    return tuple(range(stop - -(-(stop - start) // 4), stop) for start, stop in pairwise([0, *ends]))
 
 
 def _exposures(sweep: SweepFile, bench: BenchFile, spectra: SpectraPlan) -> tuple[float, ...]:
@@ -278,7 +246,7 @@ def _exposures(sweep: SweepFile, bench: BenchFile, spectra: SpectraPlan) -> tupl
         return ()
     rising = sorted(spectra.at_luminance)
     in_order = {"forward": rising, "reverse": rising[::-1], "both": rising + rising[::-1]}
-    luminances = list(in_order[sweep.source.direction])
+    luminances = list(in_order[sweep.source.direction]) * sweep.source.cycles
     luminances += [100.0] * (spectra.most - len(luminances))
     exposure = models.spectroradiometer(meter.model).exposure
     return tuple(

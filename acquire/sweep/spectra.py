@@ -38,21 +38,21 @@ class SpectrumSchedule:
 
     def __init__(self, plan: SpectraPlan) -> None:
         self._plan = plan
-        self._waiting: dict[Branch, list[float]] = {}
-        self._begun: set[Branch] = set()
+        self._waiting: dict[tuple[Branch, int], list[float]] = {}
+        self._begun: set[tuple[Branch, int]] = set()
         self._since_last = inf
         self._taken = 0
 
     def due(self, step: Step, record: Record, *, noise_of_light: float = inf) -> bool:
         """Whether to take a spectrum at this point.
 
-        A luminance is reached at the first point of a branch on its far side; points in compliance or with an
-        overflowing photodiode reading do not count. ``noise_of_light`` is that of the photodiode, relative, while no
-        spectrum has given luminance yet.
+        A luminance is reached at the first point of a branch, in each cycle, on its far side; points in compliance or
+        with an overflowing photodiode reading do not count. ``noise_of_light`` is that of the photodiode, relative,
+        while no spectrum has given luminance yet.
         """
         if not self._plan.most:
             return False
-        reached = self._reached(step.branch, record)
+        reached = self._reached(step, record)
         self._since_last += 1
         often = (
             self._plan.every_points > 0
@@ -74,12 +74,12 @@ class SpectrumSchedule:
         late = any(step.index in steps for steps in self._plan.first_at_the_latest)
         return noise <= (LEAST_LIGHT if late else CLEAR_LIGHT)
 
-    def _reached(self, branch: Branch, record: Record) -> bool:
-        luminance = record.luminance
+    def _reached(self, step: Step, record: Record) -> bool:
+        luminance, branch = record.luminance, (step.branch, step.cycle)
         if isnan(luminance) or record.flags & (PointFlag.COMPLIANCE | PointFlag.PHOTODIODE_OVERFLOW):
             return False
         waiting = self._waiting.setdefault(branch, list(self._plan.at_luminance))
-        rising = branch is Branch.FORWARD
+        rising = step.branch is Branch.FORWARD
         if not rising and branch not in self._begun:
             # A reverse branch begins in bright light: what lies above its first point was never passed.
             self._begun.add(branch)

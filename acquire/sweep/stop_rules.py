@@ -49,13 +49,13 @@ class StopConditions:
 
     def __init__(self, rules: StopRules) -> None:
         self._rules = rules
-        self._brightest: dict[Branch, float] = {}
+        self._brightest: dict[tuple[Branch, int], float] = {}
         self._lit_in_a_row = 0
         self._light_seen = False
 
     def reason(self, record: Record) -> str:
         """Why the sweep should end at this point; empty when it should not."""
-        branch, luminance = record.reading.branch, record.luminance
+        branch, luminance = (record.reading.branch, record.reading.cycle), record.luminance
         dark = int(record.flags) & _DARK
         self._lit_in_a_row = 0 if dark else self._lit_in_a_row + 1
         self._light_seen = self._light_seen or self._lit_in_a_row >= LASTING_LIGHT
@@ -67,9 +67,19 @@ class StopConditions:
             or self._limited(record)
             or self._amplifier_at_limit(record.reading)
             or self._too_much(record)
+            or self._short(record.reading)
             or self._sick_device(record, lit, bool(dark))
         )
         return f"{why} (point {counted(record.reading.index)}, level {record.reading.source_level:g})" if why else ""
+
+    def reason_while_held(self, record: Record) -> str:
+        """Why a level should not be held any longer; what is told by the course of a branch plays no part."""
+        return (
+            self._limited(record)
+            or self._amplifier_at_limit(record.reading)
+            or self._too_much(record)
+            or self._short(record.reading)
+        )
 
     def _bad(self, reading: Reading) -> str:
         return what_is_missing(reading) if self._rules.on_bad_reading and is_bad(reading) else ""
@@ -99,13 +109,17 @@ class StopConditions:
                 return f"{name} {value:.4g} {unit} is above the {limit:.4g} {unit} of the stop rule"
         return ""
 
-    def _sick_device(self, record: Record, lit: bool, dark: bool) -> str:
-        rules, reading = self._rules, record.reading
+    def _short(self, reading: Reading) -> str:
+        rules = self._rules
         if abs(reading.voltage) < rules.short_voltage_below and abs(reading.current) > rules.short_current_above:
             return f"short: {abs(reading.current):.4g} A at {reading.voltage:.4g} V"
+        return ""
+
+    def _sick_device(self, record: Record, lit: bool, dark: bool) -> str:
+        rules, reading = self._rules, record.reading
         if dark and not self._light_seen and abs(reading.voltage) >= rules.no_light_by:
             return f"no light by {reading.voltage:.4g} V"
-        brightest = self._brightest.get(reading.branch, 0.0)
+        brightest = self._brightest.get((reading.branch, reading.cycle), 0.0)
         rising = reading.branch is Branch.FORWARD
         if rising and lit and record.luminance < rules.luminance_below_maximum * brightest:
             share = f"{rules.luminance_below_maximum:.0%}"

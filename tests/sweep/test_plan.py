@@ -7,14 +7,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from math import inf, isclose, nan
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acquire.config import load_sweep
-from acquire.records import Branch, PointFlag, Reading, Record, Step
-from acquire.sweep.plan import SweepPlan, branches, make_plan, staircase
+from acquire.config import Source, load_sweep
+from acquire.records import Branch, Held, PointFlag, Reading, Record, Step
+from acquire.run_file.summary import _planned
+from acquire.sweep.levels import decades, passages, staircase, steps_of
+from acquire.sweep.plan import SweepPlan, make_plan
 from acquire.sweep.spectra import SpectraPlan, SpectrumSchedule
 from acquire.sweep.stop_rules import StopConditions, StopRules
 
@@ -69,17 +72,135 @@ def test_every_staircase_ends_exactly_and_never_leaves_its_span(start: float, st
     assert all(isclose(size, step, rel_tol=1e-6) for size in sizes[:-1])
 
 
+def source(function: str = "voltage", **given: Any) -> Source:
+    compliance = "100 mA" if function == "voltage" else "10 V"
+    return Source.model_validate({"function": function, "compliance": compliance, **given})
+
+
+def sent(**given: Any) -> list[tuple[Branch, int, list[float]]]:
+    """Branch, cycle and levels of every passage."""
+    return [(one.branch, one.cycle, list(one.levels)) for one in passages(source(**given))]
+
+
+F, R = Branch.FORWARD, Branch.REVERSE
+UP = {"start": "0 V", "stop": "2 V", "step": "1 V"}
+
+
 def test_both_directions_go_up_and_come_back() -> None:
-    ordered = branches([0.0, 1.0, 2.0], "both")
-    assert [level for _, level in ordered] == [0.0, 1.0, 2.0, 2.0, 1.0, 0.0]
-    assert [branch for branch, _ in ordered] == [Branch.FORWARD] * 3 + [Branch.REVERSE] * 3
-    assert [level for _, level in branches([0.0, 1.0], "reverse")] == [1.0, 0.0]
+    assert sent(**UP, direction="both") == [(F, 0, [0.0, 1.0, 2.0]), (R, 0, [2.0, 1.0, 0.0])]
+    assert sent(**UP, direction="reverse") == [(R, 0, [2.0, 1.0, 0.0])]
 
 
 def test_a_sweep_that_starts_at_its_top_is_a_reverse_branch() -> None:
-    assert branches([2.0, 1.0, 0.0], "forward") == [(Branch.REVERSE, 2.0), (Branch.REVERSE, 1.0), (Branch.REVERSE, 0.0)]
-    assert {branch for branch, _ in branches([2.0, 0.0], "reverse")} == {Branch.FORWARD}
-    assert {branch for branch, _ in branches([0.0, -5.0], "forward")} == {Branch.FORWARD}
+    down = {"start": "2 V", "stop": "0 V", "step": "-1 V"}
+    assert sent(**down) == [(R, 0, [2.0, 1.0, 0.0])]
+    assert sent(**down, direction="reverse") == [(F, 0, [0.0, 1.0, 2.0])]
+    assert sent(start="0 V", stop="-2 V", points=2) == [(F, 0, [0.0, -2.0])]
+
+
+def test_cycles_repeat_every_branch_and_are_counted() -> None:
+    assert [(branch, cycle) for branch, cycle, _ in sent(**UP, direction="both", cycles=3)] == [
+        (branch, cycle) for cycle in range(3) for branch in (F, R)
+    ]
+    assert [cycle for _, cycle, _ in sent(**UP, cycles=2)] == [0, 1]
+
+
+def test_the_other_polarity_comes_afterwards_through_zero_as_a_cycle_of_its_own() -> None:
+    assert sent(**UP, both_polarities=True) == [(F, 0, [0.0, 1.0, 2.0]), (F, 1, [0.0, -1.0, -2.0])]
+    off_zero = sent(levels=["1 V", "2 V"], both_polarities=True, direction="both", cycles=2)
+    assert off_zero == [
+        (F, 0, [1.0, 2.0]),
+        (R, 0, [2.0, 1.0]),
+        (F, 1, [0.0, -1.0, -2.0]),
+        (R, 1, [-2.0, -1.0, 0.0]),
+        (F, 2, [1.0, 2.0]),
+        (R, 2, [2.0, 1.0]),
+        (F, 3, [0.0, -1.0, -2.0]),
+        (R, 3, [-2.0, -1.0, 0.0]),
+    ]
+    assert all(str(level) != "-0.0" for _, _, levels in off_zero for level in levels)
+
+
+def test_stretches_follow_each_other_and_their_joints_are_sent_once() -> None:
+    stretches = [
+        {"start": "0 V", "stop": "2 V", "step": "1 V"},
+        {"stop": "2.3 V", "step": "0.1 V"},
+        {"start": "3 V", "stop": "5 V", "points": 3},
+    ]
+    assert sent(stretches=stretches) == [(F, 0, [0.0, 1.0, 2.0, 2.1, 2.2, 2.3, 3.0, 4.0, 5.0])]
+
+
+def test_logarithmic_levels_have_exact_ends_and_equal_ratios() -> None:
+    ((_, _, levels),) = sent(function="current", start="1 uA", stop="10 mA", points_per_decade=5)
+    assert (len(levels), levels[0], levels[-1]) == (21, 1e-6, 10e-3)
+    assert levels[5::5] == pytest.approx([1e-5, 1e-4, 1e-3, 1e-2], rel=1e-8)
+    ratios = [later / earlier for earlier, later in itertools.pairwise(levels)]
+    assert ratios == pytest.approx([10**0.2] * 20, rel=1e-8)
+    assert decades(-10.0, -2.0, 2.5) == pytest.approx([-10.0, -(20**0.5), -2.0], rel=1e-8)
+
+
+@given(
+    start=st.floats(1e-9, 1.0),
+    decades_long=st.floats(0.01, 8),
+    per_decade=st.floats(0.5, 100),
+    sign=st.sampled_from([1, -1]),
+)
+def test_logarithmic_levels_never_leave_their_span(
+    start: float, decades_long: float, per_decade: float, sign: int
+) -> None:
+    stop = start * 10**decades_long
+    levels = decades(sign * start, sign * stop, per_decade)
+    assert (levels[0], levels[-1]) == (sign * start, sign * stop)
+    assert all(start * (1 - 1e-8) <= sign * level <= stop * (1 + 1e-8) for level in levels)
+    assert all(b / a <= 10 ** (1 / per_decade) * (1 + 1e-6) for a, b in itertools.pairwise(levels))
+
+
+WAYS: list[dict[str, Any]] = [
+    UP,
+    {"start": "1 V", "stop": "3 V", "points": 5},
+    {"start": "10 mV", "stop": "8 V", "points_per_decade": 7},
+    {"levels": ["1 V", "3 V", "2 V"]},
+    {"stretches": [{"start": "0 V", "stop": "2 V", "step": "1 V"}, {"start": "2 V", "stop": "4 V", "points": 9}]},
+]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("direction", ["forward", "reverse", "both"])
+@pytest.mark.parametrize("both", [False, True])
+def test_how_many_points_there_are_is_known_without_making_them(
+    way: dict[str, Any], direction: str, both: bool
+) -> None:
+    """The rules count before anything is made, and the list of runs counts from the file alone."""
+    asked = source(**way, direction=direction, both_polarities=both, cycles=3)
+    made = [level for passage in passages(asked) for level in passage.levels]
+    assert asked.point_count() == len(made)
+    planned = _planned({"sweep": {"source": asked.model_dump(mode="json")}})
+    first = next(passages(asked)).levels
+    assert planned == {"planned_points": len(made), "first_level": first[0], "last_level": first[-1]}
+    assert max(map(abs, made)) == asked.largest_level()
+
+
+def test_what_is_held_stands_in_the_plan_before_its_step() -> None:
+    asked = source(**UP, direction="both", pre_bias={"level": "3 V", "time": "10 s"}, rest={"time": "5 s"}, cycles=2)
+    steps = steps_of(asked, ())
+    assert {step.index: step.before for step in steps if step.before} == {
+        0: Held(3.0, 10.0),
+        3: Held(0.0, 5.0),
+        6: Held(0.0, 5.0),
+        9: Held(0.0, 5.0),
+    }
+    listed = steps_of(source(levels=["1 V", "2 V"], holds=["0 s", "4 s"], direction="both"), ())
+    assert [(step.level, step.hold) for step in listed] == [(1.0, 0.0), (2.0, 4.0), (2.0, 4.0), (1.0, 0.0)]
+
+
+def test_a_spectrum_at_a_level_is_due_in_each_branch_that_passes_it() -> None:
+    steps = steps_of(source(**UP, both_polarities=True, cycles=2, direction="both"), (1.2,))
+    assert [(step.cycle, step.branch, step.level) for step in steps if step.spectrum] == [
+        (0, F, 1.0),
+        (0, R, 1.0),
+        (2, F, 1.0),
+        (2, R, 1.0),
+    ]
 
 
 def plan_of(name: str) -> SweepPlan:

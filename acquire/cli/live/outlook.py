@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from acquire.cli.display import number
 from acquire.evaluation.calibration import Calibration, LuminanceRoute
 from acquire.photometry.customary_units import customary
+from acquire.sweep.levels import branches_of
 
 if TYPE_CHECKING:
     from acquire.bench.preparation import PreparedRun
@@ -65,10 +66,12 @@ def _levels(prepared: PreparedRun) -> str:
     """From where to where, how many, in which direction."""
     plan, direction = prepared.plan, prepared.loaded.sweep.source.direction
     factor, unit = (1.0, "V") if plan.source_unit == "V" else (1e3, "mA")
-    levels = [step.level for step in plan.steps]
-    first, last = levels[0], levels[len(levels) // 2] if direction == "both" else levels[-1]
+    branches = branches_of(plan.steps)
+    first, last = branches[0][0].level, branches[0][-1].level
     there = {"both": " and back"}.get(direction, "")
-    return f"{factor * first:g} to {factor * last:g} {unit}{there}, {len(levels)} points"
+    cycles = plan.steps[-1].cycle + 1
+    again = f", {cycles} cycles" if cycles > 1 else ""
+    return f"{factor * first:g} to {factor * last:g} {unit}{there}{again}, {len(plan.steps)} points"
 
 
 def calibration_text(calibration: Calibration, today: date) -> str:

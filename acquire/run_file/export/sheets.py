@@ -22,7 +22,7 @@ from acquire.photometry.customary_units import (
     quantity_of_figure,
 )
 from acquire.photometry.grid import WAVELENGTH
-from acquire.records import ROUTES, WITH_COMMON_PART, FloatArray, PointFlag
+from acquire.records import ROUTES, WITH_COMMON_PART, Columns, FloatArray, PointFlag
 from acquire.run_file.layout import SPECTRUM_COLUMNS, Column, columns_in, jvl_columns
 from acquire.run_file.read import Run
 
@@ -96,10 +96,17 @@ def _jvl(run: Run) -> Sheet:
             *(_column(columns[name], points[name], run) for name in names),
             _numbered("Point", np.arange(run.points)),
             SheetColumn("Branch", "", "direction of the sweep", points["branch"]),
+            *_cycle(points),
             SheetColumn("Spectrum source", "", "of efficiencies and colour; assumed: none was measured", _sources(run)),
             SheetColumn("Flags", "", "what to know of a point before it is used; blank: nothing", _flags(run)),
         ],
     )
+
+
+def _cycle(points: Columns) -> Iterator[SheetColumn]:
+    """The cycle of each point, where there is more than one."""
+    if points["cycle"].any():
+        yield SheetColumn("Cycle", "", "from 0; with both polarities each is one of its own", points["cycle"])
 
 
 def _housekeeping(run: Run) -> Sheet:
@@ -115,6 +122,7 @@ def _housekeeping(run: Run) -> Sheet:
         [
             _numbered("Point", np.arange(run.points)),
             SheetColumn("Branch", "", "direction of the sweep", points["branch"]),
+            *_cycle(points),
             *named("time", "source_level", "voltage", "current", "photodiode_signal", "source_time", "source_status"),
             SheetColumn("Flags, as a number", "", "sum of the bits of the flags", points["flags"]),
             SheetColumn("Flags", "", "the same in words", _flags(run)),
