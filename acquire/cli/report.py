@@ -136,6 +136,7 @@ def _read(paths: Sequence[Path]) -> tuple[tuple[DocumentedRun, ...], bool]:
             continue
         if found.run.integrity.damaged:
             complain(f"{path}: {found.run.integrity}", FAILED)
+            wrong = True
         if all(found.run.run_id != one.run.run_id for one in runs):
             runs.append(found)
     return tuple(runs), wrong

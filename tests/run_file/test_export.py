@@ -371,6 +371,26 @@ def test_a_run_file_that_was_given_another_name_is_exported_as_well(run: Run, tm
 
 
 @pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_two_runs_of_one_name_do_not_replace_each_other(run: Run, tmp_path: Path, kind: str) -> None:
+    runs = [tmp_path / folder / "A3.h5" for folder in ("monday", "tuesday")]
+    for path in runs:
+        path.parent.mkdir()
+        shutil.copy(run.path, path)
+    # alone in its batch, a run has a workbook by the name of its file
+    if kind == "xlsx":
+        named = {path: replace(run, path=path, sample_fields={"batch": path.parent.name}) for path in runs}
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("acquire.run_file.reading_apart.read_run", lambda path: named[path])
+            done = export(*runs, "--to", tmp_path / "out", "--force", "--format", kind)
+    else:
+        done = export(*runs, "--to", tmp_path / "out", "--force")
+    assert done.exit_code == 1
+    assert f"{runs[1]}: not exported, its files would be called as those of {runs[0]}" in done.output
+    assert len(done.stdout.split()) == len(list((tmp_path / "out").iterdir()))
+
+
+@pytest.mark.usefixtures("here")
 def test_what_exists_is_kept_unless_told_otherwise(run: Run, tmp_path: Path) -> None:
     path = tmp_path / f"{run.path.stem}_jvl.csv"
     path.write_text("precious", encoding="utf-8")
