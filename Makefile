@@ -72,6 +72,7 @@ docs: $(VENV)/installed
 	$(RUN) docs.reference_pages
 
 $(VENV)/installed: pyproject.toml
+	@echo "installing into $(VENV): a minute or two of silence"
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[report,xlsx]"
 	touch $@

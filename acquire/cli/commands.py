@@ -51,6 +51,7 @@ from acquire.cli.terminal import (
     _somebody_to_ask,
     _whoever_listens,
     complain,
+    how_many,
     leave,
     say,
     say_json,
@@ -170,7 +171,7 @@ def _offer_recovery(folder: Path, *, ask: bool) -> None:
                 _recover(path, sys.stderr)
 
 
-app.command()(plan.plan)
+app.command(short_help="Show what a sweep is going to do; nothing is opened.")(plan.plan)
 
 
 @app.command()
@@ -191,18 +192,18 @@ def check(
     raise typer.Exit(USAGE if wrong else COMPLETED)
 
 
-app.command()(new.new)
-app.command()(setup.setup)
-app.command()(calibrate.calibrate)
-app.command()(health.health)
-app.command("list")(listing.list_runs)
-app.command()(tag.tag)
-app.command()(results.show)
-app.command()(export.export)
-app.command()(report.report)
+app.command(short_help="Ask a few questions and write a sweep file.")(new.new)
+app.command(short_help="Find the instruments, ask how they are wired, write a bench.")(setup.setup)
+app.command(short_help="Calibrate the photodiode against the spectroradiometer.")(calibrate.calibrate)
+app.command(short_help="Check the bench against all checks before.")(health.health)
+app.command("list", short_help="List runs with V_on, EQE and CE at 1000 cd/m^2.")(listing.list_runs)
+app.command(short_help="Tag finished runs, or comment on them.")(tag.tag)
+app.command(short_help="Show conditions, figures of merit, findings of runs.")(results.show)
+app.command(short_help="Write tables for Origin, Excel and scripts.")(export.export)
+app.command(short_help="Make pictures, tables and one page (HTML) of runs.")(report.report)
 
 
-@app.command()
+@app.command(short_help="Finish run files that were cut off.")
 def recover(
     run_files: Annotated[
         list[Path], typer.Argument(help="run files that were cut off, or folders of them", metavar="RUN.h5 ...")
@@ -218,7 +219,7 @@ def recover(
             right &= _recover(path, sys.stdout)
             continue
         try:
-            unfinished = reading_apart.unfinished(reading.run_files_in(path))
+            unfinished = reading_apart.unfinished(reading.hdf5_files_in(path)[::-1])
         except OSError as error:
             raise complain(f"{path}: cannot be read ({error.strerror or error})", FAILED) from error
         for file in unfinished:
@@ -239,13 +240,13 @@ def _recover(path: Path, stream: TextIO) -> bool:
         say(sys.stderr, error)
         return False
     outcome = "was finished already" if already else "finished"
-    counted = f"{after.points} points, {len(after.spectra)} spectra"
+    counted = f"{how_many(after.points, 'point')}, {how_many(len(after.spectra), 'spectrum', 'spectra')}"
     say(stream, f"{path}: {outcome}: {counted}, status {after.status}")
     if after.integrity.damaged:
         say(sys.stderr, f"{path}: {after.integrity}")
     return not after.integrity.damaged
 
 
-app.command()(instruments.instruments)
-app.command()(instruments.off)
-app.command()(simulate.simulate)
+app.command(short_help="Ask who answers, how fast, and what looks wrong.")(instruments.instruments)
+app.command(short_help="Make the source safe now, whoever left it on.")(instruments.off)
+app.command(short_help="Serve the simulated bench on TCP and serial ports.")(simulate.simulate)

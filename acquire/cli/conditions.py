@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from acquire.cli.display import dark_text, mismatch_text, number
-from acquire.cli.plan import _amount, _counted, _ends, _reading
+from acquire.cli.plan import _amount, _ends, _reading
+from acquire.cli.terminal import how_many
 from acquire.config import BenchFile, SweepFile
 from acquire.config.cautions import area_text
 from acquire.evaluation.figures import LUMINANCE_LEVELS, TURN_ON_LUMINANCE
@@ -27,8 +29,8 @@ def conditions(run: Run) -> Iterator[Row]:
     """Everything that is to be known of a run besides its figures: label and text."""
     yield "title", run.title
     yield from sample_rows(run)
-    yield "started", run.start_time
-    yield "ended", run.end_time or "not finished: the run is going on, or was cut off (then: acquire recover)"
+    yield "started", _moment(run.start_time)
+    yield "ended", _moment(run.end_time) or "not finished: the run is going on, or was cut off (then: acquire recover)"
     yield from settings(run)
     yield from run.instruments.items()
     unit = run.calibration.conditions.meter_unit
@@ -36,6 +38,14 @@ def conditions(run: Run) -> Iterator[Row]:
     yield from photodiode_rows(run)
     yield from _said(run)
     yield "checksums", str(run.integrity)
+
+
+def _moment(written: str) -> str:
+    """A time of a file for people: to the second, on the clock of the bench."""
+    try:
+        return f"{datetime.fromisoformat(written):%Y-%m-%d %H:%M:%S %z}".rstrip()
+    except ValueError:
+        return written
 
 
 def sample_rows(run: Run) -> Iterator[Row]:
@@ -99,7 +109,7 @@ def _levels(run: RunSummary, sweep: SweepFile) -> str:
     back = " and back" if source.direction == "both" else ""
     opposite = ", then the other polarity" if source.both_polarities else ""
     again = f", {source.cycles} cycles" if source.cycles > 1 else ""
-    return f"{ends}{back}{steps}{opposite}{again} ({_counted(run.planned_points, 'point')})"
+    return f"{ends}{back}{steps}{opposite}{again} ({how_many(run.planned_points, 'point')})"
 
 
 def overrides(run: Run) -> Iterator[str]:
@@ -156,7 +166,7 @@ def how_far(run: Run) -> str:
         return ""
     what = str(run.status) if run.finished else "so far"
     place = _place(run, summary)
-    count = f"{run.points} of {_counted(summary.planned_points, 'point')}"
+    count = f"{run.points} of {how_many(summary.planned_points, 'point')}"
     missed = [f"{level:g} cd/m^2" for level in _not_reached(run)]
     rest = f"; not reached: {', '.join(missed)}" if missed else ""
     return f"{what} {', '.join([place, count, *_brightest(run)])}{rest}"

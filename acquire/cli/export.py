@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from acquire.cli.arguments import COMPLETED, FAILED, USAGE
-from acquire.cli.terminal import complain, say
+from acquire.cli.terminal import _whoever_listens, complain, say
 
 if TYPE_CHECKING:
     from acquire.run_file.export.csv_files import CsvStyle
@@ -98,10 +98,10 @@ def _run_files(named: Sequence[Path], wrong: list[str]) -> Iterator[Path]:
 
 
 def _in_folder(folder: Path, wrong: list[str]) -> list[Path]:
-    from acquire.run_file.read import run_files_in
+    from acquire.run_file.read import hdf5_files_in
 
     try:
-        files = run_files_in(folder)[::-1]
+        files = hdf5_files_in(folder)
     except OSError as error:
         wrong.append(f"{folder}: cannot be read ({error.strerror or error})")
         return []
@@ -132,9 +132,14 @@ def _write_csv(runs: Iterator[Run], to: Path | None, style: CsvStyle, force: boo
     from acquire.run_file.export.csv_files import export_csv
     from acquire.run_file.read import ArchiveError
 
+    taken = dict[Path, Path]()
     for run in runs:
+        folder = to or run.path.parent
         try:
-            say(sys.stdout, *export_csv(run, to or run.path.parent, style, force=force))
+            _refuse_what_is_taken(folder / run.path.stem, run.path, taken)
+            written = export_csv(run, folder, style, force=force)
+            with _whoever_listens(sys.stdout):  # tables are written whoever reads their names (| head)
+                say(sys.stdout, *written)
         except ArchiveError as error:
             wrong.append(str(error))
 
@@ -145,15 +150,31 @@ def _write_workbooks(runs: Sequence[Run], to: Path | None, header: bool, force: 
     from acquire.run_file.read import ArchiveError
 
     batches: dict[str, list[Run]] = {}
+    taken = dict[Path, Path]()
     for run in runs:
         batches.setdefault(_batch(run), []).append(run)
     for batch, together in batches.items():
         folder = to or together[0].path.parent
         name = together[0].path.stem if len(together) == 1 else batch or folder.resolve().name or "runs"
         try:
-            say(sys.stdout, export_workbook(together, folder / f"{name}.xlsx", header=header, force=force))
+            _refuse_what_is_taken(folder / name, together[0].path, taken)
+            written = export_workbook(together, folder / f"{name}.xlsx", header=header, force=force)
+            with _whoever_listens(sys.stdout):
+                say(sys.stdout, written)
         except ArchiveError as error:
             wrong.append(str(error))
+
+
+def _refuse_what_is_taken(name: Path, of: Path, taken: dict[Path, Path]) -> None:
+    """Remember what files of this command are called; ``--force`` is no leave to replace those of another run of it.
+
+    :raises ArchiveError: the files of another run are called so.
+    """
+    from acquire.run_file.read import ArchiveError
+
+    first = taken.setdefault(name, of)
+    if first != of:
+        raise ArchiveError(f"{of}: not exported, its files would be called as those of {first}; export it --to another")
 
 
 def _batch(run: Run) -> str:

@@ -163,7 +163,7 @@ def _print(folder: Path, runs: Sequence[RunSummary], of: int, unreadable: Sequen
         say(sys.stdout, *_legends(runs, shown, left_out))
     say(sys.stdout, *(reason for _, reason in unreadable))
     among = "" if len(runs) == of else f" of {of}"
-    say(sys.stdout, f"{folder}: {len(runs)}{among} run{'' if len(runs) == 1 else 's'}")
+    say(sys.stdout, f"{folder}: {len(runs)}{among} run{'' if of == 1 else 's'}")
 
 
 def _is_needed(column: _Column, runs: Sequence[RunSummary]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -25,7 +24,7 @@ from acquire.cli.arguments import (
     SweepArgument,
     UserOption,
 )
-from acquire.cli.terminal import complain, say
+from acquire.cli.terminal import complain, how_many, say, wrapped
 
 if TYPE_CHECKING:
     from acquire.bench.preparation import PreparedRun
@@ -93,14 +92,14 @@ def _before(step: Step) -> str:
 def page(prepared: PreparedRun, folder: Path, now: datetime) -> Iterator[str]:
     """The page, line by line, as of ``now``."""
     width = _width()
-    yield from _wrapped(prepared.loaded.sweep.title, width)
+    yield from wrapped(prepared.loaded.sweep.title, width)
     yield ""
     for rows in (_what(prepared, now), _how(prepared, now), _where(prepared, folder, now)):
         for label, value in rows:
             yield from _row(label, value, width)
         yield ""
     remarks = list(_remarks(prepared, now))
-    yield from (line for remark in remarks for line in _wrapped(remark, width if sys.stdout.isatty() else None, "  "))
+    yield from (line for remark in remarks for line in wrapped(remark, width if sys.stdout.isatty() else None, "  "))
     if not remarks:
         yield "Nothing speaks against it. Nothing was opened."
 
@@ -199,7 +198,7 @@ def _held(plan: SweepPlan) -> Iterator[Row]:
         longest = _amount(max(holds), "s")
         yield (
             "held",
-            f"{_counted(len(holds), 'level')} before {'its' if len(holds) == 1 else 'their'} reading, up to {longest}",
+            f"{how_many(len(holds), 'level')} before {'its' if len(holds) == 1 else 'their'} reading, up to {longest}",
         )
 
 
@@ -220,7 +219,7 @@ def _ranges(levels: Sequence[float], unit: str) -> str:
         how = _step_text(levels, start, unit) if by_step >= by_ratio else _decades_text(levels, start)
         parts.append(f"{_amount(levels[start], unit)} to {_amount(levels[stop], unit)} {how}")
         start = stop + 1
-    return f"{', then '.join(parts)} ({_counted(len(levels), 'point')})"
+    return f"{', then '.join(parts)} ({how_many(len(levels), 'point')})"
 
 
 def _step_text(levels: Sequence[float], start: int, unit: str) -> str:
@@ -287,7 +286,7 @@ def _spectra(plan: SweepPlan, wanted: Spectra | None) -> Iterator[str]:
         yield f"at every {which}{above}"
     if plan.spectra.first_in_clear_light:
         yield "the first as soon as the photodiode's light is clear: luminance comes from it"
-    yield f"at most {_counted(plan.spectra.most, 'spectrum', 'spectra')}, speed {wanted.speed}"
+    yield f"at most {how_many(plan.spectra.most, 'spectrum', 'spectra')}, speed {wanted.speed}"
 
 
 def _time(plan: SweepPlan, now: datetime) -> str:
@@ -399,10 +398,6 @@ def _list(values: Sequence[float]) -> str:
     return ", ".join(f"{value:.6g}" for value in values)
 
 
-def _counted(number: int, one: str, several: str = "") -> str:
-    return f"{number} {one if number == 1 else several or f'{one}s'}"
-
-
 def _ordinal(number: int) -> str:
     ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{ending}"
@@ -419,23 +414,6 @@ def _row(label: str, value: str, width: int) -> Iterator[str]:
     """A label and its value, which goes on below itself; nothing where there is no value."""
     if not value:
         return
-    lines = list(_wrapped(value, width - LABEL))
+    lines = list(wrapped(value, width - LABEL))
     yield f"{f'{label}:' if label else '':<{LABEL}}{lines[0]}"
     yield from (f"{'':<{LABEL}}{line}" for line in lines[1:])
-
-
-def _wrapped(text: str, width: int | None, indent: str = "") -> Iterator[str]:
-    """A text in lines of so many columns of a terminal, where some letters take two; a number stays with its unit."""
-    from rich.cells import cell_len
-
-    from acquire.safety.visible import one_line
-
-    line = ""
-    for joined in re.sub(r"(?<=\d) (?=\w)", "\0", one_line(text)).split(" "):
-        word = joined.replace("\0", " ")
-        if line.strip() and width is not None and cell_len(f"{line} {word}") > width:
-            yield line
-            line = f"{indent}{word}"
-        else:
-            line = f"{line} {word}" if line else word
-    yield line

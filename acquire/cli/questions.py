@@ -137,7 +137,10 @@ class Dialogue:
 
     def _words(self, problem: Problem) -> str:
         """The problem without the place in a file that is not there yet."""
-        hint = f"; {problem.hint}" if problem.hint else ""
+        from acquire.config.loading import RELATIVE
+
+        # What is typed counts from the current folder; the file to be written has its own names for the same
+        hint = f"; {problem.hint}".replace(RELATIVE, "names count from the current folder") if problem.hint else ""
         return f"{problem.message}{hint}" if problem.file in self.files else str(problem)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from acquire.cli.arguments import COMPLETED, FAILED, USAGE, JsonOption
-from acquire.cli.terminal import _whoever_listens, complain, say, say_json
+from acquire.cli.terminal import _whoever_listens, complain, how_many, say, say_json
 
 if TYPE_CHECKING:
     from acquire.config.answers import AnswersFile
@@ -136,6 +136,7 @@ def _read(paths: Sequence[Path]) -> tuple[tuple[DocumentedRun, ...], bool]:
             continue
         if found.run.integrity.damaged:
             complain(f"{path}: {found.run.integrity}", FAILED)
+            wrong = True
         if all(found.run.run_id != one.run.run_id for one in runs):
             runs.append(found)
     return tuple(runs), wrong
@@ -143,7 +144,7 @@ def _read(paths: Sequence[Path]) -> tuple[tuple[DocumentedRun, ...], bool]:
 
 def _files(paths: Sequence[Path]) -> tuple[list[Path], bool]:
     """The run files meant, those of a folder from the oldest on, and whether a folder could not be read."""
-    from acquire.run_file.read import run_files_in
+    from acquire.run_file.read import hdf5_files_in
 
     files: list[Path] = []
     wrong = False
@@ -152,7 +153,7 @@ def _files(paths: Sequence[Path]) -> tuple[list[Path], bool]:
             files.append(path)
             continue
         try:
-            found = run_files_in(path)[::-1]
+            found = hdf5_files_in(path)
         except OSError as error:
             complain(f"{path}: cannot be read ({error.strerror or error})", FAILED)
             wrong = True
@@ -237,7 +238,7 @@ def _batch_lines(made: Report) -> Sequence[str]:
     for group in batch.groups if batch.is_one else ():
         alive, dead = batch.of(State.ALIVE, group), batch.of(State.DEAD, group)
         why = f" ({'; '.join(f'{one.label}: {one.reason}' for one in dead)})" if dead else ""
-        lines.append(f"{group}: {len(alive) + len(dead)} devices, {len(dead)} dead{why}")
+        lines.append(f"{group}: {how_many(len(alive) + len(dead), 'device')}, {len(dead)} dead{why}")
         lines += [f"  {one.label}: not judged, {one.reason}" for one in batch.of(State.NOT_JUDGED, group)]
         lines += [
             f"  {PAPER[row.figure]:>8}  median {statistic_text(row.figure, row.median)}, "

@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from acquire.cli.arguments import COMPLETED, FAILED, USAGE, JsonOption
-from acquire.cli.terminal import Telling, _quoted, _whoever_listens, complain, let_terminal_go, say, say_json
+from acquire.cli.terminal import (
+    Telling,
+    _quoted,
+    _whoever_listens,
+    complain,
+    how_many,
+    let_terminal_go,
+    say,
+    say_in_lines,
+    say_json,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from acquire.run_file.read import Run
@@ -35,7 +46,9 @@ MAY_BE_ON = "MAY STILL BE ON"  # of an output: said whatever stands in the way
 def show(
     run_files: Annotated[
         list[str],
-        typer.Argument(help="run file, or several to compare; with --budget: RUN.h5 [FIGURE]", metavar="RUN.h5 ..."),
+        typer.Argument(
+            help="run file, several or a folder to compare; with --budget: RUN.h5 [FIGURE]", metavar="RUN.h5 ..."
+        ),
     ],
     budget: Annotated[
         bool, typer.Option("--budget", help="where the uncertainty of FIGURE comes from; without one, an overview")
@@ -46,9 +59,9 @@ def show(
     from acquire.run_file import reading_apart
 
     figure = run_files.pop() if budget and len(run_files) > 1 else None
-    if budget and len(run_files) > 1:
-        raise complain(f"{run_files[1]}: --budget explains one run: acquire show RUN.h5 [FIGURE] --budget", USAGE)
-    paths = [Path(text) for text in run_files]
+    paths = [path for text in run_files for path in _in_its_place(Path(text))]
+    if budget and len(paths) > 1:
+        raise complain(f"{paths[1]}: --budget explains one run: acquire show RUN.h5 [FIGURE] --budget", USAGE)
     if len(paths) > 1:
         if is_figure := [text for text in run_files[1:] if not text.endswith(".h5") and not Path(text).exists()]:
             raise complain(f"{is_figure[0]}: is no run file; a figure is only asked for with --budget", USAGE)
@@ -56,6 +69,16 @@ def show(
 
         return print_comparison(list(reading_apart.read_runs(paths)), as_json)
     return _show_one(paths[0], figure, budget, as_json)
+
+
+def _in_its_place(path: Path) -> list[Path]:
+    """A run file, or those of a folder, the oldest first; a folder without any stands for itself."""
+    from acquire.run_file.read import run_files_in
+
+    try:
+        return (run_files_in(path)[::-1] if path.is_dir() else []) or [path]
+    except OSError:  # who opens it says why it cannot be read
+        return [path]
 
 
 def _show_one(path: Path, figure: str | None, budget: bool, as_json: bool) -> None:
@@ -170,9 +193,9 @@ def print_run(
 
     if beside is None:
         _print_figures(run)
-    say(sys.stdout, *(display.finding_text(finding) for finding in run.findings))
-    say(sys.stdout, *(f"note: {note.text} (at {note.time:.1f} s)" for note in run.notes if note.text not in read_above))
-    say(sys.stdout, *_how_far(run), _ending(run), *filter(None, [output]), run.path)
+    notes = [f"note: {note.text} (at {note.time:.1f} s)" for note in run.notes if note.text not in read_above]
+    say_in_lines(sys.stdout, *(display.finding_text(finding) for finding in run.findings), *notes, *_how_far(run))
+    say(sys.stdout, _ending(run), *filter(None, [output]), run.path)
 
 
 def _print_figures(run: Run) -> None:
@@ -185,7 +208,7 @@ def _print_figures(run: Run) -> None:
         display.SpectatorConsole().print(display.figures_table(figures, f"{run.sample}: figures of merit"))
     if of_paper:
         told = run.figures if run.status == "completed" else there
-        say(sys.stdout, display.figures_line(told, run.sample))
+        say_in_lines(sys.stdout, display.figures_line(told, run.sample))
 
 
 def _how_far(run: Run) -> list[str]:
@@ -201,16 +224,17 @@ def _output_key(output: str) -> dict[str, str]:
 def _ending(run: Run) -> str:
     """How a run ended and what there is of it, in a line."""
     reason = f" ({run.stop_reason})" if run.stop_reason else ""
-    return f"{run.status}{reason}: {run.points} points, {len(run.spectra)} spectra"
+    counted = f"{how_many(run.points, 'point')}, {how_many(len(run.spectra), 'spectrum', 'spectra')}"
+    return f"{run.status}{reason}: {counted}"
 
 
 def print_description(run: Run) -> None:
     """Say what a run was: sample, settings, instruments, dark readings, tags, whether its file is as it was written."""
     from acquire.cli.conditions import conditions
-    from acquire.cli.plan import _width, _wrapped
+    from acquire.cli.plan import _width
 
     for name, value in conditions(run):
-        first, *rest = _wrapped(value, _width() - _LABEL if sys.stdout.isatty() else None)
+        first, *rest = wrapped(value, _width() - _LABEL if sys.stdout.isatty() else None)
         say(sys.stdout, f"{name:>{_LABEL - 2}}  {first}", *(f"{'':{_LABEL}}{line}" for line in rest))
 
 

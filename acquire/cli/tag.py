@@ -58,10 +58,13 @@ def _apart(arguments: Sequence[str]) -> tuple[list[Path], str]:
     if not files:
         raise complain(f'{last}: is no run file; first the run files, then the tag: acquire tag RUN.h5 "{last}"', USAGE)
     if wrong := [text for text in files if not _is_file(text)]:
+        tag_first = not is_tag and not _is_file(files[0])
         words = " ".join([*wrong, *([last] if is_tag else [])])
+        named = last if tag_first else files[0]
+        how = "First the run files, then the tag" if tag_first else "A tag of several words stands between quotes"
         raise complain(
-            f"{wrong[0]}: there is no such file; nothing was tagged. A tag of several words stands between quotes: "
-            f'acquire tag {_quoted(Path(files[0]))} "{words}"',
+            f"{wrong[0]}: there is no such file; nothing was tagged. {how}: "
+            f'acquire tag {_quoted(Path(named))} "{words}"',
             USAGE,
         )
     return [Path(text) for text in files], last if is_tag else ""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
@@ -33,6 +34,34 @@ def say(stream: TextIO | None, *lines: object) -> None:
     """Print each of ``lines`` as one line, whatever is in it; None: the stream was closed at the start."""
     if stream is not None:
         stream.writelines(f"{one_line(str(line))}\n" for line in lines)
+
+
+def say_in_lines(stream: TextIO | None, *texts: str) -> None:
+    """Print each of ``texts`` in lines of a terminal's width, broken between words; elsewhere as one line."""
+    width = get_terminal_size((80, 24)).columns if stream is not None and stream.isatty() else None
+    say(stream, *(line for text in texts for line in wrapped(text, width, "  ")))
+
+
+def how_many(number: int, one: str, several: str = "") -> str:
+    """A number of things in words: ``1 spectrum``, ``2 spectra``."""
+    return f"{number} {one if number == 1 else several or f'{one}s'}"
+
+
+def wrapped(text: str, width: int | None, indent: str = "") -> Iterator[str]:
+    """A text in lines of so many columns of a terminal, where some letters take two; a number stays with its unit."""
+    from rich.cells import cell_len
+
+    from acquire.safety.visible import one_line
+
+    line = ""
+    for joined in re.sub(r"(?<=\d) (?=\w)", "\0", one_line(text)).split(" "):
+        word = joined.replace("\0", " ")
+        if line.strip() and width is not None and cell_len(f"{line} {word}") > width:
+            yield line
+            line = f"{indent}{word}"
+        else:
+            line = f"{line} {word}" if line else word
+    yield line
 
 
 def say_json(content: dict[str, Any]) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from itertools import chain
+from math import isclose
 from typing import TYPE_CHECKING
 
 from acquire.config.bench import BenchFile, EmissiveArea, Instruments, PhotodiodeChannel
 from acquire.config.calibration import CalibrationFile, LuminanceFactor
+from acquire.config.device import DeviceFile
 from acquire.config.parsing import Parsed
 from acquire.config.sweep import Sample, Source, Spectra, Stretch, SweepFile
 from acquire.config.yaml_source import Caution, Place
@@ -23,6 +25,7 @@ Cautions = Iterator[Caution]
 #: From this baud rate up the message that makes the source safe is sent and carried out within the promised time.
 SLOWEST_SAFE_LINE = 1200
 OFF_WITHIN = 2  # s
+_ALIKE = 0.1  # areas that differ by less are within what a pixel's outline is known to
 
 
 def bench_cautions(bench: Parsed[BenchFile]) -> Cautions:
@@ -160,6 +163,17 @@ def _area(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Cautions:
     message = f"is a pixel really {area_text(area)} large?"
     hint = f"this bench expects {area_text(likely.smallest)} to {area_text(likely.largest)} (its emissive_area)"
     yield sweep.source.caution(("sample", "emissive_area"), message, hint, found_by_run=True)
+
+
+def device_cautions(sweep: Parsed[SweepFile], device: DeviceFile | None) -> Cautions:
+    """A simulated device is as large as its own file says, whatever the sample's area is."""
+    sample, emitter = sweep.section("sample", Sample), device.emitter if device else None
+    if sample is None or emitter is None or isclose(sample.emissive_area, emitter.area, rel_tol=_ALIKE):
+        return
+    message = f"the simulated device has {area_text(emitter.area)}: luminance and efficiencies will not fit this area"
+    yield sweep.source.caution(
+        ("sample", "emissive_area"), message, f"take {area_text(emitter.area)} to try things out"
+    )
 
 
 def _area_of_this_run(sweep: Parsed[SweepFile]) -> Cautions:

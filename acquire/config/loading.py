@@ -19,6 +19,7 @@ from acquire.config.calibration import CalibrationFile, LuminanceFactor
 from acquire.config.cautions import (
     bench_cautions,
     calibration_cautions,
+    device_cautions,
     example_cautions,
     is_example,
     span_cautions,
@@ -221,14 +222,18 @@ def _other_kind(source: YamlSource, *expected: str) -> Problem | None:
     )
 
 
+#: What a hint says where a file that is named is not there.
+RELATIVE = "names are relative to this file"
+
+
 def _nearby(path: Path) -> str:
     if what_is(path.parent) != "folder":
-        return f"there is no folder {path.parent.as_posix()} either; names are relative to this file"
+        return f"there is no folder {path.parent.as_posix()} either; {RELATIVE}"
     try:
         nearest = get_close_matches(path.name, sorted(f.name for f in path.parent.iterdir()), n=1)
     except OSError:  # a folder may be entered and yet not be listed
         nearest = []
-    return f"did you mean '{nearest[0]}'?" if nearest else "names are relative to this file"
+    return f"did you mean '{nearest[0]}'?" if nearest else RELATIVE
 
 
 def load_sweep(path: Path, bench_override: Path | None = None, said: Sequence[Said] = ()) -> LoadedSweep:
@@ -283,6 +288,7 @@ def _load_sweep(
         findings.problems += first_spectrum_rules(sweep, bench)
         findings.cautions += span_cautions(sweep, calibration.responsivity)
     device = _device(sweep, bench, findings)
+    findings.cautions += device_cautions(sweep, device)
     if sweep.model is None or bench.model is None:
         return None
     return LoadedSweep(

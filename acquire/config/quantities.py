@@ -56,6 +56,7 @@ NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _FACTOR = r"(?:[A-Za-zµμΩ]+|°|%)(?:(?:\^|\*\*)-?\d(?:\.\d)?|[²³])?"
 _UNIT = re.compile(rf"{_FACTOR}(?:(?:\s*[*/·]\s*|\s+){_FACTOR}){{0,4}}")
 _QUANTITY = re.compile(rf"\s*({NUMBER})\s*(.*?)\s*", re.DOTALL)
+_DASHES = frozenset("\u2010\u2011\u2012\u2013\u2014\u2212\uff0d")  # as word processors write a minus
 _COMMA = re.compile(r",\d")
 _NOT_FINITE = re.compile(r"\s*[+-]?\.?(?:nan|inf|infinity)\b.*", re.IGNORECASE | re.DOTALL)
 
@@ -106,8 +107,7 @@ def parse_quantity(text: str, unit: str, example: str = "") -> float:
         raise _no_number(text, example)
     number, written = match.groups()
     if _COMMA.match(written):
-        how = "leave it out for thousands, use a point for decimals" if is_thousand(text.strip()) else "use a point"
-        raise QuantityError(f"'{shortened(text)}' has a comma in its number", f"{how}; {_like(example)}")
+        raise QuantityError(f"'{shortened(text)}' has a comma in its number", _without_comma(text, unit, example))
     if not isfinite(float(number)):
         raise QuantityError(f"'{shortened(text)}' is too large a number", _like(example))
     if not written and unit:
@@ -120,6 +120,18 @@ def parse_quantity(text: str, unit: str, example: str = "") -> float:
     if not isfinite(value):
         raise QuantityError(f"'{shortened(text)}' is too large a number", _like(example))
     return value
+
+
+def _without_comma(text: str, unit: str, example: str) -> str:
+    """How to write a number that has a comma: with a point, where that makes the quantity that is wanted."""
+    if is_thousand(text.strip()):
+        return f"leave it out for thousands, use a point for decimals; {_like(example)}"
+    pointed = text.strip().replace(",", ".", 1)
+    try:
+        parse_quantity(pointed, unit)
+    except QuantityError:
+        return f"use a point; {_like(example)}"
+    return f"use a point: {shortened(pointed)}"
 
 
 def _factor(written: str, unit: str, text: str, example: str) -> Decimal:
@@ -138,6 +150,8 @@ def _factor(written: str, unit: str, text: str, example: str) -> Decimal:
 def _no_number(text: str, example: str) -> QuantityError:
     if _NOT_FINITE.fullmatch(text):
         return QuantityError(f"'{shortened(text)}' is not a finite number", _like(example))
+    if text.strip()[:1] in _DASHES:
+        return QuantityError(f"'{shortened(text)}' begins with a dash that is no minus", "type that of the keyboard")
     return QuantityError(f"'{shortened(text)}' does not begin with a number", _like(example))
 
 

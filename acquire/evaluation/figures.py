@@ -287,12 +287,13 @@ _MAXIMA: Mapping[str, str] = {
 
 
 def _marked_at_end(top: Figure, column: FloatArray) -> Figure:
-    """A maximum, not called ``ok`` where it is at the first or last of three or more points of its branch (n,)."""
+    """A maximum, not called ``ok`` where it is the first or last value of a branch of three or more points (n,)."""
     known = column[np.isfinite(column)]
-    if top.status != "ok" or known.size < 3 or top.value not in (known[0], known[-1]):
+    if top.status != "ok" or column.size < 3 or top.value not in (known[0], known[-1]):
         return top
-    end = "last" if top.value == known[-1] else "first"
-    return replace(top, status="at_end_of_sweep", reason=f"the largest value is that of the {end} point")
+    end, place = ("last", -1) if top.value == known[-1] else ("first", 0)
+    beyond = "" if np.isfinite(column[place]) else " that has one"
+    return replace(top, status="at_end_of_sweep", reason=f"the largest value is that of the {end} point{beyond}")
 
 
 def _maxima(curve: JVLCurve) -> dict[str, Figure]:

@@ -16,6 +16,7 @@ from acquire.report.captions import labels_of
 from acquire.report.checklist import Entry, Known, checklist
 from acquire.report.tables import Compared, Table, paper_table, table_at_luminance
 from acquire.run_file.documented import DocumentedRun
+from acquire.run_file.read import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -96,10 +97,7 @@ def assembled(
     """
     labels, batch = tuple(labels_of([one.run for one in runs])), batch_of(runs)
     device = shown_device(batch, shown)
-    compared = [
-        Compared(one.run.sample, label, one.run.figures, "" if one.run.finished else NOT_FINISHED)
-        for one, label in zip(runs, labels, strict=True)
-    ]
+    compared = [_compared(one.run, label) for one, label in zip(runs, labels, strict=True)]
     at = tuple(table_at_luminance(compared, level) for level in LUMINANCE_LEVELS)
     return Report(
         runs=tuple(runs),
@@ -111,6 +109,12 @@ def assembled(
         entries=tuple(_entries(runs, batch, device, answers)) if answers is not None else (),
         answers_path=answers_path,
     )
+
+
+def _compared(run: Run, label: str) -> Compared:
+    lacking = "" if run.finished else NOT_FINISHED
+    against = f"its file is {run.integrity}" if run.integrity.damaged else ""
+    return Compared(run.sample, label, run.figures, lacking, against)
 
 
 def shown_device(batch: Batch, wanted: str) -> Device:

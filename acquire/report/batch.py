@@ -71,7 +71,7 @@ class Statistics:
     """Of one figure of merit in one group, SI: ``n`` devices have it, ``not_ok`` of them with another status than ok.
 
     ``deviation`` is the sample standard deviation (n - 1), NaN for one device; the quartiles interpolate linearly.
-    ``best`` is the label of the best device.
+    ``best`` is the label of the best device, with its status where that is not ok.
     """
 
     figure: str
@@ -214,8 +214,13 @@ def _statistics(figure: str, devices: Sequence[Device]) -> Statistics | None:
         upper_quartile=float(upper),
         smallest=float(values.min()),
         largest=float(values.max()),
-        best=having[best].label,
+        best=_with_status(having[best], figure),
     )
+
+
+def _with_status(device: Device, figure: str) -> str:
+    status = device.one.run.figures[figure].status
+    return device.label if status == "ok" else f"{device.label} ({status.replace('_', ' ')})"
 
 
 def statistic_text(figure: str, value: float, digits: int = 4) -> str:

@@ -59,8 +59,8 @@ def calibration(one: DocumentedRun) -> str:
     calibrated, provenance = one.run.calibration, one.run.calibration.provenance
     photodiode = calibrated.photodiode
     if photodiode is None:
-        return f"none: luminance by {_plain(calibrated.conditions.luminance_route)}"
-    until = f", valid until {provenance.valid_until}" if provenance.valid_until else ", no end of validity stated"
+        return f"none: luminance from {luminance_route(one)}"
+    until = f", valid until {provenance.valid_until}" if provenance.valid_until else ", no end of validity given"
     return f"{photodiode.identification}: {_plain(photodiode.method)}{until if provenance.date else ''}"
 
 
@@ -90,14 +90,27 @@ def _setting(one: DocumentedRun, role: str, name: str) -> Any:
 
 
 def _settings(one: DocumentedRun, role: str) -> Iterator[str]:
-    for name, words in (("source_range", "source range"), ("measure_range", "range"), ("range", "range")):
+    units = {
+        "source_range": one.run.source_unit,
+        "measure_range": "A" if one.run.source_unit == "V" else "V",
+        "range": one.run.calibration.conditions.meter_unit,
+    }
+    for name, unit in units.items():
         if (value := _setting(one, role, name)) is not None:
-            yield f"{words} {_number(value)}"
+            yield f"{'source range' if name == 'source_range' else 'range'} {_range(value, unit)}"
     if any(_setting(one, role, name) in (True, "True") for name in ("measure_autorange", "autorange")):
         yield "autorange"
     for name, words in (("nplc", "NPLC"), ("filter_count", "readings averaged")):
         if (value := _setting(one, role, name)) is not None:
             yield f"{words} {_number(value)}"
+
+
+def _range(value: Any, unit: str) -> str:
+    """A range of an instrument; what is no number there stays as it is."""
+    try:
+        return _level(float(value), unit)
+    except ValueError:
+        return str(value)
 
 
 def _number(value: Any) -> str:
@@ -231,11 +244,15 @@ def geometry(one: DocumentedRun) -> str:
 
 
 def mismatch(one: DocumentedRun) -> str:
-    """The spectral mismatch factors used."""
-    factors = one.run.mismatch_factors
-    if not factors.size:
-        return "none used: the photodiode's response to each spectrum is computed from its responsivity"
-    return f"{factors.min():.4f} to {factors.max():.4f}, of {factors.size} spectra"
+    """The spectral mismatch factors used, or why there are none."""
+    factors, photodiode = one.run.mismatch_factors, one.run.calibration.photodiode
+    if factors.size:
+        return f"{factors.min():.4f} to {factors.max():.4f}, of {factors.size} spectra"
+    if photodiode is None:
+        return f"none used: luminance from {luminance_route(one)}"
+    if photodiode.responsivity is None:
+        return "none used: the photodiode is taken to follow V(lambda)"
+    return "none used: the photodiode's response to each spectrum is computed from its responsivity"
 
 
 def spectroradiometer(one: DocumentedRun) -> str:

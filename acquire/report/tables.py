@@ -109,12 +109,13 @@ class Table:
 @dataclass(frozen=True)
 class Compared:
     """A device in a table: ``sample`` is its name, ``label`` tells it from others of the same name; ``lacking`` is why
-    it has no figures, where that is known."""
+    it has no figures, where that is known; ``against`` what speaks against all of them."""
 
     sample: str
     label: str
     figures: Mapping[str, Figure]
     lacking: str = ""
+    against: str = ""
 
 
 @dataclass
@@ -123,19 +124,18 @@ class _Footnotes:
 
     marks: dict[str, str] = field(default_factory=dict)
 
-    def mark(self, figure: Figure | None, lacking: str = "") -> str:
-        if figure is None:
-            return self._marked(lacking) if lacking else ""
-        if figure.status == "ok":
-            return ""
-        words = figure.status.replace("_", " ")
-        return self._marked(f"{words}: {figure.reason}" if figure.reason else words)
-
-    def _marked(self, text: str) -> str:
-        return self.marks.setdefault(text, _letters(len(self.marks)))
+    def mark(self, figure: Figure | None, device: Compared) -> str:
+        text = "; ".join(filter(None, (device.lacking if figure is None else _said_of(figure), device.against)))
+        return self.marks.setdefault(text, _letters(len(self.marks))) if text else ""
 
     def all(self) -> tuple[Footnote, ...]:
         return tuple(Footnote(mark, text) for text, mark in self.marks.items())
+
+
+def _said_of(figure: Figure) -> str:
+    """The status of a figure and why, in words; empty for one that is ok."""
+    words = "" if figure.status == "ok" else figure.status.replace("_", " ")
+    return f"{words}: {figure.reason}" if words and figure.reason else words
 
 
 def _letters(number: int) -> str:
@@ -175,7 +175,7 @@ def _quantity(figure: str) -> Quantity:
 
 def _measured(device: Compared, figures: Mapping[str, str], footnotes: _Footnotes) -> Row:
     found = ((name, device.figures.get(name)) for name in figures)
-    cells = (figure_cell(figure, name, footnotes.mark(figure, device.lacking)) for name, figure in found)
+    cells = (figure_cell(figure, name, footnotes.mark(figure, device)) for name, figure in found)
     return Row(device.label, RowKind.MEASURED, tuple(cells))
 
 

@@ -348,6 +348,16 @@ def run_files_in(folder: Path) -> list[Path]:
     return [folder / name for _, name in sorted(found, reverse=True)]
 
 
+def hdf5_files_in(folder: Path) -> list[Path]:
+    """Every HDF5 file in a folder by its ending, the oldest first: a run file may have been given another name.
+
+    :raises OSError: the folder cannot be read.
+    """
+    with os.scandir(folder) as entries:
+        found = [(_moment(entry), entry.name) for entry in entries if entry.name.endswith(".h5") and entry.is_file()]
+    return [folder / name for _, name in sorted(found)]
+
+
 def _moment(entry: os.DirEntry[str]) -> str:
     """When a run file was made, to sort by: as its name says it, else as the file system does."""
     return moment_in(entry.name) or f"{datetime.fromtimestamp(entry.stat().st_mtime).astimezone():%Y%m%dT%H%M%S}"

@@ -399,7 +399,7 @@ def _take_dark_readings(run: _Context, *, after: bool) -> list[DarkReading]:
     """
     plan, readings = run.plan, list[DarkReading]()
     wanted = plan.dark.readings_after if after else plan.dark.readings_before
-    if wanted:
+    if wanted and not run.stop_requested():
         doing = Doing.DARK_AFTER if after else Doing.DARK_BEFORE
         run.tell(doing, f"dark readings {'after' if after else 'before'} the sweep")
     for _ in range(wanted):

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -256,6 +257,20 @@ def test_a_reader_that_goes_away_changes_neither_the_run_nor_its_exit_status(tmp
         assert len(file["entry/jvl/voltage"]) == 81
 
 
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+def test_all_runs_are_exported_where_nobody_reads_the_names(
+    finished: tuple[Path, dict[str, object]], tmp_path: Path
+) -> None:
+    runs = [shutil.copy(finished[0], tmp_path / name) for name in ("a.h5", "b.h5", "c.h5")]
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "acquire", "export", *runs, "--to", tmp_path / "tables"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {path.name[0] for path in (tmp_path / "tables").glob("*_jvl.csv")} == {"a", "b", "c"}
+
+
 @pytest.mark.skipif(os.name == "nt", reason="pseudo-terminals of POSIX")
 def test_a_closed_terminal_ends_the_run_in_order(tmp_path: Path, long_sweep: Path) -> None:
     import pty
@@ -415,6 +430,7 @@ def test_a_folder_is_recovered_as_a_whole(tmp_path: Path) -> None:
 
 def test_what_cannot_be_recovered_in_a_folder_is_said(tmp_path: Path) -> None:
     damaged, good = cut_off(tmp_path, 1), cut_off(tmp_path, 2)
+    good = good.rename(tmp_path / "A3 annealed.h5")
     damaged.write_bytes(damaged.read_bytes()[:5000])
     done = acquire("recover", tmp_path)
     assert done.returncode == 1

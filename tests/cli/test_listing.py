@@ -165,6 +165,11 @@ def test_the_command_selects_and_sorts(folder: Path, read_here: None) -> None:
     assert names(folder, "--where", "EQE_1000 > 5", "--sort", "EQE_1000", "--reverse") == ["a.h5", "c.h5"]
 
 
+def test_the_last_line_counts(folder: Path, read_here: None) -> None:
+    said = acquire("list", folder, "--where", "file = a.h5").text
+    assert re.search(r": 1 of \d+ runs$", said, re.MULTILINE)
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

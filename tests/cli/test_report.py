@@ -6,12 +6,13 @@ import json
 import shutil
 from pathlib import Path
 
+import h5py
 import pytest
 from typer.testing import CliRunner
 
 from acquire.cli import commands
 from acquire.report import pictures
-from tests.conftest import CONFIGS, ROOT
+from tests.conftest import CONFIGS, ROOT, run_sweep_file
 
 RECORDINGS = sorted((ROOT / "tests" / "recordings").glob("*.h5"))
 SHIPPED = CONFIGS / "published" / "d2nr03793a_table2.yaml"
@@ -61,6 +62,12 @@ def test_a_folder_is_compared_and_brought_up_to_date(run_file: Path, tmp_path: P
     table = (tmp_path / "out" / "table.csv").read_text(encoding="utf-8-sig").splitlines()
     assert len(table) == 1 + 2 * 4
     assert not list((tmp_path / "out").glob("*.png"))
+
+
+def test_a_run_file_that_was_given_another_name_is_counted_as_well(run_file: Path, tmp_path: Path) -> None:
+    shutil.copy(RECORDINGS[1], run_file.parent / "A3 annealed.h5")
+    assert report(run_file.parent, "--to", tmp_path / "out", "--formats", "none")[0] == 0
+    assert len((tmp_path / "out" / "table.csv").read_text(encoding="utf-8-sig").splitlines()) == 1 + 2
 
 
 def test_what_is_nobodys_report_is_not_replaced(run_file: Path, tmp_path: Path) -> None:
@@ -152,3 +159,15 @@ def test_without_the_extra_its_name_is_said(run_file: Path, monkeypatch: pytest.
     status, _, said = report(run_file)
     assert status == 1
     assert said == 'a report needs jinja2 and matplotlib, the extra "report": pip install "jvl-bench[report]"\n'
+
+
+def test_a_report_of_a_damaged_file_is_made_and_no_success(tmp_path: Path) -> None:
+    run = run_sweep_file(CONFIGS / "sweeps" / "quick_look.yaml", tmp_path / "runs").run
+    assert run is not None
+    with h5py.File(run.path, "r+") as file:
+        file["entry/jvl/voltage"][5] = 99.0
+    status, said, error = report(run.path, "--to", tmp_path / "out", "--formats", "none")
+    assert status == 1
+    assert said == [*said[:-1], str(tmp_path / "out" / "report.html")]
+    assert "DAMAGED: /entry/jvl is not as it was written" in error
+    assert "its file is DAMAGED" in (tmp_path / "out" / "table.csv").read_text(encoding="utf-8-sig")

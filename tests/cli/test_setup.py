@@ -182,6 +182,10 @@ def test_geometry_becomes_a_calibration_beside_the_bench(desk: Path) -> None:
             "give --responsivity, --detector, --detector-area, --distance",
         ),
         ((*ADDRESSES, *GAIN, "--luminance", "calibration", "--calibration", "gone.yaml"), "there is no file gone.yaml"),
+        (
+            (*ADDRESSES, *GAIN, "--luminance", "calibration", "--calibration", "gone.yaml"),
+            "names count from the current folder",
+        ),
         ((*ADDRESSES, "--luminance", "from_spectra", "--amplifier", "0 V/A"), "--amplifier: '0 V/A' is not allowed"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,7 @@ def test_the_conditions_of_a_run_are_told(runs: dict[str, Run]) -> None:
     by_label = dict(told)
     assert by_label["sample"] == "Dev early, pixel A1"
     assert by_label["emissive area"] == "14 mm^2"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}", by_label["started"])
     assert by_label["levels"] == "0 V to 8 V in steps of 0.5 V (17 points)"
     assert by_label["compliance"] == "20 uA"
     assert by_label["reading"] == "settles 20 ms, NPLC 0.1"
@@ -158,3 +160,12 @@ def test_a_figure_without_its_option_and_files_with_it(runs: dict[str, Run], rea
 def test_the_end_of_a_run_says_it_too(runs: dict[str, Run], capsys: pytest.CaptureFixture[str]) -> None:
     results.print_run(runs["early"], False)
     assert "stopped at 5.5 V of 8 V, 12 of 17 points" in capsys.readouterr().out
+
+
+def test_a_folder_stands_for_its_runs(runs: dict[str, Run]) -> None:
+    folder = runs["early"].path.parent
+    said = acquire("show", folder)
+    assert (said.status, said.text) == (0, acquire("show", *sorted(folder.glob("*.h5"))).text)
+    assert all(run.path.stem[-8:] in said.text for run in runs.values())
+    said = acquire("show", folder, "EQE_max", "--budget")
+    assert (said.status, "--budget explains one run" in said.text) == (2, True)

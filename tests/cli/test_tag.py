@@ -55,6 +55,7 @@ def test_a_tag_is_taken_off(folder: Path) -> None:
     ("arguments", "why"),
     [
         (["a.h5", "bad", "contact"], 'stands between quotes: acquire tag {folder}/a.h5 "bad contact"'),
+        (["bad contact", "a.h5"], 'First the run files, then the tag: acquire tag {folder}/a.h5 "bad contact"'),
         (["bad contact"], 'is no run file; first the run files, then the tag: acquire tag RUN.h5 "bad contact"'),
         (["a.h5", "x, y"], "a tag is a few words, without commas"),
         (["a.h5", "x" * 100], "80 is the most"),

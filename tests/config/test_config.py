@@ -198,7 +198,7 @@ WRONG_LINES = [
     ("stop: 9 V", "stop: nan V", 11, "source.stop", "not a finite number", ""),
     ("stop: 9 V", "stop: -inf V", 11, "source.stop", "not a finite number", ""),
     ("stop: 9 V", "stop: 1e999 V", 11, "source.stop", "too large a number", ""),
-    ("stop: 9 V", "stop: 0,9 V", 11, "source.stop", "has a comma", "'8 V'"),
+    ("stop: 9 V", "stop: 0,9 V", 11, "source.stop", "has a comma", "use a point: 0.9 V"),
     ("stop: 9 V", "stop: high", 11, "source.stop", "does not begin with a number", "'8 V'"),
     ("stop: 9 V", "stop: [9 V]", 11, "source.stop", "must be one quantity", "'8 V'"),
     ("stop: 9 V", "stop:", 11, "source.stop", "is empty", "'8 V'"),

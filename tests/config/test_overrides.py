@@ -80,16 +80,24 @@ def test_what_is_remembered_is_named_as_such() -> None:
 
 
 def test_a_pixel_area_beyond_what_the_bench_has_is_a_caution_that_names_the_option() -> None:
-    (caution,) = with_said(area="14 m^2").cautions
+    caution, of_simulation = with_said(area="14 m^2").cautions
+    assert "the simulated device has 14 mm^2" in str(of_simulation)
     assert str(caution).startswith("--area: sample.emissive_area: is a pixel really 14 m^2 large?")
 
 
+@pytest.mark.parametrize(("area", "told"), [("4 mm^2", True), ("13.9 mm^2", False), ("20 mm^2", True)])
+def test_an_area_that_the_simulated_device_has_not_is_told(area: str, told: bool) -> None:
+    said = [str(one) for one in with_said(area=area).cautions]
+    assert [one for one in said if "the simulated device has 14 mm^2: luminance and efficiencies" in one] == said
+    assert bool(said) == told
+
+
 def test_an_area_takes_its_uncertainty_along_or_says_that_it_keeps_another_ones() -> None:
-    (caution,) = with_said(TABLE2, area="4 mm^2").cautions
+    caution, _of_simulation = with_said(TABLE2, area="4 mm^2").cautions
     assert "its standard uncertainty stays 0.16 mm^2, as in" in str(caution)
     for text in ("4 mm^2 +- 0.1 mm^2", "4 mm^2 +/- 0.1 mm^2", "4 mm^2 \u00b1 0.1 mm^2"):
         loaded = with_said(TABLE2, area=text)
-        assert loaded.cautions == ()
+        assert not [one for one in loaded.cautions if "its standard uncertainty" in str(one)]
         assert loaded.sweep.sample.emissive_area_uncertainty == 1e-7
     (line,) = refusal(TABLE2, area="0.1 mm^2")
     assert "table2_sppo13.yaml:" in line

@@ -62,6 +62,9 @@ TRAPS = [
     (LINE, "{peak: 520,5 nm, fwhm: 20 nm}", 7, "sample.expected_line.peak", "read as two values", "520.5 nm"),
     (LEVELS, "[10 cd/m^2, 1,000 cd/m^2]", 18, "spectra.at_luminance[1]", "two values", "1000 cd/m^2 for thousands"),
     ("stop: 9 V", "stop: 1,000 mV", 11, "source.stop", "has a comma in its number", "leave it out for thousands"),
+    ("stop: 9 V", "stop: 6,5 V", 11, "source.stop", "has a comma in its number", "use a point: 6.5 V"),
+    ("stop: 9 V", "stop: 6,5 A", 11, "source.stop", "has a comma in its number", "'8 V'"),
+    ("start: 0 V", "start: −2 V", 10, "source.start", "begins with a dash that is no minus", "the keyboard"),
     ("nplc: 1", "nplc: 1,5", 16, "measure.nplc", "has a comma in its number", "use a point"),
     # blanks, commas and brackets that are missing
     (LINE, "{peak:520 nm, fwhm: 20 nm}", 7, "sample.expected_line.peak:520 nm", "no blank behind", "peak: 520 nm"),

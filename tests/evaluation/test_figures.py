@@ -409,3 +409,11 @@ def test_the_steepest_decade_is_that_of_a_line_from_every_point(noise: float) ->
     assert found.status == ("ok" if slopes else "not_reached")
     if slopes:
         assert found.value == pytest.approx(min(slopes) * 1.602176634e-19 / (1.380649e-23 * 298.15), rel=1e-9)
+
+
+def test_a_maximum_beyond_which_no_point_has_a_value_is_not_called_ok() -> None:
+    """Luminance by spectra alone, at two of seven points: there may be more light where no spectrum was taken."""
+    luminance = np.array([nan, nan, nan, 9.3, nan, 2607.0, nan])
+    top = figures_of_merit(curve(np.arange(7.0), np.geomspace(1.0, 1000.0, 7), luminance))["luminance_max"]
+    assert (top.value, top.status) == (2607.0, "at_end_of_sweep")
+    assert top.reason == "the largest value is that of the last point that has one"

@@ -12,6 +12,8 @@ from acquire.records import Finding, RunStatus, Severity
 from acquire.report.assembled import UnknownDevice, _marked, assembled, shown_device
 from acquire.report.batch import State, batch_of, judgement
 from acquire.report.page import page
+from acquire.report.tables import as_csv
+from acquire.run_file.checksums import Integrity
 from acquire.run_file.documented import DocumentedRun
 from tests.report.conftest import MakeDevice
 
@@ -139,3 +141,23 @@ def test_a_run_that_is_not_finished_says_so_wherever_it_has_no_figures(device: M
         assert "not finished" in {note.mark: note.text for note in table.footnotes}[mark]
     said = page(report)
     assert "not finished \N{MIDDLE DOT} 18 points" in said
+
+
+def test_the_best_device_is_not_named_without_what_is_said_against_it(device: MakeDevice) -> None:
+    name = "external_quantum_efficiency_max"
+    best = device("B", 0.2)
+    figures = {**best.run.figures, name: replace(best.run.figures[name], status="at_end_of_sweep")}
+    batch = batch_of([device("A", 0.05), replace(best, run=replace(best.run, figures=figures))])
+    (found,) = (one for one in batch.statistics("B7") if one.figure == name)
+    assert (found.best, found.not_ok) == ("B (at end of sweep)", 1)
+
+
+def test_no_figure_of_a_damaged_file_goes_into_a_table_unmarked(device: MakeDevice) -> None:
+    one = device("A")
+    damaged = replace(one.run, integrity=Integrity(True, ("/entry/jvl is not as it was written",)))
+    report = assembled([replace(one, run=damaged), device("B")])
+    words = {note.mark: note.text for note in report.table.footnotes}
+    of_a, of_b = report.table.rows
+    assert all("its file is DAMAGED: /entry/jvl" in words[cell.mark] for cell in of_a.cells)
+    assert not any("DAMAGED" in words.get(cell.mark, "") for cell in of_b.cells)
+    assert as_csv(report.table).count("its file is DAMAGED") == len(of_a.cells)

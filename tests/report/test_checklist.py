@@ -65,7 +65,8 @@ def test_what_is_stated_is_what_the_file_holds(recorded: DocumentedRun) -> None:
     assert texts[18] == "voltage"
     assert texts[19] == "forward, then reverse"
     assert texts[20] == "18 points, 3 V to 7 V and back to 3 V, in steps of 0.5 V"
-    assert "NPLC 1" in texts[15]
+    assert texts[15].startswith("source meter: source range 21 V, range 10.5 mA, NPLC 1")
+    assert "photodiode meter: range 10 V, NPLC 1" in texts[15]
     assert texts[16] == "two-wire"
     assert "SHA-256 56fe862add3d6572" in texts[25]
     assert "683.002 lm/W" in texts[30]
@@ -104,6 +105,17 @@ def test_a_median_of_fewer_devices_than_live_says_so(device: MakeDevice) -> None
     assert texts[9] == "4 devices; 1 more not judged"
     (spread,) = (part for part in texts[11].split(", EQE_max")[1:])
     assert spread.startswith(" 7.000 % (standard deviation 1.0 %, n = 3, 1 not ok)")
+
+
+def test_without_a_calibration_nothing_is_said_of_a_responsivity(recorded: DocumentedRun) -> None:
+    conditions = replace(recorded.run.calibration.conditions, luminance_route="from_spectra")
+    calibration = replace(recorded.run.calibration, photodiode=None, conditions=conditions)
+    spectra = recorded.run.tables["spectra"]
+    tables = {**recorded.run.tables, "spectra": {**spectra, "mismatch_factor": np.full(4, np.nan)}}
+    alone_with = replace(recorded, run=replace(recorded.run, calibration=calibration, tables=tables))
+    route = "luminance from the photodiode, calibrated by the spectra of this run"
+    assert facts.mismatch(alone_with) == f"none used: {route}"
+    assert facts.calibration(alone_with) == f"none: {route}"
 
 
 def test_it_says_whose_it_is_and_that_it_is_no_journals(recorded: DocumentedRun) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -359,6 +360,34 @@ def test_folders_and_files_in_one_command_each_file_once(run: Run, tmp_path: Pat
     done = export(run.path.parent, run.path, "--to", tmp_path)
     assert done.exit_code == 0, done.output
     assert sorted(done.stdout.split()) == sorted(map(str, tmp_path.iterdir()))
+
+
+@pytest.mark.usefixtures("here")
+def test_a_run_file_that_was_given_another_name_is_exported_as_well(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    shutil.copy(run.path, tmp_path / "runs" / "A3 annealed.h5")
+    assert export(tmp_path / "runs", "--to", tmp_path / "out").exit_code == 0
+    assert (tmp_path / "out" / "A3 annealed_jvl.csv").exists()
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_two_runs_of_one_name_do_not_replace_each_other(run: Run, tmp_path: Path, kind: str) -> None:
+    runs = [tmp_path / folder / "A3.h5" for folder in ("monday", "tuesday")]
+    for path in runs:
+        path.parent.mkdir()
+        shutil.copy(run.path, path)
+    # alone in its batch, a run has a workbook by the name of its file
+    if kind == "xlsx":
+        named = {path: replace(run, path=path, sample_fields={"batch": path.parent.name}) for path in runs}
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("acquire.run_file.reading_apart.read_run", lambda path: named[path])
+            done = export(*runs, "--to", tmp_path / "out", "--force", "--format", kind)
+    else:
+        done = export(*runs, "--to", tmp_path / "out", "--force")
+    assert done.exit_code == 1
+    assert f"{runs[1]}: not exported, its files would be called as those of {runs[0]}" in done.output
+    assert len(done.stdout.split()) == len(list((tmp_path / "out").iterdir()))
 
 
 @pytest.mark.usefixtures("here")

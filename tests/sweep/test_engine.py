@@ -110,6 +110,12 @@ def test_a_stop_ends_the_sweep_after_the_running_point_which_is_reported() -> No
     assert [record.reading.index for record in sweep.records] == [0, 1, 2]
 
 
+def test_a_stop_at_the_last_point_announces_no_dark_readings_that_are_not_taken() -> None:
+    sweep = Sweep(FakeBench(happens=lambda bench, step: setattr(sweep, "stop", "enough" if step.index == 4 else "")))
+    assert sweep.run() == Outcome.interrupted("enough")
+    assert [one.text for one in sweep.told if one.text.startswith("dark")] == ["dark readings before the sweep"]
+
+
 def test_a_stop_rule_ends_it_with_the_point_and_the_dark_readings_after() -> None:
     sweep = Sweep(FakeBench(), replace(PLAN, stop_rules=StopRules(voltage_above=3.5)))
     outcome = sweep.run()

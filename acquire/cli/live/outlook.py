@@ -84,7 +84,7 @@ def calibration_text(calibration: Calibration, today: date) -> str:
     photodiode, source = calibration.photodiode, calibration.provenance
     if photodiode is None:
         return "NONE: no luminance"
-    state, valid = "", "" if source.valid_until else ", no last day given"
+    state, valid = "", "" if source.valid_until else ", no end of validity given"
     if source.valid_until and source.valid_until < today.isoformat():
         state = "EXPIRED: "
     elif source.example and not calibration.conditions.simulated:
