@@ -73,6 +73,9 @@ def settings(run: Run) -> Iterator[Row]:
     if sweep is None:
         return
     yield "levels", _levels(summary_of(run), sweep)
+    if cycles := int(run.tables["jvl"]["cycle"].max(initial=0)):
+        branch, cycle = run.source_of_figures
+        yield "figures of", f"the {branch} branch of cycle {cycle}; cycles 0 to {cycles} were measured"
     yield "compliance", _amount(sweep.source.compliance, sweep.source.compliance_unit)
     yield "reading", _reading(sweep)
     if bench is not None:

@@ -352,7 +352,8 @@ MEMBERS: Mapping[str, str] = {
     "jvl": "one row a point: final values",
     "jvl_live": "the derived values of the same points as they were shown while the run went on",
     "spectra": "one row a spectrum",
-    "figures_of_merit": "one number a figure, with unit, status, reason, uncertainty and place as attributes",
+    "figures_of_merit": "one number a figure, with unit, status, reason, uncertainty and place as attributes; of which "
+    "`branch` and `cycle` they are, as attributes of the group",
     "findings": "what contradicts these numbers",
     "remarks": "tags and comments that people added when the run was over",
     "notes": "what was worth reading later: cautions, errors of instruments, decisions of the program",
