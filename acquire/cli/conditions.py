@@ -106,6 +106,8 @@ def _levels(run: RunSummary, sweep: SweepFile) -> str:
     source, unit = sweep.source, run.source_unit
     ends = f"{_amount(run.first_level, unit)} to {_amount(run.last_level, unit)}"
     steps = f" in steps of {_amount(abs(source.step), unit)}" if source.step else ""
+    steps = f" with {source.points_per_decade:g} points a decade" if source.points_per_decade else steps
+    steps = f" in {len(source.stretches)} stretches" if source.stretches else steps
     back = " and back" if source.direction == "both" else ""
     opposite = ", then the other polarity" if source.both_polarities else ""
     again = f", {source.cycles} cycles" if source.cycles > 1 else ""
