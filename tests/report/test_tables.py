@@ -11,9 +11,9 @@ import pytest
 
 from acquire.config.loading import load_published
 from acquire.evaluation.figure import Figure
+from acquire.photometry.customary_units import PAPER
 from acquire.report.page import table_html
 from acquire.report.tables import (
-    PAPER,
     Compared,
     RowKind,
     as_csv,
