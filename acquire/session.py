@@ -156,7 +156,7 @@ class _NewRun:
 def _new_run(prepared: PreparedRun, output: Path | None, waiting: Waiting | None = None) -> _NewRun:
     started, run_id = datetime.now(UTC).astimezone(), uuid.uuid4()
     name = file_name(started, name_fields(prepared.loaded), run_id, prepared.loaded.sweep.output.name)
-    return _NewRun(prepared, started, run_id, run_folder(prepared, output) / name, waiting)
+    return _NewRun(prepared, started, run_id, (run_folder(prepared) if output is None else output) / name, waiting)
 
 
 def _run(

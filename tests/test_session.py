@@ -159,7 +159,7 @@ def sweep_into(output: str, sweep_file: Callable[..., Path]) -> session.Prepared
 def test_a_link_does_not_lead_the_sweeps_folder_out_of_the_current_one(
     tmp_path: Path, sweep_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "runs").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "here")
     Path("away").symlink_to(tmp_path)
     Path("inside").symlink_to(tmp_path / "here" / "runs")
@@ -171,6 +171,36 @@ def test_a_link_does_not_lead_the_sweeps_folder_out_of_the_current_one(
     prepared = sweep_into("inside", sweep_file)
     assert session.run_folder(prepared) == Path("inside")
     assert session.run_folder(sweep_into("away/runs", sweep_file), Path("away")) == Path("away")
+
+
+def test_a_folder_that_cannot_be_is_refused_before_anything_is_opened(
+    tmp_path: Path, sweep_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    prepared = session.prepare(CONFIGS / "sweeps" / "quick_look.yaml")
+    Path("README.md").touch()
+    for output, why in (
+        ("README.md", r"^--output README\.md: is a file\. Name a folder"),
+        ("README.md/a/b", r"^--output README\.md.a.b: cannot be made: 'README\.md' is a file\."),
+        ("a" * 300, r"^--output a+: cannot be a folder \("),
+    ):
+        with pytest.raises(ConfigurationError, match=why):
+            session.run_folder(prepared, Path(output))
+    with pytest.raises(ConfigurationError, match=r"output: 'README\.md' is a file\. Give it another name"):
+        session.run_folder(sweep_into("README.md", sweep_file))
+    assert session.run_folder(prepared, Path("new/one")) == Path("new/one")
+    assert [path.name for path in tmp_path.iterdir() if path.suffix != ".yaml"] == ["README.md"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and rights of POSIX")
+def test_a_folder_that_takes_no_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = session.prepare(CONFIGS / "sweeps" / "quick_look.yaml")
+    (tmp_path / "lost").symlink_to("nowhere")
+    with pytest.raises(ConfigurationError, match="lost: is a link to what does not exist"):
+        session.run_folder(prepared, tmp_path / "lost")
+    monkeypatch.setattr(os, "access", lambda place, how: False)  # root may write anywhere
+    with pytest.raises(ConfigurationError, match=r"cannot be made: '.*' may not be written to"):
+        session.run_folder(prepared, tmp_path / "new")
 
 
 def test_a_disk_without_room_for_the_finished_file_still_holds_how_the_run_ended(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import nan
 from pathlib import Path
+from stat import S_ISDIR
 
 import numpy as np
 
@@ -104,9 +106,14 @@ def _reference_spectrum(path: Path | None) -> FloatArray | None:
 def run_folder(prepared: PreparedRun, output: Path | None = None) -> Path:
     """Where the run file goes: to ``output``, else where the sweep says, which is inside the current folder.
 
-    :raises acquire.config.ConfigurationError: a link leads the sweep's folder out of the current one.
+    :raises acquire.config.ConfigurationError: it is no folder and cannot become one, or takes no file; or a link leads
+        the sweep's folder out of the current one.
     """
+    sweep_path = prepared.loaded.sweep_path
     if output is not None:
+        if message := _why_no_folder(output):
+            hint = "name a folder, which may be a new one, in which files can be made"
+            raise ConfigurationError([Problem(sweep_path, None, None, "", message, hint, option=f"--output {output}")])
         return output
     folder = Path(prepared.loaded.sweep.output.folder)
     try:
@@ -115,10 +122,31 @@ def run_folder(prepared: PreparedRun, output: Path | None = None) -> Path:
         message, hint = f"'{folder}' cannot be a folder ({error})", "give it another name"
     else:
         if leads_to.is_relative_to(Path.cwd().resolve()):
-            return folder
-        message = f"'{folder}' leads out of the current folder, to {leads_to}"
-        hint = f"if that is meant: --output {folder}"
-    raise ConfigurationError([Problem(prepared.loaded.sweep_path, None, None, "output", message, hint)])
+            if not (why := _why_no_folder(folder)):
+                return folder
+            message, hint = f"'{folder}' {why}", "give it another name, or name a folder with --output"
+        else:
+            message = f"'{folder}' leads out of the current folder, to {leads_to}"
+            hint = f"if that is meant: --output {folder}"
+    raise ConfigurationError([Problem(sweep_path, None, None, "output", message, hint)])
+
+
+def _why_no_folder(folder: Path) -> str:
+    """Why no file can be made in a folder, or the folder itself not; empty where nothing is known against it."""
+    for place in (folder, *folder.parents):
+        which = "" if place == folder else f"cannot be made: '{place}' "
+        try:
+            mode = place.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError):  # below a file, or below what is not there yet
+            if place.is_symlink():
+                return f"{which}is a link to what does not exist"
+            continue
+        except (OSError, ValueError) as error:
+            return f"cannot be a folder ({getattr(error, 'strerror', None) or error})"
+        if not S_ISDIR(mode):
+            return f"{which}is a file"
+        return "" if os.access(place, os.W_OK | os.X_OK) else f"{which}may not be written to"
+    return ""
 
 
 def name_fields(loaded: LoadedSweep) -> dict[str, str]:

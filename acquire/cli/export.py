@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -43,6 +43,21 @@ class Separator(StrEnum):
 
 _SIGNS = {Separator.COMMA: ",", Separator.SEMICOLON: ";", Separator.TAB: "\t"}
 
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+def _one_of(choices: type[Choice], signs: Mapping[str, Choice]) -> Callable[[str], Choice]:
+    """What reads one of some choices, by its name or its sign."""
+    words = {str(one): one for one in choices} | dict(signs)
+
+    def read(text: str) -> Choice:
+        if (found := words.get(text.strip(" ").lower())) is None:
+            raise typer.BadParameter(f"'{text}' is not known here; write {' or '.join(choices)}")
+        return found
+
+    read.__name__ = choices.__name__.upper()  # the help shows it
+    return read
+
 
 def export(
     runs: Annotated[list[Path], typer.Argument(help="run files, or folders of them", metavar="RUN.h5 ...")],
@@ -50,12 +65,26 @@ def export(
         Path | None, typer.Option("--to", help="folder; default: beside each run file", metavar="DIR")
     ] = None,
     kind: Annotated[
-        Format, typer.Option("--format", help="csv: a file for each table; xlsx: a workbook, one for a batch")
+        Format,
+        typer.Option(
+            "--format", help="csv: a file for each table; xlsx: a workbook, one for a batch", parser=_one_of(Format, {})
+        ),
     ] = Format.CSV,
-    decimal: Annotated[Decimal, typer.Option("--decimal", help="decimal mark in CSV files")] = Decimal.POINT,
+    decimal: Annotated[
+        Decimal,
+        typer.Option(
+            "--decimal",
+            help="decimal mark in CSV files, by name or sign",
+            parser=_one_of(Decimal, {".": Decimal.POINT, ",": Decimal.COMMA}),
+        ),
+    ] = Decimal.POINT,
     separator: Annotated[
         Separator | None,
-        typer.Option("--separator", help="between cells of CSV files; default: comma, with --decimal comma semicolon"),
+        typer.Option(
+            "--separator",
+            help="between cells of CSV files, by name or sign; default: comma, with --decimal comma semicolon",
+            parser=_one_of(Separator, {sign: one for one, sign in _SIGNS.items()} | {r"\t": Separator.TAB}),
+        ),
     ] = None,
     bom: Annotated[
         bool, typer.Option("--bom", help="begin CSV files with the mark by which Excel knows UTF-8")

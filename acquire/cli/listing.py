@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from acquire.cli.arguments import FAILED, USAGE, JsonOption
-from acquire.cli.terminal import complain, say, say_json, whoever_listens
+from acquire.cli.terminal import complain, say, say_json, shell_quoted, whoever_listens
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -104,9 +104,14 @@ class _Column:
     right: bool = False
     least: int = 0
 
+    @property
+    def symbol(self) -> str:
+        """The heading without its unit."""
+        return self.heading.partition("\n")[0]
 
-def _columns() -> Iterator[_Column]:
-    """Every column, in order."""
+
+def _columns(folder: Path) -> Iterator[_Column]:
+    """Every column, in order, of runs in a folder."""
     yield _Column("date", lambda run: run.start_time[:16].replace("T", " "), least=10)
     yield _Column("sample", lambda run: run.sample, least=10)
     yield _Column("pixel", lambda run: run.pixel, least=6)
@@ -117,19 +122,31 @@ def _columns() -> Iterator[_Column]:
     yield _Column("", lambda run: _MARKS.get(str(run.gravest), ""))
     yield _Column("points", _points, right=True)
     yield _Column("tags", lambda run: run.tag, least=8)
-    yield _Column("id", lambda run: run.path.stem[-8:])
-    yield _Column("file", lambda run: run.path.name)
+    yield _Column("id", lambda run: _short_name(run.path.name))
+    yield _Column("file", lambda run: run.path.relative_to(folder).as_posix())
 
 
-#: Columns that the list does without, the first of these that lets the others fit; ``id`` is the end of ``file``.
+#: Columns that the list does without, the first of these that lets the others fit. By ``file`` or by ``id``, the part
+#: of its name that no other run has, each run can be named to the next command.
 _LEFT_OUT = (
     ("id",),
     ("file",),
     ("file", "points"),
-    ("file", "points", "id"),
-    ("file", "points", "id", "pixel"),
-    ("file", "points", "id", "pixel", "tags"),
+    ("file", "points", "pixel"),
+    ("file", "points", "pixel", "tags"),
+    ("file", "points", "pixel", "tags", "V_on"),
+    ("file", "points", "pixel", "tags", "V_on", "CE"),
+    ("file", "points", "pixel", "tags", "V_on", "CE", "status"),
+    ("file", "points", "pixel", "tags", "V_on", "CE", "status", "date"),
 )
+
+
+def _short_name(name: str) -> str:
+    """What of a file's name tells it from others: the eight characters of the run, else its beginning and end."""
+    from acquire.run_file.naming import is_run_file
+
+    stem = name.removesuffix(".h5")
+    return stem[-8:] if is_run_file(name) else stem if len(stem) <= 14 else f"{stem[:4]}...{stem[-7:]}"
 
 
 def _figure(symbol: str, key: str) -> _Column:
@@ -157,7 +174,8 @@ def _print(folder: Path, runs: Sequence[RunSummary], of: int, unreadable: Sequen
 
     if runs:
         console = SpectatorConsole() if sys.stdout is not None and sys.stdout.isatty() else SpectatorConsole(width=300)
-        shown, left_out = _that_fit([column for column in _columns() if _is_needed(column, runs)], runs, console.width)
+        needed = [column for column in _columns(folder) if _is_needed(column, runs)]
+        shown, left_out = _that_fit(needed, runs, console.width)
         say(sys.stdout, f"EQE and CE at {_LUMINANCE} cd/m^2")
         console.print(_table(shown, runs, console.width))
         say(sys.stdout, *_legends(runs, shown, left_out))
@@ -174,10 +192,10 @@ def _is_needed(column: _Column, runs: Sequence[RunSummary]) -> bool:
 def _that_fit(columns: Sequence[_Column], runs: Sequence[RunSummary], width: int) -> tuple[list[_Column], list[str]]:
     """Columns that fit a window, those that may be narrower at their narrowest; and the names of the others."""
     for names in _LEFT_OUT:
-        shown = [column for column in columns if column.heading not in names]
+        shown = [column for column in columns if column.symbol not in names]
         if sum(_width(column, runs) + 2 for column in shown) - 2 <= width:
             break
-    left_out = [column.heading for column in columns if column not in shown and column.heading != "id"]
+    left_out = [column.symbol for column in columns if column not in shown and column.symbol != "id"]
     return shown, left_out
 
 
@@ -213,20 +231,31 @@ def _table(columns: Sequence[_Column], runs: Sequence[RunSummary], window: int) 
     from rich.table import Table
     from rich.text import Text
 
-    from acquire.safety.visible import one_line
-
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column, width in zip(columns, _widths(columns, runs, window), strict=True):
+    widths = _widths(columns, runs, window)
+    for column, width in zip(columns, widths, strict=True):
         table.add_column(
             column.heading,
             justify="right" if column.right else "left",
             no_wrap=True,
-            overflow="crop" if column.heading == "date" else "ellipsis",  # without the time it is a date still
+            overflow="crop",
             width=width,
         )
     for run in runs:
-        table.add_row(*(Text(one_line(column.text(run))) for column in columns))
+        table.add_row(*(Text(_cut(column, run, width)) for column, width in zip(columns, widths, strict=True)))
     return table
+
+
+def _cut(column: _Column, run: RunSummary, width: int) -> str:
+    """What stands in a column of a run, in letters that every console has shown as cut where it is."""
+    from rich.cells import cell_len, set_cell_size
+
+    from acquire.safety.visible import one_line
+
+    text = one_line(column.text(run))
+    if cell_len(text) <= width or column.heading == "date":  # without the time it is a date still
+        return text
+    return f"{set_cell_size(text, width - 3).rstrip()}..."
 
 
 def _legends(runs: Sequence[RunSummary], shown: Sequence[_Column], left_out: Sequence[str]) -> Iterator[str]:
@@ -236,5 +265,16 @@ def _legends(runs: Sequence[RunSummary], shown: Sequence[_Column], left_out: Seq
         yield _LEGEND
     if any(run.state == "cut off" for run in runs):
         yield "cut off: 'acquire recover FILE' finishes it"
+    if "file" in left_out:
+        yield from _how_to_name(runs[-1].path)
     if left_out:
         yield f"not shown, the window is too narrow: {', '.join(left_out)}; --names gives the paths, --json everything"
+
+
+def _how_to_name(path: Path) -> Iterator[str]:
+    """How a command is told a file of which only the id is seen; Windows, too, fills in the stars."""
+    from acquire.run_file.naming import is_run_file
+
+    if is_run_file(path.name):
+        place = "" if path.parent == Path() else f"{shell_quoted(path.parent)}/"
+        yield f"a run is named by its id: acquire show {place}*{_short_name(path.name)}.h5"

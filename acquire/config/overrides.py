@@ -23,6 +23,9 @@ PLACES: Mapping[str, Place] = MappingProxyType(
 )
 
 
+#: What programs write for a character that their encoding does not have.
+GARBLED = "\ufffd"
+
 _PLUS_MINUS = re.compile(r"\s*(?:\+/?-|\u00b1)\s*")
 
 
@@ -86,6 +89,9 @@ def overridden(source: YamlSource, said: Sequence[Said]) -> tuple[YamlSource, li
         if not is_text(text):
             message = "holds a control character, or half of a character"
             problems.append(source.problem(place, message, "leave it out"))
+        elif GARBLED in text:
+            message = "holds a character that the terminal did not pass on whole"
+            problems.append(source.problem(place, message, "type it anew, or write it into the file"))
         elif (section := _section(content, place)) is not None:
             key = str(place[-1])
             before = section.get(key)

@@ -114,7 +114,7 @@ def assembled(
 def _compared(run: Run, label: str) -> Compared:
     lacking = "" if run.finished else NOT_FINISHED
     against = f"its file is {run.integrity}" if run.integrity.damaged else ""
-    return Compared(run.sample, label, run.figures, lacking, against)
+    return Compared(run.sample, label, run.figures, lacking, against, tuple(run.findings))
 
 
 def shown_device(batch: Batch, wanted: str) -> Device:

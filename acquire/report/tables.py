@@ -12,6 +12,7 @@ from math import hypot, isfinite, nan
 from acquire.config.published import PublishedDevice, PublishedFile, PublishedValue, device_named
 from acquire.evaluation.figure import Figure
 from acquire.photometry.customary_units import PAPER, QUANTITIES, Quantity, at_luminance, quantity_of_figure
+from acquire.records import Finding, Severity
 from acquire.report.notation import latex_symbol, latex_text, markdown_text, plain_symbol
 from acquire.report.rounding import fixed, rounded
 from acquire.run_file.cells import text_cell
@@ -19,6 +20,10 @@ from acquire.run_file.cells import text_cell
 LEAST_OF_ROUNDING = (
     "no uncertainty is stated there: half a step of the last digit, divided by the square root of 3, stands in"
 )
+
+
+#: A figure has one of these statuses for a finding alone.
+_BY_FINDINGS = (Severity.DOUBTFUL, Severity.IMPOSSIBLE)
 
 
 class RowKind(StrEnum):
@@ -32,11 +37,16 @@ class RowKind(StrEnum):
 
 @dataclass(frozen=True)
 class Cell:
-    """One value as it is printed: ``value`` and ``uncertainty`` rounded, empty for none; ``mark`` of its footnote."""
+    """One value as it is printed: ``value`` and ``uncertainty`` rounded, empty for none; ``marks`` of its footnotes."""
 
     value: str = ""
     uncertainty: str = ""
-    mark: str = ""
+    marks: tuple[str, ...] = ()
+
+    @property
+    def mark(self) -> str:
+        """Its marks as they are printed."""
+        return ", ".join(self.marks)
 
     def text(self, plus_minus: str = " ± ", none: str = "-") -> str:
         """Value and uncertainty, without the mark."""
@@ -87,33 +97,56 @@ class Table:
 @dataclass(frozen=True)
 class Compared:
     """A device in a table: ``sample`` is its name, ``label`` tells it from others of the same name; ``lacking`` is why
-    it has no figures, where that is known; ``against`` what speaks against all of them."""
+    it has no figures, where that is known; ``against`` what speaks against all of them, ``findings`` against some."""
 
     sample: str
     label: str
     figures: Mapping[str, Figure]
     lacking: str = ""
     against: str = ""
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass
 class _Footnotes:
     """Marks a, b, c ... by what they say; the same words have one mark."""
 
-    marks: dict[str, str] = field(default_factory=dict)
+    letters: dict[str, str] = field(default_factory=dict)
 
-    def mark(self, figure: Figure | None, device: Compared) -> str:
-        text = "; ".join(filter(None, (device.lacking if figure is None else _said_of(figure), device.against)))
-        return self.marks.setdefault(text, _letters(len(self.marks))) if text else ""
+    def marks(self, name: str, figure: Figure | None, device: Compared) -> tuple[str, ...]:
+        found = [] if figure is None else [one for one in device.findings if _is_reason(one, name, figure)]
+        kinds = dict.fromkeys(_finding_of(one, device) for one in found)
+        status = device.lacking if figure is None else _said_of(figure, found)
+        other = "; ".join(filter(None, (status, device.against)))
+        return tuple(self._mark(text) for text in (*kinds, *filter(None, [other])))
+
+    def _mark(self, text: str) -> str:
+        return self.letters.setdefault(text, _letters(len(self.letters)))
 
     def all(self) -> tuple[Footnote, ...]:
-        return tuple(Footnote(mark, text) for text, mark in self.marks.items())
+        return tuple(Footnote(mark, text) for text, mark in self.letters.items())
 
 
-def _said_of(figure: Figure) -> str:
-    """The status of a figure and why, in words; empty for one that is ok."""
+def _is_reason(finding: Finding, name: str, figure: Figure) -> bool:
+    """Whether a figure has its status for a finding."""
+    return figure.status in _BY_FINDINGS and name in finding.figures and finding.text in figure.reason
+
+
+def _finding_of(finding: Finding, device: Compared) -> str:
+    """A finding by its kind; what it says, with its values, is long, and stands once in the report."""
+    return f"{finding.severity}: {finding.code.replace('_', ' ')}, see the findings of {device.label}"
+
+
+def _said_of(figure: Figure, elsewhere: Sequence[Finding]) -> str:
+    """The status of a figure and why, in words, without what is told elsewhere; empty for one that is ok."""
     words = "" if figure.status == "ok" else figure.status.replace("_", " ")
-    return f"{words}: {figure.reason}" if words and figure.reason else words
+    if not elsewhere:
+        return f"{words}: {figure.reason}" if words and figure.reason else words
+    reason = figure.reason
+    for one in elsewhere:
+        reason = reason.replace(one.text, "", 1)
+    status, blank, why = reason.strip("; ").partition(" ")  # the one that it had before, if any
+    return f"{status.replace('_', ' ')}{blank}{why}"
 
 
 def _letters(number: int) -> str:
@@ -153,15 +186,15 @@ def _quantity(figure: str) -> Quantity:
 
 def _measured(device: Compared, figures: Mapping[str, str], footnotes: _Footnotes) -> Row:
     found = ((name, device.figures.get(name)) for name in figures)
-    cells = (figure_cell(figure, name, footnotes.mark(figure, device)) for name, figure in found)
+    cells = (figure_cell(figure, name, footnotes.marks(name, figure, device)) for name, figure in found)
     return Row(device.label, RowKind.MEASURED, tuple(cells))
 
 
-def figure_cell(figure: Figure | None, name: str, mark: str = "") -> Cell:
+def figure_cell(figure: Figure | None, name: str, marks: tuple[str, ...] = ()) -> Cell:
     """A figure of merit in customary units."""
     quantity = _quantity(name)
     value, spread = (figure.value, figure.uncertainty) if figure else (nan, nan)
-    return Cell(*rounded(value * quantity.factor, spread * quantity.factor, quantity.decimals), mark)
+    return Cell(*rounded(value * quantity.factor, spread * quantity.factor, quantity.decimals), marks)
 
 
 def _beside(device: Compared, found: PublishedDevice, measured: Row) -> Iterator[Row]:
@@ -172,15 +205,15 @@ def _beside(device: Compared, found: PublishedDevice, measured: Row) -> Iterator
     values = found.values()
     pairs = [(name, device.figures.get(name), values.get(name)) for name in PAPER]
     yield Row("", RowKind.PUBLISHED, tuple(_published_cell(name, value) for name, _, value in pairs))
-    marks = [cell.mark for cell in measured.cells]
+    marks = [cell.marks for cell in measured.cells]
     differences = [_difference_cell(*pair) for pair in pairs]
     quotients = [_significance_cell(*pair[1:]) for pair in pairs]
     yield Row("", RowKind.DIFFERENCE, _marked(differences, marks))
     yield Row("", RowKind.IN_UNCERTAINTIES, _marked(quotients, marks))
 
 
-def _marked(cells: Sequence[Cell], marks: Sequence[str]) -> tuple[Cell, ...]:
-    return tuple(replace(cell, mark=mark) if cell.value else cell for cell, mark in zip(cells, marks, strict=True))
+def _marked(cells: Sequence[Cell], marks: Sequence[tuple[str, ...]]) -> tuple[Cell, ...]:
+    return tuple(replace(cell, marks=them) if cell.value else cell for cell, them in zip(cells, marks, strict=True))
 
 
 def _published_cell(name: str, published: PublishedValue | None) -> Cell:
@@ -297,9 +330,9 @@ def as_csv(table: Table) -> str:
     for row, label in zip(table.rows, _labels(table.rows), strict=True):
         cells = [text for cell in row.cells for text in (cell.value, cell.uncertainty)]
         remarks = [
-            f"{heading.symbol}: {words[cell.mark]}"
+            f"{heading.symbol}: {'; '.join(words[mark] for mark in cell.marks)}"
             for heading, cell in zip(table.headings, row.cells, strict=True)
-            if cell.mark
+            if cell.marks
         ]
         writer.writerow([text_cell(label), row.kind, *cells, text_cell("; ".join(remarks))])
     return stream.getvalue()

@@ -10,6 +10,7 @@ from acquire.report import checklist, tables
 from acquire.report.assembled import Report
 from acquire.report.page import GENERATOR, page, table_html
 from acquire.run_file.documented import DocumentedRun
+from acquire.run_file.naming import without_signs_of_addresses
 from acquire.run_file.placing import replace_file
 
 PAGE = "report.html"
@@ -24,7 +25,7 @@ def folder_of(runs: tuple[DocumentedRun, ...]) -> Path:
     """Where the report of some runs goes by itself: a folder beside the first run file, the same for the same runs."""
     first = runs[0].run.path
     if len(runs) == 1:
-        return first.parent / f"{first.stem}_report"
+        return first.parent / f"{without_signs_of_addresses(first.stem)}_report"
     which = sha256(" ".join(sorted(one.run.run_id for one in runs)).encode()).hexdigest()[:8]
     return first.parent / f"report_{len(runs)}_runs_{which}"
 

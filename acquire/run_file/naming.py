@@ -2,7 +2,8 @@
 
 A name is its template with the fields filled in, and eight characters of the run's identity: two runs never share one.
 Letters of every script stay. What a file system of Windows, macOS or Linux forbids, and blanks, which a command line
-would take for the end of a name, become hyphens.
+would take for the end of a name, become hyphens; so do ``#`` and ``%``, with which an address like file:///... of
+the file, or of a page beside it, would lead elsewhere.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ MOST_CHARACTERS = 40  # of a field
 MOST_BYTES = 180
 
 _SEPARATORS = " ._-"
+_OF_ADDRESSES = "#%"  # RFC 3986, 2.1 and 3.5; a question mark is forbidden already
 _RUN_FILE = re.compile(r".+_[0-9a-f]{8}\.h5", re.DOTALL)
 _MOMENT = re.compile(r"\d{8}T\d{6}")
 
@@ -47,6 +49,11 @@ def name_to_be(started: datetime, fields: Mapping[str, str], template: str = DEF
     :raises ValueError: as :func:`file_name`.
     """
     return f"{_stem(started, fields, template)}_xxxxxxxx.h5"
+
+
+def without_signs_of_addresses(name: str) -> str:
+    """A name like that of an older run file, with hyphens for what an address would take for its own."""
+    return re.sub(f"-*[{_OF_ADDRESSES}][-{_OF_ADDRESSES}]*", "-", name)
 
 
 def is_run_file(name: str) -> bool:
@@ -95,7 +102,7 @@ def _is_allowed(sign: str) -> bool:
         sign.encode(sys.getfilesystemencoding())
     except UnicodeEncodeError:
         return False
-    return sign not in FORBIDDEN and category(sign)[0] not in "CZ"
+    return sign not in FORBIDDEN + _OF_ADDRESSES and category(sign)[0] not in "CZ"
 
 
 def _cut(text: str, most: int) -> str:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import h5py
 
+from acquire.config.overrides import GARBLED
+from acquire.config.yaml_source import is_text
 from acquire.run_file.additions import add
 from acquire.run_file.placing import Waiting
 from acquire.run_file.read import ArchiveError, Run
@@ -38,6 +40,11 @@ class Wish:
 def objections(wish: Wish) -> list[str]:
     """What is wrong with a wish, whatever the file; empty where nothing is."""
     found = []
+    for what, text in (("tag", wish.tag), ("comment", wish.comment), ("name of --user", wish.user)):
+        if not is_text(text) or GARBLED in text:
+            found.append(
+                f"the {what} holds a control character, or one that the terminal did not pass on whole; type it anew"
+            )
     for what, text, longest in (("tag", wish.tag, LONGEST_TAG), ("comment", wish.comment, LONGEST_COMMENT)):
         if len(text) > longest:
             found.append(f"the {what} has {len(text)} characters; {longest} is the most")

@@ -231,7 +231,8 @@ def test_a_file_that_is_no_run_is_reported(tmp_path: Path) -> None:
 def test_json_is_printed_even_when_there_is_no_run(tmp_path: Path, sweep_file: Callable[..., Path]) -> None:
     (tmp_path / "occupied").write_text("a file stands where the folder should be")
     failed = acquire("run", QUICK, "--output", tmp_path / "occupied" / "runs", "--json")
-    assert failed.returncode == 1
+    assert failed.returncode == 2
+    assert f"--output {tmp_path / 'occupied' / 'runs'}: cannot be made: " in failed.stderr
     summary = json.loads(failed.stdout)
     assert (summary["status"], summary["run_id"], summary["path"]) == ("failed", None, None)
     assert summary["stop_reason"] in failed.stderr

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +106,10 @@ def test_values_are_those_of_the_file_in_the_units_of_the_field(folder: Path, re
     assert "bad contact, x" in lines["b.h5"]
 
 
-@pytest.mark.parametrize("columns", [60, 80, 100])
-def test_it_fits_a_window(runs: list[RunSummary], columns: int) -> None:
+@pytest.mark.parametrize("columns", [40, 60, 80, 100])
+def test_it_fits_a_window(folder: Path, runs: list[RunSummary], columns: int) -> None:
     """Wide characters count for two."""
-    shown, left_out = listing._that_fit(list(listing._columns()), runs, columns)
+    shown, left_out = listing._that_fit(list(listing._columns(folder)), runs, columns)
     console = SpectatorConsole(width=columns)
     with console.capture() as capture:
         console.print(listing._table(shown, runs, columns))
@@ -116,6 +118,56 @@ def test_it_fits_a_window(runs: list[RunSummary], columns: int) -> None:
     assert len(lines) == 2 + len(runs)
     assert all(f"{EQE[name] * 100:.2f}" in capture.get() for name in ("a.h5", "c.h5"))
     assert ("file" in left_out) == (columns < 100)
+    assert all(run.path.stem[-8:] in line for run, line in zip(runs, lines[2:], strict=True))
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80])
+def test_what_is_seen_of_a_name_finds_the_file(
+    folder: Path, runs: list[RunSummary], columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(StringIO):
+        encoding = "cp437"
+
+        def isatty(self) -> bool:
+            return True
+
+    def of_this_width(**settings: Any) -> SpectatorConsole:
+        return SpectatorConsole(width=columns)
+
+    monkeypatch.setattr("sys.stdout", Terminal())
+    monkeypatch.setattr("acquire.cli.display.SpectatorConsole", of_this_width)
+    named = [replace(run, path=folder / f"20261102T100000_A_{place:08x}.h5") for place, run in enumerate(runs, 1)]
+    listing._print(folder, named, len(named), [])
+    said = sys.stdout.getvalue()  # type: ignore[attr-defined]
+    assert all(f"{place:08x}" in said for place in range(1, len(named) + 1))
+    assert f"acquire show {folder}/*{len(named):08x}.h5" in said
+
+
+def test_what_is_cut_ends_with_letters_that_every_console_has(folder: Path, runs: list[RunSummary]) -> None:
+    run = replace(runs[0], sample="a sample of a long name", tags=("bad contact, shorted",), path=folder / "x.h5")
+    columns = list(listing._columns(folder))
+    console = SpectatorConsole(width=80)
+    with console.capture() as capture:
+        console.print(listing._table([columns[1], columns[9]], [run], 22))
+    assert capture.get().splitlines()[-1].split() == ["a", "sample...", "bad", "c..."]
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("20261102T100000_A_0a1b2c3d.h5", "0a1b2c3d"),
+        ("my run.h5", "my run"),
+        ("Kopie von 20261102T100000_A_0a1b2c3d (1).h5", "Kopi...c3d (1)"),
+    ],
+)
+def test_the_short_name_of_a_file(name: str, short: str) -> None:
+    assert listing._short_name(name) == short
+
+
+def test_a_run_in_a_folder_of_the_folder_is_named_with_it(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "batch").mkdir()
+    shutil.copy(folder / "a.h5", tmp_path / "batch" / "a.h5")
+    assert "  batch/a.h5" in acquire("list", tmp_path, "--recursive").text
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -11,7 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from acquire.cli import commands
-from acquire.report import pictures
+from acquire.report import pictures, written
+from acquire.run_file.documented import read_documented
 from tests.conftest import CONFIGS, ROOT, run_sweep_file
 
 RECORDINGS = sorted((ROOT / "tests" / "recordings").glob("*.h5"))
@@ -103,6 +105,12 @@ def test_what_is_wrong_is_said_in_a_line(run_file: Path, arguments: list[object]
     assert found == status
     assert said in complaint
     assert not (run_file.parent / f"{run_file.stem}_report").exists()
+
+
+def test_the_folder_of_an_older_file_is_one_that_an_address_can_name() -> None:
+    recorded = read_documented(RECORDINGS[0])
+    old = replace(recorded, run=replace(recorded.run, path=Path("runs") / "20260331T142501_Dev-#3%_abcdef12.h5"))
+    assert written.folder_of((old,)) == Path("runs") / "20260331T142501_Dev-3-_abcdef12_report"
 
 
 def test_nothing_to_report_is_an_error(tmp_path: Path) -> None:

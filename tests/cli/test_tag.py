@@ -58,6 +58,11 @@ def test_a_tag_is_taken_off(folder: Path) -> None:
         (["bad contact", "a.h5"], 'First the run files, then the tag: acquire tag {folder}/a.h5 "bad contact"'),
         (["bad contact"], 'is no run file; first the run files, then the tag: acquire tag RUN.h5 "bad contact"'),
         (["a.h5", "x, y"], "a tag is a few words, without commas"),
+        (["a.h5", "gr\udcfcn"], "the tag holds a control character, or one that the terminal did not pass on whole"),
+        (["a.h5", chr(0xFFFD)], "one that the terminal did not pass on whole; type it anew"),
+        (["a.h5", "--comment", "gr\udcfcn"], "the comment holds"),
+        (["a.h5", "ok", "--user", "J\ufffdrg"], "the name of --user holds"),
+        (["a.h5", "\x1b[2J"], "the tag holds a control character"),
         (["a.h5", "x" * 100], "80 is the most"),
     ],
 )

@@ -66,6 +66,10 @@ def test_nothing_said_changes_nothing() -> None:
         ({"area": "4 mm^2 +- 5 mm^2"}, "--area: sample.emissive_area_uncertainty: is not smaller than the area"),
         ({"sample": " "}, "--sample: sample.name: is empty. Write a value."),
         ({"sample": "a\x1bb"}, "--sample: sample.name: holds a control character"),
+        (
+            {"sample": "gr\ufffdn"},
+            "--sample: sample.name: holds a character that the terminal did not pass on whole.",
+        ),
         ({"note": "a\udc80b"}, "--note: note: holds a control character, or half of a character"),
     ],
 )

@@ -11,7 +11,9 @@ import pytest
 
 from acquire.config.loading import load_published
 from acquire.evaluation.figure import Figure
+from acquire.evaluation.findings import judged
 from acquire.photometry.customary_units import PAPER
+from acquire.records import Finding, Severity
 from acquire.report.page import table_html
 from acquire.report.tables import (
     Compared,
@@ -85,6 +87,29 @@ def test_what_is_not_ok_is_marked_and_said_once() -> None:
     assert "12030 ± 200 (a)" in as_markdown(two)
     assert r"$12030 \pm 200^{a}$" in as_latex(two)
     assert "L_max: at end of sweep: the last point; PE_max: not reached" in as_csv(two)
+
+
+def test_a_finding_is_a_footnote_once_a_run_whatever_it_touches() -> None:
+    """What it says, with its values, stands in the findings; what else is known of a figure stays beside it."""
+    names = tuple(PAPER)[:5]
+    long = "the photodiode reads 3.1 times what the spectra say; " * 5
+    factor = Finding(1.0, "photodiode_factor", Severity.DOUBTFUL, long, names)
+    photons = Finding(1.0, "more_photons_than_electrons", Severity.IMPOSSIBLE, "EQE is 1.2", names[4:])
+    figures = judged({**FIGURES, names[4]: Figure(1.2, "1", "ok")}, [photons, factor])
+    devices = [Compared(name, f"{name}, 1", figures, findings=(photons, factor)) for name in "AB"]
+    found = paper_table(devices)
+    assert [one.text for one in found.footnotes] == [
+        "doubtful: photodiode factor, see the findings of A, 1",
+        "at end of sweep (the last point)",
+        "not reached",
+        "impossible: more photons than electrons, see the findings of A, 1",
+        "doubtful: photodiode factor, see the findings of B, 1",
+        "impossible: more photons than electrons, see the findings of B, 1",
+    ]
+    assert [cell.mark for cell in found.rows[0].cells] == ["a", "a, b", "a", "c", "d, a", "", "", "", ""]
+    assert [cell.mark for cell in found.rows[1].cells] == ["e", "e, b", "e", "c", "f, e", "", "", "", ""]
+    assert "120.00 (d, a)" in as_markdown(found)
+    assert "EQE_max: impossible: more photons than electrons, see the findings of A, 1; doubtful" in as_csv(found)
 
 
 def test_a_name_that_is_not_published_is_said_with_those_that_are() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -412,6 +413,31 @@ def test_one_that_cannot_be_read_costs_no_other(run: Run, tmp_path: Path) -> Non
     assert "is not a run file" in done.output
     assert "there is no run file in it" in done.output
     assert (tmp_path / "out" / f"{run.path.stem}_jvl.csv").exists()
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("separator", [";", "semicolon", "Semicolon"])
+def test_signs_are_taken_for_their_names(run: Run, tmp_path: Path, separator: str) -> None:
+    done = export(run.path, "--to", tmp_path, "--decimal", ",", "--separator", separator, "--no-header")
+    assert done.exit_code == 0
+    text = next(tmp_path.glob("*_jvl.csv")).read_text(encoding="utf-8").splitlines()
+    assert re.match(r"-?\d+,\d+;", text[3])
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("option", "wrong", "known"),
+    [
+        ("--separator", "|", "comma or semicolon or tab"),
+        ("--decimal", "semi", "point or comma"),
+        ("--format", "xls", "csv or xlsx"),
+    ],
+)
+def test_a_wrong_choice_is_told_the_right_ones(run: Run, option: str, wrong: str, known: str) -> None:
+    done = export(run.path, option, wrong)
+    assert done.exit_code == 2
+    assert f"Invalid value for '{option}': '{wrong}' is not known here; write {known}" in done.output
+    assert "Value error" not in done.output
 
 
 @pytest.mark.usefixtures("here")

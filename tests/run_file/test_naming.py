@@ -27,6 +27,8 @@ MOMENT = datetime(2026, 3, 31, 14, 25, 1, tzinfo=UTC)
 RUN_ID = uuid.UUID(int=0xABCDEF12 << 96)
 #: Windows' own list, which is the longest: https://learn.microsoft.com/windows/win32/fileio/naming-a-file
 FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+#: What would end the path of an address, or begin a code in it.
+OF_ADDRESSES = re.compile("[#%]")
 DEVICE = re.compile(r"(CON|PRN|AUX|NUL|COM[0-9¹²³]|LPT[0-9¹²³])\s*(\..*)?", re.IGNORECASE)
 
 BATCH = "{date}_{batch}_{sample}_{pixel}"
@@ -44,7 +46,8 @@ def named(template: str = "{sample}", **fields: str) -> str:
         ({"sample": "A3"}, "20260331_A3_abcdef12.h5"),
         ({"sample": "A 3", "batch": "2026/11"}, "20260331_2026-11_A-3_abcdef12.h5"),
         ({"sample": "蓝光 器件", "batch": "Партия 7"}, "20260331_Партия-7_蓝光-器件_abcdef12.h5"),
-        ({"sample": "[Ir(ppy)3]", "batch": "#3"}, "20260331_#3_[Ir(ppy)3]_abcdef12.h5"),
+        ({"sample": "[Ir(ppy)3]", "batch": "#3"}, "20260331_3_[Ir(ppy)3]_abcdef12.h5"),
+        ({"sample": "Dev #3", "batch": "5%20 TPBi"}, "20260331_5-20-TPBi_Dev-3_abcdef12.h5"),
         ({"sample": "a--b"}, "20260331_a--b_abcdef12.h5"),
     ],
 )
@@ -92,11 +95,18 @@ def test_any_text_gives_a_name_for_every_file_system(sample: str, pixel: str, te
     name = named(template, sample=sample, pixel=pixel)
     assert naming.is_run_file(name)
     assert not FORBIDDEN.search(name)
+    assert not OF_ADDRESSES.search(name)
     assert not DEVICE.fullmatch(name)
     assert name[0] not in "-. "
     assert normalize("NFC", name) == name
     beside = guardian_log(_name_beside(Path(name)))
     assert len(str(beside).encode()) <= 255
+
+
+def test_what_breaks_addresses_is_in_no_new_name_and_old_files_are_found(tmp_path: Path) -> None:
+    assert named("#{sample}%", sample="50%20#") == "50-20_abcdef12.h5"
+    (tmp_path / "20260331T142501_Dev-#3_abcdef12.h5").touch()
+    assert [path.name for path in reading.run_files_in(tmp_path)] == ["20260331T142501_Dev-#3_abcdef12.h5"]
 
 
 @pytest.mark.parametrize("letter", ["x", "ß", "試", "𠀋", "e\u0323\u0301"])
