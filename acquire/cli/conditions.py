@@ -73,6 +73,9 @@ def settings(run: Run) -> Iterator[Row]:
     if sweep is None:
         return
     yield "levels", _levels(summary_of(run), sweep)
+    if cycles := int(run.tables["jvl"]["cycle"].max(initial=0)):
+        branch, cycle = run.source_of_figures
+        yield "figures of", f"the {branch} branch of cycle {cycle}; cycles 0 to {cycles} were measured"
     yield "compliance", _amount(sweep.source.compliance, sweep.source.compliance_unit)
     yield "reading", _reading(sweep)
     if bench is not None:
@@ -103,6 +106,8 @@ def _levels(run: RunSummary, sweep: SweepFile) -> str:
     source, unit = sweep.source, run.source_unit
     ends = f"{_amount(run.first_level, unit)} to {_amount(run.last_level, unit)}"
     steps = f" in steps of {_amount(abs(source.step), unit)}" if source.step else ""
+    steps = f" with {source.points_per_decade:g} points a decade" if source.points_per_decade else steps
+    steps = f" in {len(source.stretches)} stretches" if source.stretches else steps
     back = " and back" if source.direction == "both" else ""
     opposite = ", then the other polarity" if source.both_polarities else ""
     again = f", {source.cycles} cycles" if source.cycles > 1 else ""

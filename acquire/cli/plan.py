@@ -335,13 +335,24 @@ def _ends(sweep: SweepFile) -> Iterator[str]:
         yield f"above {density:g} {QUANTITIES['current_density'].unit}"
     if stop.voltage_above is not None:
         yield f"above {_amount(stop.voltage_above, 'V')} measured"
+    if stop.power_above is not None:
+        yield f"above {_amount(stop.power_above, 'W')}"
     if stop.luminance_below_maximum is not None:
         yield f"at {100 * stop.luminance_below_maximum:g} % of the largest luminance"
+    if stop.eqe_below_maximum is not None:
+        yield f"at {100 * stop.eqe_below_maximum:g} % of the largest EQE"
     if stop.no_light_by is not None:
         yield f"no light by {_amount(stop.no_light_by, 'V')}"
     if stop.short is not None:
         current, voltage = _amount(stop.short.current_above, "A"), _amount(stop.short.voltage_below, "V")
         yield f"a short: more than {current} below {voltage}"
+    if stop.open_circuit is not None:
+        current, voltage = _amount(stop.open_circuit.current_below, "A"), _amount(stop.open_circuit.voltage_above, "V")
+        yield f"an open circuit: less than {current} from {voltage} on"
+    if stop.on_photodiode_overflow == "stop":
+        yield "an overflow of the photodiode's meter"
+    if stop.time_above is not None:
+        yield f"after {_amount(stop.time_above, 's')}"
     if sweep.measure.bad_reading == "stop":
         yield "a reading without a number"
 

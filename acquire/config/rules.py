@@ -331,10 +331,14 @@ def _stop(where: YamlSource, source: Source, stop: StopRules) -> Problems:
         ("voltage_above", stop.voltage_above, voltage, "V"),
         ("no_light_by", stop.no_light_by, voltage, "V"),
         ("current_above", stop.current_above, current, "A"),
+        ("power_above", stop.power_above, voltage * current, "W"),
     ):
         if threshold is not None and threshold > largest:
             message = f"{threshold:g} {unit} is never reached: the sweep ends at {largest:g} {unit}"
             yield where.problem(("stop", name), message, "lower it or remove it")
+    if stop.open_circuit and stop.open_circuit.voltage_above > voltage:
+        message = f"{stop.open_circuit.voltage_above:g} V is never reached: the sweep ends at {voltage:g} V"
+        yield where.problem(("stop", "open_circuit", "voltage_above"), message, "lower it or remove it")
 
 
 def _spectra(where: YamlSource, spectra: Spectra) -> Problems:
@@ -543,5 +547,6 @@ def _places_that_need_luminance(sweep: Parsed[SweepFile]) -> list[Place]:
         (("spectra", "every"), spectra and spectra.every and spectra.every.above > 0.0),
         (("stop", "luminance_above"), stop and stop.luminance_above is not None),
         (("stop", "luminance_below_maximum"), stop and stop.luminance_below_maximum is not None),
+        (("stop", "eqe_below_maximum"), stop and stop.eqe_below_maximum is not None),
     ]
     return [at for at, asked in wanted if asked]

@@ -34,10 +34,12 @@ from acquire.config.quantities import (
     Ohms,
     PositiveAmperes,
     PositiveOhms,
+    PositiveSeconds,
     PositiveVolts,
     Quantity,
     SquareMetres,
     Volts,
+    Watts,
     quantity_schema,
 )
 from acquire.config.section import Section
@@ -446,8 +448,18 @@ class Short(Section):
     current_above: PositiveAmperes = Field(description="A current larger than this is a short.", examples=["1 mA"])
 
 
+class OpenCircuit(Section):
+    """A device that does not conduct where it should."""
+
+    voltage_above: PositiveVolts = Field(description="Looked for only from this voltage on.", examples=["4 V"])
+    current_below: PositiveAmperes = Field(description="A current smaller than this is none.", examples=["100 nA"])
+
+
 class StopRules(Section):
-    """What ends a sweep before its last level; a rule that is not given does not apply."""
+    """What ends a sweep before its last level; a rule that is not given does not apply.
+
+    Amounts count, whatever their sign. While a level is held, the rules on amounts and time apply as well.
+    """
 
     on_compliance: Literal["stop", "continue"] = Field(
         default="stop", description="When the source is limited by compliance."
@@ -455,6 +467,10 @@ class StopRules(Section):
     on_amplifier_limit: Literal["stop", "continue"] = Field(
         default="stop",
         description="When the photodiode's amplifier is at the amplifier_limit of the bench.",
+    )
+    on_photodiode_overflow: Literal["stop", "continue"] = Field(
+        default="continue",
+        description="When the photodiode's meter reads overflow: more light than its range shows.",
     )
     luminance_above: Luminance | None = Field(
         default=None, description="Stop once the luminance is larger.", examples=["10000 cd/m^2"]
@@ -468,15 +484,27 @@ class StopRules(Section):
     voltage_above: PositiveVolts | None = Field(
         default=None, description="Stop once the measured voltage is larger.", examples=["12 V"]
     )
+    power_above: Watts | None = Field(
+        default=None, description="Stop once the electrical power is larger.", examples=["200 mW"]
+    )
     luminance_below_maximum: Fraction | None = Field(
         default=None,
         description="Stop once the luminance has fallen to this share of its maximum in the same branch.",
+        examples=["50 %"],
+    )
+    eqe_below_maximum: Fraction | None = Field(
+        default=None,
+        description="Stop once the EQE has fallen to this share of its maximum in the same branch, from 1 cd/m^2 on.",
         examples=["50 %"],
     )
     no_light_by: PositiveVolts | None = Field(
         default=None, description="Stop at this voltage when nothing shines yet.", examples=["7 V"]
     )
     short: Short | None = Field(default=None, description="Stop when the device is a short.")
+    open_circuit: OpenCircuit | None = Field(default=None, description="Stop when the device is not connected.")
+    time_above: PositiveSeconds | None = Field(
+        default=None, description="Stop once the run has taken longer, dark readings included.", examples=["30 min"]
+    )
 
 
 class Output(Section):

@@ -18,8 +18,8 @@ from acquire.run_file.documented import DocumentedRun
 
 #: What counts as dead, in the words that stand beside the numbers.
 DEAD_MEANS = (
-    "A device counts as dead when its sweep ran to its end, or was ended by the rules for a short, for no light or for "
-    "compliance, and its light never reached 1 cd/m^2 (and ten times the dark noise). A run that failed, was "
+    "A device counts as dead when its sweep ran to its end, or was ended by the rules for a short, an open circuit, no "
+    "light or compliance, and its light never reached 1 cd/m^2 (and ten times the dark noise). A run that failed, was "
     "interrupted before there was light, or found light at levels of the other sign says nothing of the device: it is "
     "not judged, and not counted."
 )
@@ -38,7 +38,7 @@ MORE_IS_BETTER: Mapping[str, bool] = {
 #: By which devices are ranked: the first of these that all living ones have.
 RANKED_BY = ("external_quantum_efficiency_max", "current_efficiency_max", "luminance_max")
 
-_RULES_OF_THE_DEAD = re.compile(r"short: |no light by |the source went into compliance")
+_RULES_OF_THE_DEAD = re.compile(r"short: |open circuit: |no light by |the source went into compliance")
 
 
 class State(StrEnum):

@@ -155,11 +155,15 @@ def _draw_all(axes: Axes, named: Sequence[Named], all_of: Sequence[Curves], styl
             told.bands |= draw_curve(axes, curve, look, label)
 
 
+#: Cycles of one run that have a name each; more of them are drawn without.
+MOST_CYCLES_NAMED = 4
+
+
 def _look_alone(curve: Curve, style: Style) -> tuple[Look, str]:
     """Of one run each branch has a colour."""
     forward, reverse = looks(style, 2 * curve.cycle + 2)[-2:]
     look = forward if curve.branch is Branch.FORWARD else Look(reverse.colour, reverse.marker, "--")
-    return look, curve.name
+    return look, curve.name if curve.cycle < MOST_CYCLES_NAMED else f"_{curve.name}"
 
 
 def _look(one: Named, curve: Curve, drawn: Curves) -> tuple[Look, str]:
@@ -180,6 +184,8 @@ def _jvl(named: Sequence[Named], style: Style, told: Told) -> Figure:
         told.count(named[0].run.run_id, drawn, _of(*pair))
     if not (current.branches or light.branches):
         raise NothingToDraw(_why([pairs], told))
+    if (cycles := len({curve.cycle for curve in (*current.branches, *light.branches)})) > 1:
+        told.more.append(f"All {cycles} cycles are drawn alike")
     figure = new_figure(SINGLE, 66.0)
     left = figure.subplots()
     sides = [(left, "current_density", "J", current)]
@@ -206,7 +212,8 @@ def _draw_side(axes: Axes, quantity: str, symbol: str, drawn: Curves, pair: Sequ
     """One of two y axes, in a colour of its own."""
     scale(axes, _DECADES, "voltage", quantity)
     for curve in drawn.branches:
-        label = f"{symbol}, {curve.name}" if len(drawn.branches) > 1 else symbol
+        label = f"{symbol}, {curve.branch}" if len(drawn.branches) > 1 else symbol
+        label = f"_{label}" if curve.cycle else label  # of further cycles, which look the same
         told.bands |= draw_curve(axes, curve, pair[curve.branch is Branch.REVERSE], label)
     if drawn.branches:
         set_limits(axes, drawn.branches, (False, True))

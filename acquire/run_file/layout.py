@@ -51,7 +51,7 @@ from acquire.run_file.hdf5 import (
 Version = tuple[int, int]
 
 #: Of the files that this program writes; the module's text says what a reader does with others.
-FORMAT_VERSION: Version = (1, 2)
+FORMAT_VERSION: Version = (1, 3)
 BEFORE_VERSIONS: Version = (0, 0)
 
 #: What columns were called in older files, by their names today.
@@ -168,7 +168,7 @@ def jvl_columns(source_unit: str) -> list[Column]:
             "",
             "how often the levels were gone through before; with both polarities each is a cycle of its own",
             "reading.cycle",
-            since=(1, 2),
+            since=(1, 3),
         ),
     ]
 
@@ -352,7 +352,8 @@ MEMBERS: Mapping[str, str] = {
     "jvl": "one row a point: final values",
     "jvl_live": "the derived values of the same points as they were shown while the run went on",
     "spectra": "one row a spectrum",
-    "figures_of_merit": "one number a figure, with unit, status, reason, uncertainty and place as attributes",
+    "figures_of_merit": "one number a figure, with unit, status, reason, uncertainty and place as attributes; of which "
+    "`branch` and `cycle` they are, as attributes of the group",
     "findings": "what contradicts these numbers",
     "remarks": "tags and comments that people added when the run was over",
     "notes": "what was worth reading later: cautions, errors of instruments, decisions of the program",

@@ -21,6 +21,7 @@ from acquire.config.yaml_source import LARGEST_RUN_FILE, what_is
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.evidence import DarkLevel, dark_level
 from acquire.evaluation.figure import Figure
+from acquire.evaluation.flagged import source_of_figures
 from acquire.records import (
     READING_FLAGS,
     Branch,
@@ -102,6 +103,12 @@ class Run:
     resolved_json: str = ""
     remarks: tuple[Remark, ...] = ()
 
+    @property
+    def source_of_figures(self) -> tuple[str, int]:
+        """Branch and cycle of the points that the figures of merit are made from."""
+        branch, cycle = source_of_figures(self.tables["jvl"])
+        return str(branch), cycle
+
     def summary(self) -> dict[str, Any]:
         """The run as the JSON object of ``--json``: only plain values, None for a number that is missing."""
         return {
@@ -122,6 +129,7 @@ class Run:
                 }
                 for name, figure in self.figures.items()
             },
+            "figures_from": dict(zip(("branch", "cycle"), self.source_of_figures, strict=True)),
             "dark": {
                 when: {
                     "photodiode_signal": level.signal,

@@ -299,7 +299,7 @@ def _hold(step: Step, time: float, what: str, run: _Context, conditions: StopCon
         reading = _take_checked_reading(step, run)
         first = reading.current if isnan(first) else first
         run.check.require_safe(reading)
-        if why := conditions.reason_while_held(evaluate(reading, evidence)):
+        if why := conditions.too_far(evaluate(reading, evidence)):
             raise StoppedByRule(f"{why} ({what} before point {counted(step.index)}, level {level})")
     if reading is not None and what != "hold":
         lasted = run.bench.now() - begun

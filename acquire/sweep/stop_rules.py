@@ -18,6 +18,9 @@ _DARK = int(PointFlag.BELOW_DARK_NOISE | PointFlag.NO_PHOTODIODE_READING)
 _LIMITED = int(PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE)
 
 
+#: Luminance [cd/m^2] from which an efficiency counts: below it is noise over noise.
+LEAST_LUMINANCE = 1.0
+
 #: Points in a row above the dark noise that count as light: a single one is noise now and then.
 LASTING_LIGHT = 3
 
@@ -31,17 +34,24 @@ class StopRules:
     current_above: float = inf
     current_density_above: float = inf
     voltage_above: float = inf
+    power_above: float = inf
     luminance_below_maximum: float = 0.0
+    eqe_below_maximum: float = 0.0
     no_light_by: float = inf
     short_voltage_below: float = 0.0
     short_current_above: float = inf
+    open_voltage_above: float = inf
+    open_current_below: float = 0.0
+    time_above: float = inf
+    on_photodiode_overflow: bool = False
     on_bad_reading: bool = False
     amplifier_limit: float = inf
 
     @cached_property
     def any_upper_limit(self) -> bool:
         """Whether a measured quantity is limited from above."""
-        return min(self.luminance_above, self.current_above, self.current_density_above, self.voltage_above) < inf
+        electrical = self.current_above, self.current_density_above, self.voltage_above, self.power_above
+        return min(self.luminance_above, self.time_above, *electrical) < inf
 
 
 class StopConditions:
@@ -50,6 +60,7 @@ class StopConditions:
     def __init__(self, rules: StopRules) -> None:
         self._rules = rules
         self._brightest: dict[tuple[Branch, int], float] = {}
+        self._most_efficient: dict[tuple[Branch, int], float] = {}
         self._lit_in_a_row = 0
         self._light_seen = False
 
@@ -64,21 +75,19 @@ class StopConditions:
             self._brightest[branch] = max(luminance, self._brightest.get(branch, 0.0))
         why = (
             self._bad(record.reading)
-            or self._limited(record)
-            or self._amplifier_at_limit(record.reading)
-            or self._too_much(record)
-            or self._short(record.reading)
-            or self._sick_device(record, lit, bool(dark))
+            or self.too_far(record)
+            or self._dark_device(record.reading, bool(dark))
+            or (lit and self._fallen(record))
         )
         return f"{why} (point {counted(record.reading.index)}, level {record.reading.source_level:g})" if why else ""
 
-    def reason_while_held(self, record: Record) -> str:
-        """Why a level should not be held any longer; what is told by the course of a branch plays no part."""
+    def too_far(self, record: Record) -> str:
+        """Which rule one reading alone meets, in words; what is told by the course of a branch plays no part."""
         return (
-            self._limited(record)
-            or self._amplifier_at_limit(record.reading)
+            self._not_a_device(record.reading)  # says more than that the source is in compliance
+            or self._limited(record)
+            or self._light_beyond_channel(record.reading)
             or self._too_much(record)
-            or self._short(record.reading)
         )
 
     def _bad(self, reading: Reading) -> str:
@@ -88,8 +97,10 @@ class StopConditions:
         limited = int(record.flags) & _LIMITED
         return "the source went into compliance" if limited and self._rules.on_compliance else ""
 
-    def _amplifier_at_limit(self, reading: Reading) -> str:
+    def _light_beyond_channel(self, reading: Reading) -> str:
         """Beyond this nothing that is told by light can be: neither more of it nor less."""
+        if self._rules.on_photodiode_overflow and int(reading.flags) & PointFlag.PHOTODIODE_OVERFLOW:
+            return "the photodiode meter reads overflow: more light than its range shows"
         signal, limit = abs(reading.photodiode_signal), self._rules.amplifier_limit
         if signal < limit * (1 - AT_LIMIT) or isnan(signal):
             return ""
@@ -104,26 +115,41 @@ class StopConditions:
             ("current", abs(reading.current), rules.current_above, "A"),
             ("current density", abs(record.current_density), rules.current_density_above, "A/m^2"),
             ("voltage", abs(reading.voltage), rules.voltage_above, "V"),
+            ("power", abs(reading.voltage * reading.current), rules.power_above, "W"),
+            ("time", reading.time, rules.time_above, "s"),
         ):
             if value > limit:
                 return f"{name} {value:.4g} {unit} is above the {limit:.4g} {unit} of the stop rule"
         return ""
 
-    def _short(self, reading: Reading) -> str:
-        rules = self._rules
-        if abs(reading.voltage) < rules.short_voltage_below and abs(reading.current) > rules.short_current_above:
-            return f"short: {abs(reading.current):.4g} A at {reading.voltage:.4g} V"
+    def _not_a_device(self, reading: Reading) -> str:
+        """A short or an open circuit."""
+        rules, voltage, current = self._rules, abs(reading.voltage), abs(reading.current)
+        if voltage < rules.short_voltage_below and current > rules.short_current_above:
+            return f"short: {current:.4g} A at {reading.voltage:.4g} V"
+        if voltage >= rules.open_voltage_above and current < rules.open_current_below:
+            return f"open circuit: {current:.4g} A at {reading.voltage:.4g} V"
         return ""
 
-    def _sick_device(self, record: Record, lit: bool, dark: bool) -> str:
-        rules, reading = self._rules, record.reading
-        if dark and not self._light_seen and abs(reading.voltage) >= rules.no_light_by:
-            return f"no light by {reading.voltage:.4g} V"
-        brightest = self._brightest.get((reading.branch, reading.cycle), 0.0)
-        rising = reading.branch is Branch.FORWARD
-        if rising and lit and record.luminance < rules.luminance_below_maximum * brightest:
+    def _dark_device(self, reading: Reading, dark: bool) -> str:
+        late = abs(reading.voltage) >= self._rules.no_light_by
+        return f"no light by {reading.voltage:.4g} V" if dark and late and not self._light_seen else ""
+
+    def _fallen(self, record: Record) -> str:
+        """Less luminance or EQE than a share of its maximum in the same branch, where that leads away from zero."""
+        rules, reading, luminance = self._rules, record.reading, record.luminance
+        if reading.branch is not Branch.FORWARD:
+            return ""
+        branch = reading.branch, reading.cycle
+        if luminance < rules.luminance_below_maximum * self._brightest.get(branch, 0.0):
             share = f"{rules.luminance_below_maximum:.0%}"
-            return f"luminance {record.luminance:.4g} cd/m^2 has fallen below {share} of its maximum"
+            return f"luminance {luminance:.4g} cd/m^2 has fallen below {share} of its maximum"
+        efficiency = record.external_quantum_efficiency
+        if not rules.eqe_below_maximum or luminance < LEAST_LUMINANCE or isnan(efficiency):
+            return ""
+        best = self._most_efficient[branch] = max(efficiency, self._most_efficient.get(branch, 0.0))
+        if efficiency < rules.eqe_below_maximum * best:
+            return f"EQE {efficiency:.3%} has fallen below {rules.eqe_below_maximum:.0%} of its maximum, {best:.3%}"
         return ""
 
 
@@ -139,6 +165,12 @@ def _stop_rules(sweep: SweepFile, bench: BenchFile) -> StopRules:
         no_light_by=_limit(stop.no_light_by),
         short_voltage_below=stop.short.voltage_below if stop.short else 0.0,
         short_current_above=stop.short.current_above if stop.short else inf,
+        power_above=_limit(stop.power_above),
+        eqe_below_maximum=stop.eqe_below_maximum or 0.0,
+        open_voltage_above=stop.open_circuit.voltage_above if stop.open_circuit else inf,
+        open_current_below=stop.open_circuit.current_below if stop.open_circuit else 0.0,
+        time_above=_limit(stop.time_above),
+        on_photodiode_overflow=stop.on_photodiode_overflow == "stop",
         on_bad_reading=sweep.measure.bad_reading == "stop",
         amplifier_limit=_limit(bench.photodiode.amplifier_limit if stop.on_amplifier_limit == "stop" else None),
     )

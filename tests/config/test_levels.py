@@ -111,6 +111,33 @@ def test_levels_of_a_file_are_read_and_recorded(folder: Path) -> None:
     assert len(loaded.hashes[(folder / "levels.csv").as_posix()]) == 64
 
 
+NEVER = [
+    ("power_above: 1 W", "stop.power_above", "1 W is never reached: the sweep ends at 0.9 W"),
+    (
+        "open_circuit: {voltage_above: 10 V, current_below: 1 nA}",
+        "stop.open_circuit.voltage_above",
+        "10 V is never reached: the sweep ends at 9 V",
+    ),
+]
+
+
+@pytest.mark.parametrize(("rule", "place", "words"), NEVER)
+def test_a_stop_rule_that_is_never_met_is_refused(folder: Path, rule: str, place: str, words: str) -> None:
+    _, line, where, message = only_problem(change(folder, "sweep.yaml", ("output: runs", f"stop:\n  {rule}")))
+    assert (line, where) == (20, place)
+    assert words in message
+
+
+def test_a_share_of_the_eqe_needs_luminance_at_every_point(folder: Path) -> None:
+    """With a responsivity that is there only once a spectrum is known or assumed."""
+    change(folder, "sweep.yaml", ("  expected_line: {peak: 520 nm, fwhm: 20 nm}\n", ""), ("spectra:", "# spectra:"))
+    change(
+        folder, "sweep.yaml", ("  at_luminance", "#  at_luminance"), ("output: runs", "stop: {eqe_below_maximum: 50 %}")
+    )
+    _, _, where, message = only_problem(folder / "sweep.yaml")
+    assert (where, message[:47]) == ("stop.eqe_below_maximum", "needs luminance before the first spectrum is me")
+
+
 BROKEN = [
     ("", 1, "the header line is missing"),
     ("4\n5\n", 1, "the header line is missing"),

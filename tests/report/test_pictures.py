@@ -18,6 +18,7 @@ from acquire.photometry.colour import chromaticity
 from acquire.photometry.grid import WAVELENGTH
 from acquire.photometry.spectra import gaussian
 from acquire.records import Finding, PointFlag, Severity
+from acquire.report.curves import curves
 from acquire.report.pictures import MOST_NAMED, PICTURES, NothingToDraw, Picture, caption_of, labels_of, rendered
 from acquire.run_file.read import Run
 
@@ -407,3 +408,16 @@ def test_100_000_points_are_drawn_as_few_with_the_same_extremes(changed: Callabl
     assert found[:, -1] == pytest.approx([8.0, 1e2])
     places = np.searchsorted(table["voltage"], found[0] - 1e-9)
     assert found[1] == pytest.approx(0.1 * table["current_density"][places])
+
+
+def test_every_cycle_is_drawn_and_has_its_name_while_there_are_few(run: Run, changed: Callable[..., Run]) -> None:
+    """A point of each branch is put into cycle 0, the others into 1: no line leads from one to the other."""
+    table = run.tables["jvl"]
+    cycle = (np.arange(run.points) % 2).astype("<i4")
+    split = curves(changed(cycle=cycle), "voltage", "current_density")
+    names = [curve.name for curve in split.branches]
+    whole = [curve.name for curve in curves(run, "voltage", "current_density").branches]
+    assert names == [*whole, *(f"{name}, cycle 1" for name in whole)]
+    here = (table["branch"] == FORWARD) & (cycle == 1)
+    second = next(curve for curve in split.branches if curve.name == "forward, cycle 1")
+    assert second.x == pytest.approx(table["voltage"][here])
