@@ -794,7 +794,7 @@ def test_ctrl_z_ends_a_run_in_order(place: Place, long_sweep: Path, tmp_path: Pa
         what = [str(long_sweep), "--bench", str(place.bench), "--output", str(tmp_path / "runs")]
         os.execv(sys.executable, [sys.executable, "-m", "acquire", "run", *what])
     place.energised.clear()
-    shown = _read_until(terminal, b" cd/A ")
+    shown = _read_until(terminal, b"no light")
     assert place.energised.is_set()
     os.write(terminal, b"\x1a")
     moment = place.server.clock.now()
