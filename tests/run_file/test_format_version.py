@@ -31,7 +31,7 @@ def finished(tmp_path: Path) -> Path:
 
 def test_a_file_says_its_version(finished: Path) -> None:
     with h5py.File(finished) as file:
-        assert file.attrs["format_version"] == "1.2"
+        assert file.attrs["format_version"] == "1.3"
     assert reading.read_run(finished).version == layout.FORMAT_VERSION
 
 
@@ -74,7 +74,7 @@ def test_a_newer_recording_is_read_but_not_finished(tmp_path: Path, monkeypatch:
     with monkeypatch.context() as patch:
         patch.setattr(laying_out, "TABLES", tables)
         a_run(path, points=3).close()
-    set_version(path, "1.3")
+    set_version(path, "1.9")
     run = reading.read_run(path)
     np.testing.assert_array_equal(run.tables["jvl"]["voltage"], [0.0, 0.1, 0.2])
     assert "temperature" not in run.tables["jvl"]
@@ -83,3 +83,15 @@ def test_a_newer_recording_is_read_but_not_finished(tmp_path: Path, monkeypatch:
     with pytest.raises(reading.ArchiveError, match=r"written by acquire 7\.1.*stays as it is"):
         finishing.finish(path)
     assert path.read_bytes() == content
+
+
+def test_a_file_of_format_1_2_has_no_cycles_and_is_read(finished: Path) -> None:
+    before = reading.read_run(finished)
+    with h5py.File(finished, "r+") as file:
+        file.attrs["format_version"] = "1.2"
+        for table in ("jvl", "jvl_live"):
+            if "cycle" in file["entry"][table]:
+                del file["entry"][table]["cycle"]
+    run = reading.read_run(finished)
+    np.testing.assert_array_equal(run.tables["jvl"]["voltage"], before.tables["jvl"]["voltage"])
+    assert len(run.tables["jvl"]["cycle"]) == run.points
