@@ -329,6 +329,12 @@ class Source(Section):
             levels = 2 * levels + (bool(ends) and ends[0] != 0.0)  # through 0
         return levels * (2 if self.direction == "both" else 1) * self.cycles
 
+    def held_time(self) -> float:
+        """How long levels are held without a point in the whole sweep, s."""
+        branches = (2 if self.both_polarities else 1) * (2 if self.direction == "both" else 1) * self.cycles
+        before, between = (0.0 if one is None else one.time for one in (self.pre_bias, self.rest))
+        return before + between * (branches - 1) + sum(self.holds) * branches
+
     def ends(self) -> tuple[float, ...]:
         """Levels (V or A) between which all levels of the branches lie, the opposite polarity left out."""
         return self.levels or tuple(level for part in self.parts() for level in (part.start or 0.0, part.stop))
@@ -568,10 +574,12 @@ class SweepFile(Section):
     exchange: bool | None = Field(
         default=None,
         description="Keep what is sent to the instruments and received from them in the run file. Not given: kept for "
-        f"runs of up to {MOST_POINTS_WITH_EXCHANGE} points.",
+        f"runs of up to {MOST_POINTS_WITH_EXCHANGE} points, readings of levels that are held among them.",
     )
 
     def keeps_exchange(self) -> bool:
         """Whether what is exchanged with the instruments goes into the run file."""
-        wanted = self.source.point_count() <= MOST_POINTS_WITH_EXCHANGE
+        shortest = self.measure.settle + self.measure.nplc / 60.0  # of a reading, s
+        readings = self.source.point_count() + self.source.held_time() / shortest
+        wanted = readings <= MOST_POINTS_WITH_EXCHANGE
         return wanted if self.exchange is None else self.exchange

@@ -247,7 +247,7 @@ def measured(at: Truth, bench: Bench, chance: np.random.Generator) -> tuple[Colu
         "time": np.arange(count) + 10.0,
         "source_level": at.voltage,
         "branch": np.full(count, Branch.FORWARD.encode(), "S8"),
-        "cycle": np.zeros(count),
+        "cycle": np.zeros(count, "<i4"),
         "flags": np.zeros(count, np.uint32),
         "voltage": volts,
         "current": amperes,

@@ -189,8 +189,17 @@ def test_what_is_held_stands_in_the_plan_before_its_step() -> None:
         6: Held(0.0, 5.0),
         9: Held(0.0, 5.0),
     }
+    assert asked.held_time() == 10.0 + 3 * 5.0
     listed = steps_of(source(levels=["1 V", "2 V"], holds=["0 s", "4 s"], direction="both"), ())
     assert [(step.level, step.hold) for step in listed] == [(1.0, 0.0), (2.0, 4.0), (2.0, 4.0), (1.0, 0.0)]
+
+
+def test_what_is_exchanged_while_a_level_is_held_counts_as_well() -> None:
+    sweep = load_sweep(SWEEPS / "cycles.yaml").sweep
+    assert sweep.keeps_exchange()
+    assert sweep.source.rest is not None
+    long = sweep.source.model_copy(update={"rest": sweep.source.rest.model_copy(update={"time": 3600.0})})
+    assert not sweep.model_copy(update={"source": long}).keeps_exchange()
 
 
 def test_a_spectrum_at_a_level_is_due_in_each_branch_that_passes_it() -> None:
