@@ -75,7 +75,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtur
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("acquire.bench.survey.list_resources", lambda visa_library: ())
     for room in ("terminal", "questions"):
-        monkeypatch.setattr(f"acquire.cli.{room}._somebody_to_ask", lambda: True)
+        monkeypatch.setattr(f"acquire.cli.{room}.somebody_to_ask", lambda: True)
     return tmp_path
 
 

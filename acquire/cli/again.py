@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from acquire.cli.terminal import _whoever_listens, say
+from acquire.cli.terminal import say, whoever_listens
 from acquire.config import ConfigurationError, Problem, Said, places_of
 from acquire.config.overrides import PLACES
 from acquire.config.yaml_source import read_start
@@ -55,7 +55,7 @@ def remember(spoken: Sequence[Said], sweep: Path, bench: Path | None, output: Pa
         path.parent.mkdir(parents=True, exist_ok=True)
         write_over(path, (json.dumps(content, indent=1) + "\n").encode("ascii"))
     except (OSError, RuntimeError, ConfigurationError) as error:
-        with _whoever_listens(sys.stderr):
+        with whoever_listens(sys.stderr):
             say(sys.stderr, f"what was said for this run cannot be remembered for --again: {error}")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from acquire.cli.arguments import FAILED, USAGE
-from acquire.cli.terminal import _somebody_to_ask, complain, say
+from acquire.cli.terminal import complain, say, somebody_to_ask
 from acquire.config.answers import OF_A_BENCH, OF_A_SUBSTRATE, Answer, AnswersFile, with_entry
 from acquire.safety.visible import one_line
 
@@ -23,7 +23,7 @@ def ask_what_is_missing(runs: Sequence[DocumentedRun], known: AnswersFile, path:
 
     :raises typer.Exit: nobody can be asked, or the file cannot be written.
     """
-    if not _somebody_to_ask():
+    if not somebody_to_ask():
         raise complain(f"nobody can be asked here; write the answers into {path} (see acquire report --help)", USAGE)
     say(sys.stderr, f"Answers are kept in {path}, which can be edited. Enter leaves a question open.")
     for scope, name, words in _open_questions(runs, known):

@@ -21,13 +21,13 @@ from acquire.cli.arguments import (
     YesOption,
 )
 from acquire.cli.terminal import (
-    _whoever_listens,
     ask_before_output,
     complain,
     leave,
     say,
     say_json,
     waiting,
+    whoever_listens,
 )
 
 if TYPE_CHECKING:
@@ -118,10 +118,10 @@ def _tell(prepared: PreparedRun, made: MadeCalibration | None, why: str, as_json
         complain(f"acquire: no calibration was made: {why}", FAILED)
         return
     lines = _lines(prepared, made)
-    with _whoever_listens(sys.stderr):
+    with whoever_listens(sys.stderr):
         say(sys.stderr, *(f"note: {remark}" for remark in made.found.remarks()))
     if not as_json:
-        with _whoever_listens(sys.stdout):
+        with whoever_listens(sys.stdout):
             say(sys.stdout, *lines)
     _draw(made, lines, as_json)
 
@@ -141,7 +141,7 @@ def _draw(made: MadeCalibration, lines: list[str], as_json: bool) -> None:
         complain(f"{path} cannot be written: {error.strerror or error}", COMPLETED)
     else:
         if not as_json:
-            with _whoever_listens(sys.stdout):
+            with whoever_listens(sys.stdout):
                 say(sys.stdout, path)
 
 

@@ -45,17 +45,17 @@ from acquire.cli.arguments import (
     UserOption,
 )
 from acquire.cli.terminal import (
-    _filtered,
-    _is_yes,
-    _quoted,
-    _somebody_to_ask,
-    _whoever_listens,
     complain,
+    filtered,
     how_many,
+    is_yes,
     leave,
     say,
     say_json,
+    shell_quoted,
+    somebody_to_ask,
     waiting,
+    whoever_listens,
 )
 from acquire.safety.visible import one_line
 
@@ -90,7 +90,7 @@ def main() -> None:
 
     :raises SystemExit: with the exit status.
     """
-    sys.stdout, sys.stderr = (cast(TextIO, _filtered(stream)) for stream in (sys.stdout, sys.stderr))
+    sys.stdout, sys.stderr = (cast(TextIO, filtered(stream)) for stream in (sys.stdout, sys.stderr))
     try:
         try:
             app(prog_name="acquire")
@@ -98,7 +98,7 @@ def main() -> None:
             if sys.stdout is not None:
                 sys.stdout.flush()
     except OSError as error:  # above all of the stream itself: a full disk behind it, for example
-        with _whoever_listens(sys.stdout):
+        with whoever_listens(sys.stdout):
             pass
         raise SystemExit(complain(f"acquire: {error}", FAILED).exit_code) from error
 
@@ -142,7 +142,7 @@ def run(
             say_json(results.without_a_run(str(error), "failed"))
         raise complain(error, USAGE) from error
     memory.remember(said, sweep, bench, output)
-    _offer_recovery(folder, ask=not as_json and _somebody_to_ask())
+    _offer_recovery(folder, ask=not as_json and somebody_to_ask())
     console = display.SpectatorConsole(stderr=as_json)
     with StopRequest().listening() as stop:  # until everything is said: Ctrl-C while printing changes no outcome
         with displayed(console, prepared, stop, plot=not no_plot) as spectator:
@@ -161,13 +161,13 @@ def _offer_recovery(folder: Path, *, ask: bool) -> None:
     from acquire.run_file import reading_apart
 
     for path, points in reading_apart.cut_off_in(folder, LOOK_AROUND):
-        with _whoever_listens(sys.stderr):
+        with whoever_listens(sys.stderr):
             message = f"{path} was cut off ({points} point{'' if points == 1 else 's'})"
             if not ask:
-                say(sys.stderr, f"{message}; finish it with: acquire recover {_quoted(path)}")
+                say(sys.stderr, f"{message}; finish it with: acquire recover {shell_quoted(path)}")
                 continue
             print(one_line(f"{message}. Finish it now? [Y/n] "), end="", file=sys.stderr, flush=True)
-            if _is_yes(sys.stdin):
+            if is_yes(sys.stdin):
                 _recover(path, sys.stderr)
 
 

@@ -9,10 +9,19 @@ from typing import TYPE_CHECKING
 
 from acquire.cli.arguments import FAILED
 from acquire.cli.conditions import findings_in_short, how_far, photodiode_rows, sample_rows, settings
-from acquire.cli.display import PAPER_FIGURES, SpectatorConsole, number
-from acquire.cli.terminal import _whoever_listens, complain, say, say_json
+from acquire.cli.display import SpectatorConsole, number
+from acquire.cli.terminal import complain, say, say_json, whoever_listens
 from acquire.evaluation.figures import LUMINANCE_LEVELS
-from acquire.photometry.customary_units import QUANTITIES, customary, quantity_of_figure
+from acquire.photometry.customary_units import (
+    OF_COLOUR,
+    OF_CURVE,
+    PAPER,
+    QUANTITIES,
+    ROLL_OFF,
+    at_luminance,
+    customary,
+    quantity_of_figure,
+)
 from acquire.report.rounding import customary_text
 from acquire.run_file.read import ArchiveError, Run
 from acquire.run_file.summary import RunSummary, summary_of
@@ -21,19 +30,6 @@ from acquire.safety.visible import one_line
 if TYPE_CHECKING:
     from rich.table import Table
 
-_AT_A_LUMINANCE = (
-    "voltage",
-    "current_density",
-    "current_efficiency",
-    "power_efficiency",
-    "external_quantum_efficiency",
-)
-_ROLL_OFF = (
-    ("roll_off_current_density_90", "J90"),
-    ("roll_off_current_density_50", "J50"),
-    ("roll_off_luminance_90", "L90"),
-    ("roll_off_luminance_50", "L50"),
-)
 _IN_A_LINE = 5  # figures of a paper's table, where runs are lines
 
 Row = tuple[str, Callable[[Run], str]]
@@ -45,7 +41,7 @@ def print_comparison(found: Sequence[tuple[Path, Run | ArchiveError]], as_json: 
     :raises typer.Exit: one could not be read, or is damaged.
     """
     runs = [run for _, run in found if isinstance(run, Run)]
-    with _whoever_listens(sys.stdout):
+    with whoever_listens(sys.stdout):
         if as_json:
             say_json({"runs": [run.summary() for run in runs]})
         elif runs:
@@ -166,12 +162,10 @@ def _figures(runs: Sequence[Run], spread: bool) -> Iterator[Row]:
 
 
 def _all_figures() -> Iterator[tuple[str, str]]:
-    yield from ((name, label) for name, _, label in PAPER_FIGURES[:5])
+    yield from OF_CURVE.items()
     for level in LUMINANCE_LEVELS:
-        for quantity in _AT_A_LUMINANCE:
-            yield f"{quantity}_at_{level:.0f}_cd_m2", f"{QUANTITIES[quantity].symbol} at {level:.0f}"
-    yield from _ROLL_OFF
-    yield from ((name, label) for name, _, label in PAPER_FIGURES[5:])
+        yield from ((name, f"{symbol} at {level:.0f}") for name, symbol in at_luminance(level).items())
+    yield from {**ROLL_OFF, **OF_COLOUR}.items()
 
 
 def _valued(name: str, spread: bool) -> Callable[[Run], str]:
@@ -194,7 +188,7 @@ def _value(run: Run, name: str, between: str) -> str:
 
 def _in_a_line(most: int) -> Iterator[tuple[str, str]]:
     """The figures in the line of a run, the most important ones first to stay."""
-    yield from ((name, label) for name, _, label in PAPER_FIGURES[:most])
+    yield from list(PAPER.items())[:most]
     yield "external_quantum_efficiency_at_1000_cd_m2", "EQE_1000"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from math import isfinite, nan
 from typing import Any, TextIO
@@ -23,72 +23,53 @@ from rich.text import Text
 from acquire.evaluation.evidence import DarkLevel
 from acquire.evaluation.figure import Figure
 from acquire.evaluation.figures import LUMINANCE_LEVELS
-from acquire.photometry.customary_units import QUANTITIES, Quantity, customary
+from acquire.photometry.customary_units import (
+    OF_COLOUR,
+    OF_CURVE,
+    PAPER,
+    QUANTITIES,
+    ROLL_OFF,
+    Quantity,
+    at_luminance,
+    customary,
+    quantity_of_figure,
+)
 from acquire.records import Finding, PointFlag, Record, Severity, Spectrum, counted
-from acquire.report.rounding import customary_text
+from acquire.report.rounding import customary_text, place_text
 from acquire.safety.visible import one_line, visible
 
-#: Figures of a paper's table: key in the file, quantity, name.
-PAPER_FIGURES = (
-    ("turn_on_voltage", "turn_on_voltage", "V_on"),
-    ("luminance_max", "luminance", "L_max"),
-    ("current_efficiency_max", "current_efficiency", "CE_max"),
-    ("power_efficiency_max", "power_efficiency", "PE_max"),
-    ("external_quantum_efficiency_max", "external_quantum_efficiency", "EQE_max"),
-    ("chromaticity_x", "chromaticity_x", "CIE x"),
-    ("chromaticity_y", "chromaticity_y", "CIE y"),
-    ("peak_wavelength", "peak_wavelength", "peak"),
-    ("fwhm", "fwhm", "FWHM"),
-)
-
-#: What the table on the screen has between the maxima and the colour: at a luminance, and the roll-off.
-_AT_A_LUMINANCE = (
-    ("voltage", "V"),
-    ("current_density", "J"),
-    ("current_efficiency", "CE"),
-    ("power_efficiency", "PE"),
-    ("external_quantum_efficiency", "EQE"),
-)
-_ROLL_OFF = (
-    ("roll_off_current_density_90", "current_density", "J90"),
-    ("roll_off_current_density_50", "current_density", "J50"),
-    ("roll_off_luminance_90", "luminance", "L90"),
-    ("roll_off_luminance_50", "luminance", "L50"),
-)
-_SPECTRUM = (
-    ("chromaticity_u_prime", "chromaticity_u_prime", "u'"),
-    ("chromaticity_v_prime", "chromaticity_v_prime", "v'"),
-    ("dominant_wavelength", "dominant_wavelength", "dominant"),
-    ("excitation_purity", "excitation_purity", "purity"),
-    ("centroid_wavelength", "centroid_wavelength", "centroid"),
-    ("correlated_colour_temperature", "correlated_colour_temperature", "CCT"),
-    ("duv", "duv", "Duv"),
-    ("luminous_efficacy_of_radiation", "luminous_efficacy_of_radiation", "K_r"),
-    ("mean_photon_energy", "mean_photon_energy", "E_photon"),
-    ("wall_plug_efficiency_at_power_efficiency_max", "wall_plug_efficiency", "wall-plug"),
-)
-_CURVE = (
-    ("ideality_factor", "ideality_factor", "n"),
-    ("luminance_ideality_factor", "ideality_factor", "n_L"),
-    ("hysteresis_index", "hysteresis_index", "HI"),
-    ("hysteresis_index_log", "hysteresis_index", "HI_log"),
-    ("turn_on_voltage_hysteresis", "turn_on_voltage_hysteresis", "V_on shift"),
-    ("scan_rate", "scan_rate", "scan rate"),
-    ("current_density_repeatability", "repeatability", "spread of J"),
-    ("luminance_repeatability", "repeatability", "spread of L"),
-    ("current_efficiency_repeatability", "repeatability", "spread of CE"),
-    ("luminance_change", "repeatability", "change of L"),
-    ("current_density_change", "repeatability", "change of J"),
-)
+#: What the table on the screen has besides a paper's table, what holds at a luminance and the roll-off.
+_SPECTRUM: Mapping[str, str] = {
+    "chromaticity_u_prime": "u'",
+    "chromaticity_v_prime": "v'",
+    "dominant_wavelength": "dominant",
+    "excitation_purity": "purity",
+    "centroid_wavelength": "centroid",
+    "correlated_colour_temperature": "CCT",
+    "duv": "Duv",
+    "luminous_efficacy_of_radiation": "K_r",
+    "mean_photon_energy": "E_photon",
+    "wall_plug_efficiency_at_power_efficiency_max": "wall-plug",
+}
+_CURVE: Mapping[str, str] = {
+    "ideality_factor": "n",
+    "luminance_ideality_factor": "n_L",
+    "hysteresis_index": "HI",
+    "hysteresis_index_log": "HI_log",
+    "turn_on_voltage_hysteresis": "V_on shift",
+    "scan_rate": "scan rate",
+    "current_density_repeatability": "spread of J",
+    "luminance_repeatability": "spread of L",
+    "current_efficiency_repeatability": "spread of CE",
+    "luminance_change": "change of L",
+    "current_density_change": "change of J",
+}
 
 
 def figure_called(label: str) -> str:
     """The name in the file of a figure that the table on the screen calls ``label``; the label itself where none is."""
-    rows = (*PAPER_FIGURES, *_ROLL_OFF, *_SPECTRUM, *_CURVE)
-    known = {short: name for name, _, short in rows}
-    for level in LUMINANCE_LEVELS:
-        known |= {f"{short} at {level:.0f}": f"{name}_at_{level:.0f}_cd_m2" for name, short in _AT_A_LUMINANCE}
-    return known.get(" ".join(label.split()), label)
+    known = {short.casefold(): name for _, section in _sections() for name, short in section.items()}
+    return known.get(" ".join(label.split()).casefold(), label)
 
 
 def number(value: float, digits: int = 4) -> str:
@@ -183,17 +164,14 @@ def clock_text(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-Row = tuple[str, str, str]
-
-
-def _sections() -> Iterator[tuple[str, Sequence[Row]]]:
+def _sections() -> Iterator[tuple[str, Mapping[str, str]]]:
     """The rows of the table of figures, those that belong together; with a name, one row does where all are missing."""
-    yield "", PAPER_FIGURES[:5]
+    yield "", OF_CURVE
     for level in LUMINANCE_LEVELS:
         at = f"at {level:.0f}"
-        yield at, [(f"{key}_at_{level:.0f}_cd_m2", key, f"{name} {at}") for key, name in _AT_A_LUMINANCE]
-    yield "roll-off", _ROLL_OFF
-    yield "spectrum", (*PAPER_FIGURES[5:], *_SPECTRUM)
+        yield at, {name: f"{symbol} {at}" for name, symbol in at_luminance(level).items()}
+    yield "roll-off", ROLL_OFF
+    yield "spectrum", {**OF_COLOUR, **_SPECTRUM}
     yield "", _CURVE
 
 
@@ -203,35 +181,35 @@ def figures_table(figures: Mapping[str, Figure], title: str) -> Table:
     for heading in ("figure", "value", "u (k = 1)", "unit", "at", "status"):
         justify: JustifyMethod = "right" if heading in ("value", "u (k = 1)") else "left"
         table.add_column(heading, justify=justify, no_wrap=heading != "at", overflow="fold")
-    shown: list[Row] = []
+    shown: dict[str, str] = {}
     for name_of_all, section in _sections():
         rows = _rows(name_of_all, section, figures)
-        shown += rows
-        for key, quantity, name in rows:
-            cells = _figure_cells(figures[key], QUANTITIES[quantity], where=not key.endswith("_cd_m2"))
-            table.add_row(name, *cells, end_section=key == rows[-1][0])
+        shown |= rows
+        for key, name in rows.items():
+            cells = _figure_cells(figures[key], QUANTITIES[quantity_of_figure(key)], where=not key.endswith("_cd_m2"))
+            table.add_row(name, *cells, end_section=key == list(rows)[-1])
     table.caption, table.caption_justify = Text("\n".join(_reasons(shown, figures))), "left"
     return table
 
 
-def _rows(name: str, section: Sequence[Row], figures: Mapping[str, Figure]) -> list[Row]:
+def _rows(name: str, section: Mapping[str, str], figures: Mapping[str, Figure]) -> dict[str, str]:
     """The rows of a section: one by its name where all are missing alike, none for what was not done at all."""
-    there = [row for row in section if row[0] in figures]
-    found = [row for row in there if isfinite(figures[row[0]].value)]
+    there = {key: label for key, label in section.items() if key in figures}
+    found = {key: label for key, label in there.items() if isfinite(figures[key].value)}
     if section is _CURVE:
         return found
-    alike = len({figures[key].status for key, _, _ in there}) == 1
-    return [(*there[0][:2], name)] if name and not found and alike else there
+    alike = len({figures[key].status for key in there}) == 1
+    return {next(iter(there)): name} if name and not found and alike else there
 
 
 #: Findings are told in full beside the table.
 _TOLD_BELOW = (Severity.DOUBTFUL, Severity.IMPOSSIBLE)
 
 
-def _reasons(rows: Sequence[Row], figures: Mapping[str, Figure]) -> Iterator[str]:
+def _reasons(rows: Mapping[str, str], figures: Mapping[str, Figure]) -> Iterator[str]:
     """What is to be said of some figures, once for all of which it is said."""
     names: dict[str, list[str]] = {}
-    for key, _, name in rows:
+    for key, name in rows.items():
         if figures[key].reason and figures[key].status not in _TOLD_BELOW:
             names.setdefault(figures[key].reason, []).append(name)
     return (one_line(f"{', '.join(named)}: {reason}") for reason, named in names.items())
@@ -241,15 +219,8 @@ def _figure_cells(figure: Figure, quantity: Quantity, *, where: bool = True) -> 
     unit, factor, decimals = quantity.unit, quantity.factor, quantity.decimals
     value = customary_text(figure.value * factor, decimals) if isfinite(figure.value) else "-"
     spread = number(figure.uncertainty * factor, 2) if isfinite(figure.uncertainty) else ""
-    return value, spread, unit.removeprefix("1"), _place(figure) if where else "", one_line(figure.status)
-
-
-def _place(figure: Figure) -> str:
-    """Where in the sweep a figure lies."""
-    place = [f"{figure.voltage:.2f} V"] if isfinite(figure.voltage) else []
-    if isfinite(figure.current_density):
-        place.append(f"{number(customary(figure.current_density, 'current_density'), 3)} mA/cm^2")
-    return ", ".join(place)
+    place = place_text(figure.voltage, figure.current_density) if where else ""
+    return value, spread, unit.removeprefix("1"), place, one_line(figure.status)
 
 
 def dark_text(level: DarkLevel, unit_read: str = "V") -> str:
@@ -263,8 +234,8 @@ def dark_text(level: DarkLevel, unit_read: str = "V") -> str:
 def figures_line(figures: Mapping[str, Figure], name: str) -> str:
     """The figures of merit on one line, in the order of a paper's table."""
     parts = []
-    for key, quantity, label in PAPER_FIGURES:
-        one = QUANTITIES[quantity]
+    for key, label in PAPER.items():
+        one = QUANTITIES[quantity_of_figure(key)]
         if (figure := figures.get(key)) is not None:
             text = (
                 f"{label} {customary_text(figure.value * one.factor, one.decimals)} {one.unit.removeprefix('1')}"

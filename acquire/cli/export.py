@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from acquire.cli.arguments import COMPLETED, FAILED, USAGE
-from acquire.cli.terminal import _whoever_listens, complain, say
+from acquire.cli.terminal import complain, say, whoever_listens
 
 if TYPE_CHECKING:
     from acquire.run_file.export.csv_files import CsvStyle
@@ -167,7 +167,7 @@ def _write_csv(runs: Iterator[Run], to: Path | None, style: CsvStyle, force: boo
         try:
             _refuse_what_is_taken(folder / run.path.stem, run.path, taken)
             written = export_csv(run, folder, style, force=force)
-            with _whoever_listens(sys.stdout):  # tables are written whoever reads their names (| head)
+            with whoever_listens(sys.stdout):  # tables are written whoever reads their names (| head)
                 say(sys.stdout, *written)
         except ArchiveError as error:
             wrong.append(str(error))
@@ -188,7 +188,7 @@ def _write_workbooks(runs: Sequence[Run], to: Path | None, header: bool, force: 
         try:
             _refuse_what_is_taken(folder / name, together[0].path, taken)
             written = export_workbook(together, folder / f"{name}.xlsx", header=header, force=force)
-            with _whoever_listens(sys.stdout):
+            with whoever_listens(sys.stdout):
                 say(sys.stdout, written)
         except ArchiveError as error:
             wrong.append(str(error))

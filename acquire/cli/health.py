@@ -20,13 +20,13 @@ from acquire.cli.arguments import (
     YesOption,
 )
 from acquire.cli.terminal import (
-    _whoever_listens,
     ask_before_output,
     complain,
     leave,
     say,
     say_json,
     waiting,
+    whoever_listens,
 )
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _without_a_run(bench: BenchFile, accept: str, as_json: bool) -> int:
         found = recorded(bench, acceptance(accept)) if accept else bench_health(bench)
     except OSError as error:
         raise complain(_unusable(error), FAILED) from error
-    with _whoever_listens(sys.stdout):
+    with whoever_listens(sys.stdout):
         if as_json:
             say_json({"health": found.summary()})
         else:
@@ -162,10 +162,10 @@ def _checked(prepared: PreparedRun, folder: Path, accept: str, as_json: bool) ->
     if found is None:
         return status
     if not as_json:
-        with _whoever_listens(sys.stdout):
+        with whoever_listens(sys.stdout):
             say(sys.stdout, *_quantity_lines(found), *_verdict(found))
     else:
-        with _whoever_listens(sys.stderr):
+        with whoever_listens(sys.stderr):
             say(sys.stderr, *_verdict(found))
     return status
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from acquire.cli.arguments import COMPLETED, FAILED, USAGE, JsonOption
-from acquire.cli.terminal import _whoever_listens, complain, say, say_json
+from acquire.cli.terminal import complain, say, say_json, whoever_listens
 
 PRESS_OUTPUT = "press OUTPUT on the instrument"
 
@@ -115,13 +115,13 @@ def _is_switched_off(resource: str, switch_off: Callable[[], str]) -> bool:
     except (Exception, KeyboardInterrupt) as error:
         waiting.cancel()
         lines = [f"{resource}: THE OUTPUT MAY STILL BE ON; {PRESS_OUTPUT}", _why(error)]
-        with _whoever_listens(sys.stderr):
+        with whoever_listens(sys.stderr):
             say(sys.stderr, "!" * 72, *filter(None, lines), "!" * 72)
         if isinstance(error, KeyboardInterrupt):
             raise
         return False
     waiting.cancel()
-    with _whoever_listens(sys.stdout):
+    with whoever_listens(sys.stdout):
         say(sys.stdout, *done.split("\n"))
     return True
 

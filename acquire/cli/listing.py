@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from acquire.cli.arguments import FAILED, USAGE, JsonOption
-from acquire.cli.terminal import _quoted, _whoever_listens, complain, say, say_json
+from acquire.cli.terminal import complain, say, say_json, shell_quoted, whoever_listens
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -60,7 +60,7 @@ def list_runs(
         chosen = selection.in_order(chosen, selection.field_called(sort, runs), reverse=reverse)
     except ValueError as error:
         raise complain(error, USAGE) from error
-    with _whoever_listens(sys.stdout):
+    with whoever_listens(sys.stdout):
         if as_json:
             say_json(_plain(place, chosen, unreadable))
         elif names:
@@ -276,5 +276,5 @@ def _how_to_name(path: Path) -> Iterator[str]:
     from acquire.run_file.naming import is_run_file
 
     if is_run_file(path.name):
-        place = "" if path.parent == Path() else f"{_quoted(path.parent)}/"
+        place = "" if path.parent == Path() else f"{shell_quoted(path.parent)}/"
         yield f"a run is named by its id: acquire show {place}*{_short_name(path.name)}.h5"

@@ -26,7 +26,7 @@ from acquire.cli.questions import (
     somebody,
     write_new,
 )
-from acquire.cli.terminal import _quoted, _whoever_listens, complain, say
+from acquire.cli.terminal import complain, say, shell_quoted, whoever_listens
 
 if TYPE_CHECKING:
     from acquire.config import BenchFile, CheckedFile
@@ -76,10 +76,10 @@ def new(
     if checked.problems:
         raise complain([*checked.problems, "nothing was written"], USAGE)
     write_new({path: text})
-    with _whoever_listens(sys.stderr):
+    with whoever_listens(sys.stderr):
         say(sys.stderr, *(f"caution: {caution}" for caution in checked.cautions))
-    with _whoever_listens(sys.stdout):
-        say(sys.stdout, path, f"next: acquire plan {_quoted(path)}", f"      acquire run {_quoted(path)}")
+    with whoever_listens(sys.stdout):
+        say(sys.stdout, path, f"next: acquire plan {shell_quoted(path)}", f"      acquire run {shell_quoted(path)}")
 
 
 def _checked(answers: Answers, path: Path) -> CheckedFile:

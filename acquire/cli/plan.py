@@ -91,7 +91,7 @@ def _before(step: Step) -> str:
 
 def page(prepared: PreparedRun, folder: Path, now: datetime) -> Iterator[str]:
     """The page, line by line, as of ``now``."""
-    width = _width()
+    width = page_width()
     yield from wrapped(prepared.loaded.sweep.title, width)
     yield ""
     for rows in (_what(prepared, now), _how(prepared, now), _where(prepared, folder, now)):
@@ -403,7 +403,7 @@ def _ordinal(number: int) -> str:
     return f"{number}{ending}"
 
 
-def _width() -> int:
+def page_width() -> int:
     """Columns of the page: those of the terminal, and no more than can be read at a glance."""
     from shutil import get_terminal_size
 

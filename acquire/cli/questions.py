@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from acquire.cli.arguments import INTERRUPTED, USAGE
-from acquire.cli.terminal import _somebody_to_ask, _whoever_listens, complain, say
+from acquire.cli.terminal import complain, say, somebody_to_ask, whoever_listens
 from acquire.safety.visible import one_line
 
 if TYPE_CHECKING:
@@ -185,14 +185,14 @@ def ask_or_leave(dialogue: Dialogue) -> dict[str, str]:
     try:
         return dialogue.answered()
     except KeyboardInterrupt as interrupt:
-        with _whoever_listens(sys.stderr):
+        with whoever_listens(sys.stderr):
             say(sys.stderr, "")
         raise complain("nothing was written", INTERRUPTED) from interrupt
 
 
 def somebody(*, defaults: bool) -> bool:
     """Whether questions are put: somebody is there, and did not ask for the defaults."""
-    return not defaults and _somebody_to_ask()
+    return not defaults and somebody_to_ask()
 
 
 def optional(typed: str) -> str:

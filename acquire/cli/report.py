@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from acquire.cli.arguments import COMPLETED, FAILED, USAGE, JsonOption
-from acquire.cli.terminal import _whoever_listens, complain, how_many, say, say_json
+from acquire.cli.terminal import complain, how_many, say, say_json, whoever_listens
 
 if TYPE_CHECKING:
     from acquire.config.answers import AnswersFile
@@ -107,7 +107,7 @@ def report_after_run(path: Path, as_json: bool) -> None:
     except Exception as error:
         complain(f"acquire: the report was not made: {type(error).__name__}: {error}", FAILED)
         return
-    with _whoever_listens(sys.stdout):
+    with whoever_listens(sys.stdout):
         say(sys.stderr if as_json else sys.stdout, written[-1])
 
 
@@ -231,8 +231,8 @@ def _tell(made: Report, written: Sequence[Path], as_json: bool) -> None:
 
 def _batch_lines(made: Report) -> Sequence[str]:
     """A batch in a few lines."""
+    from acquire.photometry.customary_units import PAPER
     from acquire.report.batch import State
-    from acquire.report.tables import PAPER
 
     lines = []
     batch = made.batch

@@ -14,14 +14,14 @@ import typer
 from acquire.cli.arguments import COMPLETED, FAILED, USAGE, JsonOption
 from acquire.cli.terminal import (
     Telling,
-    _quoted,
-    _whoever_listens,
     complain,
     how_many,
     let_terminal_go,
     say,
     say_in_lines,
     say_json,
+    shell_quoted,
+    whoever_listens,
     wrapped,
 )
 
@@ -138,20 +138,20 @@ def told(result: RunResult, as_json: bool, *, stuck: bool, beside: Mapping[str, 
 def _print_error(result: RunResult) -> None:
     lines = [f"acquire: {result.error}"] if result.error else []
     lines += [f"acquire: {result.not_shown}"] if result.not_shown else []
-    with _whoever_listens(sys.stderr):
+    with whoever_listens(sys.stderr):
         say(sys.stderr, *(part for line in lines for part in line.split("\n")))
 
 
 def _print_where(result: RunResult) -> None:
     """Say where what standard output did not take is to be found."""
-    with _whoever_listens(sys.stderr):
+    with whoever_listens(sys.stderr):
         say(sys.stderr, "acquire: standard output takes nothing; how the run ended:")
         if result.run is not None:
-            say(sys.stderr, f"{_ending(result.run)}; see it with: acquire show {_quoted(result.run.path)}")
+            say(sys.stderr, f"{_ending(result.run)}; see it with: acquire show {shell_quoted(result.run.path)}")
 
 
 def _print_result(result: RunResult, as_json: bool, beside: Mapping[str, Any] | None) -> None:
-    with _whoever_listens(sys.stdout):
+    with whoever_listens(sys.stdout):
         if result.run is not None:
             print_run(result.run, as_json, beside, output=OUTPUT_SAID[result.output])
         elif as_json:
@@ -201,9 +201,10 @@ def print_run(
 def _print_figures(run: Run) -> None:
     """Say the figures of merit; of a run that ended early, in which many were not reached, those that there are."""
     from acquire.cli import display
+    from acquire.photometry.customary_units import PAPER
 
     there = {name: figure for name, figure in run.figures.items() if isfinite(figure.value)}
-    of_paper = any(name in there for name, *_ in display.PAPER_FIGURES)
+    of_paper = not PAPER.keys().isdisjoint(there)
     if figures := run.figures if of_paper else there:
         display.SpectatorConsole().print(display.figures_table(figures, f"{run.sample}: figures of merit"))
     if of_paper:
@@ -231,10 +232,10 @@ def _ending(run: Run) -> str:
 def print_description(run: Run) -> None:
     """Say what a run was: sample, settings, instruments, dark readings, tags, whether its file is as it was written."""
     from acquire.cli.conditions import conditions
-    from acquire.cli.plan import _width
+    from acquire.cli.plan import page_width
 
     for name, value in conditions(run):
-        first, *rest = wrapped(value, _width() - _LABEL if sys.stdout.isatty() else None)
+        first, *rest = wrapped(value, page_width() - _LABEL if sys.stdout.isatty() else None)
         say(sys.stdout, f"{name:>{_LABEL - 2}}  {first}", *(f"{'':{_LABEL}}{line}" for line in rest))
 
 

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from math import isfinite, nan
 
 from acquire.evaluation.figures import LUMINANCE_LEVELS
-from acquire.photometry.customary_units import QUANTITIES, customary, quantity_of_figure
+from acquire.photometry.customary_units import AT_A_LUMINANCE, QUANTITIES, customary, quantity_of_figure
 from acquire.run_file.summary import RunSummary
 
 Value = float | tuple[str, ...]
@@ -77,14 +77,13 @@ _COUNTS = (
     Field("area", lambda run: customary(run.emissive_area, "emissive_area"), QUANTITIES["emissive_area"].unit),
 )
 _MAXIMA = ("luminance", "current_efficiency", "power_efficiency", "external_quantum_efficiency")
-_AT_A_LUMINANCE = ("voltage", "current_density", *_MAXIMA[1:])
 _FIGURES = (
     _figure("V_on", "turn_on_voltage"),
     *(_figure(f"{QUANTITIES[one].symbol}_max", f"{one}_max") for one in _MAXIMA),
     *(
         _figure(f"{QUANTITIES[one].symbol}_{level:.0f}", f"{one}_at_{level:.0f}_cd_m2")
         for level in LUMINANCE_LEVELS
-        for one in _AT_A_LUMINANCE
+        for one in AT_A_LUMINANCE
     ),
     _figure("CIE_x", "chromaticity_x"),
     _figure("CIE_y", "chromaticity_y"),

@@ -26,7 +26,7 @@ from acquire.cli.questions import (
     somebody,
     write_new,
 )
-from acquire.cli.terminal import _is_yes, _quoted, _whoever_listens, complain, say
+from acquire.cli.terminal import complain, is_yes, say, shell_quoted, whoever_listens
 from acquire.safety.visible import one_line
 
 if TYPE_CHECKING:
@@ -102,10 +102,10 @@ def _tell(path: Path, texts: dict[Path, str]) -> None:
     from acquire.config import check_file
 
     checked = check_file(path)
-    with _whoever_listens(sys.stderr):
+    with whoever_listens(sys.stderr):
         say(sys.stderr, *(f"caution: {caution}" for caution in checked.cautions), *checked.problems)
-    with _whoever_listens(sys.stdout):
-        say(sys.stdout, *texts, f"next: acquire instruments --bench {_quoted(path)}", "      acquire new")
+    with whoever_listens(sys.stdout):
+        say(sys.stdout, *texts, f"next: acquire instruments --bench {shell_quoted(path)}", "      acquire new")
 
 
 def _folder() -> Path:
@@ -138,10 +138,10 @@ def _found(options: Answers, visa: str, probe_serial: bool | None, *, ask: bool)
         lines = [error, *asking.HOW_TO_GO_ON.splitlines(), "  addresses known       give them: acquire setup --smu ..."]
         if not ask and not {"smu", "photodiode_meter"} <= options.keys():
             raise complain(lines, FAILED) from error
-        with _whoever_listens(sys.stderr):
+        with whoever_listens(sys.stderr):
             say(sys.stderr, *lines)
         return {}
-    with _whoever_listens(sys.stderr):
+    with whoever_listens(sys.stderr):
         say(sys.stderr, *(line for answer in answers for line in asking.lines(answer)))
         if not any(answer.identity for answer in answers):
             say(sys.stderr, *asking.HOW_TO_GO_ON.splitlines())
@@ -156,7 +156,7 @@ def _wants_serial(answers: Sequence[Answer]) -> bool:
         return False
     say(sys.stderr, f"serial ports: {', '.join(ports)}. What hangs there may take any text for a command.")
     print("Ask them too? [y/N] ", end="", file=sys.stderr, flush=True)
-    return _is_yes(sys.stdin, enter=False)
+    return is_yes(sys.stdin, enter=False)
 
 
 def _by_role(answers: Sequence[Answer]) -> dict[str, list[Answer]]:

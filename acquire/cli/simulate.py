@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from acquire.cli.arguments import FAILED, USAGE
-from acquire.cli.terminal import _whoever_listens, complain, say, say_json
+from acquire.cli.terminal import complain, say, say_json, whoever_listens
 
 if TYPE_CHECKING:
     from drivers.simulated.serve import Port
@@ -84,16 +84,16 @@ def _write_port_bench(file: Path | None, bench: Path, resources: dict[str, str])
 
 def _print_ports(ports: tuple[Port, ...], as_json: bool) -> None:
     for port in ports:
-        with _whoever_listens(sys.stdout):
+        with whoever_listens(sys.stdout):
             if as_json:
                 say_json({"role": port.role, "model": port.model, "tcp": port.tcp, "pty": port.serial})
             else:
                 say(sys.stdout, f"{port.role:18}{port.model:15}{port.tcp:34}{port.serial or ''}")
-    with _whoever_listens(sys.stderr):
+    with whoever_listens(sys.stderr):
         say(sys.stderr, "serving; Ctrl-C ends it")
 
 
 def _print_traffic(time: float, role: str, to_instrument: bool, data: bytes) -> None:
     text = data.decode("latin-1").encode("unicode_escape").decode("ascii")
-    with _whoever_listens(sys.stderr):
+    with whoever_listens(sys.stderr):
         say(sys.stderr, f"{time:10.4f} s  {role:18}{'>' if to_instrument else '<'} {text}")

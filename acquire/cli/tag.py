@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from acquire.cli.arguments import COMPLETED, FAILED, USAGE, JsonOption
-from acquire.cli.terminal import _quoted, _whoever_listens, complain, say, say_json
+from acquire.cli.terminal import complain, say, say_json, shell_quoted, whoever_listens
 
 if TYPE_CHECKING:
     from acquire.run_file.read import Run
@@ -38,7 +38,7 @@ def tag(
         raise complain(wrong, USAGE)
     told = [_said_of(path, wish) for path in paths]
     runs = [run for run in told if run is not None]
-    with _whoever_listens(sys.stdout):
+    with whoever_listens(sys.stdout):
         if as_json:
             say_json({"runs": [_plain(run) for run in runs]})
         else:
@@ -64,7 +64,7 @@ def _apart(arguments: Sequence[str]) -> tuple[list[Path], str]:
         how = "First the run files, then the tag" if tag_first else "A tag of several words stands between quotes"
         raise complain(
             f"{wrong[0]}: there is no such file; nothing was tagged. {how}: "
-            f'acquire tag {_quoted(Path(named))} "{words}"',
+            f'acquire tag {shell_quoted(Path(named))} "{words}"',
             USAGE,
         )
     return [Path(text) for text in files], last if is_tag else ""

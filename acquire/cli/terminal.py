@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from acquire.run_file.placing import Waiting
 
 
-def _filtered(stream: TextIO | None) -> TextIO | VisibleStream | None:
+def filtered(stream: TextIO | None) -> TextIO | VisibleStream | None:
     """The stream, past which no text gets as it came from outside: not even one in a message of a library."""
     if isinstance(stream, TextIOWrapper):  # a name outside the code page of a Windows pipe is no error
         stream.reconfigure(errors="backslashreplace")
@@ -75,7 +75,7 @@ def complain(message: object, status: int) -> typer.Exit:
     A list is said line by line, and so is a :class:`acquire.config.ConfigurationError`, problem by problem.
     """
     lines = message if isinstance(message, list) else getattr(message, "problems", [message])
-    with _whoever_listens(sys.stderr):
+    with whoever_listens(sys.stderr):
         say(sys.stderr, *lines)
     return typer.Exit(status)
 
@@ -123,7 +123,7 @@ def waiting() -> Waiting:
     from acquire.run_file.placing import Waiting
 
     def tell(line: str) -> None:
-        with _whoever_listens(sys.stderr):
+        with whoever_listens(sys.stderr):
             say(sys.stderr, line)
 
     return Waiting(tell)
@@ -134,11 +134,12 @@ def leave(status: int) -> None:
     os._exit(status)
 
 
-def _quoted(path: Path) -> str:
+def shell_quoted(path: Path) -> str:
+    """A path as it can be pasted into a command."""
     return f'"{path}"' if re.search(r"[^\w./\\:~-]", str(path)) else str(path)
 
 
-def _somebody_to_ask() -> bool:
+def somebody_to_ask() -> bool:
     """Whether a question would be seen and could be answered."""
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
         return False
@@ -151,7 +152,7 @@ def _somebody_to_ask() -> bool:
             return False
 
 
-def _is_yes(stream: TextIO, *, enter: bool = True) -> bool:
+def is_yes(stream: TextIO, *, enter: bool = True) -> bool:
     """The answer; Enter is yes where ``enter`` says so, the end of the input is no."""
     try:
         answer = stream.readline()
@@ -165,19 +166,19 @@ def ask_before_output(question: str, cautions: Iterable[object]) -> None:
 
     :raises typer.Exit: nobody can be asked, or the answer is not yes.
     """
-    if not _somebody_to_ask():
+    if not somebody_to_ask():
         raise complain("nobody can be asked here whether the output may go on: --yes says so beforehand", USAGE)
-    with _whoever_listens(sys.stderr):
+    with whoever_listens(sys.stderr):
         for caution in cautions:
             say(sys.stderr, f"caution: {caution}")
         print(one_line(f"{question} [y/N] "), end="", file=sys.stderr)
         sys.stderr.flush()
-    if not _is_yes(sys.stdin, enter=False):
+    if not is_yes(sys.stdin, enter=False):
         raise complain("nothing was switched on", INTERRUPTED)
 
 
 @contextmanager
-def _whoever_listens(stream: TextIO | None) -> Iterator[None]:
+def whoever_listens(stream: TextIO | None) -> Iterator[None]:
     """Print to ``stream`` inside, even where it leads nowhere any more (``| head``, a closed terminal).
 
     What was done does not depend on who heard of it, and neither does the exit status. None: closed at the start.

@@ -113,6 +113,46 @@ def customary(value: float | npt.NDArray[np.float64], quantity: str) -> float | 
 
 # --- figures of merit ----------------------------------------------------------------------------------------
 
+#: The figures of a paper's table, with their symbols: those of the curve, those of the colour, and all of them.
+OF_CURVE: Mapping[str, str] = {
+    "turn_on_voltage": "V_on",
+    "luminance_max": "L_max",
+    "current_efficiency_max": "CE_max",
+    "power_efficiency_max": "PE_max",
+    "external_quantum_efficiency_max": "EQE_max",
+}
+OF_COLOUR: Mapping[str, str] = {
+    "chromaticity_x": "CIE x",
+    "chromaticity_y": "CIE y",
+    "peak_wavelength": "Peak",
+    "fwhm": "FWHM",
+}
+PAPER: Mapping[str, str] = {**OF_CURVE, **OF_COLOUR}
+ROLL_OFF: Mapping[str, str] = {
+    "roll_off_current_density_90": "J90",
+    "roll_off_current_density_50": "J50",
+    "roll_off_luminance_90": "L90",
+    "roll_off_luminance_50": "L50",
+}
+#: The quantities by which devices are compared at one luminance.
+AT_A_LUMINANCE = ("voltage", "current_density", "current_efficiency", "power_efficiency", "external_quantum_efficiency")
+#: Quantities of which less is better.
+_LESS_IS_BETTER = ("turn_on_voltage", "voltage")
+
+
+def at_luminance(level: float) -> Mapping[str, str]:
+    """The figures by which devices are compared at a luminance [cd/m^2], with the symbols of their quantities."""
+    return {f"{name}_at_{level:.0f}_cd_m2": QUANTITIES[name].symbol for name in AT_A_LUMINANCE}
+
+
+def more_is_better(figure: str) -> bool:
+    """Whether of two devices the one with the larger figure is the better.
+
+    :raises KeyError: as :func:`quantity_of_figure`.
+    """
+    return quantity_of_figure(figure) not in _LESS_IS_BETTER
+
+
 _AT_LUMINANCE = re.compile(r"(?P<quantity>\w+)_at_(?P<level>\d+)_cd_m2")
 _AT_MAXIMUM = re.compile(r"(?P<quantity>\w+)_at_(?P<of>\w+)_max")
 _MAXIMUM = re.compile(r"(?P<quantity>\w+)_max(?P<smooth>_estimate)?")

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite, nan
 
 import numpy as np
 
-from acquire.photometry.customary_units import QUANTITIES, quantity_of_figure
+from acquire.photometry.customary_units import OF_CURVE, PAPER, QUANTITIES, more_is_better, quantity_of_figure
 from acquire.records import RunStatus
 from acquire.report.rounding import significant
-from acquire.report.tables import PAPER
 from acquire.run_file.documented import DocumentedRun
 
 #: What counts as dead, in the words that stand beside the numbers.
@@ -27,14 +26,6 @@ COUNTED_ONCE = (
     "A device (sample name and pixel) counts once: with the last of its runs that saw light, or else with its last."
 )
 
-#: Figures of which a batch has statistics, and whether more is better.
-MORE_IS_BETTER: Mapping[str, bool] = {
-    "turn_on_voltage": False,
-    "luminance_max": True,
-    "current_efficiency_max": True,
-    "power_efficiency_max": True,
-    "external_quantum_efficiency_max": True,
-}
 #: By which devices are ranked: the first of these that all living ones have.
 RANKED_BY = ("external_quantum_efficiency_max", "current_efficiency_max", "luminance_max")
 
@@ -108,9 +99,9 @@ class Batch:
         return len(self.devices) > len(self.groups)
 
     def statistics(self, group: str) -> tuple[Statistics, ...]:
-        """Those of every figure that a living device of the group has."""
+        """Those of every figure of the curve that a living device of the group has."""
         living = self.of(State.ALIVE, group)
-        found = (_statistics(figure, living) for figure in MORE_IS_BETTER)
+        found = (_statistics(figure, living) for figure in OF_CURVE)
         return tuple(one for one in found if one is not None)
 
     def values(self, figure: str) -> dict[str, tuple[float, ...]]:
@@ -202,7 +193,7 @@ def _statistics(figure: str, devices: Sequence[Device]) -> Statistics | None:
         return None
     values = np.array([one.value(figure) for one in having])
     lower, median, upper = np.quantile(values, (0.25, 0.5, 0.75))
-    best = int(values.argmax() if MORE_IS_BETTER[figure] else values.argmin())
+    best = int(values.argmax() if more_is_better(figure) else values.argmin())
     return Statistics(
         figure=figure,
         n=len(having),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from acquire.photometry.customary_units import QUANTITIES, customary, figure_title, quantity_of_figure
+from acquire.photometry.customary_units import QUANTITIES, customary, figure_title, more_is_better, quantity_of_figure
 from acquire.records import FloatArray
 from acquire.report.arranging import arrange, legend
 from acquire.report.captions import Told
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 #: Of fewer devices a box would say more than they do: dots and their median alone.
 LEAST_FOR_BOX = 5
-
-#: Quantities of which less is better.
-_LESS_IS_BETTER = ("turn_on_voltage", "voltage")
 
 #: Wider than this many groups, a picture takes two columns.
 _IN_ONE_COLUMN = 5
@@ -57,7 +54,7 @@ class Rank:
 def rank(values: Sequence[float], value: float, figure: str) -> Rank:
     """The rank of a value among others by a figure of merit; equal values share the better place."""
     known = np.array([one for one in values if np.isfinite(one)])
-    better = known < value if quantity_of_figure(figure) in _LESS_IS_BETTER else known > value
+    better = known > value if more_is_better(figure) else known < value
     return Rank(int(better.sum()) + 1, len(known))
 
 

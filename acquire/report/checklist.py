@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from math import isfinite
 
-from acquire.photometry.customary_units import customary
+from acquire.photometry.customary_units import PAPER, customary
 from acquire.report import facts
 from acquire.report.batch import DEAD_MEANS, Batch, Device, State, Statistics, statistic_text
 from acquire.report.notation import markdown_text
-from acquire.report.tables import PAPER
 from acquire.run_file.documented import DocumentedRun
 
 TITLE = "Reporting checklist"

@@ -11,10 +11,10 @@ import numpy as np
 
 from acquire.evaluation.figures import LUMINANCE_LEVELS, TURN_ON_LUMINANCE
 from acquire.photometry.constants import MAXIMUM_LUMINOUS_EFFICACY
-from acquire.photometry.customary_units import QUANTITIES, customary, quantity_of_figure
+from acquire.photometry.customary_units import PAPER, QUANTITIES, customary, quantity_of_figure
 from acquire.records import FloatArray, PointFlag
 from acquire.report.rounding import rounded
-from acquire.report.tables import PAPER, figure_cell
+from acquire.report.tables import figure_cell
 from acquire.run_file.documented import DocumentedRun
 from drivers import models
 

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from acquire import __version__
 from acquire.evaluation.figure import Figure
 from acquire.evaluation.figures import LUMINANCE_LEVELS
-from acquire.photometry.customary_units import QUANTITIES, figure_title, quantity_of_figure
+from acquire.photometry.customary_units import PAPER, QUANTITIES, at_luminance, figure_title, quantity_of_figure
 from acquire.records import Severity
 from acquire.report import facts
 from acquire.report.assembled import Illustration, Report
 from acquire.report.batch import COUNTED_ONCE, DEAD_MEANS, Device, State, Statistics, statistic_text
 from acquire.report.checklist import TITLE, WHOSE, Standing, counted
 from acquire.report.notation import html_sentence, html_symbol
-from acquire.report.rounding import rounded
-from acquire.report.tables import AT_A_LUMINANCE, PAPER, RowKind, Table
+from acquire.report.rounding import place_text, rounded
+from acquire.report.tables import RowKind, Table
 from acquire.run_file.documented import DocumentedRun
 from acquire.run_file.export.about import status_text
 from acquire.safety.visible import visible
@@ -131,9 +131,9 @@ def _common(conditions: Sequence[Sequence[tuple[str, str]]]) -> list[tuple[str, 
 def _main_figures() -> dict[str, str]:
     """What people look at first: a paper's table, then what holds at each luminance; with symbols."""
     at = {
-        f"{name}_at_{level:.0f}_cd_m2": f"{symbol} at {level:.0f} cd/m^2"
+        name: f"{symbol} at {level:.0f} cd/m^2"
         for level in LUMINANCE_LEVELS
-        for name, symbol in AT_A_LUMINANCE.items()
+        for name, symbol in at_luminance(level).items()
     }
     return {**PAPER, **at}
 
@@ -159,18 +159,10 @@ def _figure_row(name: str, title: str, figures: Mapping[str, Figure]) -> FigureR
         f"{value} ± {spread}" if spread else value,
         interval,
         "" if quantity.unit == "1" else quantity.unit,
-        "" if name.endswith("_cd_m2") else _place(figure),
+        "" if name.endswith("_cd_m2") else place_text(figure.voltage, figure.current_density),
         figure.status.replace("_", " "),
         figure.reason,
     )
-
-
-def _place(figure: Figure) -> str:
-    """Where in the sweep a figure lies."""
-    parts = [f"{figure.voltage:.2f} V"] if isfinite(figure.voltage) else []
-    if isfinite(figure.current_density):
-        parts.append(f"{figure.current_density * QUANTITIES['current_density'].factor:.3g} mA/cm^2")
-    return ", ".join(parts)
 
 
 def _picture(one: Illustration) -> Mapping[str, Any]:

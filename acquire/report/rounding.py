@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import floor, isfinite, log10
 
+from acquire.photometry.customary_units import QUANTITIES, customary
+
 #: Digits of a standard uncertainty; GUM (JCGM 100:2008) 7.2.6: at most two.
 SIGNIFICANT = 2
 MOST_DECIMALS = 9
@@ -40,6 +42,14 @@ def fixed(value: float, places: int) -> str:
     """A value with so many decimals; of tens, hundreds, ... for a negative number of them. Never ``-0``."""
     text = f"{round(value, places):.{max(places, 0)}f}"
     return text.removeprefix("-") if float(text) == 0.0 else text
+
+
+def place_text(voltage: float, current_density: float) -> str:
+    """Where in a sweep something lies: 4.21 V, 12.6 mA/cm^2; of both [V, A/m^2] what is known."""
+    parts = [f"{voltage:.2f} V"] if isfinite(voltage) else []
+    if density := significant(customary(current_density, "current_density")):
+        parts.append(f"{density} {QUANTITIES['current_density'].unit}")
+    return ", ".join(parts)
 
 
 def significant(value: float, digits: int = 3) -> str:

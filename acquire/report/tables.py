@@ -11,33 +11,11 @@ from math import hypot, isfinite, nan
 
 from acquire.config.published import PublishedDevice, PublishedFile, PublishedValue, device_named
 from acquire.evaluation.figure import Figure
-from acquire.photometry.customary_units import QUANTITIES, Quantity, quantity_of_figure
+from acquire.photometry.customary_units import PAPER, QUANTITIES, Quantity, at_luminance, quantity_of_figure
 from acquire.records import Finding, Severity
 from acquire.report.notation import latex_symbol, latex_text, markdown_text, plain_symbol
 from acquire.report.rounding import fixed, rounded
 from acquire.run_file.cells import text_cell
-
-#: The figures of a paper's table, with their symbols.
-PAPER: Mapping[str, str] = {
-    "turn_on_voltage": "V_on",
-    "luminance_max": "L_max",
-    "current_efficiency_max": "CE_max",
-    "power_efficiency_max": "PE_max",
-    "external_quantum_efficiency_max": "EQE_max",
-    "chromaticity_x": "CIE x",
-    "chromaticity_y": "CIE y",
-    "peak_wavelength": "Peak",
-    "fwhm": "FWHM",
-}
-
-#: What a device is compared by at one luminance.
-AT_A_LUMINANCE: Mapping[str, str] = {
-    "voltage": "V",
-    "current_density": "J",
-    "current_efficiency": "CE",
-    "power_efficiency": "PE",
-    "external_quantum_efficiency": "EQE",
-}
 
 LEAST_OF_ROUNDING = (
     "no uncertainty is stated there: half a step of the last digit, divided by the square root of 3, stands in"
@@ -192,7 +170,7 @@ def paper_table(devices: Sequence[Compared], published: PublishedFile | None = N
 
 def table_at_luminance(devices: Sequence[Compared], luminance: float) -> Table:
     """The devices at one of the luminances [cd/m^2] at which figures of merit are kept."""
-    figures = {f"{name}_at_{luminance:.0f}_cd_m2": symbol for name, symbol in AT_A_LUMINANCE.items()}
+    figures = at_luminance(luminance)
     footnotes = _Footnotes()
     rows = tuple(_measured(device, figures, footnotes) for device in devices)
     return Table(f"At {luminance:.0f} cd/m^2", _headings(figures), rows, footnotes.all())

@@ -250,7 +250,7 @@ def test_without_a_terminal_it_refuses_to_ask(monkeypatch: pytest.MonkeyPatch, t
 @pytest.mark.parametrize("answer", ["n\n", "\n", "", "what\n"])
 def test_only_a_yes_switches_the_output_on(answer: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(session, "run", lambda *given, **options: pytest.fail("the output went on"))
-    monkeypatch.setattr("acquire.cli.terminal._somebody_to_ask", lambda: True)
+    monkeypatch.setattr("acquire.cli.terminal.somebody_to_ask", lambda: True)
     asked = CliRunner().invoke(app, ["calibrate", str(SWEEP), "--to", str(tmp_path)], input=answer)
     assert "SPPO13/Liq: 12 levels with a spectrum each" in asked.stderr
     assert "at most 6.5 V, 100 mA" in asked.stderr
@@ -270,7 +270,7 @@ def test_without_the_extra_for_pictures_all_else_is_written(monkeypatch: pytest.
 
 def test_a_yes_at_the_terminal_calibrates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("acquire.cli.terminal._somebody_to_ask", lambda: True)
+    monkeypatch.setattr("acquire.cli.terminal.somebody_to_ask", lambda: True)
     asked = CliRunner().invoke(app, ["calibrate", str(SWEEP), "--output", "here"], input="y\n")
     assert asked.exit_code == 0, asked.stderr
     (path,) = Path("calibrations").glob("*.yaml")

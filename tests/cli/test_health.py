@@ -205,7 +205,7 @@ def test_without_a_terminal_it_refuses_to_ask(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("answer", ["n\n", "\n", ""])
 def test_only_a_yes_switches_the_output_on(answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "run", lambda *given, **options: pytest.fail("the output went on"))
-    monkeypatch.setattr("acquire.cli.terminal._somebody_to_ask", lambda: True)
+    monkeypatch.setattr("acquire.cli.terminal.somebody_to_ask", lambda: True)
     asked = health(SWEEP, answer=answer)
     assert asked.exit_code == INTERRUPTED
     assert "check source: 5 points" in asked.stderr

@@ -32,7 +32,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def typed(monkeypatch: pytest.MonkeyPatch, *lines: str, arguments: tuple[str, ...] = ()) -> Said:
     """The command at a terminal, with these lines typed and then the end of the input."""
-    monkeypatch.setattr("acquire.cli.questions._somebody_to_ask", lambda: True)
+    monkeypatch.setattr("acquire.cli.questions.somebody_to_ask", lambda: True)
     monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
     return acquire("new", *arguments)
 
@@ -157,7 +157,7 @@ def test_ctrl_c_writes_nothing(desk: Path, monkeypatch: pytest.MonkeyPatch) -> N
             return "\n"
 
     before = sweeps(desk)
-    monkeypatch.setattr("acquire.cli.questions._somebody_to_ask", lambda: True)
+    monkeypatch.setattr("acquire.cli.questions.somebody_to_ask", lambda: True)
     monkeypatch.setattr("sys.stdin", CtrlC())
     said = acquire("new", *GIVEN)
     assert said.status == command_line.INTERRUPTED

@@ -130,7 +130,7 @@ def test_json_says_where_the_page_is_and_how_the_batch_stands(run_file: Path) ->
 
 
 def test_answers_are_asked_once_and_kept(run_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("acquire.cli.asking._somebody_to_ask", lambda: True)
+    monkeypatch.setattr("acquire.cli.asking.somebody_to_ask", lambda: True)
     kept = tmp_path / "answers.yaml"
     command = ["report", str(run_file), "--ask", "--answers", str(kept), "--formats", "none"]
     first = CliRunner().invoke(commands.app, command, input="N2: dry\n\n\n\nITO / Al\n")

@@ -50,7 +50,7 @@ def connect(monkeypatch: pytest.MonkeyPatch, addresses: dict[str, str] | None = 
 
 
 def typed(monkeypatch: pytest.MonkeyPatch, *lines: str, arguments: Sequence[str] = ()) -> Said:
-    monkeypatch.setattr("acquire.cli.questions._somebody_to_ask", lambda: True)
+    monkeypatch.setattr("acquire.cli.questions.somebody_to_ask", lambda: True)
     monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
     return acquire("setup", *arguments)
 

@@ -12,10 +12,10 @@ import pytest
 from acquire.config.loading import load_published
 from acquire.evaluation.figure import Figure
 from acquire.evaluation.findings import judged
+from acquire.photometry.customary_units import PAPER
 from acquire.records import Finding, Severity
 from acquire.report.page import table_html
 from acquire.report.tables import (
-    PAPER,
     Compared,
     RowKind,
     as_csv,
