@@ -11,10 +11,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import yaml
 from typer.testing import CliRunner
 
+from acquire.bench.simulated import simulated_bench_of_files
 from acquire.cli import commands as command_line
 from acquire.config import load_bench, load_sweep
+from drivers.simulated.serve import serving
 from tests.conftest import CONFIGS, ROOT
 from tests.support.windows_names import refused_by_windows
 
@@ -248,3 +251,23 @@ def test_every_folder_of_the_tests_is_in_their_readme() -> None:
     text = (ROOT / "tests" / "README.md").read_text(encoding="utf-8")
     folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and not path.name.startswith("_")}
     assert {folder for folder in folders if f"`{folder}`" not in text} == set()
+
+
+@pytest.mark.parametrize("shipped", ["lab_gpib", "lab_usb"])
+def test_a_bench_file_is_tried_on_simulated_instruments_as_the_page_says(desk: Path, shipped: str) -> None:
+    (block,) = (text for language, text in blocks(ROOT / "docs" / "how-to" / "try-a-bench.md") if language == "yaml")
+    _, options = simulated_bench_of_files(desk / "configs" / "benches" / "simulated.yaml", None)
+    tried = desk / "configs" / "benches" / "tried.yaml"
+    with serving(options, terminals=False) as server:
+        for number, port in enumerate(server.ports, start=5025):  # those of the page may be taken
+            assert f"TCPIP::127.0.0.1::{number}::SOCKET" in block
+            block = block.replace(f"TCPIP::127.0.0.1::{number}::SOCKET", port.tcp)
+        changes, bench = yaml.safe_load(block), yaml.safe_load((tried.parent / f"{shipped}.yaml").read_text("utf-8"))
+        for role, instrument in bench["instruments"].items():
+            instrument |= changes["instruments"][role]
+            instrument.pop("serial", None)
+        tried.write_text(yaml.safe_dump({**changes, **bench, "visa": changes["visa"]}), encoding="utf-8")
+        for command in (["check", str(tried)], ["instruments", "--bench", str(tried)]):
+            done = CliRunner().invoke(command_line.app, command)
+            assert done.exit_code == command_line.COMPLETED, done.output
+    assert all(model in done.output for model in ("MODEL 2400", "MODEL 2000", "CS-2000A"))

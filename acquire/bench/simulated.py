@@ -73,7 +73,8 @@ def simulated_bench_of_files(bench: Path | None, sweep: Path | None) -> tuple[Pa
         name = file.simulation.device
         device = parse(read_yaml(path.parent / name), DeviceFile).model if name else None
     if not file.simulated:
-        raise ValueError(f"{path} describes a real bench; one with 'visa: simulated' can be simulated")
+        how = "to try this one, see docs/how-to/try-a-bench.md"
+        raise ValueError(f"{path} describes a real bench; one with 'visa: simulated' can be simulated; {how}")
     return path, bench_options(file, device)
 
 

@@ -16,6 +16,7 @@ from acquire.cli.terminal import complain, how_many, say, say_json, whoever_list
 if TYPE_CHECKING:
     from acquire.config.answers import AnswersFile
     from acquire.report.assembled import Report
+    from acquire.report.batch import Statistics
     from acquire.run_file.documented import DocumentedRun
 
 FORMATS = ("png", "svg", "pdf")
@@ -231,7 +232,7 @@ def _tell(made: Report, written: Sequence[Path], as_json: bool) -> None:
 def _batch_lines(made: Report) -> Sequence[str]:
     """A batch in a few lines."""
     from acquire.photometry.customary_units import PAPER
-    from acquire.report.batch import State, statistic_text
+    from acquire.report.batch import State
 
     lines = []
     batch = made.batch
@@ -240,15 +241,22 @@ def _batch_lines(made: Report) -> Sequence[str]:
         why = f" ({'; '.join(f'{one.label}: {one.reason}' for one in dead)})" if dead else ""
         lines.append(f"{group}: {how_many(len(alive) + len(dead), 'device')}, {len(dead)} dead{why}")
         lines += [f"  {one.label}: not judged, {one.reason}" for one in batch.of(State.NOT_JUDGED, group)]
-        lines += [
-            f"  {PAPER[row.figure]:>8}  median {statistic_text(row.figure, row.median)}, "
-            f"mean {statistic_text(row.figure, row.mean)}, standard deviation "
-            f"{statistic_text(row.figure, row.deviation, 2)}, best {row.best} (n = {row.n})"
-            for row in batch.statistics(group)
-        ]
+        lines += [f"  {PAPER[row.figure]:>8}  {_statistics_text(row)}" for row in batch.statistics(group)]
     if made.shown is not None:
         lines.append(f"shown: {made.shown.label}, {batch.rank(made.shown)}")
     return lines
+
+
+def _statistics_text(row: Statistics) -> str:
+    """The statistics of a figure in a line; one device alone has a value, and no spread."""
+    from acquire.report.batch import statistic_text
+
+    if row.n == 1:
+        return f"{statistic_text(row.figure, row.median)}, {row.best} (n = 1)"
+    return (
+        f"median {statistic_text(row.figure, row.median)}, mean {statistic_text(row.figure, row.mean)}, "
+        f"standard deviation {statistic_text(row.figure, row.deviation, 2)}, best {row.best} (n = {row.n})"
+    )
 
 
 def _plain(made: Report, written: Sequence[Path]) -> dict[str, Any]:

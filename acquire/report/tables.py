@@ -45,7 +45,7 @@ class Cell:
 
     @property
     def mark(self) -> str:
-        """Its marks as they are printed."""
+        """The marks as they are printed."""
         return ", ".join(self.marks)
 
     def text(self, plus_minus: str = " ± ", none: str = "-") -> str:

@@ -105,7 +105,7 @@ class Run:
 
     @property
     def source_of_figures(self) -> tuple[str, int]:
-        """Branch and cycle of the points that the figures of merit are made from."""
+        """The branch and cycle of the points that the figures of merit are made from."""
         branch, cycle = source_of_figures(self.tables["jvl"])
         return str(branch), cycle
 

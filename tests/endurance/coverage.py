@@ -247,6 +247,7 @@ def measured(at: Truth, bench: Bench, chance: np.random.Generator) -> tuple[Colu
         "time": np.arange(count) + 10.0,
         "source_level": at.voltage,
         "branch": np.full(count, Branch.FORWARD.encode(), "S8"),
+        "cycle": np.zeros(count),
         "flags": np.zeros(count, np.uint32),
         "voltage": volts,
         "current": amperes,

@@ -55,9 +55,9 @@ def test_few_operations_only_go_on_waiting() -> None:
     assert 0 < len(waits) < 0.3 * len(usual.operations)
 
 
-@pytest.mark.parametrize("seed", [20261122, 20261123])
-def test_a_sample_of_the_table_is_survived(seed: int, pairs: list[Pair]) -> None:
-    verdicts = judge_all(sample(pairs, each=1, seed=seed))
+def test_a_sample_of_the_table_is_survived(pairs: list[Pair]) -> None:
+    """One pair of each row; the whole table takes longer: make faults."""
+    verdicts = judge_all(sample(pairs, each=1, seed=20261122))
     assert {verdict.pair.fault for verdict in verdicts} == {*FaultKind, *PROGRAM_FAULTS}
     assert [f"{verdict.pair}: {verdict.wrong}" for verdict in verdicts if verdict.wrong] == []
 

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from acquire.cli.report import _batch_lines
 from acquire.config.answers import AnswersFile
 from acquire.records import Finding, Note, RunStatus, Severity
 from acquire.report.assembled import Illustration, assembled
@@ -121,6 +122,19 @@ def test_a_batch_says_how_many_are_dead_and_which_is_shown(device: MakeDevice) -
     assert "X1: short: 1 A" in text
     assert "the device shown is D4, rank 6 of 10" in text
     assert "counts as dead when" in text
+
+
+def test_one_device_of_a_group_has_a_value_and_no_spread(device: MakeDevice) -> None:
+    report = assembled([device("A", 0.05), device("B", 0.07), device("C", 0.06, batch="B8")])
+    _, of_two, of_one = re.split(r"<h3>B[78]: ", page(report).partition("<h2>Comparison")[0])
+    row = r"<tr><th scope=\"row\">EQE.*?</tr>"
+    (two,), (one,) = (re.findall(row, text) for text in (of_two, of_one))
+    assert re.findall("<td>(.*?)</td>", two)[:6] == ["%", "2", "6.000", "6.000", "1.4", "5.500, 6.500"]
+    assert re.findall("<td>(.*?)</td>", one)[:7] == ["%", "1", "6.000", "", "", "", ""]
+    said = [line.strip() for line in _batch_lines(report)]
+    assert "EQE_max  median 6.000 %, mean 6.000 %, standard deviation 1.4 %, best B (n = 2)" in said
+    assert "EQE_max  6.000 %, C (n = 1)" in said
+    assert sum("standard deviation" in line for line in said) == len(report.batch.statistics("B7"))
 
 
 def test_several_runs_are_compared(device: MakeDevice) -> None:

@@ -201,6 +201,7 @@ METER_METHODS = {
     "conditions": (measured, None),
     "configure": (introduced, lambda meter: meter.configure(METER_SETTINGS)),
     "expected_duration": (measuring, None),
+    "exposing": (measuring, None),
     "exposure_times": (measured, None),
     "identify": (untouched, None),
     "local": (introduced, None),
