@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from acquire.cli.arguments import FAILED
-from acquire.cli.conditions import findings_in_short, how_far, photodiode_rows, sample_rows, settings
+from acquire.cli.conditions import findings_in_short, how_far
 from acquire.cli.display import SpectatorConsole, number
 from acquire.cli.terminal import complain, say, say_json, whoever_listens
 from acquire.evaluation.figures import LUMINANCE_LEVELS
@@ -23,6 +23,7 @@ from acquire.photometry.customary_units import (
     quantity_of_figure,
 )
 from acquire.report.rounding import customary_text
+from acquire.run_file.conditions import facts_of
 from acquire.run_file.read import ArchiveError, Run
 from acquire.run_file.summary import RunSummary, summary_of
 from acquire.safety.visible import one_line
@@ -100,10 +101,10 @@ def _conditions(runs: Sequence[Run]) -> tuple[list[tuple[str, str]], list[Row]]:
 
 def _compared(run: Run) -> Iterator[tuple[str, str]]:
     """Conditions that make runs comparable, or not."""
-    wanted = {"emissive area", "levels", "compliance", "reading", "wires", "structure"}
-    yield from ((label, text) for label, text in (*sample_rows(run), *settings(run)) if label in wanted)
-    photodiode = dict(photodiode_rows(run))["photodiode"]
-    yield "calibration", photodiode.partition(":")[0]
+    told = facts_of(run)
+    wanted = ("structure", "emissive area", "levels", "compliance", "reading", "wires")
+    yield from ((name, told[name]) for name in wanted if name in told)
+    yield "calibration", told["photodiode"].partition(":")[0]
 
 
 # --- runs as columns -----------------------------------------------------------------------------------------

@@ -20,7 +20,6 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from acquire.evaluation.evidence import DarkLevel
 from acquire.evaluation.figure import Figure
 from acquire.evaluation.figures import LUMINANCE_LEVELS
 from acquire.photometry.customary_units import (
@@ -36,6 +35,7 @@ from acquire.photometry.customary_units import (
 )
 from acquire.records import Finding, PointFlag, Record, Severity, Spectrum, counted
 from acquire.report.rounding import customary_text, place_text
+from acquire.run_file.in_words import mismatch_text
 from acquire.safety.visible import one_line, visible
 
 #: What the table on the screen has besides a paper's table, what holds at a luminance and the roll-off.
@@ -106,11 +106,6 @@ def spectrum_text(spectrum: Spectrum) -> str:
     )
     mismatch = spectrum.mismatch_factor
     return f"{text}, mismatch factor {mismatch_text(mismatch)}" if isfinite(mismatch) else text
-
-
-def mismatch_text(factor: float) -> str:
-    """A mismatch factor and what it does to luminance."""
-    return f"{factor:.4f} (L {100.0 * (factor - 1.0):+.2f} %)"
 
 
 #: How a finding begins where people read it: what forbids to trust a number is not to be overlooked.
@@ -221,14 +216,6 @@ def _figure_cells(figure: Figure, quantity: Quantity, *, where: bool = True) -> 
     spread = number(figure.uncertainty * factor, 2) if isfinite(figure.uncertainty) else ""
     place = place_text(figure.voltage, figure.current_density) if where else ""
     return value, spread, unit.removeprefix("1"), place, one_line(figure.status)
-
-
-def dark_text(level: DarkLevel, unit_read: str = "V") -> str:
-    """What the photodiode's meter, which reads V or A, read without light, before the sweep or after it."""
-    one = QUANTITIES["dark_current" if unit_read == "A" else "dark_signal"]
-    mean, deviation = number(level.signal * one.factor), number(level.deviation * one.factor, 2)
-    scatter = f"standard deviation {deviation} {one.unit}, {level.readings} readings"
-    return f"{mean} {one.unit}, {scatter} at {level.time:.1f} s"
 
 
 def figures_line(figures: Mapping[str, Figure], name: str) -> str:

@@ -25,6 +25,7 @@ from acquire.cli.arguments import (
     UserOption,
 )
 from acquire.cli.terminal import complain, how_many, say, wrapped
+from acquire.run_file.in_words import amount, ends, reading_text
 
 if TYPE_CHECKING:
     from acquire.bench.preparation import PreparedRun
@@ -78,8 +79,8 @@ def level_lines(plan: SweepPlan) -> Iterator[str]:
     for step in plan.steps:
         if step.before is not None:
             held = level_text(step.before.level, plan.source_unit)
-            yield f"{'':5}  {_before(step):8}  {held}  held {_amount(step.before.time, 's')}, no point"
-        mark = f"  held {_amount(step.hold, 's')}" if step.hold else ""
+            yield f"{'':5}  {_before(step):8}  {held}  held {amount(step.before.time, 's')}, no point"
+        mark = f"  held {amount(step.hold, 's')}" if step.hold else ""
         mark += f"  cycle {step.cycle}" if cycles else ""
         mark += "  spectrum" if step.spectrum else ""
         yield f"{step.index + 1:5d}  {step.branch:8}  {level_text(step.level, plan.source_unit)}{mark}"
@@ -163,14 +164,18 @@ def _how(prepared: PreparedRun, now: datetime) -> Iterator[Row]:
     unit = plan.source_unit
     yield from (("" if number else "levels", text) for number, text in enumerate(_branches(plan)))
     yield from _held(plan)
+    measure = sweep.measure
     yield "dark", _dark(plan)
-    yield "reading", _reading(sweep)
+    yield (
+        "reading",
+        reading_text(measure.settle, measure.nplc, measure.photodiode_nplc, measure.filter_count, measure.timing),
+    )
     yield from (("spectra" if number == 0 else "", text) for number, text in enumerate(_spectra(plan, sweep.spectra)))
     yield "time", _time(plan, now)
     limited = "A" if unit == "V" else "V"
-    yield "compliance", _amount(plan.compliance, limited)
+    yield "compliance", amount(plan.compliance, limited)
     yield "largest stress", _stress(prepared)
-    yield "ends early", "; ".join(_ends(sweep)) or "by no rule"
+    yield "ends early", "; ".join(ends(sweep)) or "by no rule"
 
 
 def _branches(plan: SweepPlan) -> Iterator[str]:
@@ -192,10 +197,10 @@ def _held(plan: SweepPlan) -> Iterator[Row]:
     befores = {_before(step): step.before for step in plan.steps if step.before is not None}
     for what, held in befores.items():
         where = "before the first level" if what == "pre-bias" else "between two branches, the output on"
-        yield what, f"{_amount(held.level, plan.source_unit)} for {_amount(held.time, 's')}, {where}"
+        yield what, f"{amount(held.level, plan.source_unit)} for {amount(held.time, 's')}, {where}"
     holds = [step.hold for step in plan.steps if step.hold]
     if holds:
-        longest = _amount(max(holds), "s")
+        longest = amount(max(holds), "s")
         yield (
             "held",
             f"{how_many(len(holds), 'level')} before {'its' if len(holds) == 1 else 'their'} reading, up to {longest}",
@@ -213,17 +218,17 @@ def _ranges(levels: Sequence[float], unit: str) -> str:
         by_step, by_ratio = _end_of_range(levels, start, _difference), _end_of_range(levels, start, _ratio)
         stop = max(by_step, by_ratio)
         if stop - start + 1 < min(_A_RANGE, len(levels)) or stop == start:
-            parts.append(_amount(levels[start], unit))
+            parts.append(amount(levels[start], unit))
             start += 1
             continue
         how = _step_text(levels, start, unit) if by_step >= by_ratio else _decades_text(levels, start)
-        parts.append(f"{_amount(levels[start], unit)} to {_amount(levels[stop], unit)} {how}")
+        parts.append(f"{amount(levels[start], unit)} to {amount(levels[stop], unit)} {how}")
         start = stop + 1
     return f"{', then '.join(parts)} ({how_many(len(levels), 'point')})"
 
 
 def _step_text(levels: Sequence[float], start: int, unit: str) -> str:
-    return f"in steps of {_amount(abs(levels[start + 1] - levels[start]), unit)}"
+    return f"in steps of {amount(abs(levels[start + 1] - levels[start]), unit)}"
 
 
 def _decades_text(levels: Sequence[float], start: int) -> str:
@@ -252,23 +257,13 @@ def _end_of_range(levels: Sequence[float], start: int, distance: Callable[[float
 def _dark(plan: SweepPlan) -> str:
     dark = plan.dark
     parts = [f"{number} {when}" for number, when in _when_dark(plan) if number]
-    level = _amount(dark.step.level, plan.source_unit)
+    level = amount(dark.step.level, plan.source_unit)
     return f"readings at {level}: {', '.join(parts)}" if parts else "no readings"
 
 
 def _when_dark(plan: SweepPlan) -> Iterator[tuple[int, str]]:
     yield plan.dark.readings_before, "before"
     yield plan.dark.readings_after, "after"
-
-
-def _reading(sweep: SweepFile) -> str:
-    measure = sweep.measure
-    nplc = f"NPLC {measure.nplc:g}"
-    if measure.photodiode_nplc != measure.nplc:
-        nplc += f" (photodiode {measure.photodiode_nplc:g})"
-    averaged = f", {measure.filter_count} averaged" if measure.filter_count > 1 else ""
-    timing = ", timed by the instruments" if measure.timing == "hardware" else ""
-    return f"settles {_amount(measure.settle, 's')}, {nplc}{averaged}{timing}"
 
 
 def _spectra(plan: SweepPlan, wanted: Spectra | None) -> Iterator[str]:
@@ -279,7 +274,7 @@ def _spectra(plan: SweepPlan, wanted: Spectra | None) -> Iterator[str]:
     if wanted.at_luminance:
         yield f"where each branch first reaches {_list(wanted.at_luminance)} cd/m^2"
     if levels := [step.level for step in plan.steps if step.spectrum]:
-        yield f"at {', '.join(dict.fromkeys(_amount(level, plan.source_unit) for level in levels))}"
+        yield f"at {', '.join(dict.fromkeys(amount(level, plan.source_unit) for level in levels))}"
     if wanted.every:
         above = f" above {wanted.every.above:g} cd/m^2" if wanted.every.above else ""
         which = "point" if wanted.every.points == 1 else f"{_ordinal(wanted.every.points)} point"
@@ -294,7 +289,7 @@ def _time(plan: SweepPlan, now: datetime) -> str:
 
     points = len(plan.steps) * plan.time_per_point
     held = plan.held_readings * plan.time_per_point
-    parts = [f"points {_amount(float(f'{plan.time_per_point:.2g}'), 's')} each"]
+    parts = [f"points {amount(float(f'{plan.time_per_point:.2g}'), 's')} each"]
     if held:
         parts.append(f"levels held {clock_text(held)}")
     if plan.spectra.most:
@@ -315,46 +310,8 @@ def _stress(prepared: PreparedRun) -> str:
 
     stress, name = prepared.plan.stress, "current_density"
     density = customary(stress.current / prepared.loaded.sweep.sample.emissive_area, name)
-    amounts = _amount(stress.voltage, "V"), _amount(stress.current, "A"), _amount(stress.power, "W")
+    amounts = amount(stress.voltage, "V"), amount(stress.current, "A"), amount(stress.power, "W")
     return f"{', '.join(amounts)}; {number(density, 3)} {QUANTITIES[name].unit} on this area"
-
-
-def _ends(sweep: SweepFile) -> Iterator[str]:
-    """What ends the sweep before its last level."""
-    from acquire.photometry.customary_units import QUANTITIES, customary
-
-    stop = sweep.stop
-    if stop.on_compliance == "stop":
-        yield "in compliance"
-    if stop.luminance_above is not None:
-        yield f"above {stop.luminance_above:g} cd/m^2"
-    if stop.current_above is not None:
-        yield f"above {_amount(stop.current_above, 'A')}"
-    if stop.current_density_above is not None:
-        density = customary(stop.current_density_above, "current_density")
-        yield f"above {density:g} {QUANTITIES['current_density'].unit}"
-    if stop.voltage_above is not None:
-        yield f"above {_amount(stop.voltage_above, 'V')} measured"
-    if stop.power_above is not None:
-        yield f"above {_amount(stop.power_above, 'W')}"
-    if stop.luminance_below_maximum is not None:
-        yield f"at {100 * stop.luminance_below_maximum:g} % of the largest luminance"
-    if stop.eqe_below_maximum is not None:
-        yield f"at {100 * stop.eqe_below_maximum:g} % of the largest EQE"
-    if stop.no_light_by is not None:
-        yield f"no light by {_amount(stop.no_light_by, 'V')}"
-    if stop.short is not None:
-        current, voltage = _amount(stop.short.current_above, "A"), _amount(stop.short.voltage_below, "V")
-        yield f"a short: more than {current} below {voltage}"
-    if stop.open_circuit is not None:
-        current, voltage = _amount(stop.open_circuit.current_below, "A"), _amount(stop.open_circuit.voltage_above, "V")
-        yield f"an open circuit: less than {current} from {voltage} on"
-    if stop.on_photodiode_overflow == "stop":
-        yield "an overflow of the photodiode's meter"
-    if stop.time_above is not None:
-        yield f"after {_amount(stop.time_above, 's')}"
-    if sweep.measure.bad_reading == "stop":
-        yield "a reading without a number"
 
 
 def _where(prepared: PreparedRun, folder: Path, now: datetime) -> Iterator[Row]:
@@ -382,16 +339,6 @@ def _remarks(prepared: PreparedRun, now: datetime) -> Iterator[str]:
 
 
 # --- words -------------------------------------------------------------------------------------------------
-
-_PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"))
-
-
-def _amount(value: float, unit: str) -> str:
-    """A value in V, or with the prefix that makes it a number above 1."""
-    if unit == "V" or value == 0.0:
-        return f"{float(f'{value:.6g}'):g} {unit}"
-    factor, prefix = next(((f, p) for f, p in _PREFIXES if abs(value) >= f * (1 - 1e-9)), _PREFIXES[-1])
-    return f"{float(f'{value / factor:.6g}'):g} {prefix}{unit}"
 
 
 def _list(values: Sequence[float]) -> str:

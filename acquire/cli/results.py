@@ -97,7 +97,7 @@ def _show_one(path: Path, figure: str | None, budget: bool, as_json: bool) -> No
     if as_json:
         print_run(recorded, as_json)
     else:
-        from acquire.cli.conditions import overrides
+        from acquire.run_file.conditions import overrides
 
         print_description(recorded)
         print_run(recorded, as_json, read_above=list(overrides(recorded)))

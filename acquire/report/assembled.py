@@ -143,7 +143,7 @@ def _entries(runs: Sequence[DocumentedRun], batch: Batch, device: Device, answer
 
 def bench_of(one: DocumentedRun) -> str:
     """The name of the bench that a run was measured on."""
-    return str(one.configured("bench", "name") or "")
+    return str(one.run.configured("bench", "name") or "")
 
 
 def substrate_of(one: DocumentedRun) -> str:

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from math import isfinite
 
-from acquire.photometry.customary_units import PAPER, customary
+from acquire.config.cautions import area_text
+from acquire.photometry.customary_units import PAPER
 from acquire.report import facts
 from acquire.report.batch import DEAD_MEANS, Batch, Device, State, Statistics, statistic_text
 from acquire.report.notation import markdown_text
+from acquire.run_file.conditions import area_uncertainty, facts_of, identity, sample_text
 from acquire.run_file.documented import DocumentedRun
 
 TITLE = "Reporting checklist"
@@ -106,6 +108,11 @@ def _answer(word: str) -> Fill:
     return lambda known: Filled(known.answers.get(word, ""))
 
 
+def _told(name: str) -> Callable[[DocumentedRun], str]:
+    """A fact of the run by its name."""
+    return lambda one: facts_of(one.run).get(name, "")
+
+
 def _answer_and_fact(word: str, tell: Callable[[DocumentedRun], str], lacking: str) -> Fill:
     """What was answered, with what the file says; ``lacking`` without an answer."""
 
@@ -117,22 +124,21 @@ def _answer_and_fact(word: str, tell: Callable[[DocumentedRun], str], lacking: s
 
 
 def _identity(known: Known) -> Filled:
-    complete = all(facts.sample_text(known.shown, word) for word in ("pixel", "batch"))
-    return Filled(facts.identity(known.shown), "" if complete else "pixel and batch")
+    complete = all(sample_text(known.shown.run, word) for word in ("pixel", "batch"))
+    return Filled(identity(known.shown.run), "" if complete else "pixel and batch")
 
 
 def _stack(known: Known) -> Filled:
-    written = facts.sample_text(known.shown, "structure")
+    written = sample_text(known.shown.run, "structure")
     return Filled("; ".join(filter(None, (written, known.answers.get("stack")))))
 
 
 def _area(known: Known) -> Filled:
-    area = known.shown.run.calibration.conditions.emissive_area
-    return Filled(f"{customary(area, 'emissive_area'):.6g} mm^2")
+    return Filled(area_text(known.shown.run.calibration.conditions.emissive_area))
 
 
 def _area_method(known: Known) -> Filled:
-    method, uncertainty = known.answers.get("area_method", ""), facts.area_uncertainty(known.shown)
+    method, uncertainty = known.answers.get("area_method", ""), area_uncertainty(known.shown.run)
     lacking = [name for name, there in (("how it was measured", method), ("its uncertainty", uncertainty)) if not there]
     return Filled("; ".join(filter(None, (method, uncertainty))), " and ".join(lacking))
 
@@ -219,17 +225,21 @@ _ITEMS: Sequence[_Item] = (
     _Item(
         "instruments",
         "When each was calibrated",
-        _answer_and_fact("calibration_dates", facts.calibration, "of the instruments"),
+        _answer_and_fact("calibration_dates", _told("photodiode"), "of the instruments"),
         "calibration_dates",
     ),
     _Item("instruments", "Ranges and integration times", _fact(facts.ranges)),
-    _Item("instruments", "Two or four wires", _fact(facts.wires)),
-    _Item("instruments", "Compliance, and how many points met it", _fact(facts.compliance)),
-    _Item("sweep", "Voltage or current sourced", _fact(facts.function)),
-    _Item("sweep", "Direction", _fact(facts.direction)),
-    _Item("sweep", "Levels", _fact(facts.levels)),
+    _Item("instruments", "Two or four wires", _fact(_told("wires"))),
+    _Item(
+        "instruments",
+        "Compliance, and how many points met it",
+        _fact(facts.compliance),
+    ),
+    _Item("sweep", "Voltage or current sourced", _fact(_told("sourced"))),
+    _Item("sweep", "Direction", _fact(_told("direction"))),
+    _Item("sweep", "Levels", _fact(_told("levels measured"))),
     _Item("sweep", "Time at each level", _fact(facts.dwell)),
-    _Item("sweep", "Scan rate as it was reached", _fact(facts.scan_rate)),
+    _Item("sweep", "Scan rate as it was reached", _fact(_told("scan rate"))),
     _Item("sweep", "What the device went through before", _stress),
     _Item("sweep", "Hysteresis", _fact(facts.hysteresis, measured=False)),
     _Item("light", "Responsivity of the photodiode, by its file", _fact(facts.responsivity)),
@@ -239,7 +249,7 @@ _ITEMS: Sequence[_Item] = (
         _answer_and_fact("geometry", facts.geometry, "of the spectroradiometer"),
         "geometry",
     ),
-    _Item("light", "Luminance per photocurrent: which, of when, valid until", _fact(facts.calibration)),
+    _Item("light", "Luminance per photocurrent: which, of when, valid until", _fact(_told("photodiode"))),
     _Item("light", "Spectral mismatch factor used", _fact(facts.mismatch)),
     _Item(
         "light",
@@ -247,10 +257,14 @@ _ITEMS: Sequence[_Item] = (
         _fact(facts.spectroradiometer, measured=False),
     ),
     _Item("light", "Observer and K_m", lambda _: Filled(facts.observer())),
-    _Item("light", "Dark level and stray light", _fact(facts.dark, "stray light with the device on")),
-    _Item("assumptions", "Angular pattern: assumed or measured, factor, uncertainty", _fact(facts.angular)),
+    _Item(
+        "light",
+        "Dark level and stray light",
+        _fact(facts.dark, "stray light with the device on"),
+    ),
+    _Item("assumptions", "Angular pattern: assumed or measured, factor, uncertainty", _fact(_told("angular factor"))),
     _Item("assumptions", "How evenly the pixel emits", _answer("uniformity"), "uniformity"),
-    _Item("assumptions", "Spectra at several levels, and their shift", _fact(facts.spectra, measured=False)),
+    _Item("assumptions", "Spectra at several levels, and their shift", _fact(_told("spectra"), measured=False)),
     _Item("results", "What V_on means", lambda _: Filled(facts.turn_on())),
     _Item("results", "Maxima, and values at 100, 1000 and 10 000 cd/m^2", _fact(facts.results)),
     _Item("results", "EQE by two routes, with uncertainty", _two_routes),

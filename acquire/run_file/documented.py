@@ -28,13 +28,6 @@ class DocumentedRun:
     file_hashes: Mapping[str, str]
     sha256: str
 
-    def configured(self, *place: str) -> Any:
-        """A value of the configuration, SI: ``configured("sweep", "measure", "nplc")``; None where there is none."""
-        found: Any = self.run.configuration
-        for key in place:
-            found = found.get(key) if isinstance(found, Mapping) else None
-        return found
-
 
 def read_documented(path: Path) -> DocumentedRun:
     """Read a run file with all that it says of its run.

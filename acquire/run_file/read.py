@@ -172,6 +172,13 @@ class Run:
         """The sweep, bench, calibration and device with every default filled in, SI; empty where the file has none."""
         return parsed(self.resolved_json)
 
+    def configured(self, *place: str) -> Any:
+        """A value of the configuration, SI: ``configured("sweep", "measure", "nplc")``; None where there is none."""
+        found: Any = self.configuration
+        for key in place:
+            found = found.get(key) if isinstance(found, Mapping) else None
+        return found
+
     @property
     def mismatch_factors(self) -> FloatArray:
         """The mismatch factors of the spectra (n,), where there are any."""

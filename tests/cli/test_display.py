@@ -12,6 +12,7 @@ from acquire.cli import display
 from acquire.evaluation.evidence import DarkLevel
 from acquire.evaluation.figure import Figure
 from acquire.records import Branch, PointFlag, Reading, Record
+from acquire.run_file.in_words import dark_text
 
 READING = Reading(0, Branch.FORWARD, 6.7, 12.0, 6.7, 7.5e-3, 0.5)
 RECORD = Record(READING, PointFlag.EQE_PROVISIONAL, 536.7, 11272.4, 20.99, 9.844, 0.05639, spectrum_source="nearest")
@@ -104,11 +105,9 @@ def test_what_was_measured_once_has_no_line_for_its_spread() -> None:
 
 
 def test_the_level_in_the_dark_is_read_in_millivolts() -> None:
-    text = display.dark_text(DarkLevel(2.3, 1.012e-4, 2.2e-6, 10))
+    text = dark_text(DarkLevel(2.3, 1.012e-4, 2.2e-6, 10))
     assert text == "0.1012 mV, standard deviation 0.0022 mV, 10 readings at 2.3 s"
-    assert display.dark_text(DarkLevel(2.3, 2.5e-11, 1e-12, 3), "A").startswith(
-        "0.02500 nA, standard deviation 0.0010 nA"
-    )
+    assert dark_text(DarkLevel(2.3, 2.5e-11, 1e-12, 3), "A").startswith("0.02500 nA, standard deviation 0.0010 nA")
 
 
 def test_a_small_current_keeps_three_digits() -> None:

@@ -61,7 +61,7 @@ def test_the_conditions_of_a_run_are_told(runs: dict[str, Run]) -> None:
     assert by_label["levels"] == "0 V to 8 V in steps of 0.5 V (17 points)"
     assert by_label["compliance"] == "20 uA"
     assert by_label["reading"] == "settles 20 ms, NPLC 0.1"
-    assert by_label["wires"] == "two, bench simulated bench"
+    assert (by_label["wires"], by_label["bench"]) == ("two-wire", "simulated bench")
     assert by_label["dark before"].endswith("3 readings at 0.1 s")
     assert by_label["photodiode"].startswith("simulated-photodiode-1 of 2026-01-05")
     assert by_label["checksums"] == "right"

@@ -13,6 +13,7 @@ from acquire.records import RunStatus
 from acquire.report import facts
 from acquire.report.batch import batch_of
 from acquire.report.checklist import Known, Standing, as_json, as_markdown, checklist
+from acquire.run_file.conditions import measured_levels, photodiode
 from acquire.run_file.documented import DocumentedRun
 from tests.report.conftest import MakeDevice
 
@@ -89,7 +90,7 @@ def test_levels_go_back_only_where_the_sweep_did(
     points = {name: array[: len(sent)] for name, array in recorded.run.tables["jvl"].items()}
     points |= {"source_level": np.array(sent), "branch": np.array(branch, dtype="S")}
     run = replace(recorded.run, tables={**recorded.run.tables, "jvl": points})
-    assert facts.levels(replace(recorded, run=run)).startswith(written)
+    assert measured_levels(run).startswith(written)
 
 
 def test_a_median_of_fewer_devices_than_live_says_so(device: MakeDevice) -> None:
@@ -115,7 +116,7 @@ def test_without_a_calibration_nothing_is_said_of_a_responsivity(recorded: Docum
     alone_with = replace(recorded, run=replace(recorded.run, calibration=calibration, tables=tables))
     route = "luminance from the photodiode, calibrated by the spectra of this run"
     assert facts.mismatch(alone_with) == f"none used: {route}"
-    assert facts.calibration(alone_with) == f"none: {route}"
+    assert photodiode(alone_with.run) == f"none: {route}"
 
 
 def test_it_says_whose_it_is_and_that_it_is_no_journals(recorded: DocumentedRun) -> None:

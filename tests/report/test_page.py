@@ -100,7 +100,7 @@ def test_one_run_is_told_with_its_figures_conditions_and_findings(recorded: Docu
     eqe = recorded.run.figures["external_quantum_efficiency_max"]
     for said in (
         f"{eqe.value * 100:.2f} ± {eqe.uncertainty * 100:.2f}",
-        "14.00 ± 0.16 mm2",
+        "14 mm2, u = 0.16 mm2 (k = 1)",
         "18 points, 3 V to 7 V and back to 3 V",
         "10 mA; 2 of 18 points met it",
         "1053308",

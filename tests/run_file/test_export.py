@@ -211,7 +211,7 @@ def test_the_header_says_what_the_file_is_right_above_the_long_names(named: Run,
     assert known["Emissive area"].startswith("14 mm^2")
     assert known["Started"] == named.start_time
     assert known["Run file"] == named.path.name
-    assert known["Calibration"].startswith("simulated-photodiode-1")
+    assert known["Photodiode"].startswith("simulated-photodiode-1")
     assert known["Compliance"] == "100 mA"
     assert known["Recorded by"] == named.program
     raw = next(tmp_path.glob("*_jvl.csv")).read_text(encoding="utf-8").splitlines()
@@ -324,7 +324,7 @@ def test_a_run_without_a_point_is_exported_all_the_same(tmp_path: Path) -> None:
     assert table(tmp_path / "csv", "jvl")[-3][:2] == ["Voltage", "Current density"]
     known = dict(about(empty))
     assert known["Ended"] == "not finished: numbers are provisional"
-    assert "Levels" not in known
+    assert "Levels measured" not in known
     assert openpyxl.load_workbook(export_workbook([empty], tmp_path / "x.xlsx")).sheetnames[1] == "jvl"
 
 

@@ -1,0 +1,264 @@
+"""Under what conditions a run was made, fact by fact, in words for people: from its file alone.
+
+The page of a report, the screen and the head of an exported table choose from one list and lay it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+import numpy as np
+
+from acquire.config import SweepFile
+from acquire.config.cautions import area_text
+from acquire.records import FloatArray, PointFlag
+from acquire.run_file.in_words import amount, dark_text, ends, mismatch_text, reading_text
+from acquire.run_file.read import Run
+from acquire.run_file.summary import summary_of
+
+NOT_ENDED = "not finished: the run is going on, or was cut off (then: acquire recover)"
+_ROUTES = {
+    "calibrated": "the photodiode, by its calibration",
+    "from_spectra": "the photodiode, calibrated by the spectra of this run",
+    "spectroradiometer": "the spectra alone",
+}
+
+
+def facts_of(run: Run) -> Mapping[str, str]:
+    """All that a file says of how its run was done, by name; what it does not say is left out."""
+    conditions = run.calibration.conditions
+    sweep, limited = _sweep(run), "A" if run.source_unit == "V" else "V"
+    told = {
+        "title": run.title,
+        "sample": identity(run),
+        "structure": sample_text(run, "structure"),
+        "emissive area": ", ".join(filter(None, [area_text(conditions.emissive_area), area_uncertainty(run)])),
+        "notes": sample_text(run, "notes"),
+        "user": run.user,
+        "started": _clock(run.start_time),
+        "ended": _clock(run.end_time) or NOT_ENDED,
+        "levels": _planned(run, sweep) if sweep else "",
+        "levels measured": measured_levels(run),
+        "sourced": {"V": "voltage", "A": "current"}.get(run.source_unit, ""),
+        "direction": _direction(run),
+        "figures of": _figures_of(run),
+        "compliance": _configured_amount(run, "source", "compliance", limited),
+        "in compliance": _in_compliance(run),
+        "reading": _reading(run),
+        "pace": _pace(run),
+        "scan rate": _scan_rate(run),
+        "wires": _wires(run),
+        "bench": str(run.configured("bench", "name") or ("simulated" if conditions.simulated else "")),
+        "ends early": "; ".join(ends(sweep)) if sweep else "",
+        "spectra": _spectra(run),
+        "note": str(run.configured("sweep", "note") or ""),
+        "luminance from": luminance_route(run),
+        "photodiode": photodiode(run),
+        "mismatch factor": _mismatch(run),
+        "angular factor": _angular(run),
+        **{f"dark {when}": dark_text(level, conditions.meter_unit) for when, level in run.dark_levels.items()},
+        "tags": ", ".join(run.tags),
+        "run": run.run_id,
+        "program": run.program,
+        "checksums": str(run.integrity),
+    }
+    return {name: text for name, text in told.items() if text}
+
+
+def _sweep(run: Run) -> SweepFile | None:
+    """The sweep of a run; None for one that this program would not take any more."""
+    try:
+        return SweepFile.model_validate(run.configuration["sweep"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _clock(written: str) -> str:
+    """A time of a file for people: to the second, on the clock of the bench."""
+    try:
+        return f"{datetime.fromisoformat(written):%Y-%m-%d %H:%M:%S %z}".rstrip()
+    except ValueError:
+        return written
+
+
+# --- what was measured ---------------------------------------------------------------------------------------
+
+
+def sample_text(run: Run, name: str) -> str:
+    """What stands under a name of the sample; empty where nothing does."""
+    return str(run.sample_fields.get(name) or "")
+
+
+def identity(run: Run) -> str:
+    """Sample, pixel, batch, group."""
+    parts = (f"{word} {text}" for word in ("pixel", "batch", "group") if (text := sample_text(run, word)))
+    return ", ".join([run.sample, *parts])
+
+
+def area_uncertainty(run: Run) -> str:
+    """The uncertainty of the emissive area; empty where none is stated."""
+    spread = run.calibration.uncertainty.emissive_area
+    return f"u = {area_text(float(f'{spread:.2g}'))} (k = 1)" if spread > 0 else ""
+
+
+# --- levels --------------------------------------------------------------------------------------------------
+
+
+def _planned(run: Run, sweep: SweepFile) -> str:
+    source, unit, summary = sweep.source, run.source_unit, summary_of(run)
+    between = f"{amount(summary.first_level, unit)} to {amount(summary.last_level, unit)}"
+    steps = f" in steps of {amount(abs(source.step), unit)}" if source.step else ""
+    steps = f" with {source.points_per_decade:g} points a decade" if source.points_per_decade else steps
+    steps = f" in {len(source.stretches)} stretches" if source.stretches else steps
+    back = " and back" if source.direction == "both" else ""
+    opposite = ", then the other polarity" if source.both_polarities else ""
+    again = f", {source.cycles} cycles" if source.cycles > 1 else ""
+    points = f"{summary.planned_points} point{'' if summary.planned_points == 1 else 's'}"
+    return f"{between}{back}{steps}{opposite}{again} ({points})"
+
+
+def measured_levels(run: Run) -> str:
+    """How many levels were measured, from where to where, and how far apart."""
+    sent, unit = run.tables["jvl"]["source_level"], run.source_unit
+    if not sent.size:
+        return ""
+    steps = np.abs(np.diff(sent))
+    steps = steps[steps > 0]
+    distance = f", {_apart(steps, unit)}" if steps.size else ""
+    branch, cycle = (run.tables["jvl"][name] for name in ("branch", "cycle"))
+    first = sent[cycle == cycle[0]]
+    there = sent[(branch == branch[0]) & (cycle == cycle[0])]
+    between = amount(there[0], unit) + (f" to {amount(there[-1], unit)}" if there[-1] != there[0] else "")
+    back = f" and back to {amount(first[-1], unit)}" if there.size < first.size else ""
+    return f"{sent.size} points, {between}{back}{distance}"
+
+
+def _apart(steps: FloatArray, unit: str) -> str:
+    """How far apart levels are: one step where there is one, else from the smallest to the largest."""
+    usual, least, most = (float(f"{of(steps):.4g}") for of in (np.median, np.min, np.max))
+    if np.mean(np.abs(steps - usual) <= 0.01 * usual) > 0.9:  # a jump between two branches is no step
+        return f"in steps of {amount(usual, unit)}"
+    return f"{amount(least, unit)} to {amount(most, unit)} apart"
+
+
+def _direction(run: Run) -> str:
+    """The branches in the order in which they were measured."""
+    points = run.tables["jvl"]
+    cycles = len(set(points["cycle"].tolist()))
+    branches = dict.fromkeys(points["branch"].tolist())
+    again = f"; {cycles} cycles" if cycles > 1 else ""
+    return ", then ".join(name.decode(errors="replace") for name in branches) + again
+
+
+def _figures_of(run: Run) -> str:
+    cycles = int(run.tables["jvl"]["cycle"].max(initial=0))
+    branch, cycle = run.source_of_figures
+    return f"the {branch} branch of cycle {cycle}; cycles 0 to {cycles} were measured" if cycles else ""
+
+
+# --- how it was measured -------------------------------------------------------------------------------------
+
+
+def _configured_amount(run: Run, section: str, key: str, unit: str) -> str:
+    value = run.configured("sweep", section, key)
+    return amount(value, unit) if isinstance(value, int | float) else ""
+
+
+def _in_compliance(run: Run) -> str:
+    flags = run.tables["jvl"]["flags"]
+    met = int(np.count_nonzero(flags & int(PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE)))
+    return f"{met} of {len(flags)} points met it" if len(flags) else ""
+
+
+def _reading(run: Run) -> str:
+    conditions, settle = run.calibration.conditions, run.configured("sweep", "measure", "settle")
+    return reading_text(
+        settle if isinstance(settle, int | float) else None,
+        conditions.nplc,
+        conditions.photodiode_nplc,
+        conditions.filter_count,
+        str(run.configured("sweep", "measure", "timing")),
+    )
+
+
+def _pace(run: Run) -> str:
+    time = run.tables["jvl"]["time"]
+    return f"a point every {np.median(np.diff(time)):.3g} s" if len(time) > 1 else ""
+
+
+def _scan_rate(run: Run) -> str:
+    """The rate of the voltage as it was reached."""
+    table = run.tables["jvl"]
+    steps, times = np.abs(np.diff(table["voltage"])), np.diff(table["time"])
+    known = np.isfinite(steps) & (times > 0)
+    if not known.any():
+        return ""
+    return f"{np.median(steps[known] / times[known]):.3g} V/s (median, so without the time of spectra)"
+
+
+def _wires(run: Run) -> str:
+    """Two or four wires, and what of the leads is taken out of the voltage."""
+    four, leads = run.configured("bench", "instruments", "smu", "four_wire"), run.calibration.conditions.lead_resistance
+    taken = f"{leads:g} ohm of the leads taken out of the voltage" if leads else ""
+    return "; ".join(filter(None, ["" if four is None else f"{'four' if four else 'two'}-wire", taken]))
+
+
+def _spectra(run: Run) -> str:
+    """How many spectra at which luminances, and where their peaks are; empty without one."""
+    table = run.tables["spectra"]
+    known = np.isfinite(table["luminance"]) & np.isfinite(table["peak_wavelength"])
+    if not known.any():
+        return f"{len(known)} without light" if len(known) else ""
+    order = np.argsort(table["luminance"][known])
+    luminance, peak = (table[name][known][order] for name in ("luminance", "peak_wavelength"))
+    shift = f"; peak from {peak[0]:.1f} to {peak[-1]:.1f} nm" if luminance.size > 1 else ""
+    speed = run.configured("sweep", "spectra", "speed")
+    return (
+        f"{luminance.size} spectra from {luminance[0]:.3g} to {luminance[-1]:.3g} cd/m^2{shift}"
+        f"{f', speed {speed}' if speed else ''}"
+    )
+
+
+def overrides(run: Run) -> Iterator[str]:
+    """What was said for this run in place of its sweep file."""
+    from acquire.config.overrides import Override
+
+    said = run.configuration.get("overrides", [])
+    for one in said if isinstance(said, list) else []:
+        try:
+            yield Override(**one).text
+        except TypeError:  # of a newer program
+            yield str(one)
+
+
+# --- light ---------------------------------------------------------------------------------------------------
+
+
+def luminance_route(run: Run) -> str:
+    """Where luminance comes from."""
+    route = str(run.calibration.conditions.luminance_route)
+    return _ROUTES.get(route, route.replace("_", " "))
+
+
+def photodiode(run: Run) -> str:
+    """What turned the photodiode's signal into light: which, how, of when, valid until."""
+    found, provenance = run.calibration.photodiode, run.calibration.provenance
+    if found is None:
+        return f"none: luminance from {luminance_route(run)}"
+    until = f", valid until {provenance.valid_until}" if provenance.valid_until else ", no end of validity given"
+    return f"{found.identification}: {found.method.replace('_', ' ')}{until if provenance.date else ''}"
+
+
+def _mismatch(run: Run) -> str:
+    factors = run.mismatch_factors
+    if not factors.size:
+        return ""
+    return " to ".join(dict.fromkeys(mismatch_text(float(of(factors))) for of in (np.min, np.max)))
+
+
+def _angular(run: Run) -> str:
+    """The angular factor, where it comes from, and its uncertainty."""
+    conditions, spread = run.calibration.conditions, run.calibration.uncertainty.angular_factor
+    uncertainty = f"u = {100 * spread:.2g} %" if spread > 0 else "no uncertainty of it in the budget"
+    return f"F = {conditions.angular_factor:.4g}, {conditions.angular_factor_source}; {uncertainty}"
