@@ -32,7 +32,7 @@ imports: $(VENV)/installed-tests
 	$(BIN)/lint-imports
 
 unit: $(VENV)/installed-tests
-	$(RUN) pytest -n 2 --dist loadfile
+	$(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 benchmark: $(VENV)/installed-tests
 	$(BIN)/python benchmarks/software_cost.py
