@@ -449,19 +449,19 @@ def _read(path: Path, file: h5py.File) -> Run:
         stop_reason=_text(entry["stop_reason"][()]),
         source_unit=source_unit,
         instruments={
-            role: f"{_text(group.attrs['identification'])} at {_text(group.attrs['resource'])}"
+            _text(role): f"{_text(group.attrs['identification'])} at {_text(group.attrs['resource'])}"
             for role, group in entry["instrument"].items()
         },
         calibration=read_calibration(entry["calibration"]),
         tables={name: columns for name, (columns, _) in found.items()},
-        figures={name: _figure(dataset) for name, dataset in entry.get("figures_of_merit", {}).items()},
+        figures={_text(name): _figure(dataset) for name, dataset in entry.get("figures_of_merit", {}).items()},
         finished=recording is None,
         integrity=Integrity(damaged=tuple(said)),
         version=version,
         program=_text(file.attrs.get("creator", "")),
         exchange=messages,
         user=_text_if_any(entry, "user/name"),
-        sample_fields={name: _sample_field(dataset) for name, dataset in entry["sample"].items()},
+        sample_fields={_text(name): _sample_field(dataset) for name, dataset in entry["sample"].items()},
         resolved_json=_text_if_any(entry, "configuration/resolved_json"),
         remarks=read_remarks(entry),
     )
@@ -558,5 +558,5 @@ _FIGURE_DETAILS = (*_PLACES, "uncertainty", "coverage_factor", "expanded_uncerta
 def read_calibration(group: h5py.Group) -> Calibration:
     """The calibration of a run, from its file alone."""
     values: dict[str, Any] = {name: read_array(group, name)[()] for name in group}
-    values |= {name: _text(value) for name, value in group.attrs.items() if name != "NX_class"}
+    values |= {_text(name): _text(value) for name, value in group.attrs.items() if name != "NX_class"}
     return Calibration.from_fields(values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -473,6 +474,19 @@ def test_an_ending_that_was_changed_is_told(tmp_path: Path) -> None:
     with h5py.File(path, "r+") as file:
         file["entry/end_time"][()] = b"2026-01-02T03:06:00+01:00".ljust(40, b"\0")
     assert "end_time are not as they were written" in str(reading.read_run(path).integrity)
+
+
+@pytest.mark.parametrize("group", ["figures_of_merit", "sample"])
+def test_a_member_whose_name_is_no_text_is_said_and_shown(group: str, tmp_path: Path) -> None:
+    """h5py gives the name of such a member as bytes."""
+    path = run_sweep_file(CONFIGS / "sweeps" / "quick_look.yaml", tmp_path / "runs").run.path
+    with h5py.File(path, "r+") as file:
+        members = file["entry"][group]
+        last = list(members)[-1].encode()
+        members.id.links.move(last, members.id, last[:-1] + b"\xed")
+    run = reading.read_run(path)
+    assert str(run.integrity.damaged)
+    assert "\ufffd" in json.dumps(run.summary() | dict(run.sample_fields), ensure_ascii=False)
 
 
 def test_damaged_files_a_sample() -> None:
