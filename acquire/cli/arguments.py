@@ -19,8 +19,6 @@ EXIT_STATUS = {
 
 SweepArgument = Annotated[Path, typer.Argument(help="sweep file (YAML)", metavar="SWEEP.yaml")]
 
-RunArgument = Annotated[Path, typer.Argument(help="run file (HDF5)", metavar="RUN.h5")]
-
 BenchOption = Annotated[
     Path | None,
     typer.Option("--bench", help="bench file instead of the one the sweep names", metavar="BENCH.yaml"),
