@@ -342,7 +342,8 @@ def _stop(where: YamlSource, source: Source, stop: StopRules) -> Problems:
 
 
 def _spectra(where: YamlSource, spectra: Spectra) -> Problems:
-    if not (spectra.at_luminance or spectra.at_voltage or spectra.at_current or spectra.every):
+    of_lifetime = "lifetime" in where.content  # which says itself when
+    if not (spectra.at_luminance or spectra.at_voltage or spectra.at_current or spectra.every or of_lifetime):
         hint = "give at_luminance, at_voltage, at_current or every"
         yield where.problem(("spectra",), "does not say when a spectrum is due", hint)
     for name in ("at_luminance", "at_voltage", "at_current"):
@@ -518,7 +519,7 @@ def _needs_luminance(sweep: Parsed[SweepFile], bench: Parsed[BenchFile], route: 
     if route == "calibrated":
         return
     named = bench.source.where(("photodiode",))
-    if route == "from_spectra" and "spectra" not in sweep.source.content:
+    if route == "from_spectra" and not {"spectra", "lifetime"} & set(sweep.source.content):
         hint = "plan spectra, or take a bench with a calibration"
         yield sweep.source.problem(("spectra",), f"the bench's luminance comes from spectra ({named})", hint)
     if route == "spectroradiometer":
