@@ -25,7 +25,7 @@ def lifetime_rules(sweep: Parsed[SweepFile]) -> Problems:
     if source := sweep.section("source", Source):
         yield from _one_level(where, source)
         if lifetime.curves is not None:
-            yield from _curves(where, source, lifetime, lifetime.curves)
+            yield from _curves(where, source, lifetime.curves)
     if (measure := sweep.section("measure", Measure)) and measure.timing != "stepped":
         message = "cannot keep a level for hours: each burst would begin anew"
         yield where.problem(("measure", "timing"), message, "use timing: stepped with a lifetime")
@@ -44,7 +44,9 @@ def _times(where: YamlSource, lifetime: Lifetime) -> Problems:
         return
     if lifetime.sampling:
         if lifetime.until is not None:
-            yield where.problem((*_AT, "until"), "belongs to points_per_decade", "the last until of sampling is the end")
+            yield where.problem(
+                (*_AT, "until"), "belongs to points_per_decade", "the last until of sampling is the end"
+            )
         for i, (one, other) in enumerate(pairwise(lifetime.sampling)):
             if other.until <= one.until:
                 message = f"{other.until:g} s is not later than {one.until:g} s, where the part before it ends"
@@ -80,12 +82,12 @@ def _reference(where: YamlSource, lifetime: Lifetime) -> Problems:
     if (lifetime.reference == "every") != (lifetime.reference_every is not None):
         message = "reference: every and reference_every belong together"
         yield where.problem((*_AT, "reference"), message, "give both or none")
-    for name, shares in (("spectra_at_shares", lifetime.spectra_at_shares),):
-        for i, share in enumerate(shares):
-            if not 0.0 < share < 1.0:
-                yield where.problem((*_AT, name, i), "must lie between 0 % and 100 %", "write it like 90 %")
-    share = lifetime.end.luminance_share
-    if share is not None and not 0.0 < share < 1.0:
+    for i, share in enumerate(lifetime.spectra_at_shares):
+        if not 0.0 < share < 1.0:
+            at = (*_AT, "spectra_at_shares", i)
+            yield where.problem(at, "must lie between 0 % and 100 %", "write it like 90 %")
+    end = lifetime.end.luminance_share
+    if end is not None and not 0.0 < end < 1.0:
         yield where.problem((*_AT, "end", "luminance_share"), "must lie between 0 % and 100 %", "write it like 50 %")
 
 
@@ -95,12 +97,13 @@ def _one_level(where: YamlSource, source: Source) -> Problems:
     if not plain:
         example = "['5 V']" if source.unit == "V" else "['2 mA']"
         yield where.problem(("source", "levels"), "a lifetime keeps one level, not 0", f"write levels: {example}")
-    for name, usual in (("direction", "forward"), ("both_polarities", False), ("cycles", 1), ("rest", None)):
+    of_several = {"direction": "forward", "both_polarities": False, "cycles": 1, "rest": None, "pre_bias": None}
+    for name, usual in {**of_several, "holds": ()}.items():
         if getattr(source, name) != usual:
             yield where.problem(("source", name), "makes no sense with one level that is kept", "remove it")
 
 
-def _curves(where: YamlSource, source: Source, lifetime: Lifetime, curves: Curves) -> Problems:
+def _curves(where: YamlSource, source: Source, curves: Curves) -> Problems:
     at = (*_AT, "curves")
     if curves.start is None:
         example = "0 V" if source.unit == "V" else "10 uA"
@@ -137,7 +140,9 @@ def lifetime_on_bench_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) 
     if meter is not None:
         span = meter.span(source.function)
         if largest > span.largest * (1 + 1e-12):
-            message = f"{largest:g} {source.unit} is beyond what the {meter.name} can give, {span.largest:g} {source.unit}"
+            message = (
+                f"{largest:g} {source.unit} is beyond what the {meter.name} can give, {span.largest:g} {source.unit}"
+            )
             yield sweep.source.problem(at, message, "lower it")
         elif source.range != "auto" and largest > float(source.range) * span.full_scale:
             message = f"{source.range:g} {source.unit} is too small for the level {largest:g} {source.unit} of a curve"

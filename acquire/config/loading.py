@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
 from hashlib import file_digest
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,9 +28,9 @@ from acquire.config.cautions import (
 )
 from acquire.config.device import DeviceFile
 from acquire.config.level_list import read_levels
+from acquire.config.lifetime_rules import lifetime_on_bench_rules, lifetime_rules
 from acquire.config.overrides import Override, Said, overridden
 from acquire.config.parsing import ConfigurationError, Parsed, parse
-from acquire.config.lifetime_rules import lifetime_on_bench_rules, lifetime_rules
 from acquire.config.published import PublishedFile, published_rules
 from acquire.config.rules import (
     equipment_rules,

@@ -16,8 +16,8 @@ from acquire.config.bench import (
 )
 from acquire.config.bench_rules import Problems
 from acquire.config.parsing import Parsed
+from acquire.config.source_quantities import MOST_POINTS, Stretch
 from acquire.config.sweep import (
-    MOST_POINTS,
     Dark,
     Measure,
     Output,
@@ -25,7 +25,6 @@ from acquire.config.sweep import (
     Source,
     Spectra,
     StopRules,
-    Stretch,
     SweepFile,
 )
 from acquire.config.yaml_source import Place, YamlSource

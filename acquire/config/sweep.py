@@ -5,25 +5,22 @@ Every number below is SI once read (wavelengths stay in nm); in the file it carr
 
 from __future__ import annotations
 
-from contextvars import ContextVar
-from dataclasses import dataclass
 from itertools import pairwise
-from math import ceil, log10
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
     Field,
-    GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     WrapValidator,
     model_validator,
 )
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from acquire.config.angles import AngularReadings
+from acquire.config.lifetime import Lifetime
 from acquire.config.quantities import (
     Auto,
     CurrentDensity,
@@ -40,9 +37,7 @@ from acquire.config.quantities import (
     SquareMetres,
     Volts,
     Watts,
-    quantity_schema,
 )
-from acquire.config.lifetime import Lifetime
 from acquire.config.section import Section
 from acquire.config.source_quantities import (
     AMPERES,
@@ -57,7 +52,6 @@ from acquire.config.source_quantities import (
     sourcing,
 )
 from acquire.config.template import DEFAULT_TEMPLATE, FIELDS, LONGEST_TEMPLATE, checked_template
-from drivers import models
 
 MOST_POINTS_WITH_EXCHANGE = 5_000
 
@@ -348,7 +342,7 @@ class Spectra(Section):
     at_voltage: tuple[Volts, ...] = Field(
         default=(), description="At the level nearest to each voltage.", examples=[["4 V", "6 V"]]
     )
-    at_current: tuple[Annotated[float, _AMPERES], ...] = Field(
+    at_current: tuple[Annotated[float, AMPERES], ...] = Field(
         default=(), description="At the level nearest to each current (current source).", examples=[["1 mA", "10 mA"]]
     )
     every: EveryPoints | None = Field(default=None, description="At every n-th point.")
@@ -512,6 +506,8 @@ class SweepFile(Section):
 
     def keeps_exchange(self) -> bool:
         """Whether what is exchanged with the instruments goes into the run file."""
+        if self.lifetime is not None:  # what is read while a point is waited for counts as well
+            return bool(self.exchange)
         shortest = self.measure.settle + self.measure.nplc / 60.0  # of a reading, s
         readings = self.source.point_count() + self.source.held_time() / shortest
         wanted = readings <= MOST_POINTS_WITH_EXCHANGE

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from acquire.config import Source
-from acquire.config.sweep import Held as HeldSection
 from acquire.config.source_quantities import Stretch, intervals_of_decades
+from acquire.config.sweep import Held as HeldSection
 from acquire.records import Branch, Held, Step
 
 

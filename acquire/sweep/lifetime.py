@@ -79,6 +79,11 @@ class LifetimeCourse:
         asked = len(self.spectrum_times) + len(self.spectrum_shares)
         return asked + bool(asked)
 
+    def duration(self, time_per_point: float) -> float:
+        """How long it takes at most, s: the spectra and the first point left out."""
+        curves = len(self.curve_times) * len(self.curve_levels) * time_per_point
+        return self.burn_in + self.last + curves + self.hold_at_end
+
     def gone_on_with(self, done: Progress) -> LifetimeCourse:
         """What is left of it."""
         return replace(self, done=done)
@@ -123,84 +128,74 @@ class _Run:
         self._largest = course.done.largest_luminance
         self._base = nan  # when the first step began, s of the run
         self._paused = 0.0  # of the time since then
+        self._break_begun = nan  # while the levels of a curve are gone through
         self._dim = {"share": 0, "luminance": 0, "signal": 0}
-        self._ratio = inf if isnan(self._initial) else nan
-        self._resumed = course.done.rows > 0
+        self._ratio = inf
 
     def steps(self) -> Schedule:
         """Every step; returns why it is over."""
-        course = self._course
-        shares = sorted(course.spectrum_shares, reverse=True)
-        spectrum, due, now = self._resumed and bool(course.most_spectra), 0.0, self._stress
+        course, due = self._course, 0.0
+        shares, spectrum = sorted(course.spectrum_shares, reverse=True), self._first_spectrum()
         while True:
-            if self._curves < len(course.curve_times) and self._curve_due():
+            if self._curve_is_due():
                 yield from self._curve()
-                due = 0.0
-            record = yield self._step(due, spectrum=spectrum)
-            now = self._taken(record)
+            now = self._taken(record := (yield self._step(due, spectrum=spectrum)))
             if why := self._met(record):
                 break
-            below = [share for share in shares if self._ratio <= share]
-            if below and not isnan(self._ratio):
-                shares, spectrum, due = [share for share in shares if share not in below], True, 0.0
+            due, spectrum = 0.0, False
+            if self._curve_is_due():
                 continue
-            planned = course.next_sample(now)
-            if planned == inf:
+            if passed := [share for share in shares if self._ratio <= share]:
+                shares, spectrum = [share for share in shares if share not in passed], True
+                continue
+            if (planned := course.next_sample(now)) == inf:
                 why = f"{course.last:g} s under stress"
                 break
-            spectrum = any(now + _ROUNDING < course.burn_in + time <= planned + _ROUNDING for time in self._spectra)
-            due = planned - self._begun + self._paused
+            asked = (course.burn_in + time for time in course.spectrum_times)
+            spectrum = any(now + _ROUNDING < time <= planned + _ROUNDING for time in asked)
+            due = planned - course.done.stress + self._paused
         if course.hold_at_end and self._index < course.most_points:
             self._taken((yield self._step(0.0, hold=course.hold_at_end)))
         return f"end of the lifetime: {why}"
 
-    @property
-    def _spectra(self) -> tuple[float, ...]:
-        return self._course.spectrum_times
-
-    @property
-    def _begun(self) -> float:
-        """The time under stress at which this part of the run began."""
-        return self._course.done.stress
+    def _first_spectrum(self) -> bool:
+        """Whether one is taken at the first point: where it is asked for then, and where a run is gone on with."""
+        course = self._course
+        begun = any(course.burn_in + time <= _ROUNDING for time in course.spectrum_times)
+        return bool(course.most_spectra) if course.done.rows else begun
 
     def _step(self, due: float, *, spectrum: bool = False, hold: float = 0.0) -> Step:
         step = Step(self._index, Branch.FORWARD, self._course.level, spectrum, 0, hold, due=max(due, 0.0))
         self._index += 1
         return step
 
-    def _curve_due(self) -> bool:
-        return self._course.curve_times[self._curves] + self._course.burn_in <= self._stress + _ROUNDING
+    def _curve_is_due(self) -> bool:
+        times = self._course.curve_times
+        return self._curves < len(times) and times[self._curves] + self._course.burn_in <= self._stress + _ROUNDING
 
     def _curve(self) -> Schedule:
         """The levels of a curve; the time under stress stands still until the level is back."""
         self._curves += 1
-        begun = nan
         for level in self._course.curve_levels:
             record = yield Step(self._index, Branch.FORWARD, level, cycle=self._curves)
             self._index += 1
-            if isnan(begun):
-                begun = self._moment(record)
-                self._stress = self._begun + begun - self._base - self._paused
-        self._break_begun = begun
-        self._in_break = True
+            if isnan(self._break_begun):
+                self._break_begun = record.reading.time
+                self._stress = self._stress_at(record.reading.time)
         return None
 
-    _in_break = False
-    _break_begun = nan
-
-    def _moment(self, record: Record) -> float:
-        """When a reading began; the first one is where time counts from."""
+    def _stress_at(self, moment: float) -> float:
+        """The time under stress at a moment of the run; the first reading is where it counts from."""
         if isnan(self._base):
-            self._base = record.reading.time
-        return record.reading.time
+            self._base = moment
+        return self._course.done.stress + moment - self._base - self._paused
 
     def _taken(self, record: Record) -> float:
         """The time under stress of a point of the course, which is looked at."""
-        moment = self._moment(record)
-        if self._in_break:
-            self._paused += moment - self._break_begun
-            self._in_break = False
-        self._stress = self._begun + moment - self._base - self._paused
+        if not isnan(self._break_begun):
+            self._paused += record.reading.time - self._break_begun
+            self._break_begun = nan
+        self._stress = self._stress_at(record.reading.time)
         luminance, time = record.luminance, self._stress - self._course.burn_in
         if isnan(luminance) or time < -_ROUNDING:
             return self._stress
@@ -208,8 +203,7 @@ class _Run:
         if isnan(self._initial) and time >= self._course.initial_time - _ROUNDING:
             self._initial, self._voltage = luminance, record.reading.voltage
         reference = self._largest if self._course.by_maximum else self._initial
-        known = not isnan(self._initial) and reference > 0.0
-        self._ratio = luminance / reference if known else inf
+        self._ratio = luminance / reference if not isnan(self._initial) and reference > 0.0 else inf
         return self._stress
 
     def _met(self, record: Record) -> str:
@@ -220,7 +214,10 @@ class _Run:
         rise = voltage - abs(self._voltage)
         share, dimmest = end.luminance_share, end.luminance_below
         for met, why in (
-            (share is not None and self._lasting("share", self._ratio <= share), f"luminance at {self._ratio:.2%} of L_0"),
+            (
+                share is not None and self._lasting("share", self._ratio <= share),
+                f"luminance at {self._ratio:.2%} of L_0",
+            ),
             (dimmest is not None and self._lasting("luminance", light < dimmest), f"luminance {light:.4g} cd/m^2"),
             (_above(voltage, end.voltage_above) or _below(voltage, end.voltage_below), f"voltage {voltage:.4g} V"),
             (_above(rise, end.voltage_rise), f"voltage risen by {rise:.3g} V"),

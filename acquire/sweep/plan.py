@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, inf
 
-from acquire.config import BenchFile, SweepFile
+from acquire.config import BenchFile, Spectra, SweepFile
 from acquire.records import Branch, Step
 from acquire.sweep.levels import branches_of, steps_of
+from acquire.sweep.lifetime import LifetimeCourse, lifetime_course
 from acquire.sweep.read_back import ReadBackLimits, read_back_limits
 from acquire.sweep.schedule import Course, Schedule, in_order
 from acquire.sweep.spectra import MOST_ATTEMPTS, SpectraPlan
@@ -78,6 +79,11 @@ class SweepPlan:
         return in_order(self.steps) if self.course is None else self.course.schedule()
 
     @property
+    def lasting(self) -> bool:
+        """Whether one level is kept while the device changes, which is what is measured."""
+        return isinstance(self.course, LifetimeCourse)
+
+    @property
     def held_readings(self) -> int:
         """How often the meters are read while levels are held; no points come of it."""
         return held_readings(self.steps, self.time_per_point)
@@ -86,18 +92,19 @@ class SweepPlan:
 def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
     """Work a checked sweep file out on a bench."""
     source, measure = sweep.source, sweep.measure
+    lifetime = None if sweep.lifetime is None else lifetime_course(sweep.lifetime, source)
     steps = steps_of(source, _spectrum_levels(sweep))
     voltage_source = source.function == "voltage"
     before = [step.before.level for step in steps if step.before is not None]
     levels = [step.level for step in steps] + before + [sweep.dark.voltage if voltage_source else 0.0]
     span = _source_meter(bench).span(source.function)
-    largest = max(abs(level) for level in levels)
+    largest = max(abs(level) for level in [*levels, lifetime.largest_level if lifetime else 0.0])
     dark = DarkPlan(
         Step(-1, Branch.FORWARD, sweep.dark.voltage if voltage_source else 0.0),
         sweep.dark.readings if sweep.dark.before else 0,
         sweep.dark.readings if sweep.dark.after else 0,
     )
-    spectra = _spectra_plan(sweep, bench, steps)
+    spectra = _spectra_of_lifetime(sweep, lifetime) if lifetime else _spectra_plan(sweep, bench, steps)
     per_point = point_time(sweep, bench)
     source_range = span.smallest_range(largest if source.range == "auto" else source.range)
     again = 1 if spectra.most else 0  # the level of the first spectrum, when the sweep is over
@@ -117,12 +124,15 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
         settle=measure.settle,
         hardware_timed=measure.timing == "hardware",
         time_per_point=per_point,
-        duration=readings * per_point + sum(exposures) + held * per_point,
+        duration=readings * per_point
+        + sum(exposures)
+        + (lifetime.duration(per_point) if lifetime else held * per_point),
         exposures=exposures,
         stress=_stress(largest, source.compliance, voltage_source),
         read_back=read_back_limits(sweep, bench, source_range),
         repeat_bad_readings=measure.bad_reading == "retry",
         most_stored=_most_stored(bench),
+        course=lifetime,
     )
 
 
@@ -245,6 +255,12 @@ def _spectra_plan(sweep: SweepFile, bench: BenchFile, steps: tuple[Step, ...]) -
     )
 
 
+def _spectra_of_lifetime(sweep: SweepFile, lifetime: LifetimeCourse) -> SpectraPlan:
+    """The schedule of a lifetime itself says at which steps."""
+    every = sweep.spectra.sample_every if sweep.spectra else SpectraPlan.sample_every
+    return SpectraPlan(sample_every=every, most=lifetime.most_spectra)
+
+
 def _last_quarters(steps: tuple[Step, ...]) -> tuple[range, ...]:
     """The indices of the steps of the last quarter of each branch."""
     ends = [branch[-1].index + 1 for branch in branches_of(steps)]
@@ -253,7 +269,7 @@ def _last_quarters(steps: tuple[Step, ...]) -> tuple[range, ...]:
 
 def _exposures(sweep: SweepFile, bench: BenchFile, spectra: SpectraPlan) -> tuple[float, ...]:
     """Seconds that each spectrum may take: those at a luminance by that luminance, the others as if at 100 cd/m^2."""
-    meter, wanted = bench.instruments.spectroradiometer, sweep.spectra
+    meter, wanted = bench.instruments.spectroradiometer, sweep.spectra or (Spectra() if spectra.most else None)
     if meter is None or wanted is None:
         return ()
     rising = sorted(spectra.at_luminance)
