@@ -1,17 +1,17 @@
 """One level kept for hours to months: its schedule, from what was measured so far to the next point. Pure.
 
-Time is that under stress: it stands still while the levels of a curve are gone through, and while the program was not
-running. The burn-in is part of it here; outside this module times count from its end.
+Time is that under stress (:mod:`acquire.evaluation.stress`), 0 at the end of the burn-in.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import floor, inf, isnan, log10, nan
 
 from acquire.config.lifetime import EndConditions, Lifetime, Sampling
 from acquire.config.sweep import Source
+from acquire.evaluation.stress import StressClock
 from acquire.records import Branch, Record, Step
 from acquire.sweep.levels import stretch_levels
 from acquire.sweep.schedule import Schedule
@@ -27,11 +27,11 @@ _ROUNDING = 1e-3
 class Progress:
     """How far a lifetime has come, in what is needed to go on with it.
 
-    ``stress`` [s] with the burn-in, up to the last point; ``rows`` so far, ``curves`` gone through or begun.
+    ``stress`` [s] at the last point; ``rows`` so far of all kinds, ``curves`` gone through or begun.
     ``initial_luminance`` L_0 by time, ``initial_voltage`` and ``largest_luminance``, NaN while not known.
     """
 
-    stress: float = 0.0
+    stress: float
     rows: int = 0
     curves: int = 0
     initial_luminance: float = nan
@@ -41,7 +41,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class LifetimeCourse:
-    """A lifetime as it is carried out: levels in V or A, times in s under stress, the burn-in left out."""
+    """A lifetime as it is carried out: levels in V or A, times in s under stress; ``done`` is what was done before."""
 
     level: float
     sampling: tuple[Sampling, ...]
@@ -59,7 +59,8 @@ class LifetimeCourse:
     end: EndConditions
     hold_at_end: float
     most_samples: int
-    done: Progress = field(default=Progress())
+    settle: float = 0.0
+    done: Progress | None = None
 
     @property
     def most_points(self) -> int:
@@ -94,13 +95,12 @@ class LifetimeCourse:
 
     def next_sample(self, stress: float) -> float:
         """When, of the time under stress, the first point after ``stress`` is due; infinite after the last."""
-        after = stress - self.burn_in + _ROUNDING
+        after = stress + _ROUNDING
         if after < 0.0:
-            within = min((floor(stress / self.burn_in_every + 1e-9) + 1) * self.burn_in_every, self.burn_in)
-            return within if within > stress + _ROUNDING else self.burn_in
+            number = floor((after + self.burn_in) / self.burn_in_every + 1e-9) + 1
+            return min(number * self.burn_in_every - self.burn_in, 0.0)
         asked = (*self.spectrum_times, *self.curve_times, self.initial_time, self.last)
-        times = [self._regular(after), *(time for time in asked if time > after)]
-        return self.burn_in + min(times, default=inf)
+        return min([self._regular(after), *(time for time in asked if time > after)], default=inf)
 
     def _regular(self, after: float) -> float:
         """The first regular time after one, the burn-in left out."""
@@ -120,15 +120,13 @@ class _Run:
     """A lifetime under way."""
 
     def __init__(self, course: LifetimeCourse) -> None:
+        done = course.done or Progress(-course.burn_in)
         self._course = course
-        self._stress = course.done.stress
-        self._index = course.done.rows
-        self._curves = course.done.curves
-        self._initial, self._voltage = course.done.initial_luminance, course.done.initial_voltage
-        self._largest = course.done.largest_luminance
-        self._base = nan  # when the first step began, s of the run
-        self._paused = 0.0  # of the time since then
-        self._break_begun = nan  # while the levels of a curve are gone through
+        self._clock = StressClock(done.stress, course.settle)
+        self._stress = done.stress
+        self._index, self._curves = done.rows, done.curves
+        self._initial, self._voltage = done.initial_luminance, done.initial_voltage
+        self._largest = done.largest_luminance
         self._dim = {"share": 0, "luminance": 0, "signal": 0}
         self._ratio = inf
 
@@ -139,7 +137,8 @@ class _Run:
         while True:
             if self._curve_is_due():
                 yield from self._curve()
-            now = self._taken(record := (yield self._step(due, spectrum=spectrum)))
+            record = yield self._step(due, spectrum=spectrum)
+            now = self._taken(record)
             if why := self._met(record):
                 break
             due, spectrum = 0.0, False
@@ -151,18 +150,17 @@ class _Run:
             if (planned := course.next_sample(now)) == inf:
                 why = f"{course.last:g} s under stress"
                 break
-            asked = (course.burn_in + time for time in course.spectrum_times)
-            spectrum = any(now + _ROUNDING < time <= planned + _ROUNDING for time in asked)
-            due = planned - course.done.stress + self._paused
+            spectrum = any(now + _ROUNDING < time <= planned + _ROUNDING for time in course.spectrum_times)
+            due = self._clock.due(planned)
         if course.hold_at_end and self._index < course.most_points:
             self._taken((yield self._step(0.0, hold=course.hold_at_end)))
         return f"end of the lifetime: {why}"
 
     def _first_spectrum(self) -> bool:
         """Whether one is taken at the first point: where it is asked for then, and where a run is gone on with."""
-        course = self._course
-        begun = any(course.burn_in + time <= _ROUNDING for time in course.spectrum_times)
-        return bool(course.most_spectra) if course.done.rows else begun
+        if self._course.done is not None and self._course.done.rows:
+            return bool(self._course.most_spectra)
+        return self._course.burn_in == 0.0 and any(time <= _ROUNDING for time in self._course.spectrum_times)
 
     def _step(self, due: float, *, spectrum: bool = False, hold: float = 0.0) -> Step:
         step = Step(self._index, Branch.FORWARD, self._course.level, spectrum, 0, hold, due=max(due, 0.0))
@@ -171,7 +169,7 @@ class _Run:
 
     def _curve_is_due(self) -> bool:
         times = self._course.curve_times
-        return self._curves < len(times) and times[self._curves] + self._course.burn_in <= self._stress + _ROUNDING
+        return self._curves < len(times) and times[self._curves] <= self._stress + _ROUNDING
 
     def _curve(self) -> Schedule:
         """The levels of a curve; the time under stress stands still until the level is back."""
@@ -179,28 +177,17 @@ class _Run:
         for level in self._course.curve_levels:
             record = yield Step(self._index, Branch.FORWARD, level, cycle=self._curves)
             self._index += 1
-            if isnan(self._break_begun):
-                self._break_begun = record.reading.time
-                self._stress = self._stress_at(record.reading.time)
+            self._stress = self._clock.of_curve(record.reading.time)
         return None
-
-    def _stress_at(self, moment: float) -> float:
-        """The time under stress at a moment of the run; the first reading is where it counts from."""
-        if isnan(self._base):
-            self._base = moment
-        return self._course.done.stress + moment - self._base - self._paused
 
     def _taken(self, record: Record) -> float:
         """The time under stress of a point of the course, which is looked at."""
-        if not isnan(self._break_begun):
-            self._paused += record.reading.time - self._break_begun
-            self._break_begun = nan
-        self._stress = self._stress_at(record.reading.time)
-        luminance, time = record.luminance, self._stress - self._course.burn_in
-        if isnan(luminance) or time < -_ROUNDING:
+        self._stress = self._clock.of_course(record.reading.time)
+        luminance = record.luminance
+        if isnan(luminance) or self._stress < -_ROUNDING:
             return self._stress
         self._largest = luminance if isnan(self._largest) else max(self._largest, luminance)
-        if isnan(self._initial) and time >= self._course.initial_time - _ROUNDING:
+        if isnan(self._initial) and self._stress >= self._course.initial_time - _ROUNDING:
             self._initial, self._voltage = luminance, record.reading.voltage
         reference = self._largest if self._course.by_maximum else self._initial
         self._ratio = luminance / reference if not isnan(self._initial) and reference > 0.0 else inf
@@ -229,7 +216,7 @@ class _Run:
             (end.points is not None and self._index >= end.points, f"{self._index} points"),
         ):
             if met:
-                return f"{why} after {self._stress - self._course.burn_in:.6g} s under stress"
+                return f"{why} after {self._stress:.6g} s under stress"
         return ""
 
     def _lasting(self, what: str, dim: bool) -> bool:
@@ -246,7 +233,7 @@ def _below(value: float, limit: float | None) -> bool:
     return limit is not None and value < limit
 
 
-def lifetime_course(lifetime: Lifetime, source: Source) -> LifetimeCourse:
+def lifetime_course(lifetime: Lifetime, source: Source, settle: float) -> LifetimeCourse:
     """The course of a checked section ``lifetime`` at the level of its source."""
     curves = lifetime.curves
     return LifetimeCourse(
@@ -266,6 +253,7 @@ def lifetime_course(lifetime: Lifetime, source: Source) -> LifetimeCourse:
         end=lifetime.end,
         hold_at_end=lifetime.hold_at_end or 0.0,
         most_samples=lifetime.sample_count(),
+        settle=settle,
     )
 
 

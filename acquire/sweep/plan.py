@@ -92,7 +92,7 @@ class SweepPlan:
 def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
     """Work a checked sweep file out on a bench."""
     source, measure = sweep.source, sweep.measure
-    lifetime = None if sweep.lifetime is None else lifetime_course(sweep.lifetime, source)
+    lifetime = None if sweep.lifetime is None else lifetime_course(sweep.lifetime, source, measure.settle)
     steps = steps_of(source, _spectrum_levels(sweep))
     voltage_source = source.function == "voltage"
     before = [step.before.level for step in steps if step.before is not None]

@@ -1,0 +1,133 @@
+"""The figures of merit of a lifetime, from its decay. Pure.
+
+T_x is the first time under stress at which the luminance has fallen to the share x of L_0, linear between two values;
+where the record ends before that, the time at which the stretched exponential fitted to it gets there: ``extrapolated``,
+beyond twice the record ``extrapolated_far``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import hypot, isfinite, log, nan
+
+import numpy as np
+
+from acquire.evaluation.decay import Course, Decay, no_light
+from acquire.evaluation.figure import Figure, missing
+from acquire.photometry.lifetime import (
+    StretchedExponential,
+    fit_stretched_exponential,
+    running_median,
+    time_to_share,
+)
+
+#: The shares of L_0 at which lifetimes are given.
+SHARES = (0.95, 0.90, 0.80, 0.50)
+
+#: A time further out than so many records is a guess.
+FARTHEST = 2.0
+
+#: The figures by L_0 that they refer to: what is added to the name.
+BY_TIME, BY_MAXIMUM = "", "_of_maximum"
+
+
+def lifetime_figures(decay: Decay) -> dict[str, Figure]:
+    """Every figure of a lifetime by name."""
+    course, conditions = decay.course(), decay.conditions
+    largest = decay.largest_lasting()
+    fit = _fitted(course)
+    figures = {"time_under_stress": Figure(max(decay.stress - conditions.burn_in, 0.0), "s", "ok")}
+    figures |= _initial(decay, largest)
+    first = decay.first
+    spread = first.independent_uncertainty / first.luminance if first is not None and first.luminance > 0 else nan
+    for reference, name in ((nan if first is None else first.luminance, BY_TIME), (largest, BY_MAXIMUM)):
+        for share in SHARES:
+            figures[f"lifetime_{round(100 * share)}{name}"] = _lifetime(course, reference, share, fit, spread)
+    figures |= _parameters(fit)
+    figures["voltage_rise"] = _voltage_rise(decay)
+    return figures
+
+
+def _fitted(course: Course) -> StretchedExponential | None:
+    """The stretched exponential through the course from its largest luminance on."""
+    known = np.flatnonzero(np.isfinite(course.luminance) & (course.luminance > 0))
+    if not known.size:
+        return None
+    from_top = known[int(np.argmax(running_median(course.luminance[known]))) :]
+    return fit_stretched_exponential(course.time[from_top], course.luminance[from_top])
+
+
+def _initial(decay: Decay, largest: float) -> Iterator[tuple[str, Figure]]:
+    first, unit = decay.first, "cd/m^2"
+    if first is None or no_light(first):
+        why = f"no luminance from {decay.conditions.initial_time:g} s under stress on"
+        yield "initial_luminance", missing(unit, "not_reached", why)
+    else:
+        when = f"{first.time:.4g} s under stress"
+        u = first.luminance_uncertainty
+        yield "initial_luminance", Figure(first.luminance, unit, "ok", first.voltage, uncertainty=u, reason=when)
+    yield "largest_luminance", Figure(largest, unit, "ok") if isfinite(largest) else missing(unit)
+
+
+def _lifetime(
+    course: Course, reference: float, share: float, fit: StretchedExponential | None, spread: float
+) -> Figure:
+    """One lifetime; ``reference`` is L_0 [cd/m^2], known to the share ``spread`` (k = 1)."""
+    if not reference > 0 or not len(course):
+        return missing("s", "none", "no L_0 to refer to")
+    known = np.isfinite(course.luminance)
+    time, ratio = course.time[known], running_median(course.luminance[known] / reference)
+    measured = time_to_share(time, ratio, share)
+    luminance = share * reference
+    spread = spread if isfinite(spread) else 0.0
+    if isfinite(measured):
+        return Figure(
+            measured, "s", "ok", luminance=luminance, uncertainty=_spread_at(fit, measured, luminance, spread)
+        )
+    record = float(time[-1]) if time.size else 0.0
+    if fit is None:
+        return missing("s", "not_reached", f"still above {share:.0%} after {record:.4g} s, and no curve fits")
+    value = fit.time_at(luminance)
+    if not isfinite(value):
+        return missing("s", "not_reached", "the fitted curve says nothing of it")
+    u = fit.uncertainty_of_time_at(luminance, spread)
+    status = "extrapolated" if value <= FARTHEST * record else "extrapolated_far"
+    where = f"{value / record:.2g} times the record of {record:.4g} s, if it stays a stretched exponential"
+    return Figure(value, "s", status, luminance=luminance, uncertainty=u, reason=where)
+
+
+def _spread_at(fit: StretchedExponential | None, time: float, luminance: float, spread: float) -> float:
+    """The standard uncertainty of a time that was measured: the scatter there and that of L_0, through the slope."""
+    if fit is None:
+        return nan
+    fallen = log(fit.amplitude / luminance)
+    if not fallen > 0:
+        return nan
+    return time * hypot(spread, fit.scatter) / (fit.exponent * fallen)
+
+
+def _parameters(fit: StretchedExponential | None) -> dict[str, Figure]:
+    names = {"lifetime_time_constant": "s", "lifetime_stretching_exponent": "1"}
+    if fit is None:
+        why = "nothing to fit: too few values, or the luminance did not fall"
+        return {name: missing(unit, "none", why) for name, unit in names.items()}
+    if fit.at_bound:
+        why = f"beta runs to the end of its range ({fit.exponent:.2g}): no stretched exponential fits"
+        return {name: missing(unit, "none", why) for name, unit in names.items()}
+    how = f"{fit.values} values to {fit.last:.4g} s, {fit.scatter:.2%} about the curve"
+    return {
+        "lifetime_time_constant": _with_interval(fit, fit.time_constant, "s", fit.time_constant_uncertainty, how),
+        "lifetime_stretching_exponent": _with_interval(fit, fit.exponent, "1", fit.exponent_uncertainty, how),
+    }
+
+
+def _with_interval(fit: StretchedExponential, value: float, unit: str, u: float, how: str) -> Figure:
+    k = fit.coverage_factor
+    return Figure(value, unit, "ok", uncertainty=u, coverage_factor=k, expanded_uncertainty=k * u, reason=how)
+
+
+def _voltage_rise(decay: Decay) -> Figure:
+    """How far the voltage rose from where L_0 was taken to the last point."""
+    if decay.first is None or decay.last is None:
+        return missing("V", "not_reached")
+    return Figure(decay.last.voltage - decay.first.voltage, "V", "ok", reason=f"in {decay.last.time:.4g} s")
