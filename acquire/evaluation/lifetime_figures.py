@@ -1,8 +1,8 @@
 """The figures of merit of a lifetime, from its decay. Pure.
 
 T_x is the first time under stress at which the luminance has fallen to the share x of L_0, linear between two values;
-where the record ends before that, the time at which the stretched exponential fitted to it gets there: ``extrapolated``,
-beyond twice the record ``extrapolated_far``.
+where the record ends before that, the time at which the stretched exponential fitted to it gets there, which is
+``extrapolated``, beyond twice the record ``extrapolated_far``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from math import hypot, isfinite, log, nan
 
 import numpy as np
 
-from acquire.evaluation.decay import Course, Decay, no_light
+from acquire.evaluation.decay import Course, Decay
 from acquire.evaluation.figure import Figure, missing
 from acquire.photometry.lifetime import (
     StretchedExponential,
@@ -33,13 +33,13 @@ BY_TIME, BY_MAXIMUM = "", "_of_maximum"
 
 def lifetime_figures(decay: Decay) -> dict[str, Figure]:
     """Every figure of a lifetime by name."""
-    course, conditions = decay.course(), decay.conditions
+    course = decay.course()
     largest = decay.largest_lasting()
     fit = _fitted(course)
-    figures = {"time_under_stress": Figure(max(decay.stress - conditions.burn_in, 0.0), "s", "ok")}
+    stress, first = decay.stress, decay.first
+    figures = {"time_under_stress": Figure(stress, "s", "ok") if isfinite(stress) else missing("s", "not_reached")}
     figures |= _initial(decay, largest)
-    first = decay.first
-    spread = first.independent_uncertainty / first.luminance if first is not None and first.luminance > 0 else nan
+    spread = nan if first is None else first.relative_uncertainty
     for reference, name in ((nan if first is None else first.luminance, BY_TIME), (largest, BY_MAXIMUM)):
         for share in SHARES:
             figures[f"lifetime_{round(100 * share)}{name}"] = _lifetime(course, reference, share, fit, spread)
@@ -59,7 +59,7 @@ def _fitted(course: Course) -> StretchedExponential | None:
 
 def _initial(decay: Decay, largest: float) -> Iterator[tuple[str, Figure]]:
     first, unit = decay.first, "cd/m^2"
-    if first is None or no_light(first):
+    if first is None or not first.luminance > 0:
         why = f"no luminance from {decay.conditions.initial_time:g} s under stress on"
         yield "initial_luminance", missing(unit, "not_reached", why)
     else:

@@ -134,6 +134,7 @@ class _Run:
         """Every step; returns why it is over."""
         course, due = self._course, 0.0
         shares, spectrum = sorted(course.spectrum_shares, reverse=True), self._first_spectrum()
+        asked = [time for time in course.spectrum_times if time > self._stress + _ROUNDING]
         while True:
             if self._curve_is_due():
                 yield from self._curve()
@@ -144,13 +145,17 @@ class _Run:
             due, spectrum = 0.0, False
             if self._curve_is_due():
                 continue
+            if asked and asked[0] <= now + _ROUNDING:  # the one before took longer than until then
+                spectrum, asked = True, [time for time in asked if time > now + _ROUNDING]
+                continue
             if passed := [share for share in shares if self._ratio <= share]:
                 shares, spectrum = [share for share in shares if share not in passed], True
                 continue
             if (planned := course.next_sample(now)) == inf:
                 why = f"{course.last:g} s under stress"
                 break
-            spectrum = any(now + _ROUNDING < time <= planned + _ROUNDING for time in course.spectrum_times)
+            spectrum = bool(asked) and asked[0] <= planned + _ROUNDING
+            asked = asked[1:] if spectrum else asked
             due = self._clock.due(planned)
         if course.hold_at_end and self._index < course.most_points:
             self._taken((yield self._step(0.0, hold=course.hold_at_end)))
