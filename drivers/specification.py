@@ -190,6 +190,14 @@ class MultimeterSpecification(Specification):
 
 
 @dataclass(frozen=True)
+class SwitchSpecification(Specification):
+    """A board of relays. ``channels``: the most it may have. ``operate_time``: until a contact is steady, s."""
+
+    channels: int
+    operate_time: float
+
+
+@dataclass(frozen=True)
 class ExposureEstimate:
     """What a reading of a spectroradiometer will take, s; ``announced`` is the figure in its first answer."""
 

@@ -150,6 +150,18 @@ class TestFixture:
         """Open the output relay: no current from now on."""
         return self._drive(self._relay_open)
 
+    @property
+    def energised(self) -> bool:
+        """Whether a source drives the load: its output relay is closed."""
+        return self._regulate != self._relay_open
+
+    def connect(self, load: Load) -> None:
+        """Hang another load on the terminals, from now on; whatever drives them goes on."""
+        self._age()
+        self.load = load
+        self._radiance = None
+        self._settle()
+
     def operating_point(self) -> OperatingPoint:
         """Return the operating point now, the load's history included."""
         if self.clock.now() != self._since:

@@ -1,0 +1,15 @@
+"""What is known of the relay boards with the text commands of :mod:`drivers.relay_board.messages`."""
+
+from __future__ import annotations
+
+from drivers.specification import SerialLine, SwitchSpecification
+
+SPECIFICATION = SwitchSpecification(
+    name="relay board",
+    maker="NUMATO",
+    identities=("RELAY",),
+    serial=SerialLine(baud_rate=9600, terminator="\r"),
+    highest_baud_rate=115200,
+    channels=32,
+    operate_time=20e-3,  # twice what miniature power relays need at most, bounce included
+)
