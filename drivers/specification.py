@@ -190,14 +190,6 @@ class MultimeterSpecification(Specification):
 
 
 @dataclass(frozen=True)
-class SwitchSpecification(Specification):
-    """A board of relays. ``channels``: the most it may have. ``operate_time``: until a contact is steady, s."""
-
-    channels: int
-    operate_time: float
-
-
-@dataclass(frozen=True)
 class ExposureEstimate:
     """What a reading of a spectroradiometer will take, s; ``announced`` is the figure in its first answer."""
 
@@ -246,3 +238,10 @@ class SpectroradiometerSpecification(Specification):
     exposure: Exposure
     spot: Spot
     bandwidth: float
+
+
+@dataclass(frozen=True)
+class PixelSwitchSpecification(Specification):
+    """A switch that connects one pixel at a time; ``relays``: how many it has."""
+
+    relays: int

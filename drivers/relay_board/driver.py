@@ -7,29 +7,21 @@ closes one, which is read back as well. Whether the output of the source is off 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from drivers import link
 from drivers.errors import InstrumentError, InstrumentTimeout, RefusedByDriver, SettingNotTaken, UnexpectedReply
 from drivers.relay_board import messages
-from drivers.relay_board.specification import SPECIFICATION
+from drivers.relay_board.specification import OPERATE_TIME, SPECIFICATION
 from drivers.scpi import Identity
 
-__all__ = ["RelayBoard", "SwitchSettings"]
+__all__ = ["RelayBoard"]
 
 _REPLY_TIMEOUT = 2.0  # s: a board answers within some ms
 
 
-@dataclass(frozen=True)
-class SwitchSettings:
-    """What a board is: ``channels``, how many relays it has."""
-
-    channels: int = 8
-
-
 class RelayBoard:
-    """A relay board on any VISA resource, or on a PyMeasure adapter. All relays are open until one is selected.
+    """A relay board on any VISA resource, or on a PyMeasure adapter.
 
     ``timeout`` (s): how long a reply may take at most. ``visa_library`` and ``serial`` count only when ``adapter`` is a
     resource name.
@@ -54,7 +46,6 @@ class RelayBoard:
         self.name = name
         self._where = " at ".join(filter(None, (name, link.resource_of(adapter))))
         self._timeout = min(timeout, _REPLY_TIMEOUT)
-        self._channels = 0
 
     def identify(self) -> Identity:
         """Ask for firmware and identity; half a command that another program has left on the line is ended first.
@@ -67,79 +58,69 @@ class RelayBoard:
         firmware = self._asked(messages.VERSION)
         return Identity("NUMATO", "RELAY BOARD", self._asked(messages.IDENTITY), firmware)
 
-    def configure(self, settings: SwitchSettings) -> None:
-        """Take note of what the board is, and open every relay.
+    def select(self, relay: int | None) -> None:
+        """Connect one pixel: open every relay, then close this one, counted from 1; None leaves all open.
 
-        :raises RefusedByDriver: no board has so many relays; nothing was sent.
-        :raises SettingNotTaken: a relay reads back as closed.
-        :raises UnexpectedReply: the board has another number of relays.
-        """
-        if settings.channels not in messages.COUNTS:
-            what = f"no board has {settings.channels} relays; there are " + ", ".join(map(str, messages.COUNTS))
-            raise RefusedByDriver(self._where, what, "Correct channels in the bench file")
-        self._channels = settings.channels
-        self.select(None)
+        The output of the source must be off.
 
-    def select(self, channel: int | None) -> None:
-        """Connect one pixel: open every relay, then close this one; None leaves all open. The output must be off.
-
-        :raises RefusedByDriver: the board does not have this relay, or is not configured; nothing was sent.
+        :raises RefusedByDriver: the board does not have this relay; nothing was switched.
         :raises SettingNotTaken: relays read back differently; all were told to open.
         :raises InstrumentTimeout: the board does not answer.
         """
-        self._require(channel)
-        self._tell(messages.open_all(self._channels))
-        self._require_closed((), messages.open_all(self._channels))
-        if channel is None:
+        digits = self._state()[1]
+        if relay is not None and not 1 <= relay <= 4 * digits:
+            what = f"no relay was switched: there is no relay {relay} on a board with 1 to {4 * digits}"
+            raise RefusedByDriver(self._where, what, "Correct pixels in the bench file")
+        self._tell(messages.open_all(digits))
+        self._require_closed((), messages.open_all(digits))
+        if relay is None:
             return
         try:
-            self._tell(messages.switch_on(channel))
-            self._require_closed((channel,), messages.switch_on(channel))
+            self._tell(messages.switch_on(relay))
+            self._require_closed((relay,), messages.switch_on(relay))
         except InstrumentError:
-            self.adapter.write(messages.open_all(self._channels))
+            self.adapter.write(messages.open_all(digits))
             raise
 
     @property
-    def closed(self) -> tuple[int, ...]:
-        """Get which relays the board says are closed (tuple of int).
+    def selected(self) -> int | None:
+        """Get the relay that the board says is closed, counted from 1, None for none (int).
 
-        :raises UnexpectedReply: it says nothing of the kind.
+        :raises SettingNotTaken: it is more than one.
         """
-        reply = self._asked(messages.READ_ALL)
-        try:
-            return messages.closed_relays(reply, self._channels)
-        except ValueError as error:
-            hint = f"Has the board {self._channels} relays, as the bench file says"
-            raise UnexpectedReply(self._where, messages.READ_ALL, reply, hint) from error
+        closed = self._state()[0]
+        if len(closed) > 1:
+            raise SettingNotTaken(self._where, [("relay on", "one relay", _relays(closed))], "Select one pixel")
+        return closed[0] if closed else None
 
-    def settings(self) -> dict[str, int]:
-        """How many relays the board has; empty before :meth:`configure`."""
-        return {"channels": self._channels} if self._channels else {}
+    def settings(self) -> dict[str, int | None]:
+        """Which relay is closed."""
+        return {"relay": self.selected}
 
     def shutdown(self) -> None:
         """Open every relay; the output must be off.
 
         :raises SettingNotTaken: a relay reads back as closed.
         """
-        if self._channels:
-            self.select(None)
-
-    def _require(self, channel: int | None) -> None:
-        if not self._channels:
-            raise RefusedByDriver(self._where, "no relay was switched: the board is not configured", "Call configure")
-        if channel is not None and not 0 <= channel < self._channels:
-            what = f"no relay was switched: there is no relay {channel} among {self._channels} (0 to"
-            raise RefusedByDriver(self._where, f"{what} {self._channels - 1})", "Correct pixels in the bench file")
+        self.select(None)
 
     def _require_closed(self, wanted: tuple[int, ...], command: str) -> None:
         """Wait until the contacts are steady, and hold what the board says against what it was told.
 
         :raises SettingNotTaken: another relay is closed, or one is not.
         """
-        link.read_line(self.adapter, SPECIFICATION.operate_time)  # nothing is due: the prompt has no end of line
-        if (found := self.closed) != wanted:
+        link.read_line(self.adapter, OPERATE_TIME)  # nothing is due: the prompt has no end of line
+        if (found := self._state()[0]) != wanted:
             pairs = [(command, _relays(wanted), _relays(found))]
             raise SettingNotTaken(self._where, pairs, "Check the board and the supply of its relays")
+
+    def _state(self) -> tuple[tuple[int, ...], int]:
+        """Which relays the board says are closed, and how many digits it has for that."""
+        reply = self._asked(messages.READ_ALL)
+        try:
+            return messages.closed_relays(reply)
+        except ValueError as error:
+            raise UnexpectedReply(self._where, messages.READ_ALL, reply) from error
 
     # A command and its echo
 
@@ -160,5 +141,5 @@ class RelayBoard:
         return messages.text_of(line)
 
 
-def _relays(channels: tuple[int, ...]) -> str:
-    return "relay " + " and ".join(map(str, channels)) + " closed" if channels else "all open"
+def _relays(closed: tuple[int, ...]) -> str:
+    return "relay " + " and ".join(map(str, closed)) + " closed" if closed else "all open"

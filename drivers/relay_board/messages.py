@@ -19,29 +19,24 @@ from __future__ import annotations
 
 import re
 
-CHANNEL_NAMES = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
+RELAY_NAMES = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
 
 VERSION, IDENTITY, READ_ALL = "ver", "id get", "relay readall"
 
-#: Boards are built with so many relays.
-COUNTS = (1, 2, 4, 8, 16, 32)
+#: Boards have up to 32 relays, which are so many hexadecimal digits.
+_DIGITS = (1, 2, 4, 8)
 
 _PROMPT = "> \r\n"
 
 
-def switch_on(channel: int) -> str:
-    """The command that closes a relay."""
-    return f"relay on {CHANNEL_NAMES[channel]}"
+def switch_on(relay: int) -> str:
+    """The command that closes a relay, counted from 1; the board counts from 0."""
+    return f"relay on {RELAY_NAMES[relay - 1]}"
 
 
-def open_all(channels: int) -> str:
-    """The command that opens every relay of a board with so many."""
-    return f"relay writeall {0:0{digits(channels)}x}"
-
-
-def digits(channels: int) -> int:
-    """How many hexadecimal digits say the state of so many relays."""
-    return (channels + 3) // 4
+def open_all(digits: int) -> str:
+    """The command that opens every relay of a board whose state has so many digits."""
+    return f"relay writeall {0:0{digits}x}"
 
 
 def text_of(line: str) -> str:
@@ -49,14 +44,12 @@ def text_of(line: str) -> str:
     return line.strip(_PROMPT)
 
 
-def closed_relays(reply: str, channels: int) -> tuple[int, ...]:
-    """The relays that are closed, from the reply to ``relay readall``.
+def closed_relays(reply: str) -> tuple[tuple[int, ...], int]:
+    """The relays that are closed, counted from 1, and how many digits said it: the reply to ``relay readall``.
 
-    :raises ValueError: it is not what a board with so many relays says.
+    :raises ValueError: no board says such a thing.
     """
-    if not re.fullmatch(f"[0-9A-Fa-f]{{{digits(channels)}}}", reply):
-        raise ValueError(f"{reply!r} is not the state of {channels} relays")
-    states = int(reply, 16)
-    if states >> channels:
-        raise ValueError(f"{reply!r} has relays beyond {channels}")
-    return tuple(channel for channel in range(channels) if states >> channel & 1)
+    if len(reply) not in _DIGITS or not re.fullmatch("[0-9A-Fa-f]+", reply):
+        raise ValueError(f"{reply!r} is not the state of relays")
+    state = int(reply, 16)
+    return tuple(relay for relay in range(1, 4 * len(reply) + 1) if state >> (relay - 1) & 1), len(reply)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from drivers.errors import UnexpectedReply
@@ -32,17 +32,22 @@ def look(adapter: Any, expected: Mapping[str, Any]) -> Seen:
     :raises drivers.errors.InstrumentError: no answer, or none.
     """
     reply = _asked(adapter, messages.READ_ALL)
-    channels = expected["channels"]
     try:
-        closed = messages.closed_relays(reply, channels)
-    except ValueError:
-        what = f"it does not have the {channels} relays of the bench file (it says {reply!r})"
-        return {}, [Finding(what, "Correct channels in the bench file")]
-    details = {"relays": f"{channels}, closed: {', '.join(map(str, closed)) or 'none'}"}
+        closed, digits = messages.closed_relays(reply)
+    except ValueError as error:
+        raise UnexpectedReply(adapter.where, messages.READ_ALL, reply) from error
+    details = {"relays": f"{4 * digits}, closed: {', '.join(map(str, closed)) or 'none'}"}
+    return details, list(_findings(closed, 4 * digits, expected))
+
+
+def _findings(closed: tuple[int, ...], relays: int, expected: Mapping[str, Any]) -> Iterator[Finding]:
+    for pixel, relay in expected.get("pixels", {}).items():
+        if relay > relays:
+            what = f"it has {relays} relays, the bench file says relay {relay} for pixel {pixel}"
+            yield Finding(what, "Correct pixels in the bench file")
     if len(closed) > 1:
-        what = f"{len(closed)} relays are closed: the source drives several pixels at a time"
-        return details, [Finding(what, "A run opens them; if it says so again, somebody else switches this board")]
-    return details, []
+        what = f"{len(closed)} relays are closed: the source would drive several pixels at a time"
+        yield Finding(what, "A run opens them; if it says so again, somebody else switches this board")
 
 
 def _asked(adapter: Any, query: str) -> str:

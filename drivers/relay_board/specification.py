@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from drivers.specification import SerialLine, SwitchSpecification
+from drivers.specification import PixelSwitchSpecification, SerialLine
 
-SPECIFICATION = SwitchSpecification(
+SPECIFICATION = PixelSwitchSpecification(
     name="relay board",
     maker="NUMATO",
     identities=("RELAY",),
     serial=SerialLine(baud_rate=9600, terminator="\r"),
     highest_baud_rate=115200,
-    channels=32,
-    operate_time=20e-3,  # twice what miniature power relays need at most, bounce included
+    relays=32,
 )
+
+#: Until a contact is steady, s: twice what miniature power relays need at most, bounce included.
+OPERATE_TIME = 20e-3

@@ -2,41 +2,38 @@
 
 import pytest
 
-from drivers.errors import InstrumentTimeout, RefusedByDriver, SettingNotTaken, UnexpectedReply
+from drivers.errors import InstrumentTimeout, RefusedByDriver, SettingNotTaken
 from drivers.relay_board import messages
-from drivers.relay_board.driver import RelayBoard, SwitchSettings
+from drivers.relay_board.driver import RelayBoard
 from tests.drivers.conftest import NOTHING
 from tests.support.relay_board import board
 
+ALL = ("relay readall", ">relay readall")
 #: What is sent, and the echo; then what the board says, without line ends: from the manual of such boards.
-OPENED = [
-    ("relay writeall 00", "relay writeall 00"), (None, NOTHING), ("relay readall", "relay readall"), (None, "00"),
-]  # fmt: skip
+OPENED = [ALL, (None, "08"), ("relay writeall 00", "relay writeall 00"), (None, NOTHING), ALL, (None, "00")]
 
 
 def test_it_breaks_before_it_makes_and_reads_back(transcript):
-    closing = [("relay on 3", ">relay on 3"), (None, NOTHING), ("relay readall", ">relay readall"), (None, "08")]
-    with transcript(RelayBoard, [*OPENED, *OPENED, *closing]) as relays:
-        relays.configure(SwitchSettings(channels=8))
-        relays.select(3)
-        assert relays.settings() == {"channels": 8}
+    closing = [("relay on 3", ">relay on 3"), (None, NOTHING), ALL, (None, "08"), ALL, (None, "08")]
+    with transcript(RelayBoard, [*OPENED, *closing]) as relays:
+        relays.select(4)
+        assert relays.settings() == {"relay": 4}
 
 
-@pytest.mark.parametrize(("channels", "sent", "reply"), [(1, "0", "1"), (4, "0", "8"), (16, "0000", "8000"),
-                                                         (32, "00000000", "80000000")])  # fmt: skip
-def test_boards_of_other_sizes(channels, sent, reply):
-    assert messages.open_all(channels) == f"relay writeall {sent}"
-    assert messages.closed_relays(reply, channels) == (channels - 1,)
+@pytest.mark.parametrize(("digits", "sent", "reply"), [(1, "0", "8"), (2, "00", "80"), (4, "0000", "8000"),
+                                                       (8, "00000000", "80000000")])  # fmt: skip
+def test_boards_of_other_sizes(digits, sent, reply):
+    assert messages.open_all(digits) == f"relay writeall {sent}"
+    assert messages.closed_relays(reply) == ((4 * digits,), digits)
     assert (
-        messages.switch_on(channels - 1)
-        == {1: "relay on 0", 4: "relay on 3", 16: "relay on F", 32: "relay on V"}[channels]
+        messages.switch_on(4 * digits) == {1: "relay on 3", 2: "relay on 7", 4: "relay on F", 8: "relay on V"}[digits]
     )
 
 
-@pytest.mark.parametrize("reply", ["", "0", "000", "on", "0x", "100", "G0"])
-def test_what_is_no_state_of_eight_relays(reply):
-    with pytest.raises(ValueError, match="8 relays"):
-        messages.closed_relays(reply, 8)
+@pytest.mark.parametrize("reply", ["", "000", "on", "0x", "10000", "G0", "-1", " 1"])
+def test_what_is_no_state_of_relays(reply):
+    with pytest.raises(ValueError, match="not the state of relays"):
+        messages.closed_relays(reply)
 
 
 @pytest.mark.parametrize("interface", ["serial", "socket"])
@@ -44,14 +41,13 @@ def test_a_pixel_at_a_time_on_the_twin(interface):
     twin, relays = board(interface)
     identity = relays.identify()
     assert relays.specification.fits(identity.maker, identity.model)
-    relays.configure(SwitchSettings())
     seen = []
-    for channel in (0, 3, 1, 1, None):
-        relays.select(channel)
-        seen.append((twin.contacts, relays.closed, twin.fixture.drive_voltage(1.0, 1.0).current))
+    for relay in (1, 4, 2, 2, None):
+        relays.select(relay)
+        seen.append((twin.contacts, relays.selected, twin.fixture.drive_voltage(1.0, 1.0).current))
         twin.fixture.disconnect()
     assert seen == [
-        ((0,), (0,), 1e-3), ((3,), (3,), 0.25e-3), ((1,), (1,), 0.5e-3), ((1,), (1,), 0.5e-3), ((), (), 0.0)
+        ((1,), 1, 1e-3), ((4,), 4, 0.25e-3), ((2,), 2, 0.5e-3), ((2,), 2, 0.5e-3), ((), None, 0.0)
     ]  # fmt: skip
     assert twin.most_closed == 1
     assert twin.switched_live == 0
@@ -59,47 +55,36 @@ def test_a_pixel_at_a_time_on_the_twin(interface):
 
 def test_the_twin_tells_a_switch_under_voltage():
     twin, relays = board()
-    relays.configure(SwitchSettings())
     twin.fixture.drive_voltage(1.0, 1.0)
     relays.select(2)
     assert twin.switched_live == 1
 
 
-@pytest.mark.parametrize("channel", [-1, 8, 31])
-def test_a_relay_that_is_not_there_is_refused_before_anything_is_sent(channel):
+@pytest.mark.parametrize("relay", [-1, 0, 9, 33])
+def test_a_relay_that_is_not_there_is_refused_before_anything_is_switched(relay):
     twin, relays = board()
-    relays.configure(SwitchSettings())
     relays.select(2)
-    with pytest.raises(RefusedByDriver, match=f"no relay {channel} among 8"):
-        relays.select(channel)
+    with pytest.raises(RefusedByDriver, match=f"no relay {relay} on a board with 1 to 8"):
+        relays.select(relay)
     assert twin.contacts == (2,)
-    with pytest.raises(RefusedByDriver, match="no board has 5 relays"):
-        relays.configure(SwitchSettings(channels=5))
 
 
-def test_nothing_is_switched_before_the_board_is_known():
-    _, relays = board()
-    with pytest.raises(RefusedByDriver, match="not configured"):
-        relays.select(0)
-
-
-def test_another_board_than_the_bench_file_says():
-    _, relays = board(channels=16)
-    with pytest.raises(UnexpectedReply, match="Has the board 8 relays"):
-        relays.configure(SwitchSettings(channels=8))
+def test_a_relay_that_the_board_is_not_fitted_with():
+    twin, relays = board(relays=2)
+    with pytest.raises(SettingNotTaken, match="sent relay 3 closed, reads back all open"):
+        relays.select(3)
+    assert twin.contacts == ()
 
 
 def test_a_board_that_is_silent():
     twin, relays = board()
-    relays.configure(SwitchSettings())
     twin.receive = lambda data, end=False: None
-    with pytest.raises(InstrumentTimeout, match="no answer to relay writeall 00 within 2 s"):
-        relays.select(0)
+    with pytest.raises(InstrumentTimeout, match="no answer to relay readall within 2 s"):
+        relays.select(1)
 
 
 def test_a_relay_that_was_closed_by_somebody_else_is_opened_again(monkeypatch):
     twin, relays = board()
-    relays.configure(SwitchSettings())
     original = twin.receive
 
     def meddled(data, end=False):
@@ -108,8 +93,8 @@ def test_a_relay_that_was_closed_by_somebody_else_is_opened_again(monkeypatch):
             original(b"relay on 1\r")
 
     monkeypatch.setattr(twin, "receive", meddled)
-    with pytest.raises(SettingNotTaken, match=r"sent relay 0 closed, reads back relay 0 and 1 closed"):
-        relays.select(0)
+    with pytest.raises(SettingNotTaken, match=r"sent relay 1 closed, reads back relay 1 and 2 closed"):
+        relays.select(1)
     twin.fixture.clock.advance(0.1)
     assert twin.contacts == ()
 
@@ -124,7 +109,7 @@ def test_half_a_command_of_a_program_that_was_killed():
     "typed", [b"relay", b"relay on", b"relay on 9", b"relay on a", b"relay writeall 0", b"\xff\x00"]
 )
 def test_what_the_board_does_not_understand_is_answered_by_its_prompt(typed):
-    twin, _ = board(channels=8, instant=True)
+    twin, _ = board(instant=True)
     twin.receive(typed + b"\r")
     reply, _ = twin.transmit()
     assert reply.endswith(b"\n\r>")

@@ -1,4 +1,4 @@
-"""A relay board on a simulated line, with a resistor of (n + 1) kohm behind relay n."""
+"""A relay board on a simulated line, with a resistor of n kohm behind relay n."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def board(interface="serial", **options):
     clock = VirtualClock()
     photodiode = Photodiode(etendue=1e-9, responsivity=np.zeros(401), gain=1.0, dark_current=0.0)
     fixture = TestFixture(clock, OpenCircuit(), photodiode, NoiseSettings.none(), 1)
-    loads = {channel: Resistor(1e3 * (channel + 1)) for channel in range(4)}
-    twin = RelayBoardTwin(fixture, RelayBoardOptions(interface=interface, **options), loads)
+    fixture.put_in({relay: Resistor(1e3 * relay) for relay in (1, 2, 3, 4)})
+    twin = RelayBoardTwin(fixture, RelayBoardOptions(interface=interface, **options))
     library = SimulatedVisaLibrary(clock, {ADDRESS[interface]: twin})
     return twin, RelayBoard(ADDRESS[interface], visa_library=library)

@@ -7,11 +7,11 @@ marked ``assumed``.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
-from drivers.simulated.device import Load, OpenCircuit
 from drivers.simulated.fixture import TestFixture
 
 _NAMES = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
@@ -22,12 +22,12 @@ _CR, _LF = 0x0D, 0x0A
 
 @dataclass(frozen=True)
 class RelayBoardOptions:
-    """How a board is built. Times in s; ``stuck`` are relays whose contacts do not open any more.
+    """How a board is built. Times in s; ``stuck`` are relays, counted from 1, whose contacts do not open any more.
 
-    ``deaf``: relays whose coil does not move, which the board does not know of. ``instant`` makes all times zero.
+    ``deaf``: relays whose contacts do not close; the board knows of neither. ``instant`` makes all times zero.
     """
 
-    channels: int = 8
+    relays: int = 8
     latency: float = 1e-3
     operate_time: float = 8e-3
     release_time: float = 4e-3
@@ -41,19 +41,16 @@ class RelayBoardOptions:
 
 
 class RelayBoardTwin:
-    """A relay board that connects ``loads``, by relay, to the fixture; an open circuit while no relay is closed.
+    """A relay board between the source and the pixels of the fixture; an open circuit while no relay is closed.
 
     ``most_closed`` is how many contacts ever were closed at a time, ``switched_live`` how often one moved with the
     source's output on: both are what a bench must never do. Of several that are closed the first counts (assumed).
     """
 
-    def __init__(
-        self, fixture: TestFixture, options: RelayBoardOptions | None = None, loads: Mapping[int, Load] | None = None
-    ) -> None:
+    def __init__(self, fixture: TestFixture, options: RelayBoardOptions | None = None) -> None:
         self.fixture = fixture
         self.options = options or RelayBoardOptions()
         self.most_closed = self.switched_live = 0
-        self._loads = dict(loads or {})
         self._coils = 0
         self._contacts: set[int] = set(self.options.stuck)
         self._line = bytearray()
@@ -63,13 +60,8 @@ class RelayBoardTwin:
 
     @property
     def contacts(self) -> tuple[int, ...]:
-        """The relays whose contacts are closed."""
+        """The relays whose contacts are closed, counted from 1."""
         return tuple(sorted(self._contacts))
-
-    def put_in(self, loads: Mapping[int, Load]) -> None:
-        """Put another substrate in: what is behind each relay from now on."""
-        self._loads = dict(loads)
-        self._connect()
 
     # the connector ----------------------------------------------------------------------------------------
 
@@ -143,16 +135,16 @@ class RelayBoardTwin:
             case ["relay", "writeall", text] if len(text) == self._digits and set(text) <= set(
                 "0123456789abcdefABCDEF"
             ):
-                self._set(int(text, 16) & ((1 << self.options.channels) - 1))
+                self._set(int(text, 16) & ((1 << self.options.relays) - 1))
         return ""
 
     @property
     def _names(self) -> tuple[str, ...]:
-        return tuple(_NAMES[: self.options.channels])
+        return tuple(_NAMES[: self.options.relays])
 
     @property
     def _digits(self) -> int:
-        return (self.options.channels + 3) // 4
+        return (self.options.relays + 3) // 4
 
     def _with(self, channel: int, on: bool) -> int:
         return self._coils | 1 << channel if on else self._coils & ~(1 << channel)
@@ -161,10 +153,13 @@ class RelayBoardTwin:
 
     def _set(self, coils: int) -> None:
         changed, self._coils = self._coils ^ coils, coils
-        for channel in range(self.options.channels):
-            if changed >> channel & 1:
-                on = bool(coils >> channel & 1)
-                self._after(self.options.operate_time if on else self.options.release_time, self._mover(channel, on))
+        for relay in range(1, self.options.relays + 1):
+            if changed >> (relay - 1) & 1:
+                delay = self.options.operate_time if self._is_on(relay) else self.options.release_time
+                self._after(delay, partial(self._move, relay))
+
+    def _is_on(self, relay: int) -> bool:
+        return bool(self._coils >> (relay - 1) & 1)
 
     def _after(self, delay: float, action: Callable[[], None]) -> None:
         if self.options.instant:
@@ -172,22 +167,16 @@ class RelayBoardTwin:
         else:
             self.fixture.clock.call_after(delay, action)
 
-    def _mover(self, channel: int, on: bool) -> Callable[[], None]:
-        return lambda: self._move(channel, on)
-
-    def _move(self, channel: int, on: bool) -> None:
-        if bool(self._coils >> channel & 1) != on:
-            return  # told otherwise before the contact moved
+    def _move(self, relay: int) -> None:
         before = set(self._contacts)
-        if on and channel not in self.options.deaf:
-            self._contacts.add(channel)
-        elif not on and channel not in self.options.stuck:
-            self._contacts.discard(channel)
+        if self._is_on(relay) and relay not in self.options.deaf:
+            self._contacts.add(relay)
+        elif not self._is_on(relay) and relay not in self.options.stuck:
+            self._contacts.discard(relay)
         if self._contacts != before:
             self.switched_live += self.fixture.energised
             self._connect()
 
     def _connect(self) -> None:
         self.most_closed = max(self.most_closed, len(self._contacts))
-        closed = [self._loads[channel] for channel in self.contacts if channel in self._loads]
-        self.fixture.connect(closed[0] if closed else OpenCircuit())
+        self.fixture.connect(self.contacts[0] if self._contacts else None)
