@@ -4,8 +4,8 @@ import numpy as np
 
 from drivers.relay_board.driver import RelayBoard
 from drivers.simulated.clock import VirtualClock
-from drivers.simulated.device import OpenCircuit, Resistor
 from drivers.simulated.fixture import NoiseSettings, TestFixture
+from drivers.simulated.loads import OpenCircuit, Resistor
 from drivers.simulated.photodiode import Photodiode
 from drivers.simulated.relay_board.twin import RelayBoardOptions, RelayBoardTwin
 from drivers.simulated.visa import SimulatedVisaLibrary
