@@ -8,7 +8,7 @@ import secrets
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from io import TextIOWrapper
@@ -69,7 +69,12 @@ def replace_file(
 
 @contextmanager
 def replace_file_and_lock(
-    path: Path, content: bytes, *, new: bool = False, like: Path | None = None, waiting: Waiting | None = None
+    path: Path,
+    content: bytes | Iterable[bytes],
+    *,
+    new: bool = False,
+    like: Path | None = None,
+    waiting: Waiting | None = None,
 ) -> Iterator[None]:
     """The same, and inside no program takes the file for a run that was cut off: it is locked before it has its name.
 
@@ -79,7 +84,7 @@ def replace_file_and_lock(
         beside, stream = _fresh_beside(path)
         kept.enter_context(stream)
         try:
-            stream.write(content)
+            stream.writelines([content] if isinstance(content, bytes) else content)
             stream.flush()
             if like is not None:
                 beside.chmod(stat.S_IMODE(like.stat().st_mode))
