@@ -21,8 +21,8 @@ from acquire.records import Columns, FloatArray
 PARTS_OF_A_DECADE = 100
 
 _KEPT = ("stress_time", "luminance", "voltage", "current", "external_quantum_efficiency")
-_OF_A_POINT = ("stress_time", "luminance", "voltage", "luminance_uncertainty", "relative_luminance_uncertainty")
-#: The columns that a decay is made from.
+_OF_A_POINT = ("stress_time", "luminance", "voltage", "luminance_uncertainty", "spread")
+#: The columns that a decay is made from; ``spread`` is the part of u(L)/L that no other point shares.
 COLUMNS = (*_KEPT, *_OF_A_POINT[3:])
 
 _ROUNDING = 1e-3  # s
@@ -62,14 +62,14 @@ class DecayConditions:
 class Moment:
     """A point of the course: ``time`` under stress [s], cd/m^2, V.
 
-    Standard uncertainties (k = 1) of the luminance, and of its ratio to L_0 what does not go with L_0.
+    ``luminance_uncertainty`` is standard (k = 1), ``spread`` the relative part of it that no other point shares.
     """
 
     time: float
     luminance: float
     voltage: float
     luminance_uncertainty: float = nan
-    relative_uncertainty: float = nan
+    spread: float = nan
 
 
 @dataclass(frozen=True, eq=False)

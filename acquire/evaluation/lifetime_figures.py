@@ -39,7 +39,7 @@ def lifetime_figures(decay: Decay) -> dict[str, Figure]:
     stress, first = decay.stress, decay.first
     figures = {"time_under_stress": Figure(stress, "s", "ok") if isfinite(stress) else missing("s", "not_reached")}
     figures |= _initial(decay, largest)
-    spread = nan if first is None else first.relative_uncertainty
+    spread = nan if first is None else first.spread
     for reference, name in ((nan if first is None else first.luminance, BY_TIME), (largest, BY_MAXIMUM)):
         for share in SHARES:
             figures[f"lifetime_{round(100 * share)}{name}"] = _lifetime(course, reference, share, fit, spread)

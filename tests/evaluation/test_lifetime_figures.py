@@ -12,7 +12,7 @@ from acquire.photometry.lifetime import lifetime, stretched_exponential
 TAU, BETA = 3600.0, 0.7
 
 
-def rows(time, luminance, voltage=6.0, relative_uncertainty=1e-4):
+def rows(time, luminance, voltage=6.0, spread=1e-4):
     whole = np.ones(time.size)
     return {
         "stress_time": time,
@@ -21,7 +21,7 @@ def rows(time, luminance, voltage=6.0, relative_uncertainty=1e-4):
         "current": 1e-3 * whole,
         "external_quantum_efficiency": 0.02 * whole,
         "luminance_uncertainty": 0.02 * luminance,
-        "relative_luminance_uncertainty": relative_uncertainty * whole,
+        "spread": spread * whole,
     }
 
 
@@ -34,8 +34,8 @@ def decayed(points, piece=10**9, **conditions):
 
 def fading(until, every=1.0, noise=0.0, begin=0.05):
     time = np.arange(begin, until, every)
-    spread = np.random.default_rng(3).normal(0, noise, time.size) if noise else 0.0
-    return rows(time, 1000 * stretched_exponential(time, TAU, BETA) * np.exp(spread), relative_uncertainty=noise)
+    scatter = np.random.default_rng(3).normal(0, noise, time.size) if noise else 0.0
+    return rows(time, 1000 * stretched_exponential(time, TAU, BETA) * np.exp(scatter), spread=noise)
 
 
 def test_what_was_reached_is_measured_and_the_rest_extrapolated():
