@@ -7,7 +7,7 @@ from math import hypot, isnan, nan
 
 from acquire.evaluation.decay import DecayConditions
 from acquire.evaluation.stress import StressClock
-from acquire.records import LifetimePoint, Record, Spectrum
+from acquire.records import Event, LifetimePoint, Record, Spectrum
 
 _ROUNDING = 1e-3  # s
 
@@ -30,6 +30,17 @@ class LifetimeRows:
     def new(cls, conditions: DecayConditions) -> LifetimeRows:
         """Those of a lifetime that begins."""
         return cls(conditions, StressClock(-conditions.burn_in, conditions.settle))
+
+    def recorded(self, event: Event) -> Event:
+        """What is recorded of an event: a row of the course for a point of it, and the rest as it is."""
+        if isinstance(event, Spectrum):
+            return self.of_spectrum(event)
+        if not isinstance(event, Record):
+            return event
+        if event.reading.cycle == 0:
+            return self.of_course(event)
+        self.of_curve(event)
+        return event
 
     def of_curve(self, record: Record) -> None:
         """Take note of a point of a curve, for which there is no row here."""
