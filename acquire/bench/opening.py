@@ -133,6 +133,8 @@ class Bench:
         :raises RefusedByDriver: the output is on, or may be: nothing was switched; or no pixel has this name.
         :raises drivers.errors.InstrumentError: the switch does not answer, or not as it should.
         """
+        if self._closed:
+            raise errors.RefusedByDriver(self._file.name, "the bench was closed: nothing was switched")
         where = self._file.instruments.pixel_switch
         if where is None or (pixel is not None and pixel not in where.pixels):
             known = f"its pixels are {', '.join(where.pixels)}" if where else "it has no pixel_switch"
