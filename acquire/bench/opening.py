@@ -97,7 +97,14 @@ class Bench:
         if problems:
             raise BenchNotReady(self._file.name, "\n  ".join(["not ready:", *problems]).removesuffix("."))
         return BenchInRun(
-            clock=self._site.clock, stop=stop, plan=plan, guard=guard, exchanges=exchanges, show=show, **ready
+            clock=self._site.clock,
+            wait=self._site.wait,
+            stop=stop,
+            plan=plan,
+            guard=guard,
+            exchanges=exchanges,
+            show=show,
+            **ready,
         )
 
     def _go_without(self, role: str, problem: errors.InstrumentError) -> None:
@@ -141,6 +148,7 @@ class Bench:
             raise errors.RefusedByDriver(self._file.name, f"there is no pixel {pixel} to be connected: {known}")
         self._require_output_off(pixel)
         self._connected("pixel_switch").select(None if pixel is None else where.pixels[pixel])
+        self._site.wait(where.settle)
 
     def _require_output_off(self, pixel: str | None) -> None:
         """Ask the source, whatever is thought of it: a contact that opens or closes under voltage hurts the device.

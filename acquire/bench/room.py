@@ -37,7 +37,7 @@ class Room:
         self._logger = logger
         self._now = now
         self._values: deque[tuple[float, Surroundings]] = deque(maxlen=_MOST_KEPT)
-        self._ask_at = -inf
+        self._ask_at = self._asked_at = -inf
         self._pause = EVERY
         self._lost = False
         self._remarks: list[str] = []
@@ -45,22 +45,35 @@ class Room:
 
     def look(self) -> None:
         """Take in an answer that has come, or ask where it is time to; waits for nothing."""
-        if self._logger is not None and (self._logger.asked or self._now() >= self._ask_at):
-            self._try(self._take if self._logger.asked else self._ask)
+        if self._logger is None:
+            return
+        if self._logger.asked:
+            self._try(self._take)
+        if not self._logger.asked and self._now() >= self._ask_at:
+            self._try(self._ask)
 
     def at(self, time: float) -> Surroundings:
-        """The values nearest to ``time`` (s), or what is known at all: NaN where none is near enough."""
+        """The values nearest to ``time`` (s); NaN where none is near enough."""
         if self._logger is None:
             return UNKNOWN
-        if not self._near(time) and self._logger.asked and not self._lost:
+        if self._logger.asked:
+            self._try(self._take)
+        nearest = self._nearest(time)
+        if nearest is None and self._logger.asked and not self._lost:
             self._try(lambda: self._take(SHORT_WAIT))
-        distance, found = min(((abs(taken - time), found) for taken, found in self._near(time)), default=(inf, UNKNOWN))
-        return found if distance <= LONGEST_AGE else UNKNOWN
+            nearest = self._nearest(time)
+        return UNKNOWN if nearest is None else nearest
 
-    def _near(self, time: float) -> list[tuple[float, Surroundings]]:
-        if self._values and 0.0 <= time - self._values[-1][0] <= EVERY:  # as nearly always
-            return [self._values[-1]]
-        return [one for one in self._values if abs(one[0] - time) <= LONGEST_AGE]
+    def _nearest(self, time: float) -> Surroundings | None:
+        """The value nearest to ``time`` (s); None where none is near enough."""
+        best, nearest = LONGEST_AGE, None
+        for taken, values in reversed(self._values):
+            if abs(taken - time) > best:
+                if taken < time:
+                    break  # the others are older still
+                continue
+            best, nearest = abs(taken - time), values
+        return nearest
 
     def remarks(self) -> list[str]:
         """What there was to say of the logger since the last time."""
@@ -78,14 +91,16 @@ class Room:
             self._ask_at = self._now() + self._pause
 
     def _ask(self) -> None:
-        self._ask_at = self._now() + self._pause
+        self._asked_at = self._now()
+        self._ask_at = self._asked_at + self._pause
         self._logger.trigger()
 
     def _take(self, wait: float = 0.0) -> None:
         if (found := self._logger.poll(wait)) is None:
             return
-        self._values.append((self._now(), Surroundings(found.temperature, found.relative_humidity)))
-        self._pause, self._ask_at = EVERY, self._now() + EVERY
+        # Its answer may have lain there for a while: it is as old as the question
+        self._values.append((self._asked_at, Surroundings(found.temperature, found.relative_humidity)))
+        self._pause, self._ask_at = EVERY, self._asked_at + EVERY
         if self._lost:
             self._remark("the logger of temperature and humidity answers again")
         self._lost = False

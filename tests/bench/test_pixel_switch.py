@@ -45,7 +45,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Bench, Switch, obje
     row = replace(opening._ROLES["pixel_switch"], open=lambda file, site: switch)
     monkeypatch.setitem(opening._ROLES, "pixel_switch", row)
     file = loaded.bench.model_copy(update={"instruments": there})
-    with open_bench(file, Site(simulated.library, simulated.clock.now)) as opened:
+    with open_bench(file, Site(simulated.library, simulated.clock.now, simulated.clock.advance)) as opened:
         yield opened, switch, simulated.twins[loaded.bench.instruments.smu.resource]
 
 
