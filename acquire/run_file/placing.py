@@ -8,7 +8,7 @@ import secrets
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from io import TextIOWrapper
@@ -52,8 +52,12 @@ class Waiting:
     sleep: Callable[[float], object] = time.sleep
 
 
+#: What a file is to hold: its bytes, or who writes them into it, where they are too many for memory.
+Content = bytes | Callable[[BinaryIO], object]
+
+
 def replace_file(
-    path: Path, content: bytes, *, new: bool = False, like: Path | None = None, waiting: Waiting | None = None
+    path: Path, content: Content, *, new: bool = False, like: Path | None = None, waiting: Waiting | None = None
 ) -> None:
     """Write a file whole beside ``path``, push it to the disk and give it its name in one step.
 
@@ -70,7 +74,7 @@ def replace_file(
 @contextmanager
 def replace_file_and_lock(
     path: Path,
-    content: bytes | Iterable[bytes],
+    content: Content,
     *,
     new: bool = False,
     like: Path | None = None,
@@ -84,7 +88,10 @@ def replace_file_and_lock(
         beside, stream = _fresh_beside(path)
         kept.enter_context(stream)
         try:
-            stream.writelines([content] if isinstance(content, bytes) else content)
+            if isinstance(content, bytes):
+                stream.write(content)
+            else:
+                content(stream)
             stream.flush()
             if like is not None:
                 beside.chmod(stat.S_IMODE(like.stat().st_mode))

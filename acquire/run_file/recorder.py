@@ -27,6 +27,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import h5py
 
@@ -429,13 +430,16 @@ class RunRecorder:
             self.let_go()
         return self.path
 
+    def _write_all_held(self, stream: BinaryIO) -> None:
+        stream.writelines(self._held.contents(self._file))
+
     def _written_anew(self) -> Path:
         problem: OSError | None = None
         for folder in (self.path.parent, Path(tempfile.gettempdir())):
             path = _name_beside(folder / self.path.name)
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                with replace_file_and_lock(path, self._held.contents(self._file), new=True):
+                with replace_file_and_lock(path, self._write_all_held, new=True):
                     return path
             except OSError as error:
                 problem = error
