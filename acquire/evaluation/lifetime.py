@@ -53,6 +53,18 @@ class FinalLifetime:
             "relative_luminance_uncertainty": ratio * np.hypot(values["spread"], self.spread),
         }
 
+    def in_order(self) -> Callable[[Columns], Columns]:
+        """:meth:`points` for pieces that are handed over one after the other, from the first row on."""
+        rows = 0
+
+        def final(piece: Columns) -> Columns:
+            nonlocal rows
+            values = self.points(piece, rows)
+            rows += len(piece["time"])
+            return values
+
+        return final
+
 
 _EQE = ("external_quantum_efficiency", "external_quantum_efficiency_uncertainty")
 
