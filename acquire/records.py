@@ -174,7 +174,7 @@ class Reading:
     """What the meters said at one step, untouched. Times in s since the start of the run.
 
     ``remark``: the reply that made no sense, and whose; empty when there was none. It is not recorded. ``cycle`` as
-    that of its :class:`Step`.
+    that of its :class:`Step`. ``pulse_width``: how long a pulse to this level lasted, NaN where the level stayed.
     """
 
     index: int
@@ -189,6 +189,7 @@ class Reading:
     flags: PointFlag = PointFlag.NONE
     remark: str = field(default="", compare=False)
     cycle: int = 0
+    pulse_width: float = nan
 
 
 @dataclass(frozen=True, slots=True)

@@ -288,7 +288,7 @@ def _time(plan: SweepPlan, now: datetime) -> str:
     from acquire.cli.display import clock_text
 
     points = len(plan.steps) * plan.time_per_point
-    held = plan.held_readings * plan.time_per_point
+    held = plan.held_readings * plan.time_per_reading
     parts = [f"points {amount(float(f'{plan.time_per_point:.2g}'), 's')} each"]
     if held:
         parts.append(f"levels held {clock_text(held)}")

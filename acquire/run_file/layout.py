@@ -51,7 +51,7 @@ from acquire.run_file.hdf5 import (
 Version = tuple[int, int]
 
 #: Of the files that this program writes; the module's text says what a reader does with others.
-FORMAT_VERSION: Version = (1, 3)
+FORMAT_VERSION: Version = (1, 4)
 BEFORE_VERSIONS: Version = (0, 0)
 
 #: What columns were called in older files, by their names today.
@@ -169,6 +169,14 @@ def jvl_columns(source_unit: str) -> list[Column]:
             "how often the levels were gone through before; with both polarities each is a cycle of its own",
             "reading.cycle",
             since=(1, 3),
+        ),
+        Column(
+            "pulse_width",
+            "<f8",
+            "s",
+            "how long the pulse to this level lasted, by the source-measure unit's time stamps; NaN where levels stay",
+            "reading.pulse_width",
+            since=(1, 4),
         ),
     ]
 
