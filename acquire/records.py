@@ -157,7 +157,8 @@ class Step:
 
     ``cycle``: how often the levels were gone through before; with both polarities each is a cycle of its own.
     ``hold``: how long [s] the level is held before its reading, besides the settling time; ``before``: what is held
-    before it.
+    before it. ``due``: its reading does not begin earlier, s since the first step of the run; its level is kept until
+    then.
     """
 
     index: int
@@ -167,6 +168,7 @@ class Step:
     cycle: int = 0
     hold: float = 0.0
     before: Held | None = None
+    due: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,7 +158,7 @@ class SingleCarrier(Section):
     traps: Traps | None = Field(default=None, description="Not given: none.")
 
 
-class Short(Section):
+class ShortedBy(Section):
     """A short that stays once it is there; from the beginning, unless one of above and after is given."""
 
     resistance: Resistance = Field(description="Of the path beside the device.", examples=["20 ohm"])
@@ -202,7 +202,7 @@ class DeviceFile(Section):
     resistance: Resistance | None = Field(default=None, description="Of a resistor.")
     emitter: Emitter | None = Field(default=None, description="Of a light-emitting device.")
     single_carrier: SingleCarrier | None = Field(default=None, description="Of an electron-only or hole-only device.")
-    short: Short | None = Field(default=None, description="Of any load; not given: none.")
+    short: ShortedBy | None = Field(default=None, description="Of any load; not given: none.")
     interruption: Interruption | None = Field(default=None, description="Of any load; not given: the contacts hold.")
     ambient_light: AmbientLight | None = Field(default=None, description="Around the device; not given: a dark room.")
     photodiode_drift: CurrentPerTime = Field(

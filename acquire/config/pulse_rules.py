@@ -60,9 +60,7 @@ def shortest_timing(source: Source, measure: Measure, instruments: Instruments) 
     return linked_timing(measure, instruments, source.function, 0.0)
 
 
-def _width(
-    where: YamlSource, source: Source, pulse: Pulse, measure: Measure, instruments: Instruments
-) -> Problems:
+def _width(where: YamlSource, source: Source, pulse: Pulse, measure: Measure, instruments: Instruments) -> Problems:
     timing = shortest_timing(source, measure, instruments)
     if pulse.width >= timing.longest_point * (1 - 1e-9):
         return

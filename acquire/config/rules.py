@@ -103,7 +103,7 @@ def _placed_levels(source: Source) -> Iterator[Placed]:
     for name, held in (("pre_bias", source.pre_bias), ("rest", source.rest)):
         if held is not None and held.level is not None:
             yield (*at, name, "level"), held.level
-    if source.pulse is not None:
+    if source.pulse is not None and source.pulse.base_level is not None:
         yield (*at, "pulse", "base_level"), source.pulse.base_level
 
 

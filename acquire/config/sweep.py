@@ -243,7 +243,9 @@ class Pulse(Section):
     duty_cycle: Annotated[float, Quantity("", "5 %", above=0.0, most=1.0)] | None = Field(
         default=None, description="Share of the time that a pulse lasts, 50 % at most; or period.", examples=["5 %"]
     )
-    base_level: Level = Field(default=0.0, description="What the device rests at.", examples=["0 V"])
+    base_level: Level | None = Field(
+        default=None, description="What the device rests at; not given: 0.", examples=["1 V"]
+    )
 
     def rests(self) -> int:
         """How many widths the rest between two pulses lasts; 0 where neither period nor duty cycle is given."""
@@ -370,7 +372,7 @@ class Source(Section):
     def largest_level(self) -> float:
         """The largest magnitude of all levels, those held included (V or A)."""
         held = [one.level or 0.0 for one in (self.pre_bias, self.rest) if one is not None]
-        base = [] if self.pulse is None else [self.pulse.base_level]
+        base = [] if self.pulse is None else [self.pulse.base_level or 0.0]
         return max((abs(level) for level in (*self.ends(), *held, *base)), default=0.0)
 
     @property

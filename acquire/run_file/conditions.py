@@ -127,8 +127,9 @@ def _pulses(run: Run, sweep: SweepFile) -> str:
         return ""
     times = [amount(float(f"{time:.3g}"), "s") for time in (known.min(), known.max())]
     lasted = times[0] if times[0] == times[1] else " to ".join(times)
-    rests = sweep.source.pulse.rests()
-    return f"{lasted}, {100 / (rests + 1):.3g} % of the time; rests at {amount(sweep.source.pulse.base_level, run.source_unit)}"
+    share = 100 / (sweep.source.pulse.rests() + 1)
+    base = amount(sweep.source.pulse.base_level or 0.0, run.source_unit)
+    return f"{lasted}, {share:.3g} % of the time; rests at {base}"
 
 
 def measured_levels(run: Run) -> str:

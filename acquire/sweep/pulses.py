@@ -70,7 +70,7 @@ def pulse_plan(sweep: SweepFile, bench: BenchFile) -> PulsePlan | None:
     step = models.source_meter(instruments.smu.model).delay_step
     delay = delay_setting(max(pulse.width - shortest, 0.0), step)
     width = linked_timing(measure, instruments, source, delay).longest_point
-    return PulsePlan(pulse.base_level, width, pulse.rests(), delay)
+    return PulsePlan(pulse.base_level or 0.0, width, pulse.rests(), delay)
 
 
 def achieved_widths(stamps: Sequence[float], places: Sequence[int]) -> list[float]:

@@ -1,7 +1,7 @@
 """Self-heating of a device: one thermal mass behind one thermal resistance. Physics only, SI units.
 
-dT/dt = (P R_th - T)/tau_th for the temperature rise T at an electrical power P. For the same current a warm device needs
-the voltage of a cold one divided by 1 + k_V T, and its light is that of a cold one times exp(-k_L T).
+dT/dt = (P R_th - T)/tau_th for the temperature rise T at an electrical power P. At a current a warm device needs the
+voltage of a cold one divided by 1 + k_V T, and its light is that of a cold one times exp(-k_L T).
 """
 
 from __future__ import annotations
