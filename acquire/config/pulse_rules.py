@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from math import ceil
 
 from acquire.config.bench import BenchFile, Instruments
@@ -68,7 +67,7 @@ def _width(where: YamlSource, source: Source, pulse: Pulse, measure: Measure, in
     message = (
         f"{_time(pulse.width)} is shorter than the instruments can make it with these settings, "
         f"{_time(timing.longest_point)}: {_time(timing.before)} from trigger to source, {_time(timing.conversion)} to "
-        f"read voltage and current (NPLC {measure.nplc:g} at {instruments.smu.line_frequency} Hz), up to "
+        f"read voltage and current (NPLC {measure.nplc:g} at {instruments.smu.line_frequency:g} Hz), up to "
         f"{_time(timing.longest)} meanwhile for the photodiode (NPLC {measure.photodiode_nplc:g})"
     )
     hint = f"lengthen it, or lower nplc: NPLC 0.01 without a filter allows {_time(fastest)}"
