@@ -240,6 +240,8 @@ def device_parameters(device: DeviceFile, simulation: Simulation | None = None) 
         shared |= _shared_parameters(device.emitter)
         if device.emitter.polarity == "negative":
             parameters["polarity"] = "negative"
+        if device.emitter.self_heating.enabled:
+            shared["self_heating"] = _heat_parameters(device.emitter.self_heating)
         if device.emitter.angular != AngularPattern():
             shared["angular"] = device.emitter.angular.model_dump()
     return parameters | {"shared": shared}
@@ -297,7 +299,7 @@ def _own_parameters(emitter: Emitter) -> dict[str, Any]:
 
 
 def _shared_parameters(emitter: Emitter) -> dict[str, Any]:
-    hysteresis, degradation, heating = emitter.hysteresis, emitter.degradation, emitter.self_heating
+    hysteresis, degradation = emitter.hysteresis, emitter.degradation
     return {
         "device_area_m2": emitter.area,
         "temperature_K": emitter.temperature,
@@ -325,13 +327,16 @@ def _shared_parameters(emitter: Emitter) -> dict[str, Any]:
             "tau_ref_s": degradation.time_constant,
             "V_rise_at_full_loss_V": degradation.voltage_rise,
         },
-        "self_heating": {
-            "enabled_default": heating.enabled,
-            "R_th_K_W": heating.thermal_resistance,
-            "tau_th_s": heating.time_constant,
-            "k_V_1_K": heating.voltage_coefficient,
-            "k_L_1_K": heating.efficiency_coefficient,
-        },
+    }
+
+
+def _heat_parameters(heating: SelfHeating) -> dict[str, Any]:
+    return {
+        "enabled_default": heating.enabled,
+        "R_th_K_W": heating.thermal_resistance,
+        "tau_th_s": heating.time_constant,
+        "k_V_1_K": heating.voltage_coefficient,
+        "k_L_1_K": heating.efficiency_coefficient,
     }
 
 

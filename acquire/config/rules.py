@@ -473,7 +473,9 @@ def hardware_timing_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) ->
         message = (
             f"needs the trigger-link cable, which the bench does not have ({bench.source.where(('trigger_link',))})"
         )
-        yield where.problem(("measure", "timing"), message, "use stepped, or set trigger_link: true on such a bench")
+        source = sweep.section("source", Source)
+        other = "leave pulse out" if source and source.pulse else "use stepped"
+        yield where.problem(("measure", "timing"), message, f"{other}, or set trigger_link: true on such a bench")
     photodiode = bench.section("photodiode", PhotodiodeChannel)
     for name in ("current_range", _photodiode_range(photodiode)):
         if getattr(measure, name) == "auto":

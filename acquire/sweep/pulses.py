@@ -38,7 +38,7 @@ class PulsePlan:
 
     @property
     def period(self) -> float:
-        """From pulse to pulse, s."""
+        """The time from pulse to pulse, s."""
         return (self.rests + 1) * self.width
 
     @property
