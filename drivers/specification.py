@@ -238,3 +238,10 @@ class SpectroradiometerSpecification(Specification):
     exposure: Exposure
     spot: Spot
     bandwidth: float
+
+
+@dataclass(frozen=True)
+class PixelSwitchSpecification(Specification):
+    """A switch that connects one pixel at a time; ``relays``: how many it has."""
+
+    relays: int

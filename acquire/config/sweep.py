@@ -237,7 +237,10 @@ class Refinement(Section):
 
     step: Level = Field(description="Distance of two of the finer levels, at most.", examples=["20 mV"])
     at_luminance: tuple[Luminance, ...] = Field(
-        default=(1.0,), max_length=20, description="Refined where each of these is crossed on the way up; 1 is turn-on."
+        default_factory=lambda: (1.0,),
+        max_length=20,
+        description="Refined where each of these is crossed on the way up; not given: 1 cd/m^2, turn-on.",
+        examples=[["1 cd/m^2", "100 cd/m^2"]],
     )
     efficiency_maximum: bool = Field(
         default=True, description="Refined around the maximum of the efficiency as well, up to twice a branch."

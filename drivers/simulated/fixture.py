@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from drivers.cie import WAVELENGTH
 from drivers.simulated.clock import Clock
-from drivers.simulated.device import LUMINOUS, Load
+from drivers.simulated.device import LUMINOUS
+from drivers.simulated.loads import Load, OpenCircuit
 from drivers.simulated.photodiode import Move, Photodiode
 
 _DEVIATES_PER_BLOCK = 256
@@ -67,6 +68,35 @@ _NOISE_KEYS = {
 }
 
 
+@dataclass(frozen=True)
+class AmbientLight:
+    """Stray light on both detectors, as ``luminance`` (cd/m^2) of an equal-energy spectrum in the device's place.
+
+    It swings by ``modulation`` (1: down to nothing) at ``frequency`` (Hz): lamps flicker at twice that of the mains.
+    """
+
+    luminance: float = 0.0
+    modulation: float = 0.0
+    frequency: float = 100.0
+
+    def mean(self, end: float, duration: float) -> float:
+        """Return its mean (cd/m^2) over ``duration`` (s) up to a time ``end`` (s)."""
+        turn = 2.0 * math.pi * self.frequency
+        if duration > 0.0:
+            swing = (math.sin(turn * end) - math.sin(turn * (end - duration))) / (turn * duration)
+        else:
+            swing = math.cos(turn * end)
+        return self.luminance * (1.0 + self.modulation * swing)
+
+
+def ambient_from_parameters(shared: Mapping[str, Any]) -> AmbientLight:
+    """Build the stray light; none where the shared parameters say nothing of it."""
+    entry = shared.get("ambient", {})
+    return AmbientLight(
+        entry.get("luminance_cd_m2", 0.0), entry.get("modulation", 0.0), entry.get("frequency_Hz", 100.0)
+    )
+
+
 def lambertian(angle: float) -> float:  # noqa: ARG001
     """Return 1: the same radiance from everywhere."""
     return 1.0
@@ -93,17 +123,20 @@ class OperatingPoint(NamedTuple):
 
 
 _OFF = OperatingPoint(0.0, 0.0, False)
+_NOTHING = OpenCircuit()
 
 
 class TestFixture:
     """Holds the load in front of photodiode and spectroradiometer: the one physical truth behind all twins.
 
     ``lead_resistance`` (ohm) is in series with the load; with ``remote_sense`` the source regulates and
-    senses at the load itself. ``room_light`` (cd/m^2, equal-energy spectrum) is stray light on both detectors.
+    senses at the load itself. ``ambient`` is stray light on both detectors, of which the spectroradiometer sees the
+    mean; ``dark_ramp`` (A/s) is a steady drift of the photodiode's dark current from the beginning on.
     ``normal_deviates`` are the standard normal deviates of the meters' noise. ``move`` is what befalls the photodiode
     in the course of time. ``device_angle`` (deg) is how far the device is turned away from the spectroradiometer: this
     sees ``pattern`` of it, radiance by that seen straight from the front; the photodiode turns with the device.
-    ``emitting_area`` (m^2) is nan for a load without one.
+    ``emitting_area`` (m^2) is nan for a load without one. A pixel switch connects one load of several
+    (:meth:`put_in`); until there are several, the one there is is behind every relay.
     """
 
     __test__ = False  # not a test, whatever its name says
@@ -123,7 +156,8 @@ class TestFixture:
         self.noise = noise
         self.lead_resistance = lead_resistance
         self.remote_sense = False
-        self.room_light = 0.0
+        self.ambient = AmbientLight()
+        self.dark_ramp = 0.0
         self.move: Move | None = None
         self.device_angle = 0.0
         self.pattern: Callable[[float], float] = lambertian
@@ -137,6 +171,8 @@ class TestFixture:
         self._point = _OFF
         self._since = clock.now()
         self._radiance: NDArray[np.float64] | None = None
+        self._sole, self._pixels = load, dict[int, Load]()
+        self._relay: int | None = 1
 
     def drive_voltage(self, level: float, current_limit: float) -> OperatingPoint:
         """Put a voltage (V) on the terminals, |I| <= ``current_limit`` (A), from now on."""
@@ -149,6 +185,27 @@ class TestFixture:
     def disconnect(self) -> OperatingPoint:
         """Open the output relay: no current from now on."""
         return self._drive(self._relay_open)
+
+    @property
+    def energised(self) -> bool:
+        """Whether a source drives the load: its output relay is closed."""
+        return self._regulate != self._relay_open
+
+    def put_in(self, pixels: Mapping[int, Load]) -> None:
+        """Put another substrate in: what is behind each relay, counted from 1; without a switch 1 is connected.
+
+        One that is switched stays connected by the relay that is closed.
+        """
+        self._pixels = dict(pixels)
+        self.connect(self._relay)
+
+    def connect(self, relay: int | None) -> None:
+        """Connect what is behind a relay, None: nothing, from now on; whatever drives the terminals goes on."""
+        self._age()
+        self._relay = relay
+        self.load = _NOTHING if relay is None else self._pixels.get(relay, _NOTHING) if self._pixels else self._sole
+        self._radiance = None
+        self._settle()
 
     def operating_point(self) -> OperatingPoint:
         """Return the operating point now, the load's history included."""
@@ -166,24 +223,28 @@ class TestFixture:
         if self._radiance is None:
             self._radiance = self.load.spectral_radiance(point.current)
         seen = self._radiance if not self.device_angle else self._radiance * self.pattern(self.device_angle)
-        return seen if not self.room_light else seen + self._room_radiance()
+        return seen if not self.ambient.luminance else seen + self._ambient_radiance(self.ambient.luminance)
 
-    def _room_radiance(self) -> NDArray[np.float64]:
+    def _ambient_radiance(self, luminance: float) -> NDArray[np.float64]:
         """Equal-energy light."""
-        return np.full(WAVELENGTH.size, self.room_light / float(LUMINOUS.sum()))
+        return np.full(WAVELENGTH.size, luminance / float(LUMINOUS.sum()))
 
-    def photodiode_current(self) -> float:
-        """Return the photodiode's current (A) now: light and dark current, without meter noise."""
+    def photodiode_current(self, integrated: float = 0.0) -> float:
+        """Return the photodiode's current (A) now: light and dark current, without meter noise.
+
+        Of ambient light it is the mean over the last ``integrated`` s, in which a meter integrates.
+        """
         if self.move is not None and self.clock.now() >= self.move.after:
             self.photodiode, self.move = self.move.photodiode, None
         light = self.load.photocurrent(self.operating_point().current, self.photodiode)
-        if self.room_light:
-            light += self.photodiode.current(self._room_radiance())
-        return light + self.photodiode.dark_current + self._dark_drift()
+        if self.ambient.luminance:
+            mean = self.ambient.mean(self.clock.now(), integrated)
+            light += self.photodiode.current(self._ambient_radiance(mean))
+        return light + self.photodiode.dark_current + self.dark_ramp * self.clock.now() + self._dark_drift()
 
-    def photodiode_voltage(self) -> float:
-        """Return the amplifier's output (V) now, without meter noise."""
-        current = self.photodiode_current()
+    def photodiode_voltage(self, integrated: float = 0.0) -> float:
+        """Return the amplifier's output (V) now, without meter noise; as :meth:`photodiode_current`."""
+        current = self.photodiode_current(integrated)
         return self.photodiode.voltage(current)
 
     def _drive(self, regulate: Callable[[], OperatingPoint]) -> OperatingPoint:
