@@ -253,6 +253,25 @@ class Pulse(Section):
         return max(ceil(ratio - 1e-9) - 1, 0)
 
 
+class Refinement(Section):
+    """Finer levels on the way up, added between two of the levels by what these show.
+
+    Once a luminance is crossed, or the efficiency has passed its maximum, the branch goes back below that place and
+    through it in fine levels, then on. Never above a level that was visited; judged by the current efficiency.
+    """
+
+    step: Level = Field(description="Distance of two of the finer levels, at most.", examples=["20 mV"])
+    at_luminance: tuple[Luminance, ...] = Field(
+        default_factory=lambda: (1.0,),
+        max_length=20,
+        description="Refined where each of these is crossed on the way up; not given: 1 cd/m^2, turn-on.",
+        examples=[["1 cd/m^2", "100 cd/m^2"]],
+    )
+    efficiency_maximum: bool = Field(
+        default=True, description="Refined around the maximum of the efficiency as well, up to twice a branch."
+    )
+
+
 class Source(Section):
     """The levels, in the order in which they are put on the device.
 
@@ -315,6 +334,11 @@ class Source(Section):
         default=None,
         description="Levels as pulses with rests between them, by timing: hardware; not given: each level stays until "
         "the next one.",
+    )
+    refine: Annotated[Refinement | None, WrapValidator(_knowing_function)] = Field(
+        default=None,
+        description="Finer levels where it matters; not given: the levels as they are.",
+        examples=[{"step": "20 mV"}],
     )
     compliance: Compliance = Field(description="Limit of the quantity that is not set: A for a voltage source.")
     range: SourceRange = Field(
