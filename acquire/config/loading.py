@@ -32,6 +32,8 @@ from acquire.config.lifetime_rules import lifetime_on_bench_rules, lifetime_rule
 from acquire.config.overrides import Override, Said, overridden
 from acquire.config.parsing import ConfigurationError, Parsed, parse
 from acquire.config.published import PublishedFile, published_rules
+from acquire.config.pulse_rules import pulse_rules
+from acquire.config.refinement_rules import refinement_rules
 from acquire.config.rules import (
     equipment_rules,
     first_spectrum_rules,
@@ -290,6 +292,8 @@ def _load_sweep(
     findings.problems += [*source_meter_rules(sweep, bench), *limit_rules(sweep, bench), *equipment_rules(sweep, bench)]
     findings.problems += [*hardware_timing_rules(sweep, bench), *photodiode_meter_rules(sweep, bench)]
     findings.problems += lifetime_on_bench_rules(sweep, bench)
+    findings.problems += pulse_rules(sweep, bench)
+    findings.problems += refinement_rules(sweep, bench)
     findings.cautions += sweep_cautions(sweep, bench)
     calibration = _load_bench_calibration(bench, findings)
     if calibration.responsivity is not None:

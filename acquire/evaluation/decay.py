@@ -26,19 +26,21 @@ _OF_A_POINT = ("stress_time", "luminance", "voltage", "luminance_uncertainty", "
 COLUMNS = (*_KEPT, *_OF_A_POINT[3:])
 
 _ROUNDING = 1e-3  # s
+_SLOWEST_LINE = 50.0  # Hz
 
 
 @dataclass(frozen=True, slots=True)
 class DecayConditions:
     """How a lifetime was run, times in s.
 
-    ``settle``: how long the level had been on when the first reading began to integrate; ``referenced``: what the
-    photodiode's luminance is worth is told by spectra.
+    ``settle``: how long the level had been on when the first reading began to integrate, ``reading`` how long that
+    takes at most; ``referenced``: what the photodiode's luminance is worth is told by spectra.
     """
 
     burn_in: float = 0.0
     initial_time: float = 1.0
     settle: float = 0.0
+    reading: float = 0.0
     referenced: bool = False
 
     @classmethod
@@ -48,12 +50,13 @@ class DecayConditions:
         lifetime = sweep.get("lifetime") if isinstance(sweep, Mapping) else None
         if not isinstance(sweep, Mapping) or not isinstance(lifetime, Mapping):
             return None
-        measure = sweep.get("measure")
-        settle = measure.get("settle", 0.0) if isinstance(measure, Mapping) else 0.0
+        measure = sweep.get("measure", {})
+        conversions = 3 if measure.get("autozero", True) else 1  # the signal, zero and reference beside it
         return cls(
             burn_in=float(lifetime.get("burn_in", 0.0)),
             initial_time=float(lifetime.get("initial_time", 1.0)),
-            settle=float(settle),
+            settle=float(measure.get("settle", 0.0)),
+            reading=conversions * float(measure.get("nplc", 1.0)) * measure.get("filter_count", 1) / _SLOWEST_LINE,
             referenced=lifetime.get("reference", "never") != "never",
         )
 

@@ -89,11 +89,18 @@ def final_lifetime(
         evidence,
         conditions,
         references,
-        lifetime_figures(decay),
+        lifetime_figures(decay, _factor_spread(evidence)),
         decay.course(),
         nan if first is None else first.luminance,
         nan if first is None else first.spread,
     )
+
+
+def _factor_spread(evidence: Evidence) -> float:
+    """How far luminance per photocurrent differs between the spectra, relative (k = 1)."""
+    factors = [evidence.factors_of(one.index).luminance_per_photocurrent for one in evidence.candidates if one.usable]
+    known = np.array([factor for factor in factors if factor > 0])
+    return float(np.log(known).std(ddof=1)) if known.size > 1 else 0.0
 
 
 def _numbered(pieces: Iterable[Columns]) -> Iterator[tuple[int, Columns]]:

@@ -8,7 +8,8 @@ where the record ends before that, the time at which the stretched exponential f
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import hypot, isfinite, log, nan
+from dataclasses import replace
+from math import hypot, isfinite, log, nan, sqrt
 
 import numpy as np
 
@@ -27,30 +28,59 @@ SHARES = (0.95, 0.90, 0.80, 0.50)
 #: A time further out than so many records is a guess.
 FARTHEST = 2.0
 
+_ROUNDING = 1e-3  # s
+
 #: The figures by L_0 that they refer to: what is added to the name.
 BY_TIME, BY_MAXIMUM = "", "_of_maximum"
 
 
-def lifetime_figures(decay: Decay) -> dict[str, Figure]:
-    """Every figure of a lifetime by name."""
+def lifetime_figures(decay: Decay, factor_spread: float = 0.0) -> dict[str, Figure]:
+    """Every figure of a lifetime by name.
+
+    ``factor_spread`` is how far luminance per photocurrent differs between the spectra that it was computed with,
+    relative (k = 1): of two luminances far apart in time each was computed with its own.
+    """
     course = decay.course()
     largest = decay.largest_lasting()
-    fit = _fitted(course)
+    fit = _fitted(course, decay.conditions.initial_time)
     stress, first = decay.stress, decay.first
     figures = {"time_under_stress": Figure(stress, "s", "ok") if isfinite(stress) else missing("s", "not_reached")}
     figures |= _initial(decay, largest)
-    spread = nan if first is None else first.spread
+    moment = decay.conditions.reading / sqrt(3)  # a reading lies somewhere within the time it takes
+    known = (
+        nan if first is None else hypot(np.nan_to_num(first.spread), factor_spread, moment * _slope(fit, first.time))
+    )
     for reference, name in ((nan if first is None else first.luminance, BY_TIME), (largest, BY_MAXIMUM)):
         for share in SHARES:
-            figures[f"lifetime_{round(100 * share)}{name}"] = _lifetime(course, reference, share, fit, spread)
+            figures[f"lifetime_{round(100 * share)}{name}"] = _lifetime(course, reference, share, fit, known)
     figures |= _parameters(fit)
     figures["voltage_rise"] = _voltage_rise(decay)
-    return figures
+    return {name: _with_moment(figure, moment) for name, figure in figures.items()}
 
 
-def _fitted(course: Course) -> StretchedExponential | None:
-    """The stretched exponential through the course from its largest luminance on."""
-    known = np.flatnonzero(np.isfinite(course.luminance) & (course.luminance > 0))
+def _slope(fit: StretchedExponential | None, time: float) -> float:
+    """How fast the light falls, |d ln L/dt| [1/s]; 0 where no curve says so."""
+    if fit is None or not time > 0:
+        return 0.0
+    return float(fit.exponent / time * (time / fit.time_constant) ** fit.exponent)
+
+
+def _with_moment(figure: Figure, moment: float) -> Figure:
+    """A time, and what the moment of a reading leaves open of it."""
+    if figure.unit != "s" or not isfinite(figure.uncertainty):
+        return figure
+    u = hypot(figure.uncertainty, moment)
+    return replace(figure, uncertainty=u, expanded_uncertainty=figure.coverage_factor * u)
+
+
+def _fitted(course: Course, initial_time: float) -> StretchedExponential | None:
+    """The stretched exponential through the course from its largest luminance on.
+
+    What comes before the moment of L_0 is left out: the first reading looks for its ranges, so that its own moment is
+    not known well enough where the light falls fastest.
+    """
+    early = course.time < initial_time - _ROUNDING
+    known = np.flatnonzero(np.isfinite(course.luminance) & (course.luminance > 0) & ~early)
     if not known.size:
         return None
     from_top = known[int(np.argmax(running_median(course.luminance[known]))) :]
