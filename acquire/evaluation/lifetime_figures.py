@@ -7,7 +7,6 @@ where the record ends before that, the time at which the stretched exponential f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from math import hypot, isfinite, log, nan, sqrt
 
@@ -87,16 +86,15 @@ def _fitted(course: Course, initial_time: float) -> StretchedExponential | None:
     return fit_stretched_exponential(course.time[from_top], course.luminance[from_top])
 
 
-def _initial(decay: Decay, largest: float) -> Iterator[tuple[str, Figure]]:
+def _initial(decay: Decay, largest: float) -> dict[str, Figure]:
     first, unit = decay.first, "cd/m^2"
     if first is None or not first.luminance > 0:
-        why = f"no luminance from {decay.conditions.initial_time:g} s under stress on"
-        yield "initial_luminance", missing(unit, "not_reached", why)
+        by_time = missing(unit, "not_reached", f"no light from {decay.conditions.initial_time:g} s under stress on")
     else:
-        when = f"{first.time:.4g} s under stress"
-        u = first.luminance_uncertainty
-        yield "initial_luminance", Figure(first.luminance, unit, "ok", first.voltage, uncertainty=u, reason=when)
-    yield "largest_luminance", Figure(largest, unit, "ok") if isfinite(largest) else missing(unit)
+        u, when = first.luminance_uncertainty, f"{first.time:.4g} s under stress"
+        by_time = Figure(first.luminance, unit, "ok", first.voltage, uncertainty=u, reason=when)
+    by_maximum = Figure(largest, unit, "ok") if isfinite(largest) else missing(unit)
+    return {"initial_luminance": by_time, "largest_luminance": by_maximum}
 
 
 def _lifetime(

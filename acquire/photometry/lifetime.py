@@ -88,7 +88,7 @@ class StretchedExponential:
 
     @property
     def coverage_factor(self) -> float:
-        """By how many standard uncertainties an interval of 95 % reaches: Student's t of what is left to judge by."""
+        """The number of standard uncertainties to which an interval of 95 % reaches, by Student's t."""
         return coverage_factor(max(self.values - 3, 1))
 
     def ratio(self, time: FloatArray) -> FloatArray:

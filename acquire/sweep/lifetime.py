@@ -64,7 +64,7 @@ class LifetimeCourse:
 
     @property
     def most_points(self) -> int:
-        """Rows at most: samples, those at times that were asked for, curves and one point after each."""
+        """The most rows: samples, those at times that were asked for, curves and one point after each."""
         asked = len(self.spectrum_times) + len(self.spectrum_shares) + 2
         most = self.most_samples + asked + len(self.curve_times) * (len(self.curve_levels) + 2)
         return most if self.end.points is None else min(most, self.end.points + 1)
@@ -76,7 +76,7 @@ class LifetimeCourse:
 
     @property
     def most_spectra(self) -> int:
-        """Spectra at most; one more where it is gone on with."""
+        """The most spectra; one more where it is gone on with."""
         asked = len(self.spectrum_times) + len(self.spectrum_shares)
         return asked + bool(asked)
 
