@@ -18,6 +18,7 @@ What can go wrong here, beside the errors of instruments in :mod:`drivers.errors
     ├── UnknownDevice             a report is to show a device that is none of its runs           report/assembled.py
     ├── SpectrumNotTaken          a spectrum is lost; the sweep goes on                           sweep/engine.py
     ├── StoppedByRule             a bad reading ends the sweep, as its file says                  sweep/engine.py
+    ├── BeyondPlan            a schedule asked for more rows or a larger level than stated        sweep/schedule.py
     ├── ValueError
     │   ├── QuantityError         a text is no quantity in this unit (.hint)                      config/quantities.py
     │   └── UnknownField          a template names what is no field (.name)                       config/template.py

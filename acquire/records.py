@@ -171,7 +171,8 @@ class Step:
     ``cycle``: how often the levels were gone through before; with both polarities each is a cycle of its own.
     ``asked_luminance`` [cd/m^2]: the one for which the level was sought, where it was.
     ``hold``: how long [s] the level is held before its reading, besides the settling time; ``before``: what is held
-    before it.
+    before it. ``due``: its reading does not begin earlier, s since the first step of the run; its level is kept until
+    then.
     """
 
     index: int
@@ -181,6 +182,7 @@ class Step:
     cycle: int = 0
     hold: float = 0.0
     before: Held | None = None
+    due: float = 0.0
     asked_luminance: float = nan
 
 

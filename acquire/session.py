@@ -293,11 +293,11 @@ def _resources(loaded: LoadedSweep) -> list[str]:
 def site_of(loaded: LoadedSweep) -> Site:
     """Where the bench of a sweep is: the real one behind the system's VISA library, or a simulated one."""
     if not loaded.bench.simulated:
-        return Site(loaded.bench.visa, time.monotonic)
+        return Site(loaded.bench.visa, time.monotonic, time.sleep)
     from acquire.bench.simulated import simulated_bench
 
     simulated = simulated_bench(loaded)
-    return Site(simulated.library, simulated.clock.now)
+    return Site(simulated.library, simulated.clock.now, simulated.clock.advance)
 
 
 def _record_sweep(
@@ -434,7 +434,7 @@ def capacity(plan: SweepPlan, with_exchange: bool = False) -> Capacity:
     """The most rows that a plan can produce, and bytes for what is exchanged with the instruments."""
     samples = ceil(LONGEST_SAMPLED / max(plan.spectra.sample_every, plan.time_per_point)) + 2 + plan.spectra.retries
     rows: dict[type, int] = {
-        Record: len(plan.steps) + plan.spectra.afterwards.most_points,
+        Record: plan.most_points + plan.spectra.afterwards.most_points,
         DarkReading: plan.dark.readings_before + plan.dark.readings_after,
         RepeatedReading: min(plan.spectra.most, 1),
         Spectrum: plan.spectra.most,
@@ -469,7 +469,7 @@ def _run_start(
         instruments=bench.instrument_records(),
         source_unit=plan.source_unit,
         photodiode_unit=loaded.bench.photodiode.meter_unit,
-        points=len(plan.steps),
+        points=plan.most_points,
         duration=plan.duration,
         time_per_point=plan.time_per_point,
         note=sweep.note,

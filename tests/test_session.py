@@ -256,7 +256,10 @@ def test_two_sweeps_run_one_after_the_other_on_one_open_bench(
     sweeps = [session.prepare(LIQ), session.prepare(shorter_and_slower(sweep_file))]
     alone = [session.run(sweep, tmp_path / "alone", [], StopRequest()).run for sweep in sweeps]
     simulated = simulated_bench(sweeps[0].loaded)
-    site, smu = Site(simulated.library, simulated.clock.now), simulated.twins["GPIB0::24::INSTR"]
+    site, smu = (
+        Site(simulated.library, simulated.clock.now, simulated.clock.advance),
+        simulated.twins["GPIB0::24::INSTR"],
+    )
     runs, output = [], []
     links: list[str] = []
     original = link.open_adapter
@@ -324,7 +327,7 @@ def test_after_an_output_that_may_be_on_the_next_run_opens_the_links_anew_and_be
         if isinstance(event, RunStart):
             broken.setattr(Keithley2400, "output_off", output_off)
 
-    with session.opened(sweep, Site(simulated.library, simulated.clock.now)) as bench:
+    with session.opened(sweep, Site(simulated.library, simulated.clock.now, simulated.clock.advance)) as bench:
         with monkeypatch.context() as broken:
             first = session.run_on(bench, sweep, tmp_path, broken_from_the_start_on, StopRequest())
         assert "THE OUTPUT MAY STILL BE ON" in first.error

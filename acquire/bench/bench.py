@@ -69,6 +69,10 @@ MOST_POLLS = 100
 LONGEST_CANCEL = 9.0
 
 
+#: How long nothing is looked at while the run only waits, s; and what is no wait, beside the rounding of clocks.
+LONGEST_DEAF, _INSTANT = 0.2, 1e-6
+
+
 #: VISA counts time-outs in ms; less than this is no time, s.
 SHORTEST_WAIT = 1e-3
 
@@ -96,6 +100,7 @@ class BenchInRun:
         spectroradiometer: CS2000A | None = None,
         *,
         clock: Callable[[], float],
+        wait: Callable[[float], None],
         stop: StopRequest,
         plan: SweepPlan,
         guard: Guard,
@@ -106,6 +111,7 @@ class BenchInRun:
         self._photodiode_meter = photodiode_meter
         self._spectroradiometer = spectroradiometer
         self._clock = clock
+        self._let_pass = wait
         self._started = clock()
         #: What was exchanged with the instruments and is not recorded yet.
         self.exchanges = exchanges
@@ -129,6 +135,16 @@ class BenchInRun:
     def now(self) -> float:
         """Seconds since the start of the run."""
         return self._clock() - self._started
+
+    def wait(self, duration: float) -> None:
+        """Let ``duration`` s pass, the source at its level; less when a stop is asked for, or was.
+
+        :raises NotGuarded: as :meth:`trigger`.
+        """
+        until = self.now() + duration
+        while (left := until - self.now()) > _INSTANT and not self._stop():
+            self._guard.still()
+            self._let_pass(min(left, LONGEST_DEAF))
 
     @contextmanager
     def energised(self) -> Iterator[None]:

@@ -94,7 +94,14 @@ class Bench:
             raise BenchNotReady(self._file.name, "\n  ".join(["not ready:", *problems]).removesuffix("."))
         ready = {role: self._instruments[role] for role in roles}
         return BenchInRun(
-            clock=self._site.clock, stop=stop, plan=plan, guard=guard, exchanges=exchanges, show=show, **ready
+            clock=self._site.clock,
+            wait=self._site.wait,
+            stop=stop,
+            plan=plan,
+            guard=guard,
+            exchanges=exchanges,
+            show=show,
+            **ready,
         )
 
     def _introduction(self, role: str) -> str:

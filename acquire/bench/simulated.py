@@ -13,7 +13,7 @@ from acquire.config import BenchFile, DeviceFile, LoadedSweep, device_parameters
 from acquire.config.parsing import parse
 from acquire.config.yaml_source import read_yaml
 from drivers.simulated.bench import OPTION_CLASSES, SimulatedBench, SimulatedBenchOptions, build_simulated_bench
-from drivers.simulated.device import OpenCircuit
+from drivers.simulated.loads import OpenCircuit
 
 _KNOB_POSITIONS = {1.0: 0, 0.2: 1, 0.1: 2}
 

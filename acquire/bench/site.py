@@ -9,7 +9,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Site:
-    """A VISA library, by name or as such, and the clock [s] that runs with it."""
+    """A VISA library, by name or as such, the clock [s] that runs with it, and how so many s are let pass on it."""
 
     visa_library: Any
     clock: Callable[[], float]
+    wait: Callable[[float], None]

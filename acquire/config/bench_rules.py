@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields
 from itertools import chain
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -21,7 +22,7 @@ from acquire.config.bench import (
     Spectroradiometer,
 )
 from acquire.config.calibration import CalibrationFile, Geometry, LuminanceFactor
-from acquire.config.device import DeviceFile, Emitter
+from acquire.config.device import DeviceFile, Emitter, Interruption, SingleCarrier
 from acquire.config.parsing import Parsed
 from acquire.config.yaml_source import Problem, YamlSource
 from acquire.safety.visible import shortened
@@ -238,12 +239,30 @@ def _geometry(where: YamlSource, geometry: Geometry) -> Problems:
 
 def device_rules(device: Parsed[DeviceFile]) -> Problems:
     """What must hold inside a device file."""
-    if not {"load", "resistance", "emitter"} <= device.sections.keys():
+    yield from _interruption(device)
+    if not {"load", "resistance", "emitter", "single_carrier"} <= device.sections.keys():
         return
     load = device.sections["load"]
-    for name, kind, belongs in (("resistance", float, "resistor"), ("emitter", Emitter, "light_emitting_device")):
+    kinds: tuple[tuple[str, type[Any], str], ...] = (
+        ("resistance", float, "resistor"),
+        ("emitter", Emitter, "light_emitting_device"),
+        ("single_carrier", SingleCarrier, "single_carrier"),
+    )
+    for name, kind, belongs in kinds:
         given = device.section(name, kind) is not None
         if given and load != belongs:
             yield device.source.problem((name,), f"has no meaning with load: {load}", "remove it")
         if not given and load == belongs:
             yield device.source.problem(("load",), f"{load} needs {name}", "add it")
+
+
+def _interruption(device: Parsed[DeviceFile]) -> Problems:
+    contact = device.section("interruption", Interruption)
+    if contact is None or contact.every is None:
+        return
+    at = ("interruption", "every")
+    if contact.lasts is None:
+        yield device.source.problem(at, "the contact never holds again: lasts is not given", "add lasts, or remove it")
+    elif contact.lasts >= contact.every:
+        message = f"{contact.every:g} s is not longer than the {contact.lasts:g} s that it lasts"
+        yield device.source.problem(at, message, "the contact would never hold again")

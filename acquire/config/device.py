@@ -10,13 +10,18 @@ from acquire.config.bench import Simulation
 from acquire.config.quantities import (
     CurrentDensity,
     Fraction,
+    Hertz,
     Kelvins,
+    Luminance,
+    Metres,
     Nanometres,
     Ohms,
     PositiveSeconds,
     PositiveVolts,
     Quantity,
+    Seconds,
     SquareMetres,
+    Volts,
 )
 from acquire.config.section import Section
 
@@ -29,6 +34,11 @@ Resistance = Annotated[float, Quantity("ohm", "1000 ohm", above=0.0)]
 Share = Annotated[float, Quantity("", "0.5", above=0.0, most=1.0)]
 Exponent = Annotated[float, Field(gt=0.0)]
 Cavity = Annotated[float, Field(ge=-1.0)]
+Permittivity = Annotated[float, Field(ge=1.0)]
+Mobility = Annotated[float, Quantity("m^2/V/s", "1e-8 cm^2/V/s", above=0.0)]
+FieldActivation = Annotated[float, Quantity("m^0.5/V^0.5", "3e-4 m^0.5/V^0.5", least=0.0)]
+TrapDensity = Annotated[float, Quantity("m^-3", "1e17 cm^-3", above=0.0)]
+CurrentPerTime = Annotated[float, Quantity("A/s", "0.5 pA/s")]
 
 
 class Injection(Section):
@@ -106,17 +116,87 @@ class Emitter(Section):
     )
 
 
+class Traps(Section):
+    """Deep traps: until all are filled, at V_TFL = q n_t d^2/(2 eps0 eps_r), only a share of the carriers is free."""
+
+    density: TrapDensity = Field(description="n_t.")
+    free_share: Share = Field(default=0.01, description="Share that is free before.")
+
+
+class SingleCarrier(Section):
+    """An electron-only or hole-only device: it conducts and gives no light.
+
+    J = (9/8) eps0 eps_r mu u^2/d^3 exp(0.891 gamma sqrt(u/d)), u the voltage beyond the built-in one.
+    """
+
+    area: SquareMetres = Field(description="Area between the electrodes.")
+    thickness: Metres = Field(description="d of the layer.", examples=["80 nm"])
+    permittivity: Permittivity = Field(description="eps_r.", examples=[3.0])
+    mobility: Mobility = Field(description="mu, at no field.")
+    series_resistance: Ohms = Field(default=0.0, description="R_s: electrodes and contacts.")
+    leak: SheetConductance = Field(default=0.0, description="Ohmic leak per area.")
+    built_in_voltage: Volts = Field(default=0.0, description="V_bi at positive levels.", examples=["0.3 V"])
+    reverse_built_in_voltage: Volts | None = Field(
+        default=None,
+        description="That at negative levels, as an amount; not given: the same, the device is symmetrical.",
+        examples=["1 V"],
+    )
+    field_activation: FieldActivation = Field(default=0.0, description="gamma.")
+    traps: Traps | None = Field(default=None, description="Not given: none.")
+
+
+class ShortedBy(Section):
+    """A short that stays once it is there; from the beginning, unless one of above and after is given."""
+
+    resistance: Resistance = Field(description="Of the path beside the device.", examples=["20 ohm"])
+    above: PositiveVolts | None = Field(
+        default=None, description="It appears at the first voltage beyond this, of either sign.", examples=["6 V"]
+    )
+    after: PositiveSeconds | None = Field(
+        default=None, description="It appears that long after the bench was opened.", examples=["60 s"]
+    )
+
+
+class Interruption(Section):
+    """A contact that comes off: no current flows meanwhile."""
+
+    after: Seconds = Field(default=0.0, description="When first, since the bench was opened.", examples=["20 s"])
+    lasts: PositiveSeconds | None = Field(default=None, description="How long; not given: for good.", examples=["2 s"])
+    every: PositiveSeconds | None = Field(
+        default=None, description="Again each time this has passed; not given: only once.", examples=["10 s"]
+    )
+
+
+class AmbientLight(Section):
+    """Light of the room that reaches both detectors, as bright as a device of that luminance; its spectrum is flat."""
+
+    luminance: Luminance = Field(description="Its mean.", examples=["2 cd/m^2"])
+    modulation: Fraction = Field(default=0.0, description="How far it swings around its mean.", examples=["30 %"])
+    frequency: Hertz = Field(
+        default=100.0, description="Of the swing: lamps flicker at twice that of the mains.", examples=["100 Hz"]
+    )
+
+
 class DeviceFile(Section):
     """A device file."""
 
     kind: Literal["device"] = Field(description="What sort of file this is.")
     id: str = Field(min_length=1, description="Short name.", examples=["sppo13"])
     name: str = Field(min_length=1, description="Name for people.", examples=["SPPO13"])
-    load: Literal["light_emitting_device", "resistor", "open_circuit", "short_circuit"] = Field(
+    load: Literal["light_emitting_device", "single_carrier", "resistor", "open_circuit", "short_circuit"] = Field(
         default="light_emitting_device", description="What hangs on the source's terminals."
     )
     resistance: Resistance | None = Field(default=None, description="Of a resistor.")
     emitter: Emitter | None = Field(default=None, description="Of a light-emitting device.")
+    single_carrier: SingleCarrier | None = Field(default=None, description="Of an electron-only or hole-only device.")
+    short: ShortedBy | None = Field(default=None, description="Of any load; not given: none.")
+    interruption: Interruption | None = Field(default=None, description="Of any load; not given: the contacts hold.")
+    ambient_light: AmbientLight | None = Field(default=None, description="Around the device; not given: a dark room.")
+    photodiode_drift: CurrentPerTime = Field(
+        default=0.0,
+        description="Steady drift of the photodiode's dark current from the beginning on; its random walk is "
+        "simulation.photodiode.dark_drift of the bench.",
+    )
     notes: str = Field(default="", description="Where the numbers come from.", examples=["fitted to Table 2"])
 
 
@@ -124,10 +204,22 @@ def device_parameters(device: DeviceFile, simulation: Simulation | None = None) 
     """The device in the symbols of its model equations, SI, as ``drivers.simulated.device`` takes it.
 
     Device-specific values stand at the top, what devices of one laboratory have in common (and the photodiode
-    of ``simulation``) under ``shared``. A load without light has ``load`` (and ``resistance_ohm``) only.
+    of ``simulation``, and the light of the room) under ``shared``. A load without light has ``load`` (and
+    ``resistance_ohm`` or ``single_carrier``) only; any may have ``short`` and ``interruption``.
     """
     parameters: dict[str, Any] = {"id": device.id, "name": device.name, "load": device.load}
     shared: dict[str, Any] = {"photodiode": photodiode_parameters(simulation or Simulation())}
+    if device.photodiode_drift:
+        shared["photodiode"]["dark_ramp_A_per_s"] = device.photodiode_drift
+    if (light := device.ambient_light) is not None:
+        shared["ambient"] = {
+            "luminance_cd_m2": light.luminance,
+            "modulation": light.modulation,
+            "frequency_Hz": light.frequency,
+        }
+    parameters |= _defects(device)
+    if device.single_carrier is not None:
+        parameters["single_carrier"] = _single_carrier_parameters(device.single_carrier)
     if device.resistance is not None:
         parameters["resistance_ohm"] = device.resistance
     if device.emitter is not None:
@@ -138,6 +230,36 @@ def device_parameters(device: DeviceFile, simulation: Simulation | None = None) 
         if device.emitter.angular != AngularPattern():
             shared["angular"] = device.emitter.angular.model_dump()
     return parameters | {"shared": shared}
+
+
+def _defects(device: DeviceFile) -> dict[str, Any]:
+    """The short and the bad contact; what is not given is left out."""
+    found: dict[str, Any] = {}
+    if (short := device.short) is not None:
+        found["short"] = {"resistance_ohm": short.resistance} | _given(above_V=short.above, after_s=short.after)
+    if (contact := device.interruption) is not None:
+        found["interruption"] = {"after_s": contact.after} | _given(lasts_s=contact.lasts, every_s=contact.every)
+    return found
+
+
+def _given(**values: float | None) -> dict[str, float]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _single_carrier_parameters(device: SingleCarrier) -> dict[str, Any]:
+    traps = device.traps
+    return {
+        "area_m2": device.area,
+        "d_m": device.thickness,
+        "eps_r": device.permittivity,
+        "mu_m2_Vs": device.mobility,
+        "R_s_ohm": device.series_resistance,
+        "G_sh_S_m2": device.leak,
+        "V_bi_V": device.built_in_voltage,
+        "gamma_m0.5_V-0.5": device.field_activation,
+        **_given(V_bi_reverse_V=device.reverse_built_in_voltage),
+        **({"traps": {"n_t_m-3": traps.density, "free_share": traps.free_share}} if traps else {}),
+    }
 
 
 def _own_parameters(emitter: Emitter) -> dict[str, Any]:

@@ -220,7 +220,7 @@ def _from_neighbours_of_all(
     index = np.array([c.index for c in candidates])
     light = np.array([c.luminance for c in candidates])
     steps = abs(np.array([c.point_index for c in candidates]) - point_index[:, None])
-    interpolate = own.any(axis=1)
+    interpolate = np.asarray(own.any(axis=1))
     allowed = own | ~interpolate[:, None]
     # A point without light lies below every spectrum, so that its neighbour above is the faintest
     lit = luminance > 0

@@ -7,16 +7,17 @@ secant through the two points, where the luminance is off by more than :data:`CL
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 from math import copysign, exp, inf, isfinite, log
 
 from acquire.records import BAD_READING, LIMITED, Branch, PointFlag, Record, Step
 from acquire.sweep.exposure import ExposureMode, ExposureTimes
+from acquire.sweep.schedule import Schedule
 
 #: A luminance that is off by more, as a change of ln L, is corrected; and one that then still is by that much is noted.
-CLOSE_ENOUGH, WORTH_A_NOTE = 0.01, 0.05
+CLOSE_ENOUGH, WORTH_A_NOTE = 0.01, 0.02
 
 #: Points that each asked luminance takes at most: the level as the curve has it, and as corrected.
 POINTS_EACH = 2
@@ -102,20 +103,21 @@ def _crossing(luminance: float, points: Sequence[tuple[float, float]], *, logari
 
 
 def afterwards(
-    plan: AfterwardsPlan, records: Sequence[Record], source_unit: str, say: Callable[[str], None]
-) -> Generator[Step, Record, None]:
-    """The steps for the spectra of a plan, from the ``records`` of its sweep; ``say`` is told what is left out.
+    plan: AfterwardsPlan, curve: Callable[[], Sequence[Record]], source_unit: str, say: Callable[[str], None]
+) -> Schedule:
+    """The steps for the spectra of a plan, from the ``curve`` of its sweep; ``say`` is told what is left out.
 
-    A spectrum is due at the steps that say so. What would not be over within the time budget is left out; an exposure
-    that has begun is not cut short. ``source_unit`` is V or A.
+    ``curve`` gives the records of the sweep as they are known at the moment: a spectrum may change what luminance they
+    have. A spectrum is due at the steps that say so, and the record of such a step is to know it. What would not be
+    over within the time budget is left out; an exposure that has begun is not cut short. ``source_unit`` is V or A.
     """
-    if not records:
-        return
+    if not (records := curve()):
+        return None
     begun, index = records[-1].reading.time, records[-1].reading.index + 1
     now, cycle = begun, records[-1].reading.cycle
     for luminance in plan.at_luminance:
         which = f"no spectrum afterwards at {luminance:g} cd/m^2"
-        found = level_at(luminance, records, logarithmic=source_unit == "A")
+        found = level_at(luminance, curve(), logarithmic=source_unit == "A")
         if found is None:
             say(f"{which}: no branch passes it between two of its points")
             continue
@@ -136,4 +138,5 @@ def afterwards(
         record = yield Step(index, Branch.AFTERWARDS, level, True, cycle, asked_luminance=luminance)
         index, now = index + 1, record.reading.time
         if isfinite(record.luminance) and not abs(log(max(record.luminance, 1e-9) / luminance)) <= WORTH_A_NOTE:
-            say(f"asked for {luminance:g} cd/m^2 afterwards: {record.luminance:.4g} cd/m^2 after one correction")
+            say(f"asked for {luminance:g} cd/m^2 afterwards: it is {record.luminance:.4g} cd/m^2 after one correction")
+    return None

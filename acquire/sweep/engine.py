@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass, replace
 from math import inf, isfinite, isnan, nan
 from typing import Protocol, Self
@@ -33,6 +33,7 @@ from acquire.sweep.exposure import ExposureMode, ModeInUse, Tries
 from acquire.sweep.pace import Pace
 from acquire.sweep.plan import SweepPlan, bursts
 from acquire.sweep.read_back import NotMeasured, ReadingCheck, as_expected, is_bad, what_is_missing
+from acquire.sweep.schedule import next_step, require_planned
 from acquire.sweep.spectra import SpectrumSchedule
 from acquire.sweep.stop_rules import StopConditions
 from drivers.errors import InstrumentError
@@ -77,6 +78,9 @@ class SweepBench(Protocol):
 
     def energised(self) -> AbstractContextManager[None]:
         """Output on inside, ramped to zero, off and asked for outside."""
+
+    def wait(self, duration: float) -> None:
+        """Let so much time pass, the source at its level; no longer than until a stop is asked for."""
 
     def trigger(self, step: Step) -> None:
         """Start both meters; the source goes to the level of ``step`` and settles first."""
@@ -252,74 +256,129 @@ def _sweep_between_dark_readings(run: _Context, evidence: Evidence) -> Outcome:
 
 
 def _sweep(run: _Context, evidence: Evidence) -> Outcome:
-    stop_conditions = StopConditions(run.plan.stop_rules)
+    """The steps of the schedule, each once what came of the one before is known."""
+    conditions = StopConditions(run.plan.stop_rules)
     watch = Watch(run.plan.source_unit)
-    with _Reporting(run.emit, watch) as reporting:
-        spectra = _Spectra(run, reporting, watch)
-        for step in _asking_before_each_branch(run):
-            if step.before is not None or step.hold:
+    most_points, largest_level = run.plan.most_points, run.plan.largest_level
+    with closing(run.plan.schedule()) as schedule, _Reporting(run.emit, watch) as reporting:
+        spectra, waiting = _Spectra(run, reporting, watch), _Waiting(run, conditions)
+        step, branch, record = next_step(schedule, None), None, None
+        while isinstance(step, Step):
+            require_planned(step, most_points, largest_level)
+            if (step.branch, step.cycle) != branch:
+                branch = step.branch, step.cycle
+                _ask_before_branch(run)
+            if step.due or step.hold or step.before is not None:
                 reporting.report()
-                _hold_before(step, run, stop_conditions, evidence)
+                waiting.before(step, evidence, record)
             if why := run.stop_requested():
                 return Outcome.interrupted(why)
+            if record is None:
+                waiting.begun = run.bench.now()
             record = evaluate(_take_point(step, run, reporting), evidence)
             reporting.report_later(record, evidence)
             run.check.require_safe(record.reading)
             spectra.seen(record)
-            if why := stop_conditions.reason(record):
+            if why := conditions.reason(record):
                 spectra.sum_up()
-                more = not stop_conditions.forbids_more(record)
-                interrupted = spectra.take_afterwards(stop_conditions, evidence) if more else None
+                more = not conditions.forbids_more(record)
+                interrupted = spectra.take_afterwards(conditions, evidence) if more else None
                 return interrupted or Outcome.stopped(why)
             evidence = spectra.taken_if_due(step, record, evidence)
+            step = next_step(schedule, record)
         reporting.report()
         spectra.read_first_level_again()
         spectra.sum_up()
-        return spectra.take_afterwards(stop_conditions, evidence) or Outcome.completed()
+        return spectra.take_afterwards(conditions, evidence) or Outcome(RunStatus.COMPLETED, step.reason)
 
 
-def _asking_before_each_branch(run: _Context) -> Iterator[Step]:
-    """The steps of the plan; before each branch the meters are asked what they have queued."""
-    branch = None
-    for step in run.plan.steps:
-        if (step.branch, step.cycle) != branch and not run.stop_requested():
-            run.tell_queued_errors()
-            run.pace.pause()
-            branch = step.branch, step.cycle
-        yield step
+def _ask_before_branch(run: _Context) -> None:
+    """Before each branch the meters are asked what they have queued."""
+    if not run.stop_requested():
+        run.tell_queued_errors()
+        run.pace.pause()
 
 
-def _hold_before(step: Step, run: _Context, conditions: StopConditions, evidence: Evidence) -> None:
-    """Hold what a step wants held before it, and the step's own level as long as it wants that.
+class _Waiting:
+    """Keeps levels while no point is recorded; the source is read against its limits all the while."""
 
-    :raises StoppedByRule: a limit of the stop rules is passed meanwhile.
-    """
-    run.pace.pause()
-    if step.before is not None:
-        at_rest = replace(step, level=step.before.level)
-        _hold(at_rest, step.before.time, "pre-bias" if step.index == 0 else "rest", run, conditions, evidence)
-    if step.hold:
-        _hold(step, step.hold, "hold", run, conditions, evidence)
+    def __init__(self, run: _Context, conditions: StopConditions) -> None:
+        self._run = run
+        self._conditions = conditions
+        #: When the first step began, s.
+        self.begun = nan
 
+    def before(self, step: Step, evidence: Evidence, last: Record | None = None) -> None:
+        """Hold what a step wants held before it, its own level as long as it wants that, and until it is due.
 
-def _hold(step: Step, time: float, what: str, run: _Context, conditions: StopConditions, evidence: Evidence) -> None:
-    """Keep a level for ``time`` s at least, the source read against its limits all the while; nothing is recorded.
+        ``last`` is the record of the step before.
 
-    :raises StoppedByRule: a limit of the stop rules is passed.
-    """
-    level = f"{step.level:g} {run.plan.source_unit}"
-    run.tell(Doing.OTHER, f"{what} at {level}", lasting=time)
-    begun, first, reading = run.bench.now(), nan, None
-    while run.bench.now() < begun + time - _ROUNDING and not run.stop_requested():
-        reading = _take_checked_reading(step, run)
-        first = reading.current if isnan(first) else first
-        run.check.require_safe(reading)
-        if why := conditions.too_far(evaluate(reading, evidence)):
+        :raises StoppedByRule: a limit of the stop rules is passed meanwhile.
+        """
+        self._run.pace.pause()
+        if step.before is not None:
+            at_rest = replace(step, level=step.before.level)
+            self._hold(at_rest, step.before.time, "pre-bias" if step.index == 0 else "rest", evidence)
+        if step.hold:
+            self._hold(step, step.hold, "hold", evidence)
+        if step.due:
+            reached = step.hold > 0.0 or (last is not None and last.reading.source_level == step.level)
+            self._until_due(step, evidence, reached=reached)
+
+    def _hold(self, step: Step, time: float, what: str, evidence: Evidence) -> None:
+        """Keep a level for ``time`` s at least, the source read without a pause; nothing is recorded.
+
+        :raises StoppedByRule: a limit of the stop rules is passed.
+        """
+        run = self._run
+        level = f"{step.level:g} {run.plan.source_unit}"
+        run.tell(Doing.OTHER, f"{what} at {level}", lasting=time)
+        begun, first, reading = run.bench.now(), nan, None
+        while run.bench.now() < begun + time - _ROUNDING and not run.stop_requested():
+            reading = self._looked_at(step, what, evidence)
+            first = reading.current if isnan(first) else first
+        if reading is not None and what != "hold":
+            lasted = run.bench.now() - begun
+            run.note(f"{what} at {level} for {lasted:.4g} s: {first:.4g} A at first, {reading.current:.4g} A at last")
+        run.tell(Doing.SWEEP, "sweep")
+
+    def _until_due(self, step: Step, evidence: Evidence, *, reached: bool) -> None:
+        """Wait until a step is due, the source at its level, read every :data:`LONGEST_UNREAD`; nothing is recorded.
+
+        ``reached``: the source is at this level already.
+
+        :raises StoppedByRule: a limit of the stop rules is passed.
+        """
+        run, what = self._run, "waiting"
+        due = step.due + (run.bench.now() if isnan(self.begun) else self.begun)
+        if (left := due - run.bench.now()) <= _ROUNDING:
+            return
+        unread = LONGEST_UNREAD + run.plan.time_per_point
+        if left > unread:
+            level = f"{step.level:g} {run.plan.source_unit}"
+            run.tell(Doing.OTHER, f"{what} at {level} for point {counted(step.index)}", lasting=left)
+        if not reached:
+            self._looked_at(step, what, evidence)
+        while not run.stop_requested():
+            left = due - run.bench.now()
+            run.bench.wait(min(left, LONGEST_UNREAD) if left > unread else left)
+            if left <= unread:
+                run.pace.expect(due)
+                return
+            if not run.stop_requested():
+                self._looked_at(step, what, evidence)
+
+    def _looked_at(self, step: Step, what: str, evidence: Evidence) -> Reading:
+        """A reading of a level that is kept.
+
+        :raises StoppedByRule: it passes a limit of the stop rules.
+        """
+        reading = _take_checked_reading(step, self._run)
+        self._run.check.require_safe(reading)
+        if why := self._conditions.too_far(evaluate(reading, evidence)):
+            level = f"{step.level:g} {self._run.plan.source_unit}"
             raise StoppedByRule(f"{why} ({what} before point {counted(step.index)}, level {level})")
-    if reading is not None and what != "hold":
-        lasted = run.bench.now() - begun
-        run.note(f"{what} at {level} for {lasted:.4g} s: {first:.4g} A at first, {reading.current:.4g} A at last")
-    run.tell(Doing.SWEEP, "sweep")
+        return reading
 
 
 class _Reporting:
@@ -355,9 +414,10 @@ class _Reporting:
 def _sweep_in_bursts(run: _Context, evidence: Evidence) -> Outcome:
     """The instruments step by themselves; limits and stop rules are looked at after each burst."""
     stop_conditions = StopConditions(run.plan.stop_rules)
+    waiting = _Waiting(run, stop_conditions)
     for burst in bursts(run.plan.steps, burst_length(run.plan)):
         if burst[0].before is not None:
-            _hold_before(burst[0], run, stop_conditions, evidence)
+            waiting.before(burst[0], evidence)
         if why := run.stop_requested():
             return Outcome.interrupted(why)
         run.tell_queued_errors()  # the burst would be refused for an error of before
@@ -490,13 +550,14 @@ class _Spectra:
             return None
         self._reporting.report()
         run.tell(Doing.OTHER, "seeking the levels of spectra afterwards")
-        # By what is known by now: before the first spectrum there may have been no luminance
-        curve = [evaluate(record.reading, evidence) for record in self._curve]
-        steps = afterwards(plan, curve, run.plan.source_unit, run.note)
-        record: Record | None = None
-        with suppress(StopIteration):
-            while run.bench.takes_spectra:
-                step = next(steps) if record is None else steps.send(record)
+        steps = afterwards(
+            plan, lambda: [evaluate(one.reading, evidence) for one in self._curve], run.plan.source_unit, run.note
+        )
+        most = len(self._curve) + plan.most_points
+        with closing(steps):
+            step = next_step(steps, None)
+            while isinstance(step, Step) and run.bench.takes_spectra:
+                require_planned(step, most, run.plan.largest_level)
                 run.pace.pause()
                 if why := run.stop_requested():
                     return Outcome.interrupted(why)
@@ -507,6 +568,10 @@ class _Spectra:
                     run.note(f"no more spectra afterwards: {why} (level {step.level:g} {run.plan.source_unit})")
                     return None
                 evidence = self.taken_if_due(step, record, evidence)
+                step = next_step(steps, evaluate(record.reading, evidence))
+        if why := run.stop_requested():
+            return Outcome.interrupted(why)
+        if isinstance(step, Step):
             run.note("no more spectra afterwards: the spectroradiometer does not answer")
         return None
 

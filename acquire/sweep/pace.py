@@ -45,6 +45,10 @@ class Pace:
             self._say(f"{late}; the device stayed at the level before it meanwhile")
         return replace(reading, flags=reading.flags | PointFlag.LATE)
 
+    def expect(self, due: float) -> None:
+        """The next point is due at ``due`` [s], after a wait."""
+        self._due, self._readings = due, 1  # after a wait the ranges may be looked for
+
     def pause(self) -> None:
         """Something else is done between two points: when the next one is due is not known."""
         self._due, self._readings = nan, 0

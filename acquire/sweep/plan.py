@@ -16,6 +16,7 @@ from acquire.sweep.afterwards import AfterwardsPlan
 from acquire.sweep.exposure import ExposureMode, ExposureTimes
 from acquire.sweep.levels import branches_of, steps_of
 from acquire.sweep.read_back import ReadBackLimits, read_back_limits
+from acquire.sweep.schedule import Course, Schedule, in_order
 from acquire.sweep.spectra import MOST_ATTEMPTS, SpectraPlan
 from acquire.sweep.stop_rules import StopRules, _stop_rules
 from drivers import models
@@ -44,6 +45,7 @@ class Stress:
 class SweepPlan:
     """Everything the engine carries out. Levels in V or A, times in s.
 
+    ``steps`` are those that are known beforehand; ``course`` is where further ones come from, where not all are known.
     ``exposures``: what each of the spectra may take, the dim ones of a branch first where it goes up. ``most_stored``:
     readings that both meters can store.
     """
@@ -66,6 +68,16 @@ class SweepPlan:
     read_back: ReadBackLimits
     repeat_bad_readings: bool
     most_stored: int
+    course: Course | None = None
+
+    @property
+    def most_points(self) -> int:
+        """The most points, and rows, that can come of it."""
+        return len(self.steps) if self.course is None else self.course.most_points
+
+    def schedule(self) -> Schedule:
+        """Its steps from the first, each once the record of the one before is known."""
+        return in_order(self.steps) if self.course is None else self.course.schedule()
 
     @property
     def held_readings(self) -> int:

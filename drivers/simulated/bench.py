@@ -14,10 +14,19 @@ from typing import Any, Literal
 
 from drivers.simulated.clock import Clock, VirtualClock
 from drivers.simulated.cs2000a.twin import CS2000AOptions, CS2000ATwin
-from drivers.simulated.device import Load, OpenCircuit, Resistor, Reversed, ShortCircuit, device_from_parameters
-from drivers.simulated.fixture import NoiseSettings, TestFixture, noise_from_parameters, pattern_from_parameters
+from drivers.simulated.defects import with_defects
+from drivers.simulated.device import device_from_parameters
+from drivers.simulated.fixture import (
+    AmbientLight,
+    NoiseSettings,
+    TestFixture,
+    ambient_from_parameters,
+    noise_from_parameters,
+    pattern_from_parameters,
+)
 from drivers.simulated.keithley2000.twin import Keithley2000Options, Keithley2000Twin
 from drivers.simulated.keithley2400.twin import Keithley2400Options, Keithley2400Twin
+from drivers.simulated.loads import Load, OpenCircuit, Resistor, Reversed, ShortCircuit
 from drivers.simulated.photodiode import (
     Photodiode,
     coaxial_discs_etendue,
@@ -25,6 +34,7 @@ from drivers.simulated.photodiode import (
     move_from_parameters,
     photodiode_from_parameters,
 )
+from drivers.simulated.single_carrier import single_carrier_from_parameters
 from drivers.simulated.trigger_link import TriggerLink
 from drivers.simulated.twin import Twin
 from drivers.simulated.visa import SimulatedVisaLibrary
@@ -44,7 +54,8 @@ class SimulatedBenchOptions:
     """What is on the bench and how it behaves.
 
     ``load`` is a load, or the parameters of one: a light-emitting device with its shared parameters under
-    ``shared``, or ``{"load": "resistor", "resistance_ohm": 1e3}``, or load ``open_circuit`` or ``short_circuit``.
+    ``shared``, or ``{"load": "resistor", "resistance_ohm": 1e3}``, or load ``open_circuit``, ``short_circuit`` or
+    ``single_carrier``, each also with the defects of :mod:`drivers.simulated.defects`.
     ``photodiode`` None takes the one of the shared parameters, else a silicon diode of 1 cm^2 at 100 mm with
     5e6 V/A. A resource of None leaves that instrument out. The kind of interface follows from the resource name,
     whatever the options of the twin say; ``instant`` makes every duration of every twin zero.
@@ -57,7 +68,7 @@ class SimulatedBenchOptions:
     hysteresis: bool | None = None
     degradation: bool | None = None
     lead_resistance: float = 0.0  # ohm
-    room_light: float = 0.0  # cd/m^2
+    ambient: AmbientLight | None = None  # None: that of the shared parameters
     smu: str | None = "GPIB0::24::INSTR"
     photodiode_meter: str | None = "GPIB0::16::INSTR"
     spectroradiometer: str | None = "ASRL3::INSTR"
@@ -107,7 +118,8 @@ def build_fixture(options: SimulatedBenchOptions, clock: Clock) -> TestFixture:
         options.seed,
         options.lead_resistance,
     )
-    fixture.room_light = options.room_light
+    fixture.ambient = ambient_from_parameters(shared) if options.ambient is None else options.ambient
+    fixture.dark_ramp = shared.get("photodiode", {}).get("dark_ramp_A_per_s", 0.0)
     fixture.device_angle = options.device_angle
     fixture.move = None if options.photodiode is not None else move_from_parameters(shared)
     fixture.pattern = pattern_from_parameters(shared)
@@ -147,8 +159,10 @@ def interface_kind(resource: str) -> Interface:
 
 def _load(options: SimulatedBenchOptions) -> Load:
     load = options.load
-    if not isinstance(load, Mapping):
-        return load
+    return with_defects(_sound_load(load, options), load) if isinstance(load, Mapping) else load
+
+
+def _sound_load(load: Mapping[str, Any], options: SimulatedBenchOptions) -> Load:
     match load.get("load", "light_emitting_device"):
         case "resistor":
             return Resistor(load["resistance_ohm"])
@@ -156,6 +170,8 @@ def _load(options: SimulatedBenchOptions) -> Load:
             return OpenCircuit()
         case "short_circuit":
             return ShortCircuit()
+        case "single_carrier":
+            return single_carrier_from_parameters(load["single_carrier"])
         case "light_emitting_device":
             device = device_from_parameters(load, hysteresis=options.hysteresis, degradation=options.degradation)
             return Reversed(device) if load.get("polarity") == "negative" else device

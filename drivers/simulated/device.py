@@ -1,4 +1,4 @@
-"""The loads that a source can drive: a light-emitting device with its memory, a resistor, open and short circuit.
+"""A light-emitting device with its memory: what it conducts, what light it gives.
 
 Physics only; nothing here ever sees a byte. SI units throughout; spectra are on the 1 nm grid from 380 nm to
 780 nm and integrals over them are trapezoidal. The model devices reproduce the summary figures published for
@@ -8,15 +8,17 @@ SPPO13-based perovskite LEDs (doi 10.1039/d2nr03793a); the curves between those 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drivers.cie import WAVELENGTH, cie_1931_2deg
+from drivers.simulated.loads import DARK
 from drivers.simulated.photodiode import TRAPEZOID, Photodiode
+from drivers.simulated.roots import rising_root
 
 #: Maximum luminous efficacy of radiation, lm/W (CIE 018:2019).
 K_M = 683.002
@@ -24,132 +26,8 @@ K_M = 683.002
 #: Weights that make the luminance (cd/m^2) of a spectral radiance on the grid.
 LUMINOUS = K_M * cie_1931_2deg()[1] * TRAPEZOID
 _PEAK_STEP = 0.01  # nm
-_DARK = np.zeros(WAVELENGTH.size)
-_DARK.setflags(write=False)
 #: Beyond this argument exp() leaves the double range; injection no longer limits the current there.
 _EXP_LIMIT = 700.0
-
-
-class Load(Protocol):
-    """What hangs on the source's terminals."""
-
-    def current(self, voltage: float) -> float:
-        """Return the current (A) at a terminal voltage (V), with the history of the load as it is now."""
-
-    def voltage(self, current: float) -> float:
-        """Return the terminal voltage (V) at a current (A), with the history of the load as it is now."""
-
-    def luminance(self, current: float) -> float:
-        """Return the luminance (cd/m^2) at a current (A)."""
-
-    def spectral_radiance(self, current: float) -> NDArray[np.float64]:
-        """Return the spectral radiance (401,) in W/(sr m^2 nm) at a current (A)."""
-
-    def photocurrent(self, current: float, photodiode: Photodiode) -> float:
-        """Return what the light at a current (A) gives in a photodiode (A), without its dark current."""
-
-    def longest_step(self, current: float) -> float | None:
-        """Return the longest step (s) to integrate the history in at a current (A); None without."""
-
-    def advance(self, voltage: float, current: float, duration: float) -> None:
-        """Let the history go on for ``duration`` (s) at a constant voltage (V) and current (A)."""
-
-
-class _DarkLoad:
-    """A load without light and without memory."""
-
-    def luminance(self, current: float) -> float:  # noqa: ARG002
-        """Return 0: no light."""
-        return 0.0
-
-    def spectral_radiance(self, current: float) -> NDArray[np.float64]:  # noqa: ARG002
-        """Return zeros (401,): no light."""
-        return _DARK
-
-    def photocurrent(self, current: float, photodiode: Photodiode) -> float:  # noqa: ARG002
-        """Return 0: no light."""
-        return 0.0
-
-    def longest_step(self, current: float) -> float | None:  # noqa: ARG002
-        """Return None: no memory."""
-        return None
-
-    def advance(self, voltage: float, current: float, duration: float) -> None:
-        """Do nothing: no memory."""
-
-
-@dataclass(frozen=True)
-class Resistor(_DarkLoad):
-    """A resistor of ``resistance`` ohm (> 0)."""
-
-    resistance: float
-
-    def current(self, voltage: float) -> float:
-        """Ohm's law, A."""
-        return voltage / self.resistance
-
-    def voltage(self, current: float) -> float:
-        """Ohm's law, V."""
-        return current * self.resistance
-
-
-class OpenCircuit(_DarkLoad):
-    """Nothing connected."""
-
-    def current(self, voltage: float) -> float:  # noqa: ARG002
-        """Return 0 A at any voltage."""
-        return 0.0
-
-    def voltage(self, current: float) -> float:
-        """Return an infinite voltage for any current but zero."""
-        return math.copysign(math.inf, current) if current else 0.0
-
-
-class ShortCircuit(_DarkLoad):
-    """Terminals joined."""
-
-    def current(self, voltage: float) -> float:
-        """Return an infinite current for any voltage but zero."""
-        return math.copysign(math.inf, voltage) if voltage else 0.0
-
-    def voltage(self, current: float) -> float:  # noqa: ARG002
-        """Return 0 V at any current."""
-        return 0.0
-
-
-class Reversed:
-    """A load connected the other way round: what it does at a positive voltage happens at a negative one."""
-
-    def __init__(self, load: Load) -> None:
-        self.load = load
-
-    def current(self, voltage: float) -> float:
-        """Return the current (A) at a terminal voltage (V)."""
-        return -self.load.current(-voltage)
-
-    def voltage(self, current: float) -> float:
-        """Return the terminal voltage (V) at a current (A)."""
-        return -self.load.voltage(-current)
-
-    def luminance(self, current: float) -> float:
-        """Return the luminance (cd/m^2) at a current (A)."""
-        return self.load.luminance(-current)
-
-    def spectral_radiance(self, current: float) -> NDArray[np.float64]:
-        """Return the spectral radiance (401,) in W/(sr m^2 nm) at a current (A)."""
-        return self.load.spectral_radiance(-current)
-
-    def photocurrent(self, current: float, photodiode: Photodiode) -> float:
-        """Return what the light at a current (A) gives in a photodiode (A)."""
-        return self.load.photocurrent(-current, photodiode)
-
-    def longest_step(self, current: float) -> float | None:
-        """Return the longest step (s) to integrate the history in at a current (A); None without."""
-        return self.load.longest_step(-current)
-
-    def advance(self, voltage: float, current: float, duration: float) -> None:
-        """Let the history go on for ``duration`` (s) at a constant voltage (V) and current (A)."""
-        self.load.advance(-voltage, -current, duration)
 
 
 @dataclass(frozen=True)
@@ -222,24 +100,6 @@ def junction_density(voltage: float, device: DeviceParameters) -> tuple[float, f
     return injected * space_charge / total + leak * voltage, slope + leak
 
 
-def _rising_root(f: Callable[[float], tuple[float, float]], low: float, high: float) -> float:
-    """Find where a rising f is zero in [low, high]: Newton's steps, halving where they leave the bracket."""
-    x = high
-    for _ in range(200):
-        value, slope = f(x)
-        if value > 0.0:
-            high = x
-        else:
-            low = x
-        following, close = x - value / slope, 1e-9  # Newton's next step would be of the order of the square
-        if not low <= following <= high:
-            following, close = 0.5 * (low + high), 1e-15
-        if abs(following - x) <= close * abs(x):
-            return following
-        x = following
-    return x
-
-
 def junction_voltage(voltage: float, device: DeviceParameters) -> float:
     """Return the junction voltage (V) behind the series resistance at a terminal voltage (V)."""
     ohm_area = device.area * device.series_resistance
@@ -250,7 +110,7 @@ def junction_voltage(voltage: float, device: DeviceParameters) -> float:
         density, slope = junction_density(v, device)
         return v + ohm_area * density - voltage, 1.0 + ohm_area * slope
 
-    return _rising_root(excess, 0.0, voltage)
+    return rising_root(excess, 0.0, voltage)
 
 
 def junction_voltage_at(density: float, device: DeviceParameters) -> float:
@@ -267,7 +127,7 @@ def junction_voltage_at(density: float, device: DeviceParameters) -> float:
         carried, slope = junction_density(v, device)
         return carried - density, slope
 
-    return _rising_root(excess, 0.0, high)
+    return rising_root(excess, 0.0, high)
 
 
 def current_efficiency(density: float, device: DeviceParameters) -> float:
@@ -344,7 +204,7 @@ class LightEmittingDevice:
         """Return the spectral radiance (401,) in W/(sr m^2 nm) at a current (A)."""
         luminance = self.luminance(current)
         if luminance <= 0.0:
-            return _DARK
+            return DARK
         return luminance * self._unit_radiance(self._peak(current))
 
     def photocurrent(self, current: float, photodiode: Photodiode) -> float:

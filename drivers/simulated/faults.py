@@ -23,7 +23,7 @@ from pyvisa.errors import VisaIOError
 
 from drivers.simulated.bench import SimulatedBench
 from drivers.simulated.clock import Clock, Event
-from drivers.simulated.device import OpenCircuit, ShortCircuit
+from drivers.simulated.loads import OpenCircuit, ShortCircuit
 from drivers.simulated.twin import Twin
 
 _ABORT_CHARACTER = b"\x03"  # clears a device on a serial line or socket

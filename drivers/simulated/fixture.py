@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from drivers.cie import WAVELENGTH
 from drivers.simulated.clock import Clock
-from drivers.simulated.device import LUMINOUS, Load
+from drivers.simulated.device import LUMINOUS
+from drivers.simulated.loads import Load
 from drivers.simulated.photodiode import Move, Photodiode
 
 _DEVIATES_PER_BLOCK = 256
@@ -67,6 +68,35 @@ _NOISE_KEYS = {
 }
 
 
+@dataclass(frozen=True)
+class AmbientLight:
+    """Stray light on both detectors, as ``luminance`` (cd/m^2) of an equal-energy spectrum in the device's place.
+
+    It swings by ``modulation`` (1: down to nothing) at ``frequency`` (Hz): lamps flicker at twice that of the mains.
+    """
+
+    luminance: float = 0.0
+    modulation: float = 0.0
+    frequency: float = 100.0
+
+    def mean(self, end: float, duration: float) -> float:
+        """Return its mean (cd/m^2) over ``duration`` (s) up to a time ``end`` (s)."""
+        turn = 2.0 * math.pi * self.frequency
+        if duration > 0.0:
+            swing = (math.sin(turn * end) - math.sin(turn * (end - duration))) / (turn * duration)
+        else:
+            swing = math.cos(turn * end)
+        return self.luminance * (1.0 + self.modulation * swing)
+
+
+def ambient_from_parameters(shared: Mapping[str, Any]) -> AmbientLight:
+    """Build the stray light; none where the shared parameters say nothing of it."""
+    entry = shared.get("ambient", {})
+    return AmbientLight(
+        entry.get("luminance_cd_m2", 0.0), entry.get("modulation", 0.0), entry.get("frequency_Hz", 100.0)
+    )
+
+
 def lambertian(angle: float) -> float:  # noqa: ARG001
     """Return 1: the same radiance from everywhere."""
     return 1.0
@@ -99,7 +129,8 @@ class TestFixture:
     """Holds the load in front of photodiode and spectroradiometer: the one physical truth behind all twins.
 
     ``lead_resistance`` (ohm) is in series with the load; with ``remote_sense`` the source regulates and
-    senses at the load itself. ``room_light`` (cd/m^2, equal-energy spectrum) is stray light on both detectors.
+    senses at the load itself. ``ambient`` is stray light on both detectors, of which the spectroradiometer sees the
+    mean; ``dark_ramp`` (A/s) is a steady drift of the photodiode's dark current from the beginning on.
     ``normal_deviates`` are the standard normal deviates of the meters' noise. ``move`` is what befalls the photodiode
     in the course of time. ``device_angle`` (deg) is how far the device is turned away from the spectroradiometer: this
     sees ``pattern`` of it, radiance by that seen straight from the front; the photodiode turns with the device.
@@ -123,7 +154,8 @@ class TestFixture:
         self.noise = noise
         self.lead_resistance = lead_resistance
         self.remote_sense = False
-        self.room_light = 0.0
+        self.ambient = AmbientLight()
+        self.dark_ramp = 0.0
         self.move: Move | None = None
         self.device_angle = 0.0
         self.pattern: Callable[[float], float] = lambertian
@@ -166,24 +198,28 @@ class TestFixture:
         if self._radiance is None:
             self._radiance = self.load.spectral_radiance(point.current)
         seen = self._radiance if not self.device_angle else self._radiance * self.pattern(self.device_angle)
-        return seen if not self.room_light else seen + self._room_radiance()
+        return seen if not self.ambient.luminance else seen + self._ambient_radiance(self.ambient.luminance)
 
-    def _room_radiance(self) -> NDArray[np.float64]:
+    def _ambient_radiance(self, luminance: float) -> NDArray[np.float64]:
         """Equal-energy light."""
-        return np.full(WAVELENGTH.size, self.room_light / float(LUMINOUS.sum()))
+        return np.full(WAVELENGTH.size, luminance / float(LUMINOUS.sum()))
 
-    def photodiode_current(self) -> float:
-        """Return the photodiode's current (A) now: light and dark current, without meter noise."""
+    def photodiode_current(self, integrated: float = 0.0) -> float:
+        """Return the photodiode's current (A) now: light and dark current, without meter noise.
+
+        Of ambient light it is the mean over the last ``integrated`` s, in which a meter integrates.
+        """
         if self.move is not None and self.clock.now() >= self.move.after:
             self.photodiode, self.move = self.move.photodiode, None
         light = self.load.photocurrent(self.operating_point().current, self.photodiode)
-        if self.room_light:
-            light += self.photodiode.current(self._room_radiance())
-        return light + self.photodiode.dark_current + self._dark_drift()
+        if self.ambient.luminance:
+            mean = self.ambient.mean(self.clock.now(), integrated)
+            light += self.photodiode.current(self._ambient_radiance(mean))
+        return light + self.photodiode.dark_current + self.dark_ramp * self.clock.now() + self._dark_drift()
 
-    def photodiode_voltage(self) -> float:
-        """Return the amplifier's output (V) now, without meter noise."""
-        current = self.photodiode_current()
+    def photodiode_voltage(self, integrated: float = 0.0) -> float:
+        """Return the amplifier's output (V) now, without meter noise; as :meth:`photodiode_current`."""
+        current = self.photodiode_current(integrated)
         return self.photodiode.voltage(current)
 
     def _drive(self, regulate: Callable[[], OperatingPoint]) -> OperatingPoint:

@@ -47,7 +47,7 @@ class Place:
     def run(self, output: Path) -> session.RunResult:
         calibration = calibration_of(self.loaded, self.plan.source_range, None)
         prepared = session.PreparedRun(self.loaded, self.plan, calibration)
-        site = Site(self.library, self.clock.now)
+        site = Site(self.library, self.clock.now, self.clock.advance)
         return session.run(prepared, output, lambda event: None, StopRequest(), site)
 
 

@@ -312,7 +312,7 @@ def read_points(process: subprocess.Popen[str], wanted: int) -> list[str]:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-@pytest.mark.parametrize("wanted", [1, 17, 40])
+@pytest.mark.parametrize("wanted", [1, 17])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_is_finished_and_complete(
     number: signal.Signals, wanted: int, tmp_path: Path, long_sweep: Path
@@ -334,7 +334,7 @@ def test_an_interrupted_run_is_finished_and_complete(
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-@pytest.mark.parametrize("wanted", [1, 23, 60])
+@pytest.mark.parametrize("wanted", [1, 23])
 def test_a_killed_run_keeps_every_reported_point(wanted: int, tmp_path: Path, long_sweep: Path) -> None:
     process = start("run", long_sweep, "--output", tmp_path / "runs")
     lines = read_points(process, wanted)
@@ -631,7 +631,7 @@ runpy.run_module("acquire", run_name="__main__", alter_sys=True)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system has no such limit, or does not keep it")
-@pytest.mark.parametrize("megabytes", [25, 45, 90, 110, 150, 220])
+@pytest.mark.parametrize("megabytes", [25, 90, 150])
 @pytest.mark.parametrize("command", ["show", "run"])
 def test_want_of_memory_is_one_line(megabytes: int, command: str, tmp_path: Path) -> None:
     rest = [str(QUICK), "--output", str(tmp_path / "runs")] if command == "run" else ["x.h5"]
@@ -643,7 +643,7 @@ def test_want_of_memory_is_one_line(megabytes: int, command: str, tmp_path: Path
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system has no such limit, or does not keep it")
-@pytest.mark.parametrize("megabytes", [45, 90, 100])
+@pytest.mark.parametrize("megabytes", [45, 100])
 def test_want_of_memory_for_off_is_one_line_with_what_to_do(megabytes: int) -> None:
     arguments = [
         sys.executable,

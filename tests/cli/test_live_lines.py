@@ -139,7 +139,7 @@ def test_spectra_that_take_longer_than_planned_are_expected_to_go_on_so() -> Non
 def test_time_goes_on_between_two_events_on_a_real_bench_and_stands_still_on_a_simulated_one() -> None:
     for real_time, elapsed in ((True, 15.5), (False, 12.0)):
         clock = Clock()
-        account = Account(Outlook(levels=(0.0, 1.0), real_time=real_time), clock)
+        account = Account(Outlook(levels=(0.0, 1.0), points=2, real_time=real_time), clock)
         list(account.take(a_run_start(points=2)))
         list(account.take(RECORD))
         clock.time += 3.5

@@ -50,7 +50,7 @@ def errors_of(seeds: range, sweep: Path = SWEEP) -> list[tuple[float, float]]:
     for seed in seeds:
         with tempfile.TemporaryDirectory() as name:
             bench = build_simulated_bench(replace(options, seed=seed))
-            site = Site(bench.library, bench.clock.now)
+            site = Site(bench.library, bench.clock.now, bench.clock.advance)
             result = session.run(prepared, Path(name), [], StopRequest(), site)
             assert result.run is not None, result.error
             made = calibrate.made(prepared, result.run, Path(name))

@@ -229,7 +229,7 @@ def carried_out(honest: Honest, folder: Path) -> Sequence[Finding]:
     for twin in simulated.twins.values():
         if isinstance(twin, CS2000ATwin):
             twin.fixture = _AsSeen(twin.fixture, honest.errors)  # type: ignore[assignment]
-    site = Site(simulated.library, simulated.clock.now)
+    site = Site(simulated.library, simulated.clock.now, simulated.clock.advance)
     result = session.run(prepared, folder, lambda event: None, StopRequest(), site)
     if result.run is None or result.failed:
         raise RuntimeError(f"run {honest.number}: {result.error}")

@@ -9,7 +9,7 @@ import pytest
 from tests.endurance import coverage
 
 pytestmark = pytest.mark.slow  # each bench is a sweep with its spectra
-BENCHES = 40
+BENCHES = 24
 
 
 @pytest.fixture(scope="module")

@@ -187,7 +187,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> reading.Run:
 def replayed(run: reading.Run, sweep: Path, folder: Path) -> reading.Run:
     """The same sweep on instruments that answer as the run file says."""
     library, tape = recorded_bench(run.exchanges, ROLES)
-    result = run_sweep_file(sweep, folder, site=Site(library, tape.clock.now))
+    result = run_sweep_file(sweep, folder, site=Site(library, tape.clock.now, tape.clock.advance))
     assert result.run is not None, result.error
     assert not result.failed, result.error
     assert tape.left == 0
@@ -209,6 +209,8 @@ def test_a_run_is_made_again_from_its_file_message_by_message(original: reading.
 
 def test_another_sweep_is_not_what_was_recorded(original: reading.Run, tmp_path: Path) -> None:
     library, tape = recorded_bench(original.exchanges, ROLES)
-    result = run_sweep_file(SWEEPS / "table2_sppo13_liq.yaml", tmp_path, site=Site(library, tape.clock.now))
+    result = run_sweep_file(
+        SWEEPS / "table2_sppo13_liq.yaml", tmp_path, site=Site(library, tape.clock.now, tape.clock.advance)
+    )
     assert result.run is None
     assert NotAsRecorded.__name__ in result.error

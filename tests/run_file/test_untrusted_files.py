@@ -495,6 +495,6 @@ def test_damaged_files_a_sample() -> None:
 
     with TemporaryDirectory() as folder:
         true = damage_table.truth(Path(folder))
-    done = list(damage_table.carry_out(damage_table.cases(true, 12, seed=7), true))
+    done = list(damage_table.carry_out(damage_table.cases(true, 5, seed=7), true))
     assert [outcome for outcome in done if outcome.wrong] == []
-    assert len(done) == 48
+    assert len(done) == 20

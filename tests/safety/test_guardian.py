@@ -1118,7 +1118,7 @@ def test_a_simulated_bench_has_nothing_to_switch_off() -> None:
     assert "simulated" in opening.switch_off(load_bench(kill_table.CONFIGS / "benches" / "simulated.yaml"))
 
 
-@pytest.mark.slow  # four processes that are killed, in real time
+@pytest.mark.slow  # two processes that are killed, in real time; more: make kills
 def test_kill_table() -> None:
-    done = kill_table.kills_in_parallel(4, seed=20, jobs=2)
+    done = kill_table.kills_in_parallel(2, seed=20, jobs=2)
     assert [kill for kill in done if kill.problems] == []

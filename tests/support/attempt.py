@@ -48,7 +48,7 @@ class Attempt:
         assert loaded.bench.simulated
         self.simulated = simulated_bench(loaded)
         self.prepare_bench(self.simulated)
-        return Site(self.simulated.library, self.simulated.clock.now)
+        return Site(self.simulated.library, self.simulated.clock.now, self.simulated.clock.advance)
 
     def _watch(self, event: Event) -> None:
         if isinstance(event, RunStart | RunStop):

@@ -28,10 +28,15 @@ class FakeBench:
     output_on: bool = False
     time: float = 0.0
     takes_spectra: bool = True
+    waits: list[float] = field(default_factory=list)
     stages: list[tuple[str, float]] = field(default_factory=list)  # of an exposure, one after the other
 
     def now(self) -> float:
         return self.time
+
+    def wait(self, duration: float) -> None:
+        self.waits.append(duration)
+        self.time += max(duration, 0.0)
 
     @contextmanager
     def energised(self) -> Iterator[None]:

@@ -350,7 +350,7 @@ def levels_put_out(loaded: LoadedSweep, plan: SweepPlan) -> list[float]:
     from acquire.bench.simulated import simulated_bench
 
     simulated = simulated_bench(loaded)
-    site = Site(simulated.library, simulated.clock.now)
+    site = Site(simulated.library, simulated.clock.now, simulated.clock.advance)
     calibration = calibration_of(loaded, plan.source_range, None)
     with (
         open_bench(loaded.bench, site) as opened,

@@ -11,9 +11,9 @@ import pytest
 from drivers.errors import InstrumentTimeout, PowerCycled, RefusedByInstrument
 from drivers.keithley2400.driver import SmuSettings, SmuStatus
 from drivers.simulated.clock import VirtualClock
-from drivers.simulated.device import OpenCircuit, Resistor
 from drivers.simulated.fixture import NoiseSettings, TestFixture
 from drivers.simulated.keithley2400.twin import Keithley2400Options, Keithley2400Twin
+from drivers.simulated.loads import OpenCircuit, Resistor
 from drivers.simulated.photodiode import photodiode_from_parameters
 from drivers.simulated.trigger_link import TriggerLink
 from tests.drivers.conftest import NOTHING

@@ -11,16 +11,9 @@ from hypothesis import strategies as st
 
 from drivers.cie import WAVELENGTH, cie_1931_2deg, cie_1964_10deg
 from drivers.simulated.clock import VirtualClock
-from drivers.simulated.device import (
-    K_M,
-    OpenCircuit,
-    Resistor,
-    ShortCircuit,
-    current_efficiency,
-    device_from_parameters,
-    junction_density,
-)
-from drivers.simulated.fixture import NoiseSettings, TestFixture, noise_from_parameters
+from drivers.simulated.device import K_M, current_efficiency, device_from_parameters, junction_density
+from drivers.simulated.fixture import AmbientLight, NoiseSettings, TestFixture, noise_from_parameters
+from drivers.simulated.loads import OpenCircuit, Resistor, ShortCircuit
 from drivers.simulated.photodiode import (
     Photodiode,
     coaxial_discs_etendue,
@@ -258,7 +251,7 @@ def test_photodiode_sees_the_device_and_the_dark_current():
 
 def test_room_light_reaches_both_detectors():
     fixture = fixture_with(liq())
-    fixture.room_light = 10.0
+    fixture.ambient = AmbientLight(10.0)
     assert K_M * integral(fixture.spectral_radiance() * cie_1931_2deg()[1]) == pytest.approx(10.0)
     assert fixture.photodiode_current() > 10.0 * SHARED["photodiode"]["dark_current_A"]
     assert fixture.luminance() == 0.0

@@ -15,8 +15,8 @@ from pyvisa.errors import InvalidSession, VisaIOError
 from drivers.simulated.bench import SimulatedBenchOptions, build_simulated_bench
 from drivers.simulated.clock import VirtualClock
 from drivers.simulated.cs2000a.twin import CS2000ATwin
-from drivers.simulated.device import OpenCircuit, Resistor
-from drivers.simulated.fixture import NoiseSettings, TestFixture
+from drivers.simulated.fixture import AmbientLight, NoiseSettings, TestFixture
+from drivers.simulated.loads import OpenCircuit, Resistor
 from drivers.simulated.photodiode import Photodiode
 from drivers.simulated.visa import SimulatedVisaLibrary
 
@@ -619,10 +619,12 @@ def test_trigger_link_is_cabled_when_asked_for():
 
 
 def test_effects_and_surroundings_reach_the_fixture():
-    fixture = Instruments(hysteresis=True, degradation=True, lead_resistance=2.0, room_light=3.0).bench.fixture
+    fixture = Instruments(
+        hysteresis=True, degradation=True, lead_resistance=2.0, ambient=AmbientLight(3.0)
+    ).bench.fixture
     assert fixture.load.hysteresis is not None
     assert fixture.load.degradation is not None
-    assert (fixture.lead_resistance, fixture.room_light) == (2.0, 3.0)
+    assert (fixture.lead_resistance, fixture.ambient.luminance) == (2.0, 3.0)
 
 
 def test_load_of_an_unknown_kind():

@@ -13,8 +13,9 @@ import pytest
 from drivers.simulated.bench import SimulatedBenchOptions, build_simulated_bench
 from drivers.simulated.clock import VirtualClock
 from drivers.simulated.cs2000a.model import CS2000AOptions, filled_share
-from drivers.simulated.device import Reversed, device_from_parameters
+from drivers.simulated.device import device_from_parameters
 from drivers.simulated.fixture import NoiseSettings, TestFixture, pattern_from_parameters
+from drivers.simulated.loads import Reversed
 from drivers.simulated.photodiode import Move, photodiode_from_parameters
 from tests.twins.cs2000a.conftest import Bench
 

@@ -61,7 +61,7 @@ class Account:
 
     def __init__(self, outlook: Outlook, clock: Callable[[], float]) -> None:
         self.outlook = outlook
-        self.points = len(outlook.levels)
+        self.points = outlook.points
         self.source_unit, self.photodiode_unit, self.path = "V", "V", ""
         self.done = self.spectra = self.dark_readings = 0
         self.latest = Latest()

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 class Outlook:
     """What a run is going to do.
 
-    ``heading``: what is said of it, as (name, text); ``levels`` in V or A; ``dark_before`` and ``dark_after`` readings;
-    ``exposures`` [s] of its spectra in their order and ``time_per_point`` [s] as planned; ``real_time``: the clock of
-    the bench is that on the wall.
+    ``heading``: what is said of it, as (name, text); ``levels`` in V or A, as far as they are known; ``points`` at
+    most; ``dark_before`` and ``dark_after`` readings; ``exposures`` [s] of its spectra in their order and
+    ``time_per_point`` [s] as planned; ``real_time``: the clock of the bench is that on the wall.
     """
 
     heading: tuple[tuple[str, str], ...] = ()
     levels: tuple[float, ...] = ()
+    points: int = 0
     dark_before: int = 0
     dark_after: int = 0
     exposures: tuple[float, ...] = ()
@@ -40,6 +41,7 @@ def outlook_of(prepared: PreparedRun, today: date) -> Outlook:
     return Outlook(
         heading=tuple(_heading(prepared, today)),
         levels=tuple(step.level for step in plan.steps),
+        points=plan.most_points,
         dark_before=plan.dark.readings_before,
         dark_after=plan.dark.readings_after,
         exposures=plan.exposures,
@@ -66,12 +68,17 @@ def _levels(prepared: PreparedRun) -> str:
     """From where to where, how many, in which direction."""
     plan, direction = prepared.plan, prepared.loaded.sweep.source.direction
     factor, unit = (1.0, "V") if plan.source_unit == "V" else (1e3, "mA")
+    points = f"{len(plan.steps)} points"
+    if plan.course is not None:
+        points = f"at most {plan.most_points} points"
+    if not plan.steps:
+        return f"up to {factor * plan.largest_level:g} {unit}, {points}"
     branches = branches_of(plan.steps)
     first, last = branches[0][0].level, branches[0][-1].level
     there = {"both": " and back"}.get(direction, "")
     cycles = plan.steps[-1].cycle + 1
     again = f", {cycles} cycles" if cycles > 1 else ""
-    return f"{factor * first:g} to {factor * last:g} {unit}{there}{again}, {len(plan.steps)} points"
+    return f"{factor * first:g} to {factor * last:g} {unit}{there}{again}, {points}"
 
 
 def calibration_text(calibration: Calibration, today: date) -> str:

@@ -358,11 +358,15 @@ class Meter:
         if function not in ("VOLT:DC", "CURR:DC") or self.front_terminals != self._options.wired_to_front:
             return FUNCTIONS[function].open_input
         if function == "VOLT:DC":
-            signal = self._fixture.photodiode_voltage()
+            signal = self._fixture.photodiode_voltage(self._integration_time(settings))
         else:
-            signal = self._fixture.photodiode_current() if self.front_terminals else 0.0
+            integrated = self._integration_time(settings)
+            signal = self._fixture.photodiode_current(integrated) if self.front_terminals else 0.0
         sd = self._noise(settings)
         return signal + sd * next(self._fixture.normal_deviates) if sd else signal
+
+    def _integration_time(self, settings: FunctionSettings) -> float:
+        return settings.nplc / self._options.line_frequency
 
     def _noise(self, settings: FunctionSettings) -> float:
         """Standard deviation of a conversion: meter and amplifier, less the longer it integrates."""

@@ -10,8 +10,8 @@ from drivers.cie import WAVELENGTH
 from drivers.simulated.clock import VirtualClock
 from drivers.simulated.cs2000a.model import luminance
 from drivers.simulated.cs2000a.twin import CS2000ATwin
-from drivers.simulated.device import OpenCircuit
 from drivers.simulated.fixture import NoiseSettings, TestFixture
+from drivers.simulated.loads import OpenCircuit
 from drivers.simulated.photodiode import photodiode_from_parameters
 
 PARAMETERS = json.loads((Path(__file__).parents[2] / "data" / "simulated_devices.json").read_text())

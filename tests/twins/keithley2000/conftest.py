@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from drivers.simulated.clock import VirtualClock
-from drivers.simulated.device import OpenCircuit
 from drivers.simulated.fixture import NoiseSettings, TestFixture
 from drivers.simulated.keithley2000.twin import Keithley2000Options, Keithley2000Twin
+from drivers.simulated.loads import OpenCircuit
 from drivers.simulated.photodiode import Photodiode, linear_responsivity
 from drivers.simulated.trigger_link import TriggerLink
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from drivers.simulated.clock import VirtualClock
-from drivers.simulated.device import Load, Resistor
 from drivers.simulated.fixture import NoiseSettings, TestFixture
 from drivers.simulated.keithley2400.twin import Keithley2400Options, Keithley2400Twin
+from drivers.simulated.loads import Load, Resistor
 from drivers.simulated.photodiode import photodiode_from_parameters
 from drivers.simulated.trigger_link import TriggerLink
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from drivers.simulated.device import Resistor
+from drivers.simulated.loads import Resistor
 from tests.twins.keithley2400.conftest import Bench
 
 

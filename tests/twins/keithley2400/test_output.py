@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from drivers.simulated.device import OpenCircuit, Resistor
 from drivers.simulated.keithley2400.twin import OutputChange
+from drivers.simulated.loads import OpenCircuit, Resistor
 from tests.twins.keithley2400.conftest import Bench, ready
 
 

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from drivers.simulated.device import Resistor
+from drivers.simulated.loads import Resistor
 from tests.twins.keithley2400.conftest import Bench, ready
 
 

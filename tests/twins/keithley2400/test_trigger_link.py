@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from drivers.simulated.clock import VirtualClock
-from drivers.simulated.device import Resistor
 from drivers.simulated.fixture import NoiseSettings, TestFixture
 from drivers.simulated.keithley2400.twin import Keithley2400Options, Keithley2400Twin
+from drivers.simulated.loads import Resistor
 from drivers.simulated.trigger_link import TriggerLink
 from tests.twins.keithley2400.conftest import PHOTODIODE, ready
 
