@@ -1,17 +1,17 @@
 """When a spectrum is due: at levels, at luminances when first crossed, at every n-th point; or only as needed. Pure.
 
 *As needed*: of those that are due only the ones are taken before which colour or kappa (EQE over current efficiency)
-may have moved by more than a given share since the last one. How far they may have moved is the distance to the last
-one times a sensitivity. The distance is the larger change of ln L and of ln J. The sensitivity is the largest that the
-last two pairs of neighbouring spectra showed, times :data:`SAFETY`, as the next stretch may be steeper; one of kappa is
-|change of ln kappa| over distance, one of colour the larger change of x and y over it. Before there are two spectra it
-is :data:`PRIOR`, and never less than a fifth of that.
+may have moved by more than a given share since the last one. It is reckoned as if they moved in proportion to the
+current, the worst that devices do (heat): with the distance d, the larger change of ln L and of ln J since the last
+spectrum, they may have moved by s (e^d - 1). The sensitivity s is learnt from the spectra so far: of two neighbours it
+is the change of ln kappa, of x or of y, whichever is largest, over 1 - e^-d; the larger of the last two pairs counts,
+times :data:`SAFETY`. Before there are two spectra it is :data:`PRIOR`, and never less than a fifth of that.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import inf, isfinite, isnan, log, nan
+from math import expm1, inf, isfinite, isnan, log, nan
 
 from acquire.records import Branch, PointFlag, Record, Step
 from acquire.sweep.afterwards import AfterwardsPlan
@@ -50,11 +50,13 @@ CLEAR_LIGHT, LEAST_LIGHT = 1e-3, 0.1
 POINTS_BETWEEN_ATTEMPTS, MOST_ATTEMPTS = 5, 3
 
 
-#: By how much ln kappa, x and y change with ln L or ln J before two spectra have shown it: 2.3 % a decade.
+#: How fast ln kappa, x and y change with ln L or ln J before two spectra have shown it.
 PRIOR = 0.01
 
-#: By how much more the next stretch may change than those before.
-SAFETY = 1.5
+#: By how much faster the next stretch may change than those before showed.
+SAFETY = 1.2
+
+_FARTHEST = 100.0  # e^d has to stay a number
 
 #: The least that a sensitivity is taken for, in shares of :data:`PRIOR`.
 _LEAST = 0.2
@@ -83,7 +85,7 @@ class Movement:
 
     @property
     def sensitivity(self) -> float:
-        """The change of ln kappa, x or y, whichever is largest, for a change of ln L or ln J by 1."""
+        """How fast ln kappa, x or y, whichever does most, change with ln L or ln J at the last spectrum."""
         learnt = SAFETY * max(self._slopes) if self._slopes else PRIOR
         return max(learnt, _LEAST * PRIOR)
 
@@ -91,12 +93,12 @@ class Movement:
         """By what share colour or kappa may have moved since the last spectrum; infinite where nobody can say."""
         if self._last is None or isnan(distance := _apart(record, self._last[0])):
             return inf
-        return self.sensitivity * distance
+        return self.sensitivity * expm1(min(distance, _FARTHEST))
 
     def learn(self, record: Record, shape: Shape) -> None:
         """Take a spectrum at a point into account."""
         if self._last is not None and (distance := _apart(record, self._last[0])) > 0.0:
-            self._slopes = [*self._slopes[-1:], shape.distance(self._last[1]) / distance]
+            self._slopes = [*self._slopes[-1:], shape.distance(self._last[1]) / -expm1(-distance)]
         self._last = record, shape
 
 
@@ -126,7 +128,7 @@ class _Account:
         return (
             f"spectra as needed: {self.taken} of {due} that were due were taken in {self.lasted:.0f} s; "
             f"about {scale * self.saved:.0f} s of exposure saved. Between them colour and kappa moved by less than "
-            f"{share:.2g}, as far as {sensitivity:.2g} a factor e of luminance or current tells"
+            f"{share:.2g}, by a sensitivity of {sensitivity:.2g}"
         )
 
 
