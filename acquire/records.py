@@ -109,6 +109,7 @@ class PointFlag(IntFlag):
     DAMAGED = 16384
     LATE = 32768
     AMPLIFIER_LIMIT = 65536
+    REFINED = 131072
 
 
 #: The flags that come with a reading; the others follow from evaluating it.
@@ -124,6 +125,7 @@ READING_FLAGS = (
     | PointFlag.LEVEL_NOT_REACHED
     | PointFlag.DAMAGED
     | PointFlag.LATE
+    | PointFlag.REFINED
 )
 
 #: The flags of a bad reading: a number is missing.
@@ -152,6 +154,7 @@ FLAG_MEANINGS: Mapping[PointFlag, str] = {
     PointFlag.LEVEL_NOT_REACHED: "the source meter read another level than was sent, although nothing limited it",
     PointFlag.DAMAGED: "what was recorded here had changed in the file; nothing of it was used",
     PointFlag.AMPLIFIER_LIMIT: "the photodiode's amplifier was at its limit: there was more light than it shows",
+    PointFlag.REFINED: "a finer level, added between two of the sweep file because of what they showed",
     PointFlag.LATE: "came late by more than its own planned time: the device stayed at the level before it meanwhile",
 }
 
@@ -172,7 +175,7 @@ class Step:
     ``asked_luminance`` [cd/m^2]: the one for which the level was sought, where it was.
     ``hold``: how long [s] the level is held before its reading, besides the settling time; ``before``: what is held
     before it. ``due``: its reading does not begin earlier, s since the first step of the run; its level is kept until
-    then.
+    then. ``refined``: it was added between two coarser levels.
     """
 
     index: int
@@ -183,6 +186,7 @@ class Step:
     hold: float = 0.0
     before: Held | None = None
     due: float = 0.0
+    refined: bool = False
     asked_luminance: float = nan
 
 
@@ -191,7 +195,8 @@ class Reading:
     """What the meters said at one step, untouched. Times in s since the start of the run.
 
     ``remark``: the reply that made no sense, and whose; empty when there was none. It is not recorded. ``cycle`` as
-    that of its :class:`Step`.
+    that of its :class:`Step`. ``ambient_temperature`` [K] and ``relative_humidity`` [1] of the air beside the bench are
+    the last known ones; NaN without a logger.
     """
 
     index: int
@@ -206,6 +211,15 @@ class Reading:
     flags: PointFlag = PointFlag.NONE
     remark: str = field(default="", compare=False)
     cycle: int = 0
+    ambient_temperature: float = nan
+    relative_humidity: float = nan
+
+
+class Surroundings(NamedTuple):
+    """The air beside the bench: temperature [K] and relative humidity [1]; NaN where it is not known."""
+
+    temperature: float = nan
+    relative_humidity: float = nan
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ def _rising(records: Sequence[Record]) -> Iterator[list[tuple[float, float]]]:
         for points in reversed(branches):
             if points[0].reading.branch is direction:
                 lit = [(one.reading.source_level, one.luminance) for one in points if _of_a_curve(one)]
-                yield lit if direction is Branch.FORWARD else lit[::-1]
+                yield sorted(lit, key=lambda point: abs(point[0]))  # levels that were refined came later
 
 
 def _of_a_curve(record: Record) -> bool:
