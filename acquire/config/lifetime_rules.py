@@ -29,8 +29,11 @@ def lifetime_rules(sweep: Parsed[SweepFile]) -> Problems:
     if (measure := sweep.section("measure", Measure)) and measure.timing != "stepped":
         message = "cannot keep a level for hours: each burst would begin anew"
         yield where.problem(("measure", "timing"), message, "use timing: stepped with a lifetime")
+    if lifetime.spectrum_count() and "spectra" not in where.content:
+        message = "does not say how the spectra of lifetime are taken"
+        yield where.problem(("spectra",), message, "add it, with 'speed: normal' or what suits the device")
     if spectra := sweep.section("spectra", Spectra):
-        for name in ("at_luminance", "at_voltage", "at_current", "every"):
+        for name in ("at_luminance", "at_voltage", "at_current", "every", "afterwards", "as_needed"):
             if getattr(spectra, name):
                 hint = "use lifetime.spectra_at or spectra_at_shares; speed and the like stay here"
                 yield where.problem(("spectra", name), "does not go with a lifetime", hint)
