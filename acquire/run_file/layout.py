@@ -143,7 +143,13 @@ def jvl_columns(source_unit: str) -> list[Column]:
         for quantity in WITH_COMMON_PART
     ]
     return [
-        Column("branch", "S8", "", "direction of the sweep: forward or reverse", "reading.branch"),
+        Column(
+            "branch",
+            "S8",
+            "",
+            "direction of the sweep: forward or reverse; after: set for a spectrum when it was over",
+            "reading.branch",
+        ),
         *readings,
         Column("source_status", "<i4", "", "status word of the source-measure unit", "reading.source_status"),
         *derived,
@@ -296,6 +302,19 @@ SPECTRUM_COLUMNS = [
         "mismatch_factor",
         since=(1, 1),
     ),
+    Column("current_density_drift", "<f8", "1", "change of ln(J) during the exposure", "current_density_drift", (1, 4)),
+    Column(
+        "asked_luminance",
+        "<f8",
+        "cd/m^2",
+        "for which a level was sought when the sweep was over; NaN: taken during the sweep",
+        "asked_luminance",
+        since=(1, 4),
+    ),
+    Column("cycle", "<i4", "", "that of its point", "cycle", since=(1, 4)),
+    Column("speed_mode", "S16", "", "exposure mode it was taken in", "speed_mode", since=(1, 4)),
+    Column("internal_nd", "<i1", "", "1: the built-in neutral density filter was in the light", "internal_nd", (1, 4)),
+    Column("tries", "<i4", "", "how often the meter was started for it", "tries", since=(1, 4)),
     Column("spectral_radiance", "<f8", "W/(m^2 sr nm)", "380-780 nm in steps of 1 nm", "spectral_radiance"),
 ]
 

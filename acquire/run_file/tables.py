@@ -65,7 +65,7 @@ def _checked(array: np.ndarray[Any, Any], column: Column, rows: int) -> np.ndarr
     if array.shape != expected or (array.dtype.kind == "S") != (column.dtype[0] == "S"):
         raise ValueError(f"{column.name} is no column of {rows} rows")
     if column.name == "branch" and not np.isin(array, _BRANCHES).all():
-        raise ValueError("a branch is neither forward nor reverse")
+        raise ValueError(f"a branch is none of {', '.join(Branch)}")
     if column.name == "severity" and not np.isin(array, _SEVERITIES).all():
         raise ValueError("a severity is none of note, doubtful, impossible")
     return array if array.dtype.kind == "S" else array.astype(column.dtype, copy=False)
