@@ -21,6 +21,7 @@ from acquire.cli import (
     plan,
     report,
     results,
+    resuming,
     setup,
     simulate,
     tag,
@@ -35,13 +36,14 @@ from acquire.cli.arguments import (
     BatchOption,
     BenchOption,
     JsonOption,
+    NewSweepArgument,
     NoPlotOption,
     NoteOption,
     OutputOption,
     PixelOption,
     ReportOption,
+    ResumeOption,
     SampleOption,
-    SweepArgument,
     UserOption,
 )
 from acquire.cli.terminal import (
@@ -110,7 +112,7 @@ def options(version: VersionOption = False) -> None:
 
 @app.command()
 def run(
-    sweep: SweepArgument,
+    sweep: NewSweepArgument = None,
     bench: BenchOption = None,
     output: OutputOption = None,
     as_json: JsonOption = False,
@@ -123,6 +125,7 @@ def run(
     note: NoteOption = None,
     again: AgainOption = False,
     with_report: ReportOption = False,
+    resume: ResumeOption = None,
 ) -> None:
     """Carry out a sweep and record it: the main job."""
     from acquire import session
@@ -133,6 +136,10 @@ def run(
     from acquire.safety.interruption import StopRequest
 
     given = {"--sample": sample, "--pixel": pixel, "--area": area, "--user": user, "--batch": batch, "--note": note}
+    if resume is not None:
+        return resuming.go_on(resume, sweep, bench, output, given, as_json=as_json, plot=not no_plot, page=with_report)
+    if sweep is None:
+        raise complain("name a sweep file: acquire run SWEEP.yaml; or go on with a run: --resume RUN.h5", USAGE)
     try:
         said = memory.said(given, again, sweep, bench, output)
         prepared = session.prepare(sweep, bench, said)
