@@ -28,6 +28,7 @@ from acquire.records import (
 )
 from acquire.run_file import exchange
 from acquire.run_file.checksums import seal, sealed
+from acquire.run_file.columns import read_columns
 from acquire.run_file.hdf5 import (
     file_in_memory,
     image_of,
@@ -71,7 +72,7 @@ CUT_OFF = "the program ended before the run did; the file was finished afterward
 
 
 def recover(path: Path) -> Run:
-    """Finish a run file that was cut off: its status becomes failed. A finished file stays as it is.
+    """Finish a run file that was cut off: its status becomes failed, or interrupted. A finished file stays as it is.
 
     :raises ArchiveError: as :func:`finish`; or its run is still going on, or another program has it open.
     """
@@ -91,7 +92,8 @@ def recover(path: Path) -> Run:
 def finish(path: Path, stop: RunStop | None = None, run_id: str = "", waiting: Waiting | None = None) -> Run:
     """Compute the final results from the recorded rows and close a run file for good.
 
-    Without ``stop`` the run was cut off: its status becomes failed, unless it had still said how it ended. A file
+    Without ``stop`` the run was cut off: its status becomes failed (interrupted where it can be gone on with), unless
+    it had still said how it ended. A file
     that is finished already stays as it is. With ``run_id`` it is the file of that run, which has just ended here.
     The caller sees to it that no run records into the file any more (:func:`recover` asks). A file that a viewer has
     open, where that is in the way, is waited for as ``waiting`` says.
@@ -138,7 +140,7 @@ def _with_results(run: Run, stop: RunStop | None, watched: Sequence[tuple[dateti
     stop = _with_last_remark(stop or _ending(run), watched)
     points, figures, notes, found = _final_results(run)
     start = datetime.fromisoformat(run.start_time)
-    notes += [Note(_last_time(run), f"DAMAGED: {text}") for text in run.integrity.damaged]
+    notes += [Note(last_time(run), f"DAMAGED: {text}") for text in run.integrity.damaged]
     notes += [Note((when - start).total_seconds(), text) for when, text in watched]
     return replace(
         run,
@@ -161,13 +163,16 @@ def _ending(run: Run) -> RunStop:
     """How a run ended, as it had still said itself; or that it was cut off, with its last row."""
     if run.status is not RunStatus.RUNNING:
         return RunStop(run.status, run.stop_reason, run.end_time)
-    end = datetime.fromisoformat(run.start_time) + timedelta(seconds=_last_time(run))
+    end = datetime.fromisoformat(run.start_time) + timedelta(seconds=last_time(run))
+    if run.resumable:
+        return RunStop(RunStatus.INTERRUPTED, f"{CUT_OFF}; acquire run --resume goes on with it", end.isoformat())
     return RunStop(RunStatus.FAILED, CUT_OFF, end.isoformat())
 
 
-def _last_time(run: Run) -> float:
+def last_time(run: Run) -> float:
     """When the last row was written [s]; a damaged one has no time."""
     columns = [run.tables[name]["time"] for name in ("jvl", "dark", "exposure_samples")]
+    columns += [read_columns(run.path, name, ["time"], rows - 100)["time"] for name, rows in run.rows.items() if rows]
     return max(float(time[np.isfinite(time)].max(initial=0.0)) for time in columns)
 
 
@@ -209,7 +214,7 @@ def _write_finished(old: h5py.File, new: h5py.File, run: Run, live: Columns) -> 
         new.attrs[name] = value
     new.attrs["format_version"] = "{}.{}".format(*FORMAT_VERSION)
     entry = nx_group(new, "entry", "NXentry", default="jvl")
-    for name in BEFORE_THE_RUN:
+    for name in (*BEFORE_THE_RUN, *({"remarks"} & set(old["entry"]))):
         old.copy(old["entry"][name], entry, name)
     write_text(entry, "status", run.status)
     write_text(entry, "stop_reason", run.stop_reason)
