@@ -93,7 +93,10 @@ def judged(readings: Sequence[Reading], pretest: PretestPlan) -> Verdict:
         return Verdict(text, text)
     largest = max(driven, key=lambda one: abs(one.current))
     if abs(largest.current) < pretest.open_current:
-        text = f"open: no more than {abs(largest.current):.3g} A up to {abs(driven[-1].source_level):g} V, less than {pretest.open_current:.3g} A; check the contacts"
+        most, level = abs(largest.current), abs(driven[-1].source_level)
+        text = (
+            f"open: no more than {most:.3g} A up to {level:g} V, less than {pretest.open_current:.3g} A; see contacts"
+        )
         return Verdict(text, text)
     ahead, back = driven[-2:]
     if reversed_ := _reversed(readings, pretest):
