@@ -94,9 +94,8 @@ def judged(readings: Sequence[Reading], pretest: PretestPlan) -> Verdict:
     largest = max(driven, key=lambda one: abs(one.current))
     if abs(largest.current) < pretest.open_current:
         most, level = abs(largest.current), abs(driven[-1].source_level)
-        text = (
-            f"open: no more than {most:.3g} A up to {level:g} V, less than {pretest.open_current:.3g} A; see contacts"
-        )
+        limit = f"less than {pretest.open_current:.3g} A; check the contacts"
+        text = f"open: no more than {most:.3g} A up to {level:g} V, {limit}"
         return Verdict(text, text)
     ahead, back = driven[-2:]
     if reversed_ := _reversed(readings, pretest):
