@@ -179,7 +179,7 @@ def check(
     files: Annotated[list[Path], typer.Argument(help="configuration files", metavar="FILE.yaml ...")],
 ) -> None:
     """Check configuration files; all problems are shown at once."""
-    from acquire.bench.preparation import check_file
+    from acquire.bench.batch import check_file
 
     wrong = False
     for file in files:

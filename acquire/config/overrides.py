@@ -52,6 +52,20 @@ class Said:
 
 
 @dataclass(frozen=True)
+class SaidByBatch:
+    """What a batch file says of one of its pixels: the ``text`` for a ``place`` in the sweep file, and its line."""
+
+    place: Place
+    text: str
+    origin: str
+
+    @property
+    def values(self) -> Iterator[tuple[Place, str]]:
+        """What is said, by its place in a sweep file."""
+        yield self.place, self.text
+
+
+@dataclass(frozen=True)
 class Override:
     """A value of one run in place of its file's: the key, what was said for it and how, what the file says.
 
@@ -70,7 +84,9 @@ class Override:
         return f"{self.key} is {self.said or 'empty'} by {self.origin}; {instead}"
 
 
-def overridden(source: YamlSource, said: Sequence[Said]) -> tuple[YamlSource, list[Override], list[Problem]]:
+def overridden(
+    source: YamlSource, said: Sequence[Said | SaidByBatch]
+) -> tuple[YamlSource, list[Override], list[Problem]]:
     """A sweep file as if it said what was said for this run; what that changes, and what is wrong with its form.
 
     A file that cannot be read, and a section that is none, stay as they are: their own problems come first.

@@ -112,7 +112,7 @@ def build_fixture(options: SimulatedBenchOptions, clock: Clock) -> TestFixture:
         photodiode = photodiode_from_parameters(shared) if "photodiode" in shared else _usual_photodiode()
     fixture = TestFixture(
         clock,
-        _load(options),
+        load_of(options),
         photodiode,
         noise_from_parameters(shared) if options.noise else NoiseSettings.none(),
         options.seed,
@@ -157,7 +157,12 @@ def interface_kind(resource: str) -> Interface:
         raise ValueError(f"{resource!r} is neither a GPIB, a serial (ASRL) nor a TCPIP resource") from None
 
 
-def _load(options: SimulatedBenchOptions) -> Load:
+def load_of(options: SimulatedBenchOptions) -> Load:
+    """What hangs on the source's terminals, as a new one without a history.
+
+    :raises KeyError: a parameter is missing.
+    :raises ValueError: the load is unknown.
+    """
     load = options.load
     return with_defects(_sound_load(load, options), load) if isinstance(load, Mapping) else load
 
