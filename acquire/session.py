@@ -301,9 +301,8 @@ def _left_badly(problem: BaseException) -> str:
 
 def _resources(loaded: LoadedSweep) -> list[str]:
     """The addresses of a bench; a simulated one lives in this process, out of reach of others."""
-    instruments = loaded.bench.instruments
-    parts = (instruments.smu, instruments.photodiode_meter, instruments.spectroradiometer)
-    return [] if loaded.bench.simulated else [part.resource for part in parts if part is not None]
+    bench = loaded.bench
+    return [] if bench.simulated else [part.resource for part in bench.instruments.by_role.values()]
 
 
 def site_of(loaded: LoadedSweep) -> Site:
@@ -440,7 +439,7 @@ def _failure_of(spectator: Spectator) -> str:
 
 def _said_for_this_run(loaded: LoadedSweep) -> Iterator[str]:
     """What was said for this run in place of its sweep file, and the remark on it."""
-    yield from (override.text for override in loaded.overrides if override.key != "note")
+    yield from (override.text for override in loaded.overrides if override.key != "note" and override.contradicts)
     if loaded.sweep.note:
         yield f"remark: {loaded.sweep.note}"
 

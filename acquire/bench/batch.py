@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from acquire import config
+from acquire.bench.opening import switched_as
 from acquire.bench.preparation import PreparedRun, prepare, run_folder
 from acquire.config import BenchFile, CheckedFile, ConfigurationError, LoadedBatch, Problem, Said, load_batch
 from acquire.config.yaml_source import Caution
@@ -29,8 +30,7 @@ class PixelRun:
     @property
     def switched_as(self) -> str:
         """The name that the pixel has in the bench's switch."""
-        sample = self.prepared.loaded.sweep.sample
-        return sample.switched_as or sample.pixel
+        return switched_as(self.prepared.loaded)
 
 
 @dataclass(frozen=True)
@@ -88,13 +88,24 @@ def _between(loaded: LoadedBatch, runs: Sequence[PixelRun]) -> Iterator[Problem]
     if len(benches) > 1:
         names = " and ".join(path.as_posix() for path in benches)
         yield loaded.source.problem(("sweeps",), f"the sweeps name {names}", "name one in bench, for the whole batch")
-    seen: dict[tuple[str, str, str], str] = {}
+    seen: set[tuple[str, str, str]] = set()
+    connected: dict[tuple[str, str], str] = {}
     for run in runs:
-        other = seen.setdefault((run.substrate, run.pixel, run.sweep), "")
-        if other:
-            what = f"{run.sweep} is there twice for pixel {run.pixel}"
-            yield loaded.source.problem(("sweeps",), what, "name it once; source.cycles repeats levels")
-        seen[run.substrate, run.pixel, run.sweep] = "there"
+        if (run.substrate, run.pixel, run.sweep) in seen:
+            what = f"{run.sweep} is there twice for pixel {run.pixel} of {run.substrate}"
+            yield loaded.source.problem(("sweeps",), what, "name each sweep once, under a file name of its own")
+        seen.add((run.substrate, run.pixel, run.sweep))
+        other = connected.setdefault((run.substrate, run.switched_as), run.pixel)
+        if other != run.pixel:
+            what = f"pixels {other} and {run.pixel} of {run.substrate} are both connected as {run.switched_as}"
+            yield loaded.source.problem(("substrates",), what, "correct switched_as")
+
+
+def hands_needed(batch: PreparedBatch) -> int:
+    """How often somebody has to change something between its runs: a substrate, and without a switch each pixel."""
+    switched = batch.bench.instruments.pixel_switch is not None
+    changed = [(run.substrate, "" if switched else run.pixel) for run in batch.runs]
+    return sum(one != before for one, before in zip(changed[1:], changed[:-1], strict=True))
 
 
 def batch_folder(batch: PreparedBatch, output: Path | None = None) -> Path:

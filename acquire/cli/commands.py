@@ -31,8 +31,10 @@ from acquire.cli.arguments import (
     INTERRUPTED,
     USAGE,
     AgainOption,
+    AgainPixelOption,
     AreaOption,
     BatchOption,
+    BatchYesOption,
     BenchOption,
     JsonOption,
     NoPlotOption,
@@ -123,8 +125,27 @@ def run(
     note: NoteOption = None,
     again: AgainOption = False,
     with_report: ReportOption = False,
+    yes: BatchYesOption = False,
+    again_pixel: AgainPixelOption = None,
 ) -> None:
-    """Carry out a sweep and record it: the main job."""
+    """Carry out a sweep, or a batch of them, and record it: the main job."""
+    from acquire.cli.batch_plan import is_batch
+
+    if is_batch(sweep):
+        from acquire.cli.batch import run_batch_file
+
+        of_one = {"--sample": sample, "--pixel": pixel, "--area": area, "--batch": batch}
+        of_one |= {"--again": again or None, "--report": with_report or None}
+        if wrong := [option for option, value in of_one.items() if value is not None]:
+            raise complain(f"{', '.join(wrong)}: of one run; what holds for pixels stands in the batch file", USAGE)
+        of_all, once_more = {"--user": user, "--note": note}, again_pixel or []
+        raise typer.Exit(
+            run_batch_file(
+                sweep, bench, output, given=of_all, again=once_more, yes=yes, as_json=as_json, plot=not no_plot
+            )
+        )
+    if yes or again_pixel:
+        raise complain("--yes and --again-pixel: of a batch, but this is no batch file", USAGE)
     from acquire import session
     from acquire.cli import again as memory
     from acquire.cli import display

@@ -458,16 +458,16 @@ def _runs_of_pixel(
     of_substrate: Place = ("substrates", numbers[0])
     of_pixel: Place = (*of_substrate, "pixels", numbers[1])
     at = next((place for place, one in ((of_pixel, pixel), (of_substrate, substrate)) if one.sweeps), ())
-    said = tuple(_said_of_pixel(source, of_substrate, of_pixel, findings))
     for k, name in enumerate(pixel.sweeps or substrate.sweeps or batch.sweeps):
         whole = _value_at(source, (*at, "sweeps"))
         named: Place = (*at, "sweeps") if isinstance(whole, str) else (*at, "sweeps", k)
         if (sweep := findings.referred(source, named, name)) is not None:
+            said = tuple(_said_of_pixel(source, of_substrate, of_pixel, sweep, findings))
             yield RunOfBatch(substrate.name, pixel.name, sweep, said, of_pixel)
 
 
 def _said_of_pixel(
-    source: YamlSource, of_substrate: Place, of_pixel: Place, findings: _Findings
+    source: YamlSource, of_substrate: Place, of_pixel: Place, sweep: Path, findings: _Findings
 ) -> Iterator[SaidByBatch]:
     """What the file says of a pixel, as it is written there; what is said of the pixel itself comes first."""
     where: dict[Place, Place] = {("sample", "name"): (*of_substrate, "sample")}
@@ -481,11 +481,19 @@ def _said_of_pixel(
         text = _value_at(source, at)
         if not at or not isinstance(text, str):
             continue
-        if place[-1] == "simulated_as":  # seen from this file, not from the sweep's
+        if place[-1] == "simulated_as":
             path = findings.referred(source, at, text)
-            text = "" if path is None else path.absolute().as_posix()
+            text = "" if path is None else _seen_from(sweep, path)
         if text:
             yield SaidByBatch(place, text, source.where(at))
+
+
+def _seen_from(file: Path, path: Path) -> str:
+    """The name of a file as it stands in another one."""
+    try:
+        return Path(os.path.relpath(path, file.parent)).as_posix()
+    except ValueError:  # on another drive
+        return path.absolute().as_posix()
 
 
 def _value_at(source: YamlSource, place: Place) -> Any:

@@ -78,6 +78,11 @@ class Override:
     file_says: str | None
 
     @property
+    def contradicts(self) -> bool:
+        """Whether somebody said it by an option, or a batch file says something else than the sweep file."""
+        return self.origin.startswith("--") or self.file_says not in (None, self.said)
+
+    @property
     def text(self) -> str:
         """What people read of it, in a line."""
         instead = "the sweep file says nothing" if self.file_says is None else f"the sweep file says {self.file_says}"

@@ -51,7 +51,7 @@ from acquire.run_file.hdf5 import (
 Version = tuple[int, int]
 
 #: Of the files that this program writes; the module's text says what a reader does with others.
-FORMAT_VERSION: Version = (1, 3)
+FORMAT_VERSION: Version = (1, 4)
 BEFORE_VERSIONS: Version = (0, 0)
 
 #: What columns were called in older files, by their names today.
@@ -169,6 +169,14 @@ def jvl_columns(source_unit: str) -> list[Column]:
             "how often the levels were gone through before; with both polarities each is a cycle of its own",
             "reading.cycle",
             since=(1, 3),
+        ),
+        *(
+            replace(column, since=(1, 4))
+            for column in _reals(
+                "reading.",
+                ("ambient_temperature", "K", "of the air beside the bench, last known; NaN without a logger"),
+                ("relative_humidity", "1", "of the air beside the bench, last known; NaN without a logger"),
+            )
         ),
     ]
 
