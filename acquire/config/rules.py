@@ -560,7 +560,9 @@ def first_spectrum_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> 
 
 def _places_that_need_luminance(sweep: Parsed[SweepFile]) -> list[Place]:
     spectra, stop = sweep.section("spectra", Spectra), sweep.section("stop", StopRules)
+    source = sweep.section("source", Source)
     wanted: list[tuple[Place, object]] = [
+        (("source", "refine"), source and source.refine is not None),
         (("spectra", "at_luminance"), spectra and spectra.at_luminance),
         (("spectra", "every"), spectra and spectra.every and spectra.every.above > 0.0),
         (("stop", "luminance_above"), stop and stop.luminance_above is not None),

@@ -233,6 +233,25 @@ class Held(Section):
     time: Annotated[float, Quantity("s", "10 s", above=0.0, most=LONGEST_HOLD)] = Field(description="How long.")
 
 
+class Refinement(Section):
+    """Finer levels on the way up, added between two of the levels by what these show.
+
+    Once a luminance is crossed, or the efficiency has passed its maximum, the branch goes back below that place and
+    through it in fine levels, then on. Never above a level that was visited; judged by the current efficiency.
+    """
+
+    step: Level = Field(description="Distance of two of the finer levels, at most.", examples=["20 mV"])
+    at_luminance: tuple[Luminance, ...] = Field(
+        default_factory=lambda: (1.0,),
+        max_length=20,
+        description="Refined where each of these is crossed on the way up; not given: 1 cd/m^2, turn-on.",
+        examples=[["1 cd/m^2", "100 cd/m^2"]],
+    )
+    efficiency_maximum: bool = Field(
+        default=True, description="Refined around the maximum of the efficiency as well, up to twice a branch."
+    )
+
+
 class Source(Section):
     """The levels, in the order in which they are put on the device.
 
@@ -290,6 +309,11 @@ class Source(Section):
     rest: Annotated[Held | None, WrapValidator(_knowing_function)] = Field(
         default=None,
         description="Held between two branches, the output on; not given: the next branch follows at once.",
+    )
+    refine: Annotated[Refinement | None, WrapValidator(_knowing_function)] = Field(
+        default=None,
+        description="Finer levels where it matters; not given: the levels as they are.",
+        examples=[{"step": "20 mV"}],
     )
     compliance: Compliance = Field(description="Limit of the quantity that is not set: A for a voltage source.")
     range: SourceRange = Field(

@@ -437,8 +437,9 @@ def take_reading(step: Step, bench: SweepBench, meanwhile: Callable[[], None] = 
 
 
 def _take_point(step: Step, run: _Context, reporting: _Reporting) -> Reading:
-    """The reading of a point, while the point before it is reported; flagged when it comes late."""
-    return run.pace.examined(_take_checked_reading(step, run, reporting.report))
+    """The reading of a point, while the point before it is reported; flagged when it comes late, or was added."""
+    reading = run.pace.examined(_take_checked_reading(step, run, reporting.report))
+    return replace(reading, flags=reading.flags | PointFlag.REFINED) if step.refined else reading
 
 
 def _take_checked_reading(step: Step, run: _Context, meanwhile: Callable[[], None] = lambda: None) -> Reading:

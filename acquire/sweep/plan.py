@@ -12,6 +12,7 @@ from math import ceil, inf
 
 from acquire.config import BenchFile, SweepFile
 from acquire.records import Branch, Step
+from acquire.sweep.adaptive import Adaptive
 from acquire.sweep.levels import branches_of, steps_of
 from acquire.sweep.read_back import ReadBackLimits, read_back_limits
 from acquire.sweep.schedule import Course, Schedule, in_order
@@ -97,11 +98,13 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
         sweep.dark.readings if sweep.dark.before else 0,
         sweep.dark.readings if sweep.dark.after else 0,
     )
-    spectra = _spectra_plan(sweep, bench, steps)
+    course = Adaptive(steps, source.refine) if source.refine else None
+    most_points = course.most_points if course else len(steps)
+    spectra = _spectra_plan(sweep, bench, steps, most_points)
     per_point = point_time(sweep, bench)
     source_range = span.smallest_range(largest if source.range == "auto" else source.range)
     again = 1 if spectra.most else 0  # the level of the first spectrum, when the sweep is over
-    readings = len(steps) + dark.readings_before + dark.readings_after + again
+    readings = most_points + dark.readings_before + dark.readings_after + again
     exposures = _exposures(sweep, bench, spectra)
     held = held_readings(steps, per_point)
     return SweepPlan(
@@ -123,6 +126,7 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
         read_back=read_back_limits(sweep, bench, source_range),
         repeat_bad_readings=measure.bad_reading == "retry",
         most_stored=_most_stored(bench),
+        course=course,
     )
 
 
@@ -221,7 +225,7 @@ def _spectrum_levels(sweep: SweepFile) -> tuple[float, ...]:
     return sweep.spectra.at_voltage if sweep.source.function == "voltage" else sweep.spectra.at_current
 
 
-def _spectra_plan(sweep: SweepFile, bench: BenchFile, steps: tuple[Step, ...]) -> SpectraPlan:
+def _spectra_plan(sweep: SweepFile, bench: BenchFile, steps: tuple[Step, ...], most_points: int) -> SpectraPlan:
     wanted = sweep.spectra
     if wanted is None:
         return SpectraPlan()
@@ -230,7 +234,7 @@ def _spectra_plan(sweep: SweepFile, bench: BenchFile, steps: tuple[Step, ...]) -
     most = (
         sum(step.spectrum for step in steps)
         + number_of_branches * len(wanted.at_luminance)
-        + (len(steps) // every.points + number_of_branches if every else 0)
+        + (most_points // every.points + number_of_branches if every else 0)
     )
     by_luminance = bool(wanted.at_luminance) or (every is not None and every.above > 0.0)
     first = by_luminance and bench.photodiode.luminance_route == "from_spectra"
@@ -239,7 +243,7 @@ def _spectra_plan(sweep: SweepFile, bench: BenchFile, steps: tuple[Step, ...]) -
         every_points=every.points if every else 0,
         every_above=every.above if every else inf,
         sample_every=wanted.sample_every,
-        most=min(most + (MOST_ATTEMPTS if first else 0), len(steps)),
+        most=min(most + (MOST_ATTEMPTS if first else 0), most_points),
         first_in_clear_light=first,
         first_at_the_latest=_last_quarters(steps) if first else (),
     )
