@@ -135,8 +135,8 @@ def run(
         from acquire.cli.batch import run_batch_file
 
         of_one = {"--sample": sample, "--pixel": pixel, "--area": area, "--batch": batch}
-        of_one |= {"--again": again or None, "--report": with_report or None}
-        if wrong := [option for option, value in of_one.items() if value is not None]:
+        wrong = [option for option, value in of_one.items() if value is not None]
+        if wrong := [*wrong, *["--again"] * again, *["--report"] * with_report]:
             raise complain(f"{', '.join(wrong)}: of one run; what holds for pixels stands in the batch file", USAGE)
         of_all, once_more = {"--user": user, "--note": note}, again_pixel or []
         raise typer.Exit(

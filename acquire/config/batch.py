@@ -99,7 +99,7 @@ class Substrate(Section):
         default=None, description=_SIMULATED.format(above="as the sweep says"), examples=["../devices/sppo13.yaml"]
     )
     pixels: tuple[BatchPixel, ...] = Field(
-        min_length=1, description="In the order in which they are measured.", examples=[[{"name": "A"}]]
+        description="In the order in which they are measured.", examples=[[{"name": "A"}]]
     )
 
 
@@ -126,7 +126,6 @@ class BatchFile(Section):
         examples=["runs/B12"],
     )
     substrates: tuple[Substrate, ...] = Field(
-        min_length=1,
         description="In the order in which they are put in.",
         examples=[[{"name": "B12", "pixels": [{"name": "A"}]}]],
     )
@@ -137,9 +136,13 @@ def batch_rules(batch: Parsed[BatchFile]) -> Problems:
     if batch.model is None:
         return
     where, model = batch.source, batch.model
+    if not model.substrates:
+        yield where.problem(("substrates",), "names no substrate", "name one, with its pixels")
     yield from _unique(where, ("substrates",), [one.name for one in model.substrates], "substrate")
     for i, substrate in enumerate(model.substrates):
         at: Place = ("substrates", i, "pixels")
+        if not substrate.pixels:
+            yield where.problem(at, f"substrate {substrate.name} has no pixel", "name one")
         yield from _unique(where, at, [pixel.name for pixel in substrate.pixels], "pixel")
         for j, pixel in enumerate(substrate.pixels):
             if not (pixel.sweeps or substrate.sweeps or model.sweeps):
