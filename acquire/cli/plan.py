@@ -170,6 +170,7 @@ def _how(prepared: PreparedRun, now: datetime) -> Iterator[Row]:
     yield from (("" if number else "levels", text) for number, text in enumerate(_branches(plan)))
     yield "refined", _refined(plan)
     yield from _held(plan)
+    yield from _pulses(plan)
     measure = sweep.measure
     yield "dark", _dark(plan)
     yield (
@@ -226,6 +227,14 @@ def _held(plan: SweepPlan) -> Iterator[Row]:
             "held",
             f"{how_many(len(holds), 'level')} before {'its' if len(holds) == 1 else 'their'} reading, up to {longest}",
         )
+
+
+def _pulses(plan: SweepPlan) -> Iterator[Row]:
+    """How long a pulse lasts, how often one comes, and what the device rests at."""
+    if (pulse := plan.pulse) is not None:
+        base = amount(pulse.base_level, plan.source_unit)
+        width, period = (amount(float(f"{time:.4g}"), "s") for time in (pulse.width, pulse.period))
+        yield "pulses", f"each level for {width}, one every {period} ({100 * pulse.duty_cycle:.3g} %), rests at {base}"
 
 
 #: So many levels make a range; fewer are listed.
@@ -309,7 +318,7 @@ def _time(plan: SweepPlan, now: datetime) -> str:
     from acquire.cli.display import clock_text
 
     points = plan.most_points * plan.time_per_point
-    held = plan.held_readings * plan.time_per_point
+    held = plan.held_readings * plan.time_per_reading
     parts = [f"points {amount(float(f'{plan.time_per_point:.2g}'), 's')} each"]
     if held:
         parts.append(f"levels held {clock_text(held)}")
