@@ -115,11 +115,7 @@ def read_index(path: Path) -> BatchIndex | None:
     try:
         with path.open("rb") as stream:
             content = json.loads(stream.read(LARGEST))
-        if content["kind"] != "batch index" or content["format"] > FORMAT:
-            raise ValueError("another format")
-        entries = tuple(_entry(one) for one in content["pixels"])
-        texts = {name: str(content[name]) for name in ("title", "batch_file", "sha256", "bench", "program")}
-        return BatchIndex(path, entries=entries, **texts)
+        return _index(path, content)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -129,6 +125,14 @@ def read_index(path: Path) -> BatchIndex | None:
             f"{path}: is no index of a batch that this program can read ({error}). Move it away to begin anew; run "
             "files beside it stay as they are"
         ) from error
+
+
+def _index(path: Path, content: Mapping[str, Any]) -> BatchIndex:
+    if content["kind"] != "batch index" or content["format"] > FORMAT:
+        raise ValueError("another format")
+    entries = tuple(_entry(one) for one in content["pixels"])
+    texts = {name: str(content[name]) for name in ("title", "batch_file", "sha256", "bench", "program")}
+    return BatchIndex(path, entries=entries, **texts)
 
 
 def _entry(content: Mapping[str, Any]) -> Entry:
