@@ -21,6 +21,7 @@ from acquire.photometry.lifetime import (
     running_median,
     time_to_share,
 )
+from acquire.records import FloatArray
 
 #: The shares of L_0 at which lifetimes are given.
 SHARES = (0.95, 0.90, 0.80, 0.50)
@@ -52,8 +53,10 @@ def lifetime_figures(decay: Decay, factor_spread: float = 0.0, offset: float = 0
         drift = offset * course.time / course.time[-1] if len(course) else course.time
         others.append(_figures(decay, replace(course, luminance=course.luminance + drift), first, largest))
     if factor_spread > 0.0 and len(course) > 1:
-        tilt = 1 + sqrt(2) * factor_spread * course.time / course.time[-1]
-        others.append(_figures(decay, replace(course, luminance=course.luminance * tilt), first, largest))
+        apart, share = sqrt(2) * factor_spread, course.time / course.time[-1]
+        for off in (share, share > 0.5):  # little by little, and from one spectrum to the next
+            moved = replace(course, luminance=course.luminance * (1 + apart * off))
+            others.append(_figures(decay, moved, first, largest))
     moment = decay.conditions.reading / sqrt(3)  # a reading lies somewhere within the time it takes
     return {
         name: _widened(figure, [other[name].value for other in others], moment if figure.unit == "s" else 0.0)
@@ -128,9 +131,8 @@ def _lifetime(
     luminance = share * reference
     spread = spread if isfinite(spread) else 0.0
     if isfinite(measured):
-        return Figure(
-            measured, "s", "ok", luminance=luminance, uncertainty=_spread_at(fit, measured, luminance, spread)
-        )
+        u = hypot(_spread_at(fit, measured, luminance, spread), _bend(fit, time, measured))
+        return Figure(measured, "s", "ok", luminance=luminance, uncertainty=u)
     record = float(time[-1]) if time.size else 0.0
     if fit is None:
         return missing("s", "not_reached", f"still above {share:.0%} after {record:.4g} s, and no curve fits")
@@ -151,6 +153,18 @@ def _spread_at(fit: StretchedExponential | None, time: float, luminance: float, 
     if not fallen > 0:
         return nan
     return time * hypot(spread, fit.scatter) / (fit.exponent * fallen)
+
+
+def _bend(fit: StretchedExponential | None, time: FloatArray, measured: float) -> float:
+    """How far the straight line between two values lies off the curve at a time between them [s]."""
+    after = int(np.searchsorted(time, measured))
+    if fit is None or not 0 < after < time.size:
+        return 0.0
+    ends = np.array([time[after - 1], time[after]])
+    high, low = fit.ratio(ends).tolist()
+    weight = (measured - ends[0]) / (ends[1] - ends[0])
+    by_curve = fit.time_at(fit.amplitude * ((1 - weight) * high + weight * low))
+    return abs(by_curve - measured) if isfinite(by_curve) else 0.0
 
 
 def _parameters(fit: StretchedExponential | None) -> dict[str, Figure]:
