@@ -58,10 +58,8 @@ def lifetime_figures(decay: Decay, factor_spread: float = 0.0, offset: float = 0
             moved = replace(course, luminance=course.luminance * (1 + apart * off))
             others.append(_figures(decay, moved, first, largest))
     moment = decay.conditions.reading / sqrt(3)  # a reading lies somewhere within the time it takes
-    return {
-        name: _widened(figure, [other[name].value for other in others], moment if figure.unit == "s" else 0.0)
-        for name, figure in figures.items()
-    }
+    others.append(_figures(decay, replace(course, time=course.time + moment), first, largest))
+    return {name: _widened(figure, [other[name].value for other in others]) for name, figure in figures.items()}
 
 
 def _figures(decay: Decay, course: Course, first: float, largest: float) -> dict[str, Figure]:
@@ -78,12 +76,12 @@ def _figures(decay: Decay, course: Course, first: float, largest: float) -> dict
     return figures | _parameters(fit) | {"voltage_rise": _voltage_rise(decay)}
 
 
-def _widened(figure: Figure, others: Sequence[float], moment: float) -> Figure:
-    """A figure, and what it would be otherwise, and the moment of a reading, leave open of it besides."""
+def _widened(figure: Figure, others: Sequence[float]) -> Figure:
+    """A figure, and what it would be otherwise leaves open of it besides."""
     if not isfinite(figure.uncertainty):
         return figure
     changes = [other - figure.value for other in others if isfinite(other)]
-    u = hypot(figure.uncertainty, moment, *changes)
+    u = hypot(figure.uncertainty, *changes)
     return replace(figure, uncertainty=u, expanded_uncertainty=figure.coverage_factor * u)
 
 
