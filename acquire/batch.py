@@ -250,7 +250,14 @@ class _Going:
 
         with self._operator.shown(run, number, of) as sinks:
             result = session.run_on(
-                bench, run.prepared, self.index.path.parent, sinks, self._stop, waiting=self._waiting, begins=begins
+                bench,
+                run.prepared,
+                self.index.path.parent,
+                sinks,
+                self._stop,
+                waiting=self._waiting,
+                another=number < of,
+                begins=begins,
             )
         entry = self._ended(self.index.entry(key_of(run)), result)
         self._write(entry)
