@@ -20,6 +20,7 @@ from acquire import __version__
 from acquire.bench.bench import BenchInRun
 from acquire.bench.opening import Bench, guardian_order, open_bench
 from acquire.bench.preparation import PreparedRun, name_fields, prepare, run_folder
+from acquire.bench.settings import pretest_settings, smu_settings
 from acquire.bench.site import Site
 from acquire.config import LoadedSweep, resolved
 from acquire.evaluation.decay import DecayConditions
@@ -61,12 +62,16 @@ from acquire.sinks import Sink, Spectator, fan_out, not_shown, shown, switched_o
 from acquire.sweep.engine import LONGEST_SAMPLED, Outcome, run_sweep
 from acquire.sweep.lifetime import LifetimeCourse
 from acquire.sweep.plan import SweepPlan
+from acquire.sweep.pretest import pretested
 from drivers.errors import InstrumentError, OutputStateUnknown
 
 if TYPE_CHECKING:
     from drivers.simulated.bench import SimulatedBench
 
 __all__ = ["PreparedRun", "RunResult", "opened", "prepare", "run", "run_folder", "run_on"]
+
+#: The reason why a run ended whose pretest spoke against the device begins so.
+PRETEST = "pretest: "
 
 
 class Output(StrEnum):
@@ -96,6 +101,12 @@ class RunResult:
     def failed(self) -> bool:
         """Whether something went wrong."""
         return bool(self.error)
+
+    @property
+    def pretest_against(self) -> str:
+        """What the pretest found against the device, which was not swept for that; empty where it found nothing."""
+        reason = self.run.stop_reason if self.run is not None else ""
+        return reason.removeprefix(PRETEST) if reason.startswith(PRETEST) else ""
 
 
 def run(
@@ -365,6 +376,8 @@ def _record_sweep(
                 note(text)
             for finding in findings_before(prepared.calibration, start.source_unit, start.start_time[:10]):
                 emit(replace(finding, time=bench.now()))
+            if against := _spoken_against(prepared, bench, emit_guarded, stop):
+                return Outcome.stopped(f"{PRETEST}{against}"), ""
             evidence = Evidence(prepared.calibration)
             return run_sweep(prepared.plan, bench, evidence, emit_guarded, stop), ""
         except BaseException as problem:
@@ -382,6 +395,16 @@ def _record_sweep(
     except Exception as problem:
         text = f"{type(problem).__name__}: {problem}"
         return Outcome.failed(text), f"the run failed unexpectedly: {text}; the run file has the details"
+
+
+def _spoken_against(prepared: PreparedRun, bench: BenchInRun, emit: Sink, stop: StopRequest) -> str:
+    """What the pretest says against the sweep; nothing without one, or where a stop was asked for."""
+    pretest, loaded = prepared.pretest, prepared.loaded
+    if pretest is None or stop():
+        return ""
+    settings = pretest_settings(loaded, pretest.plan)
+    with bench.set_up_for(pretest.plan, settings, smu_settings(loaded, prepared.plan)):
+        return pretested(pretest, bench, emit, stop).against
 
 
 def _last_words(problem: BaseException) -> str:

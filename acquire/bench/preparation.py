@@ -21,19 +21,28 @@ from acquire.run_file.health_history import history_path, read_history
 from acquire.run_file.read import ArchiveError
 from acquire.run_file.reading_apart import read_run
 from acquire.sweep.plan import SweepPlan, make_plan
+from acquire.sweep.pretest import PretestPlan, make_pretest
 
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A sweep that was read, checked, planned and calibrated; nothing is opened yet."""
+    """A sweep that was read, checked, planned and calibrated; nothing is opened yet.
+
+    ``pretest`` is carried out before it, where there is one.
+    """
 
     loaded: LoadedSweep
     plan: SweepPlan
     calibration: Calibration
+    pretest: PretestPlan | None = None
 
 
-def prepare(sweep: Path, bench: Path | None = None, said: Sequence[Said | SaidByBatch] = ()) -> PreparedRun:
+def prepare(
+    sweep: Path, bench: Path | None = None, said: Sequence[Said | SaidByBatch] = (), *, with_pretest: bool = False
+) -> PreparedRun:
     """Read, check and plan a sweep; ``said`` stands in place of what its file says.
+
+    ``with_pretest``: the device is looked at first, at a low level, and not swept where that speaks against it.
 
     :raises acquire.config.ConfigurationError: with every problem at once.
     """
@@ -49,7 +58,8 @@ def prepare(sweep: Path, bench: Path | None = None, said: Sequence[Said | SaidBy
     calibration = _calibration(loaded, plan, reference)
     alarm, change = _known_against(loaded.bench)
     conditions = replace(calibration.conditions, bench_alarm=alarm, bench_light_change=change)
-    return PreparedRun(loaded, plan, replace(calibration, conditions=conditions))
+    pretest = make_pretest(loaded.sweep, loaded.bench, plan) if with_pretest else None
+    return PreparedRun(loaded, plan, replace(calibration, conditions=conditions), pretest)
 
 
 def _calibration(loaded: LoadedSweep, plan: SweepPlan, reference: FloatArray | None) -> Calibration:

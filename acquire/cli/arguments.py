@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-#: Exit status: completed or stopped by a rule; failed; wrong configuration or usage; interrupted.
-COMPLETED, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+#: Exit status: completed or stopped by a rule; failed; wrong configuration or usage; not swept; interrupted.
+COMPLETED, FAILED, USAGE, UNFIT, INTERRUPTED = 0, 1, 2, 3, 130
 
 EXIT_STATUS = {
     COMPLETED: "completed, or stopped by a rule of the sweep file",
     FAILED: "failed; for `health` also an alarm, for `instruments` also an instrument that is missing or wrong",
     USAGE: "a wrong configuration file, or wrong usage: nothing was opened",
+    UNFIT: "the pretest found something against the device, which was not swept (`run --pretest`)",
     INTERRUPTED: "interrupted, by Ctrl-C or a signal",
 }
 
@@ -34,6 +35,11 @@ OutputOption = Annotated[
 ]
 
 YesOption = Annotated[bool, typer.Option("--yes", help="do not ask before the output goes on")]
+
+PretestOption = Annotated[
+    bool,
+    typer.Option("--pretest", help="first contact, short, open, polarity at a low level; no sweep if one is wrong"),
+]
 
 ReportOption = Annotated[bool, typer.Option("--report", help="then one page with pictures (HTML) beside the run file")]
 SampleOption = Annotated[

@@ -1,6 +1,6 @@
 """The command line. Thin: each command loads what it needs, calls the core, prints, and sets the exit status.
 
-Exit status: 0 completed or stopped by a rule, 1 failed, 2 wrong configuration or usage, 130 interrupted.
+Exit status: 0 completed or stopped by a rule, 1 failed, 2 wrong configuration or usage, 3 not swept, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from acquire.cli.arguments import (
     COMPLETED,
     FAILED,
     INTERRUPTED,
+    UNFIT,
     USAGE,
     AgainOption,
     AgainPixelOption,
@@ -41,6 +42,7 @@ from acquire.cli.arguments import (
     NoteOption,
     OutputOption,
     PixelOption,
+    PretestOption,
     ReportOption,
     SampleOption,
     SweepArgument,
@@ -125,6 +127,7 @@ def run(
     note: NoteOption = None,
     again: AgainOption = False,
     with_report: ReportOption = False,
+    pretest: PretestOption = False,
     yes: BatchYesOption = False,
     again_pixel: AgainPixelOption = None,
 ) -> None:
@@ -156,7 +159,7 @@ def run(
     given = {"--sample": sample, "--pixel": pixel, "--area": area, "--user": user, "--batch": batch, "--note": note}
     try:
         said = memory.said(given, again, sweep, bench, output)
-        prepared = session.prepare(sweep, bench, said)
+        prepared = session.prepare(sweep, bench, said, with_pretest=pretest)
         folder = session.run_folder(prepared, output)
     except ConfigurationError as error:
         if as_json:
@@ -172,6 +175,7 @@ def run(
         if with_report and told and result.run is not None:
             report.report_after_run(result.run.path, as_json)
     status = INTERRUPTED if result.interrupted else FAILED if result.failed else COMPLETED
+    status = UNFIT if result.pretest_against and status == COMPLETED else status
     if not told:
         leave(status)
     raise typer.Exit(status)
