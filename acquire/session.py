@@ -47,6 +47,7 @@ from acquire.records import (
 from acquire.run_file import finish as finishing
 from acquire.run_file import layout
 from acquire.run_file import read as reading
+from acquire.run_file.batch_index import PRETEST
 from acquire.run_file.exchange import room_for_exchange
 from acquire.run_file.layout import Capacity, Growing
 from acquire.run_file.naming import file_name
@@ -69,9 +70,6 @@ if TYPE_CHECKING:
     from drivers.simulated.bench import SimulatedBench
 
 __all__ = ["PreparedRun", "RunResult", "opened", "prepare", "run", "run_folder", "run_on"]
-
-#: The reason why a run ended whose pretest spoke against the device begins so.
-PRETEST = "pretest: "
 
 
 class Output(StrEnum):

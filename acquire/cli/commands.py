@@ -139,7 +139,7 @@ def run(
 
         of_one = {"--sample": sample, "--pixel": pixel, "--area": area, "--batch": batch}
         wrong = [option for option, value in of_one.items() if value is not None]
-        if wrong := [*wrong, *["--again"] * again, *["--report"] * with_report]:
+        if wrong := [*wrong, *["--again"] * again, *["--report"] * with_report, *["--pretest"] * pretest]:
             raise complain(f"{', '.join(wrong)}: of one run; what holds for pixels stands in the batch file", USAGE)
         of_all, once_more = {"--user": user, "--note": note}, again_pixel or []
         raise typer.Exit(
