@@ -628,7 +628,8 @@ class _Spectra:
 
     def read_first_level_again(self) -> None:
         """Read the level of the first spectrum once more: what the device lost during the sweep."""
-        if self._first is None or not self._run.plan.spectra.first_again or self._run.stop_requested():
+        again = self._run.plan.spectra.first_again and not self._run.plan.lasting
+        if self._first is None or not again or self._run.stop_requested():
             return
         self._run.pace.pause()
         self._run.tell(Doing.OTHER, "reading the level of the first spectrum again")
