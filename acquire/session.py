@@ -14,6 +14,7 @@ from enum import StrEnum
 from json import dumps
 from math import ceil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from acquire import __version__
 from acquire.bench.bench import BenchInRun
@@ -63,6 +64,9 @@ from acquire.sweep.lifetime import LifetimeCourse
 from acquire.sweep.plan import SweepPlan
 from acquire.sweep.pretest import pretested
 from drivers.errors import InstrumentError, OutputStateUnknown
+
+if TYPE_CHECKING:
+    from drivers.simulated.bench import SimulatedBench
 
 __all__ = ["PreparedRun", "RunResult", "opened", "prepare", "run", "run_folder", "run_on"]
 
@@ -145,15 +149,25 @@ def opened(prepared: PreparedRun, site: Site | None = None, *, held_for: str = "
 
 
 def run_on(
-    bench: Bench, prepared: PreparedRun, output: Path | None, spectators: Sink | Sequence[Sink], stop: StopRequest
+    bench: Bench,
+    prepared: PreparedRun,
+    output: Path | None,
+    spectators: Sink | Sequence[Sink],
+    stop: StopRequest,
+    *,
+    waiting: Waiting | None = None,
+    begins: Callable[[str, Path], None] = lambda _run_id, _path: None,
 ) -> RunResult:
     """As :func:`run`, on a bench that :func:`opened` gave and that stays open.
 
-    Every run sets the instruments up anew from a reset, and has a guardian and a file of its own.
+    Every run sets the instruments up anew from a reset, and has a guardian and a file of its own. ``begins`` is called
+    with its identity and the path of its file before anything is done; what it raises, this raises.
 
     :raises acquire.config.ConfigurationError: as :func:`run_folder`.
     """
-    return _run(_new_run(prepared, output), nullcontext(bench), spectators, stop)
+    one = _new_run(prepared, output, waiting)
+    begins(str(one.run_id), one.path)
+    return _run(one, nullcontext(bench), spectators, stop)
 
 
 @dataclass(frozen=True)
@@ -315,8 +329,12 @@ def site_of(loaded: LoadedSweep) -> Site:
         return Site(loaded.bench.visa, time.monotonic, time.sleep)
     from acquire.bench.simulated import simulated_bench
 
-    simulated = simulated_bench(loaded)
-    return Site(simulated.library, simulated.clock.now, simulated.clock.advance)
+    return simulated_site(simulated_bench(loaded))
+
+
+def simulated_site(bench: SimulatedBench) -> Site:
+    """Where the instruments of a simulated bench are, on its virtual time."""
+    return Site(bench.library, bench.clock.now, bench.clock.advance)
 
 
 def _record_sweep(
@@ -460,7 +478,7 @@ def _failure_of(spectator: Spectator) -> str:
 
 def _said_for_this_run(loaded: LoadedSweep) -> Iterator[str]:
     """What was said for this run in place of its sweep file, and the remark on it."""
-    yield from (override.text for override in loaded.overrides if override.key != "note")
+    yield from (override.text for override in loaded.overrides if override.key != "note" and override.contradicts)
     if loaded.sweep.note:
         yield f"remark: {loaded.sweep.note}"
 

@@ -11,8 +11,7 @@ from stat import S_ISDIR
 
 import numpy as np
 
-from acquire import config
-from acquire.config import BenchFile, CheckedFile, ConfigurationError, LoadedSweep, Said, load_sweep
+from acquire.config import BenchFile, ConfigurationError, LoadedSweep, Said, SaidByBatch, load_sweep
 from acquire.config.yaml_source import Problem
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.from_configuration import calibration_of
@@ -39,7 +38,7 @@ class PreparedRun:
 
 
 def prepare(
-    sweep: Path, bench: Path | None = None, said: Sequence[Said] = (), *, with_pretest: bool = False
+    sweep: Path, bench: Path | None = None, said: Sequence[Said | SaidByBatch] = (), *, with_pretest: bool = False
 ) -> PreparedRun:
     """Read, check and plan a sweep; ``said`` stands in place of what its file says.
 
@@ -171,15 +170,3 @@ def name_fields(loaded: LoadedSweep) -> dict[str, str]:
         "user": sweep.user.name,
         "bench": loaded.bench.name,
     }
-
-
-def check_file(path: Path) -> CheckedFile:
-    """What is to be said about a configuration file of any kind; of a sweep, all that a run would refuse as well."""
-    checked = config.check_file(path)
-    if checked.problems or checked.kind != "sweep":
-        return checked
-    try:
-        run_folder(prepare(path))
-    except ConfigurationError as error:
-        return replace(checked, problems=list(error.problems))
-    return checked

@@ -18,7 +18,7 @@ EXIT_STATUS = {
     INTERRUPTED: "interrupted, by Ctrl-C or a signal",
 }
 
-SweepArgument = Annotated[Path, typer.Argument(help="sweep file (YAML)", metavar="SWEEP.yaml")]
+SweepArgument = Annotated[Path, typer.Argument(help="sweep or batch file (YAML)", metavar="SWEEP.yaml")]
 
 BenchOption = Annotated[
     Path | None,
@@ -61,4 +61,13 @@ NoteOption = Annotated[str | None, typer.Option("--note", help="a remark on this
 
 AgainOption = Annotated[
     bool, typer.Option("--again", help="what these options said for the run before, into the same folder on this bench")
+]
+
+BatchYesOption = Annotated[
+    bool, typer.Option("--yes", help="of a batch: do not ask for substrates to be put in, they are")
+]
+
+AgainPixelOption = Annotated[
+    list[str] | None,
+    typer.Option("--again-pixel", help="of a batch: measure this pixel once more, like 'B12 A'", metavar="NAME"),
 ]

@@ -33,8 +33,10 @@ from acquire.cli.arguments import (
     UNFIT,
     USAGE,
     AgainOption,
+    AgainPixelOption,
     AreaOption,
     BatchOption,
+    BatchYesOption,
     BenchOption,
     JsonOption,
     NoPlotOption,
@@ -127,8 +129,27 @@ def run(
     again: AgainOption = False,
     with_report: ReportOption = False,
     pretest: PretestOption = False,
+    yes: BatchYesOption = False,
+    again_pixel: AgainPixelOption = None,
 ) -> None:
-    """Carry out a sweep and record it: the main job."""
+    """Carry out a sweep, or a batch of them, and record it: the main job."""
+    from acquire.cli.batch_plan import is_batch
+
+    if is_batch(sweep):
+        from acquire.cli.batch import run_batch_file
+
+        of_one = {"--sample": sample, "--pixel": pixel, "--area": area, "--batch": batch}
+        wrong = [option for option, value in of_one.items() if value is not None]
+        if wrong := [*wrong, *["--again"] * again, *["--report"] * with_report]:
+            raise complain(f"{', '.join(wrong)}: of one run; what holds for pixels stands in the batch file", USAGE)
+        of_all, once_more = {"--user": user, "--note": note}, again_pixel or []
+        raise typer.Exit(
+            run_batch_file(
+                sweep, bench, output, given=of_all, again=once_more, yes=yes, as_json=as_json, plot=not no_plot
+            )
+        )
+    if yes or again_pixel:
+        raise complain("--yes and --again-pixel: of a batch, but this is no batch file", USAGE)
     from acquire import session
     from acquire.cli import again as memory
     from acquire.cli import display
@@ -185,7 +206,7 @@ def check(
     files: Annotated[list[Path], typer.Argument(help="configuration files", metavar="FILE.yaml ...")],
 ) -> None:
     """Check configuration files; all problems are shown at once."""
-    from acquire.bench.preparation import check_file
+    from acquire.bench.batch import check_file
 
     wrong = False
     for file in files:

@@ -93,6 +93,11 @@ class Sample(Section):
     )
     batch: str = Field(default="", description="Batch or substrate number, for the record.", examples=["B12"])
     pixel: str = Field(default="", description="Which pixel of the substrate, for the record.", examples=["2"])
+    switched_as: str = Field(
+        default="",
+        description="Its name in the bench file's pixel_switch; not given: that of the pixel.",
+        examples=["A"],
+    )
     group: str = Field(
         default="",
         description="What is compared in a batch, like 'ETL 30 nm'; not given: the batch.",
