@@ -59,7 +59,7 @@ def how_far(run: Run) -> str:
         return ""
     what = str(run.status) if run.finished else "so far"
     if by_hand(run):
-        return f"{what} {', '.join([f'by hand, {summary.points} points', *_brightest(run)])}"
+        return f"{what} {', '.join(['by hand', how_many(summary.points, 'point'), *_brightest(run)])}"
     place = _reached(run, summary)
     added = levels_added(run)
     count = f"{summary.points - added} of {how_many(summary.planned_points, 'point')}"
