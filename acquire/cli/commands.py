@@ -14,6 +14,7 @@ import typer
 from acquire.cli import (
     calibrate,
     export,
+    hand,
     health,
     instruments,
     listing,
@@ -196,6 +197,7 @@ def _offer_recovery(folder: Path, *, ask: bool) -> None:
                 _recover(path, sys.stderr)
 
 
+app.command(short_help="Set levels by hand and watch V, I, L.")(hand.live)
 app.command(short_help="Show what a sweep is going to do; nothing is opened.")(plan.plan)
 
 

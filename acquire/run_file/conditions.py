@@ -12,7 +12,7 @@ import numpy as np
 
 from acquire.config import SweepFile
 from acquire.config.cautions import area_text
-from acquire.records import FloatArray, PointFlag, of_sweep
+from acquire.records import Branch, FloatArray, PointFlag, of_sweep
 from acquire.run_file.in_words import amount, dark_text, ends, mismatch_text, reading_text
 from acquire.run_file.read import Run
 from acquire.run_file.summary import summary_of
@@ -115,8 +115,22 @@ def _planned(run: Run, sweep: SweepFile) -> str:
     back = " and back" if source.direction == "both" else ""
     opposite = ", then the other polarity" if source.both_polarities else ""
     again = f", {source.cycles} cycles" if source.cycles > 1 else ""
+    if by_hand(run):
+        lowest, highest = (amount(of(summary.first_level, summary.last_level, 0.0), unit) for of in (min, max))
+        return f"set by hand, {lowest} to {highest} at most"
     points = f"{summary.planned_points} point{'' if summary.planned_points == 1 else 's'}"
+    points += f", {added} finer ones added" if (added := levels_added(run)) else ""
     return f"{between}{back}{steps}{opposite}{again} ({points})"
+
+
+def by_hand(run: Run) -> bool:
+    """Whether a person set the levels of a run while it went on."""
+    return bool((run.tables["jvl"]["branch"] == Branch.BY_HAND.encode()).any())
+
+
+def levels_added(run: Run) -> int:
+    """How many levels were added to those of the sweep file, because of what these showed."""
+    return int((run.tables["jvl"]["flags"] & int(PointFlag.REFINED) != 0).sum())
 
 
 def _pulses(run: Run, sweep: SweepFile) -> str:
