@@ -12,6 +12,7 @@ import numpy as np
 
 from acquire.config import SweepFile
 from acquire.config.cautions import area_text
+from acquire.photometry.customary_units import QUANTITIES, customary
 from acquire.records import FloatArray, PointFlag
 from acquire.run_file.in_words import amount, dark_text, ends, mismatch_text, reading_text
 from acquire.run_file.read import Run
@@ -49,6 +50,7 @@ def facts_of(run: Run) -> Mapping[str, str]:
         "pace": _pace(run),
         "scan rate": _scan_rate(run),
         "wires": _wires(run),
+        "surroundings": surroundings(run),
         "bench": str(run.configured("bench", "name") or ("simulated" if conditions.simulated else "")),
         "ends early": "; ".join(ends(sweep)) if sweep else "",
         "spectra": _spectra(run),
@@ -202,6 +204,26 @@ def _wires(run: Run) -> str:
     four, leads = run.configured("bench", "instruments", "smu", "four_wire"), run.calibration.conditions.lead_resistance
     taken = f"{leads:g} ohm of the leads taken out of the voltage" if leads else ""
     return "; ".join(filter(None, ["" if four is None else f"{'four' if four else 'two'}-wire", taken]))
+
+
+def surroundings(run: Run) -> str:
+    """Temperature and humidity of the air beside the bench; empty where they were not logged."""
+    told = (_span(run, name, decimals) for name, decimals in (("ambient_temperature", 1), ("relative_humidity", 0)))
+    text = ", ".join(filter(None, told))
+    if not text:
+        return ""
+    points = run.tables["jvl"]["ambient_temperature"]
+    missing = int(np.count_nonzero(~np.isfinite(points)))
+    return text + (f"; not known at {missing} of {len(points)} points" if missing else "")
+
+
+def _span(run: Run, name: str, decimals: int) -> str:
+    values = customary(run.tables["jvl"][name], name)
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return ""
+    ends = dict.fromkeys(f"{end:.{decimals}f}" for end in (known.min(), known.max()))
+    return f"{QUANTITIES[name].long_name.lower()} {' to '.join(ends)} {QUANTITIES[name].unit}"
 
 
 def _spectra(run: Run) -> str:

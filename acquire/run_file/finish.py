@@ -62,6 +62,8 @@ from acquire.run_file.read import (
     read_run,
     table_of,
 )
+from acquire.run_file.stress import stress_of
+from acquire.run_file.stress_group import write_stress
 from acquire.run_file.summary import summary_of, write_summary
 from acquire.safety.guardian_log import guardian_remarks
 
@@ -146,6 +148,7 @@ def _with_results(run: Run, stop: RunStop | None, watched: Sequence[tuple[dateti
         figures=figures,
         finished=True,
         version=FORMAT_VERSION,
+        stress=stress_of(run),
     )
 
 
@@ -221,6 +224,8 @@ def _write_finished(old: h5py.File, new: h5py.File, run: Run, live: Columns) -> 
     for table in TABLES:
         make_scales(entry[table.name], table.scales)
     _write_figures(entry, run.figures, run.tables["jvl"])
+    if run.stress is not None:
+        write_stress(entry, run.stress)
     exchange.write(entry, run.exchange)
 
 

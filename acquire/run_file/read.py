@@ -22,6 +22,7 @@ from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.evidence import DarkLevel, dark_level
 from acquire.evaluation.figure import Figure
 from acquire.evaluation.flagged import source_of_figures
+from acquire.evaluation.stress import Stress
 from acquire.records import (
     READING_FLAGS,
     Branch,
@@ -62,6 +63,7 @@ from acquire.run_file.layout import (
 from acquire.run_file.naming import is_run_file, moment_in
 from acquire.run_file.placing import locked_alone
 from acquire.run_file.remarks import Remark, RemarkKind, read_remarks, standing
+from acquire.run_file.stress_group import read_stress
 from acquire.run_file.tables import length, read_table
 
 LONGEST_TEXT = 1 << 20  # bytes; a configuration file may be as long
@@ -78,7 +80,7 @@ class ArchiveError(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """Everything a run file holds, as the engine recorded it, and its results."""
+    """Everything a run file holds, as the engine recorded it, and its results; ``stress`` of a finished one."""
 
     path: Path
     run_id: str
@@ -102,6 +104,7 @@ class Run:
     sample_fields: Mapping[str, str | float] = field(default_factory=dict)
     resolved_json: str = ""
     remarks: tuple[Remark, ...] = ()
+    stress: Stress | None = None
 
     @property
     def source_of_figures(self) -> tuple[str, int]:
@@ -464,6 +467,7 @@ def _read(path: Path, file: h5py.File) -> Run:
         sample_fields={_text(name): _sample_field(dataset) for name, dataset in entry["sample"].items()},
         resolved_json=_text_if_any(entry, "configuration/resolved_json"),
         remarks=read_remarks(entry),
+        stress=read_stress(entry),
     )
 
 
