@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from acquire.cli.arguments import COMPLETED, FAILED, USAGE, JsonOption
+from acquire.cli.arguments import COMPLETED, FAILED, JsonOption
 from acquire.cli.listing import USUAL_FOLDER, files_in
 from acquire.cli.terminal import complain, how_many, say, say_json, whoever_listens
 
@@ -41,9 +41,8 @@ def ledger(
     from acquire.run_file.summary import RunSummary
 
     place = folder or _usual(device)
-    wanted = _wanted(device, batch, pixel)
-    paths = files_in(place, recursive)
-    found = list(reading_apart.summaries_with_stress(paths))
+    found = list(reading_apart.summaries_with_stress(files_in(place, recursive)))
+    wanted = _of_run_file(Path(device), found) if _is_run_file(device) else (device, batch, pixel)
     runs = [one for _, one in found if isinstance(one, RunSummary)]
     unreadable = [(path, str(one)) for path, one in found if not isinstance(one, RunSummary)]
     chosen = [one for one in ledgers(runs) if _is_meant(one.device, wanted)]
@@ -52,7 +51,7 @@ def ledger(
             say_json(_plain(place, chosen, unreadable))
         else:
             for one in chosen:
-                say(sys.stdout, *_lines(one))
+                say(sys.stdout, *lines(one))
             for path, reason in unreadable:
                 say(sys.stderr, f"left out: {path}: {reason.removeprefix(f'{path}: ')}")
     if not chosen:
@@ -65,29 +64,29 @@ def ledger(
 Wanted = tuple[str | None, str | None, str | None]
 
 
+def _is_run_file(device: str | None) -> bool:
+    return device is not None and device.endswith(".h5")
+
+
 def _usual(device: str | None) -> Path:
-    if device is not None and device.endswith(".h5"):
+    if device is not None and _is_run_file(device):
         return Path(device).parent
     return USUAL_FOLDER if USUAL_FOLDER.is_dir() else Path()
 
 
-def _wanted(device: str | None, batch: str | None, pixel: str | None) -> Wanted:
-    """Sample, batch and pixel; None for any.
+def _of_run_file(path: Path, found: Sequence[tuple[Path, Any]]) -> Wanted:
+    """Sample, batch and pixel of a run file, one of those that were read or another one.
 
-    :raises typer.Exit: a run file that is named cannot be read, or something else is asked of its device.
+    :raises typer.Exit: it cannot be read.
     """
-    if device is None or not device.endswith(".h5"):
-        return device, batch, pixel
     from acquire.run_file import reading_apart
     from acquire.run_file.ledger import device_of
     from acquire.run_file.summary import RunSummary
 
-    if batch is not None or pixel is not None:
-        raise complain(f"{device}: a run file says its batch and pixel; leave --batch and --pixel out", USAGE)
-    ((_, found),) = reading_apart.summaries([Path(device)])
-    if not isinstance(found, RunSummary):
-        raise complain(found, FAILED)
-    return device_of(found)
+    here = [answer for there, answer in found if there == path] or [one for _, one in reading_apart.summaries([path])]
+    if not isinstance(here[0], RunSummary):
+        raise complain(here[0], FAILED)
+    return device_of(here[0])
 
 
 def _is_meant(device: Device, wanted: Wanted) -> bool:
@@ -100,15 +99,16 @@ def _named(wanted: Wanted) -> str:
     return ", ".join(parts)
 
 
-def _lines(one: DeviceLedger) -> Iterator[str]:
-    from acquire.run_file.ledger import duration_text, stress_text
+def lines(one: DeviceLedger) -> Iterator[str]:
+    """A device for people: who, how often, and what came together."""
+    from acquire.run_file.ledger import duration_text, largest_text, rounded
 
     stress, first, last = one.stress, one.runs[0].start_time[:10], one.runs[-1].start_time[:10]
     days = first if first == last else f"{first} to {last}"
     yield f"{one.device.called}: {how_many(len(one.runs), 'run')}, {days}"
-    yield f"    charge             {stress_text(stress).partition(' in ')[0]}"
+    yield f"    charge             {rounded(stress.charge, 'C')}"
     yield f"    under stress       {duration_text(stress.time)}"
-    yield f"    largest levels     {stress_text(stress).partition('at most ')[2].partition(', ')[0]}"
+    yield f"    largest levels     {largest_text(stress)}"
     yield f"    exposures          {stress.exposures}, {duration_text(stress.exposure_time)}"
     if one.unfinished:
         states = ", ".join(f"{run.path.name} ({run.state})" for run in one.unfinished)

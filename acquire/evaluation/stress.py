@@ -1,4 +1,4 @@
-"""What a device has been through: charge, hours under stress, largest levels, exposures; of one run, and of several. Pure.
+"""What a device has been through: charge, hours under stress, largest levels, exposures. Pure.
 
 A level counts from its reading to the next one. Where a branch or a cycle ends, a rest or a break may follow, at which
 nothing was read: there no more than the usual distance of two readings counts.

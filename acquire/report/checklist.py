@@ -130,7 +130,7 @@ def _identity(known: Known) -> Filled:
 
 def _climate(known: Known) -> Filled:
     """As logged beside each point; what was answered stands in where nothing was."""
-    logged = facts_of(known.shown.run).get("surroundings", "")
+    logged = facts_of(known.shown.run).get("ambient air", "")
     return Filled(logged or known.answers.get("climate", ""))
 
 

@@ -229,7 +229,7 @@ def conditions(one: DocumentedRun) -> list[tuple[str, str]]:
         ("Time at each level", dwell(one)),
         *_chosen(told, "scan rate"),
         ("Ranges, integration", ranges(one)),
-        *_chosen(told, "wires", "surroundings", "luminance from", "photodiode"),
+        *_chosen(told, "wires", "ambient air", "luminance from", "photodiode"),
         ("Earlier stress", one.earlier.text if one.earlier else ""),
         ("Dark level", dark(one)),
         *_chosen(told, "spectra"),

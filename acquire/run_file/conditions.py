@@ -50,7 +50,7 @@ def facts_of(run: Run) -> Mapping[str, str]:
         "pace": _pace(run),
         "scan rate": _scan_rate(run),
         "wires": _wires(run),
-        "surroundings": surroundings(run),
+        "ambient air": ambient_air(run),
         "bench": str(run.configured("bench", "name") or ("simulated" if conditions.simulated else "")),
         "ends early": "; ".join(ends(sweep)) if sweep else "",
         "spectra": _spectra(run),
@@ -206,7 +206,7 @@ def _wires(run: Run) -> str:
     return "; ".join(filter(None, ["" if four is None else f"{'four' if four else 'two'}-wire", taken]))
 
 
-def surroundings(run: Run) -> str:
+def ambient_air(run: Run) -> str:
     """Temperature and humidity of the air beside the bench; empty where they were not logged."""
     told = (_span(run, name, decimals) for name, decimals in (("ambient_temperature", 1), ("relative_humidity", 0)))
     text = ", ".join(filter(None, told))

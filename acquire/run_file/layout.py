@@ -363,8 +363,8 @@ MEMBERS: Mapping[str, str] = {
     "figures_of_merit": "one number a figure, with unit, status, reason, uncertainty and place as attributes; of which "
     "`branch` and `cycle` they are, as attributes of the group",
     "findings": "what contradicts these numbers",
-    "stress": "what the run has put on the device: charge, time at levels other than zero, largest voltage and current, "
-    "exposures of the spectroradiometer",
+    "stress": "what the run has put on the device: charge, time at levels other than zero, largest voltage and "
+    "current, exposures of the spectroradiometer",
     "remarks": "tags and comments that people added when the run was over",
     "notes": "what was worth reading later: cautions, errors of instruments, decisions of the program",
     "dark": "one row a reading at the dark level, before the sweep and after it",

@@ -1,4 +1,4 @@
-"""What devices have been through over all their runs: from the run files of a folder, a device by sample, batch, pixel."""
+"""What devices have been through over all their runs: from the run files of a folder, by sample, batch and pixel."""
 
 from __future__ import annotations
 
@@ -105,8 +105,8 @@ class Earlier:
     @property
     def text(self) -> str:
         """The same for people."""
-        what = f"{self.runs} earlier run{'' if self.runs == 1 else 's'} of this device in its folder"
-        found = f"{what}: {stress_text(self.stress)}" if self.runs else f"no {what.removeprefix('0 ')}"
+        count = f"{self.runs or 'no'} earlier run{'' if self.runs <= 1 else 's'} of this device in its folder"
+        found = f"{count}: {stress_text(self.stress)}" if self.runs else count
         files = f"{self.unreadable} file{'' if self.unreadable == 1 else 's'}"
         bad = f"; {files} there cannot be read" if self.unreadable else ""
         return found + bad + ("" if self.whole else "; not all files were looked at: acquire ledger")
@@ -150,11 +150,17 @@ def stress_text(stress: Stress) -> str:
     """A stress on one line: ``0.21 mC in 5.2 s, at most 8 V and 2.6 mA, 3 spectra (12 s)``."""
     exposures = f"{stress.exposures} spectr{'um' if stress.exposures == 1 else 'a'}"
     seconds = f" ({duration_text(stress.exposure_time)})" if stress.exposures else ""
-    largest = f"at most {_rounded(stress.voltage, 'V')} and {_rounded(stress.current, 'A')}"
-    return f"{_rounded(stress.charge, 'C')} in {duration_text(stress.time)}, {largest}, {exposures}{seconds}"
+    charge, largest = rounded(stress.charge, "C"), largest_text(stress)
+    return f"{charge} in {duration_text(stress.time)}, at most {largest}, {exposures}{seconds}"
 
 
-def _rounded(value: float, unit: str) -> str:
+def largest_text(stress: Stress) -> str:
+    """The largest voltage and current of a stress: ``8 V and 2.62 mA``."""
+    return f"{rounded(stress.voltage, 'V')} and {rounded(stress.current, 'A')}"
+
+
+def rounded(value: float, unit: str) -> str:
+    """An amount with three digits."""
     return amount(float(f"{value:.3g}"), unit)
 
 
@@ -162,5 +168,5 @@ def duration_text(seconds: float) -> str:
     """A duration in s, min or h."""
     for unit, length in (("h", 3600.0), ("min", 60.0)):
         if seconds >= 2 * length:
-            return f"{seconds / length:.3g} {unit}"
-    return f"{seconds:.3g} s"
+            return f"{float(f'{seconds / length:.3g}'):.10g} {unit}"
+    return f"{float(f'{seconds:.3g}'):.10g} s"
