@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.calibration import Calibration, Conditions
 from acquire.evaluation.evidence import Evidence
 from acquire.evaluation.known import Known
 from acquire.evaluation.surroundings_findings import unusual_temperature
@@ -13,9 +13,12 @@ from acquire.photometry.customary_units import customary
 from acquire.records import Severity
 
 
+EVIDENCE = Evidence(Calibration(conditions=Conditions(emissive_area=1.4e-5, transfer=5e6)))
+
+
 def found(*celsius: float) -> list[tuple[str, float, float]]:
     points = {"ambient_temperature": np.array(celsius) + 273.15}
-    known = Known(Evidence(Calibration()), points, (), "V", 5.0)
+    known = Known(EVIDENCE, points, (), "V", 5.0)
     return [(one.severity, round(one.value, 6), one.limit) for one in unusual_temperature(known)]
 
 
@@ -31,7 +34,7 @@ def test_a_warm_or_a_cold_room_is_a_note(celsius: tuple[float, ...], limit: floa
 
 
 def test_a_run_without_a_logger_of_an_older_program_is_no_finding() -> None:
-    known = Known(Evidence(Calibration()), {"time": np.zeros(3)}, (), "V", 5.0)
+    known = Known(EVIDENCE, {"time": np.zeros(3)}, (), "V", 5.0)
     assert list(unusual_temperature(known)) == []
 
 
