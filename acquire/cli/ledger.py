@@ -42,7 +42,9 @@ def ledger(
 
     place = folder or _usual(device)
     found = list(reading_apart.summaries_with_stress(files_in(place, recursive)))
-    wanted = _of_run_file(Path(device), found) if _is_run_file(device) else (device, batch, pixel)
+    wanted = (device, batch, pixel)
+    if device is not None and _is_run_file(device):
+        wanted = _of_run_file(Path(device), found)
     runs = [one for _, one in found if isinstance(one, RunSummary)]
     unreadable = [(path, str(one)) for path, one in found if not isinstance(one, RunSummary)]
     chosen = [one for one in ledgers(runs) if _is_meant(one.device, wanted)]

@@ -228,6 +228,50 @@ class Held(Section):
     time: Annotated[float, Quantity("s", "10 s", above=0.0, most=LONGEST_HOLD)] = Field(description="How long.")
 
 
+class Pulse(Section):
+    """Each level is put out as a pulse from the source's own memory, read at its end, and followed by a rest.
+
+    Either period or duty_cycle says how long the rest is: a whole number of widths, no shorter than asked for.
+    """
+
+    width: Annotated[float, Quantity("s", "5 ms", above=0.0, most=10.0)] = Field(
+        description="How long a level stays; its reading ends with it."
+    )
+    period: Annotated[float, Quantity("s", "100 ms", above=0.0, most=3600.0)] | None = Field(
+        default=None, description="From pulse to pulse; or duty_cycle.", examples=["100 ms"]
+    )
+    duty_cycle: Annotated[float, Quantity("", "5 %", above=0.0, most=1.0)] | None = Field(
+        default=None, description="Share of the time that a pulse lasts, 50 % at most; or period.", examples=["5 %"]
+    )
+    base_level: Level | None = Field(
+        default=None, description="What the device rests at; not given: 0.", examples=["1 V"]
+    )
+
+    def rests(self) -> int:
+        """How many widths the rest between two pulses lasts; 0 where neither period nor duty cycle is given."""
+        ratio = 1 / self.duty_cycle if self.duty_cycle else (self.period or 0.0) / self.width
+        return max(ceil(ratio - 1e-9) - 1, 0)
+
+
+class Refinement(Section):
+    """Finer levels on the way up, added between two of the levels by what these show.
+
+    Once a luminance is crossed, or the efficiency has passed its maximum, the branch goes back below that place and
+    through it in fine levels, then on. Never above a level that was visited; judged by the current efficiency.
+    """
+
+    step: Level = Field(description="Distance of two of the finer levels, at most.", examples=["20 mV"])
+    at_luminance: tuple[Luminance, ...] = Field(
+        default_factory=lambda: (1.0,),
+        max_length=20,
+        description="Refined where each of these is crossed on the way up; not given: 1 cd/m^2, turn-on.",
+        examples=[["1 cd/m^2", "100 cd/m^2"]],
+    )
+    efficiency_maximum: bool = Field(
+        default=True, description="Refined around the maximum of the efficiency as well, up to twice a branch."
+    )
+
+
 class Source(Section):
     """The levels, in the order in which they are put on the device.
 
@@ -286,6 +330,16 @@ class Source(Section):
         default=None,
         description="Held between two branches, the output on; not given: the next branch follows at once.",
     )
+    pulse: Annotated[Pulse | None, WrapValidator(_knowing_function)] = Field(
+        default=None,
+        description="Levels as pulses with rests between them, by timing: hardware; not given: each level stays until "
+        "the next one.",
+    )
+    refine: Annotated[Refinement | None, WrapValidator(_knowing_function)] = Field(
+        default=None,
+        description="Finer levels where it matters; not given: the levels as they are.",
+        examples=[{"step": "20 mV"}],
+    )
     compliance: Compliance = Field(description="Limit of the quantity that is not set: A for a voltage source.")
     range: SourceRange = Field(
         default="auto", description="Source range; auto: the smallest that holds every level.", examples=["20 V"]
@@ -341,8 +395,9 @@ class Source(Section):
 
     def largest_level(self) -> float:
         """The largest magnitude of all levels, those held included (V or A)."""
-        held = (one.level or 0.0 for one in (self.pre_bias, self.rest) if one is not None)
-        return max((abs(level) for level in (*self.ends(), *held)), default=0.0)
+        held = [one.level or 0.0 for one in (self.pre_bias, self.rest) if one is not None]
+        base = [] if self.pulse is None else [self.pulse.base_level or 0.0]
+        return max((abs(level) for level in (*self.ends(), *held, *base)), default=0.0)
 
     @property
     def unit(self) -> str:
@@ -414,6 +469,31 @@ class EveryPoints(Section):
     above: Luminance = Field(default=0.0, description="Only where the luminance is larger.", examples=["1 cd/m^2"])
 
 
+class AsNeeded(Section):
+    """Of the spectra that are due only those before which something may have changed."""
+
+    share: Annotated[float, Quantity("", "1 %", above=0.0, most=0.5)] = Field(
+        default=0.01,
+        description="By how much the EQE factor kappa (relative), or x or y, may have moved since the last spectrum, "
+        "before a further one is taken.",
+        examples=["1 %"],
+    )
+
+
+class AfterwardsSpectra(Section):
+    """Spectra when the sweep is over, each at a level that is found from the curve just measured."""
+
+    at_luminance: tuple[Luminance, ...] = Field(
+        min_length=1,
+        max_length=100,
+        description="At these luminances, in this order; the level is read, and corrected once.",
+        examples=[["10 cd/m^2", "100 cd/m^2", "1000 cd/m^2"]],
+    )
+    time_budget: Annotated[float, Quantity("s", "10 min", above=0.0, most=86_400.0)] = Field(
+        default=600.0, description="What would not be over by then is left out, and said."
+    )
+
+
 class Spectra(Section):
     """When and how spectra are taken; several rules may stand together."""
 
@@ -429,6 +509,21 @@ class Spectra(Section):
         default=(), description="At the level nearest to each current (current source).", examples=[["1 mA", "10 mA"]]
     )
     every: EveryPoints | None = Field(default=None, description="At every n-th point.")
+    as_needed: AsNeeded | None = Field(
+        default=None,
+        description="Of those that are due by the rules above only those before which colour or kappa may have moved; "
+        "not given: all of them.",
+    )
+    afterwards: AfterwardsSpectra | None = Field(
+        default=None, description="When the sweep is over, at asked luminances; not given: none."
+    )
+    retries: int = Field(
+        default=2,
+        ge=0,
+        le=5,
+        description="How often a spectrum with too much or too little light is tried again with another speed, "
+        "integration time or built-in filter.",
+    )
     speed: Literal["normal", "fast", "multi_normal", "multi_fast", "manual"] = Field(
         default="normal", description="Exposure mode of the CS-2000A; normal and fast choose the exposure themselves."
     )

@@ -27,6 +27,7 @@ from acquire.evaluation.repeated import repeatability
 from acquire.evaluation.spectral_figures import spectrum_figures, wall_plug
 from acquire.photometry.elementwise import quotient
 from acquire.records import (
+    DIRECTIONS,
     Branch,
     Columns,
     DarkReading,
@@ -56,7 +57,7 @@ class FinalEvaluation:
 
     def figures(self, points: Columns) -> dict[str, Figure]:
         """The figures of merit of a run from its :meth:`points`."""
-        forward, reverse = (_curve(points, branch, self.evidence, self.dark) for branch in Branch)
+        forward, reverse = (_curve(points, branch, self.evidence, self.dark) for branch in DIRECTIONS)
         figures = figures_of_merit(forward, reverse)
         if not figures:
             return {}
@@ -67,7 +68,7 @@ class FinalEvaluation:
 
     def budgets(self, points: Columns, figures: Mapping[str, Figure]) -> dict[str, FigureBudget]:
         """Where the uncertainty of each figure comes from, as far as it is known; from a run's :meth:`points`."""
-        forward, reverse = (self._budgeted(points, branch) for branch in Branch)
+        forward, reverse = (self._budgeted(points, branch) for branch in DIRECTIONS)
         return figure_budgets(figures, forward, reverse)
 
     def _budgeted(self, points: Columns, branch: Branch) -> BudgetedCurve | None:

@@ -13,7 +13,7 @@ import numpy as np
 from acquire.config import SweepFile
 from acquire.config.cautions import area_text
 from acquire.photometry.customary_units import QUANTITIES, customary
-from acquire.records import FloatArray, PointFlag
+from acquire.records import FloatArray, PointFlag, of_sweep
 from acquire.run_file.in_words import amount, dark_text, ends, mismatch_text, reading_text
 from acquire.run_file.read import Run
 from acquire.run_file.summary import summary_of
@@ -41,6 +41,7 @@ def facts_of(run: Run) -> Mapping[str, str]:
         "ended": _clock(run.end_time) or NOT_ENDED,
         "levels": _planned(run, sweep) if sweep else "",
         "levels measured": measured_levels(run),
+        "pulses": _pulses(run, sweep) if sweep else "",
         "sourced": {"V": "voltage", "A": "current"}.get(run.source_unit, ""),
         "direction": _direction(run),
         "figures of": _figures_of(run),
@@ -120,15 +121,29 @@ def _planned(run: Run, sweep: SweepFile) -> str:
     return f"{between}{back}{steps}{opposite}{again} ({points})"
 
 
+def _pulses(run: Run, sweep: SweepFile) -> str:
+    """How long the pulses lasted, by the source's time stamps, and what the device rested at."""
+    widths = run.tables["jvl"]["pulse_width"]
+    known = widths[np.isfinite(widths)]
+    if sweep.source.pulse is None or not known.size:
+        return ""
+    times = [amount(float(f"{time:.3g}"), "s") for time in (known.min(), known.max())]
+    lasted = times[0] if times[0] == times[1] else " to ".join(times)
+    share = 100 / (sweep.source.pulse.rests() + 1)
+    base = amount(sweep.source.pulse.base_level or 0.0, run.source_unit)
+    return f"{lasted}, {share:.3g} % of the time; rests at {base}"
+
+
 def measured_levels(run: Run) -> str:
     """How many levels were measured, from where to where, and how far apart."""
-    sent, unit = run.tables["jvl"]["source_level"], run.source_unit
+    here, unit = of_sweep(run.tables["jvl"]["branch"]), run.source_unit
+    sent = run.tables["jvl"]["source_level"][here]
     if not sent.size:
         return ""
     steps = np.abs(np.diff(sent))
     steps = steps[steps > 0]
     distance = f", {_apart(steps, unit)}" if steps.size else ""
-    branch, cycle = (run.tables["jvl"][name] for name in ("branch", "cycle"))
+    branch, cycle = (run.tables["jvl"][name][here] for name in ("branch", "cycle"))
     first = sent[cycle == cycle[0]]
     there = sent[(branch == branch[0]) & (cycle == cycle[0])]
     between = amount(there[0], unit) + (f" to {amount(there[-1], unit)}" if there[-1] != there[0] else "")
@@ -148,7 +163,7 @@ def _direction(run: Run) -> str:
     """The branches in the order in which they were measured."""
     points = run.tables["jvl"]
     cycles = len(set(points["cycle"].tolist()))
-    branches = dict.fromkeys(points["branch"].tolist())
+    branches = dict.fromkeys(points["branch"][of_sweep(points["branch"])].tolist())
     again = f"; {cycles} cycles" if cycles > 1 else ""
     return ", then ".join(name.decode(errors="replace") for name in branches) + again
 

@@ -15,6 +15,9 @@ from acquire.sweep.read_back import is_bad, what_is_missing
 _DARK = int(PointFlag.BELOW_DARK_NOISE | PointFlag.NO_PHOTODIODE_READING)
 
 
+_REFINED = int(PointFlag.REFINED)
+
+
 _LIMITED = int(PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE)
 
 
@@ -81,6 +84,16 @@ class StopConditions:
         )
         return f"{why} (point {counted(record.reading.index)}, level {record.reading.source_level:g})" if why else ""
 
+    def forbids_more(self, record: Record) -> bool:
+        """Whether the rule met at a point says that nothing is left to be measured: no device, no light, no time."""
+        dark = bool(int(record.flags) & _DARK)
+        return bool(
+            self._bad(record.reading)
+            or self._not_a_device(record.reading)
+            or self._dark_device(record.reading, dark)
+            or record.reading.time > self._rules.time_above
+        )
+
     def too_far(self, record: Record) -> str:
         """Which rule one reading alone meets, in words; what is told by the course of a branch plays no part."""
         return (
@@ -136,9 +149,12 @@ class StopConditions:
         return f"no light by {reading.voltage:.4g} V" if dark and late and not self._light_seen else ""
 
     def _fallen(self, record: Record) -> str:
-        """Less luminance or EQE than a share of its maximum in the same branch, where that leads away from zero."""
+        """Less luminance or EQE than a share of its maximum in the same branch, where that leads away from zero.
+
+        Levels that are added go back below the maximum on purpose.
+        """
         rules, reading, luminance = self._rules, record.reading, record.luminance
-        if reading.branch is not Branch.FORWARD:
+        if reading.branch is not Branch.FORWARD or int(record.flags) & _REFINED:
             return ""
         branch = reading.branch, reading.cycle
         if luminance < rules.luminance_below_maximum * self._brightest.get(branch, 0.0):

@@ -12,7 +12,6 @@ from acquire.evaluation.surroundings_findings import unusual_temperature
 from acquire.photometry.customary_units import customary
 from acquire.records import Severity
 
-
 EVIDENCE = Evidence(Calibration(conditions=Conditions(emissive_area=1.4e-5, transfer=5e6)))
 
 
