@@ -50,12 +50,12 @@ class DeviceLedger:
 
     @property
     def stress(self) -> Stress:
-        """What they come to."""
+        """The stress that they come to."""
         return total(run.stress for run in self.runs if run.stress is not None)
 
     @property
     def unfinished(self) -> tuple[RunSummary, ...]:
-        """Those that go on, or were cut off: counted as far as they are."""
+        """The runs that go on, or were cut off: counted as far as they are."""
         return tuple(run for run in self.runs if not run.finished)
 
 
@@ -104,7 +104,7 @@ class Earlier:
 
     @property
     def text(self) -> str:
-        """The same for people."""
+        """The text for people."""
         count = f"{self.runs or 'no'} earlier run{'' if self.runs <= 1 else 's'} of this device in its folder"
         found = f"{count}: {stress_text(self.stress)}" if self.runs else count
         files = f"{self.unreadable} file{'' if self.unreadable == 1 else 's'}"
