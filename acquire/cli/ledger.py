@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 def ledger(
     device: Annotated[
         str | None,
-        typer.Argument(help="its sample, or one of its run files; without it, every device", metavar="[DEVICE]"),
+        typer.Argument(help="its sample, or one of its run files; without it, every device", metavar="DEVICE"),
     ] = None,
     folder: Annotated[
         Path | None,
         typer.Argument(
             help=f"folder of run files; default: that of the run file, else {USUAL_FOLDER}, else this one",
-            metavar="[FOLDER]",
+            metavar="FOLDER",
         ),
     ] = None,
     batch: Annotated[str | None, typer.Option("--batch", help="only of this batch", metavar="BATCH")] = None,
