@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from acquire.evaluation.stress import Stress, total
+from acquire.evaluation.device_stress import Stress, total
 from acquire.run_file.in_words import amount
 from acquire.run_file.read import ArchiveError, Run, hdf5_files_in, read_run
 from acquire.run_file.stress import stress_of

@@ -19,10 +19,10 @@ import numpy as np
 
 from acquire.config.yaml_source import LARGEST_RUN_FILE, what_is
 from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.device_stress import Stress
 from acquire.evaluation.evidence import DarkLevel, dark_level
 from acquire.evaluation.figure import Figure
 from acquire.evaluation.flagged import source_of_figures
-from acquire.evaluation.stress import Stress
 from acquire.records import (
     READING_FLAGS,
     Branch,
@@ -193,6 +193,11 @@ class Run:
         """The mismatch factors of the spectra (n,), where there are any."""
         factors: FloatArray = self.tables["spectra"]["mismatch_factor"]
         return factors[np.isfinite(factors)]
+
+    @property
+    def resumable(self) -> bool:
+        """Whether its plan is one that can be gone on with after a break."""
+        return length(self.tables["parts"]) > 0
 
     @property
     def points(self) -> int:
@@ -396,7 +401,8 @@ def points_if_unfinished(path: Path) -> int | None:
         recording = plain_member(plain_member(file, "entry"), "recording")
         if recording is None:
             return None
-        return int(plain_member(recording, "jvl_rows")[()])
+        counters = [plain_member(recording, name) for name in ("jvl_rows", "lifetime_rows")]
+        return sum(int(counter[()]) for counter in counters if counter is not None)
 
 
 def points_if_cut_off(path: Path) -> int | None:

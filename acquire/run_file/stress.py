@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from acquire.evaluation.stress import Stress, stress_of_lifetime, stress_of_sweep, with_exposures
+from acquire.evaluation.device_stress import Stress, stress_of_lifetime, stress_of_sweep, with_exposures
 from acquire.run_file.columns import segments
 from acquire.run_file.read import Run
 

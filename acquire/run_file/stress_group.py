@@ -6,7 +6,7 @@ from typing import Any
 
 import h5py
 
-from acquire.evaluation.stress import UNITS, Stress
+from acquire.evaluation.device_stress import UNITS, Stress
 from acquire.run_file.hdf5 import nx_group, plain_member, write_array
 
 PLACE = "stress"

@@ -17,8 +17,8 @@ from typing import Any
 import h5py
 import numpy as np
 
+from acquire.evaluation.device_stress import UNITS, Stress
 from acquire.evaluation.figure import Figure
-from acquire.evaluation.stress import UNITS, Stress
 from acquire.records import Severity, of_sweep
 from acquire.run_file.checksums import checked_text, write_checked_text
 from acquire.run_file.hdf5 import plain_member, read_array
@@ -138,7 +138,7 @@ def summary_of(run: Run) -> RunSummary:
         end_time=run.end_time,
         status=str(run.status),
         stop_reason=run.stop_reason,
-        points=int(of_sweep(run.tables["jvl"]["branch"]).sum()),
+        points=int(of_sweep(run.tables["jvl"]["branch"]).sum()) + run.rows.get("lifetime", 0),
         spectra=len(run.tables["spectra"]["start"]),
         source_unit=run.source_unit,
         reached_level=_last(run.tables["jvl"]["source_level"][of_sweep(run.tables["jvl"]["branch"])]),

@@ -13,7 +13,7 @@ import h5py
 import pytest
 
 from acquire.cli.ledger import lines
-from acquire.evaluation.stress import Stress
+from acquire.evaluation.device_stress import Stress
 from acquire.run_file.ledger import Device, duration_text, earlier_stress, ledgers, stress_text, summary_with_stress
 from acquire.run_file.read import read_run
 from acquire.run_file.summary import read_summary, write_summary

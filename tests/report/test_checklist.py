@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from acquire.config.answers import OF_A_BENCH, OF_A_SUBSTRATE
-from acquire.evaluation.stress import Stress
+from acquire.evaluation.device_stress import Stress
 from acquire.records import RunStatus
 from acquire.report import facts
 from acquire.report.batch import batch_of
