@@ -1,7 +1,7 @@
 """What a device has been through: charge, hours under stress, largest levels, exposures. Pure.
 
-A level counts from its reading to the next one, a pulse as long as it lasted. Where a branch or a cycle ends, a rest or a break may follow, at which
-nothing was read: there no more than the usual distance of two readings counts.
+A level counts from its reading to the next one, a pulse as long as it lasted. Where a branch or a cycle ends, a rest
+or a break may follow, at which nothing was read: there no more than the usual distance of two readings counts.
 """
 
 from __future__ import annotations
