@@ -6,6 +6,7 @@ The page of a report, the screen and the head of an exported table choose from o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 
 import numpy as np
@@ -13,9 +14,10 @@ import numpy as np
 from acquire.config import SweepFile
 from acquire.config.cautions import area_text
 from acquire.photometry.customary_units import QUANTITIES, customary
-from acquire.records import FloatArray, PointFlag, of_sweep
+from acquire.records import Columns, FloatArray, PointFlag, of_sweep
+from acquire.run_file.columns import thinned
 from acquire.run_file.in_words import amount, dark_text, ends, mismatch_text, reading_text
-from acquire.run_file.read import Run
+from acquire.run_file.read import ArchiveError, Run
 from acquire.run_file.summary import summary_of
 
 NOT_ENDED = "not finished: the run is going on, or was cut off (then: acquire recover)"
@@ -223,22 +225,33 @@ def _wires(run: Run) -> str:
 
 def ambient_air(run: Run) -> str:
     """Temperature and humidity of the air beside the bench; empty where they were not logged."""
-    told = (_span(run, name, decimals) for name, decimals in (("ambient_temperature", 1), ("relative_humidity", 0)))
+    logged = _logged(run)
+    told = (_span(logged, name, decimals) for name, decimals in (("ambient_temperature", 1), ("relative_humidity", 0)))
     text = ", ".join(filter(None, told))
-    if not text:
-        return ""
-    points = run.tables["jvl"]["ambient_temperature"]
+    if not text or run.rows.get("lifetime"):
+        return text
+    points = logged["ambient_temperature"]
     missing = int(np.count_nonzero(~np.isfinite(points)))
     return text + (f"; not known at {missing} of {len(points)} points" if missing else "")
 
 
-def _span(run: Run, name: str, decimals: int) -> str:
-    values = customary(run.tables["jvl"][name], name)
+def _logged(run: Run) -> Columns:
+    """What was logged beside the points of a run; of a long one at some thousand of them."""
+    names = ("ambient_temperature", "relative_humidity")
+    tables = [run.tables["jvl"]]
+    if run.rows.get("lifetime"):
+        with suppress(ArchiveError):  # it has been moved meanwhile
+            tables.append(thinned(run.path, "lifetime", names))
+    return {name: np.concatenate([table[name] for table in tables]) for name in names}
+
+
+def _span(logged: Columns, name: str, decimals: int) -> str:
+    values = customary(logged[name], name)
     known = values[np.isfinite(values)]
     if not known.size:
         return ""
     ends = dict.fromkeys(f"{end:.{decimals}f}" for end in (known.min(), known.max()))
-    return f"{QUANTITIES[name].long_name.lower()} {' to '.join(ends)} {QUANTITIES[name].unit}"
+    return f"{QUANTITIES[name].long_name.lower().removeprefix('ambient ')} {' to '.join(ends)} {QUANTITIES[name].unit}"
 
 
 def _spectra(run: Run) -> str:

@@ -141,7 +141,7 @@ def logged(one: DocumentedRun, missing: int = 0) -> DocumentedRun:
 
 def test_a_logged_room_is_stated_without_a_question_and_stands_in_tables(recorded: DocumentedRun) -> None:
     eight = checklist(alone(logged(recorded), {"climate": "as I remember"}))[7]
-    assert eight.text == "ambient temperature 22.5 to 22.9 degC, relative humidity 41 %"
+    assert eight.text == "temperature 22.5 to 22.9 degC, relative humidity 41 %"
     assert facts_of(logged(recorded, 2).run)["ambient air"].endswith(f"not known at 2 of {recorded.run.points} points")
     assert "ambient air" not in facts_of(recorded.run)
     columns = {one.long_name: one for one in sheets_of(logged(recorded).run)[1].columns}
