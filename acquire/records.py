@@ -406,6 +406,8 @@ class LifetimePoint(NamedTuple):
     relative_luminance_uncertainty: float = nan
     external_quantum_efficiency: float = nan
     external_quantum_efficiency_uncertainty: float = nan
+    ambient_temperature: float = nan
+    relative_humidity: float = nan
 
 
 #: Quantities computed for every point of a lifetime, with SI unit: name -> unit.
