@@ -58,12 +58,29 @@ _CURVE: Mapping[str, str] = {
     "hysteresis_index_log": "HI_log",
     "turn_on_voltage_hysteresis": "V_on shift",
     "scan_rate": "scan rate",
+    "dwell": "dwell",
     "current_density_repeatability": "spread of J",
     "luminance_repeatability": "spread of L",
     "current_efficiency_repeatability": "spread of CE",
     "luminance_change": "change of L",
     "current_density_change": "change of J",
 }
+
+
+#: Of an electron-only or hole-only device, each with the sign of its voltages.
+_TRANSPORT: Mapping[str, str] = {
+    f"{quantity}_{polarity}": f"{label} ({sign})"
+    for polarity, sign in {"positive": "+", "negative": "-"}.items()
+    for quantity, label in {
+        "mobility": "mobility",
+        "space_charge_slope": "slope",
+        "window_start": "window from",
+        "window_end": "window to",
+        "field_activation": "gamma",
+        "trap_filled_voltage": "V_TFL",
+        "trap_density": "n_t",
+    }.items()
+} | {"polarity_asymmetry": "lg(J+/J-)"}
 
 
 def figure_called(label: str) -> str:
@@ -167,6 +184,7 @@ def _sections() -> Iterator[tuple[str, Mapping[str, str]]]:
         yield at, {name: f"{symbol} {at}" for name, symbol in at_luminance(level).items()}
     yield "roll-off", ROLL_OFF
     yield "spectrum", {**OF_COLOUR, **_SPECTRUM}
+    yield "", _TRANSPORT
     yield "", _CURVE
 
 

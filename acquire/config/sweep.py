@@ -44,6 +44,7 @@ from acquire.config.quantities import (
 )
 from acquire.config.section import Section
 from acquire.config.template import DEFAULT_TEMPLATE, FIELDS, LONGEST_TEMPLATE, checked_template
+from acquire.config.transport import Transport
 from drivers import models
 
 MOST_POINTS = 100_000
@@ -564,6 +565,7 @@ class SweepFile(Section):
     measure: Measure = Field(default_factory=Measure)
     dark: Dark = Field(default_factory=Dark)
     spectra: Spectra | None = Field(default=None, description="Not given: no spectra.")
+    transport: Transport | None = Field(default=None, description="Not given: a device that shines.")
     stop: StopRules = Field(default_factory=StopRules)
     note: str = Field(
         default="", description="A remark on the run, for the record.", examples=["after a night in the glove box"]

@@ -18,7 +18,7 @@ from acquire.report.assembled import Illustration, Report
 from acquire.report.batch import COUNTED_ONCE, DEAD_MEANS, Device, State, Statistics, statistic_text
 from acquire.report.checklist import TITLE, WHOSE, Standing, counted
 from acquire.report.notation import html_sentence, html_symbol
-from acquire.report.rounding import place_text, rounded
+from acquire.report.rounding import SIGNIFICANT, place_text, rounded
 from acquire.report.tables import RowKind, Table
 from acquire.run_file.documented import DocumentedRun
 from acquire.run_file.export.about import status_text
@@ -151,9 +151,9 @@ def _figure_row(name: str, title: str, figures: Mapping[str, Figure]) -> FigureR
     value, spread = rounded(figure.value * quantity.factor, figure.uncertainty * quantity.factor, quantity.decimals)
     interval = ""
     if spread and isfinite(figure.expanded_uncertainty):
-        places = len(spread.partition(".")[2])
+        form = f".{SIGNIFICANT}e" if "e" in spread else f".{len(spread.partition('.')[2])}f"
         ends = ((figure.value + sign * figure.expanded_uncertainty) * quantity.factor for sign in (-1.0, 1.0))
-        interval = " to ".join(f"{end:.{places}f}" for end in ends)
+        interval = " to ".join(f"{end:{form}}" for end in ends)
     return FigureRow(
         title,
         f"{value} ± {spread}" if spread else value,

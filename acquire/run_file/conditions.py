@@ -13,7 +13,7 @@ import numpy as np
 from acquire.config import SweepFile
 from acquire.config.cautions import area_text
 from acquire.records import FloatArray, PointFlag
-from acquire.run_file.in_words import amount, dark_text, ends, mismatch_text, reading_text
+from acquire.run_file.in_words import amount, dark_text, ends, layer_text, mismatch_text, reading_text
 from acquire.run_file.read import Run
 from acquire.run_file.summary import summary_of
 
@@ -22,6 +22,7 @@ _ROUTES = {
     "calibrated": "the photodiode, by its calibration",
     "from_spectra": "the photodiode, calibrated by the spectra of this run",
     "spectroradiometer": "the spectra alone",
+    "none": "nothing: no light is expected of this device",
 }
 
 
@@ -34,6 +35,7 @@ def facts_of(run: Run) -> Mapping[str, str]:
         "sample": identity(run),
         "structure": sample_text(run, "structure"),
         "emissive area": ", ".join(filter(None, [area_text(conditions.emissive_area), area_uncertainty(run)])),
+        "layer": layer_text(run.calibration.layer),
         "notes": sample_text(run, "notes"),
         "user": run.user,
         "started": _clock(run.start_time),
@@ -56,7 +58,7 @@ def facts_of(run: Run) -> Mapping[str, str]:
         "luminance from": luminance_route(run),
         "photodiode": photodiode(run),
         "mismatch factor": _mismatch(run),
-        "angular factor": _angular(run),
+        "angular factor": "" if run.calibration.layer.stated else _angular(run),
         **{f"dark {when}": dark_text(level, conditions.meter_unit) for when, level in run.dark_levels.items()},
         "tags": ", ".join(run.tags),
         "run": run.run_id,
@@ -244,6 +246,8 @@ def luminance_route(run: Run) -> str:
 def photodiode(run: Run) -> str:
     """What turned the photodiode's signal into light: which, how, of when, valid until."""
     found, provenance = run.calibration.photodiode, run.calibration.provenance
+    if run.calibration.layer.stated:
+        return "not looked at: no light is expected of this device"
     if found is None:
         return f"none: luminance from {luminance_route(run)}"
     until = f", valid until {provenance.valid_until}" if provenance.valid_until else ", no end of validity given"
