@@ -176,7 +176,8 @@ class Reading:
     """What the meters said at one step, untouched. Times in s since the start of the run.
 
     ``remark``: the reply that made no sense, and whose; empty when there was none. It is not recorded. ``cycle`` as
-    that of its :class:`Step`.
+    that of its :class:`Step`. ``ambient_temperature`` [K] and ``relative_humidity`` [1] of the air beside the bench are
+    the last known ones; NaN without a logger.
     """
 
     index: int
@@ -191,6 +192,15 @@ class Reading:
     flags: PointFlag = PointFlag.NONE
     remark: str = field(default="", compare=False)
     cycle: int = 0
+    ambient_temperature: float = nan
+    relative_humidity: float = nan
+
+
+class Surroundings(NamedTuple):
+    """The air beside the bench: temperature [K] and relative humidity [1]; NaN where it is not known."""
+
+    temperature: float = nan
+    relative_humidity: float = nan
 
 
 @dataclass(frozen=True, slots=True)

@@ -287,9 +287,8 @@ def _left_badly(problem: BaseException) -> str:
 
 def _resources(loaded: LoadedSweep) -> list[str]:
     """The addresses of a bench; a simulated one lives in this process, out of reach of others."""
-    instruments = loaded.bench.instruments
-    parts = (instruments.smu, instruments.photodiode_meter, instruments.spectroradiometer)
-    return [] if loaded.bench.simulated else [part.resource for part in parts if part is not None]
+    bench = loaded.bench
+    return [] if bench.simulated else [part.resource for part in bench.instruments.by_role.values()]
 
 
 def site_of(loaded: LoadedSweep) -> Site:

@@ -12,8 +12,10 @@ from importlib import import_module
 from typing import Any, Protocol, TypeVar, cast
 
 from drivers.cs2000a.specification import SPECIFICATION as CS2000A
+from drivers.hmp110.specification import SPECIFICATION as HMP110
 from drivers.keithley2000.specification import SPECIFICATION as KEITHLEY_2000
 from drivers.keithley2400.specification import SPECIFICATION as KEITHLEY_2400
+from drivers.relay_board.specification import SPECIFICATION as RELAY_BOARD
 from drivers.specification import (
     MultimeterSpecification,
     SourceMeterSpecification,
@@ -64,6 +66,8 @@ MODELS: dict[str, Model] = {
     "keithley2400": Model(KEITHLEY_2400, "drivers.keithley2400", "Keithley2400"),
     "keithley2000": Model(KEITHLEY_2000, "drivers.keithley2000", "Keithley2000"),
     "cs2000a": Model(CS2000A, "drivers.cs2000a", "CS2000A"),
+    "relay_board": Model(RELAY_BOARD, "drivers.relay_board", "RelayBoard"),
+    "hmp110": Model(HMP110, "drivers.hmp110", "HMP110"),
 }
 
 

@@ -238,3 +238,18 @@ class SpectroradiometerSpecification(Specification):
     exposure: Exposure
     spot: Spot
     bandwidth: float
+
+
+@dataclass(frozen=True)
+class LoggerSpecification(Specification):
+    """A logger of the surroundings: limits of error of its temperature, K, and relative humidity, as a fraction."""
+
+    temperature_limit: float
+    humidity_limit: float
+
+
+@dataclass(frozen=True)
+class PixelSwitchSpecification(Specification):
+    """A switch that connects one pixel at a time; ``relays``: how many it has."""
+
+    relays: int

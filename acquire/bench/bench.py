@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from acquire.bench.exchange_log import ExchangeLog
-from acquire.records import Activity, Doing, InstrumentRecord, PointFlag, Reading, Spectrum, Step, counted
+from acquire.bench.room import UNKNOWN, Room
+from acquire.records import Activity, Doing, InstrumentRecord, PointFlag, Reading, Spectrum, Step, Surroundings, counted
 from acquire.safety.guardian import Guard, NotGuarded
 from acquire.safety.interruption import StopRequest
 from acquire.sweep.engine import SpectrumNotTaken
@@ -86,7 +87,7 @@ _NO_LIGHT = DmmReading(nan, overflow=False)
 
 
 class BenchInRun:
-    """Three instruments on one device, set up for one run. Times in s since the start of the run.
+    """The instruments on one device, set up for one run. Times in s since the start of the run.
 
     Each run has one of its own (:meth:`acquire.bench.opening.Bench.in_run`), so that nothing is left over for the next.
     """
@@ -96,6 +97,8 @@ class BenchInRun:
         smu: Keithley2400,
         photodiode_meter: Keithley2000,
         spectroradiometer: CS2000A | None = None,
+        pixel_switch: Any = None,
+        surroundings: Any = None,
         *,
         clock: Callable[[], float],
         wait: Callable[[float], None],
@@ -121,6 +124,9 @@ class BenchInRun:
         self._source = MNEMONIC[plan.source_function]
         self._dark_readings = self._spectra = self._silent_spectra = 0
         self._exposing = False
+        self._others = {"pixel_switch": pixel_switch, "surroundings": surroundings}
+        self._room = Room(surroundings, self.now)
+        self._room.look()
         #: Whether the output was switched on and not confirmed to be off since; and whether it ever was switched on.
         self.output_may_be_on = self.output_was_on = False
         self._call_while_waiting(self._waiting)
@@ -142,6 +148,7 @@ class BenchInRun:
         until = self.now() + duration
         while (left := until - self.now()) > _INSTANT and not self._stop():
             self._guard.still()
+            self._room.look()
             self._let_pass(min(left, LONGEST_DEAF))
 
     @contextmanager
@@ -219,6 +226,7 @@ class BenchInRun:
         :raises drivers.errors.InstrumentError: a meter gives no reading, or the source went off by itself.
         """
         source, light, remark = _NO_SOURCE, _NO_LIGHT, ""
+        self._room.look()  # while the meters integrate
         with self._stop.interruptible():
             try:
                 source = self._smu.read()
@@ -226,7 +234,12 @@ class BenchInRun:
             except errors.UnexpectedReply as problem:
                 remark = str(problem)
                 self._clear_meters()
-        return _reading(step, time, source, light, remark)
+        return _reading(step, time, source, light, remark, self._room.at(time))
+
+    def surroundings(self) -> Surroundings:
+        """Temperature and relative humidity of the air beside the bench, now; NaN where they are not known."""
+        self._room.look()
+        return self._room.at(self.now())
 
     def _late_light(self, step: Step, time: float, source: SmuReading) -> DmmReading:
         """The reading of the photodiode's meter; until it comes, the source is read again and again at its level.
@@ -292,7 +305,7 @@ class BenchInRun:
             with self._stop.interruptible():
                 self._photodiode_meter.wait_for_buffer(_OVERDUE + self._plan.time_per_point)
                 self._tell_of_burst(steps, _CHARACTERS_STORED)
-                return _burst(steps, started, self._smu.read_sweep(), self._photodiode_meter.read_buffer())
+                return self._burst(steps, started, self._smu.read_sweep(), self._photodiode_meter.read_buffer())
         except KeyboardInterrupt:  # on a slow line a full buffer takes a minute: off first, then once more
             return self._cut_off(steps, started, stop_requested(), half_read=True)
         except errors.InstrumentTimeout:
@@ -324,14 +337,24 @@ class BenchInRun:
         if not stop_requested:
             what = f"the sweep stopped after {taken} of {len(steps)} points"
             raise errors.InstrumentTimeout(self._smu.name, what, "Check the trigger-link cable")
-        return _burst(steps[:taken], started, sources[:taken], lights[:taken])
+        return self._burst(steps[:taken], started, sources[:taken], lights[:taken])
+
+    def _burst(
+        self, steps: Sequence[Step], started: float, sources: Sequence[SmuReading], lights: Sequence[DmmReading]
+    ) -> list[Reading]:
+        """The readings of a burst: the n-th of both belong together; the source's buffer counts from its start."""
+        return [
+            _reading(step, time := started + source.time, source, light, "", self._room.at(time))
+            for step, source, light in zip(steps, sources, lights, strict=True)
+        ]
 
     def _burst_finished(self) -> bool:
+        self._room.look()
         with self._stop.interruptible():
             return self._smu.poll_sweep(BURST_POLL)
 
     def queued_errors(self) -> Iterator[str]:
-        """What the source and the photodiode's meter have queued since they were last asked, in words.
+        """What source and photodiode meter have queued since they were last asked, and what befell the logger.
 
         What the source said is told before the meter is asked, which may not answer.
 
@@ -345,6 +368,7 @@ class BenchInRun:
             except errors.UnexpectedReply:
                 instrument.device_clear()
             yield from (f"{who} queued {error}" for error in found)
+        yield from self._room.remarks()
 
     @property
     def takes_spectra(self) -> bool:
@@ -434,6 +458,7 @@ class BenchInRun:
         roles: dict[str, Any] = {"smu": self._smu, "photodiode_meter": self._photodiode_meter}
         if self._spectroradiometer is not None:
             roles["spectroradiometer"] = self._spectroradiometer
+        roles |= {role: instrument for role, instrument in self._others.items() if instrument is not None}
         return tuple(
             InstrumentRecord(
                 role,
@@ -458,7 +483,14 @@ class BenchInRun:
             self._call_while_waiting(lambda: None)  # guard and stop are those of this run
 
 
-def _reading(step: Step, time: float, source: SmuReading, light: DmmReading, remark: str = "") -> Reading:
+def _reading(
+    step: Step,
+    time: float,
+    source: SmuReading,
+    light: DmmReading,
+    remark: str = "",
+    room: Surroundings = UNKNOWN,
+) -> Reading:
     """Both meters' readings as one; overflow is NaN with a flag."""
     flags = PointFlag.NONE
     if source.status & _ANY_STATUS_FLAG:
@@ -482,14 +514,5 @@ def _reading(step: Step, time: float, source: SmuReading, light: DmmReading, rem
         flags,
         remark,
         step.cycle,
+        *room,
     )
-
-
-def _burst(
-    steps: Sequence[Step], started: float, sources: Sequence[SmuReading], lights: Sequence[DmmReading]
-) -> list[Reading]:
-    """The readings of a burst: the n-th of both meters belong together; the source's buffer counts from its start."""
-    return [
-        _reading(step, started + source.time, source, light)
-        for step, source, light in zip(steps, sources, lights, strict=True)
-    ]

@@ -14,7 +14,7 @@ from acquire.bench.exchange_log import ExchangeLog
 from acquire.bench.settings import dmm_settings, serial_line, smu_settings, spectroradiometer_settings
 from acquire.bench.site import Site
 from acquire.config import BenchFile, LoadedSweep
-from acquire.config.bench import PhotodiodeMeter, SourceMeter, Spectroradiometer
+from acquire.config.bench import Instrument
 from acquire.records import Activity, Doing
 from acquire.safety import off_first
 from acquire.safety.guardian import Guard, Order
@@ -80,19 +80,22 @@ class Bench:
         if not loaded.sweep.keeps_exchange():
             exchanges.stop()
         problems = []
-        roles = [role for role in _ROLES if role != "spectroradiometer" or _takes_spectra(loaded)]
-        for role in roles:
+        ready: dict[str, Any] = {}
+        for role in [role for role, kind in _ROLES.items() if kind.needed(loaded)]:
             show(Activity(0.0, role, self._introduction(role), doing=Doing.OPENING))
             try:
                 _ROLES[role].set_up(self._connected(role, exchanges), loaded, plan)
             except errors.InstrumentError as problem:
-                problems.append(str(problem))
+                if _ROLES[role].spare:
+                    self._go_without(role, problem)
+                else:
+                    problems.append(str(problem))
                 show(Activity(0.0, role, "not ready", doing=Doing.READY))
                 continue
+            ready[role] = self._instruments[role]
             show(Activity(0.0, role, "ready", doing=Doing.READY))
         if problems:
             raise BenchNotReady(self._file.name, "\n  ".join(["not ready:", *problems]).removesuffix("."))
-        ready = {role: self._instruments[role] for role in roles}
         return BenchInRun(
             clock=self._site.clock,
             wait=self._site.wait,
@@ -104,13 +107,19 @@ class Bench:
             **ready,
         )
 
+    def _go_without(self, role: str, problem: errors.InstrumentError) -> None:
+        """Leave an instrument alone in this run, which is going to note it; the next run opens it anew."""
+        self.remarks = (*self.remarks, f"{problem} The run goes on without the role {role}")
+        if role in self._instruments:
+            link.let_go(self._instruments.pop(role).adapter)
+
     def _introduction(self, role: str) -> str:
         """What is done first with an instrument."""
         where = getattr(self._file.instruments, role)
         doing = "setting up" if role in self._instruments else "opening"
         return f"{doing} {models.MODELS[where.model].specification.name} at {where.resource}"
 
-    def _connected(self, role: str, exchanges: ExchangeLog) -> Any:
+    def _connected(self, role: str, exchanges: ExchangeLog | None = None) -> Any:
         """An instrument, opened and identified unless it is open; ``exchanges`` hears what is exchanged with it.
 
         :raises drivers.errors.InstrumentError: it cannot be opened, or another one answers.
@@ -119,10 +128,42 @@ class Bench:
         if new:
             self._instruments[role] = _ROLES[role].open(self._file, self._site)
         instrument = self._instruments[role]
-        link.call_after_exchange(instrument.adapter, exchanges.tap(role))
+        if exchanges is not None:
+            link.call_after_exchange(instrument.adapter, exchanges.tap(role))
         if new:
             instrument.identify()
         return instrument
+
+    def select(self, pixel: str | None) -> None:
+        """Connect a pixel by its name in the bench file, and no other; None: none. The source is asked before.
+
+        :raises RefusedByDriver: the output is on, or may be: nothing was switched; or no pixel has this name.
+        :raises drivers.errors.InstrumentError: the switch does not answer, or not as it should.
+        """
+        if self._closed:
+            raise errors.RefusedByDriver(self._file.name, "the bench was closed: nothing was switched")
+        where = self._file.instruments.pixel_switch
+        if where is None or (pixel is not None and pixel not in where.pixels):
+            known = f"its pixels are {', '.join(where.pixels)}" if where else "it has no pixel_switch"
+            raise errors.RefusedByDriver(self._file.name, f"there is no pixel {pixel} to be connected: {known}")
+        self._require_output_off(pixel)
+        self._connected("pixel_switch").select(None if pixel is None else where.pixels[pixel])
+        self._site.wait(where.settle)
+
+    def _require_output_off(self, pixel: str | None) -> None:
+        """Ask the source, whatever is thought of it: a contact that opens or closes under voltage hurts the device.
+
+        :raises RefusedByDriver: its output is on, or it does not say so.
+        """
+        smu = self._file.instruments.smu
+        hint = "Switch it off: acquire off, or press OUTPUT on the instrument"
+        try:
+            with_output = "" if models.MODELS[smu.model].off.is_off(self._connected("smu").adapter) else "is on"
+        except errors.InstrumentError as problem:
+            with_output = f"may be on ({problem.what})"
+        if with_output:
+            what = f"pixel {pixel or '(none)'} was not connected: the output {with_output}"
+            raise errors.RefusedByDriver(self._file.name, what, hint)
 
     @property
     def open_instruments(self) -> tuple[str, ...]:
@@ -184,20 +225,15 @@ def switch_off_source(address: off_first.SourceAddress) -> str:
 def _open_smu(file: BenchFile, site: Site) -> Any:
     limits = file.limits
     allowed = SmuLimits(voltage=limits.voltage, current=limits.current, power=limits.power)
-    return _connected(file.instruments.smu, site, limits=allowed)
+    return _opened(file.instruments.smu, site, limits=allowed)
 
 
-def _open_photodiode_meter(file: BenchFile, site: Site) -> Any:
-    return _connected(file.instruments.photodiode_meter, site)
+def _by_the_clock(role: str) -> Callable[[BenchFile, Site], Any]:
+    """How an instrument is opened whose driver asks the clock by itself."""
+    return lambda file, site: _opened(file.instruments.by_role[role], site, clock=site.clock)
 
 
-def _open_spectroradiometer(file: BenchFile, site: Site) -> Any:
-    where = file.instruments.spectroradiometer
-    assert where is not None
-    return _connected(where, site, clock=site.clock)
-
-
-def _connected(where: SourceMeter | PhotodiodeMeter | Spectroradiometer, site: Site, **special: Any) -> Any:
+def _opened(where: Instrument, site: Site, **special: Any) -> Any:
     """The driver of the instrument's model, connected; nothing was sent yet."""
     model = models.MODELS[where.model]
     serial = serial_line(where.serial, model.specification.serial)
@@ -226,20 +262,37 @@ def _set_up_spectroradiometer(meter: CS2000A, loaded: LoadedSweep, _: SweepPlan)
         raise AngleNotSet(str(meter.name), what, "Turn the knob, or correct the bench file")
 
 
+def _as_it_is(_: Any, __: LoadedSweep, ___: SweepPlan) -> None:
+    """Nothing is set for a run."""
+
+
 def _takes_spectra(loaded: LoadedSweep) -> bool:
     return loaded.bench.instruments.spectroradiometer is not None and loaded.sweep.spectra is not None
 
 
+def _is_there(role: str) -> Callable[[LoadedSweep], bool]:
+    return lambda loaded: role in loaded.bench.instruments.by_role
+
+
 @dataclass(frozen=True)
 class _Role:
-    """How the instrument of a role is opened, where nothing is sent yet, and set up for a run."""
+    """How the instrument of a role is opened, where nothing is sent yet, and set up for a run.
+
+    ``needed``: whether a run uses it; ``spare``: a run goes on without it where it does not answer.
+    """
 
     open: Callable[[BenchFile, Site], Any]
     set_up: Callable[[Any, LoadedSweep, SweepPlan], None]
+    needed: Callable[[LoadedSweep], bool] = lambda _: True
+    spare: bool = False
 
 
 _ROLES = {
     "smu": _Role(_open_smu, _set_up_smu),
-    "photodiode_meter": _Role(_open_photodiode_meter, _set_up_meter),
-    "spectroradiometer": _Role(_open_spectroradiometer, _set_up_spectroradiometer),
+    "photodiode_meter": _Role(lambda file, site: _opened(file.instruments.photodiode_meter, site), _set_up_meter),
+    "spectroradiometer": _Role(_by_the_clock("spectroradiometer"), _set_up_spectroradiometer, _takes_spectra),
+    "pixel_switch": _Role(
+        lambda file, site: _opened(file.instruments.by_role["pixel_switch"], site), _as_it_is, _is_there("pixel_switch")
+    ),
+    "surroundings": _Role(_by_the_clock("surroundings"), _as_it_is, _is_there("surroundings"), spare=True),
 }

@@ -34,26 +34,25 @@ def bench_options(bench: BenchFile, device: DeviceFile | None) -> SimulatedBench
 
     The twins stand as the bench file says the instruments do: same position of the knob.
     """
-    simulation, instruments = bench.simulation, bench.instruments
-    meter = instruments.spectroradiometer
-    knob = {"angle": _KNOB_POSITIONS[meter.measuring_angle]} if meter else {}
+    simulation, there = bench.simulation, bench.instruments.by_role
+    twins: dict[str, Any] = {role: there[role].resource if role in there else None for role in OPTION_CLASSES}
+    twins |= {f"{role}_options": _twin_options(bench, role) for role in OPTION_CLASSES}
     return SimulatedBenchOptions(
         load=device_parameters(device, simulation) if device else OpenCircuit(),
         noise=simulation.noise,
         seed=simulation.seed,
         lead_resistance=simulation.lead_resistance,
-        smu=instruments.smu.resource,
-        photodiode_meter=instruments.photodiode_meter.resource,
-        spectroradiometer=meter.resource if meter else None,
-        smu_options=OPTION_CLASSES["smu"](**simulation.options.smu),
-        photodiode_meter_options=OPTION_CLASSES["photodiode_meter"](**simulation.options.photodiode_meter),
-        spectroradiometer_options=OPTION_CLASSES["spectroradiometer"](
-            **{**knob, **simulation.options.spectroradiometer}
-        ),
         trigger_link=bench.trigger_link,
         instant=simulation.instant,
         device_angle=simulation.device_angle,
+        **twins,
     )
+
+
+def _twin_options(bench: BenchFile, role: str) -> Any:
+    meter = bench.instruments.spectroradiometer
+    knob = {"angle": _KNOB_POSITIONS[meter.measuring_angle]} if meter and role == "spectroradiometer" else {}
+    return OPTION_CLASSES[role](**{**knob, **getattr(bench.simulation.options, role)})
 
 
 def simulated_bench_of_files(bench: Path | None, sweep: Path | None) -> tuple[Path, SimulatedBenchOptions]:

@@ -108,16 +108,9 @@ def examine_on(bench: BenchFile, visa_library: Any, clock: Callable[[], float]) 
 
 
 def _addresses(bench: BenchFile) -> Iterator[_Address]:
-    instruments = bench.instruments
-    roles = {
-        "smu": instruments.smu,
-        "photodiode_meter": instruments.photodiode_meter,
-        "spectroradiometer": instruments.spectroradiometer,
-    }
-    for role, where in roles.items():
-        if where is not None:
-            line = serial_line(where.serial, models.MODELS[where.model].specification.serial)
-            yield _Address(role, where.model, where.resource, min(where.timeout, _LONGEST_WAIT), line)
+    for role, where in bench.instruments.by_role.items():
+        line = serial_line(where.serial, models.MODELS[where.model].specification.serial)
+        yield _Address(role, where.model, where.resource, min(where.timeout, _LONGEST_WAIT), line)
 
 
 def _examine(address: _Address, bench: BenchFile, visa_library: Any, clock: Callable[[], float]) -> Answer:

@@ -43,6 +43,9 @@ BaudRate = Annotated[
 ]
 
 
+RelayNumber = Annotated[int, Field(ge=1, le=64), BeforeValidator(_whole_number)]
+
+
 class SerialLine(Section):
     """RS-232 settings as chosen in the instrument's own menu; only for ASRL resources."""
 
@@ -140,6 +143,35 @@ class Spectroradiometer(Section):
     serial: SerialLine | None = Field(default=None, description="For RS-232C; over USB any setting works.")
 
 
+class SurroundingsLogger(Section):
+    """The logger of temperature and humidity beside the bench; no run waits for it."""
+
+    model: Literal["hmp110"] = Field(description="Which driver speaks with it.")
+    resource: str = Field(min_length=1, description="VISA address, e.g. ASRL4::INSTR.", examples=["ASRL4::INSTR"])
+    timeout: PositiveSeconds = Field(default=2.0, description="Longest wait for its first reply, before a run begins.")
+    serial: SerialLine | None = Field(
+        default=None, description="Only for ASRL resources; not given: as from the factory."
+    )
+
+
+class PixelSwitch(Section):
+    """The switch that connects one pixel of a substrate at a time."""
+
+    model: Literal["relay_board"] = Field(description="Which driver speaks with it.")
+    resource: str = Field(min_length=1, description="VISA address, e.g. ASRL5::INSTR.", examples=["ASRL5::INSTR"])
+    timeout: PositiveSeconds = Field(default=2.0, description="Longest wait for a reply.")
+    pixels: dict[str, RelayNumber] = Field(
+        min_length=1, description="Which relay connects which pixel.", examples=[{"A": 1, "B": 2}]
+    )
+    settle: Seconds = Field(default=0.02, description="From a relay's closing to a quiet contact.")
+    serial: SerialLine | None = Field(
+        default=None, description="Only for ASRL resources; not given: as from the factory."
+    )
+
+
+Instrument = SourceMeter | PhotodiodeMeter | Spectroradiometer | PixelSwitch | SurroundingsLogger
+
+
 class Instruments(Section):
     """The roles on this bench."""
 
@@ -148,6 +180,15 @@ class Instruments(Section):
     spectroradiometer: Spectroradiometer | None = Field(
         default=None, description="Not given: no spectra on this bench."
     )
+    pixel_switch: PixelSwitch | None = Field(default=None, description="Not given: pixels are connected by hand.")
+    surroundings: SurroundingsLogger | None = Field(
+        default=None, description="Not given: temperature and humidity are not logged."
+    )
+
+    @property
+    def by_role(self) -> dict[str, Instrument]:
+        """The instruments that this bench has, by role."""
+        return {role: there for role in type(self).model_fields if (there := getattr(self, role)) is not None}
 
 
 class PhotodiodeChannel(Section):
@@ -306,6 +347,9 @@ class TwinOptions(Section):
     )
     spectroradiometer: dict[str, Option] = Field(
         default_factory=dict, description="Of the simulated CS-2000A.", examples=[{"dark_surround": True}]
+    )
+    surroundings: dict[str, Option] = Field(
+        default_factory=dict, description="Of the simulated HMP110, and the room.", examples=[{"temperature": 22.6}]
     )
 
 

@@ -137,10 +137,7 @@ def _twin_options(where: YamlSource, simulation: Simulation) -> Problems:
 
 def _resources(where: YamlSource, instruments: Instruments) -> Problems:
     seen: dict[str, str] = {}
-    for role in type(instruments).model_fields:
-        instrument = getattr(instruments, role)
-        if instrument is None:
-            continue
+    for role, instrument in instruments.by_role.items():
         at = ("instruments", role, "resource")
         resource = instrument.resource
         yield from _resource(where, role, resource)
@@ -170,9 +167,8 @@ _SIMULATED_INTERFACES = ("GPIB", "ASRL", "TCPIP")
 
 
 def _simulated_interfaces(where: YamlSource, instruments: Instruments) -> Problems:
-    for role in type(instruments).model_fields:
-        instrument = getattr(instruments, role)
-        known = instrument is not None and RESOURCE.fullmatch(instrument.resource)
+    for role, instrument in instruments.by_role.items():
+        known = RESOURCE.fullmatch(instrument.resource)
         if known and not instrument.resource.upper().startswith(_SIMULATED_INTERFACES):
             message = f"'{shortened(instrument.resource, 80)}' cannot be simulated"
             yield where.problem(("instruments", role, "resource"), message, "write a GPIB, ASRL or TCPIP address")

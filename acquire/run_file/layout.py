@@ -172,6 +172,14 @@ def jvl_columns(source_unit: str) -> list[Column]:
             "reading.cycle",
             since=(1, 3),
         ),
+        *(
+            replace(column, since=(1, 4))
+            for column in _reals(
+                "reading.",
+                ("ambient_temperature", "K", "of the air beside the bench, last known; NaN without a logger"),
+                ("relative_humidity", "1", "of the air beside the bench, last known; NaN without a logger"),
+            )
+        ),
     ]
 
 

@@ -8,7 +8,7 @@ smu = manager.open_resource("GPIB0::24::INSTR")
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ from drivers.simulated.fixture import (
     noise_from_parameters,
     pattern_from_parameters,
 )
+from drivers.simulated.hmp110.twin import HMP110Options, HMP110Twin
 from drivers.simulated.keithley2000.twin import Keithley2000Options, Keithley2000Twin
 from drivers.simulated.keithley2400.twin import Keithley2400Options, Keithley2400Twin
 from drivers.simulated.loads import Load, OpenCircuit, Resistor, Reversed, ShortCircuit
@@ -41,12 +42,30 @@ from drivers.simulated.visa import SimulatedVisaLibrary
 
 Interface = Literal["gpib", "serial", "socket"]
 
-#: The options of each twin, by role.
-OPTION_CLASSES: Mapping[str, type[Any]] = {
-    "smu": Keithley2400Options,
-    "photodiode_meter": Keithley2000Options,
-    "spectroradiometer": CS2000AOptions,
+
+@dataclass(frozen=True)
+class TwinKind:
+    """A kind of twin: its model for people, the class of its options, and how it is connected to a fixture.
+
+    ``many_interfaces``: its option ``interface`` follows from the name of its resource.
+    """
+
+    model: str
+    options: type[Any]
+    connected: Callable[[TestFixture, Any, TriggerLink | None], Twin]
+    many_interfaces: bool = False
+
+
+#: The twins, by role, in the order in which they stand everywhere.
+TWINS: Mapping[str, TwinKind] = {
+    "smu": TwinKind("Keithley 2400", Keithley2400Options, Keithley2400Twin, many_interfaces=True),
+    "photodiode_meter": TwinKind("Keithley 2000", Keithley2000Options, Keithley2000Twin, many_interfaces=True),
+    "spectroradiometer": TwinKind("CS-2000A", CS2000AOptions, lambda where, options, _: CS2000ATwin(where, options)),
+    "surroundings": TwinKind("Vaisala HMP110", HMP110Options, lambda where, options, _: HMP110Twin(where, options)),
 }
+
+#: The options of each twin, by role.
+OPTION_CLASSES: Mapping[str, type[Any]] = {role: kind.options for role, kind in TWINS.items()}
 
 
 @dataclass(frozen=True)
@@ -72,9 +91,11 @@ class SimulatedBenchOptions:
     smu: str | None = "GPIB0::24::INSTR"
     photodiode_meter: str | None = "GPIB0::16::INSTR"
     spectroradiometer: str | None = "ASRL3::INSTR"
+    surroundings: str | None = None
     smu_options: Keithley2400Options | None = None
     photodiode_meter_options: Keithley2000Options | None = None
     spectroradiometer_options: CS2000AOptions | None = None
+    surroundings_options: HMP110Options | None = None
     trigger_link: bool = False
     instant: bool = False
     device_angle: float = 0.0  # deg
@@ -130,18 +151,13 @@ def build_fixture(options: SimulatedBenchOptions, clock: Clock) -> TestFixture:
 def build_twins(options: SimulatedBenchOptions, fixture: TestFixture, link: TriggerLink | None) -> dict[str, Twin]:
     """Connect the instruments to a fixture, by resource name."""
     twins: dict[str, Twin] = {}
-    if options.smu is not None:
-        smu = options.smu_options or Keithley2400Options()
-        smu = replace(smu, interface=interface_kind(options.smu), instant=smu.instant or options.instant)
-        twins[options.smu] = Keithley2400Twin(fixture, smu, link)
-    if options.photodiode_meter is not None:
-        dmm = options.photodiode_meter_options or Keithley2000Options()
-        dmm = replace(dmm, interface=interface_kind(options.photodiode_meter), instant=dmm.instant or options.instant)
-        twins[options.photodiode_meter] = Keithley2000Twin(fixture, dmm, link)
-    if options.spectroradiometer is not None:
-        meter = options.spectroradiometer_options or CS2000AOptions()
-        meter = replace(meter, instant=meter.instant or options.instant)
-        twins[options.spectroradiometer] = CS2000ATwin(fixture, meter)
+    for role, kind in TWINS.items():
+        if (resource := getattr(options, role)) is None:
+            continue
+        given = getattr(options, f"{role}_options") or kind.options()
+        interface = {"interface": interface_kind(resource)} if kind.many_interfaces else {}
+        given = replace(given, **interface, instant=given.instant or options.instant)
+        twins[resource] = kind.connected(fixture, given, link)
     return twins
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from drivers.cie import WAVELENGTH
 from drivers.simulated.clock import Clock
 from drivers.simulated.device import LUMINOUS
-from drivers.simulated.loads import Load
+from drivers.simulated.loads import Load, OpenCircuit
 from drivers.simulated.photodiode import Move, Photodiode
 
 _DEVIATES_PER_BLOCK = 256
@@ -123,6 +123,7 @@ class OperatingPoint(NamedTuple):
 
 
 _OFF = OperatingPoint(0.0, 0.0, False)
+_NOTHING = OpenCircuit()
 
 
 class TestFixture:
@@ -134,7 +135,8 @@ class TestFixture:
     ``normal_deviates`` are the standard normal deviates of the meters' noise. ``move`` is what befalls the photodiode
     in the course of time. ``device_angle`` (deg) is how far the device is turned away from the spectroradiometer: this
     sees ``pattern`` of it, radiance by that seen straight from the front; the photodiode turns with the device.
-    ``emitting_area`` (m^2) is nan for a load without one.
+    ``emitting_area`` (m^2) is nan for a load without one. A pixel switch connects one load of several
+    (:meth:`put_in`); until there are several, the one there is is behind every relay.
     """
 
     __test__ = False  # not a test, whatever its name says
@@ -169,6 +171,8 @@ class TestFixture:
         self._point = _OFF
         self._since = clock.now()
         self._radiance: NDArray[np.float64] | None = None
+        self._sole, self._pixels = load, dict[int, Load]()
+        self._relay: int | None = 1
 
     def drive_voltage(self, level: float, current_limit: float) -> OperatingPoint:
         """Put a voltage (V) on the terminals, |I| <= ``current_limit`` (A), from now on."""
@@ -181,6 +185,27 @@ class TestFixture:
     def disconnect(self) -> OperatingPoint:
         """Open the output relay: no current from now on."""
         return self._drive(self._relay_open)
+
+    @property
+    def energised(self) -> bool:
+        """Whether a source drives the load: its output relay is closed."""
+        return self._regulate != self._relay_open
+
+    def put_in(self, pixels: Mapping[int, Load]) -> None:
+        """Put another substrate in: what is behind each relay, counted from 1; without a switch 1 is connected.
+
+        One that is switched stays connected by the relay that is closed.
+        """
+        self._pixels = dict(pixels)
+        self.connect(self._relay)
+
+    def connect(self, relay: int | None) -> None:
+        """Connect what is behind a relay, None: nothing, from now on; whatever drives the terminals goes on."""
+        self._age()
+        self._relay = relay
+        self.load = _NOTHING if relay is None else self._pixels.get(relay, _NOTHING) if self._pixels else self._sole
+        self._radiance = None
+        self._settle()
 
     def operating_point(self) -> OperatingPoint:
         """Return the operating point now, the load's history included."""

@@ -39,7 +39,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
-from drivers.simulated.bench import SimulatedBenchOptions, build_fixture, build_twins
+from drivers.simulated.bench import TWINS, SimulatedBenchOptions, build_fixture, build_twins
 from drivers.simulated.clock import Event, RealClock
 from drivers.simulated.cs2000a.twin import LONGEST_SILENCE, CS2000ATwin
 from drivers.simulated.fixture import TestFixture
@@ -47,7 +47,7 @@ from drivers.simulated.scpi.instrument import Interface, ScpiInstrument
 from drivers.simulated.trigger_link import TriggerLink
 from drivers.simulated.twin import Twin
 
-MODELS = {"smu": "Keithley 2400", "photodiode_meter": "Keithley 2000", "spectroradiometer": "CS-2000A"}
+MODELS = {role: kind.model for role, kind in TWINS.items()}
 
 _MOST_CHANNELS = 200  # select() has room for 512 on Windows, for file numbers below 1024 elsewhere
 _LONGEST_WAIT = 0.2  # s between two looks at whether to stop
@@ -451,14 +451,9 @@ class _Terminal:
 
 
 def _twins_by_role(options: SimulatedBenchOptions, fixture: TestFixture) -> dict[str, Twin]:
-    def name(role: str) -> str | None:
-        return None if getattr(options, role) is None else f"TCPIP::{role}::SOCKET"
-
-    options = replace(
-        options,
-        smu=name("smu"),
-        photodiode_meter=name("photodiode_meter"),
-        spectroradiometer=name("spectroradiometer"),
-    )
+    reachable: dict[str, Any] = {
+        role: None if getattr(options, role) is None else f"TCPIP::{role}::SOCKET" for role in TWINS
+    }
+    options = replace(options, **reachable)
     twins = build_twins(options, fixture, TriggerLink() if options.trigger_link else None)
     return {resource.split("::")[1]: twin for resource, twin in twins.items()}

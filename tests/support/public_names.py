@@ -1,12 +1,13 @@
 """Every public name of every driver: in what state of the instrument it is used, and how."""
 
 from drivers.cs2000a.driver import CS2000A, SpectroradiometerSettings
+from drivers.hmp110.driver import HMP110
 from drivers.keithley2000.driver import DmmSettings, Keithley2000
 from drivers.keithley2400.driver import Keithley2400, SmuLimits, SmuSettings
 from drivers.simulated.bench import SimulatedBenchOptions, build_simulated_bench
 from drivers.simulated.visa import SimulatedVisaLibrary
 
-SMU, DMM, METER = "GPIB0::24::INSTR", "GPIB0::16::INSTR", "ASRL3::INSTR"
+SMU, DMM, METER, PROBE = "GPIB0::24::INSTR", "GPIB0::16::INSTR", "ASRL3::INSTR", "ASRL4::INSTR"
 SMU_SETTINGS = SmuSettings(source="voltage", max_level=8.0, compliance=0.025, measure_range=0.025)
 DMM_SETTINGS = DmmSettings(range_=10)
 METER_SETTINGS = SpectroradiometerSettings(external_nd="1/10")
@@ -97,6 +98,10 @@ def storing(meter):
 
 def introduced(meter):
     meter.identify()
+
+
+def asked(probe):
+    probe.trigger()
 
 
 def measuring(meter):
@@ -218,10 +223,19 @@ METER_METHODS = {
     "wait": (measuring, None),
     "wait from the start": (introduced, lambda meter: (meter.trigger(), meter.wait())),
 }
+PROBE_METHODS = {
+    "asked": (asked, None),
+    "identify": (untouched, None),
+    "poll": (asked, lambda probe: [probe.poll(0.2) for _ in range(20)]),
+    "read": (untouched, None),
+    "settings": (introduced, None),
+    "trigger": (untouched, None),
+}
 DRIVERS = {
     SMU: (lambda name, library: Keithley2400(name, limits=LIMITS, visa_library=library), SMU_METHODS),
     DMM: (lambda name, library: Keithley2000(name, visa_library=library), DMM_METHODS),
     METER: (lambda name, library: CS2000A(name, visa_library=library), METER_METHODS),
+    PROBE: (lambda name, library: HMP110(name, visa_library=library, clock=library.clock.now), PROBE_METHODS),
     "ASRL1::INSTR": (lambda name, library: Keithley2400(name, limits=LIMITS, visa_library=library), SMU_METHODS),
     "ASRL2::INSTR": (lambda name, library: Keithley2000(name, visa_library=library), DMM_METHODS),
 }
@@ -244,6 +258,8 @@ def bench_with(resource):
     serial = resource in ("ASRL1::INSTR", "ASRL2::INSTR")
     smu, dmm = ("ASRL1::INSTR", "ASRL2::INSTR") if serial else (SMU, DMM)
     load = {"load": "resistor", "resistance_ohm": 1e3}
-    bench = build_simulated_bench(SimulatedBenchOptions(load, noise=False, smu=smu, photodiode_meter=dmm))
+    bench = build_simulated_bench(
+        SimulatedBenchOptions(load, noise=False, smu=smu, photodiode_meter=dmm, surroundings=PROBE)
+    )
     line = Damaged(bench.twins[resource])
     return line, SimulatedVisaLibrary(bench.clock, {resource: line}, bounded)

@@ -4,11 +4,12 @@ import pytest
 
 from drivers.cs2000a.driver import CS2000A, SpectroradiometerSettings
 from drivers.cs2000a.messages import REFUSALS
+from drivers.hmp110.driver import HMP110
 from drivers.keithley2000.driver import Keithley2000
 from drivers.keithley2400.driver import Keithley2400
 from drivers.simulated.visa import SimulatedVisaLibrary
 from tests.support.cs2000a import IDENTITY, REMOTE
-from tests.transcripts import cs2000a, keithley2000, keithley2400
+from tests.transcripts import cs2000a, hmp110, keithley2000, keithley2400
 from tests.transcripts.exchanges import every, hold_driver, hold_twin, unread_errors
 
 
@@ -44,6 +45,16 @@ def test_driver_of_the_cs2000a(transcript, wanted):
 @every(cs2000a.TRANSCRIPTS)
 def test_twin_of_the_cs2000a(wanted):
     hold_twin(cs2000a.host(**wanted.bench), wanted.exchanges, cs2000a.alike)
+
+
+@every(hmp110.TRANSCRIPTS)
+def test_driver_of_the_hmp110(transcript, wanted):
+    hold_driver(transcript, HMP110, wanted)
+
+
+@every(hmp110.TRANSCRIPTS)
+def test_twin_of_the_hmp110(wanted):
+    hold_twin(hmp110.host(**wanted.bench), wanted.exchanges, hmp110.alike)
 
 
 def test_every_error_code_of_the_cs2000a_is_in_the_table():

@@ -12,25 +12,28 @@ import drivers
 from drivers.cs2000a.driver import SpectroradiometerSettings
 from drivers.errors import RefusedByDriver
 from drivers.keithley2000.driver import DmmSettings
-from tests.support.public_names import DMM, DRIVERS, METER, SMU, SMU_SETTINGS, bench_with, carried_out
-from tests.transcripts import cs2000a, keithley2000, keithley2400
+from tests.support.public_names import DMM, DRIVERS, METER, PROBE, SMU, SMU_SETTINGS, bench_with, carried_out
+from tests.transcripts import cs2000a, hmp110, keithley2000, keithley2400
 
 TRANSCRIPTS = {
     SMU: [*keithley2400.TRANSCRIPTS, *keithley2400.REFUSED],
     DMM: [*keithley2000.TRANSCRIPTS, *keithley2000.REFUSED],
     METER: cs2000a.TRANSCRIPTS,
+    PROBE: hmp110.TRANSCRIPTS,
 }
 KEITHLEYS = ("keithley.py", "scpi.py")
 SOURCES = {
     SMU: ("keithley2400/driver.py", "keithley2400/sweeps.py", "keithley2400/messages.py", *KEITHLEYS),
     DMM: ("keithley2000/driver.py", *KEITHLEYS),
     METER: ("cs2000a/driver.py", "cs2000a/exchange.py", "cs2000a/messages.py"),
+    PROBE: ("hmp110/driver.py", "hmp110/questions.py"),
 }
 # What a piece of text in the code looks like that is the beginning of a command; \0 stands for what is put in later
 COMMANDS = {
     SMU: r"\0?(:[A-Z]{3}|\*[A-Z]{3})",
     DMM: r"\0?(:[A-Z]{3}|\*[A-Z]{3})",
     METER: r"[A-Z]{4}(,|$)(?![A-Z])",
+    PROBE: r"(SEND|S|\?)$",
 }
 ALL_SETTINGS = {
     SMU: [
@@ -47,6 +50,7 @@ ALL_SETTINGS = {
         SpectroradiometerSettings(synchronisation="internal"),
         SpectroradiometerSettings(external_nd="1/10", close_up_lens=True, observer="10deg"),
     ],
+    PROBE: [],
 }  # fmt: skip
 
 
@@ -117,6 +121,6 @@ def test_every_command_in_the_code_is_in_a_transcript(resource, text):
     assert any(pattern.search(unit) for unit in in_transcripts(resource)), text
 
 
-@pytest.mark.parametrize(("resource", "number"), [(SMU, 50), (DMM, 40), (METER, 20)])
+@pytest.mark.parametrize(("resource", "number"), [(SMU, 50), (DMM, 40), (METER, 20), (PROBE, 3)])
 def test_the_code_was_read(resource, number):
     assert len(set(written(resource))) >= number

@@ -1,0 +1,1 @@
+"""Vaisala HMP110 humidity and temperature probe."""

@@ -1,0 +1,1 @@
+"""A Vaisala HMP110 from the other end of its line."""

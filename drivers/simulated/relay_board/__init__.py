@@ -1,0 +1,1 @@
+"""The twin of a serial board of relays."""
