@@ -25,6 +25,7 @@ from acquire.evaluation.figures import LUMINANCE_LEVELS
 from acquire.photometry.customary_units import (
     OF_COLOUR,
     OF_CURVE,
+    OF_TRANSPORT,
     PAPER,
     QUANTITIES,
     ROLL_OFF,
@@ -65,22 +66,6 @@ _CURVE: Mapping[str, str] = {
     "luminance_change": "change of L",
     "current_density_change": "change of J",
 }
-
-
-#: Of an electron-only or hole-only device, each with the sign of its voltages.
-_TRANSPORT: Mapping[str, str] = {
-    f"{quantity}_{polarity}": f"{label} ({sign})"
-    for polarity, sign in {"positive": "+", "negative": "-"}.items()
-    for quantity, label in {
-        "mobility": "mobility",
-        "space_charge_slope": "slope",
-        "window_start": "window from",
-        "window_end": "window to",
-        "field_activation": "gamma",
-        "trap_filled_voltage": "V_TFL",
-        "trap_density": "n_t",
-    }.items()
-} | {"polarity_asymmetry": "lg(J+/J-)"}
 
 
 def figure_called(label: str) -> str:
@@ -184,7 +169,7 @@ def _sections() -> Iterator[tuple[str, Mapping[str, str]]]:
         yield at, {name: f"{symbol} {at}" for name, symbol in at_luminance(level).items()}
     yield "roll-off", ROLL_OFF
     yield "spectrum", {**OF_COLOUR, **_SPECTRUM}
-    yield "", _TRANSPORT
+    yield "", OF_TRANSPORT
     yield "", _CURVE
 
 

@@ -205,7 +205,8 @@ def _print_figures(run: Run) -> None:
 
     there = {name: figure for name, figure in run.figures.items() if isfinite(figure.value)}
     of_paper = not PAPER.keys().isdisjoint(there)
-    if figures := run.figures if of_paper else there:
+    # Of a device that is not to shine a mobility that is missing is told with the reason
+    if figures := run.figures if of_paper or run.calibration.layer.stated else there:
         display.SpectatorConsole().print(display.figures_table(figures, f"{run.sample}: figures of merit"))
     if of_paper:
         told = run.figures if run.status == "completed" else there

@@ -14,12 +14,15 @@ from dataclasses import dataclass, field
 from math import exp, inf, isfinite, log, log10, nan, sqrt
 
 import numpy as np
+import numpy.typing as npt
 
 from acquire.evaluation.figure import Figure, missing
 from acquire.evaluation.layer import Layer
 from acquire.photometry.elementwise import IntArray
 from acquire.photometry.transport import FIELD_FACTOR, space_charge_factor, trap_density
 from acquire.records import FloatArray
+
+Truths = npt.NDArray[np.bool_]
 
 #: The slope of a space-charge limited current, and how far the local one may be from it.
 SPACE_CHARGE_SLOPE, SLOPE_TOLERANCE = 2.0, 0.1
@@ -86,8 +89,21 @@ def trap_filling(curve: LayerCurve) -> TrapFilling | None:
         return None
     gentle = np.flatnonzero(slope[top:] <= SPACE_CHARGE_SLOPE + SLOPE_TOLERANCE)
     end = float(curve.voltage[top + gentle[0]]) if gentle.size else inf
-    here = float(curve.voltage[top])
+    here = _middle(curve, top)
     return TrapFilling(here, here * log(10) * NEIGHBOURHOOD / sqrt(3), end)
+
+
+def _middle(curve: LayerCurve, top: int) -> float:
+    """The middle of the rise around its steepest point [V]: the mean of ln V, weighted by what exceeds a slope of 2."""
+    excess = curve.slope - SPACE_CHARGE_SLOPE
+    high = excess > excess[top] / 2
+    first, last = top, top
+    while first > 0 and high[first - 1]:
+        first -= 1
+    while last < high.size - 1 and high[last + 1]:
+        last += 1
+    here = slice(first, last + 1)
+    return float(np.exp(np.average(np.log(curve.voltage[here]), weights=excess[here])))
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +151,7 @@ def fit(curve: LayerCurve, layer: Layer, above: float = 0.0) -> SpaceChargeFit |
 _MOST_PASSES = 12
 
 
-def widest_window(voltage: FloatArray, allowed: FloatArray) -> IntArray | None:
+def widest_window(voltage: FloatArray, allowed: Truths) -> IntArray | None:
     """Return the places of the longest stretch that is ``allowed`` (n,); None below :data:`LEAST_WINDOW` decades."""
     edges = np.flatnonzero(np.diff(np.concatenate(([0], allowed.astype(int), [0]))))
     stretches = [(int(i), int(j)) for i, j in edges.reshape(-1, 2)]
@@ -244,6 +260,8 @@ def _no_window(found: Analysed, layer: Layer) -> str:
     said = f"{where}over no half a decade of voltage is the local slope {SPACE_CHARGE_SLOPE} +- {SLOPE_TOLERANCE}"
     if traps and not isfinite(traps.end):
         return f"{said}: the sweep ends before all traps are filled"
+    if known[0] > TRAP_FILLING_SLOPE / 2 + 1 and (np.diff(known) < SLOPE_TOLERANCE).all():
+        return f"{said}: it falls from {known[0]:.2f} to {known[-1]:.2f}, as where a built-in voltage is left in"
     if not layer.field_activated and known[-3:].min() > SPACE_CHARGE_SLOPE + SLOPE_TOLERANCE:
         return f"{said}, at the end it is {known[-1]:.2f}: law: field_activated allows for a mobility that rises"
     return f"{said}; it runs from {known.min():.2f} to {known.max():.2f}"

@@ -82,7 +82,7 @@ QUANTITIES: Mapping[str, Quantity] = {
     "trap_density": Quantity("Trap density", "n_t", "1/m^3", "1/cm^3", 1e-6, 0),
     "polarity_asymmetry": Quantity("Mean of lg(J+/J-)", "lg(J+/J-)", "1", "1", decimals=3),
     "layer_voltage": Quantity("Voltage across the layer", "V", "V", "V", decimals=4),
-    "local_slope": Quantity("Local slope d lg J/d lg V", "m", "1", "1", decimals=3),
+    "local_slope": Quantity("Local slope", "slope", "1", "1", decimals=3),
     "repeatability": Quantity("Relative change", "d", "1", "%", 100.0, 2),
     "spectral_luminance": Quantity("Luminance by the spectrum", "L_s", "cd/m^2", "cd/m^2", decimals=1),
     "spectral_external_quantum_efficiency": Quantity(
@@ -139,6 +139,20 @@ OF_COLOUR: Mapping[str, str] = {
     "fwhm": "FWHM",
 }
 PAPER: Mapping[str, str] = {**OF_CURVE, **OF_COLOUR}
+#: Of an electron-only or hole-only device, each with the sign of its voltages.
+OF_TRANSPORT: Mapping[str, str] = {
+    f"{quantity}_{polarity}": f"{label} ({sign})"
+    for polarity, sign in {"positive": "+", "negative": "-"}.items()
+    for quantity, label in {
+        "mobility": "mobility",
+        "field_activation": "gamma",
+        "space_charge_slope": "slope",
+        "window_start": "window from",
+        "window_end": "window to",
+        "trap_filled_voltage": "V_TFL",
+        "trap_density": "n_t",
+    }.items()
+} | {"polarity_asymmetry": "lg(J+/J-)"}
 ROLL_OFF: Mapping[str, str] = {
     "roll_off_current_density_90": "J90",
     "roll_off_current_density_50": "J50",

@@ -170,6 +170,8 @@ def judgement(one: DocumentedRun) -> tuple[State, str]:
     top = run.figures.get("luminance_max")
     if top is not None and isfinite(top.value):
         return State.ALIVE, ""
+    if run.calibration.layer.stated:
+        return State.NOT_JUDGED, "no light is expected of it"
     if run.status is RunStatus.FAILED or run.status is RunStatus.RUNNING:
         return State.NOT_JUDGED, f"the run {'failed' if run.status is RunStatus.FAILED else 'is not finished'}"
     if any(finding.code == "light_on_other_side" for finding in run.findings):

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from acquire import __version__
 from acquire.evaluation.figure import Figure
 from acquire.evaluation.figures import LUMINANCE_LEVELS
-from acquire.photometry.customary_units import PAPER, QUANTITIES, at_luminance, figure_title, quantity_of_figure
+from acquire.photometry.customary_units import (
+    OF_TRANSPORT,
+    PAPER,
+    QUANTITIES,
+    at_luminance,
+    figure_title,
+    quantity_of_figure,
+)
 from acquire.records import Severity
 from acquire.report import facts
 from acquire.report.assembled import Illustration, Report
@@ -129,13 +136,13 @@ def _common(conditions: Sequence[Sequence[tuple[str, str]]]) -> list[tuple[str, 
 
 
 def _main_figures() -> dict[str, str]:
-    """What people look at first: a paper's table, then what holds at each luminance; with symbols."""
+    """What people look at first: a paper's table, what holds at each luminance, or a mobility; with symbols."""
     at = {
         name: f"{symbol} at {level:.0f} cd/m^2"
         for level in LUMINANCE_LEVELS
         for name, symbol in at_luminance(level).items()
     }
-    return {**PAPER, **at}
+    return {**PAPER, **at, **OF_TRANSPORT}
 
 
 def _is_told(name: str, main: Sequence[str]) -> bool:
