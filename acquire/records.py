@@ -96,6 +96,7 @@ class PointFlag(IntFlag):
     DAMAGED = 16384
     LATE = 32768
     AMPLIFIER_LIMIT = 65536
+    REFINED = 131072
 
 
 #: The flags that come with a reading; the others follow from evaluating it.
@@ -111,6 +112,7 @@ READING_FLAGS = (
     | PointFlag.LEVEL_NOT_REACHED
     | PointFlag.DAMAGED
     | PointFlag.LATE
+    | PointFlag.REFINED
 )
 
 #: The flags of a bad reading: a number is missing.
@@ -139,6 +141,7 @@ FLAG_MEANINGS: Mapping[PointFlag, str] = {
     PointFlag.LEVEL_NOT_REACHED: "the source meter read another level than was sent, although nothing limited it",
     PointFlag.DAMAGED: "what was recorded here had changed in the file; nothing of it was used",
     PointFlag.AMPLIFIER_LIMIT: "the photodiode's amplifier was at its limit: there was more light than it shows",
+    PointFlag.REFINED: "a finer level, added between two of the sweep file because of what they showed",
     PointFlag.LATE: "came late by more than its own planned time: the device stayed at the level before it meanwhile",
 }
 
@@ -158,7 +161,7 @@ class Step:
     ``cycle``: how often the levels were gone through before; with both polarities each is a cycle of its own.
     ``hold``: how long [s] the level is held before its reading, besides the settling time; ``before``: what is held
     before it. ``due``: its reading does not begin earlier, s since the first step of the run; its level is kept until
-    then.
+    then. ``refined``: it was added between two coarser levels.
     """
 
     index: int
@@ -169,6 +172,7 @@ class Step:
     hold: float = 0.0
     before: Held | None = None
     due: float = 0.0
+    refined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +181,8 @@ class Reading:
 
     ``remark``: the reply that made no sense, and whose; empty when there was none. It is not recorded. ``cycle`` as
     that of its :class:`Step`. ``ambient_temperature`` [K] and ``relative_humidity`` [1] of the air beside the bench are
-    the last known ones; NaN without a logger.
+    the last known ones; NaN without a logger. ``pulse_width``: how long a pulse to this level lasted [s]; NaN where the
+    level stayed.
     """
 
     index: int
@@ -194,6 +199,7 @@ class Reading:
     cycle: int = 0
     ambient_temperature: float = nan
     relative_humidity: float = nan
+    pulse_width: float = nan
 
 
 class Surroundings(NamedTuple):

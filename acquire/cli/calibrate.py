@@ -84,7 +84,7 @@ def calibrate(
 def _question(plan: SweepPlan, sample: str) -> str:
     from acquire.cli.display import clock_text
 
-    stress, spectra = plan.stress, min(plan.spectra.most, len(plan.steps))
+    stress, spectra = plan.stress, min(plan.spectra.most, plan.most_points)
     return (
         f"{sample}: {spectra} levels with a spectrum each, about {clock_text(plan.duration)} (h:)m:ss, at most "
         f"{stress.voltage:g} V, {stress.current * 1e3:g} mA. Is it in its place, the photodiode too? Output on?"

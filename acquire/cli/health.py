@@ -134,7 +134,7 @@ def _question(prepared: PreparedRun) -> str:
     stress = plan.stress
     there = "Is it in its place?" if sample.known_resistance else "Is it in its place and warm, the photodiode too?"
     return (
-        f"{sample.name}: {len(plan.steps)} points, about {clock_text(plan.duration)} (h:)m:ss, at most "
+        f"{sample.name}: {plan.most_points} points, about {clock_text(plan.duration)} (h:)m:ss, at most "
         f"{stress.voltage:g} V, {stress.current * 1e3:g} mA. {there} Output on?"
     )
 

@@ -75,7 +75,7 @@ def level_lines(plan: SweepPlan) -> Iterator[str]:
     """A line for each level, in the order in which they are sent."""
     from acquire.cli.display import level_text
 
-    cycles = plan.steps[-1].cycle > 0
+    cycles = any(step.cycle for step in plan.steps)
     for step in plan.steps:
         if step.before is not None:
             held = level_text(step.before.level, plan.source_unit)
@@ -84,6 +84,8 @@ def level_lines(plan: SweepPlan) -> Iterator[str]:
         mark += f"  cycle {step.cycle}" if cycles else ""
         mark += "  spectrum" if step.spectrum else ""
         yield f"{step.index + 1:5d}  {step.branch:8}  {level_text(step.level, plan.source_unit)}{mark}"
+    if (more := plan.most_points - len(plan.steps)) > 0:
+        yield f"and up to {how_many(more, 'level')} more, which follow from what is measured"
 
 
 def _before(step: Step) -> str:
@@ -166,7 +168,9 @@ def _how(prepared: PreparedRun, now: datetime) -> Iterator[Row]:
     plan, sweep = prepared.plan, prepared.loaded.sweep
     unit = plan.source_unit
     yield from (("" if number else "levels", text) for number, text in enumerate(_branches(plan)))
+    yield "refined", _refined(plan)
     yield from _held(plan)
+    yield from _pulses(plan)
     measure = sweep.measure
     yield "dark", _dark(plan)
     yield (
@@ -195,6 +199,21 @@ def _branches(plan: SweepPlan) -> Iterator[str]:
         yield f"all of it {times} times ({len(plan.steps)} points)"
 
 
+def _refined(plan: SweepPlan) -> str:
+    """Which finer levels may be added on the way, and how many points that makes at most."""
+    from acquire.sweep.adaptive import Adaptive
+
+    if not isinstance(plan.course, Adaptive):
+        return ""
+    wanted = plan.course.refinement
+    places = [f"where {_list(wanted.at_luminance)} cd/m^2 is crossed"] if wanted.at_luminance else []
+    places += ["around the maximum of the efficiency"] if wanted.efficiency_maximum else []
+    step = amount(wanted.step, plan.source_unit)
+    most = f"up to {plan.course.most_added} levels more, {how_many(plan.most_points, 'point')} at most"
+    highest = amount(plan.largest_level, plan.source_unit)
+    return f"{' and '.join(places)}, {step} apart at most: {most}, none above {highest}"
+
+
 def _held(plan: SweepPlan) -> Iterator[Row]:
     """What is held without a point: pre-bias, rests, single levels."""
     befores = {_before(step): step.before for step in plan.steps if step.before is not None}
@@ -208,6 +227,14 @@ def _held(plan: SweepPlan) -> Iterator[Row]:
             "held",
             f"{how_many(len(holds), 'level')} before {'its' if len(holds) == 1 else 'their'} reading, up to {longest}",
         )
+
+
+def _pulses(plan: SweepPlan) -> Iterator[Row]:
+    """How long a pulse lasts, how often one comes, and what the device rests at."""
+    if (pulse := plan.pulse) is not None:
+        base = amount(pulse.base_level, plan.source_unit)
+        width, period = (amount(float(f"{time:.4g}"), "s") for time in (pulse.width, pulse.period))
+        yield "pulses", f"each level for {width}, one every {period} ({100 * pulse.duty_cycle:.3g} %), rests at {base}"
 
 
 #: So many levels make a range; fewer are listed.
@@ -290,8 +317,8 @@ def _spectra(plan: SweepPlan, wanted: Spectra | None) -> Iterator[str]:
 def _time(plan: SweepPlan, now: datetime) -> str:
     from acquire.cli.display import clock_text
 
-    points = len(plan.steps) * plan.time_per_point
-    held = plan.held_readings * plan.time_per_point
+    points = plan.most_points * plan.time_per_point
+    held = plan.held_readings * plan.time_per_reading
     parts = [f"points {amount(float(f'{plan.time_per_point:.2g}'), 's')} each"]
     if held:
         parts.append(f"levels held {clock_text(held)}")

@@ -129,6 +129,8 @@ def _placed_levels(source: Source) -> Iterator[Placed]:
     for name, held in (("pre_bias", source.pre_bias), ("rest", source.rest)):
         if held is not None and held.level is not None:
             yield (*at, name, "level"), held.level
+    if source.pulse is not None and source.pulse.base_level is not None:
+        yield (*at, "pulse", "base_level"), source.pulse.base_level
 
 
 def _ends(part: Source | Stretch) -> list[tuple[str, float]]:
@@ -497,7 +499,9 @@ def hardware_timing_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) ->
         message = (
             f"needs the trigger-link cable, which the bench does not have ({bench.source.where(('trigger_link',))})"
         )
-        yield where.problem(("measure", "timing"), message, "use stepped, or set trigger_link: true on such a bench")
+        source = sweep.section("source", Source)
+        other = "leave pulse out" if source and source.pulse else "use stepped"
+        yield where.problem(("measure", "timing"), message, f"{other}, or set trigger_link: true on such a bench")
     photodiode = bench.section("photodiode", PhotodiodeChannel)
     for name in ("current_range", _photodiode_range(photodiode)):
         if getattr(measure, name) == "auto":
@@ -568,7 +572,9 @@ def first_spectrum_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> 
 
 def _places_that_need_luminance(sweep: Parsed[SweepFile]) -> list[Place]:
     spectra, stop = sweep.section("spectra", Spectra), sweep.section("stop", StopRules)
+    source = sweep.section("source", Source)
     wanted: list[tuple[Place, object]] = [
+        (("source", "refine"), source and source.refine is not None),
         (("spectra", "at_luminance"), spectra and spectra.at_luminance),
         (("spectra", "every"), spectra and spectra.every and spectra.every.above > 0.0),
         (("stop", "luminance_above"), stop and stop.luminance_above is not None),

@@ -88,7 +88,21 @@ def rising_rows(points: Columns) -> IntArray:
 def rows_of(points: Columns, branch: Branch) -> IntArray:
     """The rows of a branch in the first cycle, but for points where the limit, not the level, decided."""
     here = (points["branch"] == branch.encode()) & (points["cycle"] == FIRST_CYCLE)
-    return np.flatnonzero(here & (points["flags"] & int(LIMITED) == 0))
+    return in_order_of_levels(points, np.flatnonzero(here & (points["flags"] & int(LIMITED) == 0)))
+
+
+def in_order_of_levels(points: Columns, rows: IntArray) -> IntArray:
+    """The rows of a branch (n,) as it leads through its levels: those that were added stand between their neighbours.
+
+    A branch without such rows stays as it was measured.
+    """
+    added = points["flags"][rows] & int(PointFlag.REFINED) != 0
+    if not added.any():
+        return rows
+    level = points["source_level"][rows]
+    planned = level[~added]
+    rising = planned.size < 2 or planned[-1] >= planned[0]
+    return rows[np.argsort(level if rising else -level, kind="stable")]
 
 
 def source_of_figures(points: Columns) -> tuple[Branch, int]:

@@ -13,6 +13,7 @@ import numpy as np
 from acquire.evaluation.budget import photodiode_limit
 from acquire.evaluation.calibration import Connection
 from acquire.evaluation.evidence import Evidence
+from acquire.evaluation.flagged import in_order_of_levels
 from acquire.evaluation.known import Known
 from acquire.evaluation.touched import luminous
 from acquire.photometry.elementwise import BoolArray, IntArray
@@ -44,7 +45,7 @@ def _at_standstill(points: Columns, evidence: Evidence) -> BoolArray:
     for branch in Branch:
         free = points["flags"] & int(LIMITED) == 0
         numbers = np.isfinite(points["photodiode_signal"]) & np.isfinite(points["current"])
-        rows = np.flatnonzero((points["branch"] == branch.encode()) & free & numbers)
+        rows = in_order_of_levels(points, np.flatnonzero((points["branch"] == branch.encode()) & free & numbers))
         if rows.size >= FEWEST_AT_RAIL:
             found[rows] = _stands(points, rows, evidence)
     return found

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from acquire.evaluation.flagged import in_order_of_levels
 from acquire.photometry.choice import SpectrumSource
 from acquire.photometry.customary_units import customary
 from acquire.records import BAD_READING, LIMITED, Branch, FloatArray, PointFlag
@@ -87,9 +88,10 @@ def curves(run: Run, x: str, y: str, logarithmic: Sequence[str] = ()) -> Curves:
     uncertainty = np.where(out, np.nan, _uncertainty(run, y))
     return Curves(
         tuple(
-            Curve(branch, blank[x][here], blank[y][here], uncertainty[here], hollow[here] & ~out[here], cycle)
+            Curve(branch, blank[x][rows], blank[y][rows], uncertainty[rows], hollow[rows] & ~out[rows], cycle)
             for branch, cycle, here in branches(run)
             if not out[here].all()
+            for rows in [in_order_of_levels(table, np.flatnonzero(here))]
         ),
         +why,
         +Counter(words),

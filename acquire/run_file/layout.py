@@ -172,6 +172,14 @@ def jvl_columns(source_unit: str) -> list[Column]:
             "reading.cycle",
             since=(1, 3),
         ),
+        Column(
+            "pulse_width",
+            "<f8",
+            "s",
+            "how long the pulse to this level lasted, by the source-measure unit's time stamps; NaN where levels stay",
+            "reading.pulse_width",
+            since=(1, 4),
+        ),
         *(
             replace(column, since=(1, 4))
             for column in _reals(

@@ -30,6 +30,7 @@ from acquire.records import (
 )
 from acquire.sweep.pace import Pace
 from acquire.sweep.plan import SweepPlan, bursts
+from acquire.sweep.pulses import LONGEST_BURST_OF_PULSES, off_width
 from acquire.sweep.read_back import NotMeasured, ReadingCheck, as_expected, is_bad, what_is_missing
 from acquire.sweep.schedule import next_step, require_planned
 from acquire.sweep.spectra import SpectrumSchedule
@@ -415,6 +416,9 @@ def _sweep_in_bursts(run: _Context, evidence: Evidence) -> Outcome:
             run.emit(with_uncertainties(record, evidence))
         for record in records:
             run.check.require_safe(record.reading)
+        if run.plan.pulse is not None:
+            for text in off_width(readings, run.plan.pulse):
+                run.queued(text)
         reasons = [stop_conditions.reason(record) for record in records]
         if why := run.stop_requested():
             return Outcome.interrupted(why)
@@ -424,7 +428,13 @@ def _sweep_in_bursts(run: _Context, evidence: Evidence) -> Outcome:
 
 
 def burst_length(plan: SweepPlan) -> int:
-    """How many points a burst has at most; three at least, so that none is left alone when they are shared out."""
+    """How many points a burst has at most; three at least, so that none is left alone when they are shared out.
+
+    Of pulses one is enough: the levels before and after it are read too.
+    """
+    if plan.pulse is not None:
+        in_time = int(LONGEST_BURST_OF_PULSES / plan.time_per_point)
+        return min(plan.pulse.most_pulses(plan.most_stored), max(in_time, 1))
     return max(min(plan.most_stored, int(LONGEST_BURST / plan.time_per_point)), 3)
 
 
@@ -437,8 +447,9 @@ def take_reading(step: Step, bench: SweepBench, meanwhile: Callable[[], None] = 
 
 
 def _take_point(step: Step, run: _Context, reporting: _Reporting) -> Reading:
-    """The reading of a point, while the point before it is reported; flagged when it comes late."""
-    return run.pace.examined(_take_checked_reading(step, run, reporting.report))
+    """The reading of a point, while the point before it is reported; flagged when it comes late, or was added."""
+    reading = run.pace.examined(_take_checked_reading(step, run, reporting.report))
+    return replace(reading, flags=reading.flags | PointFlag.REFINED) if step.refined else reading
 
 
 def _take_checked_reading(step: Step, run: _Context, meanwhile: Callable[[], None] = lambda: None) -> Reading:

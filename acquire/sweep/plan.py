@@ -11,14 +11,17 @@ from itertools import pairwise
 from math import ceil, inf
 
 from acquire.config import BenchFile, SweepFile
+from acquire.config.linked_timing import linked_timing
 from acquire.records import Branch, Step
+from acquire.sweep.adaptive import Adaptive
 from acquire.sweep.levels import branches_of, steps_of
+from acquire.sweep.pulses import PulsePlan, pulse_plan
 from acquire.sweep.read_back import ReadBackLimits, read_back_limits
 from acquire.sweep.schedule import Course, Schedule, in_order
 from acquire.sweep.spectra import MOST_ATTEMPTS, SpectraPlan
 from acquire.sweep.stop_rules import StopRules, _stop_rules
 from drivers import models
-from drivers.specification import PointTiming, Source, SourceMeterSpecification
+from drivers.specification import PointTiming, SourceMeterSpecification
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,8 @@ class SweepPlan:
 
     ``steps`` are those that are known beforehand; ``course`` is where further ones come from, where not all are known.
     ``exposures``: what each of the spectra may take, the dim ones of a branch first where it goes up. ``most_stored``:
-    readings that both meters can store.
+    readings that both meters can store. ``pulse``: how levels are pulsed, and ``time_per_point`` their period then.
+    ``time_per_reading``: of readings that the program asks for one by one, as those at the dark level always are.
     """
 
     source_function: str
@@ -60,12 +64,14 @@ class SweepPlan:
     settle: float
     hardware_timed: bool
     time_per_point: float
+    time_per_reading: float
     duration: float
     exposures: tuple[float, ...]
     stress: Stress
     read_back: ReadBackLimits
     repeat_bad_readings: bool
     most_stored: int
+    pulse: PulsePlan | None = None
     course: Course | None = None
 
     @property
@@ -80,7 +86,7 @@ class SweepPlan:
     @property
     def held_readings(self) -> int:
         """How often the meters are read while levels are held; no points come of it."""
-        return held_readings(self.steps, self.time_per_point)
+        return held_readings(self.steps, self.time_per_reading)
 
 
 def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
@@ -97,13 +103,16 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
         sweep.dark.readings if sweep.dark.before else 0,
         sweep.dark.readings if sweep.dark.after else 0,
     )
-    spectra = _spectra_plan(sweep, bench, steps)
+    course = Adaptive(steps, source.refine) if source.refine else None
+    most_points = course.most_points if course else len(steps)
+    spectra = _spectra_plan(sweep, bench, steps, most_points)
     per_point = point_time(sweep, bench)
     source_range = span.smallest_range(largest if source.range == "auto" else source.range)
     again = 1 if spectra.most else 0  # the level of the first spectrum, when the sweep is over
-    readings = len(steps) + dark.readings_before + dark.readings_after + again
+    readings = dark.readings_before + dark.readings_after + again
+    by_program = stepped_time(sweep, bench)
     exposures = _exposures(sweep, bench, spectra)
-    held = held_readings(steps, per_point)
+    held = held_readings(steps, by_program)
     return SweepPlan(
         source_function=source.function,
         source_unit="V" if voltage_source else "A",
@@ -117,72 +126,63 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
         settle=measure.settle,
         hardware_timed=measure.timing == "hardware",
         time_per_point=per_point,
-        duration=readings * per_point + sum(exposures) + held * per_point,
+        time_per_reading=by_program,
+        duration=most_points * per_point + (readings + held) * by_program + sum(exposures),
         exposures=exposures,
         stress=_stress(largest, source.compliance, voltage_source),
         read_back=read_back_limits(sweep, bench, source_range),
         repeat_bad_readings=measure.bad_reading == "retry",
         most_stored=_most_stored(bench),
+        pulse=pulse_plan(sweep, bench),
+        course=course,
     )
 
 
-def held_readings(steps: Sequence[Step], time_per_point: float) -> int:
+def held_readings(steps: Sequence[Step], time_per_reading: float) -> int:
     """How often the meters are read while levels are held: pre-bias, rests, holds of single levels."""
     times = [time for step in steps for time in (step.hold, step.before.time if step.before else 0.0)]
-    return sum(ceil(time / time_per_point - 1e-9) for time in times)
+    return sum(ceil(time / time_per_reading - 1e-9) for time in times)
 
 
 def point_time(sweep: SweepFile, bench: BenchFile) -> float:
     """Seconds a point takes: the slower of two meters that integrate at the same time, after settling."""
-    hardware = sweep.measure.timing == "hardware"
-    settle = sweep.measure.settle
-    source = _source_meter_time(sweep, bench, hardware)
-    if not hardware:
-        return max(source, _photodiode_meter_time(sweep, bench, settle, linked=False))
-    # The source settles, then pulses the other meter: both share that part.
-    before_the_pulse = source - _source_meter_conversion(sweep, bench)
-    return max(source, before_the_pulse + _photodiode_meter_time(sweep, bench, 0.0, linked=True))
+    if sweep.measure.timing == "hardware":
+        pulse = pulse_plan(sweep, bench)
+        if pulse is not None:
+            return pulse.period
+        return linked_timing(sweep.measure, bench.instruments, sweep.source.function, sweep.measure.settle).mean
+    return stepped_time(sweep, bench)
 
 
-def _source_meter_time(sweep: SweepFile, bench: BenchFile, hardware: bool) -> float:
+def stepped_time(sweep: SweepFile, bench: BenchFile) -> float:
+    """Seconds a reading takes that the program asks for by itself, as those at the dark level always are."""
+    return max(_source_meter_time(sweep, bench), _photodiode_meter_time(sweep, bench))
+
+
+def _source_meter_time(sweep: SweepFile, bench: BenchFile) -> float:
     measure = sweep.measure
     return _source_meter(bench).point_time(
         PointTiming(
             nplc=measure.nplc,
             line_frequency=bench.instruments.smu.line_frequency,
             autozero=measure.autozero,
-            source=_source(sweep),
-            trigger_delay=0.0 if hardware else measure.settle,
-            source_delay=measure.settle,
+            source=sweep.source.function,
+            trigger_delay=measure.settle,
             filter_count=measure.filter_count,
-            static=not hardware,
-            linked=hardware,
+            static=True,
         )
     )
 
 
-def _source_meter_conversion(sweep: SweepFile, bench: BenchFile) -> float:
-    measure = sweep.measure
-    return measure.filter_count * _source_meter(bench).conversion_time(
-        PointTiming(
-            nplc=measure.nplc,
-            line_frequency=bench.instruments.smu.line_frequency,
-            autozero=measure.autozero,
-            source=_source(sweep),
-        )
-    )
-
-
-def _photodiode_meter_time(sweep: SweepFile, bench: BenchFile, delay: float, *, linked: bool) -> float:
+def _photodiode_meter_time(sweep: SweepFile, bench: BenchFile) -> float:
     measure = sweep.measure
     return models.multimeter(bench.instruments.photodiode_meter.model).reading_time(
         PointTiming(
             nplc=measure.photodiode_nplc,
             line_frequency=bench.instruments.smu.line_frequency,
             autozero=measure.autozero,
-            trigger_delay=delay,
+            trigger_delay=measure.settle,
             filter_count=measure.filter_count,
-            linked=linked,
         )
     )
 
@@ -193,10 +193,6 @@ def _source_meter(bench: BenchFile) -> SourceMeterSpecification:
 
 def _most_stored(bench: BenchFile) -> int:
     return min(_source_meter(bench).buffer, models.multimeter(bench.instruments.photodiode_meter.model).buffer)
-
-
-def _source(sweep: SweepFile) -> Source:
-    return "voltage" if sweep.source.function == "voltage" else "current"
 
 
 def bursts(steps: tuple[Step, ...], most: int) -> list[tuple[Step, ...]]:
@@ -221,7 +217,7 @@ def _spectrum_levels(sweep: SweepFile) -> tuple[float, ...]:
     return sweep.spectra.at_voltage if sweep.source.function == "voltage" else sweep.spectra.at_current
 
 
-def _spectra_plan(sweep: SweepFile, bench: BenchFile, steps: tuple[Step, ...]) -> SpectraPlan:
+def _spectra_plan(sweep: SweepFile, bench: BenchFile, steps: tuple[Step, ...], most_points: int) -> SpectraPlan:
     wanted = sweep.spectra
     if wanted is None:
         return SpectraPlan()
@@ -230,7 +226,7 @@ def _spectra_plan(sweep: SweepFile, bench: BenchFile, steps: tuple[Step, ...]) -
     most = (
         sum(step.spectrum for step in steps)
         + number_of_branches * len(wanted.at_luminance)
-        + (len(steps) // every.points + number_of_branches if every else 0)
+        + (most_points // every.points + number_of_branches if every else 0)
     )
     by_luminance = bool(wanted.at_luminance) or (every is not None and every.above > 0.0)
     first = by_luminance and bench.photodiode.luminance_route == "from_spectra"
@@ -239,7 +235,7 @@ def _spectra_plan(sweep: SweepFile, bench: BenchFile, steps: tuple[Step, ...]) -
         every_points=every.points if every else 0,
         every_above=every.above if every else inf,
         sample_every=wanted.sample_every,
-        most=min(most + (MOST_ATTEMPTS if first else 0), len(steps)),
+        most=min(most + (MOST_ATTEMPTS if first else 0), most_points),
         first_in_clear_light=first,
         first_at_the_latest=_last_quarters(steps) if first else (),
     )

@@ -15,6 +15,9 @@ from acquire.sweep.read_back import is_bad, what_is_missing
 _DARK = int(PointFlag.BELOW_DARK_NOISE | PointFlag.NO_PHOTODIODE_READING)
 
 
+_REFINED = int(PointFlag.REFINED)
+
+
 _LIMITED = int(PointFlag.COMPLIANCE | PointFlag.RANGE_COMPLIANCE)
 
 
@@ -136,9 +139,12 @@ class StopConditions:
         return f"no light by {reading.voltage:.4g} V" if dark and late and not self._light_seen else ""
 
     def _fallen(self, record: Record) -> str:
-        """Less luminance or EQE than a share of its maximum in the same branch, where that leads away from zero."""
+        """Less luminance or EQE than a share of its maximum in the same branch, where that leads away from zero.
+
+        Levels that are added go back below the maximum on purpose.
+        """
         rules, reading, luminance = self._rules, record.reading, record.luminance
-        if reading.branch is not Branch.FORWARD:
+        if reading.branch is not Branch.FORWARD or int(record.flags) & _REFINED:
             return ""
         branch = reading.branch, reading.cycle
         if luminance < rules.luminance_below_maximum * self._brightest.get(branch, 0.0):

@@ -54,7 +54,21 @@ def test_a_unit_of_the_other_quantity_is_refused_inside_a_section(folder: Path) 
     )
 
 
+EQUAL = "start: 0 V\nstop: 9 V\nstep: 0.5 V\n"
+
 WRONG = [
+    (EQUAL + "refine: {step: 0 V}", 13, "source.refine.step", "is not above zero"),
+    (EQUAL + "refine: {step: 1 V}", 13, "source.refine.step", "is no finer than the levels, 0.5 V apart"),
+    (EQUAL + "refine: {step: 1 uV}", 13, "source.refine.step", "makes up to 9000000 levels between 0 V and 9 V"),
+    (EQUAL + "refine: {step: 10 mA}", 13, "source.refine.step", "has the wrong unit"),
+    (EQUAL + "refine: {step: 10 mV, at_luminance: [0 cd/m^2]}", 13, "source.refine.at_luminance[0]", "must be above 0"),
+    (
+        EQUAL + "refine: {step: 10 mV, at_luminance: [], efficiency_maximum: false}",
+        13,
+        "source.refine",
+        "nothing to ref",
+    ),
+    (EQUAL + "direction: reverse\nrefine: {step: 10 mV}", 14, "source.refine", "there is none"),
     ("points: 5", 8, "source.start", "is missing"),
     ("start: 0 V\nstop: 5 V", 8, "source", "needs either step or points"),
     ("start: 0 V\nstop: 5 V\nstep: 1 V\npoints_per_decade: 5", 8, "source", "needs either step or points"),

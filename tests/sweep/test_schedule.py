@@ -12,7 +12,7 @@ from acquire.sweep.engine import LONGEST_UNREAD, Outcome
 from acquire.sweep.schedule import BeyondPlan, Over, Schedule, in_order, next_step
 from acquire.sweep.stop_rules import StopRules
 from tests.support.fake_bench import FakeBench
-from tests.sweep.test_engine import ALL, LEVELS, PLAN, Sweep
+from tests.support.fake_sweep import ALL, LEVELS, PLAN, Sweep
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ import re
 
 from drivers import errors
 from drivers.simulated.clock import VirtualClock
-from drivers.simulated.device import OpenCircuit
 from drivers.simulated.fixture import NoiseSettings, TestFixture
 from drivers.simulated.hmp110.twin import HMP110Options, HMP110Twin
+from drivers.simulated.loads import OpenCircuit
 from drivers.simulated.photodiode import Photodiode
 from tests.drivers.conftest import NOTHING
 from tests.transcripts.exchanges import Host, Transcript

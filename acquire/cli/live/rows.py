@@ -27,6 +27,7 @@ FLAG_WORDS = {
     PointFlag.DAMAGED: "damaged",
     PointFlag.LATE: "late",
     PointFlag.AMPLIFIER_LIMIT: "amplifier at its limit",
+    PointFlag.REFINED: "finer",
 }
 
 #: Columns that remarks need at least.
