@@ -22,10 +22,23 @@ Columns = Mapping[str, npt.NDArray[Any]]
 
 
 class Branch(StrEnum):
-    """The direction in which a level was reached."""
+    """The direction in which a level was reached; ``AFTERWARDS``: set by itself for a spectrum, the sweep being over.
+
+    What was read afterwards is no point of a curve: figures of merit are made of the :data:`DIRECTIONS` only.
+    """
 
     FORWARD = "forward"
     REVERSE = "reverse"
+    AFTERWARDS = "after"
+
+
+#: The branches of a sweep.
+DIRECTIONS = (Branch.FORWARD, Branch.REVERSE)
+
+
+def of_sweep(branch: npt.NDArray[np.bytes_]) -> npt.NDArray[np.bool_]:
+    """Which points (n,) are of the sweep, by the column of their branches; the others were read afterwards."""
+    return np.asarray(branch != Branch.AFTERWARDS.encode())
 
 
 class RunStatus(StrEnum):
@@ -159,6 +172,7 @@ class Step:
     """One level of a plan; ``level`` in V or A, ``spectrum`` when one is due here whatever the luminance.
 
     ``cycle``: how often the levels were gone through before; with both polarities each is a cycle of its own.
+    ``asked_luminance`` [cd/m^2]: the one for which the level was sought, where it was.
     ``hold``: how long [s] the level is held before its reading, besides the settling time; ``before``: what is held
     before it. ``due``: its reading does not begin earlier, s since the first step of the run; its level is kept until
     then. ``refined``: it was added between two coarser levels.
@@ -173,6 +187,7 @@ class Step:
     before: Held | None = None
     due: float = 0.0
     refined: bool = False
+    asked_luminance: float = nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +268,10 @@ class Spectrum:
 
     ``spectral_radiance`` (401,) in W/(m^2 sr nm) on 380-780 nm; ``start`` and ``stop`` in s since the start of
     the run; ``integration_time`` in s; ``meter_*`` what the spectroradiometer itself computed (cd/m^2, x, y).
-    ``drift`` is the change of ln(luminance) during the exposure by the photodiode, NaN when unknown.
+    ``drift`` is the change of ln(luminance) during the exposure by the photodiode, ``current_density_drift`` that of
+    ln(J), NaN when unknown. ``speed_mode`` and ``internal_nd`` (whether the filter was in) are how it was taken, and
+    ``tries`` how often the meter was started for it. ``asked_luminance`` [cd/m^2] is the one that was to be reached,
+    where a level was sought for it when the sweep was over. ``cycle`` as that of its :class:`Step`.
     ``luminance`` (cd/m^2), ``x``, ``y``, ``peak_wavelength`` and ``fwhm`` (nm) are computed from the spectrum;
     ``mismatch_factor`` that of this spectrum against the one under which the photodiode's factor was found, NaN
     where there is none. ``contradictions`` names the meter's own values that do not follow from its spectrum;
@@ -280,6 +298,12 @@ class Spectrum:
     mismatch_factor: float = nan
     contradictions: tuple[str, ...] = ()
     too_dark: bool = False
+    current_density_drift: float = nan
+    cycle: int = 0
+    speed_mode: str = ""
+    internal_nd: bool = False
+    tries: int = 1
+    asked_luminance: float = nan
 
 
 #: Quantities computed for every point, with SI unit: name -> unit.
@@ -348,6 +372,55 @@ class Record(NamedTuple):
     spectrum_index_upper: int = -1
     spectrum_weight: float = nan
     log10_distance: float = nan
+
+
+class LifetimePoint(NamedTuple):
+    """A reading of a device that ages at one level, and what follows from it.
+
+    ``time`` [s] since the start of the run, ``stress_time`` [s] of it under the level of the test, without breaks and
+    gaps. ``relative_luminance`` is luminance over L_0 as it was known then; ``part`` the row of ``/entry/parts``,
+    ``spectrum_index`` the spectrum that the photodiode's signal is referred to, -1 for none. Units as :class:`Record`.
+    """
+
+    time: float
+    stress_time: float
+    source_level: float
+    voltage: float
+    current: float
+    photodiode_signal: float
+    source_status: int = 0
+    flags: PointFlag = PointFlag.NONE
+    part: int = 0
+    spectrum_index: int = -1
+    current_density: float = nan
+    luminance: float = nan
+    luminance_uncertainty: float = nan
+    relative_luminance: float = nan
+    relative_luminance_uncertainty: float = nan
+    external_quantum_efficiency: float = nan
+    external_quantum_efficiency_uncertainty: float = nan
+
+
+#: Quantities computed for every point of a lifetime, with SI unit: name -> unit.
+LIFETIME_DERIVED: Mapping[str, str] = {
+    "luminance": "cd/m^2",
+    "relative_luminance": "1",
+    "external_quantum_efficiency": "1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a run that was gone on with: ``time`` [s since the start of the run] and the wall clock at its begin.
+
+    ``gap`` [s] lies between the last row of the part before and this one, NaN for the first part; ``reason`` is why the
+    part before ended, empty for the first.
+    """
+
+    time: float
+    start_time: str
+    gap: float = nan
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -520,6 +593,8 @@ class Exchange(NamedTuple):
 Event = (
     RunStart
     | Record
+    | LifetimePoint
+    | Part
     | DarkReading
     | RepeatedReading
     | ExposureSample

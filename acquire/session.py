@@ -53,13 +53,11 @@ from acquire.safety.guardian_log import guardian_remarks
 from acquire.safety.interruption import StopRequest
 from acquire.safety.lock import instruments_locked
 from acquire.sinks import Sink, Spectator, fan_out, not_shown, shown, switched_off
-from acquire.sweep.engine import Outcome, run_sweep
+from acquire.sweep.engine import LONGEST_SAMPLED, Outcome, run_sweep
 from acquire.sweep.plan import SweepPlan
 from drivers.errors import InstrumentError, OutputStateUnknown
 
 __all__ = ["PreparedRun", "RunResult", "opened", "prepare", "run", "run_folder", "run_on"]
-
-LONGEST_EXPOSURE = 600.0  # s, of a spectrum measured twice, with everything around it; sets room aside for samples
 
 
 class Output(StrEnum):
@@ -200,6 +198,7 @@ def _run_until_finished(
                 bench.exchanges,
             )
             until_finished.enter_context(locked_shared(path))
+            until_finished.callback(recorder.let_go)
             until_finished.enter_context(closing(recorder))
             emit = fan_out(_while_there_is_room(recorder), listening, bench.now)
             outcome, error = _record_sweep(prepared, bench, emit, start, stop, opened_bench.remarks, guard)
@@ -433,9 +432,9 @@ def cautions(loaded: LoadedSweep) -> list[str]:
 
 def capacity(plan: SweepPlan, with_exchange: bool = False) -> Capacity:
     """The most rows that a plan can produce, and bytes for what is exchanged with the instruments."""
-    samples = ceil(LONGEST_EXPOSURE / max(plan.spectra.sample_every, plan.time_per_point)) + 2
+    samples = ceil(LONGEST_SAMPLED / max(plan.spectra.sample_every, plan.time_per_point)) + 2 + plan.spectra.retries
     rows: dict[type, int] = {
-        Record: plan.most_points,
+        Record: plan.most_points + plan.spectra.afterwards.most_points,
         DarkReading: plan.dark.readings_before + plan.dark.readings_after,
         RepeatedReading: min(plan.spectra.most, 1),
         Spectrum: plan.spectra.most,

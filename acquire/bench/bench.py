@@ -15,12 +15,14 @@ from acquire.bench.room import UNKNOWN, Room
 from acquire.records import Activity, Doing, InstrumentRecord, PointFlag, Reading, Spectrum, Step, Surroundings, counted
 from acquire.safety.guardian import Guard, NotGuarded
 from acquire.safety.interruption import StopRequest
-from acquire.sweep.engine import SpectrumNotTaken
+from acquire.sweep.engine import SpectrumNotTaken, TooMuchLight
+from acquire.sweep.exposure import ExposureMode
 from acquire.sweep.plan import SweepPlan
 from acquire.sweep.pulses import achieved_widths
 from acquire.sweep.read_back import require_within
 from drivers import errors, link, models
-from drivers.cs2000a.driver import CS2000A
+from drivers.cs2000a.driver import CS2000A, ExposureSetting
+from drivers.cs2000a.errors import OverRange
 from drivers.keithley2000.driver import DmmReading, Keithley2000
 from drivers.keithley2400.driver import Keithley2400, SmuReading, SmuStatus
 from drivers.keithley2400.messages import MNEMONIC
@@ -400,8 +402,8 @@ class BenchInRun:
         """Whether there is a spectroradiometer that answers, or may answer again."""
         return self._spectroradiometer is not None and self._silent_spectra < MOST_SILENT_SPECTRA
 
-    def start_exposure(self) -> None:
-        """Start a spectrum.
+    def start_exposure(self, mode: ExposureMode) -> None:
+        """Start a spectrum that is exposed so.
 
         :raises SpectrumNotTaken: it can't be, or there is no spectroradiometer.
         """
@@ -409,7 +411,7 @@ class BenchInRun:
             raise SpectrumNotTaken("this bench has no spectroradiometer")
         self._spectra += 1
         with self._costs_the_spectrum_at_most(self._spectroradiometer):
-            self._spectroradiometer.trigger()
+            self._spectroradiometer.trigger(ExposureSetting(mode.speed, mode.internal_nd, mode.integration_time))
             self._exposing = True
 
     @property
@@ -425,6 +427,7 @@ class BenchInRun:
     def exposure_finished(self, wait: float) -> bool:
         """Whether the spectrum is taken and read out, waiting at most ``wait`` s; no longer than for a stop.
 
+        :raises TooMuchLight: there was too much light for it.
         :raises SpectrumNotTaken: it failed, or the instrument is overdue.
         """
         assert self._spectroradiometer is not None
@@ -450,7 +453,8 @@ class BenchInRun:
             self._exposing = False
             self._silent_spectra = self._silent_spectra + 1 if meter.silent else 0
             alone = "" if self.takes_spectra else "; the spectroradiometer is left alone for the rest of the run"
-            raise SpectrumNotTaken(f"{problem}{alone}") from problem
+            kind = TooMuchLight if isinstance(problem, OverRange) else SpectrumNotTaken
+            raise kind(f"{problem}{alone}") from problem
 
     def read_spectrum(self, index: int, step: Step) -> Spectrum:
         """The spectrum just taken.
@@ -476,6 +480,10 @@ class BenchInRun:
             meter_y=own.y,
             contradictions=reading.mismatch,
             too_dark=reading.below_range,
+            cycle=step.cycle,
+            speed_mode=reading.conditions.speed_mode,
+            internal_nd=reading.conditions.internal_nd,
+            asked_luminance=step.asked_luminance,
         )
 
     def instrument_records(self) -> tuple[InstrumentRecord, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 from acquire.cli.display import number
 from acquire.cli.terminal import how_many
 from acquire.evaluation.figures import LUMINANCE_LEVELS, TURN_ON_LUMINANCE
-from acquire.records import LIMITED, Branch, PointFlag, RunStatus, Severity
+from acquire.records import DIRECTIONS, LIMITED, Branch, PointFlag, RunStatus, Severity
 from acquire.run_file.conditions import facts_of, overrides
 from acquire.run_file.in_words import amount
 from acquire.run_file.remarks import RemarkKind
@@ -59,7 +59,7 @@ def how_far(run: Run) -> str:
         return ""
     what = str(run.status) if run.finished else "so far"
     place = _reached(run, summary)
-    count = f"{run.points} of {how_many(summary.planned_points, 'point')}"
+    count = f"{summary.points} of {how_many(summary.planned_points, 'point')}"
     missed = [f"{level:g} cd/m^2" for level in _not_reached(run)]
     rest = f"; not reached: {', '.join(missed)}" if missed else ""
     return f"{what} {', '.join([place, count, *_brightest(run)])}{rest}"
@@ -81,7 +81,8 @@ def _reached(run: Run, summary: RunSummary) -> str:
     unit, branches = summary.source_unit, run.tables["jvl"]["branch"]
     reached, last = amount(summary.reached_level, unit), amount(summary.last_level, unit)
     cycle = int(run.tables["jvl"]["cycle"][-1])
-    turned = len(set(branches[run.tables["jvl"]["cycle"] == cycle].tolist())) == len(Branch)
+    here = set(branches[run.tables["jvl"]["cycle"] == cycle].tolist())
+    turned = len(here - {Branch.AFTERWARDS.encode()}) == len(DIRECTIONS)
     in_cycle = f" in cycle {cycle}" if cycle else ""
     return (f"at {reached} on the way back" if turned else f"at {reached} of {last}") + in_cycle
 

@@ -370,9 +370,20 @@ def _stop(where: YamlSource, source: Source, stop: StopRules) -> Problems:
 
 
 def _spectra(where: YamlSource, spectra: Spectra) -> Problems:
-    if not (spectra.at_luminance or spectra.at_voltage or spectra.at_current or spectra.every):
-        hint = "give at_luminance, at_voltage, at_current or every"
+    during = spectra.at_luminance or spectra.at_voltage or spectra.at_current or spectra.every
+    if not during and not spectra.afterwards:
+        hint = "give at_luminance, at_voltage, at_current, every or afterwards"
         yield where.problem(("spectra",), "does not say when a spectrum is due", hint)
+    elif not during and spectra.as_needed:
+        message = "chooses among the spectra of the sweep, and none is due there"
+        hint = "add every or at_luminance; what is asked for afterwards is always taken"
+        yield where.problem(("spectra", "as_needed"), message, hint)
+    for i, luminance in enumerate(spectra.afterwards.at_luminance if spectra.afterwards else ()):
+        at = ("spectra", "afterwards", "at_luminance", i)
+        if luminance == 0.0:
+            yield where.problem(at, "must be above 0 cd/m^2", "write it like 100 cd/m^2")
+        if spectra.afterwards and luminance in spectra.afterwards.at_luminance[:i]:
+            yield where.problem(at, "is given twice", "remove one of the two")
     for name in ("at_luminance", "at_voltage", "at_current"):
         values = getattr(spectra, name)
         for i, value in enumerate(values):
@@ -576,6 +587,7 @@ def _places_that_need_luminance(sweep: Parsed[SweepFile]) -> list[Place]:
     wanted: list[tuple[Place, object]] = [
         (("source", "refine"), source and source.refine is not None),
         (("spectra", "at_luminance"), spectra and spectra.at_luminance),
+        (("spectra", "afterwards"), spectra and spectra.afterwards),
         (("spectra", "every"), spectra and spectra.every and spectra.every.above > 0.0),
         (("stop", "luminance_above"), stop and stop.luminance_above is not None),
         (("stop", "luminance_below_maximum"), stop and stop.luminance_below_maximum is not None),

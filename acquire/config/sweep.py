@@ -470,6 +470,31 @@ class EveryPoints(Section):
     above: Luminance = Field(default=0.0, description="Only where the luminance is larger.", examples=["1 cd/m^2"])
 
 
+class AsNeeded(Section):
+    """Of the spectra that are due only those before which something may have changed."""
+
+    share: Annotated[float, Quantity("", "1 %", above=0.0, most=0.5)] = Field(
+        default=0.01,
+        description="By how much the EQE factor kappa (relative), or x or y, may have moved since the last spectrum, "
+        "before a further one is taken.",
+        examples=["1 %"],
+    )
+
+
+class AfterwardsSpectra(Section):
+    """Spectra when the sweep is over, each at a level that is found from the curve just measured."""
+
+    at_luminance: tuple[Luminance, ...] = Field(
+        min_length=1,
+        max_length=100,
+        description="At these luminances, in this order; the level is read, and corrected once.",
+        examples=[["10 cd/m^2", "100 cd/m^2", "1000 cd/m^2"]],
+    )
+    time_budget: Annotated[float, Quantity("s", "10 min", above=0.0, most=86_400.0)] = Field(
+        default=600.0, description="What would not be over by then is left out, and said."
+    )
+
+
 class Spectra(Section):
     """When and how spectra are taken; several rules may stand together."""
 
@@ -485,6 +510,21 @@ class Spectra(Section):
         default=(), description="At the level nearest to each current (current source).", examples=[["1 mA", "10 mA"]]
     )
     every: EveryPoints | None = Field(default=None, description="At every n-th point.")
+    as_needed: AsNeeded | None = Field(
+        default=None,
+        description="Of those that are due by the rules above only those before which colour or kappa may have moved; "
+        "not given: all of them.",
+    )
+    afterwards: AfterwardsSpectra | None = Field(
+        default=None, description="When the sweep is over, at asked luminances; not given: none."
+    )
+    retries: int = Field(
+        default=2,
+        ge=0,
+        le=5,
+        description="How often a spectrum with too much or too little light is tried again with another speed, "
+        "integration time or built-in filter.",
+    )
     speed: Literal["normal", "fast", "multi_normal", "multi_fast", "manual"] = Field(
         default="normal", description="Exposure mode of the CS-2000A; normal and fast choose the exposure themselves."
     )

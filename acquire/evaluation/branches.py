@@ -10,7 +10,7 @@ import numpy as np
 from acquire.evaluation.figure import Figure, JVLCurve
 from acquire.evaluation.figures import hysteresis_index, hysteresis_index_log, maximum, pace_of, turn_on_of
 from acquire.photometry.elementwise import IntArray
-from acquire.records import LIMITED, Branch, BranchSummary, Columns
+from acquire.records import DIRECTIONS, LIMITED, Branch, BranchSummary, Columns
 
 Curves = Callable[[IntArray], JVLCurve]
 
@@ -20,7 +20,7 @@ def branch_summaries(points: Columns, curve_of: Curves) -> Iterator[BranchSummar
     kept = points["flags"] & int(LIMITED) == 0
     for cycle in np.unique(points["cycle"]).tolist():
         here = kept & (points["cycle"] == cycle)
-        rows = {branch: np.flatnonzero(here & (points["branch"] == branch.encode())) for branch in Branch}
+        rows = {branch: np.flatnonzero(here & (points["branch"] == branch.encode())) for branch in DIRECTIONS}
         curves = {branch: curve_of(found) for branch, found in rows.items() if found.size}
         indices = _indices(curves)
         for branch in sorted(curves, key=lambda one: int(rows[one][0])):
@@ -31,7 +31,7 @@ def _indices(curves: dict[Branch, JVLCurve]) -> tuple[float, float]:
     """The hysteresis of a cycle, NaN where one of its branches is missing; each polarity by amounts."""
     if len(curves) < 2:
         return nan, nan
-    branches = [_upright(curves[branch]) for branch in Branch]
+    branches = [_upright(curves[branch]) for branch in DIRECTIONS]
     return hysteresis_index(*branches).value, hysteresis_index_log(*branches).value
 
 

@@ -151,7 +151,7 @@ def _final_values(points: Columns, rows: slice, evidence: Evidence) -> dict[str,
     )
     index = np.arange(rows.start, rows.start + len(time))
     photocurrent = evidence.photocurrent(signal, time)
-    choices, factors, shift = _spectra_for(index, points["branch"][rows], photocurrent, evidence)
+    choices, factors, shift = _spectra_for(index, points["branch"][rows], points["cycle"][rows], photocurrent, evidence)
     absolute, dark = _absolute_of_all(choices, evidence), _is_dark(photocurrent, evidence)
     missing = ~choices.measured if evidence.alone else evidence.awaits_spectrum
     signals = Signals(current, voltage, signal, photocurrent)
@@ -266,6 +266,7 @@ def _spectrum_for(
             reading.branch,
             luminance,
             evidence.candidates,
+            cycle=reading.cycle,
             reference=calibration.reference_factors is not None,
             assumed=calibration.assumed_factors is not None,
         )
@@ -293,7 +294,7 @@ def _factors_of(choice: SpectrumChoice, evidence: Evidence) -> tuple[SpectralFac
 
 
 def _spectra_for(
-    index: IntArray, branch: npt.NDArray[np.bytes_], photocurrent: FloatArray, evidence: Evidence
+    index: IntArray, branch: npt.NDArray[np.bytes_], cycle: IntArray, photocurrent: FloatArray, evidence: Evidence
 ) -> tuple[SpectrumChoices, SpectralFactors[FloatArray] | None, FloatArray]:
     """The spectra for many points: :func:`_spectrum_for` each of them."""
     calibration = evidence.in_use
@@ -304,6 +305,7 @@ def _spectra_for(
             branch,
             luminance,
             evidence.candidates,
+            cycle=cycle,
             reference=calibration.reference_factors is not None,
             assumed=calibration.assumed_factors is not None,
         )

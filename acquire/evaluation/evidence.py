@@ -258,6 +258,7 @@ class Evidence:
                 light if light > 0.0 else one.spectrum.luminance * scale,
                 one.spectrum.drift,
                 usable=one.usable,
+                cycle=one.spectrum.cycle,
             )
             for one, light in zip(self.spectra, by_photodiode, strict=True)
         )
@@ -269,6 +270,13 @@ class Evidence:
     def factors_of(self, index: int) -> SpectralFactors[float]:
         """The factors of the spectrum with this index."""
         return self.factors[self._position[index]]
+
+    def shape_of(self, index: int) -> tuple[float, float, float] | None:
+        """Kappa [A/cd] and CIE 1931 x, y of the spectrum with this index; None where it has no shape to go by."""
+        if index not in self._position or not self.spectra[self._position[index]].usable:
+            return None
+        of = self.factors_of(index)
+        return of.kappa, of.chromaticity_x, of.chromaticity_y
 
     def absolute_of(self, index: int) -> Absolute[float]:
         """What the spectrum with this index says by itself."""

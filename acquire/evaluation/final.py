@@ -35,6 +35,7 @@ from acquire.evaluation.spectral_figures import spectrum_figures, wall_plug
 from acquire.evaluation.transport import Analysed
 from acquire.photometry.elementwise import IntArray, quotient
 from acquire.records import (
+    DIRECTIONS,
     Branch,
     BranchSummary,
     Columns,
@@ -66,7 +67,7 @@ class FinalEvaluation:
 
     def figures(self, points: Columns) -> dict[str, Figure]:
         """The figures of merit of a run from its :meth:`points`."""
-        forward, reverse = (_curve(points, branch, self.evidence, self.dark) for branch in Branch)
+        forward, reverse = (_curve(points, branch, self.evidence, self.dark) for branch in DIRECTIONS)
         if self.evidence.calibration.layer.stated:
             back = hysteresis_figures(forward, reverse) if forward and reverse else {}
             return single_carrier_figures(self._polarities(points), self.evidence.calibration) | back
@@ -82,7 +83,7 @@ class FinalEvaluation:
         """Where the uncertainty of each figure comes from, as far as it is known; from a run's :meth:`points`."""
         if self.evidence.calibration.layer.stated:
             return single_carrier_budgets(self._polarities(points), self.evidence.calibration)
-        forward, reverse = (self._budgeted(points, branch) for branch in Branch)
+        forward, reverse = (self._budgeted(points, branch) for branch in DIRECTIONS)
         return figure_budgets(figures, forward, reverse)
 
     def transport(self, points: Columns) -> list[TransportPoint]:

@@ -136,19 +136,22 @@ _COLUMNS = (
 _fetch = attrgetter(*(f"reading.{name}" if name in _READ else name for name in _COLUMNS))
 
 
+_BRANCHES = tuple(Branch)
+
+
 @dataclass
 class Watch:
     """Asks while a run goes on, and tells each finding once, and again when it is graver."""
 
     source_unit: str
     _points: array[float] = field(default_factory=lambda: array("d"))  # row by row
-    _forward: bytearray = field(default_factory=bytearray)
+    _branches: bytearray = field(default_factory=bytearray)
     _spectra: list[Spectrum] = field(default_factory=list)
     _told: dict[str, Severity] = field(default_factory=dict)
 
     def point(self, record: Record) -> None:
         """Take a point into account: some hundred bytes of it."""
-        self._forward.append(record.reading.branch is Branch.FORWARD)
+        self._branches.append(_BRANCHES.index(record.reading.branch))
         self._points.extend(_fetch(record))
 
     def spectrum(self, spectrum: Spectrum, evidence: Evidence) -> list[Finding]:
@@ -167,6 +170,5 @@ class Watch:
         columns: dict[str, npt.NDArray[Any]] = {
             name: np.ascontiguousarray(values) for name, values in zip(_COLUMNS, rows.T, strict=True)
         }
-        forward = np.frombuffer(bytes(self._forward), bool)
-        branch = np.where(forward, Branch.FORWARD.encode(), Branch.REVERSE.encode())
+        branch = np.array([one.encode() for one in _BRANCHES])[np.frombuffer(bytes(self._branches), np.uint8)]
         return {**columns, "flags": columns["flags"].astype(np.uint32), "branch": branch}

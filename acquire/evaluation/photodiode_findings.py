@@ -18,7 +18,7 @@ from acquire.evaluation.known import Known
 from acquire.evaluation.touched import luminous
 from acquire.photometry.elementwise import BoolArray, IntArray
 from acquire.photometry.photodiode import AT_LIMIT
-from acquire.records import LIMITED, Branch, Columns, Finding, FloatArray, PointFlag, Severity
+from acquire.records import DIRECTIONS, LIMITED, Columns, Finding, FloatArray, PointFlag, Severity
 
 #: So many points at one value, while the current changes by at least this factor, are no light.
 FEWEST_AT_RAIL, LEAST_RISE = 3, 1.15
@@ -42,7 +42,7 @@ def at_amplifier_limit(points: Columns, evidence: Evidence) -> BoolArray:
 def _at_standstill(points: Columns, evidence: Evidence) -> BoolArray:
     """Where the largest signal stays at one value over several points of a branch while the current goes on rising."""
     found = np.zeros(points["photodiode_signal"].shape, bool)
-    for branch in Branch:
+    for branch in DIRECTIONS:
         free = points["flags"] & int(LIMITED) == 0
         numbers = np.isfinite(points["photodiode_signal"]) & np.isfinite(points["current"])
         rows = in_order_of_levels(points, np.flatnonzero((points["branch"] == branch.encode()) & free & numbers))

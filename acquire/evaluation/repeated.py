@@ -8,7 +8,7 @@ import numpy as np
 
 from acquire.evaluation.figure import Figure, missing
 from acquire.evaluation.figures import TURN_ON_LUMINANCE
-from acquire.records import LIMITED, Columns, FloatArray
+from acquire.records import LIMITED, Columns, FloatArray, of_sweep
 
 #: The quantities of which the spread is given.
 _REPEATED = ("current_density", "luminance", "current_efficiency")
@@ -20,7 +20,9 @@ def repeatability(points: Columns) -> dict[str, Figure]:
     Both branches count: what a device remembers is part of it, and so is what it lost meanwhile. Only points with
     light (1 cd/m^2) take part. Its own uncertainty is s / sqrt(2 nu), nu the degrees of freedom.
     """
-    usable = (points["flags"] & int(LIMITED) == 0) & (points["luminance"] >= TURN_ON_LUMINANCE)
+    usable = (
+        of_sweep(points["branch"]) & (points["flags"] & int(LIMITED) == 0) & (points["luminance"] >= TURN_ON_LUMINANCE)
+    )
     levels = np.round(points["source_level"][usable], 9)  # a level is one number, however it was computed
     return {f"{name}_repeatability": _pooled(levels, points[name][usable]) for name in _REPEATED}
 

@@ -24,7 +24,7 @@ from acquire.photometry.elementwise import IntArray
 from acquire.photometry.terms import Distribution, Part, Term
 from acquire.photometry.transport import FIELD_FACTOR, space_charge_density
 from acquire.photometry.uncertainty import rectangular
-from acquire.records import LIMITED, Branch, Columns, FloatArray, TransportPoint
+from acquire.records import DIRECTIONS, LIMITED, Columns, FloatArray, TransportPoint
 
 #: The sign of the voltage, by what a polarity is called.
 POLARITIES: Mapping[str, float] = {"positive": 1.0, "negative": -1.0}
@@ -95,7 +95,7 @@ def _rows(points: Columns, calibration: Calibration, sign: float) -> IntArray:
     driven = (sign * calibration.conditions.polarity * voltage > 0) & (points["flags"] & int(LIMITED) == 0)
     driven &= np.isfinite(current)
     for cycle in np.unique(points["cycle"]).tolist():
-        for branch in Branch:
+        for branch in DIRECTIONS:
             rows = np.flatnonzero(driven & (points["cycle"] == cycle) & (points["branch"] == branch.encode()))
             if rows.size > 1:
                 return rows

@@ -28,21 +28,25 @@ def evaluate_spectrum(
 def with_signals(
     spectrum: Spectrum, samples: Sequence[ExposureSample], reading: Reading, evidence: Evidence
 ) -> Spectrum:
-    """The spectrum with the mean photodiode signal of its exposure, and the change of ln(luminance) until its end.
+    """The spectrum with the mean photodiode signal of its exposure, and the changes of ln(L) and ln(J) until its end.
 
-    The change is that from ``reading``, of the point at which it was taken, to the last of the ``samples``; NaN
+    A change is that from ``reading``, of the point at which it was taken, to the last of the ``samples``; NaN
     where one of them is missing or not brighter than the dark readings.
     """
     # Samples from before belong to a measurement that gave no data
-    signals = [
-        sample.photodiode_signal
-        for sample in samples
-        if isfinite(sample.photodiode_signal) and sample.time >= spectrum.start
-    ]
+    during = [sample for sample in samples if sample.time >= spectrum.start]
+    signals = [sample.photodiode_signal for sample in during if isfinite(sample.photodiode_signal)]
+    currents = [sample.current for sample in during if isfinite(sample.current)]
     before = evidence.photocurrent(reading.photodiode_signal, reading.time)
     after = evidence.photocurrent(signals[-1], spectrum.stop) if signals else nan
     drift = log(after / before) if before > 0.0 and after > 0.0 else nan
-    return replace(spectrum, photodiode_signal=fmean(signals) if signals else nan, drift=drift)
+    ratio = currents[-1] / reading.current if currents and reading.current else nan
+    return replace(
+        spectrum,
+        photodiode_signal=fmean(signals) if signals else nan,
+        drift=drift,
+        current_density_drift=log(ratio) if ratio > 0.0 else nan,
+    )
 
 
 def with_colorimetry(spectrum: Spectrum, factors: SpectralFactors[float] | None = None) -> Spectrum:

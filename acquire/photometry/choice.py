@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from acquire.photometry.elementwise import BoolArray, IntArray, Q, log10
 from acquire.photometry.spectra import log_weight
-from acquire.records import FloatArray
+from acquire.records import Branch, FloatArray
 
 #: Largest change of ln L during an exposure that still counts as measured at this very point.
 DRIFT_LIMIT = 0.05
@@ -41,7 +41,7 @@ class SpectrumSource(StrEnum):
 class SpectrumCandidate:
     """A spectrum of this device to choose from.
 
-    ``index`` its own, ``point_index`` and ``branch`` of the point where it was taken, ``luminance`` [cd/m^2]
+    ``index`` its own, ``point_index``, ``branch`` and ``cycle`` of the point where it was taken, ``luminance`` [cd/m^2]
     there by the same photodiode as that of the points, whatever the spectrum itself says, ``drift`` the change of
     ln L during the exposure (NaN when unknown), ``usable`` no :func:`spectrum_defects`.
     """
@@ -52,6 +52,15 @@ class SpectrumCandidate:
     luminance: float
     drift: float = nan
     usable: bool = True
+    cycle: int = 0
+
+    def counts_for(self, branch: str, cycle: int) -> bool:
+        """Whether points of a branch in a cycle lie between such spectra: their own, or taken afterwards at its levels.
+
+        A point that was read afterwards is of no branch: it lies between all of them.
+        """
+        apart = Branch.AFTERWARDS in (branch, self.branch)
+        return apart or (self.branch == branch and self.cycle == cycle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +85,15 @@ def choose_spectrum(
     luminance: float,
     candidates: Iterable[SpectrumCandidate],
     *,
+    cycle: int = 0,
     reference: bool = False,
     assumed: bool = False,
 ) -> SpectrumChoice:
     """Choose the spectrum for a point of this ``luminance`` [cd/m^2].
 
     In this order: measured at this point; interpolated in ln L between the neighbours below and above on the
-    same branch; the nearest in ln L of that branch, else of the other; the ``reference`` or ``assumed`` one
+    same branch of the same ``cycle``, those taken afterwards among them; the nearest in ln L of these, where there are
+    none of all; the ``reference`` or ``assumed`` one
     when there is such; none. Of equals the one nearer in the sweep. Without positive luminance there is no
     distance: the faintest spectrum counts as nearest. While a sweep runs ``candidates`` are the spectra taken so
     far, and the choice is provisional.
@@ -91,9 +102,9 @@ def choose_spectrum(
     for candidate in usable:
         if candidate.point_index == point_index and not abs(candidate.drift) >= DRIFT_LIMIT:
             return SpectrumChoice(SpectrumSource.MEASURED, candidate.index, log10_distance=0.0)
-    same_branch = [c for c in usable if c.branch == branch]
-    if same_branch:
-        return _from_neighbours(point_index, luminance, same_branch, interpolate=True)
+    own = [c for c in usable if c.counts_for(branch, cycle)]
+    if own:
+        return _from_neighbours(point_index, luminance, own, interpolate=True)
     if usable:
         return _from_neighbours(point_index, luminance, usable, interpolate=False)
     if reference:
@@ -154,6 +165,7 @@ def choose_spectra(
     luminance: FloatArray,
     candidates: Sequence[SpectrumCandidate],
     *,
+    cycle: IntArray | int = 0,
     reference: bool = False,
     assumed: bool = False,
 ) -> SpectrumChoices:
@@ -167,7 +179,8 @@ def choose_spectra(
     taken_at = np.array([c.point_index for c in usable])
     steady = np.array([not abs(c.drift) >= DRIFT_LIMIT for c in usable])
     measured = steady & (taken_at == point_index[:, None])
-    choices = _from_neighbours_of_all(point_index, branch, luminance, usable)
+    own = _counting(branch, np.asarray(cycle), usable)
+    choices = _from_neighbours_of_all(point_index, own, luminance, usable)
     index = np.array([c.index for c in usable])[measured.argmax(axis=1)]
     return choices.replaced(measured.any(axis=1), _uniform(SpectrumSource.MEASURED, index, 0.0))
 
@@ -190,18 +203,25 @@ def _stand_ins(count: int, *, reference: bool, assumed: bool) -> SpectrumChoices
     return _uniform(SpectrumSource.REFERENCE if reference else stand_in, np.full(count, -1), nan)
 
 
+def _counting(branch: npt.NDArray[np.bytes_], cycle: IntArray, candidates: Sequence[SpectrumCandidate]) -> BoolArray:
+    """For each point (n,) whether each of m candidates counts for its branch and cycle (n, m)."""
+    branches, cycles = np.array([c.branch.encode() for c in candidates]), np.array([c.cycle for c in candidates])
+    rows, afterwards = branch[:, None], Branch.AFTERWARDS.encode()
+    same = (branches == rows) & (cycles == cycle.reshape(-1, 1))
+    return np.asarray(same | (branches == afterwards) | (rows == afterwards))
+
+
 def _from_neighbours_of_all(
     point_index: IntArray,
-    branch: npt.NDArray[np.bytes_],
+    own: BoolArray,
     luminance: FloatArray,
     candidates: Sequence[SpectrumCandidate],
 ) -> SpectrumChoices:
     index = np.array([c.index for c in candidates])
     light = np.array([c.luminance for c in candidates])
     steps = abs(np.array([c.point_index for c in candidates]) - point_index[:, None])
-    same_branch = np.array([c.branch.encode() for c in candidates]) == branch[:, None]
-    interpolate = same_branch.any(axis=1)
-    allowed = same_branch | ~interpolate[:, None]
+    interpolate = np.asarray(own.any(axis=1))
+    allowed = own | ~interpolate[:, None]
     # A point without light lies below every spectrum, so that its neighbour above is the faintest
     lit = luminance > 0
     level = np.where(lit, luminance, 0.0)

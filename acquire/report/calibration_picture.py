@@ -69,7 +69,7 @@ def _draw_time(axes: Axes, found: FoundFactor) -> None:
 def _draw_points(axes: Axes, found: FoundFactor, where: FloatArray) -> None:
     """The levels as marks, and the 95 % interval of k_L as a band, in percent of k_L."""
     deviation = 100.0 * found.linearity.residuals
-    for branch, look in zip(Branch, looks(journal(), 2), strict=True):
+    for branch, look in zip(Branch, looks(journal(), len(Branch)), strict=True):
         here = np.array([one is branch for one in found.branch])
         if here.any():
             axes.plot(where[here], deviation[here], look.marker, color=look.colour, label=str(branch))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from acquire.evaluation.flagged import in_order_of_levels
 from acquire.photometry.choice import SpectrumSource
 from acquire.photometry.customary_units import customary
-from acquire.records import BAD_READING, LIMITED, Branch, FloatArray, PointFlag
+from acquire.records import BAD_READING, DIRECTIONS, LIMITED, Branch, FloatArray, PointFlag
 from acquire.run_file.read import Run
 
 Mask = npt.NDArray[np.bool_]
@@ -100,10 +100,10 @@ def curves(run: Run, x: str, y: str, logarithmic: Sequence[str] = ()) -> Curves:
 
 
 def branches(run: Run) -> Iterator[tuple[Branch, int, Mask]]:
-    """The branches of each cycle of a run, and which points are of each."""
+    """The branches of each cycle of a run, and which points are of each; what was read afterwards is of none."""
     column, cycles = run.tables["jvl"]["branch"], run.tables["jvl"]["cycle"]
     for cycle in np.unique(cycles).tolist():
-        for branch in Branch:
+        for branch in DIRECTIONS:
             here = (column == branch.value.encode()) & (cycles == cycle)
             if here.any():
                 yield branch, cycle, here

@@ -12,7 +12,7 @@ import numpy as np
 
 from acquire.config import SweepFile
 from acquire.config.cautions import area_text
-from acquire.records import FloatArray, PointFlag
+from acquire.records import FloatArray, PointFlag, of_sweep
 from acquire.run_file.in_words import amount, dark_text, ends, layer_text, mismatch_text, reading_text
 from acquire.run_file.read import Run
 from acquire.run_file.summary import summary_of
@@ -136,13 +136,14 @@ def _pulses(run: Run, sweep: SweepFile) -> str:
 
 def measured_levels(run: Run) -> str:
     """How many levels were measured, from where to where, and how far apart."""
-    sent, unit = run.tables["jvl"]["source_level"], run.source_unit
+    here, unit = of_sweep(run.tables["jvl"]["branch"]), run.source_unit
+    sent = run.tables["jvl"]["source_level"][here]
     if not sent.size:
         return ""
     steps = np.abs(np.diff(sent))
     steps = steps[steps > 0]
     distance = f", {_apart(steps, unit)}" if steps.size else ""
-    branch, cycle = (run.tables["jvl"][name] for name in ("branch", "cycle"))
+    branch, cycle = (run.tables["jvl"][name][here] for name in ("branch", "cycle"))
     first = sent[cycle == cycle[0]]
     there = sent[(branch == branch[0]) & (cycle == cycle[0])]
     between = amount(there[0], unit) + (f" to {amount(there[-1], unit)}" if there[-1] != there[0] else "")
@@ -162,7 +163,7 @@ def _direction(run: Run) -> str:
     """The branches in the order in which they were measured."""
     points = run.tables["jvl"]
     cycles = len(set(points["cycle"].tolist()))
-    branches = dict.fromkeys(points["branch"].tolist())
+    branches = dict.fromkeys(points["branch"][of_sweep(points["branch"])].tolist())
     again = f"; {cycles} cycles" if cycles > 1 else ""
     return ", then ".join(name.decode(errors="replace") for name in branches) + again
 

@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 
 from acquire.evaluation.figure import Figure
-from acquire.records import Severity
+from acquire.records import Severity, of_sweep
 from acquire.run_file.checksums import checked_text, write_checked_text
 from acquire.run_file.hdf5 import plain_member, read_array
 from acquire.run_file.layout import storable
@@ -134,10 +134,10 @@ def summary_of(run: Run) -> RunSummary:
         end_time=run.end_time,
         status=str(run.status),
         stop_reason=run.stop_reason,
-        points=run.points,
+        points=int(of_sweep(run.tables["jvl"]["branch"]).sum()),
         spectra=len(run.tables["spectra"]["start"]),
         source_unit=run.source_unit,
-        reached_level=_last(run.tables["jvl"]["source_level"]),
+        reached_level=_last(run.tables["jvl"]["source_level"][of_sweep(run.tables["jvl"]["branch"])]),
         **_of_sample(run.sample_fields),
         **_planned(run.configuration),
         figures={name: _in_short(figure) for name, figure in run.figures.items()},
@@ -288,6 +288,7 @@ def _from_file(path: Path, file: h5py.File) -> RunSummary:
     figures, remarks = plain_member(entry, "figures_of_merit"), read_remarks(entry)
     configuration = plain_member(plain_member(entry, "configuration"), "resolved_json")
     levels = _rows(entry, recording, "jvl", "source_level")
+    levels = levels[of_sweep(_rows(entry, recording, "jvl", "branch"))]
     texts: dict[str, Any] = {name: _text(plain_member(entry, name)[()]) for name in _TEXTS}
     return RunSummary(
         path=path,
@@ -314,7 +315,7 @@ _TEXTS = ("run_id", "title", "start_time", "end_time", "status", "stop_reason")
 def _rows(entry: h5py.Group, recording: h5py.Group | None, table: str, column: str) -> np.ndarray[Any, Any]:
     """A column, as far as an unfinished file says that it was written."""
     group = plain_member(entry, table)
-    if plain_member(group, column) is None:
+    if plain_member(group, column, may_grow=recording is not None) is None:
         raise ValueError(f"{table} has no {column}")
     counted = None if recording is None else max(int(plain_member(recording, f"{table}_rows")[()]), 0)
     return read_array(group, column, counted)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass, replace
-from math import isfinite, isnan, nan
+from math import inf, isfinite, isnan, nan
 from typing import Protocol, Self
 
 from acquire.evaluation.evaluate import Evidence, evaluate, with_uncertainties
@@ -28,6 +28,8 @@ from acquire.records import (
     Step,
     counted,
 )
+from acquire.sweep.afterwards import afterwards
+from acquire.sweep.exposure import ExposureMode, ModeInUse, Tries
 from acquire.sweep.pace import Pace
 from acquire.sweep.plan import SweepPlan, bursts
 from acquire.sweep.pulses import LONGEST_BURST_OF_PULSES, off_width
@@ -46,6 +48,9 @@ FEWEST_DARK_READINGS = 2
 #: The longest that the source is not read while another instrument is waited for, s.
 LONGEST_UNREAD = 2.0
 
+#: So long readings meanwhile are recorded at most, s: of a spectrum that is tried again, or measured twice.
+LONGEST_SAMPLED = 600.0
+
 #: Points in one hardware-timed burst: what the photodiode meter's buffer holds (Model 2000); and how long it lasts at
 #: most, s: until it is over nothing but the source itself looks at what the device is given.
 LONGEST_BURST = 10.0
@@ -56,6 +61,10 @@ _ROUNDING = 1e-6
 
 class SpectrumNotTaken(Exception):
     """The spectroradiometer could not take this spectrum; the sweep goes on without it."""
+
+
+class TooMuchLight(SpectrumNotTaken):
+    """There was more light than the spectroradiometer can take the way it was to take it."""
 
 
 class StoppedByRule(Exception):
@@ -87,8 +96,8 @@ class SweepBench(Protocol):
     def takes_spectra(self) -> bool:
         """Whether there is a spectroradiometer that answers, or may answer again."""
 
-    def start_exposure(self) -> None:
-        """Start a spectrum.
+    def start_exposure(self, mode: ExposureMode) -> None:
+        """Start a spectrum that is exposed so.
 
         :raises SpectrumNotTaken: it refuses.
         """
@@ -103,6 +112,7 @@ class SweepBench(Protocol):
     def exposure_finished(self, wait: float) -> bool:
         """Whether the spectrum is there, waiting at most ``wait`` s.
 
+        :raises TooMuchLight: there was too much light for it.
         :raises SpectrumNotTaken: it failed.
         """
 
@@ -269,13 +279,18 @@ def _sweep(run: _Context, evidence: Evidence) -> Outcome:
             record = evaluate(_take_point(step, run, reporting), evidence)
             reporting.report_later(record, evidence)
             run.check.require_safe(record.reading)
+            spectra.seen(record)
             if why := conditions.reason(record):
-                return Outcome.stopped(why)
+                spectra.sum_up()
+                more = not conditions.forbids_more(record)
+                interrupted = spectra.take_afterwards(conditions, evidence) if more else None
+                return interrupted or Outcome.stopped(why)
             evidence = spectra.taken_if_due(step, record, evidence)
             step = next_step(schedule, record)
         reporting.report()
         spectra.read_first_level_again()
-    return Outcome(RunStatus.COMPLETED, step.reason)
+        spectra.sum_up()
+        return spectra.take_afterwards(conditions, evidence) or Outcome(RunStatus.COMPLETED, step.reason)
 
 
 def _ask_before_branch(run: _Context) -> None:
@@ -507,8 +522,15 @@ class _Spectra:
         self._reporting = reporting
         self._watch = watch
         self._schedule = SpectrumSchedule(run.plan.spectra)
+        self._mode = ModeInUse(run.plan.spectra.mode)
         self._taken = 0
         self._first: Step | None = None
+        self._curve: list[Record] = []
+
+    def seen(self, record: Record) -> None:
+        """Keep a point of the sweep, where levels are going to be sought among them when it is over."""
+        if self._run.plan.spectra.afterwards.at_luminance:
+            self._curve.append(record)
 
     def taken_if_due(self, step: Step, record: Record, evidence: Evidence) -> Evidence:
         """The evidence, with a spectrum at this level if one is due here and can be taken."""
@@ -518,18 +540,51 @@ class _Spectra:
         self._reporting.report()
         self._run.pace.pause()
         samples: list[ExposureSample] = []
-        spectrum = self._measured(step, samples, evidence)
+        spectrum = self._measured(step, record, samples, evidence)
         if spectrum is None:
             return evidence
         self._taken += 1
         self._first = self._first or step
         spectrum, evidence = evaluate_spectrum(spectrum, samples, record.reading, evidence)
         self._run.emit(spectrum)
+        self._schedule.taken(step, record, evidence.shape_of(spectrum.index), spectrum.stop - spectrum.start)
         for text in _doubts(spectrum):
             self._run.note(text)
         for finding in self._watch.spectrum(spectrum, evidence):
             self._run.emit(finding)
         return evidence
+
+    def take_afterwards(self, conditions: StopConditions, evidence: Evidence) -> Outcome | None:
+        """Take the spectra that are asked for when the sweep is over; how that ended where somebody stopped it."""
+        run, plan = self._run, self._run.plan.spectra.afterwards
+        if not plan.at_luminance or not self._curve:
+            return None
+        self._reporting.report()
+        run.tell(Doing.OTHER, "seeking the levels of spectra afterwards")
+        steps = afterwards(
+            plan, lambda: [evaluate(one.reading, evidence) for one in self._curve], run.plan.source_unit, run.note
+        )
+        most = len(self._curve) + plan.most_points
+        with closing(steps):
+            step = next_step(steps, None)
+            while isinstance(step, Step) and run.bench.takes_spectra:
+                require_planned(step, most, run.plan.largest_level)
+                run.pace.pause()
+                if why := run.stop_requested():
+                    return Outcome.interrupted(why)
+                record = evaluate(_take_point(step, run, self._reporting), evidence)
+                self._reporting.report_later(record, evidence)
+                run.check.require_safe(record.reading)
+                if why := conditions.too_far(record):
+                    run.note(f"no more spectra afterwards: {why} (level {step.level:g} {run.plan.source_unit})")
+                    return None
+                evidence = self.taken_if_due(step, record, evidence)
+                step = next_step(steps, evaluate(record.reading, evidence))
+        if why := run.stop_requested():
+            return Outcome.interrupted(why)
+        if isinstance(step, Step):
+            run.note("no more spectra afterwards: the spectroradiometer does not answer")
+        return None
 
     def read_first_level_again(self) -> None:
         """Read the level of the first spectrum once more: what the device lost during the sweep."""
@@ -542,15 +597,47 @@ class _Spectra:
         self._run.emit(RepeatedReading(self._first.index, reading.time, *values))
         self._run.check.require_safe(reading)
 
-    def _measured(self, step: Step, samples: list[ExposureSample], evidence: Evidence) -> Spectrum | None:
-        """A spectrum at this level; None, with a note, when there is none."""
+    def sum_up(self) -> None:
+        """Say what was saved by taking spectra only as needed."""
+        if text := self._schedule.saved:
+            self._run.note(text)
+
+    def _measured(
+        self, step: Step, record: Record, samples: list[ExposureSample], evidence: Evidence
+    ) -> Spectrum | None:
+        """A spectrum at this level, tried again as often as the plan has it; None, with a note, when there is none."""
         try:
-            return _exposed(self._taken, step, self._run, samples, evidence)
+            return self._best_of_tries(step, record.luminance, samples, evidence)
         except SpectrumNotTaken as error:
             self._run.note(f"no spectrum at {step.level:g} {self._run.plan.source_unit}: {error}")
             return None
         finally:
             self._run.tell(Doing.NOTHING, "", SPECTRORADIOMETER)
+
+    def _best_of_tries(
+        self, step: Step, luminance: float, samples: list[ExposureSample], evidence: Evidence
+    ) -> Spectrum | None:
+        """The first spectrum with neither too much light nor too little, else the clearest; None at a stop.
+
+        :raises SpectrumNotTaken: there is none.
+        """
+        tries = Tries(self._mode.at(luminance), self._run.plan.spectra.retries)
+        problem: TooMuchLight | None = None
+        while (mode := tries.mode) is not None:
+            spectrum = None
+            try:
+                spectrum = _exposed(self._taken, step, mode, self._run, samples, evidence)
+                if spectrum is None:
+                    return tries.best
+            except TooMuchLight as error:
+                problem = error
+            if text := tries.judged(spectrum):
+                self._run.note(f"spectrum at {step.level:g} {self._run.plan.source_unit}, {text}")
+        if tries.best is None and problem is not None:
+            raise problem
+        if tries.helped is not None:
+            self._mode.helped(tries.helped, luminance, mode=tries.tried[-1])
+        return tries.best
 
 
 def _doubts(spectrum: Spectrum) -> Iterator[str]:
@@ -563,11 +650,11 @@ def _doubts(spectrum: Spectrum) -> Iterator[str]:
 
 
 def _exposed(
-    index: int, step: Step, run: _Context, samples: list[ExposureSample], evidence: Evidence
+    index: int, step: Step, mode: ExposureMode, run: _Context, samples: list[ExposureSample], evidence: Evidence
 ) -> Spectrum | None:
     """A spectrum, while both meters go on being read and the source held against its limits; None at a stop."""
     bench = run.bench
-    bench.start_exposure()
+    bench.start_exposure(mode)
     stage = _tell_stage(index, step, run, None)
     run.tell_queued_errors()
     while not bench.exposure_finished(min(run.plan.spectra.sample_every, LONGEST_UNREAD)):
@@ -600,7 +687,9 @@ def _sample(
     """Read both meters; recorded as often as the plan wants."""
     reading = take_reading(step, run.bench)
     reading = run.check.examined(reading, reading.remark)
-    if last or not samples or reading.time >= samples[-1].time + run.plan.spectra.sample_every:
+    since = reading.time - samples[-1].time if samples else inf
+    room = not samples or reading.time < samples[0].time + LONGEST_SAMPLED
+    if last or (since >= run.plan.spectra.sample_every and room):
         values = reading.time, reading.voltage, reading.current, reading.photodiode_signal
         sample = ExposureSample(index, *values, evaluate(reading, evidence).luminance)
         run.emit(sample)

@@ -14,6 +14,8 @@ from acquire.config import BenchFile, SweepFile
 from acquire.config.linked_timing import linked_timing
 from acquire.records import Branch, Step
 from acquire.sweep.adaptive import Adaptive
+from acquire.sweep.afterwards import AfterwardsPlan
+from acquire.sweep.exposure import ExposureMode, ExposureTimes
 from acquire.sweep.levels import branches_of, steps_of
 from acquire.sweep.pulses import PulsePlan, pulse_plan
 from acquire.sweep.read_back import ReadBackLimits, read_back_limits
@@ -109,7 +111,7 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
     per_point = point_time(sweep, bench)
     source_range = span.smallest_range(largest if source.range == "auto" else source.range)
     again = 1 if spectra.most else 0  # the level of the first spectrum, when the sweep is over
-    readings = dark.readings_before + dark.readings_after + again
+    readings = dark.readings_before + dark.readings_after + again + spectra.afterwards.most_points
     by_program = stepped_time(sweep, bench)
     exposures = _exposures(sweep, bench, spectra)
     held = held_readings(steps, by_program)
@@ -228,16 +230,35 @@ def _spectra_plan(sweep: SweepFile, bench: BenchFile, steps: tuple[Step, ...], m
         + number_of_branches * len(wanted.at_luminance)
         + (most_points // every.points + number_of_branches if every else 0)
     )
-    by_luminance = bool(wanted.at_luminance) or (every is not None and every.above > 0.0)
+    afterwards = _afterwards_plan(sweep, bench)
+    by_luminance = bool(wanted.at_luminance or wanted.afterwards) or (every is not None and every.above > 0.0)
     first = by_luminance and bench.photodiode.luminance_route == "from_spectra"
     return SpectraPlan(
         at_luminance=tuple(wanted.at_luminance),
         every_points=every.points if every else 0,
         every_above=every.above if every else inf,
         sample_every=wanted.sample_every,
-        most=min(most + (MOST_ATTEMPTS if first else 0), most_points),
+        most=min(most + (MOST_ATTEMPTS if first else 0), most_points) + len(afterwards.at_luminance),
         first_in_clear_light=first,
         first_at_the_latest=_last_quarters(steps) if first else (),
+        as_needed=wanted.as_needed.share if wanted.as_needed else 0.0,
+        mode=afterwards.mode,
+        retries=wanted.retries,
+        times=afterwards.times,
+        afterwards=afterwards,
+    )
+
+
+def _afterwards_plan(sweep: SweepFile, bench: BenchFile) -> AfterwardsPlan:
+    """What is to be done when the sweep is over; mode and duration of an exposure also where that is nothing."""
+    wanted, meter = sweep.spectra, bench.instruments.spectroradiometer
+    assert wanted is not None
+    after = wanted.afterwards
+    return AfterwardsPlan(
+        at_luminance=tuple(after.at_luminance) if after else (),
+        time_budget=after.time_budget if after else inf,
+        times=ExposureTimes(meter.model, meter.measuring_angle) if meter else ExposureTimes(),
+        mode=ExposureMode(wanted.speed, wanted.internal_nd, wanted.integration_time or 1.0),
     )
 
 
@@ -249,24 +270,14 @@ def _last_quarters(steps: tuple[Step, ...]) -> tuple[range, ...]:
 
 def _exposures(sweep: SweepFile, bench: BenchFile, spectra: SpectraPlan) -> tuple[float, ...]:
     """Seconds that each spectrum may take: those at a luminance by that luminance, the others as if at 100 cd/m^2."""
-    meter, wanted = bench.instruments.spectroradiometer, sweep.spectra
-    if meter is None or wanted is None:
+    if bench.instruments.spectroradiometer is None or sweep.spectra is None:
         return ()
     rising = sorted(spectra.at_luminance)
     in_order = {"forward": rising, "reverse": rising[::-1], "both": rising + rising[::-1]}
     luminances = list(in_order[sweep.source.direction]) * sweep.source.cycles
-    luminances += [100.0] * (spectra.most - len(luminances))
-    exposure = models.spectroradiometer(meter.model).exposure
-    return tuple(
-        exposure(
-            max(luminance, 1e-3),
-            measuring_angle=meter.measuring_angle,
-            speed_mode=wanted.speed,
-            integration_time=wanted.integration_time or 1.0,
-            internal_nd=wanted.internal_nd,
-        ).total
-        for luminance in luminances
-    )
+    afterwards = spectra.afterwards.at_luminance
+    luminances += [100.0] * (spectra.most - len(luminances) - len(afterwards))
+    return tuple(spectra.times.total(luminance, spectra.mode) for luminance in (*luminances, *afterwards))
 
 
 def _stress(largest: float, compliance: float, voltage_source: bool) -> Stress:

@@ -1,11 +1,21 @@
-"""When a spectrum is due: at levels, at luminances when first crossed, at every n-th point. Pure."""
+"""When a spectrum is due: at levels, at luminances when first crossed, at every n-th point; or only as needed. Pure.
+
+*As needed*: of those that are due only the ones are taken before which colour or kappa (EQE over current efficiency)
+may have moved by more than a given share since the last one. It is reckoned as if they moved in proportion to the
+current, the worst that devices do (heat): with the distance d, the larger change of ln L and of ln J since the last
+spectrum, they may have moved by s (e^d - 1). The sensitivity s is learnt from the spectra so far: of two neighbours it
+is the change of ln kappa, of x or of y, whichever is largest, over 1 - e^-d; the larger of the last two pairs counts,
+times :data:`SAFETY`. Before there are two spectra it is :data:`PRIOR`, and never less than a fifth of that.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import inf, isnan
+from dataclasses import dataclass, field
+from math import expm1, inf, isfinite, isnan, log, nan
 
 from acquire.records import Branch, PointFlag, Record, Step
+from acquire.sweep.afterwards import AfterwardsPlan
+from acquire.sweep.exposure import ExposureMode, ExposureTimes
 
 
 @dataclass(frozen=True)
@@ -14,7 +24,9 @@ class SpectraPlan:
 
     ``first_in_clear_light``: luminance itself comes from spectra, so that none can wait for a luminance: the first is
     taken once the photodiode's light is clear of its noise, and at the steps ``first_at_the_latest``, by their index,
-    if it stands out at all.
+    if it stands out at all. ``as_needed``: the share by which colour or kappa may move from one spectrum to the next,
+    0 where all that are due are taken. ``mode`` is how they are exposed, ``retries`` how often one is tried again in
+    another mode, ``times`` how long they take. ``most`` counts those ``afterwards`` as well.
     """
 
     at_luminance: tuple[float, ...] = ()
@@ -24,6 +36,11 @@ class SpectraPlan:
     most: int = 0
     first_in_clear_light: bool = False
     first_at_the_latest: tuple[range, ...] = ()
+    as_needed: float = 0.0
+    mode: ExposureMode = field(default_factory=ExposureMode)
+    retries: int = 0
+    times: ExposureTimes = field(default_factory=ExposureTimes)
+    afterwards: AfterwardsPlan = field(default_factory=AfterwardsPlan)
 
 
 #: Noise over light of the photodiode, relative: clear enough for the first spectrum, and for it at the latest.
@@ -33,10 +50,94 @@ CLEAR_LIGHT, LEAST_LIGHT = 1e-3, 0.1
 POINTS_BETWEEN_ATTEMPTS, MOST_ATTEMPTS = 5, 3
 
 
+#: How fast ln kappa, x and y change with ln L or ln J before two spectra have shown it.
+PRIOR = 0.01
+
+#: By how much faster the next stretch may change than those before showed.
+SAFETY = 1.2
+
+_FARTHEST = 100.0  # e^d has to stay a number
+
+#: The least that a sensitivity is taken for, in shares of :data:`PRIOR`.
+_LEAST = 0.2
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a spectrum says of points: ``kappa`` [A/cd] and CIE 1931 x, y."""
+
+    kappa: float
+    x: float
+    y: float
+
+    def distance(self, other: Shape) -> float:
+        """The larger of the changes of ln kappa, of x and of y."""
+        changes = abs(log(self.kappa / other.kappa)), abs(self.x - other.x), abs(self.y - other.y)
+        return max(changes)
+
+
+class Movement:
+    """How far colour and kappa may have moved since the last spectrum, learnt from the spectra so far."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Record, Shape] | None = None
+        self._slopes: list[float] = []
+
+    @property
+    def sensitivity(self) -> float:
+        """How fast ln kappa, x or y, whichever does most, change with ln L or ln J at the last spectrum."""
+        learnt = SAFETY * max(self._slopes) if self._slopes else PRIOR
+        return max(learnt, _LEAST * PRIOR)
+
+    def since_last(self, record: Record) -> float:
+        """By what share colour or kappa may have moved since the last spectrum; infinite where nobody can say."""
+        if self._last is None or isnan(distance := _apart(record, self._last[0])):
+            return inf
+        return self.sensitivity * expm1(min(distance, _FARTHEST))
+
+    def learn(self, record: Record, shape: Shape) -> None:
+        """Take a spectrum at a point into account."""
+        if self._last is not None and (distance := _apart(record, self._last[0])) > 0.0:
+            self._slopes = [*self._slopes[-1:], shape.distance(self._last[1]) / -expm1(-distance)]
+        self._last = record, shape
+
+
+def _apart(one: Record, other: Record) -> float:
+    """The larger change of ln L and ln J between two points; NaN where neither is known."""
+    changes = [
+        abs(log(getattr(one, name) / getattr(other, name)))
+        for name in ("luminance", "current_density")
+        if getattr(one, name) / (getattr(other, name) or nan) > 0.0
+    ]
+    return max(changes, default=nan)
+
+
+@dataclass
+class _Account:
+    """How many spectra were due and how long they take, s: those taken, and those left out, by the exposure model."""
+
+    taken: int = 0
+    left_out: int = 0
+    expected: float = 0.0
+    lasted: float = 0.0
+    saved: float = 0.0
+
+    def text(self, share: float, sensitivity: float) -> str:
+        due = self.taken + self.left_out
+        scale = self.lasted / self.expected if self.expected > 0.0 and self.lasted > 0.0 else 1.0
+        return (
+            f"spectra as needed: {self.taken} of {due} that were due were taken in {self.lasted:.0f} s; "
+            f"about {scale * self.saved:.0f} s of exposure saved. Between them colour and kappa moved by less than "
+            f"{share:.2g}, by a sensitivity of {sensitivity:.2g}"
+        )
+
+
 class SpectrumSchedule:
     """Decides at which points a spectrum is due, from what has been measured so far."""
 
     def __init__(self, plan: SpectraPlan) -> None:
+        self._movement = Movement()
+        self._account = _Account()
         self._plan = plan
         self._waiting: dict[tuple[Branch, int], list[float]] = {}
         self._begun: set[tuple[Branch, int]] = set()
@@ -52,6 +153,8 @@ class SpectrumSchedule:
         """
         if not self._plan.most:
             return False
+        if step.branch is Branch.AFTERWARDS:
+            return step.spectrum
         reached = self._reached(step, record)
         self._since_last += 1
         often = (
@@ -65,8 +168,40 @@ class SpectrumSchedule:
         ):
             return False
         self._since_last = 0
+        if self._not_needed(record):
+            return False
         self._taken += 1
         return True
+
+    def _not_needed(self, record: Record) -> bool:
+        """Whether a spectrum that is due is left out, since nothing can have moved far."""
+        if not self._plan.as_needed:
+            return False
+        if self._movement.since_last(record) > self._plan.as_needed:
+            return False
+        self._account.left_out += 1
+        self._account.saved += self._expected(record)
+        return True
+
+    def _expected(self, record: Record) -> float:
+        return self._plan.times.total(record.luminance, self._plan.mode) if isfinite(record.luminance) else 0.0
+
+    def taken(self, step: Step, record: Record, shape: tuple[float, float, float] | None, lasted: float) -> None:
+        """Take note that a spectrum was taken at a point in ``lasted`` s; ``shape`` where it has one that counts."""
+        if step.branch is Branch.AFTERWARDS:
+            return
+        if shape is not None:
+            self._movement.learn(record, Shape(*shape))
+        self._account.taken += 1
+        self._account.expected += self._expected(record)
+        self._account.lasted += lasted
+
+    @property
+    def saved(self) -> str:
+        """What was saved by taking spectra as needed, in words; empty where all that were due were taken."""
+        if not self._plan.as_needed or not (self._account.taken or self._account.left_out):
+            return ""
+        return self._account.text(self._plan.as_needed, self._movement.sensitivity)
 
     def _first(self, step: Step, noise: float) -> bool:
         if not self._plan.first_in_clear_light or self._since_last < POINTS_BETWEEN_ATTEMPTS:

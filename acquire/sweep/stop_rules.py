@@ -84,6 +84,16 @@ class StopConditions:
         )
         return f"{why} (point {counted(record.reading.index)}, level {record.reading.source_level:g})" if why else ""
 
+    def forbids_more(self, record: Record) -> bool:
+        """Whether the rule met at a point says that nothing is left to be measured: no device, no light, no time."""
+        dark = bool(int(record.flags) & _DARK)
+        return bool(
+            self._bad(record.reading)
+            or self._not_a_device(record.reading)
+            or self._dark_device(record.reading, dark)
+            or record.reading.time > self._rules.time_above
+        )
+
     def too_far(self, record: Record) -> str:
         """Which rule one reading alone meets, in words; what is told by the course of a branch plays no part."""
         return (

@@ -31,9 +31,11 @@ from drivers.cs2000a.messages import (
     REFUSALS,
     Colorimetry,
     Conditions,
+    ExposureSetting,
     SpectroradiometerSettings,
     Spectrum,
     SpectrumReading,
+    exposure_objections,
     measuring_angle,
     objections,
     parse_colorimetry,
@@ -41,6 +43,7 @@ from drivers.cs2000a.messages import (
     parse_duration,
     parse_spectrum_block,
     setting_table,
+    speed_setting,
 )
 from drivers.cs2000a.specification import SPECIFICATION
 from drivers.errors import (
@@ -54,7 +57,7 @@ from drivers.errors import (
 )
 from drivers.scpi import Identity
 
-__all__ = ["CS2000A", "Colorimetry", "Conditions", "SpectroradiometerSettings", "SpectrumReading"]
+__all__ = ["CS2000A", "Colorimetry", "Conditions", "ExposureSetting", "SpectroradiometerSettings", "SpectrumReading"]
 
 _MODELS = ("CS-2000", "CS-2000A")
 _COMMAND_TIMEOUT = 10.0
@@ -108,6 +111,7 @@ class CS2000A(MeterExchange, Instrument):
             adapter = link.open_adapter(adapter, name=name, visa_library=visa_library, timeout=timeout, serial=serial)
         self._talk_over(adapter, name, timeout, clock)
         self._record: dict[str, str | float | bool] = {}
+        self._exposure: ExposureSetting | None = None
         self._state: _State = "idle"
         self._running: Exchange[SpectrumReading] | None = None
         self._due: float | None = None
@@ -212,6 +216,7 @@ class CS2000A(MeterExchange, Instrument):
         if differences:
             raise SettingNotTaken(self._where, differences)
         self._record = {**vars(settings), "measuring_angle": self.measuring_angle}
+        self._exposure = settings.exposure
 
     def settings(self) -> dict[str, str | float | bool]:
         """The settings the meter confirmed, by name, and its measuring angle; empty before :meth:`configure`."""
@@ -219,12 +224,19 @@ class CS2000A(MeterExchange, Instrument):
 
     # A spectrum
 
-    def trigger(self) -> None:
-        """Start a measurement without waiting for anything; :meth:`poll` goes on with it, and reads it out."""
+    def trigger(self, exposure: ExposureSetting | None = None) -> None:
+        """Start a measurement without waiting for anything; :meth:`poll` goes on with it, and reads it out.
+
+        ``exposure``: how it is taken, set and read back first where it is not so yet; None: as before.
+
+        :raises RefusedByDriver: the meter cannot expose so, or a measurement is running; nothing was sent.
+        """
+        if exposure is not None and (reasons := list(exposure_objections(exposure))):
+            raise RefusedByDriver(self._where, "settings were not sent: " + "; ".join(reasons))
         self._require_quiet("MEAS,1")
         self._spectrum = self._expected = None
         self._state = "asked"
-        self._running, self._due = self._measured_and_read(), None
+        self._running, self._due = self._measured_and_read(exposure), None
         self._step(0.0)
 
     def poll(self, timeout: float = 0.0) -> bool:
@@ -328,10 +340,27 @@ class CS2000A(MeterExchange, Instrument):
         else:
             self._due = None if patience is None else self._clock() + patience
 
-    def _measured_and_read(self) -> Exchange[SpectrumReading]:
+    def _exposed_so(self, exposure: ExposureSetting) -> Exchange[None]:
+        """Set how spectra are taken from now on, and read it back.
+
+        :raises SettingNotTaken: it reads back differently.
+        """
+        setting = speed_setting(exposure)
+        patience = min(self._timeout, _REPLY_TIMEOUT)
+        yield from self._asked(setting.message, patience)
+        fields = yield from self._asked(setting.query, patience)
+        if not setting.agrees(fields):
+            wanted = ",".join(map(str, setting.fields))
+            raise SettingNotTaken(self._where, [(setting.message, wanted, ",".join(fields))])
+        self._exposure = exposure
+        self._record |= vars(exposure)
+
+    def _measured_and_read(self, exposure: ExposureSetting | None) -> Exchange[SpectrumReading]:
         """Measure and read out; measured once more where the meter turns out to have no data."""
         if self._silent:
             yield from self._resynchronised()
+        if exposure is not None and exposure != self._exposure:
+            yield from self._back_in_step(self._exposed_so(exposure), *NO_ANSWER)
         yield from self._back_in_step(self._measured(), *NO_ANSWER, cancelling=True)
         with suppress(*_NO_DATA):
             return (yield from self._back_in_step(self._read_out(_ASK_AGAIN_AFTER), *NO_ANSWER))

@@ -70,6 +70,15 @@ REFUSALS: dict[str, tuple[type[RefusedByInstrument], str, str]] = {
 
 
 @dataclass(frozen=True)
+class ExposureSetting:
+    """What of the settings may change from one spectrum to the next; as in :class:`SpectroradiometerSettings`."""
+
+    speed_mode: Literal["normal", "fast", "multi_normal", "multi_fast", "manual"] = "normal"
+    internal_nd: Literal["off", "on", "auto"] = "auto"
+    integration_time: float = 1.0
+
+
+@dataclass(frozen=True)
 class SpectroradiometerSettings:
     """Everything that decides how the meter measures.
 
@@ -87,6 +96,11 @@ class SpectroradiometerSettings:
     close_up_lens: bool = False
     observer: Literal["2deg", "10deg"] = "2deg"
     calibration_channel: int = 0
+
+    @property
+    def exposure(self) -> ExposureSetting:
+        """Get what decides how long a spectrum is exposed and behind which filter."""
+        return ExposureSetting(self.speed_mode, self.internal_nd, self.integration_time)
 
 
 @dataclass(frozen=True)
@@ -132,8 +146,8 @@ def parse_duration(reply: Sequence[str]) -> float:
     return float(seconds)
 
 
-def objections(settings: SpectroradiometerSettings) -> Iterator[str]:
-    """Every reason not to send these settings."""
+def exposure_objections(settings: ExposureSetting) -> Iterator[str]:
+    """Every reason not to expose a spectrum so."""
     seconds = settings.integration_time
     if settings.speed_mode == "manual" and not 0.005 <= seconds <= 120:
         yield f"integration time {seconds:g} s is not between 0.005 s and 120 s"
@@ -141,6 +155,11 @@ def objections(settings: SpectroradiometerSettings) -> Iterator[str]:
         yield "the manual mode has no automatic ND filter"
     if settings.speed_mode.startswith("multi_") and seconds not in range(1, 17):
         yield f"integration time {seconds:g} s is not one of 1, 2 ... 16 s"
+
+
+def objections(settings: SpectroradiometerSettings) -> Iterator[str]:
+    """Every reason not to send these settings."""
+    yield from exposure_objections(settings.exposure)
     if settings.synchronisation == "internal" and not 20 <= settings.sync_frequency <= 200:
         yield f"synchronisation frequency {settings.sync_frequency:g} Hz is not between 20 Hz and 200 Hz"
     if settings.calibration_channel not in range(11):
@@ -150,7 +169,7 @@ def objections(settings: SpectroradiometerSettings) -> Iterator[str]:
 def setting_table(settings: SpectroradiometerSettings) -> list[MeterSetting]:
     """The settings as commands."""
     return [
-        MeterSetting("speed_mode", "SPMS", "SPMR", _speed_fields(settings)),
+        speed_setting(settings.exposure),
         MeterSetting("synchronisation", "SCMS", "SCMR", _sync_fields(settings)),
         MeterSetting("external_nd", "NDFS", "NDFR", (_EXTERNAL_ND[settings.external_nd],)),
         MeterSetting("close_up_lens", "LNSS", "LNSR", (int(settings.close_up_lens),)),
@@ -159,7 +178,12 @@ def setting_table(settings: SpectroradiometerSettings) -> list[MeterSetting]:
     ]
 
 
-def _speed_fields(settings: SpectroradiometerSettings) -> tuple[int, ...]:
+def speed_setting(settings: ExposureSetting) -> MeterSetting:
+    """How a spectrum is exposed, as a command."""
+    return MeterSetting("speed_mode", "SPMS", "SPMR", _speed_fields(settings))
+
+
+def _speed_fields(settings: ExposureSetting) -> tuple[int, ...]:
     mode, nd = _SPEED_MODES[settings.speed_mode], _INTERNAL_ND[settings.internal_nd]
     if settings.speed_mode == "manual":
         return mode, round(settings.integration_time * 1e6), nd

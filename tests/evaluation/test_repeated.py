@@ -15,6 +15,7 @@ def points(levels: list[float], luminance: list[float], flags: list[int] | None 
         "current_density": 0.1 * light,
         "current_efficiency": np.full(light.size, 10.0),
         "flags": np.array(flags or [0] * light.size),
+        "branch": np.full(light.size, b"forward"),
     }
 
 

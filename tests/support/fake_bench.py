@@ -10,6 +10,7 @@ import numpy as np
 
 from acquire.photometry.spectra import gaussian
 from acquire.records import PointFlag, Reading, Spectrum, Step
+from acquire.sweep.exposure import ExposureMode
 
 POINT_TIME = 0.1  # s
 EXPOSURE = 0.5  # s
@@ -63,7 +64,7 @@ class FakeBench:
         errors, self.queued = self.queued, []
         return errors
 
-    def start_exposure(self) -> None:
+    def start_exposure(self, mode: ExposureMode) -> None:
         self.log.append("spectrum")
         self._exposed_until = self.time + EXPOSURE
 

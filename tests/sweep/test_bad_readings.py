@@ -294,10 +294,10 @@ def test_a_bad_sample_during_a_spectrum_is_marked_and_the_spectrum_counts(
     count = damage(attempt, METER, replies)
     original = bench_module.BenchInRun.start_exposure
 
-    def start_exposure(self: Any) -> None:
+    def start_exposure(self: Any, mode: Any) -> None:
         if not replies:
             replies[count[0]] = overflow
-        original(self)
+        original(self, mode)
 
     monkeypatch.setattr(bench_module.BenchInRun, "start_exposure", start_exposure)
     result = attempt.run()

@@ -219,7 +219,7 @@ def test_more_notes_than_there_is_room_for_do_not_end_the_run(
     original = session.capacity
     monkeypatch.setattr(session, "capacity", lambda *arguments: {**original(*arguments), Note: 1})
 
-    def start_exposure(self: Any) -> None:
+    def start_exposure(self: Any, mode: Any) -> None:
         raise SpectrumNotTaken("too bright")
 
     monkeypatch.setattr(bench_module.BenchInRun, "start_exposure", start_exposure)
@@ -412,10 +412,10 @@ def test_a_garbled_reply_about_queued_errors_costs_nothing(attempt: Attempt, mon
 
     original = bench_module.BenchInRun.start_exposure
 
-    def start_exposure(self: Any) -> None:
+    def start_exposure(self: Any, mode: Any) -> None:
         with monkeypatch.context() as patch:
             patch.setattr(Keithley2400, "error_queue", garbled)
-            original(self)
+            original(self, mode)
             list(self.queued_errors())
 
     monkeypatch.setattr(bench_module.BenchInRun, "start_exposure", start_exposure)

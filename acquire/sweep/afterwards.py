@@ -1,0 +1,142 @@
+"""Spectra at asked luminances when a sweep is over: each level is found from the curve just measured. Pure.
+
+Between two points of a branch the level is linear in ln L where it is a voltage, and its logarithm is where it is a
+current (as all that is read off a curve at a luminance). It is set and read, and corrected once, by a step of the
+secant through the two points, where the luminance is off by more than :data:`CLOSE_ENOUGH`; then the spectrum is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby, pairwise
+from math import copysign, exp, inf, isfinite, log
+
+from acquire.records import BAD_READING, LIMITED, Branch, PointFlag, Record, Step
+from acquire.sweep.exposure import ExposureMode, ExposureTimes
+from acquire.sweep.schedule import Schedule
+
+#: A luminance that is off by more, as a change of ln L, is corrected; and one that then still is by that much is noted.
+CLOSE_ENOUGH, WORTH_A_NOTE = 0.01, 0.02
+
+#: Points that each asked luminance takes at most: the level as the curve has it, and as corrected.
+POINTS_EACH = 2
+
+_NOT_OF_A_CURVE = int(
+    BAD_READING | LIMITED | PointFlag.BELOW_DARK_NOISE | PointFlag.AMPLIFIER_LIMIT | PointFlag.LEVEL_NOT_REACHED
+)
+
+
+@dataclass(frozen=True)
+class AfterwardsPlan:
+    """Luminances [cd/m^2] in the order in which their spectra are taken, and how long all of them may take [s]."""
+
+    at_luminance: tuple[float, ...] = ()
+    time_budget: float = inf
+    times: ExposureTimes = field(default_factory=ExposureTimes)
+    mode: ExposureMode = field(default_factory=ExposureMode)
+
+    @property
+    def most_points(self) -> int:
+        """The most points that come of it."""
+        return POINTS_EACH * len(self.at_luminance)
+
+
+@dataclass(frozen=True)
+class LevelAt:
+    """The level [V or A] at a luminance between two points of a curve, and all that a correction needs.
+
+    ``slope``: change of the level, or of its logarithm where ``logarithmic``, with ln L; ``span``: the levels of the
+    branch between which a corrected one has to stay.
+    """
+
+    level: float
+    slope: float
+    logarithmic: bool
+    span: tuple[float, float]
+
+    def corrected(self, off: float) -> float:
+        """The level for a luminance that is to change by ``off``, as a change of ln L; no further than the branch."""
+        if self.logarithmic:
+            level = copysign(exp(log(abs(self.level)) + self.slope * off), self.level)
+        else:
+            level = self.level + self.slope * off
+        return min(max(level, self.span[0]), self.span[1])
+
+
+def level_at(luminance: float, records: Sequence[Record], *, logarithmic: bool) -> LevelAt | None:
+    """Where a sweep reaches a luminance [cd/m^2]; None where no branch does.
+
+    The last forward branch that passes it upwards, at the first such place; else the last reverse one, read from its
+    end. Points at which a limit decided, or without light, are left out.
+    """
+    for branch in _rising(records):
+        if (found := _crossing(luminance, branch, logarithmic=logarithmic)) is not None:
+            return found
+    return None
+
+
+def _rising(records: Sequence[Record]) -> Iterator[list[tuple[float, float]]]:
+    """Level and luminance along each branch from dark to bright: the last forward one first, then reverse ones."""
+    branches = [list(group) for _, group in groupby(records, lambda one: (one.reading.branch, one.reading.cycle))]
+    for direction in (Branch.FORWARD, Branch.REVERSE):
+        for points in reversed(branches):
+            if points[0].reading.branch is direction:
+                lit = [(one.reading.source_level, one.luminance) for one in points if _of_a_curve(one)]
+                yield sorted(lit, key=lambda point: abs(point[0]))  # levels that were refined came later
+
+
+def _of_a_curve(record: Record) -> bool:
+    return not int(record.flags) & _NOT_OF_A_CURVE and record.luminance > 0.0 and record.reading.source_level != 0.0
+
+
+def _crossing(luminance: float, points: Sequence[tuple[float, float]], *, logarithmic: bool) -> LevelAt | None:
+    levels = [level for level, _ in points]
+    for i, ((low, dim), (high, bright)) in enumerate(pairwise(points)):
+        stays = i + 2 >= len(points) or points[i + 2][1] >= luminance  # one point alone may be noise
+        if dim < luminance <= bright and stays and low * high > 0.0:
+            one, other = (log(abs(low)), log(abs(high))) if logarithmic else (low, high)
+            slope = (other - one) / log(bright / dim)
+            at = LevelAt(low, slope, logarithmic, (min(levels), max(levels)))
+            return LevelAt(at.corrected(log(luminance / dim)), slope, logarithmic, at.span)
+    return None
+
+
+def afterwards(
+    plan: AfterwardsPlan, curve: Callable[[], Sequence[Record]], source_unit: str, say: Callable[[str], None]
+) -> Schedule:
+    """The steps for the spectra of a plan, from the ``curve`` of its sweep; ``say`` is told what is left out.
+
+    ``curve`` gives the records of the sweep as they are known at the moment: a spectrum may change what luminance they
+    have. A spectrum is due at the steps that say so, and the record of such a step is to know it. What would not be
+    over within the time budget is left out; an exposure that has begun is not cut short. ``source_unit`` is V or A.
+    """
+    if not (records := curve()):
+        return None
+    begun, index = records[-1].reading.time, records[-1].reading.index + 1
+    now, cycle = begun, records[-1].reading.cycle
+    for luminance in plan.at_luminance:
+        which = f"no spectrum afterwards at {luminance:g} cd/m^2"
+        found = level_at(luminance, curve(), logarithmic=source_unit == "A")
+        if found is None:
+            say(f"{which}: no branch passes it between two of its points")
+            continue
+        exposure, left = plan.times.total(luminance, plan.mode), plan.time_budget - (now - begun)
+        if exposure > left:
+            say(f"{which}: it may take {exposure:.0f} s, and {max(left, 0.0):.0f} s of the time budget are left")
+            continue
+        record = yield Step(index, Branch.AFTERWARDS, found.level, cycle=cycle, asked_luminance=luminance)
+        index, now = index + 1, record.reading.time
+        if not _of_a_curve(record):
+            say(f"{which}: at {found.level:.6g} {source_unit} there is no light to go by, or a limit decides")
+            continue
+        if exposure > plan.time_budget - (now - begun):
+            say(f"{which}: {plan.time_budget - (now - begun):.0f} s of the time budget are left, it may take more")
+            continue
+        off = log(luminance / record.luminance)
+        level = found.corrected(off) if abs(off) > CLOSE_ENOUGH else found.level
+        record = yield Step(index, Branch.AFTERWARDS, level, True, cycle, asked_luminance=luminance)
+        index, now = index + 1, record.reading.time
+        if isfinite(record.luminance) and not abs(log(max(record.luminance, 1e-9) / luminance)) <= WORTH_A_NOTE:
+            say(f"asked for {luminance:g} cd/m^2 afterwards: it is {record.luminance:.4g} cd/m^2 after one correction")
+    return None
