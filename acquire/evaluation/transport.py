@@ -9,7 +9,7 @@ nothing of it: only what lies beyond counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import exp, inf, isfinite, log, log10, nan, sqrt
 
@@ -218,7 +218,7 @@ def analysed(polarity: str, curve: LayerCurve, layer: Layer) -> Analysed:
 
 def transport_figures(found: Analysed, layer: Layer) -> dict[str, Figure]:
     """Return the figures of one polarity, each with its sign at the end of its name."""
-    figures = {**_of_fit(found, layer), **dict(_of_traps(found, layer))}
+    figures = {**_of_fit(found, layer), **_of_traps(found, layer)}
     return {f"{name}_{found.polarity}": figure for name, figure in figures.items()}
 
 
@@ -267,18 +267,20 @@ def _no_window(found: Analysed, layer: Layer) -> str:
     return f"{said}; it runs from {known.min():.2f} to {known.max():.2f}"
 
 
-def _of_traps(found: Analysed, layer: Layer) -> Iterator[tuple[str, Figure]]:
+def _of_traps(found: Analysed, layer: Layer) -> dict[str, Figure]:
     if (traps := found.traps) is None:
-        return
+        return {}
     reason = "where the current rises most steeply; a built-in voltage that is not taken out looks alike"
-    yield "trap_filled_voltage", Figure(traps.voltage, "V", "ok", uncertainty=traps.uncertainty, reason=reason)
     density = trap_density(traps.voltage, layer.thickness, layer.permittivity)
     relative = sqrt(
         (traps.uncertainty / traps.voltage) ** 2
         + (2 * layer.thickness_uncertainty / layer.thickness) ** 2
         + (layer.permittivity_uncertainty / layer.permittivity) ** 2
     )
-    yield "trap_density", Figure(density, "1/m^3", "ok", uncertainty=density * relative, reason=reason)
+    return {
+        "trap_filled_voltage": Figure(traps.voltage, "V", "ok", uncertainty=traps.uncertainty, reason=reason),
+        "trap_density": Figure(density, "1/m^3", "ok", uncertainty=density * relative, reason=reason),
+    }
 
 
 def asymmetry(found: Mapping[str, Analysed]) -> Figure:

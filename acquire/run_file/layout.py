@@ -539,7 +539,7 @@ TABLES = (
     Table("notes", Note, lambda _: NOTE_COLUMNS, ("time",), rows=500),
     Table("findings", Finding, lambda _: FINDING_COLUMNS, ("time",), rows=MOST_FINDINGS, since=(1, 1)),
     Table("branches", BranchSummary, lambda _: BRANCH_COLUMNS, ("branch",), since=(1, 4)),
-    Table("transport", TransportPoint, lambda _: TRANSPORT_COLUMNS, ("layer_voltage",), since=(1, 4)),
+    Table("transport", TransportPoint, lambda _: TRANSPORT_COLUMNS, ("layer_voltage",), since=(1, 4), optional=True),
     Table(
         "spectra",
         Spectrum,
