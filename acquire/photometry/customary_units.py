@@ -193,6 +193,7 @@ _POLARITY = re.compile(r"(?P<quantity>\w+)_(?P<polarity>positive|negative)")
 
 #: Figures that are named like no quantity: quantity, and how they are called.
 _NAMED: Mapping[str, tuple[str, str]] = {
+    "longest_dwell": ("dwell", "Longest time from point to point"),
     "initial_luminance": ("luminance", "Initial luminance L_0"),
     "largest_luminance": ("luminance", "Largest luminance of the course"),
     "lifetime_time_constant": ("lifetime", "Time constant of the fading"),

@@ -211,7 +211,11 @@ def _scan_rate(run: Run) -> str:
     known = np.isfinite(steps) & (times > 0)
     if not known.any():
         return ""
-    return f"{np.median(steps[known] / times[known]):.3g} V/s (median, so without the time of spectra)"
+    rate, dwell, longest = np.median(steps[known] / times[known]), np.median(times[known]), times[known].max()
+    return (
+        f"{rate:.3g} V/s, {dwell:.3g} s from point to point (medians, so without the time of spectra; the longest "
+        f"{longest:.3g} s)"
+    )
 
 
 def _wires(run: Run) -> str:
