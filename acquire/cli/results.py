@@ -205,8 +205,11 @@ def _print_figures(run: Run) -> None:
 
     there = {name: figure for name, figure in run.figures.items() if isfinite(figure.value)}
     of_paper = not PAPER.keys().isdisjoint(there)
-    if figures := run.figures if of_paper else there:
+    # Of a device that is not to shine a mobility that is missing is told with the reason
+    if figures := run.figures if of_paper or run.calibration.layer.stated else there:
         display.SpectatorConsole().print(display.figures_table(figures, f"{run.sample}: figures of merit"))
+    if len(run.tables["branches"]["branch"]) > 1:
+        display.SpectatorConsole().print(display.branches_table(run.tables["branches"]))
     if of_paper:
         told = run.figures if run.status == "completed" else there
         say_in_lines(sys.stdout, display.figures_line(told, run.sample))

@@ -16,7 +16,7 @@ from acquire.config.cautions import area_text
 from acquire.photometry.customary_units import QUANTITIES, customary
 from acquire.records import Branch, Columns, FloatArray, PointFlag, of_sweep
 from acquire.run_file.columns import thinned
-from acquire.run_file.in_words import amount, dark_text, ends, mismatch_text, reading_text
+from acquire.run_file.in_words import amount, dark_text, ends, layer_text, mismatch_text, reading_text
 from acquire.run_file.read import ArchiveError, Run
 from acquire.run_file.summary import summary_of
 
@@ -25,6 +25,7 @@ _ROUTES = {
     "calibrated": "the photodiode, by its calibration",
     "from_spectra": "the photodiode, calibrated by the spectra of this run",
     "spectroradiometer": "the spectra alone",
+    "none": "nothing: no light is expected of this device",
 }
 
 
@@ -37,6 +38,7 @@ def facts_of(run: Run) -> Mapping[str, str]:
         "sample": identity(run),
         "structure": sample_text(run, "structure"),
         "emissive area": ", ".join(filter(None, [area_text(conditions.emissive_area), area_uncertainty(run)])),
+        "layer": layer_text(run.calibration.layer),
         "notes": sample_text(run, "notes"),
         "user": run.user,
         "started": _clock(run.start_time),
@@ -61,7 +63,7 @@ def facts_of(run: Run) -> Mapping[str, str]:
         "luminance from": luminance_route(run),
         "photodiode": photodiode(run),
         "mismatch factor": _mismatch(run),
-        "angular factor": _angular(run),
+        "angular factor": "" if run.calibration.layer.stated else _angular(run),
         **{f"dark {when}": dark_text(level, conditions.meter_unit) for when, level in run.dark_levels.items()},
         "tags": ", ".join(run.tags),
         "run": run.run_id,
@@ -227,7 +229,11 @@ def _scan_rate(run: Run) -> str:
     known = np.isfinite(steps) & (times > 0)
     if not known.any():
         return ""
-    return f"{np.median(steps[known] / times[known]):.3g} V/s (median, so without the time of spectra)"
+    rate, dwell, longest = np.median(steps[known] / times[known]), np.median(times[known]), times[known].max()
+    return (
+        f"{rate:.3g} V/s, {dwell:.3g} s from point to point (medians, so without the time of spectra; the longest "
+        f"{longest:.3g} s)"
+    )
 
 
 def _wires(run: Run) -> str:
@@ -308,6 +314,8 @@ def luminance_route(run: Run) -> str:
 def photodiode(run: Run) -> str:
     """What turned the photodiode's signal into light: which, how, of when, valid until."""
     found, provenance = run.calibration.photodiode, run.calibration.provenance
+    if run.calibration.layer.stated:
+        return "not looked at: no light is expected of this device"
     if found is None:
         return f"none: luminance from {luminance_route(run)}"
     until = f", valid until {provenance.valid_until}" if provenance.valid_until else ", no end of validity given"
