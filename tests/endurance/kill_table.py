@@ -94,7 +94,8 @@ sample:
   expected_line: {{peak: 520 nm, fwhm: 20 nm}}
   simulated_as: {configs}/devices/sppo13_liq.yaml
 source:
-  {{function: voltage, start: 3 V, stop: 7 V, points: {points}, compliance: 100 mA, pulse: {{width: 5 ms, period: 25 ms}}}}
+  {{function: voltage, start: 3 V, stop: 7 V, points: {points}, compliance: 100 mA,
+    pulse: {{width: 5 ms, period: 25 ms}}}}
 measure: {{timing: hardware, autozero: false, settle: 2 ms, nplc: 0.05, current_range: 100 mA, photodiode_range: 10 V}}
 dark: {{readings: 2}}
 """
