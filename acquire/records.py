@@ -196,7 +196,8 @@ class Reading:
 
     ``remark``: the reply that made no sense, and whose; empty when there was none. It is not recorded. ``cycle`` as
     that of its :class:`Step`. ``ambient_temperature`` [K] and ``relative_humidity`` [1] of the air beside the bench are
-    the last known ones; NaN without a logger.
+    the last known ones; NaN without a logger. ``pulse_width``: how long a pulse to this level lasted [s]; NaN where the
+    level stayed.
     """
 
     index: int
@@ -213,6 +214,7 @@ class Reading:
     cycle: int = 0
     ambient_temperature: float = nan
     relative_humidity: float = nan
+    pulse_width: float = nan
 
 
 class Surroundings(NamedTuple):
@@ -372,6 +374,55 @@ class Record(NamedTuple):
     log10_distance: float = nan
 
 
+class LifetimePoint(NamedTuple):
+    """A reading of a device that ages at one level, and what follows from it.
+
+    ``time`` [s] since the start of the run, ``stress_time`` [s] of it under the level of the test, without breaks and
+    gaps. ``relative_luminance`` is luminance over L_0 as it was known then; ``part`` the row of ``/entry/parts``,
+    ``spectrum_index`` the spectrum that the photodiode's signal is referred to, -1 for none. Units as :class:`Record`.
+    """
+
+    time: float
+    stress_time: float
+    source_level: float
+    voltage: float
+    current: float
+    photodiode_signal: float
+    source_status: int = 0
+    flags: PointFlag = PointFlag.NONE
+    part: int = 0
+    spectrum_index: int = -1
+    current_density: float = nan
+    luminance: float = nan
+    luminance_uncertainty: float = nan
+    relative_luminance: float = nan
+    relative_luminance_uncertainty: float = nan
+    external_quantum_efficiency: float = nan
+    external_quantum_efficiency_uncertainty: float = nan
+
+
+#: Quantities computed for every point of a lifetime, with SI unit: name -> unit.
+LIFETIME_DERIVED: Mapping[str, str] = {
+    "luminance": "cd/m^2",
+    "relative_luminance": "1",
+    "external_quantum_efficiency": "1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a run that was gone on with: ``time`` [s since the start of the run] and the wall clock at its begin.
+
+    ``gap`` [s] lies between the last row of the part before and this one, NaN for the first part; ``reason`` is why the
+    part before ended, empty for the first.
+    """
+
+    time: float
+    start_time: str
+    gap: float = nan
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class InstrumentRecord:
     """Who was on the bench, where, and how it was set; ``model`` by its name in bench files."""
@@ -498,7 +549,18 @@ class Exchange(NamedTuple):
 
 
 Event = (
-    RunStart | Record | DarkReading | RepeatedReading | ExposureSample | Spectrum | Note | Finding | Activity | RunStop
+    RunStart
+    | Record
+    | LifetimePoint
+    | Part
+    | DarkReading
+    | RepeatedReading
+    | ExposureSample
+    | Spectrum
+    | Note
+    | Finding
+    | Activity
+    | RunStop
 )
 
 

@@ -198,6 +198,7 @@ def _run_until_finished(
                 bench.exchanges,
             )
             until_finished.enter_context(locked_shared(path))
+            until_finished.callback(recorder.let_go)
             until_finished.enter_context(closing(recorder))
             emit = fan_out(_while_there_is_room(recorder), listening, bench.now)
             outcome, error = _record_sweep(prepared, bench, emit, start, stop, opened_bench.remarks, guard)

@@ -175,7 +175,8 @@ class SourceMeterSpecification(Specification):
 class MultimeterSpecification(Specification):
     """A multimeter. ``buffer``: readings it stores. ``delay_step``: resolution of its trigger delay, s.
 
-    ``reading_time``: duration of one reading without its transfer, s.
+    ``reading_time``: duration of one reading without its transfer, s. ``trigger_jitter``: by how much readings that a
+    pulse on the trigger link starts differ in their duration, s, from the shortest to the longest.
     """
 
     voltage: Span
@@ -183,6 +184,7 @@ class MultimeterSpecification(Specification):
     buffer: int
     delay_step: float
     reading_time: Callable[[PointTiming], float]
+    trigger_jitter: Callable[[PointTiming], float]
 
     def span(self, unit: str) -> Span:
         """That of readings in V, or of readings in A."""

@@ -23,7 +23,7 @@ from acquire.records import (
     RunStatus,
     Severity,
 )
-from acquire.run_file.layout import MEMBERS, TABLES
+from acquire.run_file.layout import MEMBERS, TABLES, tables_in
 from docs import reference_pages
 from tests.conftest import CONFIGS, ROOT, run_sweep_file
 
@@ -141,8 +141,9 @@ def test_what_a_finished_run_holds_is_on_the_page(tmp_path: Path) -> None:
     run = run_sweep_file(CONFIGS / "sweeps" / "quick_look.yaml", tmp_path).run
     assert run is not None
     with h5py.File(run.path) as file:
-        assert set(file["entry"]) == set(MEMBERS) - {"remarks"}
-        for table in TABLES:
+        elsewhere = {"remarks", "lifetime_live", *(table.name for table in TABLES if table.optional)}
+        assert set(file["entry"]) == set(MEMBERS) - elsewhere
+        for table in tables_in(file["entry"]):
             beside = {"wavelength"} if table.name == "spectra" else set()
             assert set(file[f"entry/{table.name}"]) - beside == {column.name for column in table.columns("V")}
         calibration = {*file["entry/calibration"], *file["entry/calibration"].attrs} - {"NX_class"}

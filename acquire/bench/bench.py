@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from math import inf, isfinite, nan
 from typing import Any
 
@@ -18,6 +18,7 @@ from acquire.safety.interruption import StopRequest
 from acquire.sweep.engine import SpectrumNotTaken, TooMuchLight
 from acquire.sweep.exposure import ExposureMode
 from acquire.sweep.plan import SweepPlan
+from acquire.sweep.pulses import achieved_widths
 from acquire.sweep.read_back import require_within
 from drivers import errors, link, models
 from drivers.cs2000a.driver import CS2000A, ExposureSetting
@@ -291,10 +292,11 @@ class BenchInRun:
 
         :raises drivers.errors.InstrumentError: a meter gives no readings, or the source went off by itself.
         """
-        self._tell_of_burst(steps, _CHARACTERS_SENT)
+        levels = self._listed([step.level for step in steps])
+        self._tell_of_burst(steps, _CHARACTERS_SENT * len(levels))
         with self._stop.interruptible():
-            self._photodiode_meter.arm_buffer(len(steps))
-            duration = self._smu.program_sweep([step.level for step in steps], self._plan.settle, linked=True)
+            self._photodiode_meter.arm_buffer(len(levels))
+            duration = self._smu.program_sweep(levels, self._settle_in_burst, linked=True)
         left = _OVERDUE + _SLOWEST * (duration + len(steps) * self._plan.time_per_point)
         started = self.now()
         self._tell_of_burst(steps, 0)
@@ -306,20 +308,29 @@ class BenchInRun:
         try:
             with self._stop.interruptible():
                 self._photodiode_meter.wait_for_buffer(_OVERDUE + self._plan.time_per_point)
-                self._tell_of_burst(steps, _CHARACTERS_STORED)
+                self._tell_of_burst(steps, _CHARACTERS_STORED * len(levels))
                 return self._burst(steps, started, self._smu.read_sweep(), self._photodiode_meter.read_buffer())
         except KeyboardInterrupt:  # on a slow line a full buffer takes a minute: off first, then once more
             return self._cut_off(steps, started, stop_requested(), half_read=True)
         except errors.InstrumentTimeout:
             return self._cut_off(steps, started, "")
 
+    def _listed(self, levels: Sequence[float]) -> Sequence[float]:
+        """What goes into the memory for points at these levels (V or A): with pulses the rests between them too."""
+        return levels if self._plan.pulse is None else self._plan.pulse.levels(levels)
+
+    @property
+    def _settle_in_burst(self) -> float:
+        """The wait between a level and its reading in the instruments' own sweep, s."""
+        return self._plan.settle if self._plan.pulse is None else self._plan.pulse.source_delay
+
     def _tell_of_burst(self, steps: Sequence[Step], characters: int) -> None:
-        """Tell the guardian that the level is not known now, and that so many characters a step are on their way.
+        """Tell the guardian that the level is not known now, and that so many characters are on their way.
 
         :raises NotGuarded: as :meth:`trigger`.
         """
         doing = f"points {counted(steps[0].index)} to {counted(steps[-1].index)} from the memory of the source"
-        within = LONGEST_PAUSE + self._transfer(characters * len(steps))
+        within = LONGEST_PAUSE + self._transfer(characters)
         self._guard.beat(doing, self._source, nan, within)
 
     def _transfer(self, characters: int) -> float:
@@ -330,24 +341,38 @@ class BenchInRun:
         self, steps: Sequence[Step], started: float, stop_requested: str, *, half_read: bool = False
     ) -> list[Reading]:
         """What a burst has read so far, once the output is off; ``half_read``: a reply may be on its way."""
-        self._guard.switching_off(LONGEST_PAUSE + self._transfer(_CHARACTERS_STORED * len(steps)))
+        listed = len(self._listed([step.level for step in steps]))
+        self._guard.switching_off(LONGEST_PAUSE + self._transfer(_CHARACTERS_STORED * listed))
         sources = self._smu.stop_sweep()
         if half_read:
             self._photodiode_meter.device_clear()
         lights = self._photodiode_meter.read_buffer()
         taken = min(len(sources), len(lights))
         if not stop_requested:
-            what = f"the sweep stopped after {taken} of {len(steps)} points"
+            what = f"the sweep stopped after {taken} of {listed} {'points' if listed == len(steps) else 'levels'}"
             raise errors.InstrumentTimeout(self._smu.name, what, "Check the trigger-link cable")
-        return self._burst(steps[:taken], started, sources[:taken], lights[:taken])
+        return self._burst(steps, started, sources[:taken], lights[:taken])
 
     def _burst(
         self, steps: Sequence[Step], started: float, sources: Sequence[SmuReading], lights: Sequence[DmmReading]
     ) -> list[Reading]:
-        """The readings of a burst: the n-th of both belong together; the source's buffer counts from its start."""
+        """The readings of the points among those of a burst, fewer than ``steps`` where it was cut off.
+
+        The n-th of both meters belong together; the source's buffer counts from its start.
+
+        :raises ValueError: there are not as many of one as of the other.
+        """
+        stamps = [source.time for source in sources]
+        pulse = self._plan.pulse
+        places = range(len(stamps)) if pulse is None else pulse.places(len(stamps))
+        widths = [nan] * len(places) if pulse is None else achieved_widths(stamps, places)
+        pairs = list(zip(sources, lights, strict=True))
         return [
-            _reading(step, time := started + source.time, source, light, "", self._room.at(time))
-            for step, source, light in zip(steps, sources, lights, strict=True)
+            replace(
+                _reading(step, time := started + stamps[place], *pairs[place], "", self._room.at(time)),
+                pulse_width=width,
+            )
+            for step, place, width in zip(steps, places, widths, strict=False)
         ]
 
     def _burst_finished(self) -> bool:

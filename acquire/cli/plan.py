@@ -167,6 +167,7 @@ def _how(prepared: PreparedRun, now: datetime) -> Iterator[Row]:
     yield from (("" if number else "levels", text) for number, text in enumerate(_branches(plan)))
     yield "refined", _refined(plan)
     yield from _held(plan)
+    yield from _pulses(plan)
     measure = sweep.measure
     yield "dark", _dark(plan)
     yield (
@@ -223,6 +224,14 @@ def _held(plan: SweepPlan) -> Iterator[Row]:
             "held",
             f"{how_many(len(holds), 'level')} before {'its' if len(holds) == 1 else 'their'} reading, up to {longest}",
         )
+
+
+def _pulses(plan: SweepPlan) -> Iterator[Row]:
+    """How long a pulse lasts, how often one comes, and what the device rests at."""
+    if (pulse := plan.pulse) is not None:
+        base = amount(pulse.base_level, plan.source_unit)
+        width, period = (amount(float(f"{time:.4g}"), "s") for time in (pulse.width, pulse.period))
+        yield "pulses", f"each level for {width}, one every {period} ({100 * pulse.duty_cycle:.3g} %), rests at {base}"
 
 
 #: So many levels make a range; fewer are listed.
@@ -297,16 +306,23 @@ def _spectra(plan: SweepPlan, wanted: Spectra | None) -> Iterator[str]:
         above = f" above {wanted.every.above:g} cd/m^2" if wanted.every.above else ""
         which = "point" if wanted.every.points == 1 else f"{_ordinal(wanted.every.points)} point"
         yield f"at every {which}{above}"
+    if wanted.as_needed:
+        share = f"{100 * wanted.as_needed.share:g} %"
+        yield f"of these only where colour or EQE factor may have moved by {share} since the last"
+    if plan.spectra.afterwards.at_luminance:
+        budget = amount(plan.spectra.afterwards.time_budget, "s")
+        yield f"when the sweep is over, at {_list(plan.spectra.afterwards.at_luminance)} cd/m^2, within {budget}"
     if plan.spectra.first_in_clear_light:
         yield "the first as soon as the photodiode's light is clear: luminance comes from it"
-    yield f"at most {how_many(plan.spectra.most, 'spectrum', 'spectra')}, speed {wanted.speed}"
+    again = f", tried again up to {how_many(wanted.retries, 'time')}" if wanted.retries else ""
+    yield f"at most {how_many(plan.spectra.most, 'spectrum', 'spectra')}, speed {wanted.speed}{again}"
 
 
 def _time(plan: SweepPlan, now: datetime) -> str:
     from acquire.cli.display import clock_text
 
     points = plan.most_points * plan.time_per_point
-    held = plan.held_readings * plan.time_per_point
+    held = plan.held_readings * plan.time_per_reading
     parts = [f"points {amount(float(f'{plan.time_per_point:.2g}'), 's')} each"]
     if held:
         parts.append(f"levels held {clock_text(held)}")

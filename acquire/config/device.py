@@ -33,6 +33,8 @@ VoltageShift = Annotated[float, Quantity("V", "0.15 V")]
 Resistance = Annotated[float, Quantity("ohm", "1000 ohm", above=0.0)]
 Share = Annotated[float, Quantity("", "0.5", above=0.0, most=1.0)]
 Exponent = Annotated[float, Field(gt=0.0)]
+KelvinPerWatt = Annotated[float, Quantity("K/W", "300 K/W", least=0.0)]
+PerKelvin = Annotated[float, Quantity("K^-1", "0.006 K^-1", least=0.0)]
 Cavity = Annotated[float, Field(ge=-1.0)]
 Permittivity = Annotated[float, Field(ge=1.0)]
 Mobility = Annotated[float, Quantity("m^2/V/s", "1e-8 cm^2/V/s", above=0.0)]
@@ -90,6 +92,16 @@ class Degradation(Section):
     voltage_rise: VoltageShift = Field(default=0.6, description="Rise of the voltage once all light is lost.")
 
 
+class SelfHeating(Section):
+    """dT/dt = (P R_th - T)/tau: at a current the voltage is divided by 1 + k_V T, the light times exp(-k_L T)."""
+
+    enabled: bool = Field(default=False, description="Whether the device warms itself up.")
+    thermal_resistance: KelvinPerWatt = Field(default=300.0, description="R_th, to the surroundings.")
+    time_constant: PositiveSeconds = Field(default=1.0, description="tau.")
+    voltage_coefficient: PerKelvin = Field(default=3e-4, description="k_V.")
+    efficiency_coefficient: PerKelvin = Field(default=6e-3, description="k_L.")
+
+
 class AngularPattern(Section):
     """Radiance at an angle by that straight from the front: cos^(n-1) (1 + a sin^2); n = 1, a = 0 is Lambertian."""
 
@@ -110,6 +122,7 @@ class Emitter(Section):
     emission: Emission
     hysteresis: Hysteresis = Field(default_factory=Hysteresis)
     degradation: Degradation
+    self_heating: SelfHeating = Field(default_factory=SelfHeating)
     angular: AngularPattern = Field(default_factory=AngularPattern)
     polarity: Literal["positive", "negative"] = Field(
         default="positive", description="Sign of the level at which it emits: how its leads are connected."
@@ -227,6 +240,8 @@ def device_parameters(device: DeviceFile, simulation: Simulation | None = None) 
         shared |= _shared_parameters(device.emitter)
         if device.emitter.polarity == "negative":
             parameters["polarity"] = "negative"
+        if device.emitter.self_heating.enabled:
+            shared["self_heating"] = _heat_parameters(device.emitter.self_heating)
         if device.emitter.angular != AngularPattern():
             shared["angular"] = device.emitter.angular.model_dump()
     return parameters | {"shared": shared}
@@ -312,6 +327,16 @@ def _shared_parameters(emitter: Emitter) -> dict[str, Any]:
             "tau_ref_s": degradation.time_constant,
             "V_rise_at_full_loss_V": degradation.voltage_rise,
         },
+    }
+
+
+def _heat_parameters(heating: SelfHeating) -> dict[str, Any]:
+    return {
+        "enabled_default": heating.enabled,
+        "R_th_K_W": heating.thermal_resistance,
+        "tau_th_s": heating.time_constant,
+        "k_V_1_K": heating.voltage_coefficient,
+        "k_L_1_K": heating.efficiency_coefficient,
     }
 
 

@@ -30,6 +30,7 @@ from acquire.config.level_list import read_levels
 from acquire.config.overrides import Override, Said, overridden
 from acquire.config.parsing import ConfigurationError, Parsed, parse
 from acquire.config.published import PublishedFile, published_rules
+from acquire.config.pulse_rules import pulse_rules
 from acquire.config.refinement_rules import refinement_rules
 from acquire.config.rules import (
     equipment_rules,
@@ -283,6 +284,7 @@ def _load_sweep(
     findings.cautions += bench_cautions(bench)
     findings.problems += [*source_meter_rules(sweep, bench), *limit_rules(sweep, bench), *equipment_rules(sweep, bench)]
     findings.problems += [*hardware_timing_rules(sweep, bench), *photodiode_meter_rules(sweep, bench)]
+    findings.problems += pulse_rules(sweep, bench)
     findings.problems += refinement_rules(sweep, bench)
     findings.cautions += sweep_cautions(sweep, bench)
     calibration = _load_bench_calibration(bench, findings)

@@ -103,6 +103,8 @@ def _placed_levels(source: Source) -> Iterator[Placed]:
     for name, held in (("pre_bias", source.pre_bias), ("rest", source.rest)):
         if held is not None and held.level is not None:
             yield (*at, name, "level"), held.level
+    if source.pulse is not None and source.pulse.base_level is not None:
+        yield (*at, "pulse", "base_level"), source.pulse.base_level
 
 
 def _ends(part: Source | Stretch) -> list[tuple[str, float]]:
@@ -482,7 +484,9 @@ def hardware_timing_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) ->
         message = (
             f"needs the trigger-link cable, which the bench does not have ({bench.source.where(('trigger_link',))})"
         )
-        yield where.problem(("measure", "timing"), message, "use stepped, or set trigger_link: true on such a bench")
+        source = sweep.section("source", Source)
+        other = "leave pulse out" if source and source.pulse else "use stepped"
+        yield where.problem(("measure", "timing"), message, f"{other}, or set trigger_link: true on such a bench")
     photodiode = bench.section("photodiode", PhotodiodeChannel)
     for name in ("current_range", _photodiode_range(photodiode)):
         if getattr(measure, name) == "auto":

@@ -228,6 +228,31 @@ class Held(Section):
     time: Annotated[float, Quantity("s", "10 s", above=0.0, most=LONGEST_HOLD)] = Field(description="How long.")
 
 
+class Pulse(Section):
+    """Each level is put out as a pulse from the source's own memory, read at its end, and followed by a rest.
+
+    Either period or duty_cycle says how long the rest is: a whole number of widths, no shorter than asked for.
+    """
+
+    width: Annotated[float, Quantity("s", "5 ms", above=0.0, most=10.0)] = Field(
+        description="How long a level stays; its reading ends with it."
+    )
+    period: Annotated[float, Quantity("s", "100 ms", above=0.0, most=3600.0)] | None = Field(
+        default=None, description="From pulse to pulse; or duty_cycle.", examples=["100 ms"]
+    )
+    duty_cycle: Annotated[float, Quantity("", "5 %", above=0.0, most=1.0)] | None = Field(
+        default=None, description="Share of the time that a pulse lasts, 50 % at most; or period.", examples=["5 %"]
+    )
+    base_level: Level | None = Field(
+        default=None, description="What the device rests at; not given: 0.", examples=["1 V"]
+    )
+
+    def rests(self) -> int:
+        """How many widths the rest between two pulses lasts; 0 where neither period nor duty cycle is given."""
+        ratio = 1 / self.duty_cycle if self.duty_cycle else (self.period or 0.0) / self.width
+        return max(ceil(ratio - 1e-9) - 1, 0)
+
+
 class Refinement(Section):
     """Finer levels on the way up, added between two of the levels by what these show.
 
@@ -305,6 +330,11 @@ class Source(Section):
         default=None,
         description="Held between two branches, the output on; not given: the next branch follows at once.",
     )
+    pulse: Annotated[Pulse | None, WrapValidator(_knowing_function)] = Field(
+        default=None,
+        description="Levels as pulses with rests between them, by timing: hardware; not given: each level stays until "
+        "the next one.",
+    )
     refine: Annotated[Refinement | None, WrapValidator(_knowing_function)] = Field(
         default=None,
         description="Finer levels where it matters; not given: the levels as they are.",
@@ -365,8 +395,9 @@ class Source(Section):
 
     def largest_level(self) -> float:
         """The largest magnitude of all levels, those held included (V or A)."""
-        held = (one.level or 0.0 for one in (self.pre_bias, self.rest) if one is not None)
-        return max((abs(level) for level in (*self.ends(), *held)), default=0.0)
+        held = [one.level or 0.0 for one in (self.pre_bias, self.rest) if one is not None]
+        base = [] if self.pulse is None else [self.pulse.base_level or 0.0]
+        return max((abs(level) for level in (*self.ends(), *held, *base)), default=0.0)
 
     @property
     def unit(self) -> str:

@@ -19,7 +19,7 @@ from zlib import crc32
 
 import h5py
 import numpy as np
-from h5py import h5a, h5g, h5o, h5s, h5t
+from h5py import h5a, h5d, h5g, h5o, h5s, h5t
 
 from acquire.run_file.hdf5 import nx_group, set_text
 
@@ -191,10 +191,28 @@ def _feed_values(sums: _Sums, owner: Any, read: Callable[[np.ndarray[Any, Any], 
         _feed(sums, b"text", str(shape).encode(), *(_as_bytes(text) for text in texts.ravel().tolist()))
         return
     dtype = kind.dtype
+    _feed(sums, dtype.str.encode(), str(shape).encode())
+    if isinstance(owner, h5d.DatasetID) and len(shape) == 1 and shape[0] > _PIECE:
+        _feed_by_pieces(sums, owner, dtype)
+        return
     array = np.empty(shape, dtype)
     if array.size:
         read(array, h5t.py_create(dtype))
-    _feed(sums, dtype.str.encode(), str(shape).encode(), array.tobytes())
+    _feed(sums, array.tobytes())
+
+
+_PIECE = 1 << 18  # values read at once
+
+
+def _feed_by_pieces(sums: _Sums, dataset: h5d.DatasetID, dtype: np.dtype[Any]) -> None:
+    """The values of a long column, in no more memory than a piece of it takes; the checksum is that of all at once."""
+    (rows,), kind = dataset.shape, h5t.py_create(dtype)
+    sums.update((rows * dtype.itemsize).to_bytes(8, "little"))
+    for start in range(0, rows, _PIECE):
+        array, place = np.empty(min(_PIECE, rows - start), dtype), dataset.get_space()
+        place.select_hyperslab((start,), array.shape)
+        dataset.read(h5s.create_simple(array.shape), place, array, kind)
+        sums.update(array.tobytes())
 
 
 def _as_bytes(text: object) -> bytes:

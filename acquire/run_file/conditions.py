@@ -40,6 +40,7 @@ def facts_of(run: Run) -> Mapping[str, str]:
         "ended": _clock(run.end_time) or NOT_ENDED,
         "levels": _planned(run, sweep) if sweep else "",
         "levels measured": measured_levels(run),
+        "pulses": _pulses(run, sweep) if sweep else "",
         "sourced": {"V": "voltage", "A": "current"}.get(run.source_unit, ""),
         "direction": _direction(run),
         "figures of": _figures_of(run),
@@ -116,6 +117,19 @@ def _planned(run: Run, sweep: SweepFile) -> str:
     again = f", {source.cycles} cycles" if source.cycles > 1 else ""
     points = f"{summary.planned_points} point{'' if summary.planned_points == 1 else 's'}"
     return f"{between}{back}{steps}{opposite}{again} ({points})"
+
+
+def _pulses(run: Run, sweep: SweepFile) -> str:
+    """How long the pulses lasted, by the source's time stamps, and what the device rested at."""
+    widths = run.tables["jvl"]["pulse_width"]
+    known = widths[np.isfinite(widths)]
+    if sweep.source.pulse is None or not known.size:
+        return ""
+    times = [amount(float(f"{time:.3g}"), "s") for time in (known.min(), known.max())]
+    lasted = times[0] if times[0] == times[1] else " to ".join(times)
+    share = 100 / (sweep.source.pulse.rests() + 1)
+    base = amount(sweep.source.pulse.base_level or 0.0, run.source_unit)
+    return f"{lasted}, {share:.3g} % of the time; rests at {base}"
 
 
 def measured_levels(run: Run) -> str:

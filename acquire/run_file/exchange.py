@@ -38,7 +38,7 @@ _AN_EVENT: Mapping[type, int] = {
 
 def room_for_exchange(rows: Mapping[type, int]) -> int:
     """Bytes to be set aside for what is exchanged during so many events, :data:`MOST_BYTES` at most."""
-    return min(_SETTING_UP + sum(_AN_EVENT[event] * number for event, number in rows.items()), MOST_BYTES)
+    return min(_SETTING_UP + sum(_AN_EVENT.get(event, 0) * number for event, number in rows.items()), MOST_BYTES)
 
 
 #: An :class:`~acquire.records.Exchange`, or its parts in their order.

@@ -48,8 +48,10 @@ from acquire.run_file.layout import (
     Table,
     columns_in,
     storable,
+    tables_in,
     write_flag_meanings,
 )
+from acquire.run_file.long_tables import lay_out_long_tables
 from acquire.run_file.placing import Waiting, locked_alone, replace_file
 from acquire.run_file.read import (
     _FIGURE_DETAILS,
@@ -112,16 +114,17 @@ def finish(path: Path, stop: RunStop | None = None, run_id: str = "", waiting: W
         finished = _with_results(run, stop, watched)
         with h5py.File(path, "r", locking=False) as old, file_in_memory() as new:
             _write_finished(old, new, finished, run.tables["jvl"])
+            late = lay_out_long_tables(new["entry"], finished)
             kept = {name: text for name, text in sealed(old["entry"]).items() if name in BEFORE_THE_RUN}
-            seal(new["entry"], [*new["entry"]], **kept)
+            seal(new["entry"], [*new["entry"]], **kept, **late.checksums)
             write_summary(new, summary_of(finished))
-            image = image_of(new)
+            content = late.content(image_of(new), path)
     except Exception as error:  # h5py meets damage with almost any exception
         raise ArchiveError(f"{path}: is damaged and stays as it is ({_first_line(error)})") from error
     if _stamp(path) != before:
         raise ArchiveError(f"{path}: was changed by somebody else while it was finished, and stays as it is")
     try:
-        replace_file(path, image, waiting=waiting)
+        replace_file(path, content, waiting=waiting)
     except OSError as error:
         raise ArchiveError(
             f"{path}: all rows are in it, but it could not be finished ({_first_line(error)}); close other programs "
@@ -212,13 +215,14 @@ def _write_finished(old: h5py.File, new: h5py.File, run: Run, live: Columns) -> 
     write_text(entry, "stop_reason", run.stop_reason)
     write_text(entry, "end_time", run.end_time)
     for table in TABLES:
-        _write_table(entry, table, run)
+        if not table.streamed and (not table.optional or table.name in old["entry"]):
+            _write_table(entry, table, run)
     for name, value in {"revision": 1, "parent": "/entry/jvl_live"}.items():
         entry["jvl"].attrs[name] = value
     write_flag_meanings(entry["jvl/flags"])
     _write_live_values(entry, live)
     old.copy(old["entry/spectra/wavelength"], entry["spectra"], "wavelength")
-    for table in TABLES:
+    for table in tables_in(entry):
         make_scales(entry[table.name], table.scales)
     _write_figures(entry, run.figures, run.tables["jvl"])
     exchange.write(entry, run.exchange)

@@ -6,7 +6,7 @@ interface of h5py: the same objects in half the time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import prod
 from typing import Any
 
@@ -116,6 +116,16 @@ def preallocated(group: h5py.Group, name: str, values: np.ndarray[Any, Any]) -> 
     return h5py.Dataset(dataset)
 
 
+def growing(group: h5py.Group, name: str, segment: np.ndarray[Any, Any], most: int, fill: Any) -> h5py.Dataset:
+    """A data set with room for ``most`` rows, of which only the first segment is in the file."""
+    rows = -(-most // len(segment)) * len(segment)
+    dataset = group.create_dataset(
+        name, (rows, *segment.shape[1:]), segment.dtype, chunks=segment.shape, fillvalue=fill, track_times=False
+    )
+    dataset[: len(segment)] = segment
+    return dataset
+
+
 def virtual_column(group: h5py.Group, name: str, dtype: Any, block: h5py.Dataset, index: int) -> h5py.Dataset:
     """A data set that shows one column of a two-dimensional data set of the same file."""
     source = _space(block.shape)
@@ -142,8 +152,17 @@ _FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
 _KINDS = {h5l.TYPE_SOFT: "a link to another place", h5l.TYPE_EXTERNAL: "a link to another file"}
 
 
-def refuse_what_no_run_file_holds(file: h5py.File) -> None:
+def rows_in_file(dataset: h5py.Dataset) -> int:
+    """How many rows of a data set are in its file: all, but of one that grows."""
+    if dataset.chunks is None:
+        return int(dataset.shape[0])
+    return int(min(dataset.shape[0], dataset.id.get_num_chunks() * dataset.chunks[0]))
+
+
+def refuse_what_no_run_file_holds(file: h5py.File, may_grow: Collection[str] = ()) -> None:
     """Look through the structure of a file, without reading a value of it.
+
+    ``may_grow``: groups whose data sets may be larger than what is in the file of them; who reads them sees to it.
 
     :raises ValueError: something in it is kept in another file, or is a link, or there is more, deeper or larger
         than a run file holds; the message names it.
@@ -168,7 +187,7 @@ def refuse_what_no_run_file_holds(file: h5py.File) -> None:
                 waiting.append((h5g.open(group, name), place, depth + 1))
             else:
                 dataset = h5d.open(group, name)
-                needed = _refuse_data_set(dataset, place, size)
+                needed = _refuse_data_set(dataset, place, size, may_grow=path in may_grow)
                 if _is_packed(dataset):
                     unpacked -= needed
                 else:
@@ -182,8 +201,8 @@ def refuse_large_attributes(file: h5py.File) -> None:
     _refuse_attributes(h5g.open(file.id, b"/"), "/")
 
 
-def plain_member(group: h5py.Group, name: str) -> Any:
-    """One member of a group, None when there is none.
+def plain_member(group: h5py.Group, name: str, *, may_grow: bool = False) -> Any:
+    """One member of a group, None when there is none; with ``may_grow`` less of it may be in the file than it says.
 
     :raises ValueError: as the whole file would be refused.
     """
@@ -192,7 +211,8 @@ def plain_member(group: h5py.Group, name: str) -> Any:
     place = f"{group.name}/{name}"
     found = _plain_object(group.id, name.encode(), place)
     if found.type == h5o.TYPE_DATASET:
-        _refuse_data_set(h5d.open(group.id, name.encode()), place, h5i.get_file_id(group.id).get_filesize())
+        size = h5i.get_file_id(group.id).get_filesize()
+        _refuse_data_set(h5d.open(group.id, name.encode()), place, size, may_grow=may_grow)
     return group[name]
 
 
@@ -219,8 +239,8 @@ def _refuse_attributes(owner: h5g.GroupID | h5d.DatasetID, place: str) -> None:
             raise ValueError(f"{_short(place)} has an attribute of more than {MOST_VALUES} values")
 
 
-def _refuse_data_set(dataset: h5d.DatasetID, place: str, size: int) -> int:
-    """The bytes that a data set's values take.
+def _refuse_data_set(dataset: h5d.DatasetID, place: str, size: int, *, may_grow: bool = False) -> int:
+    """The bytes that a data set's values take; of one that may grow those that are in the file.
 
     :raises ValueError: they are kept elsewhere, or are too many.
     """
@@ -235,6 +255,8 @@ def _refuse_data_set(dataset: h5d.DatasetID, place: str, size: int) -> int:
         if sources - {"."}:
             raise ValueError(f"{_short(place)} shows values of another file (virtual data set)")
     needed = prod(dataset.shape or ()) * dataset.get_type().get_size()
+    if may_grow and properties.get_layout() in (h5d.VIRTUAL, h5d.CHUNKED) and not properties.get_nfilters():
+        needed = dataset.get_storage_size()
     if needed > _most_bytes(dataset, size):
         raise ValueError(f"{_short(place)} would be larger than the file")
     return int(needed)
@@ -260,9 +282,9 @@ def read_array(group: h5py.Group, name: str, rows: int | None = None) -> np.ndar
     """
     dataset = h5d.open(group.id, name.encode())
     most = _most_bytes(dataset, h5i.get_file_id(dataset).get_filesize())
-    if np.prod(dataset.shape, dtype=float) * dataset.dtype.itemsize > most:
-        raise ValueError(f"{name} would be larger than the file")
     shape = dataset.shape if rows is None else (min(rows, dataset.shape[0]), *dataset.shape[1:])
+    if np.prod(shape, dtype=float) * dataset.dtype.itemsize > most:
+        raise ValueError(f"{name} would be larger than the file")
     array = np.empty(shape, dataset.dtype)
     if array.size:
         place = dataset.get_space()

@@ -1,7 +1,9 @@
 """The layout of a run file before the run: every data set in its place, and where the bytes of each row go.
 
 Every data set has its final name, its unit and room for every row the plan can produce, filled with NaN. The numbers of
-a row lie side by side, so that one write does; their columns are virtual data sets on that block.
+a row lie side by side, so that one write does; their columns are virtual data sets on that block. A table that grows
+(:class:`~acquire.run_file.layout.Growing`) has the same form; of its blocks only the first segment is in the file, see
+:mod:`acquire.run_file.growing`.
 """
 
 from __future__ import annotations
@@ -18,7 +20,17 @@ import numpy as np
 
 from acquire.records import Exchange, RunStart
 from acquire.run_file.checksums import seal
-from acquire.run_file.hdf5 import describe, nx_group, preallocated, virtual_column, write_array
+from acquire.run_file.growing import ChunkTree, plant_tree, tree_of
+from acquire.run_file.hdf5 import (
+    describe,
+    file_in_memory,
+    growing,
+    image_of,
+    nx_group,
+    preallocated,
+    virtual_column,
+    write_array,
+)
 from acquire.run_file.layout import (
     BEFORE_THE_RUN,
     ENDING,
@@ -27,12 +39,15 @@ from acquire.run_file.layout import (
     WAVELENGTHS,
     Capacity,
     Column,
+    Growing,
     Table,
     bytes_a_row,
     check_of,
     columns_in,
     rows_of,
     storable,
+    tables_in,
+    tables_of,
     write_column_names,
     write_flag_meanings,
     write_start,
@@ -40,26 +55,35 @@ from acquire.run_file.layout import (
 
 
 def least_size(capacity: Capacity) -> int:
-    """Bytes that the tables and what is exchanged take."""
-    return capacity.get(Exchange, 0) + sum(rows_of(table, capacity) * bytes_a_row(table) for table in TABLES)
+    """Bytes that the tables and what is exchanged take at the begin of a run."""
+    exchange = capacity.get(Exchange, 0)
+    assert isinstance(exchange, int)
+    return exchange + sum(rows_of(table, capacity) * bytes_a_row(table) for table in TABLES)
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
     """Where one part of each row goes: offset of the first row, bytes a row, how an event becomes these bytes."""
 
     offset: int
     size: int
     pack: Callable[[Any], bytes]
+    tree: ChunkTree | None = None
 
 
 @dataclass(frozen=True)
 class TablePlaces:
-    """Where a table's rows go, and the offset of its counter."""
+    """Where a table's rows go, and the offset of its counter.
+
+    ``segment``: how many rows are laid out at once; ``blank``: what a segment is before anything is written, all its
+    parts one after the other, empty where the table does not grow.
+    """
 
     capacity: int
-    places: tuple[_Place, ...]
+    segment: int
+    places: tuple[Place, ...]
     counter: int
+    blank: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -73,66 +97,125 @@ class Layout:
     exchange_size: int = 0
 
 
-def lay_out(
-    file: h5py.File, start: RunStart, capacity: Capacity, write_calibration: Callable[[h5py.Group], None]
-) -> tuple[dict[type, TablePlaces], Layout]:
-    """The layout of the whole file: where the rows of each event go, and where all else is that is written."""
-    entry = write_start(file, start)
-    write_calibration(nx_group(entry, "calibration", "NXcollection"))
-    recording = nx_group(entry, "recording", "NXcollection")
-    recording.attrs["meaning"] = "number of rows written so far in each table; gone once the run is finished"
-    recording.attrs["source_unit"] = start.source_unit
-    tables = {table.event: _lay_out_table(entry, recording, table, start, capacity) for table in TABLES}
-    ending = {name: _ending_text(entry, name, size) for name, size in ENDING.items()}
-    ending["ending_check"] = preallocated(
-        recording, "ending_check", np.array(check_of(NO_ENDING), "<i8")
-    ).id.get_offset()
-    write_flag_meanings(entry["jvl/flags"])
-    write_array(entry["spectra"], "wavelength", np.arange(380.0, 781.0), "nm", "wavelength in standard air")
-    run_id = np.array(storable(start.run_id).encode(), "S64")
-    mark = preallocated(recording, "run_id", run_id).id.get_offset()
-    exchange = _room_for_exchange(recording, capacity.get(Exchange, 0))
-    seal(entry, BEFORE_THE_RUN, [*(table.name for table in TABLES), "recording"])
-    counters = [(table.counter, 8) for table in tables.values()]
-    return tables, Layout(ending, ((mark, run_id.itemsize), *counters), *exchange)
+@dataclass(frozen=True)
+class LaidOut:
+    """A file that is ready for rows: where those of each event go, and all else that is written; its bytes."""
+
+    tables: Mapping[type, TablePlaces]
+    layout: Layout
+    image: bytes
 
 
-def _lay_out_table(
-    entry: h5py.Group, recording: h5py.Group, table: Table, start: RunStart, capacity: Capacity
-) -> TablePlaces:
+def lay_out(start: RunStart, capacity: Capacity, write_calibration: Callable[[h5py.Group], None]) -> LaidOut:
+    """A whole file in memory, with room for every event that the capacity names."""
+    with file_in_memory() as file:
+        entry = write_start(file, start)
+        write_calibration(nx_group(entry, "calibration", "NXcollection"))
+        recording = nx_group(entry, "recording", "NXcollection")
+        recording.attrs["meaning"] = "number of rows written so far in each table; gone once the run is finished"
+        recording.attrs["source_unit"] = start.source_unit
+        for table in tables_of(capacity):
+            _lay_out_table(entry, recording, table, start, capacity)
+        for name, size in ENDING.items():
+            preallocated(entry, name, np.array(NO_ENDING[name].encode(), h5py.string_dtype("utf-8", size)))
+        preallocated(recording, "ending_check", np.array(check_of(NO_ENDING), "<i8"))
+        for table in tables_in(entry):
+            if "flags" in entry[table.name]:
+                write_flag_meanings(entry[table.name]["flags"])
+        write_array(entry["spectra"], "wavelength", np.arange(380.0, 781.0), "nm", "wavelength in standard air")
+        preallocated(recording, "run_id", np.array(storable(start.run_id).encode(), "S64"))
+        _lay_out_exchange(recording, capacity)
+        seal(entry, BEFORE_THE_RUN, [*(table.name for table in tables_of(capacity)), "recording"])
+        image = bytearray(image_of(file))
+        tables = {table.event: _places(entry, table, start.source_unit, image) for table in tables_in(entry)}
+        return LaidOut(tables, _layout(entry, tables), bytes(image))
+
+
+def found_again(file: h5py.File, image: bytes) -> LaidOut:
+    """The same from a file that was laid out so, whose first bytes are ``image``.
+
+    :raises KeyError: it is finished, or was laid out by an older program.
+    :raises ValueError: as :func:`acquire.run_file.growing.tree_of`.
+    """
+    entry = file["entry"]
+    unit = str(entry["recording"].attrs["source_unit"])
+    tables = {table.event: _places(entry, table, unit, image) for table in tables_in(entry)}
+    return LaidOut(tables, _layout(entry, tables), image)
+
+
+def _layout(entry: h5py.Group, tables: Mapping[type, TablePlaces]) -> Layout:
+    recording = entry["recording"]
+    ending = {name: entry[name].id.get_offset() for name in ENDING}
+    ending["ending_check"] = recording["ending_check"].id.get_offset()
+    mark = recording["run_id"]
+    marks = ((mark.id.get_offset(), mark.dtype.itemsize), *((table.counter, 8) for table in tables.values()))
+    if "exchange" not in recording:
+        return Layout(ending, marks)
+    room, counter = recording["exchange"], recording["exchange_bytes"]
+    return Layout(ending, marks, room.id.get_offset(), counter.id.get_offset(), room.size)
+
+
+def _lay_out_table(entry: h5py.Group, recording: h5py.Group, table: Table, start: RunStart, capacity: Capacity) -> None:
     group = entry.create_group(table.name)
     for key, value in table.attributes.items():
         group.attrs[key] = value
     columns, rows = columns_in(table.columns(start.source_unit), start.photodiode_unit), rows_of(table, capacity)
     numbers = [column for column in columns if column.is_number]
     others = [column for column in columns if not column.is_number]
-    places = [_numbers_side_by_side(recording, group, numbers, rows)]
-    places += [_column_by_itself(group, column, rows) for column in others]
+    growth = capacity.get(table.event)
+    most = growth.most if isinstance(growth, Growing) else None
+    _numbers_side_by_side(recording, group, numbers, rows, most)
+    for column in others:
+        _column_by_itself(group, column, rows, most)
     write_column_names(recording[table.name], numbers, others)
-    counter = preallocated(recording, f"{table.name}_rows", np.zeros((), "<i8"))
-    return TablePlaces(rows, tuple(places), counter.id.get_offset())
+    preallocated(recording, f"{table.name}_rows", np.zeros((), "<i8"))
 
 
-def _room_for_exchange(recording: h5py.Group, size: int) -> tuple[int, int, int]:
-    """Offsets of the room for exchanges and of the counter of its bytes, and its size; nothing where it is 0."""
-    if not size:
-        return 0, 0, 0
-    room = preallocated(recording, "exchange", np.zeros(size, "u1"))
-    counter = preallocated(recording, "exchange_bytes", np.zeros((), "<i8"))
-    return room.id.get_offset(), counter.id.get_offset(), size
+def _places(entry: h5py.Group, table: Table, source_unit: str, image: bytes | bytearray) -> TablePlaces:
+    """Where the rows of a table go. In an image that can be changed, its trees are made."""
+    columns, block = table.columns(source_unit), entry["recording"][table.name]
+    numbers = [column for column in columns if column.is_number]
+    others = [(column, entry[table.name][column.name]) for column in columns if not column.is_number]
+    pack, fetch = struct.Struct(f"<{len(numbers)}d").pack, _fetcher(numbers)
+    places = [_place(block, lambda event: pack(*fetch(event)), image)]
+    places += [_place(dataset, _packer(column, dataset), image) for column, dataset in others]
+    counter = entry["recording"][f"{table.name}_rows"].id.get_offset()
+    if block.chunks is None:
+        return TablePlaces(len(block), len(block), tuple(places), counter)
+    blank = [_blank_numbers(numbers, block.chunks[0]), *(np.full(d.chunks, c.fill, d.dtype) for c, d in others)]
+    return TablePlaces(len(block), block.chunks[0], tuple(places), counter, b"".join(one.tobytes() for one in blank))
 
 
-def _numbers_side_by_side(recording: h5py.Group, group: h5py.Group, columns: Sequence[Column], rows: int) -> _Place:
+def _place(dataset: h5py.Dataset, pack: Callable[[Any], bytes], image: bytes | bytearray) -> Place:
+    size = dataset.dtype.itemsize * (dataset.shape[1] if dataset.ndim > 1 else 1)
+    if dataset.chunks is None:
+        return Place(dataset.id.get_offset(), size, pack)
+    tree = plant_tree(image, dataset) if isinstance(image, bytearray) else tree_of(image, dataset)
+    return Place(dataset.id.get_chunk_info(0).byte_offset, size, pack, tree)
+
+
+def _lay_out_exchange(recording: h5py.Group, capacity: Capacity) -> None:
+    """Room for exchanges and the counter of its bytes; nothing where there is none of it."""
+    if size := capacity.get(Exchange, 0):
+        preallocated(recording, "exchange", np.zeros(size, "u1"))
+        preallocated(recording, "exchange_bytes", np.zeros((), "<i8"))
+
+
+def _numbers_side_by_side(
+    recording: h5py.Group, group: h5py.Group, columns: Sequence[Column], rows: int, most: int | None
+) -> None:
     """One block for all numbers of a table, a row of it in one piece, and each column as a virtual data set on it.
 
-    The last number of a row is its check.
+    The last number of a row is its check. With ``most`` the block grows to so many rows.
     """
-    fill = np.tile([*(float(column.fill) for column in columns), np.nan], (max(rows, 1), 1))
-    block = preallocated(recording, group.name.rsplit("/", 1)[-1], fill)
+    fill, name = _blank_numbers(columns, max(rows, 1)), group.name.rsplit("/", 1)[-1]
+    block = preallocated(recording, name, fill) if most is None else growing(recording, name, fill, most, np.nan)
     for index, column in enumerate(columns):
         describe(virtual_column(group, column.name, column.dtype, block, index), column.unit, column.meaning)
-    pack, fetch = struct.Struct(f"<{len(columns)}d").pack, _fetcher(columns)
-    return _Place(block.id.get_offset(), 8 * (len(columns) + 1), lambda event: pack(*fetch(event)))
+
+
+def _blank_numbers(columns: Sequence[Column], rows: int) -> np.ndarray[Any, Any]:
+    return np.tile([*(float(column.fill) for column in columns), np.nan], (rows, 1))
 
 
 def _fetcher(columns: Sequence[Column]) -> Callable[[Any], Sequence[Any]]:
@@ -140,23 +223,21 @@ def _fetcher(columns: Sequence[Column]) -> Callable[[Any], Sequence[Any]]:
     return fetch if len(columns) > 1 else lambda event: (fetch(event),)
 
 
-def _column_by_itself(group: h5py.Group, column: Column, rows: int) -> _Place:
+def _column_by_itself(group: h5py.Group, column: Column, rows: int, most: int | None) -> None:
     """A text or a spectrum."""
     shape = (max(rows, 1), WAVELENGTHS) if column.is_spectrum else (max(rows, 1),)
-    dataset = preallocated(group, column.name, np.full(shape, column.fill, dtype=column.dtype))
+    values = np.full(shape, column.fill, dtype=column.dtype)
+    name, fill = column.name, column.fill
+    dataset = preallocated(group, name, values) if most is None else growing(group, name, values, most, fill)
     describe(dataset, column.unit, column.meaning)
-    size, fetch = dataset.dtype.itemsize * (WAVELENGTHS if column.is_spectrum else 1), attrgetter(column.source)
+
+
+def _packer(column: Column, dataset: h5py.Dataset) -> Callable[[Any], bytes]:
+    """How an event becomes the bytes of a text or a spectrum."""
+    size, fetch = dataset.dtype.itemsize, attrgetter(column.source)
     if column.is_spectrum:
-        return _Place(
-            dataset.id.get_offset(), size, lambda event: np.ascontiguousarray(fetch(event), dtype="<f8").tobytes()
-        )
-    return _Place(dataset.id.get_offset(), size, lambda event: fit(str(fetch(event)), size))
-
-
-def _ending_text(entry: h5py.Group, name: str, size: int) -> int:
-    """Room for one text of the ending; the offset of its bytes."""
-    text = NO_ENDING[name].encode()
-    return int(preallocated(entry, name, np.array(text, h5py.string_dtype("utf-8", size))).id.get_offset())
+        return lambda event: np.ascontiguousarray(fetch(event), dtype="<f8").tobytes()
+    return lambda event: fit(str(fetch(event)), size)
 
 
 @lru_cache(64)  # the same few words at every point

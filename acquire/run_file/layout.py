@@ -27,13 +27,16 @@ from acquire.evaluation.calibration import Calibration
 from acquire.records import (
     DERIVED,
     FLAG_MEANINGS,
+    LIFETIME_DERIVED,
     ROUTES,
     WITH_COMMON_PART,
     DarkReading,
     Event,
     ExposureSample,
     Finding,
+    LifetimePoint,
     Note,
+    Part,
     Record,
     RepeatedReading,
     RunStart,
@@ -176,6 +179,14 @@ def jvl_columns(source_unit: str) -> list[Column]:
             "reading.cycle",
             since=(1, 3),
         ),
+        Column(
+            "pulse_width",
+            "<f8",
+            "s",
+            "how long the pulse to this level lasted, by the source-measure unit's time stamps; NaN where levels stay",
+            "reading.pulse_width",
+            since=(1, 4),
+        ),
         *(
             replace(column, since=(1, 4))
             for column in _reals(
@@ -308,6 +319,45 @@ SPECTRUM_COLUMNS = [
 ]
 
 
+def lifetime_columns(source_unit: str) -> list[Column]:
+    """The columns of ``/entry/lifetime``, one row a reading; ``source_unit`` is V or A."""
+    derived = [
+        column
+        for name, unit in LIFETIME_DERIVED.items()
+        for column in (
+            (name, unit, "over L_0" if name == "relative_luminance" else name.replace("_", " ")),
+            (f"{name}_uncertainty", unit, f"standard uncertainty (k = 1) of {name}"),
+        )
+    ]
+    return [
+        *_reals(
+            "",
+            ("time", "s", "since the start of the run"),
+            ("stress_time", "s", "of it under the level of the test, without breaks and gaps"),
+            ("source_level", source_unit, "level sent to the source"),
+            ("voltage", "V", "measured by the source-measure unit"),
+            ("current", "A", "measured by the source-measure unit"),
+            ("photodiode_signal", "V", "as its meter reads it, dark value not subtracted"),
+        ),
+        Column("source_status", "<i4", "", "status word of the source-measure unit", "source_status"),
+        Column("flags", "<u4", "", "sum of the bits that the attributes explain", "flags"),
+        Column("part", "<i4", "", "row of /entry/parts in which it was read", "part"),
+        Column("spectrum_index", "<i4", "", "row of /entry/spectra that it refers to, -1 for none", "spectrum_index"),
+        *_reals("", ("current_density", "A/m^2", "current density"), *derived),
+    ]
+
+
+PART_COLUMNS = [
+    *_reals(
+        "",
+        ("time", "s", "when this part began, since the start of the run by the wall clock"),
+        ("gap", "s", "since the last row of the part before; NaN for the first"),
+    ),
+    Column("start_time", "S40", "", "when this part began, ISO 8601 with offset", "start_time"),
+    Column("reason", f"S{NOTE_BYTES}", "", "why the part before ended (UTF-8)", "reason"),
+]
+
+
 def write_flag_meanings(dataset: h5py.Dataset) -> None:
     """Explain each bit of the flags beside the flags."""
     for flag, meaning in FLAG_MEANINGS.items():
@@ -378,6 +428,9 @@ MEMBERS: Mapping[str, str] = {
     "user": "who measured",
     "jvl": "one row a point: final values",
     "jvl_live": "the derived values of the same points as they were shown while the run went on",
+    "lifetime": "one row a reading of a device that ages: final values",
+    "lifetime_live": "the derived values of the same readings as they were shown while the run went on",
+    "parts": "one row each time the run was begun or gone on with",
     "spectra": "one row a spectrum",
     "figures_of_merit": "one number a figure, with unit, status, reason, uncertainty and place as attributes; of which "
     "`branch` and `cycle` they are, as attributes of the group",
@@ -405,7 +458,9 @@ class Table:
     ``columns`` by the unit of the source; no row is without a value in those of ``never_blank``: where one is blank, a
     power cut came between the counter and the row. ``attributes`` of its group: NeXus class and plot.
     ``rows``: how many there is room for where the plan does not say. ``numbered``: other rows refer to these by number.
-    ``scales``: its columns that are dimension scales of the others once the run is finished.
+    ``scales``: its columns that are dimension scales of the others once the run is finished. ``optional``: only in runs
+    whose plan has such events. ``streamed``: there may be so many rows that nobody has all of them in memory; they are
+    read by :mod:`acquire.run_file.columns`, piece by piece, and no column is a text.
     """
 
     name: str
@@ -417,6 +472,8 @@ class Table:
     numbered: bool = False
     scales: tuple[str, ...] = ()
     since: Version = BEFORE_VERSIONS
+    optional: bool = False
+    streamed: bool = False
 
 
 JVL_PLOT = {
@@ -425,6 +482,13 @@ JVL_PLOT = {
     "auxiliary_signals": ["luminance"],
     "axes": ["voltage"],
     "SILX_style": json.dumps({"signal_scale_type": "log"}),  # silx and h5web begin with a logarithmic axis
+}
+
+LIFETIME_PLOT = {
+    "NX_class": "NXdata",
+    "signal": "relative_luminance",
+    "auxiliary_signals": ["voltage"],
+    "axes": ["stress_time"],
 }
 
 SPECTRA_PLOT = {"NX_class": "NXdata", "signal": "spectral_radiance", "axes": ["point_index", "wavelength"]}
@@ -445,16 +509,49 @@ TABLES = (
         numbered=True,
         scales=("point_index", "wavelength"),
     ),
+    Table(
+        "lifetime",
+        LifetimePoint,
+        lifetime_columns,
+        ("time",),
+        LIFETIME_PLOT,
+        scales=("stress_time",),
+        since=(1, 4),
+        optional=True,
+        streamed=True,
+    ),
+    Table("parts", Part, lambda _: PART_COLUMNS, ("time",), since=(1, 4), optional=True),
 )
+
+TABLE: Mapping[str, Table] = {table.name: table for table in TABLES}
+
+
+@dataclass(frozen=True)
+class Growing:
+    """Rows that are not known beforehand: ``most`` by the plan's bound, ``segment`` of them laid out at once."""
+
+    most: int
+    segment: int = 4096
 
 
 #: Rows by type of event, the most that a plan can produce; for :class:`~acquire.records.Exchange` bytes.
-Capacity = Mapping[type, int]
+Capacity = Mapping[type, int | Growing]
 
 
 def rows_of(table: Table, capacity: Capacity) -> int:
-    """How many rows of a table there is to be room for."""
-    return capacity.get(table.event, table.rows)
+    """How many rows of a table there is room for at the begin of a run."""
+    rows = capacity.get(table.event, table.rows)
+    return rows.segment if isinstance(rows, Growing) else rows
+
+
+def tables_of(capacity: Capacity) -> list[Table]:
+    """The tables of a run with such a capacity."""
+    return [table for table in TABLES if table.event in capacity or not table.optional]
+
+
+def tables_in(entry: h5py.Group) -> list[Table]:
+    """The tables that a file has."""
+    return [table for table in TABLES if not table.optional or table.name in entry]
 
 
 def bytes_a_row(table: Table) -> int:

@@ -52,8 +52,12 @@ class Waiting:
     sleep: Callable[[float], object] = time.sleep
 
 
+#: What a file is to hold: its bytes, or who writes them into it, where they are too many for memory.
+Content = bytes | Callable[[BinaryIO], object]
+
+
 def replace_file(
-    path: Path, content: bytes, *, new: bool = False, like: Path | None = None, waiting: Waiting | None = None
+    path: Path, content: Content, *, new: bool = False, like: Path | None = None, waiting: Waiting | None = None
 ) -> None:
     """Write a file whole beside ``path``, push it to the disk and give it its name in one step.
 
@@ -69,7 +73,12 @@ def replace_file(
 
 @contextmanager
 def replace_file_and_lock(
-    path: Path, content: bytes, *, new: bool = False, like: Path | None = None, waiting: Waiting | None = None
+    path: Path,
+    content: Content,
+    *,
+    new: bool = False,
+    like: Path | None = None,
+    waiting: Waiting | None = None,
 ) -> Iterator[None]:
     """The same, and inside no program takes the file for a run that was cut off: it is locked before it has its name.
 
@@ -79,7 +88,10 @@ def replace_file_and_lock(
         beside, stream = _fresh_beside(path)
         kept.enter_context(stream)
         try:
-            stream.write(content)
+            if isinstance(content, bytes):
+                stream.write(content)
+            else:
+                content(stream)
             stream.flush()
             if like is not None:
                 beside.chmod(stat.S_IMODE(like.stat().st_mode))

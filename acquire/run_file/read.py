@@ -62,6 +62,7 @@ from acquire.run_file.layout import (
 from acquire.run_file.naming import is_run_file, moment_in
 from acquire.run_file.placing import locked_alone
 from acquire.run_file.remarks import Remark, RemarkKind, read_remarks, standing
+from acquire.run_file.streamed import rows_of_streamed
 from acquire.run_file.tables import length, read_table
 
 LONGEST_TEXT = 1 << 20  # bytes; a configuration file may be as long
@@ -78,7 +79,11 @@ class ArchiveError(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """Everything a run file holds, as the engine recorded it, and its results."""
+    """Everything a run file holds, as the engine recorded it, and its results.
+
+    ``rows``: how many there are of the tables that are not among ``tables`` but read piece by piece, by
+    :mod:`acquire.run_file.columns`.
+    """
 
     path: Path
     run_id: str
@@ -102,6 +107,7 @@ class Run:
     sample_fields: Mapping[str, str | float] = field(default_factory=dict)
     resolved_json: str = ""
     remarks: tuple[Remark, ...] = ()
+    rows: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def source_of_figures(self) -> tuple[str, int]:
@@ -277,11 +283,19 @@ def read_image(path: Path, image: bytes) -> Run:
 
 def _whole(path: Path, file: h5py.File) -> Run:
     """The run in an open file, and what its checksums say of it."""
-    refuse_what_no_run_file_holds(file)
+    refuse_what_no_run_file_holds(file, _growing_groups(file))
     run = _read(path, file)
     integrity = verify(file["entry"], _SEALED if run.finished else BEFORE_THE_RUN)
     said = (*integrity.damaged, *run.integrity.damaged, *damaged_texts(file, [SUMMARY]))
     return replace(run, integrity=replace(integrity, damaged=said))
+
+
+def _growing_groups(file: h5py.File) -> list[str]:
+    """The groups of a file that is not finished whose tables may grow."""
+    entry = plain_member(file, "entry")
+    if entry is None or "recording" not in entry:
+        return []
+    return ["/entry/recording", *(f"/entry/{table.name}" for table in TABLES)]
 
 
 def _read_own(path: Path) -> Run:
@@ -433,7 +447,7 @@ def _read(path: Path, file: h5py.File) -> Run:
     entry, version = file["entry"], version_of(file)
     recording = entry.get("recording")
     source_unit = _text(entry["jvl/source_level"].attrs["units"])
-    found = {table.name: read_table(entry, table, source_unit, version) for table in TABLES}
+    found = {table.name: read_table(entry, table, source_unit, version) for table in TABLES if not table.streamed}
     messages, remarks = (exchange.read(entry), ()) if recording is None else exchange.recorded(recording)
     said = [text for _, texts in found.values() for text in texts] + [*remarks]
     if recording is not None and "ending_check" in recording:
@@ -464,6 +478,7 @@ def _read(path: Path, file: h5py.File) -> Run:
         sample_fields={_text(name): _sample_field(dataset) for name, dataset in entry["sample"].items()},
         resolved_json=_text_if_any(entry, "configuration/resolved_json"),
         remarks=read_remarks(entry),
+        rows={table.name: rows_of_streamed(entry, table) for table in TABLES if table.streamed},
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from acquire.records import PointFlag
 from acquire.run_file.checksums import PLACE, row_check
-from acquire.run_file.hdf5 import read_array
+from acquire.run_file.hdf5 import read_array, rows_in_file
 from acquire.run_file.layout import Column, Table, name_in
 
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -41,7 +41,8 @@ def whole_rows(
 
     :raises ValueError: the table is not as it was made.
     """
-    block = read_array(entry["recording"], table.name)
+    laid_out = rows_in_file(entry["recording"][table.name])
+    block = read_array(entry["recording"], table.name, laid_out)
     group = entry[table.name]
     numbers = [column.name for column in columns if column.is_number]
     others = [column.name for column in columns if not column.is_number]
@@ -53,7 +54,7 @@ def whole_rows(
             raise ValueError(f"{table.name} has another shape than it was made with")
         return {column.name: read_array(group, name_in(group, column))[:written] for column in columns}, ()
     arrays, remarks = _columns(group, columns, block, numbers)
-    whole = _whole(block, [read_array(group, name) for name in others])
+    whole = _whole(block, [read_array(group, name, laid_out) for name in others])
     rows = max(max(whole, default=-1) + 1, min(counted, written, len(block)))
     damaged = sorted(set(range(rows)) - whole)
     arrays = {name: array[:rows] for name, array in arrays.items()}
@@ -69,7 +70,7 @@ def _columns(
     """The columns as they were recorded, and those that show something else."""
     arrays, remarks = Arrays(), list[str]()
     for column in columns:
-        arrays[column.name] = shown = read_array(group, name_in(group, column))
+        arrays[column.name] = shown = read_array(group, name_in(group, column), len(block))
         if not column.is_number:
             continue
         with np.errstate(invalid="ignore"):  # a damaged number need not fit into an integer

@@ -6,8 +6,12 @@ valid, complete HDF5 file at every moment, whatever happens to the process; a fu
 and a point costs microseconds. A row carries a check of its own and counts once it is whole; the counter behind it
 says so too.
 
+A table whose rows are not known beforehand grows by segments (:mod:`acquire.run_file.growing`): the next one is laid
+out when the one before is half full, so that a full disk shows while there is still room for what is read next.
+
 The file may be deleted, renamed, cut off or replaced while the run goes on. The recorder looks once a second whether
-what it wrote still stands under its name, and keeps a copy in memory, from which the file is written anew.
+what it wrote still stands under its name, and keeps in memory what it needs to write the file anew (of segments that
+are full their checksums: their rows are read from the file that it has open, whatever its name).
 
 :func:`acquire.run_file.finish.finish` trims the tables and adds the final results, after a clean end and after a crash.
 """
@@ -17,10 +21,13 @@ from __future__ import annotations
 import math
 import os
 import stat
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import h5py
 
@@ -28,8 +35,9 @@ from acquire.config.yaml_source import LARGEST_RUN_FILE
 from acquire.records import Event, Note, RunStart, RunStop
 from acquire.run_file.checksums import row_check
 from acquire.run_file.exchange import Exchanges, frame
-from acquire.run_file.hdf5 import file_in_memory, image_of
-from acquire.run_file.laying_out import CHECK, COUNT, Layout, TablePlaces, fit, lay_out, least_size
+from acquire.run_file.growing import Writes, end_of_file
+from acquire.run_file.held import Held
+from acquire.run_file.laying_out import CHECK, COUNT, LaidOut, TablePlaces, fit, lay_out, least_size
 from acquire.run_file.layout import ENDING, Capacity, check_of
 from acquire.run_file.placing import lock_shared, replace_file_and_lock
 
@@ -66,17 +74,69 @@ def create_run_file(
             "plan fewer spectra, or a longer spectra.sample_every"
         )
     try:
-        with file_in_memory() as file:
-            tables, layout = lay_out(file, start, capacity, write_calibration)
-            image = image_of(file)
-        with replace_file_and_lock(path, image, new=True):
-            return RunRecorder(path, tables, layout, image, exchanges)
+        laid_out = lay_out(start, capacity, write_calibration)
+        with replace_file_and_lock(path, laid_out.image, new=True):
+            return RunRecorder(path, laid_out, exchanges)
     except FileExistsError as error:
         raise RecordingError(f"{path}: exists already; a run file is never overwritten") from error
     except ValueError as error:
         raise RecordingError(f"{path}: a text of the configuration does not fit into a file ({error})") from error
     except OSError as error:
         raise RecordingError(f"{path}: cannot be made ({error}); is the folder writable, the disk full?") from error
+
+
+class TableSoFar:
+    """How far a table is written, and where its next row goes.
+
+    ``rows`` are written, ``until`` rows fit into the segments up to the present one; at row ``half`` the next segment
+    is laid out, which begins at ``next_segment`` of the file. ``offsets``: of each part of row 0, were it in front of
+    the present segment.
+    """
+
+    def __init__(self, table: TablePlaces, rows: int = 0, segment: int = 0, begins: Sequence[int] = ()) -> None:
+        self.places = table.places
+        self.counter = table.counter
+        self.capacity = table.capacity
+        self.segment = table.segment
+        self.blank = table.blank
+        self.rows = rows
+        self.next_segment: int | None = None
+        self._present = segment
+        self._turn(begins or [place.offset for place in table.places])
+
+    def _turn(self, begins: Sequence[int]) -> None:
+        first = self._present * self.segment
+        self.begins = begins
+        self.offsets = [begin - first * place.size for begin, place in zip(begins, self.places, strict=True)]
+        self.until = min(first + self.segment, self.capacity)
+        self.half = first + self.segment // 2 if self.blank else -1
+
+    @property
+    def last_segment(self) -> bool:
+        """Whether there is no further segment."""
+        return self.until >= self.capacity
+
+    def turn_to_next(self) -> int:
+        """Go on in the next segment; where the one before begins."""
+        assert self.next_segment is not None
+        before, begin, begins = self.begins[0], self.next_segment, list[int]()
+        for place in self.places:
+            begins.append(begin)
+            begin += place.size * self.segment
+        self._present += 1
+        self.next_segment = None
+        self._turn(begins)
+        return before
+
+    def additions(self, begin: int) -> Iterator[Writes]:
+        """What says that there is a segment that begins there; each is pushed to the disk before the next."""
+        steps = []
+        for place in self.places:
+            assert place.tree is not None
+            steps.append(place.tree.additions(self._present + 1, begin))
+            begin += place.size * self.segment
+        for together in zip(*steps, strict=True):
+            yield [write for writes in together for write in writes]
 
 
 class RunRecorder:
@@ -89,23 +149,23 @@ class RunRecorder:
     def __init__(
         self,
         path: Path,
-        tables: Mapping[type, TablePlaces],
-        layout: Layout,
-        image: bytes,
+        laid_out: LaidOut,
         exchanges: Exchanges | None = None,
+        so_far: Mapping[type, TableSoFar] | None = None,
+        held: Held | None = None,
     ) -> None:
         self.path = path
         self.lost = ""
-        self._tables = tables
-        self._layout = layout
-        self._copy = bytearray(image)  # what the file holds, byte by byte
+        self._layout = laid_out.layout
+        self._held = held or Held(laid_out.image)  # what the file holds
         self.refused = False
-        self._rows = dict.fromkeys(tables, 0)
+        self._tables = so_far or {event: TableSoFar(places) for event, places in laid_out.tables.items()}
         self._exchanges = exchanges
         self._exchanged = 0  # bytes
         self._exchange_due = -math.inf
         self._file = path.open("r+b", buffering=0)
         self._descriptor = self._file.fileno()
+        self._closed = False
         lock_shared(self._descriptor)
         self._write = _positioned_writer()
         self._synced = time.monotonic()
@@ -122,12 +182,9 @@ class RunRecorder:
             self.conclude(event)
             return
         table = self._tables[type(event)]
-        row = self._rows[type(event)]
-        if row >= table.capacity:
-            raise RecordingError(
-                f"{self.path}: no room for more than {table.capacity} rows of {type(event).__name__}; "
-                "all rows so far are kept"
-            )
+        row = table.rows
+        if row >= table.until:
+            self._turn_to_next_segment(table, type(event))
         parts = [place.pack(event) for place in table.places]
         parts[0] += CHECK(row_check(row, parts))
         now = time.monotonic()
@@ -135,14 +192,68 @@ class RunRecorder:
             if now > self._exchange_due:
                 self._exchange_due = now + EXCHANGE_INTERVAL
                 self._put_exchanges()
-            for place, part in zip(table.places, parts, strict=True):
-                self._put(place.offset + row * place.size, part)
+            for offset, place, part in zip(table.offsets, table.places, parts, strict=True):
+                self._put(offset + row * place.size, part)
             self._put(table.counter, COUNT(row + 1))
         except OSError as error:
             raise RecordingError(f"{self.path}: cannot be written ({error}); all rows so far are kept") from error
-        self._rows[type(event)] = row + 1
+        table.rows = row + 1
+        if row == table.half:
+            self._lay_out_next(table)
         if now - self._synced > SYNC_INTERVAL:
             self.sync()
+
+    def rows(self, event: type) -> int:
+        """How many rows of this event are in the file."""
+        return self._tables[event].rows
+
+    # --- tables that grow
+
+    def _turn_to_next_segment(self, table: TableSoFar, event: type) -> None:
+        """Go on in the segment that was laid out when the one before was half full.
+
+        :raises RecordingError: there is none, and none can be laid out.
+        """
+        if table.until >= table.capacity:
+            raise RecordingError(
+                f"{self.path}: no room for more than {table.capacity} rows of {event.__name__}; "
+                "all rows so far are kept"
+            )
+        if table.next_segment is None:
+            self._lay_out_next(table)
+        self._held.fill_up(table.turn_to_next())
+
+    def _lay_out_next(self, table: TableSoFar) -> None:
+        """Lay out one more segment, step by step, each on the disk before the next.
+
+        :raises RecordingError: the disk is full, or refuses; the file is as it was.
+        """
+        if table.last_segment or table.next_segment is not None:
+            return
+        start, refused = self._held.add(table.blank), self.refused
+        table.next_segment = start
+        try:
+            self._put_and_sync([(start, table.blank)])
+        except OSError as error:
+            table.next_segment = None
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, self._held.take_back())
+                self.refused = refused  # the file is as it was
+            raise RecordingError(
+                f"{self.path}: there is no room for the next {table.segment} rows ({error}); all rows so far are kept"
+            ) from error
+        try:
+            self._put_and_sync([end_of_file(self._held.size)])
+            for writes in table.additions(start):
+                self._put_and_sync(writes)
+        except OSError as error:
+            raise RecordingError(f"{self.path}: cannot be written ({error}); all rows so far are kept") from error
+
+    def _put_and_sync(self, writes: Sequence[tuple[int, bytes]]) -> None:
+        """:raises OSError: the file did not take it."""
+        for offset, data in writes:
+            self._put(offset, data)
+        os.fsync(self._descriptor)
 
     def _put(self, offset: int, data: bytes) -> None:
         """Write into the file, then into the copy; only there once the file belongs to somebody else.
@@ -157,7 +268,7 @@ class RunRecorder:
         except OSError:
             self.refused = True
             raise
-        self._copy[offset : offset + size] = data
+        self._held.put(offset, data)
 
     def _put_exchanges(self) -> None:
         """Write what was exchanged with the instruments since the last time, as far as there is room for it."""
@@ -176,7 +287,7 @@ class RunRecorder:
 
     def has_room(self, event: type) -> bool:
         """Whether one more event of this type fits."""
-        return self._rows[event] < self._tables[event].capacity
+        return self._tables[event].rows < self._tables[event].capacity
 
     def conclude(self, stop: RunStop) -> None:
         """Write how the run ended into its file, which is not finished yet: finishing may fail, or never come.
@@ -233,10 +344,13 @@ class RunRecorder:
     def close(self) -> None:
         """Sync and let go of the file; it stays valid and unfinished until :func:`acquire.run_file.finish.finish`.
 
+        One that may have to be written anew from what this process has open is held until :meth:`let_go`.
+
         :raises RecordingError: something of it cannot be written any more.
         """
-        if self._file.closed:
+        if self._closed:
             return
+        self._closed = True
         try:
             if not self.lost:
                 self._put_exchanges()
@@ -244,29 +358,32 @@ class RunRecorder:
         except OSError as error:
             raise RecordingError(f"{self.path}: the last exchanges cannot be written ({error})") from error
         finally:
-            self._file.close()
+            if (
+                self._held.all_in_memory or sys.platform == "win32"
+            ):  # where an open file is neither removed nor replaced
+                self.let_go()
+
+    def let_go(self) -> None:
+        """Close the file for good."""
+        self._closed = True
+        self._file.close()
 
     # --- whether the file is still the one that is written
 
     def stands(self) -> bool:
         """Whether the file of this name holds what was recorded, to the last byte."""
-        view, position = memoryview(self._copy), 0
         try:
-            if self.path.is_symlink() or self.path.stat().st_size != len(view):
+            if self.path.is_symlink() or self.path.stat().st_size != self._held.size:
                 return False
             with self.path.open("rb", buffering=0) as file:
-                while piece := file.read(1 << 20):
-                    if view[position : position + len(piece)] != piece:
-                        return False
-                    position += len(piece)
+                return self._held.is_in(file)
         except OSError:
             return False
-        return position == len(view)
 
     def _why_lost(self) -> str:
         size = os.fstat(self._descriptor).st_size
-        if size != len(self._copy):
-            return f"was changed from {len(self._copy)} to {size} bytes"
+        if size != self._held.size:
+            return f"was changed from {self._held.size} to {size} bytes"
         if not self._is_this_run(self._descriptor):
             return "was overwritten by somebody else"
         try:
@@ -288,31 +405,41 @@ class RunRecorder:
         except OSError:
             return True  # as above
         try:
-            return os.fstat(descriptor).st_size == len(self._copy) and self._is_this_run(descriptor)
+            return os.fstat(descriptor).st_size == self._held.size and self._is_this_run(descriptor)
         finally:
             os.close(descriptor)
 
     def _is_this_run(self, descriptor: int) -> bool:
         """Whether a file has this run's identity and as many rows as were written."""
         return all(
-            _read_at(descriptor, size, offset) == self._copy[offset : offset + size]
-            for offset, size in self._layout.marks
+            _read_at(descriptor, size, offset) == self._held.head(offset, size) for offset, size in self._layout.marks
         )
 
     def write_anew(self, stop: RunStop) -> Path:
         """Write all that was recorded, and how the run ended, into a new file beside the lost one.
 
+        What of a long run is nowhere any more, because the lost file was overwritten in place, is blank there.
+
         :raises RecordingError: there is no place for it, not even in the folder for temporary files.
         """
         for offset, data in self._ending_of(stop):
-            self._copy[offset : offset + len(data)] = data
+            self._held.put(offset, data)
+        try:
+            self.path = self._written_anew()
+        finally:
+            self.let_go()
+        return self.path
+
+    def _write_all_held(self, stream: BinaryIO) -> None:
+        stream.writelines(self._held.contents(self._file))
+
+    def _written_anew(self) -> Path:
         problem: OSError | None = None
         for folder in (self.path.parent, Path(tempfile.gettempdir())):
             path = _name_beside(folder / self.path.name)
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                with replace_file_and_lock(path, bytes(self._copy), new=True):
-                    self.path = path
+                with replace_file_and_lock(path, self._write_all_held, new=True):
                     return path
             except OSError as error:
                 problem = error

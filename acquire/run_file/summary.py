@@ -315,7 +315,7 @@ _TEXTS = ("run_id", "title", "start_time", "end_time", "status", "stop_reason")
 def _rows(entry: h5py.Group, recording: h5py.Group | None, table: str, column: str) -> np.ndarray[Any, Any]:
     """A column, as far as an unfinished file says that it was written."""
     group = plain_member(entry, table)
-    if plain_member(group, column) is None:
+    if plain_member(group, column, may_grow=recording is not None) is None:
         raise ValueError(f"{table} has no {column}")
     counted = None if recording is None else max(int(plain_member(recording, f"{table}_rows")[()]), 0)
     return read_array(group, column, counted)

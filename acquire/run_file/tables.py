@@ -10,7 +10,7 @@ import numpy as np
 
 from acquire.records import Branch, Columns, Severity
 from acquire.run_file.checksums import PLACE
-from acquire.run_file.hdf5 import read_array
+from acquire.run_file.hdf5 import read_array, rows_in_file
 from acquire.run_file.layout import FORMAT_VERSION, WAVELENGTHS, Column, Table, Version, name_in
 from acquire.run_file.recorded_rows import Arrays, whole_rows
 
@@ -21,7 +21,7 @@ def read_table(entry: h5py.Group, table: Table, source_unit: str, version: Versi
     :raises ValueError: they do not fit each other, or hold what no run has.
     """
     columns = table.columns(source_unit)
-    if table.since > version:
+    if table.since > version or (table.optional and table.name not in entry):
         return {column.name: np.empty(0, column.dtype) for column in columns}, ()
     known = [column for column in columns if column.since <= version]
     if "recording" in entry:
@@ -41,7 +41,8 @@ def _recorded(
     if counted < 0 and PLACE not in entry:  # else the rows tell by themselves how many they are
         raise ValueError(f"{table.name} is said to have {counted} rows")
     counted = max(counted, 0)
-    written = _written([read_array(entry[table.name], name, counted) for name in table.never_blank])
+    laid_out = min(counted, rows_in_file(entry["recording"][table.name]))
+    written = _written([read_array(entry[table.name], name, laid_out) for name in table.never_blank])
     return whole_rows(entry, table, columns, counted, written, newer)
 
 

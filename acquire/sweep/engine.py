@@ -32,6 +32,7 @@ from acquire.sweep.afterwards import afterwards
 from acquire.sweep.exposure import ExposureMode, ModeInUse, Tries
 from acquire.sweep.pace import Pace
 from acquire.sweep.plan import SweepPlan, bursts
+from acquire.sweep.pulses import LONGEST_BURST_OF_PULSES, off_width
 from acquire.sweep.read_back import NotMeasured, ReadingCheck, as_expected, is_bad, what_is_missing
 from acquire.sweep.schedule import next_step, require_planned
 from acquire.sweep.spectra import SpectrumSchedule
@@ -430,6 +431,9 @@ def _sweep_in_bursts(run: _Context, evidence: Evidence) -> Outcome:
             run.emit(with_uncertainties(record, evidence))
         for record in records:
             run.check.require_safe(record.reading)
+        if run.plan.pulse is not None:
+            for text in off_width(readings, run.plan.pulse):
+                run.queued(text)
         reasons = [stop_conditions.reason(record) for record in records]
         if why := run.stop_requested():
             return Outcome.interrupted(why)
@@ -439,7 +443,13 @@ def _sweep_in_bursts(run: _Context, evidence: Evidence) -> Outcome:
 
 
 def burst_length(plan: SweepPlan) -> int:
-    """How many points a burst has at most; three at least, so that none is left alone when they are shared out."""
+    """How many points a burst has at most; three at least, so that none is left alone when they are shared out.
+
+    Of pulses one is enough: the levels before and after it are read too.
+    """
+    if plan.pulse is not None:
+        in_time = int(LONGEST_BURST_OF_PULSES / plan.time_per_point)
+        return min(plan.pulse.most_pulses(plan.most_stored), max(in_time, 1))
     return max(min(plan.most_stored, int(LONGEST_BURST / plan.time_per_point)), 3)
 
 

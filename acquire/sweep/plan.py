@@ -11,17 +11,19 @@ from itertools import pairwise
 from math import ceil, inf
 
 from acquire.config import BenchFile, SweepFile
+from acquire.config.linked_timing import linked_timing
 from acquire.records import Branch, Step
 from acquire.sweep.adaptive import Adaptive
 from acquire.sweep.afterwards import AfterwardsPlan
 from acquire.sweep.exposure import ExposureMode, ExposureTimes
 from acquire.sweep.levels import branches_of, steps_of
+from acquire.sweep.pulses import PulsePlan, pulse_plan
 from acquire.sweep.read_back import ReadBackLimits, read_back_limits
 from acquire.sweep.schedule import Course, Schedule, in_order
 from acquire.sweep.spectra import MOST_ATTEMPTS, SpectraPlan
 from acquire.sweep.stop_rules import StopRules, _stop_rules
 from drivers import models
-from drivers.specification import PointTiming, Source, SourceMeterSpecification
+from drivers.specification import PointTiming, SourceMeterSpecification
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class SweepPlan:
 
     ``steps`` are those that are known beforehand; ``course`` is where further ones come from, where not all are known.
     ``exposures``: what each of the spectra may take, the dim ones of a branch first where it goes up. ``most_stored``:
-    readings that both meters can store.
+    readings that both meters can store. ``pulse``: how levels are pulsed, and ``time_per_point`` their period then.
+    ``time_per_reading``: of readings that the program asks for one by one, as those at the dark level always are.
     """
 
     source_function: str
@@ -63,12 +66,14 @@ class SweepPlan:
     settle: float
     hardware_timed: bool
     time_per_point: float
+    time_per_reading: float
     duration: float
     exposures: tuple[float, ...]
     stress: Stress
     read_back: ReadBackLimits
     repeat_bad_readings: bool
     most_stored: int
+    pulse: PulsePlan | None = None
     course: Course | None = None
 
     @property
@@ -83,7 +88,7 @@ class SweepPlan:
     @property
     def held_readings(self) -> int:
         """How often the meters are read while levels are held; no points come of it."""
-        return held_readings(self.steps, self.time_per_point)
+        return held_readings(self.steps, self.time_per_reading)
 
 
 def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
@@ -106,9 +111,10 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
     per_point = point_time(sweep, bench)
     source_range = span.smallest_range(largest if source.range == "auto" else source.range)
     again = 1 if spectra.most else 0  # the level of the first spectrum, when the sweep is over
-    readings = most_points + dark.readings_before + dark.readings_after + again + spectra.afterwards.most_points
+    readings = dark.readings_before + dark.readings_after + again + spectra.afterwards.most_points
+    by_program = stepped_time(sweep, bench)
     exposures = _exposures(sweep, bench, spectra)
-    held = held_readings(steps, per_point)
+    held = held_readings(steps, by_program)
     return SweepPlan(
         source_function=source.function,
         source_unit="V" if voltage_source else "A",
@@ -122,73 +128,63 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
         settle=measure.settle,
         hardware_timed=measure.timing == "hardware",
         time_per_point=per_point,
-        duration=readings * per_point + sum(exposures) + held * per_point,
+        time_per_reading=by_program,
+        duration=most_points * per_point + (readings + held) * by_program + sum(exposures),
         exposures=exposures,
         stress=_stress(largest, source.compliance, voltage_source),
         read_back=read_back_limits(sweep, bench, source_range),
         repeat_bad_readings=measure.bad_reading == "retry",
         most_stored=_most_stored(bench),
+        pulse=pulse_plan(sweep, bench),
         course=course,
     )
 
 
-def held_readings(steps: Sequence[Step], time_per_point: float) -> int:
+def held_readings(steps: Sequence[Step], time_per_reading: float) -> int:
     """How often the meters are read while levels are held: pre-bias, rests, holds of single levels."""
     times = [time for step in steps for time in (step.hold, step.before.time if step.before else 0.0)]
-    return sum(ceil(time / time_per_point - 1e-9) for time in times)
+    return sum(ceil(time / time_per_reading - 1e-9) for time in times)
 
 
 def point_time(sweep: SweepFile, bench: BenchFile) -> float:
     """Seconds a point takes: the slower of two meters that integrate at the same time, after settling."""
-    hardware = sweep.measure.timing == "hardware"
-    settle = sweep.measure.settle
-    source = _source_meter_time(sweep, bench, hardware)
-    if not hardware:
-        return max(source, _photodiode_meter_time(sweep, bench, settle, linked=False))
-    # The source settles, then pulses the other meter: both share that part.
-    before_the_pulse = source - _source_meter_conversion(sweep, bench)
-    return max(source, before_the_pulse + _photodiode_meter_time(sweep, bench, 0.0, linked=True))
+    if sweep.measure.timing == "hardware":
+        pulse = pulse_plan(sweep, bench)
+        if pulse is not None:
+            return pulse.period
+        return linked_timing(sweep.measure, bench.instruments, sweep.source.function, sweep.measure.settle).mean
+    return stepped_time(sweep, bench)
 
 
-def _source_meter_time(sweep: SweepFile, bench: BenchFile, hardware: bool) -> float:
+def stepped_time(sweep: SweepFile, bench: BenchFile) -> float:
+    """Seconds a reading takes that the program asks for by itself, as those at the dark level always are."""
+    return max(_source_meter_time(sweep, bench), _photodiode_meter_time(sweep, bench))
+
+
+def _source_meter_time(sweep: SweepFile, bench: BenchFile) -> float:
     measure = sweep.measure
     return _source_meter(bench).point_time(
         PointTiming(
             nplc=measure.nplc,
             line_frequency=bench.instruments.smu.line_frequency,
             autozero=measure.autozero,
-            source=_source(sweep),
-            trigger_delay=0.0 if hardware else measure.settle,
-            source_delay=measure.settle,
+            source=sweep.source.function,
+            trigger_delay=measure.settle,
             filter_count=measure.filter_count,
-            static=not hardware,
-            linked=hardware,
+            static=True,
         )
     )
 
 
-def _source_meter_conversion(sweep: SweepFile, bench: BenchFile) -> float:
-    measure = sweep.measure
-    return measure.filter_count * _source_meter(bench).conversion_time(
-        PointTiming(
-            nplc=measure.nplc,
-            line_frequency=bench.instruments.smu.line_frequency,
-            autozero=measure.autozero,
-            source=_source(sweep),
-        )
-    )
-
-
-def _photodiode_meter_time(sweep: SweepFile, bench: BenchFile, delay: float, *, linked: bool) -> float:
+def _photodiode_meter_time(sweep: SweepFile, bench: BenchFile) -> float:
     measure = sweep.measure
     return models.multimeter(bench.instruments.photodiode_meter.model).reading_time(
         PointTiming(
             nplc=measure.photodiode_nplc,
             line_frequency=bench.instruments.smu.line_frequency,
             autozero=measure.autozero,
-            trigger_delay=delay,
+            trigger_delay=measure.settle,
             filter_count=measure.filter_count,
-            linked=linked,
         )
     )
 
@@ -199,10 +195,6 @@ def _source_meter(bench: BenchFile) -> SourceMeterSpecification:
 
 def _most_stored(bench: BenchFile) -> int:
     return min(_source_meter(bench).buffer, models.multimeter(bench.instruments.photodiode_meter.model).buffer)
-
-
-def _source(sweep: SweepFile) -> Source:
-    return "voltage" if sweep.source.function == "voltage" else "current"
 
 
 def bursts(steps: tuple[Step, ...], most: int) -> list[tuple[Step, ...]]:

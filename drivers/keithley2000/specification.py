@@ -50,14 +50,18 @@ def auto_trigger_delay(function: Literal["voltage", "current"], range_: float) -
     return 5e-3 if range_ >= 100 else 1e-3
 
 
-def reading_time(timing: PointTiming) -> float:
-    """Duration of one reading, without its transfer, s.
+def trigger_jitter(timing: PointTiming) -> float:
+    """How much later than the soonest a pulse on the trigger link may start a reading, s.
 
-    One that is started by a pulse finds the meter, with auto-zero, anywhere in a conversion: half of one on the mean.
+    Up to 0.3 ms; with auto-zero the pulse finds the meter anywhere in a conversion besides.
     """
-    conversion = conversion_time(timing)
-    latency = 0.2e-3 + (conversion / 2 if timing.linked and timing.autozero else 0.0)
-    return latency + timing.trigger_delay + timing.filter_count * conversion
+    return 0.3e-3 + (conversion_time(timing) if timing.autozero else 0.0)
+
+
+def reading_time(timing: PointTiming) -> float:
+    """Duration of one reading, without its transfer, s; of those that a pulse starts the mean."""
+    latency = 0.2e-3 + (trigger_jitter(timing) / 2 if timing.linked else 0.0)
+    return latency + timing.trigger_delay + timing.filter_count * conversion_time(timing)
 
 
 SPECIFICATION = MultimeterSpecification(
@@ -72,4 +76,5 @@ SPECIFICATION = MultimeterSpecification(
     buffer=1024,
     delay_step=1e-3,  # three decimals
     reading_time=reading_time,
+    trigger_jitter=trigger_jitter,
 )

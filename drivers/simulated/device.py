@@ -19,6 +19,7 @@ from drivers.cie import WAVELENGTH, cie_1931_2deg
 from drivers.simulated.loads import DARK
 from drivers.simulated.photodiode import TRAPEZOID, Photodiode
 from drivers.simulated.roots import rising_root
+from drivers.simulated.self_heating import SelfHeating, self_heating_from_parameters
 
 #: Maximum luminous efficacy of radiation, lm/W (CIE 018:2019).
 K_M = 683.002
@@ -160,19 +161,22 @@ def line_shape(peak: float, emission: Emission) -> NDArray[np.float64]:
 
 
 class LightEmittingDevice:
-    """A light-emitting device with its memory: slow charge (hysteresis) and damage (degradation), if any."""
+    """A light-emitting device with its memory: slow charge (hysteresis), damage (degradation) and heat, if any."""
 
     def __init__(
         self,
         parameters: DeviceParameters,
         hysteresis: Hysteresis | None = None,
         degradation: Degradation | None = None,
+        self_heating: SelfHeating | None = None,
     ) -> None:
         self.parameters = parameters
         self.hysteresis = hysteresis
         self.degradation = degradation
         self.charge = 0.0
         self.damage = 0.0
+        self.self_heating = self_heating
+        self.temperature_rise = 0.0  # K
         self._seen_by: Photodiode | None = None
         self._responses: dict[int, float] = {}
 
@@ -186,6 +190,8 @@ class LightEmittingDevice:
     def current(self, voltage: float) -> float:
         """Return the current (A) at a terminal voltage (V)."""
         effective = voltage + self._charge_shift(voltage) - self._voltage_rise()
+        if self.self_heating is not None:
+            effective *= self.self_heating.conduction(self.temperature_rise)
         density, _ = junction_density(junction_voltage(effective, self.parameters), self.parameters)
         return self.parameters.area * density
 
@@ -193,12 +199,17 @@ class LightEmittingDevice:
         """Return the terminal voltage (V) at a current (A)."""
         junction = junction_voltage_at(current / self.parameters.area, self.parameters)
         effective = junction + current * self.parameters.series_resistance
+        if self.self_heating is not None:
+            effective /= self.self_heating.conduction(self.temperature_rise)
         return self._without_charge_shift(effective + self._voltage_rise())
 
     def luminance(self, current: float) -> float:
         """Return the luminance (cd/m^2) at a current (A)."""
         density = current / self.parameters.area
-        return self.remaining * max(density, 0.0) * current_efficiency(density, self.parameters)
+        luminance = self.remaining * max(density, 0.0) * current_efficiency(density, self.parameters)
+        if self.self_heating is not None:
+            luminance *= self.self_heating.light(self.temperature_rise)
+        return luminance
 
     def spectral_radiance(self, current: float) -> NDArray[np.float64]:
         """Return the spectral radiance (401,) in W/(sr m^2 nm) at a current (A)."""
@@ -235,21 +246,23 @@ class LightEmittingDevice:
         return response
 
     def longest_step(self, current: float) -> float | None:
-        """Return the longest step (s) in which charge and damage change little; None without either."""
-        if self.degradation is None:
-            return None if self.hysteresis is None else self.hysteresis.time_constant / 20.0
-        rate = self._damage_rate(current)
-        longest = 0.01 / rate if rate > 0.0 else math.inf
-        return longest if self.hysteresis is None else min(longest, self.hysteresis.time_constant / 20.0)
+        """Return the longest step (s) in which charge, damage and heat change little; None without any of them."""
+        slow = [part.time_constant / 20.0 for part in (self.hysteresis, self.self_heating) if part is not None]
+        if self.degradation is not None:
+            rate = self._damage_rate(current)
+            slow.append(0.01 / rate if rate > 0.0 else math.inf)
+        return min(slow, default=None)
 
     def advance(self, voltage: float, current: float, duration: float) -> None:
-        """Let charge and damage go on for ``duration`` (s) at a constant voltage (V) and current (A)."""
+        """Let charge, damage and heat go on for ``duration`` (s) at a constant voltage (V) and current (A)."""
         if self.hysteresis is not None:
             steady = self._steady_charge(voltage)
             left = math.exp(-duration / self.hysteresis.time_constant)
             self.charge = steady + (self.charge - steady) * left
         if self.degradation is not None:
             self.damage += self._damage_rate(current) * duration
+        if self.self_heating is not None:
+            self.temperature_rise = self.self_heating.rise_after(self.temperature_rise, voltage * current, duration)
 
     def _damage_rate(self, current: float) -> float:
         if self.degradation is None or current <= 0.0:
@@ -280,11 +293,16 @@ class LightEmittingDevice:
 
 
 def device_from_parameters(
-    parameters: Mapping[str, Any], *, hysteresis: bool | None = None, degradation: bool | None = None
+    parameters: Mapping[str, Any],
+    *,
+    hysteresis: bool | None = None,
+    degradation: bool | None = None,
+    self_heating: bool | None = None,
 ) -> LightEmittingDevice:
     """Build a device from one entry of the device parameters, with the shared ones under the key ``shared``.
 
-    ``hysteresis`` and ``degradation`` switch those effects; None leaves it to their ``enabled_default``.
+    ``hysteresis``, ``degradation`` and ``self_heating`` switch those effects; None leaves it to their
+    ``enabled_default``.
 
     :raises KeyError: a parameter is missing.
     """
@@ -309,6 +327,7 @@ def device_from_parameters(
         device,
         _hysteresis(shared.get("hysteresis", {}), hysteresis),
         _degradation({**shared.get("degradation", {}), **parameters.get("degradation", {})}, degradation),
+        self_heating_from_parameters(shared.get("self_heating", {}), self_heating),
     )
 
 

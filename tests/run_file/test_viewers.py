@@ -15,7 +15,7 @@ from acquire.run_file import finish as finishing
 from acquire.run_file.checksums import verify
 from acquire.run_file.export.csv_files import export_csv
 from acquire.run_file.export.workbook import export_workbook
-from acquire.run_file.layout import TABLES
+from acquire.run_file.layout import tables_in
 from acquire.run_file.read import Run, read_run
 from tests.conftest import CONFIGS, ROOT, run_sweep_file
 from tests.support.run_files import a_run
@@ -103,7 +103,7 @@ def test_silx_plots_current_density_on_a_logarithmic_axis(
 def test_every_data_set_has_the_title_of_an_axis(desk: tuple[Run, Path]) -> None:
     run, _ = desk
     with h5py.File(run.path) as file:
-        for table in TABLES:
+        for table in tables_in(file["entry"]):
             group = file["entry"][table.name]
             for name, dataset in group.items():
                 title, unit = dataset.attrs["long_name"], dataset.attrs["units"]

@@ -30,6 +30,7 @@ PLAN = SweepPlan(
     hardware_timed=False,
     most_stored=1024,
     time_per_point=POINT_TIME,
+    time_per_reading=POINT_TIME,
     duration=1.0,
     exposures=(),
     stress=Stress(6.0, 0.1, 0.6),

@@ -124,6 +124,7 @@ def _housekeeping(run: Run) -> Sheet:
             SheetColumn("Branch", "", "direction of the sweep", points["branch"]),
             *_cycle(points),
             *named("time", "source_level", "voltage", "current", "photodiode_signal", "source_time", "source_status"),
+            *(named("pulse_width") if np.isfinite(points["pulse_width"]).any() else ()),
             SheetColumn("Flags, as a number", "", "sum of the bits of the flags", points["flags"]),
             SheetColumn("Flags", "", "the same in words", _flags(run)),
             *named("spectrum_source"),
