@@ -48,6 +48,7 @@ class RunStatus(StrEnum):
     COMPLETED = "completed"
     STOPPED = "stopped"
     FAILED = "failed"
+    INTERRUPTED = "interrupted"
 
 
 class Severity(StrEnum):
@@ -65,6 +66,8 @@ RUN_STATUS_MEANINGS: Mapping[RunStatus, str] = {
     RunStatus.STOPPED: "ended before its last level, in order: by a rule of the sweep file, at a limit, or because "
     "somebody asked for it; `stop_reason` says which",
     RunStatus.FAILED: "something went wrong, or it was cut off; what was measured until then is in the file",
+    RunStatus.INTERRUPTED: "it was cut off, and can be gone on with in the same file: `acquire run --resume`; what was "
+    "measured until then is in it",
 }
 
 #: What each severity of a finding is, and what it does to the status of a figure that it touches.

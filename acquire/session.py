@@ -14,16 +14,20 @@ from enum import StrEnum
 from json import dumps
 from math import ceil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from acquire import __version__
 from acquire.bench.bench import BenchInRun
 from acquire.bench.opening import Bench, guardian_order, open_bench
 from acquire.bench.preparation import PreparedRun, name_fields, prepare, run_folder
+from acquire.bench.settings import pretest_settings, smu_settings
 from acquire.bench.site import Site
 from acquire.config import LoadedSweep, resolved
+from acquire.evaluation.decay import DecayConditions
 from acquire.evaluation.evaluate import Evidence
 from acquire.evaluation.findings import findings_before
 from acquire.evaluation.floor import least_light
+from acquire.evaluation.lifetime_rows import LifetimeRows
 from acquire.records import (
     Activity,
     DarkReading,
@@ -31,7 +35,9 @@ from acquire.records import (
     Exchange,
     ExposureSample,
     Finding,
+    LifetimePoint,
     Note,
+    Part,
     Record,
     RepeatedReading,
     RunStart,
@@ -42,7 +48,7 @@ from acquire.run_file import finish as finishing
 from acquire.run_file import layout
 from acquire.run_file import read as reading
 from acquire.run_file.exchange import room_for_exchange
-from acquire.run_file.layout import Capacity
+from acquire.run_file.layout import Capacity, Growing
 from acquire.run_file.naming import file_name
 from acquire.run_file.placing import Waiting, locked_shared
 from acquire.run_file.reading_apart import read_run
@@ -54,10 +60,18 @@ from acquire.safety.interruption import StopRequest
 from acquire.safety.lock import instruments_locked
 from acquire.sinks import Sink, Spectator, fan_out, not_shown, shown, switched_off
 from acquire.sweep.engine import LONGEST_SAMPLED, Outcome, run_sweep
+from acquire.sweep.lifetime import LifetimeCourse
 from acquire.sweep.plan import SweepPlan
+from acquire.sweep.pretest import pretested
 from drivers.errors import InstrumentError, OutputStateUnknown
 
+if TYPE_CHECKING:
+    from drivers.simulated.bench import SimulatedBench
+
 __all__ = ["PreparedRun", "RunResult", "opened", "prepare", "run", "run_folder", "run_on"]
+
+#: The reason why a run ended whose pretest spoke against the device begins so.
+PRETEST = "pretest: "
 
 
 class Output(StrEnum):
@@ -87,6 +101,12 @@ class RunResult:
     def failed(self) -> bool:
         """Whether something went wrong."""
         return bool(self.error)
+
+    @property
+    def pretest_against(self) -> str:
+        """What the pretest found against the device, which was not swept for that; empty where it found nothing."""
+        reason = self.run.stop_reason if self.run is not None else ""
+        return reason.removeprefix(PRETEST) if reason.startswith(PRETEST) else ""
 
 
 def run(
@@ -129,15 +149,25 @@ def opened(prepared: PreparedRun, site: Site | None = None, *, held_for: str = "
 
 
 def run_on(
-    bench: Bench, prepared: PreparedRun, output: Path | None, spectators: Sink | Sequence[Sink], stop: StopRequest
+    bench: Bench,
+    prepared: PreparedRun,
+    output: Path | None,
+    spectators: Sink | Sequence[Sink],
+    stop: StopRequest,
+    *,
+    waiting: Waiting | None = None,
+    begins: Callable[[str, Path], None] = lambda _run_id, _path: None,
 ) -> RunResult:
     """As :func:`run`, on a bench that :func:`opened` gave and that stays open.
 
-    Every run sets the instruments up anew from a reset, and has a guardian and a file of its own.
+    Every run sets the instruments up anew from a reset, and has a guardian and a file of its own. ``begins`` is called
+    with its identity and the path of its file before anything is done; what it raises, this raises.
 
     :raises acquire.config.ConfigurationError: as :func:`run_folder`.
     """
-    return _run(_new_run(prepared, output), nullcontext(bench), spectators, stop)
+    one = _new_run(prepared, output, waiting)
+    begins(str(one.run_id), one.path)
+    return _run(one, nullcontext(bench), spectators, stop)
 
 
 @dataclass(frozen=True)
@@ -200,7 +230,10 @@ def _run_until_finished(
             until_finished.enter_context(locked_shared(path))
             until_finished.callback(recorder.let_go)
             until_finished.enter_context(closing(recorder))
-            emit = fan_out(_while_there_is_room(recorder), listening, bench.now)
+            recorded = _recorded_as(plan, _while_there_is_room(recorder))
+            emit = fan_out(recorded, listening, bench.now)
+            if plan.lasting:
+                recorded(Part(bench.now(), started.isoformat()))
             outcome, error = _record_sweep(prepared, bench, emit, start, stop, opened_bench.remarks, guard)
             opened_bench.remarks = ()
             end = datetime.fromtimestamp(started.timestamp() + bench.now(), tz=started.tzinfo)
@@ -296,8 +329,12 @@ def site_of(loaded: LoadedSweep) -> Site:
         return Site(loaded.bench.visa, time.monotonic, time.sleep)
     from acquire.bench.simulated import simulated_bench
 
-    simulated = simulated_bench(loaded)
-    return Site(simulated.library, simulated.clock.now, simulated.clock.advance)
+    return simulated_site(simulated_bench(loaded))
+
+
+def simulated_site(bench: SimulatedBench) -> Site:
+    """Where the instruments of a simulated bench are, on its virtual time."""
+    return Site(bench.library, bench.clock.now, bench.clock.advance)
 
 
 def _record_sweep(
@@ -330,6 +367,8 @@ def _record_sweep(
                 note(text)
             for finding in findings_before(prepared.calibration, start.source_unit, start.start_time[:10]):
                 emit(replace(finding, time=bench.now()))
+            if against := _spoken_against(prepared, bench, emit_guarded, stop):
+                return Outcome.stopped(f"{PRETEST}{against}"), ""
             evidence = Evidence(prepared.calibration)
             return run_sweep(prepared.plan, bench, evidence, emit_guarded, stop), ""
         except BaseException as problem:
@@ -347,6 +386,16 @@ def _record_sweep(
     except Exception as problem:
         text = f"{type(problem).__name__}: {problem}"
         return Outcome.failed(text), f"the run failed unexpectedly: {text}; the run file has the details"
+
+
+def _spoken_against(prepared: PreparedRun, bench: BenchInRun, emit: Sink, stop: StopRequest) -> str:
+    """What the pretest says against the sweep; nothing without one, or where a stop was asked for."""
+    pretest, loaded = prepared.pretest, prepared.loaded
+    if pretest is None or stop():
+        return ""
+    settings = pretest_settings(loaded, pretest.plan)
+    with bench.set_up_for(pretest.plan, settings, smu_settings(loaded, prepared.plan)):
+        return pretested(pretest, bench, emit, stop).against
 
 
 def _last_words(problem: BaseException) -> str:
@@ -395,6 +444,15 @@ def _while_there_is_room(recorder: RunRecorder) -> Sink:
     return record
 
 
+def _recorded_as(plan: SweepPlan, record: Sink) -> Sink:
+    """What a plan's events are recorded as: the points of a lifetime are rows of their own."""
+    if not isinstance(plan.course, LifetimeCourse):
+        return record
+    course = plan.course
+    rows = LifetimeRows.new(DecayConditions(course.burn_in, course.initial_time, course.settle))
+    return lambda event: record(rows.recorded(event))
+
+
 def _shown_to_the_end(spectators: Iterable[Sink], recorder: RunRecorder, now: Callable[[], float]) -> str:
     """Let the spectators show what is left; what they do not get to is noted, and returned line by line."""
     lines: list[str] = []
@@ -420,7 +478,7 @@ def _failure_of(spectator: Spectator) -> str:
 
 def _said_for_this_run(loaded: LoadedSweep) -> Iterator[str]:
     """What was said for this run in place of its sweep file, and the remark on it."""
-    yield from (override.text for override in loaded.overrides if override.key != "note")
+    yield from (override.text for override in loaded.overrides if override.key != "note" and override.contradicts)
     if loaded.sweep.note:
         yield f"remark: {loaded.sweep.note}"
 
@@ -440,8 +498,29 @@ def capacity(plan: SweepPlan, with_exchange: bool = False) -> Capacity:
         Spectrum: plan.spectra.most,
         ExposureSample: plan.spectra.most * samples,
     }
+    if isinstance(plan.course, LifetimeCourse):
+        return {**rows, **_capacity_of_lifetime(plan, plan.course, samples)}
     read = {**rows, DarkReading: rows[DarkReading] + plan.held_readings}
     return {**rows, Exchange: room_for_exchange(read)} if with_exchange else rows
+
+
+#: So often a lifetime can be gone on with.
+MOST_PARTS = 10_000
+
+
+def _capacity_of_lifetime(plan: SweepPlan, course: LifetimeCourse, samples: int) -> dict[type, int | Growing]:
+    """The rows of a lifetime: those of its course grow, and so does what each part of it begins with."""
+    dark, spectra = plan.dark, plan.spectra.most
+    again = MOST_PARTS * bool(spectra)
+    return {
+        LifetimePoint: Growing(course.most_points + MOST_PARTS),
+        Part: Growing(MOST_PARTS, 64),
+        Record: max(len(course.curve_times) * len(course.curve_levels), 1),
+        DarkReading: Growing((dark.readings_before + dark.readings_after + 1) * MOST_PARTS, 256),
+        Spectrum: Growing(spectra + again, 16) if spectra else 0,
+        ExposureSample: Growing((spectra + again) * samples, 1024) if spectra else 0,
+        Note: Growing(100_000, 500),
+    }
 
 
 def _run_start(

@@ -16,8 +16,8 @@ from acquire.config.bench import (
 )
 from acquire.config.bench_rules import Problems
 from acquire.config.parsing import Parsed
+from acquire.config.source_quantities import MOST_POINTS, Stretch
 from acquire.config.sweep import (
-    MOST_POINTS,
     Dark,
     Measure,
     Output,
@@ -25,7 +25,6 @@ from acquire.config.sweep import (
     Source,
     Spectra,
     StopRules,
-    Stretch,
     SweepFile,
 )
 from acquire.config.yaml_source import Place, YamlSource
@@ -345,7 +344,8 @@ def _stop(where: YamlSource, source: Source, stop: StopRules) -> Problems:
 
 def _spectra(where: YamlSource, spectra: Spectra) -> Problems:
     during = spectra.at_luminance or spectra.at_voltage or spectra.at_current or spectra.every
-    if not during and not spectra.afterwards:
+    of_lifetime = "lifetime" in where.content  # which says itself when
+    if not (during or spectra.afterwards or of_lifetime):
         hint = "give at_luminance, at_voltage, at_current, every or afterwards"
         yield where.problem(("spectra",), "does not say when a spectrum is due", hint)
     elif not during and spectra.as_needed:
@@ -467,6 +467,7 @@ def equipment_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Probl
     if spectra and instruments and instruments.spectroradiometer is None:
         message = f"the bench has no spectroradiometer ({bench.source.where(('instruments',))})"
         yield where.problem(("spectra",), message, "remove it or take another bench")
+    yield from _pixel_of_switch(sweep, bench)
     photodiode = bench.section("photodiode", PhotodiodeChannel)
     if photodiode:
         yield from _needs_luminance(sweep, bench, photodiode.luminance_route)
@@ -476,6 +477,23 @@ def equipment_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Probl
     if simulated and simulation and sample and not (sample.simulated_as or simulation.device):
         hint = "add simulated_as, or simulation.device to the bench"
         yield where.problem(("sample",), "the simulated bench does not know which device to put here", hint)
+
+
+def _pixel_of_switch(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Problems:
+    """On a bench with a switch it must be known which pixel to connect."""
+    sample, instruments = sweep.section("sample", Sample), bench.section("instruments", Instruments)
+    switch = instruments.pixel_switch if instruments else None
+    if sample is None or switch is None or (sample.switched_as or sample.pixel) in switch.pixels:
+        return
+    known = f"the bench connects {', '.join(switch.pixels)} ({bench.source.where(('instruments', 'pixel_switch'))})"
+    if not (sample.switched_as or sample.pixel):
+        hint = "say it in the file, or with --pixel"
+        yield sweep.source.problem(("sample", "pixel"), f"which pixel is it? {known}", hint)
+        return
+    key = "switched_as" if sample.switched_as else "pixel"
+    hint = "name one of these, or say in switched_as which it is"
+    message = f"'{shortened(sample.switched_as or sample.pixel)}' is no pixel of its switch: {known}"
+    yield sweep.source.problem(("sample", key), message, hint)
 
 
 def hardware_timing_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Problems:
@@ -537,7 +555,7 @@ def _needs_luminance(sweep: Parsed[SweepFile], bench: Parsed[BenchFile], route: 
     if route == "calibrated":
         return
     named = bench.source.where(("photodiode",))
-    if route == "from_spectra" and "spectra" not in sweep.source.content:
+    if route == "from_spectra" and not {"spectra", "lifetime"} & set(sweep.source.content):
         hint = "plan spectra, or take a bench with a calibration"
         yield sweep.source.problem(("spectra",), f"the bench's luminance comes from spectra ({named})", hint)
     if route == "spectroradiometer":

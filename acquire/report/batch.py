@@ -29,6 +29,13 @@ COUNTED_ONCE = (
 #: By which devices are ranked: the first of these that all living ones have.
 RANKED_BY = ("external_quantum_efficiency_max", "current_efficiency_max", "luminance_max")
 
+#: Runs that say nothing of their device, and why.
+_NOT_JUDGED = {
+    RunStatus.FAILED: "failed",
+    RunStatus.RUNNING: "is not finished",
+    RunStatus.INTERRUPTED: "was cut off",
+}
+
 _RULES_OF_THE_DEAD = re.compile(r"short: |open circuit: |no light by |the source went into compliance")
 
 
@@ -170,8 +177,8 @@ def judgement(one: DocumentedRun) -> tuple[State, str]:
     top = run.figures.get("luminance_max")
     if top is not None and isfinite(top.value):
         return State.ALIVE, ""
-    if run.status is RunStatus.FAILED or run.status is RunStatus.RUNNING:
-        return State.NOT_JUDGED, f"the run {'failed' if run.status is RunStatus.FAILED else 'is not finished'}"
+    if run.status in _NOT_JUDGED:
+        return State.NOT_JUDGED, f"the run {_NOT_JUDGED[run.status]}"
     if any(finding.code == "light_on_other_side" for finding in run.findings):
         return State.NOT_JUDGED, "its light is at levels of the other sign"
     if top is None or top.status != "not_reached":

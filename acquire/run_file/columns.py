@@ -60,7 +60,7 @@ def _pieces(
         entry, known = file["entry"], TABLE[table]
         columns = columns_known(known, _text(entry["jvl/source_level"].attrs["units"]), names)
         there = rows_of_streamed(entry, known)
-        end = there if stop is None else min(stop, there)
+        start, end = max(start, 0), there if stop is None else min(stop, there)
         if start >= end:
             yield {column.name: np.empty(0, column.dtype) for column in columns}
         for first in range(start, end, rows):

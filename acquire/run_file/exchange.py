@@ -84,6 +84,13 @@ def recorded(recording: h5py.Group) -> tuple[Columns, tuple[str, ...]]:
     )
 
 
+def size_of_recorded(recording: h5py.Group) -> int:
+    """Bytes of what an unfinished file holds, up to the first frame that is not whole."""
+    if "exchange" not in recording:
+        return 0
+    return max((position for _, position in _frames(read_array(recording, "exchange").tobytes())), default=0)
+
+
 def _frames(content: bytes) -> Iterator[tuple[list[Exchange], int]]:
     """The messages of each whole frame, and where it ends."""
     position = 0

@@ -7,13 +7,14 @@ there is never a moment without a valid file.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from acquire.evaluation.decay import DecayConditions
 from acquire.evaluation.figure import Figure
 from acquire.evaluation.final import final_evaluation
 from acquire.evaluation.flagged import source_of_figures
@@ -25,9 +26,11 @@ from acquire.records import (
     Note,
     RunStatus,
     RunStop,
+    Spectrum,
 )
 from acquire.run_file import exchange
 from acquire.run_file.checksums import seal, sealed
+from acquire.run_file.columns import read_columns
 from acquire.run_file.hdf5 import (
     file_in_memory,
     image_of,
@@ -51,7 +54,8 @@ from acquire.run_file.layout import (
     tables_in,
     write_flag_meanings,
 )
-from acquire.run_file.long_tables import lay_out_long_tables
+from acquire.run_file.lifetime import lifetime_of
+from acquire.run_file.long_tables import FinalPiece, lay_out_long_tables
 from acquire.run_file.placing import Waiting, locked_alone, replace_file
 from acquire.run_file.read import (
     _FIGURE_DETAILS,
@@ -71,7 +75,7 @@ CUT_OFF = "the program ended before the run did; the file was finished afterward
 
 
 def recover(path: Path) -> Run:
-    """Finish a run file that was cut off: its status becomes failed. A finished file stays as it is.
+    """Finish a run file that was cut off: its status becomes failed, or interrupted. A finished file stays as it is.
 
     :raises ArchiveError: as :func:`finish`; or its run is still going on, or another program has it open.
     """
@@ -91,7 +95,8 @@ def recover(path: Path) -> Run:
 def finish(path: Path, stop: RunStop | None = None, run_id: str = "", waiting: Waiting | None = None) -> Run:
     """Compute the final results from the recorded rows and close a run file for good.
 
-    Without ``stop`` the run was cut off: its status becomes failed, unless it had still said how it ended. A file
+    Without ``stop`` the run was cut off: its status becomes failed (interrupted where it can be gone on with), unless
+    it had still said how it ended. A file
     that is finished already stays as it is. With ``run_id`` it is the file of that run, which has just ended here.
     The caller sees to it that no run records into the file any more (:func:`recover` asks). A file that a viewer has
     open, where that is in the way, is waited for as ``waiting`` says.
@@ -111,10 +116,11 @@ def finish(path: Path, stop: RunStop | None = None, run_id: str = "", waiting: W
         )
     watched = guardian_remarks(path)
     try:
-        finished = _with_results(run, stop, watched)
+        lifetime = _final_lifetime(run)
+        finished = _with_results(run, stop, watched, lifetime)
         with h5py.File(path, "r", locking=False) as old, file_in_memory() as new:
             _write_finished(old, new, finished, run.tables["jvl"])
-            late = lay_out_long_tables(new["entry"], finished)
+            late = lay_out_long_tables(new["entry"], finished, lifetime.pieces if lifetime else {})
             kept = {name: text for name, text in sealed(old["entry"]).items() if name in BEFORE_THE_RUN}
             seal(new["entry"], [*new["entry"]], **kept, **late.checksums)
             write_summary(new, summary_of(finished))
@@ -133,12 +139,16 @@ def finish(path: Path, stop: RunStop | None = None, run_id: str = "", waiting: W
     return finished
 
 
-def _with_results(run: Run, stop: RunStop | None, watched: Sequence[tuple[datetime, str]]) -> Run:
+def _with_results(
+    run: Run, stop: RunStop | None, watched: Sequence[tuple[datetime, str]], lifetime: _LongResults | None
+) -> Run:
     """The run with its final results, and how it ended."""
     stop = _with_last_remark(stop or _ending(run), watched)
     points, figures, notes, found = _final_results(run)
+    if lifetime is not None:
+        figures, notes = lifetime.figures, [*notes, *lifetime.notes]
     start = datetime.fromisoformat(run.start_time)
-    notes += [Note(_last_time(run), f"DAMAGED: {text}") for text in run.integrity.damaged]
+    notes += [Note(last_time(run), f"DAMAGED: {text}") for text in run.integrity.damaged]
     notes += [Note((when - start).total_seconds(), text) for when, text in watched]
     return replace(
         run,
@@ -152,6 +162,27 @@ def _with_results(run: Run, stop: RunStop | None, watched: Sequence[tuple[dateti
     )
 
 
+@dataclass(frozen=True)
+class _LongResults:
+    """What comes of the rows of a long table, which are read piece by piece."""
+
+    figures: Mapping[str, Figure]
+    pieces: Mapping[str, FinalPiece]
+    notes: Sequence[Note] = ()
+
+
+def _final_lifetime(run: Run) -> _LongResults | None:
+    """The final values of a lifetime; should computing fail, its live ones stand; None where the run is none."""
+    if "lifetime" not in run.rows or DecayConditions.of(run.configuration) is None:
+        return None
+    try:
+        final = lifetime_of(run)
+    except Exception as error:
+        text = f"the final evaluation failed ({type(error).__name__}: {error}); the live values were kept"
+        return _LongResults({}, {}, [Note(0.0, text)])
+    return _LongResults(final.figures, {"lifetime": final.in_order()})
+
+
 def _appended(table: Columns, notes: Sequence[Note]) -> Columns:
     more = table_of([replace(note, text=storable(note.text, NOTE_BYTES)) for note in notes], NOTE_COLUMNS)
     return {name: np.concatenate([table[name], values]) for name, values in more.items()}
@@ -161,13 +192,16 @@ def _ending(run: Run) -> RunStop:
     """How a run ended, as it had still said itself; or that it was cut off, with its last row."""
     if run.status is not RunStatus.RUNNING:
         return RunStop(run.status, run.stop_reason, run.end_time)
-    end = datetime.fromisoformat(run.start_time) + timedelta(seconds=_last_time(run))
+    end = datetime.fromisoformat(run.start_time) + timedelta(seconds=last_time(run))
+    if run.resumable:
+        return RunStop(RunStatus.INTERRUPTED, f"{CUT_OFF}; acquire run --resume goes on with it", end.isoformat())
     return RunStop(RunStatus.FAILED, CUT_OFF, end.isoformat())
 
 
-def _last_time(run: Run) -> float:
+def last_time(run: Run) -> float:
     """When the last row was written [s]; a damaged one has no time."""
     columns = [run.tables[name]["time"] for name in ("jvl", "dark", "exposure_samples")]
+    columns += [read_columns(run.path, name, ["time"], rows - 100)["time"] for name, rows in run.rows.items() if rows]
     return max(float(time[np.isfinite(time)].max(initial=0.0)) for time in columns)
 
 
@@ -192,13 +226,20 @@ def _final_results(run: Run) -> tuple[Columns, Mapping[str, Figure], list[Note],
     """Final columns, figures, notes, findings; should computing fail, the live ones stand, with a note that says so."""
     live = run.tables["jvl"]
     try:
-        final = final_evaluation(run.dark, run.spectra, run.calibration, run.repeated)
+        final = final_evaluation(run.dark, _spectra_of_points(run), run.calibration, run.repeated)
         points = final.points(live)
         figures, found = final.judged(points, run.source_unit, run.start_time[:10])
         return points, figures, final.cautions(points, run.source_unit, found), _findings_table(found)
     except Exception as error:  # whatever it is, the rows must not stay unfinished for it
         text = f"the final evaluation failed ({type(error).__name__}: {error}); the live values were kept"
         return live, {}, [Note(0.0, text)], run.tables["findings"]
+
+
+def _spectra_of_points(run: Run) -> Sequence[Spectrum]:
+    """The spectra, by the numbers of the points at which they were taken; none is of a point between a lifetime's."""
+    if DecayConditions.of(run.configuration) is None:
+        return run.spectra
+    return [replace(spectrum, point_index=-1) for spectrum in run.spectra]
 
 
 # --- writing the finished file -----------------------------------------------------------------------------
@@ -209,7 +250,7 @@ def _write_finished(old: h5py.File, new: h5py.File, run: Run, live: Columns) -> 
         new.attrs[name] = value
     new.attrs["format_version"] = "{}.{}".format(*FORMAT_VERSION)
     entry = nx_group(new, "entry", "NXentry", default="jvl")
-    for name in BEFORE_THE_RUN:
+    for name in (*BEFORE_THE_RUN, *({"remarks"} & set(old["entry"]))):
         old.copy(old["entry"][name], entry, name)
     write_text(entry, "status", run.status)
     write_text(entry, "stop_reason", run.stop_reason)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import RawIOBase
+from typing import BinaryIO
 from zlib import crc32
 
 
@@ -56,9 +57,10 @@ class Held:
         self._open.append(piece)
         return piece.offset
 
-    def add_full(self, size: int, check: int) -> None:
-        """Append what is in the file already, by its CRC-32."""
-        self._pieces.append(_Piece(self.size, size, None, check))
+    def add_full(self, size: int, file: BinaryIO) -> None:
+        """Append what is in the file already, by its checksum."""
+        begin = self.size
+        self._pieces.append(_Piece(begin, size, None, crc32(_read(file, begin, size))))
 
     @property
     def all_in_memory(self) -> bool:
@@ -105,7 +107,7 @@ def _is_at(file: RawIOBase, piece: _Piece) -> bool:
     return True
 
 
-def _read(file: RawIOBase, offset: int, size: int) -> bytes:
+def _read(file: RawIOBase | BinaryIO, offset: int, size: int) -> bytes:
     """So many bytes of a file, fewer at its end or where it cannot be read."""
     parts, left = list[bytes](), size
     try:

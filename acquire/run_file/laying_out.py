@@ -85,6 +85,11 @@ class TablePlaces:
     counter: int
     blank: bytes = b""
 
+    def parts_from(self, begin: int) -> list[int]:
+        """Where each part of the rows begins in a segment that begins there."""
+        sizes = [place.size * self.segment for place in self.places]
+        return [begin + sum(sizes[:number]) for number in range(len(sizes))]
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -106,16 +111,34 @@ class LaidOut:
     image: bytes
 
 
+@dataclass(frozen=True)
+class Units:
+    """The units of the source's level and of the photodiode's signal: V or A."""
+
+    source: str
+    photodiode: str
+
+
 def lay_out(start: RunStart, capacity: Capacity, write_calibration: Callable[[h5py.Group], None]) -> LaidOut:
     """A whole file in memory, with room for every event that the capacity names."""
-    with file_in_memory() as file:
+
+    def write(file: h5py.File) -> h5py.Group:
         entry = write_start(file, start)
         write_calibration(nx_group(entry, "calibration", "NXcollection"))
+        return entry
+
+    return lay_out_after(write, start.run_id, Units(start.source_unit, start.photodiode_unit), capacity)
+
+
+def lay_out_after(write: Callable[[h5py.File], h5py.Group], run_id: str, units: Units, capacity: Capacity) -> LaidOut:
+    """The same; ``write`` writes what is known before the run and gives the entry."""
+    with file_in_memory() as file:
+        entry = write(file)
         recording = nx_group(entry, "recording", "NXcollection")
         recording.attrs["meaning"] = "number of rows written so far in each table; gone once the run is finished"
-        recording.attrs["source_unit"] = start.source_unit
+        recording.attrs["source_unit"] = units.source
         for table in tables_of(capacity):
-            _lay_out_table(entry, recording, table, start, capacity)
+            _lay_out_table(entry, recording, table, units, capacity)
         for name, size in ENDING.items():
             preallocated(entry, name, np.array(NO_ENDING[name].encode(), h5py.string_dtype("utf-8", size)))
         preallocated(recording, "ending_check", np.array(check_of(NO_ENDING), "<i8"))
@@ -123,11 +146,11 @@ def lay_out(start: RunStart, capacity: Capacity, write_calibration: Callable[[h5
             if "flags" in entry[table.name]:
                 write_flag_meanings(entry[table.name]["flags"])
         write_array(entry["spectra"], "wavelength", np.arange(380.0, 781.0), "nm", "wavelength in standard air")
-        preallocated(recording, "run_id", np.array(storable(start.run_id).encode(), "S64"))
+        preallocated(recording, "run_id", np.array(storable(run_id).encode(), "S64"))
         _lay_out_exchange(recording, capacity)
         seal(entry, BEFORE_THE_RUN, [*(table.name for table in tables_of(capacity)), "recording"])
         image = bytearray(image_of(file))
-        tables = {table.event: _places(entry, table, start.source_unit, image) for table in tables_in(entry)}
+        tables = {table.event: _places(entry, table, units.source, image) for table in tables_in(entry)}
         return LaidOut(tables, _layout(entry, tables), bytes(image))
 
 
@@ -155,11 +178,11 @@ def _layout(entry: h5py.Group, tables: Mapping[type, TablePlaces]) -> Layout:
     return Layout(ending, marks, room.id.get_offset(), counter.id.get_offset(), room.size)
 
 
-def _lay_out_table(entry: h5py.Group, recording: h5py.Group, table: Table, start: RunStart, capacity: Capacity) -> None:
+def _lay_out_table(entry: h5py.Group, recording: h5py.Group, table: Table, units: Units, capacity: Capacity) -> None:
     group = entry.create_group(table.name)
     for key, value in table.attributes.items():
         group.attrs[key] = value
-    columns, rows = columns_in(table.columns(start.source_unit), start.photodiode_unit), rows_of(table, capacity)
+    columns, rows = columns_in(table.columns(units.source), units.photodiode), rows_of(table, capacity)
     numbers = [column for column in columns if column.is_number]
     others = [column for column in columns if not column.is_number]
     growth = capacity.get(table.event)

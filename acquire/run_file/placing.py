@@ -113,6 +113,20 @@ def replace_file_and_lock(
         yield
 
 
+def name_beside(path: Path) -> Path:
+    """A name for a file that is going to take the place of ``path``, :func:`put_in_place`."""
+    return path.with_name(f"{_temporary(path)}{secrets.token_hex(8)}.tmp")
+
+
+def put_in_place(beside: Path, path: Path) -> None:
+    """Give a file that was written and pushed to the disk the name of another one, in one step.
+
+    :raises OSError: it is refused.
+    """
+    _replace(beside, path, Waiting())
+    _sync_names(path.parent)
+
+
 @contextmanager
 def file_written_whole(path: Path, *, new: bool, encoding: str) -> Iterator[TextIO]:
     """A text file that has its name once all of it is written, for what is too much to be held in memory.
@@ -174,7 +188,7 @@ def _temporary(path: Path) -> str:
 
 def _fresh_beside(path: Path) -> tuple[Path, BinaryIO]:
     """A new file under a name that could not be foreseen, so that nothing can have been put there before it."""
-    beside = path.with_name(f"{_temporary(path)}{secrets.token_hex(8)}.tmp")
+    beside = name_beside(path)
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     return beside, os.fdopen(os.open(beside, flags, 0o666), "w+b")
 

@@ -192,6 +192,11 @@ class Run:
         return factors[np.isfinite(factors)]
 
     @property
+    def resumable(self) -> bool:
+        """Whether its plan is one that can be gone on with after a break."""
+        return length(self.tables["parts"]) > 0
+
+    @property
     def points(self) -> int:
         """How many points were measured."""
         return length(self.tables["jvl"])
@@ -393,7 +398,8 @@ def points_if_unfinished(path: Path) -> int | None:
         recording = plain_member(plain_member(file, "entry"), "recording")
         if recording is None:
             return None
-        return int(plain_member(recording, "jvl_rows")[()])
+        counters = [plain_member(recording, name) for name in ("jvl_rows", "lifetime_rows")]
+        return sum(int(counter[()]) for counter in counters if counter is not None)
 
 
 def points_if_cut_off(path: Path) -> int | None:

@@ -54,7 +54,7 @@ def whole_rows(
             raise ValueError(f"{table.name} has another shape than it was made with")
         return {column.name: read_array(group, name_in(group, column))[:written] for column in columns}, ()
     arrays, remarks = _columns(group, columns, block, numbers)
-    whole = _whole(block, [read_array(group, name, laid_out) for name in others])
+    whole = whole_of(block, [read_array(group, name, laid_out) for name in others])
     rows = max(max(whole, default=-1) + 1, min(counted, written, len(block)))
     damaged = sorted(set(range(rows)) - whole)
     arrays = {name: array[:rows] for name, array in arrays.items()}
@@ -81,7 +81,7 @@ def _columns(
     return arrays, remarks
 
 
-def _whole(block: np.ndarray[Any, Any], others: Sequence[np.ndarray[Any, Any]]) -> set[int]:
+def whole_of(block: np.ndarray[Any, Any], others: Sequence[np.ndarray[Any, Any]]) -> set[int]:
     """The rows whose check is right."""
     if any(len(other) != len(block) for other in others):
         return set()

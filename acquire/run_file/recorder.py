@@ -24,7 +24,7 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -35,11 +35,12 @@ from acquire.config.yaml_source import LARGEST_RUN_FILE
 from acquire.records import Event, Note, RunStart, RunStop
 from acquire.run_file.checksums import row_check
 from acquire.run_file.exchange import Exchanges, frame
-from acquire.run_file.growing import Writes, end_of_file
+from acquire.run_file.growing import end_of_file
 from acquire.run_file.held import Held
-from acquire.run_file.laying_out import CHECK, COUNT, LaidOut, TablePlaces, fit, lay_out, least_size
-from acquire.run_file.layout import ENDING, Capacity, check_of
+from acquire.run_file.laying_out import CHECK, COUNT, LaidOut, fit, lay_out, least_size
+from acquire.run_file.layout import ENDING, NO_ENDING, Capacity, check_of
 from acquire.run_file.placing import lock_shared, replace_file_and_lock
+from acquire.run_file.so_far import TableSoFar
 
 SYNC_INTERVAL = 1.0  # s, the most that a power cut may cost
 EXCHANGE_INTERVAL = 0.02  # s; what is exchanged at points that come faster is written together: no bench is so fast
@@ -83,60 +84,6 @@ def create_run_file(
         raise RecordingError(f"{path}: a text of the configuration does not fit into a file ({error})") from error
     except OSError as error:
         raise RecordingError(f"{path}: cannot be made ({error}); is the folder writable, the disk full?") from error
-
-
-class TableSoFar:
-    """How far a table is written, and where its next row goes.
-
-    ``rows`` are written, ``until`` rows fit into the segments up to the present one; at row ``half`` the next segment
-    is laid out, which begins at ``next_segment`` of the file. ``offsets``: of each part of row 0, were it in front of
-    the present segment.
-    """
-
-    def __init__(self, table: TablePlaces, rows: int = 0, segment: int = 0, begins: Sequence[int] = ()) -> None:
-        self.places = table.places
-        self.counter = table.counter
-        self.capacity = table.capacity
-        self.segment = table.segment
-        self.blank = table.blank
-        self.rows = rows
-        self.next_segment: int | None = None
-        self._present = segment
-        self._turn(begins or [place.offset for place in table.places])
-
-    def _turn(self, begins: Sequence[int]) -> None:
-        first = self._present * self.segment
-        self.begins = begins
-        self.offsets = [begin - first * place.size for begin, place in zip(begins, self.places, strict=True)]
-        self.until = min(first + self.segment, self.capacity)
-        self.half = first + self.segment // 2 if self.blank else -1
-
-    @property
-    def last_segment(self) -> bool:
-        """Whether there is no further segment."""
-        return self.until >= self.capacity
-
-    def turn_to_next(self) -> int:
-        """Go on in the next segment; where the one before begins."""
-        assert self.next_segment is not None
-        before, begin, begins = self.begins[0], self.next_segment, list[int]()
-        for place in self.places:
-            begins.append(begin)
-            begin += place.size * self.segment
-        self._present += 1
-        self.next_segment = None
-        self._turn(begins)
-        return before
-
-    def additions(self, begin: int) -> Iterator[Writes]:
-        """What says that there is a segment that begins there; each is pushed to the disk before the next."""
-        steps = []
-        for place in self.places:
-            assert place.tree is not None
-            steps.append(place.tree.additions(self._present + 1, begin))
-            begin += place.size * self.segment
-        for together in zip(*steps, strict=True):
-            yield [write for writes in together for write in writes]
 
 
 class RunRecorder:
@@ -202,6 +149,48 @@ class RunRecorder:
             self._lay_out_next(table)
         if now - self._synced > SYNC_INTERVAL:
             self.sync()
+
+    def take_rows(self, event: type, rows: int, packed: Callable[[int, int, int], Sequence[bytes]]) -> None:
+        """Record many rows at once, from another file of the same run.
+
+        ``packed(start, stop, row)``: the parts of these of them, which become the rows from ``row`` on.
+
+        :raises RecordingError: as for an event.
+        """
+        table, start = self._tables[event], 0
+        while start < rows:
+            if table.rows >= table.until:
+                self._turn_to_next_segment(table, event)
+            stop = min(rows, start + table.until - table.rows)
+            try:
+                for offset, place, part in zip(
+                    table.offsets, table.places, packed(start, stop, table.rows), strict=True
+                ):
+                    self._put(offset + table.rows * place.size, part)
+                table.rows += stop - start
+                self._put(table.counter, COUNT(table.rows))
+            except OSError as error:
+                raise RecordingError(f"{self.path}: cannot be written ({error})") from error
+            start = stop
+        if table.rows > table.half >= 0:
+            self._lay_out_next(table)
+
+    def go_on(self, exchanged: int) -> None:
+        """Say of a file whose run had ended, or was cut off, that it goes on, with as many rows as are whole.
+
+        ``exchanged``: bytes of what was exchanged so far.
+
+        :raises RecordingError: the file cannot be written.
+        """
+        self._exchanged = exchanged
+        try:
+            for offset, data in self._ending_as(NO_ENDING):
+                self._put(offset, data)
+            for table in self._tables.values():
+                self._put(table.counter, COUNT(table.rows))
+        except OSError as error:
+            raise RecordingError(f"{self.path}: cannot be written ({error})") from error
+        self.sync()
 
     def rows(self, event: type) -> int:
         """How many rows of this event are in the file."""
@@ -311,7 +300,9 @@ class RunRecorder:
             self._lose("was changed by somebody else")
 
     def _ending_of(self, stop: RunStop) -> list[tuple[int, bytes]]:
-        texts = {"stop_reason": stop.reason, "end_time": stop.end_time, "status": str(stop.status)}
+        return self._ending_as({"stop_reason": stop.reason, "end_time": stop.end_time, "status": str(stop.status)})
+
+    def _ending_as(self, texts: Mapping[str, str]) -> list[tuple[int, bytes]]:
         places = [(self._layout.ending[name], fit(texts[name], size)) for name, size in ENDING.items()]
         return [*places, (self._layout.ending["ending_check"], COUNT(check_of(texts)))]
 

@@ -134,7 +134,7 @@ def summary_of(run: Run) -> RunSummary:
         end_time=run.end_time,
         status=str(run.status),
         stop_reason=run.stop_reason,
-        points=int(of_sweep(run.tables["jvl"]["branch"]).sum()),
+        points=int(of_sweep(run.tables["jvl"]["branch"]).sum()) + run.rows.get("lifetime", 0),
         spectra=len(run.tables["spectra"]["start"]),
         source_unit=run.source_unit,
         reached_level=_last(run.tables["jvl"]["source_level"][of_sweep(run.tables["jvl"]["branch"])]),

@@ -37,13 +37,21 @@ def read_table(entry: h5py.Group, table: Table, source_unit: str, version: Versi
 def _recorded(
     entry: h5py.Group, table: Table, columns: Sequence[Column], newer: bool
 ) -> tuple[Arrays, tuple[str, ...]]:
+    counted, written = counted_and_written(entry, table)
+    return whole_rows(entry, table, columns, counted, written, newer)
+
+
+def counted_and_written(entry: h5py.Group, table: Table) -> tuple[int, int]:
+    """How many rows a table is said to have, and how many of them have content.
+
+    :raises ValueError: it is said to have less than none.
+    """
     counted = int(read_array(entry["recording"], f"{table.name}_rows")[()])
     if counted < 0 and PLACE not in entry:  # else the rows tell by themselves how many they are
         raise ValueError(f"{table.name} is said to have {counted} rows")
     counted = max(counted, 0)
     laid_out = min(counted, rows_in_file(entry["recording"][table.name]))
-    written = _written([read_array(entry[table.name], name, laid_out) for name in table.never_blank])
-    return whole_rows(entry, table, columns, counted, written, newer)
+    return counted, _written([read_array(entry[table.name], name, laid_out) for name in table.never_blank])
 
 
 def length(table: Columns) -> int:
