@@ -35,6 +35,7 @@ from acquire.evaluation.known import Known
 from acquire.evaluation.light_compared import factor_of_the_run, photodiode_against_spectra
 from acquire.evaluation.photodiode_findings import amplifier_at_limit, light_on_the_wrong_side
 from acquire.evaluation.spectrum_findings import spectra_against_their_meter
+from acquire.evaluation.surroundings_findings import unusual_temperature
 from acquire.records import Branch, Columns, Finding, Record, Severity, Spectrum
 
 Question = Callable[[Known], Iterator[Finding]]
@@ -63,7 +64,7 @@ MEASURED: tuple[Question, ...] = (
 
 
 #: What can be asked when the sweep is over.
-AFTERWARDS: tuple[Question, ...] = (aged_during_the_sweep, unsteady_dark)
+AFTERWARDS: tuple[Question, ...] = (aged_during_the_sweep, unsteady_dark, unusual_temperature)
 
 #: Everything that is asked of a whole run.
 QUESTIONS = (*MEASURED, outside_calibrated_span, *AFTERWARDS, *BEFORE)
@@ -139,6 +140,10 @@ _fetch = attrgetter(*(f"reading.{name}" if name in _READ else name for name in _
 _BRANCHES = tuple(Branch)
 
 
+#: So many points are held against each other while a run goes on; of a longer one the last half of them.
+MOST_WATCHED = 100_000
+
+
 @dataclass
 class Watch:
     """Asks while a run goes on, and tells each finding once, and again when it is graver."""
@@ -153,6 +158,9 @@ class Watch:
         """Take a point into account: some hundred bytes of it."""
         self._branches.append(_BRANCHES.index(record.reading.branch))
         self._points.extend(_fetch(record))
+        if len(self._branches) > MOST_WATCHED:  # a lifetime has millions
+            del self._branches[: MOST_WATCHED // 2]
+            del self._points[: MOST_WATCHED // 2 * len(_COLUMNS)]
 
     def spectrum(self, spectrum: Spectrum, evidence: Evidence) -> list[Finding]:
         """Take a spectrum into account, and ask."""
