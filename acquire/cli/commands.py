@@ -14,6 +14,7 @@ import typer
 from acquire.cli import (
     calibrate,
     export,
+    hand,
     health,
     instruments,
     ledger,
@@ -140,7 +141,7 @@ def run(
 
         of_one = {"--sample": sample, "--pixel": pixel, "--area": area, "--batch": batch}
         wrong = [option for option, value in of_one.items() if value is not None]
-        if wrong := [*wrong, *["--again"] * again, *["--report"] * with_report]:
+        if wrong := [*wrong, *["--again"] * again, *["--report"] * with_report, *["--pretest"] * pretest]:
             raise complain(f"{', '.join(wrong)}: of one run; what holds for pixels stands in the batch file", USAGE)
         of_all, once_more = {"--user": user, "--note": note}, again_pixel or []
         raise typer.Exit(
@@ -197,6 +198,7 @@ def _offer_recovery(folder: Path, *, ask: bool) -> None:
                 _recover(path, sys.stderr)
 
 
+app.command(short_help="Set levels by hand and watch V, I, L.")(hand.live)
 app.command(short_help="Show what a sweep is going to do; nothing is opened.")(plan.plan)
 
 

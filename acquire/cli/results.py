@@ -205,8 +205,11 @@ def _print_figures(run: Run) -> None:
 
     there = {name: figure for name, figure in run.figures.items() if isfinite(figure.value)}
     of_paper = not PAPER.keys().isdisjoint(there)
-    if figures := run.figures if of_paper else there:
+    # Of a device that is not to shine a mobility that is missing is told with the reason
+    if figures := run.figures if of_paper or run.calibration.layer.stated else there:
         display.SpectatorConsole().print(display.figures_table(figures, f"{run.sample}: figures of merit"))
+    if len(run.tables["branches"]["branch"]) > 1:
+        display.SpectatorConsole().print(display.branches_table(run.tables["branches"]))
     if of_paper:
         told = run.figures if run.status == "completed" else there
         say_in_lines(sys.stdout, display.figures_line(told, run.sample))
@@ -225,7 +228,11 @@ def _output_key(output: str) -> dict[str, str]:
 def _ending(run: Run) -> str:
     """How a run ended and what there is of it, in a line."""
     reason = f" ({run.stop_reason})" if run.stop_reason else ""
-    counted = f"{how_many(run.points, 'point')}, {how_many(len(run.spectra), 'spectrum', 'spectra')}"
+    from acquire.records import of_sweep
+
+    of_curve = int(of_sweep(run.tables["jvl"]["branch"]).sum())
+    afterwards = f" and {run.points - of_curve} afterwards" if run.points > of_curve else ""
+    counted = f"{how_many(of_curve, 'point')}{afterwards}, {how_many(len(run.spectra), 'spectrum', 'spectra')}"
     return f"{run.status}{reason}: {counted}"
 
 

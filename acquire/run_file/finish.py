@@ -43,12 +43,14 @@ from acquire.run_file.hdf5 import (
 )
 from acquire.run_file.layout import (
     BEFORE_THE_RUN,
+    BRANCH_COLUMNS,
     FINDING_COLUMNS,
     FORMAT_VERSION,
     MOST_FINDINGS,
     NOTE_BYTES,
     NOTE_COLUMNS,
     TABLES,
+    TRANSPORT_COLUMNS,
     Table,
     columns_in,
     storable,
@@ -147,7 +149,7 @@ def _with_results(
 ) -> Run:
     """The run with its final results, and how it ended."""
     stop = _with_last_remark(stop or _ending(run), watched)
-    points, figures, notes, found = _final_results(run)
+    results, figures, notes = _final_results(run)
     if lifetime is not None:
         figures, notes = lifetime.figures, [*notes, *lifetime.notes]
     start = datetime.fromisoformat(run.start_time)
@@ -158,7 +160,7 @@ def _with_results(
         status=stop.status,
         stop_reason=storable(stop.reason),
         end_time=stop.end_time,
-        tables={**run.tables, "jvl": points, "notes": _appended(run.tables["notes"], notes), "findings": found},
+        tables={**run.tables, **results, "notes": _appended(run.tables["notes"], notes)},
         figures=figures,
         finished=True,
         version=FORMAT_VERSION,
@@ -232,18 +234,24 @@ def _findings_table(found: Sequence[Finding]) -> Columns:
     return table_of(kept, FINDING_COLUMNS)
 
 
-def _final_results(run: Run) -> tuple[Columns, Mapping[str, Figure], list[Note], Columns]:
-    """Final columns, figures, notes, findings; should computing fail, the live ones stand, with a note that says so."""
+def _final_results(run: Run) -> tuple[Mapping[str, Columns], Mapping[str, Figure], list[Note]]:
+    """Final tables, figures, notes; should computing fail, the live ones stand, with a note that says so."""
     live = run.tables["jvl"]
     try:
         final = final_evaluation(run.dark, _spectra_of_points(run), run.calibration, run.repeated)
         points = final.points(live)
         figures, found = final.judged(points, run.source_unit, run.start_time[:10])
         found = [*found, *_of_long_tables(run)]
-        return points, figures, final.cautions(points, run.source_unit, found), _findings_table(found)
+        results = {
+            "jvl": points,
+            "findings": _findings_table(found),
+            "branches": table_of(final.branches(points), BRANCH_COLUMNS),
+            "transport": table_of(final.transport(points), TRANSPORT_COLUMNS),
+        }
+        return results, figures, final.cautions(points, run.source_unit, found)
     except Exception as error:  # whatever it is, the rows must not stay unfinished for it
         text = f"the final evaluation failed ({type(error).__name__}: {error}); the live values were kept"
-        return live, {}, [Note(0.0, text)], run.tables["findings"]
+        return {}, {}, [Note(0.0, text)]
 
 
 def _spectra_of_points(run: Run) -> Sequence[Spectrum]:
