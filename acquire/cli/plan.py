@@ -175,10 +175,11 @@ def _how(prepared: PreparedRun, now: datetime) -> Iterator[Row]:
     yield from _held(plan)
     yield from _pulses(plan)
     measure = sweep.measure
+    settle = None if plan.pulse else measure.settle  # that of the dark readings only
     yield "dark", _dark(plan)
     yield (
         "reading",
-        reading_text(measure.settle, measure.nplc, measure.photodiode_nplc, measure.filter_count, measure.timing),
+        reading_text(settle, measure.nplc, measure.photodiode_nplc, measure.filter_count, measure.timing),
     )
     yield from (("spectra" if number == 0 else "", text) for number, text in enumerate(_spectra(plan, sweep.spectra)))
     yield "time", _time(plan, now)

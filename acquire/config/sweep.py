@@ -625,7 +625,7 @@ class SweepFile(Section):
     exchange: bool | None = Field(
         default=None,
         description="Keep what is sent to the instruments and received from them in the run file. Not given: kept for "
-        f"runs of up to {MOST_POINTS_WITH_EXCHANGE} points, readings of levels that are held among them.",
+        f"runs of up to {MOST_POINTS_WITH_EXCHANGE} points, readings of levels that are held or rested at among them.",
     )
 
     def keeps_exchange(self) -> bool:
@@ -633,6 +633,7 @@ class SweepFile(Section):
         if self.lifetime is not None:  # what is read while a point is waited for counts as well
             return bool(self.exchange)
         shortest = self.measure.settle + self.measure.nplc / 60.0  # of a reading, s
-        readings = self.source.point_count() + self.source.held_time() / shortest
+        points = self.source.point_count() * (1 + (self.source.pulse.rests() if self.source.pulse else 0))
+        readings = points + self.source.held_time() / shortest
         wanted = readings <= MOST_POINTS_WITH_EXCHANGE
         return wanted if self.exchange is None else self.exchange

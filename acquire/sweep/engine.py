@@ -563,7 +563,7 @@ class _Spectra:
         self._watch = watch
         self._schedule = SpectrumSchedule(run.plan.spectra)
         self._mode = ModeInUse(run.plan.spectra.mode)
-        self._taken = 0
+        self._taken = run.plan.spectra.first_index
         self._first: Step | None = None
         self._curve: list[Record] = []
 
