@@ -6,7 +6,7 @@ import os
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -43,6 +43,7 @@ from acquire.records import (
     RunStart,
     RunStop,
     Spectrum,
+    TransportPoint,
 )
 from acquire.run_file import finish as finishing
 from acquire.run_file import layout
@@ -228,7 +229,7 @@ def _run_until_finished(
             recorder = create_run_file(
                 path,
                 start,
-                capacity(plan, loaded.sweep.keeps_exchange()),
+                {**capacity(plan, loaded.sweep.keeps_exchange()), **_finished_with(loaded)},
                 lambda group: layout.write_calibration(group, prepared.calibration),
                 bench.exchanges,
             )
@@ -507,8 +508,15 @@ def capacity(plan: SweepPlan, with_exchange: bool = False) -> Capacity:
     }
     if isinstance(plan.course, LifetimeCourse):
         return {**rows, **_capacity_of_lifetime(plan, plan.course, samples)}
-    read = {**rows, DarkReading: rows[DarkReading] + plan.held_readings}
+    # of a level that a pulse rests at less is exchanged than of a reading
+    rests = 0 if plan.pulse is None else plan.most_points * plan.pulse.rests // 2
+    read = {**rows, DarkReading: rows[DarkReading] + plan.held_readings + rests}
     return {**rows, Exchange: room_for_exchange(read)} if with_exchange else rows
+
+
+def _finished_with(loaded: LoadedSweep) -> Mapping[type, int]:
+    """The events that come of a sweep only when it is over, and need no room before."""
+    return {TransportPoint: 0} if loaded.sweep.transport else {}
 
 
 #: So often a lifetime can be gone on with.

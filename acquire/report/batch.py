@@ -179,6 +179,8 @@ def judgement(one: DocumentedRun) -> tuple[State, str]:
     top = run.figures.get("luminance_max")
     if top is not None and isfinite(top.value):
         return State.ALIVE, ""
+    if run.calibration.layer.stated:
+        return State.NOT_JUDGED, "no light is expected of it"
     if run.status in _NOT_JUDGED:
         return State.NOT_JUDGED, f"the run {_NOT_JUDGED[run.status]}"
     if any(finding.code == "light_on_other_side" for finding in run.findings):

@@ -345,6 +345,7 @@ class Guarding:
         :raises NotGuarded: no guardian is there.
         """
         self._on = True
+        self._raised = False  # it was on before: a loss is told again
         self._say(Beat(within, source, 0.0, 0.0, "switching on"))
         if self._guardian is None or self._succeeding or self._guardian.lost():
             self.output_is_off()
