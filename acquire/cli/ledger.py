@@ -40,8 +40,8 @@ def ledger(
     from acquire.run_file.ledger import ledgers
     from acquire.run_file.summary import RunSummary
 
-    if device is not None and folder is None and Path(device).is_dir():
-        device, folder = None, Path(device)
+    if device is not None and folder is None and (named := Path(device)).is_dir():
+        device, folder = None, named
     place = folder or _usual(device)
     found = list(reading_apart.summaries_with_stress(files_in(place, recursive)))
     wanted = (device, batch, pixel)
