@@ -25,7 +25,7 @@ from acquire.cli.arguments import (
     UserOption,
 )
 from acquire.cli.terminal import complain, how_many, say, wrapped
-from acquire.run_file.in_words import amount, ends, reading_text
+from acquire.run_file.in_words import amount, ends, layer_text, reading_text
 
 if TYPE_CHECKING:
     from acquire.bench.preparation import PreparedRun
@@ -124,6 +124,7 @@ def _what(prepared: PreparedRun, now: datetime) -> Iterator[Row]:
     yield "structure", sample.structure
     spread = sample.emissive_area_uncertainty
     yield "emissive area", area_text(sample.emissive_area) + (f", u = {area_text(spread)} (k = 1)" if spread else "")
+    yield "layer", layer_text(prepared.calibration.layer)
     yield "user", sweep.user.name
     yield "note", sweep.note
     twins = ", simulated" if loaded.bench.of_twins and "simulated" not in loaded.bench.name else ""
@@ -140,6 +141,8 @@ def _of_sample(sweep: SweepFile) -> Iterator[Row]:
 def _calibration(prepared: PreparedRun, now: datetime) -> str:
     """What turns the photodiode's signal into light, of when, and how long it may be used."""
     photodiode, certificate = prepared.loaded.bench.photodiode, prepared.loaded.calibration.certificate
+    if prepared.loaded.sweep.transport is not None:
+        return "none needed: no light is expected of this device"
     if photodiode.luminance_route == "from_spectra":
         return "none: luminance comes from the run's own spectra"
     if certificate is None or photodiode.luminance_route == "spectroradiometer":

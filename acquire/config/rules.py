@@ -27,6 +27,7 @@ from acquire.config.sweep import (
     StopRules,
     SweepFile,
 )
+from acquire.config.transport import Transport
 from acquire.config.yaml_source import Place, YamlSource
 from acquire.safety.visible import shortened
 from drivers import models
@@ -56,6 +57,9 @@ def sweep_rules(sweep: Parsed[SweepFile]) -> Problems:
         yield from chain(_spectra(where, spectra), _exposure(where, spectra))
         if source:
             yield from _spectra_inside(where, source, spectra)
+    if transport := sweep.section("transport", Transport):
+        yield from _transport(where, transport)
+        yield from _no_light_asked(sweep)
     if output := sweep.section("output", Output):
         yield from _output(where, output.folder)
 
@@ -81,6 +85,31 @@ def _no_light(where: YamlSource, dark: Dark, stop: StopRules) -> Problems:
     if stop.no_light_by is not None and not dark.before:
         message = "needs dark readings before the sweep: light is what stands out from them"
         yield where.problem(("stop", "no_light_by"), message, "remove it, or write dark.before: true")
+
+
+def _transport(where: YamlSource, transport: Transport) -> Problems:
+    for name in ("thickness", "permittivity"):
+        if getattr(transport, f"{name}_uncertainty") >= getattr(transport, name):
+            at = ("transport", f"{name}_uncertainty")
+            yield where.problem(at, f"is not smaller than the {name} itself", "it is a standard uncertainty")
+
+
+def _no_light_asked(sweep: Parsed[SweepFile]) -> Problems:
+    """Nothing that needs light is asked of a device that is not to shine."""
+    if sweep.section("spectra", Spectra) is not None:
+        message = "a device with a section transport is not to shine"
+        yield sweep.source.problem(("spectra",), message, "remove one of the two sections")
+    if "lifetime" in sweep.source.content:
+        message = "a device with a section transport is not to shine, and a lifetime is that of its light"
+        yield sweep.source.problem(("lifetime",), message, "remove one of the two sections")
+    for at in _places_that_need_luminance(sweep):
+        if at[0] == "stop":
+            message = "needs luminance, and a device with a section transport is not to shine"
+            yield sweep.source.problem(at, message, "remove it; voltage_above and current_above need none")
+    stop = sweep.section("stop", StopRules)
+    if stop and stop.no_light_by is not None:
+        message = "a device with a section transport is not to shine"
+        yield sweep.source.problem(("stop", "no_light_by"), message, "remove it")
 
 
 _SPACINGS = ("step", "points", "points_per_decade")
@@ -465,7 +494,7 @@ def equipment_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Probl
         yield where.problem(("spectra",), message, "remove it or take another bench")
     yield from _pixel_of_switch(sweep, bench)
     photodiode = bench.section("photodiode", PhotodiodeChannel)
-    if photodiode:
+    if photodiode and sweep.section("transport", Transport) is None:
         yield from _needs_luminance(sweep, bench, photodiode.luminance_route)
     simulation = bench.section("simulation", Simulation)
     sample = sweep.section("sample", Sample)

@@ -53,6 +53,7 @@ from acquire.config.source_quantities import (
     sourcing,
 )
 from acquire.config.template import DEFAULT_TEMPLATE, FIELDS, LONGEST_TEMPLATE, checked_template
+from acquire.config.transport import Transport
 
 MOST_POINTS_WITH_EXCHANGE = 5_000
 
@@ -610,6 +611,7 @@ class SweepFile(Section):
     measure: Measure = Field(default_factory=Measure)
     dark: Dark = Field(default_factory=Dark)
     spectra: Spectra | None = Field(default=None, description="Not given: no spectra.")
+    transport: Transport | None = Field(default=None, description="Not given: a device that shines.")
     stop: StopRules = Field(default_factory=StopRules)
     lifetime: Annotated[Lifetime | None, WrapValidator(_of_source)] = Field(
         default=None, description="One level kept for hours to months; not given: the levels one after another."
