@@ -381,6 +381,10 @@ def _spectra(where: YamlSource, spectra: Spectra) -> Problems:
         message = "chooses among the spectra of the sweep, and none is due there"
         hint = "add every or at_luminance; what is asked for afterwards is always taken"
         yield where.problem(("spectra", "as_needed"), message, hint)
+    if spectra.afterwards and not spectra.afterwards.at_luminance:
+        yield where.problem(
+            ("spectra", "afterwards", "at_luminance"), "names no luminance", "write it like [100 cd/m^2]"
+        )
     for i, luminance in enumerate(spectra.afterwards.at_luminance if spectra.afterwards else ()):
         at = ("spectra", "afterwards", "at_luminance", i)
         if luminance == 0.0:

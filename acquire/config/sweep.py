@@ -408,7 +408,6 @@ class AfterwardsSpectra(Section):
     """Spectra when the sweep is over, each at a level that is found from the curve just measured."""
 
     at_luminance: tuple[Luminance, ...] = Field(
-        min_length=1,
         max_length=100,
         description="At these luminances, in this order; the level is read, and corrected once.",
         examples=[["10 cd/m^2", "100 cd/m^2", "1000 cd/m^2"]],
