@@ -129,13 +129,6 @@ def _planned(run: Run, sweep: SweepFile) -> str:
     return f"{between}{back}{steps}{opposite}{again} ({points})"
 
 
-<<<<<<< HEAD
-def _pulsed(run: Run) -> bool:
-    return bool(np.isfinite(run.tables["jvl"]["pulse_width"]).any())
-
-
-=======
->>>>>>> main
 def by_hand(run: Run) -> bool:
     """Whether a person set the levels of a run while it went on."""
     return bool((run.tables["jvl"]["branch"] == Branch.BY_HAND.encode()).any())
@@ -144,13 +137,10 @@ def by_hand(run: Run) -> bool:
 def levels_added(run: Run) -> int:
     """How many levels were added to those of the sweep file, because of what these showed."""
     return int((run.tables["jvl"]["flags"] & int(PointFlag.REFINED) != 0).sum())
-<<<<<<< HEAD
-=======
 
 
 def _pulsed(run: Run) -> bool:
     return bool(np.isfinite(run.tables["jvl"]["pulse_width"]).any())
->>>>>>> main
 
 
 def _pulses(run: Run, sweep: SweepFile) -> str:
