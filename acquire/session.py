@@ -21,9 +21,11 @@ from acquire.bench.opening import Bench, guardian_order, open_bench
 from acquire.bench.preparation import PreparedRun, name_fields, prepare, run_folder
 from acquire.bench.site import Site
 from acquire.config import LoadedSweep, resolved
+from acquire.evaluation.decay import DecayConditions
 from acquire.evaluation.evaluate import Evidence
 from acquire.evaluation.findings import findings_before
 from acquire.evaluation.floor import least_light
+from acquire.evaluation.lifetime_rows import LifetimeRows
 from acquire.records import (
     Activity,
     DarkReading,
@@ -31,7 +33,9 @@ from acquire.records import (
     Exchange,
     ExposureSample,
     Finding,
+    LifetimePoint,
     Note,
+    Part,
     Record,
     RepeatedReading,
     RunStart,
@@ -42,7 +46,7 @@ from acquire.run_file import finish as finishing
 from acquire.run_file import layout
 from acquire.run_file import read as reading
 from acquire.run_file.exchange import room_for_exchange
-from acquire.run_file.layout import Capacity
+from acquire.run_file.layout import Capacity, Growing
 from acquire.run_file.naming import file_name
 from acquire.run_file.placing import Waiting, locked_shared
 from acquire.run_file.reading_apart import read_run
@@ -54,6 +58,7 @@ from acquire.safety.interruption import StopRequest
 from acquire.safety.lock import instruments_locked
 from acquire.sinks import Sink, Spectator, fan_out, not_shown, shown, switched_off
 from acquire.sweep.engine import LONGEST_SAMPLED, Outcome, run_sweep
+from acquire.sweep.lifetime import LifetimeCourse
 from acquire.sweep.plan import SweepPlan
 from drivers.errors import InstrumentError, OutputStateUnknown
 
@@ -200,7 +205,10 @@ def _run_until_finished(
             until_finished.enter_context(locked_shared(path))
             until_finished.callback(recorder.let_go)
             until_finished.enter_context(closing(recorder))
-            emit = fan_out(_while_there_is_room(recorder), listening, bench.now)
+            recorded = _recorded_as(plan, _while_there_is_room(recorder))
+            emit = fan_out(recorded, listening, bench.now)
+            if plan.lasting:
+                recorded(Part(bench.now(), started.isoformat()))
             outcome, error = _record_sweep(prepared, bench, emit, start, stop, opened_bench.remarks, guard)
             opened_bench.remarks = ()
             end = datetime.fromtimestamp(started.timestamp() + bench.now(), tz=started.tzinfo)
@@ -395,6 +403,15 @@ def _while_there_is_room(recorder: RunRecorder) -> Sink:
     return record
 
 
+def _recorded_as(plan: SweepPlan, record: Sink) -> Sink:
+    """What a plan's events are recorded as: the points of a lifetime are rows of their own."""
+    if not isinstance(plan.course, LifetimeCourse):
+        return record
+    course = plan.course
+    rows = LifetimeRows.new(DecayConditions(course.burn_in, course.initial_time, course.settle))
+    return lambda event: record(rows.recorded(event))
+
+
 def _shown_to_the_end(spectators: Iterable[Sink], recorder: RunRecorder, now: Callable[[], float]) -> str:
     """Let the spectators show what is left; what they do not get to is noted, and returned line by line."""
     lines: list[str] = []
@@ -440,8 +457,29 @@ def capacity(plan: SweepPlan, with_exchange: bool = False) -> Capacity:
         Spectrum: plan.spectra.most,
         ExposureSample: plan.spectra.most * samples,
     }
+    if isinstance(plan.course, LifetimeCourse):
+        return {**rows, **_capacity_of_lifetime(plan, plan.course, samples)}
     read = {**rows, DarkReading: rows[DarkReading] + plan.held_readings}
     return {**rows, Exchange: room_for_exchange(read)} if with_exchange else rows
+
+
+#: So often a lifetime can be gone on with.
+MOST_PARTS = 10_000
+
+
+def _capacity_of_lifetime(plan: SweepPlan, course: LifetimeCourse, samples: int) -> dict[type, int | Growing]:
+    """The rows of a lifetime: those of its course grow, and so does what each part of it begins with."""
+    dark, spectra = plan.dark, plan.spectra.most
+    again = MOST_PARTS * bool(spectra)
+    return {
+        LifetimePoint: Growing(course.most_points + MOST_PARTS),
+        Part: Growing(MOST_PARTS, 64),
+        Record: max(len(course.curve_times) * len(course.curve_levels), 1),
+        DarkReading: Growing((dark.readings_before + dark.readings_after + 1) * MOST_PARTS, 256),
+        Spectrum: Growing(spectra + again, 16) if spectra else 0,
+        ExposureSample: Growing((spectra + again) * samples, 1024) if spectra else 0,
+        Note: Growing(100_000, 500),
+    }
 
 
 def _run_start(

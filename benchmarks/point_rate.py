@@ -4,13 +4,15 @@
 
 The simulated instruments are served on TCP by a process of their own, once in real time (NPLC 1, auto-zero on, voltage
 and current sensed) and once with zero integration time, where only software costs. The candidates take turns; medians,
-spread and ratios are printed.
+spread and ratios are printed. All clients switch TCP_NODELAY on, which PyVISA-py's sockets
+do not do by themselves: without it a write that follows a write waits some 40 ms for an acknowledgement.
 
     this program     a whole recorded run: limits, decoding, photometry with uncertainties, record on the disk
     one by one       bare PyVISA, one meter after the other, nothing recorded
     overlapped       bare PyVISA, both meters started before either is read, nothing recorded
     PyMeasure        a Procedure in a Worker, results to a CSV file, one meter after the other
-    hardware-timed   this program with the trigger-link cable: programming, the sweep, reading both buffers, records
+    hardware-timed   this program with the trigger-link cable: programming, the sweep, reading both buffers, records;
+                     and where the time goes beyond that of the instruments
 """
 
 from __future__ import annotations
@@ -31,6 +33,10 @@ import pyvisa
 from common import our_time_per_point, spread, write_bench, write_sweep
 
 from acquire import session
+from acquire.bench.bench import BenchInRun
+from drivers.keithley2000.driver import Keithley2000
+from drivers.keithley2400.driver import Keithley2400
+from drivers.sockets import send_at_once
 
 warnings.filterwarnings("ignore", category=FutureWarning)  # PyMeasure's own Keithley 2000 warns of itself
 
@@ -64,6 +70,8 @@ def bare(ports: dict[str, str]) -> Iterator[tuple[pyvisa.resources.MessageBasedR
         manager.open_resource(ports[role], read_termination="\n", write_termination="\n", timeout=10_000)
         for role in ("smu", "photodiode_meter")
     )
+    send_at_once(smu)
+    send_at_once(meter)
     for message in SET_UP:
         smu.write(message)
     for message in SET_UP_METER:
@@ -112,6 +120,8 @@ def pymeasure_worker(ports: dict[str, str], points: int, folder: Path) -> float:
         def execute(self) -> None:
             settings = {"visa_library": "@py", "read_termination": "\n", "write_termination": "\n", "timeout": 10_000}
             smu, meter = Keithley2400(ports["smu"], **settings), Keithley2000(ports["photodiode_meter"], **settings)
+            send_at_once(smu.adapter.connection)
+            send_at_once(meter.adapter.connection)
             for message in SET_UP:
                 smu.write(message)
             for message in SET_UP_METER:
@@ -134,27 +144,63 @@ def pymeasure_worker(ports: dict[str, str], points: int, folder: Path) -> float:
     return elapsed[0] / points
 
 
-def whole_run_per_point(sweep: Path, output: Path) -> float:
-    """Seconds a point of a hardware-timed sweep, from the first programming message to the last record."""
-    from acquire.bench import bench as bench_module
+#: What a burst consists of, in its order: calls of a driver, and what they are for.
+PARTS = {
+    "program the meter": (Keithley2000, "arm_buffer"),
+    "program the source": (Keithley2400, "program_sweep"),
+    "read the source": (Keithley2400, "read_sweep"),
+    "read the meter": (Keithley2000, "read_buffer"),
+}
 
-    started: list[float] = []
-    original = bench_module.BenchInRun.run_burst
 
-    def run_burst(self, steps, stop_requested):  # type: ignore[no-untyped-def]
-        started.append(time.perf_counter())
-        readings = original(self, steps, stop_requested)
-        started.append(time.perf_counter())
-        return readings
+class WholeRun:
+    """Hardware-timed runs: how long a point takes, and the parts of it, s a point."""
 
-    bench_module.BenchInRun.run_burst = run_burst  # type: ignore[method-assign]
+    def __init__(self) -> None:
+        self.parts: dict[str, list[float]] = {}
+
+    def per_point(self, sweep: Path, output: Path) -> float:
+        """Seconds a point, from the first programming message to the last reading."""
+        moments: list[float] = []
+        spent: dict[str, float] = {}
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(_wrapped(BenchInRun, "run_burst", lambda _, start, stop: moments.extend((start, stop))))
+            for name, (driver, method) in PARTS.items():
+
+                def note(_: object, start: float, stop: float, name: str = name) -> None:
+                    spent[name] = spent.get(name, 0.0) + stop - start
+
+                stack.enter_context(_wrapped(driver, method, note))
+            result = session.run(session.prepare(sweep), output, lambda _event: None, session.StopRequest())
+        if result.error or result.run is None:
+            raise SystemExit(f"the run failed: {result.error}")
+        points = len(result.run.records)
+        stamps = [record.reading.source_time for record in result.run.records]
+        spent["the sweep itself"] = (stamps[-1] - stamps[0]) / (points - 1) * points  # by the source's own clock
+        whole = moments[-1] - moments[0]
+        spent["start, see the end, between bursts"] = whole - sum(spent.values())
+        for name, seconds in spent.items():
+            self.parts.setdefault(name, []).append(seconds / points)
+        return whole / points
+
+
+@contextlib.contextmanager
+def _wrapped(owner: type, method: str, note: Callable[[object, float, float], None]) -> Iterator[None]:
+    """Have ``note`` called with the moments at which each call of a method began and ended."""
+    original = getattr(owner, method)
+
+    def timed(self, *arguments, **options):  # type: ignore[no-untyped-def]
+        start = time.perf_counter()
+        try:
+            return original(self, *arguments, **options)
+        finally:
+            note(self, start, time.perf_counter())
+
+    setattr(owner, method, timed)
     try:
-        result = session.run(session.prepare(sweep), output, lambda _event: None, session.StopRequest())
+        yield
     finally:
-        bench_module.BenchInRun.run_burst = original  # type: ignore[method-assign]
-    if result.error or result.run is None:
-        raise SystemExit(f"the run failed: {result.error}")
-    return (started[-1] - started[0]) / len(result.run.records)
+        setattr(owner, method, original)
 
 
 def take_turns(candidates: dict[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
@@ -200,19 +246,24 @@ def hardware_timed(folder: Path, *, nplc: float, points: int, repeats: int) -> N
     with served(bench, folder) as (_, on_ports):
         sweep = write_sweep(folder / "linked_sweep.yaml", on_ports, points, nplc=nplc, timing="hardware")
         own = session.prepare(sweep).plan.time_per_point
-        times = take_turns({"hardware-timed": lambda: whole_run_per_point(sweep, folder / "runs")}, repeats)
+        run = WholeRun()
+        times = take_turns({"hardware-timed": lambda: run.per_point(sweep, folder / "runs")}, repeats)
     report(f"trigger link, NPLC {nplc:g}", times, own)
+    for name, values in run.parts.items():
+        print(f"    {name:36}{spread(values)}   {statistics.median(values) / own:+.4f}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--points", type=int, default=1000, help="of a sweep with zero integration time")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--hardware-timed", action="store_true", help="only what the instruments run themselves")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        compare(folder, instant=True, points=arguments.points, repeats=arguments.repeats)
-        compare(folder, instant=False, points=40, repeats=3)
+        if not arguments.hardware_timed:
+            compare(folder, instant=True, points=arguments.points, repeats=arguments.repeats)
+            compare(folder, instant=False, points=40, repeats=3)
         for nplc in (0.01, 0.1):
             hardware_timed(folder, nplc=nplc, points=500, repeats=3)
 

@@ -66,6 +66,25 @@ _CURVE: Mapping[str, str] = {
 }
 
 
+#: Those of a lifetime.
+_LIFETIME: Mapping[str, str] = {
+    "initial_luminance": "L_0",
+    "lifetime_95": "T95",
+    "lifetime_90": "T90",
+    "lifetime_80": "T80",
+    "lifetime_50": "T50",
+    "largest_luminance": "L_0 by maximum",
+    "lifetime_95_of_maximum": "T95 of it",
+    "lifetime_90_of_maximum": "T90 of it",
+    "lifetime_80_of_maximum": "T80 of it",
+    "lifetime_50_of_maximum": "T50 of it",
+    "lifetime_time_constant": "tau",
+    "lifetime_stretching_exponent": "beta",
+    "voltage_rise": "voltage rise",
+    "time_under_stress": "under stress",
+}
+
+
 def figure_called(label: str) -> str:
     """The name in the file of a figure that the table on the screen calls ``label``; the label itself where none is."""
     known = {short.casefold(): name for _, section in _sections() for name, short in section.items()}
@@ -168,6 +187,7 @@ def _sections() -> Iterator[tuple[str, Mapping[str, str]]]:
     yield "roll-off", ROLL_OFF
     yield "spectrum", {**OF_COLOUR, **_SPECTRUM}
     yield "", _CURVE
+    yield "", _LIFETIME
 
 
 def figures_table(figures: Mapping[str, Figure], title: str) -> Table:

@@ -22,7 +22,7 @@ from acquire.config.quantities import (
     Watts,
 )
 from acquire.config.section import Section
-from acquire.config.sweep import LimitCurrent, LimitVoltage
+from acquire.config.source_quantities import LimitCurrent, LimitVoltage
 
 PhotodiodeCurrent = Annotated[float, Quantity("A", "20 pA", least=0.0)]
 DarkDrift = Annotated[float, Quantity("A/s^0.5", "0.02 pA/s^0.5", least=0.0)]

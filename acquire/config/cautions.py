@@ -12,7 +12,8 @@ from acquire.config.bench import BenchFile, EmissiveArea, Instruments, Photodiod
 from acquire.config.calibration import CalibrationFile, LuminanceFactor
 from acquire.config.device import DeviceFile
 from acquire.config.parsing import Parsed
-from acquire.config.sweep import Sample, Source, Spectra, Stretch, SweepFile
+from acquire.config.source_quantities import Stretch
+from acquire.config.sweep import Sample, Source, Spectra, SweepFile
 from acquire.config.yaml_source import Caution, Place
 from acquire.photometry.spot import unfilled_share
 from drivers import models

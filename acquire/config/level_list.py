@@ -7,7 +7,8 @@ from decimal import Decimal, InvalidOperation
 from math import isfinite
 from pathlib import Path
 
-from acquire.config.sweep import LONGEST_HOLD, MOST_POINTS, Source
+from acquire.config.source_quantities import MOST_POINTS
+from acquire.config.sweep import LONGEST_HOLD, Source
 from acquire.config.tables import MOST_PROBLEMS, Row, read_rows
 from acquire.config.yaml_source import Problem
 from acquire.safety.visible import shortened

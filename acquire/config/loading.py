@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
 from hashlib import file_digest
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,6 +28,7 @@ from acquire.config.cautions import (
 )
 from acquire.config.device import DeviceFile
 from acquire.config.level_list import read_levels
+from acquire.config.lifetime_rules import lifetime_on_bench_rules, lifetime_rules
 from acquire.config.overrides import Override, Said, overridden
 from acquire.config.parsing import ConfigurationError, Parsed, parse
 from acquire.config.published import PublishedFile, published_rules
@@ -268,12 +270,17 @@ def places_of(path: Path, bench_override: Path | None = None) -> tuple[str, Path
     return output.folder, bench_override or Path(os.path.normpath(named))
 
 
+def _rules_of_sweep(sweep: Parsed[SweepFile]) -> Problems:
+    """Every rule inside a sweep file."""
+    yield from chain(sweep_rules(sweep), lifetime_rules(sweep))
+
+
 def _load_sweep(
     source: YamlSource, bench_override: Path | None, findings: _Findings, said: Sequence[Said] = ()
 ) -> LoadedSweep | None:
     source, overrides, problems = overridden(source, said)
     findings.problems += problems
-    sweep = findings.check(source, SweepFile, sweep_rules, completed=lambda parsed: _with_levels(parsed, findings))
+    sweep = findings.check(source, SweepFile, _rules_of_sweep, completed=lambda parsed: _with_levels(parsed, findings))
     bench_path = bench_override or findings.referred(source, ("bench",), sweep.section("bench", str))
     named = None if bench_override else (source, ("bench",))
     reference = _reference(sweep, findings)
@@ -284,6 +291,7 @@ def _load_sweep(
     findings.cautions += bench_cautions(bench)
     findings.problems += [*source_meter_rules(sweep, bench), *limit_rules(sweep, bench), *equipment_rules(sweep, bench)]
     findings.problems += [*hardware_timing_rules(sweep, bench), *photodiode_meter_rules(sweep, bench)]
+    findings.problems += lifetime_on_bench_rules(sweep, bench)
     findings.problems += pulse_rules(sweep, bench)
     findings.problems += refinement_rules(sweep, bench)
     findings.cautions += sweep_cautions(sweep, bench)

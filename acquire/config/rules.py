@@ -16,8 +16,8 @@ from acquire.config.bench import (
 )
 from acquire.config.bench_rules import Problems
 from acquire.config.parsing import Parsed
+from acquire.config.source_quantities import MOST_POINTS, Stretch
 from acquire.config.sweep import (
-    MOST_POINTS,
     Dark,
     Measure,
     Output,
@@ -25,7 +25,6 @@ from acquire.config.sweep import (
     Source,
     Spectra,
     StopRules,
-    Stretch,
     SweepFile,
 )
 from acquire.config.yaml_source import Place, YamlSource
@@ -345,7 +344,8 @@ def _stop(where: YamlSource, source: Source, stop: StopRules) -> Problems:
 
 def _spectra(where: YamlSource, spectra: Spectra) -> Problems:
     during = spectra.at_luminance or spectra.at_voltage or spectra.at_current or spectra.every
-    if not during and not spectra.afterwards:
+    of_lifetime = "lifetime" in where.content  # which says itself when
+    if not (during or spectra.afterwards or of_lifetime):
         hint = "give at_luminance, at_voltage, at_current, every or afterwards"
         yield where.problem(("spectra",), "does not say when a spectrum is due", hint)
     elif not during and spectra.as_needed:
@@ -533,7 +533,7 @@ def _needs_luminance(sweep: Parsed[SweepFile], bench: Parsed[BenchFile], route: 
     if route == "calibrated":
         return
     named = bench.source.where(("photodiode",))
-    if route == "from_spectra" and "spectra" not in sweep.source.content:
+    if route == "from_spectra" and not {"spectra", "lifetime"} & set(sweep.source.content):
         hint = "plan spectra, or take a bench with a calibration"
         yield sweep.source.problem(("spectra",), f"the bench's luminance comes from spectra ({named})", hint)
     if route == "spectroradiometer":

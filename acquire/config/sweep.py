@@ -5,25 +5,23 @@ Every number below is SI once read (wavelengths stay in nm); in the file it carr
 
 from __future__ import annotations
 
-from contextvars import ContextVar
-from dataclasses import dataclass
 from itertools import pairwise
-from math import ceil, log10
+from math import ceil
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
     Field,
-    GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     WrapValidator,
     model_validator,
 )
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from acquire.config.angles import AngularReadings
+from acquire.config.lifetime import Lifetime
 from acquire.config.quantities import (
     Auto,
     CurrentDensity,
@@ -40,74 +38,27 @@ from acquire.config.quantities import (
     SquareMetres,
     Volts,
     Watts,
-    quantity_schema,
 )
 from acquire.config.section import Section
+from acquire.config.source_quantities import (
+    AMPERES,
+    MOST_POINTS,
+    Compliance,
+    CurrentRange,
+    Level,
+    PointsPerDecade,
+    SourceRange,
+    Stretch,
+    knowing_function,
+    sourcing,
+)
 from acquire.config.template import DEFAULT_TEMPLATE, FIELDS, LONGEST_TEMPLATE, checked_template
-from drivers import models
 
-MOST_POINTS = 100_000
 MOST_POINTS_WITH_EXCHANGE = 5_000
 
 #: The longest that a level may be held without a point, s.
 LONGEST_HOLD = 86_400.0
 
-# Without its bench a sweep may ask for what any source-measure unit can give; the bench's own is asked by the rules
-_MOST_VOLTS = max(meter.voltage.largest for _, meter in models.source_meters())
-_MOST_AMPERES = max(meter.current.largest for _, meter in models.source_meters())
-
-_VOLTS = Quantity("V", "8 V", least=-_MOST_VOLTS, most=_MOST_VOLTS)
-_AMPERES = Quantity("A", "10 mA", least=-_MOST_AMPERES, most=_MOST_AMPERES)
-_VOLT_LIMIT = Quantity("V", "10 V", least=200e-6, most=_MOST_VOLTS)
-_AMPERE_LIMIT = Quantity("A", "100 mA", least=1e-9, most=_MOST_AMPERES)
-_VOLT_RANGE = Quantity("V", "20 V", above=0.0, most=_MOST_VOLTS, auto=True)
-_AMPERE_RANGE = Quantity("A", "10 mA", above=0.0, most=_MOST_AMPERES, auto=True)
-
-LimitVoltage = Annotated[float, Quantity("V", "20 V", above=0.0, most=_MOST_VOLTS)]
-LimitCurrent = Annotated[float, Quantity("A", "200 mA", above=0.0, most=_MOST_AMPERES)]
-
-
-#: What is sourced, while a section inside the one that says so is read.
-_FUNCTION: ContextVar[str | None] = ContextVar("_FUNCTION", default=None)
-
-
-def _knowing_function(value: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
-    """Read a section that has levels of its own, in the unit of the ``function`` named before it."""
-    token = _FUNCTION.set((info.data or {}).get("function"))
-    try:
-        return read(value)
-    finally:
-        _FUNCTION.reset(token)
-
-
-@dataclass(frozen=True)
-class _SourceQuantity:
-    """A quantity in V or A, depending on the ``function`` that the same section, or the one around it, names before."""
-
-    voltage: Quantity
-    current: Quantity
-
-    def read(self, value: Any, info: ValidationInfo) -> float | str:
-        function = (info.data or {}).get("function") or _FUNCTION.get()
-        if function is not None:
-            return (self.voltage if function == "voltage" else self.current).read(value)
-        try:
-            return self.voltage.read(value)
-        except PydanticCustomError:  # the function itself is wrong: either unit may be meant
-            return self.current.read(value)
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.with_info_plain_validator_function(self.read)
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        span = f"{self.voltage.span()}; {self.current.span()}"
-        return quantity_schema("V or A", self.voltage.example, span, auto=self.voltage.auto)
-
-
-Level = Annotated[float, _SourceQuantity(_VOLTS, _AMPERES)]
-Compliance = Annotated[float, _SourceQuantity(_AMPERE_LIMIT, _VOLT_LIMIT)]
-SourceRange = Annotated[float | Auto, _SourceQuantity(_VOLT_RANGE, _AMPERE_RANGE)]
-CurrentRange = Annotated[float | Auto, _AMPERE_RANGE]
 PhotodiodeRange = Annotated[float | Auto, Quantity("V", "1 V", above=0.0, most=1000.0, auto=True)]
 PhotodiodeCurrentRange = Annotated[float | Auto, Quantity("A", "10 mA", above=0.0, most=3.0, auto=True)]
 SettlingTime = Annotated[float, Quantity("s", "50 ms", least=0.0, most=999.0)]
@@ -186,39 +137,6 @@ class User(Section):
 
 
 HoldTime = Annotated[float, Quantity("s", "10 s", least=0.0, most=LONGEST_HOLD)]
-PointsPerDecade = Annotated[float, Field(gt=0.0, le=1000.0)]
-
-
-def intervals_of_decades(start: float, stop: float, per_decade: float) -> int:
-    """Equal steps of the logarithm from start to stop, as few as have so many a decade; 0 where there is no way."""
-    if start * stop <= 0.0 or start == stop:
-        return 0
-    return max(1, ceil(abs(log10(stop / start)) * per_decade - 1e-9))
-
-
-class Stretch(Section):
-    """A part of the levels with a spacing of its own; one of step, points and points_per_decade."""
-
-    start: Level | None = Field(
-        default=None, description="First level; not given: where the stretch before it ended.", examples=["0 V"]
-    )
-    stop: Level = Field(description="Last level; it is always reached.", examples=["3 V"])
-    step: Level | None = Field(default=None, description="Distance of two levels.", examples=["0.5 V"])
-    points: int | None = Field(
-        default=None, ge=2, le=MOST_POINTS, description="Number of levels, both ends included.", examples=[7]
-    )
-    points_per_decade: PointsPerDecade | None = Field(
-        default=None, description="Logarithmic: so many levels a decade at least.", examples=[10]
-    )
-
-    def level_count(self) -> int:
-        """How many levels, both ends included, 1e9 at most; the file's rules guarantee that a step divides the span."""
-        start = self.start or 0.0
-        if self.points is not None:
-            return self.points
-        if self.points_per_decade is not None:
-            return intervals_of_decades(start, self.stop, self.points_per_decade) + 1
-        return round(max(-1e9, min(1e9, (self.stop - start) / self.step))) + 1 if self.step else 1
 
 
 class Held(Section):
@@ -295,7 +213,7 @@ class Source(Section):
         description="Logarithmic: so many levels a decade at least, in place of step; neither end is 0.",
         examples=[10],
     )
-    stretches: Annotated[tuple[Stretch, ...], WrapValidator(_knowing_function)] = Field(
+    stretches: Annotated[tuple[Stretch, ...], WrapValidator(knowing_function)] = Field(
         default=(),
         description="Levels in parts, each with its own spacing: coarse where nothing happens, fine around turn-on.",
         examples=[[{"start": "0 V", "stop": "3 V", "step": "0.5 V"}, {"stop": "5 V", "step": "50 mV"}]],
@@ -323,19 +241,19 @@ class Source(Section):
         description="Afterwards the same with the opposite sign, through 0; in the file a cycle of its own.",
     )
     cycles: int = Field(default=1, ge=1, le=1000, description="How often all of it is repeated.", examples=[3])
-    pre_bias: Annotated[Held | None, WrapValidator(_knowing_function)] = Field(
+    pre_bias: Annotated[Held | None, WrapValidator(knowing_function)] = Field(
         default=None, description="Held before the first level, after the dark readings; not given: nothing."
     )
-    rest: Annotated[Held | None, WrapValidator(_knowing_function)] = Field(
+    rest: Annotated[Held | None, WrapValidator(knowing_function)] = Field(
         default=None,
         description="Held between two branches, the output on; not given: the next branch follows at once.",
     )
-    pulse: Annotated[Pulse | None, WrapValidator(_knowing_function)] = Field(
+    pulse: Annotated[Pulse | None, WrapValidator(knowing_function)] = Field(
         default=None,
         description="Levels as pulses with rests between them, by timing: hardware; not given: each level stays until "
         "the next one.",
     )
-    refine: Annotated[Refinement | None, WrapValidator(_knowing_function)] = Field(
+    refine: Annotated[Refinement | None, WrapValidator(knowing_function)] = Field(
         default=None,
         description="Finer levels where it matters; not given: the levels as they are.",
         examples=[{"step": "20 mV"}],
@@ -505,7 +423,7 @@ class Spectra(Section):
     at_voltage: tuple[Volts, ...] = Field(
         default=(), description="At the level nearest to each voltage.", examples=[["4 V", "6 V"]]
     )
-    at_current: tuple[Annotated[float, _AMPERES], ...] = Field(
+    at_current: tuple[Annotated[float, AMPERES], ...] = Field(
         default=(), description="At the level nearest to each current (current source).", examples=[["1 mA", "10 mA"]]
     )
     every: EveryPoints | None = Field(default=None, description="At every n-th point.")
@@ -645,6 +563,13 @@ class _FolderAlone:
         return {"anyOf": [{"type": "string", "minLength": 1}, handler(schema)]}
 
 
+def _of_source(value: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    """Read a section whose levels are in the unit of what the section ``source`` sets."""
+    source = (info.data or {}).get("source")
+    with sourcing(source.function if isinstance(source, Source) else None):
+        return read(value)
+
+
 class SweepFile(Section):
     """A sweep file."""
 
@@ -660,6 +585,9 @@ class SweepFile(Section):
     dark: Dark = Field(default_factory=Dark)
     spectra: Spectra | None = Field(default=None, description="Not given: no spectra.")
     stop: StopRules = Field(default_factory=StopRules)
+    lifetime: Annotated[Lifetime | None, WrapValidator(_of_source)] = Field(
+        default=None, description="One level kept for hours to months; not given: the levels one after another."
+    )
     note: str = Field(
         default="", description="A remark on the run, for the record.", examples=["after a night in the glove box"]
     )
@@ -674,6 +602,8 @@ class SweepFile(Section):
 
     def keeps_exchange(self) -> bool:
         """Whether what is exchanged with the instruments goes into the run file."""
+        if self.lifetime is not None:  # what is read while a point is waited for counts as well
+            return bool(self.exchange)
         shortest = self.measure.settle + self.measure.nplc / 60.0  # of a reading, s
         readings = self.source.point_count() + self.source.held_time() / shortest
         wanted = readings <= MOST_POINTS_WITH_EXCHANGE

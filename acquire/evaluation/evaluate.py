@@ -117,10 +117,11 @@ _OF_A_BUDGET = (
 )
 
 
-def evaluate_run(points: Columns, evidence: Evidence) -> Columns:
+def evaluate_run(points: Columns, evidence: Evidence, first_index: int = 0) -> Columns:
     """The final values of a run's points, as :func:`evaluate` and :func:`with_uncertainties` compute them for one.
 
-    ``points`` are the columns of the readings and their flags, a row a point (n,), of which the values do not
+    ``points`` are the columns of the readings and their flags, a row a point (n,), the first of which has the number
+    ``first_index`` in the run, of which the values do not
     depend on more than ``evidence`` and the row itself; so a few thousand are computed at a time, and the memory
     beside the result stays the same however many they are.
     """
@@ -130,7 +131,7 @@ def evaluate_run(points: Columns, evidence: Evidence) -> Columns:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # missing numbers stay missing
         for first in range(0, max(count, 1), block):
             rows = slice(first, first + block)
-            for name, values in _final_values(points, rows, evidence).items():
+            for name, values in _final_values(points, rows, evidence, first_index).items():
                 if name not in final:
                     final[name] = np.empty(count, values.dtype)
                 final[name][rows] = values
@@ -144,12 +145,12 @@ _LARGEST_BLOCK = 1 << 18
 _COLUMNS_AT_ONCE = 50
 
 
-def _final_values(points: Columns, rows: slice, evidence: Evidence) -> dict[str, npt.NDArray[Any]]:
+def _final_values(points: Columns, rows: slice, evidence: Evidence, first_index: int) -> dict[str, npt.NDArray[Any]]:
     """The final values of some rows."""
     current, voltage, signal, time = (
         points[name][rows] for name in ("current", "voltage", "photodiode_signal", "time")
     )
-    index = np.arange(rows.start, rows.start + len(time))
+    index = np.arange(rows.start, rows.start + len(time)) + first_index
     photocurrent = evidence.photocurrent(signal, time)
     choices, factors, shift = _spectra_for(index, points["branch"][rows], points["cycle"][rows], photocurrent, evidence)
     absolute, dark = _absolute_of_all(choices, evidence), _is_dark(photocurrent, evidence)

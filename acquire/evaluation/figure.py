@@ -28,6 +28,8 @@ FIGURE_STATUSES: Mapping[str, str] = {
     "von_upper_bound": "the point before it is not told from dark: V_on is this or less",
     "unconfirmed": "reached at the last point only: no point after it confirms it",
     "above_at_start": "no value: the first point is above that luminance already",
+    "extrapolated_far": "beyond twice the record, by the curve fitted to it: no more than a guess",
+    "extrapolated": "beyond the end of the record, up to twice as long, by the curve fitted to it",
     "not_reached": "no value: the sweep did not get there",
     "none": "no value, for the reason beside it",
     "ok": "nothing is known against it",

@@ -28,6 +28,9 @@ _SHAPE = (
 _ELECTRICAL = ("hysteresis_index", "ideality_factor", "scan_rate")
 _SPREAD = ("_repeatability", "_change")
 
+#: Those of a lifetime that follow from the ratio of two luminances, in which a scale cancels, and from none.
+_RATIO = ("lifetime_", "time_under_stress", "voltage_rise")
+
 
 @lru_cache(maxsize=1)
 def _names() -> tuple[str, ...]:
@@ -43,7 +46,7 @@ def names_of(figures: Mapping[str, Figure]) -> tuple[str, ...]:
 
 def luminous(figures: Mapping[str, Figure]) -> tuple[str, ...]:
     """The figures that follow from luminance."""
-    others = (*_SHAPE, *_ELECTRICAL)
+    others = (*_SHAPE, *_ELECTRICAL, *_RATIO)
     return tuple(name for name in names_of(figures) if not (name.startswith(others) or name.endswith(_SPREAD)))
 
 

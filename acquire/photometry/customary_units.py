@@ -84,6 +84,11 @@ QUANTITIES: Mapping[str, Quantity] = {
     "integration_time": Quantity("Integration time", "t_int", "s", "s", decimals=3),
     "mismatch_factor": Quantity("Mismatch factor", "M", "1", "1", decimals=4),
     "time": Quantity("Time", "t", "s", "s", decimals=3),
+    "lifetime": Quantity("Lifetime", "T", "s", "h", 1 / 3600.0, 4),
+    "time_under_stress": Quantity("Time under stress", "t", "s", "h", 1 / 3600.0, 4),
+    "stretching_exponent": Quantity("Stretching exponent", "beta", "1", "1", decimals=4),
+    "voltage_rise": Quantity("Voltage rise", "dV", "V", "V", decimals=3),
+    "relative_luminance": Quantity("Luminance over L_0", "L/L_0", "1", "%", 100.0),
     "emissive_area": Quantity("Emissive area", "A", "m^2", "mm^2", 1e6),
     "source_current": Quantity("Source current", "I", "A", "mA", 1e3, 4),
     "dark_signal": Quantity("Dark signal", "s_0", "V", "mV", 1e3, 4),
@@ -157,10 +162,15 @@ _AT_LUMINANCE = re.compile(r"(?P<quantity>\w+)_at_(?P<level>\d+)_cd_m2")
 _AT_MAXIMUM = re.compile(r"(?P<quantity>\w+)_at_(?P<of>\w+)_max")
 _MAXIMUM = re.compile(r"(?P<quantity>\w+)_max(?P<smooth>_estimate)?")
 _ROLL_OFF = re.compile(r"roll_off_(?P<quantity>\w+)_(?P<share>\d+)")
+_LIFETIME = re.compile(r"lifetime_(?P<share>\d+)(?P<of>_of_maximum)?")
 _CHANGE = re.compile(r"(?P<of>\w+)_(?P<kind>repeatability|change)")
 
 #: Figures that are named like no quantity: quantity, and how they are called.
 _NAMED: Mapping[str, tuple[str, str]] = {
+    "initial_luminance": ("luminance", "Initial luminance L_0"),
+    "largest_luminance": ("luminance", "Largest luminance of the course"),
+    "lifetime_time_constant": ("lifetime", "Time constant of the fading"),
+    "lifetime_stretching_exponent": ("stretching_exponent", "Stretching exponent of the fading"),
     "fwhm_total": ("fwhm", "FWHM of all lobes together"),
     "hysteresis_index_log": ("hysteresis_index", "Hysteresis index of lg J"),
     "luminance_ideality_factor": ("ideality_factor", "Ideality factor of the luminance"),
@@ -197,6 +207,9 @@ def _quantity_and_title(name: str) -> tuple[str, str]:
         return found["quantity"], f"Maximum {_within(found['quantity'])}{fitted}"
     if found := _ROLL_OFF.fullmatch(name):
         return found["quantity"], f"{QUANTITIES[found['quantity']].long_name} at {found['share']} % of maximum EQE"
+    if found := _LIFETIME.fullmatch(name):
+        of = "the largest luminance" if found["of"] else "L_0"
+        return "lifetime", f"Lifetime to {found['share']} % of {of}"
     if found := _CHANGE.fullmatch(name):
         kind = "Spread" if found["kind"] == "repeatability" else "Change"
         return "repeatability", f"{kind} of {_within(found['of'])}"

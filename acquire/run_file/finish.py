@@ -7,13 +7,14 @@ there is never a moment without a valid file.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from acquire.evaluation.decay import DecayConditions
 from acquire.evaluation.figure import Figure
 from acquire.evaluation.final import final_evaluation
 from acquire.evaluation.flagged import source_of_figures
@@ -25,6 +26,7 @@ from acquire.records import (
     Note,
     RunStatus,
     RunStop,
+    Spectrum,
 )
 from acquire.run_file import exchange
 from acquire.run_file.checksums import seal, sealed
@@ -52,7 +54,8 @@ from acquire.run_file.layout import (
     tables_in,
     write_flag_meanings,
 )
-from acquire.run_file.long_tables import lay_out_long_tables
+from acquire.run_file.lifetime import lifetime_of
+from acquire.run_file.long_tables import FinalPiece, lay_out_long_tables
 from acquire.run_file.placing import Waiting, locked_alone, replace_file
 from acquire.run_file.read import (
     _FIGURE_DETAILS,
@@ -113,10 +116,11 @@ def finish(path: Path, stop: RunStop | None = None, run_id: str = "", waiting: W
         )
     watched = guardian_remarks(path)
     try:
-        finished = _with_results(run, stop, watched)
+        lifetime = _final_lifetime(run)
+        finished = _with_results(run, stop, watched, lifetime)
         with h5py.File(path, "r", locking=False) as old, file_in_memory() as new:
             _write_finished(old, new, finished, run.tables["jvl"])
-            late = lay_out_long_tables(new["entry"], finished)
+            late = lay_out_long_tables(new["entry"], finished, lifetime.pieces if lifetime else {})
             kept = {name: text for name, text in sealed(old["entry"]).items() if name in BEFORE_THE_RUN}
             seal(new["entry"], [*new["entry"]], **kept, **late.checksums)
             write_summary(new, summary_of(finished))
@@ -135,10 +139,14 @@ def finish(path: Path, stop: RunStop | None = None, run_id: str = "", waiting: W
     return finished
 
 
-def _with_results(run: Run, stop: RunStop | None, watched: Sequence[tuple[datetime, str]]) -> Run:
+def _with_results(
+    run: Run, stop: RunStop | None, watched: Sequence[tuple[datetime, str]], lifetime: _LongResults | None
+) -> Run:
     """The run with its final results, and how it ended."""
     stop = _with_last_remark(stop or _ending(run), watched)
     points, figures, notes, found = _final_results(run)
+    if lifetime is not None:
+        figures, notes = lifetime.figures, [*notes, *lifetime.notes]
     start = datetime.fromisoformat(run.start_time)
     notes += [Note(last_time(run), f"DAMAGED: {text}") for text in run.integrity.damaged]
     notes += [Note((when - start).total_seconds(), text) for when, text in watched]
@@ -152,6 +160,27 @@ def _with_results(run: Run, stop: RunStop | None, watched: Sequence[tuple[dateti
         finished=True,
         version=FORMAT_VERSION,
     )
+
+
+@dataclass(frozen=True)
+class _LongResults:
+    """What comes of the rows of a long table, which are read piece by piece."""
+
+    figures: Mapping[str, Figure]
+    pieces: Mapping[str, FinalPiece]
+    notes: Sequence[Note] = ()
+
+
+def _final_lifetime(run: Run) -> _LongResults | None:
+    """The final values of a lifetime; should computing fail, its live ones stand; None where the run is none."""
+    if "lifetime" not in run.rows or DecayConditions.of(run.configuration) is None:
+        return None
+    try:
+        final = lifetime_of(run)
+    except Exception as error:
+        text = f"the final evaluation failed ({type(error).__name__}: {error}); the live values were kept"
+        return _LongResults({}, {}, [Note(0.0, text)])
+    return _LongResults(final.figures, {"lifetime": final.in_order()})
 
 
 def _appended(table: Columns, notes: Sequence[Note]) -> Columns:
@@ -197,13 +226,20 @@ def _final_results(run: Run) -> tuple[Columns, Mapping[str, Figure], list[Note],
     """Final columns, figures, notes, findings; should computing fail, the live ones stand, with a note that says so."""
     live = run.tables["jvl"]
     try:
-        final = final_evaluation(run.dark, run.spectra, run.calibration, run.repeated)
+        final = final_evaluation(run.dark, _spectra_of_points(run), run.calibration, run.repeated)
         points = final.points(live)
         figures, found = final.judged(points, run.source_unit, run.start_time[:10])
         return points, figures, final.cautions(points, run.source_unit, found), _findings_table(found)
     except Exception as error:  # whatever it is, the rows must not stay unfinished for it
         text = f"the final evaluation failed ({type(error).__name__}: {error}); the live values were kept"
         return live, {}, [Note(0.0, text)], run.tables["findings"]
+
+
+def _spectra_of_points(run: Run) -> Sequence[Spectrum]:
+    """The spectra, by the numbers of the points at which they were taken; none is of a point between a lifetime's."""
+    if DecayConditions.of(run.configuration) is None:
+        return run.spectra
+    return [replace(spectrum, point_index=-1) for spectrum in run.spectra]
 
 
 # --- writing the finished file -----------------------------------------------------------------------------

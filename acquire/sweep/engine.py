@@ -588,7 +588,7 @@ class _Spectra:
 
     def read_first_level_again(self) -> None:
         """Read the level of the first spectrum once more: what the device lost during the sweep."""
-        if self._first is None or self._run.stop_requested():
+        if self._first is None or self._run.stop_requested() or self._run.plan.lasting:
             return
         self._run.pace.pause()
         self._run.tell(Doing.OTHER, "reading the level of the first spectrum again")

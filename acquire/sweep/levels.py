@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from acquire.config import Source
+from acquire.config.source_quantities import Stretch, intervals_of_decades
 from acquire.config.sweep import Held as HeldSection
-from acquire.config.sweep import Stretch, intervals_of_decades
 from acquire.records import Branch, Held, Step
 
 
@@ -55,12 +55,13 @@ def levels_of(source: Source) -> list[float]:
         return list(source.levels)
     levels: list[float] = []
     for part in source.parts():
-        stretch = _stretch(part)
+        stretch = stretch_levels(part)
         levels += stretch[1:] if levels and levels[-1] == stretch[0] else stretch
     return levels
 
 
-def _stretch(part: Stretch) -> list[float]:
+def stretch_levels(part: Stretch) -> list[float]:
+    """The levels of one stretch that has a start, both ends included."""
     assert part.start is not None
     if part.points_per_decade is not None:
         return decades(part.start, part.stop, part.points_per_decade)

@@ -17,6 +17,7 @@ from acquire.sweep.adaptive import Adaptive
 from acquire.sweep.afterwards import AfterwardsPlan
 from acquire.sweep.exposure import ExposureMode, ExposureTimes
 from acquire.sweep.levels import branches_of, steps_of
+from acquire.sweep.lifetime import LifetimeCourse, lifetime_course
 from acquire.sweep.pulses import PulsePlan, pulse_plan
 from acquire.sweep.read_back import ReadBackLimits, read_back_limits
 from acquire.sweep.schedule import Course, Schedule, in_order
@@ -86,6 +87,11 @@ class SweepPlan:
         return in_order(self.steps) if self.course is None else self.course.schedule()
 
     @property
+    def lasting(self) -> bool:
+        """Whether one level is kept while the device changes, which is what is measured."""
+        return isinstance(self.course, LifetimeCourse)
+
+    @property
     def held_readings(self) -> int:
         """How often the meters are read while levels are held; no points come of it."""
         return held_readings(self.steps, self.time_per_reading)
@@ -94,20 +100,24 @@ class SweepPlan:
 def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
     """Work a checked sweep file out on a bench."""
     source, measure = sweep.source, sweep.measure
+    lifetime = None if sweep.lifetime is None else lifetime_course(sweep.lifetime, source, measure.settle)
     steps = steps_of(source, _spectrum_levels(sweep))
     voltage_source = source.function == "voltage"
     before = [step.before.level for step in steps if step.before is not None]
     levels = [step.level for step in steps] + before + [sweep.dark.voltage if voltage_source else 0.0]
     span = _source_meter(bench).span(source.function)
-    largest = max(abs(level) for level in levels)
+    largest = max(abs(level) for level in [*levels, lifetime.largest_level if lifetime else 0.0])
     dark = DarkPlan(
         Step(-1, Branch.FORWARD, sweep.dark.voltage if voltage_source else 0.0),
         sweep.dark.readings if sweep.dark.before else 0,
         sweep.dark.readings if sweep.dark.after else 0,
     )
-    course = Adaptive(steps, source.refine) if source.refine else None
+    refined = Adaptive(steps, source.refine) if source.refine else None
+    course = lifetime or refined
     most_points = course.most_points if course else len(steps)
-    spectra = _spectra_plan(sweep, bench, steps, most_points)
+    spectra = (
+        _spectra_of_lifetime(sweep, bench, lifetime) if lifetime else _spectra_plan(sweep, bench, steps, most_points)
+    )
     per_point = point_time(sweep, bench)
     source_range = span.smallest_range(largest if source.range == "auto" else source.range)
     again = 1 if spectra.most else 0  # the level of the first spectrum, when the sweep is over
@@ -115,6 +125,7 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
     by_program = stepped_time(sweep, bench)
     exposures = _exposures(sweep, bench, spectra)
     held = held_readings(steps, by_program)
+    through = lifetime.duration(per_point) if lifetime else most_points * per_point + held * by_program
     return SweepPlan(
         source_function=source.function,
         source_unit="V" if voltage_source else "A",
@@ -129,7 +140,7 @@ def make_plan(sweep: SweepFile, bench: BenchFile) -> SweepPlan:
         hardware_timed=measure.timing == "hardware",
         time_per_point=per_point,
         time_per_reading=by_program,
-        duration=most_points * per_point + (readings + held) * by_program + sum(exposures),
+        duration=through + readings * by_program + sum(exposures),
         exposures=exposures,
         stress=_stress(largest, source.compliance, voltage_source),
         read_back=read_back_limits(sweep, bench, source_range),
@@ -259,6 +270,20 @@ def _afterwards_plan(sweep: SweepFile, bench: BenchFile) -> AfterwardsPlan:
         time_budget=after.time_budget if after else inf,
         times=ExposureTimes(meter.model, meter.measuring_angle) if meter else ExposureTimes(),
         mode=ExposureMode(wanted.speed, wanted.internal_nd, wanted.integration_time or 1.0),
+    )
+
+
+def _spectra_of_lifetime(sweep: SweepFile, bench: BenchFile, lifetime: LifetimeCourse) -> SpectraPlan:
+    """How they are taken; the schedule of a lifetime itself says at which steps."""
+    if sweep.spectra is None:
+        return SpectraPlan()
+    how = _afterwards_plan(sweep, bench)
+    return SpectraPlan(
+        sample_every=sweep.spectra.sample_every,
+        most=lifetime.most_spectra,
+        mode=how.mode,
+        retries=sweep.spectra.retries,
+        times=how.times,
     )
 
 

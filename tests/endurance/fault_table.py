@@ -27,6 +27,7 @@ from statistics import median
 from drivers.simulated.faults import FOR_GOOD, FaultKind
 from tests.endurance.fault_judgement import TIMED, Verdict, judge
 from tests.endurance.fault_trial import (
+    BY_THEMSELVES,
     KILLED,
     LINK,
     OF_THE_FILE,
@@ -76,7 +77,7 @@ def all_pairs() -> list[Pair]:
     instrument something to be silent about; what happens to the source shows when the source is talked to; a bug or a
     full disk shows at the next point, so that it is armed once a point; the spectroradiometer is there from its first
     operation on; a stop is a stop whoever asks for it: signals other than Ctrl-C are tried now and then. The
-    hardware-timed sweep sets up the same instruments in the same way, and is different once the output is on. Serial
+    hardware-timed ones set up the same instruments in the same way, and are different once the output is on. Serial
     lines are different in what becomes of the link. What takes the rest of a reply that is there can only fail. Links
     that stay bad, and errors of a link beyond one that is lost, are tried with the stepped sweep alone.
     """
@@ -91,7 +92,7 @@ def all_pairs() -> list[Pair]:
                 continue
             energised = energised or operation.output_on
             met = met or (meter is not None and operation.resource == meter.resource)
-            if sweep == "hardware-timed" and not energised:
+            if sweep in BY_THEMSELVES and not energised:
                 continue
             faults = list(_of_the_link(operation.name, usual.brings_a_reply(at)))
             if usual.takes_the_rest(at):

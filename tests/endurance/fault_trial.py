@@ -120,11 +120,20 @@ spectra: {at_voltage: [4.8 V, 7.2 V], speed: fast, sample_every: 2 s}
 source: {function: voltage, start: 0 V, stop: 6 V, points: 5, compliance: 10 mA}
 measure: {timing: hardware, settle: 10 ms, nplc: 0.1, current_range: 10 mA, photodiode_range: 10 V}
 """,
+    "pulsed": """
+source:
+  {function: voltage, start: 4 V, stop: 6 V, points: 3, compliance: 10 mA, pulse: {width: 5 ms, duty_cycle: 20 %}}
+measure: {timing: hardware, autozero: false, settle: 10 ms, nplc: 0.05, current_range: 10 mA, photodiode_range: 10 V}
+""",
     "current on serial lines": """
 source: {function: current, start: 0 mA, stop: 2 mA, points: 3, direction: both, compliance: 8 V}
 measure: {settle: 10 ms, nplc: 0.1, photodiode_range: 10 V, filter_count: 2}
 """,
 }
+
+
+#: Those that the instruments run by themselves.
+BY_THEMSELVES = ("hardware-timed", "pulsed")
 
 
 @dataclass(frozen=True, order=True)
@@ -212,7 +221,7 @@ stop: {{on_compliance: continue}}
 
 
 def _bench_changes(sweep: str) -> list[tuple[str, str]]:
-    if sweep == "hardware-timed":
+    if sweep in BY_THEMSELVES:
         return [("photodiode:\n  amplifier", "trigger_link: true\nphotodiode:\n  amplifier")]
     if sweep == "current on serial lines":
         return [("GPIB0::24::INSTR", "ASRL1::INSTR"), ("GPIB0::16::INSTR", "ASRL2::INSTR")]

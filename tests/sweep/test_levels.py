@@ -30,7 +30,8 @@ from tests.support.short_sweeps import linked_bench
 
 F, R = Branch.FORWARD, Branch.REVERSE
 SMU = "GPIB0::24::INSTR"
-PLAN = replace(session.prepare(QUICK).plan, stop_rules=StopRules(), time_per_point=POINT_TIME)
+QUICK_PLAN = session.prepare(QUICK).plan
+PLAN = replace(QUICK_PLAN, stop_rules=StopRules(), time_per_point=POINT_TIME, time_per_reading=POINT_TIME)
 HELD = replace(
     PLAN,
     steps=(
