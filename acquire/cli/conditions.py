@@ -58,6 +58,8 @@ def how_far(run: Run) -> str:
     if not early or not isfinite(summary.last_level):
         return ""
     what = str(run.status) if run.finished else "so far"
+    if kept := run.rows.get("lifetime"):
+        return f"{what} after {how_many(kept, 'reading')}"
     place = _reached(run, summary)
     count = f"{summary.points} of {how_many(summary.planned_points, 'point')}"
     missed = [f"{level:g} cd/m^2" for level in _not_reached(run)]

@@ -225,7 +225,9 @@ def _output_key(output: str) -> dict[str, str]:
 def _ending(run: Run) -> str:
     """How a run ended and what there is of it, in a line."""
     reason = f" ({run.stop_reason})" if run.stop_reason else ""
-    counted = f"{how_many(run.points, 'point')}, {how_many(len(run.spectra), 'spectrum', 'spectra')}"
+    kept = [how_many(rows, "reading") for name, rows in run.rows.items() if name == "lifetime" and rows]
+    points = [] if kept and not run.points else [how_many(run.points, "point")]
+    counted = f"{', '.join([*kept, *points])}, {how_many(len(run.spectra), 'spectrum', 'spectra')}"
     return f"{run.status}{reason}: {counted}"
 
 

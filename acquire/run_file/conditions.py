@@ -116,6 +116,8 @@ def _planned(run: Run, sweep: SweepFile) -> str:
     opposite = ", then the other polarity" if source.both_polarities else ""
     again = f", {source.cycles} cycles" if source.cycles > 1 else ""
     points = f"{summary.planned_points} point{'' if summary.planned_points == 1 else 's'}"
+    if run.rows.get("lifetime"):
+        return f"{amount(summary.first_level, unit)}, kept"
     return f"{between}{back}{steps}{opposite}{again} ({points})"
 
 
