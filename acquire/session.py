@@ -14,11 +14,13 @@ from enum import StrEnum
 from json import dumps
 from math import ceil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from acquire import __version__
 from acquire.bench.bench import BenchInRun
 from acquire.bench.opening import Bench, guardian_order, open_bench
 from acquire.bench.preparation import PreparedRun, name_fields, prepare, run_folder
+from acquire.bench.settings import pretest_settings, smu_settings
 from acquire.bench.site import Site
 from acquire.config import LoadedSweep, resolved
 from acquire.evaluation.decay import DecayConditions
@@ -60,9 +62,16 @@ from acquire.sinks import Sink, Spectator, fan_out, not_shown, shown, switched_o
 from acquire.sweep.engine import LONGEST_SAMPLED, Outcome, run_sweep
 from acquire.sweep.lifetime import LifetimeCourse
 from acquire.sweep.plan import SweepPlan
+from acquire.sweep.pretest import pretested
 from drivers.errors import InstrumentError, OutputStateUnknown
 
+if TYPE_CHECKING:
+    from drivers.simulated.bench import SimulatedBench
+
 __all__ = ["PreparedRun", "RunResult", "opened", "prepare", "run", "run_folder", "run_on"]
+
+#: The reason why a run ended whose pretest spoke against the device begins so.
+PRETEST = "pretest: "
 
 
 class Output(StrEnum):
@@ -92,6 +101,12 @@ class RunResult:
     def failed(self) -> bool:
         """Whether something went wrong."""
         return bool(self.error)
+
+    @property
+    def pretest_against(self) -> str:
+        """What the pretest found against the device, which was not swept for that; empty where it found nothing."""
+        reason = self.run.stop_reason if self.run is not None else ""
+        return reason.removeprefix(PRETEST) if reason.startswith(PRETEST) else ""
 
 
 def run(
@@ -134,15 +149,25 @@ def opened(prepared: PreparedRun, site: Site | None = None, *, held_for: str = "
 
 
 def run_on(
-    bench: Bench, prepared: PreparedRun, output: Path | None, spectators: Sink | Sequence[Sink], stop: StopRequest
+    bench: Bench,
+    prepared: PreparedRun,
+    output: Path | None,
+    spectators: Sink | Sequence[Sink],
+    stop: StopRequest,
+    *,
+    waiting: Waiting | None = None,
+    begins: Callable[[str, Path], None] = lambda _run_id, _path: None,
 ) -> RunResult:
     """As :func:`run`, on a bench that :func:`opened` gave and that stays open.
 
-    Every run sets the instruments up anew from a reset, and has a guardian and a file of its own.
+    Every run sets the instruments up anew from a reset, and has a guardian and a file of its own. ``begins`` is called
+    with its identity and the path of its file before anything is done; what it raises, this raises.
 
     :raises acquire.config.ConfigurationError: as :func:`run_folder`.
     """
-    return _run(_new_run(prepared, output), nullcontext(bench), spectators, stop)
+    one = _new_run(prepared, output, waiting)
+    begins(str(one.run_id), one.path)
+    return _run(one, nullcontext(bench), spectators, stop)
 
 
 @dataclass(frozen=True)
@@ -304,8 +329,12 @@ def site_of(loaded: LoadedSweep) -> Site:
         return Site(loaded.bench.visa, time.monotonic, time.sleep)
     from acquire.bench.simulated import simulated_bench
 
-    simulated = simulated_bench(loaded)
-    return Site(simulated.library, simulated.clock.now, simulated.clock.advance)
+    return simulated_site(simulated_bench(loaded))
+
+
+def simulated_site(bench: SimulatedBench) -> Site:
+    """Where the instruments of a simulated bench are, on its virtual time."""
+    return Site(bench.library, bench.clock.now, bench.clock.advance)
 
 
 def _record_sweep(
@@ -338,6 +367,8 @@ def _record_sweep(
                 note(text)
             for finding in findings_before(prepared.calibration, start.source_unit, start.start_time[:10]):
                 emit(replace(finding, time=bench.now()))
+            if against := _spoken_against(prepared, bench, emit_guarded, stop):
+                return Outcome.stopped(f"{PRETEST}{against}"), ""
             evidence = Evidence(prepared.calibration)
             return run_sweep(prepared.plan, bench, evidence, emit_guarded, stop), ""
         except BaseException as problem:
@@ -355,6 +386,16 @@ def _record_sweep(
     except Exception as problem:
         text = f"{type(problem).__name__}: {problem}"
         return Outcome.failed(text), f"the run failed unexpectedly: {text}; the run file has the details"
+
+
+def _spoken_against(prepared: PreparedRun, bench: BenchInRun, emit: Sink, stop: StopRequest) -> str:
+    """What the pretest says against the sweep; nothing without one, or where a stop was asked for."""
+    pretest, loaded = prepared.pretest, prepared.loaded
+    if pretest is None or stop():
+        return ""
+    settings = pretest_settings(loaded, pretest.plan)
+    with bench.set_up_for(pretest.plan, settings, smu_settings(loaded, prepared.plan)):
+        return pretested(pretest, bench, emit, stop).against
 
 
 def _last_words(problem: BaseException) -> str:
@@ -437,7 +478,7 @@ def _failure_of(spectator: Spectator) -> str:
 
 def _said_for_this_run(loaded: LoadedSweep) -> Iterator[str]:
     """What was said for this run in place of its sweep file, and the remark on it."""
-    yield from (override.text for override in loaded.overrides if override.key != "note")
+    yield from (override.text for override in loaded.overrides if override.key != "note" and override.contradicts)
     if loaded.sweep.note:
         yield f"remark: {loaded.sweep.note}"
 

@@ -25,7 +25,7 @@ from drivers.cs2000a.driver import CS2000A, ExposureSetting
 from drivers.cs2000a.errors import OverRange
 from drivers.keithley2000.driver import DmmReading, Keithley2000
 from drivers.keithley2400.driver import Keithley2400, SmuReading, SmuStatus
-from drivers.keithley2400.messages import MNEMONIC
+from drivers.keithley2400.messages import MNEMONIC, SmuSettings
 
 _STATUS_FLAGS = {
     SmuStatus.COMPLIANCE: PointFlag.COMPLIANCE,
@@ -166,6 +166,21 @@ class BenchInRun:
                 yield
         except errors.InstrumentTimeout as problem:
             raise self._why(problem) from problem
+
+    @contextmanager
+    def set_up_for(self, plan: SweepPlan, settings: SmuSettings, afterwards: SmuSettings) -> Iterator[None]:
+        """The source set up for another plan inside, with its output off before and after; ``afterwards`` as it was.
+
+        :raises drivers.errors.InstrumentError: it does not take these settings; its output is off.
+        """
+        of_run = self._plan, self._source
+        try:
+            self._smu.configure(settings)
+            self._plan, self._source = plan, MNEMONIC[plan.source_function]
+            yield
+            self._smu.configure(afterwards)
+        finally:
+            self._plan, self._source = of_run
 
     @contextmanager
     def _output_on(self) -> Iterator[None]:

@@ -94,6 +94,8 @@ class Bench:
                 continue
             ready[role] = self._instruments[role]
             show(Activity(0.0, role, "ready", doing=Doing.READY))
+        if "pixel_switch" in ready and not problems:
+            problems += self._not_connected(switched_as(loaded))
         if problems:
             raise BenchNotReady(self._file.name, "\n  ".join(["not ready:", *problems]).removesuffix("."))
         return BenchInRun(
@@ -106,6 +108,14 @@ class Bench:
             show=show,
             **ready,
         )
+
+    def _not_connected(self, pixel: str) -> list[str]:
+        """Connect the pixel of a run, whose source is set up by now; why that is not possible, if it is not."""
+        try:
+            self.select(pixel)
+        except errors.InstrumentError as problem:
+            return [str(problem)]
+        return []
 
     def _go_without(self, role: str, problem: errors.InstrumentError) -> None:
         """Leave an instrument alone in this run, which is going to note it; the next run opens it anew."""
@@ -264,6 +274,11 @@ def _set_up_spectroradiometer(meter: CS2000A, loaded: LoadedSweep, _: SweepPlan)
 
 def _as_it_is(_: Any, __: LoadedSweep, ___: SweepPlan) -> None:
     """Nothing is set for a run."""
+
+
+def switched_as(loaded: LoadedSweep) -> str:
+    """The name that the pixel of a sweep has in the bench's switch."""
+    return loaded.sweep.sample.switched_as or loaded.sweep.sample.pixel
 
 
 def _takes_spectra(loaded: LoadedSweep) -> bool:

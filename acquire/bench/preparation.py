@@ -11,8 +11,7 @@ from stat import S_ISDIR
 
 import numpy as np
 
-from acquire import config
-from acquire.config import BenchFile, CheckedFile, ConfigurationError, LoadedSweep, Said, load_sweep
+from acquire.config import BenchFile, ConfigurationError, LoadedSweep, Said, SaidByBatch, load_sweep
 from acquire.config.yaml_source import Problem
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.from_configuration import calibration_of
@@ -22,19 +21,28 @@ from acquire.run_file.health_history import history_path, read_history
 from acquire.run_file.read import ArchiveError
 from acquire.run_file.reading_apart import read_run
 from acquire.sweep.plan import SweepPlan, make_plan
+from acquire.sweep.pretest import PretestPlan, make_pretest
 
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A sweep that was read, checked, planned and calibrated; nothing is opened yet."""
+    """A sweep that was read, checked, planned and calibrated; nothing is opened yet.
+
+    ``pretest`` is carried out before it, where there is one.
+    """
 
     loaded: LoadedSweep
     plan: SweepPlan
     calibration: Calibration
+    pretest: PretestPlan | None = None
 
 
-def prepare(sweep: Path, bench: Path | None = None, said: Sequence[Said] = ()) -> PreparedRun:
+def prepare(
+    sweep: Path, bench: Path | None = None, said: Sequence[Said | SaidByBatch] = (), *, with_pretest: bool = False
+) -> PreparedRun:
     """Read, check and plan a sweep; ``said`` stands in place of what its file says.
+
+    ``with_pretest``: the device is looked at first, at a low level, and not swept where that speaks against it.
 
     :raises acquire.config.ConfigurationError: with every problem at once.
     """
@@ -50,7 +58,8 @@ def prepare(sweep: Path, bench: Path | None = None, said: Sequence[Said] = ()) -
     calibration = _calibration(loaded, plan, reference)
     alarm, change = _known_against(loaded.bench)
     conditions = replace(calibration.conditions, bench_alarm=alarm, bench_light_change=change)
-    return PreparedRun(loaded, plan, replace(calibration, conditions=conditions))
+    pretest = make_pretest(loaded.sweep, loaded.bench, plan) if with_pretest else None
+    return PreparedRun(loaded, plan, replace(calibration, conditions=conditions), pretest)
 
 
 def _calibration(loaded: LoadedSweep, plan: SweepPlan, reference: FloatArray | None) -> Calibration:
@@ -161,15 +170,3 @@ def name_fields(loaded: LoadedSweep) -> dict[str, str]:
         "user": sweep.user.name,
         "bench": loaded.bench.name,
     }
-
-
-def check_file(path: Path) -> CheckedFile:
-    """What is to be said about a configuration file of any kind; of a sweep, all that a run would refuse as well."""
-    checked = config.check_file(path)
-    if checked.problems or checked.kind != "sweep":
-        return checked
-    try:
-        run_folder(prepare(path))
-    except ConfigurationError as error:
-        return replace(checked, problems=list(error.problems))
-    return checked

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from acquire.config import LoadedSweep
 from acquire.config.bench import SerialLine
 from acquire.sweep.plan import SweepPlan
@@ -46,6 +48,19 @@ def smu_settings(loaded: LoadedSweep, plan: SweepPlan) -> SmuSettings:
         over_voltage_protection=None if smu.over_voltage_protection is None else round(smu.over_voltage_protection),
         filter_count=measure.filter_count,
         settling_time=plan.settle,
+    )
+
+
+def pretest_settings(loaded: LoadedSweep, plan: SweepPlan) -> SmuSettings:
+    """What it is set to for a pretest with this plan: it finds its ranges by itself, down to the smallest currents."""
+    return replace(
+        smu_settings(loaded, plan),
+        measure_range=None,
+        measure_range_lower_limit=None,
+        smallest_source_range=None,
+        nplc=1.0,
+        autozero=True,
+        filter_count=1,
     )
 
 

@@ -12,7 +12,13 @@ import yaml
 from acquire.config import BenchFile, DeviceFile, LoadedSweep, device_parameters, load_bench, load_sweep
 from acquire.config.parsing import parse
 from acquire.config.yaml_source import read_yaml
-from drivers.simulated.bench import OPTION_CLASSES, SimulatedBench, SimulatedBenchOptions, build_simulated_bench
+from drivers.simulated.bench import (
+    OPTION_CLASSES,
+    SimulatedBench,
+    SimulatedBenchOptions,
+    build_simulated_bench,
+    load_of,
+)
 from drivers.simulated.loads import OpenCircuit
 
 _KNOB_POSITIONS = {1.0: 0, 0.2: 1, 0.1: 2}
@@ -21,6 +27,14 @@ _KNOB_POSITIONS = {1.0: 0, 0.2: 1, 0.1: 2}
 def simulated_bench(loaded: LoadedSweep) -> SimulatedBench:
     """The simulated bench of a sweep, with its device in place, on virtual time."""
     return build_simulated_bench(simulated_bench_options(loaded))
+
+
+def put_in(bench: SimulatedBench, pixels: Mapping[int, LoadedSweep]) -> None:
+    """Put another substrate on a simulated bench: the devices of these sweeps, by the relay that each is behind.
+
+    Without a pixel switch the one behind relay 1 is connected.
+    """
+    bench.fixture.put_in({relay: load_of(simulated_bench_options(loaded)) for relay, loaded in pixels.items()})
 
 
 def simulated_bench_options(loaded: LoadedSweep) -> SimulatedBenchOptions:

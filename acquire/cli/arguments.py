@@ -7,17 +7,18 @@ from typing import Annotated
 
 import typer
 
-#: Exit status: completed or stopped by a rule; failed; wrong configuration or usage; interrupted.
-COMPLETED, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+#: Exit status: completed or stopped by a rule; failed; wrong configuration or usage; not swept; interrupted.
+COMPLETED, FAILED, USAGE, UNFIT, INTERRUPTED = 0, 1, 2, 3, 130
 
 EXIT_STATUS = {
     COMPLETED: "completed, or stopped by a rule of the sweep file",
     FAILED: "failed; for `health` also an alarm, for `instruments` also an instrument that is missing or wrong",
     USAGE: "a wrong configuration file, or wrong usage: nothing was opened",
+    UNFIT: "the pretest found something against the device, which was not swept (`run --pretest`)",
     INTERRUPTED: "interrupted, by Ctrl-C or a signal",
 }
 
-SweepArgument = Annotated[Path, typer.Argument(help="sweep file (YAML)", metavar="SWEEP.yaml")]
+SweepArgument = Annotated[Path, typer.Argument(help="sweep or batch file (YAML)", metavar="SWEEP.yaml")]
 
 BenchOption = Annotated[
     Path | None,
@@ -34,6 +35,11 @@ OutputOption = Annotated[
 ]
 
 YesOption = Annotated[bool, typer.Option("--yes", help="do not ask before the output goes on")]
+
+PretestOption = Annotated[
+    bool,
+    typer.Option("--pretest", help="first contact, short, open, polarity at a low level; no sweep if one is wrong"),
+]
 
 ReportOption = Annotated[bool, typer.Option("--report", help="then one page with pictures (HTML) beside the run file")]
 SampleOption = Annotated[
@@ -55,4 +61,13 @@ NoteOption = Annotated[str | None, typer.Option("--note", help="a remark on this
 
 AgainOption = Annotated[
     bool, typer.Option("--again", help="what these options said for the run before, into the same folder on this bench")
+]
+
+BatchYesOption = Annotated[
+    bool, typer.Option("--yes", help="of a batch: do not ask for substrates to be put in, they are")
+]
+
+AgainPixelOption = Annotated[
+    list[str] | None,
+    typer.Option("--again-pixel", help="of a batch: measure this pixel once more, like 'B12 A'", metavar="NAME"),
 ]

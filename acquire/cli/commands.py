@@ -1,6 +1,6 @@
 """The command line. Thin: each command loads what it needs, calls the core, prints, and sets the exit status.
 
-Exit status: 0 completed or stopped by a rule, 1 failed, 2 wrong configuration or usage, 130 interrupted.
+Exit status: 0 completed or stopped by a rule, 1 failed, 2 wrong configuration or usage, 3 not swept, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -29,16 +29,20 @@ from acquire.cli.arguments import (
     COMPLETED,
     FAILED,
     INTERRUPTED,
+    UNFIT,
     USAGE,
     AgainOption,
+    AgainPixelOption,
     AreaOption,
     BatchOption,
+    BatchYesOption,
     BenchOption,
     JsonOption,
     NoPlotOption,
     NoteOption,
     OutputOption,
     PixelOption,
+    PretestOption,
     ReportOption,
     SampleOption,
     SweepArgument,
@@ -123,8 +127,28 @@ def run(
     note: NoteOption = None,
     again: AgainOption = False,
     with_report: ReportOption = False,
+    pretest: PretestOption = False,
+    yes: BatchYesOption = False,
+    again_pixel: AgainPixelOption = None,
 ) -> None:
-    """Carry out a sweep and record it: the main job."""
+    """Carry out a sweep, or a batch of them, and record it: the main job."""
+    from acquire.cli.batch_plan import is_batch
+
+    if is_batch(sweep):
+        from acquire.cli.batch import run_batch_file
+
+        of_one = {"--sample": sample, "--pixel": pixel, "--area": area, "--batch": batch}
+        wrong = [option for option, value in of_one.items() if value is not None]
+        if wrong := [*wrong, *["--again"] * again, *["--report"] * with_report]:
+            raise complain(f"{', '.join(wrong)}: of one run; what holds for pixels stands in the batch file", USAGE)
+        of_all, once_more = {"--user": user, "--note": note}, again_pixel or []
+        raise typer.Exit(
+            run_batch_file(
+                sweep, bench, output, given=of_all, again=once_more, yes=yes, as_json=as_json, plot=not no_plot
+            )
+        )
+    if yes or again_pixel:
+        raise complain("--yes and --again-pixel: of a batch, but this is no batch file", USAGE)
     from acquire import session
     from acquire.cli import again as memory
     from acquire.cli import display
@@ -135,7 +159,7 @@ def run(
     given = {"--sample": sample, "--pixel": pixel, "--area": area, "--user": user, "--batch": batch, "--note": note}
     try:
         said = memory.said(given, again, sweep, bench, output)
-        prepared = session.prepare(sweep, bench, said)
+        prepared = session.prepare(sweep, bench, said, with_pretest=pretest)
         folder = session.run_folder(prepared, output)
     except ConfigurationError as error:
         if as_json:
@@ -151,6 +175,7 @@ def run(
         if with_report and told and result.run is not None:
             report.report_after_run(result.run.path, as_json)
     status = INTERRUPTED if result.interrupted else FAILED if result.failed else COMPLETED
+    status = UNFIT if result.pretest_against and status == COMPLETED else status
     if not told:
         leave(status)
     raise typer.Exit(status)
@@ -179,7 +204,7 @@ def check(
     files: Annotated[list[Path], typer.Argument(help="configuration files", metavar="FILE.yaml ...")],
 ) -> None:
     """Check configuration files; all problems are shown at once."""
-    from acquire.bench.preparation import check_file
+    from acquire.bench.batch import check_file
 
     wrong = False
     for file in files:

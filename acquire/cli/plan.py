@@ -59,16 +59,19 @@ def plan(
     """Show what a sweep is going to do: levels, spectra, duration, largest stress, file; nothing is opened."""
     from acquire.bench.preparation import prepare, run_folder
     from acquire.cli.again import said
+    from acquire.cli.batch_plan import OF_A_BATCH, is_batch, plan_lines
     from acquire.config import ConfigurationError
 
     given = {"--sample": sample, "--pixel": pixel, "--area": area, "--user": user, "--batch": batch, "--note": note}
     try:
+        if is_batch(sweep):
+            return say(sys.stdout, *plan_lines(sweep, bench, output, {name: given[name] for name in OF_A_BATCH}))
         prepared = prepare(sweep, bench, said(given, again, sweep, bench, output))
         folder = run_folder(prepared, output)
     except ConfigurationError as error:
         raise complain(error, USAGE) from error
     lines = level_lines(prepared.plan) if levels else page(prepared, folder, datetime.now().astimezone())
-    say(sys.stdout, *lines)
+    return say(sys.stdout, *lines)
 
 
 def level_lines(plan: SweepPlan) -> Iterator[str]:

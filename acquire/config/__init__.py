@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from acquire.config.device import device_parameters as device_parameters
     from acquire.config.device import photodiode_parameters as photodiode_parameters
     from acquire.config.loading import CheckedFile as CheckedFile
+    from acquire.config.loading import LoadedBatch as LoadedBatch
     from acquire.config.loading import LoadedCalibration as LoadedCalibration
     from acquire.config.loading import LoadedSweep as LoadedSweep
     from acquire.config.loading import check_file as check_file
     from acquire.config.loading import check_text as check_text
+    from acquire.config.loading import load_batch as load_batch
     from acquire.config.loading import load_bench as load_bench
     from acquire.config.loading import load_calibration as load_calibration
     from acquire.config.loading import load_sweep as load_sweep
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from acquire.config.loading import resolved as resolved
     from acquire.config.overrides import Override as Override
     from acquire.config.overrides import Said as Said
+    from acquire.config.overrides import SaidByBatch as SaidByBatch
     from acquire.config.parsing import ConfigurationError as ConfigurationError
     from acquire.config.schema import json_schemas as json_schemas
     from acquire.config.sweep import Source as Source
@@ -49,16 +52,18 @@ _MADE_IN = {
     "loading": (
         "CheckedFile",
         "LoadedCalibration",
+        "LoadedBatch",
         "LoadedSweep",
         "check_file",
         "check_text",
+        "load_batch",
         "load_bench",
         "load_calibration",
         "load_sweep",
         "places_of",
         "resolved",
     ),
-    "overrides": ("Override", "Said"),
+    "overrides": ("Override", "Said", "SaidByBatch"),
     "parsing": ("ConfigurationError",),
     "schema": ("json_schemas",),
     "sweep": ("Source", "Spectra", "StopRules", "SweepFile"),

@@ -351,6 +351,9 @@ class TwinOptions(Section):
     surroundings: dict[str, Option] = Field(
         default_factory=dict, description="Of the simulated HMP110, and the room.", examples=[{"temperature": 22.6}]
     )
+    pixel_switch: dict[str, Option] = Field(
+        default_factory=dict, description="Of the simulated relay board.", examples=[{"relays": 16}]
+    )
 
 
 class Simulation(Section):

@@ -17,6 +17,7 @@ from acquire.config.bench import (
     Instruments,
     Limits,
     PhotodiodeChannel,
+    PixelSwitch,
     Simulation,
     SourceMeter,
     Spectroradiometer,
@@ -27,7 +28,7 @@ from acquire.config.parsing import Parsed
 from acquire.config.yaml_source import Problem, YamlSource
 from acquire.safety.visible import shortened
 from drivers import models
-from drivers.specification import SourceMeterSpecification
+from drivers.specification import PixelSwitchSpecification, SourceMeterSpecification
 
 Problems = Iterator[Problem]
 
@@ -43,6 +44,8 @@ def bench_rules(bench: Parsed[BenchFile]) -> Problems:
         yield from chain(_smu(where, instruments.smu), _leads(where, instruments.smu))
         if instruments.spectroradiometer:
             yield from _angle(where, instruments.spectroradiometer)
+        if instruments.pixel_switch:
+            yield from _relays(where, instruments.pixel_switch)
         if limits := bench.section("limits", Limits):
             yield from _limits(where, limits, models.source_meter(instruments.smu.model))
     if photodiode := bench.section("photodiode", PhotodiodeChannel):
@@ -100,6 +103,20 @@ def _angle(where: YamlSource, meter: Spectroradiometer) -> Problems:
         at = ("instruments", "spectroradiometer", "measuring_angle")
         message = f"{meter.measuring_angle:g} deg is no position of the knob"
         yield where.problem(at, message, f"{', '.join(others)} or {last} deg")
+
+
+def _relays(where: YamlSource, switch: PixelSwitch) -> Problems:
+    """Every pixel behind a relay of its own, which the board may have."""
+    specification = models.MODELS[switch.model].specification
+    most = specification.relays if isinstance(specification, PixelSwitchSpecification) else 0
+    behind: dict[int, str] = {}
+    for pixel, relay in switch.pixels.items():
+        at = ("instruments", "pixel_switch", "pixels", pixel)
+        if relay > most:
+            yield where.problem(at, f"the {specification.name} has no relay {relay}", f"it has {most} at most")
+        if (other := behind.setdefault(relay, pixel)) != pixel:
+            message = f"relay {relay} connects pixel {other} already"
+            yield where.problem(at, message, "give each pixel the relay that it is wired to")
 
 
 def _limits(where: YamlSource, limits: Limits, meter: SourceMeterSpecification) -> Problems:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from acquire.config.angles import AngularTable, read_angles, unusable
 from acquire.config.answers import AnswersFile, answers_rules
+from acquire.config.batch import SAID_OF_A_PIXEL, BatchFile, batch_rules
 from acquire.config.bench import BenchFile, PhotodiodeChannel, Simulation
 from acquire.config.bench_rules import Problems, bench_rules, calibration_rules, device_rules
 from acquire.config.calibration import CalibrationFile, LuminanceFactor
@@ -29,7 +30,7 @@ from acquire.config.cautions import (
 from acquire.config.device import DeviceFile
 from acquire.config.level_list import read_levels
 from acquire.config.lifetime_rules import lifetime_on_bench_rules, lifetime_rules
-from acquire.config.overrides import Override, Said, overridden
+from acquire.config.overrides import Override, Said, SaidByBatch, overridden
 from acquire.config.parsing import ConfigurationError, Parsed, parse
 from acquire.config.published import PublishedFile, published_rules
 from acquire.config.pulse_rules import pulse_rules
@@ -72,6 +73,7 @@ KINDS: Mapping[str, type[Section]] = {
     "calibration": CalibrationFile,
     "published": PublishedFile,
     "answers": AnswersFile,
+    "batch": BatchFile,
 }
 
 
@@ -108,6 +110,30 @@ class LoadedSweep:
     hashes: Mapping[str, str] = field(default_factory=dict)
     cautions: tuple[Caution, ...] = ()
     overrides: tuple[Override, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunOfBatch:
+    """A run that a batch file asks for: a sweep of a pixel, and what stands in place of the sweep file's own values."""
+
+    substrate: str
+    pixel: str
+    sweep: Path
+    said: tuple[SaidByBatch, ...]
+    place: Place
+
+
+@dataclass(frozen=True)
+class LoadedBatch:
+    """A batch file, the runs that it asks for in their order, and the bench that it names, if it does.
+
+    The sweeps are not read yet.
+    """
+
+    batch: BatchFile
+    source: YamlSource
+    bench_path: Path | None
+    runs: tuple[RunOfBatch, ...]
 
 
 #: The value that names a file: the source it stands in, and where.
@@ -240,7 +266,7 @@ def _nearby(path: Path) -> str:
     return f"did you mean '{nearest[0]}'?" if nearest else RELATIVE
 
 
-def load_sweep(path: Path, bench_override: Path | None = None, said: Sequence[Said] = ()) -> LoadedSweep:
+def load_sweep(path: Path, bench_override: Path | None = None, said: Sequence[Said | SaidByBatch] = ()) -> LoadedSweep:
     """Read a sweep file and all it refers to; ``bench_override`` takes the place of the bench it names.
 
     ``said``: what stands in place of the file's own values, for this time.
@@ -276,7 +302,7 @@ def _rules_of_sweep(sweep: Parsed[SweepFile]) -> Problems:
 
 
 def _load_sweep(
-    source: YamlSource, bench_override: Path | None, findings: _Findings, said: Sequence[Said] = ()
+    source: YamlSource, bench_override: Path | None, findings: _Findings, said: Sequence[Said | SaidByBatch] = ()
 ) -> LoadedSweep | None:
     source, overrides, problems = overridden(source, said)
     findings.problems += problems
@@ -410,6 +436,89 @@ def load_calibration(path: Path) -> tuple[LoadedCalibration, dict[str, str]]:
     return loaded, findings.hashes
 
 
+def load_batch(path: Path) -> LoadedBatch:
+    """A batch file, and the runs that it asks for; its sweeps are not read yet.
+
+    :raises ConfigurationError: with every problem of it.
+    """
+    findings = _Findings()
+    loaded = _load_batch(read_yaml(path), findings)
+    findings.raise_if_any()
+    assert loaded is not None
+    return loaded
+
+
+def _load_batch(source: YamlSource, findings: _Findings) -> LoadedBatch | None:
+    parsed = findings.check(source, BatchFile, batch_rules)
+    if parsed.model is None:
+        return None
+    bench = findings.referred(source, ("bench",), parsed.model.bench)
+    runs = [
+        run
+        for i, substrate in enumerate(parsed.model.substrates)
+        for j in range(len(substrate.pixels))
+        for run in _runs_of_pixel(parsed.model, source, (i, j), findings)
+    ]
+    return LoadedBatch(parsed.model, source, bench, tuple(runs))
+
+
+def _runs_of_pixel(
+    batch: BatchFile, source: YamlSource, numbers: tuple[int, int], findings: _Findings
+) -> Iterator[RunOfBatch]:
+    substrate = batch.substrates[numbers[0]]
+    pixel = substrate.pixels[numbers[1]]
+    of_substrate: Place = ("substrates", numbers[0])
+    of_pixel: Place = (*of_substrate, "pixels", numbers[1])
+    at = next((place for place, one in ((of_pixel, pixel), (of_substrate, substrate)) if one.sweeps), ())
+    for k, name in enumerate(pixel.sweeps or substrate.sweeps or batch.sweeps):
+        whole = _value_at(source, (*at, "sweeps"))
+        named: Place = (*at, "sweeps") if isinstance(whole, str) else (*at, "sweeps", k)
+        if (sweep := findings.referred(source, named, name)) is not None:
+            said = tuple(_said_of_pixel(source, of_substrate, of_pixel, sweep, findings))
+            yield RunOfBatch(substrate.name, pixel.name, sweep, said, of_pixel)
+
+
+def _said_of_pixel(
+    source: YamlSource, of_substrate: Place, of_pixel: Place, sweep: Path, findings: _Findings
+) -> Iterator[SaidByBatch]:
+    """What the file says of a pixel, as it is written there; what is said of the pixel itself comes first."""
+    where: dict[Place, Place] = {("sample", "name"): (*of_substrate, "sample")}
+    if not _value_at(source, where["sample", "name"]):
+        where["sample", "name"] = (*of_substrate, "name")
+    where |= {("sample", "batch"): (*of_substrate, "name"), ("sample", "pixel"): (*of_pixel, "name")}
+    for key, place in SAID_OF_A_PIXEL.items():
+        where[place] = next((at for at in ((*of_pixel, key), (*of_substrate, key)) if _value_at(source, at)), ())
+    where |= {("user", "name"): ("user",), ("note",): ("note",)}
+    for place, at in where.items():
+        text = _value_at(source, at)
+        if not at or not isinstance(text, str):
+            continue
+        if place[-1] == "simulated_as":
+            path = findings.referred(source, at, text)
+            text = "" if path is None else _seen_from(sweep, path)
+        if text:
+            yield SaidByBatch(place, text, source.where(at))
+
+
+def _seen_from(file: Path, path: Path) -> str:
+    """The name of a file as it stands in another one."""
+    try:
+        return Path(os.path.relpath(path, file.parent)).as_posix()
+    except ValueError:  # on another drive
+        return path.absolute().as_posix()
+
+
+def _value_at(source: YamlSource, place: Place) -> Any:
+    """What is written at a place, None where nothing is."""
+    content: Any = source.content
+    for part in place:
+        try:
+            content = content[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return content
+
+
 def load_published(path: Path) -> PublishedFile:
     """A file of published values.
 
@@ -513,6 +622,7 @@ def _checked(source: YamlSource) -> _Findings:
         "calibration": lambda: _load_calibration(source, findings),
         "published": lambda: findings.check(source, PublishedFile, published_rules),
         "answers": lambda: findings.check(source, AnswersFile, answers_rules),
+        "batch": lambda: _load_batch(source, findings),
     }
     checks[source.content["kind"]]()
     return findings

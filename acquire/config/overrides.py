@@ -52,6 +52,20 @@ class Said:
 
 
 @dataclass(frozen=True)
+class SaidByBatch:
+    """What a batch file says of one of its pixels: the ``text`` for a ``place`` in the sweep file, and its line."""
+
+    place: Place
+    text: str
+    origin: str
+
+    @property
+    def values(self) -> Iterator[tuple[Place, str]]:
+        """What is said, by its place in a sweep file."""
+        yield self.place, self.text
+
+
+@dataclass(frozen=True)
 class Override:
     """A value of one run in place of its file's: the key, what was said for it and how, what the file says.
 
@@ -64,13 +78,20 @@ class Override:
     file_says: str | None
 
     @property
+    def contradicts(self) -> bool:
+        """Whether somebody said it by an option, or a batch file says something else than the sweep file."""
+        return self.origin.startswith("--") or self.file_says not in (None, self.said)
+
+    @property
     def text(self) -> str:
         """What people read of it, in a line."""
         instead = "the sweep file says nothing" if self.file_says is None else f"the sweep file says {self.file_says}"
         return f"{self.key} is {self.said or 'empty'} by {self.origin}; {instead}"
 
 
-def overridden(source: YamlSource, said: Sequence[Said]) -> tuple[YamlSource, list[Override], list[Problem]]:
+def overridden(
+    source: YamlSource, said: Sequence[Said | SaidByBatch]
+) -> tuple[YamlSource, list[Override], list[Problem]]:
     """A sweep file as if it said what was said for this run; what that changes, and what is wrong with its form.
 
     A file that cannot be read, and a section that is none, stay as they are: their own problems come first.

@@ -30,6 +30,8 @@ _ABOUT = {
     "calibration": "What a photocurrent means in luminance. `acquire calibrate` writes one.",
     "published": "What a paper states of its devices, for `acquire report --published`. A value may carry its standard "
     "uncertainty: `9.02 +- 0.10 cd/A`.",
+    "batch": "Which pixels of which substrates are measured one after the other, for `acquire run`. What it says of "
+    "a pixel takes the place of what its sweep file says.",
     "answers": "What no run file knows, for `acquire report --checklist`; `--ask` writes one.",
 }
 

@@ -463,6 +463,7 @@ def equipment_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Probl
     if spectra and instruments and instruments.spectroradiometer is None:
         message = f"the bench has no spectroradiometer ({bench.source.where(('instruments',))})"
         yield where.problem(("spectra",), message, "remove it or take another bench")
+    yield from _pixel_of_switch(sweep, bench)
     photodiode = bench.section("photodiode", PhotodiodeChannel)
     if photodiode:
         yield from _needs_luminance(sweep, bench, photodiode.luminance_route)
@@ -472,6 +473,23 @@ def equipment_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Probl
     if simulated and simulation and sample and not (sample.simulated_as or simulation.device):
         hint = "add simulated_as, or simulation.device to the bench"
         yield where.problem(("sample",), "the simulated bench does not know which device to put here", hint)
+
+
+def _pixel_of_switch(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Problems:
+    """On a bench with a switch it must be known which pixel to connect."""
+    sample, instruments = sweep.section("sample", Sample), bench.section("instruments", Instruments)
+    switch = instruments.pixel_switch if instruments else None
+    if sample is None or switch is None or (sample.switched_as or sample.pixel) in switch.pixels:
+        return
+    known = f"the bench connects {', '.join(switch.pixels)} ({bench.source.where(('instruments', 'pixel_switch'))})"
+    if not (sample.switched_as or sample.pixel):
+        hint = "say it in the file, or with --pixel"
+        yield sweep.source.problem(("sample", "pixel"), f"which pixel is it? {known}", hint)
+        return
+    key = "switched_as" if sample.switched_as else "pixel"
+    hint = "name one of these, or say in switched_as which it is"
+    message = f"'{shortened(sample.switched_as or sample.pixel)}' is no pixel of its switch: {known}"
+    yield sweep.source.problem(("sample", key), message, hint)
 
 
 def hardware_timing_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Problems:

@@ -93,6 +93,11 @@ class Sample(Section):
     )
     batch: str = Field(default="", description="Batch or substrate number, for the record.", examples=["B12"])
     pixel: str = Field(default="", description="Which pixel of the substrate, for the record.", examples=["2"])
+    switched_as: str = Field(
+        default="",
+        description="Its name in the bench file's pixel_switch; not given: that of the pixel.",
+        examples=["A"],
+    )
     group: str = Field(
         default="",
         description="What is compared in a batch, like 'ETL 30 nm'; not given: the batch.",
@@ -526,6 +531,27 @@ class StopRules(Section):
     )
 
 
+class Pretest(Section):
+    """What is looked at before the sweep, with --pretest: contact, short, open circuit, polarity.
+
+    Never beyond the largest voltage and current of the sweep itself.
+    """
+
+    voltage: PositiveVolts = Field(
+        default=3.0, description="Largest voltage of the pretest, in both polarities.", examples=["2 V"]
+    )
+    low_voltage: PositiveVolts = Field(
+        default=0.5, description="Where a short is looked for, before anything higher.", examples=["0.2 V"]
+    )
+    current: PositiveAmperes = Field(default=1e-3, description="Current limit of the pretest.", examples=["0.1 mA"])
+    short_resistance: PositiveOhms = Field(
+        default=100.0, description="Less than this at the low voltage is a short.", examples=["1000 ohm"]
+    )
+    open_current: PositiveAmperes = Field(
+        default=2e-9, description="Less than this in both polarities is an open circuit.", examples=["10 nA"]
+    )
+
+
 class Output(Section):
     """Where the run file goes, and what it is called."""
 
@@ -588,6 +614,7 @@ class SweepFile(Section):
     lifetime: Annotated[Lifetime | None, WrapValidator(_of_source)] = Field(
         default=None, description="One level kept for hours to months; not given: the levels one after another."
     )
+    pretest: Pretest | None = Field(default=None, description="Of --pretest; not given: the defaults of its keys.")
     note: str = Field(
         default="", description="A remark on the run, for the record.", examples=["after a night in the glove box"]
     )

@@ -15,6 +15,7 @@ import numpy as np
 from acquire.evaluation.decay import Course, Decay, DecayConditions
 from acquire.evaluation.evaluate import Evidence, evaluate_run
 from acquire.evaluation.figure import Figure
+from acquire.evaluation.flagged import FIRST_CYCLE
 from acquire.evaluation.lifetime_figures import lifetime_figures
 from acquire.photometry.elementwise import quotient
 from acquire.records import Branch, Columns, FloatArray, Spectrum
@@ -114,8 +115,9 @@ def _evaluated(
     piece: Columns, first_row: int, evidence: Evidence, references: Sequence[tuple[float, float]]
 ) -> dict[str, FloatArray]:
     """The derived values of some rows, with the ``spread`` of each luminance."""
-    branch = np.full(len(piece["time"]), Branch.FORWARD.encode())
-    values = dict(evaluate_run({**piece, "branch": branch}, evidence, first_row))
+    count = len(piece["time"])
+    one = {"branch": np.full(count, Branch.FORWARD.encode()), "cycle": np.full(count, FIRST_CYCLE)}
+    values = dict(evaluate_run({**piece, **one}, evidence, first_row))
     luminance, own = values["luminance"], values["luminance_independent_uncertainty"]
     values["spread"] = np.asarray(quotient(own, luminance, luminance > 0, nan), float)
     if references:

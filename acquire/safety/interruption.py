@@ -33,6 +33,9 @@ _CONSOLE_EVENTS = {
     5: "the user logged off",
     6: "the computer is shutting down",
 }
+#: Whatever this program says of a run whose end was asked for from outside.
+REASONS = frozenset((*_SIGNALS.values(), *_CONSOLE_EVENTS.values()))
+
 #: So many looks of 0.2 s may a wait go on once a stop was asked for.
 LONGEST_LOOKS = 5
 
@@ -53,6 +56,7 @@ class StopRequest:
         self._looks = 0
         self._interruptible = False
         self._raised = False
+        self._asking = False
 
     def __call__(self) -> str:
         """Why the run should end now; empty when it should go on."""
@@ -61,8 +65,11 @@ class StopRequest:
     def ask(self, reason: str) -> None:
         """Ask for a stop.
 
-        :raises KeyboardInterrupt: this is a second request, and it meets a wait.
+        :raises KeyboardInterrupt: this is a second request, and it meets a wait; or somebody is being asked.
         """
+        if self._asking:
+            self.note(reason)
+            raise KeyboardInterrupt(reason)
         if self._reason and self._interruptible and not self._raised:
             self._raised = True
             raise KeyboardInterrupt(reason)
@@ -95,6 +102,20 @@ class StopRequest:
             yield
         finally:
             self._interruptible = False
+
+    @contextmanager
+    def while_asking(self) -> Iterator[None]:
+        """Inside, the first request ends the wait for a person's answer, while no output is on.
+
+        :raises KeyboardInterrupt: the request came, or had come before.
+        """
+        if self._reason:
+            raise KeyboardInterrupt(self._reason)
+        self._asking = True
+        try:
+            yield
+        finally:
+            self._asking = False
 
     @contextmanager
     def listening(self) -> Iterator[StopRequest]:

@@ -35,6 +35,7 @@ from drivers.simulated.photodiode import (
     move_from_parameters,
     photodiode_from_parameters,
 )
+from drivers.simulated.relay_board.twin import RelayBoardOptions, RelayBoardTwin
 from drivers.simulated.single_carrier import single_carrier_from_parameters
 from drivers.simulated.trigger_link import TriggerLink
 from drivers.simulated.twin import Twin
@@ -61,6 +62,9 @@ TWINS: Mapping[str, TwinKind] = {
     "smu": TwinKind("Keithley 2400", Keithley2400Options, Keithley2400Twin, many_interfaces=True),
     "photodiode_meter": TwinKind("Keithley 2000", Keithley2000Options, Keithley2000Twin, many_interfaces=True),
     "spectroradiometer": TwinKind("CS-2000A", CS2000AOptions, lambda where, options, _: CS2000ATwin(where, options)),
+    "pixel_switch": TwinKind(
+        "relay board", RelayBoardOptions, lambda where, options, _: RelayBoardTwin(where, options), many_interfaces=True
+    ),
     "surroundings": TwinKind("Vaisala HMP110", HMP110Options, lambda where, options, _: HMP110Twin(where, options)),
 }
 
@@ -91,10 +95,12 @@ class SimulatedBenchOptions:
     smu: str | None = "GPIB0::24::INSTR"
     photodiode_meter: str | None = "GPIB0::16::INSTR"
     spectroradiometer: str | None = "ASRL3::INSTR"
+    pixel_switch: str | None = None
     surroundings: str | None = None
     smu_options: Keithley2400Options | None = None
     photodiode_meter_options: Keithley2000Options | None = None
     spectroradiometer_options: CS2000AOptions | None = None
+    pixel_switch_options: RelayBoardOptions | None = None
     surroundings_options: HMP110Options | None = None
     trigger_link: bool = False
     instant: bool = False
@@ -133,7 +139,7 @@ def build_fixture(options: SimulatedBenchOptions, clock: Clock) -> TestFixture:
         photodiode = photodiode_from_parameters(shared) if "photodiode" in shared else _usual_photodiode()
     fixture = TestFixture(
         clock,
-        _load(options),
+        load_of(options),
         photodiode,
         noise_from_parameters(shared) if options.noise else NoiseSettings.none(),
         options.seed,
@@ -173,7 +179,12 @@ def interface_kind(resource: str) -> Interface:
         raise ValueError(f"{resource!r} is neither a GPIB, a serial (ASRL) nor a TCPIP resource") from None
 
 
-def _load(options: SimulatedBenchOptions) -> Load:
+def load_of(options: SimulatedBenchOptions) -> Load:
+    """What hangs on the source's terminals, as a new one without a history.
+
+    :raises KeyError: a parameter is missing.
+    :raises ValueError: the load is unknown.
+    """
     load = options.load
     return with_defects(_sound_load(load, options), load) if isinstance(load, Mapping) else load
 

@@ -188,8 +188,9 @@ class TestFixture:
 
     @property
     def energised(self) -> bool:
-        """Whether a source drives the load: its output relay is closed."""
-        return self._regulate != self._relay_open
+        """Whether there is voltage at the terminals, or a current flows; a source that is off may stay at 0 V."""
+        point = self.operating_point()
+        return bool(point.voltage or point.current)
 
     def put_in(self, pixels: Mapping[int, Load]) -> None:
         """Put another substrate in: what is behind each relay, counted from 1; without a switch 1 is connected.

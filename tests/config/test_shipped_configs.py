@@ -34,7 +34,9 @@ def names(paths: list[Path]) -> list[str]:
 
 
 def test_there_is_something_to_test() -> None:
-    assert {path.parent.name for path in FILES} == {"benches", "calibrations", "devices", "published", "sweeps"}
+    assert {path.parent.name for path in FILES} == {
+        "batches", "benches", "calibrations", "devices", "published", "sweeps",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("path", FILES, ids=names(FILES))

@@ -43,8 +43,8 @@ class RelayBoardOptions:
 class RelayBoardTwin:
     """A relay board between the source and the pixels of the fixture; an open circuit while no relay is closed.
 
-    ``most_closed`` is how many contacts ever were closed at a time, ``switched_live`` how often one moved with the
-    source's output on: both are what a bench must never do. Of several that are closed the first counts (assumed).
+    ``most_closed`` is how many contacts ever were closed at a time, ``switched_live`` how often one moved under
+    voltage or current: both are what a bench must never do. Of several that are closed the first counts (assumed).
     """
 
     def __init__(self, fixture: TestFixture, options: RelayBoardOptions | None = None) -> None:

@@ -1,0 +1,285 @@
+"""A batch carried out: pixels measured one after the other on one open bench, and the index that says how far it is.
+
+A pixel that is dead, or that a rule of its sweep stops, is the device's matter, and the next one follows; whatever goes
+wrong with an instrument, the disk or the program ends the batch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from acquire import __version__, session
+from acquire.bench.batch import PixelRun, PreparedBatch, label_of
+from acquire.bench.opening import Bench
+from acquire.bench.simulated import put_in, simulated_bench
+from acquire.bench.site import Site
+from acquire.config import ConfigurationError, LoadedSweep, Problem
+from acquire.run_file import batch_index, reading_apart
+from acquire.run_file.batch_index import FINISHED, BatchIndex, Entry, State
+from acquire.run_file.placing import Waiting
+from acquire.safety.interruption import REASONS, StopRequest
+from acquire.session import Output, RunResult
+from acquire.sinks import Sink
+from drivers.errors import InstrumentError
+from drivers.simulated.bench import SimulatedBench
+
+Key = tuple[str, str, str]
+
+
+class Operator(Protocol):
+    """Who puts substrates in and sees what comes of it; a terminal, above all."""
+
+    def ready(self, to_do: str) -> bool:
+        """Ask for something to be done by hand; whether it is done. False: the batch ends here.
+
+        :raises KeyboardInterrupt: the end of the batch was asked for.
+        """
+
+    def shown(self, run: PixelRun, number: int, of: int) -> AbstractContextManager[Sequence[Sink]]:
+        """What shows a run while it goes on."""
+
+    def told(self, run: PixelRun, entry: Entry, result: RunResult | None) -> None:
+        """What came of it; without a result it was not swept."""
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """How a batch ended: its index, what went wrong with the bench, if anything, and whether its end was asked for."""
+
+    index: BatchIndex
+    error: str = ""
+    interrupted: str = ""
+    output: Output = Output.NEVER_ON
+
+    @property
+    def left(self) -> tuple[Entry, ...]:
+        """What is not finished."""
+        return tuple(entry for entry in self.index.entries if entry.state not in FINISHED)
+
+
+#: Says of a pixel that is connected why it need not be swept; empty where it is to be.
+Pretest = Callable[[Bench, PixelRun, StopRequest], str]
+
+
+def no_pretest(_bench: Bench, _run: PixelRun, _stop: StopRequest) -> str:
+    """Every pixel is swept."""
+    return ""
+
+
+def key_of(run: PixelRun) -> Key:
+    """What a run of a batch is known by in its index."""
+    return run.substrate, run.pixel, run.sweep
+
+
+def index_of(batch: PreparedBatch, folder: Path, again: Sequence[str] = ()) -> BatchIndex:
+    """The index of a batch as it stands, settled: run files that were cut off are finished and asked how they ended.
+
+    Pixels named in ``again``, like ``B12 A``, are to be measured once more. Nothing is written yet.
+
+    :raises acquire.config.ConfigurationError: the batch has no such pixel.
+    :raises acquire.run_file.read.ArchiveError: the index or a run file cannot be read, or a run of it goes on.
+    """
+    source = batch.loaded.source
+    path = batch_index.index_path(folder, source.path)
+    known = {label_of(run.substrate, run.pixel): None for run in batch.runs}
+    if wrong := [name for name in again if name not in known]:
+        hint = f"write one of: {', '.join(known)}"
+        option = "--again-pixel"
+        raise ConfigurationError(
+            [Problem(source.path, None, None, "", f"there is no pixel {name}", hint, option=option) for name in wrong]
+        )
+    found = batch_index.read_index(path) or BatchIndex(path)
+    index = replace(
+        found,
+        title=batch.loaded.batch.title,
+        batch_file=source.path.as_posix(),
+        sha256=source.sha256 or hashlib.sha256(source.text.encode()).hexdigest(),
+        bench=batch.bench.name,
+        program=f"acquire {__version__}",
+    ).told_to_run([key_of(run) for run in batch.runs])
+    for entry in index.entries:
+        once_more = label_of(entry.substrate, entry.pixel) in again
+        after = _to_be_repeated(entry) if once_more else batch_index.settled(entry, folder, _ending_of)
+        index = index.with_entry(after)
+    return index
+
+
+def _to_be_repeated(entry: Entry) -> Entry:
+    earlier = (*entry.earlier, entry.run) if entry.run else entry.earlier
+    return Entry(*entry.key, earlier=earlier)
+
+
+def _ending_of(path: Path) -> tuple[str, str] | None:
+    """How the run of a file ended that nobody waited for, which is finished if need be; None without a file.
+
+    One whose end was asked for says so as one that was cut off does: it is not finished.
+    """
+    if not path.exists():
+        return None
+    run, _ = reading_apart.recover(path)
+    return ("interrupted" if run.stop_reason in REASONS else run.status), run.stop_reason
+
+
+def run_batch(
+    batch: PreparedBatch,
+    index: BatchIndex,
+    operator: Operator,
+    stop: StopRequest,
+    *,
+    pretest: Pretest = no_pretest,
+    site: Site | None = None,
+    waiting: Waiting | None = None,
+) -> BatchResult:
+    """Measure what is not finished of a batch, in its order, on a bench that is opened once.
+
+    The index is written before each run begins and after it has ended. ``site`` and ``waiting`` as for
+    :func:`acquire.session.run`.
+
+    :raises OSError: the index cannot be written.
+    """
+    todo = [run for run in batch.runs if index.entry(key_of(run)).state not in FINISHED]
+    going = _Going(batch, index, operator, stop, pretest, waiting)
+    batch_index.write_index(index)
+    if not todo:
+        return going.result()
+    place = None
+    if site is None and batch.bench.simulated:
+        place = simulated_bench(todo[0].prepared.loaded)
+        site = session.simulated_site(place)
+    try:
+        with session.opened(todo[0].prepared, site, held_for=str(index.path.resolve())) as bench:
+            going.measure(bench, todo, place)
+            going.disconnect(bench)
+    except InstrumentError as problem:
+        going.error = going.error or str(problem)
+    return going.result()
+
+
+class _Going:
+    """A batch that goes on, and how far it is."""
+
+    def __init__(
+        self,
+        batch: PreparedBatch,
+        index: BatchIndex,
+        operator: Operator,
+        stop: StopRequest,
+        pretest: Pretest,
+        waiting: Waiting | None,
+    ) -> None:
+        self._batch = batch
+        self._operator = operator
+        self._stop = stop
+        self._pretest = pretest
+        self._waiting = waiting
+        self._switched = batch.bench.instruments.pixel_switch is not None
+        self.index = index
+        self.error = self.interrupted = ""
+        self.output = Output.NEVER_ON
+
+    def result(self) -> BatchResult:
+        """How it ended."""
+        return BatchResult(self.index, self.error, self.interrupted or self._stop(), self.output)
+
+    def measure(self, bench: Bench, todo: Sequence[PixelRun], place: SimulatedBench | None) -> None:
+        """Go through the runs until one ends the batch; ``place`` is the simulated bench, if it is one.
+
+        :raises OSError: the index cannot be written.
+        """
+        before: PixelRun | None = None
+        for number, run in enumerate(todo, start=1):
+            if self._stop():
+                return
+            if by_hand := self._by_hand(before, run):
+                if place is not None:
+                    put_in(place, dict(self._behind(run, todo)))
+                if not self._is_ready(by_hand):
+                    return
+            before = run
+            if not self._one(bench, run, number, len(todo)):
+                return
+
+    def _by_hand(self, before: PixelRun | None, run: PixelRun) -> str:
+        """What somebody has to do before a run; empty when nothing."""
+        new = before is None or before.substrate != run.substrate
+        if self._switched:
+            return f"put substrate {run.substrate} in" if new else ""
+        if new:
+            return f"put substrate {run.substrate} in and connect pixel {run.pixel}"
+        assert before is not None
+        return f"connect pixel {run.pixel} of substrate {run.substrate}" if before.pixel != run.pixel else ""
+
+    def _behind(self, run: PixelRun, todo: Sequence[PixelRun]) -> Iterator[tuple[int, LoadedSweep]]:
+        """What a substrate on a simulated bench has behind each relay; without a switch the one pixel behind 1."""
+        switch = self._batch.bench.instruments.pixel_switch
+        if switch is None:
+            yield 1, run.prepared.loaded
+            return
+        for one in reversed([one for one in todo if one.substrate == run.substrate]):
+            yield switch.pixels[one.switched_as], one.prepared.loaded
+
+    def _is_ready(self, to_do: str) -> bool:
+        try:
+            with self._stop.while_asking():
+                if self._operator.ready(to_do):
+                    return True
+            self.interrupted = "left before the next pixel"
+        except KeyboardInterrupt:
+            self.interrupted = self._stop()
+        return False
+
+    def _one(self, bench: Bench, run: PixelRun, number: int, of: int) -> bool:
+        """Measure one pixel by one sweep; whether the batch goes on.
+
+        :raises OSError: the index cannot be written.
+        """
+        if dead := self._pretest(bench, run, self._stop):
+            entry = replace(self.index.entry(key_of(run)), state=State.DEAD, reason=dead, ended=_now())
+            self._write(entry)
+            self._operator.told(run, entry, None)
+            return True
+
+        def begins(run_id: str, path: Path) -> None:
+            self._write(batch_index.begun(self.index.entry(key_of(run)), run_id, path.name, _now()))
+
+        with self._operator.shown(run, number, of) as sinks:
+            result = session.run_on(
+                bench, run.prepared, self.index.path.parent, sinks, self._stop, waiting=self._waiting, begins=begins
+            )
+        entry = self._ended(self.index.entry(key_of(run)), result)
+        self._write(entry)
+        self._operator.told(run, entry, result)
+        self.output = result.output
+        if result.failed:
+            self.error = result.error
+        return not (result.failed or result.interrupted or result.run is None)
+
+    def _ended(self, entry: Entry, result: RunResult) -> Entry:
+        if result.run is None:
+            unfinished = result.unfinished.name if result.unfinished is not None else ""
+            left = replace(entry, run=unfinished, run_id=entry.run_id if unfinished else "")
+            return batch_index.ended(left, "failed", result.error, interrupted=result.interrupted, when=_now())
+        done = replace(entry, run=result.run.path.name)  # another one where the first was taken away
+        status = "failed" if result.failed else str(result.run.status)
+        reason = result.run.stop_reason or result.error
+        return batch_index.ended(done, status, reason, interrupted=result.interrupted, when=_now())
+
+    def _write(self, entry: Entry) -> None:
+        self.index = self.index.with_entry(entry)
+        batch_index.write_index(self.index)
+
+    def disconnect(self, bench: Bench) -> None:
+        """Leave no pixel connected, as far as the bench is able to."""
+        if self._switched and self.output is not Output.UNKNOWN:
+            with suppress(InstrumentError):
+                bench.select(None)
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="seconds")
