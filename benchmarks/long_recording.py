@@ -1,4 +1,4 @@
-"""The process of ``benchmarks/long_run.py`` that records: the peak of memory is inherited, so its parent stays small."""
+"""The process of `benchmarks/long_run.py` that records; its parent stays small: the peak of memory is inherited."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What a long run costs: a point at its end beside one at its begin, memory, the size of its file.
 
-    python benchmarks/long_run.py [--rows N]
+    python -m benchmarks.long_run [--rows N]
 
 A lifetime of that many readings (3,600,000 are a thousand hours, one a second) is recorded straight into its file, as
 fast as it goes; then it is recovered, shown, exported and reported by the commands a technician has, each in a process
