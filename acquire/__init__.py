@@ -20,6 +20,7 @@ What can go wrong here, beside the errors of instruments in :mod:`drivers.errors
     ├── StoppedByRule             a bad reading ends the sweep, as its file says                  sweep/engine.py
     ├── BeyondPlan            a schedule asked for more rows or a larger level than stated        sweep/schedule.py
     ├── ValueError
+    │   ├── UnknownCommand        what was typed is no command, or goes too far (.hint)           sweep/by_hand.py
     │   ├── QuantityError         a text is no quantity in this unit (.hint)                      config/quantities.py
     │   └── UnknownField          a template names what is no field (.name)                       config/template.py
     └── InstrumentError

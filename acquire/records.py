@@ -24,12 +24,14 @@ Columns = Mapping[str, npt.NDArray[Any]]
 class Branch(StrEnum):
     """The direction in which a level was reached; ``AFTERWARDS``: set by itself for a spectrum, the sweep being over.
 
-    What was read afterwards is no point of a curve: figures of merit are made of the :data:`DIRECTIONS` only.
+    ``BY_HAND``: set by a person while the run went on. Neither is a point of a curve: figures of merit are made of the
+    :data:`DIRECTIONS` only.
     """
 
     FORWARD = "forward"
     REVERSE = "reverse"
     AFTERWARDS = "after"
+    BY_HAND = "by_hand"
 
 
 #: The branches of a sweep.
@@ -178,7 +180,8 @@ class Step:
     ``asked_luminance`` [cd/m^2]: the one for which the level was sought, where it was.
     ``hold``: how long [s] the level is held before its reading, besides the settling time; ``before``: what is held
     before it. ``due``: its reading does not begin earlier, s since the first step of the run; its level is kept until
-    then. ``refined``: it was added between two coarser levels.
+    then. ``refined``: it was added between two coarser levels. ``off``: the output is off, and nothing is read, until
+    the next step that is not.
     """
 
     index: int
@@ -190,6 +193,7 @@ class Step:
     before: Held | None = None
     due: float = 0.0
     refined: bool = False
+    off: bool = False
     asked_luminance: float = nan
 
 
@@ -402,6 +406,8 @@ class LifetimePoint(NamedTuple):
     relative_luminance_uncertainty: float = nan
     external_quantum_efficiency: float = nan
     external_quantum_efficiency_uncertainty: float = nan
+    ambient_temperature: float = nan
+    relative_humidity: float = nan
 
 
 #: Quantities computed for every point of a lifetime, with SI unit: name -> unit.

@@ -48,6 +48,7 @@ from acquire.records import (
 from acquire.run_file import finish as finishing
 from acquire.run_file import layout
 from acquire.run_file import read as reading
+from acquire.run_file.batch_index import PRETEST
 from acquire.run_file.exchange import room_for_exchange
 from acquire.run_file.layout import Capacity, Growing
 from acquire.run_file.naming import file_name
@@ -55,7 +56,7 @@ from acquire.run_file.placing import Waiting, locked_shared
 from acquire.run_file.reading_apart import read_run
 from acquire.run_file.recorder import RecordingError, RunRecorder, create_run_file
 from acquire.safety.awake import kept_awake
-from acquire.safety.guardian import Guard, guarded
+from acquire.safety.guardian import Guard, guarded, started_ahead
 from acquire.safety.guardian_log import guardian_remarks
 from acquire.safety.interruption import StopRequest
 from acquire.safety.lock import instruments_locked
@@ -70,9 +71,6 @@ if TYPE_CHECKING:
     from drivers.simulated.bench import SimulatedBench
 
 __all__ = ["PreparedRun", "RunResult", "opened", "prepare", "run", "run_folder", "run_on"]
-
-#: The reason why a run ended whose pretest spoke against the device begins so.
-PRETEST = "pretest: "
 
 
 class Output(StrEnum):
@@ -157,16 +155,18 @@ def run_on(
     stop: StopRequest,
     *,
     waiting: Waiting | None = None,
+    another: bool = False,
     begins: Callable[[str, Path], None] = lambda _run_id, _path: None,
 ) -> RunResult:
     """As :func:`run`, on a bench that :func:`opened` gave and that stays open.
 
     Every run sets the instruments up anew from a reset, and has a guardian and a file of its own. ``begins`` is called
-    with its identity and the path of its file before anything is done; what it raises, this raises.
+    with its identity and the path of its file before anything is done; what it raises, this raises. ``another``: a run
+    follows, whose guardian is started while the file of this one is finished.
 
     :raises acquire.config.ConfigurationError: as :func:`run_folder`.
     """
-    one = _new_run(prepared, output, waiting)
+    one = _new_run(prepared, output, waiting, another=another)
     begins(str(one.run_id), one.path)
     return _run(one, nullcontext(bench), spectators, stop)
 
@@ -180,12 +180,17 @@ class _NewRun:
     run_id: uuid.UUID
     path: Path
     waiting: Waiting | None = None
+    another: bool = False
 
 
-def _new_run(prepared: PreparedRun, output: Path | None, waiting: Waiting | None = None) -> _NewRun:
+def _new_run(
+    prepared: PreparedRun, output: Path | None, waiting: Waiting | None = None, *, another: bool = False
+) -> _NewRun:
     started, run_id = datetime.now(UTC).astimezone(), uuid.uuid4()
     name = file_name(started, name_fields(prepared.loaded), run_id, prepared.loaded.sweep.output.name)
-    return _NewRun(prepared, started, run_id, (run_folder(prepared) if output is None else output) / name, waiting)
+    return _NewRun(
+        prepared, started, run_id, (run_folder(prepared) if output is None else output) / name, waiting, another
+    )
 
 
 def _run(
@@ -215,7 +220,7 @@ def _run_until_finished(
         with (
             opening as opened_bench,
             nullcontext() if loaded.bench.simulated else kept_awake(stop),
-            guarded(guardian_order(loaded, path)) as guard,
+            guarded(guardian_order(loaded, path), opened_bench.take_guardian()) as guard,
             opened_bench.in_run(loaded, plan, stop, guard, show) as bench,
         ):
             with stop.interruptible():
@@ -236,6 +241,8 @@ def _run_until_finished(
             if plan.lasting:
                 recorded(Part(bench.now(), started.isoformat()))
             outcome, error = _record_sweep(prepared, bench, emit, start, stop, opened_bench.remarks, guard)
+            if one.another and not loaded.bench.simulated:
+                opened_bench.guardian_ahead = started_ahead()
             opened_bench.remarks = ()
             end = datetime.fromtimestamp(started.timestamp() + bench.now(), tz=started.tzinfo)
             ended = outcome, RunStop(outcome.status, outcome.reason, end.isoformat())

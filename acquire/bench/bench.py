@@ -194,18 +194,38 @@ class BenchInRun:
             self._tell(Doing.ENDING, str(problem))
             raise
         finally:
-            self._guard.switching_off(LONGEST_PAUSE)
-            self._tell(Doing.ENDING, "ramping to zero", "smu")
-            try:
-                self._smu.output_off()
-            except BaseException:  # before anything else is left in order: that may take as long as a spectrum
-                link.let_go(self._smu.adapter)
-                self._guard.take_over()
-                self._tell(Doing.ENDING, "THE OUTPUT MAY STILL BE ON: press OUTPUT on the instrument now", "smu")
-                raise
-            self.output_may_be_on = False
-            self._guard.output_is_off()
-            self._tell(Doing.OUTPUT_OFF, "output off, asked", "smu")
+            self._switch_off(Doing.ENDING)
+
+    def switch_on(self) -> None:
+        """Switch the output on again after :meth:`switch_off`, at zero, inside :meth:`energised`.
+
+        :raises drivers.errors.InstrumentError: it does not go on; :meth:`energised` sees to it that it is off.
+        """
+        self._guard.output_goes_on(self._source, LONGEST_PAUSE)
+        self.output_may_be_on = True
+        self._smu.output_on()
+        self._tell(Doing.OUTPUT_ON, "output on", "smu")
+
+    def switch_off(self) -> None:
+        """Ramp to zero and switch the output off for a while inside :meth:`energised`.
+
+        :raises OutputStateUnknown: it could not be confirmed that the output is off.
+        """
+        self._switch_off(Doing.OTHER)
+
+    def _switch_off(self, doing: Doing) -> None:
+        self._guard.switching_off(LONGEST_PAUSE)
+        self._tell(doing, "ramping to zero", "smu")
+        try:
+            self._smu.output_off()
+        except BaseException:  # before anything else is left in order: that may take as long as a spectrum
+            link.let_go(self._smu.adapter)
+            self._guard.take_over()
+            self._tell(Doing.ENDING, "THE OUTPUT MAY STILL BE ON: press OUTPUT on the instrument now", "smu")
+            raise
+        self.output_may_be_on = False
+        self._guard.output_is_off()
+        self._tell(Doing.OUTPUT_OFF, "output off, asked", "smu")
 
     def _tell(self, doing: Doing, text: str, instrument: str = "", lasting: float = nan) -> None:
         """Say what is done from now on to who looks on; nothing that fails there comes between here and the output."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from acquire.config import BenchFile, LoadedSweep
 from acquire.config.bench import Instrument
 from acquire.records import Activity, Doing
 from acquire.safety import off_first
-from acquire.safety.guardian import Guard, Order
+from acquire.safety.guardian import Guard, Order, let_go_ahead
 from acquire.safety.interruption import StopRequest
 from acquire.sweep.plan import SweepPlan
 from drivers import errors, link, models
@@ -41,6 +42,8 @@ class Bench:
         self._site = site
         self._instruments: dict[str, Any] = {}
         self._closed = False
+        #: The guardian of the next run, started ahead; None: it starts with its run.
+        self.guardian_ahead: subprocess.Popen[bytes] | None = None
         #: What the next run on this bench is to note.
         self.remarks: Sequence[str] = ()
 
@@ -180,9 +183,16 @@ class Bench:
         """The roles whose links are open."""
         return tuple(self._instruments)
 
+    def take_guardian(self) -> subprocess.Popen[bytes] | None:
+        """The guardian that was started ahead, for the run that begins."""
+        ahead, self.guardian_ahead = self.guardian_ahead, None
+        return ahead
+
     def close(self) -> None:
         """Let go of the instruments, whose output is off by then, for good."""
         self._closed = True
+        if (ahead := self.take_guardian()) is not None:
+            let_go_ahead(ahead)
         self._let_go()
 
     def _let_go(self) -> None:

@@ -14,8 +14,10 @@ import typer
 from acquire.cli import (
     calibrate,
     export,
+    hand,
     health,
     instruments,
+    ledger,
     listing,
     new,
     plan,
@@ -139,7 +141,7 @@ def run(
 
         of_one = {"--sample": sample, "--pixel": pixel, "--area": area, "--batch": batch}
         wrong = [option for option, value in of_one.items() if value is not None]
-        if wrong := [*wrong, *["--again"] * again, *["--report"] * with_report]:
+        if wrong := [*wrong, *["--again"] * again, *["--report"] * with_report, *["--pretest"] * pretest]:
             raise complain(f"{', '.join(wrong)}: of one run; what holds for pixels stands in the batch file", USAGE)
         of_all, once_more = {"--user": user, "--note": note}, again_pixel or []
         raise typer.Exit(
@@ -196,6 +198,7 @@ def _offer_recovery(folder: Path, *, ask: bool) -> None:
                 _recover(path, sys.stderr)
 
 
+app.command(short_help="Set levels by hand and watch V, I, L.")(hand.live)
 app.command(short_help="Show what a sweep is going to do; nothing is opened.")(plan.plan)
 
 
@@ -222,6 +225,7 @@ app.command(short_help="Find the instruments, ask how they are wired, write a be
 app.command(short_help="Calibrate the photodiode against the spectroradiometer.")(calibrate.calibrate)
 app.command(short_help="Check the bench against all checks before.")(health.health)
 app.command("list", short_help="List runs with V_on, EQE and CE at 1000 cd/m^2.")(listing.list_runs)
+app.command(short_help="Sum up what devices went through in all their runs.")(ledger.ledger)
 app.command(short_help="Tag finished runs, or comment on them.")(tag.tag)
 app.command(short_help="Show conditions, figures of merit, findings of runs.")(results.show)
 app.command(short_help="Write tables for Origin, Excel and scripts.")(export.export)

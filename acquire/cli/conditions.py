@@ -12,7 +12,7 @@ from acquire.cli.display import number
 from acquire.cli.terminal import how_many
 from acquire.evaluation.figures import LUMINANCE_LEVELS, TURN_ON_LUMINANCE
 from acquire.records import DIRECTIONS, LIMITED, Branch, PointFlag, RunStatus, Severity
-from acquire.run_file.conditions import facts_of, overrides
+from acquire.run_file.conditions import by_hand, facts_of, levels_added, overrides
 from acquire.run_file.in_words import amount
 from acquire.run_file.remarks import RemarkKind
 from acquire.run_file.summary import RunSummary, summary_of
@@ -58,8 +58,12 @@ def how_far(run: Run) -> str:
     if not early or not isfinite(summary.last_level):
         return ""
     what = str(run.status) if run.finished else "so far"
+    if by_hand(run):
+        return f"{what} {', '.join(['by hand', how_many(summary.points, 'point'), *_brightest(run)])}"
     place = _reached(run, summary)
-    count = f"{summary.points} of {how_many(summary.planned_points, 'point')}"
+    added = levels_added(run)
+    count = f"{summary.points - added} of {how_many(summary.planned_points, 'point')}"
+    count += f" and {how_many(added, 'finer one')}" if added else ""
     missed = [f"{level:g} cd/m^2" for level in _not_reached(run)]
     rest = f"; not reached: {', '.join(missed)}" if missed else ""
     return f"{what} {', '.join([place, count, *_brightest(run)])}{rest}"

@@ -86,7 +86,7 @@ def _show_one(path: Path, figure: str | None, budget: bool, as_json: bool) -> No
     from acquire.run_file import reading_apart
 
     try:
-        recorded = reading_apart.read_run(path)
+        recorded, earlier = reading_apart.read_run_and_earlier(path)
     except reading.ArchiveError as error:
         raise complain(error, FAILED) from error
     if budget:
@@ -99,7 +99,7 @@ def _show_one(path: Path, figure: str | None, budget: bool, as_json: bool) -> No
     else:
         from acquire.run_file.conditions import overrides
 
-        print_description(recorded)
+        print_description(recorded, earlier.text)
         print_run(recorded, as_json, read_above=list(overrides(recorded)))
     tell_damage(recorded)
     return None
@@ -232,12 +232,16 @@ def _ending(run: Run) -> str:
     return f"{run.status}{reason}: {counted}"
 
 
-def print_description(run: Run) -> None:
-    """Say what a run was: sample, settings, instruments, dark readings, tags, whether its file is as it was written."""
+def print_description(run: Run, earlier: str = "") -> None:
+    """Say what a run was: sample, settings, instruments, dark readings, tags, whether its file is as it was written.
+
+    ``earlier``: what its device went through before.
+    """
     from acquire.cli.conditions import conditions
     from acquire.cli.plan import page_width
 
-    for name, value in conditions(run):
+    told = [*conditions(run), *([("earlier stress", earlier)] if earlier else [])]
+    for name, value in told:
         first, *rest = wrapped(value, page_width() - _LABEL if sys.stdout.isatty() else None)
         say(sys.stdout, f"{name:>{_LABEL - 2}}  {first}", *(f"{'':{_LABEL}}{line}" for line in rest))
 

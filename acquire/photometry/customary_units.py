@@ -14,7 +14,8 @@ from acquire.photometry.constants import ELEMENTARY_CHARGE
 
 class Quantity(NamedTuple):
     """A quantity as people read it: its name on an axis and its symbol, the unit in which it is stored (SI), the
-    customary unit, the factor to it from SI, and the decimals that a paper's table gives.
+    customary unit, the factor to it from SI, the decimals that a paper's table gives, and what stands there for 0 in
+    SI: of a temperature in degC.
 
     The unit of what has none is "1", as in run files.
     """
@@ -25,6 +26,7 @@ class Quantity(NamedTuple):
     unit: str
     factor: float = 1.0
     decimals: int = 2
+    zero: float = 0.0
 
     @property
     def title(self) -> str:
@@ -95,6 +97,8 @@ QUANTITIES: Mapping[str, Quantity] = {
     "integration_time": Quantity("Integration time", "t_int", "s", "s", decimals=3),
     "mismatch_factor": Quantity("Mismatch factor", "M", "1", "1", decimals=4),
     "time": Quantity("Time", "t", "s", "s", decimals=3),
+    "ambient_temperature": Quantity("Ambient temperature", "T_a", "K", "degC", decimals=1, zero=-273.15),
+    "relative_humidity": Quantity("Relative humidity", "RH", "1", "%", 100.0, 0),
     "lifetime": Quantity("Lifetime", "T", "s", "h", 1 / 3600.0, 4),
     "time_under_stress": Quantity("Time under stress", "t", "s", "h", 1 / 3600.0, 4),
     "stretching_exponent": Quantity("Stretching exponent", "beta", "1", "1", decimals=4),
@@ -124,7 +128,8 @@ def customary(value: float | npt.NDArray[np.float64], quantity: str) -> float | 
 
     :raises KeyError: as :func:`axis_title`.
     """
-    return value * QUANTITIES[quantity].factor
+    one = QUANTITIES[quantity]
+    return value * one.factor + one.zero if one.zero else value * one.factor
 
 
 # --- figures of merit ----------------------------------------------------------------------------------------

@@ -6,15 +6,18 @@ The page of a report, the screen and the head of an exported table choose from o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 
 import numpy as np
 
 from acquire.config import SweepFile
 from acquire.config.cautions import area_text
-from acquire.records import FloatArray, PointFlag, of_sweep
+from acquire.photometry.customary_units import QUANTITIES, customary
+from acquire.records import Branch, Columns, FloatArray, PointFlag, of_sweep
+from acquire.run_file.columns import thinned
 from acquire.run_file.in_words import amount, dark_text, ends, layer_text, mismatch_text, reading_text
-from acquire.run_file.read import Run
+from acquire.run_file.read import ArchiveError, Run
 from acquire.run_file.summary import summary_of
 
 NOT_ENDED = "not finished: the run is going on, or was cut off (then: acquire recover)"
@@ -52,6 +55,7 @@ def facts_of(run: Run) -> Mapping[str, str]:
         "pace": _pace(run),
         "scan rate": _scan_rate(run),
         "wires": _wires(run),
+        "ambient air": ambient_air(run),
         "bench": str(run.configured("bench", "name") or ("simulated" if conditions.simulated else "")),
         "ends early": "; ".join(ends(sweep)) if sweep else "",
         "spectra": _spectra(run),
@@ -117,8 +121,22 @@ def _planned(run: Run, sweep: SweepFile) -> str:
     back = " and back" if source.direction == "both" else ""
     opposite = ", then the other polarity" if source.both_polarities else ""
     again = f", {source.cycles} cycles" if source.cycles > 1 else ""
+    if by_hand(run):
+        lowest, highest = (amount(of(summary.first_level, summary.last_level, 0.0), unit) for of in (min, max))
+        return f"set by hand, {lowest} to {highest} at most"
     points = f"{summary.planned_points} point{'' if summary.planned_points == 1 else 's'}"
+    points += f", {added} finer ones added" if (added := levels_added(run)) else ""
     return f"{between}{back}{steps}{opposite}{again} ({points})"
+
+
+def by_hand(run: Run) -> bool:
+    """Whether a person set the levels of a run while it went on."""
+    return bool((run.tables["jvl"]["branch"] == Branch.BY_HAND.encode()).any())
+
+
+def levels_added(run: Run) -> int:
+    """How many levels were added to those of the sweep file, because of what these showed."""
+    return int((run.tables["jvl"]["flags"] & int(PointFlag.REFINED) != 0).sum())
 
 
 def _pulses(run: Run, sweep: SweepFile) -> str:
@@ -223,6 +241,37 @@ def _wires(run: Run) -> str:
     four, leads = run.configured("bench", "instruments", "smu", "four_wire"), run.calibration.conditions.lead_resistance
     taken = f"{leads:g} ohm of the leads taken out of the voltage" if leads else ""
     return "; ".join(filter(None, ["" if four is None else f"{'four' if four else 'two'}-wire", taken]))
+
+
+def ambient_air(run: Run) -> str:
+    """Temperature and humidity of the air beside the bench; empty where they were not logged."""
+    logged = _logged(run)
+    told = (_span(logged, name, decimals) for name, decimals in (("ambient_temperature", 1), ("relative_humidity", 0)))
+    text = ", ".join(filter(None, told))
+    if not text or run.rows.get("lifetime"):
+        return text
+    points = logged["ambient_temperature"]
+    missing = int(np.count_nonzero(~np.isfinite(points)))
+    return text + (f"; not known at {missing} of {len(points)} points" if missing else "")
+
+
+def _logged(run: Run) -> Columns:
+    """What was logged beside the points of a run; of a long one at some thousand of them."""
+    names = ("ambient_temperature", "relative_humidity")
+    tables = [run.tables["jvl"]]
+    if run.rows.get("lifetime"):
+        with suppress(ArchiveError):  # it has been moved meanwhile
+            tables.append(thinned(run.path, "lifetime", names))
+    return {name: np.concatenate([table[name] for table in tables]) for name in names}
+
+
+def _span(logged: Columns, name: str, decimals: int) -> str:
+    values = customary(logged[name], name)
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return ""
+    ends = dict.fromkeys(f"{end:.{decimals}f}" for end in (known.min(), known.max()))
+    return f"{QUANTITIES[name].long_name.lower().removeprefix('ambient ')} {' to '.join(ends)} {QUANTITIES[name].unit}"
 
 
 def _spectra(run: Run) -> str:

@@ -189,15 +189,17 @@ def jvl_columns(source_unit: str) -> list[Column]:
             "reading.pulse_width",
             since=(1, 4),
         ),
-        *(
-            replace(column, since=(1, 4))
-            for column in _reals(
-                "reading.",
-                ("ambient_temperature", "K", "of the air beside the bench, last known; NaN without a logger"),
-                ("relative_humidity", "1", "of the air beside the bench, last known; NaN without a logger"),
-            )
-        ),
+        *_room_columns("reading."),
     ]
+
+
+def _room_columns(prefix: str) -> list[Column]:
+    columns = _reals(
+        prefix,
+        ("ambient_temperature", "K", "of the air beside the bench, last known; NaN without a logger"),
+        ("relative_humidity", "1", "of the air beside the bench, last known; NaN without a logger"),
+    )
+    return [replace(column, since=(1, 4)) for column in columns]
 
 
 def _route_columns() -> list[Column]:
@@ -380,6 +382,7 @@ def lifetime_columns(source_unit: str) -> list[Column]:
         Column("part", "<i4", "", "row of /entry/parts in which it was read", "part"),
         Column("spectrum_index", "<i4", "", "row of /entry/spectra that it refers to, -1 for none", "spectrum_index"),
         *_reals("", ("current_density", "A/m^2", "current density"), *derived),
+        *_room_columns(""),
     ]
 
 
@@ -471,6 +474,8 @@ MEMBERS: Mapping[str, str] = {
     "figures_of_merit": "one number a figure, with unit, status, reason, uncertainty and place as attributes; of which "
     "`branch` and `cycle` they are, as attributes of the group",
     "findings": "what contradicts these numbers",
+    "stress": "what the run has put on the device: charge, time at levels other than zero, largest voltage and "
+    "current, exposures of the spectroradiometer",
     "remarks": "tags and comments that people added when the run was over",
     "notes": "what was worth reading later: cautions, errors of instruments, decisions of the program",
     "dark": "one row a reading at the dark level, before the sweep and after it",

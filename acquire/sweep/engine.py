@@ -34,7 +34,7 @@ from acquire.sweep.pace import Pace
 from acquire.sweep.plan import SweepPlan, bursts
 from acquire.sweep.pulses import LONGEST_BURST_OF_PULSES, off_width
 from acquire.sweep.read_back import NotMeasured, ReadingCheck, as_expected, is_bad, what_is_missing
-from acquire.sweep.schedule import next_step, require_planned
+from acquire.sweep.schedule import LOOK_AGAIN, Over, Schedule, next_step, require_planned
 from acquire.sweep.spectra import SpectrumSchedule
 from acquire.sweep.stop_rules import StopConditions
 from drivers.errors import InstrumentError
@@ -71,6 +71,10 @@ class StoppedByRule(Exception):
     """A rule of the plan ends the sweep here; the message says which and why."""
 
 
+class _OverWhileOff(Exception):
+    """A schedule was over while the output was off."""
+
+
 class SweepBench(Protocol):
     """What the engine asks of a bench; levels in V or A, times in s since the start of the run."""
 
@@ -79,6 +83,12 @@ class SweepBench(Protocol):
 
     def energised(self) -> AbstractContextManager[None]:
         """Output on inside, ramped to zero, off and asked for outside."""
+
+    def switch_off(self) -> None:
+        """Ramp to zero and switch the output off in the middle of what is energised, and ask for it."""
+
+    def switch_on(self) -> None:
+        """Switch the output on again, at zero."""
 
     def wait(self, duration: float) -> None:
         """Let so much time pass, the source at its level; no longer than until a stop is asked for."""
@@ -235,6 +245,8 @@ def run_sweep(
             outcome = _sweep_between_dark_readings(run, evidence)
         except StoppedByRule as rule:
             outcome = Outcome.stopped(str(rule))
+        except _OverWhileOff as over:  # nothing is switched on for dark readings
+            outcome = Outcome(RunStatus.COMPLETED, str(over))
         if not outcome.asked_for:
             run.tell_queued_errors()  # a meter that was switched off and on, or does not answer, ends no sweep in order
     run.tell_last_errors()
@@ -269,6 +281,12 @@ def _sweep(run: _Context, evidence: Evidence) -> Outcome:
             if (step.branch, step.cycle) != branch:
                 branch = step.branch, step.cycle
                 _ask_before_branch(run)
+            if step.off:
+                reporting.report()
+                step = _with_output_off(step, schedule, record, run)
+                if why := run.stop_requested():
+                    return Outcome.interrupted(why)
+                continue
             if step.due or step.hold or step.before is not None:
                 reporting.report()
                 waiting.before(step, evidence, record)
@@ -291,6 +309,28 @@ def _sweep(run: _Context, evidence: Evidence) -> Outcome:
         spectra.read_first_level_again()
         spectra.sum_up()
         return spectra.take_afterwards(conditions, evidence) or Outcome(RunStatus.COMPLETED, step.reason)
+
+
+def _with_output_off(step: Step, schedule: Schedule, record: Record | None, run: _Context) -> Step:
+    """Switch the output off until a step wants it on again, and on for that; at a stop it stays off.
+
+    ``record``: the last one, which the schedule is told again and again meanwhile.
+
+    :raises _OverWhileOff: there is no further step.
+    """
+    run.pace.pause()
+    run.bench.switch_off()
+    following: Step | Over = step
+    while isinstance(following, Step) and following.off:
+        run.bench.wait(LOOK_AGAIN)
+        if run.stop_requested():
+            return following
+        following = next_step(schedule, record)
+    if isinstance(following, Over):
+        raise _OverWhileOff(following.reason)
+    run.bench.switch_on()
+    run.tell(Doing.SWEEP, "sweep")
+    return following
 
 
 def _ask_before_branch(run: _Context) -> None:
@@ -588,7 +628,8 @@ class _Spectra:
 
     def read_first_level_again(self) -> None:
         """Read the level of the first spectrum once more: what the device lost during the sweep."""
-        if self._first is None or self._run.stop_requested() or self._run.plan.lasting:
+        again = self._run.plan.spectra.first_again and not self._run.plan.lasting
+        if self._first is None or not again or self._run.stop_requested():
             return
         self._run.pace.pause()
         self._run.tell(Doing.OTHER, "reading the level of the first spectrum again")

@@ -12,6 +12,9 @@ from typing import Protocol
 
 from acquire.records import Record, Step
 
+#: How often a schedule is asked again while its steps want the output off, s.
+LOOK_AGAIN = 0.2
+
 #: Gives steps, receives the record of each; returns why the run is over, nothing where all of it was done.
 Schedule = Generator[Step, Record, str | None]
 

@@ -27,6 +27,7 @@ class SpectraPlan:
     if it stands out at all. ``as_needed``: the share by which colour or kappa may move from one spectrum to the next,
     0 where all that are due are taken. ``mode`` is how they are exposed, ``retries`` how often one is tried again in
     another mode, ``times`` how long they take. ``most`` counts those ``afterwards`` as well.
+    ``first_again``: the level of the first one is read once more when the sweep is over.
     """
 
     at_luminance: tuple[float, ...] = ()
@@ -41,6 +42,7 @@ class SpectraPlan:
     retries: int = 0
     times: ExposureTimes = field(default_factory=ExposureTimes)
     afterwards: AfterwardsPlan = field(default_factory=AfterwardsPlan)
+    first_again: bool = True
 
 
 #: Noise over light of the photodiode, relative: clear enough for the first spectrum, and for it at the latest.

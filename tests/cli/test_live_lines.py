@@ -187,3 +187,14 @@ def test_small_terminals_go_without_a_picture() -> None:
     assert layout(80, 24, plot=True).picture_rows > 0
     assert layout(80, 12, plot=True).picture_rows == 0
     assert layout(80, 24, plot=False).picture_rows == 0
+
+
+def test_an_output_that_goes_on_again_is_no_end_of_the_run() -> None:
+    """As after a pretest, whose output goes off before that of the sweep goes on."""
+    account = Account(Outlook(points=2), Clock())
+    for doing, text in ((Doing.ENDING, "ramping to zero"), (Doing.OUTPUT_OFF, "output off, asked")):
+        list(account.take(Activity(0.0, "smu", text, doing=doing)))
+    assert account.ending
+    list(account.take(Activity(0.0, "smu", "output on", doing=Doing.OUTPUT_ON)))
+    assert not account.ending
+    assert account.output_on

@@ -829,8 +829,8 @@ def guardians(monkeypatch: pytest.MonkeyPatch) -> list[GuardianProcess]:
     found: list[GuardianProcess] = []
     original = GuardianProcess.__init__
 
-    def noted(self: GuardianProcess, order: Order) -> None:
-        original(self, order)
+    def noted(self: GuardianProcess, *given: Any) -> None:
+        original(self, *given)
         found.append(self)
 
     monkeypatch.setattr(GuardianProcess, "__init__", noted)
@@ -908,6 +908,46 @@ def test_without_another_guardian_the_run_ends_in_order(
     assert not outputs(place.server)[-1].output_on
     assert result.run is not None
     assert result.run.status == "failed"
+
+
+class Gone:
+    """A guardian that is there until ``why`` says otherwise."""
+
+    why = ""
+
+    def __init__(self, order: Order) -> None:
+        self.said: list[bytes] = []
+
+    def say(self, word: bytes) -> None:
+        self.said.append(word)
+
+    def lost(self) -> str:
+        return self.why
+
+    def abandon(self) -> None:
+        pass
+
+
+def test_a_guardian_that_is_lost_after_the_output_was_off_for_a_while_ends_the_run_too(
+    order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Switching off is never disturbed; what is switched on again is guarded as before."""
+    monkeypatch.setattr(guardian, "GuardianProcess", Gone)
+    guard = guardian.Guarding(order)
+    guard.output_goes_on("VOLT", 5.0)
+    guard.switching_off(5.0)
+    guard.output_is_off()
+    guard.still()
+    guard.output_goes_on("VOLT", 5.0)
+    guard.beat("point 1", "VOLT", 1.0, 5.0)
+
+    def none_starts(order: Order) -> Gone:
+        raise NotGuarded("the guardian", "cannot be started")
+
+    monkeypatch.setattr(Gone, "why", "has ended")
+    monkeypatch.setattr(guardian, "GuardianProcess", none_starts)
+    with pytest.raises(NotGuarded, match="the run ends here"):
+        guard.beat("point 2", "VOLT", 2.0, 5.0)
 
 
 #: The impatient run, which also reports the number of its guardian and what it has to remark about it.

@@ -34,6 +34,15 @@ class FakeBench:
     def now(self) -> float:
         return self.time
 
+    def switch_off(self) -> None:
+        self.output_on = False
+        self.log.append("off")
+
+    def switch_on(self) -> None:
+        assert not self.output_on
+        self.output_on = True
+        self.log.append("on")
+
     def wait(self, duration: float) -> None:
         self.waits.append(duration)
         self.time += max(duration, 0.0)

@@ -141,6 +141,7 @@ class Account:
         self.activities[activity.instrument] = activity
         if activity.doing in (Doing.OUTPUT_ON, Doing.OUTPUT_OFF):
             self.output_on = activity.doing is Doing.OUTPUT_ON
+            self.ending = [] if self.output_on else self.ending  # it went off for a while only
         if activity.doing in (Doing.DARK_BEFORE, Doing.DARK_AFTER):
             self.dark_readings = 0
         self._remaining.pause()

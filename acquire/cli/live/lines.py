@@ -41,6 +41,10 @@ class Lines:
             self._entry(remark)
         return True
 
+    def say(self, text: str) -> None:
+        """Write a line that is no event; any thread may."""
+        self._write(f"# {one_line(text)}")
+
     def _entry(self, entry: Entry) -> None:
         if isinstance(entry, Record):
             self._write(f"{rows.row(entry, self._columns)} {', '.join(rows.remarks(entry.flags))}".rstrip())

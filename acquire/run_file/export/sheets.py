@@ -110,6 +110,9 @@ def _cycle(points: Columns) -> Iterator[SheetColumn]:
         yield SheetColumn("Cycle", "", "from 0; with both polarities each is one of its own", points["cycle"])
 
 
+_SURROUNDINGS = ("ambient_temperature", "relative_humidity")
+
+
 def _housekeeping(run: Run) -> Sheet:
     columns = {column.name: column for column in _point_columns(run)}
     points = run.tables["jvl"]
@@ -132,6 +135,7 @@ def _housekeeping(run: Run) -> Sheet:
             _numbered("Spectrum", points["spectrum_index"], "the one that the efficiency uses; blank: none"),
             _numbered("Second spectrum", points["spectrum_index_upper"], "where it lies between two"),
             *named("spectrum_weight", "log10_distance"),
+            *named(*(name for name in _SURROUNDINGS if np.isfinite(points[name]).any())),
         ],
     )
 
@@ -142,7 +146,7 @@ def _point_columns(run: Run) -> list[Column]:
 
 def _column(column: Column, values: np.ndarray[Any, Any], run: Run) -> SheetColumn:
     """A column of a run file in its customary unit."""
-    unit, factor = _unit(column)
+    unit, factor, zero = _unit(column)
     comment = "" if column.meaning == column.name.replace("_", " ") else column.meaning
     if column.name.endswith("_independent_uncertainty"):
         comment = "the part of it that is independent from point to point (k = 1)"
@@ -150,7 +154,8 @@ def _column(column: Column, values: np.ndarray[Any, Any], run: Run) -> SheetColu
         comment = _UNCERTAINTY
     elif column.name == "voltage":
         comment = run.sample
-    return SheetColumn(_name(column.name), unit, comment, values if factor == 1.0 else values * factor)
+    plain = factor == 1.0 and not zero
+    return SheetColumn(_name(column.name), unit, comment, values if plain else values * factor + zero)
 
 
 def _name(column: str) -> str:
@@ -161,15 +166,15 @@ def _name(column: str) -> str:
     return column_name(column)
 
 
-def _unit(column: Column) -> tuple[str, float]:
-    """The unit in which a column is read, and the factor to it from that in which it is stored."""
+def _unit(column: Column) -> tuple[str, float, float]:
+    """The unit in which a column is read, the factor to it from that in which it is stored, and what 0 is there."""
     name = column.name.removesuffix("_uncertainty").removesuffix("_independent")
     if name == "source_level" and column.unit == "A":
         name = "source_current"
     found = QUANTITIES.get(name)
     if found is None or found.si_unit != column.unit:
-        return column.unit.removeprefix("1"), 1.0
-    return found.unit.removeprefix("1"), found.factor
+        return column.unit.removeprefix("1"), 1.0, 0.0
+    return found.unit.removeprefix("1"), found.factor, found.zero
 
 
 def _numbered(name: str, index: np.ndarray[Any, Any], comment: str = "counted from 1") -> SheetColumn:
