@@ -508,7 +508,9 @@ def capacity(plan: SweepPlan, with_exchange: bool = False) -> Capacity:
     }
     if isinstance(plan.course, LifetimeCourse):
         return {**rows, **_capacity_of_lifetime(plan, plan.course, samples)}
-    read = {**rows, DarkReading: rows[DarkReading] + plan.held_readings}
+    # of a level that a pulse rests at less is exchanged than of a reading
+    rests = 0 if plan.pulse is None else plan.most_points * plan.pulse.rests // 2
+    read = {**rows, DarkReading: rows[DarkReading] + plan.held_readings + rests}
     return {**rows, Exchange: room_for_exchange(read)} if with_exchange else rows
 
 

@@ -125,6 +125,7 @@ def spectrum_text(spectrum: Spectrum) -> str:
         f"spectrum {counted(spectrum.index)} at point {counted(spectrum.point_index)}: "
         f"{number(spectrum.luminance)} cd/m^2, "
         f"{spectrum.integration_time:.3g} s integration"
+        f"{f', try {spectrum.tries}' if spectrum.tries > 1 else ''}"
     )
     mismatch = spectrum.mismatch_factor
     return f"{text}, mismatch factor {mismatch_text(mismatch)}" if isfinite(mismatch) else text

@@ -175,10 +175,11 @@ def _how(prepared: PreparedRun, now: datetime) -> Iterator[Row]:
     yield from _held(plan)
     yield from _pulses(plan)
     measure = sweep.measure
+    settle = None if plan.pulse else measure.settle  # that of the dark readings only
     yield "dark", _dark(plan)
     yield (
         "reading",
-        reading_text(measure.settle, measure.nplc, measure.photodiode_nplc, measure.filter_count, measure.timing),
+        reading_text(settle, measure.nplc, measure.photodiode_nplc, measure.filter_count, measure.timing),
     )
     yield from (("spectra" if number == 0 else "", text) for number, text in enumerate(_spectra(plan, sweep.spectra)))
     yield "time", _time(plan, now)
@@ -312,9 +313,16 @@ def _spectra(plan: SweepPlan, wanted: Spectra | None) -> Iterator[str]:
         above = f" above {wanted.every.above:g} cd/m^2" if wanted.every.above else ""
         which = "point" if wanted.every.points == 1 else f"{_ordinal(wanted.every.points)} point"
         yield f"at every {which}{above}"
+    if wanted.as_needed:
+        share = f"{100 * wanted.as_needed.share:g} %"
+        yield f"of these only where colour or EQE factor may have moved by {share} since the last"
+    if plan.spectra.afterwards.at_luminance:
+        budget = amount(plan.spectra.afterwards.time_budget, "s")
+        yield f"when the sweep is over, at {_list(plan.spectra.afterwards.at_luminance)} cd/m^2, within {budget}"
     if plan.spectra.first_in_clear_light:
         yield "the first as soon as the photodiode's light is clear: luminance comes from it"
-    yield f"at most {how_many(plan.spectra.most, 'spectrum', 'spectra')}, speed {wanted.speed}"
+    again = f", tried again up to {how_many(wanted.retries, 'time')}" if wanted.retries else ""
+    yield f"at most {how_many(plan.spectra.most, 'spectrum', 'spectra')}, speed {wanted.speed}{again}"
 
 
 def _time(plan: SweepPlan, now: datetime) -> str:

@@ -228,7 +228,11 @@ def _output_key(output: str) -> dict[str, str]:
 def _ending(run: Run) -> str:
     """How a run ended and what there is of it, in a line."""
     reason = f" ({run.stop_reason})" if run.stop_reason else ""
-    counted = f"{how_many(run.points, 'point')}, {how_many(len(run.spectra), 'spectrum', 'spectra')}"
+    from acquire.records import of_sweep
+
+    of_curve = int(of_sweep(run.tables["jvl"]["branch"]).sum())
+    afterwards = f" and {run.points - of_curve} afterwards" if run.points > of_curve else ""
+    counted = f"{how_many(of_curve, 'point')}{afterwards}, {how_many(len(run.spectra), 'spectrum', 'spectra')}"
     return f"{run.status}{reason}: {counted}"
 
 

@@ -381,6 +381,10 @@ def _spectra(where: YamlSource, spectra: Spectra) -> Problems:
         message = "chooses among the spectra of the sweep, and none is due there"
         hint = "add every or at_luminance; what is asked for afterwards is always taken"
         yield where.problem(("spectra", "as_needed"), message, hint)
+    if spectra.afterwards and not spectra.afterwards.at_luminance:
+        yield where.problem(
+            ("spectra", "afterwards", "at_luminance"), "names no luminance", "write it like [100 cd/m^2]"
+        )
     for i, luminance in enumerate(spectra.afterwards.at_luminance if spectra.afterwards else ()):
         at = ("spectra", "afterwards", "at_luminance", i)
         if luminance == 0.0:
@@ -526,21 +530,21 @@ def hardware_timing_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) ->
     measure = sweep.section("measure", Measure)
     if measure is None or measure.timing != "hardware":
         return
-    where = sweep.source
+    where, source = sweep.source, sweep.section("source", Source)
     if bench.section("trigger_link", bool) is False:
         message = (
             f"needs the trigger-link cable, which the bench does not have ({bench.source.where(('trigger_link',))})"
         )
-        source = sweep.section("source", Source)
         other = "leave pulse out" if source and source.pulse else "use stepped"
         yield where.problem(("measure", "timing"), message, f"{other}, or set trigger_link: true on such a bench")
     photodiode = bench.section("photodiode", PhotodiodeChannel)
-    for name in ("current_range", _photodiode_range(photodiode)):
+    # a current source measures voltage, on the range of its compliance
+    of_source = ("current_range",) if source is None or source.function == "voltage" else ()
+    for name in (*of_source, _photodiode_range(photodiode)):
         if getattr(measure, name) == "auto":
             yield where.problem(("measure", name), "must be fixed with timing: hardware", "write it like 100 mA or 1 V")
     if sweep.section("spectra", Spectra) is not None:
         yield where.problem(("spectra",), "cannot be taken with timing: hardware", "use stepped, or remove spectra")
-    source = sweep.section("source", Source)
     if source and any(source.holds):
         at = ("source", "levels_from" if source.levels_from else "holds")
         message = "levels cannot be held one by one with timing: hardware: the source has one settling time for all"

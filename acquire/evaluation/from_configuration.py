@@ -139,12 +139,15 @@ def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float, angular
     current_range = _nominal(measure.current_range, source_meter.current.smallest_range)
     # The photodiode's meter is set to the nominal range that holds the value, not one that reaches over it
     ranges = photodiode_meter.span(bench.photodiode.meter_unit).ranges
+    # where the instruments sweep by themselves a current source measures on the range of its compliance
+    fixed = not voltage_source and measure.timing == "hardware"
+    voltage_range = source_meter.voltage.smallest_range(sweep.source.compliance) if fixed else nan
     asked = measure.photodiode_current_range if bench.photodiode.current else measure.photodiode_range
     photodiode_range = _nominal(asked, partial(smallest_range, ranges=ranges))
     return Conditions(
         emissive_area=sweep.sample.emissive_area,
         transfer=bench.photodiode.transfer,
-        voltage_range=source_range if voltage_source else nan,
+        voltage_range=source_range if voltage_source else voltage_range,
         current_range=current_range if voltage_source else source_range,
         photodiode_range=photodiode_range,
         nplc=measure.nplc,

@@ -139,6 +139,10 @@ def levels_added(run: Run) -> int:
     return int((run.tables["jvl"]["flags"] & int(PointFlag.REFINED) != 0).sum())
 
 
+def _pulsed(run: Run) -> bool:
+    return bool(np.isfinite(run.tables["jvl"]["pulse_width"]).any())
+
+
 def _pulses(run: Run, sweep: SweepFile) -> str:
     """How long the pulses lasted, by the source's time stamps, and what the device rested at."""
     widths = run.tables["jvl"]["pulse_width"]
@@ -207,7 +211,8 @@ def _in_compliance(run: Run) -> str:
 
 
 def _reading(run: Run) -> str:
-    conditions, settle = run.calibration.conditions, run.configured("sweep", "measure", "settle")
+    conditions = run.calibration.conditions
+    settle = None if _pulsed(run) else run.configured("sweep", "measure", "settle")  # that of the dark readings only
     return reading_text(
         settle if isinstance(settle, int | float) else None,
         conditions.nplc,
@@ -223,8 +228,10 @@ def _pace(run: Run) -> str:
 
 
 def _scan_rate(run: Run) -> str:
-    """The rate of the voltage as it was reached."""
+    """The rate of the voltage as it was reached; pulses have none."""
     table = run.tables["jvl"]
+    if _pulsed(run):
+        return ""
     steps, times = np.abs(np.diff(table["voltage"])), np.diff(table["time"])
     known = np.isfinite(steps) & (times > 0)
     if not known.any():

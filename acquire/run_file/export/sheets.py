@@ -96,7 +96,7 @@ def _jvl(run: Run) -> Sheet:
         [
             *(_column(columns[name], points[name], run) for name in names),
             _numbered("Point", np.arange(run.points)),
-            SheetColumn("Branch", "", "direction of the sweep", points["branch"]),
+            SheetColumn("Branch", "", "direction of the sweep; after: when it was over", points["branch"]),
             *_cycle(points),
             SheetColumn("Spectrum source", "", "of efficiencies and colour; assumed: none was measured", _sources(run)),
             SheetColumn("Flags", "", "what to know of a point before it is used; blank: nothing", _flags(run)),
@@ -125,7 +125,7 @@ def _housekeeping(run: Run) -> Sheet:
         "what the meters and the program noted beside each point; rows as in the table of points",
         [
             _numbered("Point", np.arange(run.points)),
-            SheetColumn("Branch", "", "direction of the sweep", points["branch"]),
+            SheetColumn("Branch", "", "direction of the sweep; after: when it was over", points["branch"]),
             *_cycle(points),
             *named("time", "source_level", "voltage", "current", "photodiode_signal", "source_time", "source_status"),
             *(named("pulse_width") if np.isfinite(points["pulse_width"]).any() else ()),
@@ -261,7 +261,8 @@ def _conditions(run: Run) -> Sheet:
             _numbered("Spectrum", np.arange(len(run.spectra))),
             SheetColumn("Name", "", "as in the tables of spectra", spectrum_names(run)),
             _numbered("Point", table["point_index"]),
-            SheetColumn("Branch", "", "direction of the sweep", table["branch"]),
+            SheetColumn("Branch", "", "direction of the sweep; after: when it was over", table["branch"]),
+            SheetColumn("Speed", "", "exposure mode of the spectroradiometer", table["speed_mode"]),
             *(_column(one, table[one.name], run) for one in shown if one.name != "point_index"),
         ],
     )
