@@ -14,7 +14,7 @@ from acquire.safety.interruption import StopRequest
 from acquire.session import prepare, run
 from tests.conftest import ROOT
 
-RECIPE = ROOT / "configs" / "sweeps" / "hysteresis.yaml"
+RECIPE = ROOT / "configs" / "sweeps" / "hysteresis_cycles.yaml"
 
 
 @dataclass
