@@ -135,8 +135,8 @@ def run_batch(
     """
     todo = [run for run in batch.runs if index.entry(key_of(run)).state not in FINISHED]
     going = _Going(batch, index, operator, stop, waiting)
-    batch_index.write_index(index)
     if not todo:
+        batch_index.write_index(index)
         return going.result()
     place = None
     if site is None and batch.bench.simulated:
@@ -144,6 +144,7 @@ def run_batch(
         site = session.simulated_site(place)
     try:
         with session.opened(todo[0].prepared, site, held_for=str(index.path.resolve())) as bench:
+            batch_index.write_index(index)  # not before: another process may be at it
             going.measure(bench, todo, place)
             going.disconnect(bench)
     except InstrumentError as problem:

@@ -112,7 +112,12 @@ class _Terminal:
         with whoever_listens(sys.stderr):
             print(one_line(f"{to_do[0].upper()}{to_do[1:]}, then Enter; n ends the batch: "), end="", file=sys.stderr)
             sys.stderr.flush()
-        return is_yes(sys.stdin)
+        try:
+            return is_yes(sys.stdin)
+        except KeyboardInterrupt:
+            with whoever_listens(sys.stderr):
+                say(sys.stderr, "")
+            raise
 
     @contextmanager
     def shown(self, run: PixelRun, number: int, of: int) -> Iterator[Sequence[Sink]]:
