@@ -49,11 +49,18 @@ class Bench:
 
     @contextmanager
     def in_run(
-        self, loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest, guard: Guard, show: Show = lambda _: None
+        self,
+        loaded: LoadedSweep,
+        plan: SweepPlan,
+        stop: StopRequest,
+        guard: Guard,
+        show: Show = lambda _: None,
+        elapsed: float = 0.0,
     ) -> Iterator[BenchInRun]:
         """The bench set up for one run inside: opened, identified, every setting made from a reset, output off.
 
-        ``guard`` hears when the output goes on, and when it is off, ``show`` what is being done. After
+        ``guard`` hears when the output goes on, and when it is off, ``show`` what is being done; the run began
+        ``elapsed`` s ago, where it is gone on with. After
         anything that went wrong, and where the output may still be on, all links are closed: the guardian finds them
         free, and the next run opens them anew.
 
@@ -66,7 +73,7 @@ class Bench:
         kept = False
         try:
             with stop.interruptible():  # a second Ctrl-C need not wait for instruments that do not answer
-                running = self._set_up(loaded, plan, stop, guard, show)
+                running = self._set_up(loaded, plan, stop, guard, show, elapsed)
             with closing(running):
                 yield running
             kept = not running.output_may_be_on
@@ -74,7 +81,9 @@ class Bench:
             if not kept:
                 self._let_go()
 
-    def _set_up(self, loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest, guard: Guard, show: Show) -> BenchInRun:
+    def _set_up(
+        self, loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest, guard: Guard, show: Show, elapsed: float
+    ) -> BenchInRun:
         """Every instrument that the sweep needs.
 
         :raises BenchNotReady: as :meth:`in_run`.
@@ -109,6 +118,7 @@ class Bench:
             guard=guard,
             exchanges=exchanges,
             show=show,
+            elapsed=elapsed,
             **ready,
         )
 
