@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 endif
 RUN := $(BIN)/python -m
 
-.PHONY: demo test lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills faults damage calibrations control-charts coverage honest schemas wheelhouse docs clean
+.PHONY: demo test lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills batch-kills batch-pause faults damage calibrations control-charts coverage honest schemas wheelhouse docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml --report
@@ -42,6 +42,12 @@ point-rate: $(VENV)/installed-tests
 
 kills: $(VENV)/installed-tests
 	$(RUN) tests.endurance.kill_table --kills 300 --jobs 2
+
+batch-kills: $(VENV)/installed-tests
+	$(RUN) tests.endurance.batch_kills --kills 50
+
+batch-pause: $(VENV)/installed-tests
+	$(BIN)/python benchmarks/batch_pause.py
 
 faults: $(VENV)/installed-tests
 	$(RUN) tests.endurance.fault_table --jobs 2

@@ -1,13 +1,13 @@
 """A batch carried out: pixels measured one after the other on one open bench, and the index that says how far it is.
 
-A pixel that is dead, or that a rule of its sweep stops, is the device's matter, and the next one follows; whatever goes
-wrong with an instrument, the disk or the program ends the batch.
+A pixel that is dead by its pretest, or that a rule of its sweep stops, is the device's matter, and the next one
+follows; whatever goes wrong with an instrument, the disk or the program ends the batch.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -61,15 +61,6 @@ class BatchResult:
     def left(self) -> tuple[Entry, ...]:
         """What is not finished."""
         return tuple(entry for entry in self.index.entries if entry.state not in FINISHED)
-
-
-#: Says of a pixel that is connected why it need not be swept; empty where it is to be.
-Pretest = Callable[[Bench, PixelRun, StopRequest], str]
-
-
-def no_pretest(_bench: Bench, _run: PixelRun, _stop: StopRequest) -> str:
-    """Every pixel is swept."""
-    return ""
 
 
 def key_of(run: PixelRun) -> Key:
@@ -132,7 +123,6 @@ def run_batch(
     operator: Operator,
     stop: StopRequest,
     *,
-    pretest: Pretest = no_pretest,
     site: Site | None = None,
     waiting: Waiting | None = None,
 ) -> BatchResult:
@@ -144,7 +134,7 @@ def run_batch(
     :raises OSError: the index cannot be written.
     """
     todo = [run for run in batch.runs if index.entry(key_of(run)).state not in FINISHED]
-    going = _Going(batch, index, operator, stop, pretest, waiting)
+    going = _Going(batch, index, operator, stop, waiting)
     batch_index.write_index(index)
     if not todo:
         return going.result()
@@ -170,13 +160,11 @@ class _Going:
         index: BatchIndex,
         operator: Operator,
         stop: StopRequest,
-        pretest: Pretest,
         waiting: Waiting | None,
     ) -> None:
         self._batch = batch
         self._operator = operator
         self._stop = stop
-        self._pretest = pretest
         self._waiting = waiting
         self._switched = batch.bench.instruments.pixel_switch is not None
         self.index = index
@@ -239,8 +227,8 @@ class _Going:
 
         :raises OSError: the index cannot be written.
         """
-        if dead := self._pretest(bench, run, self._stop):
-            entry = replace(self.index.entry(key_of(run)), state=State.DEAD, reason=dead, ended=_now())
+        if (dead := self._known_dead(run)) is not None:
+            entry = replace(self.index.entry(key_of(run)), state=dead.state, reason=dead.reason, ended=_now())
             self._write(entry)
             self._operator.told(run, entry, None)
             return True
@@ -250,7 +238,14 @@ class _Going:
 
         with self._operator.shown(run, number, of) as sinks:
             result = session.run_on(
-                bench, run.prepared, self.index.path.parent, sinks, self._stop, waiting=self._waiting, begins=begins
+                bench,
+                run.prepared,
+                self.index.path.parent,
+                sinks,
+                self._stop,
+                waiting=self._waiting,
+                another=number < of,
+                begins=begins,
             )
         entry = self._ended(self.index.entry(key_of(run)), result)
         self._write(entry)
@@ -259,6 +254,12 @@ class _Going:
         if result.failed:
             self.error = result.error
         return not (result.failed or result.interrupted or result.run is None)
+
+    def _known_dead(self, run: PixelRun) -> Entry | None:
+        """An earlier run of a pixel whose pretest spoke against it: it is not swept by another sweep either."""
+        others = (one for one in self.index.entries if one.key != key_of(run))
+        same = (one for one in others if (one.substrate, one.pixel) == (run.substrate, run.pixel))
+        return next((one for one in same if one.state in (State.DEAD, State.UNFIT)), None)
 
     def _ended(self, entry: Entry, result: RunResult) -> Entry:
         if result.run is None:

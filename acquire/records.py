@@ -406,6 +406,8 @@ class LifetimePoint(NamedTuple):
     relative_luminance_uncertainty: float = nan
     external_quantum_efficiency: float = nan
     external_quantum_efficiency_uncertainty: float = nan
+    ambient_temperature: float = nan
+    relative_humidity: float = nan
 
 
 #: Quantities computed for every point of a lifetime, with SI unit: name -> unit.
@@ -514,6 +516,48 @@ class Finding:
         return " ".join(self.figures)
 
 
+@dataclass(frozen=True, slots=True)
+class TransportPoint:
+    """What the analysis of an electron-only or hole-only device made of a point; amounts, whatever the polarity.
+
+    ``point_index`` is its row in the table of points, ``polarity`` 1 or -1; ``layer_voltage`` [V] what lies across the
+    layer, ``current_density`` [A/m^2]; ``local_slope`` d lg J/d lg V [1]; ``fitted_current_density`` [A/m^2] by the law
+    that was fitted, NaN without one; ``inside`` the window of the fit.
+    """
+
+    point_index: int
+    polarity: int
+    layer_voltage: float
+    current_density: float
+    local_slope: float
+    fitted_current_density: float
+    inside: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BranchSummary:
+    """One branch of one cycle: how fast it was, and what the device was like on it; NaN for what there is none of.
+
+    ``scan_rate`` |dV/dt| [V/s] and ``dwell`` [s], how long a level stood, are medians by the time stamps of the points,
+    ``longest_dwell`` [s] is the longest of them; ``hysteresis_index`` and ``hysteresis_index_log`` are those of both
+    branches of the cycle; ``voltage_at_external_quantum_efficiency_max`` [V].
+    """
+
+    cycle: int
+    branch: Branch
+    points: int
+    scan_rate: float
+    dwell: float
+    longest_dwell: float
+    turn_on_voltage: float
+    turn_on_status: str
+    luminance_max: float
+    external_quantum_efficiency_max: float
+    voltage_at_external_quantum_efficiency_max: float
+    hysteresis_index: float
+    hysteresis_index_log: float
+
+
 class Doing(StrEnum):
     """What an :class:`Activity` is, for who looks on and does not read its words."""
 
@@ -566,6 +610,8 @@ Event = (
     | Spectrum
     | Note
     | Finding
+    | TransportPoint
+    | BranchSummary
     | Activity
     | RunStop
 )

@@ -6,7 +6,7 @@ import os
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -43,18 +43,22 @@ from acquire.records import (
     RunStart,
     RunStop,
     Spectrum,
+    TransportPoint,
 )
+from acquire.resuming import TakenUp, age
 from acquire.run_file import finish as finishing
 from acquire.run_file import layout
 from acquire.run_file import read as reading
+from acquire.run_file.batch_index import PRETEST
 from acquire.run_file.exchange import room_for_exchange
 from acquire.run_file.layout import Capacity, Growing
 from acquire.run_file.naming import file_name
 from acquire.run_file.placing import Waiting, locked_shared
 from acquire.run_file.reading_apart import read_run
 from acquire.run_file.recorder import RecordingError, RunRecorder, create_run_file
+from acquire.run_file.reopening import reopen_run_file
 from acquire.safety.awake import kept_awake
-from acquire.safety.guardian import Guard, guarded
+from acquire.safety.guardian import Guard, guarded, started_ahead
 from acquire.safety.guardian_log import guardian_remarks
 from acquire.safety.interruption import StopRequest
 from acquire.safety.lock import instruments_locked
@@ -69,9 +73,6 @@ if TYPE_CHECKING:
     from drivers.simulated.bench import SimulatedBench
 
 __all__ = ["PreparedRun", "RunResult", "opened", "prepare", "run", "run_folder", "run_on"]
-
-#: The reason why a run ended whose pretest spoke against the device begins so.
-PRETEST = "pretest: "
 
 
 class Output(StrEnum):
@@ -130,6 +131,19 @@ def run(
     return _run(one, opened(prepared, site, held_for=str(one.path.resolve())), spectators, stop)
 
 
+def resume(
+    taken_up: TakenUp, spectators: Sink | Sequence[Sink], stop: StopRequest, site: Site | None = None
+) -> RunResult:
+    """As :func:`run`, for a run that was cut off or stopped: it goes on in the same file.
+
+    The output was off in between, and goes on anew; the file says where the gap is. ``site`` as for :func:`run`.
+    """
+    prepared, run = taken_up.prepared, taken_up.run
+    one = _NewRun(prepared, taken_up.started, uuid.UUID(run.run_id), run.path, taken_up=taken_up)
+    where = site or site_of(prepared.loaded, taken_up)
+    return _run(one, opened(prepared, where, held_for=str(one.path.resolve())), spectators, stop)
+
+
 @contextmanager
 def opened(prepared: PreparedRun, site: Site | None = None, *, held_for: str = "one of several") -> Iterator[Bench]:
     """The bench of a prepared sweep, for several runs one after the other (:func:`run_on`); nobody else has it inside.
@@ -156,16 +170,18 @@ def run_on(
     stop: StopRequest,
     *,
     waiting: Waiting | None = None,
+    another: bool = False,
     begins: Callable[[str, Path], None] = lambda _run_id, _path: None,
 ) -> RunResult:
     """As :func:`run`, on a bench that :func:`opened` gave and that stays open.
 
     Every run sets the instruments up anew from a reset, and has a guardian and a file of its own. ``begins`` is called
-    with its identity and the path of its file before anything is done; what it raises, this raises.
+    with its identity and the path of its file before anything is done; what it raises, this raises. ``another``: a run
+    follows, whose guardian is started while the file of this one is finished.
 
     :raises acquire.config.ConfigurationError: as :func:`run_folder`.
     """
-    one = _new_run(prepared, output, waiting)
+    one = _new_run(prepared, output, waiting, another=another)
     begins(str(one.run_id), one.path)
     return _run(one, nullcontext(bench), spectators, stop)
 
@@ -179,12 +195,22 @@ class _NewRun:
     run_id: uuid.UUID
     path: Path
     waiting: Waiting | None = None
+    another: bool = False
+    taken_up: TakenUp | None = None
+
+    def elapsed(self) -> float:
+        """How long ago it began, s: only a run that is gone on with began before."""
+        return 0.0 if self.taken_up is None else self.taken_up.elapsed(datetime.now(UTC))
 
 
-def _new_run(prepared: PreparedRun, output: Path | None, waiting: Waiting | None = None) -> _NewRun:
+def _new_run(
+    prepared: PreparedRun, output: Path | None, waiting: Waiting | None = None, *, another: bool = False
+) -> _NewRun:
     started, run_id = datetime.now(UTC).astimezone(), uuid.uuid4()
     name = file_name(started, name_fields(prepared.loaded), run_id, prepared.loaded.sweep.output.name)
-    return _NewRun(prepared, started, run_id, (run_folder(prepared) if output is None else output) / name, waiting)
+    return _NewRun(
+        prepared, started, run_id, (run_folder(prepared) if output is None else output) / name, waiting, another
+    )
 
 
 def _run(
@@ -214,27 +240,27 @@ def _run_until_finished(
         with (
             opening as opened_bench,
             nullcontext() if loaded.bench.simulated else kept_awake(stop),
-            guarded(guardian_order(loaded, path)) as guard,
-            opened_bench.in_run(loaded, plan, stop, guard, show) as bench,
+            guarded(guardian_order(loaded, path), opened_bench.take_guardian()) as guard,
+            opened_bench.in_run(loaded, plan, stop, guard, show, one.elapsed()) as bench,
         ):
             with stop.interruptible():
                 guard.wait_until_ready()
             start = replace(_run_start(loaded, plan, bench, run_id, started), path=str(path))
-            recorder = create_run_file(
-                path,
-                start,
-                capacity(plan, loaded.sweep.keeps_exchange()),
-                lambda group: layout.write_calibration(group, prepared.calibration),
-                bench.exchanges,
-            )
+            recorder = _recorder(one, start, bench)
             until_finished.enter_context(locked_shared(path))
             until_finished.callback(recorder.let_go)
             until_finished.enter_context(closing(recorder))
-            recorded = _recorded_as(plan, _while_there_is_room(recorder))
+            recorded = _recorded_as(one, _while_there_is_room(recorder))
             emit = fan_out(recorded, listening, bench.now)
             if plan.lasting:
-                recorded(Part(bench.now(), started.isoformat()))
-            outcome, error = _record_sweep(prepared, bench, emit, start, stop, opened_bench.remarks, guard)
+                recorded(_part(one, bench.now()))
+            remarks, spectra = (
+                [*_remarks_on_gap(one), *opened_bench.remarks],
+                one.taken_up.run.spectra if one.taken_up else (),
+            )
+            outcome, error = _record_sweep(prepared, bench, emit, start, stop, remarks, guard, spectra)
+            if one.another and not loaded.bench.simulated:
+                opened_bench.guardian_ahead = started_ahead()
             opened_bench.remarks = ()
             end = datetime.fromtimestamp(started.timestamp() + bench.now(), tz=started.tzinfo)
             ended = outcome, RunStop(outcome.status, outcome.reason, end.isoformat())
@@ -305,7 +331,7 @@ def _without_a_sweep(problem: BaseException, stop: StopRequest) -> RunResult:
     """What to say of a run that had not begun to sweep."""
     if isinstance(problem, KeyboardInterrupt):
         return RunResult(None, f"{stop()}; nothing had been switched on", interrupted=True)
-    expected = isinstance(problem, InstrumentError | RecordingError)
+    expected = isinstance(problem, InstrumentError | RecordingError | reading.ArchiveError)
     text = str(problem) if expected else f"the run could not begin: {type(problem).__name__}: {problem}"
     return RunResult(None, text, interrupted=bool(stop()))
 
@@ -323,13 +349,19 @@ def _resources(loaded: LoadedSweep) -> list[str]:
     return [] if bench.simulated else [part.resource for part in bench.instruments.by_role.values()]
 
 
-def site_of(loaded: LoadedSweep) -> Site:
-    """Where the bench of a sweep is: the real one behind the system's VISA library, or a simulated one."""
+def site_of(loaded: LoadedSweep, taken_up: TakenUp | None = None) -> Site:
+    """Where the bench of a sweep is: the real one behind the system's VISA library, or a simulated one.
+
+    The simulated device of a run that is gone on with is as old as the run says.
+    """
     if not loaded.bench.simulated:
         return Site(loaded.bench.visa, time.monotonic, time.sleep)
     from acquire.bench.simulated import simulated_bench
 
-    return simulated_site(simulated_bench(loaded))
+    simulated = simulated_bench(loaded)
+    if taken_up is not None:
+        age(simulated.fixture.load, taken_up)
+    return simulated_site(simulated)
 
 
 def simulated_site(bench: SimulatedBench) -> Site:
@@ -345,8 +377,9 @@ def _record_sweep(
     stop: StopRequest,
     remarks: Iterable[str],
     guard: Guard,
+    spectra: Sequence[Spectrum] = (),
 ) -> tuple[Outcome, str]:
-    """Run the sweep, after remarks on it; a failure becomes an outcome, and its text."""
+    """Run the sweep, with the ``spectra`` of before, after remarks on it; a failure becomes an outcome, and a text."""
 
     def note(text: str) -> None:
         emit(Note(bench.now(), text))
@@ -369,7 +402,7 @@ def _record_sweep(
                 emit(replace(finding, time=bench.now()))
             if against := _spoken_against(prepared, bench, emit_guarded, stop):
                 return Outcome.stopped(f"{PRETEST}{against}"), ""
-            evidence = Evidence(prepared.calibration)
+            evidence = Evidence(prepared.calibration).with_spectra(spectra)
             return run_sweep(prepared.plan, bench, evidence, emit_guarded, stop), ""
         except BaseException as problem:
             if text := _last_words(problem):
@@ -444,13 +477,47 @@ def _while_there_is_room(recorder: RunRecorder) -> Sink:
     return record
 
 
-def _recorded_as(plan: SweepPlan, record: Sink) -> Sink:
-    """What a plan's events are recorded as: the points of a lifetime are rows of their own."""
-    if not isinstance(plan.course, LifetimeCourse):
+def _recorder(one: _NewRun, start: RunStart, bench: BenchInRun) -> RunRecorder:
+    """The run file, laid out anew or gone on with.
+
+    :raises acquire.run_file.recorder.RecordingError: it cannot be made or written.
+    :raises acquire.run_file.read.ArchiveError: it cannot be gone on with.
+    """
+    loaded = one.prepared.loaded
+    room = {**capacity(one.prepared.plan, loaded.sweep.keeps_exchange()), **_finished_with(loaded)}
+    if one.taken_up is not None:
+        return reopen_run_file(one.path, room, bench.exchanges)
+    calibration = one.prepared.calibration
+    return create_run_file(
+        one.path, start, room, lambda group: layout.write_calibration(group, calibration), bench.exchanges
+    )
+
+
+def _recorded_as(one: _NewRun, record: Sink) -> Sink:
+    """What the events of a run are recorded as: the points of a lifetime are rows of their own."""
+    course = one.prepared.plan.course
+    if not isinstance(course, LifetimeCourse):
         return record
-    course = plan.course
-    rows = LifetimeRows.new(DecayConditions(course.burn_in, course.initial_time, course.settle))
+    new = LifetimeRows.new(DecayConditions(course.burn_in, course.initial_time, course.settle))
+    rows = new if one.taken_up is None else one.taken_up.rows
     return lambda event: record(rows.recorded(event))
+
+
+def _part(one: _NewRun, now: float) -> Part:
+    """The part of a run that begins now."""
+    if one.taken_up is None:
+        return Part(now, one.started.isoformat())
+    begun = datetime.now(UTC).astimezone().isoformat()
+    return Part(now, begun, now - one.taken_up.last, one.taken_up.why)
+
+
+def _remarks_on_gap(one: _NewRun) -> Iterator[str]:
+    """What is to be noted of a run that is gone on with."""
+    if one.taken_up is not None:
+        yield (
+            f"gone on with at row {one.taken_up.rows.count} of the lifetime, {one.taken_up.stress:.6g} s under stress; "
+            f"the part before ended: {one.taken_up.why}. In between the output was off"
+        )
 
 
 def _shown_to_the_end(spectators: Iterable[Sink], recorder: RunRecorder, now: Callable[[], float]) -> str:
@@ -500,8 +567,15 @@ def capacity(plan: SweepPlan, with_exchange: bool = False) -> Capacity:
     }
     if isinstance(plan.course, LifetimeCourse):
         return {**rows, **_capacity_of_lifetime(plan, plan.course, samples)}
-    read = {**rows, DarkReading: rows[DarkReading] + plan.held_readings}
+    # of a level that a pulse rests at less is exchanged than of a reading
+    rests = 0 if plan.pulse is None else plan.most_points * plan.pulse.rests // 2
+    read = {**rows, DarkReading: rows[DarkReading] + plan.held_readings + rests}
     return {**rows, Exchange: room_for_exchange(read)} if with_exchange else rows
+
+
+def _finished_with(loaded: LoadedSweep) -> Mapping[type, int]:
+    """The events that come of a sweep only when it is over, and need no room before."""
+    return {TransportPoint: 0} if loaded.sweep.transport else {}
 
 
 #: So often a lifetime can be gone on with.

@@ -20,7 +20,7 @@ from acquire.cli.commands import app
 from acquire.evaluation.calibration import Calibration, Conditions
 from acquire.evaluation.figure import FIGURE_STATUSES
 from acquire.evaluation.finding_kinds import FINDING_KINDS
-from acquire.photometry.customary_units import QUANTITIES
+from acquire.photometry.customary_units import QUANTITIES, Quantity
 from acquire.records import FLAG_MEANINGS, RUN_STATUS_MEANINGS, SEVERITY_MEANINGS, SPECTRUM_SOURCES
 from acquire.run_file.layout import MEMBERS, TABLES, Column
 
@@ -84,10 +84,15 @@ def spectrum_sources() -> str:
     return table(("spectrum_source", "spectrum"), ((code(one), text) for one, text in SPECTRUM_SOURCES.items()))
 
 
+def _factor(one: Quantity) -> str:
+    """The way from the unit in files to that for people."""
+    return f"{one.factor:.6g}" + (f", then {one.zero:+g}" if one.zero else "")
+
+
 def quantities() -> str:
     """Names, symbols, units in files and units for people."""
     rows = (
-        (code(name), one.long_name, one.symbol, one.si_unit, one.unit, f"{one.factor:.6g}", str(one.decimals))
+        (code(name), one.long_name, one.symbol, one.si_unit, one.unit, _factor(one), str(one.decimals))
         for name, one in QUANTITIES.items()
     )
     return table(("name", "in words", "symbol", "unit in files", "unit for people", "factor", "decimals"), rows)

@@ -113,13 +113,13 @@ def test_an_interrupted_batch_goes_on_and_repeats_nothing_that_is_finished(
 
     operator = Operator()
     again = batches.run_batch(prepared, batches.index_of(prepared, folder), operator, StopRequest())
-    assert operator.told_of == [("S1 B", "measured"), ("S2 A", "measured")]
+    assert operator.told_of == [("S1 B", "measured"), ("S2 A", "dead")]
     assert operator.asked == ["put substrate S1 in", "put substrate S2 in"]
     assert again.index == batch_index.read_index(again.index.path)
     kept, b, short = again.index.entries
     assert kept == first.index.entries[0]
     assert b.earlier == (first.index.entries[1].run,)
-    assert short.reason.startswith("short: ")
+    assert short.reason.startswith("pretest: short: ")
     assert len(run_files_in(folder)) == 4
 
     # what was connected is what the files say: the device with Liq has three times the light at 6 V
@@ -135,7 +135,7 @@ def test_an_interrupted_batch_goes_on_and_repeats_nothing_that_is_finished(
     assert len(boards) == 2  # nothing was opened
     assert not done.left
     once_more = batches.index_of(prepared, folder, ["S1 B"])
-    assert states(once_more) == ["measured", "waiting", "measured"]
+    assert states(once_more) == ["measured", "waiting", "dead"]
     assert once_more.entries[1].earlier == (b.earlier[0], b.run)
     with pytest.raises(ConfigurationError, match="there is no pixel S1 C"):
         batches.index_of(prepared, folder, ["S1 C"])
@@ -155,6 +155,8 @@ def begun_and_killed(prepared: PreparedBatch, folder: Path) -> BatchIndex:
         (None, State.WAITING),
         (("completed", ""), State.MEASURED),
         (("stopped", "short: 10 mA"), State.MEASURED),
+        (("stopped", "pretest: short: 3 ohm"), State.DEAD),
+        (("stopped", "pretest: reversed: 1 mA at -3 V"), State.UNFIT),
         (("stopped", "interrupted by Ctrl-C"), State.INTERRUPTED),
         (("failed", "cut off"), State.INTERRUPTED),
     ],
@@ -219,22 +221,20 @@ def test_a_failure_of_the_bench_ends_the_batch(
     assert batches.index_of(prepared, tmp_path).entries[0].reason == "the meter does not answer"
 
 
-def test_what_the_pretest_finds_dead_is_skipped_and_said(
+def test_a_pixel_that_was_found_dead_is_not_looked_at_again(
     prepared: PreparedBatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_instruments(monkeypatch, RunResult(None, "never run"))
+    other = replace(prepared, runs=(*prepared.runs[:1], replace(prepared.runs[0], sweep="other.yaml")))
+    index = batches.index_of(other, tmp_path)
+    index = index.with_entry(batch_index.ended(index.entries[0], "stopped", "pretest: open", interrupted=False))
     operator = Operator()
-    result = batches.run_batch(
-        prepared,
-        batches.index_of(prepared, tmp_path),
-        operator,
-        StopRequest(),
-        pretest=lambda bench, run, stop: "open circuit",
-    )
-    assert states(result.index) == ["dead"] * 3
+    result = batches.run_batch(other, index, operator, StopRequest())
+    assert states(result.index) == ["dead", "dead"]
+    assert result.index.entries[1].reason == "pretest: open"
+    assert operator.told_of == [("S1 A", "dead")]
     assert not result.error
     assert not result.left
-    assert operator.told_of == [("S1 A", "dead"), ("S1 B", "dead"), ("S2 A", "dead")]
 
 
 def test_who_puts_nothing_in_ends_the_batch(

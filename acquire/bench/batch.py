@@ -71,7 +71,8 @@ def prepare_batch(path: Path, bench: Path | None = None, said: Sequence[Said] = 
     runs = []
     for one in loaded.runs:
         try:
-            prepared = prepare(one.sweep, bench or loaded.bench_path, (*one.said, *said))
+            with_pretest = loaded.batch.pretest
+            prepared = prepare(one.sweep, bench or loaded.bench_path, (*one.said, *said), with_pretest=with_pretest)
         except ConfigurationError as error:
             problems |= {str(problem): problem for problem in error.problems}
             continue

@@ -110,13 +110,14 @@ class BenchInRun:
         guard: Guard,
         exchanges: ExchangeLog,
         show: Callable[[Activity], None] = lambda _: None,
+        elapsed: float = 0.0,
     ) -> None:
         self._smu = smu
         self._photodiode_meter = photodiode_meter
         self._spectroradiometer = spectroradiometer
         self._clock = clock
         self._let_pass = wait
-        self._started = clock()
+        self._started = clock() - elapsed
         #: What was exchanged with the instruments and is not recorded yet.
         self.exchanges = exchanges
         exchanges.start(self._started)
@@ -151,7 +152,6 @@ class BenchInRun:
         until = self.now() + duration
         while (left := until - self.now()) > _INSTANT and not self._stop():
             self._guard.still()
-            self._room.look()
             self._let_pass(min(left, LONGEST_DEAF))
 
     @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from acquire.config import BenchFile, LoadedSweep
 from acquire.config.bench import Instrument
 from acquire.records import Activity, Doing
 from acquire.safety import off_first
-from acquire.safety.guardian import Guard, Order
+from acquire.safety.guardian import Guard, Order, let_go_ahead
 from acquire.safety.interruption import StopRequest
 from acquire.sweep.plan import SweepPlan
 from drivers import errors, link, models
@@ -41,16 +42,25 @@ class Bench:
         self._site = site
         self._instruments: dict[str, Any] = {}
         self._closed = False
+        #: The guardian of the next run, started ahead; None: it starts with its run.
+        self.guardian_ahead: subprocess.Popen[bytes] | None = None
         #: What the next run on this bench is to note.
         self.remarks: Sequence[str] = ()
 
     @contextmanager
     def in_run(
-        self, loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest, guard: Guard, show: Show = lambda _: None
+        self,
+        loaded: LoadedSweep,
+        plan: SweepPlan,
+        stop: StopRequest,
+        guard: Guard,
+        show: Show = lambda _: None,
+        elapsed: float = 0.0,
     ) -> Iterator[BenchInRun]:
         """The bench set up for one run inside: opened, identified, every setting made from a reset, output off.
 
-        ``guard`` hears when the output goes on, and when it is off, ``show`` what is being done. After
+        ``guard`` hears when the output goes on, and when it is off, ``show`` what is being done; the run began
+        ``elapsed`` s ago, where it is gone on with. After
         anything that went wrong, and where the output may still be on, all links are closed: the guardian finds them
         free, and the next run opens them anew.
 
@@ -63,7 +73,7 @@ class Bench:
         kept = False
         try:
             with stop.interruptible():  # a second Ctrl-C need not wait for instruments that do not answer
-                running = self._set_up(loaded, plan, stop, guard, show)
+                running = self._set_up(loaded, plan, stop, guard, show, elapsed)
             with closing(running):
                 yield running
             kept = not running.output_may_be_on
@@ -71,7 +81,9 @@ class Bench:
             if not kept:
                 self._let_go()
 
-    def _set_up(self, loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest, guard: Guard, show: Show) -> BenchInRun:
+    def _set_up(
+        self, loaded: LoadedSweep, plan: SweepPlan, stop: StopRequest, guard: Guard, show: Show, elapsed: float
+    ) -> BenchInRun:
         """Every instrument that the sweep needs.
 
         :raises BenchNotReady: as :meth:`in_run`.
@@ -106,6 +118,7 @@ class Bench:
             guard=guard,
             exchanges=exchanges,
             show=show,
+            elapsed=elapsed,
             **ready,
         )
 
@@ -180,9 +193,16 @@ class Bench:
         """The roles whose links are open."""
         return tuple(self._instruments)
 
+    def take_guardian(self) -> subprocess.Popen[bytes] | None:
+        """The guardian that was started ahead, for the run that begins."""
+        ahead, self.guardian_ahead = self.guardian_ahead, None
+        return ahead
+
     def close(self) -> None:
         """Let go of the instruments, whose output is off by then, for good."""
         self._closed = True
+        if (ahead := self.take_guardian()) is not None:
+            let_go_ahead(ahead)
         self._let_go()
 
     def _let_go(self) -> None:

@@ -34,7 +34,7 @@ def smu_settings(loaded: LoadedSweep, plan: SweepPlan) -> SmuSettings:
         source="voltage" if plan.source_function == "voltage" else "current",
         max_level=plan.largest_level,
         compliance=plan.compliance,
-        measure_range=None if isinstance(measure.current_range, str) else measure.current_range,
+        measure_range=_measure_range(loaded, plan),
         # A current source measures on its source range; its measure range is one of voltage
         measure_range_lower_limit=measure.current_range_lower_limit if plan.source_function == "voltage" else None,
         smallest_source_range=None if isinstance(loaded.sweep.source.range, str) else loaded.sweep.source.range,
@@ -49,6 +49,14 @@ def smu_settings(loaded: LoadedSweep, plan: SweepPlan) -> SmuSettings:
         filter_count=measure.filter_count,
         settling_time=plan.settle,
     )
+
+
+def _measure_range(loaded: LoadedSweep, plan: SweepPlan) -> float | None:
+    """The range of what is measured and not sourced (A or V), None for autorange, which pulses a trigger link again."""
+    if plan.source_function == "current":
+        return plan.compliance if plan.hardware_timed else None
+    fixed = loaded.sweep.measure.current_range
+    return None if isinstance(fixed, str) else fixed
 
 
 def pretest_settings(loaded: LoadedSweep, plan: SweepPlan) -> SmuSettings:

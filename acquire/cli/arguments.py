@@ -20,6 +20,15 @@ EXIT_STATUS = {
 
 SweepArgument = Annotated[Path, typer.Argument(help="sweep or batch file (YAML)", metavar="SWEEP.yaml")]
 
+NewSweepArgument = Annotated[
+    Path | None, typer.Argument(help="sweep file (YAML); with --resume not needed", metavar="SWEEP.yaml")
+]
+
+ResumeOption = Annotated[
+    Path | None,
+    typer.Option("--resume", help="go on with a lifetime that was cut off or stopped, in its file", metavar="RUN.h5"),
+]
+
 BenchOption = Annotated[
     Path | None,
     typer.Option("--bench", help="bench file instead of the one the sweep names", metavar="BENCH.yaml"),

@@ -17,11 +17,14 @@ from acquire.cli import (
     hand,
     health,
     instruments,
+    ledger,
+    lifetime,
     listing,
     new,
     plan,
     report,
     results,
+    resuming,
     setup,
     simulate,
     tag,
@@ -39,14 +42,15 @@ from acquire.cli.arguments import (
     BatchYesOption,
     BenchOption,
     JsonOption,
+    NewSweepArgument,
     NoPlotOption,
     NoteOption,
     OutputOption,
     PixelOption,
     PretestOption,
     ReportOption,
+    ResumeOption,
     SampleOption,
-    SweepArgument,
     UserOption,
 )
 from acquire.cli.terminal import (
@@ -115,7 +119,7 @@ def options(version: VersionOption = False) -> None:
 
 @app.command()
 def run(
-    sweep: SweepArgument,
+    sweep: NewSweepArgument = None,
     bench: BenchOption = None,
     output: OutputOption = None,
     as_json: JsonOption = False,
@@ -128,6 +132,7 @@ def run(
     note: NoteOption = None,
     again: AgainOption = False,
     with_report: ReportOption = False,
+    resume: ResumeOption = None,
     pretest: PretestOption = False,
     yes: BatchYesOption = False,
     again_pixel: AgainPixelOption = None,
@@ -135,12 +140,17 @@ def run(
     """Carry out a sweep, or a batch of them, and record it: the main job."""
     from acquire.cli.batch_plan import is_batch
 
+    given = {"--sample": sample, "--pixel": pixel, "--area": area, "--user": user, "--batch": batch, "--note": note}
+    if resume is not None:
+        return resuming.go_on(resume, sweep, bench, output, given, as_json=as_json, plot=not no_plot, page=with_report)
+    if sweep is None:
+        raise complain("name a sweep file: acquire run SWEEP.yaml; or go on with a run: --resume RUN.h5", USAGE)
     if is_batch(sweep):
         from acquire.cli.batch import run_batch_file
 
         of_one = {"--sample": sample, "--pixel": pixel, "--area": area, "--batch": batch}
         wrong = [option for option, value in of_one.items() if value is not None]
-        if wrong := [*wrong, *["--again"] * again, *["--report"] * with_report]:
+        if wrong := [*wrong, *["--again"] * again, *["--report"] * with_report, *["--pretest"] * pretest]:
             raise complain(f"{', '.join(wrong)}: of one run; what holds for pixels stands in the batch file", USAGE)
         of_all, once_more = {"--user": user, "--note": note}, again_pixel or []
         raise typer.Exit(
@@ -157,7 +167,6 @@ def run(
     from acquire.config import ConfigurationError
     from acquire.safety.interruption import StopRequest
 
-    given = {"--sample": sample, "--pixel": pixel, "--area": area, "--user": user, "--batch": batch, "--note": note}
     try:
         said = memory.said(given, again, sweep, bench, output)
         prepared = session.prepare(sweep, bench, said, with_pretest=pretest)
@@ -224,9 +233,11 @@ app.command(short_help="Find the instruments, ask how they are wired, write a be
 app.command(short_help="Calibrate the photodiode against the spectroradiometer.")(calibrate.calibrate)
 app.command(short_help="Check the bench against all checks before.")(health.health)
 app.command("list", short_help="List runs with V_on, EQE and CE at 1000 cd/m^2.")(listing.list_runs)
+app.command(short_help="Sum up what devices went through in all their runs.")(ledger.ledger)
 app.command(short_help="Tag finished runs, or comment on them.")(tag.tag)
 app.command(short_help="Show conditions, figures of merit, findings of runs.")(results.show)
 app.command(short_help="Write tables for Origin, Excel and scripts.")(export.export)
+app.command(short_help="Lifetimes beside each other; their acceleration.")(lifetime.lifetime)
 app.command(short_help="Make pictures, tables and one page (HTML) of runs.")(report.report)
 
 

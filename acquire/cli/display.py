@@ -14,6 +14,7 @@ from contextlib import suppress
 from math import isfinite, nan
 from typing import Any, TextIO
 
+import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleDimensions, ConsoleOptions, JustifyMethod, RenderableType
 from rich.segment import Segment
@@ -25,6 +26,7 @@ from acquire.evaluation.figures import LUMINANCE_LEVELS
 from acquire.photometry.customary_units import (
     OF_COLOUR,
     OF_CURVE,
+    OF_TRANSPORT,
     PAPER,
     QUANTITIES,
     ROLL_OFF,
@@ -33,7 +35,7 @@ from acquire.photometry.customary_units import (
     customary,
     quantity_of_figure,
 )
-from acquire.records import Finding, PointFlag, Record, Severity, Spectrum, counted
+from acquire.records import Columns, Finding, PointFlag, Record, Severity, Spectrum, counted
 from acquire.report.rounding import customary_text, place_text
 from acquire.run_file.in_words import mismatch_text
 from acquire.safety.visible import one_line, visible
@@ -58,6 +60,7 @@ _CURVE: Mapping[str, str] = {
     "hysteresis_index_log": "HI_log",
     "turn_on_voltage_hysteresis": "V_on shift",
     "scan_rate": "scan rate",
+    "dwell": "dwell",
     "current_density_repeatability": "spread of J",
     "luminance_repeatability": "spread of L",
     "current_efficiency_repeatability": "spread of CE",
@@ -122,6 +125,7 @@ def spectrum_text(spectrum: Spectrum) -> str:
         f"spectrum {counted(spectrum.index)} at point {counted(spectrum.point_index)}: "
         f"{number(spectrum.luminance)} cd/m^2, "
         f"{spectrum.integration_time:.3g} s integration"
+        f"{f', try {spectrum.tries}' if spectrum.tries > 1 else ''}"
     )
     mismatch = spectrum.mismatch_factor
     return f"{text}, mismatch factor {mismatch_text(mismatch)}" if isfinite(mismatch) else text
@@ -186,6 +190,7 @@ def _sections() -> Iterator[tuple[str, Mapping[str, str]]]:
         yield at, {name: f"{symbol} {at}" for name, symbol in at_luminance(level).items()}
     yield "roll-off", ROLL_OFF
     yield "spectrum", {**OF_COLOUR, **_SPECTRUM}
+    yield "", OF_TRANSPORT
     yield "", _CURVE
     yield "", _LIFETIME
 
@@ -236,6 +241,39 @@ def _figure_cells(figure: Figure, quantity: Quantity, *, where: bool = True) -> 
     spread = number(figure.uncertainty * factor, 2) if isfinite(figure.uncertainty) else ""
     place = place_text(figure.voltage, figure.current_density) if where else ""
     return value, spread, unit.removeprefix("1"), place, one_line(figure.status)
+
+
+_OF_BRANCHES: Mapping[str, str] = {
+    "turn_on_voltage": "V_on",
+    "external_quantum_efficiency_max": "EQE_max",
+    "hysteresis_index": "HI",
+    "hysteresis_index_log": "HI_log",
+    "scan_rate": "rate",
+    "dwell": "dwell",
+}
+
+
+def branches_table(branches: Columns) -> Table:
+    """What the device was like on each branch of each cycle, and how fast it was; what no branch has is left out."""
+    table = Table(title="by branch and cycle", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    there = {name: label for name, label in _OF_BRANCHES.items() if np.isfinite(branches[name]).any()}
+    table.add_column("cycle", justify="right", no_wrap=True)
+    table.add_column("branch", no_wrap=True)
+    for name, label in there.items():
+        unit = QUANTITIES[quantity_of_figure(name)].unit.removeprefix("1")
+        table.add_column(f"{label}\n{unit}".rstrip(), justify="right", no_wrap=True)
+    for row, branch in enumerate(branches["branch"].tolist()):
+        cells = [_branch_cell(branches, name, row) for name in there]
+        table.add_row(str(branches["cycle"][row]), branch.decode(errors="replace"), *cells)
+    return table
+
+
+def _branch_cell(branches: Columns, name: str, row: int) -> str:
+    quantity = QUANTITIES[quantity_of_figure(name)]
+    value = float(branches[name][row]) * quantity.factor
+    text = customary_text(value, quantity.decimals) if isfinite(value) else "-"
+    status = branches["turn_on_status"][row].decode(errors="replace") if name == "turn_on_voltage" else "ok"
+    return text if status == "ok" else f"{text} ({status})"
 
 
 def figures_line(figures: Mapping[str, Figure], name: str) -> str:

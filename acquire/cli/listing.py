@@ -52,7 +52,7 @@ def list_runs(
     from acquire.run_file.summary import RunSummary
 
     place = folder or (USUAL_FOLDER if USUAL_FOLDER.is_dir() else Path())
-    found = list(summaries(_files_in(place, recursive)))
+    found = list(summaries(files_in(place, recursive)))
     runs = [one for _, one in found if isinstance(one, RunSummary)]
     unreadable = [(path, str(one)) for path, one in found if not isinstance(one, RunSummary)]
     try:
@@ -69,7 +69,7 @@ def list_runs(
             _print(place, chosen, len(runs), [] if where else unreadable)
 
 
-def _files_in(folder: Path, recursive: bool) -> list[Path]:
+def files_in(folder: Path, recursive: bool) -> list[Path]:
     """The HDF5 files in a folder by name.
 
     :raises typer.Exit: it is none, or cannot be read.

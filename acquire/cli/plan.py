@@ -25,7 +25,7 @@ from acquire.cli.arguments import (
     UserOption,
 )
 from acquire.cli.terminal import complain, how_many, say, wrapped
-from acquire.run_file.in_words import amount, ends, reading_text
+from acquire.run_file.in_words import amount, ends, layer_text, reading_text
 
 if TYPE_CHECKING:
     from acquire.bench.preparation import PreparedRun
@@ -124,6 +124,7 @@ def _what(prepared: PreparedRun, now: datetime) -> Iterator[Row]:
     yield "structure", sample.structure
     spread = sample.emissive_area_uncertainty
     yield "emissive area", area_text(sample.emissive_area) + (f", u = {area_text(spread)} (k = 1)" if spread else "")
+    yield "layer", layer_text(prepared.calibration.layer)
     yield "user", sweep.user.name
     yield "note", sweep.note
     twins = ", simulated" if loaded.bench.of_twins and "simulated" not in loaded.bench.name else ""
@@ -140,6 +141,8 @@ def _of_sample(sweep: SweepFile) -> Iterator[Row]:
 def _calibration(prepared: PreparedRun, now: datetime) -> str:
     """What turns the photodiode's signal into light, of when, and how long it may be used."""
     photodiode, certificate = prepared.loaded.bench.photodiode, prepared.loaded.calibration.certificate
+    if prepared.loaded.sweep.transport is not None:
+        return "none needed: no light is expected of this device"
     if photodiode.luminance_route == "from_spectra":
         return "none: luminance comes from the run's own spectra"
     if certificate is None or photodiode.luminance_route == "spectroradiometer":
@@ -172,10 +175,11 @@ def _how(prepared: PreparedRun, now: datetime) -> Iterator[Row]:
     yield from _held(plan)
     yield from _pulses(plan)
     measure = sweep.measure
+    settle = None if plan.pulse else measure.settle  # that of the dark readings only
     yield "dark", _dark(plan)
     yield (
         "reading",
-        reading_text(measure.settle, measure.nplc, measure.photodiode_nplc, measure.filter_count, measure.timing),
+        reading_text(settle, measure.nplc, measure.photodiode_nplc, measure.filter_count, measure.timing),
     )
     yield from (("spectra" if number == 0 else "", text) for number, text in enumerate(_spectra(plan, sweep.spectra)))
     yield "time", _time(plan, now)
@@ -309,9 +313,16 @@ def _spectra(plan: SweepPlan, wanted: Spectra | None) -> Iterator[str]:
         above = f" above {wanted.every.above:g} cd/m^2" if wanted.every.above else ""
         which = "point" if wanted.every.points == 1 else f"{_ordinal(wanted.every.points)} point"
         yield f"at every {which}{above}"
+    if wanted.as_needed:
+        share = f"{100 * wanted.as_needed.share:g} %"
+        yield f"of these only where colour or EQE factor may have moved by {share} since the last"
+    if plan.spectra.afterwards.at_luminance:
+        budget = amount(plan.spectra.afterwards.time_budget, "s")
+        yield f"when the sweep is over, at {_list(plan.spectra.afterwards.at_luminance)} cd/m^2, within {budget}"
     if plan.spectra.first_in_clear_light:
         yield "the first as soon as the photodiode's light is clear: luminance comes from it"
-    yield f"at most {how_many(plan.spectra.most, 'spectrum', 'spectra')}, speed {wanted.speed}"
+    again = f", tried again up to {how_many(wanted.retries, 'time')}" if wanted.retries else ""
+    yield f"at most {how_many(plan.spectra.most, 'spectrum', 'spectra')}, speed {wanted.speed}{again}"
 
 
 def _time(plan: SweepPlan, now: datetime) -> str:

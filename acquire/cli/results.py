@@ -86,7 +86,7 @@ def _show_one(path: Path, figure: str | None, budget: bool, as_json: bool) -> No
     from acquire.run_file import reading_apart
 
     try:
-        recorded = reading_apart.read_run(path)
+        recorded, earlier = reading_apart.read_run_and_earlier(path)
     except reading.ArchiveError as error:
         raise complain(error, FAILED) from error
     if budget:
@@ -99,7 +99,7 @@ def _show_one(path: Path, figure: str | None, budget: bool, as_json: bool) -> No
     else:
         from acquire.run_file.conditions import overrides
 
-        print_description(recorded)
+        print_description(recorded, earlier.text)
         print_run(recorded, as_json, read_above=list(overrides(recorded)))
     tell_damage(recorded)
     return None
@@ -205,8 +205,11 @@ def _print_figures(run: Run) -> None:
 
     there = {name: figure for name, figure in run.figures.items() if isfinite(figure.value)}
     of_paper = not PAPER.keys().isdisjoint(there)
-    if figures := run.figures if of_paper else there:
+    # Of a device that is not to shine a mobility that is missing is told with the reason
+    if figures := run.figures if of_paper or run.calibration.layer.stated else there:
         display.SpectatorConsole().print(display.figures_table(figures, f"{run.sample}: figures of merit"))
+    if len(run.tables["branches"]["branch"]) > 1:
+        display.SpectatorConsole().print(display.branches_table(run.tables["branches"]))
     if of_paper:
         told = run.figures if run.status == "completed" else there
         say_in_lines(sys.stdout, display.figures_line(told, run.sample))
@@ -225,16 +228,24 @@ def _output_key(output: str) -> dict[str, str]:
 def _ending(run: Run) -> str:
     """How a run ended and what there is of it, in a line."""
     reason = f" ({run.stop_reason})" if run.stop_reason else ""
-    counted = f"{how_many(run.points, 'point')}, {how_many(len(run.spectra), 'spectrum', 'spectra')}"
+    from acquire.records import of_sweep
+
+    of_curve = int(of_sweep(run.tables["jvl"]["branch"]).sum())
+    afterwards = f" and {run.points - of_curve} afterwards" if run.points > of_curve else ""
+    counted = f"{how_many(of_curve, 'point')}{afterwards}, {how_many(len(run.spectra), 'spectrum', 'spectra')}"
     return f"{run.status}{reason}: {counted}"
 
 
-def print_description(run: Run) -> None:
-    """Say what a run was: sample, settings, instruments, dark readings, tags, whether its file is as it was written."""
+def print_description(run: Run, earlier: str = "") -> None:
+    """Say what a run was: sample, settings, instruments, dark readings, tags, whether its file is as it was written.
+
+    ``earlier``: what its device went through before.
+    """
     from acquire.cli.conditions import conditions
     from acquire.cli.plan import page_width
 
-    for name, value in conditions(run):
+    told = [*conditions(run), *([("earlier stress", earlier)] if earlier else [])]
+    for name, value in told:
         first, *rest = wrapped(value, page_width() - _LABEL if sys.stdout.isatty() else None)
         say(sys.stdout, f"{name:>{_LABEL - 2}}  {first}", *(f"{'':{_LABEL}}{line}" for line in rest))
 

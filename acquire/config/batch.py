@@ -118,6 +118,10 @@ class BatchFile(Section):
         description="Sweep files, relative to this file: a run with each of them for every pixel, in this order.",
         examples=[["jvl.yaml"]],
     )
+    pretest: bool = Field(
+        default=True,
+        description="Look at each pixel at a low level first, as --pretest does; what is dead is not swept.",
+    )
     user: str = Field(default="", description="Operator, for the record; not given: as the sweep says.")
     note: str = Field(default="", description="A remark on every run; not given: as the sweep says.")
     output: str = Field(

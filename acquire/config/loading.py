@@ -47,6 +47,7 @@ from acquire.config.rules import (
 from acquire.config.section import Section
 from acquire.config.sweep import Output, Sample, Source, SweepFile
 from acquire.config.tables import RESPONSIVITY, SPECTRUM, Table, read_curve
+from acquire.config.transport import Transport
 from acquire.config.yaml_source import (
     HDF5_SIGNATURE,
     LARGEST_RUN_FILE,
@@ -321,7 +322,9 @@ def _load_sweep(
     findings.problems += pulse_rules(sweep, bench)
     findings.problems += refinement_rules(sweep, bench)
     findings.cautions += sweep_cautions(sweep, bench)
-    calibration = _load_bench_calibration(bench, findings)
+    # A device that is not to shine needs no calibration, whatever state that of the bench is in
+    dark = sweep.section("transport", Transport) is not None
+    calibration = LoadedCalibration() if dark else _load_bench_calibration(bench, findings)
     if calibration.responsivity is not None:
         findings.problems += first_spectrum_rules(sweep, bench)
         findings.cautions += span_cautions(sweep, calibration.responsivity)

@@ -27,6 +27,7 @@ from acquire.config.sweep import (
     StopRules,
     SweepFile,
 )
+from acquire.config.transport import Transport
 from acquire.config.yaml_source import Place, YamlSource
 from acquire.safety.visible import shortened
 from drivers import models
@@ -56,6 +57,9 @@ def sweep_rules(sweep: Parsed[SweepFile]) -> Problems:
         yield from chain(_spectra(where, spectra), _exposure(where, spectra))
         if source:
             yield from _spectra_inside(where, source, spectra)
+    if transport := sweep.section("transport", Transport):
+        yield from _transport(where, transport)
+        yield from _no_light_asked(sweep)
     if output := sweep.section("output", Output):
         yield from _output(where, output.folder)
 
@@ -81,6 +85,31 @@ def _no_light(where: YamlSource, dark: Dark, stop: StopRules) -> Problems:
     if stop.no_light_by is not None and not dark.before:
         message = "needs dark readings before the sweep: light is what stands out from them"
         yield where.problem(("stop", "no_light_by"), message, "remove it, or write dark.before: true")
+
+
+def _transport(where: YamlSource, transport: Transport) -> Problems:
+    for name in ("thickness", "permittivity"):
+        if getattr(transport, f"{name}_uncertainty") >= getattr(transport, name):
+            at = ("transport", f"{name}_uncertainty")
+            yield where.problem(at, f"is not smaller than the {name} itself", "it is a standard uncertainty")
+
+
+def _no_light_asked(sweep: Parsed[SweepFile]) -> Problems:
+    """Nothing that needs light is asked of a device that is not to shine."""
+    if sweep.section("spectra", Spectra) is not None:
+        message = "a device with a section transport is not to shine"
+        yield sweep.source.problem(("spectra",), message, "remove one of the two sections")
+    if "lifetime" in sweep.source.content:
+        message = "a device with a section transport is not to shine, and a lifetime is that of its light"
+        yield sweep.source.problem(("lifetime",), message, "remove one of the two sections")
+    for at in _places_that_need_luminance(sweep):
+        if at[0] == "stop":
+            message = "needs luminance, and a device with a section transport is not to shine"
+            yield sweep.source.problem(at, message, "remove it; voltage_above and current_above need none")
+    stop = sweep.section("stop", StopRules)
+    if stop and stop.no_light_by is not None:
+        message = "a device with a section transport is not to shine"
+        yield sweep.source.problem(("stop", "no_light_by"), message, "remove it")
 
 
 _SPACINGS = ("step", "points", "points_per_decade")
@@ -352,6 +381,10 @@ def _spectra(where: YamlSource, spectra: Spectra) -> Problems:
         message = "chooses among the spectra of the sweep, and none is due there"
         hint = "add every or at_luminance; what is asked for afterwards is always taken"
         yield where.problem(("spectra", "as_needed"), message, hint)
+    if spectra.afterwards and not spectra.afterwards.at_luminance:
+        yield where.problem(
+            ("spectra", "afterwards", "at_luminance"), "names no luminance", "write it like [100 cd/m^2]"
+        )
     for i, luminance in enumerate(spectra.afterwards.at_luminance if spectra.afterwards else ()):
         at = ("spectra", "afterwards", "at_luminance", i)
         if luminance == 0.0:
@@ -465,7 +498,7 @@ def equipment_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Probl
         yield where.problem(("spectra",), message, "remove it or take another bench")
     yield from _pixel_of_switch(sweep, bench)
     photodiode = bench.section("photodiode", PhotodiodeChannel)
-    if photodiode:
+    if photodiode and sweep.section("transport", Transport) is None:
         yield from _needs_luminance(sweep, bench, photodiode.luminance_route)
     simulation = bench.section("simulation", Simulation)
     sample = sweep.section("sample", Sample)
@@ -497,21 +530,21 @@ def hardware_timing_rules(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) ->
     measure = sweep.section("measure", Measure)
     if measure is None or measure.timing != "hardware":
         return
-    where = sweep.source
+    where, source = sweep.source, sweep.section("source", Source)
     if bench.section("trigger_link", bool) is False:
         message = (
             f"needs the trigger-link cable, which the bench does not have ({bench.source.where(('trigger_link',))})"
         )
-        source = sweep.section("source", Source)
         other = "leave pulse out" if source and source.pulse else "use stepped"
         yield where.problem(("measure", "timing"), message, f"{other}, or set trigger_link: true on such a bench")
     photodiode = bench.section("photodiode", PhotodiodeChannel)
-    for name in ("current_range", _photodiode_range(photodiode)):
+    # a current source measures voltage, on the range of its compliance
+    of_source = ("current_range",) if source is None or source.function == "voltage" else ()
+    for name in (*of_source, _photodiode_range(photodiode)):
         if getattr(measure, name) == "auto":
             yield where.problem(("measure", name), "must be fixed with timing: hardware", "write it like 100 mA or 1 V")
     if sweep.section("spectra", Spectra) is not None:
         yield where.problem(("spectra",), "cannot be taken with timing: hardware", "use stepped, or remove spectra")
-    source = sweep.section("source", Source)
     if source and any(source.holds):
         at = ("source", "levels_from" if source.levels_from else "holds")
         message = "levels cannot be held one by one with timing: hardware: the source has one settling time for all"

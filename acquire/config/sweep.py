@@ -53,6 +53,7 @@ from acquire.config.source_quantities import (
     sourcing,
 )
 from acquire.config.template import DEFAULT_TEMPLATE, FIELDS, LONGEST_TEMPLATE, checked_template
+from acquire.config.transport import Transport
 
 MOST_POINTS_WITH_EXCHANGE = 5_000
 
@@ -407,7 +408,6 @@ class AfterwardsSpectra(Section):
     """Spectra when the sweep is over, each at a level that is found from the curve just measured."""
 
     at_luminance: tuple[Luminance, ...] = Field(
-        min_length=1,
         max_length=100,
         description="At these luminances, in this order; the level is read, and corrected once.",
         examples=[["10 cd/m^2", "100 cd/m^2", "1000 cd/m^2"]],
@@ -610,6 +610,7 @@ class SweepFile(Section):
     measure: Measure = Field(default_factory=Measure)
     dark: Dark = Field(default_factory=Dark)
     spectra: Spectra | None = Field(default=None, description="Not given: no spectra.")
+    transport: Transport | None = Field(default=None, description="Not given: a device that shines.")
     stop: StopRules = Field(default_factory=StopRules)
     lifetime: Annotated[Lifetime | None, WrapValidator(_of_source)] = Field(
         default=None, description="One level kept for hours to months; not given: the levels one after another."
@@ -624,7 +625,7 @@ class SweepFile(Section):
     exchange: bool | None = Field(
         default=None,
         description="Keep what is sent to the instruments and received from them in the run file. Not given: kept for "
-        f"runs of up to {MOST_POINTS_WITH_EXCHANGE} points, readings of levels that are held among them.",
+        f"runs of up to {MOST_POINTS_WITH_EXCHANGE} points, readings of levels that are held or rested at among them.",
     )
 
     def keeps_exchange(self) -> bool:
@@ -632,6 +633,7 @@ class SweepFile(Section):
         if self.lifetime is not None:  # what is read while a point is waited for counts as well
             return bool(self.exchange)
         shortest = self.measure.settle + self.measure.nplc / 60.0  # of a reading, s
-        readings = self.source.point_count() + self.source.held_time() / shortest
+        points = self.source.point_count() * (1 + (self.source.pulse.rests() if self.source.pulse else 0))
+        readings = points + self.source.held_time() / shortest
         wanted = readings <= MOST_POINTS_WITH_EXCHANGE
         return wanted if self.exchange is None else self.exchange

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from acquire.evaluation.layer import NO_LAYER, Layer
 from acquire.evaluation.limits_of_error import LimitsOfError
 from acquire.photometry.elementwise import Q
 from acquire.photometry.factors import SpectralFactors, of_assumed_line, spectral_factors
@@ -36,12 +37,14 @@ class LuminanceRoute(StrEnum):
     """Where the luminance of a point comes from.
 
     ``CALIBRATED``: the photodiode by its calibration; ``FROM_SPECTRA``: the photodiode by k_L from the spectra of the
-    run itself; ``SPECTRORADIOMETER``: spectra alone, so that only points with one have a luminance.
+    run itself; ``SPECTRORADIOMETER``: spectra alone, so that only points with one have a luminance. ``NONE``: the
+    device is not to shine.
     """
 
     CALIBRATED = "calibrated"
     FROM_SPECTRA = "from_spectra"
     SPECTRORADIOMETER = "spectroradiometer"
+    NONE = "none"
 
 
 class Connection(StrEnum):
@@ -203,6 +206,7 @@ _PARTS = {
     "stand_in": StandInSpectra,
     "relative": RelativeResponsivity,
     "provenance": Provenance,
+    "layer": Layer,
 }
 
 
@@ -211,7 +215,8 @@ class Calibration:
     """What turns signals into light: the photodiode's calibration, None without one, and what else enters.
 
     ``photodiode`` is what a calibration file gives; to evaluate a run with another one, that part is replaced.
-    ``relative`` counts where ``conditions.luminance_route`` is another one than that.
+    ``relative`` counts where ``conditions.luminance_route`` is another one than that. ``layer`` is that of a device
+    that is not to shine.
     """
 
     conditions: Conditions
@@ -220,6 +225,7 @@ class Calibration:
     stand_in: StandInSpectra = StandInSpectra()
     relative: RelativeResponsivity = RelativeResponsivity()
     provenance: Provenance = Provenance()
+    layer: Layer = NO_LAYER
 
     @cached_property
     def shape(self) -> PhotodiodeCalibration | None:
@@ -276,6 +282,8 @@ def _stored_name(one: Field[Any]) -> str:
 def _parts_to_fields(calibration: Calibration) -> Iterator[tuple[str, Any, str]]:
     for part in _PARTS:
         values = getattr(calibration, part)
+        if isinstance(values, Layer) and not values.stated:
+            continue
         for one in fields(values):
             yield _stored_name(one), getattr(values, one.name), _unit(one, calibration.conditions)
 

@@ -364,6 +364,8 @@ def _flags(factors: SpectralFactors[Q] | None, shift: Q, dark: Truth, missing: T
 
     ``missing``: no spectrum has come from which a luminance could follow here.
     """
+    if evidence.without_light:
+        return 0 * dark
     bits = 0 if evidence.final else _PROVISIONAL
     truncated = factors.truncated * _TRUNCATED if factors else _NO_SPECTRUM
     return bits | truncated | missing * _NO_SPECTRUM | (shift > SPECTRAL_SHIFT_LIMIT) * _SHIFT | dark * _DARK

@@ -196,8 +196,14 @@ class Evidence:
 
     @cached_property
     def alone(self) -> bool:
-        """Whether spectra alone give luminance, so that only points with one have any."""
-        return self.calibration.conditions.luminance_route == LuminanceRoute.SPECTRORADIOMETER
+        """Whether spectra alone give luminance, if anything does, so that only points with one have any."""
+        alone = (LuminanceRoute.SPECTRORADIOMETER, LuminanceRoute.NONE)
+        return self.calibration.conditions.luminance_route in alone
+
+    @cached_property
+    def without_light(self) -> bool:
+        """Whether the device is not to shine: that it does not is nothing to remark."""
+        return self.calibration.conditions.luminance_route == LuminanceRoute.NONE
 
     @cached_property
     def awaits_spectrum(self) -> bool:

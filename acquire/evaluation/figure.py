@@ -24,6 +24,7 @@ FIGURE_STATUSES: Mapping[str, str] = {
     "spectrum_truncated": "of a spectrum that is cut off at 380 or 780 nm: light beyond is not in it",
     "multi_peak": "a width of a spectrum with several lobes",
     "fwhm_open": "a side of the spectrum never falls to half the height",
+    "effective": "of a stack of several layers: their mobility taken together as that of one",
     "complementary": "of a purple: its complementary wavelength, as a negative number",
     "von_upper_bound": "the point before it is not told from dark: V_on is this or less",
     "unconfirmed": "reached at the last point only: no point after it confirms it",

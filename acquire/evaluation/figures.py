@@ -254,7 +254,7 @@ def figures_of_merit(
     rising = forward if forward is not None else reverse.reversed() if reverse is not None else None
     if rising is None:
         return {}
-    figures = {"turn_on_voltage": _turn_on(rising)}
+    figures = {"turn_on_voltage": turn_on_of(rising)}
     figures |= _maxima(rising)
     for level in LUMINANCE_LEVELS:
         values = values_at_luminance(rising, level)
@@ -263,11 +263,13 @@ def figures_of_merit(
     figures |= _estimates(rising, figures)
     figures |= _ideality(rising)
     if forward is not None and reverse is not None:
-        figures |= _hysteresis(forward, reverse)
+        figures |= hysteresis_figures(forward, reverse)
+        figures["turn_on_voltage_hysteresis"] = _turn_on_shift(forward, reverse)
     return figures
 
 
-def _turn_on(curve: JVLCurve) -> Figure:
+def turn_on_of(curve: JVLCurve) -> Figure:
+    """Return the turn-on voltage of a rising branch [V]."""
     lit = curve.luminance >= TURN_ON_LUMINANCE
     relative = curve.luminance_uncertainty[lit] / curve.luminance[lit]
     return turn_on_voltage(
@@ -364,25 +366,36 @@ def _roll_offs(curve: JVLCurve, top: Figure) -> dict[str, Figure]:
     return {name: roll_off(column, eqe, share, unit, start) for name, (column, share, unit) in places.items()}
 
 
-def _hysteresis(forward: JVLCurve, reverse: JVLCurve) -> dict[str, Figure]:
+def hysteresis_figures(forward: JVLCurve, reverse: JVLCurve) -> dict[str, Figure]:
+    """Return both indices, and the scan rate and the dwell without which they say little."""
     branches = [(curve.voltage, curve.current_density) for curve in (forward, reverse)]
-    on_f, on_r = _turn_on(forward), _turn_on(reverse.reversed())
-    both = on_f.status == on_r.status == "ok"
-    shift = Figure(on_f.value - on_r.value, "V", "ok") if both else missing("V")
     return {
         "hysteresis_index": hysteresis_index(*branches),
         "hysteresis_index_log": hysteresis_index_log(*branches),
-        "turn_on_voltage_hysteresis": shift,
-        "scan_rate": _scan_rate(forward, reverse),
+        **_pace(forward, reverse),
     }
 
 
-def _scan_rate(forward: JVLCurve, reverse: JVLCurve) -> Figure:
-    """Return |dV/dt| [V/s], the median over both branches: a hysteresis without it says little."""
-    steps = [(np.diff(curve.voltage), np.diff(curve.time)) for curve in (forward, reverse)]
-    rates = np.concatenate([np.abs(dv[dt > 0] / dt[dt > 0]) for dv, dt in steps])
-    rates = rates[np.isfinite(rates)]
+def _turn_on_shift(forward: JVLCurve, reverse: JVLCurve) -> Figure:
+    on_f, on_r = turn_on_of(forward), turn_on_of(reverse.reversed())
+    both = on_f.status == on_r.status == "ok"
+    return Figure(on_f.value - on_r.value, "V", "ok") if both else missing("V")
+
+
+def _pace(forward: JVLCurve, reverse: JVLCurve) -> dict[str, Figure]:
+    """Return |dV/dt| [V/s], and how long a level stood [s]: the medians over both branches, by the time stamps."""
+    rates, dwells = (np.concatenate(pair) for pair in zip(pace_of(forward), pace_of(reverse), strict=True))
     first = "forward" if forward.time[0] < reverse.time[0] else "reverse"
-    return (
-        Figure(float(np.median(rates)), "V/s", "ok", reason=f"{first} branch first") if rates.size else missing("V/s")
-    )
+    return {
+        name: Figure(float(np.median(values)), unit, "ok", reason=f"{first} branch first")
+        if values.size
+        else missing(unit)
+        for name, values, unit in (("scan_rate", rates, "V/s"), ("dwell", dwells, "s"))
+    }
+
+
+def pace_of(curve: JVLCurve) -> tuple[FloatArray, FloatArray]:
+    """Return |dV/dt| [V/s] and the time [s] from point to point of a branch, where both are known."""
+    steps, times = np.diff(curve.voltage), np.diff(curve.time)
+    known = np.isfinite(steps) & (times > 0)
+    return np.abs(steps[known] / times[known]), times[known]

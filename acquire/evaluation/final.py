@@ -12,23 +12,32 @@ import numpy as np
 
 from acquire.evaluation.ageing import changes_after_the_sweep, level_read_again
 from acquire.evaluation.angular_remark import with_angular_factor
+from acquire.evaluation.branches import branch_summaries
 from acquire.evaluation.budget import current_limit
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.cautions import contact_cautions, light_cautions
 from acquire.evaluation.evaluate import Evidence, budget_at, evaluate_run
 from acquire.evaluation.figure import Figure, JVLCurve
 from acquire.evaluation.figure_uncertainty import BudgetedCurve, FigureBudget, figure_budgets, with_uncertainties
-from acquire.evaluation.figures import figures_of_merit
+from acquire.evaluation.figures import figures_of_merit, hysteresis_figures
 from acquire.evaluation.findings import findings, judged
 from acquire.evaluation.flagged import flagged, rows_of
 from acquire.evaluation.known import Known
 from acquire.evaluation.photodiode_findings import SIGNAL_FALLS, at_amplifier_limit
 from acquire.evaluation.repeated import repeatability
+from acquire.evaluation.single_carrier import (
+    polarities,
+    single_carrier_budgets,
+    single_carrier_figures,
+    transport_points,
+)
 from acquire.evaluation.spectral_figures import spectrum_figures, wall_plug
-from acquire.photometry.elementwise import quotient
+from acquire.evaluation.transport import Analysed
+from acquire.photometry.elementwise import IntArray, quotient
 from acquire.records import (
     DIRECTIONS,
     Branch,
+    BranchSummary,
     Columns,
     DarkReading,
     Finding,
@@ -37,6 +46,7 @@ from acquire.records import (
     PointFlag,
     RepeatedReading,
     Spectrum,
+    TransportPoint,
 )
 
 
@@ -58,6 +68,9 @@ class FinalEvaluation:
     def figures(self, points: Columns) -> dict[str, Figure]:
         """The figures of merit of a run from its :meth:`points`."""
         forward, reverse = (_curve(points, branch, self.evidence, self.dark) for branch in DIRECTIONS)
+        if self.evidence.calibration.layer.stated:
+            back = hysteresis_figures(forward, reverse) if forward and reverse else {}
+            return single_carrier_figures(self._polarities(points), self.evidence.calibration) | back
         figures = figures_of_merit(forward, reverse)
         if not figures:
             return {}
@@ -68,8 +81,24 @@ class FinalEvaluation:
 
     def budgets(self, points: Columns, figures: Mapping[str, Figure]) -> dict[str, FigureBudget]:
         """Where the uncertainty of each figure comes from, as far as it is known; from a run's :meth:`points`."""
+        if self.evidence.calibration.layer.stated:
+            return single_carrier_budgets(self._polarities(points), self.evidence.calibration)
         forward, reverse = (self._budgeted(points, branch) for branch in DIRECTIONS)
         return figure_budgets(figures, forward, reverse)
+
+    def transport(self, points: Columns) -> list[TransportPoint]:
+        """What was made of each point of a device without light, from a run's :meth:`points`; of any other none."""
+        if not self.evidence.calibration.layer.stated:
+            return []
+        return transport_points(self._polarities(points), self.evidence.calibration)
+
+    def _polarities(self, points: Columns) -> dict[str, Analysed]:
+        floor = _current_density_floor(points["current"][:1], self.evidence, self.dark)
+        return polarities(points, self.evidence.calibration, float(floor[0]) if floor.size else 0.0)
+
+    def branches(self, points: Columns) -> list[BranchSummary]:
+        """Each branch of each cycle in the order measured, from a run's :meth:`points`."""
+        return list(branch_summaries(points, lambda rows: _curve_of(points, rows, self.evidence, self.dark)))
 
     def _budgeted(self, points: Columns, branch: Branch) -> BudgetedCurve | None:
         """One branch from low to high, with the budgets of its points."""
@@ -116,9 +145,9 @@ class FinalEvaluation:
 
         ``source_unit`` is that of the source's level, V or A; ``found`` what is said in findings already.
         """
-        conditions = self.evidence.calibration.conditions
+        conditions, layer = self.evidence.calibration.conditions, self.evidence.calibration.layer
         texts = contact_cautions(points, self.dark, conditions, source_unit)
-        if not any(finding.code == SIGNAL_FALLS for finding in found):  # which says it better
+        if not layer.stated and not any(finding.code == SIGNAL_FALLS for finding in found):  # which says it better
             texts = light_cautions(points, self.dark, conditions) + texts
         return [Note(self.dark[0].time if self.dark else 0.0, text) for text in texts]
 
@@ -135,10 +164,13 @@ def final_evaluation(
 
 
 def _curve(points: Columns, branch: Branch, evidence: Evidence, dark: Sequence[DarkReading]) -> JVLCurve | None:
-    """One branch; points where the limit, not the level, decided are left out."""
+    """One branch of the first cycle; points where the limit, not the level, decided are left out."""
     chosen = rows_of(points, branch)
-    if not chosen.size:
-        return None
+    return _curve_of(points, chosen, evidence, dark) if chosen.size else None
+
+
+def _curve_of(points: Columns, chosen: IntArray, evidence: Evidence, dark: Sequence[DarkReading]) -> JVLCurve:
+    """Some rows of a run's points as a curve."""
     columns = {name: points[name][chosen] for name in _CURVE_COLUMNS}
     conditions = evidence.calibration.conditions
     columns["voltage"] = conditions.device_voltage(columns["voltage"], points["current"][chosen])

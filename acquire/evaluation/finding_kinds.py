@@ -140,6 +140,12 @@ FINDING_KINDS: Mapping[str, FindingKind] = {
         "a pixel area outside `emissive_area` of the bench file",
         "look at the unit",
     ),
+    "ambient_temperature": FindingKind(
+        (_NOTE,),
+        "the air beside the bench, where it is logged, was not at 23 +- 2 degC: current, light and lifetime change by "
+        "some percent a kelvin",
+        "say the temperature beside the figures, or measure again when the room is as usual",
+    ),
     "bench_check_failed": FindingKind(
         (_NOTE, _DOUBTFUL),
         "the last check of the bench failed or is in alarm; doubtful where light changed by more than 5 %",

@@ -35,6 +35,7 @@ from acquire.evaluation.known import Known
 from acquire.evaluation.light_compared import factor_of_the_run, photodiode_against_spectra
 from acquire.evaluation.photodiode_findings import amplifier_at_limit, light_on_the_wrong_side
 from acquire.evaluation.spectrum_findings import spectra_against_their_meter
+from acquire.evaluation.surroundings_findings import unusual_temperature
 from acquire.records import Branch, Columns, Finding, Record, Severity, Spectrum
 
 Question = Callable[[Known], Iterator[Finding]]
@@ -63,7 +64,7 @@ MEASURED: tuple[Question, ...] = (
 
 
 #: What can be asked when the sweep is over.
-AFTERWARDS: tuple[Question, ...] = (aged_during_the_sweep, unsteady_dark)
+AFTERWARDS: tuple[Question, ...] = (aged_during_the_sweep, unsteady_dark, unusual_temperature)
 
 #: Everything that is asked of a whole run.
 QUESTIONS = (*MEASURED, outside_calibrated_span, *AFTERWARDS, *BEFORE)

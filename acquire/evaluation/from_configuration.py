@@ -16,6 +16,8 @@ from acquire.config.calibration import CalibrationFile, Geometry, LuminanceFacto
 from acquire.config.cautions import is_example
 from acquire.config.loading import LoadedCalibration, LoadedSweep
 from acquire.config.sweep import ExpectedLine, SweepFile
+from acquire.config.transport import Transport
+from acquire.evaluation.layer import NO_LAYER, Layer
 from acquire.photometry import photodiode as channel
 from acquire.photometry.angular import AngularFactor
 from acquire.photometry.factors import spectral_factors
@@ -36,6 +38,7 @@ from acquire.evaluation.calibration import (
     Calibration,
     Conditions,
     LightUncertainty,
+    LuminanceRoute,
     Provenance,
     RelativeResponsivity,
     StandInSpectra,
@@ -52,7 +55,7 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
     sweep, bench = loaded.sweep, loaded.bench
     angular = _angular(loaded)
     photodiode = _photodiode_calibration(loaded.calibration, sweep.sample.emissive_area)
-    calibrated = bench.photodiode.luminance_route == "calibrated"
+    calibrated = _luminance_route(sweep, bench) == LuminanceRoute.CALIBRATED
     return Calibration(
         photodiode=photodiode,
         conditions=_conditions(sweep, bench, source_range, angular),
@@ -69,7 +72,23 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
         stand_in=StandInSpectra(reference, _assumed_spectrum(sweep.sample.expected_line)),
         relative=RelativeResponsivity() if calibrated else relative_responsivity(photodiode),
         provenance=provenance_of(loaded.calibration),
+        layer=_layer(sweep.transport),
     )
+
+
+def _luminance_route(sweep: SweepFile, bench: BenchFile) -> LuminanceRoute:
+    """Where luminance comes from: for a device that is not to shine from nowhere."""
+    return LuminanceRoute.NONE if sweep.transport else LuminanceRoute(bench.photodiode.luminance_route)
+
+
+def _layer(stated: Transport | None) -> Layer:
+    """What the sweep file states of a device that one kind of carrier crosses."""
+    if stated is None:
+        return NO_LAYER
+    values = stated.model_dump()
+    if stated.reverse_built_in_voltage is None:
+        values["reverse_built_in_voltage"] = stated.built_in_voltage
+    return Layer(**{**values, "layers": float(stated.layers)})
 
 
 def provenance_of(loaded: LoadedCalibration) -> Provenance:
@@ -120,12 +139,15 @@ def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float, angular
     current_range = _nominal(measure.current_range, source_meter.current.smallest_range)
     # The photodiode's meter is set to the nominal range that holds the value, not one that reaches over it
     ranges = photodiode_meter.span(bench.photodiode.meter_unit).ranges
+    # where the instruments sweep by themselves a current source measures on the range of its compliance
+    fixed = not voltage_source and measure.timing == "hardware"
+    voltage_range = source_meter.voltage.smallest_range(sweep.source.compliance) if fixed else nan
     asked = measure.photodiode_current_range if bench.photodiode.current else measure.photodiode_range
     photodiode_range = _nominal(asked, partial(smallest_range, ranges=ranges))
     return Conditions(
         emissive_area=sweep.sample.emissive_area,
         transfer=bench.photodiode.transfer,
-        voltage_range=source_range if voltage_source else nan,
+        voltage_range=source_range if voltage_source else voltage_range,
         current_range=current_range if voltage_source else source_range,
         photodiode_range=photodiode_range,
         nplc=measure.nplc,
@@ -134,7 +156,7 @@ def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float, angular
         photodiode_meter=meter_model,
         filter_count=measure.filter_count,
         autozero=measure.autozero,
-        luminance_route=bench.photodiode.luminance_route,
+        luminance_route=_luminance_route(sweep, bench).value,
         connection=bench.photodiode.connection,
         amplifier_limit=nan if bench.photodiode.amplifier_limit is None else bench.photodiode.amplifier_limit,
         polarity=-1.0 if sweep.sample.polarity == "negative" else 1.0,

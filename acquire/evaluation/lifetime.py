@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import nan
+from math import hypot, nan, sqrt
 from typing import Any
 
 import numpy as np
@@ -90,17 +90,32 @@ def final_lifetime(
         evidence,
         conditions,
         references,
-        lifetime_figures(decay, _factor_spread(evidence)),
+        lifetime_figures(decay, _factor_spread(evidence), _offset(evidence)),
         decay.course(),
         nan if first is None else first.luminance,
         nan if first is None else first.spread,
     )
 
 
+def _offset(evidence: Evidence) -> float:
+    """What the photodiode's zero leaves open of a luminance [cd/m^2], k = 1: scatter and drift of the dark level."""
+    levels = [level for level in (evidence.dark_before, evidence.dark_after) if level is not None]
+    scatter = max((level.deviation / sqrt(level.readings) for level in levels), default=0.0)
+    drift = abs(levels[-1].signal - levels[0].signal) / sqrt(12) if len(levels) > 1 else 0.0
+    factors = [*_factors(evidence), 0.0]
+    return hypot(scatter, drift) / abs(evidence.calibration.conditions.transfer) * factors[0]
+
+
+def _factors(evidence: Evidence) -> list[float]:
+    """The luminance per photocurrent [cd m^-2 A^-1] by each of the spectra."""
+    found = [evidence.factors_of(one.index).luminance_per_photocurrent for one in evidence.candidates if one.usable]
+    found += [evidence.latest_factors.luminance_per_photocurrent] if not found and evidence.latest_factors else []
+    return [factor for factor in found if factor > 0]
+
+
 def _factor_spread(evidence: Evidence) -> float:
     """How far luminance per photocurrent differs between the spectra, relative (k = 1)."""
-    factors = [evidence.factors_of(one.index).luminance_per_photocurrent for one in evidence.candidates if one.usable]
-    known = np.array([factor for factor in factors if factor > 0])
+    known = np.array(_factors(evidence))
     return float(np.log(known).std(ddof=1)) if known.size > 1 else 0.0
 
 

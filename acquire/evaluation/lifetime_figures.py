@@ -7,6 +7,7 @@ where the record ends before that, the time at which the stretched exponential f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import hypot, isfinite, log, nan, sqrt
 
@@ -20,6 +21,7 @@ from acquire.photometry.lifetime import (
     running_median,
     time_to_share,
 )
+from acquire.records import FloatArray
 
 #: The shares of L_0 at which lifetimes are given.
 SHARES = (0.95, 0.90, 0.80, 0.50)
@@ -33,28 +35,54 @@ _ROUNDING = 1e-3  # s
 BY_TIME, BY_MAXIMUM = "", "_of_maximum"
 
 
-def lifetime_figures(decay: Decay, factor_spread: float = 0.0) -> dict[str, Figure]:
+def lifetime_figures(decay: Decay, factor_spread: float = 0.0, offset: float = 0.0) -> dict[str, Figure]:
     """Every figure of a lifetime by name.
 
     ``factor_spread`` is how far luminance per photocurrent differs between the spectra that it was computed with,
-    relative (k = 1): of two luminances far apart in time each was computed with its own.
+    relative: of two luminances far apart in time each was computed with its own. ``offset`` is what the photodiode's
+    zero leaves open of a luminance [cd/m^2]: of all of them alike, and by drifting. Both are standard uncertainties
+    (k = 1); a figure is computed once more with luminances that are off by so much, to see what they do to it.
     """
-    course = decay.course()
-    largest = decay.largest_lasting()
+    course, largest = decay.course(), decay.largest_lasting()
+    first = nan if decay.first is None else decay.first.luminance
+    figures = _figures(decay, course, first, largest)
+    others = []
+    if offset > 0.0:
+        shifted = replace(course, luminance=course.luminance + offset)
+        others.append(_figures(decay, shifted, first + offset, largest + offset))
+        drift = offset * course.time / course.time[-1] if len(course) else course.time
+        others.append(_figures(decay, replace(course, luminance=course.luminance + drift), first, largest))
+    if factor_spread > 0.0 and len(course) > 1:
+        apart, share = sqrt(2) * factor_spread, course.time / course.time[-1]
+        for off in (share, share > 0.5):  # little by little, and from one spectrum to the next
+            moved = replace(course, luminance=course.luminance * (1 + apart * off))
+            others.append(_figures(decay, moved, first, largest))
+    moment = decay.conditions.reading / sqrt(3)  # a reading lies somewhere within the time it takes
+    others.append(_figures(decay, replace(course, time=course.time + moment), first, largest))
+    return {name: _widened(figure, [other[name].value for other in others]) for name, figure in figures.items()}
+
+
+def _figures(decay: Decay, course: Course, first: float, largest: float) -> dict[str, Figure]:
+    """The figures with what scatter alone leaves open of them; L_0 by time is ``first``, by maximum ``largest``."""
     fit = _fitted(course, decay.conditions.initial_time)
-    stress, first = decay.stress, decay.first
+    stress, at = decay.stress, decay.first
     figures = {"time_under_stress": Figure(stress, "s", "ok") if isfinite(stress) else missing("s", "not_reached")}
     figures |= _initial(decay, largest)
-    moment = decay.conditions.reading / sqrt(3)  # a reading lies somewhere within the time it takes
-    known = (
-        nan if first is None else hypot(np.nan_to_num(first.spread), factor_spread, moment * _slope(fit, first.time))
-    )
-    for reference, name in ((nan if first is None else first.luminance, BY_TIME), (largest, BY_MAXIMUM)):
+    moment = decay.conditions.reading / sqrt(3) * (_slope(fit, at.time) if at else 0.0)
+    spread = nan if at is None else hypot(np.nan_to_num(at.spread), moment)
+    for reference, name in ((first, BY_TIME), (largest, BY_MAXIMUM)):
         for share in SHARES:
-            figures[f"lifetime_{round(100 * share)}{name}"] = _lifetime(course, reference, share, fit, known)
-    figures |= _parameters(fit)
-    figures["voltage_rise"] = _voltage_rise(decay)
-    return {name: _with_moment(figure, moment) for name, figure in figures.items()}
+            figures[f"lifetime_{round(100 * share)}{name}"] = _lifetime(course, reference, share, fit, spread)
+    return figures | _parameters(fit) | {"voltage_rise": _voltage_rise(decay)}
+
+
+def _widened(figure: Figure, others: Sequence[float]) -> Figure:
+    """A figure, and what it would be otherwise leaves open of it besides."""
+    if not isfinite(figure.uncertainty):
+        return figure
+    changes = [other - figure.value for other in others if isfinite(other)]
+    u = hypot(figure.uncertainty, *changes)
+    return replace(figure, uncertainty=u, expanded_uncertainty=figure.coverage_factor * u)
 
 
 def _slope(fit: StretchedExponential | None, time: float) -> float:
@@ -62,14 +90,6 @@ def _slope(fit: StretchedExponential | None, time: float) -> float:
     if fit is None or not time > 0:
         return 0.0
     return float(fit.exponent / time * (time / fit.time_constant) ** fit.exponent)
-
-
-def _with_moment(figure: Figure, moment: float) -> Figure:
-    """A time, and what the moment of a reading leaves open of it."""
-    if figure.unit != "s" or not isfinite(figure.uncertainty):
-        return figure
-    u = hypot(figure.uncertainty, moment)
-    return replace(figure, uncertainty=u, expanded_uncertainty=figure.coverage_factor * u)
 
 
 def _fitted(course: Course, initial_time: float) -> StretchedExponential | None:
@@ -109,9 +129,8 @@ def _lifetime(
     luminance = share * reference
     spread = spread if isfinite(spread) else 0.0
     if isfinite(measured):
-        return Figure(
-            measured, "s", "ok", luminance=luminance, uncertainty=_spread_at(fit, measured, luminance, spread)
-        )
+        u = hypot(_spread_at(fit, measured, luminance, spread), _bend(fit, time, measured))
+        return Figure(measured, "s", "ok", luminance=luminance, uncertainty=u)
     record = float(time[-1]) if time.size else 0.0
     if fit is None:
         return missing("s", "not_reached", f"still above {share:.0%} after {record:.4g} s, and no curve fits")
@@ -132,6 +151,18 @@ def _spread_at(fit: StretchedExponential | None, time: float, luminance: float, 
     if not fallen > 0:
         return nan
     return time * hypot(spread, fit.scatter) / (fit.exponent * fallen)
+
+
+def _bend(fit: StretchedExponential | None, time: FloatArray, measured: float) -> float:
+    """How far the straight line between two values lies off the curve at a time between them [s]."""
+    after = int(np.searchsorted(time, measured))
+    if fit is None or not 0 < after < time.size:
+        return 0.0
+    ends = np.array([time[after - 1], time[after]])
+    high, low = fit.ratio(ends).tolist()
+    weight = (measured - ends[0]) / (ends[1] - ends[0])
+    by_curve = fit.time_at(fit.amplitude * ((1 - weight) * high + weight * low))
+    return abs(by_curve - measured) if isfinite(by_curve) else 0.0
 
 
 def _parameters(fit: StretchedExponential | None) -> dict[str, Figure]:

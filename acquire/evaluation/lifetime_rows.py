@@ -74,6 +74,8 @@ class LifetimeRows:
             relative_luminance_uncertainty=ratio * hypot(spread, self.spread),
             external_quantum_efficiency=record.external_quantum_efficiency,
             external_quantum_efficiency_uncertainty=record.external_quantum_efficiency_uncertainty,
+            ambient_temperature=reading.ambient_temperature,
+            relative_humidity=reading.relative_humidity,
         )
 
     def of_spectrum(self, spectrum: Spectrum) -> Spectrum:

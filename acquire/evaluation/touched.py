@@ -24,8 +24,18 @@ _SHAPE = (
     "mean_photon_energy",
 )
 
+#: Those of an electron-only or hole-only device.
+_TRANSPORT = (
+    "mobility",
+    "space_charge_slope",
+    "window_",
+    "field_activation",
+    "trap_",
+    "polarity_asymmetry",
+)
+
 #: Those of current, voltage and time alone, and the spread and change of repeated points, in which a scale cancels.
-_ELECTRICAL = ("hysteresis_index", "ideality_factor", "scan_rate")
+_ELECTRICAL = ("hysteresis_index", "ideality_factor", "scan_rate", "dwell", *_TRANSPORT)
 _SPREAD = ("_repeatability", "_change")
 
 #: Those of a lifetime that follow from the ratio of two luminances, in which a scale cancels, and from none.
@@ -67,7 +77,11 @@ def quantum(figures: Mapping[str, Figure]) -> tuple[str, ...]:
 
 def per_area(figures: Mapping[str, Figure]) -> tuple[str, ...]:
     """The figures that follow from the pixel area: all but voltages, lengths of time and what is only light."""
-    return tuple(name for name in names_of(figures) if "current_density" in name or "efficiency" in name)
+    return tuple(
+        name
+        for name in names_of(figures)
+        if "current_density" in name or "efficiency" in name or name.startswith("mobility")
+    )
 
 
 def per_current(figures: Mapping[str, Figure]) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ from acquire.photometry.constants import ELEMENTARY_CHARGE
 
 class Quantity(NamedTuple):
     """A quantity as people read it: its name on an axis and its symbol, the unit in which it is stored (SI), the
-    customary unit, the factor to it from SI, and the decimals that a paper's table gives.
+    customary unit, the factor to it from SI, the decimals that a paper's table gives, and what stands there for 0 in
+    SI: of a temperature in degC.
 
     The unit of what has none is "1", as in run files.
     """
@@ -25,6 +26,7 @@ class Quantity(NamedTuple):
     unit: str
     factor: float = 1.0
     decimals: int = 2
+    zero: float = 0.0
 
     @property
     def title(self) -> str:
@@ -72,6 +74,17 @@ QUANTITIES: Mapping[str, Quantity] = {
     "hysteresis_index": Quantity("Hysteresis index", "HI", "1", "1", decimals=4),
     "turn_on_voltage_hysteresis": Quantity("Turn-on voltage, reverse less forward", "dV_on", "V", "V", decimals=3),
     "scan_rate": Quantity("Scan rate", "dV/dt", "V/s", "V/s", decimals=3),
+    "dwell": Quantity("Time from point to point", "dwell", "s", "s", decimals=3),
+    "mobility": Quantity("Mobility", "mu", "m^2/(V s)", "cm^2/(V s)", 1e4, 9),
+    "space_charge_slope": Quantity("Slope d lg J/d lg V in the window", "m", "1", "1", decimals=3),
+    "window_start": Quantity("Window of the fit from", "V_1", "V", "V", decimals=3),
+    "window_end": Quantity("Window of the fit to", "V_2", "V", "V", decimals=3),
+    "field_activation": Quantity("Field activation", "gamma", "(m/V)^0.5", "(m/V)^0.5", decimals=6),
+    "trap_filled_voltage": Quantity("Trap-filled voltage", "V_TFL", "V", "V", decimals=3),
+    "trap_density": Quantity("Trap density", "n_t", "1/m^3", "1/cm^3", 1e-6, 0),
+    "polarity_asymmetry": Quantity("Mean of lg(J+/J-)", "lg(J+/J-)", "1", "1", decimals=3),
+    "layer_voltage": Quantity("Voltage across the layer", "V", "V", "V", decimals=4),
+    "local_slope": Quantity("Local slope", "slope", "1", "1", decimals=3),
     "repeatability": Quantity("Relative change", "d", "1", "%", 100.0, 2),
     "spectral_luminance": Quantity("Luminance by the spectrum", "L_s", "cd/m^2", "cd/m^2", decimals=1),
     "spectral_external_quantum_efficiency": Quantity(
@@ -84,6 +97,8 @@ QUANTITIES: Mapping[str, Quantity] = {
     "integration_time": Quantity("Integration time", "t_int", "s", "s", decimals=3),
     "mismatch_factor": Quantity("Mismatch factor", "M", "1", "1", decimals=4),
     "time": Quantity("Time", "t", "s", "s", decimals=3),
+    "ambient_temperature": Quantity("Ambient temperature", "T_a", "K", "degC", decimals=1, zero=-273.15),
+    "relative_humidity": Quantity("Relative humidity", "RH", "1", "%", 100.0, 0),
     "lifetime": Quantity("Lifetime", "T", "s", "h", 1 / 3600.0, 4),
     "time_under_stress": Quantity("Time under stress", "t", "s", "h", 1 / 3600.0, 4),
     "stretching_exponent": Quantity("Stretching exponent", "beta", "1", "1", decimals=4),
@@ -113,7 +128,8 @@ def customary(value: float | npt.NDArray[np.float64], quantity: str) -> float | 
 
     :raises KeyError: as :func:`axis_title`.
     """
-    return value * QUANTITIES[quantity].factor
+    one = QUANTITIES[quantity]
+    return value * one.factor + one.zero if one.zero else value * one.factor
 
 
 # --- figures of merit ----------------------------------------------------------------------------------------
@@ -133,6 +149,20 @@ OF_COLOUR: Mapping[str, str] = {
     "fwhm": "FWHM",
 }
 PAPER: Mapping[str, str] = {**OF_CURVE, **OF_COLOUR}
+#: Of an electron-only or hole-only device, each with the sign of its voltages.
+OF_TRANSPORT: Mapping[str, str] = {
+    f"{quantity}_{polarity}": f"{label} ({sign})"
+    for polarity, sign in {"positive": "+", "negative": "-"}.items()
+    for quantity, label in {
+        "mobility": "mobility",
+        "field_activation": "gamma",
+        "space_charge_slope": "slope",
+        "window_start": "window from",
+        "window_end": "window to",
+        "trap_filled_voltage": "V_TFL",
+        "trap_density": "n_t",
+    }.items()
+} | {"polarity_asymmetry": "lg(J+/J-)"}
 ROLL_OFF: Mapping[str, str] = {
     "roll_off_current_density_90": "J90",
     "roll_off_current_density_50": "J50",
@@ -164,9 +194,11 @@ _MAXIMUM = re.compile(r"(?P<quantity>\w+)_max(?P<smooth>_estimate)?")
 _ROLL_OFF = re.compile(r"roll_off_(?P<quantity>\w+)_(?P<share>\d+)")
 _LIFETIME = re.compile(r"lifetime_(?P<share>\d+)(?P<of>_of_maximum)?")
 _CHANGE = re.compile(r"(?P<of>\w+)_(?P<kind>repeatability|change)")
+_POLARITY = re.compile(r"(?P<quantity>\w+)_(?P<polarity>positive|negative)")
 
 #: Figures that are named like no quantity: quantity, and how they are called.
 _NAMED: Mapping[str, tuple[str, str]] = {
+    "longest_dwell": ("dwell", "Longest time from point to point"),
     "initial_luminance": ("luminance", "Initial luminance L_0"),
     "largest_luminance": ("luminance", "Largest luminance of the course"),
     "lifetime_time_constant": ("lifetime", "Time constant of the fading"),
@@ -207,6 +239,8 @@ def _quantity_and_title(name: str) -> tuple[str, str]:
         return found["quantity"], f"Maximum {_within(found['quantity'])}{fitted}"
     if found := _ROLL_OFF.fullmatch(name):
         return found["quantity"], f"{QUANTITIES[found['quantity']].long_name} at {found['share']} % of maximum EQE"
+    if found := _POLARITY.fullmatch(name):
+        return found["quantity"], f"{QUANTITIES[found['quantity']].long_name}, {found['polarity']} voltages"
     if found := _LIFETIME.fullmatch(name):
         of = "the largest luminance" if found["of"] else "L_0"
         return "lifetime", f"Lifetime to {found['share']} % of {of}"

@@ -18,7 +18,8 @@ from acquire.run_file.documented import DocumentedRun
 #: What counts as dead, in the words that stand beside the numbers.
 DEAD_MEANS = (
     "A device counts as dead when its sweep ran to its end, or was ended by the rules for a short, an open circuit, no "
-    "light or compliance, and its light never reached 1 cd/m^2 (and ten times the dark noise). A run that failed, was "
+    "light or compliance, and its light never reached 1 cd/m^2 (and ten times the dark noise); or when a pretest found "
+    "a short or an open circuit, so that it was not swept. A run that failed, was "
     "interrupted before there was light, or found light at levels of the other sign says nothing of the device: it is "
     "not judged, and not counted."
 )
@@ -36,6 +37,7 @@ _NOT_JUDGED = {
     RunStatus.INTERRUPTED: "was cut off",
 }
 
+_PRETEST_OF_THE_DEAD = re.compile(r"pretest: (short|open): ")
 _RULES_OF_THE_DEAD = re.compile(r"short: |open circuit: |no light by |the source went into compliance")
 
 
@@ -177,10 +179,14 @@ def judgement(one: DocumentedRun) -> tuple[State, str]:
     top = run.figures.get("luminance_max")
     if top is not None and isfinite(top.value):
         return State.ALIVE, ""
+    if run.calibration.layer.stated:
+        return State.NOT_JUDGED, "no light is expected of it"
     if run.status in _NOT_JUDGED:
         return State.NOT_JUDGED, f"the run {_NOT_JUDGED[run.status]}"
     if any(finding.code == "light_on_other_side" for finding in run.findings):
         return State.NOT_JUDGED, "its light is at levels of the other sign"
+    if _PRETEST_OF_THE_DEAD.match(run.stop_reason):
+        return State.DEAD, run.stop_reason
     if top is None or top.status != "not_reached":
         return State.NOT_JUDGED, "no luminance was measured"
     if run.status is RunStatus.STOPPED and not _RULES_OF_THE_DEAD.match(run.stop_reason):

@@ -128,6 +128,12 @@ def _identity(known: Known) -> Filled:
     return Filled(identity(known.shown.run), "" if complete else "pixel and batch")
 
 
+def _climate(known: Known) -> Filled:
+    """As logged beside each point; what was answered stands in where nothing was."""
+    logged = facts_of(known.shown.run).get("ambient air", "")
+    return Filled(logged or known.answers.get("climate", ""))
+
+
 def _stack(known: Known) -> Filled:
     written = sample_text(known.shown.run, "structure")
     return Filled("; ".join(filter(None, (written, known.answers.get("stack")))))
@@ -194,7 +200,9 @@ def _rank(known: Known) -> Filled:
 def _stress(known: Known) -> Filled:
     others = [one for one in known.batch.devices if one.one is known.shown and one.other_runs]
     more = [f"{one.other_runs} other runs of this device among these files" for one in others]
-    return Filled("; ".join([facts.before_the_sweep(known.shown), *more]), "what was done to it before this run")
+    earlier = known.shown.earlier
+    lacking = "" if earlier is not None and earlier.runs and earlier.whole else "what was done to it before this run"
+    return Filled("; ".join([facts.before_the_sweep(known.shown), *more]), lacking)
 
 
 def _two_routes(known: Known) -> Filled:
@@ -216,7 +224,7 @@ _ITEMS: Sequence[_Item] = (
     _Item("device", "Encapsulation", _answer("encapsulation"), "encapsulation"),
     _Item("device", "Age when measured, and storage until then", _answer("age"), "age"),
     _Item("device", "Atmosphere during the measurement", _answer("atmosphere"), "atmosphere"),
-    _Item("device", "Temperature and humidity", _answer("climate"), "climate"),
+    _Item("device", "Temperature and humidity", _climate, "climate"),
     _Item("devices counted", "How many devices", _number_of_devices),
     _Item("devices counted", "How many of them failed, and why", _failed),
     _Item("devices counted", "Median and spread", _spread),

@@ -73,10 +73,11 @@ def _number(value: Any) -> str:
 
 
 def before_the_sweep(one: DocumentedRun) -> str:
-    """What this program did to the device before the first level."""
+    """What this program did to the device before the first level, in this run and in earlier ones."""
     level = one.run.configured("sweep", "dark", "voltage")
     at = f" at {level:g} V" if isinstance(level, int | float) else ""
-    return f"{sum(not dark.after for dark in one.run.dark)} readings without light{at}, then the first level"
+    before = f"; {one.earlier.text}" if one.earlier else ""
+    return f"{sum(not dark.after for dark in one.run.dark)} readings without light{at}, then the first level{before}"
 
 
 def hysteresis(one: DocumentedRun) -> str:
@@ -228,7 +229,8 @@ def conditions(one: DocumentedRun) -> list[tuple[str, str]]:
         ("Time at each level", dwell(one)),
         *_chosen(told, "scan rate"),
         ("Ranges, integration", ranges(one)),
-        *_chosen(told, "wires", "luminance from", "photodiode"),
+        *_chosen(told, "wires", "ambient air", "luminance from", "photodiode"),
+        ("Earlier stress", one.earlier.text if one.earlier else ""),
         ("Dark level", dark(one)),
         *_chosen(told, "spectra"),
         ("Spectroradiometer", spectroradiometer(one)),

@@ -11,14 +11,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from acquire import __version__
 from acquire.evaluation.figure import Figure
 from acquire.evaluation.figures import LUMINANCE_LEVELS
-from acquire.photometry.customary_units import PAPER, QUANTITIES, at_luminance, figure_title, quantity_of_figure
+from acquire.photometry.customary_units import (
+    OF_TRANSPORT,
+    PAPER,
+    QUANTITIES,
+    at_luminance,
+    figure_title,
+    quantity_of_figure,
+)
 from acquire.records import Severity
 from acquire.report import facts
 from acquire.report.assembled import Illustration, Report
 from acquire.report.batch import COUNTED_ONCE, DEAD_MEANS, Device, State, Statistics, statistic_text
 from acquire.report.checklist import TITLE, WHOSE, Standing, counted
 from acquire.report.notation import html_sentence, html_symbol
-from acquire.report.rounding import place_text, rounded
+from acquire.report.rounding import SIGNIFICANT, place_text, rounded
 from acquire.report.tables import RowKind, Table
 from acquire.run_file.documented import DocumentedRun
 from acquire.run_file.export.about import status_text
@@ -129,13 +136,13 @@ def _common(conditions: Sequence[Sequence[tuple[str, str]]]) -> list[tuple[str, 
 
 
 def _main_figures() -> dict[str, str]:
-    """What people look at first: a paper's table, then what holds at each luminance; with symbols."""
+    """What people look at first: a paper's table, what holds at each luminance, or a mobility; with symbols."""
     at = {
         name: f"{symbol} at {level:.0f} cd/m^2"
         for level in LUMINANCE_LEVELS
         for name, symbol in at_luminance(level).items()
     }
-    return {**PAPER, **at}
+    return {**PAPER, **at, **OF_TRANSPORT}
 
 
 def _is_told(name: str, main: Sequence[str]) -> bool:
@@ -151,9 +158,9 @@ def _figure_row(name: str, title: str, figures: Mapping[str, Figure]) -> FigureR
     value, spread = rounded(figure.value * quantity.factor, figure.uncertainty * quantity.factor, quantity.decimals)
     interval = ""
     if spread and isfinite(figure.expanded_uncertainty):
-        places = len(spread.partition(".")[2])
+        form = f".{SIGNIFICANT}e" if "e" in spread else f".{len(spread.partition('.')[2])}f"
         ends = ((figure.value + sign * figure.expanded_uncertainty) * quantity.factor for sign in (-1.0, 1.0))
-        interval = " to ".join(f"{end:.{places}f}" for end in ends)
+        interval = " to ".join(f"{end:{form}}" for end in ends)
     return FigureRow(
         title,
         f"{value} ± {spread}" if spread else value,

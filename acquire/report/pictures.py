@@ -34,6 +34,7 @@ from acquire.report.style import (
     rendered,
     save,
 )
+from acquire.report.transport_picture import draw_transport
 from acquire.run_file.read import Run
 
 if TYPE_CHECKING:
@@ -247,6 +248,10 @@ def _chromaticity(named: Sequence[Named], style: Style, told: Told) -> Figure:
     return draw_chromaticity(lines_of([(one.run, one.label, one.look) for one in named], told), looks(style, 8))
 
 
+def _transport(named: Sequence[Named], style: Style, told: Told) -> Figure:
+    return draw_transport([(one.run, one.label, one.look) for one in named], looks(style, 2)[1], told)
+
+
 _ALL = (
     Picture("jvl", "Current density and luminance against voltage", _jvl, luminous),
     Picture("efficiency", "Current efficiency and external quantum efficiency", _efficiency, luminous),
@@ -254,6 +259,7 @@ _ALL = (
     Picture("spectra", "Electroluminescence spectra", _spectra, spectral),
     Picture("chromaticity", "Chromaticity, CIE 1931", _chromaticity, spectral),
     Picture("jvl_log", "Current density against voltage, both logarithmic", _jvl_log, electrical),
+    Picture("transport", "Space-charge limited current and its slope", _transport, electrical),
 )
 
 #: Every picture by its name, in the order of a report.

@@ -9,6 +9,8 @@ from acquire.photometry.customary_units import QUANTITIES, customary
 #: Digits of a standard uncertainty; GUM (JCGM 100:2008) 7.2.6: at most two.
 SIGNIFICANT = 2
 MOST_DECIMALS = 9
+#: What lies beyond, mobilities and trap densities, is written with an exponent.
+FIXED_FROM, FIXED_BELOW = 1e-6, 1e9
 
 
 def rounded(value: float, uncertainty: float, decimals: int) -> tuple[str, str]:
@@ -21,6 +23,10 @@ def rounded(value: float, uncertainty: float, decimals: int) -> tuple[str, str]:
         return "", ""
     if not (isfinite(uncertainty) and uncertainty > 0.0):
         return customary_text(value, decimals), ""
+    if with_exponent(value):
+        exponent = floor(log10(abs(value)))
+        places = max(_places(uncertainty / 10.0**exponent), 0)
+        return f"{value:.{places}e}", f"{uncertainty:.{SIGNIFICANT - 1}e}"
     places = _places(uncertainty)
     return fixed(value, places), fixed(uncertainty, places)
 
@@ -32,8 +38,15 @@ def _places(uncertainty: float) -> int:
     return min(places - carried, MOST_DECIMALS)
 
 
+def with_exponent(value: float) -> bool:
+    """Whether a value is too small or too large to be written without an exponent."""
+    return value != 0.0 and not FIXED_FROM <= abs(value) < FIXED_BELOW
+
+
 def customary_text(value: float, decimals: int) -> str:
     """A value with the customary number of decimals; below one with three digits, so that a small one is not "0.00"."""
+    if with_exponent(value):
+        return f"{value:.3e}"
     small = 0.0 < abs(value) < 1.0
     return fixed(value, max(decimals, min(2 - floor(log10(abs(value))), MOST_DECIMALS)) if small else decimals)
 

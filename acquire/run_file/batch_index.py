@@ -21,6 +21,10 @@ FORMAT = 1
 LARGEST = 50_000_000  # bytes
 ENDING = ".batch.json"
 
+#: The reason why a run ended whose pretest spoke against the device begins so.
+PRETEST = "pretest: "
+_DEAD = ("short", "open")
+
 
 class State(StrEnum):
     """What has become of a run of a batch."""
@@ -28,13 +32,14 @@ class State(StrEnum):
     WAITING = "waiting"  # not begun
     BEGUN = "begun"  # goes on, or was cut off
     MEASURED = "measured"  # completed, or stopped by a rule
-    DEAD = "dead"  # the pre-test says so: not swept
+    DEAD = "dead"  # the pretest says so: not swept
+    UNFIT = "unfit"  # the pretest says another thing against it, like the wrong way round: not swept
     INTERRUPTED = "interrupted"  # by a person, or cut off: measured anew
     FAILED = "failed"  # for a reason of the bench: measured anew
 
 
 #: What a batch that goes on does not touch again unless it is asked to.
-FINISHED = (State.MEASURED, State.DEAD)
+FINISHED = (State.MEASURED, State.DEAD, State.UNFIT)
 
 
 @dataclass(frozen=True)
@@ -184,6 +189,8 @@ def settled(entry: Entry, folder: Path, ending_of: Callable[[Path], tuple[str, s
 def ended(entry: Entry, status: str, reason: str, *, interrupted: bool, when: str = "") -> Entry:
     """The entry of a run that has ended so."""
     finished = State.MEASURED if status in ("completed", "stopped") else State.FAILED
+    if reason.startswith(PRETEST):
+        finished = State.DEAD if reason.removeprefix(PRETEST).startswith(_DEAD) else State.UNFIT
     state = State.INTERRUPTED if interrupted else finished
     return replace(entry, state=state, status=status, reason=reason, ended=when or entry.ended)
 

@@ -6,15 +6,18 @@ The page of a report, the screen and the head of an exported table choose from o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 
 import numpy as np
 
 from acquire.config import SweepFile
 from acquire.config.cautions import area_text
-from acquire.records import Branch, FloatArray, PointFlag, of_sweep
-from acquire.run_file.in_words import amount, dark_text, ends, mismatch_text, reading_text
-from acquire.run_file.read import Run
+from acquire.photometry.customary_units import QUANTITIES, customary
+from acquire.records import Branch, Columns, FloatArray, PointFlag, of_sweep
+from acquire.run_file.columns import thinned
+from acquire.run_file.in_words import amount, dark_text, ends, layer_text, mismatch_text, reading_text
+from acquire.run_file.read import ArchiveError, Run
 from acquire.run_file.summary import summary_of
 
 NOT_ENDED = "not finished: the run is going on, or was cut off (then: acquire recover)"
@@ -22,6 +25,7 @@ _ROUTES = {
     "calibrated": "the photodiode, by its calibration",
     "from_spectra": "the photodiode, calibrated by the spectra of this run",
     "spectroradiometer": "the spectra alone",
+    "none": "nothing: no light is expected of this device",
 }
 
 
@@ -34,6 +38,7 @@ def facts_of(run: Run) -> Mapping[str, str]:
         "sample": identity(run),
         "structure": sample_text(run, "structure"),
         "emissive area": ", ".join(filter(None, [area_text(conditions.emissive_area), area_uncertainty(run)])),
+        "layer": layer_text(run.calibration.layer),
         "notes": sample_text(run, "notes"),
         "user": run.user,
         "started": _clock(run.start_time),
@@ -50,6 +55,7 @@ def facts_of(run: Run) -> Mapping[str, str]:
         "pace": _pace(run),
         "scan rate": _scan_rate(run),
         "wires": _wires(run),
+        "ambient air": ambient_air(run),
         "bench": str(run.configured("bench", "name") or ("simulated" if conditions.simulated else "")),
         "ends early": "; ".join(ends(sweep)) if sweep else "",
         "spectra": _spectra(run),
@@ -57,7 +63,7 @@ def facts_of(run: Run) -> Mapping[str, str]:
         "luminance from": luminance_route(run),
         "photodiode": photodiode(run),
         "mismatch factor": _mismatch(run),
-        "angular factor": _angular(run),
+        "angular factor": "" if run.calibration.layer.stated else _angular(run),
         **{f"dark {when}": dark_text(level, conditions.meter_unit) for when, level in run.dark_levels.items()},
         "tags": ", ".join(run.tags),
         "run": run.run_id,
@@ -133,6 +139,10 @@ def levels_added(run: Run) -> int:
     return int((run.tables["jvl"]["flags"] & int(PointFlag.REFINED) != 0).sum())
 
 
+def _pulsed(run: Run) -> bool:
+    return bool(np.isfinite(run.tables["jvl"]["pulse_width"]).any())
+
+
 def _pulses(run: Run, sweep: SweepFile) -> str:
     """How long the pulses lasted, by the source's time stamps, and what the device rested at."""
     widths = run.tables["jvl"]["pulse_width"]
@@ -201,7 +211,8 @@ def _in_compliance(run: Run) -> str:
 
 
 def _reading(run: Run) -> str:
-    conditions, settle = run.calibration.conditions, run.configured("sweep", "measure", "settle")
+    conditions = run.calibration.conditions
+    settle = None if _pulsed(run) else run.configured("sweep", "measure", "settle")  # that of the dark readings only
     return reading_text(
         settle if isinstance(settle, int | float) else None,
         conditions.nplc,
@@ -217,13 +228,19 @@ def _pace(run: Run) -> str:
 
 
 def _scan_rate(run: Run) -> str:
-    """The rate of the voltage as it was reached."""
+    """The rate of the voltage as it was reached; pulses have none."""
     table = run.tables["jvl"]
+    if _pulsed(run):
+        return ""
     steps, times = np.abs(np.diff(table["voltage"])), np.diff(table["time"])
     known = np.isfinite(steps) & (times > 0)
     if not known.any():
         return ""
-    return f"{np.median(steps[known] / times[known]):.3g} V/s (median, so without the time of spectra)"
+    rate, dwell, longest = np.median(steps[known] / times[known]), np.median(times[known]), times[known].max()
+    return (
+        f"{rate:.3g} V/s, {dwell:.3g} s from point to point (medians, so without the time of spectra; the longest "
+        f"{longest:.3g} s)"
+    )
 
 
 def _wires(run: Run) -> str:
@@ -231,6 +248,37 @@ def _wires(run: Run) -> str:
     four, leads = run.configured("bench", "instruments", "smu", "four_wire"), run.calibration.conditions.lead_resistance
     taken = f"{leads:g} ohm of the leads taken out of the voltage" if leads else ""
     return "; ".join(filter(None, ["" if four is None else f"{'four' if four else 'two'}-wire", taken]))
+
+
+def ambient_air(run: Run) -> str:
+    """Temperature and humidity of the air beside the bench; empty where they were not logged."""
+    logged = _logged(run)
+    told = (_span(logged, name, decimals) for name, decimals in (("ambient_temperature", 1), ("relative_humidity", 0)))
+    text = ", ".join(filter(None, told))
+    if not text or run.rows.get("lifetime"):
+        return text
+    points = logged["ambient_temperature"]
+    missing = int(np.count_nonzero(~np.isfinite(points)))
+    return text + (f"; not known at {missing} of {len(points)} points" if missing else "")
+
+
+def _logged(run: Run) -> Columns:
+    """What was logged beside the points of a run; of a long one at some thousand of them."""
+    names = ("ambient_temperature", "relative_humidity")
+    tables = [run.tables["jvl"]]
+    if run.rows.get("lifetime"):
+        with suppress(ArchiveError):  # it has been moved meanwhile
+            tables.append(thinned(run.path, "lifetime", names))
+    return {name: np.concatenate([table[name] for table in tables]) for name in names}
+
+
+def _span(logged: Columns, name: str, decimals: int) -> str:
+    values = customary(logged[name], name)
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return ""
+    ends = dict.fromkeys(f"{end:.{decimals}f}" for end in (known.min(), known.max()))
+    return f"{QUANTITIES[name].long_name.lower().removeprefix('ambient ')} {' to '.join(ends)} {QUANTITIES[name].unit}"
 
 
 def _spectra(run: Run) -> str:
@@ -273,6 +321,8 @@ def luminance_route(run: Run) -> str:
 def photodiode(run: Run) -> str:
     """What turned the photodiode's signal into light: which, how, of when, valid until."""
     found, provenance = run.calibration.photodiode, run.calibration.provenance
+    if run.calibration.layer.stated:
+        return "not looked at: no light is expected of this device"
     if found is None:
         return f"none: luminance from {luminance_route(run)}"
     until = f", valid until {provenance.valid_until}" if provenance.valid_until else ", no end of validity given"

@@ -10,6 +10,7 @@ from typing import Any
 
 import h5py
 
+from acquire.run_file.ledger import Earlier, earlier_stress
 from acquire.run_file.read import Run, _file, _text, parsed, read_run
 
 Plain = str | float | bool
@@ -20,13 +21,15 @@ class DocumentedRun:
     """A run with all that its file says of how it was done.
 
     ``settings`` is what each instrument was set to, by role; ``file_hashes`` the SHA-256 of each configuration file,
-    ``sha256`` that of the run file itself.
+    ``sha256`` that of the run file itself, ``earlier`` what the device went through before by the other files of its
+    folder.
     """
 
     run: Run
     settings: Mapping[str, Mapping[str, Plain]]
     file_hashes: Mapping[str, str]
     sha256: str
+    earlier: Earlier | None = None
 
 
 def read_documented(path: Path) -> DocumentedRun:
@@ -41,7 +44,7 @@ def read_documented(path: Path) -> DocumentedRun:
         entry = file["entry"]
         settings = {role: _attributes(group) for role, group in entry["instrument"].items()}
         hashes = parsed(_text(entry["configuration"].attrs.get("file_hashes", "{}")))
-    return DocumentedRun(run, settings, hashes, sha256)
+    return DocumentedRun(run, settings, hashes, sha256, earlier_stress(run))
 
 
 def _attributes(group: h5py.Group) -> dict[str, Plain]:

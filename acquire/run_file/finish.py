@@ -6,7 +6,7 @@ there is never a moment without a valid file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from acquire.evaluation.decay import DecayConditions
 from acquire.evaluation.figure import Figure
 from acquire.evaluation.final import final_evaluation
 from acquire.evaluation.flagged import source_of_figures
+from acquire.evaluation.surroundings_findings import temperature_in
 from acquire.records import (
     DERIVED,
     ROUTES,
@@ -30,7 +31,7 @@ from acquire.records import (
 )
 from acquire.run_file import exchange
 from acquire.run_file.checksums import seal, sealed
-from acquire.run_file.columns import read_columns
+from acquire.run_file.columns import read_columns, segments
 from acquire.run_file.hdf5 import (
     file_in_memory,
     image_of,
@@ -42,12 +43,14 @@ from acquire.run_file.hdf5 import (
 )
 from acquire.run_file.layout import (
     BEFORE_THE_RUN,
+    BRANCH_COLUMNS,
     FINDING_COLUMNS,
     FORMAT_VERSION,
     MOST_FINDINGS,
     NOTE_BYTES,
     NOTE_COLUMNS,
     TABLES,
+    TRANSPORT_COLUMNS,
     Table,
     columns_in,
     storable,
@@ -68,6 +71,8 @@ from acquire.run_file.read import (
     read_run,
     table_of,
 )
+from acquire.run_file.stress import stress_of
+from acquire.run_file.stress_group import write_stress
 from acquire.run_file.summary import summary_of, write_summary
 from acquire.safety.guardian_log import guardian_remarks
 
@@ -144,7 +149,7 @@ def _with_results(
 ) -> Run:
     """The run with its final results, and how it ended."""
     stop = _with_last_remark(stop or _ending(run), watched)
-    points, figures, notes, found = _final_results(run)
+    results, figures, notes = _final_results(run)
     if lifetime is not None:
         figures, notes = lifetime.figures, [*notes, *lifetime.notes]
     start = datetime.fromisoformat(run.start_time)
@@ -155,10 +160,11 @@ def _with_results(
         status=stop.status,
         stop_reason=storable(stop.reason),
         end_time=stop.end_time,
-        tables={**run.tables, "jvl": points, "notes": _appended(run.tables["notes"], notes), "findings": found},
+        tables={**run.tables, **results, "notes": _appended(run.tables["notes"], notes)},
         figures=figures,
         finished=True,
         version=FORMAT_VERSION,
+        stress=stress_of(run),
     )
 
 
@@ -213,6 +219,12 @@ def _with_last_remark(stop: RunStop, watched: Sequence[tuple[datetime, str]]) ->
     return replace(stop, reason=f"{stop.reason}; the guardian at {when:%H:%M:%S}: {text}")
 
 
+def _of_long_tables(run: Run) -> Iterator[Finding]:
+    """What the rows of a lifetime say of the room in which it was measured."""
+    if run.rows.get("lifetime"):
+        yield from temperature_in(segments(run.path, "lifetime", ("ambient_temperature",)), last_time(run))
+
+
 def _findings_table(found: Sequence[Finding]) -> Columns:
     """The final findings, in place of those that were told while the run went on; texts as the file holds them."""
     kept = [
@@ -222,17 +234,24 @@ def _findings_table(found: Sequence[Finding]) -> Columns:
     return table_of(kept, FINDING_COLUMNS)
 
 
-def _final_results(run: Run) -> tuple[Columns, Mapping[str, Figure], list[Note], Columns]:
-    """Final columns, figures, notes, findings; should computing fail, the live ones stand, with a note that says so."""
+def _final_results(run: Run) -> tuple[Mapping[str, Columns], Mapping[str, Figure], list[Note]]:
+    """Final tables, figures, notes; should computing fail, the live ones stand, with a note that says so."""
     live = run.tables["jvl"]
     try:
         final = final_evaluation(run.dark, _spectra_of_points(run), run.calibration, run.repeated)
         points = final.points(live)
         figures, found = final.judged(points, run.source_unit, run.start_time[:10])
-        return points, figures, final.cautions(points, run.source_unit, found), _findings_table(found)
+        found = [*found, *_of_long_tables(run)]
+        results = {
+            "jvl": points,
+            "findings": _findings_table(found),
+            "branches": table_of(final.branches(points), BRANCH_COLUMNS),
+            "transport": table_of(final.transport(points), TRANSPORT_COLUMNS),
+        }
+        return results, figures, final.cautions(points, run.source_unit, found)
     except Exception as error:  # whatever it is, the rows must not stay unfinished for it
         text = f"the final evaluation failed ({type(error).__name__}: {error}); the live values were kept"
-        return live, {}, [Note(0.0, text)], run.tables["findings"]
+        return {}, {}, [Note(0.0, text)]
 
 
 def _spectra_of_points(run: Run) -> Sequence[Spectrum]:
@@ -266,6 +285,8 @@ def _write_finished(old: h5py.File, new: h5py.File, run: Run, live: Columns) -> 
     for table in tables_in(entry):
         make_scales(entry[table.name], table.scales)
     _write_figures(entry, run.figures, run.tables["jvl"])
+    if run.stress is not None:
+        write_stress(entry, run.stress)
     exchange.write(entry, run.exchange)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from acquire.config import SweepFile
     from acquire.evaluation.evidence import DarkLevel
+    from acquire.evaluation.layer import Layer
 
 _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"))
 
@@ -83,3 +84,25 @@ def dark_text(level: DarkLevel, unit_read: str = "V") -> str:
     mean, deviation = (text.rstrip(".") for text in texts)
     scatter = f"standard deviation {deviation} {one.unit}, {level.readings} readings"
     return f"{mean} {one.unit}, {scatter} at {level.time:.1f} s"
+
+
+def layer_text(layer: Layer) -> str:
+    """What is stated of a device that one kind of carrier crosses; empty for one that shines."""
+    if not layer.stated:
+        return ""
+    volts = f"V_bi {layer.built_in_voltage:g} V"
+    if layer.reverse_built_in_voltage != layer.built_in_voltage:
+        volts += f", {layer.reverse_built_in_voltage:g} V at negative voltages"
+    stack = f", {layer.layers:g} layers taken as one" if layer.layers > 1 else ""
+    thickness = f"{layer.thickness * 1e9:g} nm{_spread(layer.thickness_uncertainty * 1e9, 'nm')}"
+    return (
+        f"{layer.carriers} only, {thickness}{stack}, "
+        f"eps_r {layer.permittivity:g}{_spread(layer.permittivity_uncertainty)}, "
+        f"{volts}{_spread(layer.built_in_voltage_uncertainty, 'V')}, "
+        f"R_s {layer.series_resistance:g} ohm{_spread(layer.series_resistance_uncertainty, 'ohm')}, "
+        f"law {layer.law.replace('_', ' ')}"
+    )
+
+
+def _spread(uncertainty: float, unit: str = "") -> str:
+    return f" (u = {uncertainty:.3g}{' ' * bool(unit)}{unit})" if uncertainty else ""

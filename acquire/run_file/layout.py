@@ -30,6 +30,7 @@ from acquire.records import (
     LIFETIME_DERIVED,
     ROUTES,
     WITH_COMMON_PART,
+    BranchSummary,
     DarkReading,
     Event,
     ExposureSample,
@@ -42,6 +43,7 @@ from acquire.records import (
     RunStart,
     RunStatus,
     Spectrum,
+    TransportPoint,
 )
 from acquire.run_file.checksums import row_check
 from acquire.run_file.hdf5 import (
@@ -187,15 +189,17 @@ def jvl_columns(source_unit: str) -> list[Column]:
             "reading.pulse_width",
             since=(1, 4),
         ),
-        *(
-            replace(column, since=(1, 4))
-            for column in _reals(
-                "reading.",
-                ("ambient_temperature", "K", "of the air beside the bench, last known; NaN without a logger"),
-                ("relative_humidity", "1", "of the air beside the bench, last known; NaN without a logger"),
-            )
-        ),
+        *_room_columns("reading."),
     ]
+
+
+def _room_columns(prefix: str) -> list[Column]:
+    columns = _reals(
+        prefix,
+        ("ambient_temperature", "K", "of the air beside the bench, last known; NaN without a logger"),
+        ("relative_humidity", "1", "of the air beside the bench, last known; NaN without a logger"),
+    )
+    return [replace(column, since=(1, 4)) for column in columns]
 
 
 def _route_columns() -> list[Column]:
@@ -272,6 +276,40 @@ FINDING_COLUMNS = [
 ]
 
 
+BRANCH_COLUMNS = [
+    Column("cycle", "<i4", "", "of which cycle, from 0", "cycle"),
+    Column("branch", "S8", "", "direction of the sweep: forward or reverse", "branch"),
+    Column("points", "<i4", "", "how many points it has that nothing limited", "points"),
+    *_reals(
+        "",
+        ("scan_rate", "V/s", "median of |dV/dt| by the time stamps"),
+        ("dwell", "s", "median of the time from point to point"),
+        ("longest_dwell", "s", "the longest, as where a spectrum was taken"),
+        ("turn_on_voltage", "V", "where the luminance rises through 1 cd/m^2"),
+        ("luminance_max", "cd/m^2", "largest sample"),
+        ("external_quantum_efficiency_max", "1", "largest sample from 1 cd/m^2 on"),
+        ("voltage_at_external_quantum_efficiency_max", "V", "where that is"),
+        ("hysteresis_index", "1", "(A_r - A_f)/(A_r + A_f) of the two branches of the cycle, A = int J dV"),
+        ("hysteresis_index_log", "1", "mean of lg(J_r/J_f) of the two branches of the cycle"),
+    ),
+    Column("turn_on_status", "S24", "", "status of the turn-on voltage, as of the figure", "turn_on_status"),
+]
+
+
+TRANSPORT_COLUMNS = [
+    Column("point_index", "<i4", "", "row of /entry/jvl", "point_index"),
+    Column("polarity", "<i4", "", "sign of the voltage, 1 or -1; the rest are amounts", "polarity"),
+    *_reals(
+        "",
+        ("layer_voltage", "V", "across the layer: built-in voltage and I R_s taken out"),
+        ("current_density", "A/m^2", "through it"),
+        ("local_slope", "1", "d lg J/d lg V of the points within 0.1 decades of voltage on either side"),
+        ("fitted_current_density", "A/m^2", "by the law that was fitted; blank: no window allowed a fit"),
+    ),
+    Column("inside", "<i1", "", "1 inside the window of the fit", "inside"),
+]
+
+
 SPECTRUM_COLUMNS = [
     Column("point_index", "<i4", "", "row of /entry/jvl at which it was taken", "point_index"),
     Column("branch", "S8", "", "direction of the sweep", "branch"),
@@ -344,6 +382,7 @@ def lifetime_columns(source_unit: str) -> list[Column]:
         Column("part", "<i4", "", "row of /entry/parts in which it was read", "part"),
         Column("spectrum_index", "<i4", "", "row of /entry/spectra that it refers to, -1 for none", "spectrum_index"),
         *_reals("", ("current_density", "A/m^2", "current density"), *derived),
+        *_room_columns(""),
     ]
 
 
@@ -435,9 +474,13 @@ MEMBERS: Mapping[str, str] = {
     "figures_of_merit": "one number a figure, with unit, status, reason, uncertainty and place as attributes; of which "
     "`branch` and `cycle` they are, as attributes of the group",
     "findings": "what contradicts these numbers",
+    "stress": "what the run has put on the device: charge, time at levels other than zero, largest voltage and "
+    "current, exposures of the spectroradiometer",
     "remarks": "tags and comments that people added when the run was over",
     "notes": "what was worth reading later: cautions, errors of instruments, decisions of the program",
     "dark": "one row a reading at the dark level, before the sweep and after it",
+    "branches": "a row for each branch of each cycle: turn-on, efficiency, hysteresis, and how fast it was",
+    "transport": "of an electron-only or hole-only device: what the analysis made of each point that counts",
     "repeated": "the level of the first spectrum, read once more when the sweep was over",
     "exposure_samples": "readings of both meters while a spectrum was integrating",
     "instrument": "who was on the bench, where, and how it was set: one group a role, everything as attributes",
@@ -500,6 +543,8 @@ TABLES = (
     Table("exposure_samples", ExposureSample, lambda _: SAMPLE_COLUMNS, ("time",)),
     Table("notes", Note, lambda _: NOTE_COLUMNS, ("time",), rows=500),
     Table("findings", Finding, lambda _: FINDING_COLUMNS, ("time",), rows=MOST_FINDINGS, since=(1, 1)),
+    Table("branches", BranchSummary, lambda _: BRANCH_COLUMNS, ("branch",), since=(1, 4)),
+    Table("transport", TransportPoint, lambda _: TRANSPORT_COLUMNS, ("layer_voltage",), since=(1, 4), optional=True),
     Table(
         "spectra",
         Spectrum,

@@ -19,6 +19,7 @@ import numpy as np
 
 from acquire.config.yaml_source import LARGEST_RUN_FILE, what_is
 from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.device_stress import Stress
 from acquire.evaluation.evidence import DarkLevel, dark_level
 from acquire.evaluation.figure import Figure
 from acquire.evaluation.flagged import source_of_figures
@@ -63,6 +64,7 @@ from acquire.run_file.naming import is_run_file, moment_in
 from acquire.run_file.placing import locked_alone
 from acquire.run_file.remarks import Remark, RemarkKind, read_remarks, standing
 from acquire.run_file.streamed import rows_of_streamed
+from acquire.run_file.stress_group import read_stress
 from acquire.run_file.tables import length, read_table
 
 LONGEST_TEXT = 1 << 20  # bytes; a configuration file may be as long
@@ -82,7 +84,7 @@ class Run:
     """Everything a run file holds, as the engine recorded it, and its results.
 
     ``rows``: how many there are of the tables that are not among ``tables`` but read piece by piece, by
-    :mod:`acquire.run_file.columns`.
+    :mod:`acquire.run_file.columns`. ``stress`` of a finished one.
     """
 
     path: Path
@@ -107,6 +109,7 @@ class Run:
     sample_fields: Mapping[str, str | float] = field(default_factory=dict)
     resolved_json: str = ""
     remarks: tuple[Remark, ...] = ()
+    stress: Stress | None = None
     rows: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -484,6 +487,7 @@ def _read(path: Path, file: h5py.File) -> Run:
         sample_fields={_text(name): _sample_field(dataset) for name, dataset in entry["sample"].items()},
         resolved_json=_text_if_any(entry, "configuration/resolved_json"),
         remarks=read_remarks(entry),
+        stress=read_stress(entry),
         rows={table.name: rows_of_streamed(entry, table) for table in TABLES if table.streamed},
     )
 

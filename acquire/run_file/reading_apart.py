@@ -27,6 +27,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from acquire.run_file.documented import DocumentedRun
+    from acquire.run_file.ledger import Earlier
     from acquire.run_file.read import ArchiveError, Run
     from acquire.run_file.summary import RunSummary
     from acquire.run_file.tagging import Wish
@@ -50,6 +51,15 @@ def read_run(path: Path) -> Run:
     """
     run: Run = _one("read_run", path)
     return run
+
+
+def read_run_and_earlier(path: Path) -> tuple[Run, Earlier]:
+    """The run, and what its device went through before (:func:`acquire.run_file.ledger.earlier_stress`).
+
+    :raises acquire.run_file.read.ArchiveError: as above.
+    """
+    found: tuple[Run, Earlier] = _one("read_run_and_earlier", path)
+    return found
 
 
 def read_runs(paths: Sequence[Path]) -> Iterator[tuple[Path, Run | ArchiveError]]:
@@ -88,6 +98,11 @@ def unfinished(paths: Sequence[Path]) -> list[Path]:
 def summaries(paths: Sequence[Path]) -> Iterator[tuple[Path, RunSummary | ArchiveError]]:
     """As :func:`acquire.run_file.summary.read_summary`, file by file; the error in place of what cannot be read."""
     return _answers("read_summary", paths)
+
+
+def summaries_with_stress(paths: Sequence[Path]) -> Iterator[tuple[Path, RunSummary | ArchiveError]]:
+    """As :func:`acquire.run_file.ledger.summary_with_stress`, likewise."""
+    return _answers("summary_with_stress", paths)
 
 
 def cut_off_in(folder: Path, patience: float) -> list[tuple[Path, int]]:
@@ -305,7 +320,7 @@ def main() -> int:
 
 
 def _work() -> dict[str, Callable[..., Any]]:
-    from acquire.run_file import documented
+    from acquire.run_file import documented, ledger
     from acquire.run_file import read as reading
     from acquire.run_file.summary import read_summary
 
@@ -320,8 +335,14 @@ def _work() -> dict[str, Callable[..., Any]]:
         already = reading.points_if_unfinished(path) is None
         return finishing.recover(path), already
 
+    def read_run_and_earlier(path: Path) -> tuple[Run, Earlier]:
+        run = reading.read_run(path)
+        return run, ledger.earlier_stress(run)
+
     return {
         "read_run": reading.read_run,
+        "read_run_and_earlier": read_run_and_earlier,
+        "summary_with_stress": ledger.summary_with_stress,
         "read_documented": documented.read_documented,
         "read_summary": read_summary,
         "recover": recover,

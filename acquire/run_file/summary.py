@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from math import ceil, isfinite, isnan, log10, nan
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from acquire.evaluation.device_stress import UNITS, Stress
 from acquire.evaluation.figure import Figure
 from acquire.records import Branch, Severity, of_sweep
 from acquire.run_file.checksums import checked_text, write_checked_text
@@ -35,6 +36,7 @@ from acquire.run_file.read import (
     parsed,
 )
 from acquire.run_file.remarks import RemarkKind, read_remarks, standing
+from acquire.run_file.stress_group import read_stress
 
 MOST_BYTES = 64_000  # of the text; HDF5 gives an attribute 64 kB
 _SHORTER = (1000, 300, 100, 30)  # characters of a text, and a tenth as many comments, until it fits
@@ -73,6 +75,7 @@ class RunSummary:
     reached_level: float
     figures: Mapping[str, Figure] = field(default_factory=dict)
     findings: Mapping[Severity, tuple[str, ...]] = field(default_factory=dict)
+    stress: Stress | None = None
     tags: tuple[str, ...] = ()
     comments: tuple[str, ...] = ()
     finished: bool = True
@@ -100,12 +103,13 @@ class RunSummary:
             **{name: _or_none(value) if isinstance(value, float) else value for name, value in values.items()},
             "figures": {name: _plain_figure(figure) for name, figure in self.figures.items()},
             "findings": {str(severity): list(codes) for severity, codes in self.findings.items()},
+            "stress": None if self.stress is None else asdict(self.stress),
             "tags": list(self.tags),
             "comments": list(self.comments),
         }
 
 
-_BY_THEMSELVES = ("path", "figures", "findings", "tags", "comments", "finished", "held")
+_BY_THEMSELVES = ("path", "figures", "findings", "stress", "tags", "comments", "finished", "held")
 
 
 def _or_none(value: float) -> float | None:
@@ -143,6 +147,7 @@ def summary_of(run: Run) -> RunSummary:
         **_planned(run.configuration, run.tables["jvl"]["branch"]),
         figures={name: _in_short(figure) for name, figure in run.figures.items()},
         findings=_by_severity((one.severity, one.code) for one in run.findings),
+        stress=run.stress,
         tags=run.tags,
         comments=run.comments,
         finished=run.finished,
@@ -272,6 +277,7 @@ def _from_text(path: Path, text: str) -> RunSummary:
         **{one.name: plain[str(one.type)](content[one.name]) for one in known},
         figures={str(name): _figure_of(one) for name, one in content["figures"].items()},
         findings={Severity(name): tuple(map(str, codes)) for name, codes in content["findings"].items()},
+        stress=_stress_of(content.get("stress")),
         tags=tuple(map(str, content["tags"])),
         comments=tuple(map(str, content["comments"])),
     )
@@ -279,6 +285,13 @@ def _from_text(path: Path, text: str) -> RunSummary:
 
 def _number(value: Any) -> float:
     return nan if value is None else float(value)
+
+
+def _stress_of(plain: Mapping[str, Any] | None) -> Stress | None:
+    if plain is None:
+        return None
+    values = {name: float(plain[name]) for name in UNITS}
+    return Stress(**{**values, "exposures": int(values["exposures"])})  # type: ignore[arg-type]
 
 
 def _figure_of(plain: Mapping[str, Any]) -> Figure:
@@ -308,6 +321,7 @@ def _from_file(path: Path, file: h5py.File) -> RunSummary:
         **_planned(parsed(_text(configuration[()], LONGEST_CONFIGURATION)), branch),
         figures={name: _in_short(_figure(plain_member(figures, name))) for name in figures or ()},
         findings=_findings(entry, recording),
+        stress=read_stress(entry),
         tags=standing(remarks, RemarkKind.TAG),
         comments=standing(remarks, RemarkKind.COMMENT),
         finished=recording is None,

@@ -183,15 +183,15 @@ class NoGuard:
 
 
 class GuardianProcess:
-    """One guardian, and the run's ends of the pipes to and from it.
+    """One guardian, and the run's ends of the pipes to and from it; ``ahead``: one that was started before its run.
 
     :raises NotGuarded: it cannot be started.
     """
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: Order, ahead: subprocess.Popen[bytes] | None = None) -> None:
         self._where = f"the guardian of {order.source.resource}"
         try:
-            self.process = _started()
+            self.process = ahead if ahead is not None and ahead.poll() is None else _started()
         except OSError as error:
             raise self._not_guarded(f"cannot be started ({error})") from error
         assert self.process.stdin is not None
@@ -315,9 +315,9 @@ _LEVEL_NOT_KNOWN = Beat(_USUAL, "VOLT", math.nan, math.nan, "more than could be 
 class Guarding:
     """The guardian of a run, and the next one should it be lost: the run's side of it. Not for several threads."""
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: Order, ahead: subprocess.Popen[bytes] | None = None) -> None:
         self._order = order
-        self._guardian: GuardianProcess | None = GuardianProcess(order)
+        self._guardian: GuardianProcess | None = GuardianProcess(order, ahead)
         self._succeeding = False  # is the guardian another one that was not ready when it was last asked?
         self._beat = _NOTHING_WAS_ON
         self._on = False  # may the output be on?
@@ -464,8 +464,10 @@ def _lower(level: float, before: float) -> float:
 
 
 @contextmanager
-def guarded(order: Order | None) -> Iterator[Guarding | NoGuard]:
+def guarded(order: Order | None, ahead: subprocess.Popen[bytes] | None = None) -> Iterator[Guarding | NoGuard]:
     """Start a guardian, not waiting for it, and let it go at the end; without an order there is none.
+
+    ``ahead`` is one that :func:`started_ahead` has started for this run.
 
     If the output was not confirmed to be off by then, the end waits until the guardian has tried as well.
 
@@ -474,11 +476,33 @@ def guarded(order: Order | None) -> Iterator[Guarding | NoGuard]:
     if order is None:
         yield NoGuard()
         return
-    guard = Guarding(order)
+    guard = Guarding(order, ahead)
     try:
         yield guard
     finally:
         guard.dismiss()
+
+
+def started_ahead() -> subprocess.Popen[bytes] | None:
+    """A guardian for the run after this one, which gets its order then; None where none can be started now.
+
+    It ends by itself when this process does.
+    """
+    try:
+        return _started()
+    except OSError:
+        return None
+
+
+def let_go_ahead(ahead: subprocess.Popen[bytes]) -> None:
+    """Let a guardian end that was started ahead for a run that did not come."""
+    assert ahead.stdin is not None
+    assert ahead.stdout is not None
+    with suppress(OSError):
+        ahead.stdin.close()
+    ahead.kill()  # it has no order, and nothing that it could do
+    ahead.wait()
+    ahead.stdout.close()
 
 
 def _started() -> subprocess.Popen[bytes]:

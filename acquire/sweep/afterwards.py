@@ -3,24 +3,28 @@
 Between two points of a branch the level is linear in ln L where it is a voltage, and its logarithm is where it is a
 current (as all that is read off a curve at a luminance). It is set and read, and corrected once, by a step of the
 secant through the two points, where the luminance is off by more than :data:`CLOSE_ENOUGH`; then the spectrum is taken.
+While no spectrum of the device is known a luminance may rest on a stand-in: where the first one shows it to be off by
+more than :data:`TO_TAKE_AGAIN`, it is taken once more at a level corrected by what it says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
-from math import copysign, exp, inf, isfinite, log
+from math import copysign, exp, inf, log
 
 from acquire.records import BAD_READING, LIMITED, Branch, PointFlag, Record, Step
 from acquire.sweep.exposure import ExposureMode, ExposureTimes
 from acquire.sweep.schedule import Schedule
 
-#: A luminance that is off by more, as a change of ln L, is corrected; and one that then still is by that much is noted.
-CLOSE_ENOUGH, WORTH_A_NOTE = 0.01, 0.02
+#: A luminance that is off by more, as a change of ln L, is corrected; the first spectrum is taken once more beyond the
+#: second; one that is off by the third in the end is noted.
+CLOSE_ENOUGH, TO_TAKE_AGAIN, WORTH_A_NOTE = 0.01, 0.02, 0.05
 
-#: Points that each asked luminance takes at most: the level as the curve has it, and as corrected.
-POINTS_EACH = 2
+#: Points that each asked luminance takes at most: the level as the curve has it, and as corrected. One more where the
+#: first spectrum shows that luminance was another one than a stand-in said.
+POINTS_EACH, ONCE_MORE = 2, 1
 
 _NOT_OF_A_CURVE = int(
     BAD_READING | LIMITED | PointFlag.BELOW_DARK_NOISE | PointFlag.AMPLIFIER_LIMIT | PointFlag.LEVEL_NOT_REACHED
@@ -39,7 +43,12 @@ class AfterwardsPlan:
     @property
     def most_points(self) -> int:
         """The most points that come of it."""
-        return POINTS_EACH * len(self.at_luminance)
+        return POINTS_EACH * len(self.at_luminance) + (ONCE_MORE if self.at_luminance else 0)
+
+    @property
+    def most_spectra(self) -> int:
+        """The most spectra that are taken."""
+        return len(self.at_luminance) + (ONCE_MORE if self.at_luminance else 0)
 
 
 @dataclass(frozen=True)
@@ -111,32 +120,79 @@ def afterwards(
     have. A spectrum is due at the steps that say so, and the record of such a step is to know it. What would not be
     over within the time budget is left out; an exposure that has begun is not cut short. ``source_unit`` is V or A.
     """
-    if not (records := curve()):
-        return None
-    begun, index = records[-1].reading.time, records[-1].reading.index + 1
-    now, cycle = begun, records[-1].reading.cycle
-    for luminance in plan.at_luminance:
-        which = f"no spectrum afterwards at {luminance:g} cd/m^2"
-        found = level_at(luminance, curve(), logarithmic=source_unit == "A")
-        if found is None:
-            say(f"{which}: no branch passes it between two of its points")
-            continue
-        exposure, left = plan.times.total(luminance, plan.mode), plan.time_budget - (now - begun)
-        if exposure > left:
-            say(f"{which}: it may take {exposure:.0f} s, and {max(left, 0.0):.0f} s of the time budget are left")
-            continue
-        record = yield Step(index, Branch.AFTERWARDS, found.level, cycle=cycle, asked_luminance=luminance)
-        index, now = index + 1, record.reading.time
-        if not _of_a_curve(record):
-            say(f"{which}: at {found.level:.6g} {source_unit} there is no light to go by, or a limit decides")
-            continue
-        if exposure > plan.time_budget - (now - begun):
-            say(f"{which}: {plan.time_budget - (now - begun):.0f} s of the time budget are left, it may take more")
-            continue
-        off = log(luminance / record.luminance)
-        level = found.corrected(off) if abs(off) > CLOSE_ENOUGH else found.level
-        record = yield Step(index, Branch.AFTERWARDS, level, True, cycle, asked_luminance=luminance)
-        index, now = index + 1, record.reading.time
-        if isfinite(record.luminance) and not abs(log(max(record.luminance, 1e-9) / luminance)) <= WORTH_A_NOTE:
-            say(f"asked for {luminance:g} cd/m^2 afterwards: it is {record.luminance:.4g} cd/m^2 after one correction")
+    if records := curve():
+        seeking = _Seeking(plan, curve, source_unit, say, records[-1])
+        for luminance in plan.at_luminance:
+            yield from seeking.spectrum_at(luminance)
     return None
+
+
+class _Seeking:
+    """Seeks one level after the other; ``last`` is the last record of the sweep."""
+
+    def __init__(
+        self,
+        plan: AfterwardsPlan,
+        curve: Callable[[], Sequence[Record]],
+        unit: str,
+        say: Callable[[str], None],
+        last: Record,
+    ) -> None:
+        self._plan, self._curve, self._unit, self._say = plan, curve, unit, say
+        self._begun = self._now = last.reading.time
+        self._index, self._cycle = last.reading.index + 1, last.reading.cycle
+        self._first = True  # until there is a spectrum
+
+    def spectrum_at(self, luminance: float) -> Generator[Step, Record, None]:
+        """The steps for one luminance [cd/m^2]: its level, the same corrected, with the spectrum."""
+        which = f"no spectrum afterwards at {luminance:g} cd/m^2"
+        found = level_at(luminance, self._curve(), logarithmic=self._unit == "A")
+        if found is None:
+            self._say(f"{which}: no branch passes it between two of its points")
+            return
+        if self._no_time_for(luminance, which):
+            return
+        record = yield from self._read(found.level, luminance)
+        if not _of_a_curve(record):
+            self._say(f"{which}: at {found.level:.6g} {self._unit} there is no light to go by, or a limit decides")
+            return
+        if self._no_time_for(luminance, which):
+            return
+        off = log(luminance / record.luminance)
+        if abs(off) > CLOSE_ENOUGH:
+            found = replace(found, level=found.corrected(off))
+        record = yield from self._read(found.level, luminance, spectrum=True)
+        yield from self._looked_at(record, luminance, found)
+
+    def _looked_at(self, record: Record, luminance: float, found: LevelAt) -> Generator[Step, Record, None]:
+        """Where the first spectrum shows that luminance was another one than a stand-in said, take it once more."""
+        first, self._first = self._first, False
+        off = log(luminance / record.luminance) if record.luminance > 0.0 else inf
+        exposure = self._plan.times.total(luminance, self._plan.mode)
+        if not first or not TO_TAKE_AGAIN < abs(off) < inf or self._left < 2 * exposure:
+            return
+        self._say(
+            f"asked for {luminance:g} cd/m^2 afterwards: by its own spectrum it is {record.luminance:.4g} cd/m^2; "
+            "taken once more at a corrected level"
+        )
+        yield from self._read(found.corrected(off), luminance, spectrum=True)
+
+    def _read(self, level: float, luminance: float, *, spectrum: bool = False) -> Generator[Step, Record, Record]:
+        record = yield Step(
+            self._index, Branch.AFTERWARDS, level, spectrum, cycle=self._cycle, asked_luminance=luminance
+        )
+        self._index, self._now = self._index + 1, record.reading.time
+        return record
+
+    @property
+    def _left(self) -> float:
+        """What is left of the time budget by the last reading, s."""
+        return self._plan.time_budget - (self._now - self._begun)
+
+    def _no_time_for(self, luminance: float, which: str) -> bool:
+        exposure = self._plan.times.total(luminance, self._plan.mode)
+        if exposure <= self._left:
+            return False
+        left = max(self._left, 0.0)
+        self._say(f"{which}: it may take {exposure:.0f} s, and {left:.0f} s of the time budget are left")
+        return True

@@ -14,7 +14,7 @@ from acquire.config import BenchFile, SweepFile
 from acquire.config.linked_timing import linked_timing
 from acquire.records import Branch, Step
 from acquire.sweep.adaptive import Adaptive
-from acquire.sweep.afterwards import AfterwardsPlan
+from acquire.sweep.afterwards import ONCE_MORE, AfterwardsPlan
 from acquire.sweep.exposure import ExposureMode, ExposureTimes
 from acquire.sweep.levels import branches_of, steps_of
 from acquire.sweep.lifetime import LifetimeCourse, lifetime_course
@@ -249,7 +249,7 @@ def _spectra_plan(sweep: SweepFile, bench: BenchFile, steps: tuple[Step, ...], m
         every_points=every.points if every else 0,
         every_above=every.above if every else inf,
         sample_every=wanted.sample_every,
-        most=min(most + (MOST_ATTEMPTS if first else 0), most_points) + len(afterwards.at_luminance),
+        most=min(most + (MOST_ATTEMPTS if first else 0), most_points) + afterwards.most_spectra,
         first_in_clear_light=first,
         first_at_the_latest=_last_quarters(steps) if first else (),
         as_needed=wanted.as_needed.share if wanted.as_needed else 0.0,
@@ -301,6 +301,7 @@ def _exposures(sweep: SweepFile, bench: BenchFile, spectra: SpectraPlan) -> tupl
     in_order = {"forward": rising, "reverse": rising[::-1], "both": rising + rising[::-1]}
     luminances = list(in_order[sweep.source.direction]) * sweep.source.cycles
     afterwards = spectra.afterwards.at_luminance
+    afterwards = (*afterwards[:ONCE_MORE], *afterwards)
     luminances += [100.0] * (spectra.most - len(luminances) - len(afterwards))
     return tuple(spectra.times.total(luminance, spectra.mode) for luminance in (*luminances, *afterwards))
 

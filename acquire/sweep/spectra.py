@@ -37,6 +37,7 @@ class SpectraPlan:
     most: int = 0
     first_in_clear_light: bool = False
     first_at_the_latest: tuple[range, ...] = ()
+    first_index: int = 0
     as_needed: float = 0.0
     mode: ExposureMode = field(default_factory=ExposureMode)
     retries: int = 0

@@ -16,8 +16,8 @@ from drivers.simulated.roots import rising_root
 
 _EPSILON_0 = 8.8541878188e-12  # F/m
 _ELEMENTARY_CHARGE = 1.602176634e-19  # C
-#: How steeply the current rises as the last traps are filled: the power of V beyond the square.
-_FILLING_POWER = 12.0
+#: How steeply the current rises as the last traps are filled.
+_FILLING_POWER = 20.0
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,12 @@ def space_charge_density(drop: float, layer: LayerParameters) -> tuple[float, fl
 
 
 def _free_share(drop: float, layer: LayerParameters) -> tuple[float, float]:
-    """The share of the carriers that is free, and its slope (1/V)."""
+    """The share of the carriers that is free, and its slope (1/V): half of the way, in decades, at V_TFL."""
     if layer.traps is None:
         return 1.0, 0.0
-    least = layer.traps.free_share
-    still_empty = (layer.trap_filled_voltage / drop) ** _FILLING_POWER
-    share = least + (1.0 - least) / (1.0 + still_empty)
-    return share, (1.0 - least) * _FILLING_POWER * still_empty / (1.0 + still_empty) ** 2 / drop
+    filled = (drop / layer.trap_filled_voltage) ** _FILLING_POWER
+    share = layer.traps.free_share ** (1.0 / (1.0 + filled))
+    return share, -math.log(layer.traps.free_share) * share * _FILLING_POWER * filled / (1.0 + filled) ** 2 / drop
 
 
 @dataclass(frozen=True)

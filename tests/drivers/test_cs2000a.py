@@ -5,7 +5,7 @@ import pytest
 
 from drivers import errors
 from drivers.cs2000a import errors as refusals
-from drivers.cs2000a.driver import CS2000A, SpectroradiometerSettings
+from drivers.cs2000a.driver import CS2000A, ExposureSetting, SpectroradiometerSettings
 from drivers.cs2000a.messages import (
     REFUSALS,
     Colorimetry,
@@ -180,6 +180,38 @@ def test_a_setting_without_calibration(transcript):
 def test_settings_the_meter_does_not_have_are_not_sent(transcript, change, reason):
     with transcript(CS2000A, []) as meter, pytest.raises(errors.RefusedByDriver, match=reason):
         meter.configure(SpectroradiometerSettings(**change))
+
+
+SET_FAST = [("SPMS,1,2", "OK00"), ("SPMR", "OK00,1,2")]
+
+
+def test_a_spectrum_that_is_to_be_exposed_otherwise_is_set_and_read_back_first(transcript):
+    taken = [*MEASUREMENT, ("MEDR,0,0,1", CONDITIONS.replace("OK00,0,", "OK00,1,")), *blocks()]
+    again = [*taken, ("MEDR,2,0,00", COLORIMETRY)]
+    with transcript(CS2000A, [*IN_ORDER, *SET_FAST, *again, *again]) as meter:
+        meter.configure(SETTINGS)
+        for _ in range(2):  # what is set already is not set again
+            meter.trigger(ExposureSetting("fast"))
+            while not meter.poll(0.2):
+                pass
+        assert meter.read_spectrum().conditions.speed_mode == "fast"
+        assert meter.settings()["speed_mode"] == "fast"
+
+
+def test_an_exposure_that_reads_back_differently_is_not_taken(transcript):
+    with transcript(CS2000A, [*IN_ORDER, ("SPMS,1,2", "OK00"), ("SPMR", "OK00,0,2")]) as meter:
+        meter.configure(SETTINGS)
+        meter.trigger(ExposureSetting("fast"))
+        meter.poll(0.2)
+        with pytest.raises(errors.SettingNotTaken):
+            meter.poll(0.2)
+
+
+def test_an_exposure_the_meter_does_not_have_is_not_sent(transcript):
+    with transcript(CS2000A, IN_ORDER) as meter:
+        meter.configure(SETTINGS)
+        with pytest.raises(errors.RefusedByDriver):
+            meter.trigger(ExposureSetting("manual", "auto", 1.0))
 
 
 def test_a_measurement(transcript):

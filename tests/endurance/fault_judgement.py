@@ -22,6 +22,7 @@ from tests.endurance.fault_trial import (
     GUARDIAN_SILENT,
     KILLED,
     LINK,
+    LOGGED,
     MEMORY,
     NO_GUARDIAN,
     OF_THE_FILE,
@@ -42,6 +43,8 @@ from tests.support.recomputed import VISIBLE, Truth, columns, disagreements, une
 PATIENCE = 400.0
 #: Longest time from the moment at which a fault can be known to the off message at the source, s.
 SOON = 2.0
+#: How long the faults of a logger may hold up a run whose points come every few seconds, s.
+HELD_UP = 0.5
 #: How far beyond its time a reply is overdue, s.
 OVERDUE = 2.0
 
@@ -320,7 +323,7 @@ def _status(trial: Trial, status: str, reason: str) -> Iterator[str]:
     if pair.also is not None:
         return
     refused = "Nothing was switched on" in reason  # a guardian that is lost before the output goes on
-    if status != "completed" and pair.fault in _COSTS_NO_RUN and not refused:
+    if status != "completed" and (pair.fault in _COSTS_NO_RUN or pair.sweep == LOGGED) and not refused:
         yield f"the run {status} for it: {reason}"
     if status == "stopped" and pair.fault not in REQUESTS:
         yield f"stopped, which nobody asked for: {reason}"
@@ -511,6 +514,8 @@ def _times(trial: Trial, verdict: Verdict, usual: Reference) -> Iterator[str]:
     if verdict.ended == "completed":
         lit = energised(trial.smu.output_log)
         verdict.longer = max(0.0, lit[1] - lit[0] - usual.time_at_levels)
+        if pair.sweep == LOGGED and verdict.longer > HELD_UP:
+            yield f"a logger held the run up for {verdict.longer:.1f} s"
         return
     messages = [message for message in trial.heard if message.operation > operation]
     off_message = next((message for message in messages if _OFF.search(message.data)), None)

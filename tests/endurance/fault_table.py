@@ -30,6 +30,7 @@ from tests.endurance.fault_trial import (
     BY_THEMSELVES,
     KILLED,
     LINK,
+    LOGGED,
     OF_THE_FILE,
     PROGRAM_FAULTS,
     REQUESTS,
@@ -92,6 +93,11 @@ def all_pairs() -> list[Pair]:
                 continue
             energised = energised or operation.output_on
             met = met or (meter is not None and operation.resource == meter.resource)
+            if sweep == LOGGED:
+                pairs += (
+                    _of_the_logger(at) if operation.resource == instruments.by_role["surroundings"].resource else []
+                )
+                continue
             if sweep in BY_THEMSELVES and not energised:
                 continue
             faults = list(_of_the_link(operation.name, usual.brings_a_reply(at)))
@@ -125,6 +131,16 @@ def _of_the_link(operation: str, reply: bool) -> Iterator[str]:
         yield FaultKind.MESSAGE_LOST
     if reply:
         yield from (kind for kind in FaultKind if kind.startswith(_IN_REPLIES))
+
+
+def _of_the_logger(at: int) -> list[Pair]:
+    """What may befall the link and the replies of a logger, once or for good."""
+    usual = reference(LOGGED)
+    reply = usual.brings_a_reply(at)
+    once = [Pair(LOGGED, fault, at) for fault in _of_the_link(usual.operations[at - 1].name, reply)]
+    lasting = (*_LASTING, *(_LASTING_REPLIES if reply else ()))
+    own = [Pair(LOGGED, kind, at, often) for kind, often in lasting if kind is not FaultKind.ALL_LINKS_LOST]
+    return [pair for pair in once if pair.fault != FaultKind.ALL_LINKS_LOST] + own
 
 
 def _of_the_program(at: int, point: bool) -> list[str]:

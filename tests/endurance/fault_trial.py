@@ -110,6 +110,9 @@ REQUESTS = {
 PROGRAM_FAULTS = (*BUGS, *MEMORY, *DISK, *OF_THE_FILE, *OF_THE_GUARDIAN, *REQUESTS, KILLED)
 
 
+#: A sweep with a logger of the surroundings, at whose operations alone something goes wrong: that costs no run.
+LOGGED = "beside a logger"
+
 SWEEPS = {
     "stepped": """
 source: {function: voltage, start: 0 V, stop: 7.2 V, points: 4, compliance: 10 mA}
@@ -128,6 +131,10 @@ measure: {timing: hardware, autozero: false, settle: 10 ms, nplc: 0.05, current_
     "current on serial lines": """
 source: {function: current, start: 0 mA, stop: 2 mA, points: 3, direction: both, compliance: 8 V}
 measure: {settle: 10 ms, nplc: 0.1, photodiode_range: 10 V, filter_count: 2}
+""",
+    LOGGED: """
+source: {function: voltage, start: 0 V, stop: 7.2 V, points: 5, compliance: 10 mA}
+measure: {settle: 2.4 s, nplc: 0.1, current_range: 10 mA, photodiode_range: 10 V}
 """,
 }
 
@@ -223,6 +230,8 @@ stop: {{on_compliance: continue}}
 def _bench_changes(sweep: str) -> list[tuple[str, str]]:
     if sweep in BY_THEMSELVES:
         return [("photodiode:\n  amplifier", "trigger_link: true\nphotodiode:\n  amplifier")]
+    if sweep == LOGGED:
+        return [("\nphotodiode:\n", "\n  surroundings: {model: hmp110, resource: ASRL4::INSTR}\n\nphotodiode:\n")]
     if sweep == "current on serial lines":
         return [("GPIB0::24::INSTR", "ASRL1::INSTR"), ("GPIB0::16::INSTR", "ASRL2::INSTR")]
     return [("    model: keithley2400\n", "    model: keithley2400\n    interlock: true\n")]
@@ -310,9 +319,9 @@ class Trial:
 
     def role(self, resource: str) -> str:
         """What the instrument at an address is there for."""
-        instruments = self.prepared.loaded.bench.instruments
-        roles = {"smu": instruments.smu, "photodiode meter": instruments.photodiode_meter}
-        return next((role for role, where in roles.items() if where.resource == resource), "spectroradiometer")
+        roles = self.prepared.loaded.bench.instruments.by_role.items()
+        found = next((role for role, where in roles if where.resource == resource), "spectroradiometer")
+        return found.replace("_", " ")
 
     def _faults(self) -> tuple[Pair, ...]:
         return () if self.pair is None else self.pair.each

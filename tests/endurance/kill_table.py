@@ -8,8 +8,9 @@ usual end; every fourth one from the moment when its output goes on instead, and
 point. Then every point, dark reading, spectrum, note and exposure sample that was reported must be in its file, which
 must open with plain h5py and be finished by ``acquire recover``: as failed, because it was cut off, unless the run had
 still said itself how it ended; with values that the device had, and results that follow from them. The level of the
-source must have come down to zero in steps and its output be off, by the twin's own log, within two seconds, and no
-guardian may be left. Exit status 1 if anything of that fails even once.
+source must have come down to zero in steps, that of pulses at once, and its output be off, by the twin's own log,
+within two seconds, and no guardian may be left. Every sixth run is one of pulses. Exit status 1 if anything of that
+fails even once.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ PROBLEMS = (
 LONGEST_ON = 2.0  # s from the kill until the output is off
 POINTS = 50
 LAST_LEVEL = 7.0  # V
+PULSED_SHARE = 6  # every sixth run is one of pulses
 LONGEST_RUN = 60.0  # s; one that goes on as planned takes a few
 GUARDIAN_PATIENCE = 20.0  # s; a guardian that could not switch off gives up earlier
 
@@ -81,6 +83,21 @@ source: {{function: voltage, start: 3 V, stop: 7 V, points: {points}, compliance
 measure: {{settle: 2 ms, nplc: 0.01, photodiode_nplc: 0.01, current_range: 100 mA, photodiode_range: 10 V}}
 dark: {{readings: 2}}
 spectra: {{at_voltage: [3.7 V, 6 V], speed: fast, sample_every: 10 ms}}
+"""
+#: The same levels as pulses that the instruments run by themselves.
+PULSED = """kind: sweep
+title: pulses, to be killed
+bench: bench.yaml
+sample:
+  name: SPPO13/Liq
+  emissive_area: 14 mm^2
+  expected_line: {{peak: 520 nm, fwhm: 20 nm}}
+  simulated_as: {configs}/devices/sppo13_liq.yaml
+source:
+  {{function: voltage, start: 3 V, stop: 7 V, points: {points}, compliance: 100 mA,
+    pulse: {{width: 5 ms, period: 25 ms}}}}
+measure: {{timing: hardware, autozero: false, settle: 2 ms, nplc: 0.05, current_range: 100 mA, photodiode_range: 10 V}}
+dark: {{readings: 2}}
 """
 #: The spectroradiometer of the runs takes no time: a real one would take most of it.
 QUICK_SPECTRA = "simulation:\n  options: {spectroradiometer: {instant: true}}\n"
@@ -112,6 +129,7 @@ class Place:
     bench: Path
     energised: threading.Event
     truth: Truth
+    pulsed: bool = False
 
     @property
     def output_log(self) -> list[Any]:
@@ -125,13 +143,14 @@ class Place:
         return [sys.executable, "-m", "tests.endurance.kill_table", "--run", *what]
 
 
-def write_files(folder: Path) -> Path:
+def write_files(folder: Path, *, pulsed: bool = False) -> Path:
     """A bench and a sweep in ``folder``; the sweep's path."""
     text = (CONFIGS / "benches" / "simulated.yaml").read_text(encoding="utf-8")
     text = text.replace("../", f"{CONFIGS.as_posix()}/").replace("simulation:\n", QUICK_SPECTRA)
+    text = text.replace("visa: simulated\n", f"visa: simulated\ntrigger_link: {str(pulsed).lower()}\n")
     (folder / "bench.yaml").write_text(text, encoding="utf-8")
     sweep = folder / "sweep.yaml"
-    sweep.write_text(SWEEP.format(configs=CONFIGS.as_posix(), points=POINTS), encoding="utf-8")
+    sweep.write_text((PULSED if pulsed else SWEEP).format(configs=CONFIGS.as_posix(), points=POINTS), encoding="utf-8")
     return sweep
 
 
@@ -141,9 +160,9 @@ def true_device(fixture: TestFixture) -> Truth:
 
 
 @contextmanager
-def a_place(folder: Path, *, terminals: bool = False) -> Iterator[Place]:
+def a_place(folder: Path, *, terminals: bool = False, pulsed: bool = False) -> Iterator[Place]:
     """Serve a simulated bench on TCP, or on serial lines as well, for a sweep in ``folder``."""
-    sweep = write_files(folder)
+    sweep = write_files(folder, pulsed=pulsed)
     path, options = simulation.simulated_bench_of_files(None, sweep)
     energised = threading.Event()
 
@@ -156,7 +175,7 @@ def a_place(folder: Path, *, terminals: bool = False) -> Iterator[Place]:
         ports = {port.role: port.tcp for port in server.ports}
         bench.write_text(simulation.bench_file_on_ports(path, ports), encoding="utf-8")
         truth = true_device(build_fixture(options, VirtualClock()))
-        yield Place(server, sweep, bench, energised, truth)
+        yield Place(server, sweep, bench, energised, truth, pulsed)
 
 
 #: What is printed of an event, and where it is found again: the table of the run file, and the columns.
@@ -247,7 +266,7 @@ def _looked_at(place: Place, output: Path, kill: Kill, before: int, ended: float
     ``before``: how many changes at the terminals there had been when it began.
     """
     reported = [json.loads(line) for line in printed.splitlines() if line.endswith("]")]
-    problems, details = check_file(output, reported, place.truth)
+    problems, details = check_file(output, reported, place.truth, spectra=0 if place.pulsed else 2)
     log = place.output_log
     last = log[-1] if log else None
     off_after = nan
@@ -256,7 +275,7 @@ def _looked_at(place: Place, output: Path, kill: Kill, before: int, ended: float
         off_after = last.time - moment if last.time > moment else nan
         if last.output_on or off_after > LONGEST_ON:
             problems.append("output left on")
-    if not came_down(log[before:]):
+    if not place.pulsed and not came_down(log[before:]):
         problems.append("no ramp")
         details += f"the last levels: {[change.level for change in log[before:] if change.output_on][-8:]}\n"
     details = f"{details}{said}" if problems else ""
@@ -302,7 +321,11 @@ def _recover(path: Path) -> str:
 
 
 def check_file(
-    output: Path, reported: Sequence[Sequence[Any]], truth: Truth, recover: Callable[[Path], str] = _recover
+    output: Path,
+    reported: Sequence[Sequence[Any]],
+    truth: Truth,
+    recover: Callable[[Path], str] = _recover,
+    spectra: int = 2,
 ) -> tuple[list[str], str]:
     """What is wrong with the file of a killed run, before and after it is recovered."""
     paths = run_files(output)
@@ -318,7 +341,7 @@ def check_file(
             entry = file["entry"]
             recovered = not refused and "recording" not in entry
             lost += _lost(paths[0], reported) if recovered else []
-            ending = list(_ending(entry)) if recovered else []
+            ending = list(_ending(entry, spectra)) if recovered else []
             wrong = list(_untrue(entry, truth)) if recovered else []
     except Exception as error:
         return ["unreadable file"], f"recovered, but {type(error).__name__}: {error}\n"
@@ -344,12 +367,15 @@ def _lost(path: Path, reported: Iterable[Sequence[Any]]) -> Iterator[str]:
                     yield f"{name} of row {row} of {table}: reported as {value}, in the file {found}"
 
 
-def _ending(entry: Any) -> Iterator[str]:
-    """Whether a recovered run is called failed and cut off; one that had still said how it ended is whole."""
+def _ending(entry: Any, spectra: int) -> Iterator[str]:
+    """Whether a recovered run is called failed and cut off; one that had still said how it ended is whole.
+
+    ``spectra``: how many it takes.
+    """
     status, reason = entry["status"][()].decode(), entry["stop_reason"][()].decode()
     if status == "completed":
         points, after = len(entry["jvl/time"]), int(entry["dark/after"][()].sum())
-        if points != POINTS or after != 2 or len(entry["spectra/start"]) != 2:
+        if points != POINTS or after != 2 or len(entry["spectra/start"]) != spectra:
             yield f"completed with {points} points, {after} dark readings after them"
     elif status != "failed" or not reason.startswith(finishing.CUT_OFF):
         yield f"{status}: {reason}"
@@ -379,9 +405,17 @@ def usual_durations(place: Place, output: Path) -> tuple[float, float]:
 
 
 def kills(number: int, seed: int) -> list[Kill]:
-    """Kill so many runs, one after the other on one bench: each begins with what the one before has left."""
+    """Kill so many runs, of pulses some of them, those of a kind one after the other on one bench."""
+    pulsed = number // PULSED_SHARE
+    return [*_kills_on_one_bench(number - pulsed, seed), *_kills_on_one_bench(pulsed, seed, pulsed=True)]
+
+
+def _kills_on_one_bench(number: int, seed: int, *, pulsed: bool = False) -> list[Kill]:
+    """Each run begins with what the one before has left."""
+    if not number:
+        return []
     chance = random.Random(seed)
-    with tempfile.TemporaryDirectory() as name, a_place(Path(name)) as place:
+    with tempfile.TemporaryDirectory() as name, a_place(Path(name), pulsed=pulsed) as place:
         in_all, since_on = usual_durations(place, Path(name) / "usual")
         done = []
         for n in range(number):

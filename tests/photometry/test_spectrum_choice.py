@@ -52,6 +52,28 @@ def test_each_branch_uses_its_own_spectra():
     assert (choice.source, choice.index) == (SpectrumSource.NEAREST, 3)
 
 
+def test_each_cycle_uses_its_own_spectra():
+    again = [
+        SpectrumCandidate(4, 60, "forward", 10.0, cycle=1),
+        SpectrumCandidate(5, 70, "forward", 1000.0, cycle=1),
+    ]
+    choice = choose_spectrum(65, "forward", 300.0, FORWARD + again, cycle=1)
+    assert (choice.source, choice.index, choice.index_upper) == (SpectrumSource.INTERPOLATED, 4, 5)
+    choice = choose_spectrum(25, "forward", 300.0, FORWARD + again)
+    assert (choice.index, choice.index_upper) == (1, 2)
+    # a cycle without spectra of its own borrows the nearest one, and says so
+    assert choose_spectrum(85, "forward", 300.0, FORWARD + again, cycle=2).source is SpectrumSource.NEAREST
+
+
+def test_spectra_taken_afterwards_count_for_every_branch_and_cycle():
+    after = [SpectrumCandidate(6, 90, "after", 10.0), SpectrumCandidate(7, 92, "after", 1000.0)]
+    for branch, cycle in (("forward", 0), ("forward", 3), ("reverse", 1)):
+        choice = choose_spectrum(20, branch, 100.0, after, cycle=cycle)
+        assert (choice.source, choice.index, choice.index_upper) == (SpectrumSource.INTERPOLATED, 6, 7)
+    choice = choose_spectrum(91, "after", 30.0, FORWARD + REVERSE)  # a level being sought is of no branch
+    assert (choice.source, choice.index, choice.index_upper) == (SpectrumSource.INTERPOLATED, 0, 1)
+
+
 def test_a_branch_without_spectra_borrows_the_nearest():
     choice = choose_spectrum(46, "reverse", 300.0, FORWARD)
     assert (choice.source, choice.index) == (SpectrumSource.NEAREST, 1)
@@ -142,23 +164,26 @@ def test_why_a_spectrum_is_dropped(arguments, complaints):
 
 #: Luminances of which some are equal, and none.
 LEVELS = st.sampled_from([nan, -1.0, 0.0, 0.5, 1.0, 1.0, 10.0, 31.6, 100.0, 100.0, 3e4])
-BRANCHES = st.sampled_from(["forward", "reverse"])
+BRANCHES = st.sampled_from(["forward", "reverse", "after"])
+CYCLES = st.integers(0, 1)
 POINTS = st.integers(0, 9)
 
 
 @given(
-    st.lists(st.tuples(POINTS, BRANCHES, LEVELS, st.sampled_from([nan, 0.0, 0.049, 0.05, -0.2]), st.booleans())),
-    st.lists(st.tuples(POINTS, BRANCHES, LEVELS)),
+    st.lists(
+        st.tuples(POINTS, BRANCHES, LEVELS, st.sampled_from([nan, 0.0, 0.049, 0.05, -0.2]), st.booleans(), CYCLES)
+    ),
+    st.lists(st.tuples(POINTS, BRANCHES, LEVELS, CYCLES)),
     st.booleans(),
     st.booleans(),
 )
 def test_many_points_get_the_spectra_that_each_would_get_alone(spectra, points, reference, assumed):
     candidates = [SpectrumCandidate(2 * index, *values) for index, values in enumerate(spectra)]
     stand_ins = {"reference": reference, "assumed": assumed}
-    indices, branches, lights = zip(*points, strict=True) if points else ((), (), ())
+    indices, branches, lights, cycles = zip(*points, strict=True) if points else ((), (), (), ())
     columns = np.array(indices, int), np.array(branches, "S8"), np.array(lights, float)
-    many = choose_spectra(*columns, candidates, **stand_ins)
-    alone = [choose_spectrum(*point, candidates, **stand_ins) for point in points]
+    many = choose_spectra(*columns, candidates, cycle=np.array(cycles, int), **stand_ins)
+    alone = [choose_spectrum(*point, candidates, cycle=cycle, **stand_ins) for *point, cycle in points]
     assert many.source.tolist() == [choice.source.encode() for choice in alone]
     for part in ("index", "index_upper", "weight", "log10_distance"):
         np.testing.assert_array_equal(getattr(many, part), [getattr(choice, part) for choice in alone])

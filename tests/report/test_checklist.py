@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from acquire.config.answers import OF_A_BENCH, OF_A_SUBSTRATE
+from acquire.evaluation.device_stress import Stress
 from acquire.records import RunStatus
 from acquire.report import facts
 from acquire.report.batch import batch_of
 from acquire.report.checklist import Known, Standing, as_json, as_markdown, checklist
-from acquire.run_file.conditions import measured_levels, photodiode
+from acquire.run_file.conditions import facts_of, measured_levels, photodiode
 from acquire.run_file.documented import DocumentedRun
+from acquire.run_file.export.sheets import sheets_of
+from acquire.run_file.ledger import Earlier
 from tests.report.conftest import MakeDevice
 
 #: Items that no file can fill, and those in part.
@@ -126,3 +129,31 @@ def test_it_says_whose_it_is_and_that_it_is_no_journals(recorded: DocumentedRun)
         assert "no journal's list" in text
     assert [item["status"] for item in content["items"]] == [str(one.standing) for one in entries]
     assert sum(content["counts"].values()) == 40
+
+
+def logged(one: DocumentedRun, missing: int = 0) -> DocumentedRun:
+    points = dict(one.run.tables["jvl"])
+    points["ambient_temperature"] = np.linspace(295.65, 296.05, len(points["time"]))
+    points["relative_humidity"] = np.full(len(points["time"]), 0.41)
+    points["ambient_temperature"][:missing] = np.nan
+    return replace(one, run=replace(one.run, tables={**one.run.tables, "jvl": points}))
+
+
+def test_a_logged_room_is_stated_without_a_question_and_stands_in_tables(recorded: DocumentedRun) -> None:
+    eight = checklist(alone(logged(recorded), {"climate": "as I remember"}))[7]
+    assert eight.text == "temperature 22.5 to 22.9 degC, relative humidity 41 %"
+    assert facts_of(logged(recorded, 2).run)["ambient air"].endswith(f"not known at 2 of {recorded.run.points} points")
+    assert "ambient air" not in facts_of(recorded.run)
+    columns = {one.long_name: one for one in sheets_of(logged(recorded).run)[1].columns}
+    assert columns["Ambient temperature"].unit == "degC"
+    assert columns["Ambient temperature"].values[0] == pytest.approx(22.5)
+    assert columns["Relative humidity"].values[0] == pytest.approx(41.0)
+    assert "Relative humidity" not in {one.long_name for one in sheets_of(recorded.run)[1].columns}
+
+
+def test_earlier_stress_is_stated_by_the_files_of_the_folder(recorded: DocumentedRun) -> None:
+    earlier = Earlier(Stress(0.5, 7200.0, 8.0, 2e-3), 3)
+    entry = checklist(alone(replace(recorded, earlier=earlier)))[22]
+    assert "3 earlier runs of this device in its folder: 500 mC in 2 h, at most 8 V and 2 mA, 0 spectra" in entry.text
+    assert entry.standing is Standing.STATED
+    assert checklist(alone(replace(recorded, earlier=Earlier(Stress(), 0))))[22].standing is Standing.PARTLY

@@ -829,8 +829,8 @@ def guardians(monkeypatch: pytest.MonkeyPatch) -> list[GuardianProcess]:
     found: list[GuardianProcess] = []
     original = GuardianProcess.__init__
 
-    def noted(self: GuardianProcess, order: Order) -> None:
-        original(self, order)
+    def noted(self: GuardianProcess, *given: Any) -> None:
+        original(self, *given)
         found.append(self)
 
     monkeypatch.setattr(GuardianProcess, "__init__", noted)

@@ -123,7 +123,9 @@ def test_no_level_beyond_those_of_the_branch_is_asked_for() -> None:
     steps, said, _ = carried_out(AfterwardsPlan((390.0,)), factor=0.5)
     assert steps[-1].level == 6.0
     assert steps[-1].spectrum
-    assert said == [f"asked for 390 cd/m^2 afterwards: it is {0.5 * light(6.0):.4g} cd/m^2 after one correction"]
+    said_of_it = f"asked for 390 cd/m^2 afterwards: by its own spectrum it is {0.5 * light(6.0):.4g} cd/m^2"
+    assert said == [f"{said_of_it}; taken once more at a corrected level"]
+    assert max(step.level for step in steps) == 6.0
 
 
 def test_what_the_curve_does_not_reach_is_left_out_and_said() -> None:
@@ -136,6 +138,29 @@ def test_a_level_without_light_gets_no_spectrum() -> None:
     steps, said, _ = carried_out(AfterwardsPlan((10.0,)), measured=-1e-3)
     assert not any(step.spectrum for step in steps)
     assert "there is no light to go by" in said[0]
+
+
+def test_a_first_spectrum_that_changes_what_luminance_is_is_taken_once_more() -> None:
+    """A stand-in said 5 % less than there is, until the first spectrum: the curve is 5 % brighter from then on."""
+    known = [1.0]
+    said: list[str] = []
+    lights: list[float] = []
+    schedule = afterwards(
+        AfterwardsPlan((100.0, 10.0)),
+        lambda: [record(i, level, known[0] * light(level)) for i, level in enumerate(LEVELS)],
+        "V",
+        said.append,
+    )
+    step = next_step(schedule, None)
+    while isinstance(step, Step):
+        known[0] = 1.05 if step.spectrum else known[0]
+        if step.spectrum:
+            lights.append(1.05 * light(step.level))
+        step = next_step(schedule, record(step.index, step.level, known[0] * light(step.level), step.branch))
+    assert lights == pytest.approx([105.0, 100.0, 10.0])
+    assert said == [
+        "asked for 100 cd/m^2 afterwards: by its own spectrum it is 105 cd/m^2; taken once more at a corrected level"
+    ]
 
 
 def test_what_does_not_fit_into_the_time_budget_is_left_out_and_said() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from math import isnan, nan
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from acquire import session
+from acquire.bench.settings import smu_settings
 from acquire.bench.simulated import SimulatedBench
 from acquire.config import ConfigurationError, load_sweep
 from acquire.config.device import device_parameters
@@ -99,6 +101,21 @@ def test_the_width_that_is_said_to_be_the_shortest_is_taken(sweep_file: Callable
     assert session.prepare(path).plan.pulse is not None
 
 
+def test_a_current_is_pulsed_too_and_its_voltage_read_on_the_range_of_the_compliance(
+    sweep_file: Callable[..., Path],
+) -> None:
+    path = sweep_file("pulsed.yaml", {"  current_range: 100 mA\n": ""})
+    text = path.read_text(encoding="utf-8")
+    levels = "function: current\n  start: 0.1 mA\n  stop: 10 mA\n  points_per_decade: 5\n  compliance: 12 V"
+    text = re.sub(r"function: voltage.*?compliance: 50 mA", levels, text, flags=re.DOTALL)
+    path.write_text(text.replace("base_level: 0 V", "base_level: 1 uA"), encoding="utf-8")
+    prepared = session.prepare(path)
+    assert prepared.plan.pulse is not None
+    assert prepared.plan.pulse.base_level == pytest.approx(1e-6)
+    assert smu_settings(prepared.loaded, prepared.plan).measure_range == 12.0
+    assert prepared.calibration.conditions.voltage_range == 20.0
+
+
 # Whole runs.
 
 
@@ -154,6 +171,7 @@ def test_the_device_is_given_pulses_of_that_width_at_that_duty_cycle(
     assert [time for _, time in pulses] == pytest.approx(achieved.tolist(), abs=0.1e-3)
     rests = [time for level, time in lasted if level == 1.0]
     assert min(rests[:-1]) > 48 * 5e-3
+    assert not [event for event in attempt.events if isinstance(event, Note)]
     attempt.check_what_is_left("completed")
 
 

@@ -178,6 +178,13 @@ LONG_SWEEP = [
         ":SOUR:LIST:VOLT?": [(":SOUR:LIST:VOLT?", ",".join(["+3.000000E+00"] * 102))],
     }.get(old[0], [old])
 ]
+PULSE_ROWS = {
+    ":SOUR:LIST:VOLT 0,2,4": (":SOUR:LIST:VOLT 0,4,0", None),
+    ":SOUR:LIST:VOLT?": (":SOUR:LIST:VOLT?", "+0.000000E+00,+4.000000E+00,+0.000000E+00"),
+    ":SOUR:DEL 0.02": (":SOUR:DEL 0.0019", None),
+    ":SOUR:DEL?": (":SOUR:DEL?", "1.900000E-03"),
+}
+PULSES = [PULSE_ROWS.get(pair[0], pair) for pair in SWEEP]
 END_OF_SWEEP = [("*OPC?", "1\n"), (POLL, 65), (":TRAC:DATA?", SWEPT), *AFTER_SWEEP]
 
 
@@ -412,6 +419,14 @@ TRANSCRIPTS = [
         whole_sweep,
         [*RUNNING, *SWEEP, START, (POLL, 0), *END_OF_SWEEP],
         three_readings,
+        bench={"partner": True},
+    ),
+    Transcript(
+        "pulse from a list: base level, level, base level, where it stays",
+        lambda smu: (energised(smu).program_sweep([0, 4, 0], 0.0019, linked=True), smu.start_sweep(),
+                     smu.poll_sweep(10), len(smu.read_sweep()), smu.level)[2:],
+        [*RUNNING, *PULSES, START, ("*OPC?", "1\n"), (":TRAC:DATA?", SWEPT), (":SOUR:VOLT 0", None), *AFTER_SWEEP[1:]],
+        lambda returned: returned == (True, 3, 0.0),
         bench={"partner": True},
     ),
     Transcript(

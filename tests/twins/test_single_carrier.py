@@ -23,6 +23,7 @@ def test_trap_filled_voltage_is_where_the_current_rises_to_that_without_traps():
     layer = replace(LAYER, thickness=80e-9, permittivity=3.0, traps=Traps(1e23, 0.01))
     assert layer.trap_filled_voltage == pytest.approx(1.93014700, rel=1e-8)
     trapped, free = SingleCarrierDevice(layer), SingleCarrierDevice(replace(layer, traps=None))
+    assert trapped.current(layer.trap_filled_voltage) == pytest.approx(0.1 * free.current(layer.trap_filled_voltage))
     assert trapped.current(0.5) == pytest.approx(0.01 * free.current(0.5), rel=1e-3)
     assert trapped.current(8.0) == pytest.approx(free.current(8.0), rel=1e-3)
 

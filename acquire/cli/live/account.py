@@ -14,6 +14,7 @@ from acquire.records import (
     FLAG_MEANINGS,
     LIMITED,
     Activity,
+    Branch,
     DarkReading,
     Doing,
     Event,
@@ -116,11 +117,13 @@ class Account:
     def _point(self, record: Record) -> Iterator[Entry]:
         reading = record.reading
         self._at(reading.time)
-        self.done = counted(reading.index)
+        of_sweep = reading.branch is not Branch.AFTERWARDS
+        self.done = counted(reading.index) if of_sweep else self.done
         self._remaining.point(reading.time)
         self.latest = Latest(reading.voltage, reading.current, record.luminance, reading.photodiode_signal)
         self.limited = ", ".join(remarks(record.flags & LIMITED))
-        self.curve.append((reading.voltage, record.current_density, record.luminance))
+        if of_sweep:
+            self.curve.append((reading.voltage, record.current_density, record.luminance))
         yield record
         yield from self._explanations(record)
 

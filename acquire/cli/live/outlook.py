@@ -84,6 +84,8 @@ def _levels(prepared: PreparedRun) -> str:
 def calibration_text(calibration: Calibration, today: date) -> str:
     """What turns the photodiode's signal into light, and whether that holds on this day."""
     route = calibration.conditions.luminance_route
+    if route == LuminanceRoute.NONE:
+        return "none needed: no light is expected of this device"
     if route == LuminanceRoute.SPECTRORADIOMETER:
         return "none needed: luminance by the spectroradiometer"
     if route == LuminanceRoute.FROM_SPECTRA:

@@ -23,7 +23,7 @@ from acquire.photometry.customary_units import (
 )
 from acquire.photometry.grid import WAVELENGTH
 from acquire.records import ROUTES, WITH_COMMON_PART, Columns, FloatArray, PointFlag
-from acquire.run_file.layout import SPECTRUM_COLUMNS, Column, columns_in, jvl_columns
+from acquire.run_file.layout import BRANCH_COLUMNS, SPECTRUM_COLUMNS, TRANSPORT_COLUMNS, Column, columns_in, jvl_columns
 from acquire.run_file.read import Run
 
 #: What stands beside the voltage, in this order, each followed by its uncertainty.
@@ -71,7 +71,8 @@ def sheets_of(run: Run) -> list[Sheet]:
     sheets = [_jvl(run), _housekeeping(run)]
     if run.spectra:
         sheets += [_spectra(run), _normalised(run), _conditions(run)]
-    sheets += [sheet for sheet in (_figures(run), _findings(run), _notes(run)) if sheet.rows]
+    results = (_figures(run), _branches(run), _transport(run), _findings(run), _notes(run))
+    sheets += [sheet for sheet in results if sheet.rows]
     return sheets
 
 
@@ -95,7 +96,7 @@ def _jvl(run: Run) -> Sheet:
         [
             *(_column(columns[name], points[name], run) for name in names),
             _numbered("Point", np.arange(run.points)),
-            SheetColumn("Branch", "", "direction of the sweep", points["branch"]),
+            SheetColumn("Branch", "", "direction of the sweep; after: when it was over", points["branch"]),
             *_cycle(points),
             SheetColumn("Spectrum source", "", "of efficiencies and colour; assumed: none was measured", _sources(run)),
             SheetColumn("Flags", "", "what to know of a point before it is used; blank: nothing", _flags(run)),
@@ -107,6 +108,9 @@ def _cycle(points: Columns) -> Iterator[SheetColumn]:
     """The cycle of each point, where there is more than one."""
     if points["cycle"].any():
         yield SheetColumn("Cycle", "", "from 0; with both polarities each is one of its own", points["cycle"])
+
+
+_SURROUNDINGS = ("ambient_temperature", "relative_humidity")
 
 
 def _housekeeping(run: Run) -> Sheet:
@@ -121,7 +125,7 @@ def _housekeeping(run: Run) -> Sheet:
         "what the meters and the program noted beside each point; rows as in the table of points",
         [
             _numbered("Point", np.arange(run.points)),
-            SheetColumn("Branch", "", "direction of the sweep", points["branch"]),
+            SheetColumn("Branch", "", "direction of the sweep; after: when it was over", points["branch"]),
             *_cycle(points),
             *named("time", "source_level", "voltage", "current", "photodiode_signal", "source_time", "source_status"),
             *(named("pulse_width") if np.isfinite(points["pulse_width"]).any() else ()),
@@ -131,6 +135,7 @@ def _housekeeping(run: Run) -> Sheet:
             _numbered("Spectrum", points["spectrum_index"], "the one that the efficiency uses; blank: none"),
             _numbered("Second spectrum", points["spectrum_index_upper"], "where it lies between two"),
             *named("spectrum_weight", "log10_distance"),
+            *named(*(name for name in _SURROUNDINGS if np.isfinite(points[name]).any())),
         ],
     )
 
@@ -141,7 +146,7 @@ def _point_columns(run: Run) -> list[Column]:
 
 def _column(column: Column, values: np.ndarray[Any, Any], run: Run) -> SheetColumn:
     """A column of a run file in its customary unit."""
-    unit, factor = _unit(column)
+    unit, factor, zero = _unit(column)
     comment = "" if column.meaning == column.name.replace("_", " ") else column.meaning
     if column.name.endswith("_independent_uncertainty"):
         comment = "the part of it that is independent from point to point (k = 1)"
@@ -149,7 +154,8 @@ def _column(column: Column, values: np.ndarray[Any, Any], run: Run) -> SheetColu
         comment = _UNCERTAINTY
     elif column.name == "voltage":
         comment = run.sample
-    return SheetColumn(_name(column.name), unit, comment, values if factor == 1.0 else values * factor)
+    plain = factor == 1.0 and not zero
+    return SheetColumn(_name(column.name), unit, comment, values if plain else values * factor + zero)
 
 
 def _name(column: str) -> str:
@@ -160,15 +166,15 @@ def _name(column: str) -> str:
     return column_name(column)
 
 
-def _unit(column: Column) -> tuple[str, float]:
-    """The unit in which a column is read, and the factor to it from that in which it is stored."""
+def _unit(column: Column) -> tuple[str, float, float]:
+    """The unit in which a column is read, the factor to it from that in which it is stored, and what 0 is there."""
     name = column.name.removesuffix("_uncertainty").removesuffix("_independent")
     if name == "source_level" and column.unit == "A":
         name = "source_current"
     found = QUANTITIES.get(name)
     if found is None or found.si_unit != column.unit:
-        return column.unit.removeprefix("1"), 1.0
-    return found.unit.removeprefix("1"), found.factor
+        return column.unit.removeprefix("1"), 1.0, 0.0
+    return found.unit.removeprefix("1"), found.factor, found.zero
 
 
 def _numbered(name: str, index: np.ndarray[Any, Any], comment: str = "counted from 1") -> SheetColumn:
@@ -255,7 +261,8 @@ def _conditions(run: Run) -> Sheet:
             _numbered("Spectrum", np.arange(len(run.spectra))),
             SheetColumn("Name", "", "as in the tables of spectra", spectrum_names(run)),
             _numbered("Point", table["point_index"]),
-            SheetColumn("Branch", "", "direction of the sweep", table["branch"]),
+            SheetColumn("Branch", "", "direction of the sweep; after: when it was over", table["branch"]),
+            SheetColumn("Speed", "", "exposure mode of the spectroradiometer", table["speed_mode"]),
             *(_column(one, table[one.name], run) for one in shown if one.name != "point_index"),
         ],
     )
@@ -326,6 +333,27 @@ def _figures(run: Run) -> Sheet:
             place("luminance"),
             SheetColumn("U(Value)", "", "expanded uncertainty (95 %)", numbers("expanded_uncertainty")),
             SheetColumn("Name", "", "in the run file", [name for name, _, _, _, _ in rows]),
+        ],
+    )
+
+
+def _branches(run: Run) -> Sheet:
+    table = run.tables["branches"]
+    return Sheet(
+        "branches",
+        "the device on each branch of each cycle, and how fast it was",
+        [_column(one, table[one.name], run) for one in BRANCH_COLUMNS],
+    )
+
+
+def _transport(run: Run) -> Sheet:
+    table = run.tables["transport"]
+    return Sheet(
+        "transport",
+        "of an electron-only or hole-only device, what the analysis made of each point; amounts",
+        [
+            _numbered("Point", table["point_index"]),
+            *(_column(one, table[one.name], run) for one in TRANSPORT_COLUMNS if one.name != "point_index"),
         ],
     )
 

@@ -120,6 +120,15 @@ class HMP110Twin:
         """Whether it pulls the SRQ line: never."""
         return False
 
+    def power_cycle(self) -> None:
+        """Switch it off and on: it starts in the serial mode that it was set to."""
+        self._stop()
+        self._line.clear()
+        self._output.clear()
+        self._running = self._mode == "RUN"
+        if self._running:
+            self._go_on()
+
     # commands ---------------------------------------------------------------------------------------------
 
     def _obey(self, command: str) -> None:
