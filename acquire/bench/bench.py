@@ -152,7 +152,6 @@ class BenchInRun:
         until = self.now() + duration
         while (left := until - self.now()) > _INSTANT and not self._stop():
             self._guard.still()
-            self._room.look()
             self._let_pass(min(left, LONGEST_DEAF))
 
     @contextmanager

@@ -222,6 +222,7 @@ def _few_spectra(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Cautions
     if photodiode is None or spectra is None or photodiode.luminance_route != "from_spectra" or spectra.every:
         return
     most = len(spectra.at_luminance) + len(spectra.at_voltage) + len(spectra.at_current)
+    most += len(spectra.afterwards.at_luminance) if spectra.afterwards else 0
     if most < 3:
         message = f"plans {most} spectr{'um' if most == 1 else 'a'}: their spread does not tell how well they calibrate"
         yield sweep.source.caution(("spectra",), message, "plan three or more; with fewer the stated linearity counts")

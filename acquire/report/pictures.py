@@ -273,5 +273,9 @@ _ALL = (
     Picture("lifetime", "Luminance over L_0 and voltage against time under stress", _lifetime, of_lifetimes),
 )
 
+#: Those that show nothing of a device that is not to shine, and those that show nothing of any other.
+OF_LIGHT = ("jvl", "efficiency", "power_efficiency", "spectra", "chromaticity")
+OF_TRANSPORT = ("transport",)
+
 #: Every picture by its name, in the order of a report.
 PICTURES: Mapping[str, Picture] = {picture.name: picture for picture in _ALL}

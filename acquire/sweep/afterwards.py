@@ -4,7 +4,7 @@ Between two points of a branch the level is linear in ln L where it is a voltage
 current (as all that is read off a curve at a luminance). It is set and read, and corrected once, by a step of the
 secant through the two points, where the luminance is off by more than :data:`CLOSE_ENOUGH`; then the spectrum is taken.
 While no spectrum of the device is known a luminance may rest on a stand-in: where the first one shows it to be off by
-more than :data:`WORTH_A_NOTE`, it is taken once more at a level corrected by what it says.
+more than :data:`TO_TAKE_AGAIN`, it is taken once more at a level corrected by what it says.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
-from math import copysign, exp, inf, isfinite, log
+from math import copysign, exp, inf, log
 
 from acquire.records import BAD_READING, LIMITED, Branch, PointFlag, Record, Step
 from acquire.sweep.exposure import ExposureMode, ExposureTimes
 from acquire.sweep.schedule import Schedule
 
-#: A luminance that is off by more, as a change of ln L, is corrected; and one that then still is by that much is noted.
-CLOSE_ENOUGH, WORTH_A_NOTE = 0.01, 0.02
+#: A luminance that is off by more, as a change of ln L, is corrected; the first spectrum is taken once more beyond the
+#: second; one that is off by the third in the end is noted.
+CLOSE_ENOUGH, TO_TAKE_AGAIN, WORTH_A_NOTE = 0.01, 0.02, 0.05
 
 #: Points that each asked luminance takes at most: the level as the curve has it, and as corrected. One more where the
 #: first spectrum shows that luminance was another one than a stand-in said.
@@ -167,14 +168,13 @@ class _Seeking:
         """Where the first spectrum shows that luminance was another one than a stand-in said, take it once more."""
         first, self._first = self._first, False
         off = log(luminance / record.luminance) if record.luminance > 0.0 else inf
-        if abs(off) <= WORTH_A_NOTE:
+        exposure = self._plan.times.total(luminance, self._plan.mode)
+        if not first or not TO_TAKE_AGAIN < abs(off) < inf or self._left < 2 * exposure:
             return
-        what = f"asked for {luminance:g} cd/m^2 afterwards: by its own spectrum it is {record.luminance:.4g} cd/m^2"
-        left = self._left - self._plan.times.total(luminance, self._plan.mode)
-        if not first or not isfinite(off) or left < self._plan.times.total(luminance, self._plan.mode):
-            self._say(what)
-            return
-        self._say(f"{what}; taken once more at a corrected level")
+        self._say(
+            f"asked for {luminance:g} cd/m^2 afterwards: by its own spectrum it is {record.luminance:.4g} cd/m^2; "
+            "taken once more at a corrected level"
+        )
         yield from self._read(found.corrected(off), luminance, spectrum=True)
 
     def _read(self, level: float, luminance: float, *, spectrum: bool = False) -> Generator[Step, Record, Record]:

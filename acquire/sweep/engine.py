@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass, replace
-from math import inf, isfinite, isnan, nan
+from math import inf, isfinite, isnan, log, nan
 from typing import Protocol, Self
 
 from acquire.evaluation.evaluate import Evidence, evaluate, with_uncertainties
@@ -28,7 +28,7 @@ from acquire.records import (
     Step,
     counted,
 )
-from acquire.sweep.afterwards import afterwards
+from acquire.sweep.afterwards import WORTH_A_NOTE, afterwards
 from acquire.sweep.exposure import ExposureMode, ModeInUse, Tries
 from acquire.sweep.pace import Pace
 from acquire.sweep.plan import SweepPlan, bursts
@@ -688,6 +688,10 @@ def _doubts(spectrum: Spectrum) -> Iterator[str]:
         yield f"{which}: the meter's own {', '.join(spectrum.contradictions)} disagree with it"
     if spectrum.too_dark:
         yield f"{which}: less light than the spectroradiometer is made for"
+    asked = spectrum.asked_luminance
+    if spectrum.luminance > 0.0 and abs(log(spectrum.luminance / asked)) > WORTH_A_NOTE:
+        moved = f"it changed by {spectrum.drift:+.1%}, the current by {spectrum.current_density_drift:+.1%} meanwhile"
+        yield f"{which}: {spectrum.luminance:.4g} cd/m^2 where {asked:g} cd/m^2 were asked for; {moved}"
 
 
 def _exposed(

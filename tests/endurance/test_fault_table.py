@@ -54,7 +54,8 @@ def test_every_fault_is_tried_at_every_operation(pairs: list[Pair]) -> None:
         usual = reference(sweep)
         operations = range(first, len(usual.operations) + 1)
         if sweep == LOGGED:
-            assert tried == {at for at in operations if usual.operations[at - 1].resource.startswith("ASRL4")}
+            own = [at for at in operations if usual.operations[at - 1].resource.startswith("ASRL4")]
+            assert tried == {at for at in own if not usual.goes_on_waiting(at)}
             continue
         assert tried == {at for at in operations if not usual.goes_on_waiting(at)}
 
@@ -71,6 +72,17 @@ def test_a_sample_of_the_table_is_survived(pairs: list[Pair]) -> None:
     """One pair of each row; the whole table takes longer: make faults."""
     verdicts = judge_all(sample(pairs, each=1, seed=20261122))
     assert {verdict.pair.fault for verdict in verdicts} == {*FaultKind, *PROGRAM_FAULTS}
+    assert [f"{verdict.pair}: {verdict.wrong}" for verdict in verdicts if verdict.wrong] == []
+
+
+def test_a_logger_costs_no_run_and_holds_none_up(pairs: list[Pair], tmp_path: Path) -> None:
+    usual = reference(LOGGED)
+    lit = [pair for pair in pairs if pair.sweep == LOGGED and usual.operations[pair.at - 1].output_on]
+    kinds = (FaultKind.SILENT, FaultKind.NOISE, FaultKind.REPLY_GARBLED, FaultKind.CONNECTION_LOST)
+    few = {pair.fault: pair for pair in lit if pair.fault in kinds}  # the last of each kind
+    verdicts = [judge(pair, tmp_path) for pair in few.values()]
+    assert len(verdicts) == len(kinds)
+    assert {verdict.ended for verdict in verdicts} == {"completed"}
     assert [f"{verdict.pair}: {verdict.wrong}" for verdict in verdicts if verdict.wrong] == []
 
 
