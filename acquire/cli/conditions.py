@@ -58,6 +58,8 @@ def how_far(run: Run) -> str:
     if not early or not isfinite(summary.last_level):
         return ""
     what = str(run.status) if run.finished else "so far"
+    if kept := run.rows.get("lifetime"):
+        return f"{what} after {how_many(kept, 'reading')}"
     if by_hand(run):
         return f"{what} {', '.join(['by hand', how_many(summary.points, 'point'), *_brightest(run)])}"
     place = _reached(run, summary)

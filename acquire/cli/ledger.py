@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def ledger(
     device: Annotated[
         str | None,
-        typer.Argument(help="its sample, or one of its run files; without it, every device", metavar="DEVICE"),
+        typer.Argument(help="its sample, or one of its run files; without it, or for a folder, all", metavar="DEVICE"),
     ] = None,
     folder: Annotated[
         Path | None,
@@ -40,6 +40,8 @@ def ledger(
     from acquire.run_file.ledger import ledgers
     from acquire.run_file.summary import RunSummary
 
+    if device is not None and folder is None and (named := Path(device)).is_dir():
+        device, folder = None, named
     place = folder or _usual(device)
     found = list(reading_apart.summaries_with_stress(files_in(place, recursive)))
     wanted = (device, batch, pixel)

@@ -61,6 +61,12 @@ def least_size(capacity: Capacity) -> int:
     return exchange + sum(rows_of(table, capacity) * bytes_a_row(table) for table in TABLES)
 
 
+def most_size(capacity: Capacity) -> int:
+    """Bytes that the tables which grow may take in the end; live values that stay beside final ones included."""
+    grown = [(table, growth) for table in TABLES if isinstance(growth := capacity.get(table.event), Growing)]
+    return sum(growth.most * bytes_a_row(table) * (2 if table.streamed else 1) for table, growth in grown)
+
+
 @dataclass(frozen=True)
 class Place:
     """Where one part of each row goes: offset of the first row, bytes a row, how an event becomes these bytes."""

@@ -31,13 +31,13 @@ from typing import BinaryIO
 
 import h5py
 
-from acquire.config.yaml_source import LARGEST_RUN_FILE
+from acquire.config.yaml_source import LARGEST_LONG_RUN_FILE, LARGEST_RUN_FILE
 from acquire.records import Event, Note, RunStart, RunStop
 from acquire.run_file.checksums import row_check
 from acquire.run_file.exchange import Exchanges, frame
 from acquire.run_file.growing import end_of_file
 from acquire.run_file.held import Held
-from acquire.run_file.laying_out import CHECK, COUNT, LaidOut, fit, lay_out, least_size
+from acquire.run_file.laying_out import CHECK, COUNT, LaidOut, fit, lay_out, least_size, most_size
 from acquire.run_file.layout import ENDING, NO_ENDING, Capacity, check_of
 from acquire.run_file.placing import lock_shared, replace_file_and_lock
 from acquire.run_file.so_far import TableSoFar
@@ -73,6 +73,11 @@ def create_run_file(
         raise RecordingError(
             f"{path}: would be larger than a run file may be ({size >> 20} of {LARGEST_RUN_FILE >> 20} MB); "
             "plan fewer spectra, or a longer spectra.sample_every"
+        )
+    if (size := most_size(capacity)) > LARGEST_LONG_RUN_FILE:
+        raise RecordingError(
+            f"{path}: could grow larger than a run file may be ({size >> 20} of {LARGEST_LONG_RUN_FILE >> 20} MB); "
+            "plan readings farther apart, or an earlier end"
         )
     try:
         laid_out = lay_out(start, capacity, write_calibration)

@@ -177,7 +177,7 @@ def _by_severity(found: Iterable[tuple[Severity, str]]) -> dict[Severity, tuple[
 
 
 def _planned(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """How many points were planned, 0 where that is not known, from which level to which."""
+    """How many points were planned, 0 where that is not known (of a lifetime), from which level to which."""
     nothing = {"planned_points": 0, "first_level": nan, "last_level": nan}
     try:
         source = configuration["sweep"]["source"]
@@ -188,6 +188,8 @@ def _planned(configuration: Mapping[str, Any]) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError, OverflowError):
         return nothing
     first, last = (stop, start) if there else (start, stop)
+    if configuration["sweep"].get("lifetime"):
+        number = 0
     return {"planned_points": number, "first_level": first, "last_level": last}
 
 
@@ -307,7 +309,7 @@ def _from_file(path: Path, file: h5py.File) -> RunSummary:
         path=path,
         **texts,
         user=_text(plain_member(plain_member(entry, "user"), "name")[()]),
-        points=len(levels),
+        points=len(levels) + _counted(recording, "lifetime"),
         spectra=len(_rows(entry, recording, "spectra", "start")),
         source_unit=_text(plain_member(plain_member(entry, "jvl"), "source_level").attrs["units"]),
         reached_level=_last(levels),
@@ -333,6 +335,12 @@ def _rows(entry: h5py.Group, recording: h5py.Group | None, table: str, column: s
         raise ValueError(f"{table} has no {column}")
     counted = None if recording is None else max(int(plain_member(recording, f"{table}_rows")[()]), 0)
     return read_array(group, column, counted)
+
+
+def _counted(recording: h5py.Group | None, table: str) -> int:
+    """How many rows of an unfinished file are counted in a table that may not be there."""
+    counter = None if recording is None else plain_member(recording, f"{table}_rows")
+    return 0 if counter is None else max(int(counter[()]), 0)
 
 
 def _findings(entry: h5py.Group, recording: h5py.Group | None) -> dict[Severity, tuple[str, ...]]:
