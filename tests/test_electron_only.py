@@ -103,8 +103,8 @@ def test_runs_without_light_stand_beside_each_other(measured: Run, capsys: pytes
     from acquire.cli.comparison import print_comparison
 
     nothing = replace(measured, figures={})
-    print_comparison([measured, nothing], as_json=False)
+    print_comparison([(measured.path, measured), (nothing.path, nothing)], as_json=False)
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("mobility (+)"))
     assert line.split()[-1] == "-"
     assert "1.000e-08" in line
-    print_comparison([nothing, nothing], as_json=False)
+    print_comparison([(nothing.path, nothing)] * 2, as_json=False)
