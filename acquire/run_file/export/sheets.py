@@ -409,14 +409,16 @@ def _lifetime(run: Run) -> Sheet:
             name = "Part" if column.name == "part" else "Spectrum"
             columns.append(SheetColumn(name, "", "counted from 1", values(column.name, _from_one)))
         else:
-            unit, factor = _unit(column)
+            unit, factor, zero = _unit(column)
             shown = _column(column, np.empty(0), run)
-            columns.append(SheetColumn(shown.long_name, unit, shown.comment, values(column.name, _times(factor))))
+            columns.append(
+                SheetColumn(shown.long_name, unit, shown.comment, values(column.name, _customary(factor, zero)))
+            )
     return Sheet("lifetime", "a row for each reading of the device at the level of the test", columns)
 
 
-def _times(factor: float) -> Callable[[Any], Any]:
-    return lambda values: values if factor == 1.0 else values * factor
+def _customary(factor: float, zero: float) -> Callable[[Any], Any]:
+    return lambda values: values if factor == 1.0 and not zero else values * factor + zero
 
 
 def _from_one(index: np.ndarray[Any, Any]) -> Any:
