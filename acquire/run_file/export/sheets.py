@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from typing import Any
 
@@ -398,7 +399,7 @@ def _lifetime(run: Run) -> Sheet:
     """Every reading of a device that ages; its rows are read as they are asked for."""
     table = LongTable(run.path, "lifetime", run.rows["lifetime"])
 
-    def values(name: str, change: Callable[[Any], Any] = lambda values: values) -> Any:
+    def values(name: str, change: Callable[[Any], Any]) -> Any:
         return table.column(name, change)
 
     columns = []
@@ -409,16 +410,14 @@ def _lifetime(run: Run) -> Sheet:
             name = "Part" if column.name == "part" else "Spectrum"
             columns.append(SheetColumn(name, "", "counted from 1", values(column.name, _from_one)))
         else:
-            unit, factor, zero = _unit(column)
-            shown = _column(column, np.empty(0), run)
-            columns.append(
-                SheetColumn(shown.long_name, unit, shown.comment, values(column.name, _customary(factor, zero)))
-            )
+            label = _column(column, np.empty(0), run)
+            shown = values(column.name, partial(_values_of, column, run=run))
+            columns.append(SheetColumn(label.long_name, label.unit, label.comment, shown))
     return Sheet("lifetime", "a row for each reading of the device at the level of the test", columns)
 
 
-def _customary(factor: float, zero: float) -> Callable[[Any], Any]:
-    return lambda values: values if factor == 1.0 and not zero else values * factor + zero
+def _values_of(column: Column, values: np.ndarray[Any, Any], run: Run) -> Values:
+    return _column(column, values, run).values
 
 
 def _from_one(index: np.ndarray[Any, Any]) -> Any:
