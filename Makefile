@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 endif
 RUN := $(BIN)/python -m
 
-.PHONY: demo test lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills batch-kills batch-pause faults damage calibrations control-charts coverage honest schemas wheelhouse docs clean
+.PHONY: demo test lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills batch-kills batch-faults batch-pause faults damage calibrations control-charts coverage honest schemas wheelhouse docs clean long-run power-cuts
 
 demo: $(VENV)/installed
 	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml --report
@@ -37,14 +37,23 @@ unit: $(VENV)/installed-tests
 benchmark: $(VENV)/installed-tests
 	$(BIN)/python benchmarks/software_cost.py
 
+long-run: $(VENV)/installed-tests
+	PYTHONPATH=. $(BIN)/python -m benchmarks.long_run
+
 point-rate: $(VENV)/installed-tests
 	$(BIN)/python benchmarks/point_rate.py
 
 kills: $(VENV)/installed-tests
 	$(RUN) tests.endurance.kill_table --kills 300 --jobs 2
 
+power-cuts: $(VENV)/installed-tests
+	$(RUN) tests.endurance.power_cuts --cuts 100
+
 batch-kills: $(VENV)/installed-tests
 	$(RUN) tests.endurance.batch_kills --kills 50
+
+batch-faults: $(VENV)/installed-tests
+	$(RUN) tests.endurance.batch_faults --trials 200
 
 batch-pause: $(VENV)/installed-tests
 	$(BIN)/python benchmarks/batch_pause.py

@@ -137,7 +137,7 @@ def run(
     yes: BatchYesOption = False,
     again_pixel: AgainPixelOption = None,
 ) -> None:
-    """Carry out a sweep, or a batch of them, and record it: the main job."""
+    """Carry out a sweep or a batch, and record it: the main job."""
     from acquire.cli.batch_plan import is_batch
 
     given = {"--sample": sample, "--pixel": pixel, "--area": area, "--user": user, "--batch": batch, "--note": note}

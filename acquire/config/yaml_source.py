@@ -29,6 +29,7 @@ MOST_ALIASES = 20
 LONGEST_PLACE = 200  # characters of a dotted path in a message
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 LARGEST_RUN_FILE = 1 << 30  # bytes; 100 000 points are 40 MB, a thousand spectra 4 MB
+LARGEST_LONG_RUN_FILE = 8 << 30  # of a run whose tables grow, and are never in memory; a year of readings is 5 GB
 MOST_VALUES = 5_000  # after aliases are written out
 
 _PLAIN_TAGS = frozenset(

@@ -163,11 +163,15 @@ def illustrated(report: Report, formats: Sequence[str], style: Style | None = No
 
 
 def _curves(report: Report, formats: Sequence[str], style: Style | None) -> Iterator[Illustration]:
-    from acquire.report.pictures import PICTURES
+    from acquire.report.pictures import OF_LIGHT, OF_TRANSPORT, PICTURES
 
     drawn = _drawn(report)
     runs, labels = [one.run for one, _ in drawn], [label for _, label in drawn]
+    # Of the two kinds of devices each has pictures that say nothing of the other
+    without_light = [run.calibration.layer.stated for run in runs]
     for name, picture in PICTURES.items():
+        if (name in OF_LIGHT and all(without_light)) or (name in OF_TRANSPORT and not any(without_light)):
+            continue
         yield _illustration(name, picture.title, partial(picture.draw, runs, style, labels), formats, style)
 
 

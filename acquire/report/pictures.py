@@ -262,5 +262,9 @@ _ALL = (
     Picture("transport", "Space-charge limited current and its slope", _transport, electrical),
 )
 
+#: Those that show nothing of a device that is not to shine, and those that show nothing of any other.
+OF_LIGHT = ("jvl", "efficiency", "power_efficiency", "spectra", "chromaticity")
+OF_TRANSPORT = ("transport",)
+
 #: Every picture by its name, in the order of a report.
 PICTURES: Mapping[str, Picture] = {picture.name: picture for picture in _ALL}

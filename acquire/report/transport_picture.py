@@ -31,7 +31,7 @@ def draw_transport(runs: Sequence[tuple[Run, str, Look]], opposite: Look, told: 
     :raises NothingToDraw: no run is of such a device, or none of its points stands out from no current.
     """
     if not any(run.tables["transport"]["point_index"].size for run, _, _ in runs):
-        raise NothingToDraw("no run is of an electron-only or hole-only device with a current")
+        raise NothingToDraw("no point is of an electron-only or hole-only device")
     figure = new_figure(SINGLE, 110.0)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2.0, 1.0))
     scale(upper, _DECADES, "layer_voltage", "current_density")

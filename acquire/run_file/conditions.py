@@ -125,6 +125,8 @@ def _planned(run: Run, sweep: SweepFile) -> str:
         lowest, highest = (amount(of(summary.first_level, summary.last_level, 0.0), unit) for of in (min, max))
         return f"set by hand, {lowest} to {highest} at most"
     points = f"{summary.planned_points} point{'' if summary.planned_points == 1 else 's'}"
+    if run.rows.get("lifetime"):
+        return f"{amount(summary.first_level, unit)}, kept"
     points += f", {added} finer ones added" if (added := levels_added(run)) else ""
     return f"{between}{back}{steps}{opposite}{again} ({points})"
 

@@ -17,7 +17,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from acquire.config.yaml_source import LARGEST_RUN_FILE, what_is
+from acquire.config.yaml_source import LARGEST_LONG_RUN_FILE, what_is
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.device_stress import Stress
 from acquire.evaluation.evidence import DarkLevel, dark_level
@@ -336,8 +336,8 @@ def refuse_what_is_no_file(path: Path) -> None:
     if found not in ("file", "nothing"):
         hint = "; name one run file in it" if found == "folder" else ""
         raise ArchiveError(f"{path}: is a {found}{hint}")
-    if path.stat().st_size > LARGEST_RUN_FILE:
-        raise ValueError(f"it is larger than {LARGEST_RUN_FILE >> 20} MB")
+    if path.stat().st_size > LARGEST_LONG_RUN_FILE:
+        raise ValueError(f"it is larger than {LARGEST_LONG_RUN_FILE >> 20} MB")
 
 
 @contextmanager

@@ -22,10 +22,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, is_dataclass
 from enum import Enum
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from acquire.records import Columns
     from acquire.run_file.documented import DocumentedRun
     from acquire.run_file.ledger import Earlier
     from acquire.run_file.read import ArchiveError, Run
@@ -70,6 +72,28 @@ def read_runs(paths: Sequence[Path]) -> Iterator[tuple[Path, Run | ArchiveError]
 def read_documented(paths: Sequence[Path]) -> list[tuple[Path, DocumentedRun | ArchiveError]]:
     """Each file with what :func:`acquire.run_file.documented.read_documented` makes of it, or why that is nothing."""
     return list(_answers("read_documented", paths))
+
+
+def pieces(path: Path, table: str, rows: int, size: int) -> Iterator[Columns]:
+    """The first ``rows`` rows of a long table in pieces of ``size``, as :func:`acquire.run_file.columns.read_columns`.
+
+    :raises acquire.run_file.read.ArchiveError: as there; or reading ended badly.
+    """
+    from acquire.run_file.read import ArchiveError
+
+    for _, answer in _answers("piece", [path] * -(-rows // size), beside={"table": table, "size": str(size)}):
+        if isinstance(answer, ArchiveError):
+            raise answer
+        yield answer
+
+
+def thinned(path: Path, table: str, most: int) -> Columns:
+    """As :func:`acquire.run_file.columns.thinned`, all columns.
+
+    :raises acquire.run_file.read.ArchiveError: as there; or reading ended badly.
+    """
+    columns: Columns = _one("thinned", path, {"table": table, "most": str(most)})
+    return columns
 
 
 def recover(path: Path) -> tuple[Run, bool]:
@@ -329,6 +353,19 @@ def _work() -> dict[str, Callable[..., Any]]:
 
         return tagging.say_of(path, tagging.Wish(**wish))
 
+    begins = count()
+
+    def piece(path: Path, table: str, size: str) -> Columns:
+        from acquire.run_file.columns import read_columns
+
+        begin = next(begins) * int(size)
+        return read_columns(path, table, start=begin, stop=begin + int(size))
+
+    def thinned(path: Path, table: str, most: str) -> Columns:
+        from acquire.run_file import columns
+
+        return columns.thinned(path, table, most=int(most))
+
     def recover(path: Path) -> tuple[Run, bool]:
         from acquire.run_file import finish as finishing  # a fifth of the time that such a process takes to start
 
@@ -346,6 +383,8 @@ def _work() -> dict[str, Callable[..., Any]]:
         "read_documented": documented.read_documented,
         "read_summary": read_summary,
         "recover": recover,
+        "piece": piece,
+        "thinned": thinned,
         "say_of": say_of,
         "points_if_unfinished": reading.points_if_unfinished,
         "points_if_cut_off": reading.points_if_cut_off,

@@ -31,13 +31,13 @@ from typing import BinaryIO
 
 import h5py
 
-from acquire.config.yaml_source import LARGEST_RUN_FILE
+from acquire.config.yaml_source import LARGEST_LONG_RUN_FILE, LARGEST_RUN_FILE
 from acquire.records import Event, Note, RunStart, RunStop
 from acquire.run_file.checksums import row_check
 from acquire.run_file.exchange import Exchanges, frame
 from acquire.run_file.growing import end_of_file
 from acquire.run_file.held import Held
-from acquire.run_file.laying_out import CHECK, COUNT, LaidOut, fit, lay_out, least_size
+from acquire.run_file.laying_out import CHECK, COUNT, LaidOut, fit, lay_out, least_size, most_size
 from acquire.run_file.layout import ENDING, NO_ENDING, Capacity, check_of
 from acquire.run_file.placing import lock_shared, replace_file_and_lock
 from acquire.run_file.so_far import TableSoFar
@@ -74,6 +74,11 @@ def create_run_file(
             f"{path}: would be larger than a run file may be ({size >> 20} of {LARGEST_RUN_FILE >> 20} MB); "
             "plan fewer spectra, or a longer spectra.sample_every"
         )
+    if (size := most_size(capacity)) > LARGEST_LONG_RUN_FILE:
+        raise RecordingError(
+            f"{path}: could grow larger than a run file may be ({size >> 20} of {LARGEST_LONG_RUN_FILE >> 20} MB); "
+            "plan readings farther apart, or an earlier end"
+        )
     try:
         laid_out = lay_out(start, capacity, write_calibration)
         with replace_file_and_lock(path, laid_out.image, new=True):
@@ -84,6 +89,10 @@ def create_run_file(
         raise RecordingError(f"{path}: a text of the configuration does not fit into a file ({error})") from error
     except OSError as error:
         raise RecordingError(f"{path}: cannot be made ({error}); is the folder writable, the disk full?") from error
+
+
+#: So many rows of a short text are written at once.
+ROWS_AHEAD = 256
 
 
 class RunRecorder:
@@ -139,8 +148,12 @@ class RunRecorder:
             if now > self._exchange_due:
                 self._exchange_due = now + EXCHANGE_INTERVAL
                 self._put_exchanges()
-            for offset, place, part in zip(table.offsets, table.places, parts, strict=True):
-                self._put(offset + row * place.size, part)
+            for index, part in enumerate(parts):
+                place = table.places[index]
+                if place.repeats:
+                    self._put_ahead(table, index, part)
+                else:
+                    self._put(table.offsets[index] + row * place.size, part)
             self._put(table.counter, COUNT(row + 1))
         except OSError as error:
             raise RecordingError(f"{self.path}: cannot be written ({error}); all rows so far are kept") from error
@@ -149,6 +162,20 @@ class RunRecorder:
             self._lay_out_next(table)
         if now - self._synced > SYNC_INTERVAL:
             self.sync()
+
+    def _put_ahead(self, table: TableSoFar, index: int, text: bytes) -> None:
+        """A short text of the present row, and of those that follow: mostly it is the same, and stands there already.
+
+        Only the counter, and its numbers, make a row of what stands there.
+
+        :raises OSError: the file did not take it all.
+        """
+        row, (there, until) = table.rows, table.ahead[index]
+        if row < until and text == there:
+            return
+        until = min(row + ROWS_AHEAD, table.until)
+        self._put(table.offsets[index] + row * len(text), text * (until - row))
+        table.ahead[index] = text, until
 
     def take_rows(self, event: type, rows: int, packed: Callable[[int, int, int], Sequence[bytes]]) -> None:
         """Record many rows at once, from another file of the same run.

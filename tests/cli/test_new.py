@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from acquire.bench.preparation import check_file
+from acquire.bench.batch import check_file
 from acquire.cli import commands as command_line
 from acquire.cli.questions import listed, scalar
 from acquire.config import load_sweep

@@ -9,7 +9,7 @@ import h5py
 import pytest
 from typer.testing import CliRunner
 
-from acquire.bench.preparation import check_file
+from acquire.bench.batch import check_file
 from acquire.cli.commands import app
 from acquire.config import load_sweep
 from acquire.config.parsing import ConfigurationError

@@ -156,7 +156,7 @@ def test_a_file_of_sixty_gigabytes_is_no_run_file(tmp_path: Path, sweep_file: Ca
     with path.open("wb") as file:
         file.write(b"\x89HDF\r\n\x1a\n")
         file.truncate(60 << 30)
-    with pytest.raises(reading.ArchiveError, match="larger than 1024 MB"):
+    with pytest.raises(reading.ArchiveError, match="larger than 8192 MB"):
         reading.read_run(path)
     sweep = sweep_file("quick_look.yaml", {"sample:\n": f"sample:\n  reference: {path.as_posix()}\n"})
     with pytest.raises(ConfigurationError, match=r"sample\.reference: .*larger than 1 GB"):

@@ -7,8 +7,9 @@ are counted from 1, as everywhere where people read; a run file itself counts fr
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from typing import Any
 
@@ -23,7 +24,16 @@ from acquire.photometry.customary_units import (
 )
 from acquire.photometry.grid import WAVELENGTH
 from acquire.records import ROUTES, WITH_COMMON_PART, Columns, FloatArray, PointFlag
-from acquire.run_file.layout import BRANCH_COLUMNS, SPECTRUM_COLUMNS, TRANSPORT_COLUMNS, Column, columns_in, jvl_columns
+from acquire.run_file.export.long_columns import LongColumn, LongTable
+from acquire.run_file.layout import (
+    BRANCH_COLUMNS,
+    SPECTRUM_COLUMNS,
+    TRANSPORT_COLUMNS,
+    Column,
+    columns_in,
+    jvl_columns,
+    lifetime_columns,
+)
 from acquire.run_file.read import Run
 
 #: What stands beside the voltage, in this order, each followed by its uncertainty.
@@ -36,7 +46,7 @@ _FIRST = (
 )
 _UNCERTAINTY = "standard uncertainty (k = 1)"
 
-Values = np.ndarray[Any, Any] | Sequence[Any]
+Values = np.ndarray[Any, Any] | Sequence[Any] | LongColumn
 
 
 @dataclass(frozen=True)
@@ -69,6 +79,10 @@ class Sheet:
 def sheets_of(run: Run) -> list[Sheet]:
     """The tables of a run; what it has nothing of is left out."""
     sheets = [_jvl(run), _housekeeping(run)]
+    if run.rows.get("lifetime"):
+        sheets.append(_lifetime(run))
+    if run.resumable:
+        sheets.append(_parts(run))
     if run.spectra:
         sheets += [_spectra(run), _normalised(run), _conditions(run)]
     results = (_figures(run), _branches(run), _transport(run), _findings(run), _notes(run))
@@ -189,10 +203,7 @@ def _sources(run: Run) -> np.ndarray[Any, Any]:
 
 
 def _flags(run: Run) -> list[str]:
-    """The flags of each point in words; the same few at every point."""
-    sums, which = np.unique(run.tables["jvl"]["flags"], return_inverse=True)
-    words = [flag_words(PointFlag(int(one))) for one in sums]
-    return [words[i] for i in which.tolist()]
+    return in_words(run.tables["jvl"]["flags"])
 
 
 def flag_words(flags: PointFlag) -> str:
@@ -380,6 +391,57 @@ def _findings(run: Run) -> Sheet:
             SheetColumn("Limit", "", "what it was held against", np.array([one.limit for one in found], float)),
             texts("Figures", "figure_names", "the figures of merit that it touches"),
             texts("Remedy", "remedy"),
+        ],
+    )
+
+
+def _lifetime(run: Run) -> Sheet:
+    """Every reading of a device that ages; its rows are read as they are asked for."""
+    table = LongTable(run.path, "lifetime", run.rows["lifetime"])
+
+    def values(name: str, change: Callable[[Any], Any]) -> Any:
+        return table.column(name, change)
+
+    columns = []
+    for column in columns_in(lifetime_columns(run.source_unit), run.calibration.conditions.meter_unit):
+        if column.name == "flags":
+            columns.append(SheetColumn("Flags", "", "what to know of it before it is used", values("flags", in_words)))
+        elif column.name in ("part", "spectrum_index"):
+            name = "Part" if column.name == "part" else "Spectrum"
+            columns.append(SheetColumn(name, "", "counted from 1", values(column.name, _from_one)))
+        else:
+            label = _column(column, np.empty(0), run)
+            shown = values(column.name, partial(_values_of, column, run=run))
+            columns.append(SheetColumn(label.long_name, label.unit, label.comment, shown))
+    return Sheet("lifetime", "a row for each reading of the device at the level of the test", columns)
+
+
+def _values_of(column: Column, values: np.ndarray[Any, Any], run: Run) -> Values:
+    return _column(column, values, run).values
+
+
+def _from_one(index: np.ndarray[Any, Any]) -> Any:
+    return np.ma.masked_less(index + 1, 1)
+
+
+def in_words(flags: np.ndarray[Any, Any]) -> list[str]:
+    """The flags of each row in words; the same few at every point."""
+    sums, which = np.unique(flags, return_inverse=True)
+    words = [flag_words(PointFlag(int(one))) for one in sums]
+    return [words[i] for i in which.tolist()]
+
+
+def _parts(run: Run) -> Sheet:
+    parts = run.tables["parts"]
+    return Sheet(
+        "parts",
+        "a row each time the run was begun, or gone on with",
+        [
+            _numbered("Part", np.arange(len(parts["time"]))),
+            SheetColumn("Began", "", "", parts["start_time"]),
+            SheetColumn("Time", "s", "since the start of the run", parts["time"]),
+            SheetColumn("Gap", "s", "before it, since the last reading", parts["gap"]),
+            SheetColumn("Reason", "", "why the part before ended", parts["reason"]),
         ],
     )
 

@@ -63,6 +63,12 @@ class RelayBoardTwin:
         """The relays whose contacts are closed, counted from 1."""
         return tuple(sorted(self._contacts))
 
+    def power_cycle(self) -> None:
+        """Switch off and on: every relay opens, what was on its way is lost."""
+        self._line.clear()
+        self._output = deque()  # replies on their way go to the old one
+        self._set(0)
+
     # the connector ----------------------------------------------------------------------------------------
 
     def receive(self, data: bytes, *, end: bool = False) -> None:  # noqa: ARG002 - a serial line has no END
