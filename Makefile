@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 endif
 RUN := $(BIN)/python -m
 
-.PHONY: demo test lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills power-cuts faults damage calibrations control-charts coverage honest schemas wheelhouse docs clean batch-kills batch-pause batch-faults long-run
+.PHONY: demo test lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills batch-kills batch-faults batch-pause faults damage calibrations control-charts coverage honest schemas wheelhouse docs clean long-run power-cuts
 
 demo: $(VENV)/installed
 	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml --report

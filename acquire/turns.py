@@ -20,7 +20,7 @@ from drivers.simulated.bench import SimulatedBench
 
 
 class Turn(StopRequest):
-    """Ends a run ``stress`` s after its first point, curves in between included; otherwise it is the batch's request."""
+    """Ends a run ``stress`` s after its first point, curves in between included; else it is the batch's request."""
 
     def __init__(self, of_batch: StopRequest, stress: float) -> None:
         super().__init__()
