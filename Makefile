@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 endif
 RUN := $(BIN)/python -m
 
-.PHONY: demo test lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills batch-kills batch-faults batch-pause faults damage calibrations control-charts coverage honest schemas wheelhouse docs clean long-run
+.PHONY: demo test lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills batch-kills batch-faults batch-pause faults damage calibrations control-charts coverage honest schemas wheelhouse docs clean long-run power-cuts
 
 demo: $(VENV)/installed
 	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml --report
@@ -45,6 +45,9 @@ point-rate: $(VENV)/installed-tests
 
 kills: $(VENV)/installed-tests
 	$(RUN) tests.endurance.kill_table --kills 300 --jobs 2
+
+power-cuts: $(VENV)/installed-tests
+	$(RUN) tests.endurance.power_cuts --cuts 100
 
 batch-kills: $(VENV)/installed-tests
 	$(RUN) tests.endurance.batch_kills --kills 50

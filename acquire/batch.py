@@ -23,9 +23,11 @@ from acquire.config import ConfigurationError, LoadedSweep, Problem
 from acquire.run_file import batch_index, reading_apart
 from acquire.run_file.batch_index import FINISHED, BatchIndex, Entry, State
 from acquire.run_file.placing import Waiting
+from acquire.run_file.read import ArchiveError
 from acquire.safety.interruption import REASONS, StopRequest
 from acquire.session import Output, RunResult
 from acquire.sinks import Sink
+from acquire.turns import Ageing, Turn, relay_of, remark
 from drivers.errors import InstrumentError
 from drivers.simulated.bench import SimulatedBench
 
@@ -135,8 +137,8 @@ def run_batch(
     """
     todo = [run for run in batch.runs if index.entry(key_of(run)).state not in FINISHED]
     going = _Going(batch, index, operator, stop, waiting)
-    batch_index.write_index(index)
     if not todo:
+        batch_index.write_index(index)
         return going.result()
     place = None
     if site is None and batch.bench.simulated:
@@ -144,6 +146,7 @@ def run_batch(
         site = session.simulated_site(place)
     try:
         with session.opened(todo[0].prepared, site, held_for=str(index.path.resolve())) as bench:
+            batch_index.write_index(index)  # not before: another process may be at it
             going.measure(bench, todo, place)
             going.disconnect(bench)
     except InstrumentError as problem:
@@ -166,6 +169,8 @@ class _Going:
         self._operator = operator
         self._stop = stop
         self._waiting = waiting
+        self._turn = batch.loaded.batch.stress_per_turn
+        self._ageing = Ageing(None)
         self._switched = batch.bench.instruments.pixel_switch is not None
         self.index = index
         self.error = self.interrupted = ""
@@ -180,8 +185,9 @@ class _Going:
 
         :raises OSError: the index cannot be written.
         """
+        self._ageing = Ageing(place)
         before: PixelRun | None = None
-        for number, run in enumerate(todo, start=1):
+        for number, run in self._in_turn(todo):
             if self._stop():
                 return
             if by_hand := self._by_hand(before, run):
@@ -191,6 +197,15 @@ class _Going:
                     return
             before = run
             if not self._one(bench, run, number, len(todo)):
+                return
+
+    def _in_turn(self, todo: Sequence[PixelRun]) -> Iterator[tuple[int, PixelRun]]:
+        """The runs in their order, with their numbers; those of pixels that age by turns until all are done."""
+        while True:
+            for number, run in enumerate(todo, start=1):
+                if self.index.entry(key_of(run)).state not in FINISHED:
+                    yield number, run
+            if self._turn is None or not any(self.index.entry(key_of(run)).state not in FINISHED for run in todo):
                 return
 
     def _by_hand(self, before: PixelRun | None, run: PixelRun) -> str:
@@ -233,27 +248,54 @@ class _Going:
             self._operator.told(run, entry, None)
             return True
 
-        def begins(run_id: str, path: Path) -> None:
-            self._write(batch_index.begun(self.index.entry(key_of(run)), run_id, path.name, _now()))
-
-        with self._operator.shown(run, number, of) as sinks:
-            result = session.run_on(
-                bench,
-                run.prepared,
-                self.index.path.parent,
-                sinks,
-                self._stop,
-                waiting=self._waiting,
-                another=number < of,
-                begins=begins,
-            )
+        turn = None if self._turn is None else Turn(self._stop, self._turn)
+        try:
+            with self._operator.shown(run, number, of) as sinks:
+                result = self._carried_out(bench, run, sinks, turn, another=number < of or turn is not None)
+        except ArchiveError as problem:  # of a run that was to be gone on with
+            self.error = str(problem)
+            return False
+        over = turn is not None and turn.over
         entry = self._ended(self.index.entry(key_of(run)), result)
         self._write(entry)
         self._operator.told(run, entry, result)
         self.output = result.output
         if result.failed:
             self.error = result.error
-        return not (result.failed or result.interrupted or result.run is None)
+        return not (result.failed or (result.interrupted and not over) or result.run is None)
+
+    def _carried_out(
+        self, bench: Bench, run: PixelRun, sinks: Sequence[Sink], turn: Turn | None, *, another: bool
+    ) -> RunResult:
+        """A new run, or the next turn of one.
+
+        :raises acquire.run_file.read.ArchiveError: that cannot be gone on with.
+        """
+        entry, relay = self.index.entry(key_of(run)), relay_of(run.prepared)
+
+        def begins(run_id: str, path: Path) -> None:
+            self._write(batch_index.begun(self.index.entry(key_of(run)), run_id, path.name, _now()))
+
+        folder = self.index.path.parent
+        if turn is not None and entry.run:
+            taken_up, ago = self._ageing.taken_up(relay, folder / entry.run)
+            self._write(batch_index.taken_up(entry))
+            bench.remarks = (*bench.remarks, remark(self._turn or 0.0, taken_up, ago))
+            return session.resume_on(bench, taken_up, [*sinks, turn.seen], turn, ago=ago, another=another)
+        if turn is not None:
+            self._ageing.begins(relay)
+            bench.remarks = (*bench.remarks, remark(self._turn or 0.0, None, None))
+            sinks = [*sinks, turn.seen]
+        return session.run_on(
+            bench,
+            run.prepared,
+            folder,
+            sinks,
+            turn or self._stop,
+            waiting=self._waiting,
+            another=another,
+            begins=begins,
+        )
 
     def _known_dead(self, run: PixelRun) -> Entry | None:
         """An earlier run of a pixel whose pretest spoke against it: it is not swept by another sweep either."""

@@ -186,6 +186,32 @@ def run_on(
     return _run(one, nullcontext(bench), spectators, stop)
 
 
+def resume_on(
+    bench: Bench,
+    taken_up: TakenUp,
+    spectators: Sink | Sequence[Sink],
+    stop: StopRequest,
+    *,
+    ago: float | None = None,
+    another: bool = False,
+) -> RunResult:
+    """As :func:`resume`, on a bench that is open; the run began ``ago`` s, where that is not by the clock on the wall.
+
+    ``another`` as for :func:`run_on`.
+    """
+    run = taken_up.run
+    one = _NewRun(
+        taken_up.prepared,
+        taken_up.started,
+        uuid.UUID(run.run_id),
+        run.path,
+        another=another,
+        taken_up=taken_up,
+        ago=ago,
+    )
+    return _run(one, nullcontext(bench), spectators, stop)
+
+
 @dataclass(frozen=True)
 class _NewRun:
     """A run that is about to begin, and the file that it is going to write."""
@@ -197,10 +223,13 @@ class _NewRun:
     waiting: Waiting | None = None
     another: bool = False
     taken_up: TakenUp | None = None
+    ago: float | None = None
 
     def elapsed(self) -> float:
         """How long ago it began, s: only a run that is gone on with began before."""
-        return 0.0 if self.taken_up is None else self.taken_up.elapsed(datetime.now(UTC))
+        if self.taken_up is None:
+            return 0.0
+        return self.taken_up.elapsed(datetime.now(UTC)) if self.ago is None else max(self.ago, self.taken_up.last)
 
 
 def _new_run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,3 +97,14 @@ def test_a_calibration_that_is_missing_does_not_matter(tmp_path: Path) -> None:
     bench = bench.replace("../calibrations/simulated_photodiode.yaml", "nowhere.yaml")
     (tmp_path / "bench.yaml").write_text(bench.replace("../", f"{ROOT.as_posix()}/configs/"), encoding="utf-8")
     assert load_sweep(RECIPE, tmp_path / "bench.yaml").calibration.certificate is None
+
+
+def test_runs_without_light_stand_beside_each_other(measured: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    from acquire.cli.comparison import print_comparison
+
+    nothing = replace(measured, figures={})
+    print_comparison([(measured.path, measured), (nothing.path, nothing)], as_json=False)
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("mobility (+)"))
+    assert line.split()[-1] == "-"
+    assert "1.000e-08" in line
+    print_comparison([(nothing.path, nothing)] * 2, as_json=False)

@@ -10,7 +10,7 @@ from acquire import config
 from acquire.bench.opening import switched_as
 from acquire.bench.preparation import PreparedRun, prepare, run_folder
 from acquire.config import BenchFile, CheckedFile, ConfigurationError, LoadedBatch, Problem, Said, load_batch
-from acquire.config.yaml_source import Caution
+from acquire.config.yaml_source import Caution, Place
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def prepare_batch(path: Path, bench: Path | None = None, said: Sequence[Said] = 
             problems |= {str(problem): problem for problem in error.problems}
             continue
         runs.append(PixelRun(one.substrate, one.pixel, one.sweep.name, prepared))
-    problems |= {str(problem): problem for problem in _between(loaded, runs)}
+    problems |= {str(problem): problem for problem in (*_between(loaded, runs), *_by_turns(loaded, runs))}
     if problems:
         raise ConfigurationError(list(problems.values()))
     return PreparedBatch(loaded, tuple(runs))
@@ -100,6 +100,23 @@ def _between(loaded: LoadedBatch, runs: Sequence[PixelRun]) -> Iterator[Problem]
         if other != run.pixel:
             what = f"pixels {other} and {run.pixel} of {run.substrate} are both connected as {run.switched_as}"
             yield loaded.source.problem(("substrates",), what, "correct switched_as")
+
+
+def _by_turns(loaded: LoadedBatch, runs: Sequence[PixelRun]) -> Iterator[Problem]:
+    """What pixels that age by turns need: lifetimes, one each, and a switch, for nobody changes them by hand."""
+    if loaded.batch.stress_per_turn is None or not runs:
+        return
+    at: Place = ("stress_per_turn",)
+    if wrong := [run for run in runs if not run.prepared.plan.lasting]:
+        hint = "name sweeps with a section lifetime, or leave stress_per_turn out"
+        yield loaded.source.problem(at, f"{wrong[0].sweep} of pixel {wrong[0].pixel} is no lifetime", hint)
+    if runs[0].prepared.loaded.bench.instruments.pixel_switch is None:
+        hint = "take a bench with a pixel_switch, or leave it out"
+        yield loaded.source.problem(at, "nobody changes pixels by hand at each turn", hint)
+    if len({run.substrate for run in runs}) > 1:
+        yield loaded.source.problem(at, "there are several substrates", "write a batch for each")
+    if len({run.pixel for run in runs}) < len(runs):
+        yield loaded.source.problem(at, "a pixel has several sweeps", "name one lifetime for each pixel")
 
 
 def hands_needed(batch: PreparedBatch) -> int:

@@ -64,7 +64,7 @@ def run_batch_file(
         if as_json:
             say_json({"kind": "batch", "status": "failed", "stop_reason": str(error), "index": None, "pixels": []})
         raise complain(error, status) from error
-    _tell_what_is_there(index)
+    _tell_what_is_there(index, turns=prepared.loaded.batch.stress_per_turn is not None)
     with StopRequest().listening() as stop:
         try:
             result = batches.run_batch(
@@ -112,7 +112,12 @@ class _Terminal:
         with whoever_listens(sys.stderr):
             print(one_line(f"{to_do[0].upper()}{to_do[1:]}, then Enter; n ends the batch: "), end="", file=sys.stderr)
             sys.stderr.flush()
-        return is_yes(sys.stdin)
+        try:
+            return is_yes(sys.stdin)
+        except KeyboardInterrupt:
+            with whoever_listens(sys.stderr):
+                say(sys.stderr, "")
+            raise
 
     @contextmanager
     def shown(self, run: PixelRun, number: int, of: int) -> Iterator[Sequence[Sink]]:
@@ -137,7 +142,7 @@ class _Terminal:
                 say(self._stream, *([result.run.path] if result.run else []), OUTPUT_SAID[result.output])
 
 
-def _tell_what_is_there(index: BatchIndex) -> None:
+def _tell_what_is_there(index: BatchIndex, *, turns: bool) -> None:
     """What is finished already, and what is measured once more because it was not."""
     from acquire.run_file.batch_index import FINISHED
 
@@ -149,7 +154,8 @@ def _tell_what_is_there(index: BatchIndex) -> None:
         for entry in index.entries:
             if entry.run and entry.state not in FINISHED:
                 label = f"{entry.substrate} {entry.pixel}"
-                say(sys.stderr, f"{label}: {in_words(entry)}; it is measured anew, {entry.run} stays")
+                next_ = "it goes on in" if turns else "it is measured anew, beside"
+                say(sys.stderr, f"{label}: {in_words(entry)}; {next_} {entry.run}")
 
 
 def _tell_the_end(result: BatchResult, path: Path, as_json: bool) -> None:

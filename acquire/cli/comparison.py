@@ -15,6 +15,7 @@ from acquire.evaluation.figures import LUMINANCE_LEVELS
 from acquire.photometry.customary_units import (
     OF_COLOUR,
     OF_CURVE,
+    OF_TRANSPORT,
     PAPER,
     QUANTITIES,
     ROLL_OFF,
@@ -127,11 +128,11 @@ def _as_columns(runs: Sequence[Run], different: Sequence[Row], spread: bool) -> 
 
 def _least(run: Run, runs: Sequence[Run], spread: bool) -> int:
     """How wide the column of a run is at least: a number does not go on in the next line, texts do."""
-    return max(_DATE, *(len(text(run)) for _, text in _figures(runs, spread)))
+    return max([_DATE, *(len(text(run)) for _, text in _figures(runs, spread))])
 
 
 def _width_as_columns(runs: Sequence[Run], spread: bool) -> int:
-    labels = max(_LABELS, *(len(label) for label, _ in _figures(runs, spread)))
+    labels = max([_LABELS, *(len(label) for label, _ in _figures(runs, spread))])
     return labels + sum(2 + _least(run, runs, spread) for run in runs)
 
 
@@ -166,7 +167,7 @@ def _all_figures() -> Iterator[tuple[str, str]]:
     yield from OF_CURVE.items()
     for level in LUMINANCE_LEVELS:
         yield from ((name, f"{symbol} at {level:.0f}") for name, symbol in at_luminance(level).items())
-    yield from {**ROLL_OFF, **OF_COLOUR}.items()
+    yield from {**ROLL_OFF, **OF_COLOUR, **OF_TRANSPORT}.items()
 
 
 def _valued(name: str, spread: bool) -> Callable[[Run], str]:

@@ -62,6 +62,10 @@ def how_far(run: Run) -> str:
         return f"{what} after {how_many(kept, 'reading')}"
     if by_hand(run):
         return f"{what} {', '.join(['by hand', how_many(summary.points, 'point'), *_brightest(run)])}"
+    if rows := run.rows.get("lifetime", 0):
+        under_stress = run.figures.get("time_under_stress")
+        time = f", {under_stress.value:.6g} s under stress" if under_stress else ""
+        return f"{what}: {how_many(rows, 'point')} of the lifetime{time}"
     place = _reached(run, summary)
     added = levels_added(run)
     count = f"{summary.points - added} of {how_many(summary.planned_points, 'point')}"

@@ -165,7 +165,7 @@ def _figure(symbol: str, key: str) -> _Column:
 
 
 def _points(run: RunSummary) -> str:
-    planned = f"/{run.planned_points}" if run.planned_points and run.planned_points != run.points else ""
+    planned = f"/{run.planned_points}" if run.planned_points > run.points else ""
     return f"{run.points}{planned}"
 
 

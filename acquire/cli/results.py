@@ -232,9 +232,11 @@ def _ending(run: Run) -> str:
 
     of_curve = int(of_sweep(run.tables["jvl"]["branch"]).sum())
     afterwards = f" and {run.points - of_curve} afterwards" if run.points > of_curve else ""
-    kept = [how_many(rows, "reading") for name, rows in run.rows.items() if name == "lifetime" and rows]
-    points = [] if kept and not run.points else [f"{how_many(of_curve, 'point')}{afterwards}"]
-    counted = f"{', '.join([*kept, *points])}, {how_many(len(run.spectra), 'spectrum', 'spectra')}"
+    spectra = how_many(len(run.spectra), "spectrum", "spectra")
+    counted = f"{how_many(of_curve, 'point')}{afterwards}, {spectra}"
+    if rows := run.rows.get("lifetime", 0):
+        of_curves = f", {how_many(of_curve, 'point')} of curves" if of_curve else ""
+        counted = f"{how_many(rows, 'point')} of the lifetime{of_curves}, {spectra}"
     return f"{run.status}{reason}: {counted}"
 
 

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from acquire.config.bench_rules import Problems
 from acquire.config.parsing import Parsed
-from acquire.config.quantities import SquareMetres
+from acquire.config.quantities import PositiveSeconds, SquareMetres
 from acquire.config.section import Section
 from acquire.config.yaml_source import Place, YamlSource
 
@@ -121,6 +121,12 @@ class BatchFile(Section):
     pretest: bool = Field(
         default=True,
         description="Look at each pixel at a low level first, as --pretest does; what is dead is not swept.",
+    )
+    stress_per_turn: PositiveSeconds | None = Field(
+        default=None,
+        description="Of lifetimes: pixels age by turns, each so long under stress, while the others rest. Needs a "
+        "switch, and one substrate; not given: one after the other.",
+        examples=["10 min"],
     )
     user: str = Field(default="", description="Operator, for the record; not given: as the sweep says.")
     note: str = Field(default="", description="A remark on every run; not given: as the sweep says.")

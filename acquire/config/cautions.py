@@ -168,7 +168,8 @@ def _area(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Cautions:
 
 def device_cautions(sweep: Parsed[SweepFile], device: DeviceFile | None) -> Cautions:
     """A simulated device is as large as its own file says, whatever the sample's area is."""
-    sample, emitter = sweep.section("sample", Sample), device.emitter if device else None
+    sample = sweep.section("sample", Sample)
+    emitter = (device.emitter or device.single_carrier) if device else None
     if sample is None or emitter is None or isclose(sample.emissive_area, emitter.area, rel_tol=_ALIKE):
         return
     message = f"the simulated device has {area_text(emitter.area)}: luminance and efficiencies will not fit this area"

@@ -140,6 +140,10 @@ _fetch = attrgetter(*(f"reading.{name}" if name in _READ else name for name in _
 _BRANCHES = tuple(Branch)
 
 
+#: So many points are held against each other while a run goes on; of a longer one the last half of them.
+MOST_WATCHED = 100_000
+
+
 @dataclass
 class Watch:
     """Asks while a run goes on, and tells each finding once, and again when it is graver."""
@@ -154,6 +158,9 @@ class Watch:
         """Take a point into account: some hundred bytes of it."""
         self._branches.append(_BRANCHES.index(record.reading.branch))
         self._points.extend(_fetch(record))
+        if len(self._branches) > MOST_WATCHED:  # a lifetime has millions
+            del self._branches[: MOST_WATCHED // 2]
+            del self._points[: MOST_WATCHED // 2 * len(_COLUMNS)]
 
     def spectrum(self, spectrum: Spectrum, evidence: Evidence) -> list[Finding]:
         """Take a spectrum into account, and ask."""

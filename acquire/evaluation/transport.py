@@ -270,6 +270,10 @@ def _no_window(found: Analysed, layer: Layer) -> str:
 def _of_traps(found: Analysed, layer: Layer) -> dict[str, Figure]:
     if (traps := found.traps) is None:
         return {}
+    if not isfinite(traps.end):
+        why = "the current rises steeply up to the end of the sweep: whether traps are filled there, nobody knows"
+        units = {"trap_filled_voltage": "V", "trap_density": "1/m^3"}
+        return {name: missing(unit, "not_reached", why) for name, unit in units.items()}
     reason = "where the current rises most steeply; a built-in voltage that is not taken out looks alike"
     density = trap_density(traps.voltage, layer.thickness, layer.permittivity)
     relative = sqrt(

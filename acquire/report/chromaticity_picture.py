@@ -56,7 +56,7 @@ def draw_chromaticity(lines: Sequence[Line], looks: Sequence[Look]) -> Figure:
 def _uncertainty(line: Line) -> tuple[float, float]:
     """The uncertainties of x and y, by those of the point at which a spectrum was taken; NaN where there are none."""
     table, at = line.run.tables["jvl"], line.spectrum.point_index
-    if not 0 <= at < line.run.points:
+    if not 0 <= at < line.run.points or line.run.rows.get("lifetime"):
         return np.nan, np.nan
     return float(table["chromaticity_x_uncertainty"][at]), float(table["chromaticity_y_uncertainty"][at])
 

@@ -49,7 +49,7 @@ def nearest_to(spectra: Sequence[Spectrum], luminance: float = COMPARED_AT) -> S
 def spectrum_label(run: Run, spectrum: Spectrum) -> str:
     """By what a spectrum is known: "108.0 cd/m^2, 6.00 V, reverse", or afterwards; forward goes without saying."""
     at = spectrum.point_index
-    voltage = run.tables["jvl"]["voltage"][at] if 0 <= at < run.points else np.nan
+    voltage = run.tables["jvl"]["voltage"][at] if 0 <= at < run.points and not run.rows.get("lifetime") else np.nan
     known = f", {voltage:.2f} V" if np.isfinite(voltage) else ""
     known += {Branch.REVERSE: ", reverse", Branch.AFTERWARDS: ", afterwards"}.get(spectrum.branch, "")
     return f"{_luminance(spectrum.luminance)}{known}"

@@ -25,6 +25,9 @@ ENDING = ".batch.json"
 PRETEST = "pretest: "
 _DEAD = ("short", "open")
 
+#: Why a run ended that goes on at its pixel's next turn.
+TURN_OVER = "its turn is over"
+
 
 class State(StrEnum):
     """What has become of a run of a batch."""
@@ -34,6 +37,7 @@ class State(StrEnum):
     MEASURED = "measured"  # completed, or stopped by a rule
     DEAD = "dead"  # the pretest says so: not swept
     UNFIT = "unfit"  # the pretest says another thing against it, like the wrong way round: not swept
+    RESTING = "resting"  # ages by turns, and it is not its own now
     INTERRUPTED = "interrupted"  # by a person, or cut off: measured anew
     FAILED = "failed"  # for a reason of the bench: measured anew
 
@@ -192,7 +196,13 @@ def ended(entry: Entry, status: str, reason: str, *, interrupted: bool, when: st
     if reason.startswith(PRETEST):
         finished = State.DEAD if reason.removeprefix(PRETEST).startswith(_DEAD) else State.UNFIT
     state = State.INTERRUPTED if interrupted else finished
+    state = State.RESTING if reason == TURN_OVER else state
     return replace(entry, state=state, status=status, reason=reason, ended=when or entry.ended)
+
+
+def taken_up(entry: Entry) -> Entry:
+    """The entry of a run that goes on in its own file."""
+    return replace(entry, state=State.BEGUN, status="", reason="", ended="")
 
 
 def begun(entry: Entry, run_id: str, run: str, when: str) -> Entry:

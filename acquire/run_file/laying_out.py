@@ -67,14 +67,22 @@ def most_size(capacity: Capacity) -> int:
     return sum(growth.most * bytes_a_row(table) * (2 if table.streamed else 1) for table, growth in grown)
 
 
+#: Longer texts are not expected to be the same in the next row, bytes.
+LONGEST_REPEATED = 16
+
+
 @dataclass(frozen=True)
 class Place:
-    """Where one part of each row goes: offset of the first row, bytes a row, how an event becomes these bytes."""
+    """Where one part of each row goes: offset of the first row, bytes a row, how an event becomes these bytes.
+
+    ``repeats``: whether it is a short text that is often the same from row to row.
+    """
 
     offset: int
     size: int
     pack: Callable[[Any], bytes]
     tree: ChunkTree | None = None
+    repeats: bool = False
 
 
 @dataclass(frozen=True)
@@ -217,10 +225,11 @@ def _places(entry: h5py.Group, table: Table, source_unit: str, image: bytes | by
 
 def _place(dataset: h5py.Dataset, pack: Callable[[Any], bytes], image: bytes | bytearray) -> Place:
     size = dataset.dtype.itemsize * (dataset.shape[1] if dataset.ndim > 1 else 1)
+    repeats = dataset.dtype.kind == "S" and size <= LONGEST_REPEATED
     if dataset.chunks is None:
-        return Place(dataset.id.get_offset(), size, pack)
+        return Place(dataset.id.get_offset(), size, pack, None, repeats)
     tree = plant_tree(image, dataset) if isinstance(image, bytearray) else tree_of(image, dataset)
-    return Place(dataset.id.get_chunk_info(0).byte_offset, size, pack, tree)
+    return Place(dataset.id.get_chunk_info(0).byte_offset, size, pack, tree, repeats)
 
 
 def _lay_out_exchange(recording: h5py.Group, capacity: Capacity) -> None:

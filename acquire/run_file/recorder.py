@@ -91,6 +91,10 @@ def create_run_file(
         raise RecordingError(f"{path}: cannot be made ({error}); is the folder writable, the disk full?") from error
 
 
+#: So many rows of a short text are written at once.
+ROWS_AHEAD = 256
+
+
 class RunRecorder:
     """Writes the events of one run into the places that :func:`create_run_file` set aside.
 
@@ -144,8 +148,12 @@ class RunRecorder:
             if now > self._exchange_due:
                 self._exchange_due = now + EXCHANGE_INTERVAL
                 self._put_exchanges()
-            for offset, place, part in zip(table.offsets, table.places, parts, strict=True):
-                self._put(offset + row * place.size, part)
+            for index, part in enumerate(parts):
+                place = table.places[index]
+                if place.repeats:
+                    self._put_ahead(table, index, part)
+                else:
+                    self._put(table.offsets[index] + row * place.size, part)
             self._put(table.counter, COUNT(row + 1))
         except OSError as error:
             raise RecordingError(f"{self.path}: cannot be written ({error}); all rows so far are kept") from error
@@ -154,6 +162,20 @@ class RunRecorder:
             self._lay_out_next(table)
         if now - self._synced > SYNC_INTERVAL:
             self.sync()
+
+    def _put_ahead(self, table: TableSoFar, index: int, text: bytes) -> None:
+        """A short text of the present row, and of those that follow: mostly it is the same, and stands there already.
+
+        Only the counter, and its numbers, make a row of what stands there.
+
+        :raises OSError: the file did not take it all.
+        """
+        row, (there, until) = table.rows, table.ahead[index]
+        if row < until and text == there:
+            return
+        until = min(row + ROWS_AHEAD, table.until)
+        self._put(table.offsets[index] + row * len(text), text * (until - row))
+        table.ahead[index] = text, until
 
     def take_rows(self, event: type, rows: int, packed: Callable[[int, int, int], Sequence[bytes]]) -> None:
         """Record many rows at once, from another file of the same run.

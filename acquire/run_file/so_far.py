@@ -13,7 +13,7 @@ class TableSoFar:
 
     ``rows`` are written, ``until`` rows fit into the segments up to the present one; at row ``half`` the next segment
     is laid out, which begins at ``next_segment`` of the file. ``offsets``: of each part of row 0, were it in front of
-    the present segment.
+    the present segment. ``ahead``: for each part, what stands in its rows already, and up to which row.
     """
 
     def __init__(self, table: TablePlaces, rows: int = 0, segment: int = 0, begins: Sequence[int] = ()) -> None:
@@ -32,6 +32,7 @@ class TableSoFar:
         first = self._present * self.segment
         self.begins = begins
         self.offsets = [begin - first * place.size for begin, place in zip(begins, self.places, strict=True)]
+        self.ahead = [(b"", 0)] * len(self.places)
         self.until = min(first + self.segment, self.capacity)
         self.half = first + self.segment // 2 if self.blank else -1
 

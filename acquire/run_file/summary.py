@@ -16,10 +16,11 @@ from typing import Any
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 
 from acquire.evaluation.device_stress import UNITS, Stress
 from acquire.evaluation.figure import Figure
-from acquire.records import Severity, of_sweep
+from acquire.records import Branch, Severity, of_sweep
 from acquire.run_file.checksums import checked_text, write_checked_text
 from acquire.run_file.hdf5 import plain_member, read_array
 from acquire.run_file.layout import storable
@@ -143,7 +144,7 @@ def summary_of(run: Run) -> RunSummary:
         source_unit=run.source_unit,
         reached_level=_last(run.tables["jvl"]["source_level"][of_sweep(run.tables["jvl"]["branch"])]),
         **_of_sample(run.sample_fields),
-        **_planned(run.configuration),
+        **_planned(run.configuration, run.tables["jvl"]["branch"]),
         figures={name: _in_short(figure) for name, figure in run.figures.items()},
         findings=_by_severity((one.severity, one.code) for one in run.findings),
         stress=run.stress,
@@ -176,8 +177,11 @@ def _by_severity(found: Iterable[tuple[Severity, str]]) -> dict[Severity, tuple[
     return codes
 
 
-def _planned(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """How many points were planned, 0 where that is not known (of a lifetime), from which level to which."""
+def _planned(configuration: Mapping[str, Any], branch: npt.NDArray[np.bytes_]) -> dict[str, Any]:
+    """How many points were planned, 0 where that is not known (of a lifetime), from which level to which.
+
+    ``branch`` (n,) of each point: of levels that were set by hand none was planned.
+    """
     nothing = {"planned_points": 0, "first_level": nan, "last_level": nan}
     try:
         source = configuration["sweep"]["source"]
@@ -188,7 +192,7 @@ def _planned(configuration: Mapping[str, Any]) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError, OverflowError):
         return nothing
     first, last = (stop, start) if there else (start, stop)
-    if configuration["sweep"].get("lifetime"):
+    if configuration["sweep"].get("lifetime") or (branch == Branch.BY_HAND.encode()).any():
         number = 0
     return {"planned_points": number, "first_level": first, "last_level": last}
 
@@ -303,7 +307,8 @@ def _from_file(path: Path, file: h5py.File) -> RunSummary:
     figures, remarks = plain_member(entry, "figures_of_merit"), read_remarks(entry)
     configuration = plain_member(plain_member(entry, "configuration"), "resolved_json")
     levels = _rows(entry, recording, "jvl", "source_level")
-    levels = levels[of_sweep(_rows(entry, recording, "jvl", "branch"))]
+    branch = _rows(entry, recording, "jvl", "branch")
+    levels = levels[of_sweep(branch)]
     texts: dict[str, Any] = {name: _text(plain_member(entry, name)[()]) for name in _TEXTS}
     return RunSummary(
         path=path,
@@ -314,7 +319,7 @@ def _from_file(path: Path, file: h5py.File) -> RunSummary:
         source_unit=_text(plain_member(plain_member(entry, "jvl"), "source_level").attrs["units"]),
         reached_level=_last(levels),
         **_of_sample({name: _sample_field(plain_member(sample, name)) for name in sample}),
-        **_planned(parsed(_text(configuration[()], LONGEST_CONFIGURATION))),
+        **_planned(parsed(_text(configuration[()], LONGEST_CONFIGURATION)), branch),
         figures={name: _in_short(_figure(plain_member(figures, name))) for name in figures or ()},
         findings=_findings(entry, recording),
         stress=read_stress(entry),

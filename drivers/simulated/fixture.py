@@ -200,11 +200,15 @@ class TestFixture:
         self._pixels = dict(pixels)
         self.connect(self._relay)
 
+    def behind(self, relay: int) -> Load:
+        """Return what is behind a relay."""
+        return self._pixels.get(relay, _NOTHING) if self._pixels else self._sole
+
     def connect(self, relay: int | None) -> None:
         """Connect what is behind a relay, None: nothing, from now on; whatever drives the terminals goes on."""
         self._age()
         self._relay = relay
-        self.load = _NOTHING if relay is None else self._pixels.get(relay, _NOTHING) if self._pixels else self._sole
+        self.load = _NOTHING if relay is None else self.behind(relay)
         self._radiance = None
         self._settle()
 

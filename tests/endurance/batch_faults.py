@@ -15,7 +15,7 @@ import argparse
 import random
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,14 +46,17 @@ FAULTS = (
 
 
 class Nobody:
-    """Does what is asked for and looks at nothing."""
+    """Does what is asked for; ``watch`` sees every event."""
+
+    def __init__(self, watch: Callable[[Any], None] = lambda _event: None) -> None:
+        self._watch = watch
 
     def ready(self, _to_do: str) -> bool:
         return True
 
     @contextmanager
     def shown(self, _run: Any, _number: int, _of: int) -> Iterator[Sequence[Any]]:
-        yield []
+        yield [self._watch]
 
     def told(self, _run: Any, _entry: Any, _result: Any) -> None:
         pass

@@ -107,7 +107,9 @@ class Watch:
         with ExitStack() as stack:
             order = _order(self.resource, self.serial)
             stack.enter_context(patch.object(session, "guardian_order", order))
-            stack.enter_context(patch.object(guardian, "GuardianProcess", lambda order: Guardian(order, self)))
+            stack.enter_context(
+                patch.object(guardian, "GuardianProcess", lambda order, _ahead=None: Guardian(order, self))
+            )
             yield
 
 

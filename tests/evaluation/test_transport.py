@@ -101,6 +101,8 @@ def test_below_the_filling_of_traps_a_slope_of_two_is_no_mobility() -> None:
     assert one["window_start_positive"].value > 1.0
     before = figures(VOLTAGE[:22], density[:22])  # up to 1.26 V
     assert before["mobility_positive"].status == "not_reached"
+    assert before["trap_filled_voltage_positive"].status == "not_reached"
+    assert isnan(before["trap_density_positive"].value)
     assert "ends before all traps are filled" in before["mobility_positive"].reason
 
 

@@ -12,6 +12,8 @@ from acquire.photometry.choice import SIGNAL_TO_NOISE_LIMIT
 from acquire.photometry.factors import spectral_factors
 from acquire.photometry.spectra import gaussian
 from acquire.records import Branch, Note, RunStatus, Spectrum, of_sweep
+from acquire.report.curves import branches
+from acquire.run_file.summary import summary_of
 from acquire.sweep.exposure import ExposureMode, ModeInUse, Tries, Trouble, another_mode, clearness
 from drivers.simulated.device import line_peak, line_shape
 from tests.conftest import CONFIGS
@@ -193,6 +195,10 @@ def test_spectra_afterwards_are_at_the_asked_luminances_and_of_no_branch(tmp_pat
     figure = run.figures["luminance_max"]
     assert figure.value == pytest.approx(points["luminance"][of_sweep(points["branch"])].max())
     assert _said(attempt, "no spectrum afterwards at 30000 cd/m^2")
+    of_curve = of_sweep(points["branch"])
+    assert sum(int(here.sum()) for _, _, here in branches(run)) == of_curve.sum() < run.points
+    summary = summary_of(run)
+    assert (summary.points, summary.reached_level) == (of_curve.sum(), points["source_level"][of_curve][-1])
     attempt.check_what_is_left("stopped")
 
 
