@@ -18,6 +18,7 @@ from acquire.report.captions import Told, in_words, labels_of
 from acquire.report.chromaticity_picture import draw_chromaticity
 from acquire.report.curves import Curve, Curves, curves
 from acquire.report.drawing import Look, draw_curve, ends, looks, scale, set_limits, title_of
+from acquire.report.lifetime_picture import draw_lifetime
 from acquire.report.spectra_picture import draw_spectra, lines_of
 from acquire.report.style import (
     DOUBLE,
@@ -252,6 +253,15 @@ def _transport(named: Sequence[Named], style: Style, told: Told) -> Figure:
     return draw_transport([(one.run, one.label, one.look) for one in named], looks(style, 2)[1], told)
 
 
+def _lifetime(named: Sequence[Named], _style: Style, told: Told) -> Figure:
+    return draw_lifetime([(one.run, one.label, one.look) for one in named], told)
+
+
+def of_lifetimes(figures: Mapping[str, FigureOfMerit]) -> tuple[str, ...]:
+    """The figures of a lifetime."""
+    return tuple(name for name in figures if name.startswith("lifetime_"))
+
+
 _ALL = (
     Picture("jvl", "Current density and luminance against voltage", _jvl, luminous),
     Picture("efficiency", "Current efficiency and external quantum efficiency", _efficiency, luminous),
@@ -260,6 +270,7 @@ _ALL = (
     Picture("chromaticity", "Chromaticity, CIE 1931", _chromaticity, spectral),
     Picture("jvl_log", "Current density against voltage, both logarithmic", _jvl_log, electrical),
     Picture("transport", "Space-charge limited current and its slope", _transport, electrical),
+    Picture("lifetime", "Luminance over L_0 and voltage against time under stress", _lifetime, of_lifetimes),
 )
 
 #: Those that show nothing of a device that is not to shine, and those that show nothing of any other.
