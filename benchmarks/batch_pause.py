@@ -22,7 +22,7 @@ from typing import Any
 from acquire import batch as batches
 from acquire.bench import simulated as simulation
 from acquire.bench.batch import prepare_batch
-from acquire.records import Activity, Doing, Record
+from acquire.records import Record, RunStop
 from acquire.safety.interruption import StopRequest
 from drivers.simulated.serve import serving
 
@@ -49,7 +49,7 @@ class Watch:
         self._off = self._computed = 0.0
 
     def __call__(self, event: Any) -> None:
-        if isinstance(event, Activity) and event.doing is Doing.OUTPUT_OFF:
+        if isinstance(event, RunStop):  # recorded as soon as the output is off
             self._off, self._computed = time.perf_counter(), time.thread_time()
         if isinstance(event, Record) and event.reading.index == 0 and self._off:
             self.pauses.append(time.perf_counter() - self._off)
@@ -77,7 +77,8 @@ def write_files(folder: Path, pixels: int) -> Path:
     (folder / "sweep.yaml").write_text(SWEEP.format(configs=CONFIGS.as_posix()), encoding="utf-8")
     listed = "\n".join(f"      - name: {name}" for name in names)
     batch = (
-        "kind: batch\ntitle: pauses\nbench: on_ports.yaml\nsweeps: sweep.yaml\nsubstrates:\n  - name: S\n    pixels:\n"
+        "kind: batch\ntitle: pauses\npretest: false\nbench: on_ports.yaml\n"
+        "sweeps: sweep.yaml\nsubstrates:\n  - name: S\n    pixels:\n"
     )
     (folder / "batch.yaml").write_text(f"{batch}{listed}\n", encoding="utf-8")
     return folder / "sweep.yaml"

@@ -79,6 +79,7 @@ class Style:
         with catch_warnings(), matplotlib.rc_context():
             simplefilter("ignore")
             values: dict[Any, Any] = {**_defaults(), **self.values, "svg.hashsalt": "jvl-bench"}
+            values["font.family"] = _fonts(values)
             matplotlib.rcParams.update(values)
             try:
                 yield
@@ -97,6 +98,22 @@ class Style:
     def cycle(self, key: str) -> list[Any]:
         """The values that lines take one after the other: ``color`` or ``marker``; empty where it names none."""
         return self._cycles.get(key, [])
+
+
+def _fonts(values: Mapping[str, Any]) -> list[str]:
+    """The fonts that a style asks for and that are there: what the first has no letter for, the next ones draw.
+
+    Of a generic family matplotlib takes one font only, with a box for each letter that it lacks.
+    """
+    from matplotlib.font_manager import fontManager
+
+    there = {name.casefold() for name in fontManager.get_font_names()}
+    asked = [font for family in values["font.family"] for font in values.get(f"font.{family}", [family])]
+    return [font for font in dict.fromkeys([*asked, *_LAST_FONT]) if font.casefold() in there]
+
+
+#: Comes with matplotlib, and has the signs that pictures here are made of.
+_LAST_FONT = ("DejaVu Sans",)
 
 
 @lru_cache(maxsize=1)

@@ -160,7 +160,7 @@ def _with_results(
         status=stop.status,
         stop_reason=storable(stop.reason),
         end_time=stop.end_time,
-        tables={**run.tables, **results, "notes": _appended(run.tables["notes"], notes)},
+        tables={**run.tables, **results, "notes": _appended(run.tables["notes"], _new(run, notes))},
         figures=figures,
         finished=True,
         version=FORMAT_VERSION,
@@ -187,6 +187,12 @@ def _final_lifetime(run: Run) -> _LongResults | None:
         text = f"the final evaluation failed ({type(error).__name__}: {error}); the live values were kept"
         return _LongResults({}, {}, [Note(0.0, text)])
     return _LongResults(final.figures, {"lifetime": final.in_order()})
+
+
+def _new(run: Run, notes: Sequence[Note]) -> Sequence[Note]:
+    """Notes without those that an earlier finish left in a run that was gone on with."""
+    there = set(run.tables["notes"]["text"].tolist()) if run.resumable else set()
+    return [note for note in notes if storable(note.text, NOTE_BYTES).encode() not in there]
 
 
 def _appended(table: Columns, notes: Sequence[Note]) -> Columns:

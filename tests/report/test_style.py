@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -209,3 +210,14 @@ def test_letters_that_no_font_has_are_no_warning(run: Run) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert rendered(figure, "png")
+
+
+@pytest.mark.parametrize("first", ["Liberation Sans", "cmr10", "STIXGeneral"])
+def test_a_sign_that_the_first_font_lacks_is_drawn_by_another(first: str, sheet: Callable[[str], Path]) -> None:
+    style = read_style(sheet(f"font.family: sans-serif\nfont.sans-serif: {first}, DejaVu Sans"))
+    with style.applied(), warnings.catch_warnings():
+        warnings.simplefilter("error")  # matplotlib warns of letters that no font has
+        written = Figure(figsize=(1, 1))
+        written.text(0.1, 0.5, "10⁻⁴ cd m⁻²")
+        with BytesIO() as png:
+            written.savefig(png)

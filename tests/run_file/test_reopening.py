@@ -111,6 +111,7 @@ def test_a_run_goes_on_where_it_was_cut_off_again_and_again(tmp_path: Path, reco
     assert (run.status, len(run.tables["parts"]["time"])) == (RunStatus.COMPLETED, 4)
     assert run.tables["parts"]["gap"].tolist()[1:] == [100.0] * 3
     assert run.notes[0].text == "note 0"
+    assert len({note.text for note in run.notes}) == len(run.notes)
     with pytest.raises(ArchiveError, match="is complete"):
         reopen_run_file(path, CAPACITY)
 
