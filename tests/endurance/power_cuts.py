@@ -17,10 +17,12 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from math import log
@@ -46,6 +48,8 @@ CONFIGS = ROOT / "configs"
 HOURS = 1000
 TAU, BETA = 400 * 3600.0, 0.8
 LAST_SECOND = 1.0  # s
+LATEST_KILL = 0.02  # s, after the row by which it comes
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows ends a process at once by either
 UNSYNCED = "unsynced"
 _HEAD = struct.Struct("<qqq")  # where, size of the file before, bytes that were there
 
@@ -86,8 +90,8 @@ def written(folder: Path, hours: int, every: str) -> Path:
 # --- the process that is killed ------------------------------------------------------------------------------
 
 
-def child(recipe: Path, folder: Path) -> None:
-    """Begin the run, or go on with it, and say every row when it is recorded."""
+def child(recipe: Path, folder: Path, rows: int, delay: float) -> None:
+    """Begin the run, or go on with it, and say every row when it is recorded; killed ``delay`` s after so many."""
     runs = sorted(folder.glob("*.h5"))
     taken_up = take_up(runs[0]) if runs else None
     prepared = taken_up.prepared if taken_up else session.prepare(recipe)
@@ -100,9 +104,15 @@ def child(recipe: Path, folder: Path) -> None:
     engine.LONGEST_UNREAD = 600.0
     site = session.simulated_site(simulated)
 
+    said = 0
+
     def say(event: Event) -> None:
+        nonlocal said
         if isinstance(event, Record):
             print(f"row {event.reading.time!r}", flush=True)
+            said += 1
+            if said == rows:  # killed from here, because a pipe is behind
+                threading.Timer(delay, lambda: os.kill(os.getpid(), KILL)).start()
 
     if taken_up is not None:
         result = session.resume(taken_up, say, StopRequest(), site)
@@ -135,20 +145,18 @@ def _writes_put_down(path: Path, now: object) -> None:
 # --- the one that kills --------------------------------------------------------------------------------------
 
 
-def cut(recipe: Path, folder: Path, rows: int) -> list[float]:
-    """Run until so many rows were said, then kill; the times of all rows that were said."""
-    command = [sys.executable, "-m", "tests.endurance.power_cuts", "--child", str(recipe), str(folder)]
+def cut(recipe: Path, folder: Path, rows: int, delay: float = 0.0) -> list[float]:
+    """Run until it is killed, which is soon after so many rows; the times of all rows that were said."""
+    given = [str(recipe), str(folder), str(rows), str(delay)]
+    command = [sys.executable, "-m", "tests.endurance.power_cuts", "--child", *given]
     said, left = list[float](), ""
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith("row "):
                 said.append(float(line[4:]))
-                if len(said) == rows:
-                    process.kill()
             left = line
-    killed = 0 < rows <= len(said)
-    if not killed and not left.startswith("end completed"):
+    if not 0 < rows <= len(said) and not left.startswith("end completed"):
         raise AssertionError(f"a part ended by itself, status {process.returncode}: {left}")
     return said
 
@@ -180,7 +188,8 @@ def power_cuts(folder: Path, cuts: int, seed: int, hours: int = HOURS, every: st
     recipe, chance = written(folder, hours, every), random.Random(seed)
     rows = 120 + hours * (6 if every == "10 min" else 1)
     for number in range(cuts):
-        said = cut(recipe, folder, chance.randint(1, max(2 * rows // (cuts + 1), 2)))
+        most = max(round(1.6 * rows / (cuts + 1)), 2)  # on average fewer than there are for each
+        said = cut(recipe, folder, chance.randint(1, most), chance.uniform(0.0, LATEST_KILL))
         if not (runs := sorted(folder.glob("*.h5"))):
             continue
         without_power(runs[0], folder / UNSYNCED, chance)
@@ -234,14 +243,15 @@ def main() -> int:
     parser.add_argument("--cuts", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--hours", type=int, default=HOURS)
-    parser.add_argument("--child", nargs=2, type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
-        child(*given.child)
+        recipe, folder, rows, delay = given.child
+        child(Path(recipe), Path(folder), int(rows), float(delay))
         return 0
-    with tempfile.TemporaryDirectory() as folder:
-        wrong = list(power_cuts(Path(folder), given.cuts, given.seed, given.hours))
-        (run,) = Path(folder).glob("*.h5")
+    with tempfile.TemporaryDirectory() as place:
+        wrong = list(power_cuts(Path(place), given.cuts, given.seed, given.hours))
+        (run,) = Path(place).glob("*.h5")
         rows = read_run(run).rows["lifetime"]
     print(f"{given.cuts} power cuts in {given.hours} h, seed {given.seed}: {rows} rows in one record")
     print(
