@@ -64,9 +64,10 @@ class LifetimeCourse:
 
     @property
     def most_points(self) -> int:
-        """The most rows: samples, those at times that were asked for, curves and one point after each."""
+        """The most rows, those of before among them: samples, those at times that were asked for, curves."""
         asked = len(self.spectrum_times) + len(self.spectrum_shares) + 2
         most = self.most_samples + asked + len(self.curve_times) * (len(self.curve_levels) + 2)
+        most += self.done.rows if self.done else 0  # each part begins with points of its own
         return most if self.end.points is None else min(most, self.end.points + 1)
 
     @property

@@ -64,7 +64,7 @@ lifetime:
     - {{every: 1 s, until: 1 min}}
     - {{every: 1 min, until: 1 h}}
     - {{every: {every}, until: {hours} h}}
-  spectra_at: [1 s, 100 h]
+  spectra_at: [1 s, {half} h]
 spectra: {{speed: fast}}
 """
 
@@ -77,7 +77,9 @@ def written(folder: Path, hours: int, every: str) -> Path:
         device.replace("time_constant: 180 s", "time_constant: 400 h"), encoding="utf-8"
     )
     path = folder / "recipe.yaml"
-    path.write_text(RECIPE.format(configs=CONFIGS.as_posix(), hours=hours, every=every), encoding="utf-8")
+    path.write_text(
+        RECIPE.format(configs=CONFIGS.as_posix(), hours=hours, half=hours / 2, every=every), encoding="utf-8"
+    )
     return path
 
 
@@ -136,18 +138,18 @@ def _writes_put_down(path: Path, now: object) -> None:
 def cut(recipe: Path, folder: Path, rows: int) -> list[float]:
     """Run until so many rows were said, then kill; the times of all rows that were said."""
     command = [sys.executable, "-m", "tests.endurance.power_cuts", "--child", str(recipe), str(folder)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    assert process.stdout is not None
     said, left = list[float](), ""
-    for line in process.stdout:
-        if line.startswith("row "):
-            said.append(float(line[4:]))
-            if len(said) == rows:
-                process.kill()
-        left = line
-    process.wait()
-    if rows <= 0 and not left.startswith("end completed"):
-        raise AssertionError(f"the last part ended with: {left}")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("row "):
+                said.append(float(line[4:]))
+                if len(said) == rows:
+                    process.kill()
+            left = line
+    killed = 0 < rows <= len(said)
+    if not killed and not left.startswith("end completed"):
+        raise AssertionError(f"a part ended by itself, status {process.returncode}: {left}")
     return said
 
 

@@ -151,6 +151,15 @@ def test_gone_on_with_it_ends_when_the_whole_would_have_ended():
     assert "of L_0" in played(whole.gone_on_with(done), lambda _: 400.0)[1]  # of the L_0 of the first part
 
 
+def test_gone_on_with_again_and_again_the_bound_is_never_what_ends_it():
+    whole, done = course(spectra_at=["5 s"]), Progress(0.0, 0)
+    for number in range(200):
+        done = replace(done, rows=done.rows + 1, stress=99.0 * number / 200)
+    steps, why = played(whole.gone_on_with(done), exposure=1.0)
+    assert steps[0][0].index == 200
+    assert "100 s under stress" in why
+
+
 def test_the_bound_on_points_holds_whatever_is_measured():
     everything = course(
         burn_in="30 s",
