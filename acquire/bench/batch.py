@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from acquire import config
-from acquire.bench.opening import switched_as
 from acquire.bench.preparation import PreparedRun, prepare, run_folder
 from acquire.config import BenchFile, CheckedFile, ConfigurationError, LoadedBatch, Problem, Said, load_batch
 from acquire.config.yaml_source import Caution, Place
@@ -30,7 +29,7 @@ class PixelRun:
     @property
     def switched_as(self) -> str:
         """The name that the pixel has in the bench's switch."""
-        return switched_as(self.prepared.loaded)
+        return self.prepared.loaded.sweep.sample.name_at_switch
 
 
 @dataclass(frozen=True)

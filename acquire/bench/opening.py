@@ -107,7 +107,7 @@ class Bench:
             ready[role] = self._instruments[role]
             show(Activity(0.0, role, "ready", doing=Doing.READY))
         if "pixel_switch" in ready and not problems:
-            problems += self._not_connected(switched_as(loaded))
+            problems += self._not_connected(loaded.sweep.sample.name_at_switch)
         if problems:
             raise BenchNotReady(self._file.name, "\n  ".join(["not ready:", *problems]).removesuffix("."))
         return BenchInRun(
@@ -294,11 +294,6 @@ def _set_up_spectroradiometer(meter: CS2000A, loaded: LoadedSweep, _: SweepPlan)
 
 def _as_it_is(_: Any, __: LoadedSweep, ___: SweepPlan) -> None:
     """Nothing is set for a run."""
-
-
-def switched_as(loaded: LoadedSweep) -> str:
-    """The name that the pixel of a sweep has in the bench's switch."""
-    return loaded.sweep.sample.switched_as or loaded.sweep.sample.pixel
 
 
 def _takes_spectra(loaded: LoadedSweep) -> bool:

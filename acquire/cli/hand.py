@@ -27,7 +27,6 @@ from acquire.cli.arguments import (
     SweepArgument,
 )
 from acquire.cli.terminal import complain, leave, say_json, waiting
-from acquire.sinks import Spectator
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from acquire.cli.live.lines import Lines
     from acquire.safety.interruption import StopRequest
     from acquire.session import RunResult
+    from acquire.sinks import Spectator
     from acquire.sweep.by_hand import Command, Reach
 
 
@@ -149,6 +149,7 @@ class Commands:
         from acquire.cli.live.lines import Lines
         from acquire.cli.live.outlook import outlook_of
         from acquire.cli.live.screen import PERIOD
+        from acquire.sinks import Spectator
 
         typing = Typing(self.line, self.ended)
         account = Account(outlook_of(prepared, datetime.now().astimezone().date()), monotonic)

@@ -170,7 +170,8 @@ def _how(prepared: PreparedRun, now: datetime) -> Iterator[Row]:
     """Levels, spectra, time, stress, and what ends it."""
     plan, sweep = prepared.plan, prepared.loaded.sweep
     unit = plan.source_unit
-    yield from (("" if number else "levels", text) for number, text in enumerate(_branches(plan)))
+    kept = tuple(_kept(plan))
+    yield from kept or (("" if number else "levels", text) for number, text in enumerate(_branches(plan)))
     yield "refined", _refined(plan)
     yield from _held(plan)
     yield from _pulses(plan)
@@ -187,6 +188,29 @@ def _how(prepared: PreparedRun, now: datetime) -> Iterator[Row]:
     yield "compliance", amount(plan.compliance, limited)
     yield "largest stress", _stress(prepared)
     yield "ends early", "; ".join(ends(sweep)) or "by no rule"
+
+
+def _kept(plan: SweepPlan) -> Iterator[Row]:
+    """The level of a lifetime: how long it is kept, and what is done meanwhile."""
+    from acquire.cli.display import clock_text
+    from acquire.sweep.lifetime import LifetimeCourse
+
+    course = plan.course
+    if not isinstance(course, LifetimeCourse):
+        return
+    burn_in = f" after {clock_text(course.burn_in)} of burn-in" if course.burn_in else ""
+    reference = "its maximum" if course.by_maximum else f"that at {amount(course.initial_time, 's')}"
+    yield "level", f"{amount(course.level, plan.source_unit)}, kept up to {clock_text(course.last)} (h:)m:ss{burn_in}"
+    yield "points", f"{plan.most_points} at most; L_0 is {reference}"
+    times = [clock_text(time) for time in course.spectrum_times]
+    shares = [f"at {100 * share:g} % of L_0" for share in course.spectrum_shares]
+    if times or shares:
+        yield "spectra at", "; ".join([*([f"after {', '.join(times)}"] if times else []), *shares])
+    if course.curve_times:
+        when = ", ".join(clock_text(time) for time in course.curve_times)
+        yield "curves", f"of {how_many(len(course.curve_levels), 'level')} after {when}"
+    if course.hold_at_end:
+        yield "at its end", f"the level is kept for {clock_text(course.hold_at_end)}, then the output goes off"
 
 
 def _branches(plan: SweepPlan) -> Iterator[str]:

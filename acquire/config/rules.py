@@ -512,16 +512,16 @@ def _pixel_of_switch(sweep: Parsed[SweepFile], bench: Parsed[BenchFile]) -> Prob
     """On a bench with a switch it must be known which pixel to connect."""
     sample, instruments = sweep.section("sample", Sample), bench.section("instruments", Instruments)
     switch = instruments.pixel_switch if instruments else None
-    if sample is None or switch is None or (sample.switched_as or sample.pixel) in switch.pixels:
+    if sample is None or switch is None or sample.name_at_switch in switch.pixels:
         return
     known = f"the bench connects {', '.join(switch.pixels)} ({bench.source.where(('instruments', 'pixel_switch'))})"
-    if not (sample.switched_as or sample.pixel):
+    if not sample.name_at_switch:
         hint = "say it in the file, or with --pixel"
         yield sweep.source.problem(("sample", "pixel"), f"which pixel is it? {known}", hint)
         return
     key = "switched_as" if sample.switched_as else "pixel"
     hint = "name one of these, or say in switched_as which it is"
-    message = f"'{shortened(sample.switched_as or sample.pixel)}' is no pixel of its switch: {known}"
+    message = f"'{shortened(sample.name_at_switch)}' is no pixel of its switch: {known}"
     yield sweep.source.problem(("sample", key), message, hint)
 
 

@@ -135,6 +135,11 @@ class Sample(Section):
         examples=["../devices/sppo13.yaml"],
     )
 
+    @property
+    def name_at_switch(self) -> str:
+        """The name that the pixel has in the bench's switch; empty where it has none."""
+        return self.switched_as or self.pixel
+
 
 class User(Section):
     """Who measures."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from acquire.config import SweepFile
+    from acquire.config.lifetime import EndConditions
     from acquire.evaluation.evidence import DarkLevel
     from acquire.evaluation.layer import Layer
 
@@ -32,10 +33,32 @@ def reading_text(
     return f"{wait}NPLC {nplc:g}{other}{averaged}{timed}"
 
 
+def _ends_of_lifetime(end: EndConditions | None) -> Iterator[str]:
+    """What ends a lifetime before the time of its last sample."""
+    if end is None:
+        return
+    if end.luminance_share is not None:
+        yield f"at {100 * end.luminance_share:g} % of L_0"
+    if end.luminance_below is not None:
+        yield f"below {end.luminance_below:g} cd/m^2"
+    for name, unit in (("voltage", "V"), ("current", "A")):
+        for way in ("above", "below"):
+            if (limit := getattr(end, f"{name}_{way}")) is not None:
+                yield f"{way} {amount(limit, unit)}"
+    if end.voltage_rise is not None:
+        yield f"a rise of the voltage by {amount(end.voltage_rise, 'V')}"
+    if end.photodiode_signal_below is not None:
+        yield f"a photodiode signal below {end.photodiode_signal_below:g} V"
+    if end.points is not None:
+        yield f"after {end.points} points"
+
+
 def ends(sweep: SweepFile) -> Iterator[str]:
     """What ends the sweep before its last level."""
     from acquire.photometry.customary_units import QUANTITIES, customary
 
+    if sweep.lifetime is not None:
+        yield from _ends_of_lifetime(sweep.lifetime.end)
     stop = sweep.stop
     if stop.on_compliance == "stop":
         yield "in compliance"

@@ -148,12 +148,12 @@ class RunRecorder:
             if now > self._exchange_due:
                 self._exchange_due = now + EXCHANGE_INTERVAL
                 self._put_exchanges()
-            for index, part in enumerate(parts):
+            for index in reversed(range(len(parts))):  # the numbers last, with the check of the whole row
                 place = table.places[index]
                 if place.repeats:
-                    self._put_ahead(table, index, part)
+                    self._put_ahead(table, index, parts[index])
                 else:
-                    self._put(table.offsets[index] + row * place.size, part)
+                    self._put(table.offsets[index] + row * place.size, parts[index])
             self._put(table.counter, COUNT(row + 1))
         except OSError as error:
             raise RecordingError(f"{self.path}: cannot be written ({error}); all rows so far are kept") from error

@@ -16,9 +16,8 @@ from acquire.cli.live.keyboard import Typing, listening
 from acquire.cli.live.large import Large, large
 from acquire.cli.live.outlook import Outlook
 from acquire.records import Activity, Doing
-from tests.cli.test_live_lines import RECORD
 from tests.conftest import CONFIGS
-from tests.support.events import a_run_start
+from tests.support.events import RECORD, a_run_start
 
 
 class Heard:

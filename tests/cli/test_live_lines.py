@@ -15,11 +15,8 @@ from acquire.cli.live.picture import picture
 from acquire.cli.live.remaining import Remaining
 from acquire.cli.live.screen import bar, layout
 from acquire.cli.live.show import displayed, drawing_on
-from acquire.records import Activity, Branch, Doing, Event, ExposureSample, Note, PointFlag, Reading, Record
-from tests.support.events import a_run_start
-
-READING = Reading(0, Branch.FORWARD, 6.7, 12.0, 6.7, 7.5e-3, 0.5)
-RECORD = Record(READING, PointFlag.EQE_PROVISIONAL, 536.7, 11272.4, 20.99, 9.844, 0.05639, spectrum_source="nearest")
+from acquire.records import Activity, Doing, Event, ExposureSample, Note, PointFlag
+from tests.support.events import READING, RECORD, a_run_start
 
 
 def in_a_pipe(*events: Event) -> list[str]:

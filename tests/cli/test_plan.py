@@ -143,3 +143,12 @@ def test_what_is_said_wrong_is_no_traceback_and_names_its_option() -> None:
     done = CliRunner().invoke(app, ["plan", str(QUICK), "--area", "4"])
     assert done.exit_code == 2
     assert done.stderr == "--area: sample.emissive_area: '4' has no unit. Write it like '14 mm^2'.\n"
+
+
+def test_a_lifetime_says_how_long_its_level_is_kept_and_what_ends_it() -> None:
+    page = rows(lines(CONFIGS / "sweeps" / "lifetime.yaml"))
+    assert page["level"] == "1.5 mA, kept up to 6:00 (h:)m:ss"
+    assert page["points"].endswith("at most; L_0 is that at 1 s")
+    assert page["spectra at"] == "after 0:01; at 50 % of L_0"
+    assert page["ends early"] == "at 30 % of L_0; in compliance; above 9.5 V measured"
+    assert "levels" not in page

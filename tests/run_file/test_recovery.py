@@ -103,19 +103,21 @@ def test_wherever_a_writer_is_killed_only_whole_rows_count(tmp_path: Path, monke
         return write(descriptor, data, offset)
 
     monkeypatch.setattr(recorder, "_positioned_writer", lambda: dies)
-    counted = []
-    for writes in range(4):  # numbers, branch, kind of spectrum, counter
-        record = a_run(tmp_path / f"{writes}.h5", points=1)
-        left[0] = writes
-        with pytest.raises(KeyboardInterrupt):
-            record(a_record(1, luminance=2.0))
-        left[0] = 10_000
-        record.close()
-        rows = reading.read_run(tmp_path / f"{writes}.h5").records
-        assert [row.spectrum_source for row in rows] == ["nearest"] * len(rows)
-        assert [row.luminance for row in rows[1:]] == [2.0] * (len(rows) - 1)
-        counted.append(len(rows))
-    assert counted == [1, 1, 1, 2]  # the last one is whole, although its counter was not raised any more
+    # The numbers, the counter; where it is another one, the kind of spectrum before
+    for kind, whole in (("nearest", [1, 2]), ("measured", [1, 1, 2])):
+        counted = []
+        for writes in range(len(whole)):
+            record = a_run(tmp_path / f"{kind}{writes}.h5", points=1)
+            left[0] = writes
+            with pytest.raises(KeyboardInterrupt):
+                record(a_record(1, luminance=2.0)._replace(spectrum_source=kind))
+            left[0] = 10_000
+            record.close()
+            rows = reading.read_run(tmp_path / f"{kind}{writes}.h5").records
+            assert [row.spectrum_source for row in rows] == ["nearest", kind][: len(rows)]
+            assert [row.luminance for row in rows[1:]] == [2.0] * (len(rows) - 1)
+            counted.append(len(rows))
+        assert counted == whole  # the last one is whole, although its counter was not raised any more
 
 
 def test_rows_that_a_power_cut_took_are_left_out(tmp_path: Path) -> None:

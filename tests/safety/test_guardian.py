@@ -915,7 +915,7 @@ class Gone:
 
     why = ""
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: Order, ahead: object = None) -> None:
         self.said: list[bytes] = []
 
     def say(self, word: bytes) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from acquire.records import RunStart
+from acquire.records import Branch, PointFlag, Reading, Record, RunStart
+
+READING = Reading(0, Branch.FORWARD, 6.7, 12.0, 6.7, 7.5e-3, 0.5)
+RECORD = Record(READING, PointFlag.EQE_PROVISIONAL, 536.7, 11272.4, 20.99, 9.844, 0.05639, spectrum_source="nearest")
 
 
 def a_run_start(**different: Any) -> RunStart:

@@ -28,7 +28,7 @@ from acquire.sweep.schedule import next_step
 from acquire.sweep.stop_rules import StopRules
 from tests.support.attempt import LIQ, Attempt
 from tests.support.fake_bench import FakeBench
-from tests.sweep.test_engine import PLAN, Sweep
+from tests.support.fake_sweep import PLAN, Sweep
 
 REACH = Reach("V", 0.0, 6.0, 0.1, spectra=True)
 SET, MOVE, OFF, QUIT = (

@@ -9,6 +9,7 @@ from math import inf, isclose, nan
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -174,7 +175,7 @@ def test_how_many_points_there_are_is_known_without_making_them(
     asked = source(**way, direction=direction, both_polarities=both, cycles=3)
     made = [level for passage in passages(asked) for level in passage.levels]
     assert asked.point_count() == len(made)
-    planned = _planned({"sweep": {"source": asked.model_dump(mode="json")}})
+    planned = _planned({"sweep": {"source": asked.model_dump(mode="json")}}, np.array([], "S8"))
     first = next(passages(asked)).levels
     assert planned == {"planned_points": len(made), "first_level": first[0], "last_level": first[-1]}
     assert max(map(abs, made)) == asked.largest_level()
