@@ -24,7 +24,7 @@ _SHARES = (0.95, 0.90, 0.80, 0.50)
 def draw_lifetime(runs: Sequence[tuple[Run, str, Look]], told: Told) -> Figure:
     """Draw each lifetime: median values of each hundredth of a decade, which for a short one are its points.
 
-    :raises NothingToDraw: no run is a lifetime with light.
+    :raises NothingToDraw: none of the runs is a lifetime with light.
     """
     drawn = []
     for run, label, look in runs:
@@ -38,7 +38,7 @@ def draw_lifetime(runs: Sequence[tuple[Run, str, Look]], told: Told) -> Figure:
                 (course.time[known], course.luminance[known] / final.initial, course.voltage[known], label, look)
             )
     if not drawn:
-        raise NothingToDraw("no run is a lifetime with light")
+        raise NothingToDraw("none of the runs is a lifetime with light")
     figure = new_figure(SINGLE, 110.0)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2.0, 1.0))
     for time, ratio, voltage, label, look in drawn:
