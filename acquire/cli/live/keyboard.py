@@ -124,13 +124,14 @@ def _keys_of(stream: TextIO | None) -> Iterator[Callable[[], str | None] | None]
             termios.tcsetattr(number, termios.TCSADRAIN, before)
 
 
-def _keys_of_console() -> str:
-    """The keys pressed in a Windows console within a moment."""
+if sys.platform == "win32":
     import msvcrt
     import time
 
-    if not msvcrt.kbhit():  # type: ignore[attr-defined]
-        time.sleep(_LOOK)
-        return ""
-    key: str = msvcrt.getwch()  # type: ignore[attr-defined]
-    return key + msvcrt.getwch() if key in "\0\xe0" else key  # type: ignore[attr-defined]
+    def _keys_of_console() -> str:
+        """The keys pressed in a Windows console within a moment."""
+        if not msvcrt.kbhit():
+            time.sleep(_LOOK)
+            return ""
+        key = msvcrt.getwch()
+        return key + msvcrt.getwch() if key in "\0\xe0" else key
