@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Protocol
 
 
@@ -37,3 +38,37 @@ class Twin(Protocol):
     @property
     def service_request(self) -> bool:
         """Whether the twin pulls the SRQ line."""
+
+
+class OnSerialLine:
+    """What a twin on a serial line has in common with the others: replies that wait in ``_output``, and no bus."""
+
+    _output: deque[bytes]
+
+    def transmit(self, limit: int | None = None) -> tuple[bytes, bool]:
+        """Hand over at most ``limit`` bytes of the oldest reply, and whether that completed it."""
+        if not self._output:
+            return b"", False
+        reply = self._output.popleft()
+        if limit is None or len(reply) <= limit:
+            return reply, True
+        self._output.appendleft(reply[limit:])
+        return reply[:limit], False
+
+    def talk_with_nothing_to_say(self) -> None:
+        """Do nothing: there are no addresses on a serial line."""
+
+    def device_clear(self) -> None:
+        """Do nothing: there is no device clear."""
+
+    def group_execute_trigger(self) -> None:
+        """Do nothing: there is no trigger."""
+
+    def serial_poll(self) -> int:
+        """Return 0: there is no status byte."""
+        return 0
+
+    @property
+    def service_request(self) -> bool:
+        """Whether it pulls the SRQ line: never."""
+        return False

@@ -29,6 +29,7 @@ from drivers.simulated.cs2000a.model import (
     reading_text,
 )
 from drivers.simulated.fixture import TestFixture
+from drivers.simulated.twin import OnSerialLine
 
 __all__ = ["CS2000AOptions", "CS2000ATwin"]
 
@@ -39,7 +40,7 @@ _CHARACTER = 0.001  # s: the time LF has to follow CR
 _CR, _LF = 0x0D, 0x0A
 
 
-class CS2000ATwin:
+class CS2000ATwin(OnSerialLine):
     """A CS-2000A in front of the test fixture.
 
     A person at the meter is :meth:`press_measuring_button`, :meth:`press_escape`, :meth:`turn_knob`,
@@ -87,34 +88,6 @@ class CS2000ATwin:
         self._line_timer.cancel()
         if (self._line or self._line_too_long) and self._after_cr is None:
             self._line_timer = self._clock.call_after(LONGEST_SILENCE, self.discard_line)
-
-    def transmit(self, limit: int | None = None) -> tuple[bytes, bool]:
-        """Hand over at most ``limit`` bytes of the oldest reply, and whether that completed it."""
-        if not self._output:
-            return b"", False
-        reply = self._output.popleft()
-        if limit is None or len(reply) <= limit:
-            return reply, True
-        self._output.appendleft(reply[limit:])
-        return reply[:limit], False
-
-    def talk_with_nothing_to_say(self) -> None:
-        """Do nothing: there are no addresses on a serial line."""
-
-    def device_clear(self) -> None:
-        """Do nothing: the meter knows no device clear."""
-
-    def group_execute_trigger(self) -> None:
-        """Do nothing: the meter knows no trigger."""
-
-    def serial_poll(self) -> int:
-        """Return 0: the meter has no status byte."""
-        return 0
-
-    @property
-    def service_request(self) -> bool:
-        """Whether it pulls the SRQ line: never."""
-        return False
 
     # a person at the meter --------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from typing import Literal
 
 from drivers.simulated.clock import Event
 from drivers.simulated.fixture import TestFixture
+from drivers.simulated.twin import OnSerialLine
 
 _CR, _ESCAPE = 0x0D, 0x1B
 _LONGEST_LINE = 80  # bytes: assumed
@@ -44,7 +45,7 @@ class HMP110Options:
     instant: bool = False
 
 
-class HMP110Twin:
+class HMP110Twin(OnSerialLine):
     """A probe in the room of the test fixture; ``garbled`` and ``silent`` can be changed while it runs."""
 
     def __init__(self, fixture: TestFixture, options: HMP110Options | None = None) -> None:
@@ -91,34 +92,6 @@ class HMP110Twin:
             elif byte != 0x0A:
                 self._line.append(byte)
         del self._line[_LONGEST_LINE:]
-
-    def transmit(self, limit: int | None = None) -> tuple[bytes, bool]:
-        """Hand over at most ``limit`` bytes of the oldest line, and whether that completed it."""
-        if not self._output:
-            return b"", False
-        line = self._output.popleft()
-        if limit is None or len(line) <= limit:
-            return line, True
-        self._output.appendleft(line[limit:])
-        return line[:limit], False
-
-    def talk_with_nothing_to_say(self) -> None:
-        """Do nothing: there are no addresses on a serial line."""
-
-    def device_clear(self) -> None:
-        """Do nothing: the probe knows no device clear."""
-
-    def group_execute_trigger(self) -> None:
-        """Do nothing: the probe knows no trigger."""
-
-    def serial_poll(self) -> int:
-        """Return 0: the probe has no status byte."""
-        return 0
-
-    @property
-    def service_request(self) -> bool:
-        """Whether it pulls the SRQ line: never."""
-        return False
 
     def power_cycle(self) -> None:
         """Switch it off and on: it starts in the serial mode that it was set to."""

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Literal
 
 from drivers.simulated.fixture import TestFixture
+from drivers.simulated.twin import OnSerialLine
 
 _NAMES = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
 _HEXADECIMAL = set("0123456789abcdefABCDEF")
@@ -40,7 +41,7 @@ class RelayBoardOptions:
     instant: bool = False
 
 
-class RelayBoardTwin:
+class RelayBoardTwin(OnSerialLine):
     """A relay board between the source and the pixels of the fixture; an open circuit while no relay is closed.
 
     ``most_closed`` is how many contacts ever were closed at a time, ``switched_live`` how often one moved under
@@ -78,34 +79,6 @@ class RelayBoardTwin:
                 self._run()
             elif 0x20 <= byte < 0x7F and len(self._line) < _LONGEST_LINE:
                 self._line.append(byte)
-
-    def transmit(self, limit: int | None = None) -> tuple[bytes, bool]:
-        """Hand over at most ``limit`` bytes of the oldest reply, and whether that completed it."""
-        if not self._output:
-            return b"", False
-        reply = self._output.popleft()
-        if limit is None or len(reply) <= limit:
-            return reply, True
-        self._output.appendleft(reply[limit:])
-        return reply[:limit], False
-
-    def talk_with_nothing_to_say(self) -> None:
-        """Do nothing: there are no addresses on a serial line."""
-
-    def device_clear(self) -> None:
-        """Do nothing: the board knows no device clear."""
-
-    def group_execute_trigger(self) -> None:
-        """Do nothing: the board knows no trigger."""
-
-    def serial_poll(self) -> int:
-        """Return 0: the board has no status byte."""
-        return 0
-
-    @property
-    def service_request(self) -> bool:
-        """Whether it pulls the SRQ line: never."""
-        return False
 
     # commands ---------------------------------------------------------------------------------------------
 
