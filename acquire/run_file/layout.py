@@ -487,6 +487,7 @@ MEMBERS: Mapping[str, str] = {
     "lifetime": "one row a reading of a device that ages: final values",
     "lifetime_live": "the derived values of the same readings as they were shown while the run went on",
     "parts": "one row each time the run was begun or gone on with",
+    "pauses": "one row each time the output was off in the middle, because somebody asked for a pause",
     "spectra": "one row a spectrum",
     "figures_of_merit": "one number a figure, with unit, status, reason, uncertainty and place as attributes; of which "
     "`branch` and `cycle` they are, as attributes of the group",
