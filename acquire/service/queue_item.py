@@ -14,6 +14,7 @@ import os
 import runpy
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -45,10 +46,8 @@ def ending_in(log: Path) -> Ending:
         return ending_of(stream.read().decode(errors="replace").splitlines())
 
 
-def main() -> int:
-    """Entry point."""
-    path, number, attempt = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    command = sys.argv[sys.argv.index("--") + 1 :]
+def carry_out(path: Path, number: int, attempt: int, work: Callable[[], int]) -> int:
+    """Begin an attempt of an item, do its ``work``, which gives an exit status, and say how it ended; that status."""
     with ExitStack() as stack:
         until = time.monotonic() + PATIENCE
         while not stack.enter_context(alone(item_lock(path))):
@@ -61,11 +60,17 @@ def main() -> int:
                 item = queue.begin(number, attempt, os.getpid())
         except (Refused, QueueUnusable) as error:
             return _not_begun(str(error))
-        status = _carried_out(command)
+        status = work()
         print(json.dumps({EXIT_STATUS: status}), flush=True)
         with RunQueue(path) as queue:
             queue.end(number, attempt, ending_in(Path(item.log)), f"process {os.getpid()}")
     return status
+
+
+def main() -> int:
+    """Entry point."""
+    command = sys.argv[sys.argv.index("--") + 1 :]
+    return carry_out(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), lambda: _run(command))
 
 
 def _not_begun(why: str) -> int:
@@ -73,7 +78,7 @@ def _not_begun(why: str) -> int:
     return NOT_BEGUN
 
 
-def _carried_out(command: list[str]) -> int:
+def _run(command: list[str]) -> int:
     """The exit status of ``acquire`` with these arguments, in this process."""
     sys.argv = ["acquire", *command]
     try:
