@@ -100,7 +100,7 @@ $(VENV)/installed: pyproject.toml
 
 $(VENV)/installed-tests: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[report,xlsx,test]"
+	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[archive,report,xlsx,test]"
 	touch $(VENV)/installed $@
 
 clean:

@@ -10,7 +10,9 @@ What can go wrong here, beside the errors of instruments in :mod:`drivers.errors
     Exception
     ├── ConfigurationError        a YAML file is wrong: every problem at once (.problems)          config/parsing.py
     ├── ArchiveError              a run file cannot be read, finished or exported                 run_file/read.py
-    ├── CatalogueError            a catalogue of run files cannot be used                          archive/catalogue.py
+    ├── NoScheduler               no work can be handed to a scheduler                            archive/scheduler.py
+    ├── TaskFailed                a process that had a task ended without an answer               archive/apart.py
+    ├── CatalogueError            a catalogue of run files cannot be used                         archive/catalogue.py
     ├── RecordingError            a run file cannot be written                                    run_file/recorder.py
     ├── PictureError              a picture cannot be drawn or written                            report/style.py
     │   ├── NothingToDraw         a run has nothing of what it would show                         report/style.py
