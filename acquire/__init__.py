@@ -19,7 +19,12 @@ What can go wrong here, beside the errors of instruments in :mod:`drivers.errors
     ├── SpectrumNotTaken          a spectrum is lost; the sweep goes on                           sweep/engine.py
     ├── StoppedByRule             a bad reading ends the sweep, as its file says                  sweep/engine.py
     ├── BeyondPlan            a schedule asked for more rows or a larger level than stated        sweep/schedule.py
+    ├── NotHeard                  what was asked of a run from outside came to nothing (.hint)    safety/running.py
+    │   ├── NotRunning            no run is called so, or it has ended                            safety/running.py
+    │   ├── NotAllowed            the run is another user's                                       safety/running.py
+    │   └── NoAnswer              the run does not answer, or goes on                             safety/running.py
     ├── ValueError
+    │   ├── NotUnderstood         a file is no request, no answer, no state of a run              safety/mailbox.py
     │   ├── UnknownCommand        what was typed is no command, or goes too far (.hint)           sweep/by_hand.py
     │   ├── QuantityError         a text is no quantity in this unit (.hint)                      config/quantities.py
     │   └── UnknownField          a template names what is no field (.name)                       config/template.py
