@@ -1,6 +1,6 @@
 """J-V-L bench service: sweep a light-emitting device, record J-V-L and EL spectra, compute efficiencies.
 
-Rooms, from top to bottom: :mod:`~acquire.cli`, :mod:`~acquire.upkeep`, :mod:`~acquire.report` and
+Rooms, from top to bottom: :mod:`~acquire.cli`, :mod:`~acquire.service`, :mod:`~acquire.upkeep`, :mod:`~acquire.report` and
 :mod:`~acquire.session`, :mod:`~acquire.sinks`, :mod:`~acquire.bench`, :mod:`~acquire.sweep` and
 :mod:`~acquire.run_file`, :mod:`~acquire.evaluation`, :mod:`~acquire.config`, :mod:`~acquire.photometry` and
 :mod:`~acquire.safety`, :mod:`~acquire.records`.
@@ -23,7 +23,13 @@ What can go wrong here, beside the errors of instruments in :mod:`drivers.errors
     │   ├── NotRunning            no run is called so, or it has ended                            safety/running.py
     │   ├── NotAllowed            the run is another user's                                       safety/running.py
     │   └── NoAnswer              the run does not answer, or goes on                             safety/running.py
+    ├── SettingsError             a service cannot be started so                                  service/settings.py
+    ├── TokensError               the tokens of a service cannot be read or written               service/tokens.py
+    ├── RequestRefused            a request to the service is refused (.status, .content)         service/errors.py
+    ├── Unreadable                a run file cannot be read for the service                       service/reading.py
+    ├── Absent                    a run has no such table, column or row                          service/reading.py
     ├── ValueError
+    │   ├── NoCursor              a text says nothing of where a viewer is                        service/cursors.py
     │   ├── NotUnderstood         a file is no request, no answer, no state of a run              safety/mailbox.py
     │   ├── UnknownCommand        what was typed is no command, or goes too far (.hint)           sweep/by_hand.py
     │   ├── QuantityError         a text is no quantity in this unit (.hint)                      config/quantities.py

@@ -17,7 +17,7 @@ import numpy as np
 from acquire.records import Columns
 from acquire.run_file.hdf5 import plain_member, rows_in_file
 from acquire.run_file.layout import TABLE, Column, Table, name_in, tables_in, version_of
-from acquire.run_file.read import ArchiveError, _file, _text
+from acquire.run_file.read import _file, _text
 from acquire.run_file.recorded_rows import _BLANK, whole_of
 from acquire.run_file.streamed import read_streamed, rows_of_streamed
 
@@ -69,15 +69,17 @@ def look(path: Path) -> FollowedRun:
             source_unit=source_unit,
             finished="recording" not in entry,
             rows={table.name: _rows(entry, table) for table in tables},
-            units={table.name: {one.name: _unit(entry, table, one, source_unit) for one in
-                                _columns(file, entry, table)} for table in tables},
+            units={
+                table.name: {one.name: _unit(entry, table, one) for one in _columns(file, entry, table)}
+                for table in tables
+            },
         )
 
 
 _TEXTS = ("run_id", "title", "start_time", "end_time", "status", "stop_reason")
 
 
-def _unit(entry: h5py.Group, table: Table, column: Column, source_unit: str) -> str:
+def _unit(entry: h5py.Group, table: Table, column: Column) -> str:
     group = entry.get(table.name)
     name = column.name if group is None else name_in(group, column)
     return column.unit if group is None or name not in group else _text(group[name].attrs.get("units", column.unit))
@@ -172,6 +174,3 @@ def _recorded(entry: h5py.Group, table: Table, columns: Sequence[Column], start:
             array[lost] = _BLANK.get(column.name, column.fill)
         found[column.name] = array
     return found
-
-
-__all__ = ["ArchiveError", "FollowedRun", "Rows", "look", "read_rows"]

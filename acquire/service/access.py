@@ -9,11 +9,13 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from hmac import compare_digest
 from http.cookies import CookieError, SimpleCookie
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from acquire.service.errors import RequestRefused
@@ -116,7 +118,7 @@ def _bounded(receive: Receive) -> Receive:
         message = await receive()
         left -= len(message.get("body", b""))
         if left < 0:
-            raise RequestRefused(413, f"more than {LONGEST_BODY >> 20} MB are not taken")
+            raise HTTPException(413, f"more than {LONGEST_BODY >> 20} MB are not taken")
         return message
 
     return bounded
@@ -169,7 +171,7 @@ def viewer(request: Request) -> Login:
     if scheme:
         login = tokens.login_with(token.strip()) if scheme.lower() == "bearer" else None
         if login is None:
-            _refuse_guesses(request)
+            refuse_guesses(request)
             raise RequestRefused(401, "this token is not known here", "log in with the token that you were given")
         return login
     login = tokens.login_of(cookie_in(request.headers))
@@ -181,12 +183,10 @@ def viewer(request: Request) -> Login:
 
 
 def _is_ours(request: Request, mark: str) -> bool:
-    from hmac import compare_digest
-
     return compare_digest(request.headers.get(MARK, "").encode(), mark.encode())
 
 
-def _refuse_guesses(request: Request) -> None:
+def refuse_guesses(request: Request) -> None:
     """:raises RequestRefused: too many tokens were tried."""
     guesses: Rate = request.app.state.guesses
     if not (guesses.allows(address_of(request.scope)) and guesses.allows("everybody")):

@@ -347,3 +347,4 @@ class TagWish(Taken):
 
     tags: Annotated[list[Name], Field(max_length=20)] = []
     comment: Line | None = None
+    user: Line | None = None

@@ -1,4 +1,4 @@
-"""One run that goes on, followed through its file: its latest rows as the texts of events, made once for all viewers."""
+"""One run that goes on, followed through its file: its latest rows as events, made once for all viewers."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ ANY_ROW = 1 << 40
 TRIES = 20  # looks at a file that cannot be read before it is given up
 #: In this order a viewer gets what is new.
 ORDER = ("parts", "dark", "jvl", "lifetime", "spectra", "exposure_samples", "repeated", "branches", "transport")
+#: What is said of a run whose process is gone and whose file is not finished.
+CUT_OFF = {"status": "cut off", "stop_reason": "its program ended before the run did"}
 SINGLES = ("spectra", "notes", "findings")
 
 
@@ -63,11 +65,7 @@ class FollowedRun:
             return False
         try:
             if not self.told:
-                told = self._reader.look(self.path)
-                if told["run_id"] != self.run_id:
-                    raise Unreadable(f"{self.path.name} is the file of another run")
-                self.told = told
-                self.totals = dict.fromkeys(told["rows"], 0) | self._beyond_backlog(told["rows"])
+                self._begin(self._reader.look(self.path))
             new = self._read_new()
         except (Unreadable, Absent) as error:
             self._failed += 1
@@ -76,6 +74,13 @@ class FollowedRun:
             return bool(self.problem)
         self._failed = 0
         return new
+
+    def _begin(self, told: Mapping[str, Any]) -> None:
+        """:raises Unreadable: it is the file of another run."""
+        if told["run_id"] != self.run_id:
+            raise Unreadable(f"{self.path.name} is the file of another run")
+        self.told = told
+        self.totals = dict.fromkeys(told["rows"], 0) | self._beyond_backlog(told["rows"])
 
     @staticmethod
     def _beyond_backlog(rows: Mapping[str, int]) -> dict[str, int]:
@@ -139,8 +144,7 @@ class FollowedRun:
 
     def cut_off(self) -> None:
         """Take the run as over, whose process is gone without having finished its file."""
-        told = {**self.told, "status": "cut off", "stop_reason": "its program ended before the run did"}
-        self.ending = ending_of(self._reader, self.path, told)
+        self.ending = ending_of(self._reader, self.path, {**self.told, **CUT_OFF})
 
 
 def ending_of(reader: Reader, path: Path, told: Mapping[str, Any]) -> tuple[bytes, bytes]:

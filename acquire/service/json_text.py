@@ -14,10 +14,10 @@ def plain(values: np.ndarray[Any, Any]) -> list[Any]:
     if values.dtype.kind == "S":
         return [text.decode(errors="replace") for text in values.tolist()]
     if values.dtype.kind == "f" and not np.isfinite(values).all():
-        missing: list[Any] = np.where(np.isfinite(values), values.astype(object), None).tolist()
-        return missing
-    numbers: list[Any] = values.tolist()
-    return numbers
+        numbers = values.astype(object)
+        numbers[~np.isfinite(values)] = None
+        return list(numbers.tolist())
+    return list(values.tolist())
 
 
 def known(value: float | None) -> float | None:

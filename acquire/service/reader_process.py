@@ -111,8 +111,8 @@ def _columns(
             drawn = [name for name in numbers if name not in _NOT_DRAWN] or numbers
             rows = rows[extremes([held[name][rows] for name in drawn], begins)]
         texts = [name for name in chosen if name not in held]
-        columns = {name: held[name][rows] for name in chosen if name in held} | _some(path, table, texts, rows)
-        columns = {name: columns[name] for name in chosen}
+        picked = {name: held[name][rows] for name in chosen if name in held} | _some(path, table, texts, rows)
+        columns: Columns = {name: picked[name] for name in chosen}
     else:
         columns = _all(path, table, chosen, start, stop)
     about = {

@@ -52,7 +52,9 @@ class Reader:
             about, *parts = self._exchanged(json.dumps(request).encode() + b"\n", str(path or "a run file"))
         content = json.loads(about)
         if isinstance(content, dict) and "error" in content:
-            raise (Absent if content["error"] == "absent" else Unreadable)(content["message"])
+            if content["error"] == "absent":
+                raise Absent(content["message"])
+            raise Unreadable(content["message"])
         return content, parts
 
     def _exchanged(self, request: bytes, name: str) -> list[bytes]:

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.responses import StreamingResponse
 
 from acquire import __version__
-from acquire.service.access import COOKIE, REPORT_POLICY, Viewer, cookie_in, _refuse_guesses
+from acquire.service.access import COOKIE, Viewer, cookie_in, refuse_guesses
 from acquire.service.answers import Health, LoginWish, Me, Status
 from acquire.service.cursors import NoCursor, cursor_of
 from acquire.service.errors import RequestRefused
@@ -27,8 +27,11 @@ MOST_OF_ONE = 12
 
 @router.post("/login", tags=["access"])
 def login(wish: LoginWish, here: Here, request: Request, response: Response) -> Me:
-    """Log in with a token: gives a cookie that only this service reads."""
-    _refuse_guesses(request)
+    """Log in with a token: gives a cookie that only this service reads.
+
+    :raises RequestRefused: a wrong token, or too many tries.
+    """
+    refuse_guesses(request)
     found = here.tokens.login_with(wish.token)
     if found is None:
         raise RequestRefused(401, "this token is not known here", "a new one is made with: acquire token operator")
@@ -66,11 +69,16 @@ def status(_: Viewer, request: Request) -> Status:
     return Status.model_validate(stream.state())
 
 
-@router.get("/events", tags=["state"], response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
+@router.get(
+    "/events", tags=["state"], response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}}
+)
 async def events(
     login: Viewer, request: Request, cursor: Annotated[str, Query(max_length=4096)] = ""
 ) -> StreamingResponse:
-    """What happens, as server-sent events, from a cursor on; without one from the beginning of the runs that go on."""
+    """What happens, as server-sent events, from a cursor on; without one from the beginning of the runs that go on.
+
+    :raises RequestRefused: a wrong cursor, or too many pages.
+    """
     stream: Stream = request.app.state.stream
     try:
         at = cursor_of(request.headers.get("last-event-id") or cursor)
@@ -106,6 +114,3 @@ def metrics(_: Viewer, here: Here, request: Request) -> Response:
     """Numbers for Prometheus: points, problems, seconds since the last point, output."""
     text = metrics_text(here.watch, request.app.state.counts, len(request.app.state.stream.viewers))
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-__all__ = ["REPORT_POLICY", "outside", "router"]

@@ -9,6 +9,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,9 +18,12 @@ from fastapi import Path as InPath
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse
 
+from acquire.run_file.read import ArchiveError
+from acquire.run_file.reading_apart import say_of
+from acquire.run_file.tagging import Wish, objections
 from acquire.service.access import REPORT_POLICY, Operator, Viewer
 from acquire.service.answers import Compared, Comparison, History, HistoryOne, HistoryRow, TagWish
-from acquire.service.commands import made_by, said_by
+from acquire.service.commands import made_by
 from acquire.service.errors import RequestRefused, not_found
 from acquire.service.shared import Here, Shared
 
@@ -54,7 +58,10 @@ def history(
     offset: Annotated[int, Query(ge=0, le=1 << 31)] = 0,
     sort: Annotated[str, Query(max_length=40)] = "-start_time",
 ) -> History:
-    """The runs that fit all that is said; figures like ``luminance_max>1000``, in SI."""
+    """The runs that fit all that is said; figures like ``luminance_max>1000``, in SI.
+
+    :raises RequestRefused: a wrong wish of a figure, or of the order.
+    """
     here.files.refresh(2.0)
     wanted = [_figure_wish(one) for one in figure]
     key = sort.removeprefix("-")
@@ -74,9 +81,7 @@ def row_of(path: Path, said: Mapping[str, Any]) -> HistoryRow:
     return HistoryRow.model_validate({**said, "file": path.name})
 
 
-def _fits(
-    said: Mapping[str, Any], sample: str, user: str, text: str, begin: str, end: str, status: str
-) -> bool:
+def _fits(said: Mapping[str, Any], sample: str, user: str, text: str, begin: str, end: str, status: str) -> bool:
     where = " ".join(str(said[name]) for name in ("title", "sample", "pixel", "batch", "group", "user", "stop_reason"))
     where += " " + " ".join([*said["tags"], *said["comments"]])
     day = str(said["start_time"])
@@ -201,13 +206,22 @@ def _handed(
 
 @router.post("/history/{run_id}/tag")
 def tag(run_id: Address, wish: TagWish, _: Operator, here: Here) -> HistoryRow:
-    """Tag a run that is over, or comment on it."""
+    """Tag a run that is over, or comment on it.
+
+    :raises RequestRefused: nothing is said, or it cannot be written.
+    """
     path = here.path_of(run_id)
-    said = [f"--add={one}" for one in wish.tags] + ([f"--comment={wish.comment}"] if wish.comment else [])
-    if not said:
+    if not (wish.tags or wish.comment):
         raise RequestRefused(422, "nothing is said", "name tags, or a comment", where="tags")
-    status, _out, complaint = said_by(["tag", str(path), *said])
-    if status:
-        raise RequestRefused(409, complaint.strip()[:1000] or "it was not written")
+    moment = datetime.now().astimezone().isoformat(timespec="seconds")
+    wishes = [Wish(tag=one, user=wish.user or "", time=moment) for one in wish.tags]
+    wishes += [Wish(comment=wish.comment, user=wish.user or "", time=moment)] if wish.comment else []
+    if wrong := [text for one in wishes for text in objections(one)]:
+        raise RequestRefused(422, wrong[0], where="tags")
+    try:
+        for one in wishes:
+            say_of(path, one)
+    except ArchiveError as error:
+        raise RequestRefused(409, str(error)[:1000]) from error
     here.files.refresh()
     return _row(here, run_id)

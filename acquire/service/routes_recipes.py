@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from fastapi import Path as InPath
 
-from acquire.config import ConfigurationError, check_text, json_schemas
+from acquire.config import check_text, json_schemas
 from acquire.service import recipes
 from acquire.service.access import Operator, Viewer
 from acquire.service.answers import (
@@ -71,7 +71,10 @@ def check(wish: CheckWish, _: Operator, here: Here) -> Checked:
 
 @router.post("/plan")
 def plan(wish: PlanWish, login: Viewer, here: Here) -> Plan:
-    """What a run would do, as ``acquire plan`` says it; nothing is opened."""
+    """What a run would do, as ``acquire plan`` says it; nothing is opened.
+
+    :raises RequestRefused: no recipe is named, it is wrong, or a viewer sends a text.
+    """
     fields = {name: getattr(wish, name) or None for name in Wish.__dataclass_fields__ if name != "recipe"}
     if wish.yaml is not None:
         if login.role is not Role.OPERATOR:
@@ -108,6 +111,3 @@ def schema(kind: Annotated[str, InPath(max_length=40)], _: Viewer) -> dict[str, 
     if kind not in found:
         raise not_found(f"there are no files of the kind {kind}", f"one of {', '.join(found)}", "kind")
     return found[kind]
-
-
-__all__ = ["ConfigurationError", "router"]

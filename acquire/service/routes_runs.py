@@ -21,7 +21,7 @@ from acquire.service.answers import (
     RunWish,
     Started,
 )
-from acquire.service.errors import RequestRefused, not_found
+from acquire.service.errors import RequestRefused
 from acquire.service.figures import spectrum_of
 from acquire.service.shared import Here, Shared
 from acquire.service.starting import Wish
@@ -36,29 +36,32 @@ OFF_WITHIN = 10.0  # s that an answer to a stop waits for the output
 @router.post("/runs", status_code=202)
 def start_run(
     wish: RunWish,
-    login: Operator,
+    _: Operator,
     here: Here,
     idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
 ) -> Started:
-    """Start a run now, in a process of its own that outlives the service; the same key never starts two."""
+    """Start a run now, in a process of its own that outlives the service; the same key never starts two.
+
+    :raises RequestRefused: no recipe is named, it is wrong, or the run did not begin.
+    """
     if wish.manual:
-        return here.starter.start_by_hand(wish, str(login.role), idempotency_key)
+        return here.starter.start_by_hand(wish, idempotency_key)
     if not wish.recipe:
         raise RequestRefused(422, "no recipe is named", "choose one", where="recipe")
-    return here.starter.start(_wish_of(wish, wish.recipe), str(login.role), idempotency_key)
+    return here.starter.start(_wish_of(wish, wish.recipe), idempotency_key)
 
 
 @router.post("/health-check", status_code=202)
-def health_check(wish: RunWish, login: Operator, here: Here) -> Started:
+def health_check(wish: RunWish, _: Operator, here: Here) -> Started:
     """Check the bench; without a recipe by the one that is shipped."""
-    return here.starter.start(_wish_of(wish, wish.recipe or "sweeps/health.yaml"), str(login.role), None, "health")
+    return here.starter.start(_wish_of(wish, wish.recipe or "sweeps/health.yaml"), None, "health")
 
 
 @router.post("/calibrate", status_code=202)
-def calibrate(wish: RunWish, login: Operator, here: Here) -> Started:
+def calibrate(wish: RunWish, _: Operator, here: Here) -> Started:
     """Carry out the run that a calibration is made of; without a recipe the one that is shipped."""
     recipe = wish.recipe or "sweeps/calibrate_photodiode.yaml"
-    return here.starter.start(_wish_of(wish, recipe), str(login.role), None)
+    return here.starter.start(_wish_of(wish, recipe), None)
 
 
 def _wish_of(wish: RunWish, recipe: str) -> Wish:
@@ -96,7 +99,10 @@ def columns(
     x_from: Annotated[float | None, Query(allow_inf_nan=False)] = None,
     x_to: Annotated[float | None, Query(allow_inf_nan=False)] = None,
 ) -> Response:
-    """Columns of a table; where there are more rows than ``points``, the extremes of each pixel: spikes stay."""
+    """Columns of a table; where there are more rows than ``points``, the extremes of each pixel: spikes stay.
+
+    :raises RequestRefused: no column is named for the bounds, or the run has none such.
+    """
     if (x_from is not None or x_to is not None) and not x:
         raise RequestRefused(422, "x_from and x_to need x", "name the column: x=time", where="x")
     _, parts = here.read(
@@ -116,7 +122,9 @@ def columns(
 
 
 @router.get("/runs/{run_id}/spectra/{row}")
-def spectrum(run_id: Address, row: Annotated[int, InPath(ge=0, le=1 << 31)], _: Viewer, here: Here) -> dict[str, object]:
+def spectrum(
+    run_id: Address, row: Annotated[int, InPath(ge=0, le=1 << 31)], _: Viewer, here: Here
+) -> dict[str, object]:
     """One spectrum: samples at its wavelengths, and what is said of it."""
     return spectrum_of(here.read("row", run_id, table="spectra", row=row)[0])
 
@@ -213,6 +221,3 @@ def _of_output(process: RunningNow) -> str:
     if process.output == "off":
         return f"output off, asked at {process.asked}" if process.asked else "output off"
     return f"asked to stop; the output is {process.output or 'unknown'}"
-
-
-__all__ = ["not_found", "router"]

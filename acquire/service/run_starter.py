@@ -27,28 +27,29 @@ class RunStarter:
         self._turn = threading.Lock()
         self._known: OrderedDict[str, Started] = OrderedDict()
 
-    def start(self, wish: Wish, by: str, key: str | None, command: str = "run") -> Started:
+    def start(self, wish: Wish, key: str | None, command: str = "run") -> Started:
         """Start a run and wait until it has its file, some seconds at most; with a known key, what came of it before.
 
         :raises RequestRefused: its recipe is wrong, or it ended before it began.
         """
         refuse_unfit(wish, self._settings)
         arguments = [command, *command_of(wish, self._settings)[1:]]
-        return self._started(arguments, by, key)
+        return self._started(arguments, key)
 
-    def start_by_hand(self, wish: RunWish, by: str, key: str | None) -> Started:
+    def start_by_hand(self, wish: RunWish, key: str | None) -> Started:
         """Start a run whose levels are set from the page.
 
         :raises RequestRefused: as :meth:`start`.
         """
+        _ = key
+        if not wish.recipe:
+            raise RequestRefused(422, "no recipe is named", "choose the sweep whose limits hold", where="recipe")
         raise RequestRefused(409, "levels are set by hand with: acquire live", "start it on the bench computer")
 
-    def _started(self, arguments: list[str], by: str, key: str | None) -> Started:
+    def _started(self, arguments: list[str], key: str | None) -> Started:
         with self._turn:
             if key and key in self._known:
                 return self._known[key]
-            if any(run["controllable"] for run in self._watch.runs_now()):
-                raise RequestRefused(409, "a run holds the bench", "wait until it has ended, or put it into the queue")
             start_id = secrets.token_hex(8)
             log = self._settings.data / "logs" / f"{start_id}.log"
             log.parent.mkdir(parents=True, exist_ok=True)

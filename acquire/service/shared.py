@@ -12,6 +12,7 @@ from acquire.service.errors import RequestRefused, not_found
 from acquire.service.followed import FollowedRun
 from acquire.service.reading import Absent, Reader, Unreadable
 from acquire.service.run_files import RunFiles
+from acquire.service.run_starter import RunStarter
 from acquire.service.settings import Settings
 from acquire.service.tokens import Tokens
 from acquire.service.watching import Watch
@@ -28,6 +29,7 @@ class Shared:
     pictures: Reader
     files: RunFiles
     watch: Watch
+    starter: RunStarter
     started: str = field(default_factory=lambda: datetime.now().astimezone().isoformat(timespec="seconds"))
 
     def path_of(self, run_id: str) -> Any:

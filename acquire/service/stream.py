@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import datetime
@@ -16,7 +17,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 
 from acquire.service.cursors import Cursor, cursor_text
-from acquire.service.followed import ORDER, Chunk, FollowedRun, ending_of, longest_backlog
+from acquire.service.followed import CUT_OFF, ORDER, Chunk, FollowedRun, ending_of, longest_backlog
 from acquire.service.json_text import compact
 from acquire.service.reading import Absent, Unreadable
 from acquire.service.watching import Watch
@@ -31,6 +32,8 @@ class Stream:
     def __init__(self, watch: Watch, state: Callable[[], dict[str, Any]], queue: Callable[[], dict[str, Any]]) -> None:
         self.watch, self.state, self.queue = watch, state, queue
         self.viewers: set[asyncio.Event] = set()
+        self.places: Counter[str] = Counter()  # pages by their login
+        self._over = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
@@ -48,13 +51,19 @@ class Stream:
         for viewer in self.viewers:
             viewer.set()
 
-    async def events(self, cursor: Cursor) -> AsyncIterator[bytes]:
-        """All events of a viewer that is at ``cursor``, without end."""
+    def end(self) -> None:
+        """Let all viewers go; called in the event loop."""
+        self._over = True
+        self._wake_all()
+
+    async def events(self, cursor: Cursor, who: str) -> AsyncIterator[bytes]:
+        """All events of a viewer that is at ``cursor``, until the service ends."""
         wake = asyncio.Event()
         self.viewers.add(wake)
+        self.places[who] += 1
         try:
             viewer = _Viewer(self, cursor)
-            while True:
+            while not self._over:
                 wake.clear()
                 async for event in viewer.new():
                     yield event
@@ -62,6 +71,7 @@ class Stream:
                     await asyncio.wait_for(wake.wait(), viewer.patience())
         finally:
             self.viewers.discard(wake)
+            self.places -= Counter((who,))
 
 
 class _Viewer:
@@ -89,7 +99,8 @@ class _Viewer:
             async for event in self._of_run(run):
                 yield event
         for run_id in [one for one in self._cursor if one not in runs]:
-            yield await self._away(run_id)
+            if (end := await self._away(run_id)) is not None:
+                yield end
         for event in self._changed("queue", self._stream.queue, STATE_INTERVAL):
             yield event
         if time.monotonic() >= self._beat + HEARTBEAT:
@@ -97,7 +108,6 @@ class _Viewer:
             yield self._event("heartbeat", compact({"now": datetime.now().astimezone().isoformat()}))
 
     def _event(self, kind: str, text: bytes) -> bytes:
-        self._beat = time.monotonic() if kind == "heartbeat" else self._beat
         return b"id: %s\nevent: %s\ndata: %s\n\n" % (cursor_text(self._cursor).encode(), kind.encode(), text)
 
     def _changed(self, kind: str, source: Callable[[], dict[str, Any]], interval: float) -> list[bytes]:
@@ -152,21 +162,35 @@ class _Viewer:
         except (Unreadable, Absent):
             return []
 
-    async def _away(self, run_id: str) -> bytes:
-        """What became of a run that ended while the viewer, or the service, was away."""
-        del self._cursor[run_id]
-        watch = self._stream.watch
+    async def _away(self, run_id: str) -> bytes | None:
+        """What became of a run that ended while the viewer, or the service, was away; None while that is not known."""
         try:
-            path = await run_in_threadpool(watch.files.path_of, run_id)
-            if path is None:
-                raise Unreadable("its run file is not here any more")
-            told = await run_in_threadpool(watch.files.look, path)
-            return self._event("end", (await run_in_threadpool(ending_of, watch.files.reader, path, told))[1])
+            end = await run_in_threadpool(_end_of, self._stream.watch, run_id)
         except (Unreadable, Absent) as error:
+            del self._cursor[run_id]
             return self._event("gone", compact({"run_id": run_id, "message": str(error)}))
+        if end is not None:
+            del self._cursor[run_id]
+            return self._event("end", end)
+        return None
+
+
+def _end_of(watch: Watch, run_id: str) -> bytes | None:
+    """The last event of a run that is not followed; None where somebody still writes its file.
+
+    :raises Unreadable: there is none, or it cannot be read.
+    """
+    path = watch.files.path_of(run_id)
+    if path is None:
+        raise Unreadable("its run file is not here any more")
+    said = watch.files.reader.ask("summaries", paths=[str(path)])[0][0]
+    if said is None or said["held"]:
+        return None
+    told = watch.files.look(path)
+    if not told["finished"]:
+        told = {**told, **CUT_OFF}
+    return ending_of(watch.files.reader, path, told)[1]
 
 
 def _place(table: str) -> tuple[int, str]:
     return (ORDER.index(table) if table in ORDER else len(ORDER), table)
-
-

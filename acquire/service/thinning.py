@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def extremes(values: Sequence[npt.NDArray[Any]], begins: Indices) -> Indices:
     """
     rows = int(begins[-1])
     chosen = {0, rows - 1} if rows else set[int]()
-    stretches = [(int(a), int(b)) for a, b in zip(begins[:-1], begins[1:], strict=True) if b > a]
+    stretches = [(a, b) for a, b in pairwise(begins.tolist()) if b > a]
     for column in values:
         unknown = ~np.isfinite(column)
         low, high = (np.where(unknown, end, column) if unknown.any() else column for end in (np.inf, -np.inf))

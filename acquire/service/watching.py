@@ -36,6 +36,7 @@ class Watch:
         self._mailboxes = mailboxes
         self._over = threading.Event()
         self._processes: tuple[RunningNow, ...] = ()
+        self.last_output: dict[str, Any] | None = None  # what the last process that told said of it
         self._followed: dict[str, FollowedRun] = {}
         self._ended: dict[str, float] = {}
         self._stamps: dict[str, tuple[Any, int]] = {}
@@ -54,13 +55,22 @@ class Watch:
     # --- for anybody
 
     @property
+    def alive(self) -> bool:
+        """Whether it still looks."""
+        return self._thread.is_alive()
+
+    def now_without_process(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        """What is to be said of a run that does not go on any more, from its file."""
+        return {**_of_process(None, told, told["rows"]), "phase": "ended"}
+
+    @property
     def processes(self) -> tuple[RunningNow, ...]:
         """What the processes say of themselves that carry out runs."""
         return self._processes
 
     def followed(self) -> list[FollowedRun]:
         """The runs that are followed, those that ended a moment ago included."""
-        return list(tuple(self._followed.values()))
+        return list(self._followed.values())
 
     def run(self, run_id: str) -> FollowedRun | None:
         """The run of this number, if it is followed."""
@@ -104,6 +114,9 @@ class Watch:
         processes = tuple(running(self._mailboxes))
         changed = processes != self._processes
         self._processes = processes
+        for one in processes:
+            if one.asked:
+                self.last_output = {"output": one.output, "asked": one.asked}
         self.files.refresh(LOOK_AT_FOLDER)
         for run_id, path in self._going_on():
             if run_id not in self._followed or self._goes_on_again(run_id):
