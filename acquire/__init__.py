@@ -1,15 +1,16 @@
 """J-V-L bench service: sweep a light-emitting device, record J-V-L and EL spectra, compute efficiencies.
 
-Rooms, from top to bottom: :mod:`~acquire.cli`, :mod:`~acquire.service`, :mod:`~acquire.upkeep`, :mod:`~acquire.report` and
-:mod:`~acquire.session`, :mod:`~acquire.sinks`, :mod:`~acquire.bench`, :mod:`~acquire.sweep` and
-:mod:`~acquire.run_file`, :mod:`~acquire.evaluation`, :mod:`~acquire.config`, :mod:`~acquire.photometry` and
-:mod:`~acquire.safety`, :mod:`~acquire.records`.
+Rooms, from top to bottom: :mod:`~acquire.cli`, :mod:`~acquire.service`, :mod:`~acquire.archive`,
+:mod:`~acquire.upkeep`, :mod:`~acquire.report` and :mod:`~acquire.session`, :mod:`~acquire.sinks`, :mod:`~acquire.bench`,
+:mod:`~acquire.sweep` and :mod:`~acquire.run_file`, :mod:`~acquire.evaluation`, :mod:`~acquire.config`,
+:mod:`~acquire.photometry` and :mod:`~acquire.safety`, :mod:`~acquire.records`.
 
 What can go wrong here, beside the errors of instruments in :mod:`drivers.errors`::
 
     Exception
     ├── ConfigurationError        a YAML file is wrong: every problem at once (.problems)          config/parsing.py
     ├── ArchiveError              a run file cannot be read, finished or exported                 run_file/read.py
+    ├── CatalogueError            a catalogue of run files cannot be used                          archive/catalogue.py
     ├── RecordingError            a run file cannot be written                                    run_file/recorder.py
     ├── PictureError              a picture cannot be drawn or written                            report/style.py
     │   ├── NothingToDraw         a run has nothing of what it would show                         report/style.py
@@ -20,9 +21,6 @@ What can go wrong here, beside the errors of instruments in :mod:`drivers.errors
     ├── StoppedByRule             a bad reading ends the sweep, as its file says                  sweep/engine.py
     ├── BeyondPlan            a schedule asked for more rows or a larger level than stated        sweep/schedule.py
     ├── NotHeard                  what was asked of a run from outside came to nothing (.hint)    safety/running.py
-    │   ├── NotRunning            no run is called so, or it has ended                            safety/running.py
-    │   ├── NotAllowed            the run is another user's                                       safety/running.py
-    │   └── NoAnswer              the run does not answer, or goes on                             safety/running.py
     ├── SettingsError             a service cannot be started so                                  service/settings.py
     ├── TokensError               the tokens of a service cannot be read or written               service/tokens.py
     ├── RequestRefused            a request to the service is refused (.status, .content)         service/errors.py

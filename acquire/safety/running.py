@@ -61,8 +61,8 @@ class RunningNow:
     each of ``instruments`` does, by its role. ``question`` and ``question_id``: what is asked of a person. ``output``:
     on, off or unknown; ``asked`` when the instrument said so (ISO 8601), empty where it did not. ``points`` done of
     ``most_points``; ``left`` [s], NaN where nobody knows. ``takes``: the kinds of requests that are taken now.
-    ``started_for``: for whom it was started from elsewhere. ``told`` when all this was published. ``lives``: its process
-    does.
+    ``started_for``: for whom it was started from elsewhere. ``told`` when all this was published.
+    ``lives``: its process does.
     """
 
     name: str
