@@ -1,9 +1,9 @@
 """J-V-L bench service: sweep a light-emitting device, record J-V-L and EL spectra, compute efficiencies.
 
 Rooms, from top to bottom: :mod:`~acquire.cli`, :mod:`~acquire.service`, :mod:`~acquire.archive`,
-:mod:`~acquire.upkeep`, :mod:`~acquire.report` and :mod:`~acquire.session`, :mod:`~acquire.sinks`, :mod:`~acquire.bench`,
-:mod:`~acquire.sweep` and :mod:`~acquire.run_file`, :mod:`~acquire.evaluation`, :mod:`~acquire.config`,
-:mod:`~acquire.photometry` and :mod:`~acquire.safety`, :mod:`~acquire.records`.
+:mod:`~acquire.upkeep`, :mod:`~acquire.report` and :mod:`~acquire.session`, :mod:`~acquire.sinks`,
+:mod:`~acquire.bench`, :mod:`~acquire.sweep` and :mod:`~acquire.run_file`, :mod:`~acquire.evaluation`,
+:mod:`~acquire.config`, :mod:`~acquire.photometry` and :mod:`~acquire.safety`, :mod:`~acquire.records`.
 
 What can go wrong here, beside the errors of instruments in :mod:`drivers.errors`::
 
