@@ -27,6 +27,7 @@ from acquire.cli import (
     report,
     results,
     resuming,
+    serve,
     setup,
     simulate,
     tag,
@@ -308,3 +309,5 @@ def _recover(path: Path, stream: TextIO) -> bool:
 app.command(short_help="Ask who answers, how fast, and what looks wrong.")(instruments.instruments)
 app.command(short_help="Make the source safe now, whoever left it on.")(instruments.off)
 app.command(short_help="Serve the simulated bench on TCP and serial ports.")(simulate.simulate)
+app.command(short_help="Serve the bench to browsers: live curves, history.")(serve.serve)
+app.command(short_help="Make a new token to log in to the page with.")(serve.token)
