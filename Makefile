@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 endif
 RUN := $(BIN)/python -m
 
-.PHONY: demo test lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills batch-kills batch-faults batch-pause faults damage calibrations control-charts coverage honest schemas wheelhouse docs clean long-run power-cuts
+.PHONY: demo test lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills batch-kills batch-faults batch-pause faults damage calibrations control-charts coverage fair honest schemas wheelhouse docs clean long-run power-cuts
 
 demo: $(VENV)/installed
 	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml --report
@@ -76,6 +76,10 @@ coverage: $(VENV)/installed-tests
 honest: $(VENV)/installed-tests
 	$(RUN) tests.endurance.honest_runs --runs 200
 
+# the validators of others want other versions of what is installed here: each has an environment of its own
+fair: $(VENV)/installed-tests
+	$(RUN) tests.outside.fair --environments $(VENV)-outside
+
 wheelhouse: $(VENV)/installed
 	$(RUN) docs.install.wheelhouse wheelhouse
 
@@ -89,12 +93,12 @@ docs: $(VENV)/installed
 $(VENV)/installed: pyproject.toml
 	@echo "installing into $(VENV): a minute or two of silence"
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[report,xlsx]"
+	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[report,xlsx,package]"
 	touch $@
 
 $(VENV)/installed-tests: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[report,xlsx,test]"
+	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[report,xlsx,package,test]"
 	touch $(VENV)/installed $@
 
 clean:
