@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 endif
 RUN := $(BIN)/python -m
 
-.PHONY: demo test lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills batch-kills batch-faults batch-pause faults damage calibrations control-charts coverage fair honest schemas wheelhouse docs clean long-run power-cuts
+.PHONY: demo test lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills batch-kills batch-faults batch-pause faults damage queue-sequences queue-kills calibrations control-charts coverage honest schemas wheelhouse docs clean long-run power-cuts fair
 
 demo: $(VENV)/installed
 	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml --report
@@ -80,6 +80,12 @@ honest: $(VENV)/installed-tests
 fair: $(VENV)/installed-tests
 	$(RUN) tests.outside.fair --environments $(VENV)-outside
 
+queue-sequences: $(VENV)/installed-tests
+	$(RUN) tests.endurance.queue_sequences --sequences 100000 --jobs 2
+
+queue-kills: $(VENV)/installed-tests
+	$(RUN) tests.endurance.queue_kills --kills 500
+
 wheelhouse: $(VENV)/installed
 	$(RUN) docs.install.wheelhouse wheelhouse
 
@@ -98,7 +104,7 @@ $(VENV)/installed: pyproject.toml
 
 $(VENV)/installed-tests: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[report,xlsx,package,test]"
+	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[archive,report,xlsx,package,test]"
 	touch $(VENV)/installed $@
 
 clean:
