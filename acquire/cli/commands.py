@@ -23,6 +23,7 @@ from acquire.cli import (
     listing,
     new,
     outside,
+    package,
     plan,
     report,
     results,
@@ -260,6 +261,7 @@ app.command(short_help="Show conditions, figures of merit, findings of runs.")(r
 app.command(short_help="Write tables for Origin, Excel and scripts.")(export.export)
 app.command(short_help="Lifetimes beside each other; their acceleration.")(lifetime.lifetime)
 app.command(short_help="Make pictures, tables and one page (HTML) of runs.")(report.report)
+app.command(short_help="Put runs together to be given away (RO-Crate).")(package.package)
 
 
 @app.command(short_help="Finish run files that were cut off.")

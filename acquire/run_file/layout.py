@@ -60,6 +60,9 @@ Version = tuple[int, int]
 FORMAT_VERSION: Version = (1, 5)
 BEFORE_VERSIONS: Version = (0, 0)
 
+#: The NeXus application definition that a file declares, and its version (application_definition.py beside this).
+DEFINITION, DEFINITION_VERSION = "NXjvl", "1.0"
+
 #: What columns were called in older files, by their names today.
 FORMER_NAMES: Mapping[str, str] = {"log10_distance": "lg_distance"}
 
@@ -430,6 +433,7 @@ def write_start(file: h5py.File, start: RunStart) -> h5py.Group:
     for name in ("title", "start_time", "run_id"):
         write_text(entry, name, getattr(start, name))
     set_text(write_text(entry, "program_name", start.program), "version", start.version)
+    _write_definition(entry, start)
     _write_sample(entry, start.sample)
     write_text(nx_group(entry, "user", "NXuser"), "name", start.user)
     configuration = nx_group(entry, "configuration", "NXcollection")
@@ -445,6 +449,19 @@ def write_start(file: h5py.File, start: RunStart) -> h5py.Group:
         for key, value in instrument.settings.items():
             group.attrs[key] = value if isinstance(value, bool | int | float | str) else json.dumps(value)
     return entry
+
+
+def _write_definition(entry: h5py.Group, start: RunStart) -> None:
+    """By which definition the file is laid out, and the program as NXsensor_scan, which that extends, wants it said."""
+    set_text(write_text(entry, "definition", DEFINITION), "version", DEFINITION_VERSION)
+    program = write_text(nx_group(entry, "process", "NXprocess"), "program", start.program)
+    set_text(program, "version", start.version)
+    set_text(program, "program_url", package_url(start.version))
+
+
+def package_url(version: str) -> str:
+    """The address of this program, which has no website: a package URL (ECMA-427)."""
+    return f"pkg:generic/jvl-bench@{version}"
 
 
 def _write_sample(entry: h5py.Group, sample: Mapping[str, Any]) -> None:
@@ -471,8 +488,18 @@ BEFORE_THE_RUN = (
 )
 
 
+#: Of these, those that older files do not have.
+SINCE_DEFINITION = ("definition", "process")
+
+
+def known_before(entry: h5py.Group) -> list[str]:
+    """The members of an entry that were known before its run."""
+    return [*BEFORE_THE_RUN, *(name for name in SINCE_DEFINITION if name in entry)]
+
+
 #: What the members of ``/entry`` are, in the order in which a reader meets them.
 MEMBERS: Mapping[str, str] = {
+    "definition": "the NeXus application definition that the file follows, NXjvl",
     "title": "the sweep's title",
     "start_time": "when the run began, ISO 8601 with the offset from UTC",
     "end_time": "when it ended, likewise",
@@ -480,6 +507,7 @@ MEMBERS: Mapping[str, str] = {
     "stop_reason": "why it ended there",
     "run_id": "a number of its own (UUID), which no other run has",
     "program_name": "the program that recorded it; its version is an attribute",
+    "process": "the same as NeXus wants it said, with its package URL",
     "sample": "the device: everything in the section `sample` of the sweep file",
     "user": "who measured",
     "jvl": "one row a point: final values",
