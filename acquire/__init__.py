@@ -1,6 +1,6 @@
 """J-V-L bench service: sweep a light-emitting device, record J-V-L and EL spectra, compute efficiencies.
 
-Rooms, from top to bottom: :mod:`~acquire.cli`, :mod:`~acquire.upkeep`, :mod:`~acquire.report` and
+Rooms, from top to bottom: :mod:`~acquire.cli`, :mod:`~acquire.archive`, :mod:`~acquire.upkeep`, :mod:`~acquire.report` and
 :mod:`~acquire.session`, :mod:`~acquire.sinks`, :mod:`~acquire.bench`, :mod:`~acquire.sweep` and
 :mod:`~acquire.run_file`, :mod:`~acquire.evaluation`, :mod:`~acquire.config`, :mod:`~acquire.photometry` and
 :mod:`~acquire.safety`, :mod:`~acquire.records`.
@@ -10,6 +10,7 @@ What can go wrong here, beside the errors of instruments in :mod:`drivers.errors
     Exception
     ├── ConfigurationError        a YAML file is wrong: every problem at once (.problems)          config/parsing.py
     ├── ArchiveError              a run file cannot be read, finished or exported                 run_file/read.py
+    ├── CatalogueError            a catalogue of run files cannot be used                          archive/catalogue.py
     ├── RecordingError            a run file cannot be written                                    run_file/recorder.py
     ├── PictureError              a picture cannot be drawn or written                            report/style.py
     │   ├── NothingToDraw         a run has nothing of what it would show                         report/style.py
