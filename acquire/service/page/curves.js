@@ -44,8 +44,8 @@ export function jvl(table, sourceUnit, { logJ, logL }) {
   return {
     x: { label: axisTitle("voltage"), short: "V (V)" },
     y: {
-      j: { label: logJ ? axisTitle("current_density").replace("Current density", "|Current density|") : axisTitle("current_density"), log: logJ, colour: colour("j") },
-      l: { label: axisTitle("luminance"), log: logL, colour: colour("l") },
+      j: { label: logJ ? axisTitle("current_density").replace("Current density", "|Current density|") : axisTitle("current_density"), short: symbolWithUnit("current_density"), log: logJ, colour: colour("j") },
+      l: { label: axisTitle("luminance"), short: symbolWithUnit("luminance"), log: logL, colour: colour("l") },
     },
     series: [...line("current_density", "j"), ...line("luminance", "l")],
     data,
@@ -69,8 +69,8 @@ export function efficiency(table, { logX, logY }) {
   return {
     x: { label: axisTitle("luminance"), log: logX, short: "L (cd/m²)" },
     y: {
-      ce: { label: axisTitle("current_efficiency"), log: logY, zero: true, colour: colour("ce") },
-      eqe: { label: axisTitle("external_quantum_efficiency"), log: logY, zero: true, above: 0.35, colour: colour("eqe") },
+      ce: { label: axisTitle("current_efficiency"), short: symbolWithUnit("current_efficiency"), log: logY, zero: true, colour: colour("ce") },
+      eqe: { label: axisTitle("external_quantum_efficiency"), short: symbolWithUnit("external_quantum_efficiency"), log: logY, zero: true, above: 0.35, colour: colour("eqe") },
     },
     series: [...line("current_efficiency", "ce", "ce"), ...line("external_quantum_efficiency", "eqe", "eqe")],
     data,
@@ -87,7 +87,7 @@ export function spectra(list, nameOf, { normalised, logY }) {
   const tones = ["spectrum-3", "spectrum-2", "spectrum-1", "spectrum"].slice(-newest.length);
   return {
     x: { label: axisTitle("wavelength"), short: "λ (nm)" },
-    y: { s: { label: axisTitle(normalised ? "normalised_spectrum" : "spectral_radiance"), log: logY, zero: !logY } },
+    y: { s: { label: axisTitle(normalised ? "normalised_spectrum" : "spectral_radiance"), short: symbolWithUnit(normalised ? "normalised_spectrum" : "spectral_radiance"), log: logY, zero: !logY } },
     series: newest.map((one, index) => ({ label: nameOf(one), scale: "s", stroke: colour(tones[index]), width: index === newest.length - 1 ? 2.5 : 1.5 })),
     data,
   };
@@ -133,7 +133,7 @@ export function compared(runs, name, against, { logX, logY }) {
   if (!data[0].length) return { empty: "None of these runs has such a curve." };
   return {
     x: { label: axisTitle(against), log: logX, short: against === "voltage" ? "V (V)" : "L (cd/m²)" },
-    y: { y: { label: axisTitle(name), log: logY, zero: !logY } },
+    y: { y: { label: axisTitle(name), short: symbolWithUnit(name), log: logY, zero: !logY } },
     series: curves.map((curve) => ({
       label: `${runs[curve.of].name}${curve.branch === "reverse" ? ", reverse" : ""}${curve.part ? `, ${curve.part}` : ""}`, scale: "y",
       stroke: colour(`run-${(curve.of % 8) + 1}`), dash: curve.branch === "reverse" || curve.part ? [6, 4] : undefined,

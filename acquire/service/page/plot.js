@@ -67,10 +67,11 @@ export class Plot {
 
   #options({ x, y, series }) {
     const sides = Object.entries(y);
+    const narrow = this.place.clientWidth < 480;
     return {
       ...this.#extent(),
       scales: { x: scale(x), ...Object.fromEntries(sides.map(([name, one]) => [name, scale(one)])) },
-      axes: [axis("x", x, 2), ...sides.map(([name, one], index) => axis(name, one, index === 0 ? 3 : 1, index > 0))],
+      axes: [axis("x", x, 2, false, narrow), ...sides.map(([name, one], index) => axis(name, one, index === 0 ? 3 : 1, index > 0, narrow))],
       series: [{ label: x.short ?? x.label, value: (_, value) => number(value) }, ...series.map((one) => ({
         spanGaps: false,
         width: 2,
@@ -159,13 +160,14 @@ function linear(low, high, zero) {
   return [zero && from === 0 ? 0 : from - room, to + room];
 }
 
-function axis(name, { label, log = false, colour: ink }, side, bare = false) {
+// A narrow picture has symbols at its axes, not names.
+function axis(name, { label, short = label, log = false, colour: ink }, side, bare, narrow) {
   return {
     scale: name,
     side,
-    label,
+    label: narrow ? short : label,
     labelSize: 22,
-    size: side === 2 ? 34 : 62,
+    size: side === 2 ? 34 : narrow ? 46 : 62,
     stroke: ink ?? colour("ink"),
     grid: { show: !bare, stroke: colour("grid"), width: 1, ...(log ? { filter: (_, splits) => decadesOnly(splits) } : {}) },
     ticks: { stroke: colour("grid"), width: 1, ...(log ? { filter: (_, splits) => decadesOnly(splits) } : {}) },
@@ -188,7 +190,7 @@ const isDecade = (value) => Math.abs(Math.log10(value) - Math.round(Math.log10(v
 
 function tick(value, log) {
   if (log && isDecade(value) && (value >= 1e4 || value < 1e-2)) return number(value, 1).replace("1×", "");
-  return Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-3) ? number(value, 2) : String(Number(value.toPrecision(6))).replace("-", "\u2212");
+  return Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-3) ? number(value, 2).replace(/\.0(?=×)/, "") : String(Number(value.toPrecision(6))).replace("-", "\u2212");
 }
 
 // A canvas with its title above and its legend below, saved as a file.

@@ -32,12 +32,14 @@ export class RunData {
     await Promise.all([...tables.map((name) => this.loadTable(name)), this.#loadSpectra(), this.loadFigures()]);
   }
 
-  async loadTable(name, query = {}) {
+  // What the stream put behind it while the file was read is not lost: then it is read once more.
+  async loadTable(name, query = {}, tries = 3) {
     const answer = await get(`runs/${this.id}/columns`, { table: name, points: MOST_POINTS, ...query });
     const table = { next: answer.rows ?? answer.to, row: answer.row, columns: answer.columns, units: answer.units, thinned: answer.thinned, revision: answer.revision };
     if (Object.keys(query).length) return table; // a part seen from near
+    const newer = this.tables[name]?.next > table.next && this.tables[name].revision !== "final";
     this.tables[name] = table;
-    return table;
+    return newer && tries > 1 ? this.loadTable(name, query, tries - 1) : table;
   }
 
   async #loadSpectra() {

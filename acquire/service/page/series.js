@@ -49,32 +49,6 @@ export function scaled(values, factor, { zero = 0, absolute = false } = {}) {
   );
 }
 
-// A line no longer than `most` points, with the smallest and the largest of each piece: spikes stay.
-export function thinned(xs, ys, most) {
-  if (xs.length <= most) return [xs, ys];
-  const bins = Math.max(1, Math.floor(most / 2));
-  const keptX = [];
-  const keptY = [];
-  for (let bin = 0; bin < bins; bin += 1) {
-    const from = Math.floor((bin * xs.length) / bins);
-    const to = Math.floor(((bin + 1) * xs.length) / bins);
-    let low = -1;
-    let high = -1;
-    for (let i = from; i < to; i += 1) {
-      if (!Number.isFinite(ys[i])) continue;
-      if (low < 0 || ys[i] < ys[low]) low = i;
-      if (high < 0 || ys[i] > ys[high]) high = i;
-    }
-    for (const i of low === high ? [low] : [Math.min(low, high), Math.max(low, high)]) {
-      if (i >= 0) {
-        keptX.push(xs[i]);
-        keptY.push(ys[i]);
-      }
-    }
-  }
-  return [keptX, keptY];
-}
-
 // The rows of an event put behind those that are there. Says whether some are missing in between.
 export function appended(table, event) {
   const names = Object.keys(event.columns);

@@ -14,7 +14,7 @@ const place = document.getElementById("top");
 const strong = h("strong");
 const text = h("span.grow");
 const stopButton = h("button.stop", { type: "button", onclick: stopNow }, "Stop");
-const output = h("div.output", { role: "status", "aria-label": "Output of the source" }, strong, text, stopButton);
+const output = h("div.output", { role: "status", "aria-label": "Output of the source" }, h("span.lamp", { "aria-hidden": "true" }), strong, text, stopButton);
 const stale = h("div.stale", { role: "alert", hidden: true });
 const links = Object.fromEntries(Object.entries(PLACES).map(([name, label]) => [name, h("a", { href: `#/${name}` }, label)]));
 

@@ -79,7 +79,7 @@ export function open(place, _, query) {
       say();
     } });
     const line = h(`tr${chosen.has(run.run_id) ? ".chosen" : ""}`, {}, h("td", { "data-label": "Compare" }, box),
-      h("td", { "data-label": "" }, h("a", { href: `#/run/${run.run_id}` }, runName(run)), run.title && run.title !== run.sample ? h("div.quiet", {}, run.title) : null, (run.tags ?? []).map((tag) => [h("span.tag", {}, tag), " "])),
+      h("td", { "data-label": "" }, h("a", { href: run.state === "running" ? `#/live/${run.run_id}` : `#/run/${run.run_id}` }, runName(run)), run.title && run.title !== run.sample ? h("div.quiet", {}, run.title) : null, (run.tags ?? []).map((tag) => [h("span.tag", {}, tag), " "])),
       h("td.date", { "data-label": "Date" }, date(run.start_time)), h("td", { "data-label": "How it ended" }, stateTag(run.state ?? run.status), run.gravest && run.gravest !== "note" ? [" ", h(`span.tag.${run.gravest === "impossible" ? "bad" : "warn"}`, { title: Object.values(run.findings ?? {}).flat().map(words).join(", ") }, run.gravest)] : null),
       FIGURES.map(([figure, label]) => h("td.number", { "data-label": label }, figureText(figure, run.figures?.[figure]))), h("td", { "data-label": "Points" }, String(run.points ?? "")));
     return line;

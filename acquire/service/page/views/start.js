@@ -41,9 +41,9 @@ class StartForm {
       event.preventDefault();
       if (mayOperate()) this.send(this.buttons.start, "runs");
     } }, h("div.headline", {}, h("h1", {}, "Start a run")), this.busy,
-    h("div.grid", {}, h("section.card.half", { "aria-label": "What to measure" }, field("Recipe", this.select), h("div.fields", {}, FIELDS.map(([name, label]) => field(label, this.inputs[name], HINTS[name] ?? ""))),
+    h("div.grid", {}, h("section.card.narrow", { "aria-label": "What to measure" }, field("Recipe", this.select), h("div.fields", {}, FIELDS.map(([name, label]) => field(label, this.inputs[name], HINTS[name] ?? ""))),
       field("Bench", this.bench), h("div.row", {}, mayOperate() ? [this.buttons.start, this.buttons.manual] : null, this.buttons.queue), h("p.quiet", {}, "An empty field leaves what the recipe says. Nothing is opened before the plan is right.")),
-    h("section.card.half", { "aria-label": "Plan" }, h("div.row.spread", {}, h("h2", {}, "Plan"), this.editButton), this.brief, this.problems, this.plan)),
+    h("section.card.wide", { "aria-label": "Plan" }, h("div.row.spread", {}, h("h2", {}, "Plan"), this.editButton), this.brief, this.problems, this.plan)),
     this.editorPlace);
     fill(place, element);
     this.state();
@@ -104,6 +104,7 @@ class StartForm {
     const mine = (this.asked += 1);
     const { batch, note, ...body } = this.body();
     if (!this.plan.textContent) say(this.brief, "Making the plan…");
+    this.plan.setAttribute("aria-busy", "true");
     const what = this.changed ? { ...body, recipe: null, yaml: this.editor.text, name: this.select.value } : body;
     try {
       const plan = await post("plan", what);
@@ -123,6 +124,7 @@ class StartForm {
       fill(this.problems, this.#problems(error));
       this.editor?.mark(error.problems ?? []);
     }
+    this.plan.removeAttribute("aria-busy");
     void [batch, note];
     this.state();
   }
