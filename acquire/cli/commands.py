@@ -12,6 +12,7 @@ from typing import Annotated, TextIO, cast
 import typer
 
 from acquire.cli import (
+    archive,
     calibrate,
     export,
     hand,
@@ -21,6 +22,7 @@ from acquire.cli import (
     lifetime,
     listing,
     new,
+    outside,
     plan,
     report,
     results,
@@ -207,6 +209,11 @@ def _offer_recovery(folder: Path, *, ask: bool) -> None:
 
 
 app.command(short_help="Set levels by hand and watch V, I, L.")(hand.live)
+app.command(short_help="List the runs that go on: who runs what, how far.")(outside.running)
+app.command(short_help="Stop a run from elsewhere; wait until output is off.")(outside.stop)
+app.command(short_help="Pause a run: output off, until it is resumed.")(outside.pause)
+app.command(short_help="Go on with a run that is paused.")(outside.resume)
+app.command(short_help="Answer what a batch asks.")(outside.answer)
 app.command(short_help="Show what a sweep is going to do; nothing is opened.")(plan.plan)
 
 
@@ -233,6 +240,7 @@ app.command(short_help="Find the instruments, ask how they are wired, write a be
 app.command(short_help="Calibrate the photodiode against the spectroradiometer.")(calibrate.calibrate)
 app.command(short_help="Check the bench against all checks before.")(health.health)
 app.command("list", short_help="List runs with V_on, EQE and CE at 1000 cd/m^2.")(listing.list_runs)
+app.add_typer(archive.archive, short_help="Find runs among very many; tables, statistics, exports.")
 app.command(short_help="Sum up what devices went through in all their runs.")(ledger.ledger)
 app.command(short_help="Tag finished runs, or comment on them.")(tag.tag)
 app.command(short_help="Show conditions, figures of merit, findings of runs.")(results.show)
