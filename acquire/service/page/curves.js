@@ -1,7 +1,9 @@
 // What the pictures of a run show: rows made into uPlot's data, with axes and colours.
-import { axisTitle, quantity, unitText } from "./format.js";
+import { axisTitle as titleOf, pretty, quantity, timeUnit, unitText } from "./format.js";
 import { colour } from "./plot.js";
 import { aligned, curvesOf, scaled, splitAtMaximum } from "./series.js";
+
+const axisTitle = (name) => pretty(titleOf(name));
 
 const FEW = 150; // points of a curve that are marked one by one
 
@@ -97,12 +99,13 @@ export function lifetime(table, { logX }) {
   if (!table?.row.length) return { empty: "No point yet." };
   const columns = table.columns;
   const curve = { branch: "forward", cycle: 0, rows: table.row.map((_, at) => at) };
-  const x = custom(columns.stress_time, "time_under_stress");
+  const [unit, factor] = timeUnit(Math.max(0, ...columns.stress_time.slice(-1)));
+  const x = scaled(columns.stress_time, factor);
   const data = aligned([curve], x, [custom(columns.relative_luminance, "relative_luminance"), columns.voltage ?? []], { logX });
   if (!data[0].length) return { empty: "No point after the start yet." };
   const points = table.row.length <= FEW;
   return {
-    x: { label: axisTitle("time_under_stress"), log: logX, short: "t (h)" },
+    x: { label: `Time under stress (${unit})`, log: logX, short: `t (${unit})` },
     y: { l: { label: axisTitle("relative_luminance"), colour: colour("l") }, j: { label: axisTitle("voltage"), colour: colour("j") } },
     series: [
       { label: "L/L₀ (%)", scale: "l", stroke: colour("l"), points },

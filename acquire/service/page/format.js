@@ -6,6 +6,16 @@ const MINUS = "\u2212";
 
 const UNITS = { "mA/cm^2": "mA/cm²", "cd/m^2": "cd/m²", "cm^2/(V s)": "cm²/(V s)", "W/(m^2 sr nm)": "W/(m² sr nm)", degC: "°C", "mm^2": "mm²", "1/cm^3": "1/cm³" };
 
+// Powers and indices as they are printed: m^2 is m², L_0 is L₀.
+export function pretty(text) {
+  return String(text).replace(/\^(-?\d+)/g, (_, digits) => superscript(Number(digits))).replaceAll("L_0", "L₀");
+}
+
+// An hour is too long a unit for a short time.
+export function timeUnit(seconds) {
+  return seconds < 120 ? ["s", 1] : seconds < 7200 ? ["min", 1 / 60] : ["h", 1 / 3600];
+}
+
 export function unitText(unit) {
   return unit === "1" || !unit ? "" : UNITS[unit] ?? unit;
 }
@@ -66,8 +76,8 @@ const quantityOf = (figure) => (figure in QUANTITIES ? figure : figure.replace(/
 export function figureText(name, figure) {
   if (!figure || figure.value === null || figure.value === undefined) return MISSING;
   const known = QUANTITIES[figure.quantity ?? quantityOf(name)];
-  const factor = known && known.si_unit === figure.unit ? known.factor : 1;
-  const unit = unitText(known && known.si_unit === figure.unit ? known.unit : figure.unit);
+  const customarily = known?.si_unit === figure.unit;
+  const [unit, factor] = customarily && known.unit === "h" ? timeUnit(figure.value) : customarily ? [unitText(known.unit), known.factor] : [unitText(figure.unit), 1];
   const spread = figure.expanded_uncertainty ?? (figure.uncertainty === null ? null : 2 * figure.uncertainty);
   const value = figure.value * factor;
   const behind = unit ? ` ${unit}` : "";

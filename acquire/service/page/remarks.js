@@ -1,6 +1,6 @@
 // Findings and notes of a run, and its figures of merit, as lists and tables.
 import { h } from "./dom.js";
-import { duration, figureText, words } from "./format.js";
+import { duration, figureText, pretty, words } from "./format.js";
 
 const SEVERITY = { impossible: "bad", doubtful: "warn", note: "" };
 
@@ -9,9 +9,9 @@ export function findingsAndNotes(data) {
   const notes = data?.notes ?? [];
   if (!findings.length && !notes.length) return [h("p.empty", {}, "Nothing so far.")];
   return [h("ul.list", {},
-    findings.map((one) => h("li", {}, h(`span.tag${SEVERITY[one.severity] ? `.${SEVERITY[one.severity]}` : ""}`, {}, one.severity), " ", one.text,
-      one.remedy ? h("div.quiet", {}, one.remedy) : null)),
-    notes.map((one) => h("li", {}, h("span.quiet", {}, Number.isFinite(one.time) ? `${duration(one.time)} ` : ""), one.text)))];
+    findings.map((one) => h("li", {}, h(`span.tag${SEVERITY[one.severity] ? `.${SEVERITY[one.severity]}` : ""}`, {}, one.severity), " ", pretty(one.text),
+      one.remedy ? h("div.quiet", {}, pretty(one.remedy)) : null)),
+    notes.map((one) => h("li", {}, h("span.quiet", {}, Number.isFinite(one.time) ? `${duration(one.time)} ` : ""), pretty(one.text))))];
 }
 
 const STATUS = { ok: "good", doubtful: "warn", impossible: "bad" };
@@ -22,17 +22,22 @@ const FIRST = ["turn_on_voltage", "luminance_max", "current_efficiency_max", "po
   "chromaticity_x", "chromaticity_y", "peak_wavelength", "fwhm", "initial_luminance", "lifetime_95", "lifetime_90", "lifetime_80", "lifetime_70", "lifetime_50",
   "mobility_positive", "mobility_negative"];
 
+export const figureTitle = (name, { title }) => pretty(title ?? words(name));
+
+// Names of figures, those of a paper's table first; `all`: every one.
+export function figureNames(names, all) {
+  const first = FIRST.filter((name) => names.includes(name));
+  return all || !first.length ? [...first, ...names.filter((name) => !first.includes(name))] : first;
+}
+
 // In the order of a paper's table; `all`: every figure, also those that were not reached.
 export function figuresTable(figures, all) {
-  const first = FIRST.filter((name) => figures?.[name]);
-  const others = Object.keys(figures ?? {}).filter((name) => !first.includes(name));
-  const names = all || !first.length ? [...first, ...others] : first;
-  const rows = names.map((name) => [name, figures[name]]);
+  const rows = figureNames(Object.keys(figures ?? {}), all).map((name) => [name, figures[name]]);
   if (!rows.length) return h("p.empty", {}, "No figure of merit.");
   return h("div.scroll", {}, h("table", {},
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Figure of merit"), h("th.number", { scope: "col" }, "Value (95 %)"), h("th", { scope: "col" }, "Status"))),
-    h("tbody", {}, rows.map(([name, one]) => h("tr", {}, h("th", { scope: "row" }, one.title ?? words(name)), h("td.number", {}, figureText(name, one)),
-      h("td", {}, h(`span.tag${STATUS[one.status] ? `.${STATUS[one.status]}` : ""}`, {}, words(one.status)), one.reason ? h("div.quiet", {}, one.reason) : null))))));
+    h("tbody", {}, rows.map(([name, one]) => h("tr", {}, h("th", { scope: "row" }, figureTitle(name, one)), h("td.number", {}, figureText(name, one)),
+      h("td", {}, h(`span.tag${STATUS[one.status] ? `.${STATUS[one.status]}` : ""}`, {}, words(one.status)), one.reason ? h("div.quiet", {}, pretty(one.reason)) : null))))));
 }
 
 export const STATE_TAGS = { completed: "good", running: "warn", stopped: "", failed: "bad", "cut off": "bad" };

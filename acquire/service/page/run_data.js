@@ -34,7 +34,7 @@ export class RunData {
 
   // What the stream put behind it while the file was read is not lost: then it is read once more.
   async loadTable(name, query = {}, tries = 3) {
-    const answer = await get(`runs/${this.id}/columns`, { table: name, points: MOST_POINTS, ...query });
+    const answer = await get(`runs/${this.id}/columns`, { table: name, points: MOST_POINTS, ...(name === "lifetime" ? { x: "stress_time", scale: "log" } : {}), ...query });
     const table = { next: answer.rows ?? answer.to, row: answer.row, columns: answer.columns, units: answer.units, thinned: answer.thinned, revision: answer.revision };
     if (Object.keys(query).length) return table; // a part seen from near
     const newer = this.tables[name]?.next > table.next && this.tables[name].revision !== "final";

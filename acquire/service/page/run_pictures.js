@@ -2,7 +2,7 @@
 import { Chromaticity } from "./chromaticity.js";
 import { efficiency, jvl, lifetime, spectra } from "./curves.js";
 import { h } from "./dom.js";
-import { amount } from "./format.js";
+import { amount, timeUnit } from "./format.js";
 import { Plot } from "./plot.js";
 
 // `file` begins the names of saved pictures; `data()` gives the RunData, `sourceUnit()` V or A.
@@ -39,8 +39,9 @@ export class RunPictures {
     const data = this.data();
     this.seen = null;
     if (from !== null && data?.tables[name]?.thinned) {
-      const [x, factor] = name === "lifetime" ? ["stress_time", 3600] : ["voltage", 1];
-      const table = await data.loadTable(name, { x, x_from: from * factor, x_to: to * factor });
+      const x = name === "lifetime" ? "stress_time" : "voltage";
+      const factor = name === "lifetime" ? timeUnit(data.tables[name].columns.stress_time.at(-1))[1] : 1;
+      const table = await data.loadTable(name, { x, x_from: from / factor, x_to: to / factor });
       this.seen = { name, table };
       this.draw(name);
     }
@@ -51,6 +52,8 @@ export class RunPictures {
     const data = this.data();
     const ages = Boolean(data?.tables.lifetime?.row.length);
     this.lifetime.element.parentElement.hidden = !ages;
+    const swept = !ages || Boolean(data.tables.jvl?.row.length);
+    [this.jvl, this.efficiency].forEach((plot) => { plot.element.parentElement.hidden = !swept; });
     if (!what || what === "jvl") [this.jvl, this.efficiency].forEach((plot) => plot.draw());
     if (ages && (!what || what === "lifetime")) this.lifetime.draw();
     if (!what || what === "spectra") {

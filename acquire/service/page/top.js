@@ -52,6 +52,9 @@ function draw() {
   say(links.queue, due ? `Queue (${due}!)` : open?.waiting ? `Queue (${open.waiting})` : "Queue");
 }
 
+// A time within a text as a clock shows it.
+const inClockTime = (text) => text.replace(/\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)?/g, (time) => clock(time));
+
 // Asks nothing when one run goes on: a stop is never wrong. Of several, which.
 export async function stopNow() {
   const runs = runsNow();
@@ -67,7 +70,7 @@ export async function stopNow() {
   draw();
   await Promise.all(chosen.map((run) => during(stopButton, async () => {
     const answer = await post(`runs/${run.run_id}/stop`);
-    toast(`${runName(run)}: ${answer.message || "stopped"}`, { bad: answer.output !== "off" });
+    toast(`${runName(run)}: ${inClockTime(answer.message || "stopped")}`, { bad: answer.output !== "off" });
   })));
   delete stopButton.dataset.busy;
   draw();

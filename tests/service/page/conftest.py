@@ -123,18 +123,19 @@ def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + PATIENCE
     while True:
         try:
-            with urllib.request.urlopen(address, timeout=5) as answer:  # noqa: S310
+            with urllib.request.urlopen(address, timeout=5) as answer:
                 json.load(answer)
                 return
         except OSError:
-            assert process.poll() is None and time.monotonic() < until, f"{address} does not answer"
+            assert process.poll() is None, f"{address}: ended"
+            assert time.monotonic() < until, f"{address} does not answer"
             time.sleep(0.1)
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A browser without a window."""
-    if BROWSER is None or not all(map(find_spec, ("playwright", "fastapi", "uvicorn"))):
+    if BROWSER is None or not all(map(find_spec, ("playwright", "fastapi", "uvicorn", "acquire.service.app"))):
         pytest.skip(LEFT_OUT)
     from playwright.sync_api import sync_playwright
 

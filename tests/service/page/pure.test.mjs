@@ -5,7 +5,7 @@ import test from "node:test";
 
 const page = new URL("../../../acquire/service/page/", import.meta.url);
 const { aligned, appended, curvesOf, scaled, splitAtMaximum } = await import(new URL("series.js", page));
-const { amount, axisTitle, clock, duration, figureText, number, runName, runNameAndDate } = await import(new URL("format.js", page));
+const { amount, axisTitle, clock, duration, figureText, number, pretty, runName, runNameAndDate } = await import(new URL("format.js", page));
 const { pathAt, suggestions } = await import(new URL("yaml_completion.js", page));
 const schema = JSON.parse(readFileSync(new URL("../../../configs/schema/sweep.schema.json", import.meta.url)));
 
@@ -65,6 +65,9 @@ test("a figure of merit has its customary unit and two digits of uncertainty", (
   const eqe = { value: 0.06465, unit: "1", expanded_uncertainty: 0.00142, quantity: "external_quantum_efficiency" };
   assert.equal(figureText("external_quantum_efficiency_max", eqe), "6.46 ± 0.14 %");
   assert.equal(figureText("external_quantum_efficiency_max", { ...eqe, quantity: undefined }), "6.46 ± 0.14 %");
+  assert.equal(figureText("lifetime_95", { value: 6.357, unit: "s", expanded_uncertainty: 0.122, quantity: "lifetime" }), "6.36 ± 0.12 s");
+  assert.equal(figureText("lifetime_95", { value: 36000, unit: "s", expanded_uncertainty: 360, quantity: "lifetime" }), "10.00 ± 0.10 h");
+  assert.equal(pretty("1000 cd/m^2 of L_0, 3 A m^-2"), "1000 cd/m² of L₀, 3 A m⁻²");
   assert.equal(figureText("luminance_max", { value: null, unit: "cd/m^2" }), "–");
   assert.equal(figureText("turn_on_voltage", { value: 4.0038, unit: "V", expanded_uncertainty: null, uncertainty: null }), "4.004 V");
 });

@@ -99,7 +99,7 @@ def test_by_keyboard_alone_two_runs_and_their_comparison(people: People, rig: Ri
         page.locator("pre", has_text="compliance").wait_for()
         _tab_to(page, "recipe")
         page.keyboard.type(recipe)
-        page.wait_for_function(f'document.querySelector("[name=recipe]").value.endsWith("a_{recipe}.yaml")')
+        page.wait_for_function(f'() => document.querySelector("[name=recipe]").value.endsWith("a_{recipe}.yaml")')
         _tab_to(page, "sample")
         page.keyboard.type(sample)
         page.locator("pre", has_text=re.compile(f"^{recipe}")).wait_for()
@@ -115,7 +115,7 @@ def test_by_keyboard_alone_two_runs_and_their_comparison(people: People, rig: Ri
     page.get_by_role("dialog", name="Help").wait_for()
     page.keyboard.press("Escape")
     page.keyboard.press("/")
-    page.wait_for_function('document.activeElement.type === "search"')
+    page.wait_for_function('() => document.activeElement.type === "search"')
     for sample in ("Left", "Right"):
         box = page.get_by_role("checkbox", name=f"Compare {sample}").first
         box.focus()
@@ -191,7 +191,8 @@ def test_no_serious_fault_of_accessibility_and_no_overflow_on_a_phone(people: Pe
             page.locator("pre", has_text="compliance").wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, view
         stop = page.get_by_role("button", name="Stop").bounding_box()
-        assert stop and 0 <= stop["y"] <= 800 - stop["height"], view
+        assert stop, view
+        assert 0 <= stop["y"] <= 800 - stop["height"], view
         assert _faults(page) == [], view
 
 

@@ -1,4 +1,4 @@
-"""What of the page is made from the program's tables is not behind them; its pure functions, run by node where it is."""
+"""Assets made from the program's tables are not behind them; pure functions of the page, run by node where it is."""
 
 from __future__ import annotations
 

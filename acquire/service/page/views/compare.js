@@ -4,6 +4,7 @@ import { compared } from "../curves.js";
 import { problemsOf } from "../dialogs.js";
 import { fill, h } from "../dom.js";
 import { date, figureText, runName, runNameAndDate, words } from "../format.js";
+import { figureNames, figureTitle } from "../remarks.js";
 import { Plot } from "../plot.js";
 
 export const title = "Comparison";
@@ -33,13 +34,24 @@ export function open(place, _, query) {
   };
 
   const draw = (figures) => {
+    const table = h("div.scroll", {}, figuresOf(figures, false));
+    const every = h("button.small.switch", { type: "button", "aria-pressed": "false", onclick: () => {
+      const all = every.getAttribute("aria-pressed") !== "true";
+      every.setAttribute("aria-pressed", String(all));
+      fill(table, figuresOf(figures, all));
+    } }, "All figures");
     fill(place, h("div.headline", {}, h("h1", {}, `${runs.length} runs compared`), h("div.row", {}, h("a.button", { href: address(`compare/report?runs=${ids.join(",")}`), target: "_blank", rel: "noopener" }, "Report"), h("a.button", { href: "#/history" }, "To the history"))),
       h("div.grid", {}, plots.map((plot) => h("div.half", {}, plot.element))),
-      h("section.card.gap", { "aria-label": "Figures of merit" }, h("h2", {}, "Figures of merit"), h("div.scroll", {}, h("table", {},
-        h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Figure of merit"), runs.map((run) => h("th.number", { scope: "col" }, h("a", { href: `#/run/${run.run_id}` }, runNameAndDate(run)))))),
-        h("tbody", {}, figures.filter(({ values }) => values.some((one) => one && one.value !== null)).map((one) => h("tr", {}, h("th", { scope: "row" }, one.title ?? words(one.name)),
-          one.values.map((value) => h("td.number", {}, figureText(one.name, value && { unit: one.unit, quantity: one.quantity, ...value }), value && value.status !== "ok" ? h("div", {}, h("span.tag.warn", {}, words(value.status))) : null)))))))));
+      h("section.card", { "aria-label": "Figures of merit" }, h("div.row.spread", {}, h("h2", {}, "Figures of merit"), every), table));
     plots.forEach((plot) => plot.draw());
+  };
+
+  const figuresOf = (figures, all) => {
+    const known = Object.fromEntries(figures.filter(({ values }) => all || values.some((one) => one && one.value !== null)).map((one) => [one.name, one]));
+    return h("table", {},
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Figure of merit"), runs.map((run) => h("th.number", { scope: "col" }, h("a", { href: `#/run/${run.run_id}` }, runNameAndDate(run)))))),
+      h("tbody", {}, figureNames(Object.keys(known), all).map((name) => h("tr", {}, h("th", { scope: "row" }, figureTitle(name, known[name])),
+        known[name].values.map((value) => h("td.number", {}, figureText(name, value && { unit: known[name].unit, quantity: known[name].quantity, ...value }), value && value.status !== "ok" ? h("div", {}, h("span.tag.warn", {}, words(value.status))) : null))))));
   };
 
   load();

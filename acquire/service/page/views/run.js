@@ -2,7 +2,7 @@
 import { address, get, mayOperate, post } from "../api.js";
 import { askFor, during, problemsOf, toast } from "../dialogs.js";
 import { fill, h } from "../dom.js";
-import { date, runName, runNameAndDate } from "../format.js";
+import { date, pretty, runName, runNameAndDate, words } from "../format.js";
 import { figuresTable, findingsAndNotes, stateTag } from "../remarks.js";
 import { RunPictures } from "../run_pictures.js";
 import { RunData } from "../run_data.js";
@@ -37,7 +37,7 @@ export function open(place, [id]) {
     } }, "All figures");
     const download = (format, label) => h("a.button", { href: address(`history/${id}/download?format=${format}`), download: "" }, label);
     fill(place, h("div.headline", {}, h("h1", {}, runNameAndDate(run)), h("div.row", {}, stateTag(run.state ?? run.status), (run.tags ?? []).map((tag) => h("span.tag", {}, tag)))),
-      run.stop_reason ? h(`div.notice${run.status === "failed" ? ".bad" : ""}`, {}, run.stop_reason) : null,
+      run.stop_reason ? h(`div.notice${run.status === "failed" ? ".bad" : ""}`, {}, pretty(run.stop_reason)) : null,
       h("div.row.gap", {}, h("a.button", { href: address(`history/${id}/report`), target: "_blank", rel: "noopener" }, "Report"), download("h5", "HDF5"), download("xlsx", "XLSX"), download("csv", "CSV"),
         h("a.button", { href: `#/start?again=${id}` }, "Measure again like this"), h("a.button", { href: `#/history?pick=${id}` }, "Compare with…"),
         mayOperate() ? h("button", { type: "button", onclick: (event) => remark(event.target, run) }, "Tag or comment") : null),
@@ -45,7 +45,7 @@ export function open(place, [id]) {
       h("div.grid.gap", {}, h("section.card.wide", { "aria-label": "Figures of merit" }, h("div.row.spread", {}, h("h2", {}, "Figures of merit"), every), figures),
         h("section.card.narrow", { "aria-label": "Findings and notes" }, h("h2", {}, "Findings and notes"), findingsAndNotes(data), (run.comments ?? []).map((text) => h("div.notice", {}, text))),
         run.facts?.length ? h("section.card", { "aria-label": "How it was measured" }, h("h2", {}, "How it was measured"),
-          h("div.scroll", {}, h("table", {}, h("tbody", {}, run.facts.map(([label, value]) => h("tr", {}, h("th", { scope: "row" }, label), h("td", {}, value))))))) : null));
+          h("div.scroll", {}, h("table", {}, h("tbody", {}, run.facts.filter(([label]) => label !== "run").map(([label, value]) => h("tr", {}, h("th", { scope: "row" }, words(label)), h("td", {}, pretty(value)))))))) : null));
     pictures.draw();
   };
 

@@ -189,17 +189,21 @@ class StartForm {
       localStorage.setItem("user", said.user);
     }
     if (to === "queue") body.person = body.user;
+    const label = button.textContent;
     try {
-      button.disabled = true;
+      this.sending = true;
+      this.state();
+      say(button, to === "queue" ? "Asking…" : "Starting…");
       const answer = await post(to, body, to === "runs" ? { "Idempotency-Key": crypto.randomUUID?.() ?? String(Math.random()) } : {});
       if (to === "queue") toast(answer.state === "asked" ? "It waits for an operator's yes." : "It is in the queue.");
-      location.hash = to === "queue" ? "#/queue" : answer.run_id ? `#/live/${answer.run_id}` : "#/live";
+      if (!this.closed) location.hash = to === "queue" ? "#/queue" : answer.run_id ? `#/live/${answer.run_id}` : "#/live";
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       fill(this.problems, this.#problems(error));
       this.problems.scrollIntoView({ block: "nearest" });
     } finally {
-      button.disabled = false;
+      this.sending = false;
+      say(button, label);
       this.state();
     }
   }
@@ -210,12 +214,13 @@ class StartForm {
     const why = lock ? `The bench is locked by ${lock.name}${lock.note ? `: ${lock.note}` : ""}.` : run || known.status?.bench?.held ? "A run holds the bench now: start later, or put it in the queue." : "";
     say(this.busy, why);
     this.busy.hidden = !why;
-    for (const button of [this.buttons.start, this.buttons.manual]) button.disabled = Boolean(why) || this.right === false;
-    this.buttons.queue.disabled = this.right === false;
+    for (const button of [this.buttons.start, this.buttons.manual]) button.disabled = Boolean(why) || this.right === false || this.sending;
+    this.buttons.queue.disabled = this.right === false || this.sending;
     if (this.saveButton) this.saveButton.disabled = !this.changed;
   }
 
   close() {
+    this.closed = true;
     clearTimeout(this.due);
     this.editor?.close();
   }
