@@ -3,6 +3,7 @@ import { get, mayOperate, post } from "../api.js";
 import { during, problemsOf } from "../dialogs.js";
 import { field, fill, h } from "../dom.js";
 import { date } from "../format.js";
+import { name as myName, remember } from "../person.js";
 import { known, runsNow } from "../store.js";
 import { lockCard } from "./queue.js";
 
@@ -29,10 +30,10 @@ export function open(place) {
 function job(name, path, text, recipes, busy) {
   const said = h("div");
   const recipe = h("select", {}, recipes.map((one) => h("option", { value: one.name }, one.title ? `${one.title} (${one.name})` : one.name)));
-  const user = h("input", { autocomplete: "off", value: localStorage.getItem("user") ?? "" });
+  const user = h("input", { autocomplete: "off", value: myName() });
   const begin = (event) => during(event.target, async () => {
     try {
-      if (user.value.trim()) localStorage.setItem("user", user.value.trim());
+      remember(user.value.trim());
       const answer = await post(path, { recipe: recipe.value || null, bench: null, sample: null, pixel: null, area: null, user: user.value.trim() || null });
       location.hash = answer.run_id ? `#/live/${answer.run_id}` : "#/live";
     } catch (error) {

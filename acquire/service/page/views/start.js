@@ -3,6 +3,7 @@ import { ApiError, get, mayOperate, post, put, recipePath } from "../api.js";
 import { askFor, confirm, during, problemsOf, problemText, toast } from "../dialogs.js";
 import { field, fill, h, say } from "../dom.js";
 import { duration } from "../format.js";
+import { name as myName, named, remember } from "../person.js";
 import { known, runsNow } from "../store.js";
 
 export const title = "Start a run";
@@ -24,7 +25,7 @@ class StartForm {
     this.recipe = null;
     this.bench = h("select", { name: "bench" });
     this.select = h("select", { name: "recipe", onchange: () => this.choose(this.select.value) });
-    this.inputs = Object.fromEntries(FIELDS.map(([name]) => [name, h("input", { name, autocomplete: "off", value: name === "user" ? localStorage.getItem("user") ?? "" : "", oninput: () => this.planSoon() })]));
+    this.inputs = Object.fromEntries(FIELDS.map(([name]) => [name, h("input", { name, autocomplete: "off", value: name === "user" ? myName() : "", oninput: () => this.planSoon() })]));
     this.problems = h("div", { "aria-live": "polite" });
     this.plan = h("pre", {}, "");
     this.brief = h("p", { role: "status" });
@@ -180,15 +181,11 @@ class StartForm {
   async send(button, to, more = {}) {
     if (this.changed && !(await confirm("The recipe was changed and not saved", "The run follows the recipe as it was saved last.", "Go on with the saved one"))) return;
     const body = { ...this.body(), ...more };
-    if (body.user) localStorage.setItem("user", body.user);
-    else if (to === "queue") {
-      const said = await askFor("Who puts it in the queue?", [{ name: "user", label: "Your name" }], "Go on");
-      if (!said?.user) return;
-      body.user = said.user;
-      this.inputs.user.value = said.user;
-      localStorage.setItem("user", said.user);
+    remember(body.user);
+    if (to === "queue") {
+      body.person = body.user ?? (await named("Who puts it in the queue?"));
+      if (!body.person) return;
     }
-    if (to === "queue") body.person = body.user;
     const label = button.textContent;
     try {
       this.sending = true;
