@@ -22,6 +22,7 @@ from acquire.cli import (
     listing,
     new,
     plan,
+    recompute,
     report,
     results,
     resuming,
@@ -236,6 +237,7 @@ app.command("list", short_help="List runs with V_on, EQE and CE at 1000 cd/m^2."
 app.command(short_help="Sum up what devices went through in all their runs.")(ledger.ledger)
 app.command(short_help="Tag finished runs, or comment on them.")(tag.tag)
 app.command(short_help="Show conditions, figures of merit, findings of runs.")(results.show)
+app.command(short_help="Compute results anew: another area, calibration.")(recompute.recompute)
 app.command(short_help="Write tables for Origin, Excel and scripts.")(export.export)
 app.command(short_help="Lifetimes beside each other; their acceleration.")(lifetime.lifetime)
 app.command(short_help="Make pictures, tables and one page (HTML) of runs.")(report.report)
