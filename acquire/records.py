@@ -568,6 +568,7 @@ class Doing(StrEnum):
     SWEEP = "sweep"
     SPECTRUM = "spectrum"
     DARK_AFTER = "dark_after"
+    PAUSED = "paused"
     ENDING = "ending"
     OUTPUT_OFF = "output_off"
     NOTHING = "nothing"

@@ -28,6 +28,7 @@ from acquire.evaluation.evaluate import Evidence
 from acquire.evaluation.findings import findings_before
 from acquire.evaluation.floor import least_light
 from acquire.evaluation.lifetime_rows import LifetimeRows
+from acquire.published import BY_HAND, Published
 from acquire.records import (
     Activity,
     DarkReading,
@@ -63,6 +64,7 @@ from acquire.safety.guardian_log import guardian_remarks
 from acquire.safety.interruption import StopRequest
 from acquire.safety.lock import instruments_locked
 from acquire.sinks import Sink, Spectator, fan_out, not_shown, shown, switched_off
+from acquire.sweep.by_hand import ByHand
 from acquire.sweep.engine import LONGEST_SAMPLED, Outcome, run_sweep
 from acquire.sweep.lifetime import LifetimeCourse
 from acquire.sweep.plan import SweepPlan
@@ -245,9 +247,14 @@ def _new_run(
 def _run(
     one: _NewRun, opening: AbstractContextManager[Bench], spectators: Sink | Sequence[Sink], stop: StopRequest
 ) -> RunResult:
-    with ExitStack() as until_finished:
-        listening = [spectators] if callable(spectators) else spectators
-        return _run_until_finished(one, opening, listening, stop, until_finished)
+    plan = one.prepared.plan
+    kind = BY_HAND if isinstance(plan.course, ByHand) else "lifetime" if plan.lasting else "sweep"
+    published = Published(stop, plan.exposures, plan.dark.readings_after, kind=kind)
+    with stop.mailbox.opened(), ExitStack() as until_finished:
+        listening: list[Sink] = [published, *([spectators] if callable(spectators) else spectators)]
+        result = _run_until_finished(one, opening, listening, stop, until_finished)
+        published.output_is(off=result.output is not Output.UNKNOWN)
+        return result
 
 
 def _run_until_finished(
@@ -284,7 +291,7 @@ def _run_until_finished(
             if plan.lasting:
                 recorded(_part(one, bench.now()))
             remarks, spectra = (
-                [*_remarks_on_gap(one), *opened_bench.remarks],
+                [*_remarks_on_gap(one), *opened_bench.remarks, *filter(None, [stop.mailbox.problem])],
                 one.taken_up.run.spectra if one.taken_up else (),
             )
             outcome, error = _record_sweep(prepared, bench, emit, start, stop, remarks, guard, spectra)

@@ -21,6 +21,7 @@ from acquire.cli import (
     lifetime,
     listing,
     new,
+    outside,
     plan,
     recompute,
     report,
@@ -208,6 +209,11 @@ def _offer_recovery(folder: Path, *, ask: bool) -> None:
 
 
 app.command(short_help="Set levels by hand and watch V, I, L.")(hand.live)
+app.command(short_help="List the runs that go on: who runs what, how far.")(outside.running)
+app.command(short_help="Stop a run from elsewhere; wait until output is off.")(outside.stop)
+app.command(short_help="Pause a run: output off, until it is resumed.")(outside.pause)
+app.command(short_help="Go on with a run that is paused.")(outside.resume)
+app.command(short_help="Answer what a batch asks.")(outside.answer)
 app.command(short_help="Show what a sweep is going to do; nothing is opened.")(plan.plan)
 
 
