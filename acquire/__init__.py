@@ -1,8 +1,9 @@
 """J-V-L bench service: sweep a light-emitting device, record J-V-L and EL spectra, compute efficiencies.
 
 Rooms, from top to bottom: :mod:`~acquire.cli`, :mod:`~acquire.archive`, :mod:`~acquire.upkeep`,
-:mod:`~acquire.report` and :mod:`~acquire.session`, :mod:`~acquire.sinks`, :mod:`~acquire.bench`,
-:mod:`~acquire.sweep` and :mod:`~acquire.run_file`, :mod:`~acquire.evaluation`, :mod:`~acquire.config`,
+:mod:`~acquire.report` and :mod:`~acquire.session`, :mod:`~acquire.recompute`, :mod:`~acquire.sinks`,
+:mod:`~acquire.bench`, :mod:`~acquire.sweep` and :mod:`~acquire.run_file`, :mod:`~acquire.evaluation`,
+:mod:`~acquire.config`,
 :mod:`~acquire.photometry` and :mod:`~acquire.safety`, :mod:`~acquire.records`.
 
 What can go wrong here, beside the errors of instruments in :mod:`drivers.errors`::
@@ -24,6 +25,7 @@ What can go wrong here, beside the errors of instruments in :mod:`drivers.errors
     ├── ValueError
     │   ├── NotUnderstood         a file is no request, no answer, no state of a run              safety/mailbox.py
     │   ├── UnknownCommand        what was typed is no command, or goes too far (.hint)           sweep/by_hand.py
+    │   ├── NotApplicable         what is to be different has no place in a calibration       evaluation/recalibrated.py
     │   ├── QuantityError         a text is no quantity in this unit (.hint)                      config/quantities.py
     │   └── UnknownField          a template names what is no field (.name)                       config/template.py
     └── InstrumentError

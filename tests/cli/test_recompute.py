@@ -51,7 +51,9 @@ def test_tables_of_an_analysis_have_its_name(folder: Path) -> None:
 def test_json_says_what_came_of_each_file(folder: Path) -> None:
     found = json.loads(acquire("recompute", folder / "a.h5", folder / "b.h5", "--json").output)
     assert [(one["analysis"], one["differences"]) for one in found["runs"]] == [(None, []), (None, [])]
-    assert acquire("recompute", folder / "a.h5").text.startswith(f"{folder / 'a.h5'}: the same to the last bit as 'run'")
+    assert acquire("recompute", folder / "a.h5").text.startswith(
+        f"{folder / 'a.h5'}: the same to the last bit as 'run'"
+    )
 
 
 @pytest.mark.parametrize(
