@@ -11,7 +11,9 @@ What can go wrong here, beside the errors of instruments in :mod:`drivers.errors
     Exception
     ├── ConfigurationError        a YAML file is wrong: every problem at once (.problems)          config/parsing.py
     ├── ArchiveError              a run file cannot be read, finished or exported                 run_file/read.py
-    ├── CatalogueError            a catalogue of run files cannot be used                          archive/catalogue.py
+    ├── NoScheduler               no work can be handed to a scheduler                            archive/scheduler.py
+    ├── TaskFailed                a process that had a task ended without an answer               archive/apart.py
+    ├── CatalogueError            a catalogue of run files cannot be used                         archive/catalogue.py
     ├── RecordingError            a run file cannot be written                                    run_file/recorder.py
     ├── PictureError              a picture cannot be drawn or written                            report/style.py
     │   ├── NothingToDraw         a run has nothing of what it would show                         report/style.py
@@ -21,6 +23,9 @@ What can go wrong here, beside the errors of instruments in :mod:`drivers.errors
     ├── SpectrumNotTaken          a spectrum is lost; the sweep goes on                           sweep/engine.py
     ├── StoppedByRule             a bad reading ends the sweep, as its file says                  sweep/engine.py
     ├── BeyondPlan            a schedule asked for more rows or a larger level than stated        sweep/schedule.py
+    ├── QueueUnusable             the file of the queue cannot be used; it is left as it is        service/queue_file.py
+    ├── Refused                   what was asked of the queue does not go (.hint)                 service/queue_rules.py
+    │   └── Absent                there is no such item in it                                     service/queue_rules.py
     ├── NotHeard                  what was asked of a run from outside came to nothing (.hint)    safety/running.py
     ├── ValueError
     │   ├── NotUnderstood         a file is no request, no answer, no state of a run              safety/mailbox.py
