@@ -32,6 +32,7 @@ What can go wrong here, beside the errors of instruments in :mod:`drivers.errors
     │   ├── NoCursor              a text says nothing of where a viewer is                        service/cursors.py
     │   ├── NotUnderstood         a file is no request, no answer, no state of a run              safety/mailbox.py
     │   ├── UnknownCommand        what was typed is no command, or goes too far (.hint)           sweep/by_hand.py
+    │   ├── NotApplicable         what is to be different has no place in a calibration       evaluation/recalibrated.py
     │   ├── QuantityError         a text is no quantity in this unit (.hint)                      config/quantities.py
     │   └── UnknownField          a template names what is no field (.name)                       config/template.py
     └── InstrumentError

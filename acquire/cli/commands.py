@@ -25,6 +25,7 @@ from acquire.cli import (
     outside,
     package,
     plan,
+    recompute,
     report,
     results,
     resuming,
@@ -258,6 +259,7 @@ app.add_typer(archive.archive, short_help="Find runs among very many; tables, st
 app.command(short_help="Sum up what devices went through in all their runs.")(ledger.ledger)
 app.command(short_help="Tag finished runs, or comment on them.")(tag.tag)
 app.command(short_help="Show conditions, figures of merit, findings of runs.")(results.show)
+app.command(short_help="Compute results anew: another area, calibration.")(recompute.recompute)
 app.command(short_help="Write tables for Origin, Excel and scripts.")(export.export)
 app.command(short_help="Lifetimes beside each other; their acceleration.")(lifetime.lifetime)
 app.command(short_help="Make pictures, tables and one page (HTML) of runs.")(report.report)

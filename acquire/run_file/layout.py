@@ -49,6 +49,7 @@ from acquire.records import (
 from acquire.run_file.checksums import row_check
 from acquire.run_file.hdf5 import (
     nx_group,
+    read_array,
     set_text,
     write_array,
     write_text,
@@ -77,6 +78,17 @@ def write_calibration(group: h5py.Group, calibration: Calibration) -> None:
             set_text(group, name, value)
         else:
             write_array(group, name, value, unit, name.replace("_", " "))
+
+
+def read_calibration(group: h5py.Group) -> Calibration:
+    """The calibration of a run, or of an analysis, from its file alone."""
+    values: dict[str, Any] = {name: read_array(group, name)[()] for name in group}
+    values |= {name: _plain_text(value) for name, value in group.attrs.items() if name != "NX_class"}
+    return Calibration.from_fields(values)
+
+
+def _plain_text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 WAVELENGTHS = 401
@@ -523,6 +535,8 @@ MEMBERS: Mapping[str, str] = {
     "stress": "what the run has put on the device: charge, time at levels other than zero, largest voltage and "
     "current, exposures of the spectroradiometer",
     "remarks": "tags and comments that people added when the run was over",
+    "analyses": "results computed anew from these readings, one group each: by another area or calibration, by the "
+    "formulas of a later program; with its parent, when, why, and what is different",
     "notes": "what was worth reading later: cautions, errors of instruments, decisions of the program",
     "dark": "one row a reading at the dark level, before the sweep and after it",
     "branches": "a row for each branch of each cycle: turn-on, efficiency, hysteresis, and how fast it was",
