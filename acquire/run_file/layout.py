@@ -477,6 +477,7 @@ MEMBERS: Mapping[str, str] = {
     "stress": "what the run has put on the device: charge, time at levels other than zero, largest voltage and "
     "current, exposures of the spectroradiometer",
     "remarks": "tags and comments that people added when the run was over",
+    "imported": "of data of another program: its text as it was, the name of the file, its SHA-256, the program",
     "notes": "what was worth reading later: cautions, errors of instruments, decisions of the program",
     "dark": "one row a reading at the dark level, before the sweep and after it",
     "branches": "a row for each branch of each cycle: turn-on, efficiency, hysteresis, and how fast it was",
