@@ -6,12 +6,14 @@ import hashlib
 from collections.abc import Callable
 from math import exp, nan, pi
 from pathlib import Path
+from uuid import uuid5
 
 import h5py
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from acquire.archive import importing
 from acquire.archive.importing import import_file
 from acquire.archive.old_data import read_old_run
 from acquire.cli.commands import app
@@ -22,7 +24,7 @@ from acquire.evaluation.imported import imported_records
 from acquire.records import Branch, PointFlag
 from acquire.run_file.conditions import facts_of
 from acquire.run_file.imported import read_original
-from acquire.run_file.read import ArchiveError, Run, read_run
+from acquire.run_file.read import Run, read_run
 from acquire.run_file.summary import read_summary
 from tests.conftest import CONFIGS
 
@@ -131,25 +133,26 @@ def test_what_the_other_program_computed_stands_as_it_is(imported: Callable[...,
     assert facts_of(run)["emissive area"] == "not known"
 
 
-def test_semicolons_and_decimal_commas(imported: Callable[..., Run]) -> None:
-    run = imported("messung.csv", CSV, "csv_semicolon.yaml")
+def test_semicolons_decimal_commas_and_the_command(tmp_path: Path) -> None:
+    text = CSV.replace("\n", "\r\n").encode()
+    (tmp_path / "messung.csv").write_bytes(text)
+    options = ["--mapping", str(SHIPPED / "csv_semicolon.yaml"), "--output", str(tmp_path / "runs"), "--pixel", "2"]
+    done = CliRunner().invoke(app, ["import", str(tmp_path / "messung.csv"), *options])
+    assert (done.exit_code, done.stderr) == (0, "")
+    (made,) = (tmp_path / "runs").iterdir()
+    assert done.stdout == f"{tmp_path / 'messung.csv'}: {made} (13 points)\n"
+    run = read_run(made)
     np.testing.assert_allclose(run.tables["jvl"]["luminance"], [round(luminance(v), 4) for v in VOLTS], rtol=1e-12)
     assert run.sample == "messung"  # nothing else names it
     assert any("the date is that of the last change of the file" in note.text for note in run.notes)
-    summary = read_summary(run.path)
-    assert (summary.points, summary.state, summary.emissive_area) == (13, "completed", 14e-6)
-    with h5py.File(run.path) as file:
-        digest = file["entry/imported/sha256"].asstr()[()]
-    assert digest == hashlib.sha256(CSV.replace("\n", "\r\n").encode()).hexdigest()
-
-
-def test_the_same_file_is_the_same_run(imported: Callable[..., Run], tmp_path: Path) -> None:
-    first = imported("messung.csv", CSV, "csv_semicolon.yaml", sample="S")
-    mapping = SHIPPED / "csv_semicolon.yaml"
-    with pytest.raises(ArchiveError, match=r"exists already; messung\.csv was imported before"):
-        import_file(tmp_path / "messung.csv", load_mapping(mapping), mapping, tmp_path / "runs", {"sample": "S"})
-    again = import_file(tmp_path / "messung.csv", load_mapping(mapping), mapping, tmp_path / "elsewhere", {})
-    assert again.run_id == first.run_id
+    summary = read_summary(made)
+    assert (summary.points, summary.state, summary.emissive_area, summary.pixel) == (13, "completed", 14e-6, "2")
+    digest = hashlib.sha256(text).hexdigest()
+    with h5py.File(made) as file:
+        assert file["entry/imported/sha256"].asstr()[()] == digest
+    assert run.run_id == str(uuid5(importing._NAMESPACE, digest))  # the same file is the same run, wherever it lies
+    again = CliRunner().invoke(app, ["import", str(tmp_path / "messung.csv"), *options])
+    assert (again.exit_code, "exists already; messung.csv was imported before" in again.stderr) == (1, True)
 
 
 def test_missing_and_overflowing_cells_are_missing_and_flagged() -> None:
@@ -254,13 +257,3 @@ def test_what_is_no_text_of_that_program_is_refused_and_nothing_is_left(
     assert message in done.stderr
     assert "there is no such file" in done.stderr
     assert not (tmp_path / "runs").exists()
-
-
-def test_the_command_names_what_it_made(tmp_path: Path) -> None:
-    (tmp_path / "messung.csv").write_text(CSV, encoding="utf-8")
-    options = ["--mapping", str(SHIPPED / "csv_semicolon.yaml"), "--output", str(tmp_path / "runs"), "--pixel", "2"]
-    done = CliRunner().invoke(app, ["import", str(tmp_path / "messung.csv"), *options])
-    assert (done.exit_code, done.stderr) == (0, "")
-    (made,) = (tmp_path / "runs").iterdir()
-    assert done.stdout == f"{tmp_path / 'messung.csv'}: {made} (13 points)\n"
-    assert read_summary(made).pixel == "2"
