@@ -32,6 +32,7 @@ from acquire.config.level_list import read_levels
 from acquire.config.lifetime_rules import lifetime_on_bench_rules, lifetime_rules
 from acquire.config.mapping import MappingFile, mapping_rules
 from acquire.config.overrides import Override, Said, SaidByBatch, overridden
+from acquire.config.package import PackageFile, package_rules
 from acquire.config.parsing import ConfigurationError, Parsed, parse
 from acquire.config.published import PublishedFile, published_rules
 from acquire.config.pulse_rules import pulse_rules
@@ -77,6 +78,7 @@ KINDS: Mapping[str, type[Section]] = {
     "answers": AnswersFile,
     "mapping": MappingFile,
     "batch": BatchFile,
+    "package": PackageFile,
 }
 
 
@@ -548,6 +550,14 @@ def load_answers(path: Path) -> AnswersFile:
     return _load_alone(path, AnswersFile, answers_rules)
 
 
+def load_package(path: Path) -> PackageFile:
+    """A file of what is said of data that are given away.
+
+    :raises ConfigurationError: with every problem of it.
+    """
+    return _load_alone(path, PackageFile, package_rules)
+
+
 def _load_alone(path: Path, model: type[FileModel], rules: Callable[[Parsed[FileModel]], Problems]) -> FileModel:
     findings = _Findings()
     parsed = findings.check(read_yaml(path), model, rules)
@@ -637,6 +647,7 @@ def _checked(source: YamlSource) -> _Findings:
         "answers": lambda: findings.check(source, AnswersFile, answers_rules),
         "mapping": lambda: findings.check(source, MappingFile, mapping_rules),
         "batch": lambda: _load_batch(source, findings),
+        "package": lambda: findings.check(source, PackageFile, package_rules),
     }
     checks[source.content["kind"]]()
     return findings

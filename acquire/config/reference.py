@@ -34,6 +34,7 @@ _ABOUT = {
     "a pixel takes the place of what its sweep file says.",
     "mapping": "How text files of another program are read, for `acquire import`.",
     "answers": "What no run file knows, for `acquire report --checklist`; `--ask` writes one.",
+    "package": "What is said of data that are given away, for `acquire package --about`.",
 }
 
 _HEADER = ("key", "unit or values", "default", "example", "meaning")
