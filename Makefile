@@ -95,12 +95,12 @@ docs: $(VENV)/installed
 $(VENV)/installed: pyproject.toml
 	@echo "installing into $(VENV): a minute or two of silence"
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[report,xlsx]"
+	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[page,report,xlsx]"
 	touch $@
 
 $(VENV)/installed-tests: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[report,xlsx,test]"
+	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[archive,page,report,xlsx,test]"
 	touch $(VENV)/installed $@
 
 clean:

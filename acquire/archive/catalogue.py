@@ -241,6 +241,11 @@ class Catalogue:
             sql = f"{_PLACES} WHERE files.run_id = ? ORDER BY {_RANK}"
             return [Path(folder) / place for folder, place in db.execute(sql, (run_id,))]
 
+    def figures(self) -> tuple[str, ...]:
+        """The names of all figures of merit that any run has, or had."""
+        with self._open() as db:
+            return tuple(name for (name,) in db.execute("SELECT name FROM figure_names ORDER BY name"))
+
     def folders(self) -> list[Path]:
         """The folders that were indexed."""
         with self._open() as db:

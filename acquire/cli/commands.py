@@ -12,6 +12,7 @@ from typing import Annotated, TextIO, cast
 import typer
 
 from acquire.cli import (
+    archive,
     calibrate,
     export,
     hand,
@@ -26,6 +27,7 @@ from acquire.cli import (
     report,
     results,
     resuming,
+    serve,
     setup,
     simulate,
     tag,
@@ -239,6 +241,7 @@ app.command(short_help="Find the instruments, ask how they are wired, write a be
 app.command(short_help="Calibrate the photodiode against the spectroradiometer.")(calibrate.calibrate)
 app.command(short_help="Check the bench against all checks before.")(health.health)
 app.command("list", short_help="List runs with V_on, EQE and CE at 1000 cd/m^2.")(listing.list_runs)
+app.add_typer(archive.archive, short_help="Find runs among very many; tables, statistics, exports.")
 app.command(short_help="Sum up what devices went through in all their runs.")(ledger.ledger)
 app.command(short_help="Tag finished runs, or comment on them.")(tag.tag)
 app.command(short_help="Show conditions, figures of merit, findings of runs.")(results.show)
@@ -294,3 +297,5 @@ def _recover(path: Path, stream: TextIO) -> bool:
 app.command(short_help="Ask who answers, how fast, and what looks wrong.")(instruments.instruments)
 app.command(short_help="Make the source safe now, whoever left it on.")(instruments.off)
 app.command(short_help="Serve the simulated bench on TCP and serial ports.")(simulate.simulate)
+app.command(short_help="Serve the bench to browsers: live curves, history.")(serve.serve)
+app.command(short_help="Make a new token to log in to the page with.")(serve.token)
