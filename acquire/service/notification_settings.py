@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,7 +14,7 @@ from pydantic import Field
 from acquire.config import ConfigurationError, Problem
 from acquire.config.parsing import parse
 from acquire.config.section import Section
-from acquire.config.yaml_source import YamlSource, read_yaml, what_is
+from acquire.config.yaml_source import Place, YamlSource, read_yaml, what_is
 
 FILE_NAME = "service.yaml"
 Kind = Literal["done", "needs_person", "asked", "question"]
@@ -96,8 +96,9 @@ def _rules(source: YamlSource, told: Notifications | None) -> Iterator[Problem]:
         yield source.problem(
             (*at, "security"), "would send the password for everybody to read", "write starttls or tls"
         )
-    addresses = {("sender",): mail.sender, **{("recipients", i): one for i, one in enumerate(mail.recipients)}}
-    for place, address in addresses.items():
+    addresses: list[tuple[Place, str]] = [(("sender",), mail.sender)]
+    addresses += [(("recipients", i), one) for i, one in enumerate(mail.recipients)]
+    for place, address in addresses:
         if "@" not in address or any(letter.isspace() for letter in address):
             yield source.problem((*at, *place), f"'{address}' is no e-mail address", "write name@server")
 
@@ -122,13 +123,16 @@ def _without_secrets(problem: Problem, source: YamlSource) -> Problem:
     return replace(problem, message=message, hint=hint)
 
 
-def _secrets(content: Mapping[str, Any]) -> Iterator[str]:
+def _secrets(content: Any, *, secret: bool = False) -> Iterator[str]:
     """Whatever stands where a secret should, in a file that may be wrong."""
-    for name, value in content.items():
-        if isinstance(value, dict):
-            yield from _secrets(value)
-        elif name in ("url", "password") and isinstance(value, str):
-            yield value
+    if isinstance(content, dict):
+        for name, value in content.items():
+            yield from _secrets(value, secret=secret or name in ("url", "password"))
+    elif isinstance(content, list):
+        for value in content:
+            yield from _secrets(value, secret=secret)
+    elif secret and isinstance(content, str):
+        yield content
 
 
 def secrets_of(told: Notifications) -> tuple[str, ...]:
