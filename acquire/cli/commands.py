@@ -51,6 +51,7 @@ from acquire.cli.arguments import (
     OutputOption,
     PixelOption,
     PretestOption,
+    RemoteOption,
     ReportOption,
     ResumeOption,
     SampleOption,
@@ -139,13 +140,16 @@ def run(
     pretest: PretestOption = False,
     yes: BatchYesOption = False,
     again_pixel: AgainPixelOption = None,
+    remote: RemoteOption = "",
 ) -> None:
     """Carry out a sweep or a batch, and record it: the main job."""
     from acquire.cli.batch_plan import is_batch
 
     given = {"--sample": sample, "--pixel": pixel, "--area": area, "--user": user, "--batch": batch, "--note": note}
     if resume is not None:
-        return resuming.go_on(resume, sweep, bench, output, given, as_json=as_json, plot=not no_plot, page=with_report)
+        return resuming.go_on(
+            resume, sweep, bench, output, given, as_json=as_json, plot=not no_plot, page=with_report, remote=remote
+        )
     if sweep is None:
         raise complain("name a sweep file: acquire run SWEEP.yaml; or go on with a run: --resume RUN.h5", USAGE)
     if is_batch(sweep):
@@ -158,10 +162,18 @@ def run(
         of_all, once_more = {"--user": user, "--note": note}, again_pixel or []
         raise typer.Exit(
             run_batch_file(
-                sweep, bench, output, given=of_all, again=once_more, yes=yes, as_json=as_json, plot=not no_plot
+                sweep,
+                bench,
+                output,
+                given=of_all,
+                again=once_more,
+                yes=yes,
+                as_json=as_json,
+                plot=not no_plot,
+                remote=remote,
             )
         )
-    if yes or again_pixel:
+    if (yes and not remote) or again_pixel:
         raise complain("--yes and --again-pixel: of a batch, but this is no batch file", USAGE)
     from acquire import session
     from acquire.cli import again as memory
@@ -181,7 +193,7 @@ def run(
     memory.remember(said, sweep, bench, output)
     _offer_recovery(folder, ask=not as_json and somebody_to_ask())
     console = display.SpectatorConsole(stderr=as_json)
-    with StopRequest().listening() as stop:  # until everything is said: Ctrl-C while printing changes no outcome
+    with StopRequest(remote).listening() as stop:  # until everything is said: Ctrl-C while printing changes no outcome
         with displayed(console, prepared, stop, plot=not no_plot) as spectator:
             result = session.run(prepared, folder, spectator, stop, waiting=waiting())
         told = results.told(result, as_json, stuck=spectator.stuck)
