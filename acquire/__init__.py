@@ -24,13 +24,12 @@ What can go wrong here, beside the errors of instruments in :mod:`drivers.errors
     ├── BeyondPlan            a schedule asked for more rows or a larger level than stated        sweep/schedule.py
     ├── QueueUnusable             the file of the queue cannot be used; it is left as it is        service/queue_file.py
     ├── Refused                   what was asked of the queue does not go (.hint)                 service/queue_rules.py
-    │   └── Absent                there is no such item in it                                     service/queue_rules.py
     ├── NotHeard                  what was asked of a run from outside came to nothing (.hint)    safety/running.py
     ├── SettingsError             a service cannot be started so                                  service/settings.py
     ├── TokensError               the tokens of a service cannot be read or written               service/tokens.py
     ├── RequestRefused            a request to the service is refused (.status, .content)         service/errors.py
     ├── Unreadable                a run file cannot be read for the service                       service/reading.py
-    ├── Absent                    a run has no such table, column or row                          service/reading.py
+    ├── NotThere                  a run has no such table, column or row                          service/reading.py
     ├── ValueError
     │   ├── NoCursor              a text says nothing of where a viewer is                        service/cursors.py
     │   ├── NotUnderstood         a file is no request, no answer, no state of a run              safety/mailbox.py

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from acquire.service.json_text import compact
-from acquire.service.reading import Absent, Reader, Unreadable
+from acquire.service.reading import NotThere, Reader, Unreadable
 
 LONGEST_BACKLOG = 20_000  # rows; more than these are fetched as a picture
 LONGEST_SINGLES = 2000  # the same of rows that are events of their own
@@ -67,7 +67,7 @@ class FollowedRun:
             if not self.told:
                 self._begin(self._reader.look(self.path))
             new = self._read_new()
-        except (Unreadable, Absent) as error:
+        except (Unreadable, NotThere) as error:
             self._failed += 1
             if self._failed >= TRIES:
                 self.problem = str(error)

@@ -21,7 +21,7 @@ class Unreadable(Exception):
     """A run file that cannot be read; the message says which and why."""
 
 
-class Absent(Exception):
+class NotThere(Exception):
     """There is no such table, column or row."""
 
 
@@ -45,7 +45,7 @@ class Reader:
         """What the process makes of a file: what it says first, and the texts that follow.
 
         :raises Unreadable: as above; or reading ended badly.
-        :raises Absent: there is no such table, column or row.
+        :raises NotThere: there is no such table, column or row.
         """
         request = {"deed": deed, **({} if path is None else {"path": str(path)}), **more}
         with self._turn:
@@ -53,7 +53,7 @@ class Reader:
         content = json.loads(about)
         if isinstance(content, dict) and "error" in content:
             if content["error"] == "absent":
-                raise Absent(content["message"])
+                raise NotThere(content["message"])
             raise Unreadable(content["message"])
         return content, parts
 

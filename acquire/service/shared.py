@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 
 from acquire.service.errors import RequestRefused, not_found
 from acquire.service.followed import FollowedRun
-from acquire.service.reading import Absent, Reader, Unreadable
+from acquire.service.reading import NotThere, Reader, Unreadable
 from acquire.service.run_files import RunFiles
 from acquire.service.run_starter import RunStarter
 from acquire.service.settings import Settings
@@ -51,7 +51,7 @@ class Shared:
         path = self.path_of(run_id)
         try:
             return self.pictures.ask(deed, path, **more)
-        except Absent as error:
+        except NotThere as error:
             raise not_found(f"the run has no {str(error)[:100]}", "look at its tables: GET runs/{run_id}") from error
         except Unreadable as error:
             raise RequestRefused(409, str(error)[:1000], "acquire recover may help, or another program") from error

@@ -19,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from acquire.service.cursors import Cursor, cursor_text
 from acquire.service.followed import CUT_OFF, ORDER, Chunk, FollowedRun, ending_of, longest_backlog
 from acquire.service.json_text import compact
-from acquire.service.reading import Absent, Unreadable
+from acquire.service.reading import NotThere, Unreadable
 from acquire.service.watching import Watch
 
 HEARTBEAT = 1.0  # s
@@ -159,14 +159,14 @@ class _Viewer:
     async def _read(self, run: FollowedRun, chunk: Chunk) -> list[Chunk]:
         try:
             return await run_in_threadpool(run.read, chunk.table, chunk.start, chunk.stop)
-        except (Unreadable, Absent):
+        except (Unreadable, NotThere):
             return []
 
     async def _away(self, run_id: str) -> bytes | None:
         """What became of a run that ended while the viewer, or the service, was away; None while that is not known."""
         try:
             end = await run_in_threadpool(_end_of, self._stream.watch, run_id)
-        except (Unreadable, Absent) as error:
+        except (Unreadable, NotThere) as error:
             del self._cursor[run_id]
             return self._event("gone", compact({"run_id": run_id, "message": str(error)}))
         if end is not None:
