@@ -98,9 +98,9 @@ def _rules(source: YamlSource, told: Notifications | None) -> Iterator[Problem]:
         )
     addresses: list[tuple[Place, str]] = [(("sender",), mail.sender)]
     addresses += [(("recipients", i), one) for i, one in enumerate(mail.recipients)]
-    for place, address in addresses:
+    for key, address in addresses:
         if "@" not in address or any(letter.isspace() for letter in address):
-            yield source.problem((*at, *place), f"'{address}' is no e-mail address", "write name@server")
+            yield source.problem((*at, *key), f"'{address}' is no e-mail address", "write name@server")
 
 
 def _is_address(url: str) -> bool:
