@@ -8,6 +8,7 @@ else
 BIN := $(VENV)/bin
 endif
 RUN := $(BIN)/python -m
+EXTRAS := archive,package,page,report,xlsx
 
 .PHONY: demo test lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills batch-kills batch-faults batch-pause faults damage queue-sequences queue-kills calibrations control-charts coverage honest schemas wheelhouse docs clean long-run power-cuts fair
 
@@ -99,12 +100,12 @@ docs: $(VENV)/installed
 $(VENV)/installed: pyproject.toml
 	@echo "installing into $(VENV): a minute or two of silence"
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[report,xlsx,package]"
+	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[$(EXTRAS)]"
 	touch $@
 
 $(VENV)/installed-tests: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[archive,report,xlsx,package,test]"
+	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[$(EXTRAS),test]"
 	touch $(VENV)/installed $@
 
 clean:

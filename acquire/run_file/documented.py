@@ -10,8 +10,9 @@ from typing import Any
 
 import h5py
 
+from acquire.run_file.figures_group import text as _text
 from acquire.run_file.ledger import Earlier, earlier_stress
-from acquire.run_file.read import Run, _file, _text, parsed, read_run
+from acquire.run_file.read import Run, _file, parsed, read_run
 
 Plain = str | float | bool
 
@@ -33,12 +34,12 @@ class DocumentedRun:
     definition: str = ""
 
 
-def read_documented(path: Path) -> DocumentedRun:
-    """Read a run file with all that it says of its run.
+def read_documented(path: Path, analysis: str | None = None) -> DocumentedRun:
+    """Read a run file with all that it says of its run, its results by one of its analyses or its own.
 
     :raises acquire.run_file.read.ArchiveError: as :func:`acquire.run_file.read.read_run`.
     """
-    run = read_run(path)
+    run = read_run(path, analysis)
     with path.open("rb") as stream:
         sha256 = file_digest(stream, "sha256").hexdigest()
     with _file(path) as file:

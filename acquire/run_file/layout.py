@@ -38,6 +38,7 @@ from acquire.records import (
     LifetimePoint,
     Note,
     Part,
+    Pause,
     Record,
     RepeatedReading,
     RunStart,
@@ -48,6 +49,7 @@ from acquire.records import (
 from acquire.run_file.checksums import row_check
 from acquire.run_file.hdf5 import (
     nx_group,
+    read_array,
     set_text,
     write_array,
     write_text,
@@ -76,6 +78,17 @@ def write_calibration(group: h5py.Group, calibration: Calibration) -> None:
             set_text(group, name, value)
         else:
             write_array(group, name, value, unit, name.replace("_", " "))
+
+
+def read_calibration(group: h5py.Group) -> Calibration:
+    """The calibration of a run, or of an analysis, from its file alone."""
+    values: dict[str, Any] = {name: read_array(group, name)[()] for name in group}
+    values |= {name: _plain_text(value) for name, value in group.attrs.items() if name != "NX_class"}
+    return Calibration.from_fields(values)
+
+
+def _plain_text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 WAVELENGTHS = 401
@@ -400,6 +413,22 @@ PART_COLUMNS = [
 ]
 
 
+PAUSE_COLUMNS = [
+    *_reals(
+        "",
+        ("time", "s", "when the output was off, since the start of the run"),
+        ("duration", "s", "until the level was back, or the run was ended"),
+    ),
+    Column("point_index", "<i4", "", "of the point before which it was", "point_index"),
+    Column("by", "S80", "", "who asked for it (UTF-8)", "by"),
+    Column("ended", "<i1", "", "1 where the run was ended in it", "ended"),
+]
+
+
+#: So many pauses of a run are recorded; a note tells of each besides.
+MOST_PAUSES = 50
+
+
 def write_flag_meanings(dataset: h5py.Dataset) -> None:
     """Explain each bit of the flags beside the flags."""
     for flag, meaning in FLAG_MEANINGS.items():
@@ -498,6 +527,7 @@ MEMBERS: Mapping[str, str] = {
     "lifetime": "one row a reading of a device that ages: final values",
     "lifetime_live": "the derived values of the same readings as they were shown while the run went on",
     "parts": "one row each time the run was begun or gone on with",
+    "pauses": "one row each time the output was off in the middle, because somebody asked for a pause",
     "spectra": "one row a spectrum",
     "figures_of_merit": "one number a figure, with unit, status, reason, uncertainty and place as attributes; of which "
     "`branch` and `cycle` they are, as attributes of the group",
@@ -505,6 +535,9 @@ MEMBERS: Mapping[str, str] = {
     "stress": "what the run has put on the device: charge, time at levels other than zero, largest voltage and "
     "current, exposures of the spectroradiometer",
     "remarks": "tags and comments that people added when the run was over",
+    "imported": "of data of another program: its text as it was, the name of the file, its SHA-256, the program",
+    "analyses": "results computed anew from these readings, one group each: by another area or calibration, by the "
+    "formulas of a later program; with its parent, when, why, and what is different",
     "notes": "what was worth reading later: cautions, errors of instruments, decisions of the program",
     "dark": "one row a reading at the dark level, before the sweep and after it",
     "branches": "a row for each branch of each cycle: turn-on, efficiency, hysteresis, and how fast it was",
@@ -594,6 +627,7 @@ TABLES = (
         streamed=True,
     ),
     Table("parts", Part, lambda _: PART_COLUMNS, ("time",), since=(1, 4), optional=True),
+    Table("pauses", Pause, lambda _: PAUSE_COLUMNS, ("time",), rows=MOST_PAUSES, since=(1, 5)),
 )
 
 TABLE: Mapping[str, Table] = {table.name: table for table in TABLES}
