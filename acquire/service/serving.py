@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from typing import Any
 
 import uvicorn
 
 from acquire.service.app import application
+from acquire.service.ending import end_runs
 from acquire.service.settings import Settings, SettingsError
+from acquire.service.stream import Stream
 
 GRACE = 5  # s that connections have at the end
 
@@ -39,7 +42,22 @@ def serve(settings: Settings) -> None:
     except (OSError, ValueError) as error:
         raise SettingsError(f"the certificate or its key cannot be used ({error})") from error
     with _listening(settings) as listener:
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config, app.state.stream, settings).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """One that lets its viewers go and ends its runs as soon as it is asked to end."""
+
+    def __init__(self, config: uvicorn.Config, stream: Stream, settings: Settings) -> None:
+        super().__init__(config)
+        self._stream, self._settings = stream, settings
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End: first what is on."""
+        self._stream.end()
+        ending = asyncio.create_task(asyncio.to_thread(end_runs, self._settings))
+        await super().shutdown(sockets)
+        await ending
 
 
 def _listening(settings: Settings) -> socket.socket:

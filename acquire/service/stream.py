@@ -62,7 +62,7 @@ class Stream:
         self.viewers.add(wake)
         self.places[who] += 1
         try:
-            viewer = _Viewer(self, cursor)
+            viewer = Viewer(self, cursor)
             while not self._over:
                 wake.clear()
                 async for event in viewer.new():
@@ -74,7 +74,7 @@ class Stream:
             self.places -= Counter((who,))
 
 
-class _Viewer:
+class Viewer:
     """Where one viewer is."""
 
     def __init__(self, stream: Stream, cursor: Cursor) -> None:
