@@ -45,6 +45,7 @@ def start_run(
 
     :raises RequestRefused: no recipe is named, it is wrong, or the run did not begin.
     """
+    here.refuse_beside_queue()
     if not wish.recipe:
         hint = "choose the sweep whose limits hold" if wish.manual else "choose one"
         raise RequestRefused(422, "no recipe is named", hint, where="recipe")
@@ -55,12 +56,14 @@ def start_run(
 @router.post("/health-check", status_code=202)
 def health_check(wish: RunWish, _: Operator, here: Here) -> Started:
     """Check the bench; without a recipe by the one that is shipped."""
+    here.refuse_beside_queue()
     return here.starter.start_upkeep("health", _wish_of(wish, wish.recipe or "sweeps/health.yaml"))
 
 
 @router.post("/calibrate", status_code=202)
 def calibrate(wish: RunWish, _: Operator, here: Here) -> Started:
     """Carry out the run that a calibration is made of; without a recipe the one that is shipped."""
+    here.refuse_beside_queue()
     recipe = wish.recipe or "sweeps/calibrate_photodiode.yaml"
     return here.starter.start_upkeep("calibrate", _wish_of(wish, recipe))
 
