@@ -14,7 +14,7 @@ from acquire.service.settings import Settings
 from acquire.service.starting import Wish, command_of, refuse_unfit
 from acquire.service.watching import Watch
 
-PATIENCE = 10.0  # s until a run has its file
+PATIENCE = 25.0  # s until a run has its file: a computer may be busy
 LOOK = 0.05  # s
 MOST_KEYS = 1000
 
