@@ -26,6 +26,7 @@ from acquire.cli import (
     outside,
     package,
     plan,
+    queue,
     recompute,
     report,
     results,
@@ -256,6 +257,7 @@ app.command(short_help="Find the instruments, ask how they are wired, write a be
 app.command(short_help="Calibrate the photodiode against the spectroradiometer.")(calibrate.calibrate)
 app.command(short_help="Check the bench against all checks before.")(health.health)
 app.command("list", short_help="List runs with V_on, EQE and CE at 1000 cd/m^2.")(listing.list_runs)
+app.add_typer(queue.queue, short_help="Look at the queue of the service, and change it.")
 app.add_typer(archive.archive, short_help="Find runs among very many; tables, statistics, exports.")
 app.command(short_help="Sum up what devices went through in all their runs.")(ledger.ledger)
 app.command(short_help="Tag finished runs, or comment on them.")(tag.tag)

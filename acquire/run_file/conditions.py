@@ -14,6 +14,7 @@ import numpy as np
 
 from acquire.config import SweepFile
 from acquire.config.cautions import area_text
+from acquire.evaluation.final import without_pauses
 from acquire.photometry.customary_units import QUANTITIES, customary
 from acquire.records import Branch, Columns, FloatArray, PointFlag, of_sweep
 from acquire.run_file.columns import thinned
@@ -57,6 +58,7 @@ def facts_of(run: Run) -> Mapping[str, str]:
         "reading": "" if _imported(run) else _reading(run),
         "pace": _pace(run),
         "scan rate": _scan_rate(run),
+        "paused": _paused(run),
         "wires": _wires(run),
         "ambient air": ambient_air(run),
         "bench": str(run.configured("bench", "name") or ("simulated" if conditions.simulated else "")),
@@ -256,7 +258,7 @@ def _scan_rate(run: Run) -> str:
     table = run.tables["jvl"]
     if _pulsed(run):
         return ""
-    steps, times = np.abs(np.diff(table["voltage"])), np.diff(table["time"])
+    steps, times = np.abs(np.diff(table["voltage"])), np.diff(without_pauses(table["time"], table["flags"]))
     known = np.isfinite(steps) & (times > 0)
     if not known.any():
         return ""
@@ -265,6 +267,15 @@ def _scan_rate(run: Run) -> str:
         f"{rate:.3g} V/s, {dwell:.3g} s from point to point (medians, so without the time of spectra; the longest "
         f"{longest:.3g} s)"
     )
+
+
+def _paused(run: Run) -> str:
+    """How often, and how long, the output was off because somebody asked for a pause."""
+    durations, ended = run.tables["pauses"]["duration"], run.tables["pauses"]["ended"]
+    if not len(durations):
+        return ""
+    often = "once" if len(durations) == 1 else f"{len(durations)} times"
+    return f"{often}, {durations.sum():.4g} s with the output off{', and ended there' if ended.any() else ''}"
 
 
 def _wires(run: Run) -> str:
