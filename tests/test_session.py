@@ -50,6 +50,13 @@ LIQ = CONFIGS / "sweeps" / "table2_sppo13_liq.yaml"
         ("x" * 10_000, "x" * 40),
     ],
 )
+def test_a_run_file_name_stays_in_its_folder(sample: str, readable: str) -> None:
+    moment = datetime(2026, 3, 1, 12, 30, 5, tzinfo=UTC)
+    name = naming.file_name(moment, {"sample": sample}, uuid.UUID(int=0xABC))
+    assert name == f"20260301T123005_{readable}_00000000.h5"
+    assert Path(name).name == name
+
+
 def test_a_simulated_bench_in_step_with_the_wall_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now, slept = [100.0], list[float]()
 
@@ -67,13 +74,6 @@ def test_a_simulated_bench_in_step_with_the_wall_takes_its_time(monkeypatch: pyt
     now[0] += 10.0  # the machine was slow: it does not wait beyond that
     clock.advance(3.0)
     assert slept == [3.0, 0.0]
-
-
-def test_a_run_file_name_stays_in_its_folder(sample: str, readable: str) -> None:
-    moment = datetime(2026, 3, 1, 12, 30, 5, tzinfo=UTC)
-    name = naming.file_name(moment, {"sample": sample}, uuid.UUID(int=0xABC))
-    assert name == f"20260301T123005_{readable}_00000000.h5"
-    assert Path(name).name == name
 
 
 def test_the_calibration_is_that_of_the_bench_and_the_sample() -> None:

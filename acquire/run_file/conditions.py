@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
+from math import isfinite
 
 import numpy as np
 
@@ -27,6 +28,7 @@ _ROUTES = {
     "from_spectra": "the photodiode, calibrated by the spectra of this run",
     "spectroradiometer": "the spectra alone",
     "none": "nothing: no light is expected of this device",
+    "imported": "another program, which measured this run",
 }
 
 
@@ -38,7 +40,8 @@ def facts_of(run: Run) -> Mapping[str, str]:
         "title": run.title,
         "sample": identity(run),
         "structure": sample_text(run, "structure"),
-        "emissive area": ", ".join(filter(None, [area_text(conditions.emissive_area), area_uncertainty(run)])),
+        "imported": _imported(run),
+        "emissive area": ", ".join(filter(None, [_area(conditions.emissive_area), area_uncertainty(run)])),
         "layer": layer_text(run.calibration.layer),
         "notes": sample_text(run, "notes"),
         "user": run.user,
@@ -52,7 +55,7 @@ def facts_of(run: Run) -> Mapping[str, str]:
         "figures of": _figures_of(run),
         "compliance": _configured_amount(run, "source", "compliance", limited),
         "in compliance": _in_compliance(run),
-        "reading": _reading(run),
+        "reading": "" if _imported(run) else _reading(run),
         "pace": _pace(run),
         "scan rate": _scan_rate(run),
         "paused": _paused(run),
@@ -75,6 +78,16 @@ def facts_of(run: Run) -> Mapping[str, str]:
         "checksums": str(run.integrity),
     }
     return {name: text for name, text in told.items() if text}
+
+
+def _imported(run: Run) -> str:
+    """Of which file of which program the run was made; empty where this program measured it."""
+    file, origin = run.configured("imported", "file"), run.configured("imported", "origin")
+    return f"from {file} of {origin}, whose numbers these are" if file and origin else ""
+
+
+def _area(area: float) -> str:
+    return area_text(area) if isfinite(area) else "not known"
 
 
 def _analyses(run: Run) -> str:
