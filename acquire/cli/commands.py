@@ -17,6 +17,7 @@ from acquire.cli import (
     export,
     hand,
     health,
+    importing,
     instruments,
     ledger,
     lifetime,
@@ -264,6 +265,7 @@ app.command(short_help="Show conditions, figures of merit, findings of runs.")(r
 app.command(short_help="Compute results anew: another area, calibration.")(recompute.recompute)
 app.command(short_help="Write tables for Origin, Excel and scripts.")(export.export)
 app.command(short_help="Lifetimes beside each other; their acceleration.")(lifetime.lifetime)
+app.command("import", short_help="Make run files of data of other programs.")(importing.import_files)
 app.command(short_help="Make pictures, tables and one page (HTML) of runs.")(report.report)
 app.command(short_help="Put runs together to be given away (RO-Crate).")(package.package)
 
