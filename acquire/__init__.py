@@ -2,8 +2,8 @@
 
 Rooms, from top to bottom: :mod:`~acquire.cli`, :mod:`~acquire.upkeep`, :mod:`~acquire.report` and
 :mod:`~acquire.session`, :mod:`~acquire.sinks`, :mod:`~acquire.bench`, :mod:`~acquire.sweep` and
-:mod:`~acquire.run_file`, :mod:`~acquire.evaluation`, :mod:`~acquire.config`, :mod:`~acquire.photometry` and
-:mod:`~acquire.safety`, :mod:`~acquire.records`.
+:mod:`~acquire.run_file`, :mod:`~acquire.spectroscopy`, :mod:`~acquire.evaluation`, :mod:`~acquire.config`,
+:mod:`~acquire.photometry` and :mod:`~acquire.safety`, :mod:`~acquire.records`.
 
 What can go wrong here, beside the errors of instruments in :mod:`drivers.errors`::
 
@@ -20,6 +20,7 @@ What can go wrong here, beside the errors of instruments in :mod:`drivers.errors
     ├── StoppedByRule             a bad reading ends the sweep, as its file says                  sweep/engine.py
     ├── BeyondPlan            a schedule asked for more rows or a larger level than stated        sweep/schedule.py
     ├── ValueError
+    │   ├── TableError            columns of another program's file cannot be read  spectroscopy/measured_table.py
     │   ├── UnknownCommand        what was typed is no command, or goes too far (.hint)           sweep/by_hand.py
     │   ├── QuantityError         a text is no quantity in this unit (.hint)                      config/quantities.py
     │   └── UnknownField          a template names what is no field (.name)                       config/template.py

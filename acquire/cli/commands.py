@@ -12,15 +12,18 @@ from typing import Annotated, TextIO, cast
 import typer
 
 from acquire.cli import (
+    absorbance,
     calibrate,
     export,
     hand,
     health,
+    impedance,
     instruments,
     ledger,
     lifetime,
     listing,
     new,
+    pl_decay,
     plan,
     report,
     results,
@@ -239,6 +242,11 @@ app.command(short_help="Show conditions, figures of merit, findings of runs.")(r
 app.command(short_help="Write tables for Origin, Excel and scripts.")(export.export)
 app.command(short_help="Lifetimes beside each other; their acceleration.")(lifetime.lifetime)
 app.command(short_help="Make pictures, tables and one page (HTML) of runs.")(report.report)
+
+
+app.command(short_help="Fit impedance spectra: R_s, R_p, C, the arc.")(impedance.impedance)
+app.command("pl-decay", short_help="Fit PL decays: lifetimes, averages, k_r, k_nr.")(pl_decay.pl_decay)
+app.command(short_help="Compare a film's absorbance before and after.")(absorbance.absorbance)
 
 
 @app.command(short_help="Finish run files that were cut off.")
