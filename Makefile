@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 endif
 RUN := $(BIN)/python -m
 
-.PHONY: demo test lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills batch-kills batch-faults batch-pause faults damage calibrations control-charts coverage honest schemas wheelhouse docs clean long-run power-cuts
+.PHONY: demo test lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills batch-kills batch-faults batch-pause faults damage queue-sequences queue-kills calibrations control-charts coverage honest schemas wheelhouse docs clean long-run power-cuts
 
 demo: $(VENV)/installed
 	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml --report
@@ -76,6 +76,12 @@ coverage: $(VENV)/installed-tests
 honest: $(VENV)/installed-tests
 	$(RUN) tests.endurance.honest_runs --runs 200
 
+queue-sequences: $(VENV)/installed-tests
+	$(RUN) tests.endurance.queue_sequences --sequences 100000 --jobs 2
+
+queue-kills: $(VENV)/installed-tests
+	$(RUN) tests.endurance.queue_kills --kills 500
+
 wheelhouse: $(VENV)/installed
 	$(RUN) docs.install.wheelhouse wheelhouse
 
@@ -89,12 +95,12 @@ docs: $(VENV)/installed
 $(VENV)/installed: pyproject.toml
 	@echo "installing into $(VENV): a minute or two of silence"
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[report,xlsx]"
+	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[page,report,xlsx]"
 	touch $@
 
 $(VENV)/installed-tests: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[report,xlsx,test]"
+	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[archive,page,report,xlsx,test]"
 	touch $(VENV)/installed $@
 
 clean:

@@ -1,15 +1,19 @@
 """J-V-L bench service: sweep a light-emitting device, record J-V-L and EL spectra, compute efficiencies.
 
-Rooms, from top to bottom: :mod:`~acquire.cli`, :mod:`~acquire.upkeep`, :mod:`~acquire.report` and
-:mod:`~acquire.session`, :mod:`~acquire.sinks`, :mod:`~acquire.bench`, :mod:`~acquire.sweep` and
-:mod:`~acquire.run_file`, :mod:`~acquire.spectroscopy`, :mod:`~acquire.evaluation`, :mod:`~acquire.config`,
-:mod:`~acquire.photometry` and :mod:`~acquire.safety`, :mod:`~acquire.records`.
+Rooms, from top to bottom: :mod:`~acquire.cli`, :mod:`~acquire.service`, :mod:`~acquire.archive`,
+:mod:`~acquire.upkeep`, :mod:`~acquire.report` and :mod:`~acquire.session`, :mod:`~acquire.sinks`,
+:mod:`~acquire.bench`, :mod:`~acquire.sweep` and :mod:`~acquire.run_file`, :mod:`~acquire.spectroscopy`,
+:mod:`~acquire.evaluation`, :mod:`~acquire.config`, :mod:`~acquire.photometry` and :mod:`~acquire.safety`,
+:mod:`~acquire.records`.
 
 What can go wrong here, beside the errors of instruments in :mod:`drivers.errors`::
 
     Exception
     ├── ConfigurationError        a YAML file is wrong: every problem at once (.problems)          config/parsing.py
     ├── ArchiveError              a run file cannot be read, finished or exported                 run_file/read.py
+    ├── NoScheduler               no work can be handed to a scheduler                            archive/scheduler.py
+    ├── TaskFailed                a process that had a task ended without an answer               archive/apart.py
+    ├── CatalogueError            a catalogue of run files cannot be used                         archive/catalogue.py
     ├── RecordingError            a run file cannot be written                                    run_file/recorder.py
     ├── PictureError              a picture cannot be drawn or written                            report/style.py
     │   ├── NothingToDraw         a run has nothing of what it would show                         report/style.py
@@ -19,8 +23,18 @@ What can go wrong here, beside the errors of instruments in :mod:`drivers.errors
     ├── SpectrumNotTaken          a spectrum is lost; the sweep goes on                           sweep/engine.py
     ├── StoppedByRule             a bad reading ends the sweep, as its file says                  sweep/engine.py
     ├── BeyondPlan            a schedule asked for more rows or a larger level than stated        sweep/schedule.py
+    ├── QueueUnusable             the file of the queue cannot be used; it is left as it is        service/queue_file.py
+    ├── Refused                   what was asked of the queue does not go (.hint)                 service/queue_rules.py
+    ├── NotHeard                  what was asked of a run from outside came to nothing (.hint)    safety/running.py
+    ├── SettingsError             a service cannot be started so                                  service/settings.py
+    ├── TokensError               the tokens of a service cannot be read or written               service/tokens.py
+    ├── RequestRefused            a request to the service is refused (.status, .content)         service/errors.py
+    ├── Unreadable                a run file cannot be read for the service                       service/reading.py
+    ├── NotThere                  a run has no such table, column or row                          service/reading.py
     ├── ValueError
     │   ├── TableError            columns of another program's file cannot be read  spectroscopy/measured_table.py
+    │   ├── NoCursor              a text says nothing of where a viewer is                        service/cursors.py
+    │   ├── NotUnderstood         a file is no request, no answer, no state of a run              safety/mailbox.py
     │   ├── UnknownCommand        what was typed is no command, or goes too far (.hint)           sweep/by_hand.py
     │   ├── QuantityError         a text is no quantity in this unit (.hint)                      config/quantities.py
     │   └── UnknownField          a template names what is no field (.name)                       config/template.py

@@ -24,7 +24,7 @@ from acquire.run_file import batch_index, reading_apart
 from acquire.run_file.batch_index import FINISHED, BatchIndex, Entry, State
 from acquire.run_file.placing import Waiting
 from acquire.run_file.read import ArchiveError
-from acquire.safety.interruption import REASONS, StopRequest
+from acquire.safety.interruption import StopRequest, asked_for
 from acquire.session import Output, RunResult
 from acquire.sinks import Sink
 from acquire.turns import Ageing, Turn, relay_of, remark
@@ -116,7 +116,7 @@ def _ending_of(path: Path) -> tuple[str, str] | None:
     if not path.exists():
         return None
     run, _ = reading_apart.recover(path)
-    return ("interrupted" if run.stop_reason in REASONS else run.status), run.stop_reason
+    return ("interrupted" if asked_for(run.stop_reason) else run.status), run.stop_reason
 
 
 def run_batch(
@@ -133,8 +133,23 @@ def run_batch(
     The index is written before each run begins and after it has ended. ``site`` and ``waiting`` as for
     :func:`acquire.session.run`.
 
+    The whole batch is spoken to through one mailbox.
+
     :raises OSError: the index cannot be written.
     """
+    stop.mailbox.says(batch=index.title)
+    with stop.mailbox.opened():
+        return _run_batch(batch, index, operator, stop, site, waiting)
+
+
+def _run_batch(
+    batch: PreparedBatch,
+    index: BatchIndex,
+    operator: Operator,
+    stop: StopRequest,
+    site: Site | None,
+    waiting: Waiting | None,
+) -> BatchResult:
     todo = [run for run in batch.runs if index.entry(key_of(run)).state not in FINISHED]
     going = _Going(batch, index, operator, stop, waiting)
     if not todo:

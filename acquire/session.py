@@ -28,6 +28,7 @@ from acquire.evaluation.evaluate import Evidence
 from acquire.evaluation.findings import findings_before
 from acquire.evaluation.floor import least_light
 from acquire.evaluation.lifetime_rows import LifetimeRows
+from acquire.published import BY_HAND, Published
 from acquire.records import (
     Activity,
     DarkReading,
@@ -38,6 +39,7 @@ from acquire.records import (
     LifetimePoint,
     Note,
     Part,
+    Pause,
     Record,
     RepeatedReading,
     RunStart,
@@ -63,6 +65,7 @@ from acquire.safety.guardian_log import guardian_remarks
 from acquire.safety.interruption import StopRequest
 from acquire.safety.lock import instruments_locked
 from acquire.sinks import Sink, Spectator, fan_out, not_shown, shown, switched_off
+from acquire.sweep.by_hand import ByHand
 from acquire.sweep.engine import LONGEST_SAMPLED, Outcome, run_sweep
 from acquire.sweep.lifetime import LifetimeCourse
 from acquire.sweep.plan import SweepPlan
@@ -245,9 +248,14 @@ def _new_run(
 def _run(
     one: _NewRun, opening: AbstractContextManager[Bench], spectators: Sink | Sequence[Sink], stop: StopRequest
 ) -> RunResult:
-    with ExitStack() as until_finished:
-        listening = [spectators] if callable(spectators) else spectators
-        return _run_until_finished(one, opening, listening, stop, until_finished)
+    plan = one.prepared.plan
+    kind = BY_HAND if isinstance(plan.course, ByHand) else "lifetime" if plan.lasting else "sweep"
+    published = Published(stop, plan.exposures, plan.dark.readings_after, kind=kind)
+    with stop.mailbox.opened(), ExitStack() as until_finished:
+        listening: list[Sink] = [published, *([spectators] if callable(spectators) else spectators)]
+        result = _run_until_finished(one, opening, listening, stop, until_finished)
+        published.output_is(off=result.output is not Output.UNKNOWN)
+        return result
 
 
 def _run_until_finished(
@@ -284,7 +292,7 @@ def _run_until_finished(
             if plan.lasting:
                 recorded(_part(one, bench.now()))
             remarks, spectra = (
-                [*_remarks_on_gap(one), *opened_bench.remarks],
+                [*_remarks_on_gap(one), *opened_bench.remarks, *filter(None, [stop.mailbox.problem])],
                 one.taken_up.run.spectra if one.taken_up else (),
             )
             outcome, error = _record_sweep(prepared, bench, emit, start, stop, remarks, guard, spectra)
@@ -432,12 +440,14 @@ def _record_sweep(
             if against := _spoken_against(prepared, bench, emit_guarded, stop):
                 return Outcome.stopped(f"{PRETEST}{against}"), ""
             evidence = Evidence(prepared.calibration).with_spectra(spectra)
-            return run_sweep(prepared.plan, bench, evidence, emit_guarded, stop), ""
+            stop.pause.allow(virtual=prepared.loaded.bench.simulated)
+            return run_sweep(prepared.plan, bench, evidence, emit_guarded, stop, stop.pause), ""
         except BaseException as problem:
             if text := _last_words(problem):
                 note(text)
             raise
         finally:
+            stop.pause.refuse("the run is ending")
             note_of_guardian()
     except KeyboardInterrupt:
         return Outcome.interrupted(stop() or "interrupted"), ""
@@ -497,10 +507,10 @@ def _closed(recorder: RunRecorder, spectators: Iterable[Sink], now: Callable[[],
 
 
 def _while_there_is_room(recorder: RunRecorder) -> Sink:
-    """The recorder, but for notes and findings when there is no room for more: that ends no run."""
+    """The recorder, but for notes, findings and pauses when there is no room for more: that ends no run."""
 
     def record(event: Event) -> None:
-        if not isinstance(event, Note | Finding) or recorder.has_room(type(event)):
+        if not isinstance(event, Note | Finding | Pause) or recorder.has_room(type(event)):
             recorder(event)
 
     return record
@@ -618,6 +628,7 @@ def _capacity_of_lifetime(plan: SweepPlan, course: LifetimeCourse, samples: int)
     return {
         LifetimePoint: Growing(course.most_points + MOST_PARTS),
         Part: Growing(MOST_PARTS, 64),
+        Pause: Growing(MOST_PARTS, 16),
         Record: max(len(course.curve_times) * len(course.curve_levels), 1),
         DarkReading: Growing((dark.readings_before + dark.readings_after + 1) * MOST_PARTS, 256),
         Spectrum: Growing(spectra + again, 16) if spectra else 0,

@@ -25,6 +25,7 @@ class Turn(StopRequest):
     def __init__(self, of_batch: StopRequest, stress: float) -> None:
         super().__init__()
         self._of_batch = of_batch
+        self.mailbox, self.pause = of_batch.mailbox, of_batch.pause
         self._stress = stress
         self._first = nan
         self._over = ""

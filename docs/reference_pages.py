@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -129,8 +129,19 @@ def commands() -> str:
     """Every command with its arguments and options."""
     program: Any = get_command(app)
     of_all = table(("option of `acquire` itself", "is"), (_parameter(one) for one in program.params if one.help))
-    shown = (_command(name, command) for name, command in program.commands.items() if not command.hidden)
+    shown = (_command(name, command) for name, command in _each(program))
     return "\n".join((of_all, *shown))
+
+
+def _each(program: Any, within: str = "") -> Iterator[tuple[str, Any]]:
+    """Every command with its name, those of a group behind that."""
+    for name, command in program.commands.items():
+        if command.hidden:
+            continue
+        if hasattr(command, "commands"):
+            yield from _each(command, f"{within}{name} ")
+        else:
+            yield f"{within}{name}", command
 
 
 def _command(name: str, command: Any) -> str:

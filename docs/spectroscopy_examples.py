@@ -14,10 +14,10 @@ import numpy as np
 FOLDER = Path(__file__).parents[1] / "configs" / "examples"
 
 #: R_p [ohm] as published (Fig. 5d of doi 10.1039/d2nr03793a, 6 V); R_s 25 ohm and C 3.5 nF are assumed.
-ARCS = {"SPPO13": 1670.0, "SPPO13-TPPO": 1250.0, "SPPO13-Liq": 210.0}
+ARCS = {"SPPO13": 1670.0, "SPPO13_TPPO": 1250.0, "SPPO13_Liq": 210.0}
 SERIES, CAPACITANCE = 25.0, 3.5e-9
 #: PLQY and tau [ns] as published (Table 1 of the same paper), of a first film, a second after rinsing, and two more.
-FILMS = {"film-1": (0.334, 5.64), "film-2": (0.227, 2.55), "film-3": (0.705, 8.76), "film-4": (0.471, 7.16)}
+FILMS = {"film_1": (0.334, 5.64), "film_2": (0.227, 2.55), "film_3": (0.705, 8.76), "film_4": (0.471, 7.16)}
 
 
 def impedance(

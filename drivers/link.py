@@ -72,6 +72,8 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         self.on_exchange: Callable[[bytes, bytes], None] | None = None
         self.first_exchanges: list[tuple[bytes, bytes]] = []
         self._held = bytearray()
+        self._answered = self._waiting = False
+        self._behind = True
         self._milliseconds = 0
         self._unlooked = 0.0
         super().__init__(resource, visa_library=visa_library, **settings)
@@ -89,6 +91,8 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         except FOREIGN as error:
             raise self._translated(error, f"sending {command}") from error
         self._exchanged(command.encode(errors="replace"), b"")
+        self._behind |= self._waiting
+        self._answered = False
         self._unlooked = self.waited = 0.0
         for _ in range(int(len(command) / self.characters_per_second / SLICE)):
             self.on_wait()
@@ -107,6 +111,7 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
             self._allow_sending(len(content))
             super()._write_bytes(content, **kwargs)
         self._exchanged(content, b"")
+        self._behind = True
 
     def _exchanged(self, sent: bytes, received: bytes) -> None:
         if self.on_exchange is not None:
@@ -138,6 +143,11 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         """Get how many bytes have been taken in and were not read yet (int)."""
         return len(self._held)
 
+    @property
+    def in_step(self) -> bool:
+        """Get whether the last message was answered, and no answer that was waited for before is still due (bool)."""
+        return self._answered and not self._behind
+
     def _overdue(self) -> InstrumentTimeout:
         return InstrumentTimeout(self.where, f"waiting for a reply took longer than {self.patience:g} s", TIMEOUT_HINT)
 
@@ -148,11 +158,13 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         :raises UnexpectedReply: the line is not ASCII.
         """
         while (length := self._held.find(self._end) + 1) == 0:
+            self._waiting = True
             if wait < 0:
                 return None
             wait = self._waited(wait)
         line = bytes(self._held[:length])
         del self._held[:length]
+        self._waiting, self._answered = False, not self._held
         try:
             return line.decode("ascii").rstrip("\r\n")
         except UnicodeDecodeError as error:
@@ -234,13 +246,16 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         return count if 0 <= count <= len(self._held) else 0
 
     def flush_read_buffer(self) -> None:
-        """Throw away whatever has arrived and was not read; on a line also what is still on its way."""
+        """Throw away whatever has arrived and was not read; on a line also what is still on its way.
+
+        Nothing is on its way, and nothing is waited for, where the link is in step.
+        """
         with self.translating("discarding old replies"):
             if self._socket is None:
                 super().flush_read_buffer()
             else:
                 sockets.drain(self._socket)
-        if not self._bus:
+        if not self._bus and not self.in_step:
             self._await_quiet()
         self.forget()
 
@@ -254,6 +269,7 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         while left > 0 and self._held:
             self.forget()
             left -= self._passed(_QUIET)
+        self._behind = self._waiting = False
 
     @contextlib.contextmanager
     def translating(self, doing: str) -> Iterator[None]:

@@ -29,6 +29,15 @@ def what_runs_remember(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def where_runs_are_spoken_to(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Runs in this process have their mailboxes here, not among those of the computer."""
+    folder = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("acquire.safety.mailbox.runs_folder", lambda: folder)
+        yield
+
+
 @pytest.fixture
 def bench_file(tmp_path: Path) -> Callable[..., Path]:
     """Write the shipped simulated bench with pieces of its text replaced; the result stands in ``tmp_path``."""

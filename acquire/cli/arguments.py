@@ -72,6 +72,11 @@ AgainOption = Annotated[
     bool, typer.Option("--again", help="what these options said for the run before, into the same folder on this bench")
 ]
 
+RemoteOption = Annotated[
+    str,
+    typer.Option("--remote", help="operated from elsewhere, by what is called so: no keyboard is read", metavar="NAME"),
+]
+
 BatchYesOption = Annotated[
     bool, typer.Option("--yes", help="of a batch: do not ask for substrates to be put in, they are")
 ]

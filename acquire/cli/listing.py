@@ -56,8 +56,9 @@ def list_runs(
     runs = [one for _, one in found if isinstance(one, RunSummary)]
     unreadable = [(path, str(one)) for path, one in found if not isinstance(one, RunSummary)]
     try:
-        chosen = selection.selected(runs, [selection.condition(text, runs) for text in where or ()])
-        chosen = selection.in_order(chosen, selection.field_called(sort, runs), reverse=reverse)
+        figures = selection.figures_of(runs)
+        chosen = selection.selected(runs, [selection.condition(text, figures) for text in where or ()])
+        chosen = selection.in_order(chosen, selection.field_called(sort, figures), reverse=reverse)
     except ValueError as error:
         raise complain(error, USAGE) from error
     with whoever_listens(sys.stdout):
@@ -110,8 +111,8 @@ class _Column:
         return self.heading.partition("\n")[0]
 
 
-def _columns(folder: Path) -> Iterator[_Column]:
-    """Every column, in order, of runs in a folder."""
+def _columns(folder: Path | None) -> Iterator[_Column]:
+    """Every column, in order, of runs in a folder, or anywhere."""
     yield _Column("date", lambda run: run.start_time[:16].replace("T", " "), least=10)
     yield _Column("sample", lambda run: run.sample, least=10)
     yield _Column("pixel", lambda run: run.pixel, least=6)
@@ -123,7 +124,7 @@ def _columns(folder: Path) -> Iterator[_Column]:
     yield _Column("points", _points, right=True)
     yield _Column("tags", lambda run: run.tag, least=8)
     yield _Column("id", lambda run: _short_name(run.path.name))
-    yield _Column("file", lambda run: run.path.relative_to(folder).as_posix())
+    yield _Column("file", lambda run: (run.path.relative_to(folder) if folder else run.path).as_posix())
 
 
 #: Columns that the list does without, the first of these that lets the others fit. By ``file`` or by ``id``, the part
@@ -170,18 +171,23 @@ def _points(run: RunSummary) -> str:
 
 
 def _print(folder: Path, runs: Sequence[RunSummary], of: int, unreadable: Sequence[tuple[Path, str]]) -> None:
-    from acquire.cli.display import SpectatorConsole
-
     if runs:
-        console = SpectatorConsole() if sys.stdout is not None and sys.stdout.isatty() else SpectatorConsole(width=300)
-        needed = [column for column in _columns(folder) if _is_needed(column, runs)]
-        shown, left_out = _that_fit(needed, runs, console.width)
-        say(sys.stdout, f"EQE and CE at {_LUMINANCE} cd/m^2")
-        console.print(_table(shown, runs, console.width))
-        say(sys.stdout, *_legends(runs, shown, left_out))
+        print_runs(runs, folder)
     say(sys.stdout, *(reason for _, reason in unreadable))
     among = "" if len(runs) == of else f" of {of}"
     say(sys.stdout, f"{folder}: {len(runs)}{among} run{'' if of == 1 else 's'}")
+
+
+def print_runs(runs: Sequence[RunSummary], folder: Path | None = None) -> None:
+    """A line for each run, of as many columns as the window has room for; files by their places in ``folder``."""
+    from acquire.cli.display import SpectatorConsole
+
+    console = SpectatorConsole() if sys.stdout is not None and sys.stdout.isatty() else SpectatorConsole(width=300)
+    needed = [column for column in _columns(folder) if _is_needed(column, runs)]
+    shown, left_out = _that_fit(needed, runs, console.width)
+    say(sys.stdout, f"EQE and CE at {_LUMINANCE} cd/m^2")
+    console.print(_table(shown, runs, console.width))
+    say(sys.stdout, *_legends(runs, shown, left_out))
 
 
 def _is_needed(column: _Column, runs: Sequence[RunSummary]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from math import isfinite, nan
@@ -23,6 +23,7 @@ class Field:
     value: Callable[[RunSummary], Value]
     unit: str = ""
     is_text: bool = False
+    figure: str = ""  # its name in run files, of a figure of merit
 
     def number(self, run: RunSummary) -> float:
         """The number of a run, NaN where it has none."""
@@ -50,7 +51,7 @@ def _figure(name: str, key: str) -> Field:
         figure = run.figures.get(key)
         return nan if figure is None else customary(figure.value, quantity)
 
-    return Field(name, value, QUANTITIES[quantity].unit.removeprefix("1"))
+    return Field(name, value, QUANTITIES[quantity].unit.removeprefix("1"), figure=key)
 
 
 _TEXTS = (
@@ -94,14 +95,18 @@ _FIGURES = (
 FIELDS: Mapping[str, Field] = {field.name.lower(): field for field in (*_TEXTS, *_COUNTS, *_FIGURES)}
 
 
-def field_called(name: str, runs: Sequence[RunSummary]) -> Field:
-    """The field of this name, in small or capital letters; or a figure that one of the runs has.
+def figures_of(runs: Iterable[RunSummary]) -> tuple[str, ...]:
+    """The names of all figures of merit of some runs."""
+    return tuple(dict.fromkeys(figure for run in runs for figure in run.figures))
+
+
+def field_called(name: str, figures: Sequence[str]) -> Field:
+    """The field of this name, in small or capital letters; or one of these figures, which the runs have.
 
     :raises ValueError: there is none; the message names those that there are.
     """
     if name.lower() in FIELDS:
         return FIELDS[name.lower()]
-    figures = {figure: None for run in runs for figure in run.figures}
     if name in figures:
         return _figure(name, name)
     close = get_close_matches(name.lower(), [*FIELDS, *figures], n=3)
@@ -128,22 +133,36 @@ _NUMBERS: Mapping[str, Callable[[float, float], bool]] = {
 _HOW = 'write, between quotes, "EQE_1000 > 5", "sample = A3", "date >= 2026-11-01", "tag ~ contact" for example'
 
 
-def condition(text: str, runs: Sequence[RunSummary]) -> Condition:
-    """What ``--where`` says to these runs. A run whose number is missing fulfils no condition on it.
+def condition(text: str, figures: Sequence[str]) -> Condition:
+    """What ``--where`` says to runs that have these figures. A run whose number is missing fulfils no condition on it.
 
     Texts are compared without regard to capital letters, ``~`` is "contains"; dates as far as they are written.
 
     :raises ValueError: it makes no sense; the message says why and how to write it.
     """
-    found = _CONDITION.fullmatch(text)
-    if found is None or not found[3]:
-        raise ValueError(f"--where '{text}': is no condition; {_HOW}")
-    name, sign, wanted = found[1], found[2].replace("==", "="), found[3].strip("'\"")
+    name, sign, wanted = taken_apart(text)
     try:
-        field = field_called(name, runs)
+        field = field_called(name, figures)
         return _of_texts(field, sign, wanted) if field.is_text else _of_numbers(field, sign, wanted)
     except ValueError as error:
         raise ValueError(f"--where '{text}': {error}") from None
+
+
+def taken_apart(text: str) -> tuple[str, str, str]:
+    """What ``--where`` says as the name of a field, a sign, and what is wanted.
+
+    :raises ValueError: it is no condition.
+    """
+    found = _CONDITION.fullmatch(text)
+    if found is None or not found[3]:
+        raise ValueError(f"--where '{text}': is no condition; {_HOW}")
+    return found[1], found[2].replace("==", "="), found[3].strip("'\"")
+
+
+def number_in(wanted: str) -> float:
+    """The number that a condition begins with, NaN without one."""
+    found = _NUMBER.fullmatch(wanted)
+    return nan if found is None else float(found[1])
 
 
 def _of_numbers(field: Field, sign: str, wanted: str) -> Condition:

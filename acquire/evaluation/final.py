@@ -172,6 +172,7 @@ def _curve(points: Columns, branch: Branch, evidence: Evidence, dark: Sequence[D
 def _curve_of(points: Columns, chosen: IntArray, evidence: Evidence, dark: Sequence[DarkReading]) -> JVLCurve:
     """Some rows of a run's points as a curve."""
     columns = {name: points[name][chosen] for name in _CURVE_COLUMNS}
+    columns["time"] = without_pauses(points["time"], points["flags"])[chosen]
     conditions = evidence.calibration.conditions
     columns["voltage"] = conditions.device_voltage(columns["voltage"], points["current"][chosen])
     signal, time = points["photodiode_signal"][chosen], points["time"][chosen]
@@ -180,6 +181,15 @@ def _curve_of(points: Columns, chosen: IntArray, evidence: Evidence, dark: Seque
         luminance_noise=_luminance_noise(columns["luminance"], signal, time, evidence),
         current_density_floor=_current_density_floor(points["current"][chosen], evidence, dark),
     )
+
+
+def without_pauses(time: FloatArray, flags: IntArray) -> FloatArray:
+    """Times (n,) [s] of the points of a run from which its pauses are taken out: no level stood so long.
+
+    The point after a pause comes together with the one before it; what lies between two others stays.
+    """
+    gaps = np.where(flags[1:] & int(PointFlag.AFTER_PAUSE) != 0, np.diff(time), 0.0)
+    return time - np.concatenate([[0.0], np.cumsum(np.nan_to_num(gaps))]) if time.size else time
 
 
 _NOT_IN_THE_FILE = ("luminance_noise", "current_density_floor")

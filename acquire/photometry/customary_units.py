@@ -117,7 +117,7 @@ QUANTITIES: Mapping[str, Quantity] = {
     "capacitance": Quantity("Capacitance", "C", "F", "nF", 1e9, 4),
     "cpe_exponent": Quantity("Exponent of the constant-phase element", "a", "1", "1", decimals=4),
     "apex_frequency": Quantity("Frequency of the apex", "f_apex", "Hz", "kHz", 1e-3, 4),
-    "pl_time": Quantity("Time", "t", "s", "ns", 1e9, 3),
+    "pl_time": Quantity("Time after excitation", "t", "s", "ns", 1e9, 3),
     "pl_lifetime": Quantity("PL lifetime", "tau", "s", "ns", 1e9, 3),
     "pl_amplitude": Quantity("Share of the amplitude", "a", "1", "1", decimals=4),
     "photoluminescence_quantum_yield": Quantity("PL quantum yield", "PLQY", "1", "%", 100.0, 1),

@@ -38,6 +38,7 @@ from acquire.records import (
     LifetimePoint,
     Note,
     Part,
+    Pause,
     Record,
     RepeatedReading,
     RunStart,
@@ -56,7 +57,7 @@ from acquire.run_file.hdf5 import (
 Version = tuple[int, int]
 
 #: Of the files that this program writes; the module's text says what a reader does with others.
-FORMAT_VERSION: Version = (1, 4)
+FORMAT_VERSION: Version = (1, 5)
 BEFORE_VERSIONS: Version = (0, 0)
 
 #: What columns were called in older files, by their names today.
@@ -397,6 +398,22 @@ PART_COLUMNS = [
 ]
 
 
+PAUSE_COLUMNS = [
+    *_reals(
+        "",
+        ("time", "s", "when the output was off, since the start of the run"),
+        ("duration", "s", "until the level was back, or the run was ended"),
+    ),
+    Column("point_index", "<i4", "", "of the point before which it was", "point_index"),
+    Column("by", "S80", "", "who asked for it (UTF-8)", "by"),
+    Column("ended", "<i1", "", "1 where the run was ended in it", "ended"),
+]
+
+
+#: So many pauses of a run are recorded; a note tells of each besides.
+MOST_PAUSES = 50
+
+
 def write_flag_meanings(dataset: h5py.Dataset) -> None:
     """Explain each bit of the flags beside the flags."""
     for flag, meaning in FLAG_MEANINGS.items():
@@ -470,6 +487,7 @@ MEMBERS: Mapping[str, str] = {
     "lifetime": "one row a reading of a device that ages: final values",
     "lifetime_live": "the derived values of the same readings as they were shown while the run went on",
     "parts": "one row each time the run was begun or gone on with",
+    "pauses": "one row each time the output was off in the middle, because somebody asked for a pause",
     "spectra": "one row a spectrum",
     "figures_of_merit": "one number a figure, with unit, status, reason, uncertainty and place as attributes; of which "
     "`branch` and `cycle` they are, as attributes of the group",
@@ -566,6 +584,7 @@ TABLES = (
         streamed=True,
     ),
     Table("parts", Part, lambda _: PART_COLUMNS, ("time",), since=(1, 4), optional=True),
+    Table("pauses", Pause, lambda _: PAUSE_COLUMNS, ("time",), rows=MOST_PAUSES, since=(1, 5)),
 )
 
 TABLE: Mapping[str, Table] = {table.name: table for table in TABLES}

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from acquire.run_file.documented import DocumentedRun
     from acquire.run_file.ledger import Earlier
     from acquire.run_file.read import ArchiveError, Run
-    from acquire.run_file.summary import RunSummary
+    from acquire.run_file.summary import RunSummary, SummaryText
     from acquire.run_file.tagging import Wish
     from acquire.spectroscopy.measured_table import MeasuredTable
 
@@ -132,6 +132,11 @@ def unfinished(paths: Sequence[Path]) -> list[Path]:
 def summaries(paths: Sequence[Path]) -> Iterator[tuple[Path, RunSummary | ArchiveError]]:
     """As :func:`acquire.run_file.summary.read_summary`, file by file; the error in place of what cannot be read."""
     return _answers("read_summary", paths)
+
+
+def summary_texts(paths: Sequence[Path]) -> Iterator[tuple[Path, SummaryText | ArchiveError]]:
+    """As :func:`acquire.run_file.summary.read_summary_text`, likewise."""
+    return _answers("read_summary_text", paths)
 
 
 def summaries_with_stress(paths: Sequence[Path]) -> Iterator[tuple[Path, RunSummary | ArchiveError]]:
@@ -356,7 +361,7 @@ def main() -> int:
 def _work() -> dict[str, Callable[..., Any]]:
     from acquire.run_file import documented, ledger
     from acquire.run_file import read as reading
-    from acquire.run_file.summary import read_summary
+    from acquire.run_file.summary import read_summary, read_summary_text
 
     def say_of(path: Path, **wish: str) -> Run:
         from acquire.run_file import tagging
@@ -398,6 +403,7 @@ def _work() -> dict[str, Callable[..., Any]]:
         "summary_with_stress": ledger.summary_with_stress,
         "read_documented": documented.read_documented,
         "read_summary": read_summary,
+        "read_summary_text": read_summary_text,
         "recover": recover,
         "piece": piece,
         "thinned": thinned,

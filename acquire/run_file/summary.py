@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from math import ceil, isfinite, isnan, log10, nan
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -28,6 +28,7 @@ from acquire.run_file.placing import locked_alone
 from acquire.run_file.read import (
     LONGEST_CONFIGURATION,
     SUMMARY,
+    ArchiveError,
     Run,
     _figure,
     _file,
@@ -264,6 +265,44 @@ def read_summary(path: Path) -> RunSummary:
     with _file(path) as file:
         text = checked_text(file, SUMMARY)
         return _from_file(path, file) if text is None else _from_text(path, text)
+
+
+class SummaryText(NamedTuple):
+    """The summary of a run file as it stands there; ``text`` empty, and the reason, where the disk refused it."""
+
+    text: str
+    finished: bool = True
+    held: bool = False
+    refused: str = ""
+
+
+def read_summary_text(path: Path) -> SummaryText:
+    """The same as JSON: of a finished file its attribute as it is, without making anything of it.
+
+    :raises acquire.run_file.read.ArchiveError: it is not a run file of this program.
+    """
+    try:
+        with _file(path) as file:
+            if (text := checked_text(file, SUMMARY)) is not None:
+                return SummaryText(text)
+            summary = _from_file(path, file)
+            return SummaryText(text_of(summary), summary.finished, summary.held)
+    except ArchiveError as error:
+        why = error.__cause__
+        if isinstance(why, OSError) and why.errno is not None:  # of a file that is none of ours HDF5 gives no number
+            return SummaryText("", refused=str(error))
+        raise
+
+
+def summary_from(path: Path, text: str, *, finished: bool = True) -> RunSummary:
+    """The summary of a file from its JSON.
+
+    :raises ValueError: the text is no summary.
+    """
+    try:
+        return replace(_from_text(path, text), finished=finished)
+    except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise ValueError(f"{path}: its summary is none ({type(error).__name__}: {error})") from error
 
 
 def _from_text(path: Path, text: str) -> RunSummary:

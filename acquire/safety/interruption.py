@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from acquire.safety.mailbox import Answer, Mailbox, Request
+from acquire.safety.pausing import PAUSED_BY, PauseRequest
 from acquire.safety.quick_edit import without_quick_edit
 
 #: Signals that ask for a stop, by name, where the system has them (SIGBREAK: Ctrl-Break, Windows).
@@ -36,14 +38,24 @@ _CONSOLE_EVENTS = {
 #: Whatever this program says of a run whose end was asked for from outside.
 REASONS = frozenset((*_SIGNALS.values(), *_CONSOLE_EVENTS.values()))
 
+#: The same where a request came through the mailbox; who asked follows.
+STOPPED_BY = "stopped from elsewhere by "
+
 #: So many looks of 0.2 s may a wait go on once a stop was asked for.
 LONGEST_LOOKS = 5
 
 CONSOLE_PATIENCE = 30.0  # s, more than Windows grants in any case
 
 
+def asked_for(reason: str) -> bool:
+    """Whether a run ended because somebody, or the system, asked for it, by the reason that its file gives."""
+    return reason in REASONS or reason.startswith((STOPPED_BY, PAUSED_BY))
+
+
 class StopRequest:
-    """Remembers why a stop was asked for.
+    """Remembers why a stop was asked for, by a signal or through the :attr:`mailbox`.
+
+    ``started_for``: what operates the run from elsewhere is called so; empty where a person is at its terminal.
 
     The first request lets the running point end, for a second at most. Then (:meth:`look`), or with a second request,
     KeyboardInterrupt is raised, once, and only while the run waits for an instrument (:meth:`interruptible`):
@@ -51,12 +63,19 @@ class StopRequest:
     cut short.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, started_for: str = "") -> None:
         self._reason = ""
         self._looks = 0
         self._interruptible = False
         self._raised = False
         self._asking = False
+        #: Where the run is spoken to from outside; open while it goes on.
+        self.mailbox = Mailbox(started_for)
+        #: Asked for through the mailbox too.
+        self.pause = PauseRequest()
+        self.mailbox.takes("stop", self._asked)
+        self.mailbox.takes("pause", self.pause.asked)
+        self.mailbox.takes("resume", self.pause.taken_back)
 
     def __call__(self) -> str:
         """Why the run should end now; empty when it should go on."""
@@ -78,6 +97,13 @@ class StopRequest:
     def note(self, reason: str) -> None:
         """Ask for a stop from another thread: nothing is ever raised there."""
         self._reason = self._reason or reason
+
+    def _asked(self, request: Request) -> Answer:
+        """A stop asked for through the mailbox, in its thread."""
+        if self():
+            return Answer(True, f"it is ending already: {self()}")
+        self.note(f"{STOPPED_BY}{request.by}")
+        return Answer(True, "the reading under way ends, then the output goes to zero and off")
 
     def look(self) -> None:
         """Called every 0.2 s of a wait.

@@ -57,10 +57,11 @@ class Holder:
     program: str
 
     def __str__(self) -> str:
-        return f"{self.run} (process {self.process} of {self.user} on {self.host}, since {_readable(self.since)})"
+        return f"{self.run} (process {self.process} of {self.user} on {self.host}, since {clock_time(self.since)})"
 
 
-def _readable(moment: str) -> str:
+def clock_time(moment: str) -> str:
+    """A moment (ISO 8601) as people read it; as it is where it is none."""
     try:
         return f"{datetime.fromisoformat(moment):%H:%M:%S on %Y-%m-%d}"
     except ValueError:
@@ -93,7 +94,7 @@ def instruments_locked(
         try:
             place = _usable(folder or locks_folder()) if names else Path()
             locks = {name: stack.enter_context(_opened(place / file_name(name))) for name in names}
-            in_use = {name: _who(lock) for name, lock in locks.items() if not _locked(lock)}
+            in_use = {name: _who(lock) for name, lock in locks.items() if not taken(lock)}
         except OSError as error:
             why = " ".join(filter(None, (error.filename, error.strerror or str(error))))
             message = f"cannot make sure that nobody else uses it: {why}"
@@ -108,7 +109,7 @@ def instruments_locked(
         before = [holder for lock in locks.values() if (holder := _holder(lock))]
         written = [] if keep_text else list(locks.values())
         for lock in written:
-            _write(lock, _ourselves(run))
+            _write(lock, ourselves(run))
         try:
             yield [f"the run before, {holder}, ended without saying goodbye" for holder in dict.fromkeys(before)]
         finally:
@@ -175,20 +176,24 @@ def _made(path: Path, flags: int) -> int:
     return lock
 
 
-def _locked(lock: int) -> bool:
-    """Take the lock; false when somebody else has it. The system lets go of it when the file is closed."""
+def taken(lock: int, *, shared: bool = False) -> bool:
+    """Take the lock; false when somebody else has it. The system lets go of it when the file is closed.
+
+    ``shared``: beside others who take it so, where the system knows that.
+    """
     try:
         if sys.platform == "win32":
             os.lseek(lock, _LOCKED_BYTE, os.SEEK_SET)
             msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)
         else:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         return False
     return True
 
 
-def _ourselves(run: str) -> Holder:
+def ourselves(run: str) -> Holder:
+    """This process, which carries out ``run``."""
     since = datetime.now(UTC).astimezone().isoformat(timespec="seconds")
     try:
         user = getpass.getuser()

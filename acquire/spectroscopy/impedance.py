@@ -228,8 +228,9 @@ _FARTHEST = 60.0
 def _model(x: FloatArray, parameters: FloatArray) -> tuple[ComplexArray, ComplexArray, ComplexArray]:
     """Return Z, R_p/(1 + p) and p = (i x tau)^a, for ln R_s, ln R_p, ln tau, a."""
     series, parallel = np.exp(np.clip(parameters[:2], -_FARTHEST, _FARTHEST))
-    exponent = parameters[3] * (np.log(x) + parameters[2])
-    power = np.exp(np.clip(exponent, -_FARTHEST, _FARTHEST) + 0.5j * np.pi * parameters[3])
+    exponent = float(np.clip(parameters[3], 0.05, 1.95))  # a step of the search may go anywhere
+    powers = exponent * (np.log(x) + np.clip(parameters[2], -_FARTHEST, _FARTHEST))
+    power = np.exp(np.clip(powers, -_FARTHEST, _FARTHEST) + 0.5j * np.pi * exponent)
     arm = parallel / (1 + power)
     return series + arm, arm, power
 

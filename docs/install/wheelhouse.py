@@ -26,7 +26,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
 PYTHONS = ("3.11", "3.12", "3.13")
-LEFT_OUT = ("test",)  # extras that a bench does not need
+LEFT_OUT = ("archive", "test")  # extras that a bench does not need
 ROUNDS = 10
 
 #: The names of a platform, the newest first, as wheels bear them.

@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from pymeasure.instruments import SCPIUnknownMixin
-from pymeasure.instruments.keithley import Keithley2000 as PymeasureKeithley2000
 
 from drivers import link, scpi
 from drivers.errors import RefusedByDriver, UnexpectedReply
 from drivers.keithley import BUSY, KeithleyExchange, State
 from drivers.keithley2000.specification import SPECIFICATION
+from drivers.pymeasure_keithley import Keithley2000 as PymeasureKeithley2000
 from drivers.ranges import delay_setting, smallest_range
 from drivers.scpi import INVALID, Setting, Value
 from drivers.specification import PointTiming

@@ -16,8 +16,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from pymeasure.instruments.keithley import Keithley2400 as PymeasureKeithley2400
-
 from drivers import link, scpi
 from drivers.errors import (
     InstrumentError,
@@ -46,6 +44,7 @@ from drivers.keithley2400.off import PATIENCE, is_off, make_safe, output_state, 
 from drivers.keithley2400.refusals import SourceByConfigureOnly
 from drivers.keithley2400.specification import SPECIFICATION
 from drivers.keithley2400.sweeps import SweepsFromMemory
+from drivers.pymeasure_keithley import Keithley2400 as PymeasureKeithley2400
 from drivers.specification import Source
 
 __all__ = ["Keithley2400", "SmuLimits", "SmuReading", "SmuSettings", "SmuStatus"]

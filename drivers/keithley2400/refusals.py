@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from pymeasure.instruments.keithley import Keithley2400 as PymeasureKeithley2400
-
 from drivers.errors import RefusedByDriver
+from drivers.pymeasure_keithley import Keithley2400 as PymeasureKeithley2400
 
 
 def _refused(name: str, instead: str) -> Callable[..., NoReturn]:

@@ -53,8 +53,9 @@ class RelayBoard:
         :raises InstrumentTimeout: nothing answers.
         :raises UnexpectedReply: what answers is no relay board.
         """
-        self.adapter.write("")
-        self.adapter.flush_read_buffer()
+        if not getattr(self.adapter, "in_step", False):
+            self.adapter.write("")
+            self.adapter.flush_read_buffer()
         firmware = self._asked(messages.VERSION)
         return Identity("NUMATO", "RELAY BOARD", self._asked(messages.IDENTITY), firmware)
 

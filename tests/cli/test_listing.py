@@ -193,7 +193,7 @@ def test_a_run_in_a_folder_of_the_folder_is_named_with_it(folder: Path, tmp_path
     ],
 )
 def test_conditions(runs: list[RunSummary], conditions: list[str], expected: list[str]) -> None:
-    chosen = selection.selected(runs, [selection.condition(text, runs) for text in conditions])
+    chosen = selection.selected(runs, [selection.condition(text, selection.figures_of(runs)) for text in conditions])
     assert [run.path.name for run in chosen] == expected
 
 
@@ -209,7 +209,7 @@ def test_conditions(runs: list[RunSummary], conditions: list[str], expected: lis
 def test_order_with_what_is_missing_last(
     runs: list[RunSummary], field: str, reverse: bool, expected: list[str]
 ) -> None:
-    chosen = selection.in_order(runs, selection.field_called(field, runs), reverse=reverse)
+    chosen = selection.in_order(runs, selection.field_called(field, selection.figures_of(runs)), reverse=reverse)
     assert [run.path.name for run in chosen] == expected
 
 
@@ -238,7 +238,7 @@ def test_the_last_line_counts(folder: Path, read_here: None) -> None:
 )
 def test_a_wrong_condition_says_what_is_wrong(runs: list[RunSummary], text: str, why: str) -> None:
     with pytest.raises(ValueError, match=re.escape(why)) as error:
-        selection.condition(text, runs)
+        selection.condition(text, selection.figures_of(runs))
     assert f"--where '{text}'" in str(error.value)
 
 

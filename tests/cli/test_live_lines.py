@@ -12,10 +12,10 @@ from acquire.cli.live import rows
 from acquire.cli.live.account import Account
 from acquire.cli.live.outlook import Outlook
 from acquire.cli.live.picture import picture
-from acquire.cli.live.remaining import Remaining
 from acquire.cli.live.screen import bar, layout
 from acquire.cli.live.show import displayed, drawing_on
 from acquire.records import Activity, Doing, Event, ExposureSample, Note, PointFlag
+from acquire.sweep.remaining import Remaining
 from tests.support.events import READING, RECORD, a_run_start
 
 

@@ -408,6 +408,48 @@ def test_a_source_whose_server_is_gone_for_good_may_still_be_on():
     link.let_go(smu.adapter)
 
 
+def exchanged(adapter, *, answered):
+    """One question, its answer waited for."""
+    adapter.write("*OPC?")
+    if answered:
+        assert adapter.read() == "1"
+    else:
+        with pytest.raises(errors.InstrumentTimeout):
+            adapter.read()
+
+
+def test_a_line_is_waited_for_until_it_is_quiet_unless_it_has_just_answered():
+    adapter = saying(b"1\n", b"", b"1\n", b"", b"1\n")
+    adapter._bus, adapter.patience = False, 0.1
+    adapter.connection.write, adapter.connection.flush = lambda command: None, lambda _: None
+    waits = []
+    adapter._await_quiet, whole = lambda: (waits.append(len(waits)), whole()), adapter._await_quiet
+
+    adapter.flush_read_buffer()  # takes the first reply, which was there before
+    assert (waits, adapter.in_step) == ([0], False)
+    exchanged(adapter, answered=True)
+    adapter.flush_read_buffer()
+    assert (waits, adapter.in_step) == ([0], True)
+
+    exchanged(adapter, answered=False)
+    exchanged(adapter, answered=True)  # by the answer to the question before, for all that is known here
+    assert not adapter.in_step
+    adapter.flush_read_buffer()
+    assert waits == [0, 1]
+
+
+def test_a_device_clear_may_leave_half_an_answer_on_its_way():
+    adapter = saying(b"", b"1\n")
+    adapter._bus = False
+    adapter.connection.write = lambda command: None
+    adapter._await_quiet()
+    exchanged(adapter, answered=True)
+    assert adapter.in_step
+    adapter.connection.write_raw = lambda content: len(content)
+    adapter.write_bytes(link.ABORT_CHARACTER)
+    assert not adapter.in_step
+
+
 def test_old_replies_of_a_peer_that_has_hung_up_are_a_lost_link_too():
     """PyVISA-py's own flush would go on for ever."""
 

@@ -106,9 +106,9 @@ def during_the_sweep(pairs: list[Pair], fault: str, lasting: float = 1) -> list[
 
 
 def problems(pairs: list[Pair], fault: str, folder: Path, lasting: float = 1) -> str:
-    """What the table finds wrong with a few of them."""
-    few = during_the_sweep(pairs, fault, lasting)
-    return "; ".join(text for pair in few for text in judge(pair, folder).wrong)
+    """What the table finds wrong with the first of a few of them in which it finds anything."""
+    judged = ("; ".join(judge(pair, folder).wrong) for pair in during_the_sweep(pairs, fault, lasting))
+    return next(filter(None, judged), "")
 
 
 def test_the_table_sees_an_output_that_stays_on(
@@ -207,7 +207,7 @@ def test_the_table_sees_a_sweep_that_ends_completed_without_its_points(
     first = reference("stepped").operations
     lit = next(at for at, operation in enumerate(first, 1) if operation.output_on)
     garbled = [pair for pair in pairs if pair.sweep == "stepped" and pair.fault == FaultKind.REPLY_GARBLED]
-    wrong = [text for pair in garbled if lit < pair.at < lit + 25 for text in judge(pair, tmp_path).wrong]
+    wrong = (text for pair in garbled if lit < pair.at < lit + 25 for text in judge(pair, tmp_path).wrong)
     assert any(text.startswith("completed with 0 of 4 points") for text in wrong)
 
 
@@ -386,4 +386,4 @@ def test_a_light_that_is_waited_for_until_a_moment_before_it_is_overdue_is_given
     lit = [pair for pair in late if pair.lasting == 1 and usual.operations[pair.at - 1].output_on]
     of_meter = [pair for pair in lit if usual.operations[pair.at - 1].resource == "ASRL2::INSTR"]
     assert len(of_meter) > 10
-    assert [f"{pair}: {wrong}" for pair in of_meter if (wrong := judge(pair, tmp_path).wrong)] == []
+    assert [f"{pair}: {wrong}" for pair in of_meter[::3] if (wrong := judge(pair, tmp_path).wrong)] == []

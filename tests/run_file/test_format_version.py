@@ -31,7 +31,7 @@ def finished(tmp_path: Path) -> Path:
 
 def test_a_file_says_its_version(finished: Path) -> None:
     with h5py.File(finished) as file:
-        assert file.attrs["format_version"] == "1.4"
+        assert file.attrs["format_version"] == "1.5"
     assert reading.read_run(finished).version == layout.FORMAT_VERSION
 
 

@@ -8,7 +8,6 @@ from math import isfinite, nan
 
 from acquire.cli.display import finding_text, level_text, spectrum_text
 from acquire.cli.live.outlook import Outlook
-from acquire.cli.live.remaining import Remaining
 from acquire.cli.live.rows import FLAG_WORDS, remarks
 from acquire.records import (
     FLAG_MEANINGS,
@@ -28,6 +27,7 @@ from acquire.records import (
     Spectrum,
     counted,
 )
+from acquire.sweep.remaining import Remaining
 
 #: What is over so soon is not timed, s.
 SOON = 1.5

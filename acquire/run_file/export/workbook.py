@@ -55,8 +55,15 @@ def export_workbook(runs: Sequence[Run], path: Path, *, header: bool = True, for
     :raises ArchiveError: XlsxWriter, the extra ``xlsx``, is not installed; there are more points than rows in a sheet;
         the file exists or cannot be written.
     """
+    return write_sheets(list(_sheets(runs, header)), path, force=force)
+
+
+def write_sheets(sheets: Sequence[tuple[str, Sheet]], path: Path, *, force: bool = False) -> Path:
+    """Write a workbook of these sheets, each with its name.
+
+    :raises ArchiveError: as :func:`export_workbook`.
+    """
     refuse_existing([path], force=force)
-    sheets = list(_sheets(runs, header))
     most = max(sheet.rows for _, sheet in sheets)
     if most + LABELS > MOST_ROWS:
         raise ArchiveError(f"{path}: a sheet of Excel has no room for {most} rows; export them with --format csv")

@@ -1,0 +1,182 @@
+"""The runner of the queue: starts the next item, finds out how the running one ended, and finds it after a restart.
+
+One service runs a queue at a time: it holds the runner's lock, and others only look. An item is claimed in the queue
+before its process is started, and only its own process begins it; so whoever is killed, and whenever, it is begun once
+or not at all. An item whose process is gone without having said how it ended was interrupted, and waits for a person.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from acquire.config import ConfigurationError
+from acquire.service.queue import FILE_NAME, RunQueue
+from acquire.service.queue_alone import alone
+from acquire.service.queue_estimate import command_of, differences, estimate
+from acquire.service.queue_item import ending_in, item_lock
+from acquire.service.queue_rules import Ending, Item, Outcome, Refused, Request
+
+LOOK = 0.5  # s between two looks, where nothing wakes the runner
+AFTER_TROUBLE = 5.0  # s
+RUNNER = "the service"
+
+_log = logging.getLogger("acquire.service.queue")
+
+
+@dataclass(frozen=True)
+class Places:
+    """The folders of a service: recipes, run files, and its own, on a local disk."""
+
+    recipes: Path
+    runs: Path
+    data: Path
+
+    @property
+    def queue(self) -> Path:
+        """The file of the queue."""
+        return self.data / FILE_NAME
+
+    @property
+    def logs(self) -> Path:
+        """Where the processes of items print to."""
+        return self.data / "logs"
+
+
+class Started(Protocol):
+    """A process that was started, as far as the one who started it can tell."""
+
+    def lives(self) -> bool:
+        """Whether it has not ended yet."""
+
+
+Start = Callable[[Sequence[str], Path], Started]
+Estimate = Callable[[Request, Path], dict[str, Any]]
+
+
+class QueueRunner:
+    """Runs the items of a queue, one at a time, for as long as it holds the runner's lock.
+
+    ``busy`` says why nothing can begin now, like a run that somebody started at a terminal; empty where it can.
+    """
+
+    def __init__(
+        self,
+        queue: RunQueue,
+        places: Places,
+        start: Start,
+        *,
+        busy: Callable[[], str] = lambda: "",
+        estimate: Estimate = estimate,
+    ) -> None:
+        self.queue = queue
+        #: Whether this service runs the queue; another one may.
+        self.runs_here = False
+        #: Why nothing begins now, empty where something may.
+        self.waits_for = ""
+        self._places = places
+        self._start = start
+        self._busy = busy
+        self._estimate = estimate
+        self._started: tuple[int, int, Started] | None = None
+        self._wake = threading.Event()
+
+    def wake(self) -> None:
+        """Look at once: something in the queue was changed."""
+        self._wake.set()
+
+    def run(self, over: threading.Event) -> None:
+        """Run the queue until ``over`` is set; called in a thread of its own, and raises nothing."""
+        while not over.is_set():
+            try:
+                self._places.data.mkdir(parents=True, exist_ok=True)
+                with alone(self._places.data / "runner.lock") as first:
+                    self.runs_here = first
+                    while first and not over.is_set():
+                        self.look()
+                        self._wait(LOOK)
+            except Exception as problem:
+                # Whatever it is: the runner goes on, and says what it was
+                self.waits_for = str(problem)
+                _log.exception("the queue cannot be run now")
+            self.runs_here = False
+            over.wait(AFTER_TROUBLE if self.waits_for else LOOK)
+
+    def _wait(self, longest: float) -> None:
+        self._wake.wait(longest)
+        self._wake.clear()
+
+    def look(self) -> None:
+        """Look once: settle what has ended, or start what is next.
+
+        :raises acquire.service.queue.QueueUnusable: the queue cannot be read or written.
+        """
+        queue = self.queue.now(over=0)
+        if queue.running is not None:
+            self._settle(queue.running)
+            return
+        item = queue.next
+        self.waits_for = self._busy() if item is not None else ""
+        if item is None or self.waits_for:
+            return
+        try:
+            self._begin(item)
+        except Refused as changed_meanwhile:
+            _log.info("item %d: %s", item.id, changed_meanwhile)
+
+    # --- one item ----------------------------------------------------------------------------------------------
+
+    def _begin(self, item: Item) -> None:
+        """Claim an item and start its process, if it is still what was shown.
+
+        :raises acquire.service.queue_rules.Refused: somebody has changed the queue meanwhile.
+        """
+        try:
+            different = differences(item.estimate, self._estimate(item.request, self._places.recipes))
+            command = command_of(item.request, self._places.recipes, self._places.runs)
+        except ConfigurationError as error:
+            self.queue.decline(item.id, f"its recipe is wrong now: {error.problems[0]}", RUNNER)
+            return
+        if different:
+            reason = f"changed since it was shown: {', '.join(different)}. Look at it again, then release it"
+            self.queue.decline(item.id, reason, RUNNER)
+            return
+        log = self._places.logs / f"item-{item.id}-{item.attempt + 1}-{secrets.token_hex(4)}.log"
+        claimed = self.queue.claim(item.id, str(log), RUNNER)
+        try:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            self._started = item.id, claimed.attempt, self._start(self._whole(claimed, command), log)
+        except OSError as error:
+            reason = f"its process could not be started: {error.strerror or error}"
+            self.queue.end(item.id, claimed.attempt, Ending(Outcome.FAILED, reason, output_off=True), RUNNER)
+
+    def _whole(self, item: Item, command: Sequence[str]) -> list[str]:
+        module = [sys.executable, "-m", "acquire.service.queue_item"]
+        return [*module, str(self.queue.path), str(item.id), str(item.attempt), "--", *command]
+
+    def _settle(self, item: Item) -> None:
+        """Say how an item ended whose process is gone."""
+        if self._started is not None and self._started[:2] == (item.id, item.attempt) and self._started[2].lives():
+            return
+        with alone(item_lock(self.queue.path)) as gone:
+            if not gone:
+                return
+            try:
+                as_it_is = self.queue.item(item.id)  # it may have begun since we looked
+                self.queue.end(item.id, item.attempt, self._ending(as_it_is), RUNNER)
+            except Refused:  # it has said so itself, between our look and now
+                return
+
+    def _ending(self, item: Item) -> Ending:
+        if not item.begun:
+            return Ending(Outcome.INTERRUPTED, "before it began: nothing was switched on", output_off=True)
+        try:
+            return ending_in(Path(item.log))
+        except OSError as error:
+            return Ending(Outcome.INTERRUPTED, f"its log cannot be read: {error.strerror or error}")

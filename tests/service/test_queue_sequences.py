@@ -1,0 +1,13 @@
+"""A sample of the random sequences of :mod:`tests.endurance.queue_sequences`."""
+
+from __future__ import annotations
+
+from tests.endurance.queue_sequences import play, play_by_chance
+
+
+def test_hypothesis_finds_no_sequence_that_breaks_a_promise():
+    play(15, seed=1, steps=15)
+
+
+def test_chance_finds_none():
+    assert play_by_chance(40, seed=1) > 50  # so many kills
