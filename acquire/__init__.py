@@ -1,10 +1,6 @@
 """J-V-L bench service: sweep a light-emitting device, record J-V-L and EL spectra, compute efficiencies.
 
-Rooms, from top to bottom: :mod:`~acquire.cli`, :mod:`~acquire.service`, :mod:`~acquire.archive`,
-:mod:`~acquire.upkeep`, :mod:`~acquire.report` and :mod:`~acquire.session`, :mod:`~acquire.sinks`,
-:mod:`~acquire.bench`, :mod:`~acquire.sweep` and :mod:`~acquire.run_file`, :mod:`~acquire.spectroscopy`,
-:mod:`~acquire.evaluation`, :mod:`~acquire.config`, :mod:`~acquire.photometry` and :mod:`~acquire.safety`,
-:mod:`~acquire.records`.
+The rooms, from top to bottom, are in docs/house.md; what may import what is a contract in pyproject.toml.
 
 What can go wrong here, beside the errors of instruments in :mod:`drivers.errors`::
 
@@ -19,6 +15,7 @@ What can go wrong here, beside the errors of instruments in :mod:`drivers.errors
     │   ├── NothingToDraw         a run has nothing of what it would show                         report/style.py
     │   └── StyleError            a style sheet says what matplotlib does not understand          report/style.py
     ├── ReportError               a report cannot be written                                      report/written.py
+    ├── PackageError              runs cannot be put together to be given away                    fair/package.py
     ├── UnknownDevice             a report is to show a device that is none of its runs           report/assembled.py
     ├── SpectrumNotTaken          a spectrum is lost; the sweep goes on                           sweep/engine.py
     ├── StoppedByRule             a bad reading ends the sweep, as its file says                  sweep/engine.py
@@ -36,6 +33,7 @@ What can go wrong here, beside the errors of instruments in :mod:`drivers.errors
     │   ├── NoCursor              a text says nothing of where a viewer is                        service/cursors.py
     │   ├── NotUnderstood         a file is no request, no answer, no state of a run              safety/mailbox.py
     │   ├── UnknownCommand        what was typed is no command, or goes too far (.hint)           sweep/by_hand.py
+    │   ├── NotApplicable         what is to be different has no place in a calibration       evaluation/recalibrated.py
     │   ├── QuantityError         a text is no quantity in this unit (.hint)                      config/quantities.py
     │   └── UnknownField          a template names what is no field (.name)                       config/template.py
     └── InstrumentError

@@ -77,6 +77,11 @@ RemoteOption = Annotated[
     typer.Option("--remote", help="operated from elsewhere, by what is called so: no keyboard is read", metavar="NAME"),
 ]
 
+AnalysisOption = Annotated[
+    str | None,
+    typer.Option("--analysis", help="results by this analysis of the run, or latest", metavar="NAME"),
+]
+
 BatchYesOption = Annotated[
     bool, typer.Option("--yes", help="of a batch: do not ask for substrates to be put in, they are")
 ]

@@ -25,8 +25,10 @@ from acquire.cli import (
     listing,
     new,
     outside,
+    package,
     pl_decay,
     plan,
+    recompute,
     report,
     results,
     resuming,
@@ -260,9 +262,11 @@ app.add_typer(archive.archive, short_help="Find runs among very many; tables, st
 app.command(short_help="Sum up what devices went through in all their runs.")(ledger.ledger)
 app.command(short_help="Tag finished runs, or comment on them.")(tag.tag)
 app.command(short_help="Show conditions, figures of merit, findings of runs.")(results.show)
+app.command(short_help="Compute results anew: another area, calibration.")(recompute.recompute)
 app.command(short_help="Write tables for Origin, Excel and scripts.")(export.export)
 app.command(short_help="Lifetimes beside each other; their acceleration.")(lifetime.lifetime)
 app.command(short_help="Make pictures, tables and one page (HTML) of runs.")(report.report)
+app.command(short_help="Put runs together to be given away (RO-Crate).")(package.package)
 
 
 app.command(short_help="Fit impedance spectra: R_s, R_p, C, the arc.")(impedance.impedance)

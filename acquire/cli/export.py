@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from acquire.cli.arguments import COMPLETED, FAILED, USAGE
+from acquire.cli.arguments import COMPLETED, FAILED, USAGE, AnalysisOption
 from acquire.cli.terminal import complain, say, whoever_listens
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def export(
         bool, typer.Option("--header/--no-header", help="say on top what the file is: sample, area, date, calibration")
     ] = True,
     force: Annotated[bool, typer.Option("--force", help="replace files that exist")] = False,
+    analysis: AnalysisOption = None,
 ) -> None:
     """Write tables for Origin, Excel and scripts: rows of long name, unit, comment, then full-precision numbers.
 
@@ -106,7 +107,7 @@ def export(
         raise complain("--decimal comma: nothing would tell numbers from cells; take another --separator", USAGE)
     style = CsvStyle(_SIGNS[chosen], "," if comma else ".", header, bom)
     wrong: list[str] = []
-    found = _read(_run_files(runs, wrong), wrong)
+    found = _read(_run_files(runs, wrong), wrong, analysis)
     if kind is Format.CSV:
         _write_csv(found, to, style, force, wrong)
     else:
@@ -139,14 +140,14 @@ def _in_folder(folder: Path, wrong: list[str]) -> list[Path]:
     return files
 
 
-def _read(paths: Iterator[Path], wrong: list[str]) -> Iterator[Run]:
+def _read(paths: Iterator[Path], wrong: list[str], analysis: str | None) -> Iterator[Run]:
     """The runs that can be read; of one whose file is damaged that is said, and what is whole of it is exported."""
     from acquire.run_file.read import ArchiveError
     from acquire.run_file.reading_apart import read_run
 
     for path in paths:
         try:
-            run = read_run(path)
+            run = read_run(path, analysis)
         except ArchiveError as error:
             wrong.append(str(error))
             continue
@@ -165,7 +166,7 @@ def _write_csv(runs: Iterator[Run], to: Path | None, style: CsvStyle, force: boo
     for run in runs:
         folder = to or run.path.parent
         try:
-            _refuse_what_is_taken(folder / run.path.stem, run.path, taken)
+            _refuse_what_is_taken(folder / run.stem, run.path, taken)
             written = export_csv(run, folder, style, force=force)
             with whoever_listens(sys.stdout):  # tables are written whoever reads their names (| head)
                 say(sys.stdout, *written)
@@ -184,7 +185,7 @@ def _write_workbooks(runs: Sequence[Run], to: Path | None, header: bool, force: 
         batches.setdefault(_batch(run), []).append(run)
     for batch, together in batches.items():
         folder = to or together[0].path.parent
-        name = together[0].path.stem if len(together) == 1 else batch or folder.resolve().name or "runs"
+        name = together[0].stem if len(together) == 1 else batch or folder.resolve().name or "runs"
         try:
             _refuse_what_is_taken(folder / name, together[0].path, taken)
             written = export_workbook(together, folder / f"{name}.xlsx", header=header, force=force)

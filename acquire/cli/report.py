@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from acquire.cli.arguments import COMPLETED, FAILED, USAGE, JsonOption
+from acquire.cli.arguments import COMPLETED, FAILED, USAGE, AnalysisOption, JsonOption
 from acquire.cli.terminal import complain, how_many, say, say_json, whoever_listens
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def report(
         Path | None, typer.Option("--style", help="style sheet of matplotlib in place of ours", metavar="FILE.mplstyle")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="replace files that are no report's")] = False,
+    analysis: AnalysisOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Pictures, tables and one page (HTML) of run files; several are compared, a batch is counted."""
@@ -65,7 +66,7 @@ def report(
         beside = load_published(published) if published else None
     except ConfigurationError as error:
         raise complain(error, USAGE) from error
-    runs, wrong = _read(run_files)
+    runs, wrong = _read(run_files, analysis)
     if not runs:
         raise complain("no run file was read: nothing to report", FAILED)
     known, answers_path = None, answers or runs[0].run.path.parent / ANSWERS
@@ -124,13 +125,13 @@ def _formats(text: str) -> tuple[str, ...]:
     return wanted
 
 
-def _read(paths: Sequence[Path]) -> tuple[tuple[DocumentedRun, ...], bool]:
+def _read(paths: Sequence[Path], analysis: str | None) -> tuple[tuple[DocumentedRun, ...], bool]:
     """The runs of files and folders, each once, and whether something could not be read; that is said."""
     from acquire.run_file.reading_apart import read_documented
 
     files, wrong = _files(paths)
     runs: list[DocumentedRun] = []
-    for path, found in read_documented(files):
+    for path, found in read_documented(files, analysis):
         if isinstance(found, Exception):
             complain(found, FAILED)
             wrong = True

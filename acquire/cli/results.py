@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from acquire.cli.arguments import COMPLETED, FAILED, USAGE, JsonOption
+from acquire.cli.arguments import COMPLETED, FAILED, USAGE, AnalysisOption, JsonOption
 from acquire.cli.terminal import (
     Telling,
     complain,
@@ -53,6 +53,7 @@ def show(
     budget: Annotated[
         bool, typer.Option("--budget", help="where the uncertainty of FIGURE comes from; without one, an overview")
     ] = False,
+    analysis: AnalysisOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what was measured: conditions, figures of merit, findings; of several runs a table to compare them."""
@@ -67,8 +68,8 @@ def show(
             raise complain(f"{is_figure[0]}: is no run file; a figure is only asked for with --budget", USAGE)
         from acquire.cli.comparison import print_comparison
 
-        return print_comparison(list(reading_apart.read_runs(paths)), as_json)
-    return _show_one(paths[0], figure, budget, as_json)
+        return print_comparison(list(reading_apart.read_runs(paths, analysis)), as_json)
+    return _show_one(paths[0], figure, budget, as_json, analysis)
 
 
 def _in_its_place(path: Path) -> list[Path]:
@@ -81,12 +82,12 @@ def _in_its_place(path: Path) -> list[Path]:
         return [path]
 
 
-def _show_one(path: Path, figure: str | None, budget: bool, as_json: bool) -> None:
+def _show_one(path: Path, figure: str | None, budget: bool, as_json: bool, analysis: str | None) -> None:
     from acquire.run_file import read as reading
     from acquire.run_file import reading_apart
 
     try:
-        recorded, earlier = reading_apart.read_run_and_earlier(path)
+        recorded, earlier = reading_apart.read_run_and_earlier(path, analysis)
     except reading.ArchiveError as error:
         raise complain(error, FAILED) from error
     if budget:

@@ -31,6 +31,7 @@ from acquire.config.device import DeviceFile
 from acquire.config.level_list import read_levels
 from acquire.config.lifetime_rules import lifetime_on_bench_rules, lifetime_rules
 from acquire.config.overrides import Override, Said, SaidByBatch, overridden
+from acquire.config.package import PackageFile, package_rules
 from acquire.config.parsing import ConfigurationError, Parsed, parse
 from acquire.config.published import PublishedFile, published_rules
 from acquire.config.pulse_rules import pulse_rules
@@ -75,6 +76,7 @@ KINDS: Mapping[str, type[Section]] = {
     "published": PublishedFile,
     "answers": AnswersFile,
     "batch": BatchFile,
+    "package": PackageFile,
 }
 
 
@@ -538,6 +540,14 @@ def load_answers(path: Path) -> AnswersFile:
     return _load_alone(path, AnswersFile, answers_rules)
 
 
+def load_package(path: Path) -> PackageFile:
+    """A file of what is said of data that are given away.
+
+    :raises ConfigurationError: with every problem of it.
+    """
+    return _load_alone(path, PackageFile, package_rules)
+
+
 def _load_alone(path: Path, model: type[FileModel], rules: Callable[[Parsed[FileModel]], Problems]) -> FileModel:
     findings = _Findings()
     parsed = findings.check(read_yaml(path), model, rules)
@@ -626,6 +636,7 @@ def _checked(source: YamlSource) -> _Findings:
         "published": lambda: findings.check(source, PublishedFile, published_rules),
         "answers": lambda: findings.check(source, AnswersFile, answers_rules),
         "batch": lambda: _load_batch(source, findings),
+        "package": lambda: findings.check(source, PackageFile, package_rules),
     }
     checks[source.content["kind"]]()
     return findings

@@ -33,6 +33,7 @@ _ABOUT = {
     "batch": "Which pixels of which substrates are measured one after the other, for `acquire run`. What it says of "
     "a pixel takes the place of what its sweep file says.",
     "answers": "What no run file knows, for `acquire report --checklist`; `--ask` writes one.",
+    "package": "What is said of data that are given away, for `acquire package --about`.",
 }
 
 _HEADER = ("key", "unit or values", "default", "example", "meaning")

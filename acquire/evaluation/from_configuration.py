@@ -54,7 +54,7 @@ def calibration_of(loaded: LoadedSweep, source_range: float, reference: FloatArr
     """
     sweep, bench = loaded.sweep, loaded.bench
     angular = _angular(loaded)
-    photodiode = _photodiode_calibration(loaded.calibration, sweep.sample.emissive_area)
+    photodiode = photodiode_calibration(loaded.calibration, sweep.sample.emissive_area)
     calibrated = _luminance_route(sweep, bench) == LuminanceRoute.CALIBRATED
     return Calibration(
         photodiode=photodiode,
@@ -101,7 +101,7 @@ def provenance_of(loaded: LoadedCalibration) -> Provenance:
 
 
 @dataclass(frozen=True)
-class _Angular:
+class Angular:
     """F by photons and by V(lambda), its relative uncertainty, and where it comes from."""
 
     photons: float
@@ -110,14 +110,21 @@ class _Angular:
     source: str
 
 
-def _angular(loaded: LoadedSweep) -> _Angular:
+def _angular(loaded: LoadedSweep) -> Angular:
     """F from the readings of the sample at angles; without any, 1 with the bench's own uncertainty."""
     if loaded.angles is None or loaded.sweep.sample.angles is None:
-        return _Angular(1.0, 1.0, loaded.bench.uncertainty.angular_factor, LAMBERTIAN)
-    readings = loaded.sweep.sample.angles
-    photons, visible = angular_factors(loaded.angles, readings)
+        return Angular(1.0, 1.0, loaded.bench.uncertainty.angular_factor, LAMBERTIAN)
+    return angular_of(loaded.angles, loaded.sweep.sample.angles)
+
+
+def angular_of(table: AngularTable, readings: AngularReadings) -> Angular:
+    """F from readings at angles.
+
+    :raises ValueError: they are too few, or do not reach far enough.
+    """
+    photons, visible = angular_factors(table, readings)
     relative = max(one.uncertainty / one.value for one in (photons, visible))
-    return _Angular(photons.value, visible.value, relative, _angular_source(loaded.angles, readings, photons))
+    return Angular(photons.value, visible.value, relative, _angular_source(table, readings, photons))
 
 
 def _angular_source(table: AngularTable, readings: AngularReadings, found: AngularFactor) -> str:
@@ -131,7 +138,7 @@ def _angular_source(table: AngularTable, readings: AngularReadings, found: Angul
     )
 
 
-def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float, angular: _Angular) -> Conditions:
+def _conditions(sweep: SweepFile, bench: BenchFile, source_range: float, angular: Angular) -> Conditions:
     measure = sweep.measure
     source_model, meter_model = bench.instruments.smu.model, bench.instruments.photodiode_meter.model
     source_meter, photodiode_meter = models.source_meter(source_model), models.multimeter(meter_model)
@@ -185,11 +192,12 @@ def _nominal(range_: float | str, smallest: Callable[[float], float]) -> float:
     return nan if isinstance(range_, str) else smallest(range_)
 
 
-def _photodiode_calibration(loaded: LoadedCalibration, emissive_area: float) -> PhotodiodeCalibration | None:
+def photodiode_calibration(loaded: LoadedCalibration, emissive_area: float) -> PhotodiodeCalibration | None:
+    """The photodiode as a calibration file has it, for a pixel of this area [m^2]; None without a file."""
     certificate = loaded.certificate
     if certificate is None:
         return None
-    responsivity = on_grid(*_reaching(loaded.responsivity)) if loaded.responsivity is not None else None
+    responsivity = on_grid(*reaching(loaded.responsivity)) if loaded.responsivity is not None else None
     if certificate.luminance_factor is not None:
         spectrum = on_grid(*_ending_dark(loaded.spectrum)) if loaded.spectrum is not None else None
         light = _by_factor(certificate.luminance_factor, responsivity, spectrum)
@@ -202,7 +210,7 @@ def _photodiode_calibration(loaded: LoadedCalibration, emissive_area: float) -> 
     return _spanned(_named(light, certificate, certificate.geometry.uncertainty), loaded.responsivity)
 
 
-def _reaching(curve: Curve) -> Curve:
+def reaching(curve: Curve) -> Curve:
     """A responsivity that reaches over the grid: beyond its own ends it is taken to stay as it is there."""
     wavelength, values = curve
     ends = min(wavelength[0] - 1.0, WAVELENGTH[0]), max(wavelength[-1] + 1.0, WAVELENGTH[-1])
@@ -273,12 +281,13 @@ def _for_other_spectra(
 
 def _by_geometry(geometry: Geometry, emissive_area: float, responsivity: FloatArray) -> PhotodiodeCalibration:
     """Way B."""
-    etendue = _etendue(geometry, emissive_area)
+    etendue = etendue_of(geometry, emissive_area)
     light = channel.calibration_from_geometry(etendue, responsivity)
     return replace(light, method=f"{geometry.shape}, etendue {etendue:.9g} m^2 sr")
 
 
-def _etendue(geometry: Geometry, emissive_area: float) -> float:
+def etendue_of(geometry: Geometry, emissive_area: float) -> float:
+    """G [m^2 sr] of an arrangement for a pixel of this area [m^2]."""
     if geometry.shape == "half_angle":
         return channel.etendue_of_half_angle(emissive_area, np.deg2rad(geometry.half_angle or nan))
     formula = {

@@ -25,7 +25,7 @@ def folder_of(runs: tuple[DocumentedRun, ...]) -> Path:
     """Where the report of some runs goes by itself: a folder beside the first run file, the same for the same runs."""
     first = runs[0].run.path
     if len(runs) == 1:
-        return first.parent / f"{without_signs_of_addresses(first.stem)}_report"
+        return first.parent / f"{without_signs_of_addresses(runs[0].run.stem)}_report"
     which = sha256(" ".join(sorted(one.run.run_id for one in runs)).encode()).hexdigest()[:8]
     return first.parent / f"report_{len(runs)}_runs_{which}"
 

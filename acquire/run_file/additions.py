@@ -14,7 +14,7 @@ from typing import Any
 
 import h5py
 
-from acquire.run_file.checksums import PLACE, checked_text, digest, digests, reseal, sealed
+from acquire.run_file.checksums import PLACE, checked_text, digest, reseal, sealed
 from acquire.run_file.hdf5 import image_of
 from acquire.run_file.layout import FORMAT_VERSION
 from acquire.run_file.placing import Waiting, replace_file, turn_to_change
@@ -85,11 +85,11 @@ def _changed(
     run = read_image(path, image)
     _refuse_what_takes_no_addition(run)
     with h5py.File.in_memory(image) as file:
-        before = _everything_but(places, file)
+        before = _everything_but(places, file, verified=True)
         if not _made(run, file["entry"], change):
             return run, image
         after = _with_summary(run, file, places)
-        added = _of(places, file)
+        added = _of(places, file, sealed(file["entry"]))
         content = image_of(file)
     with h5py.File.in_memory(content) as file:
         if _everything_but(places, file) != before:
@@ -126,9 +126,10 @@ def _with_summary(run: Run, file: h5py.File, places: Collection[str]) -> Run:
     return after
 
 
-def _of(places: Collection[str], file: h5py.File) -> dict[str, str]:
-    """What was added: the checksums of these members, and the summary."""
-    members = {name: digest(file["entry"][name]) for name in places if name in file["entry"]}
+def _of(places: Collection[str], file: h5py.File, known: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What was added: the checksums of these members, and the summary; ``known`` are those that were computed now."""
+    there = [name for name in places if name in file["entry"]]
+    members = {name: (known or {}).get(name) or digest(file["entry"][name]) for name in there}
     return {**members, SUMMARY: checked_text(file, SUMMARY) or ""}
 
 
@@ -145,18 +146,23 @@ def _refuse_what_takes_no_addition(run: Run) -> None:
         raise ArchiveError(f"{run.path}: was written by {run.program}, a newer program; add to it with that one")
 
 
-def _everything_but(places: Collection[str], file: h5py.File) -> Mapping[str, Any]:
+def _everything_but(places: Collection[str], file: h5py.File, *, verified: bool = False) -> Mapping[str, Any]:
     """What an addition must leave as it is: members with their values, attributes, checksums; but for ``places``.
+
+    ``verified``: the values were just held against their checksums, which need not be computed again.
 
     :raises Exception: h5py cannot read it.
     """
-    entry = file["entry"]
+    entry, known = file["entry"], sealed(file["entry"])
+    values = {
+        name: known[name] if verified and name in known else digest(entry[name]) for name in entry if name != PLACE
+    }
     return {
         "members": sorted(set(file)),
         "root": {name: _plain(value) for name, value in file.attrs.items() if not name.startswith("summary")},
         "entry": {name: _plain(value) for name, value in entry.attrs.items()},
-        "values": {name: text for name, text in digests(entry).items() if name not in places},
-        "checksums": {name: text for name, text in sealed(entry).items() if name not in places},
+        "values": {name: text for name, text in values.items() if name not in places},
+        "checksums": {name: text for name, text in known.items() if name not in places},
         "has checksums": PLACE in entry,
     }
 

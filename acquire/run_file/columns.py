@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from acquire.records import Columns
+from acquire.run_file.figures_group import text as _text
 from acquire.run_file.layout import TABLE
-from acquire.run_file.read import _file, _text
+from acquire.run_file.read import _file
 from acquire.run_file.streamed import columns_known, read_streamed, rows_of_streamed
 
 ROWS = 1 << 16  # of a piece: 9 MB, where all columns are asked for

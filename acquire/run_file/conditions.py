@@ -66,11 +66,20 @@ def facts_of(run: Run) -> Mapping[str, str]:
         "angular factor": "" if run.calibration.layer.stated else _angular(run),
         **{f"dark {when}": dark_text(level, conditions.meter_unit) for when, level in run.dark_levels.items()},
         "tags": ", ".join(run.tags),
+        "results": "" if run.analysis is None else f"by analysis {run.analysis}",
+        "analyses": _analyses(run),
         "run": run.run_id,
         "program": run.program,
         "checksums": str(run.integrity),
     }
     return {name: text for name, text in told.items() if text}
+
+
+def _analyses(run: Run) -> str:
+    """The analyses that there are beside what is shown."""
+    others = [str(one) for one in run.analyses if run.analysis is None or one.name != run.analysis.name]
+    own = [] if run.analysis is None else ["run, its own results"]
+    return " | ".join([*own, *others]) if run.analyses else ""
 
 
 def _sweep(run: Run) -> SweepFile | None:

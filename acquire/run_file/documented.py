@@ -10,8 +10,9 @@ from typing import Any
 
 import h5py
 
+from acquire.run_file.figures_group import text as _text
 from acquire.run_file.ledger import Earlier, earlier_stress
-from acquire.run_file.read import Run, _file, _text, parsed, read_run
+from acquire.run_file.read import Run, _file, parsed, read_run
 
 Plain = str | float | bool
 
@@ -22,7 +23,7 @@ class DocumentedRun:
 
     ``settings`` is what each instrument was set to, by role; ``file_hashes`` the SHA-256 of each configuration file,
     ``sha256`` that of the run file itself, ``earlier`` what the device went through before by the other files of its
-    folder.
+    folder. ``definition`` is the NeXus application definition that the file declares, empty in older ones.
     """
 
     run: Run
@@ -30,21 +31,23 @@ class DocumentedRun:
     file_hashes: Mapping[str, str]
     sha256: str
     earlier: Earlier | None = None
+    definition: str = ""
 
 
-def read_documented(path: Path) -> DocumentedRun:
-    """Read a run file with all that it says of its run.
+def read_documented(path: Path, analysis: str | None = None) -> DocumentedRun:
+    """Read a run file with all that it says of its run, its results by one of its analyses or its own.
 
     :raises acquire.run_file.read.ArchiveError: as :func:`acquire.run_file.read.read_run`.
     """
-    run = read_run(path)
+    run = read_run(path, analysis)
     with path.open("rb") as stream:
         sha256 = file_digest(stream, "sha256").hexdigest()
     with _file(path) as file:
         entry = file["entry"]
         settings = {role: _attributes(group) for role, group in entry["instrument"].items()}
+        definition = _text(entry["definition"][()]) if "definition" in entry else ""
         hashes = parsed(_text(entry["configuration"].attrs.get("file_hashes", "{}")))
-    return DocumentedRun(run, settings, hashes, sha256, earlier_stress(run))
+    return DocumentedRun(run, settings, hashes, sha256, earlier_stress(run), definition)
 
 
 def _attributes(group: h5py.Group) -> dict[str, Plain]:

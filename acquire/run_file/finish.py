@@ -6,7 +6,7 @@ there is never a moment without a valid file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,43 +16,33 @@ import numpy as np
 
 from acquire.evaluation.decay import DecayConditions
 from acquire.evaluation.figure import Figure
-from acquire.evaluation.final import final_evaluation
-from acquire.evaluation.flagged import source_of_figures
-from acquire.evaluation.surroundings_findings import temperature_in
 from acquire.records import (
     DERIVED,
     ROUTES,
     Columns,
-    Finding,
     Note,
     RunStatus,
     RunStop,
-    Spectrum,
 )
 from acquire.run_file import exchange
 from acquire.run_file.checksums import seal, sealed
-from acquire.run_file.columns import read_columns, segments
+from acquire.run_file.figures_group import write_figures
 from acquire.run_file.hdf5 import (
     file_in_memory,
     image_of,
     make_scales,
     nx_group,
-    set_text,
     write_array,
     write_text,
 )
 from acquire.run_file.layout import (
-    BEFORE_THE_RUN,
-    BRANCH_COLUMNS,
-    FINDING_COLUMNS,
     FORMAT_VERSION,
-    MOST_FINDINGS,
     NOTE_BYTES,
     NOTE_COLUMNS,
     TABLES,
-    TRANSPORT_COLUMNS,
     Table,
     columns_in,
+    known_before,
     storable,
     tables_in,
     write_flag_meanings,
@@ -61,7 +51,6 @@ from acquire.run_file.lifetime import lifetime_of
 from acquire.run_file.long_tables import FinalPiece, lay_out_long_tables
 from acquire.run_file.placing import Waiting, locked_alone, replace_file
 from acquire.run_file.read import (
-    _FIGURE_DETAILS,
     ArchiveError,
     Run,
     _first_line,
@@ -71,6 +60,7 @@ from acquire.run_file.read import (
     read_run,
     table_of,
 )
+from acquire.run_file.results import final_results, last_time
 from acquire.run_file.stress import stress_of
 from acquire.run_file.stress_group import write_stress
 from acquire.run_file.summary import summary_of, write_summary
@@ -126,7 +116,7 @@ def finish(path: Path, stop: RunStop | None = None, run_id: str = "", waiting: W
         with h5py.File(path, "r", locking=False) as old, file_in_memory() as new:
             _write_finished(old, new, finished, run.tables["jvl"])
             late = lay_out_long_tables(new["entry"], finished, lifetime.pieces if lifetime else {})
-            kept = {name: text for name, text in sealed(old["entry"]).items() if name in BEFORE_THE_RUN}
+            kept = {name: text for name, text in sealed(old["entry"]).items() if name in known_before(old["entry"])}
             seal(new["entry"], [*new["entry"]], **kept, **late.checksums)
             write_summary(new, summary_of(finished))
             content = late.content(image_of(new), path)
@@ -210,13 +200,6 @@ def _ending(run: Run) -> RunStop:
     return RunStop(RunStatus.FAILED, CUT_OFF, end.isoformat())
 
 
-def last_time(run: Run) -> float:
-    """When the last row was written [s]; a damaged one has no time."""
-    columns = [run.tables[name]["time"] for name in ("jvl", "dark", "exposure_samples")]
-    columns += [read_columns(run.path, name, ["time"], rows - 100)["time"] for name, rows in run.rows.items() if rows]
-    return max(float(time[np.isfinite(time)].max(initial=0.0)) for time in columns)
-
-
 def _with_last_remark(stop: RunStop, watched: Sequence[tuple[datetime, str]]) -> RunStop:
     """The end of a run, and how its guardian's work ended if it had to act."""
     if not watched:
@@ -225,46 +208,13 @@ def _with_last_remark(stop: RunStop, watched: Sequence[tuple[datetime, str]]) ->
     return replace(stop, reason=f"{stop.reason}; the guardian at {when:%H:%M:%S}: {text}")
 
 
-def _of_long_tables(run: Run) -> Iterator[Finding]:
-    """What the rows of a lifetime say of the room in which it was measured."""
-    if run.rows.get("lifetime"):
-        yield from temperature_in(segments(run.path, "lifetime", ("ambient_temperature",)), last_time(run))
-
-
-def _findings_table(found: Sequence[Finding]) -> Columns:
-    """The final findings, in place of those that were told while the run went on; texts as the file holds them."""
-    kept = [
-        replace(one, text=storable(one.text, NOTE_BYTES), remedy=storable(one.remedy, NOTE_BYTES))
-        for one in found[:MOST_FINDINGS]
-    ]
-    return table_of(kept, FINDING_COLUMNS)
-
-
 def _final_results(run: Run) -> tuple[Mapping[str, Columns], Mapping[str, Figure], list[Note]]:
     """Final tables, figures, notes; should computing fail, the live ones stand, with a note that says so."""
-    live = run.tables["jvl"]
     try:
-        final = final_evaluation(run.dark, _spectra_of_points(run), run.calibration, run.repeated)
-        points = final.points(live)
-        figures, found = final.judged(points, run.source_unit, run.start_time[:10])
-        found = [*found, *_of_long_tables(run)]
-        results = {
-            "jvl": points,
-            "findings": _findings_table(found),
-            "branches": table_of(final.branches(points), BRANCH_COLUMNS),
-            "transport": table_of(final.transport(points), TRANSPORT_COLUMNS),
-        }
-        return results, figures, final.cautions(points, run.source_unit, found)
+        return final_results(run, run.spectra)
     except Exception as error:  # whatever it is, the rows must not stay unfinished for it
         text = f"the final evaluation failed ({type(error).__name__}: {error}); the live values were kept"
         return {}, {}, [Note(0.0, text)]
-
-
-def _spectra_of_points(run: Run) -> Sequence[Spectrum]:
-    """The spectra, by the numbers of the points at which they were taken; none is of a point between a lifetime's."""
-    if DecayConditions.of(run.configuration) is None:
-        return run.spectra
-    return [replace(spectrum, point_index=-1) for spectrum in run.spectra]
 
 
 # --- writing the finished file -----------------------------------------------------------------------------
@@ -275,7 +225,7 @@ def _write_finished(old: h5py.File, new: h5py.File, run: Run, live: Columns) -> 
         new.attrs[name] = value
     new.attrs["format_version"] = "{}.{}".format(*FORMAT_VERSION)
     entry = nx_group(new, "entry", "NXentry", default="jvl")
-    for name in (*BEFORE_THE_RUN, *({"remarks"} & set(old["entry"]))):
+    for name in (*known_before(old["entry"]), *({"remarks"} & set(old["entry"]))):
         old.copy(old["entry"][name], entry, name)
     write_text(entry, "status", run.status)
     write_text(entry, "stop_reason", run.stop_reason)
@@ -290,7 +240,7 @@ def _write_finished(old: h5py.File, new: h5py.File, run: Run, live: Columns) -> 
     old.copy(old["entry/spectra/wavelength"], entry["spectra"], "wavelength")
     for table in tables_in(entry):
         make_scales(entry[table.name], table.scales)
-    _write_figures(entry, run.figures, run.tables["jvl"])
+    write_figures(entry, run.figures, run.tables["jvl"])
     if run.stress is not None:
         write_stress(entry, run.stress)
     exchange.write(entry, run.exchange)
@@ -313,16 +263,3 @@ def _write_live_values(entry: h5py.Group, live: Columns) -> None:
         write_array(group, name, live[name], unit, name.replace("_", " "))
     sources = live["spectrum_source"].astype("S12", copy=False)
     write_array(group, "spectrum_source", sources, "", "which spectrum the efficiency used")
-
-
-def _write_figures(entry: h5py.Group, figures: Mapping[str, Figure], points: Columns) -> None:
-    branch, cycle = source_of_figures(points)
-    group = nx_group(entry, "figures_of_merit", "NXcollection", branch=str(branch), cycle=cycle)
-    for name, figure in figures.items():
-        dataset = write_array(group, name, float(figure.value), figure.unit, name.replace("_", " "))
-        set_text(dataset, "status", figure.status)
-        if figure.reason:
-            set_text(dataset, "reason", storable(figure.reason))
-        for detail in _FIGURE_DETAILS:
-            if np.isfinite(value := getattr(figure, detail)):
-                dataset.attrs[detail] = value

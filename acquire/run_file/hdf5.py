@@ -144,7 +144,7 @@ def _space(shape: tuple[int, ...]) -> h5s.SpaceID:
 # --- before anything is read of a file that others may have made ---------------------------------------------
 
 DEEPEST = 8  # groups inside each other; a run file has three
-MOST_OBJECTS = 2000  # groups and data sets; a run file has two hundred
+MOST_OBJECTS = 5000  # groups and data sets; a run file has two hundred, each analysis as many
 MOST_ATTRIBUTES = 200  # of one object
 MOST_VALUES = 1000  # of one attribute
 MOST_UNPACKED = 32 << 20  # bytes of all compressed data sets of a file

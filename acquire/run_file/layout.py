@@ -49,6 +49,7 @@ from acquire.records import (
 from acquire.run_file.checksums import row_check
 from acquire.run_file.hdf5 import (
     nx_group,
+    read_array,
     set_text,
     write_array,
     write_text,
@@ -59,6 +60,9 @@ Version = tuple[int, int]
 #: Of the files that this program writes; the module's text says what a reader does with others.
 FORMAT_VERSION: Version = (1, 5)
 BEFORE_VERSIONS: Version = (0, 0)
+
+#: The NeXus application definition that a file declares, and its version (application_definition.py beside this).
+DEFINITION, DEFINITION_VERSION = "NXjvl", "1.0"
 
 #: What columns were called in older files, by their names today.
 FORMER_NAMES: Mapping[str, str] = {"log10_distance": "lg_distance"}
@@ -74,6 +78,17 @@ def write_calibration(group: h5py.Group, calibration: Calibration) -> None:
             set_text(group, name, value)
         else:
             write_array(group, name, value, unit, name.replace("_", " "))
+
+
+def read_calibration(group: h5py.Group) -> Calibration:
+    """The calibration of a run, or of an analysis, from its file alone."""
+    values: dict[str, Any] = {name: read_array(group, name)[()] for name in group}
+    values |= {name: _plain_text(value) for name, value in group.attrs.items() if name != "NX_class"}
+    return Calibration.from_fields(values)
+
+
+def _plain_text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 WAVELENGTHS = 401
@@ -430,6 +445,7 @@ def write_start(file: h5py.File, start: RunStart) -> h5py.Group:
     for name in ("title", "start_time", "run_id"):
         write_text(entry, name, getattr(start, name))
     set_text(write_text(entry, "program_name", start.program), "version", start.version)
+    _write_definition(entry, start)
     _write_sample(entry, start.sample)
     write_text(nx_group(entry, "user", "NXuser"), "name", start.user)
     configuration = nx_group(entry, "configuration", "NXcollection")
@@ -445,6 +461,19 @@ def write_start(file: h5py.File, start: RunStart) -> h5py.Group:
         for key, value in instrument.settings.items():
             group.attrs[key] = value if isinstance(value, bool | int | float | str) else json.dumps(value)
     return entry
+
+
+def _write_definition(entry: h5py.Group, start: RunStart) -> None:
+    """By which definition the file is laid out, and the program as NXsensor_scan, which that extends, wants it said."""
+    set_text(write_text(entry, "definition", DEFINITION), "version", DEFINITION_VERSION)
+    program = write_text(nx_group(entry, "process", "NXprocess"), "program", start.program)
+    set_text(program, "version", start.version)
+    set_text(program, "program_url", package_url(start.version))
+
+
+def package_url(version: str) -> str:
+    """The address of this program, which has no website: a package URL (ECMA-427)."""
+    return f"pkg:generic/jvl-bench@{version}"
 
 
 def _write_sample(entry: h5py.Group, sample: Mapping[str, Any]) -> None:
@@ -471,8 +500,18 @@ BEFORE_THE_RUN = (
 )
 
 
+#: Of these, those that older files do not have.
+SINCE_DEFINITION = ("definition", "process")
+
+
+def known_before(entry: h5py.Group) -> list[str]:
+    """The members of an entry that were known before its run."""
+    return [*BEFORE_THE_RUN, *(name for name in SINCE_DEFINITION if name in entry)]
+
+
 #: What the members of ``/entry`` are, in the order in which a reader meets them.
 MEMBERS: Mapping[str, str] = {
+    "definition": "the NeXus application definition that the file follows, NXjvl",
     "title": "the sweep's title",
     "start_time": "when the run began, ISO 8601 with the offset from UTC",
     "end_time": "when it ended, likewise",
@@ -480,6 +519,7 @@ MEMBERS: Mapping[str, str] = {
     "stop_reason": "why it ended there",
     "run_id": "a number of its own (UUID), which no other run has",
     "program_name": "the program that recorded it; its version is an attribute",
+    "process": "the same as NeXus wants it said, with its package URL",
     "sample": "the device: everything in the section `sample` of the sweep file",
     "user": "who measured",
     "jvl": "one row a point: final values",
@@ -495,6 +535,8 @@ MEMBERS: Mapping[str, str] = {
     "stress": "what the run has put on the device: charge, time at levels other than zero, largest voltage and "
     "current, exposures of the spectroradiometer",
     "remarks": "tags and comments that people added when the run was over",
+    "analyses": "results computed anew from these readings, one group each: by another area or calibration, by the "
+    "formulas of a later program; with its parent, when, why, and what is different",
     "notes": "what was worth reading later: cautions, errors of instruments, decisions of the program",
     "dark": "one row a reading at the dark level, before the sweep and after it",
     "branches": "a row for each branch of each cycle: turn-on, efficiency, hysteresis, and how fast it was",

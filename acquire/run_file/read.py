@@ -43,7 +43,10 @@ from acquire.records import (
     Spectrum,
 )
 from acquire.run_file import exchange
+from acquire.run_file.analyses import OWN, Analysis, Results, named, read_analyses, read_results
 from acquire.run_file.checksums import Integrity, damaged_texts, verify
+from acquire.run_file.figures_group import LONGEST_TEXT, PLACES, read_figures
+from acquire.run_file.figures_group import text as _text
 from acquire.run_file.hdf5 import (
     plain_member,
     read_array,
@@ -58,6 +61,7 @@ from acquire.run_file.layout import (
     Column,
     Version,
     ending_check,
+    read_calibration,
     version_of,
 )
 from acquire.run_file.naming import is_run_file, moment_in
@@ -67,7 +71,6 @@ from acquire.run_file.streamed import rows_of_streamed
 from acquire.run_file.stress_group import read_stress
 from acquire.run_file.tables import length, read_table
 
-LONGEST_TEXT = 1 << 20  # bytes; a configuration file may be as long
 LONGEST_CONFIGURATION = 16 * LONGEST_TEXT  # of all such files together, with every default filled in
 
 
@@ -84,7 +87,8 @@ class Run:
     """Everything a run file holds, as the engine recorded it, and its results.
 
     ``rows``: how many there are of the tables that are not among ``tables`` but read piece by piece, by
-    :mod:`acquire.run_file.columns`. ``stress`` of a finished one.
+    :mod:`acquire.run_file.columns`. ``stress`` of a finished one. ``analyses`` were made of it afterwards; its results
+    are those of ``analysis``, None for its own.
     """
 
     path: Path
@@ -111,6 +115,8 @@ class Run:
     remarks: tuple[Remark, ...] = ()
     stress: Stress | None = None
     rows: Mapping[str, int] = field(default_factory=dict)
+    analyses: tuple[Analysis, ...] = ()
+    analysis: Analysis | None = None
 
     @property
     def source_of_figures(self) -> tuple[str, int]:
@@ -134,7 +140,7 @@ class Run:
                     "expanded_uncertainty": _known(figure.expanded_uncertainty),
                     "status": figure.status,
                     "reason": figure.reason,
-                    "at": {place: _known(getattr(figure, place)) for place in _PLACES},
+                    "at": {place: _known(getattr(figure, place)) for place in PLACES},
                 }
                 for name, figure in self.figures.items()
             },
@@ -155,6 +161,8 @@ class Run:
             "comments": list(self.comments),
             "verifiable": self.integrity.verifiable,
             "damaged": list(self.integrity.damaged),
+            "analysis": OWN if self.analysis is None else self.analysis.name,
+            "analyses": [one.plain() for one in self.analyses],
         }
 
     def _photodiode(self) -> dict[str, Any]:
@@ -165,6 +173,11 @@ class Run:
             "method": None if photodiode is None else photodiode.method,
             "mismatch_factor": float(factors.mean()) if factors.size else None,
         }
+
+    @property
+    def stem(self) -> str:
+        """The name of what is written of it: that of its file, and of the analysis by which its results are."""
+        return self.path.stem if self.analysis is None else f"{self.path.stem}_{self.analysis.name}"
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -262,7 +275,6 @@ def parsed(resolved_json: str) -> Mapping[str, Any]:
 
 
 _WHEN = {"before": False, "after": True}
-_PLACES = ("voltage", "current_density", "luminance")
 
 
 def _known(value: float) -> float | None:
@@ -270,13 +282,59 @@ def _known(value: float) -> float | None:
     return value if isfinite(value) else None
 
 
-def read_run(path: Path) -> Run:
+def read_run(path: Path, analysis: str | None = None) -> Run:
     """Read a run file, finished or not.
 
-    :raises ArchiveError: there is no such file, or it is not a run file of this program.
+    ``analysis``: by which of its analyses its results are; ``latest`` is the newest, ``run`` or None the run's own.
+
+    :raises ArchiveError: there is no such file, or it is not a run file of this program; or it has no such analysis.
     """
     with _file(path) as file:
-        return _whole(path, file)
+        return by_analysis(_whole(path, file), file["entry"], analysis)
+
+
+def by_analysis(run: Run, entry: h5py.Group, name: str | None) -> Run:
+    """The run of an entry with the results of one of its analyses, or its own.
+
+    :raises ArchiveError: there is none of this name, or its numbers are damaged.
+    """
+    if name is None:
+        return run
+    try:
+        analysis = named(run.analyses, name)
+        if analysis is None:
+            return run
+        rows = {table: length(columns) for table, columns in run.tables.items()}
+        return with_results(run, read_results(entry, analysis.name, run.source_unit, rows), analysis)
+    except (ValueError, KeyError) as error:
+        raise ArchiveError(f"{run.path}: {_first_line(error)}") from error
+
+
+def with_results(run: Run, results: Results, analysis: Analysis | None = None) -> Run:
+    """The run with these results in place of its own; its readings are the same."""
+    uncertainty = results.calibration.uncertainty.emissive_area
+    said = {
+        "emissive_area": results.calibration.conditions.emissive_area,
+        "emissive_area_uncertainty": uncertainty or None,
+    }
+    sample = {**run.sample_fields, **{name: value for name, value in said.items() if value is not None}}
+    tables: dict[str, Columns] = {name: {**run.tables[name], **columns} for name, columns in results.tables.items()}
+    if "notes" in tables:
+        tables["notes"] = _both(run.tables["notes"], results.tables["notes"])
+    return replace(
+        run,
+        analysis=analysis,
+        calibration=results.calibration,
+        tables={**run.tables, **tables},
+        figures=results.figures,
+        sample_fields=sample,
+    )
+
+
+def _both(before: Columns, more: Columns) -> Columns:
+    """Notes, and those that came with an analysis and were not there before."""
+    new = ~np.isin(more["text"], before["text"])
+    return {name: np.concatenate([before[name], values[new]]) for name, values in more.items()}
 
 
 def read_image(path: Path, image: bytes) -> Run:
@@ -446,12 +504,6 @@ def _first_line(error: BaseException) -> str:
 # --- reading -----------------------------------------------------------------------------------------------
 
 
-def _text(value: Any, longest: int = LONGEST_TEXT) -> str:
-    if len(value) > longest:
-        raise ValueError(f"it holds a text of {len(value)} bytes")
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-
-
 def _read(path: Path, file: h5py.File) -> Run:
     entry, version = file["entry"], version_of(file)
     recording = entry.get("recording")
@@ -459,6 +511,7 @@ def _read(path: Path, file: h5py.File) -> Run:
     found = {table.name: read_table(entry, table, source_unit, version) for table in TABLES if not table.streamed}
     messages, remarks = (exchange.read(entry), ()) if recording is None else exchange.recorded(recording)
     said = [text for _, texts in found.values() for text in texts] + [*remarks]
+    analyses = _analyses(entry, said)
     if recording is not None and "ending_check" in recording:
         said += _wrong_ending(entry)
     return Run(
@@ -477,7 +530,7 @@ def _read(path: Path, file: h5py.File) -> Run:
         },
         calibration=read_calibration(entry["calibration"]),
         tables={name: columns for name, (columns, _) in found.items()},
-        figures={_text(name): _figure(dataset) for name, dataset in entry.get("figures_of_merit", {}).items()},
+        figures=read_figures(entry),
         finished=recording is None,
         integrity=Integrity(damaged=tuple(said)),
         version=version,
@@ -489,7 +542,17 @@ def _read(path: Path, file: h5py.File) -> Run:
         remarks=read_remarks(entry),
         stress=read_stress(entry),
         rows={table.name: rows_of_streamed(entry, table) for table in TABLES if table.streamed},
+        analyses=analyses,
     )
+
+
+def _analyses(entry: h5py.Group, said: list[str]) -> tuple[Analysis, ...]:
+    """The analyses; damage to them costs nothing of the run itself, and is said."""
+    try:
+        return read_analyses(entry)
+    except Exception as error:  # h5py meets damage with almost any exception
+        said.append(f"/entry/analyses cannot be read ({_first_line(error)})")
+        return ()
 
 
 def _text_if_any(entry: h5py.Group, name: str) -> str:
@@ -564,24 +627,3 @@ def _plain(finding: Finding) -> dict[str, Any]:
         "remedy": finding.remedy,
         "time": finding.time if isfinite(finding.time) else None,
     }
-
-
-def _figure(dataset: h5py.Dataset) -> Figure:
-    attributes = dataset.attrs
-    return Figure(
-        value=float(dataset[()]),
-        unit=_text(attributes["units"]),
-        status=_text(attributes["status"]),
-        reason=_text(attributes.get("reason", "")),
-        **{name: float(attributes[name]) for name in _FIGURE_DETAILS if name in attributes},
-    )
-
-
-_FIGURE_DETAILS = (*_PLACES, "uncertainty", "coverage_factor", "expanded_uncertainty")
-
-
-def read_calibration(group: h5py.Group) -> Calibration:
-    """The calibration of a run, from its file alone."""
-    values: dict[str, Any] = {name: read_array(group, name)[()] for name in group}
-    values |= {_text(name): _text(value) for name, value in group.attrs.items() if name != "NX_class"}
-    return Calibration.from_fields(values)

@@ -47,32 +47,38 @@ LARGEST_ANSWER = 512 << 20  # bytes
 _LENGTH = struct.Struct("<Q")
 
 
-def read_run(path: Path) -> Run:
+def read_run(path: Path, analysis: str | None = None) -> Run:
     """As :func:`acquire.run_file.read.read_run`.
 
     :raises acquire.run_file.read.ArchiveError: as there; or reading ended badly.
     """
-    run: Run = _one("read_run", path)
+    run: Run = _one("read_run", path, _by(analysis))
     return run
 
 
-def read_run_and_earlier(path: Path) -> tuple[Run, Earlier]:
+def _by(analysis: str | None) -> Mapping[str, str]:
+    return {} if analysis is None else {"analysis": analysis}
+
+
+def read_run_and_earlier(path: Path, analysis: str | None = None) -> tuple[Run, Earlier]:
     """The run, and what its device went through before (:func:`acquire.run_file.ledger.earlier_stress`).
 
     :raises acquire.run_file.read.ArchiveError: as above.
     """
-    found: tuple[Run, Earlier] = _one("read_run_and_earlier", path)
+    found: tuple[Run, Earlier] = _one("read_run_and_earlier", path, _by(analysis))
     return found
 
 
-def read_runs(paths: Sequence[Path]) -> Iterator[tuple[Path, Run | ArchiveError]]:
+def read_runs(paths: Sequence[Path], analysis: str | None = None) -> Iterator[tuple[Path, Run | ArchiveError]]:
     """The same for several files, one after the other; the error in place of what cannot be read."""
-    return _answers("read_run", paths)
+    return _answers("read_run", paths, beside=_by(analysis))
 
 
-def read_documented(paths: Sequence[Path]) -> list[tuple[Path, DocumentedRun | ArchiveError]]:
+def read_documented(
+    paths: Sequence[Path], analysis: str | None = None
+) -> list[tuple[Path, DocumentedRun | ArchiveError]]:
     """Each file with what :func:`acquire.run_file.documented.read_documented` makes of it, or why that is nothing."""
-    return list(_answers("read_documented", paths))
+    return list(_answers("read_documented", paths, beside=_by(analysis)))
 
 
 def pieces(path: Path, table: str, rows: int, size: int) -> Iterator[Columns]:
@@ -387,8 +393,8 @@ def _work() -> dict[str, Callable[..., Any]]:
         already = reading.points_if_unfinished(path) is None
         return finishing.recover(path), already
 
-    def read_run_and_earlier(path: Path) -> tuple[Run, Earlier]:
-        run = reading.read_run(path)
+    def read_run_and_earlier(path: Path, analysis: str | None = None) -> tuple[Run, Earlier]:
+        run = reading.read_run(path, analysis)
         return run, ledger.earlier_stress(run)
 
     def read_hdf5_table(path: Path, group: str) -> MeasuredTable:

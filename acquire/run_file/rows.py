@@ -15,9 +15,10 @@ import h5py
 import numpy as np
 
 from acquire.records import Columns
+from acquire.run_file.figures_group import text as _text
 from acquire.run_file.hdf5 import plain_member, rows_in_file
 from acquire.run_file.layout import TABLE, Column, Table, name_in, tables_in, version_of
-from acquire.run_file.read import _file, _text
+from acquire.run_file.read import _file
 from acquire.run_file.recorded_rows import _BLANK, whole_of
 from acquire.run_file.streamed import read_streamed, rows_of_streamed
 

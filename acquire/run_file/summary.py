@@ -22,6 +22,8 @@ from acquire.evaluation.device_stress import UNITS, Stress
 from acquire.evaluation.figure import Figure
 from acquire.records import Branch, Severity, of_sweep
 from acquire.run_file.checksums import checked_text, write_checked_text
+from acquire.run_file.figures_group import figure_in
+from acquire.run_file.figures_group import text as _text
 from acquire.run_file.hdf5 import plain_member, read_array
 from acquire.run_file.layout import storable
 from acquire.run_file.placing import locked_alone
@@ -30,10 +32,8 @@ from acquire.run_file.read import (
     SUMMARY,
     ArchiveError,
     Run,
-    _figure,
     _file,
     _sample_field,
-    _text,
     parsed,
 )
 from acquire.run_file.remarks import RemarkKind, read_remarks, standing
@@ -359,7 +359,7 @@ def _from_file(path: Path, file: h5py.File) -> RunSummary:
         reached_level=_last(levels),
         **_of_sample({name: _sample_field(plain_member(sample, name)) for name in sample}),
         **_planned(parsed(_text(configuration[()], LONGEST_CONFIGURATION)), branch),
-        figures={name: _in_short(_figure(plain_member(figures, name))) for name in figures or ()},
+        figures={name: _in_short(figure_in(plain_member(figures, name))) for name in figures or ()},
         findings=_findings(entry, recording),
         stress=read_stress(entry),
         tags=standing(remarks, RemarkKind.TAG),

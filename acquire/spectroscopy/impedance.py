@@ -228,7 +228,7 @@ _FARTHEST = 60.0
 def _model(x: FloatArray, parameters: FloatArray) -> tuple[ComplexArray, ComplexArray, ComplexArray]:
     """Return Z, R_p/(1 + p) and p = (i x tau)^a, for ln R_s, ln R_p, ln tau, a."""
     series, parallel = np.exp(np.clip(parameters[:2], -_FARTHEST, _FARTHEST))
-    exponent = float(np.clip(parameters[3], 0.05, 1.95))  # a step of the search may go anywhere
+    exponent = float(np.clip(parameters[3], 0.05, 1.95))
     powers = exponent * (np.log(x) + np.clip(parameters[2], -_FARTHEST, _FARTHEST))
     power = np.exp(np.clip(powers, -_FARTHEST, _FARTHEST) + 0.5j * np.pi * exponent)
     arm = parallel / (1 + power)
@@ -236,22 +236,24 @@ def _model(x: FloatArray, parameters: FloatArray) -> tuple[ComplexArray, Complex
 
 
 def _residuals(parameters: FloatArray, x: FloatArray, logs: ComplexArray) -> FloatArray:
-    difference = np.log(_model(x, parameters)[0]) - logs
-    return np.concatenate([difference.real, difference.imag])
+    with np.errstate(all="ignore"):  # a step of the search may go where there are no numbers any more
+        difference = np.log(_model(x, parameters)[0]) - logs
+    return np.nan_to_num(np.concatenate([difference.real, difference.imag]), nan=_FARTHEST)
 
 
 def _jacobian(parameters: FloatArray, x: FloatArray) -> FloatArray:
     """Return the derivatives (2n, 4) of Re and Im of ln Z."""
-    z, arm, power = _model(x, parameters)
-    by_power = -arm / (1 + power) * power
-    columns = [
-        np.exp(parameters[0]) / z,
-        arm / z,
-        by_power * parameters[3] / z,
-        by_power * (np.log(x) + parameters[2] + 0.5j * np.pi) / z,
-    ]
+    with np.errstate(all="ignore"):
+        z, arm, power = _model(x, parameters)
+        by_power = -arm / (1 + power) * power
+        columns = [
+            1 - arm / z,
+            arm / z,
+            by_power * parameters[3] / z,
+            by_power * (np.log(x) + parameters[2] + 0.5j * np.pi) / z,
+        ]
     both = np.column_stack(columns)
-    return np.concatenate([both.real, both.imag])
+    return np.nan_to_num(np.concatenate([both.real, both.imag]))
 
 
 def _least_squares(x: FloatArray, z: ComplexArray, start: FloatArray, free: tuple[int, ...]) -> _Found:

@@ -115,7 +115,7 @@ STRANGE: list[tuple[Callable[[h5py.File], None], str]] = [
     (entry_of_another_file, "/entry is a link to another file"),
     (a_loop, "/entry/sample/again is a second name of something else"),
     (nested, "lies deeper than 8 groups"),
-    (many, "more than 2000 objects"),
+    (many, "more than 5000 objects"),
     (many_attributes, "/entry/sample has more than 200 attributes"),
     (a_large_attribute, "/entry/sample has an attribute of more than 1000 values"),
     (larger_than_the_file, "/entry/sample/large would be larger than the file"),

@@ -40,7 +40,7 @@ def export_csv(run: Run, folder: Path, style: CsvStyle | None = None, *, force: 
     :raises ArchiveError: a file exists or cannot be written.
     """
     style = style or CsvStyle()
-    paths = {folder / f"{run.path.stem}_{sheet.name}.csv": sheet for sheet in sheets_of(run)}
+    paths = {folder / f"{run.stem}_{sheet.name}.csv": sheet for sheet in sheets_of(run)}
     refuse_existing(list(paths), force=force)
     try:
         folder.mkdir(parents=True, exist_ok=True)

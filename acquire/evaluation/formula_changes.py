@@ -1,0 +1,60 @@
+"""What this program computes otherwise than an earlier one did, by the version of the format that came with it. Pure.
+
+One row for each change of a formula that moves a number of a run by more than rounding. Who changes one adds it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+Version = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class FormulaChange:
+    """A formula that changed with a version: what is different, and the numbers that it moves, as patterns."""
+
+    since: Version
+    text: str
+    moves: tuple[str, ...]
+
+    def explains(self, place: str) -> bool:
+        """Whether it moves the number at this place."""
+        return any(fnmatchcase(place, pattern) for pattern in self.moves)
+
+
+_ALL_UNCERTAINTIES = ("jvl/*_uncertainty", "figures_of_merit/*uncertainty)")
+
+FORMULA_CHANGES: tuple[FormulaChange, ...] = (
+    FormulaChange(
+        (1, 1),
+        "the offset of the photodiode's meter drops out of an uncertainty where light and dark were read on one range; "
+        "filter, auto-zero, the mean of the dark readings and R(lambda) are in the budget",
+        _ALL_UNCERTAINTIES,
+    ),
+    FormulaChange(
+        (1, 1),
+        "every figure of merit has an uncertainty that follows from those of its points, a coverage factor and a 95 % "
+        "interval",
+        ("figures_of_merit/*uncertainty)",),
+    ),
+    FormulaChange(
+        (1, 1),
+        "no figure is called ok that a finding or a flag speaks against, and no maximum at an end of the sweep",
+        ("figures_of_merit/*(status)",),
+    ),
+)
+
+
+def formulas_changed(since: Version, places: Iterable[str]) -> list[str]:
+    """Which formulas changed after this version of the format and move numbers at these places; and what is left over.
+
+    The last line names the places that none of them explains.
+    """
+    later = [one for one in FORMULA_CHANGES if one.since > since]
+    left = list(places)
+    told = [one.text for one in later if any(one.explains(place) for place in left)]
+    left = [place for place in left if not any(one.explains(place) for one in later)]
+    return told + ([f"not told apart: {', '.join(left[:8])}{' ...' if len(left) > 8 else ''}"] if left else [])

@@ -1,0 +1,1 @@
+"""Results of finished runs computed anew; package face, empty on purpose."""
