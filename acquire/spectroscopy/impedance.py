@@ -238,7 +238,8 @@ def _model(x: FloatArray, parameters: FloatArray) -> tuple[ComplexArray, Complex
 def _residuals(parameters: FloatArray, x: FloatArray, logs: ComplexArray) -> FloatArray:
     with np.errstate(all="ignore"):  # a step of the search may go where there are no numbers any more
         difference = np.log(_model(x, parameters)[0]) - logs
-    return np.nan_to_num(np.concatenate([difference.real, difference.imag]), nan=_FARTHEST)
+    both = np.concatenate([difference.real, difference.imag])
+    return np.asarray(np.nan_to_num(both, nan=_FARTHEST), float)
 
 
 def _jacobian(parameters: FloatArray, x: FloatArray) -> FloatArray:
@@ -253,7 +254,7 @@ def _jacobian(parameters: FloatArray, x: FloatArray) -> FloatArray:
             by_power * (np.log(x) + parameters[2] + 0.5j * np.pi) / z,
         ]
     both = np.column_stack(columns)
-    return np.nan_to_num(np.concatenate([both.real, both.imag]))
+    return np.asarray(np.nan_to_num(np.concatenate([both.real, both.imag])), float)
 
 
 def _least_squares(x: FloatArray, z: ComplexArray, start: FloatArray, free: tuple[int, ...]) -> _Found:
