@@ -30,6 +30,13 @@ LEFT_OUT = (
 )
 PATIENCE = 60.0  # s until service and instruments are there, on a busy machine
 
+#: Runs of other programs on this computer would stand on the page as well: here it sees its own only.
+APART = """
+from pathlib import Path
+from acquire.safety import mailbox
+mailbox.runs_folder = lambda: Path({folder!r})
+"""
+
 RECIPE = """
 kind: sweep
 title: {title}
@@ -85,7 +92,14 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     sweeps = folder / "recipes" / "sweeps"
     (sweeps / "a_slow.yaml").write_text(RECIPE.format(title="slow", step="20 mV", settle="20 ms"), "utf-8")
     (sweeps / "a_short.yaml").write_text(RECIPE.format(title="short", step="0.25 V", settle="5 ms") + SPECTRA, "utf-8")
-    environment = dict(os.environ, XDG_STATE_HOME=str(folder / "state"), XDG_DATA_HOME=str(folder / "share"))
+    (folder / "site").mkdir()
+    (folder / "site" / "sitecustomize.py").write_text(APART.format(folder=str(folder / "runs_now")), "utf-8")
+    environment = dict(
+        os.environ,
+        PYTHONPATH=os.pathsep.join([str(folder / "site"), str(ROOT)]),
+        XDG_STATE_HOME=str(folder / "state"),
+        XDG_DATA_HOME=str(folder / "share"),
+    )
     bench = folder / "recipes" / "benches" / "live.yaml"
     data = folder / "data"
 
@@ -135,7 +149,7 @@ def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A browser without a window."""
-    if BROWSER is None or not all(map(find_spec, ("playwright", "fastapi", "uvicorn", "acquire.service.app"))):
+    if BROWSER is None or not all(map(find_spec, ("playwright", "fastapi", "uvicorn", "acquire.service.queue_routes"))):
         pytest.skip(LEFT_OUT)
     from playwright.sync_api import sync_playwright
 

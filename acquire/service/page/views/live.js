@@ -143,8 +143,8 @@ class LiveRun {
     if (question?.id === this.asked) return;
     this.asked = question?.id;
     fill(this.parts.question, question ? h("section.card.question", { role: "alert", "aria-label": "A question" }, h("h2", {}, "The run waits for an answer"), h("p", {}, question.text),
-      mayOperate() ? h("div.row", {}, (question.choices ?? ["done"]).map((choice) => h("button", { type: "button",
-        onclick: (event) => during(event.target, () => post(`runs/${this.id}/answer`, { question: question.id, answer: choice })) }, words(choice)))) : h("p.quiet", {}, "An operator answers it.")) : null);
+      mayOperate() ? h("div.row", {}, (question.choices?.length ? question.choices : ["yes", "no"]).map((choice) => h("button", { type: "button",
+        onclick: (event) => during(event.target, () => post(`runs/${this.id}/answer`, { question: question.id, answer: choice })) }, CHOICES[choice] ?? words(choice)))) : h("p.quiet", {}, "An operator answers it.")) : null);
   }
 
   // Levels set by hand.
@@ -168,5 +168,7 @@ class LiveRun {
     forget(this.id);
   }
 }
+
+const CHOICES = { yes: "Yes, it is done", no: "No, end the batch here" };
 
 export const ROLES = { smu: "Source", photodiode_meter: "Photodiode meter", spectroradiometer: "Spectroradiometer", pixel_switch: "Pixel switch", surroundings: "Room" };
