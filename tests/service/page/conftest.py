@@ -90,7 +90,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     folder = tmp_path_factory.mktemp("rig")
     shutil.copytree(CONFIGS, folder / "recipes")
     sweeps = folder / "recipes" / "sweeps"
-    (sweeps / "a_slow.yaml").write_text(RECIPE.format(title="slow", step="20 mV", settle="20 ms"), "utf-8")
+    (sweeps / "a_slow.yaml").write_text(RECIPE.format(title="slow", step="20 mV", settle="100 ms"), "utf-8")
     (sweeps / "a_short.yaml").write_text(RECIPE.format(title="short", step="0.25 V", settle="5 ms") + SPECTRA, "utf-8")
     (folder / "site").mkdir()
     (folder / "site" / "sitecustomize.py").write_text(APART.format(folder=str(folder / "runs_now")), "utf-8")
@@ -187,7 +187,7 @@ class People:
     def watched(self, context: BrowserContext) -> Page:
         """A new tab whose complaints are heard."""
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE * 1000)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", lambda line: line.type == "error" and self._heard(line.text))
         return page
