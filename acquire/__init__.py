@@ -20,6 +20,7 @@ What can go wrong here, beside the errors of instruments in :mod:`drivers.errors
     ├── SpectrumNotTaken          a spectrum is lost; the sweep goes on                           sweep/engine.py
     ├── StoppedByRule             a bad reading ends the sweep, as its file says                  sweep/engine.py
     ├── BeyondPlan            a schedule asked for more rows or a larger level than stated        sweep/schedule.py
+    ├── NotSent                   a message about a run did not get through                     service/notifications.py
     ├── QueueUnusable             the file of the queue cannot be used; it is left as it is        service/queue_file.py
     ├── Refused                   what was asked of the queue does not go (.hint)                 service/queue_rules.py
     ├── NotHeard                  what was asked of a run from outside came to nothing (.hint)    safety/running.py

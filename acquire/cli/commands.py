@@ -17,6 +17,7 @@ from acquire.cli import (
     export,
     hand,
     health,
+    importing,
     instruments,
     ledger,
     lifetime,
@@ -25,6 +26,7 @@ from acquire.cli import (
     outside,
     package,
     plan,
+    queue,
     recompute,
     report,
     results,
@@ -255,6 +257,7 @@ app.command(short_help="Find the instruments, ask how they are wired, write a be
 app.command(short_help="Calibrate the photodiode against the spectroradiometer.")(calibrate.calibrate)
 app.command(short_help="Check the bench against all checks before.")(health.health)
 app.command("list", short_help="List runs with V_on, EQE and CE at 1000 cd/m^2.")(listing.list_runs)
+app.add_typer(queue.queue, short_help="Look at the queue of the service, and change it.")
 app.add_typer(archive.archive, short_help="Find runs among very many; tables, statistics, exports.")
 app.command(short_help="Sum up what devices went through in all their runs.")(ledger.ledger)
 app.command(short_help="Tag finished runs, or comment on them.")(tag.tag)
@@ -262,6 +265,7 @@ app.command(short_help="Show conditions, figures of merit, findings of runs.")(r
 app.command(short_help="Compute results anew: another area, calibration.")(recompute.recompute)
 app.command(short_help="Write tables for Origin, Excel and scripts.")(export.export)
 app.command(short_help="Lifetimes beside each other; their acceleration.")(lifetime.lifetime)
+app.command("import", short_help="Make run files of data of other programs.")(importing.import_files)
 app.command(short_help="Make pictures, tables and one page (HTML) of runs.")(report.report)
 app.command(short_help="Put runs together to be given away (RO-Crate).")(package.package)
 

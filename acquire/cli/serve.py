@@ -45,6 +45,8 @@ def serve(
 ) -> None:
     """Serve the bench to browsers: live curves, queue, history; until Ctrl-C. Runs go on by themselves."""
     _need_extra()
+    from acquire.config import ConfigurationError
+    from acquire.service.queue import QueueUnusable
     from acquire.service.serving import serve as serve_until_end
     from acquire.service.settings import Settings, SettingsError, data_folder, refuse_what_is_open
     from acquire.service.tokens import TokensError
@@ -68,8 +70,10 @@ def serve(
         serve_until_end(settings)
     except SettingsError as error:
         raise complain(error, USAGE) from error
-    except TokensError as error:
+    except (TokensError, QueueUnusable) as error:
         raise complain(error, FAILED) from error
+    except ConfigurationError as error:
+        raise complain(error, USAGE) from error
 
 
 def _need_extra() -> None:

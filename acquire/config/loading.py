@@ -30,6 +30,7 @@ from acquire.config.cautions import (
 from acquire.config.device import DeviceFile
 from acquire.config.level_list import read_levels
 from acquire.config.lifetime_rules import lifetime_on_bench_rules, lifetime_rules
+from acquire.config.mapping import MappingFile, mapping_rules
 from acquire.config.overrides import Override, Said, SaidByBatch, overridden
 from acquire.config.package import PackageFile, package_rules
 from acquire.config.parsing import ConfigurationError, Parsed, parse
@@ -75,6 +76,7 @@ KINDS: Mapping[str, type[Section]] = {
     "calibration": CalibrationFile,
     "published": PublishedFile,
     "answers": AnswersFile,
+    "mapping": MappingFile,
     "batch": BatchFile,
     "package": PackageFile,
 }
@@ -532,6 +534,14 @@ def load_published(path: Path) -> PublishedFile:
     return _load_alone(path, PublishedFile, published_rules)
 
 
+def load_mapping(path: Path) -> MappingFile:
+    """A mapping file.
+
+    :raises ConfigurationError: with every problem of it.
+    """
+    return _load_alone(path, MappingFile, mapping_rules)
+
+
 def load_answers(path: Path) -> AnswersFile:
     """A file of answers to the reporting checklist.
 
@@ -635,6 +645,7 @@ def _checked(source: YamlSource) -> _Findings:
         "calibration": lambda: _load_calibration(source, findings),
         "published": lambda: findings.check(source, PublishedFile, published_rules),
         "answers": lambda: findings.check(source, AnswersFile, answers_rules),
+        "mapping": lambda: findings.check(source, MappingFile, mapping_rules),
         "batch": lambda: _load_batch(source, findings),
         "package": lambda: findings.check(source, PackageFile, package_rules),
     }

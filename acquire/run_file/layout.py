@@ -535,6 +535,7 @@ MEMBERS: Mapping[str, str] = {
     "stress": "what the run has put on the device: charge, time at levels other than zero, largest voltage and "
     "current, exposures of the spectroradiometer",
     "remarks": "tags and comments that people added when the run was over",
+    "imported": "of data of another program: its text as it was, the name of the file, its SHA-256, the program",
     "analyses": "results computed anew from these readings, one group each: by another area or calibration, by the "
     "formulas of a later program; with its parent, when, why, and what is different",
     "notes": "what was worth reading later: cautions, errors of instruments, decisions of the program",

@@ -16,9 +16,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from acquire import __version__
-from acquire.service import routes_access, routes_history, routes_recipes, routes_runs
+from acquire.service import queue_routes, routes_access, routes_history, routes_recipes, routes_runs
 from acquire.service.access import Gate, Rate
 from acquire.service.errors import ErrorAnswer, answer_errors, not_found
+from acquire.service.queue_service import QueueService
 from acquire.service.reading import Reader
 from acquire.service.run_files import RunFiles
 from acquire.service.run_starter import RunStarter
@@ -49,22 +50,27 @@ def application(settings: Settings, mailboxes: Path | None = None) -> FastAPI:
     """The service; ``mailboxes``: where runs are spoken to, if not in the usual place.
 
     :raises acquire.service.tokens.TokensError: its tokens cannot be read or written.
+    :raises acquire.service.queue.QueueUnusable: the file of the queue cannot be used.
+    :raises acquire.config.ConfigurationError: the file of settings is wrong.
     """
     reader, pictures = Reader(), Reader()
     files = RunFiles(settings.runs, reader)
     watch = Watch(files, reader, mailboxes)
     tokens = Tokens(settings.data)
     tokens.begin()
-    here = Shared(settings, tokens, pictures, files, watch, RunStarter(settings, watch))
+    queue = QueueService(settings.data, settings.recipes, settings.runs, mailboxes)
+    here = Shared(settings, tokens, pictures, files, watch, RunStarter(settings, watch), queue)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(watch.look)
         app.state.stream.start()
         watch.start()
+        queue.start()
         try:
             yield
         finally:
+            await run_in_threadpool(queue.stop)
             app.state.stream.end()
             await run_in_threadpool(watch.stop)
             for one in (reader, pictures):
@@ -83,9 +89,9 @@ def application(settings: Settings, mailboxes: Path | None = None) -> FastAPI:
     app.state.shared, app.state.tokens = here, tokens
     app.state.guesses = Rate(1.0 / 6.0, 10.0)
     app.state.counts = {"errors": 0, "refused": 0}
-    app.state.stream = Stream(watch, lambda: state_of(here), lambda: {"items": [], "paused": False, "lock": None})
+    app.state.stream = Stream(watch, lambda: state_of(here), queue.answer)
     answer_errors(app)
-    for module in (routes_access, routes_recipes, routes_runs, routes_history):
+    for module in (routes_access, routes_recipes, routes_runs, routes_history, queue_routes):
         app.include_router(module.router, prefix=BASE)
     app.include_router(routes_access.outside)
     _serve_page(app)
@@ -99,9 +105,9 @@ def state_of(here: Shared) -> dict[str, Any]:
         "version": __version__,
         "service_started": here.started,
         "now": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "bench": {"held": bool(runs), "lock": None},
+        "bench": {"held": bool(runs), "lock": here.queue.lock},
         "runs": runs,
-        "queue": {"waiting": 0, "held": 0, "asked": 0, "needs_person": 0, "head": None},
+        "queue": here.queue.status(),
         "last_output": here.watch.last_output,
     }
 

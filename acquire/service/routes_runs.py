@@ -44,6 +44,7 @@ def start_run(
 
     :raises RequestRefused: no recipe is named, it is wrong, or the run did not begin.
     """
+    here.refuse_beside_queue()
     if wish.manual:
         return here.starter.start_by_hand(wish, idempotency_key)
     if not wish.recipe:
@@ -54,12 +55,14 @@ def start_run(
 @router.post("/health-check", status_code=202)
 def health_check(wish: RunWish, _: Operator, here: Here) -> Started:
     """Check the bench; without a recipe by the one that is shipped."""
+    here.refuse_beside_queue()
     return here.starter.start(_wish_of(wish, wish.recipe or "sweeps/health.yaml"), None, "health")
 
 
 @router.post("/calibrate", status_code=202)
 def calibrate(wish: RunWish, _: Operator, here: Here) -> Started:
     """Carry out the run that a calibration is made of; without a recipe the one that is shipped."""
+    here.refuse_beside_queue()
     recipe = wish.recipe or "sweeps/calibrate_photodiode.yaml"
     return here.starter.start(_wish_of(wish, recipe), None)
 

@@ -18,6 +18,8 @@ def serve(settings: Settings) -> None:
 
     :raises SettingsError: the port is taken, or the certificate is none.
     :raises acquire.service.tokens.TokensError: the tokens cannot be read or written.
+    :raises acquire.service.queue.QueueUnusable: the file of the queue cannot be used.
+    :raises acquire.config.ConfigurationError: the file of settings is wrong.
     """
     app = application(settings)
     config = uvicorn.Config(

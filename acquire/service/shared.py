@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from acquire.service.errors import RequestRefused, not_found
 from acquire.service.followed import FollowedRun
+from acquire.service.queue_service import QueueService
 from acquire.service.reading import NotThere, Reader, Unreadable
 from acquire.service.run_files import RunFiles
 from acquire.service.run_starter import RunStarter
@@ -30,7 +31,16 @@ class Shared:
     files: RunFiles
     watch: Watch
     starter: RunStarter
+    queue: QueueService
     started: str = field(default_factory=lambda: datetime.now().astimezone().isoformat(timespec="seconds"))
+
+    def refuse_beside_queue(self) -> None:
+        """See that no run is started while the bench is locked or an item of the queue runs.
+
+        :raises RequestRefused: so it is.
+        """
+        if why := self.queue.why_not_now():
+            raise RequestRefused(409, why, "add it to the queue, or unlock the bench")
 
     def path_of(self, run_id: str) -> Any:
         """The file of a run.

@@ -322,5 +322,5 @@ def test_a_pause_is_asked_for_once_and_taken_back() -> None:
     assert not pause.taken_back(Request("resume", "Bob")).done
     assert not pause.asked(Request("pause", "Ada", {"longest": UTMOST_PAUSED + 1})).done
     pause.ask("Ada")
-    pause.allow("it ends")
+    pause.refuse("it ends")
     assert not pause()

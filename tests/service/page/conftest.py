@@ -21,7 +21,7 @@ import pytest
 from tests.conftest import CONFIGS, ROOT
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, Response
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 LEFT_OUT = (
@@ -190,12 +190,17 @@ class People:
         page.set_default_timeout(PATIENCE * 1000)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", lambda line: line.type == "error" and self._heard(line.text))
+        page.on("response", self._answered)
         return page
 
     def _heard(self, text: str) -> None:
-        # that nobody is logged in yet, and that a recipe is wrong, is no complaint
-        if "status of 401" not in text and "status of 422" not in text:
+        if not text.startswith("Failed to load resource"):  # that is told with its address below
             self.complaints.append(text)
+
+    def _answered(self, response: Response) -> None:
+        # that nobody is logged in yet, and that a recipe is wrong, is no complaint
+        if response.status >= 400 and response.status not in (401, 422):
+            self.complaints.append(f"{response.status} {response.url}")
 
 
 @pytest.fixture
