@@ -190,7 +190,7 @@ class People:
         page.set_default_timeout(PATIENCE * 1000)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", lambda line: line.type == "error" and self._heard(line.text))
-        page.on("response", self._answered)
+        page.on("response", lambda response: self._answered(response))
         return page
 
     def _heard(self, text: str) -> None:
