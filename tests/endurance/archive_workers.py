@@ -135,9 +135,11 @@ def all_of_it(folder: Path, work: Path, workers: Workers) -> tuple[dict[str, obj
 
 def compared(number: int, seed: int, in_a_task: int, dask: bool) -> list[str]:
     """What differs from the work of one process; prints how long each took."""
-    cataloguing.IN_A_TASK = recomputing.IN_A_TASK = parquet.IN_A_PART = in_a_task
     wrong, first = list[str](), dict[str, object]()
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory() as temporary, ExitStack() as afterwards:
+        for module, name in ((cataloguing, "IN_A_TASK"), (recomputing, "IN_A_TASK"), (parquet, "IN_A_PART")):
+            afterwards.callback(setattr, module, name, getattr(module, name))
+            setattr(module, name, in_a_task)
         folder = Path(temporary) / "runs"
         make_files(folder, number, seed)
 
