@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +111,24 @@ def test_in_a_lifetime_the_time_paused_is_no_stress_and_the_decay_is_that_of_the
     known = np.isfinite(rows["relative_luminance"]) & (stress >= 1.0)
     assert rows["relative_luminance"][known] == pytest.approx(expected[known], rel=0.02)
     assert stress[with_flag[1] :].size >= 3
+
+
+def test_a_sweep_that_the_instruments_run_by_themselves_is_paused_between_two_of_its_blocks(
+    sweep_file: Callable[..., Path], bench_file: Callable[..., Path], tmp_path: Path, no_waiting: None
+) -> None:
+    bench = bench_file({"visa: simulated": "visa: simulated\ntrigger_link: true"})
+    path = sweep_file("table2_sppo13_liq.yaml", {f"{CONFIGS.as_posix()}/benches/simulated.yaml": bench.as_posix()})
+    text = re.sub(r"spectra:.*?\n\n", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    fixed = "measure:\n  timing: hardware\n  current_range: 100 mA\n  photodiode_range: 10 V"
+    (recipe := tmp_path / "blocks.yaml").write_text(text.replace("measure:", fixed), encoding="utf-8")
+    attempt = PausedAttempt(recipe, tmp_path, {10}, 600.0)
+    run = attempt.run().run
+    assert run is not None, attempt.events
+    assert run.status == "completed"
+    assert not any(attempt.outputs)
+    points = run.tables["jvl"]
+    assert len(points["time"]) == 81
+    (after,) = np.flatnonzero(points["flags"] & int(PointFlag.AFTER_PAUSE))
+    assert after == run.tables["pauses"]["point_index"][0] > 10
+    assert points["time"][after] - points["time"][after - 1] == pytest.approx(600.0, abs=30.0)
+    assert np.diff(points["time"])[: after - 1].max() < 1.0

@@ -184,6 +184,8 @@ def named(run: str, among: Sequence[RunningNow]) -> RunningNow:
 
 
 def _is_called(now: RunningNow, run: str) -> bool:
+    if not run:
+        return False
     if run in (now.name, now.run_id, str(now.process)) or (len(run) >= 4 and now.run_id.startswith(run)):
         return True
     return bool(now.path) and (run == Path(now.path).name or Path(run).absolute() == Path(now.path))
