@@ -1,6 +1,6 @@
 """J-V-L bench service: sweep a light-emitting device, record J-V-L and EL spectra, compute efficiencies.
 
-Rooms, from top to bottom: :mod:`~acquire.cli`, :mod:`~acquire.archive`, :mod:`~acquire.upkeep`,
+Rooms, from top to bottom: :mod:`~acquire.cli`, :mod:`~acquire.replay`, :mod:`~acquire.archive`, :mod:`~acquire.upkeep`,
 :mod:`~acquire.report` and :mod:`~acquire.session`, :mod:`~acquire.recompute`, :mod:`~acquire.sinks`,
 :mod:`~acquire.bench`, :mod:`~acquire.sweep` and :mod:`~acquire.run_file`, :mod:`~acquire.evaluation`,
 :mod:`~acquire.config`,
@@ -20,6 +20,7 @@ What can go wrong here, beside the errors of instruments in :mod:`drivers.errors
     │   └── StyleError            a style sheet says what matplotlib does not understand          report/style.py
     ├── ReportError               a report cannot be written                                      report/written.py
     ├── UnknownDevice             a report is to show a device that is none of its runs           report/assembled.py
+    ├── NotAsRecorded             a replay has left its recording                                 replay/tape.py
     ├── SpectrumNotTaken          a spectrum is lost; the sweep goes on                           sweep/engine.py
     ├── StoppedByRule             a bad reading ends the sweep, as its file says                  sweep/engine.py
     ├── BeyondPlan            a schedule asked for more rows or a larger level than stated        sweep/schedule.py

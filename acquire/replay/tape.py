@@ -15,6 +15,7 @@ from drivers.simulated.clock import VirtualClock
 from drivers.simulated.visa import SimulatedVisaLibrary
 
 LONGEST_SHOWN = 120  # bytes of a message
+LONG_WAIT = 0.5  # s on the clock of the recording, without any message
 
 
 class NotAsRecorded(Exception):
@@ -66,6 +67,7 @@ class Tape:
         self._exchanges = exchanges
         self._start = exchanges[0].time if exchanges else 0.0
         self._waited_for = ""
+        self._last = 0.0
         self._await_next()
 
     @property
@@ -92,7 +94,9 @@ class Tape:
         self._pop()
 
     def _deviate(self, instrument: str, came: str) -> None:
-        waited = f", after a reply of {self._waited_for} that is not recorded" if self._waited_for else ""
+        waited = ""
+        if self._waited_for and self.clock.now() - self._last > LONG_WAIT:
+            waited = f", after waiting for a reply of {self._waited_for} that is not recorded"
         self.deviation = self.deviation or Deviation(self.position + 1, instrument, told(self.expected), came + waited)
         raise NotAsRecorded(str(self.deviation))
 
@@ -118,6 +122,7 @@ class Tape:
         self.position += 1
         self._waited_for = ""
         self.clock.advance_to(due)
+        self._last = self.clock.now()
         self._await_next()
 
     def _await_next(self) -> None:
