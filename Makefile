@@ -8,8 +8,9 @@ else
 BIN := $(VENV)/bin
 endif
 RUN := $(BIN)/python -m
+EXTRAS := archive,package,page,report,xlsx
 
-.PHONY: demo test lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills batch-kills batch-faults batch-pause faults damage queue-sequences queue-kills calibrations control-charts coverage honest schemas wheelhouse docs clean long-run power-cuts
+.PHONY: demo test thorough lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills batch-kills batch-faults batch-pause faults damage queue-sequences queue-kills calibrations control-charts coverage honest schemas wheelhouse docs clean long-run power-cuts fair
 
 demo: $(VENV)/installed
 	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml --report
@@ -33,6 +34,9 @@ imports: $(VENV)/installed-tests
 
 unit: $(VENV)/installed-tests
 	$(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+thorough: $(VENV)/installed-tests
+	$(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder --long
 
 benchmark: $(VENV)/installed-tests
 	$(BIN)/python benchmarks/software_cost.py
@@ -76,6 +80,10 @@ coverage: $(VENV)/installed-tests
 honest: $(VENV)/installed-tests
 	$(RUN) tests.endurance.honest_runs --runs 200
 
+# the validators of others want other versions of what is installed here: each has an environment of its own
+fair: $(VENV)/installed-tests
+	$(RUN) tests.outside.fair --environments $(VENV)-outside
+
 queue-sequences: $(VENV)/installed-tests
 	$(RUN) tests.endurance.queue_sequences --sequences 100000 --jobs 2
 
@@ -95,12 +103,12 @@ docs: $(VENV)/installed
 $(VENV)/installed: pyproject.toml
 	@echo "installing into $(VENV): a minute or two of silence"
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[report,xlsx]"
+	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[$(EXTRAS)]"
 	touch $@
 
 $(VENV)/installed-tests: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[archive,report,xlsx,test]"
+	$(RUN) pip install --quiet --disable-pip-version-check --editable ".[$(EXTRAS),test]"
 	touch $(VENV)/installed $@
 
 clean:

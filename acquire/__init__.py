@@ -1,10 +1,6 @@
 """J-V-L bench service: sweep a light-emitting device, record J-V-L and EL spectra, compute efficiencies.
 
-Rooms, from top to bottom: :mod:`~acquire.cli`, :mod:`~acquire.replay`, :mod:`~acquire.archive`, :mod:`~acquire.upkeep`,
-:mod:`~acquire.report` and :mod:`~acquire.session`, :mod:`~acquire.recompute`, :mod:`~acquire.sinks`,
-:mod:`~acquire.bench`, :mod:`~acquire.sweep` and :mod:`~acquire.run_file`, :mod:`~acquire.evaluation`,
-:mod:`~acquire.config`,
-:mod:`~acquire.photometry` and :mod:`~acquire.safety`, :mod:`~acquire.records`.
+The rooms, from top to bottom, are in docs/house.md; what may import what is a contract in pyproject.toml.
 
 What can go wrong here, beside the errors of instruments in :mod:`drivers.errors`::
 
@@ -19,16 +15,23 @@ What can go wrong here, beside the errors of instruments in :mod:`drivers.errors
     │   ├── NothingToDraw         a run has nothing of what it would show                         report/style.py
     │   └── StyleError            a style sheet says what matplotlib does not understand          report/style.py
     ├── ReportError               a report cannot be written                                      report/written.py
+    ├── PackageError              runs cannot be put together to be given away                    fair/package.py
     ├── UnknownDevice             a report is to show a device that is none of its runs           report/assembled.py
     ├── NotAsRecorded             a replay has left its recording                                 replay/tape.py
     ├── SpectrumNotTaken          a spectrum is lost; the sweep goes on                           sweep/engine.py
     ├── StoppedByRule             a bad reading ends the sweep, as its file says                  sweep/engine.py
     ├── BeyondPlan            a schedule asked for more rows or a larger level than stated        sweep/schedule.py
+    ├── NotSent                   a message about a run did not get through                     service/notifications.py
     ├── QueueUnusable             the file of the queue cannot be used; it is left as it is        service/queue_file.py
     ├── Refused                   what was asked of the queue does not go (.hint)                 service/queue_rules.py
-    │   └── Absent                there is no such item in it                                     service/queue_rules.py
     ├── NotHeard                  what was asked of a run from outside came to nothing (.hint)    safety/running.py
+    ├── SettingsError             a service cannot be started so                                  service/settings.py
+    ├── TokensError               the tokens of a service cannot be read or written               service/tokens.py
+    ├── RequestRefused            a request to the service is refused (.status, .content)         service/errors.py
+    ├── Unreadable                a run file cannot be read for the service                       service/reading.py
+    ├── NotThere                  a run has no such table, column or row                          service/reading.py
     ├── ValueError
+    │   ├── NoCursor              a text says nothing of where a viewer is                        service/cursors.py
     │   ├── NotUnderstood         a file is no request, no answer, no state of a run              safety/mailbox.py
     │   ├── UnknownCommand        what was typed is no command, or goes too far (.hint)           sweep/by_hand.py
     │   ├── NotApplicable         what is to be different has no place in a calibration       evaluation/recalibrated.py

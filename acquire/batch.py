@@ -137,6 +137,7 @@ def run_batch(
 
     :raises OSError: the index cannot be written.
     """
+    stop.mailbox.says(batch=index.title)
     with stop.mailbox.opened():
         return _run_batch(batch, index, operator, stop, site, waiting)
 

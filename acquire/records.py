@@ -115,6 +115,7 @@ class PointFlag(IntFlag):
     LATE = 32768
     AMPLIFIER_LIMIT = 65536
     REFINED = 131072
+    AFTER_PAUSE = 262144
 
 
 #: The flags that come with a reading; the others follow from evaluating it.
@@ -131,6 +132,7 @@ READING_FLAGS = (
     | PointFlag.DAMAGED
     | PointFlag.LATE
     | PointFlag.REFINED
+    | PointFlag.AFTER_PAUSE
 )
 
 #: The flags of a bad reading: a number is missing.
@@ -160,6 +162,7 @@ FLAG_MEANINGS: Mapping[PointFlag, str] = {
     PointFlag.DAMAGED: "what was recorded here had changed in the file; nothing of it was used",
     PointFlag.AMPLIFIER_LIMIT: "the photodiode's amplifier was at its limit: there was more light than it shows",
     PointFlag.REFINED: "a finer level, added between two of the sweep file because of what they showed",
+    PointFlag.AFTER_PAUSE: "the first point after a pause, in which the output was off: a row of /entry/pauses",
     PointFlag.LATE: "came late by more than its own planned time: the device stayed at the level before it meanwhile",
 }
 
@@ -204,7 +207,7 @@ class Reading:
     ``remark``: the reply that made no sense, and whose; empty when there was none. It is not recorded. ``cycle`` as
     that of its :class:`Step`. ``ambient_temperature`` [K] and ``relative_humidity`` [1] of the air beside the bench are
     the last known ones; NaN without a logger. ``pulse_width``: how long a pulse to this level lasted [s]; NaN where the
-    level stayed.
+    level stayed. ``paused``: how long the output was off just before it [s], as the run was paused.
     """
 
     index: int
@@ -222,6 +225,7 @@ class Reading:
     ambient_temperature: float = nan
     relative_humidity: float = nan
     pulse_width: float = nan
+    paused: float = 0.0
 
 
 class Surroundings(NamedTuple):
@@ -433,6 +437,21 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """A time in the middle of a run in which the output was off, because somebody asked for it.
+
+    ``time`` [s since the start of the run] at its begin, ``duration`` [s] until the level was back; ``point_index`` is
+    that of the point before which it was, ``by`` who asked for it. ``ended``: the run was ended in it.
+    """
+
+    time: float
+    duration: float
+    point_index: int
+    by: str
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class InstrumentRecord:
     """Who was on the bench, where, and how it was set; ``model`` by its name in bench files."""
 
@@ -605,6 +624,7 @@ Event = (
     | Record
     | LifetimePoint
     | Part
+    | Pause
     | DarkReading
     | RepeatedReading
     | ExposureSample

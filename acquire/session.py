@@ -39,6 +39,7 @@ from acquire.records import (
     LifetimePoint,
     Note,
     Part,
+    Pause,
     Record,
     RepeatedReading,
     RunStart,
@@ -447,12 +448,14 @@ def _record_sweep(
             if against := _spoken_against(prepared, bench, emit_guarded, stop):
                 return Outcome.stopped(f"{PRETEST}{against}"), ""
             evidence = Evidence(prepared.calibration).with_spectra(spectra)
-            return run_sweep(prepared.plan, bench, evidence, emit_guarded, stop), ""
+            stop.pause.allow(virtual=prepared.loaded.bench.simulated)
+            return run_sweep(prepared.plan, bench, evidence, emit_guarded, stop, stop.pause), ""
         except BaseException as problem:
             if text := _last_words(problem):
                 note(text)
             raise
         finally:
+            stop.pause.refuse("the run is ending")
             note_of_guardian()
     except KeyboardInterrupt:
         return Outcome.interrupted(stop() or "interrupted"), ""
@@ -512,10 +515,10 @@ def _closed(recorder: RunRecorder, spectators: Iterable[Sink], now: Callable[[],
 
 
 def _while_there_is_room(recorder: RunRecorder) -> Sink:
-    """The recorder, but for notes and findings when there is no room for more: that ends no run."""
+    """The recorder, but for notes, findings and pauses when there is no room for more: that ends no run."""
 
     def record(event: Event) -> None:
-        if not isinstance(event, Note | Finding) or recorder.has_room(type(event)):
+        if not isinstance(event, Note | Finding | Pause) or recorder.has_room(type(event)):
             recorder(event)
 
     return record
@@ -636,6 +639,7 @@ def _capacity_of_lifetime(plan: SweepPlan, course: LifetimeCourse, samples: int)
     return {
         LifetimePoint: Growing(course.most_points + MOST_PARTS),
         Part: Growing(MOST_PARTS, 64),
+        Pause: Growing(MOST_PARTS, 16),
         Record: max(len(course.curve_times) * len(course.curve_levels), 1),
         DarkReading: Growing((dark.readings_before + dark.readings_after + 1) * MOST_PARTS, 256),
         Spectrum: Growing(spectra + again, 16) if spectra else 0,

@@ -22,9 +22,11 @@ from acquire.evaluation.figure import FIGURE_STATUSES
 from acquire.evaluation.finding_kinds import FINDING_KINDS
 from acquire.photometry.customary_units import QUANTITIES, Quantity
 from acquire.records import FLAG_MEANINGS, RUN_STATUS_MEANINGS, SEVERITY_MEANINGS, SPECTRUM_SOURCES
-from acquire.run_file.layout import MEMBERS, TABLES, Column
+from acquire.run_file.application_definition import application_definition
+from acquire.run_file.layout import DEFINITION, MEMBERS, TABLES, Column
 
 FOLDER = Path(__file__).parent
+NXDL = FOLDER / "reference" / f"{DEFINITION}.nxdl.xml"
 PART = re.compile(r"(<!-- made: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -213,7 +215,8 @@ def made_anew(page: Path) -> str:
 
 
 def main() -> int:
-    """Write the pages anew, and say which of them changed."""
+    """Write the pages and the application definition anew, and say which of them changed."""
+    NXDL.write_text(application_definition(), encoding="utf-8", newline="\n")
     for page in pages():
         if (text := made_anew(page)) != page.read_text(encoding="utf-8"):
             page.write_text(text, encoding="utf-8", newline="\n")

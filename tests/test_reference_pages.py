@@ -141,7 +141,13 @@ def test_what_a_finished_run_holds_is_on_the_page(tmp_path: Path) -> None:
     run = run_sweep_file(CONFIGS / "sweeps" / "quick_look.yaml", tmp_path).run
     assert run is not None
     with h5py.File(run.path) as file:
-        elsewhere = {"remarks", "analyses", "lifetime_live", *(table.name for table in TABLES if table.optional)}
+        elsewhere = {
+            "imported",
+            "remarks",
+            "analyses",
+            "lifetime_live",
+            *(table.name for table in TABLES if table.optional),
+        }
         assert set(file["entry"]) == set(MEMBERS) - elsewhere
         for table in tables_in(file["entry"]):
             beside = {"wavelength"} if table.name == "spectra" else set()

@@ -72,6 +72,11 @@ AgainOption = Annotated[
     bool, typer.Option("--again", help="what these options said for the run before, into the same folder on this bench")
 ]
 
+RemoteOption = Annotated[
+    str,
+    typer.Option("--remote", help="operated from elsewhere, by what is called so: no keyboard is read", metavar="NAME"),
+]
+
 AnalysisOption = Annotated[
     str | None,
     typer.Option("--analysis", help="results by this analysis of the run, or latest", metavar="NAME"),

@@ -14,6 +14,7 @@ from acquire.cli.terminal import (
     complain,
     how_many,
     is_yes,
+    line_waits,
     say,
     say_json,
     shell_quoted,
@@ -42,6 +43,7 @@ def run_batch_file(
     yes: bool,
     as_json: bool,
     plot: bool,
+    remote: str = "",
 ) -> int:
     """Carry a batch out, or go on with it; the exit status.
 
@@ -57,7 +59,8 @@ def run_batch_file(
         said = [Said(option, text) for option, text in given.items() if text is not None]
         prepared = prepare_batch(path, bench, said)
         folder = batch_folder(prepared, output)
-        _require_somebody(prepared, yes)
+        if yes or not remote:
+            _require_somebody(prepared, yes)
         index = batches.index_of(prepared, folder, again)
     except (ConfigurationError, ArchiveError) as error:
         status = USAGE if isinstance(error, ConfigurationError) else FAILED
@@ -65,10 +68,14 @@ def run_batch_file(
             say_json({"kind": "batch", "status": "failed", "stop_reason": str(error), "index": None, "pixels": []})
         raise complain(error, status) from error
     _tell_what_is_there(index, turns=prepared.loaded.batch.stress_per_turn is not None)
-    with StopRequest().listening() as stop:
+    with StopRequest(remote).listening() as stop:
         try:
             result = batches.run_batch(
-                prepared, index, _Terminal(stop, yes=yes, as_json=as_json, plot=plot), stop, waiting=waiting()
+                prepared,
+                index,
+                _Terminal(stop, yes=yes or not (remote or somebody_to_ask()), as_json=as_json, plot=plot),
+                stop,
+                waiting=waiting(),
             )
         except OSError as error:
             raise complain(f"{index.path}: the index cannot be written ({error.strerror or error})", FAILED) from error
@@ -94,13 +101,13 @@ def _require_somebody(prepared: PreparedBatch, yes: bool) -> None:
 
 
 class _Terminal:
-    """The operator at a terminal. With ``yes``, and on a simulated bench in a pipe, everything is done as asked."""
+    """The operator, at a terminal or elsewhere. With ``yes`` everything is done as asked."""
 
     def __init__(self, stop: StopRequest, *, yes: bool, as_json: bool, plot: bool) -> None:
         from acquire.cli.display import SpectatorConsole
 
         self._stop = stop
-        self._yes = yes or not somebody_to_ask()
+        self._yes = yes
         self._plot = plot
         self._console = SpectatorConsole(stderr=as_json)
         self._stream = sys.stderr if as_json else sys.stdout
@@ -109,15 +116,25 @@ class _Terminal:
         """Ask for something to be done by hand; whether it is done."""
         if self._yes:
             return True
+        here = not self._stop.mailbox.started_for and somebody_to_ask()
+        how = "then Enter; n ends the batch: " if here else "then: acquire answer yes; no ends the batch"
         with whoever_listens(sys.stderr):
-            print(one_line(f"{to_do[0].upper()}{to_do[1:]}, then Enter; n ends the batch: "), end="", file=sys.stderr)
+            print(one_line(f"{to_do[0].upper()}{to_do[1:]}, {how}"), end="" if here else "\n", file=sys.stderr)
             sys.stderr.flush()
-        try:
-            return is_yes(sys.stdin)
-        except KeyboardInterrupt:
-            with whoever_listens(sys.stderr):
-                say(sys.stderr, "")
-            raise
+        with self._stop.mailbox.asking(to_do) as question:
+            try:
+                while question.answer is None:
+                    if why := self._stop():
+                        raise KeyboardInterrupt(why)
+                    if line_waits(sys.stdin if here else None):
+                        return is_yes(sys.stdin)
+            except KeyboardInterrupt:
+                with whoever_listens(sys.stderr):
+                    say(sys.stderr, "")
+                raise
+        with whoever_listens(sys.stderr):
+            say(sys.stderr, f"{'done' if question.answer else 'the batch ends here'}, says {question.by}")
+        return question.answer
 
     @contextmanager
     def shown(self, run: PixelRun, number: int, of: int) -> Iterator[Sequence[Sink]]:

@@ -17,18 +17,22 @@ from acquire.cli import (
     export,
     hand,
     health,
+    importing,
     instruments,
     ledger,
     lifetime,
     listing,
     new,
     outside,
+    package,
     plan,
+    queue,
     recompute,
     replay,
     report,
     results,
     resuming,
+    serve,
     setup,
     simulate,
     tag,
@@ -52,6 +56,7 @@ from acquire.cli.arguments import (
     OutputOption,
     PixelOption,
     PretestOption,
+    RemoteOption,
     ReportOption,
     ResumeOption,
     SampleOption,
@@ -140,13 +145,16 @@ def run(
     pretest: PretestOption = False,
     yes: BatchYesOption = False,
     again_pixel: AgainPixelOption = None,
+    remote: RemoteOption = "",
 ) -> None:
     """Carry out a sweep or a batch, and record it: the main job."""
     from acquire.cli.batch_plan import is_batch
 
     given = {"--sample": sample, "--pixel": pixel, "--area": area, "--user": user, "--batch": batch, "--note": note}
     if resume is not None:
-        return resuming.go_on(resume, sweep, bench, output, given, as_json=as_json, plot=not no_plot, page=with_report)
+        return resuming.go_on(
+            resume, sweep, bench, output, given, as_json=as_json, plot=not no_plot, page=with_report, remote=remote
+        )
     if sweep is None:
         raise complain("name a sweep file: acquire run SWEEP.yaml; or go on with a run: --resume RUN.h5", USAGE)
     if is_batch(sweep):
@@ -159,10 +167,18 @@ def run(
         of_all, once_more = {"--user": user, "--note": note}, again_pixel or []
         raise typer.Exit(
             run_batch_file(
-                sweep, bench, output, given=of_all, again=once_more, yes=yes, as_json=as_json, plot=not no_plot
+                sweep,
+                bench,
+                output,
+                given=of_all,
+                again=once_more,
+                yes=yes,
+                as_json=as_json,
+                plot=not no_plot,
+                remote=remote,
             )
         )
-    if yes or again_pixel:
+    if (yes and not remote) or again_pixel:
         raise complain("--yes and --again-pixel: of a batch, but this is no batch file", USAGE)
     from acquire import session
     from acquire.cli import again as memory
@@ -182,7 +198,7 @@ def run(
     memory.remember(said, sweep, bench, output)
     _offer_recovery(folder, ask=not as_json and somebody_to_ask())
     console = display.SpectatorConsole(stderr=as_json)
-    with StopRequest().listening() as stop:  # until everything is said: Ctrl-C while printing changes no outcome
+    with StopRequest(remote).listening() as stop:  # until everything is said: Ctrl-C while printing changes no outcome
         with displayed(console, prepared, stop, plot=not no_plot) as spectator:
             result = session.run(prepared, folder, spectator, stop, waiting=waiting())
         told = results.told(result, as_json, stuck=spectator.stuck)
@@ -242,6 +258,7 @@ app.command(short_help="Find the instruments, ask how they are wired, write a be
 app.command(short_help="Calibrate the photodiode against the spectroradiometer.")(calibrate.calibrate)
 app.command(short_help="Check the bench against all checks before.")(health.health)
 app.command("list", short_help="List runs with V_on, EQE and CE at 1000 cd/m^2.")(listing.list_runs)
+app.add_typer(queue.queue, short_help="Look at the queue of the service, and change it.")
 app.add_typer(archive.archive, short_help="Find runs among very many; tables, statistics, exports.")
 app.command(short_help="Sum up what devices went through in all their runs.")(ledger.ledger)
 app.command(short_help="Tag finished runs, or comment on them.")(tag.tag)
@@ -250,7 +267,9 @@ app.command(short_help="Compute results anew: another area, calibration.")(recom
 app.command(short_help="Make runs again from their files, and compare.")(replay.replay)
 app.command(short_help="Write tables for Origin, Excel and scripts.")(export.export)
 app.command(short_help="Lifetimes beside each other; their acceleration.")(lifetime.lifetime)
+app.command("import", short_help="Make run files of data of other programs.")(importing.import_files)
 app.command(short_help="Make pictures, tables and one page (HTML) of runs.")(report.report)
+app.command(short_help="Put runs together to be given away (RO-Crate).")(package.package)
 
 
 @app.command(short_help="Finish run files that were cut off.")
@@ -300,3 +319,5 @@ def _recover(path: Path, stream: TextIO) -> bool:
 app.command(short_help="Ask who answers, how fast, and what looks wrong.")(instruments.instruments)
 app.command(short_help="Make the source safe now, whoever left it on.")(instruments.off)
 app.command(short_help="Serve the simulated bench on TCP and serial ports.")(simulate.simulate)
+app.command(short_help="Serve the bench to browsers: live curves, history.")(serve.serve)
+app.command(short_help="Make a new token to log in to the page with.")(serve.token)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from acquire.cli.arguments import (
     NoteOption,
     OutputOption,
     PixelOption,
+    RemoteOption,
     SampleOption,
     SweepArgument,
 )
@@ -36,9 +38,13 @@ if TYPE_CHECKING:
     from acquire.cli.live.large import Large
     from acquire.cli.live.lines import Lines
     from acquire.safety.interruption import StopRequest
+    from acquire.safety.mailbox import Answer, Mailbox, Request
     from acquire.session import RunResult
     from acquire.sinks import Spectator
     from acquire.sweep.by_hand import Command, Reach
+
+#: What the request for a level may be.
+_LEVELS = ("SET", "MOVE", "STEP")
 
 
 def live(
@@ -49,6 +55,7 @@ def live(
     sample: SampleOption = None,
     pixel: PixelOption = None,
     note: NoteOption = None,
+    remote: RemoteOption = "",
 ) -> None:
     """Set levels by hand within a sweep's limits and watch V, I, L; recorded as a run. Typed, or piped line by line.
 
@@ -70,7 +77,8 @@ def live(
         raise complain(error, USAGE) from error
     commands = Commands()
     prepared = commands.prepared(prepared)
-    with StopRequest().listening() as stop:
+    with StopRequest(remote).listening() as stop:
+        commands.taken_from(stop.mailbox)
         with commands.shown(SpectatorConsole(stderr=as_json), prepared, stop) as spectator:
             result = session.run(prepared, folder, spectator, stop, in_real_time(prepared), waiting=waiting())
         told = results.told(result, as_json, stuck=spectator.stuck)
@@ -130,6 +138,32 @@ class Commands:
         if command is not None:
             self._waiting.put(command)
 
+    def taken_from(self, mailbox: Mailbox) -> None:
+        """Take commands from outside as well: ``level`` (field ``level``, like '3.2 V'), off, spectrum, end."""
+        for kind, line in {"level": "", "off": "off", "spectrum": "spectrum", "end": "quit"}.items():
+            mailbox.takes(kind, partial(self._asked, line))
+
+    def _asked(self, line: str, request: Request) -> Answer:
+        """A command from outside, in the thread of the mailbox."""
+        from queue import Full
+
+        from acquire.safety.mailbox import Answer
+        from acquire.sweep.by_hand import UnknownCommand, command_of
+
+        assert self._reach is not None
+        text = line or request.text("level")
+        try:
+            command = command_of(text, self._reach)
+            if command is None or (not line and command.doing.name not in _LEVELS):
+                return Answer(False, "not done: name a level, like '3.2 V', or + or -")
+            self._waiting.put_nowait(command)
+        except UnknownCommand as error:
+            return Answer(False, f"not done: {error}" + (f"; {error.hint}" if error.hint else ""))
+        except Full:
+            return Answer(False, "not done: so many commands wait already")
+        self._say(f"{text}, says {request.by}")
+        return Answer(True, text)
+
     def ended(self) -> None:
         """Nothing more is typed: the run ends once what was typed is done."""
         from acquire.sweep.by_hand import Command, Doing
@@ -152,6 +186,7 @@ class Commands:
         from acquire.sinks import Spectator
 
         typing = Typing(self.line, self.ended)
+        keyboard = nullcontext() if stop.mailbox.started_for else listening(sys.stdin, typing, self.line, self.ended)
         account = Account(outlook_of(prepared, datetime.now().astimezone().date()), monotonic)
         if console.is_terminal and not console.is_dumb_terminal:
             drawing: Large | Lines = Large(console, account, lambda: typing.text, stop, self.help)
@@ -160,7 +195,7 @@ class Commands:
         self._drawing = drawing
         spectator = Spectator(drawing, drawing.finish, tick=drawing.tick, period=PERIOD)
         try:
-            with listening(sys.stdin, typing, self.line, self.ended):
+            with keyboard:
                 yield spectator
         finally:
             spectator.close()

@@ -26,6 +26,7 @@ def go_on(
     as_json: bool,
     plot: bool,
     page: bool,
+    remote: str = "",
 ) -> None:
     """Go on with the run in a file; what else is named must be what the run was begun with.
 
@@ -38,7 +39,7 @@ def go_on(
 
     taken_up = _taken_up(path, sweep, bench, output, said, as_json=as_json)
     console = display.SpectatorConsole(stderr=as_json)
-    with StopRequest().listening() as stop:
+    with StopRequest(remote).listening() as stop:
         with displayed(console, taken_up.prepared, stop, plot=plot) as spectator:
             result = session.resume(taken_up, spectator, stop)
         told = results.told(result, as_json, stuck=spectator.stuck)

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
@@ -150,6 +151,28 @@ def somebody_to_ask() -> bool:
             return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
         except OSError:
             return False
+
+
+#: How long it is looked for what somebody types before anything else is looked at, s.
+_LOOK = 0.1
+
+
+def line_waits(stream: TextIO | None) -> bool:
+    """Whether something was typed at a terminal, within a moment; without a terminal the moment passes."""
+    if stream is None:
+        time.sleep(_LOOK)
+        return False
+    if sys.platform == "win32":
+        import msvcrt
+
+        if not msvcrt.kbhit():
+            time.sleep(_LOOK)
+            return False
+        return True  # the rest of the line is waited for
+    else:  # noqa: RET505  # type checkers know the system only so
+        import select
+
+        return bool(select.select([stream.fileno()], [], [], _LOOK)[0])
 
 
 def is_yes(stream: TextIO, *, enter: bool = True) -> bool:

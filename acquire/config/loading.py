@@ -30,7 +30,9 @@ from acquire.config.cautions import (
 from acquire.config.device import DeviceFile
 from acquire.config.level_list import read_levels
 from acquire.config.lifetime_rules import lifetime_on_bench_rules, lifetime_rules
+from acquire.config.mapping import MappingFile, mapping_rules
 from acquire.config.overrides import Override, Said, SaidByBatch, overridden
+from acquire.config.package import PackageFile, package_rules
 from acquire.config.parsing import ConfigurationError, Parsed, parse
 from acquire.config.published import PublishedFile, published_rules
 from acquire.config.pulse_rules import pulse_rules
@@ -74,7 +76,9 @@ KINDS: Mapping[str, type[Section]] = {
     "calibration": CalibrationFile,
     "published": PublishedFile,
     "answers": AnswersFile,
+    "mapping": MappingFile,
     "batch": BatchFile,
+    "package": PackageFile,
 }
 
 
@@ -530,12 +534,28 @@ def load_published(path: Path) -> PublishedFile:
     return _load_alone(path, PublishedFile, published_rules)
 
 
+def load_mapping(path: Path) -> MappingFile:
+    """A mapping file.
+
+    :raises ConfigurationError: with every problem of it.
+    """
+    return _load_alone(path, MappingFile, mapping_rules)
+
+
 def load_answers(path: Path) -> AnswersFile:
     """A file of answers to the reporting checklist.
 
     :raises ConfigurationError: with every problem of it.
     """
     return _load_alone(path, AnswersFile, answers_rules)
+
+
+def load_package(path: Path) -> PackageFile:
+    """A file of what is said of data that are given away.
+
+    :raises ConfigurationError: with every problem of it.
+    """
+    return _load_alone(path, PackageFile, package_rules)
 
 
 def _load_alone(path: Path, model: type[FileModel], rules: Callable[[Parsed[FileModel]], Problems]) -> FileModel:
@@ -625,7 +645,9 @@ def _checked(source: YamlSource) -> _Findings:
         "calibration": lambda: _load_calibration(source, findings),
         "published": lambda: findings.check(source, PublishedFile, published_rules),
         "answers": lambda: findings.check(source, AnswersFile, answers_rules),
+        "mapping": lambda: findings.check(source, MappingFile, mapping_rules),
         "batch": lambda: _load_batch(source, findings),
+        "package": lambda: findings.check(source, PackageFile, package_rules),
     }
     checks[source.content["kind"]]()
     return findings

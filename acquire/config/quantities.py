@@ -8,6 +8,9 @@ the float 0.1, not its neighbour. Pint is imported when the first quantity is re
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -71,11 +74,26 @@ class QuantityError(ValueError):
 
 @lru_cache(maxsize=1)
 def _registry() -> UnitRegistry[Any]:
-    from pint import UnitRegistry
+    with _not_imported("dask"):  # pint takes it in where it is installed: half as long again, for nothing here
+        from pint import UnitRegistry
 
     registry: UnitRegistry[Any] = UnitRegistry(None, non_int_type=Decimal)
     registry.load_definitions(DEFINITIONS.strip().splitlines())
     return registry
+
+
+@contextmanager
+def _not_imported(package: str) -> Iterator[None]:
+    """Inside, a package that is not imported yet is as if it were not installed."""
+    modules: dict[str, Any] = sys.modules
+    new = package not in modules
+    if new:
+        modules[package] = None
+    try:
+        yield
+    finally:
+        if new:
+            del modules[package]
 
 
 @lru_cache(maxsize=256)
@@ -84,12 +102,13 @@ def conversion_factor(unit: str, target: str) -> Decimal | None:
 
     :raises QuantityError: ``unit`` is not a unit of this bench.
     """
-    from pint.errors import DimensionalityError, PintError
-
     if not _UNIT.fullmatch(unit):
         raise QuantityError(f"'{shortened(unit)}' is not a unit", "")
+    registry = _registry()
+    from pint.errors import DimensionalityError, PintError
+
     try:
-        return Decimal(_registry().convert(Decimal(1), unit.replace("·", "*"), target))
+        return Decimal(registry.convert(Decimal(1), unit.replace("·", "*"), target))
     except DimensionalityError:
         return None
     except PintError:

@@ -32,7 +32,9 @@ _ABOUT = {
     "uncertainty: `9.02 +- 0.10 cd/A`.",
     "batch": "Which pixels of which substrates are measured one after the other, for `acquire run`. What it says of "
     "a pixel takes the place of what its sweep file says.",
+    "mapping": "How text files of another program are read, for `acquire import`.",
     "answers": "What no run file knows, for `acquire report --checklist`; `--ask` writes one.",
+    "package": "What is said of data that are given away, for `acquire package --about`.",
 }
 
 _HEADER = ("key", "unit or values", "default", "example", "meaning")

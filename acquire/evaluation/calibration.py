@@ -38,13 +38,14 @@ class LuminanceRoute(StrEnum):
 
     ``CALIBRATED``: the photodiode by its calibration; ``FROM_SPECTRA``: the photodiode by k_L from the spectra of the
     run itself; ``SPECTRORADIOMETER``: spectra alone, so that only points with one have a luminance. ``NONE``: the
-    device is not to shine.
+    device is not to shine. ``IMPORTED``: another program gave it, as every other result of the run.
     """
 
     CALIBRATED = "calibrated"
     FROM_SPECTRA = "from_spectra"
     SPECTRORADIOMETER = "spectroradiometer"
     NONE = "none"
+    IMPORTED = "imported"
 
 
 class Connection(StrEnum):

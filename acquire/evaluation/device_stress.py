@@ -1,7 +1,8 @@
 """What a device has been through: charge, hours under stress, largest levels, exposures. Pure.
 
 A level counts from its reading to the next one, a pulse as long as it lasted. Where a branch or a cycle ends, a rest
-or a break may follow, at which nothing was read: there no more than the usual distance of two readings counts.
+or a break may follow, at which nothing was read, and where the run was paused the output was off: there no more than
+the usual distance of two readings counts.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from acquire.records import Columns, FloatArray
+from acquire.records import Columns, FloatArray, PointFlag
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,13 @@ def stress_of_sweep(points: Columns, samples: Columns) -> Stress:
 
 
 def _places(points: Columns) -> np.ndarray:
-    """A number for the branch and the cycle of each point (n,), the same within one of them."""
+    """A number for the branch and the cycle of each point (n,), the same within one of them; a pause parts it."""
     branch, cycle = points["branch"], points["cycle"]
     if not len(branch):
         return np.empty(0, int)
     changed = (branch[1:] != branch[:-1]) | (cycle[1:] != cycle[:-1])
+    if "flags" in points:
+        changed |= points["flags"][1:] & int(PointFlag.AFTER_PAUSE) != 0
     return np.concatenate([[0], np.cumsum(changed)])
 
 

@@ -197,7 +197,7 @@ class Evidence:
     @cached_property
     def alone(self) -> bool:
         """Whether spectra alone give luminance, if anything does, so that only points with one have any."""
-        alone = (LuminanceRoute.SPECTRORADIOMETER, LuminanceRoute.NONE)
+        alone = (LuminanceRoute.SPECTRORADIOMETER, LuminanceRoute.NONE, LuminanceRoute.IMPORTED)
         return self.calibration.conditions.luminance_route in alone
 
     @cached_property

@@ -14,7 +14,7 @@ from acquire.evaluation.ageing import changes_after_the_sweep, level_read_again
 from acquire.evaluation.angular_remark import with_angular_factor
 from acquire.evaluation.branches import branch_summaries
 from acquire.evaluation.budget import current_limit
-from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.calibration import Calibration, LuminanceRoute
 from acquire.evaluation.cautions import contact_cautions, light_cautions
 from acquire.evaluation.evaluate import Evidence, budget_at, evaluate_run
 from acquire.evaluation.figure import Figure, JVLCurve
@@ -59,8 +59,15 @@ class FinalEvaluation:
     spectra: Sequence[Spectrum]
     repeated: Sequence[RepeatedReading] = ()
 
+    @property
+    def imported(self) -> bool:
+        """Whether another program measured the run: its numbers stand as they are, their uncertainties not known."""
+        return self.evidence.calibration.conditions.luminance_route == LuminanceRoute.IMPORTED
+
     def points(self, live: Columns) -> Columns:
         """The columns of a run's points (n,) with the final values in place of the ``live`` ones."""
+        if self.imported:
+            return dict(live)
         points = {**live, **evaluate_run(live, self.evidence)}
         at_limit = at_amplifier_limit(points, self.evidence)
         return {**points, "flags": points["flags"] | at_limit * int(PointFlag.AMPLIFIER_LIMIT)}
@@ -72,8 +79,8 @@ class FinalEvaluation:
             back = hysteresis_figures(forward, reverse) if forward and reverse else {}
             return single_carrier_figures(self._polarities(points), self.evidence.calibration) | back
         figures = figures_of_merit(forward, reverse)
-        if not figures:
-            return {}
+        if not figures or self.imported:
+            return figures
         figures = with_uncertainties(figures, self.budgets(points, figures))
         changes = changes_after_the_sweep(level_read_again(points, self.repeated, self.evidence))
         figures |= with_uncertainties(self._spectral(points, figures) | repeatability(points) | changes, {})
@@ -172,6 +179,7 @@ def _curve(points: Columns, branch: Branch, evidence: Evidence, dark: Sequence[D
 def _curve_of(points: Columns, chosen: IntArray, evidence: Evidence, dark: Sequence[DarkReading]) -> JVLCurve:
     """Some rows of a run's points as a curve."""
     columns = {name: points[name][chosen] for name in _CURVE_COLUMNS}
+    columns["time"] = without_pauses(points["time"], points["flags"])[chosen]
     conditions = evidence.calibration.conditions
     columns["voltage"] = conditions.device_voltage(columns["voltage"], points["current"][chosen])
     signal, time = points["photodiode_signal"][chosen], points["time"][chosen]
@@ -182,6 +190,15 @@ def _curve_of(points: Columns, chosen: IntArray, evidence: Evidence, dark: Seque
     )
 
 
+def without_pauses(time: FloatArray, flags: IntArray) -> FloatArray:
+    """Times (n,) [s] of the points of a run from which its pauses are taken out: no level stood so long.
+
+    The point after a pause comes together with the one before it; what lies between two others stays.
+    """
+    gaps = np.where(flags[1:] & int(PointFlag.AFTER_PAUSE) != 0, np.diff(time), 0.0)
+    return time - np.concatenate([[0.0], np.cumsum(np.nan_to_num(gaps))]) if time.size else time
+
+
 _NOT_IN_THE_FILE = ("luminance_noise", "current_density_floor")
 _CURVE_COLUMNS = [field.name for field in fields(JVLCurve) if field.name not in _NOT_IN_THE_FILE]
 
@@ -189,6 +206,8 @@ _CURVE_COLUMNS = [field.name for field in fields(JVLCurve) if field.name not in 
 def _current_density_floor(current: FloatArray, evidence: Evidence, dark: Sequence[DarkReading]) -> FloatArray:
     """Three times what a current of 0 may read as [A/m^2] at each point (n,): limit of error, scatter in the dark."""
     conditions = evidence.calibration.conditions
+    if conditions.luminance_route == LuminanceRoute.IMPORTED:
+        return np.zeros(current.shape)  # by meters of which nothing is known
     in_the_dark = [reading.current for reading in dark if isfinite(reading.current)]
     scatter = stdev(in_the_dark) if len(in_the_dark) > 1 else 0.0
     offset = float(current_limit(0.0, conditions))

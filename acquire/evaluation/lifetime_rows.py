@@ -44,12 +44,12 @@ class LifetimeRows:
 
     def of_curve(self, record: Record) -> None:
         """Take note of a point of a curve, for which there is no row here."""
-        self.clock.of_curve(record.reading.time)
+        self.clock.of_curve(record.reading.time, record.reading.paused)
 
     def of_course(self, record: Record) -> LifetimePoint:
         """The row of a point at the level that is kept."""
         reading, luminance = record.reading, record.luminance
-        stress = self.clock.of_course(reading.time)
+        stress = self.clock.of_course(reading.time, reading.paused)
         spread = record.luminance_independent_uncertainty / luminance if luminance > 0.0 else nan
         first = isnan(self.initial_luminance) and stress >= self.conditions.initial_time - _ROUNDING
         if first and luminance > 0.0:

@@ -200,7 +200,7 @@ class _StopAsThen(StopRequest):
 
     def __init__(self, watch: _Watch, folder: Path) -> None:
         super().__init__()
-        self.mailbox = Mailbox(folder)
+        self.mailbox = Mailbox(folder=folder)
         self._watch = watch
 
     def __call__(self) -> str:

@@ -227,7 +227,7 @@ def conditions(one: DocumentedRun) -> list[tuple[str, str]]:
         *_chosen(told, "direction"),
         ("Compliance", compliance(one)),
         ("Time at each level", dwell(one)),
-        *_chosen(told, "scan rate"),
+        *_chosen(told, "scan rate", "paused"),
         ("Ranges, integration", ranges(one)),
         *_chosen(told, "wires", "ambient air", "luminance from", "photodiode"),
         ("Earlier stress", one.earlier.text if one.earlier else ""),

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
+from math import isfinite
 
 import numpy as np
 
 from acquire.config import SweepFile
 from acquire.config.cautions import area_text
+from acquire.evaluation.final import without_pauses
 from acquire.photometry.customary_units import QUANTITIES, customary
 from acquire.records import Branch, Columns, FloatArray, PointFlag, of_sweep
 from acquire.run_file.columns import thinned
@@ -26,6 +28,7 @@ _ROUTES = {
     "from_spectra": "the photodiode, calibrated by the spectra of this run",
     "spectroradiometer": "the spectra alone",
     "none": "nothing: no light is expected of this device",
+    "imported": "another program, which measured this run",
 }
 
 
@@ -37,7 +40,8 @@ def facts_of(run: Run) -> Mapping[str, str]:
         "title": run.title,
         "sample": identity(run),
         "structure": sample_text(run, "structure"),
-        "emissive area": ", ".join(filter(None, [area_text(conditions.emissive_area), area_uncertainty(run)])),
+        "imported": _imported(run),
+        "emissive area": ", ".join(filter(None, [_area(conditions.emissive_area), area_uncertainty(run)])),
         "layer": layer_text(run.calibration.layer),
         "notes": sample_text(run, "notes"),
         "user": run.user,
@@ -51,9 +55,10 @@ def facts_of(run: Run) -> Mapping[str, str]:
         "figures of": _figures_of(run),
         "compliance": _configured_amount(run, "source", "compliance", limited),
         "in compliance": _in_compliance(run),
-        "reading": _reading(run),
+        "reading": "" if _imported(run) else _reading(run),
         "pace": _pace(run),
         "scan rate": _scan_rate(run),
+        "paused": _paused(run),
         "wires": _wires(run),
         "ambient air": ambient_air(run),
         "bench": str(run.configured("bench", "name") or ("simulated" if conditions.simulated else "")),
@@ -73,6 +78,16 @@ def facts_of(run: Run) -> Mapping[str, str]:
         "checksums": str(run.integrity),
     }
     return {name: text for name, text in told.items() if text}
+
+
+def _imported(run: Run) -> str:
+    """Of which file of which program the run was made; empty where this program measured it."""
+    file, origin = run.configured("imported", "file"), run.configured("imported", "origin")
+    return f"from {file} of {origin}, whose numbers these are" if file and origin else ""
+
+
+def _area(area: float) -> str:
+    return area_text(area) if isfinite(area) else "not known"
 
 
 def _analyses(run: Run) -> str:
@@ -243,7 +258,7 @@ def _scan_rate(run: Run) -> str:
     table = run.tables["jvl"]
     if _pulsed(run):
         return ""
-    steps, times = np.abs(np.diff(table["voltage"])), np.diff(table["time"])
+    steps, times = np.abs(np.diff(table["voltage"])), np.diff(without_pauses(table["time"], table["flags"]))
     known = np.isfinite(steps) & (times > 0)
     if not known.any():
         return ""
@@ -252,6 +267,15 @@ def _scan_rate(run: Run) -> str:
         f"{rate:.3g} V/s, {dwell:.3g} s from point to point (medians, so without the time of spectra; the longest "
         f"{longest:.3g} s)"
     )
+
+
+def _paused(run: Run) -> str:
+    """How often, and how long, the output was off because somebody asked for a pause."""
+    durations, ended = run.tables["pauses"]["duration"], run.tables["pauses"]["ended"]
+    if not len(durations):
+        return ""
+    often = "once" if len(durations) == 1 else f"{len(durations)} times"
+    return f"{often}, {durations.sum():.4g} s with the output off{', and ended there' if ended.any() else ''}"
 
 
 def _wires(run: Run) -> str:

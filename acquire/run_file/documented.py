@@ -23,7 +23,7 @@ class DocumentedRun:
 
     ``settings`` is what each instrument was set to, by role; ``file_hashes`` the SHA-256 of each configuration file,
     ``sha256`` that of the run file itself, ``earlier`` what the device went through before by the other files of its
-    folder.
+    folder. ``definition`` is the NeXus application definition that the file declares, empty in older ones.
     """
 
     run: Run
@@ -31,6 +31,7 @@ class DocumentedRun:
     file_hashes: Mapping[str, str]
     sha256: str
     earlier: Earlier | None = None
+    definition: str = ""
 
 
 def read_documented(path: Path, analysis: str | None = None) -> DocumentedRun:
@@ -44,8 +45,9 @@ def read_documented(path: Path, analysis: str | None = None) -> DocumentedRun:
     with _file(path) as file:
         entry = file["entry"]
         settings = {role: _attributes(group) for role, group in entry["instrument"].items()}
+        definition = _text(entry["definition"][()]) if "definition" in entry else ""
         hashes = parsed(_text(entry["configuration"].attrs.get("file_hashes", "{}")))
-    return DocumentedRun(run, settings, hashes, sha256, earlier_stress(run))
+    return DocumentedRun(run, settings, hashes, sha256, earlier_stress(run), definition)
 
 
 def _attributes(group: h5py.Group) -> dict[str, Plain]:

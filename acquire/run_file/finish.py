@@ -36,13 +36,13 @@ from acquire.run_file.hdf5 import (
     write_text,
 )
 from acquire.run_file.layout import (
-    BEFORE_THE_RUN,
     FORMAT_VERSION,
     NOTE_BYTES,
     NOTE_COLUMNS,
     TABLES,
     Table,
     columns_in,
+    known_before,
     storable,
     tables_in,
     write_flag_meanings,
@@ -116,7 +116,7 @@ def finish(path: Path, stop: RunStop | None = None, run_id: str = "", waiting: W
         with h5py.File(path, "r", locking=False) as old, file_in_memory() as new:
             _write_finished(old, new, finished, run.tables["jvl"])
             late = lay_out_long_tables(new["entry"], finished, lifetime.pieces if lifetime else {})
-            kept = {name: text for name, text in sealed(old["entry"]).items() if name in BEFORE_THE_RUN}
+            kept = {name: text for name, text in sealed(old["entry"]).items() if name in known_before(old["entry"])}
             seal(new["entry"], [*new["entry"]], **kept, **late.checksums)
             write_summary(new, summary_of(finished))
             content = late.content(image_of(new), path)
@@ -225,7 +225,7 @@ def _write_finished(old: h5py.File, new: h5py.File, run: Run, live: Columns) -> 
         new.attrs[name] = value
     new.attrs["format_version"] = "{}.{}".format(*FORMAT_VERSION)
     entry = nx_group(new, "entry", "NXentry", default="jvl")
-    for name in (*BEFORE_THE_RUN, *({"remarks"} & set(old["entry"]))):
+    for name in (*known_before(old["entry"]), *({"remarks"} & set(old["entry"]))):
         old.copy(old["entry"][name], entry, name)
     write_text(entry, "status", run.status)
     write_text(entry, "stop_reason", run.stop_reason)

@@ -32,7 +32,6 @@ from acquire.run_file.hdf5 import (
     write_array,
 )
 from acquire.run_file.layout import (
-    BEFORE_THE_RUN,
     ENDING,
     NO_ENDING,
     TABLES,
@@ -44,6 +43,7 @@ from acquire.run_file.layout import (
     bytes_a_row,
     check_of,
     columns_in,
+    known_before,
     rows_of,
     storable,
     tables_in,
@@ -162,7 +162,7 @@ def lay_out_after(write: Callable[[h5py.File], h5py.Group], run_id: str, units: 
         write_array(entry["spectra"], "wavelength", np.arange(380.0, 781.0), "nm", "wavelength in standard air")
         preallocated(recording, "run_id", np.array(storable(run_id).encode(), "S64"))
         _lay_out_exchange(recording, capacity)
-        seal(entry, BEFORE_THE_RUN, [*(table.name for table in tables_of(capacity)), "recording"])
+        seal(entry, known_before(entry), [*(table.name for table in tables_of(capacity)), "recording"])
         image = bytearray(image_of(file))
         tables = {table.event: _places(entry, table, units.source, image) for table in tables_in(entry)}
         return LaidOut(tables, _layout(entry, tables), bytes(image))

@@ -38,6 +38,7 @@ from acquire.records import (
     LifetimePoint,
     Note,
     Part,
+    Pause,
     Record,
     RepeatedReading,
     RunStart,
@@ -59,6 +60,9 @@ Version = tuple[int, int]
 #: Of the files that this program writes; the module's text says what a reader does with others.
 FORMAT_VERSION: Version = (1, 5)
 BEFORE_VERSIONS: Version = (0, 0)
+
+#: The NeXus application definition that a file declares, and its version (application_definition.py beside this).
+DEFINITION, DEFINITION_VERSION = "NXjvl", "1.0"
 
 #: What columns were called in older files, by their names today.
 FORMER_NAMES: Mapping[str, str] = {"log10_distance": "lg_distance"}
@@ -410,6 +414,22 @@ PART_COLUMNS = [
 ]
 
 
+PAUSE_COLUMNS = [
+    *_reals(
+        "",
+        ("time", "s", "when the output was off, since the start of the run"),
+        ("duration", "s", "until the level was back, or the run was ended"),
+    ),
+    Column("point_index", "<i4", "", "of the point before which it was", "point_index"),
+    Column("by", "S80", "", "who asked for it (UTF-8)", "by"),
+    Column("ended", "<i1", "", "1 where the run was ended in it", "ended"),
+]
+
+
+#: So many pauses of a run are recorded; a note tells of each besides.
+MOST_PAUSES = 50
+
+
 def write_flag_meanings(dataset: h5py.Dataset) -> None:
     """Explain each bit of the flags beside the flags."""
     for flag, meaning in FLAG_MEANINGS.items():
@@ -426,6 +446,7 @@ def write_start(file: h5py.File, start: RunStart) -> h5py.Group:
     for name in ("title", "start_time", "run_id"):
         write_text(entry, name, getattr(start, name))
     set_text(write_text(entry, "program_name", start.program), "version", start.version)
+    _write_definition(entry, start)
     _write_sample(entry, start.sample)
     write_text(nx_group(entry, "user", "NXuser"), "name", start.user)
     configuration = nx_group(entry, "configuration", "NXcollection")
@@ -441,6 +462,19 @@ def write_start(file: h5py.File, start: RunStart) -> h5py.Group:
         for key, value in instrument.settings.items():
             group.attrs[key] = value if isinstance(value, bool | int | float | str) else json.dumps(value)
     return entry
+
+
+def _write_definition(entry: h5py.Group, start: RunStart) -> None:
+    """By which definition the file is laid out, and the program as NXsensor_scan, which that extends, wants it said."""
+    set_text(write_text(entry, "definition", DEFINITION), "version", DEFINITION_VERSION)
+    program = write_text(nx_group(entry, "process", "NXprocess"), "program", start.program)
+    set_text(program, "version", start.version)
+    set_text(program, "program_url", package_url(start.version))
+
+
+def package_url(version: str) -> str:
+    """The address of this program, which has no website: a package URL (ECMA-427)."""
+    return f"pkg:generic/jvl-bench@{version}"
 
 
 def _write_sample(entry: h5py.Group, sample: Mapping[str, Any]) -> None:
@@ -467,8 +501,18 @@ BEFORE_THE_RUN = (
 )
 
 
+#: Of these, those that older files do not have.
+SINCE_DEFINITION = ("definition", "process")
+
+
+def known_before(entry: h5py.Group) -> list[str]:
+    """The members of an entry that were known before its run."""
+    return [*BEFORE_THE_RUN, *(name for name in SINCE_DEFINITION if name in entry)]
+
+
 #: What the members of ``/entry`` are, in the order in which a reader meets them.
 MEMBERS: Mapping[str, str] = {
+    "definition": "the NeXus application definition that the file follows, NXjvl",
     "title": "the sweep's title",
     "start_time": "when the run began, ISO 8601 with the offset from UTC",
     "end_time": "when it ended, likewise",
@@ -476,6 +520,7 @@ MEMBERS: Mapping[str, str] = {
     "stop_reason": "why it ended there",
     "run_id": "a number of its own (UUID), which no other run has",
     "program_name": "the program that recorded it; its version is an attribute",
+    "process": "the same as NeXus wants it said, with its package URL",
     "sample": "the device: everything in the section `sample` of the sweep file",
     "user": "who measured",
     "jvl": "one row a point: final values",
@@ -483,6 +528,7 @@ MEMBERS: Mapping[str, str] = {
     "lifetime": "one row a reading of a device that ages: final values",
     "lifetime_live": "the derived values of the same readings as they were shown while the run went on",
     "parts": "one row each time the run was begun or gone on with",
+    "pauses": "one row each time the output was off in the middle, because somebody asked for a pause",
     "spectra": "one row a spectrum",
     "figures_of_merit": "one number a figure, with unit, status, reason, uncertainty and place as attributes; of which "
     "`branch` and `cycle` they are, as attributes of the group",
@@ -490,6 +536,7 @@ MEMBERS: Mapping[str, str] = {
     "stress": "what the run has put on the device: charge, time at levels other than zero, largest voltage and "
     "current, exposures of the spectroradiometer",
     "remarks": "tags and comments that people added when the run was over",
+    "imported": "of data of another program: its text as it was, the name of the file, its SHA-256, the program",
     "analyses": "results computed anew from these readings, one group each: by another area or calibration, by the "
     "formulas of a later program; with its parent, when, why, and what is different",
     "notes": "what was worth reading later: cautions, errors of instruments, decisions of the program",
@@ -581,6 +628,7 @@ TABLES = (
         streamed=True,
     ),
     Table("parts", Part, lambda _: PART_COLUMNS, ("time",), since=(1, 4), optional=True),
+    Table("pauses", Pause, lambda _: PAUSE_COLUMNS, ("time",), rows=MOST_PAUSES, since=(1, 5)),
 )
 
 TABLE: Mapping[str, Table] = {table.name: table for table in TABLES}

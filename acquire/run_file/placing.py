@@ -127,6 +127,16 @@ def put_in_place(beside: Path, path: Path) -> None:
     _sync_names(path.parent)
 
 
+def name_in_place(beside: Path, path: Path) -> None:
+    """Give a file that is whole its name, where nothing stands yet.
+
+    :raises FileExistsError: something stands there.
+    :raises OSError: it is refused.
+    """
+    _name_where_nothing_stands(beside, path)
+    _sync_names(path.parent)
+
+
 @contextmanager
 def file_written_whole(path: Path, *, new: bool, encoding: str) -> Iterator[TextIO]:
     """A text file that has its name once all of it is written, for what is too much to be held in memory.

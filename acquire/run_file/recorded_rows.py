@@ -81,15 +81,15 @@ def _columns(
     return arrays, remarks
 
 
-def whole_of(block: np.ndarray[Any, Any], others: Sequence[np.ndarray[Any, Any]]) -> set[int]:
-    """The rows whose check is right."""
+def whole_of(block: np.ndarray[Any, Any], others: Sequence[np.ndarray[Any, Any]], first: int = 0) -> set[int]:
+    """The rows whose check is right, counted from the first of these, which is row ``first`` of its table."""
     if any(len(other) != len(block) for other in others):
         return set()
     parts = [block[:, :-1], *others]
     return {
         row
         for row in np.flatnonzero(np.isfinite(block[:, -1])).tolist()
-        if block[row, -1] == row_check(row, [part[row : row + 1].tobytes() for part in parts])
+        if block[row, -1] == row_check(first + row, [part[row : row + 1].tobytes() for part in parts])
     }
 
 

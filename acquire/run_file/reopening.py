@@ -23,7 +23,7 @@ from acquire.run_file.growing import end_of_file
 from acquire.run_file.hdf5 import nx_group, read_array, rows_in_file
 from acquire.run_file.held import Held
 from acquire.run_file.laying_out import LaidOut, TablePlaces, Units, found_again, lay_out_after
-from acquire.run_file.layout import BEFORE_THE_RUN, FORMAT_VERSION, Capacity, Table, tables_in, tables_of
+from acquire.run_file.layout import FORMAT_VERSION, Capacity, Table, known_before, tables_in, tables_of
 from acquire.run_file.placing import locked_alone, name_beside, put_in_place
 from acquire.run_file.read import ArchiveError, Run, _file, _first_line, _stamp, read_run
 from acquire.run_file.recorded_rows import whole_of
@@ -199,7 +199,7 @@ def _laid_out_like(old: h5py.File, run: Run, capacity: Capacity) -> LaidOut:
         for name in ("NX_class", "default", "creator", "format_version"):
             file.attrs[name] = old.attrs[name]
         entry = nx_group(file, "entry", "NXentry", default="jvl")
-        for name in (*BEFORE_THE_RUN, *({"remarks"} & set(old["entry"]))):
+        for name in (*known_before(old["entry"]), *({"remarks"} & set(old["entry"]))):
             old.copy(old["entry"][name], entry, name)
         return entry
 

@@ -55,20 +55,22 @@ def asked_for(reason: str) -> bool:
 class StopRequest:
     """Remembers why a stop was asked for, by a signal or through the :attr:`mailbox`.
 
+    ``started_for``: what operates the run from elsewhere is called so; empty where a person is at its terminal.
+
     The first request lets the running point end, for a second at most. Then (:meth:`look`), or with a second request,
     KeyboardInterrupt is raised, once, and only while the run waits for an instrument (:meth:`interruptible`):
     anywhere else the request is seen at once anyway, and switching the output off and finishing the file are never
     cut short.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, started_for: str = "") -> None:
         self._reason = ""
         self._looks = 0
         self._interruptible = False
         self._raised = False
         self._asking = False
         #: Where the run is spoken to from outside; open while it goes on.
-        self.mailbox = Mailbox()
+        self.mailbox = Mailbox(started_for)
         #: Asked for through the mailbox too.
         self.pause = PauseRequest()
         self.mailbox.takes("stop", self._asked)

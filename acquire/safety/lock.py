@@ -117,6 +117,28 @@ def instruments_locked(
                 _write(lock, None)
 
 
+def in_use(resources: Iterable[str], folder: Path | None = None) -> str:
+    """Who has one of these instruments (VISA addresses) now, in words; empty where nobody is known to have one.
+
+    Only a look: whoever is to have them still takes them by :func:`instruments_locked`.
+    """
+    place = folder or locks_folder()
+    for name in sorted({canonical_resource(resource) for resource in resources}):
+        try:
+            lock = os.open(
+                place / file_name(name), os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+            )
+        except OSError:
+            continue
+        try:
+            # Without a text nobody has it, and it need not be taken, which could be in the way of a run that begins
+            if (holder := _holder(lock)) is not None and not taken(lock, shared=True):
+                return f"run {holder} has {name}"
+        finally:
+            os.close(lock)
+    return ""
+
+
 def file_name(resource: str) -> str:
     """The lock of an instrument: its address, readable, and a mark that keeps similar ones apart."""
     readable = re.sub(r"[^A-Z0-9]+", "-", resource.upper()).strip("-")[:60]

@@ -78,6 +78,30 @@ class Answer:
 
 Handler = Callable[[Request], Answer]
 
+#: What a question is answered with: it is done; the batch ends here.
+_YES, _NO = frozenset({"yes", "y", "done"}), frozenset({"no", "n", "end"})
+
+
+class Question:
+    """Something that a person is asked; ``answer`` is None until there is one, ``by`` is whose it is."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.id = secrets.token_hex(4)
+        self.answer: bool | None = None
+        self.by = ""
+
+    def answered(self, request: Request) -> Answer:
+        """An answer from outside: its field ``answer`` is yes or no, ``question`` the one that is meant, if named."""
+        if (meant := request.text("question")) and meant != self.id:
+            return Answer(False, "that is not what is asked now")
+        answer = request.text("answer").strip().lower()
+        if answer not in _YES | _NO:
+            return Answer(False, "answer yes (it is done) or no (the batch ends here)")
+        if self.answer is None:
+            self.by, self.answer = request.by, answer in _YES
+        return Answer(True, "it goes on" if self.answer else "the batch ends here")
+
 
 def runs_folder() -> Path:
     """Where the folders of all processes are that carry out runs."""
@@ -92,18 +116,19 @@ def runs_folder() -> Path:
 class Mailbox:
     """The one mailbox of a process that carries out a run, or several; open inside :meth:`opened`.
 
-    ``problem``: why it could not be opened, empty otherwise; a run goes on without.
+    ``started_for``: what operates the runs from elsewhere is called so; empty where a person does. ``problem``: why it
+    could not be opened, empty otherwise; a run goes on without.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, started_for: str = "", folder: Path | None = None) -> None:
         self.problem = ""
         #: Where it is; None while it is not open.
         self.place: Path | None = None
-        #: For whom the process was started from elsewhere; empty where a person did.
-        self.started_for = ""
+        self.started_for = started_for
         self._folder = folder
         self._handlers: dict[str, Handler] = {}
         self._tell: Callable[[], Mapping[str, Any]] = dict
+        self._question: Question | None = None
         self._said: dict[str, Any] = {}
         self._users = 0
         self._spoken_to = False
@@ -128,6 +153,17 @@ class Mailbox:
         """Publish this besides, from now on: names and values that JSON knows."""
         with self._change:
             self._said = {**self._said, **said}
+
+    @contextmanager
+    def asking(self, text: str) -> Iterator[Question]:
+        """Inside, a question is published, and answers to it are taken."""
+        self._question = question = Question(text)
+        self.takes("answer", question.answered)
+        try:
+            yield question
+        finally:
+            self._question = None
+            self.takes_no_more("answer")
 
     @contextmanager
     def opened(self) -> Iterator[None]:
@@ -260,7 +296,11 @@ class Mailbox:
             self._publish(place)
 
     def _state(self) -> dict[str, Any]:
-        return {**self._said, **self._tell(), "started_for": self.started_for, "takes": sorted(self._handlers)}
+        said, question = {**self._said, **self._tell()}, self._question
+        if question is not None:  # it is asked between two runs
+            said |= {"run_id": "", "path": "", "points": 0, "most_points": 0, "left": None}
+            said |= {"phase": "asking", "question": question.text, "question_id": question.id, "doing": question.text}
+        return {**said, "started_for": self.started_for, "takes": sorted(self._handlers)}
 
     def _publish(self, place: Path | None = None, **said: Any) -> None:
         """Say what goes on; where that fails it is tried again at the next look."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from math import inf, isfinite
+from time import sleep
 
 from acquire.safety.mailbox import Answer, Request
 
@@ -21,6 +22,7 @@ class PauseRequest:
         self._by = ""
         self._longest = inf
         self._refused = "the run has not begun"
+        self._virtual = False
         self._change = threading.Lock()
 
     def __call__(self) -> str:
@@ -32,12 +34,21 @@ class PauseRequest:
         """How long the pause lasts at most, s: then the run is ended."""
         return self._longest
 
-    def allow(self, refused: str = "") -> None:
-        """Take requests from now on, or refuse them with these words; one that was taken is dropped then."""
+    def allow(self, *, virtual: bool = False) -> None:
+        """Take requests from now on; ``virtual``: the time of the bench is not that of a person."""
         with self._change:
-            self._refused = refused
-            if refused:
-                self._by = ""
+            self._refused = ""
+            self._virtual = virtual
+
+    def refuse(self, why: str) -> None:
+        """Refuse requests from now on, and drop one that was taken."""
+        with self._change:
+            self._refused, self._by = why, ""
+
+    def wait(self, duration: float) -> None:
+        """Let ``duration`` s pass for the person who is waited for, where the bench takes no time to wait."""
+        if self._virtual:
+            sleep(duration)
 
     def ask(self, by: str, longest: float = LONGEST_PAUSED) -> None:
         """Ask for a pause that lasts ``longest`` s at most."""

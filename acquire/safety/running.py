@@ -57,12 +57,12 @@ class RunningNow:
 
     ``name`` is that of its folder; ``run_id`` and ``path`` of the run file are empty before there is one. ``kind``:
     sweep, lifetime or by_hand; ``start_time`` (ISO 8601) is that of its file, ``measured_by`` the user named there,
-    ``source_unit`` V or A. ``phase``: opening, measuring, paused, asking, ending or ended; ``doing`` in words, and what
-    each of ``instruments`` does, by its role. ``question`` and ``question_id``: what is asked of a person. ``output``:
-    on, off or unknown; ``asked`` when the instrument said so (ISO 8601), empty where it did not. ``points`` done of
-    ``most_points``; ``left`` [s], NaN where nobody knows. ``takes``: the kinds of requests that are taken now.
-    ``started_for``: for whom it was started from elsewhere. ``told`` when all this was published.
-    ``lives``: its process does.
+    ``source_unit`` V or A, ``batch`` the title of the batch that it is one of. ``phase``: opening, measuring, paused,
+    asking, ending or ended; ``doing`` in words, and what each of ``instruments`` does, by its role. ``question`` and
+    ``question_id``: what is asked of a person. ``output``: on, off or unknown; ``asked`` when the instrument said so
+    (ISO 8601), empty where it did not. ``points`` done of ``most_points``; ``left`` [s], NaN where nobody knows.
+    ``takes``: the kinds of requests that are taken now. ``started_for``: for whom it was started from elsewhere.
+    ``told`` when all this was published. ``lives``: its process does.
     """
 
     name: str
@@ -71,6 +71,7 @@ class RunningNow:
     title: str = ""
     sample: str = ""
     kind: str = ""
+    batch: str = ""
     start_time: str = ""
     source_unit: str = ""
     measured_by: str = ""
@@ -139,7 +140,7 @@ def _now(place: Path) -> RunningNow:
     :raises OSError: it cannot be read.
     """
     state = got(place / mailbox.STATE, mailbox.LONGEST_STATE)
-    plain: dict[str, Any] = {key: _text(state, key) for key in _TEXTS}
+    plain: dict[str, Any] = {key: _text(state, key) for key in _TEXTS if key in state}
     plain |= {key: value for key in _NUMBERS if isinstance(value := state.get(key), int)}
     doing, left, takes = state.get("instruments"), state.get("left"), state.get("takes")
     return RunningNow(
@@ -156,13 +157,13 @@ def _now(place: Path) -> RunningNow:
 
 _TEXTS = (
     *("run_id", "path", "title", "sample", "kind", "user", "host", "program", "since", "phase", "doing", "question"),
-    *("question_id", "output", "asked", "started_for", "told", "start_time", "source_unit", "measured_by"),
+    *("question_id", "output", "asked", "started_for", "told", "start_time", "source_unit", "measured_by", "batch"),
 )
 _NUMBERS = ("process", "points", "most_points", "spectra")
 
 
 def _text(state: Mapping[str, Any], key: str) -> str:
-    value = state.get(key, "")
+    value = state[key]
     if not isinstance(value, str):
         raise NotUnderstood(f"its {key} is no text")
     return one_line(value)[:4096]

@@ -123,14 +123,17 @@ class RunQueue:
             lambda queue: rules.add(queue, request, by, moment, operator=operator, estimate=estimate), None, "add", by
         )
 
-    def repeat(self, number: int, by: str, *, operator: bool) -> Item:
+    def repeat(self, number: int, by: str, *, operator: bool, estimate: Mapping[str, Any] | None = None) -> Item:
         """The same once more, at the end; see :func:`acquire.service.queue_rules.repeat`.
 
         :raises acquire.service.queue_rules.Refused: as there.
         """
         moment = self._moment()
         after = self._change_whole(
-            lambda queue: rules.repeat(queue, number, by, moment, operator=operator), number, "repeat", by
+            lambda queue: rules.repeat(queue, number, by, moment, operator=operator, estimate=estimate),
+            number,
+            "repeat",
+            by,
         )
         return after.items[-1]
 

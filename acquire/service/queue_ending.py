@@ -9,7 +9,7 @@ from typing import Any
 
 from acquire.photometry.customary_units import PAPER, QUANTITIES, quantity_of_figure
 from acquire.report.rounding import customary_text
-from acquire.service.queue_rules import Ending, Outcome
+from acquire.service.queue_rules import Ending, Outcome, line
 
 #: By the exit status of ``acquire run``.
 BY_STATUS: Mapping[int, Outcome] = {
@@ -27,7 +27,7 @@ LONGEST_REASON = 500  # characters
 
 def ending_of(lines: Iterable[str]) -> Ending:
     """The ending that the lines of a log tell of; interrupted where they do not say how it ended."""
-    objects = [found for line in lines if (found := _json_object(line)) is not None]
+    objects = [found for text in lines if (found := _json_object(text)) is not None]
     status = next((int(one[EXIT_STATUS]) for one in reversed(objects) if _is_status(one.get(EXIT_STATUS))), None)
     nothing: dict[str, Any] = {}
     told = next((one for one in reversed(objects) if "status" in one and "stop_reason" in one), nothing)
@@ -40,7 +40,7 @@ def ending_of(lines: Iterable[str]) -> Ending:
     figures = told.get("figures_of_merit")
     return Ending(
         outcome,
-        " ".join(reason.split())[:LONGEST_REASON],
+        line(" ".join(reason.split()), LONGEST_REASON),
         _text_or_none(told.get("run_id")),
         _text_or_none(told.get("path") or told.get("index")),
         output.startswith(OFF),

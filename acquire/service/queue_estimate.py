@@ -114,8 +114,15 @@ def _plain(runs: Sequence[PreparedRun], title: str, kind: str) -> dict[str, Any]
         "compliance": max(run.plan.compliance for run in runs),
         "compliance_unit": "A" if runs[0].plan.source_unit == "V" else "V",
         "cautions": list(cautions)[:MOST_CAUTIONS],
+        "resources": _resources(runs),
         "digest": _digest(runs),
     }
+
+
+def _resources(runs: Sequence[PreparedRun]) -> list[str]:
+    """The addresses of the bench; a simulated one has none that others could have."""
+    bench = runs[0].loaded.bench
+    return [] if bench.simulated else [part.resource for part in bench.instruments.by_role.values()]
 
 
 def _digest(runs: Sequence[PreparedRun]) -> str:
@@ -140,14 +147,12 @@ def _different(shown: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str
             yield what
 
 
-def command_of(request: Request, recipes: Path, runs: Path) -> list[str]:
-    """The arguments of ``acquire`` that carry a request out, its run file in ``runs``.
+def command_of(request: Request, recipes: Path, runs: Path, started_for: str) -> list[str]:
+    """The arguments of ``acquire`` that carry a request out, its run file in ``runs``; operated under a name.
 
     :raises acquire.config.ConfigurationError: a name leads out of the folder of recipes.
     """
     path, bench = recipe_path(request, recipes)
-    named = ["--bench", str(bench)] if bench else []
-    said = [part for one in said_in(request) for part in (one.option, one.text)]
-    # Nobody can be asked; of a sweep nothing is asked
-    yes = ["--yes"] if is_batch(path) else []
-    return ["run", str(path), *named, "--output", str(runs), "--json", "--no-plot", *yes, *said]
+    named = [f"--bench={bench}"] if bench else []
+    said = [f"{one.option}={one.text}" for one in said_in(request)]  # so that a text may begin with a hyphen
+    return ["run", str(path), *named, f"--output={runs}", "--json", "--no-plot", f"--remote={started_for}", *said]

@@ -280,7 +280,7 @@ def _last_place(database: sqlite3.Connection) -> int:
 
 def as_text(content: Mapping[str, Any]) -> str:
     """Plain values as they stand in the file."""
-    return json.dumps(content, ensure_ascii=False, allow_nan=False)
+    return json.dumps(content, allow_nan=False)
 
 
 _ITEM_FIELDS = frozenset(one.name for one in fields(Item))

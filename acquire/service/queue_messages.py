@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from acquire.service.queue_file import QueueFile, as_text
+
+AT_ONCE = 20
+KEPT = 1000  # messages that were sent or given up
+_NEW = "state = 'waiting' AND channel = ''"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What came of a message: the channel, ``waiting``, ``sent`` or ``given up``, how often it was tried, why not."""
+
+    seq: int
+    channel: str
+    state: str
+    tries: int
+    error: str
 
 
 def put(database: sqlite3.Connection, content: Mapping[str, Any]) -> None:
@@ -26,24 +42,27 @@ class Messages:
         with self._file.changing() as database:
             put(database, content)
 
-    def share_out(self, channels: tuple[str, ...]) -> None:
-        """Make a message for each of the channels of every new one; without channels new ones are over."""
+    def share_out(self, channels: tuple[str, ...], kinds: Collection[str]) -> None:
+        """Make a message for each of the channels of every new one of these kinds; others are over."""
+        with self._file.reading() as database:
+            if not database.execute(f"SELECT count(*) FROM messages WHERE {_NEW}").fetchone()[0]:
+                return
         with self._file.changing() as database:
-            new = database.execute("SELECT seq, content FROM messages WHERE state = 'waiting' AND channel = ''")
-            for seq, content in new.fetchall():
+            for seq, content in database.execute(f"SELECT seq, content FROM messages WHERE {_NEW}").fetchall():
                 database.execute("DELETE FROM messages WHERE seq = ?", (seq,))
-                rows = [(content, channel) for channel in channels]
+                wanted = channels if json.loads(content).get("kind") in kinds else ()
+                rows = [(content, channel) for channel in wanted]
                 database.executemany("INSERT INTO messages (content, channel) VALUES (?, ?)", rows)
 
-    def due(self, moment: float) -> list[tuple[int, Mapping[str, Any], str, int]]:
-        """Messages to be sent by ``moment`` [s since 1970]: number, content, channel, how often it was tried."""
+    def due(self, moment: float, channel: str) -> list[tuple[int, Mapping[str, Any], int]]:
+        """Messages to be sent on a channel by ``moment`` [s since 1970]: number, content, how often it was tried."""
         with self._file.reading() as database:
             rows = database.execute(
-                "SELECT seq, content, channel, tries FROM messages"
-                " WHERE state = 'waiting' AND channel <> '' AND next_try <= ? ORDER BY seq LIMIT 20",
-                (moment,),
+                "SELECT seq, content, tries FROM messages WHERE state = 'waiting' AND channel = ? AND next_try <= ?"
+                " ORDER BY seq LIMIT ?",
+                (channel, moment, AT_ONCE),
             )
-            return [(seq, json.loads(content), channel, tries) for seq, content, channel, tries in rows]
+            return [(seq, json.loads(content), tries) for seq, content, tries in rows] if channel else []
 
     def tried(self, seq: int, state: str, error: str = "", next_try: float = 0.0) -> None:
         """What came of sending a message: ``sent``, ``waiting`` for another try, or ``given up``."""
@@ -53,12 +72,13 @@ class Messages:
                 (state, error, next_try, seq),
             )
             database.execute(
-                "DELETE FROM messages WHERE state <> 'waiting' AND seq <= (SELECT max(seq) FROM messages) - 1000"
+                "DELETE FROM messages WHERE state <> 'waiting' AND seq <= (SELECT max(seq) FROM messages) - ?", (KEPT,)
             )
 
-    def newest(self, most: int = 100) -> list[tuple[int, str, str, int, str]]:
-        """The newest messages: number, channel, state, how often they were tried, the last error."""
+    def newest(self, most: int = 100) -> list[Told]:
+        """The newest messages, and what came of them."""
         with self._file.reading() as database:
-            return database.execute(
+            rows = database.execute(
                 "SELECT seq, channel, state, tries, error FROM messages ORDER BY seq DESC LIMIT ?", (most,)
-            ).fetchall()
+            )
+            return [Told(*row) for row in rows]

@@ -218,13 +218,22 @@ def add(
     return replace(queue, items=(*queue.items, item), next_id=queue.next_id + 1)
 
 
-def repeat(queue: Queue, number: int, by: str, moment: str, *, operator: bool) -> Queue:
+def repeat(
+    queue: Queue,
+    number: int,
+    by: str,
+    moment: str,
+    *,
+    operator: bool,
+    estimate: Mapping[str, Any] | None = None,
+) -> Queue:
     """The same once more, as an item of its own at the end.
 
     :raises Refused: there is no such item, nobody is named, or the queue is full.
     """
     item = queue.item(number)
-    return add(queue, item.request, by, moment, operator=operator, estimate=item.estimate, repeat_of=number)
+    shown = estimate or item.estimate
+    return add(queue, item.request, by, moment, operator=operator, estimate=shown, repeat_of=number)
 
 
 def do(queue: Queue, deed: str, number: int, by: str, estimate: Mapping[str, Any] | None = None) -> Queue:
@@ -265,7 +274,7 @@ def lock_bench(queue: Queue, name: str, note: str, moment: str) -> Queue:
     name = _named(name)
     if queue.lock is not None and queue.lock.name not in (name, ITSELF):
         raise Refused(f"the bench is locked by {queue.lock.name} already ({queue.lock.note})", "ask who locked it")
-    return replace(queue, lock=BenchLock(name, note.strip()[:LONGEST_NOTE], moment))
+    return replace(queue, lock=BenchLock(name, line(note, LONGEST_NOTE), moment))
 
 
 def unlock_bench(queue: Queue, by: str) -> Queue:
@@ -347,7 +356,7 @@ def end(queue: Queue, number: int, attempt: int, ending: Ending, moment: str) ->
     if ending.harmless or queue.lock is not None:
         return queue
     note = f"item {number} ({item.request.name}) {ended.reason}. Look at the bench, then unlock it"
-    return replace(queue, lock=BenchLock(ITSELF, note[:LONGEST_NOTE], moment))
+    return replace(queue, lock=BenchLock(ITSELF, line(note, LONGEST_NOTE), moment))
 
 
 def decline(queue: Queue, number: int, reason: str) -> Queue:
@@ -372,6 +381,11 @@ OUTCOMES: Mapping[Outcome, str] = {
 
 
 # --- words and small parts -------------------------------------------------------------------------------------
+
+
+def line(text: str, longest: int) -> str:
+    """A text from outside in one line, of which nothing can be taken for anything but text."""
+    return "".join(letter if letter.isprintable() else " " for letter in text).strip()[:longest]
 
 
 def _named(by: str) -> str:

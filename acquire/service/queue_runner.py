@@ -12,16 +12,19 @@ import secrets
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from acquire.config import ConfigurationError
+from acquire.safety.lock import in_use
 from acquire.service.queue import FILE_NAME, RunQueue
 from acquire.service.queue_alone import alone
 from acquire.service.queue_estimate import command_of, differences, estimate
 from acquire.service.queue_item import ending_in, item_lock
 from acquire.service.queue_rules import Ending, Item, Outcome, Refused, Request
+from acquire.service.run_processes import found_again, left_behind
 
 LOOK = 0.5  # s between two looks, where nothing wakes the runner
 AFTER_TROUBLE = 5.0  # s
@@ -63,7 +66,8 @@ Estimate = Callable[[Request, Path], dict[str, Any]]
 class QueueRunner:
     """Runs the items of a queue, one at a time, for as long as it holds the runner's lock.
 
-    ``busy`` says why nothing can begin now, like a run that somebody started at a terminal; empty where it can.
+    A run that somebody started at a terminal on the same instruments is waited for. ``mailboxes``: where runs are
+    spoken to, if not in the usual place.
     """
 
     def __init__(
@@ -72,7 +76,7 @@ class QueueRunner:
         places: Places,
         start: Start,
         *,
-        busy: Callable[[], str] = lambda: "",
+        mailboxes: Path | None = None,
         estimate: Estimate = estimate,
     ) -> None:
         self.queue = queue
@@ -82,10 +86,16 @@ class QueueRunner:
         self.waits_for = ""
         self._places = places
         self._start = start
-        self._busy = busy
+        self._mailboxes = mailboxes
+        self._asked = ""
         self._estimate = estimate
         self._started: tuple[int, int, Started] | None = None
         self._wake = threading.Event()
+
+    @property
+    def idle(self) -> bool:
+        """Whether no process lives that was started here."""
+        return self._started is None
 
     def wake(self) -> None:
         """Look at once: something in the queue was changed."""
@@ -117,12 +127,16 @@ class QueueRunner:
 
         :raises acquire.service.queue.QueueUnusable: the queue cannot be read or written.
         """
+        if self._started is not None and not self._started[2].lives():
+            self._started = None
         queue = self.queue.now(over=0)
         if queue.running is not None:
+            self.waits_for = ""
+            self._follow(queue.running)
             self._settle(queue.running)
             return
         item = queue.next
-        self.waits_for = self._busy() if item is not None else ""
+        self.waits_for = in_use((item.estimate or {}).get("resources", ())) if item is not None else ""
         if item is None or self.waits_for:
             return
         try:
@@ -137,9 +151,10 @@ class QueueRunner:
 
         :raises acquire.service.queue_rules.Refused: somebody has changed the queue meanwhile.
         """
+        log = self._places.logs / f"item-{item.id}-{item.attempt + 1}-{secrets.token_hex(4)}.log"
         try:
             different = differences(item.estimate, self._estimate(item.request, self._places.recipes))
-            command = command_of(item.request, self._places.recipes, self._places.runs)
+            command = command_of(item.request, self._places.recipes, self._places.runs, log.stem)
         except ConfigurationError as error:
             self.queue.decline(item.id, f"its recipe is wrong now: {error.problems[0]}", RUNNER)
             return
@@ -147,10 +162,8 @@ class QueueRunner:
             reason = f"changed since it was shown: {', '.join(different)}. Look at it again, then release it"
             self.queue.decline(item.id, reason, RUNNER)
             return
-        log = self._places.logs / f"item-{item.id}-{item.attempt + 1}-{secrets.token_hex(4)}.log"
         claimed = self.queue.claim(item.id, str(log), RUNNER)
         try:
-            log.parent.mkdir(parents=True, exist_ok=True)
             self._started = item.id, claimed.attempt, self._start(self._whole(claimed, command), log)
         except OSError as error:
             reason = f"its process could not be started: {error.strerror or error}"
@@ -160,10 +173,22 @@ class QueueRunner:
         module = [sys.executable, "-m", "acquire.service.queue_item"]
         return [*module, str(self.queue.path), str(item.id), str(item.attempt), "--", *command]
 
+    def _follow(self, item: Item) -> None:
+        """Note which run an item has, and have what it asks told to people, once."""
+        now = found_again(Path(item.log).stem, self._mailboxes)
+        if now is None:
+            return
+        if now.run_id and (now.run_id, now.path) != (item.run_id, item.run):
+            with suppress(Refused):
+                self.queue.note_run(item.id, item.attempt, now.run_id, now.path)
+        if now.question and now.question_id != self._asked:
+            self._asked = now.question_id
+            self.queue.messages.tell({"kind": "question", "item": asdict(item), "text": now.question})
+
     def _settle(self, item: Item) -> None:
         """Say how an item ended whose process is gone."""
-        if self._started is not None and self._started[:2] == (item.id, item.attempt) and self._started[2].lives():
-            return
+        if self._started is not None and self._started[:2] == (item.id, item.attempt):
+            return  # it lives, and may not have come as far as the lock
         with alone(item_lock(self.queue.path)) as gone:
             if not gone:
                 return
@@ -177,6 +202,10 @@ class QueueRunner:
         if not item.begun:
             return Ending(Outcome.INTERRUPTED, "before it began: nothing was switched on", output_off=True)
         try:
-            return ending_in(Path(item.log))
+            ending = ending_in(Path(item.log))
         except OSError as error:
-            return Ending(Outcome.INTERRUPTED, f"its log cannot be read: {error.strerror or error}")
+            ending = Ending(Outcome.INTERRUPTED, f"its log cannot be read: {error.strerror or error}")
+        last = left_behind(Path(item.log).stem, self._mailboxes)
+        if ending.run is None and last is not None and last.path:
+            ending = replace(ending, run_id=last.run_id, run=last.path)
+        return ending

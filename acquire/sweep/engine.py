@@ -19,6 +19,7 @@ from acquire.records import (
     Event,
     ExposureSample,
     Note,
+    Pause,
     PointFlag,
     Reading,
     Record,
@@ -28,6 +29,7 @@ from acquire.records import (
     Step,
     counted,
 )
+from acquire.safety.pausing import PAUSED_BY
 from acquire.sweep.afterwards import WORTH_A_NOTE, afterwards
 from acquire.sweep.exposure import ExposureMode, ModeInUse, Tries
 from acquire.sweep.pace import Pace
@@ -58,6 +60,35 @@ LONGEST_BURST = 10.0
 #: Times that were added up are rounded, s.
 _ROUNDING = 1e-6
 
+#: So many levels lead from zero back to that of a sweep which goes on after a pause.
+LEVELS_BACK = 10
+
+
+class PauseRequested(Protocol):
+    """Whether a pause is asked for, from outside."""
+
+    def __call__(self) -> str:
+        """Who asks for a pause; empty when the run should go on."""
+
+    @property
+    def longest(self) -> float:
+        """How long it lasts at most, s: then the run is ended."""
+
+    def wait(self, duration: float) -> None:
+        """Let ``duration`` s pass for a person, where the bench does not."""
+
+
+class _NoPause:
+    """Nobody asks for a pause."""
+
+    longest = inf
+
+    def __call__(self) -> str:
+        return ""
+
+    def wait(self, duration: float) -> None:
+        """Nobody is waited for."""
+
 
 class SpectrumNotTaken(Exception):
     """The spectroradiometer could not take this spectrum; the sweep goes on without it."""
@@ -69,6 +100,10 @@ class TooMuchLight(SpectrumNotTaken):
 
 class StoppedByRule(Exception):
     """A rule of the plan ends the sweep here; the message says which and why."""
+
+
+class _EndedInPause(Exception):
+    """The run was ended while it was paused; the message says why."""
 
 
 class _OverWhileOff(Exception):
@@ -194,6 +229,7 @@ class _Context:
     bench: SweepBench
     emit: Emit
     stop_requested: StopRequested
+    pause: PauseRequested
     check: ReadingCheck
     pace: Pace
     queued: _SaidOnce
@@ -226,11 +262,17 @@ class _Context:
 
 
 def run_sweep(
-    plan: SweepPlan, bench: SweepBench, evidence: Evidence, emit: Emit, stop_requested: StopRequested
+    plan: SweepPlan,
+    bench: SweepBench,
+    evidence: Evidence,
+    emit: Emit,
+    stop_requested: StopRequested,
+    pause: PauseRequested | None = None,
 ) -> Outcome:
     """Carry out a plan. The source output is off when this returns or raises.
 
-    ``stop_requested`` returns the reason why the run should end now, or an empty string.
+    ``stop_requested`` returns the reason why the run should end now, or an empty string. ``pause``: before its next
+    step the run goes to zero and off for as long as that is asked for.
     """
     if why := stop_requested():
         return Outcome.interrupted(why)
@@ -239,12 +281,14 @@ def run_sweep(
         emit(Note(bench.now(), text))
 
     check, pace = ReadingCheck(plan.read_back, note), Pace(plan.time_per_point, note)
-    run = _Context(plan, bench, emit, stop_requested, check, pace, _SaidOnce(note))
+    run = _Context(plan, bench, emit, stop_requested, pause or _NoPause(), check, pace, _SaidOnce(note))
     with bench.energised():
         try:
             outcome = _sweep_between_dark_readings(run, evidence)
         except StoppedByRule as rule:
             outcome = Outcome.stopped(str(rule))
+        except _EndedInPause as ended:
+            outcome = Outcome.interrupted(str(ended))
         except _OverWhileOff as over:  # nothing is switched on for dark readings
             outcome = Outcome(RunStatus.COMPLETED, str(over))
         if not outcome.asked_for:
@@ -287,14 +331,16 @@ def _sweep(run: _Context, evidence: Evidence) -> Outcome:
                 if why := run.stop_requested():
                     return Outcome.interrupted(why)
                 continue
-            if step.due or step.hold or step.before is not None:
-                reporting.report()
-                waiting.before(step, evidence, record)
+            paused = 0.0
+            while not waiting.ready(step, evidence, record, reporting.report):
+                gap = _paused(step, run, waiting, evidence)
+                paused += gap
+                step = replace(step, due=step.due + gap if step.due else 0.0)
             if why := run.stop_requested():
                 return Outcome.interrupted(why)
             if record is None:
                 waiting.begun = run.bench.now()
-            record = evaluate(_take_point(step, run, reporting), evidence)
+            record = evaluate(_take_point(step, run, reporting, paused), evidence)
             reporting.report_later(record, evidence)
             run.check.require_safe(record.reading)
             spectra.seen(record)
@@ -333,6 +379,36 @@ def _with_output_off(step: Step, schedule: Schedule, record: Record | None, run:
     return following
 
 
+def _paused(step: Step, run: _Context, waiting: _Waiting, evidence: Evidence) -> float:
+    """The output at zero and off before a step until the run goes on, back at its level then; how long that took, s.
+
+    :raises _EndedInPause: a stop was asked for, or nobody went on with the run in time.
+    :raises StoppedByRule: a limit of the stop rules is passed on the way back.
+    """
+    by, longest, point = run.pause(), run.pause.longest, counted(step.index)
+    run.pace.pause()
+    run.bench.switch_off()
+    begun = run.bench.now()
+    run.tell(Doing.PAUSED, f"{PAUSED_BY}{by} before point {point}", lasting=longest)
+    run.note(f"{PAUSED_BY}{by} before point {point}: output at zero and off; ended after {longest:g} s without a word")
+    why = ""
+    while run.pause() and not why:
+        run.pause.wait(LOOK_AGAIN)
+        run.bench.wait(LOOK_AGAIN)
+        late = run.bench.now() - begun > longest
+        why = run.stop_requested() or (f"{PAUSED_BY}{by}, and nobody went on within {longest:g} s" if late else "")
+    if why := why or run.stop_requested():
+        run.emit(Pause(begun, run.bench.now() - begun, step.index, by, ended=True))
+        raise _EndedInPause(why)
+    run.bench.switch_on()
+    waiting.back_to(step, evidence)
+    run.tell(Doing.SWEEP, "sweep")
+    duration = run.bench.now() - begun
+    run.emit(Pause(begun, duration, step.index, by))
+    run.note(f"goes on with point {point}, {duration:.4g} s after the pause began")
+    return duration
+
+
 def _ask_before_branch(run: _Context) -> None:
     """Before each branch the meters are asked what they have queued."""
     if not run.stop_requested():
@@ -348,6 +424,34 @@ class _Waiting:
         self._conditions = conditions
         #: When the first step began, s.
         self.begun = nan
+
+    def ready(
+        self, step: Step, evidence: Evidence, last: Record | None, report: Callable[[], None] = lambda: None
+    ) -> bool:
+        """Keep what is to be kept before a step; false where a pause comes first, however long is still to be waited.
+
+        ``report`` is called before either.
+
+        :raises StoppedByRule: as :meth:`before`.
+        """
+        if not _pause_is_asked_for(self._run) and (step.due or step.hold or step.before is not None):
+            report()
+            self.before(step, evidence, last)
+        if not _pause_is_asked_for(self._run):
+            return True
+        report()
+        return False
+
+    def back_to(self, step: Step, evidence: Evidence) -> None:
+        """Lead the level from zero back to that of a step, the source read against its limits; nothing is recorded.
+
+        :raises StoppedByRule: as :meth:`before`.
+        """
+        if self._run.plan.pulse is not None:
+            return  # each pulse begins at its base level
+        for number in range(1, LEVELS_BACK + 1):
+            if not self._run.stop_requested():
+                self._looked_at(replace(step, level=step.level * number / LEVELS_BACK), "going back", evidence)
 
     def before(self, step: Step, evidence: Evidence, last: Record | None = None) -> None:
         """Hold what a step wants held before it, its own level as long as it wants that, and until it is due.
@@ -375,7 +479,7 @@ class _Waiting:
         level = f"{step.level:g} {run.plan.source_unit}"
         run.tell(Doing.OTHER, f"{what} at {level}", lasting=time)
         begun, first, reading = run.bench.now(), nan, None
-        while run.bench.now() < begun + time - _ROUNDING and not run.stop_requested():
+        while run.bench.now() < begun + time - _ROUNDING and not (run.stop_requested() or run.pause()):
             reading = self._looked_at(step, what, evidence)
             first = reading.current if isnan(first) else first
         if reading is not None and what != "hold":
@@ -400,7 +504,7 @@ class _Waiting:
             run.tell(Doing.OTHER, f"{what} at {level} for point {counted(step.index)}", lasting=left)
         if not reached:
             self._looked_at(step, what, evidence)
-        while not run.stop_requested():
+        while not (run.stop_requested() or run.pause()):
             left = due - run.bench.now()
             run.bench.wait(min(left, LONGEST_UNREAD) if left > unread else left)
             if left <= unread:
@@ -457,8 +561,9 @@ def _sweep_in_bursts(run: _Context, evidence: Evidence) -> Outcome:
     stop_conditions = StopConditions(run.plan.stop_rules)
     waiting = _Waiting(run, stop_conditions)
     for burst in bursts(run.plan.steps, burst_length(run.plan)):
-        if burst[0].before is not None:
-            waiting.before(burst[0], evidence)
+        paused, first = 0.0, replace(burst[0], hold=0.0, due=0.0)
+        while not waiting.ready(first, evidence, None):
+            paused += _paused(first, run, waiting, evidence)
         if why := run.stop_requested():
             return Outcome.interrupted(why)
         run.tell_queued_errors()  # the burst would be refused for an error of before
@@ -466,6 +571,7 @@ def _sweep_in_bursts(run: _Context, evidence: Evidence) -> Outcome:
         duration = len(burst) * run.plan.time_per_point
         run.tell(Doing.OTHER, f"{numbers} from the memory of the source", lasting=duration)
         readings = run.bench.run_burst(burst, run.stop_requested)
+        readings = [*map(_after_pause, readings[:1], [paused]), *readings[1:]]
         records = [evaluate(run.check.examined(reading), evidence) for reading in readings]
         for record in records:
             run.emit(with_uncertainties(record, evidence))
@@ -501,9 +607,21 @@ def take_reading(step: Step, bench: SweepBench, meanwhile: Callable[[], None] = 
     return bench.collect(step, time)
 
 
-def _take_point(step: Step, run: _Context, reporting: _Reporting) -> Reading:
-    """The reading of a point, while the point before it is reported; flagged when it comes late, or was added."""
-    reading = run.pace.examined(_take_checked_reading(step, run, reporting.report))
+def _pause_is_asked_for(run: _Context) -> bool:
+    return bool(run.pause()) and not run.stop_requested()
+
+
+def _after_pause(reading: Reading, paused: float) -> Reading:
+    """A reading before which the run was paused for so long [s], flagged where it was."""
+    return replace(reading, paused=paused, flags=reading.flags | PointFlag.AFTER_PAUSE) if paused else reading
+
+
+def _take_point(step: Step, run: _Context, reporting: _Reporting, paused: float = 0.0) -> Reading:
+    """The reading of a point, while the point before it is reported; flagged when it comes late, or was added.
+
+    ``paused``: how long the run was paused just before it, s.
+    """
+    reading = _after_pause(run.pace.examined(_take_checked_reading(step, run, reporting.report)), paused)
     return replace(reading, flags=reading.flags | PointFlag.REFINED) if step.refined else reading
 
 
@@ -610,9 +728,12 @@ class _Spectra:
             while isinstance(step, Step) and run.bench.takes_spectra:
                 require_planned(step, most, run.plan.largest_level)
                 run.pace.pause()
+                paused, waiting = 0.0, _Waiting(run, conditions)
+                while not waiting.ready(step, evidence, None, self._reporting.report):
+                    paused += _paused(step, run, waiting, evidence)
                 if why := run.stop_requested():
                     return Outcome.interrupted(why)
-                record = evaluate(_take_point(step, run, self._reporting), evidence)
+                record = evaluate(_take_point(step, run, self._reporting, paused), evidence)
                 self._reporting.report_later(record, evidence)
                 run.check.require_safe(record.reading)
                 if why := conditions.too_far(record):

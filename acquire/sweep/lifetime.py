@@ -183,12 +183,12 @@ class _Run:
         for level in self._course.curve_levels:
             record = yield Step(self._index, Branch.FORWARD, level, cycle=self._curves)
             self._index += 1
-            self._stress = self._clock.of_curve(record.reading.time)
+            self._stress = self._clock.of_curve(record.reading.time, record.reading.paused)
         return None
 
     def _taken(self, record: Record) -> float:
         """The time under stress of a point of the course, which is looked at."""
-        self._stress = self._clock.of_course(record.reading.time)
+        self._stress = self._clock.of_course(record.reading.time, record.reading.paused)
         luminance = record.luminance
         if isnan(luminance) or self._stress < -_ROUNDING:
             return self._stress

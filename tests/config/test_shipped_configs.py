@@ -35,7 +35,7 @@ def names(paths: list[Path]) -> list[str]:
 
 def test_there_is_something_to_test() -> None:
     assert {path.parent.name for path in FILES} == {
-        "batches", "benches", "calibrations", "devices", "published", "sweeps",
+        "batches", "benches", "calibrations", "devices", "mappings", "published", "sweeps",
     }  # fmt: skip
 
 

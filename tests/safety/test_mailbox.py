@@ -177,7 +177,7 @@ def test_many_requests_and_odd_names_do_no_harm(stop: StopRequest, tmp_path: Pat
 
 def test_without_a_folder_the_run_goes_on(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    box = Mailbox(tmp_path / "file")
+    box = Mailbox(folder=tmp_path / "file")
     with box.opened():
         assert "cannot be spoken to from outside" in box.problem
         assert box.place is None
@@ -201,7 +201,7 @@ def test_it_is_one_mailbox_however_often_it_is_entered(stop: StopRequest, tmp_pa
 
 
 def test_who_asked_sees_how_it_ended_and_nobody_else_finds_it(tmp_path: Path) -> None:
-    box = Mailbox(tmp_path)
+    box = Mailbox(folder=tmp_path)
     with box.opened():
         now = only(tmp_path)
         box.takes("stop", lambda _: Answer(True, "so be it"))
@@ -216,7 +216,7 @@ def test_who_asked_sees_how_it_ended_and_nobody_else_finds_it(tmp_path: Path) ->
 
 
 def test_nobody_asked_nothing_is_left(tmp_path: Path) -> None:
-    with Mailbox(tmp_path).opened():
+    with Mailbox(folder=tmp_path).opened():
         assert len(list(tmp_path.iterdir())) == 1
     assert not list(tmp_path.iterdir())
 
@@ -235,7 +235,7 @@ def left_behind(folder: Path) -> RunningNow:
     """A process that was killed."""
     program = (
         "import sys, os; from pathlib import Path; from acquire.safety.mailbox import Mailbox\n"
-        "box = Mailbox(Path(sys.argv[1])); box.says(path='/runs/cut.h5', output='on')\n"
+        "box = Mailbox(folder=Path(sys.argv[1])); box.says(path='/runs/cut.h5', output='on')\n"
         "with box.opened():\n"
         "    box._publish(); os.kill(os.getpid(), 9) if os.name == 'posix' else os._exit(9)\n"
     )
@@ -270,7 +270,7 @@ def test_a_folder_that_lives_is_never_cleared_up(stop: StopRequest, tmp_path: Pa
 
 
 def test_stopping_follows_the_run_to_its_end(tmp_path: Path) -> None:
-    box = Mailbox(tmp_path)
+    box = Mailbox(folder=tmp_path)
     steps = iter(["ending", "ending"])
     with box.opened():
         box.says(phase="measuring", output="on")
@@ -322,5 +322,5 @@ def test_a_pause_is_asked_for_once_and_taken_back() -> None:
     assert not pause.taken_back(Request("resume", "Bob")).done
     assert not pause.asked(Request("pause", "Ada", {"longest": UTMOST_PAUSED + 1})).done
     pause.ask("Ada")
-    pause.allow("it ends")
+    pause.refuse("it ends")
     assert not pause()

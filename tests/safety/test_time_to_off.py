@@ -12,9 +12,9 @@ from pyvisa import VisaIOError
 from pyvisa.constants import StatusCode
 
 from acquire import session
-from acquire.records import Record
+from acquire.records import Activity, Doing, Event, Record
 from drivers.simulated.bench import SimulatedBench
-from tests.support.attempt import QUICK, Attempt
+from tests.support.attempt import LIQ, QUICK, Attempt
 
 SMU, METER = "GPIB0::24::INSTR", "GPIB0::16::INSTR"
 PROMISED = 2.0  # s
@@ -215,6 +215,44 @@ def test_from_a_signal_to_off_it_takes_less_than_two_seconds_even_in_a_long_read
     assert result.interrupted
     off_at = next(time for time, text in lines[SMU].heard if time > 200.0 and "OUTP OFF" in text)
     assert off_at - (200.0 + after) < PROMISED
+    attempt.check_what_is_left("stopped")
+
+
+@pytest.mark.parametrize("where", ["long reading", "exposure"])
+def test_from_a_stop_asked_for_elsewhere_to_off_it_takes_less_than_two_seconds(
+    where: str, sweep_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    """In the thread of the mailbox nothing is raised: the run itself has to notice, in whatever it waits for."""
+    recipe, old, new = {
+        "long reading": ("quick_look.yaml", "nplc: 0.1 ", "nplc: 10\n  filter_count: 100 "),
+        "exposure": (LIQ.name, "[10 cd/m^2,", "[3 cd/m^2,"),  # of a minute
+    }[where]
+    attempt, lines = attempt_with(mute, SMU, tmp_path / "runs")
+    attempt.sweep = sweep_file(recipe, {old: new})
+    asked: list[float] = []
+
+    def ask() -> None:
+        assert attempt.simulated is not None
+        asked.append(attempt.simulated.clock.now())
+        attempt.stop.note("stopped from elsewhere by Ada")
+
+    def is_the_moment(event: Event) -> bool:
+        if where == "exposure":
+            return isinstance(event, Activity) and event.doing is Doing.SPECTRUM and event.lasting > 10.0
+        return isinstance(event, Record) and event.reading.index == FAULT_AT
+
+    def watch(event: Event) -> None:
+        if not asked and is_the_moment(event):
+            assert attempt.simulated is not None
+            attempt.simulated.clock.call_after(1.0, ask)
+
+    attempt.watch = watch
+    result = attempt.run()
+    assert result.interrupted
+    assert result.run is not None
+    assert result.run.stop_reason == "stopped from elsewhere by Ada"
+    off_at = next(time for time, text in lines[SMU].heard if time >= asked[0] and "OUTP OFF" in text)
+    assert off_at - asked[0] < PROMISED
     attempt.check_what_is_left("stopped")
 
 

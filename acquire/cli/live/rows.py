@@ -28,6 +28,7 @@ FLAG_WORDS = {
     PointFlag.LATE: "late",
     PointFlag.AMPLIFIER_LIMIT: "amplifier at its limit",
     PointFlag.REFINED: "finer",
+    PointFlag.AFTER_PAUSE: "after a pause",
 }
 
 #: Columns that remarks need at least.

@@ -1,0 +1,1 @@
+"""Data that others can find and use: runs put together as an RO-Crate."""

@@ -1,0 +1,101 @@
+// What is always in sight: where one can go, whether the output is on, and the stop button.
+import { mayOperate, post } from "./api.js";
+import { ask, during, toast } from "./dialogs.js";
+import { fill, h, say } from "./dom.js";
+import { clock, runName } from "./format.js";
+import { help } from "./keyboard.js";
+import { known, runsNow } from "./store.js";
+import { otherTheme } from "./theme.js";
+
+const PLACES = { live: "Live", start: "Start", queue: "Queue", history: "History", bench: "Bench" };
+const SAID = { on: "OUTPUT ON", off: "OUTPUT OFF", unknown: "OUTPUT UNKNOWN" };
+
+const place = document.getElementById("top");
+const strong = h("strong");
+const text = h("span.grow");
+const stopButton = h("button.stop", { type: "button", onclick: stopNow }, "Stop");
+const output = h("div.output", { role: "status", "aria-label": "Output of the source" }, h("span.lamp", { "aria-hidden": "true" }), strong, text, stopButton);
+const stale = h("div.stale", { role: "alert", hidden: true });
+const links = Object.fromEntries(Object.entries(PLACES).map(([name, label]) => [name, h("a", { href: `#/${name}` }, label)]));
+
+// What is known of the output now: "on", "off", "unknown", or "" where no run tells.
+function outputNow() {
+  const runs = runsNow();
+  if (known.staleSince !== null) return { state: "unknown", text: "The service is not heard: nobody can say now." };
+  const worst = runs.find((run) => run.output === "on") ?? runs.find((run) => run.output === "unknown") ?? runs[0];
+  if (worst) {
+    const asked = worst.output_asked ? `asked at ${clock(worst.output_asked)}` : "not asked yet";
+    return { state: worst.output, text: `${runName(worst)}: ${phaseText(worst)} · ${asked}` };
+  }
+  const last = known.status?.last_output ?? known.lastOutput;
+  if (!last?.output) return { state: "", text: "No run is going on; no output was asked since this service began." };
+  const how = last.asked ? `asked at ${clock(last.asked)}, at the end of the last run` : "at the end of the last run";
+  return { state: last.output, text: last.output === "off" ? `No run is going on. ${how[0].toUpperCase()}${how.slice(1)}` : `No run is going on, but the last one could not confirm that it is off: look at the instrument. ${how}` };
+}
+
+export const PHASES = { starting: "starting", measuring: "measuring", paused: "paused, output switched off", asking: "waits for an answer", ending: "ending", unknown: "not heard from" };
+export const phaseText = (run) => PHASES[run.phase] ?? run.phase;
+
+function draw() {
+  const { state, text: said } = outputNow();
+  output.dataset.output = state;
+  say(strong, state ? SAID[state] : "NO RUN");
+  say(text, said);
+  const runs = runsNow();
+  stopButton.disabled = !runs.length || !mayOperate();
+  say(stopButton, stopButton.dataset.busy ? "Stopping…" : "Stop");
+  stopButton.title = !mayOperate() ? "Operators may stop; you look on" : runs.length ? "Ramp to zero and switch the output off (Shift+S)" : "No run is going on";
+  stale.hidden = known.staleSince === null;
+  if (known.staleSince !== null) say(stale, `No news from the service since ${clock(new Date(known.staleSince))}: what stands below is old. A run goes on without the page; on the bench computer, acquire stop ends it.`);
+  const open = known.status?.queue;
+  const due = (open?.needs_person ?? 0) + (open?.asked ?? 0);
+  say(links.queue, due ? `Queue (${due}!)` : open?.waiting ? `Queue (${open.waiting})` : "Queue");
+}
+
+// A time within a text as a clock shows it.
+const inClockTime = (text) => text.replace(/\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)?/g, (time) => clock(time));
+
+// Asks nothing when one run goes on: a stop is never wrong. Of several, which.
+export async function stopNow() {
+  const runs = runsNow();
+  if (!runs.length || !mayOperate()) return;
+  let chosen = runs;
+  if (runs.length > 1) {
+    const which = await ask("Stop which run?", h("p", {}, "Each is ramped to zero and switched off."), [
+      { label: "Cancel", value: null }, ...runs.map((run) => ({ label: runName(run), value: run.run_id })), { label: "All", value: "all", kind: "stop" }]);
+    if (!which) return;
+    chosen = which === "all" ? runs : runs.filter((run) => run.run_id === which);
+  }
+  stopButton.dataset.busy = "yes";
+  draw();
+  await Promise.all(chosen.map((run) => during(stopButton, async () => {
+    const answer = await post(`runs/${run.run_id}/stop`);
+    toast(`${runName(run)}: ${inClockTime(answer.message || "stopped")}`, { bad: answer.output !== "off" });
+  })));
+  delete stopButton.dataset.busy;
+  draw();
+}
+
+export const top = {
+  show(account, onLogout) {
+    fill(place, h("div.bar", {}, h("span.brand", {}, "J-V-L bench"), h("nav", { "aria-label": "Pages" }, Object.values(links)),
+      h("span.quiet", {}, account.role === "operator" ? "operator" : "viewer: looks on"),
+      h("button.small.plain", { type: "button", onclick: otherTheme, "aria-label": "Light or dark", title: "Light or dark (D)" }, "◐"),
+      h("button.small.plain", { type: "button", onclick: help, "aria-label": "Help and keyboard shortcuts" }, "Help"),
+      h("button.small.plain", { type: "button", onclick: onLogout }, "Log out")), stale, output);
+    draw();
+  },
+  hide() {
+    fill(place);
+  },
+  current(name) {
+    const of = { run: "history", compare: "history" }[name] ?? name;
+    for (const [one, link] of Object.entries(links)) {
+      if (one === of) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+  },
+  take(topic) {
+    if (["state", "run", "queue", "stale", "end", "question"].includes(topic)) draw();
+  },
+};

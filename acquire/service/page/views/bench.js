@@ -1,0 +1,44 @@
+// The bench: who has it, its check, its calibration.
+import { get, mayOperate, post } from "../api.js";
+import { during, problemsOf } from "../dialogs.js";
+import { field, fill, h } from "../dom.js";
+import { date } from "../format.js";
+import { name as myName, remember } from "../person.js";
+import { known, runsNow } from "../store.js";
+import { lockCard } from "./queue.js";
+
+export const title = "Bench";
+
+export function open(place) {
+  let recipes = [];
+  const draw = () => {
+    const status = known.status ?? {};
+    const busy = Boolean(status.bench?.held || runsNow().length || status.bench?.lock);
+    fill(place, h("h1", {}, "Bench"), lockCard(draw), h("p", {}, status.bench?.held || runsNow().length ? "A run holds the bench now." : "The bench is free."),
+      h("div.grid", {}, job("Health check", "health-check", "Dark readings and a stable source or a known resistor, against all checks before. Every morning, before the first device.", recipes.filter((one) => /health|resistor/.test(one.name)), busy),
+        job("Calibrate the photodiode", "calibrate", "A sweep with a spectrum at every level gives the luminance factor of the photodiode. After something of the optics was touched.", recipes.filter((one) => /calibrat/.test(one.name)), busy)),
+      h("section.card.gap", { "aria-label": "About" }, h("h2", {}, "About"), h("p.quiet", {}, `J-V-L bench service ${status.version ?? ""}; this service began ${date(status.service_started)}.`)));
+  };
+  get("recipes").then((answer) => {
+    recipes = answer.recipes.filter((one) => one.kind === "sweep");
+    draw();
+  }).catch((error) => fill(place, problemsOf(error)));
+  draw();
+  return { take: (topic) => topic === "queue" && draw() };
+}
+
+function job(name, path, text, recipes, busy) {
+  const said = h("div");
+  const recipe = h("select", {}, recipes.map((one) => h("option", { value: one.name }, one.title ? `${one.title} (${one.name})` : one.name)));
+  const user = h("input", { autocomplete: "off", value: myName() });
+  const begin = (event) => during(event.target, async () => {
+    try {
+      remember(user.value.trim());
+      const answer = await post(path, { recipe: recipe.value || null, bench: null, sample: null, pixel: null, area: null, user: user.value.trim() || null });
+      location.hash = answer.run_id ? `#/live/${answer.run_id}` : "#/live";
+    } catch (error) {
+      fill(said, problemsOf(error));
+    }
+  });
+  return h("section.card.half", { "aria-label": name }, h("h2", {}, name), h("p", {}, text), mayOperate() ? [field("Recipe", recipe), field("Your name", user), said, h("button.first", { type: "button", disabled: busy, onclick: begin }, name)] : h("p.quiet", {}, "An operator does that."));
+}

@@ -1,0 +1,172 @@
+// The run that goes on: where it is, its curves, and what may be done with it.
+import { mayOperate, post } from "../api.js";
+import { confirm, during, toast } from "../dialogs.js";
+import { batched, field, fill, h, say } from "../dom.js";
+import { customary, date, duration, MISSING, number, quantity, runName, runNameAndDate, unitText, words } from "../format.js";
+import { findingsAndNotes } from "../remarks.js";
+import { RunPictures } from "../run_pictures.js";
+import { dataOf, forget, known, runNow, runsNow } from "../store.js";
+import { phaseText } from "../top.js";
+import { want, wanted } from "../notices.js";
+
+export const title = "Live";
+
+export function open(place, [chosen = ""]) {
+  let shown = null;
+
+  const choose = () => {
+    const runs = runsNow().filter((run) => run.run_id);
+    return runs.find((run) => run.run_id === chosen) ?? runs[0] ?? null;
+  };
+  const follow = () => {
+    const run = choose();
+    if (shown && run?.run_id === shown.id) return shown.state();
+    shown?.close();
+    shown = run ? new LiveRun(place, run) : null;
+    if (!shown) nothing(place);
+    return undefined;
+  };
+  follow();
+  return {
+    take(topic, data) {
+      if (topic === "state" || topic === "run" || topic === "question" || topic === "stale") follow();
+      shown?.take(topic, data);
+    },
+    redraw: () => shown?.pictures.redraw(),
+    logarithmic: () => shown?.pictures.logarithmic(),
+    pause: () => shown?.pause(),
+    close: () => shown?.close(),
+  };
+}
+
+function nothing(place) {
+  const starting = (known.status?.runs ?? []).length;
+  const last = known.lastOutput?.run;
+  fill(place, h("h1", {}, starting ? "A run is about to begin" : "No run is going on"),
+    h("div.card", {}, starting ? h("p", {}, "Its curves stand here as soon as its file is there.") : h("p", {}, "Curves stand here while a run goes on, whoever started it: this page, the queue, or acquire run on the bench computer."),
+      h("div.row", {}, h("a.button", { href: "#/start" }, "Start a run"), h("a.button", { href: "#/queue" }, "Queue"), h("a.button", { href: "#/history" }, "History"),
+        last?.run_id ? h("a.button", { href: `#/run/${last.run_id}` }, `The last run: ${runNameAndDate(last)}`) : null)));
+}
+
+const READINGS = [["source_level", "Level"], ["voltage", "Voltage"], ["current_density", "Current density"], ["luminance", "Luminance"], ["current_efficiency", "Current efficiency"], ["external_quantum_efficiency", "EQE"]];
+
+class LiveRun {
+  constructor(place, run) {
+    this.id = run.run_id;
+    this.data = dataOf(this.id);
+    this.pictures = new RunPictures({ file: `${runName(run)}_${date(run.start_time)}`.replace(/[^\w.-]+/g, "_"), data: () => this.data, sourceUnit: () => this.run().source_unit ?? "V" });
+    this.last = run;
+    this.parts = { question: h("div"), others: h("div.row"), progress: h("progress.progress", { "aria-label": "Progress of the run" }), far: h("p"), instruments: h("p.quiet"), readings: {}, remarks: h("div"), name: h("h1"), manual: h("div") };
+    const readings = h("dl.readings", {}, READINGS.map(([name, label]) => h("div", {}, h("dt", {}, label), (this.parts.readings[name] = h("dd", {}, MISSING)))));
+    this.pauseButton = h("button", { type: "button", onclick: () => this.pause() }, "Pause");
+    this.noticeButton = h("button.switch", { type: "button", "aria-pressed": String(wanted()), onclick: async () => {
+      await want(!wanted());
+      this.noticeButton.setAttribute("aria-pressed", String(wanted()));
+    } }, "Tell me when it is over");
+    fill(place, h("div.headline", {}, this.parts.name, h("div.row", {}, this.noticeButton, this.pauseButton)), this.parts.others, this.parts.question, this.parts.manual,
+      h("div.card", {}, this.parts.progress, h("div.row.spread", {}, this.parts.far, this.parts.instruments)),
+      h("div", { class: "gap" }, readings), this.pictures.element,
+      h("section.card", { "aria-label": "Findings and notes" }, h("h2", {}, "Findings and notes"), this.parts.remarks));
+    this.draw = batched(() => this.#draw());
+    this.due = new Set();
+    this.state();
+    this.#drawSoon(null);
+    this.data.ready.catch((error) => toast(error.message, { bad: true }));
+  }
+
+  run() {
+    this.last = runNow(this.id) ?? this.last;
+    return this.last;
+  }
+
+  take(topic, data) {
+    if (data?.run_id !== this.id) return;
+    if (topic === "rows") this.#drawSoon(data.table);
+    else if (topic === "spectrum") this.#drawSoon("spectra");
+    else if (topic === "note" || topic === "finding") this.#remarks();
+    else if (topic === "loaded") this.#drawSoon(null);
+  }
+
+  #drawSoon(what) {
+    this.due.add(what);
+    this.draw();
+  }
+
+  #draw() {
+    const due = this.due.has(null) ? [null] : [...this.due];
+    this.due.clear();
+    due.forEach((what) => this.pictures.draw(what));
+    if (due.includes(null)) this.#remarks();
+    this.#readings();
+  }
+
+  #readings() {
+    const latest = this.data.latest() ?? {};
+    for (const [name, place] of Object.entries(this.parts.readings)) {
+      const of = name === "source_level" ? (this.run().source_unit === "A" ? "source_current" : "voltage") : name;
+      const unit = unitText(quantity(of).unit);
+      fill(place, number(customary(latest[name], of)), " ", h("small", {}, unit));
+    }
+  }
+
+  #remarks() {
+    fill(this.parts.remarks, findingsAndNotes(this.data));
+  }
+
+  // Where the run is, by the service's word.
+  state() {
+    const run = this.run();
+    say(this.parts.name, runNameAndDate(run));
+    const done = run.points ?? 0;
+    if (run.planned_points) Object.assign(this.parts.progress, { max: run.planned_points, value: done });
+    else this.parts.progress.removeAttribute("value");
+    const left = Number.isFinite(run.seconds_left) && run.seconds_left !== null ? `, about ${duration(run.seconds_left)} left` : "";
+    say(this.parts.far, `${words(phaseText(run))} · point ${done}${run.planned_points ? ` of ${run.planned_points}` : ""}${left}`);
+    say(this.parts.instruments, Object.entries(run.instruments ?? {}).map(([role, what]) => `${ROLES[role] ?? words(role)}: ${what}`).join(" · "));
+    this.pauseButton.hidden = !mayOperate() || run.manual;
+    this.pauseButton.disabled = !["measuring", "paused"].includes(run.phase);
+    say(this.pauseButton, run.phase === "paused" ? "Go on" : "Pause");
+    this.#question(run);
+    this.#manual(run);
+    const others = runsNow().filter((one) => one.run_id && one.run_id !== this.id);
+    if (others.length !== this.parts.others.childElementCount) fill(this.parts.others, others.map((one) => h("a.button", { href: `#/live/${one.run_id}` }, `Also going on: ${runName(one)}`)));
+  }
+
+  pause() {
+    if (!mayOperate()) return;
+    const act = this.run().phase === "paused" ? "resume" : "pause";
+    during(this.pauseButton, async () => toast((await post(`runs/${this.id}/${act}`)).message || (act === "pause" ? "It pauses after this point." : "It goes on.")));
+  }
+
+  #question(run) {
+    const question = run.question;
+    if (question?.id === this.asked) return;
+    this.asked = question?.id;
+    fill(this.parts.question, question ? h("section.card.question", { role: "alert", "aria-label": "A question" }, h("h2", {}, "The run waits for an answer"), h("p", {}, question.text),
+      mayOperate() ? h("div.row", {}, (question.choices ?? ["done"]).map((choice) => h("button", { type: "button",
+        onclick: (event) => during(event.target, () => post(`runs/${this.id}/answer`, { question: question.id, answer: choice })) }, words(choice)))) : h("p.quiet", {}, "An operator answers it.")) : null);
+  }
+
+  // Levels set by hand.
+  #manual(run) {
+    if (!run.manual || !mayOperate() || this.parts.manual.childElementCount) return;
+    const level = h("input", { name: "level", autocomplete: "off", placeholder: run.source_unit === "A" ? "1 mA" : "3.2 V" });
+    const send = (what, body = {}) => (event) => during(event.submitter ?? event.target, async () => {
+      const answer = await post(`runs/${this.id}/${what}`, body);
+      if (answer.message) toast(answer.message);
+    });
+    fill(this.parts.manual, h("form.card.row", { "aria-label": "Levels by hand", onsubmit: (event) => {
+      event.preventDefault();
+      send("level", { level: level.value.trim() })(event);
+    } }, field("Level", level, "with its unit"), h("button.first", { type: "submit" }, "Set level"),
+    h("button", { type: "button", onclick: send("spectrum") }, "Take a spectrum"), h("button", { type: "button", onclick: send("off") }, "Output off"),
+    h("button", { type: "button", onclick: async (event) => (await confirm("End levels by hand?", "The output is switched off and the file finished.", "End")) && send("end")(event) }, "End")));
+  }
+
+  close() {
+    this.pictures.close();
+    forget(this.id);
+  }
+}
+
+export const ROLES = { smu: "Source", photodiode_meter: "Photodiode meter", spectroradiometer: "Spectroradiometer", pixel_switch: "Pixel switch", surroundings: "Room" };

@@ -1,0 +1,229 @@
+"""Routes: all runs, found, shown, compared and taken away as files."""
+
+from __future__ import annotations
+
+import operator
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from fastapi import Path as InPath
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse
+
+from acquire.run_file.read import ArchiveError
+from acquire.run_file.reading_apart import say_of
+from acquire.run_file.tagging import Wish, objections
+from acquire.service.access import REPORT_POLICY, Operator, Viewer
+from acquire.service.answers import Compared, Comparison, History, HistoryOne, HistoryRow, TagWish
+from acquire.service.commands import made_by
+from acquire.service.errors import RequestRefused, not_found
+from acquire.service.shared import Here, Shared
+
+router = APIRouter(tags=["history"])
+Address = Annotated[str, InPath(pattern=r"^[0-9A-Za-z-]{4,80}$")]
+Several = Annotated[str, Query(pattern=r"^[0-9A-Za-z-]{4,80}(,[0-9A-Za-z-]{4,80}){0,11}$")]
+Text = Annotated[str, Query(max_length=200)]
+Day = Annotated[str, Query(pattern=r"^(\d{4}-\d{2}-\d{2}([T ][0-9:.+Z-]{0,30})?)?$")]
+
+_FIGURE = re.compile(r"([a-z0-9_]{1,80})\s*(<=|>=|<|>)\s*([-+]?\d{1,20}(?:\.\d{0,20})?(?:[eE][-+]?\d{1,3})?)", re.ASCII)
+_HOLDS: Mapping[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    ">": operator.gt,
+    "<=": operator.le,
+    ">=": operator.ge,
+}
+_WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {}}}}
+_FILES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/x-hdf5": {}, "application/zip": {}, _WORKBOOK: {}}}
+}
+_SORTED_BY = ("start_time", "sample", "title", "user", "status", "points")
+
+
+@router.get("/history")
+def history(
+    _: Viewer,
+    here: Here,
+    sample: Text = "",
+    user: Text = "",
+    text: Text = "",
+    begin: Annotated[str, Query(alias="from", max_length=40)] = "",
+    end: Annotated[str, Query(alias="to", max_length=40)] = "",
+    status: Text = "",
+    figure: Annotated[list[str], Query(max_length=8)] = [],  # noqa: B006  # FastAPI copies it
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    offset: Annotated[int, Query(ge=0, le=1 << 31)] = 0,
+    sort: Annotated[str, Query(max_length=40)] = "-start_time",
+) -> History:
+    """The runs that fit all that is said; figures like ``luminance_max>1000``, in SI.
+
+    :raises RequestRefused: a wrong wish of a figure, or of the order.
+    """
+    here.files.refresh(2.0)
+    wanted = [_figure_wish(one) for one in figure]
+    key = sort.removeprefix("-")
+    if key not in _SORTED_BY:
+        raise RequestRefused(422, f"runs are not sorted by {key}", f"one of {', '.join(_SORTED_BY)}", where="sort")
+    fits = [
+        (path, said)
+        for path, said in here.files.summaries()
+        if _fits(said, sample, user, text, begin, end, status) and all(_reaches(said, *one) for one in wanted)
+    ]
+    fits.sort(key=lambda one: (one[1][key], one[1]["start_time"]), reverse=sort.startswith("-"))
+    return History(total=len(fits), runs=[row_of(path, said) for path, said in fits[offset : offset + limit]])
+
+
+def row_of(path: Path, said: Mapping[str, Any]) -> HistoryRow:
+    """What a list says of a run."""
+    return HistoryRow.model_validate({**said, "file": path.name})
+
+
+def _fits(said: Mapping[str, Any], sample: str, user: str, text: str, begin: str, end: str, status: str) -> bool:
+    where = " ".join(str(said[name]) for name in ("title", "sample", "pixel", "batch", "group", "user", "stop_reason"))
+    where += " " + " ".join([*said["tags"], *said["comments"]])
+    day = str(said["start_time"])
+    return (
+        sample.casefold() in str(said["sample"]).casefold()
+        and user.casefold() in str(said["user"]).casefold()
+        and all(word in where.casefold() for word in text.casefold().split())
+        and (not begin or day >= begin)
+        and (not end or day[: len(end)] <= end)
+        and (not status or status in (said["status"], said["state"]))
+    )
+
+
+def _figure_wish(text: str) -> tuple[str, str, float]:
+    """:raises RequestRefused: it says nothing of a figure."""
+    if (found := _FIGURE.fullmatch(text.strip())) is None:
+        raise RequestRefused(422, f"'{text[:60]}' says nothing of a figure", "write luminance_max>1000", where="figure")
+    return found[1], found[2], float(found[3])
+
+
+def _reaches(said: Mapping[str, Any], name: str, sign: str, limit: float) -> bool:
+    value = said["figures"].get(name, {}).get("value")
+    return value is not None and _HOLDS[sign](value, limit)
+
+
+@router.get("/history/{run_id}")
+def one_run(run_id: Address, _: Viewer, here: Here) -> HistoryOne:
+    """A run with how it was done."""
+    row = _row(here, run_id)
+    return HistoryOne(**row.model_dump(), facts=here.read("facts", run_id)[0])
+
+
+def _row(here: Shared, run_id: str) -> HistoryRow:
+    path = here.path_of(run_id)
+    said = next((said for known, said in here.files.summaries() if known == path), None)
+    if said is None:
+        raise not_found(f"there is no run {run_id[:40]} in the history yet", "look again in a moment", "run_id")
+    return row_of(path, said)
+
+
+@router.get("/compare")
+def compare(runs: Several, _: Viewer, here: Here) -> Comparison:
+    """Figures of merit of up to 12 runs beside each other."""
+    rows = [_row(here, one) for one in dict.fromkeys(runs.split(","))]
+    names = dict.fromkeys(name for row in rows for name in row.figures)
+    return Comparison(runs=rows, figures=[_compared(name, [row.figures.get(name) for row in rows]) for name in names])
+
+
+def _compared(name: str, values: Sequence[Mapping[str, Any] | None]) -> Compared:
+    first = next(value for value in values if value is not None)
+    return Compared(
+        name=name,
+        title=first.get("title", name),
+        quantity=first.get("quantity", ""),
+        unit=first["unit"],
+        values=[None if one is None else {k: one[k] for k in ("value", "uncertainty", "status")} for one in values],
+    )
+
+
+# --- files -----------------------------------------------------------------------------------------------------
+
+
+@router.get("/compare/report", response_class=FileResponse, responses=_PAGE)
+def compared_report(runs: Several, _: Viewer, here: Here) -> FileResponse:
+    """One page about several runs."""
+    return _report(here, list(dict.fromkeys(runs.split(","))))
+
+
+@router.get("/history/{run_id}/report", response_class=FileResponse, responses=_PAGE)
+def report(run_id: Address, _: Viewer, here: Here) -> FileResponse:
+    """The page about a run that ``acquire report`` makes."""
+    return _report(here, [run_id])
+
+
+def _report(here: Shared, run_ids: Sequence[str]) -> FileResponse:
+    paths = [here.path_of(one) for one in run_ids]
+    with _folder() as folder:
+        page = made_by(["report", *map(str, paths), f"--to={folder}", "--formats=none"], folder, ".html")[0]
+        return _handed(page, folder, "text/html; charset=utf-8", headers={"content-security-policy": REPORT_POLICY})
+
+
+@router.get("/history/{run_id}/download", response_class=FileResponse, responses=_FILES)
+def download(
+    run_id: Address, _: Viewer, here: Here, kind: Annotated[Literal["h5", "csv", "xlsx"], Query(alias="format")] = "h5"
+) -> FileResponse:
+    """The run file, or its tables: CSV files in a ZIP archive, or a workbook."""
+    path = here.path_of(run_id)
+    with _folder() as folder:
+        if kind == "h5":
+            shutil.copyfile(path, folder / path.name)  # one moment of it, also of a run that goes on
+            return _handed(folder / path.name, folder, "application/x-hdf5", path.name)
+        made = made_by(["export", str(path), f"--to={folder}", f"--format={kind}"], folder, f".{kind}")
+        if kind == "xlsx":
+            return _handed(made[0], folder, _WORKBOOK, made[0].name)
+        archive = folder / f"{path.stem}.zip"
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+            for file in made:
+                packed.write(file, file.name)
+        return _handed(archive, folder, "application/zip", archive.name)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder for what is made, which stays until it is sent; removed at once when making it fails."""
+    folder = Path(tempfile.mkdtemp(prefix="jvl-bench-"))
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _handed(
+    file: Path, folder: Path, media_type: str, name: str | None = None, headers: Mapping[str, str] | None = None
+) -> FileResponse:
+    clearing = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
+    return FileResponse(file, media_type=media_type, filename=name, headers=headers, background=clearing)
+
+
+@router.post("/history/{run_id}/tag")
+def tag(run_id: Address, wish: TagWish, _: Operator, here: Here) -> HistoryRow:
+    """Tag a run that is over, or comment on it.
+
+    :raises RequestRefused: nothing is said, or it cannot be written.
+    """
+    path = here.path_of(run_id)
+    if not (wish.tags or wish.comment):
+        raise RequestRefused(422, "nothing is said", "name tags, or a comment", where="tags")
+    moment = datetime.now().astimezone().isoformat(timespec="seconds")
+    wishes = [Wish(tag=one, user=wish.user or "", time=moment) for one in wish.tags]
+    wishes += [Wish(comment=wish.comment, user=wish.user or "", time=moment)] if wish.comment else []
+    if wrong := [text for one in wishes for text in objections(one)]:
+        raise RequestRefused(422, wrong[0], where="tags")
+    try:
+        for one in wishes:
+            say_of(path, one)
+    except ArchiveError as error:
+        raise RequestRefused(409, str(error)[:1000]) from error
+    here.files.refresh()
+    return _row(here, run_id)

@@ -1,0 +1,257 @@
+"""Runs that are given away: what the crate says is true and complete, and what cannot be given away is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from acquire.cli.commands import app
+from acquire.config.package import PackageFile, Person
+from acquire.fair import package
+from acquire.fair.entities import figures_of
+from acquire.fair.package import PackageError, pack
+from acquire.report import pictures
+from acquire.run_file.checksums import Integrity
+from acquire.run_file.documented import DocumentedRun, read_documented
+from tests.conftest import CONFIGS, ROOT, run_sweep_file
+from tests.support.crates import METADATA, as_list, graph_of, problems, references
+from tests.support.run_files import a_run
+
+RECORDINGS = sorted((ROOT / "tests" / "recordings").glob("*.h5"))
+NOW = datetime(2026, 3, 31, 14, 25, tzinfo=UTC)
+ABOUT = PackageFile(
+    kind="package",
+    people=(Person(name="Zoë Łukasiewicz", orcid="0000-0002-1825-0097", affiliation="Universität Köln"),),
+)
+
+
+@pytest.fixture(scope="module")
+def run_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = run_sweep_file(CONFIGS / "sweeps" / "quick_look.yaml", tmp_path_factory.mktemp("runs")).run
+    assert run is not None
+    return run.path
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures take seconds, and are drawn in one test."""
+    monkeypatch.setattr("acquire.report.assembled.illustrated", lambda report, formats: ())
+
+
+def packed(runs: list[DocumentedRun], folder: Path, granted: str = "CC-BY-4.0") -> Path:
+    return pack(runs, folder, ABOUT, granted, NOW, "acquire 0.1.0").parent
+
+
+def of_type(folder: Path, kind: str) -> list[dict[str, Any]]:
+    return [one for one in graph_of(folder).values() if kind in as_list(one["@type"])]
+
+
+# --- what a crate says ---
+
+
+def test_a_crate_with_pictures_keeps_the_rules(run_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "PICTURES", {"jvl": pictures.PICTURES["jvl"]})  # each takes a second
+    folder = packed([read_documented(run_file)], tmp_path / "crate")
+    assert problems(folder) == []
+    kinds = {one["encodingFormat"] for one in of_type(folder, "File")}
+    assert {"application/x-hdf5", "text/csv", "text/html", "image/png", "application/xml"} <= kinds
+    assert (folder / "runs" / run_file.name).read_bytes() == run_file.read_bytes()
+    run = graph_of(folder)[f"runs/{run_file.name}"]
+    assert run["conformsTo"] == {"@id": "NXjvl.nxdl.xml"}
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(
+    ("spoil", "found"),
+    [
+        (lambda graph: graph["./"].pop("license"), "the root has no license"),
+        (lambda graph: graph["#packing"].pop("instrument"), "#packing: its instrument is [], not software"),
+        (lambda graph: graph["./"].pop("conformsTo"), "the root does not conform to the profile"),
+        (lambda graph: graph.pop("#software-acquire-0.1.0"), "refers to #software-acquire-0.1.0, which is not there"),
+        (lambda graph: graph["./"]["hasPart"].pop(), "is not listed"),
+    ],
+)
+def test_the_rules_can_be_broken(spoil: Callable[[Any], object], found: str, tmp_path: Path) -> None:
+    folder = packed([read_documented(RECORDINGS[0])], tmp_path / "crate")
+    content = json.loads((folder / METADATA).read_text(encoding="utf-8"))
+    graph = {entity["@id"]: entity for entity in content["@graph"]}
+    spoil(graph)
+    (folder / METADATA).write_text(json.dumps({**content, "@graph": [*graph.values()]}), encoding="utf-8")
+    assert any(found in text for text in problems(folder))
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_run_and_its_instruments_are_told(run_file: Path, tmp_path: Path) -> None:
+    one = read_documented(run_file)
+    one = replace(one, run=replace(one.run, user="Zoë Łukasiewicz"))
+    folder = packed([one], tmp_path / "crate")
+    graph = graph_of(folder)
+    action, use = graph[f"#run-{one.run.run_id}"], graph[f"#instruments-of-{one.run.run_id}"]
+    assert action["agent"] == {"@id": "https://orcid.org/0000-0002-1825-0097"}
+    assert action["actionStatus"] == "http://schema.org/CompletedActionStatus"
+    assert datetime.fromisoformat(action["endTime"]) > datetime.fromisoformat(action["startTime"])
+    instruments = [graph[name] for name in references(use["instrument"])]
+    assert {one["model"] for one in instruments} == {"MODEL 2400", "MODEL 2000"}
+    assert all("simulated" in one["name"] for one in instruments), "nobody takes a simulation for a measurement"
+    assert "simulated" in graph["./"]["description"]
+    assert "simulated" in graph["./"]["keywords"]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_run_that_failed_is_told_as_failed(tmp_path: Path) -> None:
+    one = read_documented(RECORDINGS[0])
+    from acquire.records import RunStatus
+
+    failed = replace(one, run=replace(one.run, status=RunStatus.FAILED, stop_reason="the meter stopped answering"))
+    action = graph_of(packed([failed], tmp_path / "crate"))[f"#run-{one.run.run_id}"]
+    assert action["actionStatus"] == "http://schema.org/FailedActionStatus"
+    assert action["error"] == "the meter stopped answering"
+
+
+def test_a_figure_with_something_against_it_is_no_measured_variable() -> None:
+    run = read_documented(RECORDINGS[0]).run
+    told = {one["propertyID"] for one in figures_of(run)}
+    assert told == {name for name, figure in run.figures.items() if figure.status == "ok"}
+    assert told
+    spoilt = {name: replace(figure, status="doubtful") for name, figure in run.figures.items()}
+    assert [*figures_of(replace(run, figures=spoilt))] == []
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_without_a_licence_nobody_is_given_a_right(tmp_path: Path) -> None:
+    folder = packed([read_documented(RECORDINGS[0])], tmp_path / "crate", "none")
+    graph = graph_of(folder)
+    assert "stated no licence" in graph[graph["./"]["license"]["@id"]]["description"]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_an_old_run_file_declares_no_definition(tmp_path: Path) -> None:
+    folder = packed([read_documented(RECORDINGS[0])], tmp_path / "crate")
+    assert not (folder / "NXjvl.nxdl.xml").exists()
+    assert problems(folder) == []
+
+
+# --- several runs, odd names ---
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_two_runs_of_one_name_keep_apart(run_file: Path, tmp_path: Path) -> None:
+    runs = []
+    for number, recording in enumerate((RECORDINGS[0], run_file)):
+        place = tmp_path / str(number) / "run.h5"
+        place.parent.mkdir()
+        shutil.copy(recording, place)
+        runs.append(read_documented(place))
+    folder = packed(runs, tmp_path / "crate")
+    assert len([*(folder / "runs").iterdir()]) == 2
+    assert len([*(folder / "tables").iterdir()]) == 2
+    assert problems(folder) == []
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_run_named_twice_is_packed_once(tmp_path: Path) -> None:
+    one = read_documented(RECORDINGS[0])
+    folder = packed([one, one], tmp_path / "crate")
+    assert len([*(folder / "runs").iterdir()]) == 1
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_names_of_every_script(tmp_path: Path) -> None:
+    place = tmp_path / "試料 μ & ü%20.h5"
+    shutil.copy(RECORDINGS[0], place)
+    one = read_documented(place)
+    folder = packed([replace(one, run=replace(one.run, sample="試料 #1/ü <b>"))], tmp_path / "Päckchen")
+    assert problems(folder) == []
+    assert (folder / "runs" / place.name).is_file()
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_huge_file_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "run.h5"
+    shutil.copy(RECORDINGS[0], place)
+    monkeypatch.setattr(package, "LARGEST_COPIED", 1)
+    monkeypatch.setattr(shutil, "copyfile", lambda *_: pytest.fail("copied"))
+    folder = packed([read_documented(place)], tmp_path / "crate")
+    assert (folder / "runs" / "run.h5").samefile(place)
+
+
+# --- what is refused ---
+
+
+def test_what_is_not_finished_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    a_run(path).close()
+    with pytest.raises(PackageError, match=r"is not finished.*acquire recover .*run\.h5"):
+        packed([read_documented(path)], tmp_path / "crate")
+    assert not (tmp_path / "crate").exists()
+
+
+def test_what_is_damaged_is_refused(tmp_path: Path) -> None:
+    one = read_documented(RECORDINGS[0])
+    damaged = replace(one, run=replace(one.run, integrity=Integrity(damaged=("/entry/jvl is not as it was written",))))
+    with pytest.raises(PackageError, match=r"DAMAGED.*undamaged copy"):
+        packed([damaged], tmp_path / "crate")
+
+
+def test_one_run_in_two_states_is_refused(tmp_path: Path) -> None:
+    one = read_documented(RECORDINGS[0])
+    with pytest.raises(PackageError, match=r"is the run of .*not the same file"):
+        packed([one, replace(one, sha256="0" * 64)], tmp_path / "crate")
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_what_stands_there_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "crate"
+    folder.mkdir()
+    (folder / "mine.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(PackageError, match="is not empty"):
+        packed([read_documented(RECORDINGS[0])], folder)
+    assert [path.name for path in folder.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_what_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(PackageError, match="No space left"):
+        packed([read_documented(RECORDINGS[0])], tmp_path / "crate")
+    assert [*tmp_path.iterdir()] == []
+
+
+# --- the command ---
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "under which licence may others use the data?"),
+        (["--license", "MIT please"], "is no licence known here; write one of CC0-1.0"),
+        (["--license", "none"], "there is no such file"),
+    ],
+)
+def test_the_command_says_what_is_missing(arguments: list[str], says: str, tmp_path: Path) -> None:
+    answer = CliRunner().invoke(app, ["package", "nothing.h5", "--to", str(tmp_path / "crate"), *arguments])
+    assert answer.exit_code in (1, 2)
+    assert says in answer.stderr
+    assert not (tmp_path / "crate").exists()
+
+
+def test_a_wrong_file_about_people_is_refused_at_once(tmp_path: Path) -> None:
+    about = tmp_path / "about.yaml"
+    about.write_text(
+        "kind: package\nlicense: free\npeople:\n- {name: A, orcid: 0000-0002-1825-0098}\n- {name: A}\n", "utf-8"
+    )
+    answer = CliRunner().invoke(app, ["package", "nothing.h5", "--to", str(tmp_path / "crate"), "--about", str(about)])
+    assert answer.exit_code == 2
+    for says in ("license: is no licence", "orcid: is no ORCID iD", "is there already"):
+        assert says in answer.stderr
