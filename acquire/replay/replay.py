@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from acquire import session
 from acquire.bench.preparation import PreparedRun
+from acquire.bench.resuming import loaded_from
 from acquire.bench.site import Site
 from acquire.config import LoadedSweep
 from acquire.evaluation.formula_changes import formulas_changed, is_explained
@@ -28,7 +29,6 @@ from acquire.recompute.comparison import Difference, difference
 from acquire.recompute.recompute import compute
 from acquire.records import Columns, Event
 from acquire.replay.tape import Deviation, Tape, recorded_bench, told
-from acquire.resuming import loaded_from
 from acquire.run_file.columns import read_columns
 from acquire.run_file.conditions import by_hand
 from acquire.run_file.layout import TABLES, Table
