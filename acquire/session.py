@@ -448,6 +448,7 @@ def _record_sweep(
         emit(event)
         note_of_guardian()
 
+    stop.pause.refuse("the sweep has not begun yet; stop ends the run at any time")
     try:
         try:
             emit(start)
