@@ -19,7 +19,7 @@ from acquire.run_file.figures_group import text as _text
 from acquire.run_file.hdf5 import plain_member, rows_in_file
 from acquire.run_file.layout import TABLE, Column, Table, name_in, tables_in, version_of
 from acquire.run_file.read import _file
-from acquire.run_file.recorded_rows import _BLANK, whole_of
+from acquire.run_file.recorded_rows import _without, whole_of
 from acquire.run_file.streamed import read_streamed, rows_of_streamed
 
 
@@ -30,6 +30,7 @@ class FollowedRun:
     run_id: str
     title: str
     sample: str
+    pixel: str
     start_time: str
     end_time: str
     status: str
@@ -67,6 +68,7 @@ def look(path: Path) -> FollowedRun:
         return FollowedRun(
             **{name: _text(entry[name][()]) for name in _TEXTS},
             sample=_text(entry["sample/name"][()]),
+            pixel=_text(entry["sample/pixel"][()]) if "sample/pixel" in entry else "",
             source_unit=source_unit,
             finished="recording" not in entry,
             rows={table.name: _rows(entry, table) for table in tables},
@@ -161,17 +163,27 @@ def _recorded(entry: h5py.Group, table: Table, columns: Sequence[Column], start:
     others = [name for name in _text(said["others"]).split(",") if name]
     values, beside = block[start:stop], {name: group[name][start:stop] for name in others}
     right = whole_of(values, [*beside.values()], start)
-    lost = np.array([row not in right for row in range(stop - start)])
-    found: dict[str, np.ndarray[Any, Any]] = {}
-    for column in columns:
-        if column.name in beside:
-            array = beside[column.name].copy()
-        elif column.name in numbers:
-            with np.errstate(invalid="ignore"):  # a damaged number need not fit into an integer
-                array = values[:, numbers.index(column.name)].astype(column.dtype)
-        else:
-            array = np.full(stop - start, column.fill, column.dtype)
-        if lost.any():
-            array[lost] = _BLANK.get(column.name, column.fill)
-        found[column.name] = array
-    return found
+    damaged = [row for row in range(stop - start) if row not in right]
+    beyond = (
+        []
+        if not (damaged and table.numbered) or "branch" in {one.name for one in columns}
+        else [one for one in table.columns("V") if one.name == "branch"]
+    )
+    found = {one.name: _one(one, values, numbers, beside) for one in (*columns, *beyond)}
+    if damaged and table.numbered:
+        found = _without(found, damaged, table, [*columns, *beyond])
+    elif damaged:
+        for one in columns:
+            found[one.name][damaged] = one.fill
+    return {one.name: found[one.name] for one in columns}
+
+
+def _one(
+    column: Column, values: np.ndarray[Any, Any], numbers: Sequence[str], beside: Mapping[str, np.ndarray[Any, Any]]
+) -> np.ndarray[Any, Any]:
+    if column.name in beside:
+        return beside[column.name].copy()
+    if column.name not in numbers:
+        return np.full(len(values), column.fill, column.dtype)
+    with np.errstate(invalid="ignore"):  # a damaged number need not fit into an integer
+        return np.asarray(values[:, numbers.index(column.name)].astype(column.dtype))

@@ -55,6 +55,7 @@ class RunNow(BaseModel):
     address: str
     title: str
     sample: str
+    pixel: str
     user: str
     start_time: str
     phase: str

@@ -64,7 +64,7 @@ def application(settings: Settings, mailboxes: Path | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(watch.look)
-        app.state.stream.start()
+        await app.state.stream.start()
         watch.start()
         queue.start()
         try:

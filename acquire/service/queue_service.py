@@ -45,6 +45,8 @@ class QueueService:
 
     def stop(self) -> None:
         """Begin nothing any more; a run that goes on does so, and is found again by the next service."""
+        if self._over.is_set():
+            return
         self._over.set()
         self.runner.wake()
         if self._thread.is_alive():

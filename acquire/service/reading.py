@@ -78,7 +78,9 @@ class Reader:
     def _running(self) -> subprocess.Popen[bytes]:
         if self._over:
             raise Unreadable("the service is ending")
-        if self._process is None or self._process.poll() is not None:
+        if self._process is not None and self._process.poll() is not None:
+            self._end()
+        if self._process is None:
             self._process = subprocess.Popen(
                 COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=sys.platform != "win32"
             )

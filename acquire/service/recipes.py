@@ -21,7 +21,7 @@ DEEPEST = 3
 SUFFIXES = (".yaml", ".yml")
 _NAME = re.compile(r"(?:[\w][\w.+ -]{0,100}/){0,3}[\w][\w.+ -]{0,100}\.ya?ml")
 _KIND = re.compile(r"^kind:\s*([a-z]+)", re.MULTILINE)
-_TITLE = re.compile(r"^title:[ \t]*(.*?)[ \t]*(?:#.*)?$", re.MULTILINE)
+_TITLE = re.compile(r"^(?:title|name):[ \t]*(.*?)[ \t]*(?:#.*)?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,11 @@ _HOLDS: Mapping[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
     ">=": operator.ge,
 }
+_WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {}}}}
+_FILES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/x-hdf5": {}, "application/zip": {}, _WORKBOOK: {}}}
+}
 _SORTED_BY = ("start_time", "sample", "title", "user", "status", "points")
 
 
@@ -144,13 +149,13 @@ def _compared(name: str, values: Sequence[Mapping[str, Any] | None]) -> Compared
 # --- files -----------------------------------------------------------------------------------------------------
 
 
-@router.get("/compare/report", response_class=FileResponse)
+@router.get("/compare/report", response_class=FileResponse, responses=_PAGE)
 def compared_report(runs: Several, _: Viewer, here: Here) -> FileResponse:
     """One page about several runs."""
     return _report(here, list(dict.fromkeys(runs.split(","))))
 
 
-@router.get("/history/{run_id}/report", response_class=FileResponse)
+@router.get("/history/{run_id}/report", response_class=FileResponse, responses=_PAGE)
 def report(run_id: Address, _: Viewer, here: Here) -> FileResponse:
     """The page about a run that ``acquire report`` makes."""
     return _report(here, [run_id])
@@ -163,7 +168,7 @@ def _report(here: Shared, run_ids: Sequence[str]) -> FileResponse:
         return _handed(page, folder, "text/html; charset=utf-8", headers={"content-security-policy": REPORT_POLICY})
 
 
-@router.get("/history/{run_id}/download", response_class=FileResponse)
+@router.get("/history/{run_id}/download", response_class=FileResponse, responses=_FILES)
 def download(
     run_id: Address, _: Viewer, here: Here, kind: Annotated[Literal["h5", "csv", "xlsx"], Query(alias="format")] = "h5"
 ) -> FileResponse:
@@ -181,9 +186,6 @@ def download(
             for file in made:
                 packed.write(file, file.name)
         return _handed(archive, folder, "application/zip", archive.name)
-
-
-_WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @contextmanager

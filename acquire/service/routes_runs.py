@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi import Path as InPath
 from starlette.responses import Response as Plain
 
+from acquire.safety.lock import clock_time
 from acquire.safety.running import NotAllowed, NotHeard, NotRunning, RunningNow, post, seen, stopping
 from acquire.service.access import Operator, Viewer
 from acquire.service.answers import (
@@ -45,18 +46,18 @@ def start_run(
     :raises RequestRefused: no recipe is named, it is wrong, or the run did not begin.
     """
     here.refuse_beside_queue()
-    if wish.manual:
-        return here.starter.start_by_hand(wish, idempotency_key)
     if not wish.recipe:
-        raise RequestRefused(422, "no recipe is named", "choose one", where="recipe")
-    return here.starter.start(_wish_of(wish, wish.recipe), idempotency_key)
+        hint = "choose the sweep whose limits hold" if wish.manual else "choose one"
+        raise RequestRefused(422, "no recipe is named", hint, where="recipe")
+    start = here.starter.start_by_hand if wish.manual else here.starter.start
+    return start(_wish_of(wish, wish.recipe), idempotency_key)
 
 
 @router.post("/health-check", status_code=202)
 def health_check(wish: RunWish, _: Operator, here: Here) -> Started:
     """Check the bench; without a recipe by the one that is shipped."""
     here.refuse_beside_queue()
-    return here.starter.start(_wish_of(wish, wish.recipe or "sweeps/health.yaml"), None, "health")
+    return here.starter.start_upkeep("health", _wish_of(wish, wish.recipe or "sweeps/health.yaml"))
 
 
 @router.post("/calibrate", status_code=202)
@@ -64,7 +65,7 @@ def calibrate(wish: RunWish, _: Operator, here: Here) -> Started:
     """Carry out the run that a calibration is made of; without a recipe the one that is shipped."""
     here.refuse_beside_queue()
     recipe = wish.recipe or "sweeps/calibrate_photodiode.yaml"
-    return here.starter.start(_wish_of(wish, recipe), None)
+    return here.starter.start_upkeep("calibrate", _wish_of(wish, recipe))
 
 
 def _wish_of(wish: RunWish, recipe: str) -> Wish:
@@ -222,5 +223,5 @@ def _done(process: RunningNow, *, accepted: bool, message: str) -> Done:
 
 def _of_output(process: RunningNow) -> str:
     if process.output == "off":
-        return f"output off, asked at {process.asked}" if process.asked else "output off"
+        return f"output off, asked at {clock_time(process.asked)}" if process.asked else "output off"
     return f"asked to stop; the output is {process.output or 'unknown'}"

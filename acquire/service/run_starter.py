@@ -7,14 +7,14 @@ import threading
 import time
 from collections import OrderedDict
 
-from acquire.service.answers import RunWish, Started
+from acquire.service.answers import Started
 from acquire.service.errors import RequestRefused
-from acquire.service.run_processes import StartedRun, start_run
+from acquire.service.run_processes import StartedRun, result_in, start_run
 from acquire.service.settings import Settings
 from acquire.service.starting import Wish, command_of, refuse_unfit
 from acquire.service.watching import Watch
 
-PATIENCE = 10.0  # s until a run has its file
+PATIENCE = 25.0  # s until a run has its file: a computer may be busy
 LOOK = 0.05  # s
 MOST_KEYS = 1000
 
@@ -27,41 +27,54 @@ class RunStarter:
         self._turn = threading.Lock()
         self._known: OrderedDict[str, Started] = OrderedDict()
 
-    def start(self, wish: Wish, key: str | None, command: str = "run") -> Started:
+    def start(self, wish: Wish, key: str | None) -> Started:
         """Start a run and wait until it has its file, some seconds at most; with a known key, what came of it before.
 
         :raises RequestRefused: its recipe is wrong, or it ended before it began.
         """
         refuse_unfit(wish, self._settings)
-        arguments = [command, *command_of(wish, self._settings)[1:]]
-        return self._started(arguments, key)
+        return self._started(command_of(wish, self._settings), key)
 
-    def start_by_hand(self, wish: RunWish, key: str | None) -> Started:
-        """Start a run whose levels are set from the page.
+    def start_upkeep(self, command: str, wish: Wish) -> Started:
+        """Start a check of the bench (``health``), or the run that a calibration is made of (``calibrate``).
 
         :raises RequestRefused: as :meth:`start`.
         """
-        _ = key
-        if not wish.recipe:
-            raise RequestRefused(422, "no recipe is named", "choose the sweep whose limits hold", where="recipe")
-        raise RequestRefused(409, "levels are set by hand with: acquire live", "start it on the bench computer")
+        refuse_unfit(wish, self._settings)
+        kept = [
+            one for one in command_of(wish, self._settings)[1:] if one.startswith(("--bench", "--output", "--json"))
+        ]
+        recipe, _ = wish.paths(self._settings)
+        return self._started([command, str(recipe), "--yes", *kept], None, remote=False)
 
-    def _started(self, arguments: list[str], key: str | None) -> Started:
+    def start_by_hand(self, wish: Wish, key: str | None) -> Started:
+        """Start a run whose levels are set from the page, within the limits of its sweep.
+
+        :raises RequestRefused: as :meth:`start`.
+        """
+        refuse_unfit(wish, self._settings)
+        without = ("--no-plot", "--batch", "--area", "--user")
+        arguments = [one for one in command_of(wish, self._settings)[1:] if not one.startswith(without)]
+        return self._started(["live", *arguments], key)
+
+    def _started(self, arguments: list[str], key: str | None, *, remote: bool = True) -> Started:
         with self._turn:
             if key and key in self._known:
                 return self._known[key]
             start_id = secrets.token_hex(8)
             log = self._settings.data / "logs" / f"{start_id}.log"
-            log.parent.mkdir(parents=True, exist_ok=True)
-            process = start_run(arguments, log)
-            started = Started(start_id=start_id, run_id=self._run_id(process, log.name))
+            try:
+                process = start_run(arguments, log, start_id if remote else "")
+            except OSError as error:
+                raise RequestRefused(503, f"the run cannot be started ({error.strerror or error})") from error
+            started = Started(start_id=start_id, run_id=self._run_id(process, start_id))
             if key:
                 self._known[key] = started
                 while len(self._known) > MOST_KEYS:
                     self._known.popitem(last=False)
             return started
 
-    def _run_id(self, process: StartedRun, log: str) -> str | None:
+    def _run_id(self, process: StartedRun, start_id: str) -> str | None:
         """The number of the run that a process carries out, None where that takes long.
 
         :raises RequestRefused: it ended without having begun.
@@ -69,23 +82,24 @@ class RunStarter:
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             for one in self._watch.processes:
-                if one.process == process.pid and one.run_id:
+                if one.run_id and (one.started_for == start_id or one.process == process.pid):
                     return one.run_id
             if (status := process.status()) is not None:
-                return self._of_ended(process, status, log)
+                return self._of_ended(process, status)
             time.sleep(LOOK)
         return None
 
-    def _of_ended(self, process: StartedRun, status: int, log: str) -> str | None:
+    def _of_ended(self, process: StartedRun, status: int) -> str | None:
         """The number of a run that is over already.
 
         :raises RequestRefused: there was none.
         """
-        self._watch.files.refresh()
-        text = process.log.read_text("utf-8", errors="replace") if process.log.is_file() else ""
-        newest = self._watch.files.summaries()[:5]
-        for _, said in newest:
-            if said["run_id"] in text:
-                return str(said["run_id"])
-        last = text.strip().splitlines()[-1:] or [f"the process ended with {status}"]
-        raise RequestRefused(409, last[0][:1000], f"all it said is in the log {log}")
+        try:
+            result = result_in(process.log) or {}
+            said = process.log.read_text("utf-8", errors="replace").strip().splitlines()
+        except OSError:
+            result, said = {}, []
+        if result.get("run_id"):
+            return str(result["run_id"])
+        why = result.get("stop_reason") or (said or [f"the process ended with {status}"])[-1]
+        raise RequestRefused(409, str(why)[:1000], f"all it said is in the log {process.log.name}")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from typing import Any
 
 import uvicorn
 
 from acquire.service.app import application
+from acquire.service.ending import end_runs
 from acquire.service.settings import Settings, SettingsError
+from acquire.service.shared import Shared
+from acquire.service.stream import Stream
 
 GRACE = 5  # s that connections have at the end
 
@@ -41,7 +45,26 @@ def serve(settings: Settings) -> None:
     except (OSError, ValueError) as error:
         raise SettingsError(f"the certificate or its key cannot be used ({error})") from error
     with _listening(settings) as listener:
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config, app.state.stream, app.state.shared).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """One that lets its viewers go and ends its runs as soon as it is asked to end."""
+
+    def __init__(self, config: uvicorn.Config, stream: Stream, here: Shared) -> None:
+        super().__init__(config)
+        self._stream, self._here = stream, here
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End: first what is on."""
+        self._stream.end()
+        ending = asyncio.create_task(asyncio.to_thread(self._end_runs))
+        await super().shutdown(sockets)
+        await ending
+
+    def _end_runs(self) -> None:
+        self._here.queue.stop()  # first: nothing begins behind what ends now
+        end_runs(self._here.settings)
 
 
 def _listening(settings: Settings) -> socket.socket:

@@ -71,8 +71,7 @@ def command_of(wish: Wish, settings: Settings) -> list[str]:
     :raises RequestRefused: there is no such recipe or bench.
     """
     path, bench = wish.paths(settings)
-    yes = ["--yes"] if is_batch(path) else []
-    return ["run", str(path), f"--output={settings.runs}", "--json", "--no-plot", *yes, *wish.options(bench)]
+    return ["run", str(path), f"--output={settings.runs}", "--json", "--no-plot", *wish.options(bench)]
 
 
 def planned(wish: Wish, settings: Settings) -> dict[str, Any]:

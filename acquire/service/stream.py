@@ -7,6 +7,7 @@ fills its own socket, and is cut off after a while.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -22,8 +23,10 @@ from acquire.service.json_text import compact
 from acquire.service.reading import NotThere, Unreadable
 from acquire.service.watching import Watch
 
+LOG = logging.getLogger("acquire.service")
+
 HEARTBEAT = 1.0  # s
-STATE_INTERVAL = 0.5  # s, the least between two states
+STATE_INTERVAL = 0.5  # s between two looks at the state and the queue
 
 
 class Stream:
@@ -33,13 +36,35 @@ class Stream:
         self.watch, self.state, self.queue = watch, state, queue
         self.viewers: set[asyncio.Event] = set()
         self.places: Counter[str] = Counter()  # pages by their login
+        self.told: dict[str, bytes] = {}  # the last state and queue
+        self._marks: dict[str, bytes] = {}
+        self._looking: asyncio.Task[None] | None = None
         self._over = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Wake viewers whenever there is something new; called in the event loop."""
         self._loop = asyncio.get_running_loop()
+        await self.look()
+        self._looking = asyncio.create_task(self._look_on())
         self.watch.changed = self.wake
+
+    async def _look_on(self) -> None:
+        while not self._over:
+            await asyncio.sleep(STATE_INTERVAL)
+            try:
+                await self.look()
+            except Exception:
+                LOG.exception("the state cannot be told; it is tried again")
+
+    async def look(self) -> None:
+        """Look at the state and the queue once, for all viewers."""
+        for kind, source in (("state", self.state), ("queue", self.queue)):
+            content = await run_in_threadpool(source)
+            mark = compact({key: value for key, value in content.items() if key != "now"})
+            if mark != self._marks.get(kind):
+                self._marks[kind], self.told[kind] = mark, compact(content)
+                self._wake_all()
 
     def wake(self) -> None:
         """Let every viewer look; from any thread."""
@@ -62,7 +87,7 @@ class Stream:
         self.viewers.add(wake)
         self.places[who] += 1
         try:
-            viewer = _Viewer(self, cursor)
+            viewer = Viewer(self, cursor)
             while not self._over:
                 wake.clear()
                 async for event in viewer.new():
@@ -74,14 +99,13 @@ class Stream:
             self.places -= Counter((who,))
 
 
-class _Viewer:
+class Viewer:
     """Where one viewer is."""
 
     def __init__(self, stream: Stream, cursor: Cursor) -> None:
         self._stream, self._cursor = stream, cursor
         self._announced: set[int] = set()
         self._said: dict[str, bytes] = {}
-        self._when: dict[str, float] = {}
         self._beat = time.monotonic()
 
     def patience(self) -> float:
@@ -90,8 +114,8 @@ class _Viewer:
 
     async def new(self) -> AsyncIterator[bytes]:
         """What is new since the last time."""
-        for event in self._changed("state", self._stream.state, STATE_INTERVAL):
-            yield event
+        if (text := self._changed("state")) is not None:
+            yield self._event("state", text)
         runs = {run.run_id: run for run in self._stream.watch.followed()}
         for run_id, run in runs.items():
             if run.over and run_id not in self._cursor:
@@ -101,8 +125,8 @@ class _Viewer:
         for run_id in [one for one in self._cursor if one not in runs]:
             if (end := await self._away(run_id)) is not None:
                 yield end
-        for event in self._changed("queue", self._stream.queue, STATE_INTERVAL):
-            yield event
+        if (text := self._changed("queue")) is not None:
+            yield self._event("queue", text)
         if time.monotonic() >= self._beat + HEARTBEAT:
             self._beat = time.monotonic()
             yield self._event("heartbeat", compact({"now": datetime.now().astimezone().isoformat()}))
@@ -110,17 +134,12 @@ class _Viewer:
     def _event(self, kind: str, text: bytes) -> bytes:
         return b"id: %s\nevent: %s\ndata: %s\n\n" % (cursor_text(self._cursor).encode(), kind.encode(), text)
 
-    def _changed(self, kind: str, source: Callable[[], dict[str, Any]], interval: float) -> list[bytes]:
-        now = time.monotonic()
-        if now - self._when.get(kind, -1e9) < interval:
-            return []
-        self._when[kind] = now
-        content = source()
-        text = compact({key: value for key, value in content.items() if key != "now"})
-        if self._said.get(kind) == text:
-            return []
+    def _changed(self, kind: str) -> bytes | None:
+        text = self._stream.told.get(kind)
+        if text is None or self._said.get(kind) is text:
+            return None
         self._said[kind] = text
-        return [self._event(kind, compact(content))]
+        return text
 
     async def _of_run(self, run: FollowedRun) -> AsyncIterator[bytes]:
         if not run.told and not run.over:

@@ -203,6 +203,7 @@ def _of_process(process: RunningNow | None, told: Mapping[str, Any], totals: Map
         "address": told.get("run_id") or one.run_id or one.name,
         "title": told.get("title") or one.title,
         "sample": told.get("sample") or one.sample,
+        "pixel": told.get("pixel", ""),
         "user": one.user,
         "start_time": told.get("start_time") or one.since,
         "phase": one.phase,

@@ -1,0 +1,48 @@
+"""The end of the service: the runs that it started end with it, and their outputs go off first."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from acquire.safety.lock import clock_time
+from acquire.safety.running import NotHeard, RunningNow, running, stopping
+from acquire.service.settings import Settings
+
+LOG = logging.getLogger("acquire.service")
+
+PATIENCE = 60.0  # s for an output
+AT_ONCE = 8
+BY = "the service, which ends"
+
+
+def end_runs(settings: Settings, mailboxes: Path | None = None) -> list[str]:
+    """Ask each run that was started from a page to end, and wait until its output is off; what came of it, in words.
+
+    Runs that people started at a terminal go on.
+    """
+    ours = [one for one in running(mailboxes) if one.ours and one.started_for and _is_here(one, settings.runs)]
+    if not ours:
+        return []
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        said = list(threads.map(_ended, ours))
+    for text in said:
+        LOG.info("%s", text)
+    return said
+
+
+def _is_here(run: RunningNow, folder: Path) -> bool:
+    """Whether its run file lies in the folder of this service, or it has none yet."""
+    return not run.path or Path(run.path).absolute().is_relative_to(folder.absolute())
+
+
+def _ended(run: RunningNow) -> str:
+    last = run
+    try:
+        for last in stopping(run, BY, patience=PATIENCE):
+            if last.output == "off" and last.asked:
+                return f"{run}: output off, asked at {clock_time(last.asked)}"
+    except NotHeard as problem:
+        return f"{run}: {problem}"
+    return f"{run}: has ended; its output is {last.output}"

@@ -1,0 +1,158 @@
+"""What a page has got of a run is what its file holds, however often page and service were away."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from acquire.evaluation.calibration import Calibration, Conditions
+from acquire.records import DarkReading, ExposureSample, Note, Record, RunStatus, RunStop, Spectrum
+from acquire.run_file import layout, recorder
+from acquire.run_file.finish import finish
+from acquire.run_file.read import read_run
+from acquire.service import followed
+from acquire.service.cursors import cursor_of
+from acquire.service.reading import Reader, Unreadable
+from acquire.service.run_files import RunFiles
+from acquire.service.stream import Stream, Viewer
+from acquire.service.watching import Watch
+from tests.support.run_files import a_record, a_start
+from tests.support.stream_reader import PageData
+
+RUN = "0b7e1234-0000-4000-8000-000000000000"
+NAME = "20260102T030405_S1_0b7e1234.h5"
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[Reader]:
+    found = Reader()
+    yield found
+    found.close()
+
+
+def begun(folder: Path) -> recorder.RunRecorder:
+    """A run that goes on, with room for 400 points."""
+    calibration = Calibration(conditions=Conditions(emissive_area=1.4e-5, transfer=5e6))
+    capacity = {Record: 400, DarkReading: 2, Spectrum: 2, ExposureSample: 3, Note: 200}
+    start = replace(a_start(), run_id=RUN)
+    return recorder.create_run_file(
+        folder / NAME, start, capacity, lambda group: layout.write_calibration(group, calibration)
+    )
+
+
+def a_service(folder: Path, reader: Reader) -> Stream:
+    """A service that has just been started, without its threads."""
+    return Stream(Watch(RunFiles(folder, reader), reader), lambda: {"now": "", "runs": []}, lambda: {"items": []})
+
+
+def seen(stream: Stream, page: PageData, most: int | None = None) -> None:
+    """Let a page take what is new for it; with ``most`` its connection breaks after so many events."""
+
+    async def take() -> None:
+        stream.watch.look()
+        number = 0
+        async for event in Viewer(stream, cursor_of(page.cursor)).new():
+            if number == most:
+                return
+            page.take(event)
+            number += 1
+
+    asyncio.run(take())
+
+
+def test_a_page_that_is_often_away_has_every_row_once(tmp_path: Path, reader: Reader) -> None:
+    chance, record, page = random.Random(1), begun(tmp_path), PageData()
+    stream = a_service(tmp_path, reader)
+    index = 0
+    while index < 150:
+        for _ in range(chance.randrange(40)):
+            record(a_record(index, luminance=1.0 / (3 * index + 1)))
+            index += 1
+            if chance.random() < 0.2 and index < 140:
+                record(Note(1.0 * index, f"note {index} with a \u00b5"))
+        if chance.random() < 0.3:
+            stream = a_service(tmp_path, reader)  # killed, and started again
+        seen(stream, page, chance.choice([None, 1, 2, 3, 5]))
+    seen(stream, page)
+    held = read_run(tmp_path / NAME).tables
+    assert len(held["notes"]["time"]) > 10
+    for table in ("jvl", "notes"):
+        assert page.differences(RUN, table, held[table]) == []
+    record.conclude(RunStop(status=RunStatus.COMPLETED, reason="over", end_time="2026-01-02T03:04:06+01:00"))
+    record.close()
+    record.let_go()
+    finish(tmp_path / NAME)
+    away = PageData(cursor=page.cursor)
+    seen(stream, page)
+    assert page.ends[RUN]["status"] == "completed"
+    seen(a_service(tmp_path, reader), away)  # it was away when the run ended, and so was the service
+    assert away.ends[RUN]["revision"] == "final"
+    assert RUN not in cursor_of(page.cursor)
+
+
+def test_a_run_whose_process_was_killed_is_told_as_cut_off(
+    tmp_path: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, page, stream = begun(tmp_path), PageData(), a_service(tmp_path, reader)
+    record(a_record(0))
+    seen(stream, page)
+    assert len(page.rows[RUN, "jvl"]) == 1
+    record.close()
+    record.let_go()  # nobody has it open any more, and it is not finished
+    monkeypatch.setattr("acquire.service.watching.LOOK_AT_HELD", 0.0)
+    seen(stream, page)
+    seen(stream, page)
+    assert page.ends[RUN]["status"] == "cut off"
+
+
+def test_what_is_long_already_is_fetched_as_a_picture(
+    tmp_path: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followed, "LONGEST_BACKLOG", 50)
+    record, page = begun(tmp_path), PageData()
+    for index in range(60):
+        record(a_record(index))
+    stream = a_service(tmp_path, reader)
+    seen(stream, page)
+    assert "reload" in page.kinds
+    assert (RUN, "jvl") not in page.rows
+    page.rows[RUN, "jvl"] = [{}] * 60
+    record(a_record(60))
+    seen(stream, page)
+    assert len(page.rows[RUN, "jvl"]) == 61
+    record.close()
+
+
+def test_a_file_that_is_no_run_file_ends_nothing(tmp_path: Path, reader: Reader) -> None:
+    (tmp_path / NAME).write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(500))
+    files = RunFiles(tmp_path, reader)
+    files.refresh()
+    assert files.summaries() == []
+    with pytest.raises(Unreadable):
+        reader.look(tmp_path / NAME)
+    with pytest.raises(Unreadable):
+        reader.look(tmp_path / "none.h5")
+    begun_in = tmp_path / "inside"
+    begun(begun_in).close()
+    files.refresh()
+    assert files.path_of(RUN) == begun_in / NAME
+    assert files.path_of("../" + NAME) is None
+
+
+def test_a_reading_process_that_dies_is_started_again(tmp_path: Path) -> None:
+    begun(tmp_path).close()
+    reader = Reader()
+    assert reader.look(tmp_path / NAME)["run_id"] == RUN
+    process = reader._process
+    assert process is not None
+    process.kill()
+    process.wait()
+    assert reader.look(tmp_path / NAME)["run_id"] == RUN
+    reader.close()
+    with pytest.raises(Unreadable):
+        reader.look(tmp_path / NAME)
