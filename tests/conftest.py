@@ -38,6 +38,8 @@ def what_runs_remember(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(folder))  # for programs of their own, where the system goes by it
         patch.setattr("platformdirs.user_state_path", lambda name, appauthor: folder / name)
+        patch.setenv("XDG_DATA_HOME", str(folder / "data"))
+        patch.setattr("platformdirs.user_data_path", lambda name, appauthor=None: folder / "data" / name)
         yield
 
 

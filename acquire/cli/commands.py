@@ -12,11 +12,13 @@ from typing import Annotated, TextIO, cast
 import typer
 
 from acquire.cli import (
+    absorbance,
     archive,
     calibrate,
     export,
     hand,
     health,
+    impedance,
     importing,
     instruments,
     ledger,
@@ -25,6 +27,7 @@ from acquire.cli import (
     new,
     outside,
     package,
+    pl_decay,
     plan,
     queue,
     recompute,
@@ -273,6 +276,11 @@ app.command(short_help="Lifetimes beside each other; their acceleration.")(lifet
 app.command("import", short_help="Make run files of data of other programs.")(importing.import_files)
 app.command(short_help="Make pictures, tables and one page (HTML) of runs.")(report.report)
 app.command(short_help="Put runs together to be given away (RO-Crate).")(package.package)
+
+
+app.command(short_help="Fit impedance spectra: R_s, R_p, C, the arc.")(impedance.impedance)
+app.command("pl-decay", short_help="Fit PL decays: lifetimes, averages, k_r, k_nr.")(pl_decay.pl_decay)
+app.command(short_help="Compare a film's absorbance before and after.")(absorbance.absorbance)
 
 
 @app.command(short_help="Finish run files that were cut off.")
