@@ -28,8 +28,8 @@ from acquire.service.errors import RequestRefused, not_found
 from acquire.service.shared import Here, Shared
 
 router = APIRouter(tags=["history"])
-Address = Annotated[str, InPath(pattern=r"^[0-9A-Za-z-]{4,80}$")]
-Several = Annotated[str, Query(pattern=r"^[0-9A-Za-z-]{4,80}(,[0-9A-Za-z-]{4,80}){0,11}$")]
+Address = Annotated[str, InPath(pattern=r"^[0-9A-Za-z-]{1,80}$")]
+Several = Annotated[str, Query(pattern=r"^[0-9A-Za-z-]{1,80}(,[0-9A-Za-z-]{1,80}){0,11}$")]
 Text = Annotated[str, Query(max_length=200)]
 Day = Annotated[str, Query(pattern=r"^(\d{4}-\d{2}-\d{2}([T ][0-9:.+Z-]{0,30})?)?$")]
 

@@ -79,6 +79,8 @@ class Stream:
     def end(self) -> None:
         """Let all viewers go; called in the event loop."""
         self._over = True
+        if self._looking is not None:
+            self._looking.cancel()
         self._wake_all()
 
     async def events(self, cursor: Cursor, who: str) -> AsyncIterator[bytes]:
