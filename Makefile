@@ -10,7 +10,7 @@ endif
 RUN := $(BIN)/python -m
 EXTRAS := archive,package,page,report,xlsx
 
-.PHONY: demo test lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills batch-kills batch-faults batch-pause faults damage queue-sequences queue-kills service-kills service-viewers service-pictures calibrations control-charts coverage honest schemas wheelhouse docs clean long-run power-cuts fair
+.PHONY: demo test thorough lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills batch-kills batch-faults batch-pause faults damage queue-sequences queue-kills service-kills service-viewers service-pictures calibrations control-charts coverage honest schemas wheelhouse docs clean long-run power-cuts fair
 
 demo: $(VENV)/installed
 	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml --report
@@ -34,6 +34,9 @@ imports: $(VENV)/installed-tests
 
 unit: $(VENV)/installed-tests
 	$(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+thorough: $(VENV)/installed-tests
+	$(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder --long
 
 benchmark: $(VENV)/installed-tests
 	$(BIN)/python benchmarks/software_cost.py

@@ -30,6 +30,7 @@ What can go wrong here, beside the errors of instruments in :mod:`drivers.errors
     ├── Unreadable                a run file cannot be read for the service                       service/reading.py
     ├── NotThere                  a run has no such table, column or row                          service/reading.py
     ├── ValueError
+    │   ├── TableError            columns of another program's file cannot be read  spectroscopy/measured_table.py
     │   ├── NoCursor              a text says nothing of where a viewer is                        service/cursors.py
     │   ├── NotUnderstood         a file is no request, no answer, no state of a run              safety/mailbox.py
     │   ├── UnknownCommand        what was typed is no command, or goes too far (.hint)           sweep/by_hand.py

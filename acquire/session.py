@@ -386,6 +386,17 @@ def _resources(loaded: LoadedSweep) -> list[str]:
     return [] if bench.simulated else [part.resource for part in bench.instruments.by_role.values()]
 
 
+def site_in_real_time(loaded: LoadedSweep) -> Site:
+    """As :func:`site_of`, where a simulated bench takes as long as a real one."""
+    if not loaded.bench.simulated:
+        return site_of(loaded)
+    from acquire.bench.simulated import simulated_bench
+
+    simulated = simulated_bench(loaded)
+    simulated.clock.in_step()
+    return simulated_site(simulated)
+
+
 def site_of(loaded: LoadedSweep, taken_up: TakenUp | None = None) -> Site:
     """Where the bench of a sweep is: the real one behind the system's VISA library, or a simulated one.
 

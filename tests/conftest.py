@@ -19,6 +19,18 @@ ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="the tests marked `long` as well (make thorough)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--long"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("long")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def what_runs_remember(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What was said for a run is remembered here, not in the folder of whoever runs the tests."""
@@ -26,6 +38,8 @@ def what_runs_remember(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(folder))  # for programs of their own, where the system goes by it
         patch.setattr("platformdirs.user_state_path", lambda name, appauthor: folder / name)
+        patch.setenv("XDG_DATA_HOME", str(folder / "data"))
+        patch.setattr("platformdirs.user_data_path", lambda name, appauthor=None: folder / "data" / name)
         yield
 
 

@@ -28,6 +28,9 @@ LABORATORY_BENCHES = sorted((CONFIGS / "benches").glob("lab_*.yaml"))
 #: Commands that run until they are stopped.
 ENDLESS = ("simulate", "serve")
 
+#: Commands that speak to a run that goes on.
+TO_A_RUN = ("stop", "pause", "resume", "answer")
+
 #: What a reader types where a command asks; Enter for what is not here.
 ANSWERS = {"new": ["", "A3", "", "", "14 mm^2", "520 nm", *[""] * 20]}
 
@@ -86,7 +89,7 @@ def newest_run(desk: Path) -> str:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.stem)
 def test_every_command_of_a_page_works(page: Path, desk: Path) -> None:
-    listed = [arguments for arguments in commands(page) if arguments[0] not in ENDLESS]
+    listed = [arguments for arguments in commands(page) if arguments[0] not in (*ENDLESS, *TO_A_RUN)]
     runs = [arguments for arguments in listed if arguments[0] == "run"]
     # A page may show how to read a run file before it shows how to make one
     for arguments in [*runs, *(arguments for arguments in listed if arguments[0] != "run")]:

@@ -27,6 +27,7 @@ from drivers import link
 from drivers.errors import InstrumentTimeout, OutputStateUnknown
 from drivers.keithley2000.driver import Keithley2000
 from drivers.keithley2400.driver import Keithley2400
+from drivers.simulated.clock import VirtualClock
 from tests.conftest import CONFIGS, run_sweep_file
 
 QUICK = CONFIGS / "sweeps" / "quick_look.yaml"
@@ -54,6 +55,25 @@ def test_a_run_file_name_stays_in_its_folder(sample: str, readable: str) -> None
     name = naming.file_name(moment, {"sample": sample}, uuid.UUID(int=0xABC))
     assert name == f"20260301T123005_{readable}_00000000.h5"
     assert Path(name).name == name
+
+
+def test_a_simulated_bench_in_step_with_the_wall_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, slept = [100.0], list[float]()
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds
+
+    monkeypatch.setattr("drivers.simulated.clock.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("drivers.simulated.clock.time.sleep", sleep)
+    clock = VirtualClock()
+    clock.advance(5.0)
+    assert not slept
+    clock.in_step()
+    clock.advance(3.0)
+    now[0] += 10.0  # the machine was slow: it does not wait beyond that
+    clock.advance(3.0)
+    assert slept == [3.0, 0.0]
 
 
 def test_the_calibration_is_that_of_the_bench_and_the_sample() -> None:

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from math import inf, isfinite
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from acquire.cli.archive_runs import (
+    CatalogueOption,
+    FigureOption,
+    ForceOption,
+    JobsOption,
+    SchedulerOption,
+    TextArgument,
+    ToOption,
+    WhereOption,
+    all_chosen,
+    catalogue_at,
+    chosen,
+    hint_where_nothing,
+    refusals,
+    workers_of,
+)
 from acquire.cli.arguments import COMPLETED, FAILED, INTERRUPTED, USAGE, JsonOption
 from acquire.cli.terminal import complain, how_many, say, say_json, whoever_listens
 
 if TYPE_CHECKING:
     from acquire.archive.catalogue import Catalogue, Indexed
-    from acquire.archive.criteria import Criteria
-    from acquire.archive.spread import Workers
-    from acquire.cli.selection import Condition, Field
     from acquire.run_file.export.sheets import Sheet
     from acquire.run_file.summary import RunSummary
 
@@ -29,134 +41,7 @@ archive = typer.Typer(
     rich_markup_mode=None,
 )
 
-CatalogueOption = Annotated[
-    Path | None,
-    typer.Option("--catalogue", help="catalogue file, on a local disk; default: this user's own", metavar="FILE"),
-]
-JobsOption = Annotated[int, typer.Option("--jobs", min=1, max=256, help="so many processes of this computer")]
-SchedulerOption = Annotated[
-    str | None,
-    typer.Option("--scheduler", help="the workers of this Dask scheduler instead, tcp://host:8786", metavar="ADDRESS"),
-]
-TextArgument = Annotated[
-    str, typer.Argument(help="what any text of a run contains: sample, title, tag, comment, file, ...", metavar="TEXT")
-]
-WhereOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--where",
-        help='only runs of which it is true: "EQE_1000 > 5"; may be repeated',
-        metavar="CONDITION",
-    ),
-]
-FigureOption = Annotated[
-    list[str] | None,
-    typer.Option("--figure", help="a figure of merit by its name in run files; may be repeated", metavar="NAME"),
-]
-ToOption = Annotated[
-    Path | None,
-    typer.Option("--to", help="write it: FILE.csv, FILE.xlsx or FILE.md; default: Markdown here", metavar="FILE"),
-]
-ForceOption = Annotated[bool, typer.Option("--force", help="replace what is there")]
-
 _SHOWN = 50  # runs on a screen, unless --limit says otherwise
-
-
-# --- which catalogue, which runs, by whom -------------------------------------------------------------------------
-
-
-def _catalogue(path: Path | None) -> Catalogue:
-    from platformdirs import user_data_path
-
-    from acquire.archive.catalogue import Catalogue
-
-    return Catalogue(path or user_data_path("jvl-bench") / "service" / "catalogue.sqlite")
-
-
-def _workers(jobs: int, scheduler: str | None) -> Workers:
-    from acquire.archive.scheduler import Scheduler
-    from acquire.archive.spread import Here
-
-    return Here(jobs) if scheduler is None else Scheduler(scheduler)
-
-
-def _chosen(catalogue: Catalogue, text: str, where: Sequence[str] | None) -> Iterator[RunSummary]:
-    """The runs that are wanted, the newest first.
-
-    :raises ValueError: a condition makes no sense.
-    """
-    from acquire.archive.criteria import Criteria
-    from acquire.cli import selection
-
-    figures = catalogue.figures()
-    conditions: list[Condition] = [selection.condition(one, figures) for one in where or ()]
-    criteria = Criteria(text=text)
-    for one in where or ():
-        name, sign, wanted = selection.taken_apart(one)
-        criteria = _narrowed(criteria, selection.field_called(name, figures), sign, wanted)
-    return (run for run in catalogue.iterate(criteria) if all(fits(run) for fits in conditions))
-
-
-_WHOLE = ("sample", "pixel", "batch", "group", "user", "tag")
-
-
-def _narrowed(criteria: Criteria, field: Field, sign: str, wanted: str) -> Criteria:
-    """The criteria with what a catalogue can tell of a condition: no run that fulfils it is left out."""
-    from acquire.cli.selection import number_in
-
-    if field.figure and isfinite(number_in(wanted)):
-        least, most = criteria.figures.get(field.figure, (-inf, inf))
-        low, high = _span(field.figure, sign, number_in(wanted))
-        return replace(criteria, figures={**criteria.figures, field.figure: (max(least, low), min(most, high))})
-    if field.name == "date" and sign in (">", ">=", "="):
-        criteria = replace(criteria, since=max(criteria.since, wanted))
-    if field.name == "date" and sign in ("<", "<=", "="):
-        return replace(criteria, until=min(criteria.until, wanted) if criteria.until else wanted)
-    if field.name in _WHOLE and sign == "=":
-        named: dict[str, Any] = {field.name: wanted}
-        return replace(criteria, **named)
-    if field.name == "status" and sign == "=":
-        return replace(criteria, states=(wanted,))
-    return criteria
-
-
-def _span(figure: str, sign: str, number: float) -> tuple[float, float]:
-    """Between which values [SI] a figure lies of which a condition is true, with room for rounding."""
-    from acquire.photometry.customary_units import QUANTITIES, quantity_of_figure
-
-    quantity = QUANTITIES[quantity_of_figure(figure)]
-    value = (number - quantity.zero) / quantity.factor
-    room = 1e-9 * max(abs(value), abs(quantity.zero))
-    low = value - room if sign in (">", ">=", "=") else -inf
-    return low, value + room if sign in ("<", "<=", "=") else inf
-
-
-def _refusals() -> tuple[type[Exception], ...]:
-    from acquire.archive.apart import TaskFailed
-    from acquire.archive.catalogue import CatalogueError
-    from acquire.archive.scheduler import NoScheduler
-    from acquire.run_file.read import ArchiveError
-
-    return CatalogueError, NoScheduler, TaskFailed, ArchiveError
-
-
-def _all_chosen(catalogue: Catalogue, text: str, where: Sequence[str] | None) -> list[RunSummary]:
-    """:raises typer.Exit: a condition makes no sense, or no run is wanted."""
-    from acquire.archive.catalogue import CatalogueError
-
-    try:
-        runs = list(_chosen(catalogue, text, where))
-    except ValueError as error:
-        raise complain(error, USAGE) from error
-    except CatalogueError as error:
-        raise complain(error, FAILED) from error
-    if not runs:
-        raise complain(f"{catalogue.path}: no such run{_hint(catalogue)}", FAILED)
-    return runs
-
-
-def _hint(catalogue: Catalogue) -> str:
-    return "" if catalogue.folders() else "; no folder was indexed yet: acquire archive index FOLDER"
 
 
 # --- commands ------------------------------------------------------------------------------------------------
@@ -175,7 +60,7 @@ def index(
     as_json: JsonOption = False,
 ) -> None:
     """Read the summaries of new and changed run files into the catalogue; what was read stays if it is interrupted."""
-    found = _catalogue(catalogue)
+    found = catalogue_at(catalogue)
     try:
         named = folders or found.folders()
         if not named:
@@ -184,9 +69,9 @@ def index(
             for folder in named:
                 found.forget(folder)
             raise typer.Exit(COMPLETED)
-        done = found.index(named, _workers(jobs, scheduler), None if as_json else _tell)
+        done = found.index(named, workers_of(jobs, scheduler), None if as_json else _tell)
         total = found.count()
-    except _refusals() as error:
+    except refusals() as error:
         raise complain(error, FAILED) from error
     except KeyboardInterrupt:
         raise complain("interrupted: what was read is kept, the next index goes on from there", INTERRUPTED) from None
@@ -239,10 +124,10 @@ def find(
 
     from acquire.archive.catalogue import CatalogueError
 
-    found = _catalogue(catalogue)
+    found = catalogue_at(catalogue)
     try:
-        runs = list(islice(_chosen(found, text, where), limit + 1))
-        hint = _hint(found)
+        runs = list(islice(chosen(found, text, where), limit + 1))
+        hint = hint_where_nothing(found)
     except ValueError as error:
         raise complain(error, USAGE) from error
     except CatalogueError as error:
@@ -279,7 +164,7 @@ def table(
     """Write a row for each run, the newest first: sample, status, figures of merit with uncertainty and status."""
     from acquire.archive.tables import figures_asked, table_of
 
-    runs = _all_chosen(_catalogue(catalogue), text, where)
+    runs = all_chosen(catalogue_at(catalogue), text, where)
     _write(to, lambda: table_of(runs, figures_asked(runs, figure or ())), force)
 
 
@@ -304,7 +189,7 @@ def statistics(
     if not fields or (wrong := [name for name in fields if name not in TOGETHER]):
         named = ", ".join(wrong) if fields else "nothing"
         raise complain(f"--by: {named} is no field to count by; there are {', '.join(TOGETHER)}", USAGE)
-    runs = _all_chosen(_catalogue(catalogue), text, where)
+    runs = all_chosen(catalogue_at(catalogue), text, where)
     _write(
         to,
         lambda: statistics_table(statistics_of(runs, fields, figures_asked(runs, figure or ())), fields),
@@ -352,13 +237,77 @@ def export(
 
     if parquet is None:
         raise complain("say where: acquire archive export --parquet DIR", USAGE)
-    runs = _all_chosen(_catalogue(catalogue), text, where)
+    runs = all_chosen(catalogue_at(catalogue), text, where)
     try:
-        done = export_parquet(runs, parquet, _workers(jobs, scheduler), force=force)
-    except _refusals() as error:
+        done = export_parquet(runs, parquet, workers_of(jobs, scheduler), force=force)
+    except refusals() as error:
         raise complain(error, FAILED) from error
     with whoever_listens(sys.stdout):
         counted = f"{how_many(done.points, 'point')}, {how_many(done.spectra, 'spectrum', 'spectra')}"
         say(sys.stdout, f"{parquet}: {how_many(done.runs, 'run')}, {counted}")
     if done.skipped:
         raise complain([f"left out: {path}: {why.removeprefix(f'{path}: ')}" for path, why in done.skipped], FAILED)
+
+
+@archive.command(short_help="Compute the results of many runs anew, as analyses.")
+def recompute(
+    text: TextArgument = "",
+    where: WhereOption = None,
+    everything: Annotated[bool, typer.Option("--all", help="every run of the catalogue")] = False,
+    calibration: Annotated[
+        Path | None, typer.Option("--calibration", help="by this calibration of the photodiode", metavar="FILE.yaml")
+    ] = None,
+    area: Annotated[
+        str, typer.Option("--area", help="by this emissive area, like '14.3 mm^2 +- 0.2 mm^2'", metavar="AREA")
+    ] = "",
+    responsivity: Annotated[
+        Path | None, typer.Option("--responsivity", help="by this responsivity of the photodiode", metavar="FILE.csv")
+    ] = None,
+    name: Annotated[
+        str, typer.Option("--name", help="what the new analyses are called; who has one is passed over", metavar="NAME")
+    ] = "",
+    reason: Annotated[str, typer.Option("--reason", help="why; it stands in the files", metavar="TEXT")] = "",
+    user: Annotated[str, typer.Option("--user", help="who does it", metavar="NAME")] = "",
+    jobs: JobsOption = 2,
+    scheduler: SchedulerOption = None,
+    catalogue: CatalogueOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compute the results of the chosen runs anew from their raw readings; nothing that is there changes.
+
+    Without anything to be different, the numbers are computed again and compared with those in the files.
+    """
+    from acquire.archive.recomputing import recompute_all
+    from acquire.config import ConfigurationError
+    from acquire.recompute.changes import read_changes
+    from acquire.recompute.recompute import Wanted, objections
+
+    if not (text or where or everything):
+        raise complain("say which runs: a text, --where, or --all", USAGE)
+    try:
+        wanted = Wanted(
+            read_changes(area, calibration, responsivity), name=name.strip(), reason=reason.strip(), user=user.strip()
+        )
+    except ConfigurationError as error:
+        raise complain(error, USAGE) from error
+    if wrong := objections(wanted):
+        raise complain(wrong, USAGE)
+    paths = [run.path for run in all_chosen(catalogue_at(catalogue), text, where) if run.finished]
+    try:
+        done = recompute_all(paths, wanted, workers_of(jobs, scheduler))
+    except refusals() as error:
+        raise complain(error, FAILED) from error
+    refused = [one for one in done if one.refused]
+    with whoever_listens(sys.stdout):
+        if as_json:
+            say_json({"runs": [{**asdict(one), "path": str(one.path)} for one in done]})
+        else:
+            compared = [one for one in done if one.identical is not None]
+            added, there = sum(bool(one.added) for one in done), sum(one.there for one in done)
+            same = sum(one.identical is True for one in compared)
+            outcome = f"{added} got an analysis, {there} had it already, {len(refused)} refused"
+            say(sys.stdout, f"{how_many(len(done), 'run')}: {outcome}")
+            if compared:
+                say(sys.stdout, f"of {len(compared)} that were compared {same} are the same to the last bit")
+    if refused:
+        raise complain([one.refused for one in refused], FAILED)

@@ -82,6 +82,10 @@ AnalysisOption = Annotated[
     typer.Option("--analysis", help="results by this analysis of the run, or latest", metavar="NAME"),
 ]
 
+RealTimeOption = Annotated[
+    bool, typer.Option("--real-time", help="of a simulated bench: take the time that a real one takes")
+]
+
 BatchYesOption = Annotated[
     bool, typer.Option("--yes", help="of a batch: do not ask for substrates to be put in, they are")
 ]

@@ -12,11 +12,13 @@ from typing import Annotated, TextIO, cast
 import typer
 
 from acquire.cli import (
+    absorbance,
     archive,
     calibrate,
     export,
     hand,
     health,
+    impedance,
     importing,
     instruments,
     ledger,
@@ -25,6 +27,7 @@ from acquire.cli import (
     new,
     outside,
     package,
+    pl_decay,
     plan,
     queue,
     recompute,
@@ -55,6 +58,7 @@ from acquire.cli.arguments import (
     OutputOption,
     PixelOption,
     PretestOption,
+    RealTimeOption,
     RemoteOption,
     ReportOption,
     ResumeOption,
@@ -145,11 +149,14 @@ def run(
     yes: BatchYesOption = False,
     again_pixel: AgainPixelOption = None,
     remote: RemoteOption = "",
+    real_time: RealTimeOption = False,
 ) -> None:
     """Carry out a sweep or a batch, and record it: the main job."""
     from acquire.cli.batch_plan import is_batch
 
     given = {"--sample": sample, "--pixel": pixel, "--area": area, "--user": user, "--batch": batch, "--note": note}
+    if resume is not None and real_time:
+        raise complain("--real-time: of a new run, not with --resume", USAGE)
     if resume is not None:
         return resuming.go_on(
             resume, sweep, bench, output, given, as_json=as_json, plot=not no_plot, page=with_report, remote=remote
@@ -160,7 +167,7 @@ def run(
         from acquire.cli.batch import run_batch_file
 
         of_one = {"--sample": sample, "--pixel": pixel, "--area": area, "--batch": batch}
-        wrong = [option for option, value in of_one.items() if value is not None]
+        wrong = [option for option, value in of_one.items() if value is not None] + ["--real-time"] * real_time
         if wrong := [*wrong, *["--again"] * again, *["--report"] * with_report, *["--pretest"] * pretest]:
             raise complain(f"{', '.join(wrong)}: of one run; what holds for pixels stands in the batch file", USAGE)
         of_all, once_more = {"--user": user, "--note": note}, again_pixel or []
@@ -199,7 +206,8 @@ def run(
     console = display.SpectatorConsole(stderr=as_json)
     with StopRequest(remote).listening() as stop:  # until everything is said: Ctrl-C while printing changes no outcome
         with displayed(console, prepared, stop, plot=not no_plot) as spectator:
-            result = session.run(prepared, folder, spectator, stop, waiting=waiting())
+            site = session.site_in_real_time(prepared.loaded) if real_time else None
+            result = session.run(prepared, folder, spectator, stop, site, waiting=waiting())
         told = results.told(result, as_json, stuck=spectator.stuck)
         if with_report and told and result.run is not None:
             report.report_after_run(result.run.path, as_json)
@@ -268,6 +276,11 @@ app.command(short_help="Lifetimes beside each other; their acceleration.")(lifet
 app.command("import", short_help="Make run files of data of other programs.")(importing.import_files)
 app.command(short_help="Make pictures, tables and one page (HTML) of runs.")(report.report)
 app.command(short_help="Put runs together to be given away (RO-Crate).")(package.package)
+
+
+app.command(short_help="Fit impedance spectra: R_s, R_p, C, the arc.")(impedance.impedance)
+app.command("pl-decay", short_help="Fit PL decays: lifetimes, averages, k_r, k_nr.")(pl_decay.pl_decay)
+app.command(short_help="Compare a film's absorbance before and after.")(absorbance.absorbance)
 
 
 @app.command(short_help="Finish run files that were cut off.")

@@ -156,8 +156,10 @@ def _stopped(run: RunningNow, by: str, *, quiet: bool) -> RunningNow | None:
 
 def _how_left(last: RunningNow) -> str:
     """What is known of the output of a run that has ended."""
+    from acquire.safety.lock import clock_time
+
     if last.output == "off":
-        return f"output off{', asked at ' + last.asked if last.asked else '; it was never switched on'}"
+        return f"output off{', asked at ' + clock_time(last.asked) if last.asked else '; it was never switched on'}"
     return "THE OUTPUT MAY STILL BE ON: it ended without a word of it; look at the instrument, or: acquire off"
 
 

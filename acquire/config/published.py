@@ -96,6 +96,9 @@ _CANDELAS_PER_AMPERE = _Published(Quantity("cd/A", "24.1 cd/A", above=0.0))
 _LUMENS_PER_WATT = _Published(Quantity("lm/W", "12.1 lm/W", above=0.0))
 _SHARE = _Published(Quantity("", "6.47 %", above=0.0, most=1.0))
 _COORDINATE = _Published(Quantity("", "0.12", above=0.0, most=1.0))
+_OHMS = _Published(Quantity("ohm", "1.67 kohm", above=0.0))
+_SECONDS = _Published(Quantity("s", "5.64 ns", above=0.0))
+_PER_SECOND = _Published(Quantity("1/s", "5.92e-2 ns^-1", above=0.0))
 _NANOMETRES = _Published(Quantity("nm", "520 nm", above=0.0))
 
 Value = PublishedValue | None
@@ -120,6 +123,16 @@ class PublishedDevice(Section):
     chromaticity_x: Annotated[Value, _COORDINATE] = Field(default=None, description="CIE 1931 x.")
     chromaticity_y: Annotated[Value, _COORDINATE] = Field(default=None, description="CIE 1931 y.")
     peak_wavelength: Annotated[Value, _NANOMETRES] = Field(default=None, description="Peak of the EL spectrum.")
+    recombination_resistance: Annotated[Value, _OHMS] = Field(default=None, description="R_p of an impedance spectrum.")
+    photoluminescence_quantum_yield: Annotated[Value, _SHARE] = Field(default=None, description="PLQY of the film.")
+    pl_lifetime_intensity_average: Annotated[Value, _SECONDS] = Field(
+        default=None, description="Intensity average of the PL lifetimes."
+    )
+    pl_lifetime_amplitude_average: Annotated[Value, _SECONDS] = Field(
+        default=None, description="Amplitude average of the PL lifetimes."
+    )
+    radiative_rate: Annotated[Value, _PER_SECOND] = Field(default=None, description="k_r.")
+    nonradiative_rate: Annotated[Value, _PER_SECOND] = Field(default=None, description="k_nr.")
     fwhm: Annotated[Value, _NANOMETRES] = Field(default=None, description="Full width at half maximum.")
 
     def values(self) -> dict[str, PublishedValue]:

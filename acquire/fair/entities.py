@@ -318,7 +318,9 @@ def figures_of(run: Run) -> Iterator[Entity]:
             "unitText": figure.unit,
         }
         if isfinite(figure.uncertainty):
-            found["description"] = f"standard uncertainty (k = 1): {figure.uncertainty:.3g} {figure.unit}".rstrip()
+            found["description"] = f"standard uncertainty (k = 1): {figure.uncertainty:.3g} {figure.unit}".removesuffix(
+                " 1"
+            )
         yield found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from math import pi
 from typing import NamedTuple, overload
 
 import numpy as np
@@ -106,6 +107,24 @@ QUANTITIES: Mapping[str, Quantity] = {
     "relative_luminance": Quantity("Luminance over L_0", "L/L_0", "1", "%", 100.0),
     "emissive_area": Quantity("Emissive area", "A", "m^2", "mm^2", 1e6),
     "source_current": Quantity("Source current", "I", "A", "mA", 1e3, 4),
+    "frequency": Quantity("Frequency", "f", "Hz", "Hz", decimals=1),
+    "impedance": Quantity("Impedance", "|Z|", "ohm", "ohm", decimals=1),
+    "phase": Quantity("Phase", "phase", "rad", "deg", 180 / pi, 1),
+    "series_resistance": Quantity("Series resistance", "R_s", "ohm", "ohm", decimals=1),
+    "recombination_resistance": Quantity("Recombination resistance", "R_rec", "ohm", "ohm", decimals=1),
+    "dc_resistance": Quantity("Resistance at 0 Hz", "R_s + R_rec", "ohm", "ohm", decimals=1),
+    "differential_resistance": Quantity("Differential resistance", "dV/dI", "ohm", "ohm", decimals=1),
+    "capacitance": Quantity("Capacitance", "C", "F", "nF", 1e9, 4),
+    "cpe_exponent": Quantity("Exponent of the constant-phase element", "a", "1", "1", decimals=4),
+    "apex_frequency": Quantity("Frequency of the apex", "f_apex", "Hz", "kHz", 1e-3, 4),
+    "pl_time": Quantity("Time after excitation", "t", "s", "ns", 1e9, 3),
+    "pl_lifetime": Quantity("PL lifetime", "tau", "s", "ns", 1e9, 3),
+    "pl_amplitude": Quantity("Share of the amplitude", "a", "1", "1", decimals=4),
+    "photoluminescence_quantum_yield": Quantity("PL quantum yield", "PLQY", "1", "%", 100.0, 1),
+    "radiative_rate": Quantity("Radiative rate", "k_r", "1/s", "1/ns", 1e-9, 4),
+    "nonradiative_rate": Quantity("Non-radiative rate", "k_nr", "1/s", "1/ns", 1e-9, 4),
+    "absorbance": Quantity("Absorbance", "A", "1", "1", decimals=4),
+    "thickness_ratio": Quantity("Thickness, after over before", "d/d_0", "1", "1", decimals=4),
     "dark_signal": Quantity("Dark signal", "s_0", "V", "mV", 1e3, 4),
     "dark_current": Quantity("Dark photocurrent", "i_0", "A", "nA", 1e9, 3),
 }
@@ -194,6 +213,7 @@ _MAXIMUM = re.compile(r"(?P<quantity>\w+)_max(?P<smooth>_estimate)?")
 _ROLL_OFF = re.compile(r"roll_off_(?P<quantity>\w+)_(?P<share>\d+)")
 _LIFETIME = re.compile(r"lifetime_(?P<share>\d+)(?P<of>_of_maximum)?")
 _CHANGE = re.compile(r"(?P<of>\w+)_(?P<kind>repeatability|change)")
+_OF_DECAY = re.compile(r"(?P<quantity>pl_lifetime|pl_amplitude)_(?P<number>\d)")
 _POLARITY = re.compile(r"(?P<quantity>\w+)_(?P<polarity>positive|negative)")
 
 #: Figures that are named like no quantity: quantity, and how they are called.
@@ -205,6 +225,11 @@ _NAMED: Mapping[str, tuple[str, str]] = {
     "lifetime_stretching_exponent": ("stretching_exponent", "Stretching exponent of the fading"),
     "fwhm_total": ("fwhm", "FWHM of all lobes together"),
     "hysteresis_index_log": ("hysteresis_index", "Hysteresis index of lg J"),
+    "pl_lifetime_intensity_average": ("pl_lifetime", "Intensity average tau_int"),
+    "pl_lifetime_amplitude_average": ("pl_lifetime", "Amplitude average tau_amp"),
+    "absorbance_before": ("absorbance", "Absorbance before"),
+    "absorbance_after": ("absorbance", "Absorbance after"),
+    "thickness_ratio_of_band": ("thickness_ratio", "Thickness, after over before, by the whole band"),
     "luminance_ideality_factor": ("ideality_factor", "Ideality factor of the luminance"),
 }
 
@@ -241,6 +266,8 @@ def _quantity_and_title(name: str) -> tuple[str, str]:
         return found["quantity"], f"{QUANTITIES[found['quantity']].long_name} at {found['share']} % of maximum EQE"
     if found := _POLARITY.fullmatch(name):
         return found["quantity"], f"{QUANTITIES[found['quantity']].long_name}, {found['polarity']} voltages"
+    if found := _OF_DECAY.fullmatch(name):
+        return found["quantity"], f"{QUANTITIES[found['quantity']].long_name} {found['number']}"
     if found := _LIFETIME.fullmatch(name):
         of = "the largest luminance" if found["of"] else "L_0"
         return "lifetime", f"Lifetime to {found['share']} % of {of}"

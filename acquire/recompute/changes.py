@@ -18,7 +18,7 @@ from acquire.config.parsing import ConfigurationError
 from acquire.config.quantities import QuantityError, parse_quantity
 from acquire.config.tables import RESPONSIVITY, read_curve, read_rows
 from acquire.config.yaml_source import Problem
-from acquire.evaluation.calibration import Calibration
+from acquire.evaluation.calibration import Calibration, LuminanceRoute
 from acquire.evaluation.from_configuration import angular_of
 from acquire.evaluation.recalibrated import (
     NotApplicable,
@@ -189,6 +189,10 @@ def changed(calibration: Calibration, certificate: str, changes: Changes) -> Cha
     """
     known = _known(certificate)
     before = calibration
+    if changes.any and calibration.conditions.luminance_route == LuminanceRoute.IMPORTED:
+        raise NotApplicable(
+            "its numbers are those of another program and stay as they are; import it once more, by another mapping"
+        )
     if changes.calibration is not None and not changes.another_photodiode:
         _refuse_another_photodiode(known, changes.calibration)
     if isfinite(changes.area):

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from acquire.run_file.read import ArchiveError, Run
     from acquire.run_file.summary import RunSummary, SummaryText
     from acquire.run_file.tagging import Wish
+    from acquire.spectroscopy.measured_table import MeasuredTable
 
 COMMAND = (sys.executable, "-m", "acquire.run_file.reading_apart")
 LEAST_MEMORY = 768 << 20  # bytes of address space; the interpreter with its libraries takes 170 MB
@@ -118,6 +119,15 @@ def say_of(path: Path, wish: Wish) -> Run:
     """
     run: Run = _one("say_of", path, asdict(wish))
     return run
+
+
+def read_hdf5_table(path: Path, group: str = "") -> MeasuredTable:
+    """As :func:`acquire.run_file.hdf5_table.read_hdf5_table`.
+
+    :raises acquire.run_file.read.ArchiveError: as there; or reading ended badly.
+    """
+    table: MeasuredTable = _one("read_hdf5_table", path, {"group": group})
+    return table
 
 
 def unfinished(paths: Sequence[Path]) -> list[Path]:
@@ -387,8 +397,14 @@ def _work() -> dict[str, Callable[..., Any]]:
         run = reading.read_run(path, analysis)
         return run, ledger.earlier_stress(run)
 
+    def read_hdf5_table(path: Path, group: str) -> MeasuredTable:
+        from acquire.run_file import hdf5_table
+
+        return hdf5_table.read_hdf5_table(path, group)
+
     return {
         "read_run": reading.read_run,
+        "read_hdf5_table": read_hdf5_table,
         "read_run_and_earlier": read_run_and_earlier,
         "summary_with_stress": ledger.summary_with_stress,
         "read_documented": documented.read_documented,

@@ -22,7 +22,7 @@ _SIGNALS = {
     "SIGHUP": "the terminal was closed (SIGHUP)",
     "SIGBREAK": "interrupted by Ctrl-Break",
     # A run that is stopped would leave the device at its level, and nothing would watch it
-    "SIGTSTP": "ended by Ctrl-Z: a run cannot be paused, for its device would stay at its level",
+    "SIGTSTP": "ended by Ctrl-Z, which would leave its device at its level (acquire pause takes it off)",
     "SIGQUIT": "ended by Ctrl-\\ (SIGQUIT)",
 }
 

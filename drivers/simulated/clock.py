@@ -64,11 +64,21 @@ class Clock:
 
 
 class VirtualClock(Clock):
-    """Time that passes only by :meth:`VirtualClock.advance`, as fast as the machine can."""
+    """Time that passes only by :meth:`VirtualClock.advance`, as fast as the machine can, or :meth:`in_step`."""
 
     def __init__(self) -> None:
         super().__init__()
         self._now = 0.0
+        self._wait_until: Callable[[float], None] | None = None
+
+    def in_step(self) -> None:
+        """From now on never run ahead of the time on the wall, for who looks on."""
+        begun = time.monotonic() - self._now
+
+        def wait_until(when: float) -> None:
+            time.sleep(max(begun + when - time.monotonic(), 0.0))
+
+        self._wait_until = wait_until
 
     def now(self) -> float:
         """Seconds since the clock was made."""
@@ -76,6 +86,8 @@ class VirtualClock(Clock):
 
     def advance_to(self, when: float) -> None:
         """Let time pass until ``when`` (s), running every event on the way; never backwards."""
+        if self._wait_until is not None:
+            self._wait_until(when)
         while event := self._next_action(when):
             due, action = event
             self._now = max(self._now, due)

@@ -21,10 +21,12 @@ from acquire.config import ConfigurationError
 from acquire.config.loading import load_mapping
 from acquire.config.mapping import MappingFile
 from acquire.evaluation.imported import imported_records
+from acquire.recompute.changes import read_changes
+from acquire.recompute.recompute import Wanted, recompute
 from acquire.records import Branch, PointFlag
 from acquire.run_file.conditions import facts_of
 from acquire.run_file.imported import read_original
-from acquire.run_file.read import Run, read_run
+from acquire.run_file.read import ArchiveError, Run, read_run
 from acquire.run_file.summary import read_summary
 from tests.conftest import CONFIGS
 
@@ -131,6 +133,8 @@ def test_what_the_other_program_computed_stands_as_it_is(imported: Callable[...,
     assert jvl["branch"].tolist() == [b"forward"] * 13 + [b"reverse"] * 12
     assert run.figures["external_quantum_efficiency_max"].value == pytest.approx(0.015)
     assert facts_of(run)["emissive area"] == "not known"
+    with pytest.raises(ArchiveError, match="numbers are those of another program and stay as they are"):
+        recompute(run.path, Wanted(read_changes(area="3 mm^2")))
 
 
 def test_semicolons_decimal_commas_and_the_command(tmp_path: Path) -> None:

@@ -16,10 +16,13 @@ from typer.testing import CliRunner
 
 from acquire.archive import parquet
 from acquire.archive.catalogue import Catalogue
+from acquire.archive.recomputing import recompute_all
 from acquire.cli.commands import app
 from acquire.cli.selection import condition
+from acquire.recompute.recompute import Wanted
 from acquire.run_file.read import read_run
 from acquire.run_file.summary import read_summary
+from tests.conftest import CONFIGS, run_sweep_file
 from tests.support.catalogued import a_summary, write_run_file
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
@@ -160,3 +163,22 @@ def test_parquet_has_every_number_and_is_the_same_for_any_number_of_jobs(
     assert runs.num_rows == 2
     status, _, wrong = acquire("export", "--parquet", str(tmp_path / "one"), *option)
     assert (status, "is not empty" in wrong) == (1, True)
+
+
+def test_recomputing_changes_what_was_said_and_leaves_the_rest(tmp_path: Path) -> None:
+    """The same numbers to the last bit with nothing to be different; by twice the area half the current density."""
+    folder, option = tmp_path / "runs", ["--catalogue", str(tmp_path / "c.sqlite")]
+    run = run_sweep_file(CONFIGS / "sweeps" / "quick_look.yaml", folder).run
+    assert run is not None
+    assert acquire("index", str(folder), *option)[0] == 0
+    status, _, wrong = acquire("recompute", *option)
+    assert (status, "say which runs" in wrong) == (2, True)
+    (same,) = recompute_all([run.path], Wanted(), OneAfterTheOther())
+    assert (same.identical, same.added) == (True, "")
+    changed = ["--where", "sample ~ SPPO", "--area", "28 mm^2", "--name", "twice", *option]
+    assert acquire("recompute", *changed)[:2] == (0, "1 run: 1 got an analysis, 0 had it already, 0 refused\n")
+    before, after = run.tables["jvl"], read_run(run.path, analysis="twice").tables["jvl"]
+    np.testing.assert_allclose(after["current_density"], before["current_density"] / 2, rtol=1e-12)
+    assert np.array_equal(before["current"], after["current"], equal_nan=True)
+    (again,) = recompute_all([run.path], Wanted(name="twice"), OneAfterTheOther())
+    assert again.there

@@ -21,9 +21,11 @@ from typing import Any
 
 import h5py
 
+from tests.support.run_files import a_run
+
 ROOT = Path(__file__).parents[2]
 RECIPES = ("quick_look", "table2_sppo13_liq", "lifetime")
-TOOLS = {"crate": ("roc-validator==0.13.0",), "nexus": ("pynxtools==0.16.0",)}
+TOOLS = {"crate": ("roc-validator==0.13.0",), "nexus": ("pynxtools==0.16.0",), "nomad": ("nomad-lab==2.0.0",)}
 BIN = "Scripts" if sys.platform == "win32" else "bin"
 METADATA = "ro-crate-metadata.json"
 
@@ -183,6 +185,68 @@ def nexus(bin_folder: Path, runs: list[Path], work: Path) -> Iterator[tuple[str,
         yield (named, False, *accepted(spoilt(runs[0], spoil)))
 
 
+# --- NOMAD ---------------------------------------------------------------------------------------------------
+
+
+def differences(entry: dict[str, Any], path: Path) -> list[str]:
+    """Where an entry says something else than the run file that it was made of."""
+    data, (result,) = entry["data"], entry["data"]["results"]
+    figures = {one["name"]: one for one in result["figures_of_merit"]}
+    with h5py.File(path) as file:
+        run = file["entry"]
+        said = {
+            "m_def": (data["m_def"], "nomad_jvl_bench.schema.LEDMeasurement"),
+            "run_id": (data["run_id"], run["run_id"].asstr()[()]),
+            "simulated": (data["simulated"], True),
+            "voltage": (result["jvl"]["voltage"], run["jvl/voltage"][:].tolist()),
+            "branch": (result["jvl"]["branch"], run["jvl/branch"].asstr()[:].tolist()),
+            "spectra": (len(result.get("spectra", [])), len(run["spectra/luminance"])),
+            "lifetime": ("lifetime" in result, "lifetime" in run),
+            "figures": (set(figures), set(run["figures_of_merit"])),
+            "statuses": (
+                {name: one["status"] for name, one in figures.items()},
+                {name: one.attrs["status"] for name, one in run["figures_of_merit"].items()},
+            ),
+            "values": (
+                {name: one["value"] for name, one in figures.items() if "value" in one},
+                {name: one[()] for name, one in run["figures_of_merit"].items() if one[()] == one[()]},
+            ),
+        }
+    return [f"{name}: {one} instead of {other}" for name, (one, other) in said.items() if one != other]
+
+
+def nomad(bin_folder: Path, runs: list[Path], work: Path) -> Iterator[tuple[str, bool, bool, str]]:
+    """What was asked, whether it should be accepted, whether it was, and what was said."""
+    plug_in = shutil.copytree(ROOT / "docs" / "nomad", work / "nomad")
+    options = ("--quiet", "--no-deps", "--force-reinstall")
+    right, said = asked(bin_folder / "python", "-m", "pip", "install", *options, plug_in)
+    if not right:
+        raise RuntimeError(said)
+
+    def accepted(path: Path) -> tuple[bool, str]:
+        command = [str(bin_folder / "nomad"), "parse", "--show-archive", str(path)]
+        found = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+        if found.returncode or "could not" in found.stderr:
+            return False, found.stderr
+        wrong = differences(json.loads(found.stdout), path)
+        return not wrong, "\n".join(wrong)
+
+    for path in runs:
+        yield (f"entry of {path.name}, as the file has it", True, *accepted(path))
+    spoilt = work / "in_amperes.h5"
+    shutil.copy(runs[0], spoilt)
+    with h5py.File(spoilt, "r+") as file:
+        with_voltage_in_amperes(file["entry"])
+    yield ("entry of a run file with voltage in amperes", False, *accepted(spoilt))
+    unfinished = work / "unfinished.h5"
+    a_run(unfinished).close()
+    yield ("entry of a run that was cut off", False, *accepted(unfinished))
+    foreign = work / "foreign.h5"
+    with h5py.File(foreign, "w") as file:
+        file["entry/jvl/voltage"] = [1.0]
+    yield ("entry of somebody else's file", False, *accepted(foreign))
+
+
 # --- all -----------------------------------------------------------------------------------------------------
 
 
@@ -190,7 +254,9 @@ def main() -> int:
     """Ask all of them; the exit status is 1 where one does not answer as it should."""
     parser = argparse.ArgumentParser(prog="python -m tests.outside.fair", description=main.__doc__)
     parser.add_argument("--environments", type=Path, default=ROOT / ".venv-outside", metavar="DIR")
-    environments = parser.parse_args().environments
+    parser.add_argument("--only", choices=[*TOOLS], help="one of the tools")
+    given = parser.parse_args()
+    environments, wanted = given.environments, [given.only] if given.only else [*TOOLS]
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
@@ -206,8 +272,10 @@ def main() -> int:
         answers: dict[str, Callable[[Path], Iterator[tuple[str, bool, bool, str]]]] = {
             "crate": lambda programs: crates(programs, work / "crate", work),
             "nexus": lambda programs: nexus(programs, runs, work),
+            "nomad": lambda programs: nomad(programs, runs, work),
         }
-        for tool, ask in answers.items():
+        for tool in wanted:
+            ask = answers[tool]
             print(", ".join(TOOLS[tool]))
             for what, should, does, told in ask(installed(environments, tool)):
                 right = should == does
