@@ -26,6 +26,7 @@ from acquire.service.watching import Watch
 LOG = logging.getLogger("acquire.service")
 
 HEARTBEAT = 1.0  # s
+MOST_ENDINGS = 100
 STATE_INTERVAL = 0.5  # s between two looks at the state and the queue
 
 
@@ -37,6 +38,7 @@ class Stream:
         self.viewers: set[asyncio.Event] = set()
         self.places: Counter[str] = Counter()  # pages by their login
         self.told: dict[str, bytes] = {}  # the last state and queue
+        self.endings: dict[str, bytes] = {}  # the last events of runs that ended while somebody was away
         self._marks: dict[str, bytes] = {}
         self._looking: asyncio.Task[None] | None = None
         self._over = False
@@ -186,11 +188,14 @@ class Viewer:
     async def _away(self, run_id: str) -> bytes | None:
         """What became of a run that ended while the viewer, or the service, was away; None while that is not known."""
         try:
-            end = await run_in_threadpool(_end_of, self._stream.watch, run_id)
+            end = self._stream.endings.get(run_id) or await run_in_threadpool(_end_of, self._stream.watch, run_id)
         except (Unreadable, NotThere) as error:
             del self._cursor[run_id]
             return self._event("gone", compact({"run_id": run_id, "message": str(error)}))
         if end is not None:
+            self._stream.endings[run_id] = end
+            while len(self._stream.endings) > MOST_ENDINGS:
+                del self._stream.endings[next(iter(self._stream.endings))]
             del self._cursor[run_id]
             return self._event("end", end)
         return None

@@ -103,6 +103,8 @@ def killed_in_runs(folder: Path, kills: int, disconnects: int, seed: int, points
                     service.start()
                     if run_id not in page.data.ends and not _is_known(service, run_id):
                         tally.wrong.append(f"{run_id}: the service that was started again does not know it")
+                while page.cuts < disconnects - tally.disconnects and _goes_on(service, run_id):
+                    time.sleep(0.2)
                 page.wait_for_end(run_id, 300.0)
             tally.runs += 1
             tally.disconnects += page.cuts
@@ -111,6 +113,10 @@ def killed_in_runs(folder: Path, kills: int, disconnects: int, seed: int, points
         tally.off_after = _stopped_by_another(service, recipe, tally)
         service.stop()
     return tally
+
+
+def _goes_on(service: ServiceProcess, run_id: str) -> bool:
+    return not service.get(f"runs/{run_id}")["finished"]
 
 
 def _is_known(service: ServiceProcess, run_id: str) -> bool:
