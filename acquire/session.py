@@ -20,6 +20,8 @@ from acquire import __version__
 from acquire.bench.bench import BenchInRun
 from acquire.bench.opening import Bench, guardian_order, open_bench
 from acquire.bench.preparation import PreparedRun, name_fields, prepare, run_folder
+from acquire.bench.published import BY_HAND, Published
+from acquire.bench.resuming import TakenUp, age
 from acquire.bench.settings import pretest_settings, smu_settings
 from acquire.bench.site import Site
 from acquire.config import LoadedSweep, resolved
@@ -28,7 +30,6 @@ from acquire.evaluation.evaluate import Evidence
 from acquire.evaluation.findings import findings_before
 from acquire.evaluation.floor import least_light
 from acquire.evaluation.lifetime_rows import LifetimeRows
-from acquire.published import BY_HAND, Published
 from acquire.records import (
     Activity,
     DarkReading,
@@ -47,7 +48,6 @@ from acquire.records import (
     Spectrum,
     TransportPoint,
 )
-from acquire.resuming import TakenUp, age
 from acquire.run_file import finish as finishing
 from acquire.run_file import layout
 from acquire.run_file import read as reading
