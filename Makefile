@@ -10,7 +10,7 @@ endif
 RUN := $(BIN)/python -m
 EXTRAS := archive,package,page,report,xlsx
 
-.PHONY: demo test thorough lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills batch-kills batch-faults batch-pause faults damage queue-sequences queue-kills service-kills service-viewers service-pictures calibrations control-charts coverage honest schemas wheelhouse docs clean long-run power-cuts fair
+.PHONY: demo test thorough lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills batch-kills batch-faults batch-pause faults damage queue-sequences queue-kills service-kills service-viewers service-pictures calibrations control-charts coverage honest schemas wheelhouse docs clean long-run power-cuts archive archive-workers fair
 
 demo: $(VENV)/installed
 	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml --report
@@ -40,6 +40,12 @@ thorough: $(VENV)/installed-tests
 
 benchmark: $(VENV)/installed-tests
 	$(BIN)/python benchmarks/software_cost.py
+
+archive: $(VENV)/installed-tests
+	PYTHONPATH=. $(BIN)/python -m benchmarks.archive_index
+
+archive-workers: $(VENV)/installed-tests
+	$(RUN) tests.endurance.archive_workers
 
 long-run: $(VENV)/installed-tests
 	PYTHONPATH=. $(BIN)/python -m benchmarks.long_run
