@@ -82,7 +82,8 @@ def write_calibration(group: h5py.Group, calibration: Calibration) -> None:
 
 def read_calibration(group: h5py.Group) -> Calibration:
     """The calibration of a run, or of an analysis, from its file alone."""
-    values: dict[str, Any] = {name: read_array(group, name)[()] for name in group}
+    arrays = {name: read_array(group, name) for name in group}
+    values: dict[str, Any] = {name: array if array.ndim else array.item() for name, array in arrays.items()}
     values |= {name: _plain_text(value) for name, value in group.attrs.items() if name != "NX_class"}
     return Calibration.from_fields(values)
 

@@ -41,6 +41,9 @@ LOOK, PUBLISH, STILL_HERE = 0.1, 0.5, 10.0
 #: Bytes of a request or an answer, and of a state; requests that are looked at in one go.
 LONGEST_REQUEST, LONGEST_STATE, MOST_AT_ONCE = 16_384, 65_536, 64
 
+#: Bytes of the name of who asks, which run files keep.
+LONGEST_NAME = 80
+
 #: A folder that nobody holds is older than this before it is taken for one that was left behind, s; and that long what
 #: a process said last is kept that ended without saying goodbye.
 SURELY_HELD, KEPT = 60.0, 86_400.0
@@ -170,7 +173,10 @@ class Mailbox:
         """Inside, requests are taken; entered again inside, it stays as it is. Raises nothing of its own."""
         self._users += 1
         if self._users == 1:
-            self._open()
+            try:
+                self._open()
+            except Exception as problem:  # whatever it is: a run goes on without
+                self.place, self.problem = None, f"cannot be spoken to from outside: {problem}"
         try:
             yield
         finally:
@@ -306,7 +312,7 @@ class Mailbox:
         """Say what goes on; where that fails it is tried again at the next look."""
         place = place or self.place
         assert place is not None
-        with suppress(OSError, ValueError, TypeError):
+        with suppress(Exception):  # also in the thread of the run, which it must not break
             state = {**self._state(), **said}
             put(place / STATE, {**state, "told": datetime.now(UTC).astimezone().isoformat()}, mode=0o644)
             self._written = time.monotonic(), state
@@ -392,7 +398,8 @@ def _request(path: Path) -> Request:
         raise NotUnderstood("it does not say what kind of request it is")
     if not isinstance(by, str):
         raise NotUnderstood("it does not say who asks")
-    return Request(kind, one_line(by).strip()[:80] or "somebody", content)
+    name = one_line(by).strip().encode()[:LONGEST_NAME].decode(errors="ignore")
+    return Request(kind, name or "somebody", content)
 
 
 def lives(place: Path) -> bool:
