@@ -20,6 +20,8 @@ from acquire import __version__
 from acquire.bench.bench import BenchInRun
 from acquire.bench.opening import Bench, guardian_order, open_bench
 from acquire.bench.preparation import PreparedRun, name_fields, prepare, run_folder
+from acquire.bench.published import BY_HAND, Published
+from acquire.bench.resuming import TakenUp, age
 from acquire.bench.settings import pretest_settings, smu_settings
 from acquire.bench.site import Site
 from acquire.config import LoadedSweep, resolved
@@ -28,7 +30,6 @@ from acquire.evaluation.evaluate import Evidence
 from acquire.evaluation.findings import findings_before
 from acquire.evaluation.floor import least_light
 from acquire.evaluation.lifetime_rows import LifetimeRows
-from acquire.published import BY_HAND, Published
 from acquire.records import (
     Activity,
     DarkReading,
@@ -47,7 +48,6 @@ from acquire.records import (
     Spectrum,
     TransportPoint,
 )
-from acquire.resuming import TakenUp, age
 from acquire.run_file import finish as finishing
 from acquire.run_file import layout
 from acquire.run_file import read as reading
@@ -145,6 +145,14 @@ def resume(
     one = _NewRun(prepared, taken_up.started, uuid.UUID(run.run_id), run.path, taken_up=taken_up)
     where = site or site_of(prepared.loaded, taken_up)
     return _run(one, opened(prepared, where, held_for=str(one.path.resolve())), spectators, stop)
+
+
+def run_again(
+    prepared: PreparedRun, started: datetime, path: Path, watch: Sink, stop: StopRequest, site: Site
+) -> RunResult:
+    """As :func:`run`, as if it began when an earlier one did, into the file at ``path``: a recorded run made again."""
+    one = _NewRun(prepared, started, uuid.uuid4(), path)
+    return _run(one, opened(prepared, site, held_for=str(path)), [watch], stop)
 
 
 @contextmanager
@@ -440,6 +448,7 @@ def _record_sweep(
         emit(event)
         note_of_guardian()
 
+    stop.pause.refuse("the sweep has not begun yet; stop ends the run at any time")
     try:
         try:
             emit(start)
@@ -616,7 +625,10 @@ def capacity(plan: SweepPlan, with_exchange: bool = False) -> Capacity:
         ExposureSample: plan.spectra.most * samples,
     }
     if isinstance(plan.course, LifetimeCourse):
-        return {**rows, **_capacity_of_lifetime(plan, plan.course, samples)}
+        whole = {**rows, **_capacity_of_lifetime(plan, plan.course, samples)}
+        # between its points the level is read as well, as often as a reading takes
+        kept = {Record: ceil(plan.duration / max(plan.time_per_point, 1e-3)), Spectrum: plan.spectra.most}
+        return {**whole, Exchange: room_for_exchange(kept)} if with_exchange else whole
     # of a level that a pulse rests at less is exchanged than of a reading
     rests = 0 if plan.pulse is None else plan.most_points * plan.pulse.rests // 2
     read = {**rows, DarkReading: rows[DarkReading] + plan.held_readings + rests}

@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from acquire import batch as batches
+from acquire.batches import batch as batches
 from acquire.bench import simulated as simulation
 from acquire.bench.batch import prepare_batch
 from acquire.records import Record, RunStop

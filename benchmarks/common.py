@@ -68,3 +68,13 @@ def our_time_per_point(sweep: Path, output: Path) -> float:
 def spread(seconds: list[float]) -> str:
     """Median and range in ms."""
     return f"{statistics.median(seconds) * 1e3:8.3f} ms ({min(seconds) * 1e3:.3f} to {max(seconds) * 1e3:.3f})"
+
+
+def run_shipped(name: str, folder: Path) -> Path:
+    """The run file of a shipped sweep, made in ``folder`` once."""
+    named = folder / f"{Path(name).stem}.h5"
+    if not named.exists():
+        result = session.run(session.prepare(CONFIGS / "sweeps" / name), folder, [], StopRequest())
+        assert result.run is not None
+        result.run.path.rename(named)
+    return named

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from acquire import session
+from acquire.bench.resuming import take_up
 from acquire.config import load_sweep
 from acquire.photometry.lifetime import acceleration
 from acquire.records import Record
-from acquire.resuming import take_up
 from acquire.run_file.finish import recover
 from acquire.run_file.placing import locked_shared
 from acquire.run_file.read import ArchiveError, read_run

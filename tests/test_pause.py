@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,10 @@ import h5py
 import numpy as np
 import pytest
 
+from acquire import session
+from acquire.bench.resuming import take_up
 from acquire.records import Activity, Doing, Event, PointFlag, Record
+from acquire.safety.interruption import StopRequest
 from acquire.safety.mailbox import Request
 from tests.conftest import CONFIGS
 from tests.support.attempt import QUICK, Attempt
@@ -75,24 +80,36 @@ def test_a_paused_sweep_has_its_gap_marked_and_every_level_once(tmp_path: Path, 
         assert run.figures[name].value == pytest.approx(plain.figures[name].value, rel=0.02)
 
 
-def test_a_run_nobody_goes_on_with_is_ended_with_its_output_off_and_its_file_finished(
+def lifetime(folder: Path, share: str) -> Path:
+    """The shipped recipe, which ends at this share of L_0."""
+    text = (CONFIGS / "sweeps" / "lifetime.yaml").read_text(encoding="utf-8")
+    text = text.replace("../", f"{CONFIGS.as_posix()}/").replace("luminance_share: 30 %", f"luminance_share: {share}")
+    (recipe := folder / "life.yaml").write_text(text, encoding="utf-8")
+    return recipe
+
+
+def test_a_run_nobody_goes_on_with_is_ended_with_its_output_off_and_a_lifetime_goes_on_in_its_file(
     tmp_path: Path, no_waiting: None
 ) -> None:
-    result = PausedAttempt(QUICK, tmp_path, {4}, 1e9, longest=60.0).run()
+    result = PausedAttempt(lifetime(tmp_path, "85 %"), tmp_path, {4}, 1e9, longest=60.0).run()
     assert result.run is not None
     assert result.interrupted
     assert result.output == "off"
     assert result.run.stop_reason == "paused by Ada, and nobody went on within 60 s"
     assert result.run.tables["pauses"]["ended"].tolist() == [1]
+    went_on = session.resume(take_up(result.run.path), [], StopRequest()).run
+    assert went_on is not None
+    assert (went_on.status, went_on.tables["pauses"]["ended"].tolist()) == ("completed", [1])
+    with h5py.File(went_on.path) as file:
+        rows = file["entry/lifetime/stress_time"][:]
+    assert (np.diff(rows) > 0).all()
+    assert np.diff(rows).max() < 12.0
 
 
 def test_in_a_lifetime_the_time_paused_is_no_stress_and_the_decay_is_that_of_the_device(
     tmp_path: Path, no_waiting: None
 ) -> None:
-    text = (CONFIGS / "sweeps" / "lifetime.yaml").read_text(encoding="utf-8")
-    text = text.replace("../", f"{CONFIGS.as_posix()}/").replace("luminance_share: 30 %", "luminance_share: 70 %")
-    (recipe := tmp_path / "life.yaml").write_text(text, encoding="utf-8")
-    attempt = PausedAttempt(recipe, tmp_path, {12, 25}, 5000.0)
+    attempt = PausedAttempt(lifetime(tmp_path, "70 %"), tmp_path, {12, 25}, 5000.0)
     run = attempt.run().run
     assert run is not None
     with h5py.File(run.path) as file:
@@ -109,3 +126,24 @@ def test_in_a_lifetime_the_time_paused_is_no_stress_and_the_decay_is_that_of_the
     known = np.isfinite(rows["relative_luminance"]) & (stress >= 1.0)
     assert rows["relative_luminance"][known] == pytest.approx(expected[known], rel=0.02)
     assert stress[with_flag[1] :].size >= 3
+
+
+def test_a_sweep_that_the_instruments_run_by_themselves_is_paused_between_two_of_its_blocks(
+    sweep_file: Callable[..., Path], bench_file: Callable[..., Path], tmp_path: Path, no_waiting: None
+) -> None:
+    bench = bench_file({"visa: simulated": "visa: simulated\ntrigger_link: true"})
+    path = sweep_file("table2_sppo13_liq.yaml", {f"{CONFIGS.as_posix()}/benches/simulated.yaml": bench.as_posix()})
+    text = re.sub(r"spectra:.*?\n\n", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    fixed = "measure:\n  timing: hardware\n  current_range: 100 mA\n  photodiode_range: 10 V"
+    (recipe := tmp_path / "blocks.yaml").write_text(text.replace("measure:", fixed), encoding="utf-8")
+    attempt = PausedAttempt(recipe, tmp_path, {10}, 600.0)
+    run = attempt.run().run
+    assert run is not None, attempt.events
+    assert run.status == "completed"
+    assert not any(attempt.outputs)
+    points = run.tables["jvl"]
+    assert len(points["time"]) == 81
+    (after,) = np.flatnonzero(points["flags"] & int(PointFlag.AFTER_PAUSE))
+    assert after == run.tables["pauses"]["point_index"][0] > 10
+    assert points["time"][after] - points["time"][after - 1] == pytest.approx(600.0, abs=30.0)
+    assert np.diff(points["time"])[: after - 1].max() < 1.0

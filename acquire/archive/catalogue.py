@@ -10,10 +10,11 @@ under two mount points) counts once: of the file that was changed last, of sever
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -135,9 +136,14 @@ class Catalogue:
     def _index_one(
         self, folder: Path, workers: Workers, tell: Callable[[Progress], object], stop: Callable[[], bool]
     ) -> Indexed:
-        refused: list[tuple[Path, str]] = []
+        refused, unnamed = list[tuple[Path, str]](), list[tuple[Path, str]]()
+
+        def told(error: OSError) -> None:
+            named = unnamed if error.errno == errno.EILSEQ else refused
+            named.append((Path(str(error.filename)), _why(error)))
+
         try:
-            found = stamps_in(folder, lambda error: refused.append((Path(str(error.filename)), _why(error))))
+            found = stamps_in(folder, told)
         except OSError as error:
             return Indexed(folders=((folder, _why(error)),))
         with self._open(change=True) as db:
@@ -155,27 +161,30 @@ class Catalogue:
                 if stop():
                     done = replace(done, ended=False)
                     break
-        return replace(done, skipped=tuple(self._skipped(number, folder)))
+        return replace(done, skipped=(*unnamed, *self._skipped(number, folder)))
 
     def _take(
         self, folder: Path, number: int, stamps: dict[str, Stamp], answers: Sequence[SummaryText | str]
     ) -> Indexed:
         """Keep what was read of some files, all of it or nothing."""
-        left, skipped, rows = [], [], []
+        left, skipped, rows, runs = [], [], list[tuple[Any, ...]](), dict[str, RunSummary]()
         for (place, stamp), answer in zip(stamps.items(), answers, strict=True):
             if why := self._left(answer, stamp):
                 left.append((folder / place, why))
             else:
-                rows.append(_row(number, place, stamp, answer, self.now()))
-                if rows[-1][5] is None:
-                    skipped.append((folder / place, str(rows[-1][7])))
+                run = _understood(folder / place, answer)
+                rows.append(_row(number, place, stamp, answer, run, self.now()))
+                if isinstance(run, str):
+                    skipped.append((folder / place, run))
+                else:
+                    runs[place] = run
         with self._open(change=True) as db:
             before = [
                 one for row in rows for one in db.execute("SELECT id FROM files WHERE folder = ? AND path = ?", row[:2])
             ]
             _forget(db, [one for (one,) in before])
             db.executemany(f"INSERT INTO files VALUES (NULL{', ?' * 9})", rows)
-            _choose(db, {str(row[5]) for row in rows if row[5] is not None})
+            _choose(db, {run.run_id for run in runs.values()}, {(number, place): run for place, run in runs.items()})
         return Indexed(read=len(rows) - len(skipped), left=tuple(left), skipped=tuple(skipped))
 
     def _left(self, answer: SummaryText | str, stamp: Stamp) -> str:
@@ -316,19 +325,25 @@ def _known(db: sqlite3.Connection, folder: int) -> dict[str, tuple[int, Stamp | 
     return {path: (one, Stamp(size, modified) if settled else None) for path, one, size, modified, settled in rows}
 
 
-def _row(folder: int, place: str, stamp: Stamp, answer: SummaryText | str, now: float) -> tuple[Any, ...]:
-    """A row of ``files``, without its number."""
-    settled = now - stamp.modified / 1e9 > SETTLED
-    head = (folder, place, *stamp, settled)
+def _understood(path: Path, answer: SummaryText | str) -> RunSummary | str:
+    """The run that a file is of, or why it is of none."""
     if isinstance(answer, str):
-        return *head, None, False, answer.removeprefix(f"{place}: "), None
+        return answer
     try:
-        run_id = summary_from(Path(place), answer.text).run_id
-        if not run_id:
-            raise ValueError("its summary names no run")
+        run = summary_from(path, answer.text, finished=answer.finished)
     except ValueError as error:
-        return *head, None, False, str(error), None
-    return *head, run_id, answer.finished, "", zlib.compress(answer.text.encode(), 1)
+        return str(error)
+    return run if run.run_id else f"{path}: its summary names no run"
+
+
+def _row(
+    folder: int, place: str, stamp: Stamp, answer: SummaryText | str, run: RunSummary | str, now: float
+) -> tuple[Any, ...]:
+    """A row of ``files``, without its number."""
+    head = (folder, place, *stamp, now - stamp.modified / 1e9 > SETTLED)
+    if isinstance(run, str) or isinstance(answer, str):
+        return *head, None, False, str(run), None
+    return *head, run.run_id, run.finished, "", zlib.compress(answer.text.encode(), 1)
 
 
 def _forget(db: sqlite3.Connection, files: Sequence[int]) -> None:
@@ -347,18 +362,20 @@ _JOINED = "FROM files JOIN folders ON folders.id = files.folder"
 _PLACES = f"SELECT folders.path, files.path {_JOINED}"
 
 
-def _choose(db: sqlite3.Connection, runs: Iterable[str]) -> None:
-    """Let each of these runs be told by the file of it that counts."""
-    best = f"SELECT files.id {_JOINED} WHERE files.run_id = ? ORDER BY {_RANK}"
+def _choose(
+    db: sqlite3.Connection, runs: Iterable[str], known: Mapping[tuple[int, str], RunSummary] | None = None
+) -> None:
+    """Let each of these runs be told by the file of it that counts; ``known``: what was just read, by folder, place."""
+    best = f"SELECT files.id, files.folder, files.path {_JOINED} WHERE files.run_id = ? ORDER BY {_RANK}"
     for run_id in sorted(runs):
         chosen = db.execute(best, (run_id,)).fetchone()
         now = db.execute("SELECT file FROM runs WHERE run_id = ?", (run_id,)).fetchone()
-        if now == chosen:
+        if now is not None and chosen is not None and now[0] == chosen[0]:
             continue
         if now is not None:
             _withdraw(db, now[0])
         if chosen is not None:
-            _enter(db, chosen[0])
+            enter(db, chosen[0], (known or {}).get(chosen[1:]) or _summary(db, chosen[0]))
 
 
 def _withdraw(db: sqlite3.Connection, file: int) -> None:
@@ -370,17 +387,19 @@ def _withdraw(db: sqlite3.Connection, file: int) -> None:
         db.execute(statement, (file,))
 
 
-def _enter(db: sqlite3.Connection, file: int) -> None:
-    """Make a file searchable."""
-    run = _summary(db, file)
+def enter(db: sqlite3.Connection, file: int, run: RunSummary) -> None:
+    """Make the run of a file searchable."""
     tags = "".join(f"\n{tag.casefold()}\n" for tag in run.tags)
     names = [one.casefold() for one in (run.sample, run.pixel, run.batch, run.group, run.user, run.state)]
     db.execute(f"INSERT INTO runs VALUES (?{', ?' * 9})", (file, run.run_id, run.start_time, *names, tags))
     db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (file, "\n".join(_texts(run)).casefold()))
     numbers = {name: one.value for name, one in run.figures.items() if one.value == one.value}
-    db.executemany("INSERT OR IGNORE INTO figure_names (name) VALUES (?)", [(name,) for name in numbers])
-    sql = "INSERT INTO figures SELECT ?, id, ? FROM figure_names WHERE name = ?"
-    db.executemany(sql, [(file, value, name) for name, value in numbers.items()])
+    ids = dict(db.execute("SELECT name, id FROM figure_names"))
+    if new := [(name,) for name in numbers if name not in ids]:
+        db.executemany("INSERT INTO figure_names (name) VALUES (?)", new)
+        ids = dict(db.execute("SELECT name, id FROM figure_names"))
+    rows = sorted((file, ids[name], value) for name, value in numbers.items())
+    db.executemany("INSERT INTO figures VALUES (?, ?, ?)", rows)
 
 
 def _texts(run: RunSummary) -> list[str]:

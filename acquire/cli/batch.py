@@ -25,7 +25,7 @@ from acquire.cli.terminal import (
 from acquire.safety.visible import one_line
 
 if TYPE_CHECKING:
-    from acquire.batch import BatchResult
+    from acquire.batches.batch import BatchResult
     from acquire.bench.batch import PixelRun, PreparedBatch
     from acquire.run_file.batch_index import BatchIndex, Entry
     from acquire.safety.interruption import StopRequest
@@ -49,7 +49,7 @@ def run_batch_file(
 
     :raises typer.Exit: a wrong file, or wrong usage; nothing was opened.
     """
-    from acquire import batch as batches
+    from acquire.batches import batch as batches
     from acquire.bench.batch import batch_folder, prepare_batch
     from acquire.config import ConfigurationError, Said
     from acquire.run_file.read import ArchiveError

@@ -63,12 +63,14 @@ def pause(
         seconds = parse_quantity(longest, "s", "30 min")
     except QuantityError as error:
         raise complain(f"--longest: {error}; {error.hint}", USAGE) from error
-    _ask({"kind": "pause", "longest": seconds}, run, by)
+    now = _asked({"kind": "pause", "longest": seconds}, run, by)
+    _tell_once_in(now, ("paused",), "it is going to be paused before its next point")
 
 
 def resume(run: RunArgument = None, by: ByOption = None) -> None:
     """Go on with a run that is paused, at the same step, with the output on again."""
-    _ask({"kind": "resume"}, run, by)
+    now = _asked({"kind": "resume"}, run, by)
+    _tell_once_in(now, ("opening", "measuring", "ending"), "it is going to go on")
 
 
 def answer(
@@ -81,7 +83,7 @@ def answer(
     if not now.question:
         raise complain(f"{now} asks nothing now", FAILED)
     say(sys.stderr, now.question)
-    _ask({"kind": "answer", "question": now.question_id, "answer": answer}, now.name, by)
+    _asked({"kind": "answer", "question": now.question_id, "answer": answer}, now.name, by)
 
 
 def _who(by: str | None) -> str:
@@ -123,8 +125,24 @@ def _chosen(run: str | None, *, every: bool = False) -> list[RunningNow]:
     return found
 
 
-def _ask(request: dict[str, Any], run: str | None, by: str | None) -> None:
-    """:raises typer.Exit: always; with success where it is going to be done."""
+#: So long a pause, or its end, is waited for, s: a spectrum under way is finished first.
+LONGEST_WAIT = 15.0
+
+
+def _tell_once_in(run: RunningNow, phases: tuple[str, ...], not_yet: str) -> None:
+    """Say that a run has come to one of these phases, or that it is not there yet."""
+    from acquire.safety.running import once_in
+
+    now = once_in(run, phases, LONGEST_WAIT)
+    there = now.phase in phases or now.phase == "ended"
+    say(sys.stdout, f"  {now.phase}: output {_output(now)}" if there else f"  {now.doing}: {not_yet}")
+
+
+def _asked(request: dict[str, Any], run: str | None, by: str | None) -> RunningNow:
+    """The run that was asked, which is going to do it.
+
+    :raises typer.Exit: it is not, or it is not said which run is meant.
+    """
     from acquire.safety.running import post
 
     (now,) = _chosen(run)
@@ -133,7 +151,7 @@ def _ask(request: dict[str, Any], run: str | None, by: str | None) -> None:
     if not answer.done:
         raise complain(f"{now}: {answer.text}", FAILED)
     say(sys.stdout, f"{now}: {answer.text}")
-    raise typer.Exit(COMPLETED)
+    return now
 
 
 def _stopped(run: RunningNow, by: str, *, quiet: bool) -> RunningNow | None:

@@ -13,7 +13,7 @@ from acquire.cli.arguments import COMPLETED, FAILED, INTERRUPTED, USAGE
 from acquire.cli.terminal import complain, leave, say_json
 
 if TYPE_CHECKING:
-    from acquire.resuming import TakenUp
+    from acquire.bench.resuming import TakenUp
 
 
 def go_on(
@@ -64,8 +64,8 @@ def _taken_up(
 
     :raises typer.Exit: it cannot be gone on with, or not as it was asked for.
     """
+    from acquire.bench.resuming import take_up
     from acquire.config import ConfigurationError, Said, load_sweep
-    from acquire.resuming import take_up
     from acquire.run_file.read import ArchiveError
 
     try:

@@ -39,7 +39,10 @@ from acquire.safety.visible import one_line
 LOOK, PUBLISH, STILL_HERE = 0.1, 0.5, 10.0
 
 #: Bytes of a request or an answer, and of a state; requests that are looked at in one go.
-LONGEST_REQUEST, LONGEST_STATE, MOST_AT_ONCE = 16_384, 65_536, 64
+LONGEST_REQUEST, LONGEST_STATE, MOST_AT_ONCE, MOST_LOOKED_AT = 16_384, 65_536, 64, 10_000
+
+#: Bytes of the name of who asks, which run files keep.
+LONGEST_NAME = 80
 
 #: A folder that nobody holds is older than this before it is taken for one that was left behind, s; and that long what
 #: a process said last is kept that ended without saying goodbye.
@@ -170,7 +173,10 @@ class Mailbox:
         """Inside, requests are taken; entered again inside, it stays as it is. Raises nothing of its own."""
         self._users += 1
         if self._users == 1:
-            self._open()
+            try:
+                self._open()
+            except Exception as problem:  # whatever it is: a run goes on without
+                self.place, self.problem = None, f"cannot be spoken to from outside: {problem}"
         try:
             yield
         finally:
@@ -187,8 +193,7 @@ class Mailbox:
         us = asdict(ourselves(""))
         self.says(**{key: us[key] for key in ("process", "since", "user", "host", "program")})
         try:
-            root = usable(self._folder or runs_folder())
-            self.place = root / f"{os.getpid()}-{secrets.token_hex(4)}"
+            self.place = (self._folder or runs_folder()) / f"{os.getpid()}-{secrets.token_hex(4)}"
             alive = self._made(self.place)
         except OSError as error:
             self.place = None
@@ -207,6 +212,7 @@ class Mailbox:
 
         :raises OSError: it cannot be made.
         """
+        usable(place.parent)
         place.mkdir(mode=0o755)
         for name in (REQUESTS, ANSWERS):
             (place / name).mkdir(mode=0o700)
@@ -255,9 +261,9 @@ class Mailbox:
 
     def _take_requests(self, place: Path) -> None:
         with os.scandir(place / REQUESTS) as entries:
-            names = sorted(entry.name for entry in islice(entries, 10 * MOST_AT_ONCE))
-        names = [name for name in names if name.endswith(".json") and name not in self._not_removed]
-        for name in names[:MOST_AT_ONCE]:
+            found = (entry.name for entry in islice(entries, MOST_LOOKED_AT))
+            names = [name for name in found if name.endswith(".json") and name not in self._not_removed]
+        for name in sorted(names)[:MOST_AT_ONCE]:
             self._spoken_to = True
             answer = self._answered(place / REQUESTS / name)
             with suppress(OSError):
@@ -306,7 +312,7 @@ class Mailbox:
         """Say what goes on; where that fails it is tried again at the next look."""
         place = place or self.place
         assert place is not None
-        with suppress(OSError, ValueError, TypeError):
+        with suppress(Exception):  # also in the thread of the run, which it must not break
             state = {**self._state(), **said}
             put(place / STATE, {**state, "told": datetime.now(UTC).astimezone().isoformat()}, mode=0o644)
             self._written = time.monotonic(), state
@@ -379,20 +385,28 @@ def _no_number(name: str) -> float:
     raise ValueError(f"{name} is no number")
 
 
+def _owners() -> frozenset[int] | None:
+    """Whose requests are taken; None where the system does not tell by a number."""
+    if sys.platform == "win32":
+        return None
+    else:  # noqa: RET505  # type checkers know the system only so
+        return frozenset({os.geteuid(), 0})
+
+
 def _request(path: Path) -> Request:
     """The request in a file.
 
     :raises NotUnderstood: there is none in it.
     :raises OSError: it cannot be read.
     """
-    owners = None if sys.platform == "win32" else frozenset({os.geteuid(), 0})
-    content = got(path, LONGEST_REQUEST, owners)
+    content = got(path, LONGEST_REQUEST, _owners())
     kind, by = content.pop("kind", None), content.pop("by", "")
     if not isinstance(kind, str) or not kind:
         raise NotUnderstood("it does not say what kind of request it is")
     if not isinstance(by, str):
         raise NotUnderstood("it does not say who asks")
-    return Request(kind, one_line(by).strip()[:80] or "somebody", content)
+    name = one_line(by).strip().encode()[:LONGEST_NAME].decode(errors="ignore")
+    return Request(kind, name or "somebody", content)
 
 
 def lives(place: Path) -> bool:

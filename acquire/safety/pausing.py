@@ -21,7 +21,7 @@ class PauseRequest:
     def __init__(self) -> None:
         self._by = ""
         self._longest = inf
-        self._refused = "the run has not begun"
+        self._refused = "the sweep has not begun yet; stop ends the run at any time"
         self._virtual = False
         self._change = threading.Lock()
 

@@ -9,7 +9,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from math import isfinite, nan
@@ -184,6 +184,8 @@ def named(run: str, among: Sequence[RunningNow]) -> RunningNow:
 
 
 def _is_called(now: RunningNow, run: str) -> bool:
+    if not run:
+        return False
     if run in (now.name, now.run_id, str(now.process)) or (len(run) >= 4 and now.run_id.startswith(run)):
         return True
     return bool(now.path) and (run == Path(now.path).name or Path(run).absolute() == Path(now.path))
@@ -248,6 +250,17 @@ def _answer(path: Path) -> Answer | None:
     with suppress(OSError):
         path.unlink()
     return Answer(content.get("done") is True, one_line(str(content.get("text", "")))[:2000])
+
+
+def once_in(run: RunningNow, phases: Collection[str], patience: float) -> RunningNow:
+    """The run as it is once it is in one of these phases, or has ended, or after ``patience`` s, whatever it does."""
+    until, now = time.monotonic() + patience, run
+    while time.monotonic() < until:
+        now = seen(run) or replace(now, phase="ended", lives=False)
+        if now.phase in phases or now.phase == "ended" or not now.lives:
+            break
+        time.sleep(_LOOK)
+    return now
 
 
 def stopping(run: RunningNow, by: str = "", *, patience: float = LONGEST_END) -> Iterator[RunningNow]:

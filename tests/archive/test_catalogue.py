@@ -21,7 +21,7 @@ from acquire.archive.criteria import Criteria
 from acquire.records import Severity
 from acquire.run_file.read import ArchiveError
 from acquire.run_file.summary import RunSummary, SummaryText, read_summary, read_summary_text
-from tests.support.catalogued import a_summary, write_run_file
+from tests.support.catalogued import a_summary, content, write_run_file
 from tests.support.run_files import a_run
 
 LATER = 2e10  # s since 1970: no file was changed a moment ago
@@ -48,19 +48,6 @@ def _answer(path: Path) -> SummaryText | str:
 
 def catalogue_at(folder: Path, now: float = LATER) -> Catalogue:
     return Catalogue(folder / "catalogue.sqlite", now=lambda: now)
-
-
-def content(catalogue: Catalogue) -> list[Any]:
-    """Everything a catalogue knows, whatever numbers its rows have."""
-    with sqlite3.connect(catalogue.path) as db:
-        files = "SELECT folders.path, files.path, size, run_id, finished, reason, summary FROM files JOIN folders"
-        figures = "SELECT run_id, figure_names.name, value FROM figures JOIN runs USING (file) JOIN figure_names"
-        return [
-            sorted(db.execute(f"{files} ON folders.id = folder"), key=str),
-            sorted(db.execute("SELECT run_id, start_time, sample, state, tags FROM runs")),
-            sorted(db.execute(f"{figures} ON figure_names.id = figures.name")),
-            sorted(db.execute("SELECT run_id, text FROM words JOIN runs ON runs.file = words.rowid")),
-        ]
 
 
 def some_runs(folder: Path, number: int = 12) -> list[RunSummary]:
@@ -194,6 +181,19 @@ def test_what_is_no_run_is_named_and_skipped_each_time(tmp_path: Path) -> None:
         assert [path for path, _ in done.skipped] == [broken]
         assert "not a run file" in done.skipped[0][1]
     assert catalogue.count() == 2
+
+
+def test_a_name_that_is_no_text_is_named_and_skipped(tmp_path: Path) -> None:
+    some_runs(tmp_path / "runs", 2)
+    try:
+        Path(os.fsdecode(os.fsencode(tmp_path / "runs") + b"/\xff.h5")).write_bytes(b"")
+    except OSError:
+        pytest.skip("this file system takes only names that are text")
+    catalogue = catalogue_at(tmp_path)
+    for _ in range(2):
+        done = catalogue.index([tmp_path / "runs"], InProcess())
+        assert [why for _, why in done.skipped] == ["its name is no text in UTF-8; rename it"]
+        assert (catalogue.count(), done.folders) == (2, ())
 
 
 def test_a_file_being_written_is_left_for_next_time(tmp_path: Path) -> None:

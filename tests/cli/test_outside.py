@@ -101,16 +101,22 @@ def test_all_are_stopped(begin: Callable[[str], StopRequest]) -> None:
     assert all(stop() for stop in stops)
 
 
-def test_a_pause_is_asked_for_with_the_time_after_which_the_run_is_ended(begin: Callable[[str], StopRequest]) -> None:
+def test_a_pause_is_asked_for_with_the_time_after_which_the_run_is_ended(
+    begin: Callable[[str], StopRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("acquire.cli.outside.LONGEST_WAIT", 0.2)
     stop = begin("a.h5")
-    assert "not paused: the run has not begun" in acquire("pause").text
+    assert "not paused: the sweep has not begun yet" in acquire("pause").text
     stop.pause.allow()
     wrong = acquire("pause", "--longest", "5 V")
     assert (wrong.status, "--longest" in wrong.text) == (2, True)
     said = acquire("pause", "--longest", "5 min", "--by", "Ada")
     assert said.status == 0
     assert "after 300 s without a word the run is ended" in said.text
+    assert "it is going to be paused before its next point" in said.text
     assert (stop.pause(), stop.pause.longest) == ("Ada", 300.0)
+    stop.mailbox.tells(lambda: {"phase": "paused", "output": "off", "asked": "12:00"})
+    assert "  paused: output off, asked" in acquire("pause").text
     assert acquire("resume").status == 0
     assert not stop.pause()
     again = acquire("resume")

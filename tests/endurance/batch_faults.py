@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from acquire import batch as batches
+from acquire.batches import batch as batches
 from acquire.bench.batch import PreparedBatch, prepare_batch
 from acquire.bench.simulated import simulated_bench
 from acquire.safety.interruption import StopRequest

@@ -33,9 +33,9 @@ import h5py
 import numpy as np
 
 from acquire import session
+from acquire.bench.resuming import age, take_up
 from acquire.bench.simulated import simulated_bench
 from acquire.records import Event, Record
-from acquire.resuming import age, take_up
 from acquire.run_file import recorder
 from acquire.run_file.columns import read_columns
 from acquire.run_file.finish import recover

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from acquire import batch as batches
+from acquire.batches import batch as batches
 from tests.endurance.batch_faults import KILLED, carried_out, prepared_in, trial
 from tests.endurance.batch_kills import wrong_with, wrong_with_board
 

@@ -1,7 +1,8 @@
-"""Files that hold nothing but the summary of a run: all that a catalogue reads."""
+"""Files that hold nothing but the summary of a run: all that a catalogue reads; and what a catalogue holds of them."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
 from math import nan
 from pathlib import Path
@@ -10,6 +11,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import h5py
 
+from acquire.archive.catalogue import Catalogue
 from acquire.evaluation.figure import Figure
 from acquire.run_file.summary import RunSummary, write_summary
 
@@ -34,3 +36,16 @@ def write_run_file(path: Path, summary: RunSummary) -> Path:
         file.attrs["format_version"] = "1.4"
         write_summary(file, summary)
     return path
+
+
+def content(catalogue: Catalogue) -> list[Any]:
+    """Everything a catalogue knows, whatever numbers its rows have."""
+    with sqlite3.connect(catalogue.path) as db:
+        files = "SELECT folders.path, files.path, size, run_id, finished, reason, summary FROM files JOIN folders"
+        figures = "SELECT run_id, figure_names.name, value FROM figures JOIN runs USING (file) JOIN figure_names"
+        return [
+            sorted(db.execute(f"{files} ON folders.id = folder"), key=str),
+            sorted(db.execute("SELECT run_id, start_time, sample, state, tags FROM runs")),
+            sorted(db.execute(f"{figures} ON figure_names.id = figures.name")),
+            sorted(db.execute("SELECT run_id, text FROM words JOIN runs ON runs.file = words.rowid")),
+        ]

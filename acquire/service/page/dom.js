@@ -48,3 +48,8 @@ export function batched(draw) {
     });
   };
 }
+
+// What may be wider than the page: scrolled by itself, also by the keyboard.
+export function scrolled(label, ...content) {
+  return h("div.scroll", { tabindex: 0, role: "region", "aria-label": label }, ...content);
+}

@@ -1,5 +1,5 @@
 // Findings and notes of a run, and its figures of merit, as lists and tables.
-import { h } from "./dom.js";
+import { h, scrolled } from "./dom.js";
 import { duration, figureText, pretty, words } from "./format.js";
 
 const SEVERITY = { impossible: "bad", doubtful: "warn", note: "" };
@@ -34,7 +34,7 @@ export function figureNames(names, all) {
 export function figuresTable(figures, all) {
   const rows = figureNames(Object.keys(figures ?? {}), all).map((name) => [name, figures[name]]);
   if (!rows.length) return h("p.empty", {}, "No figure of merit.");
-  return h("div.scroll", {}, h("table", {},
+  return scrolled("Figures of merit, table", h("table", {},
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Figure of merit"), h("th.number", { scope: "col" }, "Value (95 %)"), h("th", { scope: "col" }, "Status"))),
     h("tbody", {}, rows.map(([name, one]) => h("tr", {}, h("th", { scope: "row" }, figureTitle(name, one)), h("td.number", {}, figureText(name, one)),
       h("td", {}, h(`span.tag${STATUS[one.status] ? `.${STATUS[one.status]}` : ""}`, {}, words(one.status)), one.reason ? h("div.quiet", {}, pretty(one.reason)) : null))))));

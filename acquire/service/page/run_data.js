@@ -7,8 +7,11 @@ const MOST_SPECTRA = 12;
 const TABLES = ["jvl", "lifetime"];
 
 export class RunData {
-  constructor(id) {
+  // `changed()` is called when a table was read anew without an event of the stream.
+  constructor(id, changed = () => {}) {
     this.id = id;
+    this.changed = changed;
+    this.reloading = new Set();
     this.about = null;
     this.tables = {};
     this.spectra = [];
@@ -66,7 +69,7 @@ export class RunData {
     } else if (kind === "note") this.#put(this.notes, data);
     else if (kind === "finding") this.#put(this.findings, data);
     else if (kind === "figures") this.figures = data.figures;
-    else if (kind === "reload") this.loadTable(data.table);
+    else if (kind === "reload") this.#reload(data.table);
     else return false;
     return true;
   }
@@ -82,8 +85,21 @@ export class RunData {
     if (!TABLES.includes(data.table)) return false;
     const table = (this.tables[data.table] ??= { next: 0, row: [], columns: {}, units: {} });
     const { missing, added } = appended(table, data);
-    if (missing || table.row.length > 2 * MOST_POINTS) this.loadTable(data.table).catch(() => {});
+    if (missing || table.row.length > 2 * MOST_POINTS) this.#reload(data.table);
     return added > 0;
+  }
+
+  async #reload(name) {
+    if (this.reloading.has(name)) return;
+    this.reloading.add(name);
+    try {
+      await this.loadTable(name);
+      this.changed();
+    } catch {
+      // the next event of the stream finds the hole again
+    } finally {
+      this.reloading.delete(name);
+    }
   }
 
   get kind() {

@@ -28,7 +28,7 @@ export const runNow = (id) => runsNow().find((run) => run.run_id === id) ?? null
 // The data of a run, loaded once.
 export function dataOf(id) {
   if (!known.data.has(id)) {
-    const data = new RunData(id);
+    const data = new RunData(id, () => tell("loaded", { run_id: id }));
     known.data.set(id, data);
     data.ready = data.load().then(() => tell("loaded", { run_id: id }));
     data.ready.catch(() => {});

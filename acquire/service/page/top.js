@@ -70,7 +70,7 @@ export async function stopNow() {
   draw();
   await Promise.all(chosen.map((run) => during(stopButton, async () => {
     const answer = await post(`runs/${run.run_id}/stop`);
-    toast(`${runName(run)}: ${inClockTime(answer.message || "stopped")}`, { bad: answer.output !== "off" });
+    if (answer.output !== "off") toast(`${runName(run)}: ${inClockTime(answer.message || "not confirmed to be off")}`, { bad: true });
   })));
   delete stopButton.dataset.busy;
   draw();

@@ -21,7 +21,7 @@ import pytest
 from tests.conftest import CONFIGS, ROOT
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, Response
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 LEFT_OUT = (
@@ -29,6 +29,13 @@ LEFT_OUT = (
     "page and test"
 )
 PATIENCE = 60.0  # s until service and instruments are there, on a busy machine
+
+#: Runs of other programs on this computer would stand on the page as well: here it sees its own only.
+APART = """
+from pathlib import Path
+from acquire.safety import mailbox
+mailbox.runs_folder = lambda: Path({folder!r})
+"""
 
 RECIPE = """
 kind: sweep
@@ -83,9 +90,16 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     folder = tmp_path_factory.mktemp("rig")
     shutil.copytree(CONFIGS, folder / "recipes")
     sweeps = folder / "recipes" / "sweeps"
-    (sweeps / "a_slow.yaml").write_text(RECIPE.format(title="slow", step="20 mV", settle="20 ms"), "utf-8")
+    (sweeps / "a_slow.yaml").write_text(RECIPE.format(title="slow", step="20 mV", settle="100 ms"), "utf-8")
     (sweeps / "a_short.yaml").write_text(RECIPE.format(title="short", step="0.25 V", settle="5 ms") + SPECTRA, "utf-8")
-    environment = dict(os.environ, XDG_STATE_HOME=str(folder / "state"), XDG_DATA_HOME=str(folder / "share"))
+    (folder / "site").mkdir()
+    (folder / "site" / "sitecustomize.py").write_text(APART.format(folder=str(folder / "runs_now")), "utf-8")
+    environment = dict(
+        os.environ,
+        PYTHONPATH=os.pathsep.join([str(folder / "site"), str(ROOT)]),
+        XDG_STATE_HOME=str(folder / "state"),
+        XDG_DATA_HOME=str(folder / "share"),
+    )
     bench = folder / "recipes" / "benches" / "live.yaml"
     data = folder / "data"
 
@@ -135,7 +149,7 @@ def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A browser without a window."""
-    if BROWSER is None or not all(map(find_spec, ("playwright", "fastapi", "uvicorn", "acquire.service.app"))):
+    if BROWSER is None or not all(map(find_spec, ("playwright", "fastapi", "uvicorn", "acquire.service.queue_routes"))):
         pytest.skip(LEFT_OUT)
     from playwright.sync_api import sync_playwright
 
@@ -173,15 +187,20 @@ class People:
     def watched(self, context: BrowserContext) -> Page:
         """A new tab whose complaints are heard."""
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE * 1000)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", lambda line: line.type == "error" and self._heard(line.text))
+        page.on("response", lambda response: self._answered(response))
         return page
 
     def _heard(self, text: str) -> None:
-        # that nobody is logged in yet, and that a recipe is wrong, is no complaint
-        if "status of 401" not in text and "status of 422" not in text:
+        if not text.startswith("Failed to load resource"):  # that is told with its address below
             self.complaints.append(text)
+
+    def _answered(self, response: Response) -> None:
+        # that nobody is logged in yet, and that a recipe is wrong, is no complaint
+        if response.status >= 400 and response.status not in (401, 422):
+            self.complaints.append(f"{response.status} {response.url}")
 
 
 @pytest.fixture

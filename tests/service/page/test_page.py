@@ -20,12 +20,16 @@ pytestmark = pytest.mark.slow  # browsers, processes and instruments in real tim
 AXE = Path(__file__).with_name("axe.min.js")
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 800}, "device_scale_factor": 2, "has_touch": True}
 
-#: Everything that the page holds of the run that it shows.
-HELD = """async () => {
+#: All that the page holds of the run that it shows, once it holds so many points; a minute at most.
+HELD = """async (least) => {
   const { known } = await import("/page/store.js");
-  const data = [...known.data.values()].at(-1);
-  const table = data?.tables.jvl;
-  return table ? { id: data.id, row: table.row, columns: table.columns, revision: table.revision } : null;
+  for (let tries = 0; tries < 600; tries += 1) {
+    const data = [...known.data.values()].at(-1);
+    const table = data?.tables.jvl;
+    if ((table?.row.length ?? 0) >= least) return { id: data.id, row: table.row, columns: table.columns };
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`never ${least} points`);
 }"""
 VIEWS = ("live", "start", "queue", "history", "bench")
 
@@ -47,8 +51,7 @@ def begin(page: Page, recipe: str, **said: str) -> None:
 
 def points(page: Page, least: int) -> dict[str, Any]:
     """What the page holds, once it holds so many points."""
-    page.wait_for_function(f"async () => ((await ({HELD})())?.row.length ?? 0) >= {least}")
-    held: dict[str, Any] = page.evaluate(HELD)
+    held: dict[str, Any] = page.evaluate(HELD, least)
     return held
 
 

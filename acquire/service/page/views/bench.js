@@ -14,8 +14,8 @@ export function open(place) {
   const draw = () => {
     const status = known.status ?? {};
     const busy = Boolean(status.bench?.held || runsNow().length || status.bench?.lock);
-    fill(place, h("h1", {}, "Bench"), lockCard(draw), h("p", {}, status.bench?.held || runsNow().length ? "A run holds the bench now." : "The bench is free."),
-      h("div.grid", {}, job("Health check", "health-check", "Dark readings and a stable source or a known resistor, against all checks before. Every morning, before the first device.", recipes.filter((one) => /health|resistor/.test(one.name)), busy),
+    fill(place, h("h1", {}, "Bench"), lockCard(draw), status.bench?.lock ? null : h("p", {}, status.bench?.held || runsNow().length ? "A run holds the bench now." : "The bench is free."),
+      h("div.grid", {}, job("Health check", "health-check", "Dark readings and a stable source or a known resistor, against all checks before. Every morning, before the first device.", recipes.filter((one) => /health/.test(one.name)).sort((a, b) => a.name.length - b.name.length), busy),
         job("Calibrate the photodiode", "calibrate", "A sweep with a spectrum at every level gives the luminance factor of the photodiode. After something of the optics was touched.", recipes.filter((one) => /calibrat/.test(one.name)), busy)),
       h("section.card.gap", { "aria-label": "About" }, h("h2", {}, "About"), h("p.quiet", {}, `J-V-L bench service ${status.version ?? ""}; this service began ${date(status.service_started)}.`)));
   };

@@ -2,7 +2,7 @@
 import { address, get } from "../api.js";
 import { compared } from "../curves.js";
 import { problemsOf } from "../dialogs.js";
-import { fill, h } from "../dom.js";
+import { fill, h, scrolled } from "../dom.js";
 import { date, figureText, runName, runNameAndDate, words } from "../format.js";
 import { figureNames, figureTitle } from "../remarks.js";
 import { Plot } from "../plot.js";
@@ -34,7 +34,7 @@ export function open(place, _, query) {
   };
 
   const draw = (figures) => {
-    const table = h("div.scroll", {}, figuresOf(figures, false));
+    const table = scrolled("Figures of merit, table", figuresOf(figures, false));
     const every = h("button.small.switch", { type: "button", "aria-pressed": "false", onclick: () => {
       const all = every.getAttribute("aria-pressed") !== "true";
       every.setAttribute("aria-pressed", String(all));

@@ -1,7 +1,7 @@
 // All runs: search, choose, compare.
 import { get } from "../api.js";
 import { problemsOf } from "../dialogs.js";
-import { field, fill, h } from "../dom.js";
+import { field, fill, h, scrolled } from "../dom.js";
 import { date, figureText, runName, words } from "../format.js";
 import { stateTag } from "../remarks.js";
 
@@ -56,7 +56,7 @@ export function open(place, _, query) {
       fill(list, h("p.empty", {}, total || offset ? "No more runs." : anything() ? "No run is like that. Leave a field empty to search more widely." : "No run yet: the first one stands here as soon as it has begun."));
       return;
     }
-    fill(list, h("p.quiet", { role: "status" }, `${total} run${total === 1 ? "" : "s"}`), h("div.scroll", {}, h("table.cards", {},
+    fill(list, h("p.quiet", { role: "status" }, `${total} run${total === 1 ? "" : "s"}`), scrolled("Runs, table", h("table.cards", {},
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Compare"), h("th", { scope: "col" }, "Device"), h("th", { scope: "col" }, "Date"), h("th", { scope: "col" }, "How it ended"),
         FIGURES.map(([, label]) => h("th.number", { scope: "col" }, label)), h("th", { scope: "col" }, "Points"))),
       h("tbody", {}, runs.map(row)))),

@@ -2,7 +2,7 @@
 import { mayOperate, post } from "../api.js";
 import { confirm, during, toast } from "../dialogs.js";
 import { batched, field, fill, h, say } from "../dom.js";
-import { customary, date, duration, MISSING, number, quantity, runName, runNameAndDate, unitText, words } from "../format.js";
+import { customary, date, duration, MISSING, number, pretty, quantity, runName, runNameAndDate, unitText, words } from "../format.js";
 import { findingsAndNotes } from "../remarks.js";
 import { RunPictures } from "../run_pictures.js";
 import { dataOf, forget, known, runNow, runsNow } from "../store.js";
@@ -20,16 +20,17 @@ export function open(place, [chosen = ""]) {
   };
   const follow = () => {
     const run = choose();
-    if (shown && run?.run_id === shown.id) return shown.state();
+    if (shown && (!run || run.run_id === shown.id)) return shown.state(); // one that is over stays in sight until the next
     shown?.close();
     shown = run ? new LiveRun(place, run) : null;
-    if (!shown) nothing(place);
+    if (!shown) nothing(place, chosen);
     return undefined;
   };
   follow();
   return {
     take(topic, data) {
       if (topic === "state" || topic === "run" || topic === "question" || topic === "stale") follow();
+      if (topic === "end" && shown?.id === data.run_id) shown.over(data);
       shown?.take(topic, data);
     },
     redraw: () => shown?.pictures.redraw(),
@@ -39,13 +40,14 @@ export function open(place, [chosen = ""]) {
   };
 }
 
-function nothing(place) {
+function nothing(place, chosen) {
   const starting = (known.status?.runs ?? []).length;
   const last = known.lastOutput?.run;
-  fill(place, h("h1", {}, starting ? "A run is about to begin" : "No run is going on"),
+  const heading = starting ? "A run is about to begin" : chosen ? "This run is not going on, or has not begun yet" : "No run is going on";
+  fill(place, h("h1", {}, heading),
     h("div.card", {}, starting ? h("p", {}, "Its curves stand here as soon as its file is there.") : h("p", {}, "Curves stand here while a run goes on, whoever started it: this page, the queue, or acquire run on the bench computer."),
       h("div.row", {}, h("a.button", { href: "#/start" }, "Start a run"), h("a.button", { href: "#/queue" }, "Queue"), h("a.button", { href: "#/history" }, "History"),
-        last?.run_id ? h("a.button", { href: `#/run/${last.run_id}` }, `The last run: ${runNameAndDate(last)}`) : null)));
+        chosen ? h("a.button", { href: `#/run/${chosen}` }, "What was measured") : last?.run_id ? h("a.button", { href: `#/run/${last.run_id}` }, `The last run: ${runNameAndDate(last)}`) : null)));
 }
 
 const READINGS = [["source_level", "Level"], ["voltage", "Voltage"], ["current_density", "Current density"], ["luminance", "Luminance"], ["current_efficiency", "Current efficiency"], ["external_quantum_efficiency", "EQE"]];
@@ -117,10 +119,12 @@ class LiveRun {
   state() {
     const run = this.run();
     say(this.parts.name, runNameAndDate(run));
+    if (this.ended) return this.#others();
     const done = run.points ?? 0;
     if (run.planned_points) Object.assign(this.parts.progress, { max: run.planned_points, value: done });
     else this.parts.progress.removeAttribute("value");
     const left = Number.isFinite(run.seconds_left) && run.seconds_left !== null ? `, about ${duration(run.seconds_left)} left` : "";
+    if (!runNow(this.id) && run.points) return say(this.parts.far, `Nothing is heard of this run any more; it came to point ${done}.`);
     say(this.parts.far, `${words(phaseText(run))} · point ${done}${run.planned_points ? ` of ${run.planned_points}` : ""}${left}`);
     say(this.parts.instruments, Object.entries(run.instruments ?? {}).map(([role, what]) => `${ROLES[role] ?? words(role)}: ${what}`).join(" · "));
     this.pauseButton.hidden = !mayOperate() || run.manual;
@@ -128,8 +132,25 @@ class LiveRun {
     say(this.pauseButton, run.phase === "paused" ? "Go on" : "Pause");
     this.#question(run);
     this.#manual(run);
+    return this.#others();
+  }
+
+  #others() {
+    this.pauseButton.hidden ||= this.ended;
     const others = runsNow().filter((one) => one.run_id && one.run_id !== this.id);
     if (others.length !== this.parts.others.childElementCount) fill(this.parts.others, others.map((one) => h("a.button", { href: `#/live/${one.run_id}` }, `Also going on: ${runName(one)}`)));
+  }
+
+  // The run has ended; its curves stay, with the way to its results.
+  over({ status, stop_reason: reason }) {
+    this.ended = true;
+    fill(this.parts.question, h(`div.notice${status === "failed" ? ".bad" : ".good"}`, { role: "status" }, h("strong", {}, `This run is over: ${status}.`), reason ? ` ${pretty(reason)}` : "",
+      h("div.row", {}, h("a.button", { href: `#/run/${this.id}` }, "Figures of merit, report, files"), h("a.button", { href: `#/start?again=${this.id}` }, "Measure again like this"))));
+    fill(this.parts.manual);
+    this.parts.progress.hidden = true;
+    say(this.parts.far, "The file is finished.");
+    say(this.parts.instruments, "");
+    this.state();
   }
 
   pause() {
@@ -143,8 +164,8 @@ class LiveRun {
     if (question?.id === this.asked) return;
     this.asked = question?.id;
     fill(this.parts.question, question ? h("section.card.question", { role: "alert", "aria-label": "A question" }, h("h2", {}, "The run waits for an answer"), h("p", {}, question.text),
-      mayOperate() ? h("div.row", {}, (question.choices ?? ["done"]).map((choice) => h("button", { type: "button",
-        onclick: (event) => during(event.target, () => post(`runs/${this.id}/answer`, { question: question.id, answer: choice })) }, words(choice)))) : h("p.quiet", {}, "An operator answers it.")) : null);
+      mayOperate() ? h("div.row", {}, (question.choices?.length ? question.choices : ["yes", "no"]).map((choice) => h("button", { type: "button",
+        onclick: (event) => during(event.target, () => post(`runs/${this.id}/answer`, { question: question.id, answer: choice })) }, CHOICES[choice] ?? words(choice)))) : h("p.quiet", {}, "An operator answers it.")) : null);
   }
 
   // Levels set by hand.
@@ -168,5 +189,7 @@ class LiveRun {
     forget(this.id);
   }
 }
+
+const CHOICES = { yes: "Yes, it is done", no: "No, end the batch here" };
 
 export const ROLES = { smu: "Source", photodiode_meter: "Photodiode meter", spectroradiometer: "Spectroradiometer", pixel_switch: "Pixel switch", surroundings: "Room" };

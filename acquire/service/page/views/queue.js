@@ -45,7 +45,7 @@ function row(item, due) {
     item.cautions?.length ? h("div.notice.warn", {}, h("ul", {}, item.cautions.map((text) => h("li", {}, pretty(text))))) : null), h("div.row", {}, mayOperate() ? buttonsOf(item, due, name) : null)));
 }
 
-const LIMITS = { voltage: ["V", 1], current: ["mA", 1e3] };
+const LIMITS = { voltage: ["V", 1], current: ["mA", 1e3], power: ["mW", 1e3] };
 
 function factsOf(item) {
   const limits = Object.entries(item.limits ?? {}).filter(([, value]) => value !== null).map(([what, value]) => {

@@ -1,7 +1,7 @@
 // One run of the history: its figures of merit, pictures, findings, report and files.
 import { address, get, mayOperate, post } from "../api.js";
 import { askFor, during, problemsOf, toast } from "../dialogs.js";
-import { fill, h } from "../dom.js";
+import { fill, h, scrolled } from "../dom.js";
 import { date, pretty, runName, runNameAndDate, words } from "../format.js";
 import { figuresTable, findingsAndNotes, stateTag } from "../remarks.js";
 import { RunPictures } from "../run_pictures.js";
@@ -45,7 +45,7 @@ export function open(place, [id]) {
       h("div.grid.gap", {}, h("section.card.wide", { "aria-label": "Figures of merit" }, h("div.row.spread", {}, h("h2", {}, "Figures of merit"), every), figures),
         h("section.card.narrow", { "aria-label": "Findings and notes" }, h("h2", {}, "Findings and notes"), findingsAndNotes(data), (run.comments ?? []).map((text) => h("div.notice", {}, text))),
         run.facts?.length ? h("section.card", { "aria-label": "How it was measured" }, h("h2", {}, "How it was measured"),
-          h("div.scroll", {}, h("table", {}, h("tbody", {}, run.facts.filter(([label]) => label !== "run").map(([label, value]) => h("tr", {}, h("th", { scope: "row" }, words(label)), h("td", {}, pretty(value)))))))) : null));
+          scrolled("How it was measured, table", h("table", {}, h("tbody", {}, run.facts.filter(([label]) => label !== "run").map(([label, value]) => h("tr", {}, h("th", { scope: "row" }, words(label)), h("td", {}, pretty(value)))))))) : null));
     pictures.draw();
   };
 

@@ -8,6 +8,7 @@ import { known, runsNow } from "../store.js";
 
 export const title = "Start a run";
 const FIELDS = [["sample", "Sample"], ["pixel", "Pixel"], ["area", "Emissive area"], ["user", "Your name"], ["batch", "Batch"], ["note", "Remark"]];
+const BUSY = 1500; // ms until a plan is asked for once more
 const HINTS = { area: "with its unit, like 4 mm^2 or 4 mm^2 +- 0.1 mm^2" };
 
 export function open(place, _, query) {
@@ -101,7 +102,23 @@ class StartForm {
     return Boolean(this.editor) && this.editor.text !== this.saved;
   }
 
+  // One plan at a time: what was typed meanwhile is planned after it.
   async planNow() {
+    this.due = clearTimeout(this.due);
+    if (this.planning) {
+      this.planAgain = true;
+      return;
+    }
+    this.planning = true;
+    await this.#plan();
+    this.planning = false;
+    if (this.planAgain && !this.closed) {
+      this.planAgain = false;
+      await this.planNow();
+    }
+  }
+
+  async #plan() {
     const mine = (this.asked += 1);
     const { batch, note, ...body } = this.body();
     if (!this.plan.textContent) say(this.brief, "Making the plan…");
@@ -119,6 +136,11 @@ class StartForm {
     } catch (error) {
       if (mine !== this.asked) return;
       if (!(error instanceof ApiError)) throw error;
+      if (error.status === 503 || error.status === 429) { // the service makes as many as it can: this one again soon
+        say(this.brief, "Making the plan…");
+        this.due = setTimeout(() => this.planNow(), BUSY);
+        return;
+      }
       this.right = false;
       say(this.plan, "");
       say(this.brief, "Not to be carried out like this:");

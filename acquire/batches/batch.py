@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from acquire import __version__, session
+from acquire.batches.turns import Ageing, Turn, relay_of, remark
 from acquire.bench.batch import PixelRun, PreparedBatch, label_of
 from acquire.bench.opening import Bench
 from acquire.bench.simulated import put_in, simulated_bench
@@ -27,7 +28,6 @@ from acquire.run_file.read import ArchiveError
 from acquire.safety.interruption import StopRequest, asked_for
 from acquire.session import Output, RunResult
 from acquire.sinks import Sink
-from acquire.turns import Ageing, Turn, relay_of, remark
 from drivers.errors import InstrumentError
 from drivers.simulated.bench import SimulatedBench
 

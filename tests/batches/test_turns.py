@@ -11,12 +11,12 @@ import h5py
 import numpy as np
 import pytest
 
-from acquire import batch as batches
+from acquire.batches import batch as batches
+from acquire.batches.turns import Turn, remark
 from acquire.bench.batch import check_file, prepare_batch
 from acquire.records import Record
 from acquire.run_file.batch_index import TURN_OVER
 from acquire.safety.interruption import StopRequest
-from acquire.turns import Turn, remark
 from tests.conftest import CONFIGS
 from tests.endurance.batch_faults import Nobody
 

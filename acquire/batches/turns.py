@@ -12,8 +12,8 @@ from math import isnan, nan
 from pathlib import Path
 
 from acquire.bench.preparation import PreparedRun
+from acquire.bench.resuming import TakenUp, age, take_up
 from acquire.records import Event, Record
-from acquire.resuming import TakenUp, age, take_up
 from acquire.run_file.batch_index import TURN_OVER
 from acquire.safety.interruption import StopRequest
 from drivers.simulated.bench import SimulatedBench

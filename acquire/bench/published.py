@@ -130,7 +130,9 @@ class Published:
         if why := self._stop():
             return why
         text = self._activities.get("", "") or "opening the bench"
-        return f"point {self._done} of {self._points}" if text == "sweep" else text
+        text = f"point {self._done} of {self._points}" if text == "sweep" else text
+        by = self._stop.pause()
+        return f"{text}, then paused by {by}" if by and self._phase != "paused" else text
 
     def _seconds_left(self) -> float:
         if self._kind == BY_HAND:

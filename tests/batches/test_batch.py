@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from acquire import batch as batches
+from acquire.batches import batch as batches
 from acquire.bench.batch import PixelRun, PreparedBatch, prepare_batch
 from acquire.cli.commands import app
 from acquire.config import ConfigurationError

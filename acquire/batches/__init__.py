@@ -1,0 +1,1 @@
+"""Pixels measured one after the other on one open bench, and pixels that age by turns."""

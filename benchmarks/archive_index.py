@@ -1,0 +1,189 @@
+"""What an archive costs: indexing run files, searching among very many, by one process and several.
+
+    python -m benchmarks.archive_index [--files N] [--rows N] [--folder DIR]
+
+A few short runs are made on the simulated bench, then copied with other identities, names and figures; nothing of
+them is shipped. Printed are processor time and wall-clock time a file, as ratios to opening a file and reading one
+attribute with plain h5py and to reading whole files, and how long a search takes among ``--rows`` runs of a catalogue
+that is filled directly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sqlite3
+import statistics
+import tempfile
+import time
+import zlib
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from uuid import UUID
+
+import h5py
+
+from acquire.archive import catalogue as cataloguing
+from acquire.archive.catalogue import Catalogue
+from acquire.archive.criteria import Criteria
+from acquire.archive.spread import Here
+from acquire.run_file.read import read_run
+from acquire.run_file.summary import RunSummary, read_summary, text_of, write_summary
+from benchmarks.common import run_shipped
+
+TEMPLATES = ("quick_look.yaml", "logarithmic.yaml")
+MEGA = 1 << 20
+
+
+def varied(summary: RunSummary, random: Random) -> RunSummary:
+    """The same run of another device: identity, names, date and every figure are others."""
+    figures = {name: replace(one, value=one.value * random.uniform(0.3, 3.0)) for name, one in summary.figures.items()}
+    day = f"{2016 + random.randrange(10)}-{1 + random.randrange(12):02d}-{1 + random.randrange(28):02d}"
+    return replace(
+        summary,
+        run_id=str(UUID(int=random.getrandbits(128), version=4)),
+        sample=f"S{random.randrange(5000):04d}",
+        pixel="ABCD"[random.randrange(4)],
+        batch=f"B{random.randrange(300)}",
+        user=("Ada", "Emmy", "Lise")[random.randrange(3)],
+        start_time=f"{day}T{random.randrange(24):02d}:00:00+01:00",
+        figures=figures,
+    )
+
+
+def make_files(folder: Path, number: int) -> list[Path]:
+    """Copies of a few small runs, a thousand to a folder."""
+    random, paths = Random(1), list[Path]()
+    templates = [run_shipped(name, folder.parent / "templates") for name in TEMPLATES]
+    contents = [(path.read_bytes(), read_summary(path)) for path in templates]
+    for one in range(number):
+        content, summary = contents[one % len(contents)]
+        other = varied(summary, random)
+        path = folder / f"{one // 1000:03d}" / f"run_{other.run_id[:8]}.h5"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        with h5py.File(path, "r+") as file:
+            write_summary(file, other)
+        paths.append(path)
+    return paths
+
+
+def timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Wall-clock and processor time [s], that of processes it waited for included."""
+    before, wall = os.times(), time.perf_counter()
+    work()
+    after = os.times()
+    cpu = sum(getattr(after, name) - getattr(before, name) for name in ("user", "system", "children_user"))
+    return time.perf_counter() - wall, cpu + after.children_system - before.children_system
+
+
+def of_files(folder: Path, number: int) -> None:
+    paths = make_files(folder / "runs", number)
+    sizes = sum(path.stat().st_size for path in paths)
+    print(f"{number} run files of {sizes / number / 1024:.0f} kB, {sizes / MEGA:.0f} MB in all")
+
+    def bare() -> None:
+        for path in paths[:1000]:
+            with h5py.File(path, "r", locking=False) as file:
+                file.attrs["summary"]
+
+    bare()
+    _, attribute = timed(bare)
+    _, whole = timed(lambda: [read_run(path) for path in paths[:100]])
+    attribute, whole = attribute / len(paths[:1000]), whole / len(paths[:100])
+    print(
+        f"plain h5py, one attribute: {1e3 * attribute:.2f} ms a file of processor time; whole file {1e3 * whole:.1f} ms"
+    )
+    for jobs in (1, 2):
+        catalogue = Catalogue(folder / f"catalogue_{jobs}.sqlite")
+        wall, cpu = timed(lambda catalogue=catalogue, jobs=jobs: catalogue.index([folder / "runs"], Here(jobs)))
+        ratios = (
+            f"{cpu / number / attribute:.1f} times one attribute, 1/{whole * number / cpu:.0f} of reading whole files"
+        )
+        print(f"index, {jobs} jobs: {wall:.1f} s, {1e3 * cpu / number:.2f} ms a file of processor time: {ratios}")
+    wall, cpu = timed(lambda: catalogue.index([folder / "runs"]))
+    print(f"again, nothing changed: {wall:.2f} s; the catalogue has {catalogue.path.stat().st_size / MEGA:.0f} MB")
+    searches(catalogue)
+
+
+# --- searches ----------------------------------------------------------------------------------------------------
+
+
+def fill(catalogue: Catalogue, folder: Path, rows: int) -> None:
+    """Put so many runs into a catalogue, without files: ten figures each."""
+    random = Random(2)
+    template = read_summary(run_shipped(TEMPLATES[0], folder / "templates"))
+    some = {name: template.figures[name] for name in list(template.figures)[:10]}
+    template = replace(template, figures=some)
+    catalogue.count()
+    with closing(sqlite3.connect(catalogue.path)) as db:
+        db.execute("PRAGMA journal_mode = OFF")
+        db.execute("PRAGMA synchronous = OFF")
+        db.execute("PRAGMA cache_size = -524288")
+        db.execute("DROP INDEX figures_by_value")
+        db.execute("INSERT INTO folders VALUES (1, '/runs')")
+        texts = b""
+        for one in range(rows):
+            run = varied(template, random)
+            if one % 100 == 0:  # the summaries themselves are not searched: one of a hundred is enough
+                texts = zlib.compress(text_of(run).encode(), 1)
+            row = (one, 1, f"{one}.h5", 0, 0, 1, run.run_id, 1, "", texts)
+            db.execute(f"INSERT INTO files VALUES (?{', ?' * 9})", row)
+            cataloguing.enter(db, one, run)
+        db.execute("CREATE INDEX figures_by_value ON figures (name, value)")
+        db.commit()
+
+
+QUESTIONS: dict[str, Criteria] = {
+    "newest hundred": Criteria(limit=100),
+    "a sample": Criteria(sample="S0123", limit=100),
+    "a text, rare": Criteria(text="S0777", limit=100),
+    "a text, frequent": Criteria(text="emmy", limit=100),
+    "a figure, rare": Criteria(figures={"luminance_max": (4700.0, 4701.0)}, limit=100),
+    "a figure, frequent": Criteria(figures={"luminance_max": (1000.0, 3000.0)}, limit=100),
+    "two figures, a user, a year": Criteria(
+        user="Ada",
+        since="2019",
+        until="2020",
+        figures={"luminance_max": (2000.0, 4000.0), "turn_on_voltage": (2.0, 9.0)},
+        limit=100,
+    ),
+    "a text, a figure": Criteria(text="B271", figures={"luminance_max": (3000.0, 9000.0)}, limit=100),
+}
+
+
+def searches(catalogue: Catalogue) -> None:
+    rows = catalogue.count()
+    for name, criteria in QUESTIONS.items():
+        found = catalogue.find(criteria)
+        spans = []
+        for _ in range(5):
+            begun = time.perf_counter()
+            catalogue.find(criteria)
+            spans.append(time.perf_counter() - begun)
+        print(f"  {rows} runs: {name}: {1e3 * statistics.median(spans):.1f} ms, {len(found)} runs")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--files", type=int, default=10_000, help="run files that are made and indexed")
+    parser.add_argument("--rows", type=int, default=0, help="runs of a catalogue that is filled directly")
+    parser.add_argument("--folder", type=Path, help="where; default: a folder that is removed afterwards")
+    wanted = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = wanted.folder or Path(temporary)
+        if wanted.files:
+            of_files(folder, wanted.files)
+        if wanted.rows:
+            catalogue = Catalogue(folder / "filled.sqlite")
+            if catalogue.count() != wanted.rows:
+                fill(catalogue, folder, wanted.rows)
+            print(f"a catalogue filled with {wanted.rows} runs: {catalogue.path.stat().st_size / MEGA:.0f} MB")
+            searches(catalogue)
+
+
+if __name__ == "__main__":
+    main()
