@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -21,6 +22,7 @@ from acquire.service.run_processes import start_process
 
 SHOWN_OVER = 50  # items that are over, in what pages are told
 SHOWN_MESSAGES = 20
+MOST_KEYS = 1000
 STATES = (ItemState.WAITING, ItemState.HELD, ItemState.ASKED, ItemState.NEEDS_PERSON)
 
 
@@ -38,6 +40,7 @@ class QueueService:
         self.runner = QueueRunner(self.queue, self.places, start_process, mailboxes=mailboxes)
         self.notifier = Notifier(self.queue.messages, told)
         self.others = OtherRuns(self.queue.messages, runs, mailboxes)
+        self._adding, self._made = threading.Lock(), OrderedDict[str, int]()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self.runner.run, args=(self._over,), name="queue", daemon=True)
         self._others = threading.Thread(target=self.others.run, args=(self._over,), name="others", daemon=True)
@@ -128,14 +131,21 @@ class QueueService:
 
     # --- with what is shown before it starts -------------------------------------------------------------------
 
-    def add(self, request: Request, by: str, *, operator: bool) -> Item:
-        """Another item, with what it is going to do.
+    def add(self, request: Request, by: str, *, operator: bool, key: str | None = None) -> Item:
+        """Another item, with what it is going to do; with a ``key`` that was used before, what it made then.
 
         :raises acquire.config.ConfigurationError: its recipe is wrong.
         :raises acquire.service.queue_rules.Refused: nobody is named, or the queue is full.
         """
         shown = estimate(request, self.places.recipes)
-        item = self.queue.add(request, by, operator=operator, estimate=shown)
+        with self._adding:
+            if key and key in self._made:
+                return self.queue.item(self._made[key])
+            item = self.queue.add(request, by, operator=operator, estimate=shown)
+            if key:
+                self._made[key] = item.id
+                while len(self._made) > MOST_KEYS:
+                    self._made.popitem(last=False)
         self.runner.wake()
         return item
 

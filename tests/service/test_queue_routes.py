@@ -61,6 +61,12 @@ def test_a_viewer_asks_and_an_operator_says_yes(operator: TestClient, viewer: Te
     assert (approved["state"], approved["person"]) == ("waiting", "Ann")
 
 
+def test_a_wish_that_is_sent_again_is_one_wish(operator: TestClient):
+    first, again = (operator.post(QUEUE, json=WISH, headers={"Idempotency-Key": "k1"}).json() for _ in range(2))
+    assert again["id"] == first["id"]
+    assert operator.post(QUEUE, json=WISH, headers={"Idempotency-Key": "k2"}).json()["id"] != first["id"]
+
+
 def test_who_lets_an_item_run_has_a_name(operator: TestClient):
     nameless = operator.post(QUEUE, json={**WISH, "person": None})
     assert (nameless.status_code, nameless.json()["error"]["where"]) == (422, "person")
