@@ -17,6 +17,7 @@ What can go wrong here, beside the errors of instruments in :mod:`drivers.errors
     ├── ReportError               a report cannot be written                                      report/written.py
     ├── PackageError              runs cannot be put together to be given away                    fair/package.py
     ├── UnknownDevice             a report is to show a device that is none of its runs           report/assembled.py
+    ├── NotAsRecorded             a replay has left its recording                                 replay/tape.py
     ├── SpectrumNotTaken          a spectrum is lost; the sweep goes on                           sweep/engine.py
     ├── StoppedByRule             a bad reading ends the sweep, as its file says                  sweep/engine.py
     ├── BeyondPlan            a schedule asked for more rows or a larger level than stated        sweep/schedule.py

@@ -147,6 +147,14 @@ def resume(
     return _run(one, opened(prepared, where, held_for=str(one.path.resolve())), spectators, stop)
 
 
+def run_again(
+    prepared: PreparedRun, started: datetime, path: Path, watch: Sink, stop: StopRequest, site: Site
+) -> RunResult:
+    """As :func:`run`, as if it began when an earlier one did, into the file at ``path``: a recorded run made again."""
+    one = _NewRun(prepared, started, uuid.uuid4(), path)
+    return _run(one, opened(prepared, site, held_for=str(path)), [watch], stop)
+
+
 @contextmanager
 def opened(prepared: PreparedRun, site: Site | None = None, *, held_for: str = "one of several") -> Iterator[Bench]:
     """The bench of a prepared sweep, for several runs one after the other (:func:`run_on`); nobody else has it inside.
@@ -617,7 +625,10 @@ def capacity(plan: SweepPlan, with_exchange: bool = False) -> Capacity:
         ExposureSample: plan.spectra.most * samples,
     }
     if isinstance(plan.course, LifetimeCourse):
-        return {**rows, **_capacity_of_lifetime(plan, plan.course, samples)}
+        whole = {**rows, **_capacity_of_lifetime(plan, plan.course, samples)}
+        # between its points the level is read as well, as often as a reading takes
+        kept = {Record: ceil(plan.duration / max(plan.time_per_point, 1e-3)), Spectrum: plan.spectra.most}
+        return {**whole, Exchange: room_for_exchange(kept)} if with_exchange else whole
     # of a level that a pulse rests at less is exchanged than of a reading
     rests = 0 if plan.pulse is None else plan.most_points * plan.pulse.rests // 2
     read = {**rows, DarkReading: rows[DarkReading] + plan.held_readings + rests}

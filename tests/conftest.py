@@ -103,6 +103,8 @@ def run_sweep_file(
     bench: Path | None = None,
     watch: Callable[[Event], None] = lambda event: None,
     site: Site | None = None,
+    *,
+    with_pretest: bool = False,
 ) -> session.RunResult:
     """Prepare and run a sweep in this process; ``site`` stands in for that of its bench file."""
-    return session.run(session.prepare(sweep, bench), output, watch, StopRequest(), site)
+    return session.run(session.prepare(sweep, bench, with_pretest=with_pretest), output, watch, StopRequest(), site)

@@ -68,13 +68,12 @@ def take_up(path: Path, given: LoadedSweep | None = None) -> TakenUp:
     """
     run = read_run(path)
     _refuse(run)
-    recorded = run.configuration
     if given is not None:
         from acquire.config import resolved
 
         _refuse_another(run, resolved(given))
     try:
-        loaded = _loaded(run, recorded)
+        loaded = loaded_from(run)
         plan = make_plan(loaded.sweep, loaded.bench)
     except (ValidationError, KeyError, TypeError, ValueError) as error:
         raise ArchiveError(f"{path}: its configuration is not understood by this program; start a new run") from error
@@ -142,8 +141,13 @@ def _differences(one: Any, other: Any, place: str) -> Iterator[tuple[str, Any, A
         yield place, one, other
 
 
-def _loaded(run: Run, recorded: Mapping[str, Any]) -> LoadedSweep:
-    """The files of a run as they were when it began, every default filled in."""
+def loaded_from(run: Run) -> LoadedSweep:
+    """The files of a run as they were when it began, every default filled in.
+
+    :raises KeyError: the run file says nothing of them.
+    :raises pydantic.ValidationError: they are not what this program takes.
+    """
+    recorded = run.configuration
     device = recorded.get("device")
     return LoadedSweep(
         sweep=SweepFile.model_validate(recorded["sweep"]),

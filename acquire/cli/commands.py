@@ -31,6 +31,7 @@ from acquire.cli import (
     plan,
     queue,
     recompute,
+    replay,
     report,
     results,
     resuming,
@@ -271,6 +272,7 @@ app.command(short_help="Sum up what devices went through in all their runs.")(le
 app.command(short_help="Tag finished runs, or comment on them.")(tag.tag)
 app.command(short_help="Show conditions, figures of merit, findings of runs.")(results.show)
 app.command(short_help="Compute results anew: another area, calibration.")(recompute.recompute)
+app.command(short_help="Make runs again from their files, and compare.")(replay.replay)
 app.command(short_help="Write tables for Origin, Excel and scripts.")(export.export)
 app.command(short_help="Lifetimes beside each other; their acceleration.")(lifetime.lifetime)
 app.command("import", short_help="Make run files of data of other programs.")(importing.import_files)

@@ -48,6 +48,11 @@ FORMULA_CHANGES: tuple[FormulaChange, ...] = (
 )
 
 
+def is_explained(since: Version, place: str) -> bool:
+    """Whether a formula that changed after this version of the format moves the number at this place."""
+    return any(one.since > since and one.explains(place) for one in FORMULA_CHANGES)
+
+
 def formulas_changed(since: Version, places: Iterable[str]) -> list[str]:
     """Which formulas changed after this version of the format and move numbers at these places; and what is left over.
 

@@ -82,7 +82,8 @@ def write_calibration(group: h5py.Group, calibration: Calibration) -> None:
 
 def read_calibration(group: h5py.Group) -> Calibration:
     """The calibration of a run, or of an analysis, from its file alone."""
-    values: dict[str, Any] = {name: read_array(group, name)[()] for name in group}
+    arrays = {name: read_array(group, name) for name in group}
+    values: dict[str, Any] = {name: array if array.ndim else array.item() for name, array in arrays.items()}
     values |= {name: _plain_text(value) for name, value in group.attrs.items() if name != "NX_class"}
     return Calibration.from_fields(values)
 
@@ -629,6 +630,12 @@ TABLES = (
     Table("parts", Part, lambda _: PART_COLUMNS, ("time",), since=(1, 4), optional=True),
     Table("pauses", Pause, lambda _: PAUSE_COLUMNS, ("time",), rows=MOST_PAUSES, since=(1, 5)),
 )
+
+
+def default_plot(entry: h5py.Group) -> str:
+    """What viewers show of a run when it is opened: how its device aged, or else its curves."""
+    return "lifetime" if "lifetime" in entry else "jvl"
+
 
 TABLE: Mapping[str, Table] = {table.name: table for table in TABLES}
 

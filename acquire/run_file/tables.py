@@ -21,7 +21,9 @@ def read_table(entry: h5py.Group, table: Table, source_unit: str, version: Versi
     :raises ValueError: they do not fit each other, or hold what no run has.
     """
     columns = table.columns(source_unit)
-    if table.since > version or (table.optional and table.name not in entry):
+    # A file of this very version may have been made while the version was still growing
+    optional = table.optional or table.since == FORMAT_VERSION
+    if table.since > version or (optional and table.name not in entry):
         return {column.name: np.empty(0, column.dtype) for column in columns}, ()
     known = [column for column in columns if column.since <= version]
     if "recording" in entry:

@@ -23,7 +23,7 @@ from acquire.photometry.spectra import gaussian
 from acquire.records import Branch, Reading
 from acquire.run_file.read import read_calibration
 
-RECORDINGS = sorted((Path(__file__).parents[1] / "recordings").glob("*.h5"))
+RECORDINGS = sorted((Path(__file__).parents[1] / "recordings").glob("2026*.h5"))
 #: Every value another one, none of them a default.
 FULL = Calibration(
     photodiode=PhotodiodeCalibration(

@@ -10,14 +10,12 @@ import numpy as np
 import pytest
 
 from acquire.bench.exchange_log import ExchangeLog
-from acquire.bench.site import Site
 from acquire.evaluation.calibration import Calibration, Conditions
 from acquire.records import Exchange, Finding, Note, RunStatus, RunStop
 from acquire.run_file import exchange, layout, recorder
 from acquire.run_file import finish as finishing
 from acquire.run_file import read as reading
 from tests.conftest import CONFIGS, run_sweep_file
-from tests.support.replay import NotAsRecorded, recorded_bench
 from tests.support.run_files import CAPACITY, a_record, a_start
 
 SWEEPS = CONFIGS / "sweeps"
@@ -175,43 +173,3 @@ def test_the_sweep_file_says_whether_it_is_kept(
     assert bool(run.exchanges) is kept
     with h5py.File(run.path) as file:
         assert ("exchange" in file["entry"]) is kept
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> reading.Run:
-    run = run_sweep_file(SWEEPS / "hysteresis.yaml", tmp_path_factory.mktemp("original")).run
-    assert run is not None
-    assert run.spectra
-    return reading.read_run(run.path)
-
-
-def replayed(run: reading.Run, sweep: Path, folder: Path) -> reading.Run:
-    """The same sweep on instruments that answer as the run file says."""
-    library, tape = recorded_bench(run.exchanges, ROLES)
-    result = run_sweep_file(sweep, folder, site=Site(library, tape.clock.now, tape.clock.advance))
-    assert result.run is not None, result.error
-    assert not result.failed, result.error
-    assert tape.left == 0
-    return result.run
-
-
-def test_a_run_is_made_again_from_its_file_message_by_message(original: reading.Run, tmp_path: Path) -> None:
-    again = replayed(original, SWEEPS / "hysteresis.yaml", tmp_path)
-    assert again.run_id != original.run_id
-    for name, table in original.tables.items():
-        for column, values in table.items():
-            found = again.tables[name][column]
-            if values.dtype.kind == "f":
-                np.testing.assert_allclose(found, values, rtol=1e-9, atol=1e-9, err_msg=f"{name}/{column}")
-            else:
-                np.testing.assert_array_equal(found, values, err_msg=f"{name}/{column}")
-    assert [message[1:] for message in again.exchanges] == [message[1:] for message in original.exchanges]
-
-
-def test_another_sweep_is_not_what_was_recorded(original: reading.Run, tmp_path: Path) -> None:
-    library, tape = recorded_bench(original.exchanges, ROLES)
-    result = run_sweep_file(
-        SWEEPS / "table2_sppo13_liq.yaml", tmp_path, site=Site(library, tape.clock.now, tape.clock.advance)
-    )
-    assert result.run is None
-    assert NotAsRecorded.__name__ in result.error

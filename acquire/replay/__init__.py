@@ -1,0 +1,1 @@
+"""Recorded runs made again from their files; package face, empty on purpose."""
