@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from acquire import session
+from acquire.bench.resuming import take_up
 from acquire.records import Activity, Doing, Event, PointFlag, Record
-from acquire.resuming import take_up
 from acquire.safety.interruption import StopRequest
 from acquire.safety.mailbox import Request
 from tests.conftest import CONFIGS
