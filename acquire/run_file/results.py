@@ -25,6 +25,7 @@ from acquire.run_file.layout import (
     TRANSPORT_COLUMNS,
     storable,
 )
+from acquire.run_file.lifetime import lifetime_of
 from acquire.run_file.read import Run, table_of
 
 
@@ -46,12 +47,17 @@ def final_results(run: Run, spectra: Sequence[Spectrum]) -> tuple[dict[str, Colu
 def results_of(run: Run, calibration: Calibration) -> Results:
     """The results of a run by this calibration, computed from nothing but its readings and the samples of its spectra.
 
-    Those of a lifetime's long table are not among them: :func:`acquire.run_file.lifetime.lifetime_of`.
+    The rows of a lifetime's long table are not among them: they are computed when they are read, piece by piece
+    (:func:`acquire.run_file.lifetime.lifetime_of`).
     """
     found = colorimetry(run.tables["spectra"]["spectral_radiance"], calibration.shape)
     each = zip(run.spectra, np.array(found).T.tolist(), strict=True)
     spectra = [replace(one, **dict(zip(COMPUTED_OF_SPECTRA, values, strict=True))) for one, values in each]
-    tables, figures, cautions = final_results(replace(run, calibration=calibration), spectra)
+    columns = {**run.tables["spectra"], **found._asdict()}
+    changed = replace(run, calibration=calibration, tables={**run.tables, "spectra": columns})
+    tables, figures, cautions = final_results(changed, spectra)
+    if run.rows.get("lifetime") and DecayConditions.of(run.configuration) is not None:
+        figures = lifetime_of(changed).figures
     computed = {
         "jvl": {name: tables["jvl"][name] for name in COMPUTED},
         "spectra": found._asdict(),
