@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from math import isfinite
 from typing import Any
@@ -37,14 +38,14 @@ def ending_of(lines: Iterable[str]) -> Ending:
     else:
         reason = str(told.get("stop_reason") or "")
     output = str(told.get("output") or "")
-    figures = told.get("figures_of_merit")
+    figures, pixels = told.get("figures_of_merit"), told.get("pixels")
     return Ending(
         outcome,
         line(" ".join(reason.split()), LONGEST_REASON),
         _text_or_none(told.get("run_id")),
         _text_or_none(told.get("path") or told.get("index")),
         output.startswith(OFF),
-        tuple(_figures(figures)) if isinstance(figures, dict) else (),
+        tuple(_figures(figures) if isinstance(figures, dict) else _pixels(pixels) if isinstance(pixels, list) else ()),
         tuple(_findings(told.get("findings"))),
     )
 
@@ -81,6 +82,12 @@ def _figures(figures: Mapping[str, Any]) -> Iterable[str]:
             yield text if status == "ok" else f"{text} ({status})"
         else:
             yield f"{symbol} - ({status})"
+
+
+def _pixels(pixels: list[Any]) -> Iterable[str]:
+    """What became of the pixels of a batch: ``3 measured``, ``1 dead``."""
+    states = Counter(str(one.get("state")) for one in pixels if isinstance(one, dict))
+    yield from (f"{number} {state}" for state, number in states.items())
 
 
 def _findings(findings: object) -> Iterable[str]:

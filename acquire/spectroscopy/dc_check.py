@@ -54,4 +54,7 @@ def verdict(by_spectrum: Figure, by_sweep: Figure) -> tuple[bool | None, str]:
     both = f"R_s + R_p is {by_spectrum.value:.4g} ohm, dV/dI {by_sweep.value:.4g} ohm: {apart:+.1%}"
     if abs(apart) <= max(_AGREE, 2 * spread):
         return True, f"{both}; they agree"
-    return False, f"{both}; the alternating voltage is too large to be linear, or slow ions respond"
+    return (
+        False,
+        f"{both}; the alternating voltage is too large to be linear, or slow ions respond, or it is another device",
+    )

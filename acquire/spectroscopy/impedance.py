@@ -97,7 +97,7 @@ def fitted_arc(spectrum: ImpedanceSpectrum, model: str = "auto") -> ImpedanceFit
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """A minimum: the sum of squares, ln R_s, ln R_p, ln tau, a (4,) in the scales of the fit, and which are free."""
+    """A minimum: the sum of squares, ln R_s, ln R_p, ln C, a (4,) in the scales of the fit, and which are free."""
 
     squares: float
     parameters: FloatArray
@@ -105,7 +105,7 @@ class _Found:
 
 
 #: Another solution is as good when the sum of squares, in units of the variance, rises by less than this.
-_AS_GOOD = 9.0
+_AS_GOOD = 25.0
 #: How far a parameter is moved, in ln, to see whether the others make up for it.
 _MOVED = 0.7
 
@@ -168,34 +168,39 @@ class _Fit:
         other = _least_squares(self._x, self._z, third, tuple(k for k in found.free if k != 0))
         if other.squares - found.squares < _AS_GOOD * variance:
             yield other
-        # An arc far below the frequencies measured, or far above, as large as half of all that is seen
-        for constant in (1e4 / self._x[0], 1e-4 / self._x[-1]):
-            beyond = found.parameters.copy()
-            beyond[1:] = np.logaddexp(beyond[0], beyond[1]) - log(2), log(constant), 1.0
-            other = _least_squares(self._x, self._z, beyond, (0,))
+        # An arc as large as half of all that is seen: far below the frequencies measured, far above, and with the end
+        # of it that is seen, R_p^2 C, as it is
+        half = float(np.logaddexp(*found.parameters[:2])) - log(2)
+        seen = found.parameters[2] + 2 * (found.parameters[1] - half)
+        for capacitance, free in (
+            (log(1e4 / self._x[0]) - half, (0,)),
+            (log(1e-4 / self._x[-1]) - half, (0,)),
+            (seen, (0, 2)),
+        ):
+            start = np.array([half, half, capacitance, found.parameters[3] if free == (0, 2) else 1.0])
+            other = _least_squares(self._x, self._z, start, free)
             if other.squares - found.squares < _AS_GOOD * variance:
                 yield other
 
     def told(self, found: _Found, open_to: _Found, model: str) -> ImpedanceFit:
         """Return a minimum in SI, as uncertain as ``open_to`` leaves it."""
-        series, parallel, constant = np.exp(found.parameters[:3]).tolist()
-        parallel *= self._ohm
-        capacitance = constant / (2 * pi * self._hertz) / parallel
-        one = (series * self._ohm, parallel, capacitance, float(found.parameters[3]))
+        series, parallel, capacitance = np.exp(found.parameters[:3]).tolist()
+        farad = 1 / (2 * pi * self._hertz * self._ohm)
+        one = (series * self._ohm, parallel * self._ohm, capacitance * farad, float(found.parameters[3]))
         scatter = sqrt(found.squares / (2 * self._x.size))
         return ImpedanceFit(model, *one, self.spread(open_to, found), scatter, arc(self.spectrum.frequency, *one))
 
 
 def _in_ln(parameters: FloatArray) -> dict[str, float]:
     """Return the figures in ln, of the exponent itself, in the scales of the fit."""
-    series, parallel, constant, exponent = parameters.tolist()
+    series, parallel, capacitance, exponent = parameters.tolist()
     return {
         "series_resistance": series,
         "recombination_resistance": parallel,
-        "capacitance": constant - parallel,
+        "capacitance": capacitance,
         "cpe_exponent": exponent,
         "dc_resistance": float(np.logaddexp(series, parallel)),
-        "apex_frequency": -constant,
+        "apex_frequency": -parallel - capacitance,
     }
 
 
@@ -206,10 +211,10 @@ def _gradients(parameters: FloatArray) -> dict[str, FloatArray]:
     return {
         "series_resistance": np.array([1.0, 0.0, 0.0, 0.0]),
         "recombination_resistance": np.array([0.0, 1.0, 0.0, 0.0]),
-        "capacitance": np.array([0.0, -1.0, 1.0, 0.0]),
+        "capacitance": np.array([0.0, 0.0, 1.0, 0.0]),
         "cpe_exponent": np.array([0.0, 0.0, 0.0, 1.0]),
         "dc_resistance": np.array([*shares.tolist(), 0.0, 0.0]),
-        "apex_frequency": np.array([0.0, 0.0, -1.0, 0.0]),
+        "apex_frequency": np.array([0.0, -1.0, -1.0, 0.0]),
     }
 
 
@@ -222,15 +227,18 @@ def _scales(spectrum: ImpedanceSpectrum) -> tuple[float, float]:
 
 
 #: How far, in ln, a parameter may lie from the middle of the spectrum: beyond it makes no difference there.
-_FARTHEST = 60.0
+_FARTHEST = 30.0
+#: The same of (w R_p C)^a.
+_FARTHEST_POWER = 100.0
 
 
 def _model(x: FloatArray, parameters: FloatArray) -> tuple[ComplexArray, ComplexArray, ComplexArray]:
-    """Return Z, R_p/(1 + p) and p = (i x tau)^a, for ln R_s, ln R_p, ln tau, a."""
-    series, parallel = np.exp(np.clip(parameters[:2], -_FARTHEST, _FARTHEST))
+    """Return Z, R_p/(1 + p) and p = (i x R_p C)^a, for ln R_s, ln R_p, ln C, a."""
+    logs = np.clip(parameters[:3], -_FARTHEST, _FARTHEST)
+    series, parallel = np.exp(logs[:2])
     exponent = float(np.clip(parameters[3], 0.05, 1.95))
-    powers = exponent * (np.log(x) + np.clip(parameters[2], -_FARTHEST, _FARTHEST))
-    power = np.exp(np.clip(powers, -_FARTHEST, _FARTHEST) + 0.5j * np.pi * exponent)
+    powers = exponent * (np.log(x) + logs[1] + logs[2])
+    power = np.exp(np.clip(powers, -_FARTHEST_POWER, _FARTHEST_POWER) + 0.5j * np.pi * exponent)
     arm = parallel / (1 + power)
     return series + arm, arm, power
 
@@ -249,9 +257,9 @@ def _jacobian(parameters: FloatArray, x: FloatArray) -> FloatArray:
         by_power = -arm / (1 + power) * power
         columns = [
             1 - arm / z,
-            arm / z,
+            (arm + by_power * parameters[3]) / z,
             by_power * parameters[3] / z,
-            by_power * (np.log(x) + parameters[2] + 0.5j * np.pi) / z,
+            by_power * (np.log(x) + parameters[1] + parameters[2] + 0.5j * np.pi) / z,
         ]
     both = np.column_stack(columns)
     return np.asarray(np.nan_to_num(np.concatenate([both.real, both.imag])), float)
@@ -285,7 +293,7 @@ def _least_squares(x: FloatArray, z: ComplexArray, start: FloatArray, free: tupl
         max_nfev=100,
     )
     parameters = whole(found.x)
-    parameters[:3] = np.clip(parameters[:3], -_FARTHEST / 2, _FARTHEST / 2)
+    parameters[:3] = np.clip(parameters[:3], -_FARTHEST, _FARTHEST)
     return _Found(2 * float(found.cost), parameters, free)
 
 
@@ -306,9 +314,10 @@ def _starts(x: FloatArray, z: ComplexArray, free_exponent: bool) -> list[FloatAr
 
 
 def _start(series: float, parallel: float, constant: float, exponent: float) -> FloatArray:
-    """Three positive numbers in ln, and the exponent; what is not above 0 becomes small."""
+    """R_s, R_p, R_p C and a as parameters: numbers above 0 in ln, small ones where they are not above it."""
     least = 1e-6
-    return np.array([*(log(max(value, least)) for value in (series, parallel, constant)), exponent])
+    logs = [log(max(value, least)) for value in (series, parallel, constant)]
+    return np.array([logs[0], logs[1], logs[2] - logs[1], exponent])
 
 
 def _linear(x: FloatArray, z: ComplexArray, exponent: float) -> FloatArray | None:

@@ -248,12 +248,14 @@ def _fitted(
             np.clip(start, np.array(lower) + 1e-9, np.array(upper) - 1e-9),
             bounds=(lower, upper),
             x_scale=[*[1.0] * (2 * m), max(1.0, sqrt(top)), *([1.0] if responds else [])],
-            xtol=1e-9,
-            ftol=1e-10,
-            max_nfev=200,
+            xtol=1e-7,
+            ftol=1e-8,
+            max_nfev=80,
         )
         if best is None or found.cost < best.cost:
             best = found
+        if 2 * best.cost < model.counts.size - len(start):  # chance leaves no less
+            break
     assert best is not None
     return _read_off(model, np.asarray(best.x, float), np.asarray(best.jac, float), poisson)
 

@@ -268,6 +268,13 @@ def test_how_an_item_ended_is_what_its_log_says(lines: list[str], outcome: Outco
     assert (ending.outcome, ending.harmless) == (outcome, harmless)
 
 
+def test_of_a_batch_is_told_what_became_of_its_pixels():
+    pixels = [{"state": "measured"}, {"state": "dead"}, {"state": "measured"}, "?"]
+    told = {"kind": "batch", "index": "x.batch.json", "status": "completed", "stop_reason": "", "pixels": pixels}
+    ending = ending_of([json.dumps(told), '{"exit_status": 0}'])
+    assert (ending.figures, ending.run) == (("2 measured", "1 dead"), "x.batch.json")
+
+
 def test_figures_and_findings_are_told_in_customary_units():
     findings = [{"severity": "doubtful", "text": "dark moved"}, {"severity": "note", "text": "not told"}]
     told = {"run_id": "r", "status": "completed", "stop_reason": "", "figures_of_merit": FIGURES, "findings": findings}

@@ -13,7 +13,7 @@ from acquire.spectroscopy.impedance import arc, figures_of, fitted_arc, judged
 from acquire.spectroscopy.kramers_kronig import linear_kramers_kronig, residuals_of
 from acquire.spectroscopy.roles import ImpedanceSpectrum
 
-FREQUENCIES = np.geomspace(1.0, 1e6, 50)
+FREQUENCIES = np.geomspace(1.0, 1e6, 40)
 
 
 def noisy(z, part, seed=1):
@@ -78,7 +78,7 @@ def _of(spectrum):
 
 
 @settings(
-    max_examples=10, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+    max_examples=6, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
 )
 @given(st.floats(0, 9), st.floats(0, 9), st.floats(-12, -3), st.sampled_from([1.0, 0.9, 0.75]), st.integers(0, 1000))
 def test_from_an_ohm_to_a_gigaohm_nothing_is_stated_that_is_wrong(series, parallel, capacitance, exponent, seed):
@@ -96,7 +96,7 @@ def test_from_an_ohm_to_a_gigaohm_nothing_is_stated_that_is_wrong(series, parall
         if figure.status == "not_determined":
             assert np.isnan(figure.value)
             continue
-        assert abs(figure.value - true[name]) < 6 * figure.uncertainty, name
+        assert abs(figure.value - true[name]) < 6 * figure.uncertainty, (name, truth, exponent, seed)
     if 10 < true["apex_frequency"] < 1e5 and 0.03 < truth[1] / truth[0] < 300 and exponent >= 0.9:
         assert all(figure.status == "ok" for figure in found.values())
 

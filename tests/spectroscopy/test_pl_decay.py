@@ -14,7 +14,7 @@ TABLE_1 = [  # PLQY, tau [ns]: k_r, k_nr [1e-2/ns]
 ]
 
 
-def drawn(shares, lifetimes, photons=200_000, width=0.1, channels=600, seed=1, background=3.0):
+def drawn(shares, lifetimes, photons=100_000, width=0.2, channels=300, seed=1, background=3.0):
     """Photon by photon: when its excitation comes, how long its component takes, the channel it is counted in."""
     chance = np.random.default_rng(seed)
     yields = np.array(shares) * np.array(lifetimes)
@@ -56,7 +56,7 @@ def test_a_response_is_convolved_exactly():
     ("shares", "lifetimes"), [((1.0,), (5.64,)), ((0.7, 0.3), (1.0, 8.0)), ((0.6, 0.3, 0.1), (0.6, 3.0, 14.0))]
 )
 def test_as_many_exponentials_as_were_put_in(shares, lifetimes):
-    found = judged(drawn(shares, lifetimes, photons=600_000, channels=900))
+    found = judged(drawn(shares, lifetimes, photons=300_000, channels=450))
     assert found.supported == len(shares)
     assert found.remarks == ()
     figures = figures_of(found)
