@@ -10,7 +10,7 @@ endif
 RUN := $(BIN)/python -m
 EXTRAS := archive,package,page,report,xlsx
 
-.PHONY: demo test thorough lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills batch-kills batch-faults batch-pause faults damage queue-sequences queue-kills calibrations control-charts coverage honest schemas wheelhouse docs clean long-run power-cuts archive archive-workers fair
+.PHONY: demo test thorough lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills batch-kills batch-faults batch-pause faults damage queue-sequences queue-kills service-kills service-viewers service-pictures calibrations control-charts coverage honest schemas wheelhouse docs clean long-run power-cuts archive archive-workers fair
 
 demo: $(VENV)/installed
 	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml --report
@@ -62,6 +62,15 @@ power-cuts: $(VENV)/installed-tests
 batch-kills: $(VENV)/installed-tests
 	$(RUN) tests.endurance.batch_kills --kills 50
 
+service-kills: $(VENV)/installed-tests
+	$(RUN) tests.endurance.service_kills --kills 10 --disconnects 100
+
+service-viewers: $(VENV)/installed-tests
+	PYTHONPATH=. $(BIN)/python -m benchmarks.service_viewers
+
+service-pictures: $(VENV)/installed-tests
+	PYTHONPATH=. $(BIN)/python -m benchmarks.service_pictures
+
 batch-faults: $(VENV)/installed-tests
 	$(RUN) tests.endurance.batch_faults --trials 200
 
@@ -105,6 +114,7 @@ schemas: $(VENV)/installed
 docs: $(VENV)/installed
 	$(RUN) acquire.config --write-reference docs/reference/yaml.md
 	$(RUN) docs.reference_pages
+	$(RUN) acquire.service.page_assets
 
 $(VENV)/installed: pyproject.toml
 	@echo "installing into $(VENV): a minute or two of silence"

@@ -119,6 +119,9 @@ def list_queue(data: DataOption = None, as_json: JsonOption = False) -> None:
 @queue.command(short_help="Add a recipe of the folder of recipes.")
 def add(
     recipe: Annotated[str, typer.Argument(help="its name in the folder of recipes: sweeps/x.yaml", metavar="RECIPE")],
+    bench: Annotated[
+        str | None, typer.Option("--bench", help="another bench of the folder of recipes", metavar="BENCH")
+    ] = None,
     sample: SampleOption = None,
     pixel: PixelOption = None,
     area: AreaOption = None,
@@ -135,7 +138,15 @@ def add(
         from acquire.service.queue_estimate import estimate
         from acquire.service.queue_rules import Request
 
-        said = {"sample": sample, "pixel": pixel, "area": area, "user": user, "batch": batch, "note": note}
+        said = {
+            "bench": bench,
+            "sample": sample,
+            "pixel": pixel,
+            "area": area,
+            "user": user,
+            "batch": batch,
+            "note": note,
+        }
         request = Request(recipe, **{name: text or None for name, text in said.items()})
         item = opened.add(request, _whom(by), operator=True, estimate=estimate(request, recipes))
     _tell(item, as_json)

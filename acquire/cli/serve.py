@@ -42,6 +42,9 @@ def serve(
         str | None,
         typer.Option("--behind-proxy", help="name of the encrypting proxy in front of it", metavar="NAME"),
     ] = None,
+    real_time: Annotated[
+        bool, typer.Option("--real-time", help="runs on simulated benches take the time of real ones")
+    ] = False,
 ) -> None:
     """Serve the bench to browsers: live curves, queue, history; until Ctrl-C. Runs go on by themselves."""
     _need_extra()
@@ -61,6 +64,7 @@ def serve(
         tls_key=tls_key,
         proxy=behind_proxy,
         names=tuple(name or ()),
+        real_time=real_time,
     )
     try:
         refuse_what_is_open(settings)

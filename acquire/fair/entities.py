@@ -18,12 +18,18 @@ from urllib.parse import quote
 from acquire.config.package import NO_LICENCE, PackageFile, Person, licence, orcid
 from acquire.photometry.customary_units import column_name
 from acquire.records import RunStatus
-from acquire.run_file.conditions import identity, sample_text
+from acquire.run_file.conditions import identity, imported_from, sample_text
 from acquire.run_file.documented import DocumentedRun
 from acquire.run_file.layout import package_url
 from acquire.run_file.read import Run
 
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
+_HOW = {
+    RunStatus.COMPLETED: "was completed",
+    RunStatus.STOPPED: "was stopped",
+    RunStatus.FAILED: "failed",
+    RunStatus.INTERRUPTED: "was interrupted",
+}
 _ENDED = {RunStatus.COMPLETED: "Completed", RunStatus.STOPPED: "Completed"}
 _UNSTATED = "The owners of these data have stated no licence: ask them before you use the data."
 
@@ -76,7 +82,9 @@ def root_of(contents: Contents) -> Entity:
         "license": _ref(_licence_id(contents.granted)),
         "conformsTo": _ref(PROFILE),
         "keywords": [*about.keywords, "J-V-L", "electroluminescence", *["simulated"] * any(map(_simulated, runs))],
-        "mentions": [_ref(_action_id(run)) for run in runs] + [_ref(_use_id(run)) for run in runs] + [_ref(_PACKING)],
+        "mentions": [_ref(_action_id(run)) for run in runs]
+        + [_ref(_use_id(one.run)) for one in contents.runs if one.settings]
+        + [_ref(_PACKING)],
     }
     if figures := [one["@id"] for run in runs for one in figures_of(run)]:
         root["variableMeasured"] = _refs(figures)
@@ -108,7 +116,8 @@ def _entities(contents: Contents) -> Iterator[Entity]:
         yield _software(one.run.program)
         yield from _instruments(one)
         yield _sample(one.run)
-        yield _use(one, people, contents.files)
+        if one.settings:
+            yield _use(one, people, contents.files)
         yield _action(one.run, people, contents.files)
         yield from figures_of(one.run)
     yield _software(contents.program)
@@ -207,14 +216,12 @@ def _use_id(run: Run) -> str:
 
 
 def _action(run: Run, people: Mapping[str, Person], files: Iterable[PackedFile]) -> Entity:
-    """A run as the program carried it out."""
-    simulated = " on a simulated bench, without any instrument" if _simulated(run) else ""
+    """A run as the program carried it out, or took it over."""
     action: Entity = {
         "@id": _action_id(run),
         "@type": "CreateAction",
         "name": f"Run of {identity(run)}: {run.title}",
-        "description": f"The program drove the device and recorded its readings{simulated}. "
-        f"It {run.status}: {run.stop_reason or 'the plan was carried out'}.",
+        "description": _story(run),
         "instrument": _ref(_software_id(run.program)),
         "actionStatus": f"http://schema.org/{_ENDED.get(run.status, 'Failed')}ActionStatus",
         **_when_and_what(run, people, files),
@@ -222,6 +229,15 @@ def _action(run: Run, people: Mapping[str, Person], files: Iterable[PackedFile])
     if run.status not in _ENDED:
         action["error"] = run.stop_reason or str(run.status)
     return action
+
+
+def _story(run: Run) -> str:
+    """What a program had to do with a run."""
+    if origin := imported_from(run):
+        return f"Another program measured this run. It was taken over {origin}."
+    simulated = " on a simulated bench, without any instrument" if _simulated(run) else ""
+    ended = f"The run {_HOW[run.status]}{f': {run.stop_reason}' if run.stop_reason else ''}."
+    return f"The program drove the device and recorded its readings{simulated}. {ended}"
 
 
 def _use(one: DocumentedRun, people: Mapping[str, Person], files: Iterable[PackedFile]) -> Entity:
@@ -249,8 +265,11 @@ def _when_and_what(run: Run, people: Mapping[str, Person], files: Iterable[Packe
 
 
 def _clock(written: str) -> str:
-    """A time to the millisecond, ISO 8601 with its offset."""
-    return datetime.fromisoformat(written).isoformat(timespec="milliseconds")
+    """A time to the millisecond, ISO 8601 with its offset; what is no time stays as it was written."""
+    try:
+        return datetime.fromisoformat(written).isoformat(timespec="milliseconds")
+    except ValueError:
+        return written
 
 
 def _sample_id(run: Run) -> str:

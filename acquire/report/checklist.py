@@ -212,8 +212,16 @@ def _two_routes(known: Known) -> Filled:
     return Filled("; ".join(filter(None, (eqe, difference))), lacking)
 
 
-def _not_measured(_: Known) -> Filled:
-    return Filled(measured=False)
+def _start_of_lifetime(known: Known) -> Filled:
+    text = facts.start_of_lifetime(known.shown)
+    lacking = "" if _climate(known).text else "the temperature"
+    answered = known.answers.get("climate", "") if "ambient air" not in facts_of(known.shown.run) else ""
+    return Filled("; ".join(filter(None, [text, answered])), lacking) if text else Filled(measured=False)
+
+
+def _times_of_lifetime(known: Known) -> Filled:
+    text = facts.times_of_lifetime(known.shown)
+    return Filled(text, "acceleration: lifetimes at three levels or more") if text else Filled(measured=False)
 
 
 _ITEMS: Sequence[_Item] = (
@@ -276,8 +284,8 @@ _ITEMS: Sequence[_Item] = (
     _Item("results", "What V_on means", lambda _: Filled(facts.turn_on())),
     _Item("results", "Maxima, and values at 100, 1000 and 10 000 cd/m^2", _fact(facts.results)),
     _Item("results", "EQE by two routes, with uncertainty", _two_routes),
-    _Item("lifetime", "Luminance at its start, drive and temperature", _not_measured),
-    _Item("lifetime", "Times to a share of it, measured or extrapolated, and how", _not_measured),
+    _Item("lifetime", "Luminance at its start, drive and temperature", _start_of_lifetime),
+    _Item("lifetime", "Times to a share of it, measured or extrapolated, and how", _times_of_lifetime),
     _Item(
         "data",
         "Raw data, program, hash of the file, where to get them",

@@ -181,6 +181,38 @@ def figure_text(one: DocumentedRun, name: str) -> str:
     return f"{cell.text()} {unit if cell.value and unit != '1' else ''}".rstrip() + status
 
 
+def start_of_lifetime(one: DocumentedRun) -> str:
+    """The luminance of a lifetime at its start, and the level that was kept; empty where the run is none."""
+    if (initial := one.run.figures.get("initial_luminance")) is None:
+        return ""
+    moment = f" at {initial.reason}" if initial.reason else ""
+    told = facts_of(one.run)
+    return "; ".join(
+        [f"L_0 {figure_text(one, 'initial_luminance')}{moment}", *(told[name] for name in _KEPT if name in told)]
+    )
+
+
+_KEPT = ("levels", "ambient air")
+
+
+def times_of_lifetime(one: DocumentedRun) -> str:
+    """The times to shares of L_0, measured or extrapolated, and by which curve; empty where the run is no lifetime."""
+    if "initial_luminance" not in one.run.figures:
+        return ""
+    times = [f"T{share} {_time(one, f'lifetime_{share}')}" for share in (95, 90, 80, 50)]
+    curve = one.run.figures.get("lifetime_time_constant")
+    if curve is None or not isfinite(curve.value):
+        return "; ".join(times)
+    fit = f"tau {figure_text(one, 'lifetime_time_constant')}, beta {figure_text(one, 'lifetime_stretching_exponent')}"
+    return "; ".join([*times, f"exp(-(t/tau)^beta) with {fit}: {curve.reason}".removesuffix(": ")])
+
+
+def _time(one: DocumentedRun, name: str) -> str:
+    """A lifetime, and that it was measured where nothing else is said of it."""
+    figure = one.run.figures.get(name)
+    return figure_text(one, name) + (" (measured)" if figure and figure.status == "ok" else "")
+
+
 def two_routes(one: DocumentedRun) -> str:
     """How far photodiode and absolute spectral radiance differ; empty where they cannot be compared."""
     difference = one.run.tables["jvl"]["route_difference"]

@@ -22,6 +22,7 @@ from acquire.records import DERIVED, ROUTES, WITH_COMMON_PART, Columns
 from acquire.run_file.figures_group import read_figures, write_figures
 from acquire.run_file.hdf5 import nx_group, plain_member, read_array, set_text, write_array
 from acquire.run_file.layout import (
+    JVL_PLOT,
     TABLE,
     columns_in,
     read_calibration,
@@ -129,7 +130,17 @@ def write_analysis(entry: h5py.Group, analysis: Analysis, results: Results, sour
     write_calibration(nx_group(group, "calibration", "NXcollection"), results.calibration)
     for name, columns in results.tables.items():
         _write_columns(group, name, columns, source_unit, results.calibration)
+    if "current_density" in group.get("jvl", ()):
+        _make_plot(group, points)
     write_figures(group, results.figures, {**points, **results.tables.get("jvl", {})})
+
+
+def _make_plot(group: h5py.Group, points: Columns) -> None:
+    """Let viewers plot an analysis as they do a run; links are refused in run files, so the voltage is there twice."""
+    for name, value in JVL_PLOT.items():
+        group["jvl"].attrs[name] = value
+    write_array(group["jvl"], "voltage", points["voltage"], "V", "as in /entry/jvl")
+    group.attrs["default"] = "jvl"
 
 
 def _write_columns(group: h5py.Group, table: str, columns: Columns, source_unit: str, calibration: Calibration) -> None:
@@ -224,7 +235,8 @@ def read_results(entry: h5py.Group, name: str, source_unit: str, rows: Mapping[s
 
 
 def _columns(group: h5py.Group, table: str, source_unit: str, rows: int) -> Columns:
-    kinds = {one.name: one.dtype for one in TABLE[table].columns(source_unit) if one.name in group}
+    columns_of = (one for one in TABLE[table].columns(source_unit) if table != "jvl" or one.name in COMPUTED)
+    kinds = {one.name: one.dtype for one in columns_of if one.name in group}
     columns = {name: read_array(group, name) for name in kinds}
     shapes = {values.shape for values in columns.values()}
     if len(shapes) > 1 or (table not in WHOLE and shapes - {(rows,)}):

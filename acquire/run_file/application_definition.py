@@ -96,8 +96,8 @@ def _process() -> Iterator[str]:
 def _instruments() -> Iterator[str]:
     """The instruments of a bench, each a group by its role."""
     yield '<group name="instrument" type="NXinstrument">'
-    yield '  <group nameType="any" type="NXdetector" minOccurs="1" maxOccurs="unbounded">'
-    yield "    <doc>An instrument by its role, smu for example; its settings are further attributes.</doc>"
+    yield '  <group nameType="any" type="NXdetector" minOccurs="0" maxOccurs="unbounded">'
+    yield "    <doc>An instrument by its role; none in data of other programs. Settings are attributes.</doc>"
     for name in ("identification", "resource", "model"):
         yield f'    <attribute name="{name}"/>'
     yield "  </group>"

@@ -40,7 +40,7 @@ def facts_of(run: Run) -> Mapping[str, str]:
         "title": run.title,
         "sample": identity(run),
         "structure": sample_text(run, "structure"),
-        "imported": _imported(run),
+        "imported": imported_from(run),
         "emissive area": ", ".join(filter(None, [_area(conditions.emissive_area), area_uncertainty(run)])),
         "layer": layer_text(run.calibration.layer),
         "notes": sample_text(run, "notes"),
@@ -55,7 +55,7 @@ def facts_of(run: Run) -> Mapping[str, str]:
         "figures of": _figures_of(run),
         "compliance": _configured_amount(run, "source", "compliance", limited),
         "in compliance": _in_compliance(run),
-        "reading": "" if _imported(run) else _reading(run),
+        "reading": "" if imported_from(run) else _reading(run),
         "pace": _pace(run),
         "scan rate": _scan_rate(run),
         "paused": _paused(run),
@@ -80,7 +80,7 @@ def facts_of(run: Run) -> Mapping[str, str]:
     return {name: text for name, text in told.items() if text}
 
 
-def _imported(run: Run) -> str:
+def imported_from(run: Run) -> str:
     """Of which file of which program the run was made; empty where this program measured it."""
     file, origin = run.configured("imported", "file"), run.configured("imported", "origin")
     return f"from {file} of {origin}, whose numbers these are" if file and origin else ""

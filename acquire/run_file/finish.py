@@ -42,6 +42,7 @@ from acquire.run_file.layout import (
     TABLES,
     Table,
     columns_in,
+    default_plot,
     known_before,
     storable,
     tables_in,
@@ -116,6 +117,7 @@ def finish(path: Path, stop: RunStop | None = None, run_id: str = "", waiting: W
         with h5py.File(path, "r", locking=False) as old, file_in_memory() as new:
             _write_finished(old, new, finished, run.tables["jvl"])
             late = lay_out_long_tables(new["entry"], finished, lifetime.pieces if lifetime else {})
+            new["entry"].attrs["default"] = default_plot(new["entry"])
             kept = {name: text for name, text in sealed(old["entry"]).items() if name in known_before(old["entry"])}
             seal(new["entry"], [*new["entry"]], **kept, **late.checksums)
             write_summary(new, summary_of(finished))

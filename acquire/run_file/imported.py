@@ -32,7 +32,7 @@ def write_original(path: Path, original: Original) -> Run:
     """
 
     def change(_run: Run, entry: h5py.Group) -> bool:
-        group = nx_group(entry, PLACE, "NXnote")
+        group = nx_group(entry, PLACE, "NXcollection")  # the data of an NXnote are bytes
         set_text(group, "meaning", "the text file that this run was made of, as another program wrote it")
         for name, text in (("file_name", original.file), ("sha256", original.digest), ("origin", original.origin)):
             write_text(group, name, text)

@@ -43,6 +43,7 @@ from acquire.run_file.layout import (
     bytes_a_row,
     check_of,
     columns_in,
+    default_plot,
     known_before,
     rows_of,
     storable,
@@ -153,6 +154,7 @@ def lay_out_after(write: Callable[[h5py.File], h5py.Group], run_id: str, units: 
         recording.attrs["source_unit"] = units.source
         for table in tables_of(capacity):
             _lay_out_table(entry, recording, table, units, capacity)
+        entry.attrs["default"] = default_plot(entry)
         for name, size in ENDING.items():
             preallocated(entry, name, np.array(NO_ENDING[name].encode(), h5py.string_dtype("utf-8", size)))
         preallocated(recording, "ending_check", np.array(check_of(NO_ENDING), "<i8"))

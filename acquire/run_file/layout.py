@@ -631,6 +631,12 @@ TABLES = (
     Table("pauses", Pause, lambda _: PAUSE_COLUMNS, ("time",), rows=MOST_PAUSES, since=(1, 5)),
 )
 
+
+def default_plot(entry: h5py.Group) -> str:
+    """What viewers show of a run when it is opened: how its device aged, or else its curves."""
+    return "lifetime" if "lifetime" in entry else "jvl"
+
+
 TABLE: Mapping[str, Table] = {table.name: table for table in TABLES}
 
 

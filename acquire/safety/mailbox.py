@@ -39,7 +39,7 @@ from acquire.safety.visible import one_line
 LOOK, PUBLISH, STILL_HERE = 0.1, 0.5, 10.0
 
 #: Bytes of a request or an answer, and of a state; requests that are looked at in one go.
-LONGEST_REQUEST, LONGEST_STATE, MOST_AT_ONCE = 16_384, 65_536, 64
+LONGEST_REQUEST, LONGEST_STATE, MOST_AT_ONCE, MOST_LOOKED_AT = 16_384, 65_536, 64, 10_000
 
 #: Bytes of the name of who asks, which run files keep.
 LONGEST_NAME = 80
@@ -193,8 +193,7 @@ class Mailbox:
         us = asdict(ourselves(""))
         self.says(**{key: us[key] for key in ("process", "since", "user", "host", "program")})
         try:
-            root = usable(self._folder or runs_folder())
-            self.place = root / f"{os.getpid()}-{secrets.token_hex(4)}"
+            self.place = (self._folder or runs_folder()) / f"{os.getpid()}-{secrets.token_hex(4)}"
             alive = self._made(self.place)
         except OSError as error:
             self.place = None
@@ -213,6 +212,7 @@ class Mailbox:
 
         :raises OSError: it cannot be made.
         """
+        usable(place.parent)
         place.mkdir(mode=0o755)
         for name in (REQUESTS, ANSWERS):
             (place / name).mkdir(mode=0o700)
@@ -261,9 +261,9 @@ class Mailbox:
 
     def _take_requests(self, place: Path) -> None:
         with os.scandir(place / REQUESTS) as entries:
-            names = sorted(entry.name for entry in islice(entries, 10 * MOST_AT_ONCE))
-        names = [name for name in names if name.endswith(".json") and name not in self._not_removed]
-        for name in names[:MOST_AT_ONCE]:
+            found = (entry.name for entry in islice(entries, MOST_LOOKED_AT))
+            names = [name for name in found if name.endswith(".json") and name not in self._not_removed]
+        for name in sorted(names)[:MOST_AT_ONCE]:
             self._spoken_to = True
             answer = self._answered(place / REQUESTS / name)
             with suppress(OSError):
@@ -385,14 +385,21 @@ def _no_number(name: str) -> float:
     raise ValueError(f"{name} is no number")
 
 
+def _owners() -> frozenset[int] | None:
+    """Whose requests are taken; None where the system does not tell by a number."""
+    if sys.platform == "win32":
+        return None
+    else:  # noqa: RET505  # type checkers know the system only so
+        return frozenset({os.geteuid(), 0})
+
+
 def _request(path: Path) -> Request:
     """The request in a file.
 
     :raises NotUnderstood: there is none in it.
     :raises OSError: it cannot be read.
     """
-    owners = None if sys.platform == "win32" else frozenset({os.geteuid(), 0})
-    content = got(path, LONGEST_REQUEST, owners)
+    content = got(path, LONGEST_REQUEST, _owners())
     kind, by = content.pop("kind", None), content.pop("by", "")
     if not isinstance(kind, str) or not kind:
         raise NotUnderstood("it does not say what kind of request it is")

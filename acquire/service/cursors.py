@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 LONGEST = 4096  # characters
 MOST_RUNS = 16
-_RUN = re.compile(r"[0-9a-f-]{8,64}", re.ASCII)
+_RUN = re.compile(r"[0-9A-Za-z-]{1,80}", re.ASCII)
 _TABLE = re.compile(r"([a-z_]{1,40})\.(\d{1,12})", re.ASCII)
 
 Cursor = dict[str, dict[str, int]]

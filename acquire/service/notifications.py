@@ -53,7 +53,7 @@ SAID: Mapping[str, str] = {
     "needs_person": "waits for a person",
     "asked": "waits for an operator's yes",
     "question": "asks something",
-    "test": "is a test",
+    "test": "can tell you so",
 }
 
 
@@ -69,7 +69,8 @@ def message_of(content: Mapping[str, Any], where: str) -> Message:
     lock = content.get("lock")
     if kind == "needs_person" and lock:
         lines.append(f"The bench is locked by {lock['name']}: nothing begins until somebody unlocks it.")
-    for title, name_in in (("Figures of merit", "figures"), ("Findings", "findings")):
+    of_batch = (item.get("estimate") or {}).get("kind") == "batch"
+    for title, name_in in (("Pixels" if of_batch else "Figures of merit", "figures"), ("Findings", "findings")):
         if found := content.get(name_in):
             lines += ["", f"{title}:", *(f"  {text}" for text in found)]
     facts = [(label, _text(item.get(key) or request.get(key))) for label, key in _FACTS]

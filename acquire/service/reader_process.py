@@ -8,6 +8,7 @@ goes an answer each: a count of parts, each a length and its bytes, the first pa
 from __future__ import annotations
 
 import json
+import os
 import struct
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ from acquire.run_file.layout import TABLE
 from acquire.run_file.read import ArchiveError, read_run
 from acquire.service.figures import plain_figures
 from acquire.service.json_text import compact, plain
+from acquire.service.summaries import summary_row
 from acquire.service.thinning import extremes, pixels, rows_within
 
 NUMBER = struct.Struct("<Q")
@@ -185,21 +187,9 @@ def _summaries(paths: Sequence[str]) -> Parts:
     found = list[dict[str, Any] | None]()
     for path in paths:
         try:
-            summary = read_summary(Path(path))
+            found.append(summary_row(read_summary(Path(path))))
         except ArchiveError:
             found.append(None)
-            continue
-        gravest = summary.gravest
-        found.append(
-            {
-                **summary.plain(),
-                "figures": plain_figures(summary.plain()["figures"]),
-                "state": summary.state,
-                "gravest": None if gravest is None else str(gravest),
-                "finished": summary.finished,
-                "held": summary.held,
-            }
-        )
     return found, ()
 
 
@@ -249,4 +239,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.stdin.buffer, sys.stdout.buffer)
+    try:
+        serve(sys.stdin.buffer, sys.stdout.buffer)
+    except (BrokenPipeError, KeyboardInterrupt):  # the service is gone, and nobody waits for the rest
+        os._exit(0)

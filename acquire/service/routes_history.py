@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import operator
-import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -25,27 +23,20 @@ from acquire.service.access import REPORT_POLICY, Operator, Viewer
 from acquire.service.answers import Compared, Comparison, History, HistoryOne, HistoryRow, TagWish
 from acquire.service.commands import made_by
 from acquire.service.errors import RequestRefused, not_found
+from acquire.service.history import Wanted, figure_wish
 from acquire.service.shared import Here, Shared
 
 router = APIRouter(tags=["history"])
-Address = Annotated[str, InPath(pattern=r"^[0-9A-Za-z-]{4,80}$")]
-Several = Annotated[str, Query(pattern=r"^[0-9A-Za-z-]{4,80}(,[0-9A-Za-z-]{4,80}){0,11}$")]
+Address = Annotated[str, InPath(pattern=r"^[0-9A-Za-z-]{1,80}$")]
+Several = Annotated[str, Query(pattern=r"^[0-9A-Za-z-]{1,80}(,[0-9A-Za-z-]{1,80}){0,11}$")]
 Text = Annotated[str, Query(max_length=200)]
 Day = Annotated[str, Query(pattern=r"^(\d{4}-\d{2}-\d{2}([T ][0-9:.+Z-]{0,30})?)?$")]
 
-_FIGURE = re.compile(r"([a-z0-9_]{1,80})\s*(<=|>=|<|>)\s*([-+]?\d{1,20}(?:\.\d{0,20})?(?:[eE][-+]?\d{1,3})?)", re.ASCII)
-_HOLDS: Mapping[str, Callable[[float, float], bool]] = {
-    "<": operator.lt,
-    ">": operator.gt,
-    "<=": operator.le,
-    ">=": operator.ge,
-}
 _WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {}}}}
 _FILES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/x-hdf5": {}, "application/zip": {}, _WORKBOOK: {}}}
 }
-_SORTED_BY = ("start_time", "sample", "title", "user", "status", "points")
 
 
 @router.get("/history")
@@ -67,49 +58,9 @@ def history(
 
     :raises RequestRefused: a wrong wish of a figure, or of the order.
     """
-    here.files.refresh(2.0)
-    wanted = [_figure_wish(one) for one in figure]
-    key = sort.removeprefix("-")
-    if key not in _SORTED_BY:
-        raise RequestRefused(422, f"runs are not sorted by {key}", f"one of {', '.join(_SORTED_BY)}", where="sort")
-    fits = [
-        (path, said)
-        for path, said in here.files.summaries()
-        if _fits(said, sample, user, text, begin, end, status) and all(_reaches(said, *one) for one in wanted)
-    ]
-    fits.sort(key=lambda one: (one[1][key], one[1]["start_time"]), reverse=sort.startswith("-"))
-    return History(total=len(fits), runs=[row_of(path, said) for path, said in fits[offset : offset + limit]])
-
-
-def row_of(path: Path, said: Mapping[str, Any]) -> HistoryRow:
-    """What a list says of a run."""
-    return HistoryRow.model_validate({**said, "file": path.name})
-
-
-def _fits(said: Mapping[str, Any], sample: str, user: str, text: str, begin: str, end: str, status: str) -> bool:
-    where = " ".join(str(said[name]) for name in ("title", "sample", "pixel", "batch", "group", "user", "stop_reason"))
-    where += " " + " ".join([*said["tags"], *said["comments"]])
-    day = str(said["start_time"])
-    return (
-        sample.casefold() in str(said["sample"]).casefold()
-        and user.casefold() in str(said["user"]).casefold()
-        and all(word in where.casefold() for word in text.casefold().split())
-        and (not begin or day >= begin)
-        and (not end or day[: len(end)] <= end)
-        and (not status or status in (said["status"], said["state"]))
-    )
-
-
-def _figure_wish(text: str) -> tuple[str, str, float]:
-    """:raises RequestRefused: it says nothing of a figure."""
-    if (found := _FIGURE.fullmatch(text.strip())) is None:
-        raise RequestRefused(422, f"'{text[:60]}' says nothing of a figure", "write luminance_max>1000", where="figure")
-    return found[1], found[2], float(found[3])
-
-
-def _reaches(said: Mapping[str, Any], name: str, sign: str, limit: float) -> bool:
-    value = said["figures"].get(name, {}).get("value")
-    return value is not None and _HOLDS[sign](value, limit)
+    wanted = Wanted(sample, user, text, begin, end, status, tuple(figure_wish(one) for one in figure))
+    total, rows = here.history.found(wanted, sort, limit, offset)
+    return History(total=total, runs=[HistoryRow.model_validate(row) for row in rows])
 
 
 @router.get("/history/{run_id}")
@@ -120,11 +71,9 @@ def one_run(run_id: Address, _: Viewer, here: Here) -> HistoryOne:
 
 
 def _row(here: Shared, run_id: str) -> HistoryRow:
-    path = here.path_of(run_id)
-    said = next((said for known, said in here.files.summaries() if known == path), None)
-    if said is None:
-        raise not_found(f"there is no run {run_id[:40]} in the history yet", "look again in a moment", "run_id")
-    return row_of(path, said)
+    if (row := here.history.row(run_id)) is None:
+        raise not_found(f"there is no run {run_id[:40]}", "look it up in the history", "run_id")
+    return HistoryRow.model_validate(row)
 
 
 @router.get("/compare")
@@ -225,5 +174,5 @@ def tag(run_id: Address, wish: TagWish, _: Operator, here: Here) -> HistoryRow:
             say_of(path, one)
     except ArchiveError as error:
         raise RequestRefused(409, str(error)[:1000]) from error
-    here.files.refresh()
+    here.history.refresh(0.0)
     return _row(here, run_id)

@@ -28,7 +28,7 @@ from acquire.service.shared import Here, Shared
 from acquire.service.starting import Wish
 
 router = APIRouter(tags=["runs"])
-Address = Annotated[str, InPath(pattern=r"^[0-9A-Za-z-]{4,80}$")]
+Address = Annotated[str, InPath(pattern=r"^[0-9A-Za-z-]{1,80}$")]
 Names = Annotated[str, Query(max_length=2000, pattern=r"^[A-Za-z0-9_,]*$")]
 MOST_POINTS = 100_000
 OFF_WITHIN = 10.0  # s that an answer to a stop waits for the output

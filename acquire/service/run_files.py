@@ -1,4 +1,4 @@
-"""The run files of a folder, by the numbers of their runs: no name that somebody sends becomes a path."""
+"""The latest run files of a folder, by the numbers of their runs: no name that somebody sends becomes a path."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from acquire.run_file.naming import is_run_file
 from acquire.service.reading import Reader, Unreadable
 
+RECENT = 900.0  # s; of files that nobody has written for so long the catalogue tells
 DEEPEST = 3  # folders inside each other
 AT_ONCE = 50  # files whose summaries are asked for together
 _Stamp = tuple[int, int, int]
@@ -33,7 +34,9 @@ class RunFiles:
             if time.monotonic() - self._looked <= oldest:
                 return
             there = dict(_run_files(self.folder))
-            changed = [path for path, stamp in there.items() if self._known.get(path, (None, None))[0] != stamp]
+            before = {path: stamp for path, (stamp, _) in self._known.items()}
+            recent = {path for path, stamp in there.items() if path in before or time.time() - stamp[2] / 1e9 < RECENT}
+            changed = [path for path, stamp in there.items() if path in recent and before.get(path) != stamp]
             known = {path: self._known[path] for path in there if path in self._known}
             for start in range(0, len(changed), AT_ONCE):
                 some = changed[start : start + AT_ONCE]

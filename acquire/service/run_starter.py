@@ -32,8 +32,9 @@ class RunStarter:
 
         :raises RequestRefused: its recipe is wrong, or it ended before it began.
         """
-        refuse_unfit(wish, self._settings)
-        return self._started(command_of(wish, self._settings), key)
+        simulated = refuse_unfit(wish, self._settings)
+        slowly = ["--real-time"] if simulated and self._settings.real_time else []
+        return self._started([*command_of(wish, self._settings), *slowly], key)
 
     def start_upkeep(self, command: str, wish: Wish) -> Started:
         """Start a check of the bench (``health``), or the run that a calibration is made of (``calibrate``).

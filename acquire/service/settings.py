@@ -23,7 +23,7 @@ class Settings:
 
     ``data``: tokens, queue, catalogue and logs, on a local disk; ``runs``: the run files; ``recipes``: sweeps, batches
     and benches. ``names`` under which browsers reach it besides its address; ``proxy``: the name of the one proxy in
-    front of it.
+    front of it. ``real_time``: runs on simulated benches take the time of real ones.
     """
 
     data: Path
@@ -35,6 +35,7 @@ class Settings:
     tls_key: Path | None = None
     proxy: str | None = None
     names: tuple[str, ...] = field(default=())
+    real_time: bool = False
 
     @property
     def secure(self) -> bool:

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from acquire.service.errors import RequestRefused, not_found
 from acquire.service.followed import FollowedRun
+from acquire.service.history import History
 from acquire.service.queue_service import QueueService
 from acquire.service.reading import NotThere, Reader, Unreadable
 from acquire.service.run_files import RunFiles
@@ -29,6 +30,7 @@ class Shared:
     tokens: Tokens
     pictures: Reader
     files: RunFiles
+    history: History
     watch: Watch
     starter: RunStarter
     queue: QueueService
@@ -48,7 +50,7 @@ class Shared:
         :raises RequestRefused: there is none.
         """
         followed = self.watch.run(run_id)
-        path = followed.path if isinstance(followed, FollowedRun) else self.files.path_of(run_id)
+        path = followed.path if isinstance(followed, FollowedRun) else self.history.path_of(run_id)
         if path is None:
             raise not_found(f"there is no run {run_id[:40]}", "look it up in the history", "run_id")
         return path

@@ -99,16 +99,17 @@ def planned(wish: Wish, settings: Settings) -> dict[str, Any]:
     }
 
 
-def refuse_unfit(wish: Wish, settings: Settings) -> None:
-    """See that a run could begin, as far as its files say.
+def refuse_unfit(wish: Wish, settings: Settings) -> bool:
+    """See that a run could begin, as far as its files say; whether it is one sweep on a simulated bench.
 
     :raises RequestRefused: there is no such recipe, or something is wrong with it.
     """
     path, bench = wish.paths(settings)
     try:
-        _prepared(wish, path, bench)
+        runs, kind = _prepared(wish, path, bench)
     except ConfigurationError as error:
         raise recipes.refuse_wrong(error) from error
+    return kind == "sweep" and runs[0].loaded.bench.simulated
 
 
 def _prepared(wish: Wish, path: Path, bench: Path | None) -> tuple[Sequence[PreparedRun], str]:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -26,6 +26,7 @@ from acquire.service.watching import Watch
 LOG = logging.getLogger("acquire.service")
 
 HEARTBEAT = 1.0  # s
+MOST_ENDINGS = 100
 STATE_INTERVAL = 0.5  # s between two looks at the state and the queue
 
 
@@ -37,6 +38,8 @@ class Stream:
         self.viewers: set[asyncio.Event] = set()
         self.places: Counter[str] = Counter()  # pages by their login
         self.told: dict[str, bytes] = {}  # the last state and queue
+        self.questions: dict[str, bytes] = {}  # what runs ask of people, by their addresses
+        self.endings: dict[str, bytes] = {}  # the last events of runs that ended while somebody was away
         self._marks: dict[str, bytes] = {}
         self._looking: asyncio.Task[None] | None = None
         self._over = False
@@ -62,6 +65,8 @@ class Stream:
         for kind, source in (("state", self.state), ("queue", self.queue)):
             content = await run_in_threadpool(source)
             mark = compact({key: value for key, value in content.items() if key != "now"})
+            if kind == "state":
+                self.questions = _questions(content["runs"])
             if mark != self._marks.get(kind):
                 self._marks[kind], self.told[kind] = mark, compact(content)
                 self._wake_all()
@@ -79,6 +84,8 @@ class Stream:
     def end(self) -> None:
         """Let all viewers go; called in the event loop."""
         self._over = True
+        if self._looking is not None:
+            self._looking.cancel()
         self._wake_all()
 
     async def events(self, cursor: Cursor, who: str) -> AsyncIterator[bytes]:
@@ -106,6 +113,7 @@ class Viewer:
         self._stream, self._cursor = stream, cursor
         self._announced: set[int] = set()
         self._said: dict[str, bytes] = {}
+        self._questions: dict[str, bytes] = {}
         self._beat = time.monotonic()
 
     def patience(self) -> float:
@@ -116,6 +124,8 @@ class Viewer:
         """What is new since the last time."""
         if (text := self._changed("state")) is not None:
             yield self._event("state", text)
+        for event in self._asked():
+            yield event
         runs = {run.run_id: run for run in self._stream.watch.followed()}
         for run_id, run in runs.items():
             if run.over and run_id not in self._cursor:
@@ -140,6 +150,14 @@ class Viewer:
             return None
         self._said[kind] = text
         return text
+
+    def _asked(self) -> list[bytes]:
+        """Questions that are new, and those that were answered."""
+        now = self._stream.questions
+        changed = [one for one in {**now, **self._questions} if now.get(one) != self._questions.get(one)]
+        gone = {one: compact({"run_id": one, "question": None}) for one in changed}
+        self._questions = dict(now)
+        return [self._event("question", now.get(one, gone[one])) for one in changed]
 
     async def _of_run(self, run: FollowedRun) -> AsyncIterator[bytes]:
         if not run.told and not run.over:
@@ -184,14 +202,22 @@ class Viewer:
     async def _away(self, run_id: str) -> bytes | None:
         """What became of a run that ended while the viewer, or the service, was away; None while that is not known."""
         try:
-            end = await run_in_threadpool(_end_of, self._stream.watch, run_id)
+            end = self._stream.endings.get(run_id) or await run_in_threadpool(_end_of, self._stream.watch, run_id)
         except (Unreadable, NotThere) as error:
             del self._cursor[run_id]
             return self._event("gone", compact({"run_id": run_id, "message": str(error)}))
         if end is not None:
+            self._stream.endings[run_id] = end
+            while len(self._stream.endings) > MOST_ENDINGS:
+                del self._stream.endings[next(iter(self._stream.endings))]
             del self._cursor[run_id]
             return self._event("end", end)
         return None
+
+
+def _questions(runs: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
+    asked = {str(run["address"]): run["question"] for run in runs if run["question"]}
+    return {one: compact({"run_id": one, "question": question}) for one, question in asked.items()}
 
 
 def _end_of(watch: Watch, run_id: str) -> bytes | None:

@@ -144,7 +144,7 @@ class Tokens:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
                 json.dump(content, file)
                 file.flush()
                 os.fsync(descriptor)

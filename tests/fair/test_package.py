@@ -255,3 +255,25 @@ def test_a_wrong_file_about_people_is_refused_at_once(tmp_path: Path) -> None:
     assert answer.exit_code == 2
     for says in ("license: is no licence", "orcid: is no ORCID iD", "is there already"):
         assert says in answer.stderr
+
+
+# --- data of other programs ---
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_what_another_program_measured_is_told_so(tmp_path: Path) -> None:
+    text = (
+        "### Measurement data ###\nOLEDVoltage\tOLEDCurrent\tPhotodiode Voltage\nV\tmA\tV\n1.0\t0.1\t0.2\n2.0\t1\t2\n"
+    )
+    old = tmp_path / "2021-03-02_batch7_d1_p3_jvl.csv"
+    old.write_text(text, encoding="utf-8")
+    mapping = CONFIGS / "mappings" / "gatherlab.yaml"
+    answer = CliRunner().invoke(app, ["import", str(old), "--mapping", str(mapping), "--output", str(tmp_path)])
+    assert answer.exit_code == 0, answer.output
+    one = read_documented(next(tmp_path.glob("*.h5")))
+    folder = packed([one], tmp_path / "crate")
+    assert problems(folder) == []
+    graph = graph_of(folder)
+    assert "Another program measured this run" in graph[f"#run-{one.run.run_id}"]["description"]
+    assert "GatherLab" in graph[f"#run-{one.run.run_id}"]["description"]
+    assert of_type(folder, "Action") == [], "no instrument is known"

@@ -10,6 +10,7 @@ import pytest
 
 from acquire.config.answers import OF_A_BENCH, OF_A_SUBSTRATE
 from acquire.evaluation.device_stress import Stress
+from acquire.evaluation.figure import Figure, missing
 from acquire.records import RunStatus
 from acquire.report import facts
 from acquire.report.batch import batch_of
@@ -47,6 +48,40 @@ def test_a_file_alone_fills_what_it_knows_and_says_what_it_does_not(recorded: Do
     assert {n for n, one in found.items() if one is Standing.NOT_MEASURED} == LIFETIME
     stated = {n for n, one in found.items() if one is Standing.STATED}
     assert {3, 9, 10, 13, 15, 16, 17, 18, 19, 20, 21, 22, 24, 25, 27, 28, 29, 30, 32, 34, 35, 36} <= stated
+
+
+def of_a_lifetime(recorded: DocumentedRun) -> DocumentedRun:
+    """A run with the figures of a lifetime: half measured, half extrapolated."""
+    figures = {
+        "initial_luminance": Figure(951.3, "cd/m^2", "ok", uncertainty=15.6, reason="1 s under stress"),
+        "lifetime_95": Figure(3600.0, "s", "ok", uncertainty=36.0),
+        "lifetime_90": Figure(7200.0, "s", "ok", uncertainty=72.0),
+        "lifetime_80": Figure(36000.0, "s", "extrapolated", uncertainty=720.0),
+        "lifetime_50": missing("s", "not_reached"),
+        "lifetime_time_constant": Figure(1.8e5, "s", "ok", uncertainty=1e4, reason="53 values to 3 h"),
+        "lifetime_stretching_exponent": Figure(0.8, "1", "ok", uncertainty=0.01),
+    }
+    return replace(recorded, run=replace(recorded.run, figures={**recorded.run.figures, **figures}))
+
+
+def test_a_lifetime_is_stated(recorded: DocumentedRun) -> None:
+    entries = {one.number: one for one in checklist(alone(of_a_lifetime(recorded)))}
+    assert entries[38].standing is Standing.PARTLY
+    assert entries[38].text.startswith("L_0 951 ± 16 cd/m^2 at 1 s under stress; ")
+    assert entries[38].lacking == "the temperature"
+    assert entries[39].standing is Standing.PARTLY
+    for told in (
+        "T95 1.00",
+        "h (measured); T90 2.00",
+        "h (extrapolated); T50 ",
+        "not reached",
+        "beta 0.8",
+        "53 values",
+    ):
+        assert told in entries[39].text, entries[39].text
+    answered = {one.number: one for one in checklist(alone(of_a_lifetime(recorded), {"climate": "23 C, dry"}))}
+    assert answered[38].standing is Standing.STATED
+    assert answered[38].text.endswith("23 C, dry")
 
 
 def test_answers_and_a_batch_fill_the_rest(device: MakeDevice) -> None:

@@ -231,3 +231,19 @@ def test_an_export_reads_a_long_table_piece_by_piece(tmp_path: Path, monkeypatch
     assert set(table["Flags"]) == {"late"}
     assert set(table["Part"]) == {"1"}
     assert (tmp_path / "run_parts.csv").read_text(encoding="utf-8").count("\n") == 4
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_of_a_lifetime_viewers_show_how_the_light_fades(finished: bool, tmp_path: Path) -> None:
+    viewer = pytest.importorskip("silx.io.nxdata")
+    record = a_lifetime(path := tmp_path / "run.h5")
+    for row in range(6):
+        record(a_point(row))
+    record.close()
+    if finished:
+        finish.finish(path, STOP)
+    with h5py.File(path) as file:
+        plot = viewer.get_default(file)
+        assert plot.group.name == "/entry/lifetime"
+        assert plot.is_valid
+        assert (plot.signal_dataset_name, plot.axes_dataset_names) == ("relative_luminance", ["stress_time"])

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from acquire.cli.commands import app
 from acquire.run_file import finish as finishing
 from acquire.run_file.checksums import verify
 from acquire.run_file.export.csv_files import export_csv
@@ -142,3 +145,18 @@ def test_a_recorded_file_has_no_scales_and_a_recovered_one_does(tmp_path: Path) 
     with h5py.File(path) as file:
         assert file["entry/jvl/voltage"].is_scale
         assert file["entry/spectra/spectral_radiance"].dims[1][0].name == "/entry/spectra/wavelength"
+
+
+def test_of_an_analysis_viewers_show_the_curve(desk: tuple[Run, Path], tmp_path: Path) -> None:
+    viewer = pytest.importorskip("silx.io.nxdata")
+    path = Path(shutil.copy(desk[1] / "runs" / "RUN.h5", tmp_path / "run.h5"))
+    answer = CliRunner().invoke(app, ["recompute", str(path), "--area", "15 mm^2"])
+    assert answer.exit_code == 0, answer.output
+    with h5py.File(path) as file:
+        (analysis,) = file["entry/analyses"].values()
+        plot = viewer.NXdata(analysis[analysis.attrs["default"]])
+        assert plot.is_valid, plot.issues
+        assert (plot.signal_dataset_name, plot.axes_dataset_names) == ("current_density", ["voltage"])
+        assert plot.axes[0][:].tolist() == file["entry/jvl/voltage"][:].tolist()
+        assert plot.signal[:] == pytest.approx(file["entry/jvl/current_density"][:] * 14 / 15)
+        assert viewer.get_default(file).group.name == "/entry/jvl"

@@ -170,6 +170,7 @@ def test_many_requests_and_odd_names_do_no_harm(stop: StopRequest, tmp_path: Pat
     assert place is not None
     for number in range(300):
         (place / "requests" / f"{number:03d}.json").write_text("{}")
+        (place / "requests" / f".{number:03d}.json.half").write_text("{")
     (place / "requests" / ".half").write_text("{")
     assert post(only(tmp_path), "stop", "Ada").done
     assert stop()
@@ -183,12 +184,13 @@ def test_without_a_folder_the_run_goes_on(tmp_path: Path) -> None:
         assert box.place is None
 
 
-def test_a_folder_that_somebody_removed_is_made_again(stop: StopRequest, tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["its own", "that of all"])
+def test_a_folder_that_somebody_removed_is_made_again(what: str, stop: StopRequest, tmp_path: Path) -> None:
     import shutil
 
     place = stop.mailbox.place
     assert place is not None
-    shutil.rmtree(place)
+    shutil.rmtree(place if what == "its own" else tmp_path)
     within(3.0, "made again", lambda: len(running(tmp_path)) == 1)
     assert post(only(tmp_path), "stop", "Ada").done
 

@@ -199,11 +199,11 @@ def wait_until(seen: Any) -> None:
 
 def test_the_runner_goes_on_whatever_happens(bench: Bench, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("acquire.service.queue_runner.AFTER_TROUBLE", 0.01)
-    bench.shown = RuntimeError("a bug")
+    bench.shown = OSError("the share is gone")
     over, number = threading.Event(), bench.queue.add(Request("a.yaml"), "Ann", operator=True).id
     thread = threading.Thread(target=bench.runner.run, args=(over,))
     thread.start()
-    wait_until(lambda: bench.runner.waits_for == "a bug")
+    wait_until(lambda: bench.runner.waits_for == "the share is gone")
     bench.shown = {}
     wait_until(lambda: bench.queue.item(number).state == ItemState.RUNNING)
     over.set()
@@ -266,6 +266,13 @@ ON = '{"status": "failed", "stop_reason": "x", "output": "THE OUTPUT MAY STILL B
 def test_how_an_item_ended_is_what_its_log_says(lines: list[str], outcome: Outcome, harmless: bool):
     ending = ending_of(lines)
     assert (ending.outcome, ending.harmless) == (outcome, harmless)
+
+
+def test_of_a_batch_is_told_what_became_of_its_pixels():
+    pixels = [{"state": "measured"}, {"state": "dead"}, {"state": "measured"}, "?"]
+    told = {"kind": "batch", "index": "x.batch.json", "status": "completed", "stop_reason": "", "pixels": pixels}
+    ending = ending_of([json.dumps(told), '{"exit_status": 0}'])
+    assert (ending.figures, ending.run) == (("2 measured", "1 dead"), "x.batch.json")
 
 
 def test_figures_and_findings_are_told_in_customary_units():

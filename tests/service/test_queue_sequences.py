@@ -6,8 +6,8 @@ from tests.endurance.queue_sequences import play, play_by_chance
 
 
 def test_hypothesis_finds_no_sequence_that_breaks_a_promise():
-    play(15, seed=1, steps=15)
+    play(8, seed=1, steps=15)
 
 
 def test_chance_finds_none():
-    assert play_by_chance(40, seed=1) > 50  # so many kills
+    assert play_by_chance(25, seed=1) > 30  # so many kills

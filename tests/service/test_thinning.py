@@ -73,6 +73,13 @@ def test_a_cursor_comes_back_and_anything_else_is_none() -> None:
     cursor = {"0b7e1234-aa": {"jvl": 12, "notes": 3}, "cafe0000": {}}
     assert cursor_of(cursor_text(cursor)) == cursor
     assert cursor_of("") == {}
-    for wrong in ("x", "0b7e1234:jvl", "0b7e1234:jvl.-1", "../../etc:jvl.1", "0b7e1234:jvl.1;" * 400, "0b7e1234:jvl.٣"):
+    for wrong in (
+        "x y",
+        "0b7e1234:jvl",
+        "0b7e1234:jvl.-1",
+        "../../etc:jvl.1",
+        "0b7e1234:jvl.1;" * 400,
+        "0b7e1234:jvl.٣",
+    ):
         with pytest.raises(NoCursor):
             cursor_of(wrong)
