@@ -385,14 +385,21 @@ def _no_number(name: str) -> float:
     raise ValueError(f"{name} is no number")
 
 
+def _owners() -> frozenset[int] | None:
+    """Whose requests are taken; None where the system does not tell by a number."""
+    if sys.platform == "win32":
+        return None
+    else:  # noqa: RET505  # type checkers know the system only so
+        return frozenset({os.geteuid(), 0})
+
+
 def _request(path: Path) -> Request:
     """The request in a file.
 
     :raises NotUnderstood: there is none in it.
     :raises OSError: it cannot be read.
     """
-    owners = None if sys.platform == "win32" else frozenset({os.geteuid(), 0})
-    content = got(path, LONGEST_REQUEST, owners)
+    content = got(path, LONGEST_REQUEST, _owners())
     kind, by = content.pop("kind", None), content.pop("by", "")
     if not isinstance(kind, str) or not kind:
         raise NotUnderstood("it does not say what kind of request it is")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import sys
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +22,10 @@ LOOK = 0.2  # s between two looks
 LOOK_AT_FOLDER = 2.0  # s
 LOOK_AT_HELD = 3.0  # s between two looks whether anybody still writes a file
 KEPT_AFTER_END = 3600.0  # s that the end of a run is kept for viewers that were away
+
+
+#: Whether the system tells that a file was written while it is open: Windows only when it is closed.
+_TOLD_WHILE_OPEN: bool = os.name != "nt"
 
 
 class Watch:
@@ -151,8 +155,8 @@ class Watch:
         return True
 
     def _has_changed(self, run: FollowedRun) -> bool:
-        """Whether its file was written since it was read twice; Windows tells that only when it is closed."""
-        if sys.platform == "win32" or not run.told:
+        """Whether its file was written since it was read twice."""
+        if not _TOLD_WHILE_OPEN or not run.told:
             return True
         try:
             about = run.path.stat()
