@@ -114,6 +114,7 @@ schemas: $(VENV)/installed
 docs: $(VENV)/installed
 	$(RUN) acquire.config --write-reference docs/reference/yaml.md
 	$(RUN) docs.reference_pages
+	$(RUN) acquire.service.page_assets
 
 $(VENV)/installed: pyproject.toml
 	@echo "installing into $(VENV): a minute or two of silence"

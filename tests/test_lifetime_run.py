@@ -1,6 +1,8 @@
 """Lifetimes from the recipe to the figures, against the parameters of the simulated device; and gone on with."""
 
 import re
+from dataclasses import replace
+from datetime import date
 from math import log
 from pathlib import Path
 
@@ -9,7 +11,11 @@ import numpy as np
 import pytest
 
 from acquire import session
+from acquire.bench.preparation import prepare
 from acquire.bench.resuming import take_up
+from acquire.cli.live import rows
+from acquire.cli.live.account import Account
+from acquire.cli.live.outlook import Outlook, outlook_of
 from acquire.config import load_sweep
 from acquire.photometry.lifetime import acceleration
 from acquire.records import Record
@@ -19,6 +25,7 @@ from acquire.run_file.read import ArchiveError, read_run
 from acquire.safety.interruption import StopRequest
 from tests.conftest import CONFIGS
 from tests.support.attempt import Attempt
+from tests.support.events import READING, RECORD
 
 RECIPE = CONFIGS / "sweeps" / "lifetime.yaml"
 TAU, BETA, EXPONENT, REFERENCE, AREA = 180.0, 0.8, 1.2, 110.881571, 14e-6  # configs/devices/sppo13_fading.yaml
@@ -166,6 +173,7 @@ def stopped_again(path: Path) -> Path:
         ("name: SPPO13-fading", "name: another", "sweep.sample.name"),
         ("until: 6 min", "until: 7 min", "sweep.lifetime.sampling"),
         ("sppo13_fading.yaml", "sppo13_liq.yaml", "device"),
+        ("benches/simulated.yaml", "benches/simulated_room.yaml", "bench.instruments"),
     ],
 )
 def test_another_recipe_or_device_is_refused(tmp_path, stopped, old, new, words):
@@ -190,3 +198,21 @@ def test_what_is_complete_still_running_or_no_lifetime_is_refused(tmp_path, thre
     assert quick is not None
     with pytest.raises(ArchiveError, match="only a lifetime can"):
         take_up(quick.path)
+
+
+def test_the_screen_says_the_share_of_the_first_luminance(tmp_path, stopped):
+    """What is shown of each point is what its row says; of a run that is gone on with, by the L_0 of its first part."""
+    for prepared, run in ((prepare(recipe(tmp_path)), None), (take_up(stopped.path).prepared, stopped)):
+        account = Account(outlook_of(prepared, date(2026, 1, 1)), lambda: 0.0)
+        shown = rows.columns("A", share_of=account.share_told)
+        assert "L/L_0" in {column.name for column in shown}
+        if run is not None:
+            assert account.outlook.lifetime.initial_luminance == run.figures["initial_luminance"].value
+            continue
+        for time, luminance in ((0.1, 900.0), (1.5, 1000.0), (2.5, 950.0)):
+            reading = replace(READING, index=int(time), time=time, cycle=0)
+            record = RECORD._replace(reading=reading, luminance=luminance)
+            list(account.take(record))
+        assert account.share_of(record) == pytest.approx(0.95)
+        assert "95" in rows.row(record, shown)
+    assert Account(Outlook(), lambda: 0.0).share_told is None

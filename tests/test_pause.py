@@ -91,7 +91,7 @@ def lifetime(folder: Path, share: str) -> Path:
 def test_a_run_nobody_goes_on_with_is_ended_with_its_output_off_and_a_lifetime_goes_on_in_its_file(
     tmp_path: Path, no_waiting: None
 ) -> None:
-    result = PausedAttempt(lifetime(tmp_path, "85 %"), tmp_path, {4}, 1e9, longest=60.0).run()
+    result = PausedAttempt(lifetime(tmp_path, "93 %"), tmp_path, {4}, 1e9, longest=60.0).run()
     assert result.run is not None
     assert result.interrupted
     assert result.output == "off"
@@ -109,7 +109,7 @@ def test_a_run_nobody_goes_on_with_is_ended_with_its_output_off_and_a_lifetime_g
 def test_in_a_lifetime_the_time_paused_is_no_stress_and_the_decay_is_that_of_the_device(
     tmp_path: Path, no_waiting: None
 ) -> None:
-    attempt = PausedAttempt(lifetime(tmp_path, "70 %"), tmp_path, {12, 25}, 5000.0)
+    attempt = PausedAttempt(lifetime(tmp_path, "80 %"), tmp_path, {6, 12}, 5000.0)
     run = attempt.run().run
     assert run is not None
     with h5py.File(run.path) as file:

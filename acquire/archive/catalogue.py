@@ -375,7 +375,7 @@ def _choose(
         if now is not None:
             _withdraw(db, now[0])
         if chosen is not None:
-            enter(db, chosen[0], (known or {}).get(chosen[1:]) or _summary(db, chosen[0]))
+            _enter(db, chosen[0], (known or {}).get(chosen[1:]) or _summary(db, chosen[0]))
 
 
 def _withdraw(db: sqlite3.Connection, file: int) -> None:
@@ -387,7 +387,7 @@ def _withdraw(db: sqlite3.Connection, file: int) -> None:
         db.execute(statement, (file,))
 
 
-def enter(db: sqlite3.Connection, file: int, run: RunSummary) -> None:
+def _enter(db: sqlite3.Connection, file: int, run: RunSummary) -> None:
     """Make the run of a file searchable."""
     tags = "".join(f"\n{tag.casefold()}\n" for tag in run.tags)
     names = [one.casefold() for one in (run.sample, run.pixel, run.batch, run.group, run.user, run.state)]

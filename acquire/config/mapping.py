@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from acquire.config.parsing import Parsed
 from acquire.config.quantities import QuantityError, SquareMetres, conversion_factor
@@ -71,32 +72,60 @@ class ImportedColumn(Section):
     unit: str = Field(default="", description="The unit of its numbers.", examples=["mA"])
 
 
+def _wrong_unit(written: str, unit: str) -> str:
+    try:
+        factor = conversion_factor(written, unit) if written else (1 if not unit else None)
+    except QuantityError as error:
+        return str(error)
+    if factor is None:
+        return f"'{written}' does not fit: wanted {unit or 'a pure number or %'}" if written else "has no unit"
+    return ""
+
+
+def _in(*units: str) -> AfterValidator:
+    """A pydantic annotation: the unit of a column is one that can be converted into one of these."""
+
+    def check(column: ImportedColumn | None) -> ImportedColumn | None:
+        wrong = [_wrong_unit(column.unit, unit) for unit in units] if column is not None else [""]
+        if all(wrong):
+            quoted = '"%"'
+            hint = f"write it like unit: {units[0] or quoted}"
+            raise PydanticCustomError("quantity", "{message}", {"message": f"unit: {wrong[0]}", "hint": hint})
+        return column
+
+    return AfterValidator(check)
+
+
 class ImportedColumns(Section):
     """Which column is which quantity; what the file has not is left out, and is missing in the run file."""
 
-    time: ImportedColumn | None = Field(default=None, description="Since the start of the run.")
-    source_level: ImportedColumn | None = Field(
+    time: Annotated[ImportedColumn | None, _in("s")] = Field(default=None, description="Since the start of the run.")
+    source_level: Annotated[ImportedColumn | None, _in("V", "A")] = Field(
         default=None,
         description="The level as it was set. Without `voltage`, a level in V stands for it, and that is noted.",
     )
-    voltage: ImportedColumn | None = Field(default=None, description="As it was measured.")
-    current: ImportedColumn | None = Field(default=None, description="As it was measured.")
-    current_density: ImportedColumn | None = Field(
+    voltage: Annotated[ImportedColumn | None, _in("V")] = Field(default=None, description="As it was measured.")
+    current: Annotated[ImportedColumn | None, _in("A")] = Field(default=None, description="As it was measured.")
+    current_density: Annotated[ImportedColumn | None, _in("A/m^2")] = Field(
         default=None, description="As the other program computed it; without it from current and emissive area."
     )
-    photodiode_signal: ImportedColumn | None = Field(default=None, description="As its meter read it.")
-    luminance: ImportedColumn | None = Field(default=None, description="As the other program gives it.")
-    current_efficiency: ImportedColumn | None = Field(
+    photodiode_signal: Annotated[ImportedColumn | None, _in("V")] = Field(
+        default=None, description="As its meter read it."
+    )
+    luminance: Annotated[ImportedColumn | None, _in("cd/m^2")] = Field(
+        default=None, description="As the other program gives it."
+    )
+    current_efficiency: Annotated[ImportedColumn | None, _in("cd/A")] = Field(
         default=None, description="As the other program computed it; without it from luminance and current density."
     )
-    power_efficiency: ImportedColumn | None = Field(
+    power_efficiency: Annotated[ImportedColumn | None, _in("lm/W")] = Field(
         default=None, description="The same; without it for a Lambertian device, from current efficiency and voltage."
     )
-    external_quantum_efficiency: ImportedColumn | None = Field(
+    external_quantum_efficiency: Annotated[ImportedColumn | None, _in("")] = Field(
         default=None, description="As the other program computed it. It is never computed here: that takes a spectrum."
     )
-    chromaticity_x: ImportedColumn | None = Field(default=None, description="CIE 1931 x.")
-    chromaticity_y: ImportedColumn | None = Field(default=None, description="CIE 1931 y.")
+    chromaticity_x: Annotated[ImportedColumn | None, _in("")] = Field(default=None, description="CIE 1931 x.")
+    chromaticity_y: Annotated[ImportedColumn | None, _in("")] = Field(default=None, description="CIE 1931 y.")
 
     def given(self) -> dict[str, ImportedColumn]:
         """Those that there are, by quantity."""
@@ -172,9 +201,9 @@ def mapping_rules(mapping: Parsed[MappingFile]) -> Iterator[Problem]:
         if len(given) < 2:
             yield problem(("columns",), "names one column only", "name at least one quantity beside it")
         for name, one in given.items():
-            unit = "A" if name == "source_level" and source == "current" else IMPORTABLE[name]
-            if message := _wrong_unit(one.unit, unit):
-                yield problem(("columns", name, "unit"), message, f"write it like '{unit or '%'}'")
+            level = "A" if source == "current" else "V"
+            if name == "source_level" and (message := _wrong_unit(one.unit, level)):
+                yield problem(("columns", name), f"unit: {message}", f"the source is set to a {source}")
             if form is not None and form.layout == "table" and form.name_lines == 0 and isinstance(one.column, str):
                 yield problem(("columns", name, "column"), "is a name, but name_lines is 0", "write its number from 1")
     if form is not None and not _is_encoding(form.encoding):
@@ -189,16 +218,6 @@ def mapping_rules(mapping: Parsed[MappingFile]) -> Iterator[Problem]:
     for key in ("date_format", "time_format"):
         if (written := mapping.section(key, str)) is not None and not _is_moment(written):
             yield problem((key,), f"'{written}' is no format of dates and times", "write it like %d.%m.%Y or %H:%M:%S")
-
-
-def _wrong_unit(written: str, unit: str) -> str:
-    try:
-        factor = conversion_factor(written, unit) if written else (1 if not unit else None)
-    except QuantityError as error:
-        return str(error)
-    if factor is None:
-        return f"'{written}' does not fit: wanted {unit or 'a pure number or %'}" if written else "is missing"
-    return ""
 
 
 def _wrong_expression(text: str) -> str:

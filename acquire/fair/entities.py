@@ -265,8 +265,11 @@ def _when_and_what(run: Run, people: Mapping[str, Person], files: Iterable[Packe
 
 
 def _clock(written: str) -> str:
-    """A time to the millisecond, ISO 8601 with its offset."""
-    return datetime.fromisoformat(written).isoformat(timespec="milliseconds")
+    """A time to the millisecond, ISO 8601 with its offset; what is no time stays as it was written."""
+    try:
+        return datetime.fromisoformat(written).isoformat(timespec="milliseconds")
+    except ValueError:
+        return written
 
 
 def _sample_id(run: Run) -> str:

@@ -1,6 +1,7 @@
 """The parts of the page that are made from the program's own tables: ``python -m acquire.service.page_assets``.
 
-Quantities, flags and the spectral locus as modules for the browser. A test fails when one is behind the program.
+Quantities, flags and the spectral locus as modules for the browser. A test fails when one is behind the program;
+``make docs`` writes them anew.
 """
 
 from __future__ import annotations

@@ -45,8 +45,10 @@ def ending_of(lines: Iterable[str]) -> Ending:
         _text_or_none(told.get("run_id")),
         _text_or_none(told.get("path") or told.get("index")),
         output.startswith(OFF),
-        tuple(_figures(figures) if isinstance(figures, dict) else _pixels(pixels) if isinstance(pixels, list) else ()),
-        tuple(_findings(told.get("findings"))),
+        tuple(
+            figure_texts(figures) if isinstance(figures, dict) else _pixels(pixels) if isinstance(pixels, list) else ()
+        ),
+        tuple(finding_texts(told.get("findings"))),
     )
 
 
@@ -68,10 +70,10 @@ def _text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _figures(figures: Mapping[str, Any]) -> Iterable[str]:
+def figure_texts(figures: object) -> Iterable[str]:
     """The figures of a paper's table as texts: ``V_on 2.45 V``; of one that was not found, why."""
     for name, symbol in PAPER.items():
-        figure = figures.get(name)
+        figure = figures.get(name) if isinstance(figures, dict) else None
         if not isinstance(figure, dict):
             continue
         value, status = figure.get("value"), figure.get("status")
@@ -84,14 +86,19 @@ def _figures(figures: Mapping[str, Any]) -> Iterable[str]:
             yield f"{symbol} - ({status})"
 
 
-def _pixels(pixels: list[Any]) -> Iterable[str]:
+def _pixels(pixels: object) -> Iterable[str]:
     """What became of the pixels of a batch: ``3 measured``, ``1 dead``."""
-    states = Counter(str(one.get("state")) for one in pixels if isinstance(one, dict))
+    states = Counter(str(one.get("state")) for one in _listed(pixels))
     yield from (f"{number} {state}" for state, number in states.items())
 
 
-def _findings(findings: object) -> Iterable[str]:
+def finding_texts(findings: object) -> Iterable[str]:
     """What contradicts the numbers, as texts with their severity; mere notes left out."""
-    for one in findings if isinstance(findings, list) else ():
-        if isinstance(one, dict) and one.get("severity") != "note":
+    for one in _listed(findings):
+        if one.get("severity") != "note":
             yield f"{one.get('severity')}: {one.get('text')}"[:LONGEST_REASON]
+
+
+def _listed(found: object) -> list[dict[str, Any]]:
+    """The objects of a list; none where it is no list."""
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query
 from fastapi import Path as InPath
 from pydantic import BaseModel, Field
 
@@ -167,15 +167,22 @@ def list_queue(_: Viewer, here: Here) -> QueueTold:
 
 
 @router.post("/queue", status_code=201)
-def add(wish: ItemWish, login: Viewer, here: Here) -> ItemTold:
-    """Add an item; one of a viewer waits for an operator's yes."""
+def add(
+    wish: ItemWish,
+    login: Viewer,
+    here: Here,
+    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+) -> ItemTold:
+    """Add an item; one of a viewer waits for an operator's yes. The same key never adds two."""
     recipes.recipe_in(here.settings.recipes, wish.recipe)
     if wish.bench:
         recipes.recipe_in(here.settings.recipes, wish.bench)
     said: dict[str, Any] = {name: value or None for name, value in wish.model_dump(exclude={"person"}).items()}
     with refusals():
         by = wish.person or wish.user or ""
-        return _told(here, here.queue.add(Request(**said), by, operator=login.role is Role.OPERATOR))
+        return _told(
+            here, here.queue.add(Request(**said), by, operator=login.role is Role.OPERATOR, key=idempotency_key)
+        )
 
 
 @router.post("/queue/{id}/move")

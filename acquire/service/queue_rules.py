@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+MOST_ASKED = 100  # items of viewers that nobody has approved: they keep no operator out
 MOST_OPEN = 500  # items that are not over: whoever adds them, the queue stays short enough to be read
 LONGEST_NAME, LONGEST_NOTE = 200, 1000  # characters
 
@@ -213,6 +214,8 @@ def add(
     name = _named(by)
     if sum(item.state not in OVER for item in queue.items) >= MOST_OPEN:
         raise Refused(f"the queue is full: {MOST_OPEN} items are not over", "remove some of them")
+    if not operator and sum(item.state == ItemState.ASKED for item in queue.items) >= MOST_ASKED:
+        raise Refused(f"{MOST_ASKED} items wait for an operator's yes already", "ask an operator")
     state, person = (ItemState.WAITING, name) if operator else (ItemState.ASKED, "")
     item = Item(queue.next_id, request, state, name, moment, person, repeat_of=repeat_of, estimate=estimate)
     return replace(queue, items=(*queue.items, item), next_id=queue.next_id + 1)

@@ -112,9 +112,10 @@ class QueueRunner:
                         self.look()
                         self._wait(LOOK)
             except Exception as problem:
-                # Whatever it is: the runner goes on, and says what it was
+                # Whatever it is: the runner goes on, and says what it was, once
+                if self.waits_for != str(problem):
+                    _log.exception("the queue cannot be run now")
                 self.waits_for = str(problem)
-                _log.exception("the queue cannot be run now")
             self.runs_here = False
             over.wait(AFTER_TROUBLE if self.waits_for else LOOK)
 
@@ -150,6 +151,7 @@ class QueueRunner:
         """Claim an item and start its process, if it is still what was shown.
 
         :raises acquire.service.queue_rules.Refused: somebody has changed the queue meanwhile.
+        :raises OSError: its recipe cannot be read now.
         """
         log = self._places.logs / f"item-{item.id}-{item.attempt + 1}-{secrets.token_hex(4)}.log"
         try:
@@ -157,6 +159,12 @@ class QueueRunner:
             command = command_of(item.request, self._places.recipes, self._places.runs, log.stem)
         except ConfigurationError as error:
             self.queue.decline(item.id, f"its recipe is wrong now: {error.problems[0]}", RUNNER)
+            return
+        except OSError:  # a share that is not there now, for example: it is waited for
+            raise
+        except Exception as error:
+            _log.exception("item %d cannot be planned", item.id)
+            self.queue.decline(item.id, f"it cannot be planned: {error}", RUNNER)
             return
         if different:
             reason = f"changed since it was shown: {', '.join(different)}. Look at it again, then release it"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,7 +13,8 @@ from typing import Any
 
 from acquire.service.notification_settings import read_settings
 from acquire.service.notifications import Notifier
-from acquire.service.queue import RunQueue
+from acquire.service.other_runs import OtherRuns
+from acquire.service.queue import QueueUnusable, RunQueue
 from acquire.service.queue_estimate import estimate
 from acquire.service.queue_rules import Item, ItemState, Queue, Refused, Request
 from acquire.service.queue_runner import Places, QueueRunner
@@ -19,6 +22,7 @@ from acquire.service.run_processes import start_process
 
 SHOWN_OVER = 50  # items that are over, in what pages are told
 SHOWN_MESSAGES = 20
+MOST_KEYS = 1000
 STATES = (ItemState.WAITING, ItemState.HELD, ItemState.ASKED, ItemState.NEEDS_PERSON)
 
 
@@ -35,13 +39,18 @@ class QueueService:
         self.queue = RunQueue(self.places.queue)
         self.runner = QueueRunner(self.queue, self.places, start_process, mailboxes=mailboxes)
         self.notifier = Notifier(self.queue.messages, told)
+        self.others = OtherRuns(self.queue.messages, runs, mailboxes)
+        self._adding, self._made = threading.Lock(), OrderedDict[str, int]()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self.runner.run, args=(self._over,), name="queue", daemon=True)
+        self._others = threading.Thread(target=self.others.run, args=(self._over,), name="others", daemon=True)
 
     def start(self) -> None:
         """Run the queue from now on, and tell people."""
         self._thread.start()
         self.notifier.start()
+        if self.notifier.channels:
+            self._others.start()
 
     def stop(self) -> None:
         """Begin nothing any more; a run that goes on does so, and is found again by the next service."""
@@ -51,6 +60,8 @@ class QueueService:
         self.runner.wake()
         if self._thread.is_alive():
             self._thread.join(10.0)
+        if self._others.is_alive():
+            self._others.join(10.0)
         self.notifier.stop()
         self.queue.close()
 
@@ -58,9 +69,11 @@ class QueueService:
 
     @property
     def lock(self) -> dict[str, str] | None:
-        """The lock of the bench, None without one."""
-        lock = self.queue.now(over=0).lock
-        return None if lock is None else asdict(lock)
+        """The lock of the bench, None without one, or where nobody knows."""
+        with suppress(QueueUnusable):
+            lock = self.queue.now(over=0).lock
+            return None if lock is None else asdict(lock)
+        return None
 
     @property
     def last_change(self) -> int:
@@ -69,14 +82,21 @@ class QueueService:
 
     def status(self) -> dict[str, Any]:
         """How many items are in which state, and the name of the one that is next."""
-        now = self.queue.now(over=0)
+        try:
+            now = self.queue.now(over=0)
+        except QueueUnusable as error:  # what runs is shown all the same
+            return {**dict.fromkeys(map(str, STATES), 0), "head": str(error)}
         counted = {str(state): sum(item.state == state for item in now.items) for state in STATES}
         first = next((item for item in now.items if item.state == ItemState.WAITING), None)
         return {**counted, "head": None if first is None else first.request.name}
 
     def answer(self) -> dict[str, Any]:
         """The items in order, behind them those that are over; why nothing begins, if so; what people were told."""
-        now = self.queue.now(over=SHOWN_OVER)
+        try:
+            now, messages = self.queue.now(over=SHOWN_OVER), self.queue.messages.newest(SHOWN_MESSAGES)
+        except QueueUnusable as error:
+            nothing: dict[str, Any] = {"items": [], "lock": None, "runs_here": False, "messages": []}
+            return {**nothing, "paused": True, "why": str(error)}
         why = self._why_nothing_begins(now)
         return {
             "items": list(_told(now)),
@@ -84,7 +104,7 @@ class QueueService:
             "why": why,
             "lock": None if now.lock is None else asdict(now.lock),
             "runs_here": self.runner.runs_here,
-            "messages": [asdict(message) for message in self.queue.messages.newest(SHOWN_MESSAGES)],
+            "messages": [asdict(message) for message in messages],
         }
 
     def _why_nothing_begins(self, now: Queue) -> str:
@@ -100,7 +120,10 @@ class QueueService:
 
     def why_not_now(self) -> str:
         """Why no run may be started beside the queue now; empty where one may."""
-        now = self.queue.now(over=0)
+        try:
+            now = self.queue.now(over=0)
+        except QueueUnusable as error:
+            return str(error)
         if now.lock is not None:
             return f"the bench is locked by {now.lock.name}: {now.lock.note}".rstrip(": ")
         running = now.running
@@ -108,14 +131,21 @@ class QueueService:
 
     # --- with what is shown before it starts -------------------------------------------------------------------
 
-    def add(self, request: Request, by: str, *, operator: bool) -> Item:
-        """Another item, with what it is going to do.
+    def add(self, request: Request, by: str, *, operator: bool, key: str | None = None) -> Item:
+        """Another item, with what it is going to do; with a ``key`` that was used before, what it made then.
 
         :raises acquire.config.ConfigurationError: its recipe is wrong.
         :raises acquire.service.queue_rules.Refused: nobody is named, or the queue is full.
         """
         shown = estimate(request, self.places.recipes)
-        item = self.queue.add(request, by, operator=operator, estimate=shown)
+        with self._adding:
+            if key and key in self._made:
+                return self.queue.item(self._made[key])
+            item = self.queue.add(request, by, operator=operator, estimate=shown)
+            if key:
+                self._made[key] = item.id
+                while len(self._made) > MOST_KEYS:
+                    self._made.popitem(last=False)
         self.runner.wake()
         return item
 

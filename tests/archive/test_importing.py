@@ -202,20 +202,22 @@ def test_everything_that_is_wrong_with_a_mapping_is_said_at_once(tmp_path: Path)
         load_mapping(path)
     said = "\n".join(map(str, found.value.problems))
     for part in (
-        "lumnance", "'klingon' is no encoding", "so is the separator",
+        "lumnance", "voltage: unit: 'mA' does not fit: wanted V", "luminance: unit: has no unit",
+        "'klingon' is no encoding", "so is the separator",
         "colour, which is nothing that can be read", "is no regular expression", "'day' is no format",
     ):  # fmt: skip
         assert part in said, part
     path.write_text(
-        "kind: mapping\norigin: x\nformat: {name_lines: 0}\ncolumns:\n  voltage: {column: U, unit: mA}\n"
-        "  luminance: {column: 2}\n",
+        "kind: mapping\norigin: x\nsource: current\nformat: {name_lines: 0}\ncolumns:\n"
+        "  source_level: {column: U, unit: V}\n  luminance: {column: 2, unit: lux}\n  time: {column: 1}\n",
         encoding="utf-8",
     )
     with pytest.raises(ConfigurationError) as found:
         load_mapping(path)
-    said = "\n".join(map(str, found.value.problems))
-    for part in ("'mA' does not fit: wanted V", "luminance.unit: is missing", "is a name, but name_lines is 0"):
-        assert part in said, part
+    assert {problem.path for problem in found.value.problems} == {"columns.luminance", "columns.time"}
+    path.write_text(path.read_text(encoding="utf-8").replace("lux", "cd/m^2").replace("1}", "1, unit: s}"), "utf-8")
+    with pytest.raises(ConfigurationError, match=r"source is set to a current(?s:.*)is a name, but name_lines is 0"):
+        load_mapping(path)
 
 
 def test_everything_that_is_wrong_with_a_file_is_said_at_once_with_its_line() -> None:

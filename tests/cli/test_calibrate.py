@@ -121,7 +121,7 @@ def test_a_bench_that_names_it_measures_the_same_device_alike(
     assert (note.value, note.limit) == pytest.approx((12_030, 8_715), rel=3e-3)
 
 
-@pytest.mark.parametrize(("peak", "fwhm"), [(630, 30), (465, 20)])
+@pytest.mark.parametrize(("peak", "fwhm"), [(630, 30), pytest.param(465, 20, marks=pytest.mark.long)])
 def test_the_mismatch_of_another_colour_is_applied_and_shown(
     peak: int,
     fwhm: int,
@@ -297,7 +297,7 @@ def test_a_sweep_that_cannot_calibrate_is_refused(
     assert said in refused.stderr
 
 
-@pytest.mark.parametrize("levels", [1, 2])
+@pytest.mark.parametrize("levels", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_a_calibration_of_too_few_levels_has_no_uncertainty_and_neither_has_what_uses_it(
     levels: int, sweep_file: Callable[..., Path], bench_file: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -377,6 +377,7 @@ def test_a_folder_that_takes_no_file_is_named_and_the_run_is_kept(tmp_path: Path
     assert len(list((tmp_path / "runs").glob("*.h5"))) == 1
 
 
+@pytest.mark.long
 def test_the_truth_lies_in_the_interval_of_whole_calibrations() -> None:
     """A sample of ``make calibrations``."""
     errors = errors_of(range(1, 9))

@@ -312,7 +312,7 @@ def read_points(process: subprocess.Popen[str], wanted: int) -> list[str]:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-@pytest.mark.parametrize("wanted", [1, 17])
+@pytest.mark.parametrize("wanted", [pytest.param(1, marks=pytest.mark.long), 17])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_is_finished_and_complete(
     number: signal.Signals, wanted: int, tmp_path: Path, long_sweep: Path
@@ -334,7 +334,7 @@ def test_an_interrupted_run_is_finished_and_complete(
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-@pytest.mark.parametrize("wanted", [1, 23])
+@pytest.mark.parametrize("wanted", [1, pytest.param(23, marks=pytest.mark.long)])
 def test_a_killed_run_keeps_every_reported_point(wanted: int, tmp_path: Path, long_sweep: Path) -> None:
     process = start("run", long_sweep, "--output", tmp_path / "runs")
     lines = read_points(process, wanted)
@@ -486,7 +486,12 @@ with_terminals = pytest.mark.skipif(os.name == "nt", reason="pseudo-terminals of
 @with_terminals
 @pytest.mark.parametrize(
     ("answer", "status"),
-    [(b"\n", b"failed"), (b"Y\n", b"failed"), (b"n\n", b"running"), (b"\x04", b"running"), (b"\xff\n", b"running")],
+    [
+        (b"Y\n", b"failed"),
+        (b"n\n", b"running"),
+        *(pytest.param(*one, marks=pytest.mark.long) for one in ((b"\n", b"failed"), (b"\x04", b"running"))),
+        pytest.param(b"\xff\n", b"running", marks=pytest.mark.long),
+    ],
 )
 def test_on_a_terminal_the_file_that_was_cut_off_is_finished_if_wanted(
     answer: bytes, status: bytes, tmp_path: Path
@@ -540,7 +545,7 @@ def test_ctrl_c_on_a_terminal_ends_the_run_in_order(tmp_path: Path, long_sweep: 
 
 
 @with_terminals
-@pytest.mark.parametrize("wanted", [b"dark readings", b"no light"])
+@pytest.mark.parametrize("wanted", [pytest.param(b"dark readings", marks=pytest.mark.long), b"no light"])
 def test_a_terminal_that_is_closed_by_its_window_ends_the_run_in_order(
     wanted: bytes, tmp_path: Path, long_sweep: Path
 ) -> None:

@@ -231,7 +231,7 @@ def main() -> int:
         played = pool.map(play_by_chance, shares, count(given.seed))
         for done, more in zip(accumulate(shares), played, strict=True):
             kills += more
-            if done % (10 * AT_ONCE) == 0:
+            if done % (2 * AT_ONCE) == 0:
                 print(f"{done} sequences by chance, {kills} kills, {time.monotonic() - started:.0f} s", flush=True)
     took = time.monotonic() - started
     print(f"{given.sequences} sequences, {kills} kills: nothing lost, nothing run twice, {took:.0f} s")

@@ -90,7 +90,7 @@ def require_rows(path: Path, rows: int) -> None:
     assert run.finished or run.tables["jvl"]["luminance"].tolist() == [7.5]
 
 
-@pytest.mark.parametrize("recovered", [False, True])
+@pytest.mark.parametrize("recovered", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_a_run_goes_on_where_it_was_cut_off_again_and_again(tmp_path: Path, recovered: bool) -> None:
     record = a_lifetime(path := tmp_path / "run.h5")
     rows = 0

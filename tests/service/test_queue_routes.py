@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from acquire.service.queue import QueueUnusable
+
 QUEUE, LOCK = "/api/v1/queue", "/api/v1/bench-lock"
 WISH = {"recipe": "sweeps/quick_look.yaml", "sample": "Q7", "pixel": "A", "person": "Ann"}
 
@@ -59,6 +61,12 @@ def test_a_viewer_asks_and_an_operator_says_yes(operator: TestClient, viewer: Te
     assert (approved["state"], approved["person"]) == ("waiting", "Ann")
 
 
+def test_a_wish_that_is_sent_again_is_one_wish(operator: TestClient):
+    first, again = (operator.post(QUEUE, json=WISH, headers={"Idempotency-Key": "k1"}).json() for _ in range(2))
+    assert again["id"] == first["id"]
+    assert operator.post(QUEUE, json=WISH, headers={"Idempotency-Key": "k2"}).json()["id"] != first["id"]
+
+
 def test_who_lets_an_item_run_has_a_name(operator: TestClient):
     nameless = operator.post(QUEUE, json={**WISH, "person": None})
     assert (nameless.status_code, nameless.json()["error"]["where"]) == (422, "person")
@@ -90,6 +98,19 @@ def test_no_run_is_started_beside_the_queue(operator: TestClient):
     answer = operator.post("/api/v1/runs", json={"recipe": WISH["recipe"]})
     assert answer.status_code == 409
     assert "locked by test: not now" in answer.json()["error"]["message"]
+
+
+def test_a_queue_that_broke_meanwhile_takes_nothing_else_with_it(
+    operator: TestClient, service: TestClient, monkeypatch: pytest.MonkeyPatch
+):
+    def broken(*, over: int = 0) -> None:
+        raise QueueUnusable("queue.sqlite: it is damaged")
+
+    monkeypatch.setattr(service.app.state.shared.queue.queue, "now", broken)
+    status = operator.get("/api/v1/status")
+    assert (status.status_code, status.json()["queue"]["head"]) == (200, "queue.sqlite: it is damaged")
+    assert operator.get(QUEUE).json()["why"] == "queue.sqlite: it is damaged"
+    assert operator.post("/api/v1/runs", json={"recipe": WISH["recipe"]}).status_code == 409
 
 
 @pytest.mark.slow  # a process of its own

@@ -9,6 +9,7 @@ import pytest
 from acquire.service import queue_rules as rules
 from acquire.service.queue_rules import (
     ITSELF,
+    MOST_ASKED,
     MOST_OPEN,
     Absent,
     Ending,
@@ -178,9 +179,13 @@ def test_a_repeat_is_an_item_of_its_own():
 
 
 def test_the_queue_has_an_end():
-    full = queue_of(*[ItemState.ASKED] * MOST_OPEN)
+    full = queue_of(*[ItemState.HELD] * MOST_OPEN)
     with pytest.raises(Refused, match="full"):
-        rules.add(full, Request("a.yaml"), "Vic", NOON, operator=False)
+        rules.add(full, Request("a.yaml"), "Ann", NOON, operator=True)
+    asked = queue_of(*[ItemState.ASKED] * MOST_ASKED)
+    with pytest.raises(Refused, match="wait for an operator's yes"):
+        rules.add(asked, Request("a.yaml"), "Vic", NOON, operator=False)
+    assert rules.add(asked, Request("a.yaml"), "Ann", NOON, operator=True).next
     assert rules.add(queue_of(*[ItemState.DONE] * MOST_OPEN), Request("a.yaml"), "Vic", NOON, operator=True).next
 
 

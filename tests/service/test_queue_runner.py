@@ -199,11 +199,11 @@ def wait_until(seen: Any) -> None:
 
 def test_the_runner_goes_on_whatever_happens(bench: Bench, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("acquire.service.queue_runner.AFTER_TROUBLE", 0.01)
-    bench.shown = RuntimeError("a bug")
+    bench.shown = OSError("the share is gone")
     over, number = threading.Event(), bench.queue.add(Request("a.yaml"), "Ann", operator=True).id
     thread = threading.Thread(target=bench.runner.run, args=(over,))
     thread.start()
-    wait_until(lambda: bench.runner.waits_for == "a bug")
+    wait_until(lambda: bench.runner.waits_for == "the share is gone")
     bench.shown = {}
     wait_until(lambda: bench.queue.item(number).state == ItemState.RUNNING)
     over.set()

@@ -1,6 +1,6 @@
 """Runs in processes of their own: they outlive who started them, and are found again.
 
-Real processes, so these take their time: three of them, a few seconds each.
+Real processes, so these take their time: two of them, a few seconds each.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from acquire.safety.running import RunningNow, post, running, seen, stopping
+from acquire.service import run_processes
 from acquire.service.run_processes import found_again, left_behind, result_in, start_process, start_run
 from tests.conftest import CONFIGS
 
@@ -103,14 +104,14 @@ def test_of_a_run_that_was_killed_it_is_known_which_file_it_wrote(tmp_path: Path
     assert not after.lives
 
 
-@pytest.mark.slow  # a process
-def test_a_run_that_cannot_begin_says_so_in_its_log(tmp_path: Path) -> None:
-    started = start_run(["run", str(tmp_path / "none.yaml"), "--json"], tmp_path / "logs" / "1.log", "item 9")
-    assert started.process.wait(30.0) == 2
-    assert not started.lives()
-    result = result_in(started.log)
-    assert result is not None
-    assert (result["status"], result["run_id"]) == ("failed", None)
+def test_a_run_for_somebody_is_operated_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[tuple[list[str], Path]] = []
+    monkeypatch.setattr(run_processes, "start_process", lambda *given: started.append(given))
+    log = tmp_path / "log"
+    start_run(["run", "a.yaml", "--json"], log)
+    start_run(["run", "a.yaml", "--json"], log, "item 9")
+    alone = [sys.executable, "-m", "acquire", "run", "a.yaml", "--json"]
+    assert started == [(alone, log), ([*alone, "--remote", "item 9"], log)]
 
 
 def test_the_result_is_the_last_object_of_a_log(tmp_path: Path) -> None:

@@ -29,6 +29,9 @@ from acquire.records import (
 )
 from acquire.sweep.remaining import Remaining
 
+#: Of so many points the share of L_0 is remembered until they are drawn.
+_REMEMBERED = 256
+
 #: What is over so soon is not timed, s.
 SOON = 1.5
 
@@ -75,6 +78,7 @@ class Account:
         #: What limits the source at the last point, in words.
         self.limited = ""
         self.stopped = False
+        self._shares: dict[int, float] = {}
         self._clock = clock
         self._time, self._arrived = 0.0, clock()
         self._explained = PointFlag.NONE
@@ -114,8 +118,28 @@ class Account:
         self._remaining = Remaining(run.points, run.time_per_point, self.outlook.exposures, self.outlook.dark_after)
         self._at(0.0)
 
+    def share_of(self, record: Record) -> float:
+        """L/L_0 of a point of a lifetime that came not long ago; NaN of any other, and while L_0 is not known."""
+        return self._shares.get(record.reading.index, nan)
+
+    @property
+    def share_told(self) -> Callable[[Record], float] | None:
+        """What tells L/L_0 of a point; None where the run is no lifetime."""
+        return self.share_of if self.outlook.lifetime is not None else None
+
+    def _note_share(self, record: Record) -> None:
+        rows = self.outlook.lifetime
+        if rows is None:
+            return
+        if record.reading.cycle:
+            rows.of_curve(record)
+            return
+        self._shares[record.reading.index] = rows.of_course(record).relative_luminance
+        self._shares.pop(record.reading.index - _REMEMBERED, None)
+
     def _point(self, record: Record) -> Iterator[Entry]:
         reading = record.reading
+        self._note_share(record)
         self._at(reading.time)
         of_sweep = reading.branch is not Branch.AFTERWARDS
         self.done = counted(reading.index) if of_sweep else self.done

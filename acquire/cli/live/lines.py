@@ -19,7 +19,7 @@ class Lines:
         self._console = console
         self._account = account
         self._stop = stop
-        self._columns = list(rows.columns(account.source_unit))
+        self._columns = list(rows.columns(account.source_unit, share_of=account.share_told))
         self._begun = False
 
     def __call__(self, event: Event) -> None:
@@ -31,7 +31,7 @@ class Lines:
         for entry in self._account.take(event):
             self._entry(entry)
         if isinstance(event, RunStart):
-            self._columns = list(rows.columns(event.source_unit, event.points))
+            self._columns = list(rows.columns(event.source_unit, event.points, self._account.share_told))
             self._write(f"# {'run file':12} {one_line(event.path)}")
             self._write(rows.head_in_a_line(self._columns))
 

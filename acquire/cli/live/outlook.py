@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 
 from acquire.cli.display import number
 from acquire.evaluation.calibration import Calibration, LuminanceRoute
+from acquire.evaluation.decay import DecayConditions
+from acquire.evaluation.lifetime_rows import LifetimeRows
+from acquire.evaluation.stress import StressClock
 from acquire.photometry.customary_units import customary
 from acquire.sweep.levels import branches_of
+from acquire.sweep.lifetime import LifetimeCourse
 
 if TYPE_CHECKING:
     from acquire.bench.preparation import PreparedRun
@@ -22,7 +26,8 @@ class Outlook:
 
     ``heading``: what is said of it, as (name, text); ``levels`` in V or A, as far as they are known; ``points`` at
     most; ``dark_before`` and ``dark_after`` readings; ``exposures`` [s] of its spectra in their order and
-    ``time_per_point`` [s] as planned; ``real_time``: the clock of the bench is that on the wall.
+    ``time_per_point`` [s] as planned; ``real_time``: the clock of the bench is that on the wall; ``lifetime``: what
+    tells L/L_0 of the points of one.
     """
 
     heading: tuple[tuple[str, str], ...] = ()
@@ -33,6 +38,7 @@ class Outlook:
     exposures: tuple[float, ...] = ()
     time_per_point: float = 0.0
     real_time: bool = True
+    lifetime: LifetimeRows | None = None
 
 
 def outlook_of(prepared: PreparedRun, today: date) -> Outlook:
@@ -47,7 +53,17 @@ def outlook_of(prepared: PreparedRun, today: date) -> Outlook:
         exposures=plan.exposures,
         time_per_point=plan.time_per_point,
         real_time=not prepared.loaded.bench.simulated,
+        lifetime=_lifetime(plan.course) if isinstance(plan.course, LifetimeCourse) else None,
     )
+
+
+def _lifetime(course: LifetimeCourse) -> LifetimeRows:
+    """What makes the rows of a lifetime from where it is; of one that is gone on with L_0 is known."""
+    conditions = DecayConditions(course.burn_in, course.initial_time, course.settle)
+    if course.done is None:
+        return LifetimeRows.new(conditions)
+    clock = StressClock(course.done.stress, course.settle)
+    return LifetimeRows(conditions, clock, initial_luminance=course.done.initial_luminance)
 
 
 def _heading(prepared: PreparedRun, today: date) -> Iterator[tuple[str, str]]:

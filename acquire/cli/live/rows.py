@@ -70,10 +70,11 @@ _LIGHT = (
 )
 
 
-def columns(source_unit: str, points: int = 0) -> tuple[Column, ...]:
+def columns(source_unit: str, points: int = 0, share_of: Callable[[Record], float] | None = None) -> tuple[Column, ...]:
     """All columns of a point of a source of V or A; the level that was sent comes first.
 
-    ``points``: where there is no bar, each point says how many there are.
+    ``points``: where there is no bar, each point says how many there are. ``share_of`` tells L/L_0 of a point of a
+    lifetime, which has a column then.
     """
     of = f"/{points}" if points else ""
     point = Column("point", "", max(5, 2 * len(of) - 1), lambda record: f"{counted(record.reading.index)}{of}")
@@ -87,8 +88,18 @@ def columns(source_unit: str, points: int = 0) -> tuple[Column, ...]:
     density = "current_density"
     current = _of(density, lambda record: number(customary(record.current_density, density)), 10)
     spectrum = Column("spectrum", "", 12, lambda record: record.spectrum_source, 5)
+    told = share_of
+    of_first = () if told is None else (_of("relative_luminance", lambda record: number(100 * told(record), 4), 7),)
     # Where currents are set, their density says nothing new
-    return (point, level, measured, current if voltage_source else replace(current, rank=2), *_LIGHT, spectrum)
+    return (
+        point,
+        level,
+        measured,
+        current if voltage_source else replace(current, rank=2),
+        *_LIGHT,
+        *of_first,
+        spectrum,
+    )
 
 
 def fitting(every: Sequence[Column], width: int) -> list[Column]:

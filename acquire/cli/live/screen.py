@@ -157,7 +157,10 @@ class Screen:
         """The columns that there is room for; worked out where width or unit are new."""
         wanted = self._account.source_unit, width
         if wanted != self._columns_for:
-            self._columns_for, self._fitting = wanted, rows.fitting(rows.columns(wanted[0]), width)
+            self._columns_for, self._fitting = (
+                wanted,
+                rows.fitting(rows.columns(wanted[0], share_of=self._account.share_told), width),
+            )
         return self._fitting
 
     def _head_of_columns(self, width: int) -> Iterator[Text]:

@@ -36,14 +36,16 @@ export async function askFor(title, fields, yes, { text = "" } = {}) {
   return (await answer) ? Object.fromEntries(inputs.map((input) => [input.name, input.value.trim()])) : null;
 }
 
-// Said in a corner for a while; what went wrong stays until it is closed.
-export function toast(text, { bad = false, link = null } = {}) {
+const [SHORT, LONG] = [7000, 20000]; // ms
+
+// Said in a corner for a while, or until it is closed.
+export function toast(text, { bad = false, stays = false, link = null } = {}) {
   const place = document.getElementById("toasts");
   const one = h(`div.toast${bad ? ".bad" : ""}`, bad ? { role: "alert" } : {}, text, link ? [" ", link] : null,
     h("button.small", { type: "button", onclick: () => one.remove() }, "Close"));
   place.append(one);
   while (place.children.length > 4) place.firstChild.remove();
-  if (!bad) setTimeout(() => one.remove(), 7000);
+  if (!stays) setTimeout(() => one.remove(), bad ? LONG : SHORT);
 }
 
 // An error of the service with all its problems, where it belongs.

@@ -115,7 +115,7 @@ export function date(time) {
 
 // Devices by name and date, never by an identifier.
 export function runName(run) {
-  const place = [run.sample || run.title || "Unnamed sample", run.pixel ? `pixel ${run.pixel}` : ""];
+  const place = [run.sample || run.title || "A run without a file yet", run.pixel ? `pixel ${run.pixel}` : ""];
   return place.filter(Boolean).join(", ");
 }
 

@@ -38,7 +38,7 @@ function sound(tones) {
 function tell(key, text, { bad = false, tones = [660, 880], link = null } = {}) {
   if (told.has(key)) return;
   told.add(key);
-  toast(text, { bad, link });
+  toast(text, { bad, stays: bad, link });
   sound(tones);
   // With a tag, six tabs make one notification.
   if (wanted() && "Notification" in window && Notification.permission === "granted") new Notification("J-V-L bench", { body: text, tag: key });

@@ -23,6 +23,8 @@ function tell(topic, data) {
 }
 
 export const runsNow = () => known.status?.runs ?? [];
+// How a run is spoken to: before it has a file, by what its process is called.
+export const addressOf = (run) => run.run_id || run.address;
 export const runNow = (id) => runsNow().find((run) => run.run_id === id) ?? null;
 
 // The data of a run, loaded once.
@@ -44,7 +46,7 @@ function takeState(status) {
   const before = runsNow();
   known.status = status;
   for (const run of before) {
-    if (!status.runs.some((one) => one.run_id === run.run_id)) known.lastOutput = { output: run.output, asked: run.output_asked, run };
+    if (run.run_id && !status.runs.some((one) => one.run_id === run.run_id)) known.lastOutput = { output: run.output, asked: run.output_asked, run };
   }
 }
 

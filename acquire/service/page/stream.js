@@ -1,5 +1,5 @@
 // One connection for all tabs: the tab that holds the lock listens and hands on what it hears.
-import { address } from "./api.js";
+import { address, get } from "./api.js";
 
 const KINDS = ["state", "run", "rows", "reload", "spectrum", "note", "finding", "figures", "question", "queue", "end", "gone", "heartbeat"];
 const STALE = 2500; // ms without an event; one comes each second
@@ -31,6 +31,7 @@ function listen(channel, over) {
     }
     source.onerror = () => {
       if (source.readyState !== EventSource.CLOSED) return; // it connects again by itself
+      get("me").catch(() => {}); // who is logged out meanwhile is shown where to log in
       clearTimeout(timer);
       timer = setTimeout(open, AGAIN);
     };

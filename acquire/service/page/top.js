@@ -4,7 +4,7 @@ import { ask, during, toast } from "./dialogs.js";
 import { fill, h, say } from "./dom.js";
 import { clock, runName } from "./format.js";
 import { help } from "./keyboard.js";
-import { known, runsNow } from "./store.js";
+import { addressOf, known, runsNow } from "./store.js";
 import { otherTheme } from "./theme.js";
 
 const PLACES = { live: "Live", start: "Start", queue: "Queue", history: "History", bench: "Bench" };
@@ -62,14 +62,14 @@ export async function stopNow() {
   let chosen = runs;
   if (runs.length > 1) {
     const which = await ask("Stop which run?", h("p", {}, "Each is ramped to zero and switched off."), [
-      { label: "Cancel", value: null }, ...runs.map((run) => ({ label: runName(run), value: run.run_id })), { label: "All", value: "all", kind: "stop" }]);
+      { label: "Cancel", value: null }, ...runs.map((run) => ({ label: runName(run), value: addressOf(run) })), { label: "All", value: "all", kind: "stop" }]);
     if (!which) return;
-    chosen = which === "all" ? runs : runs.filter((run) => run.run_id === which);
+    chosen = which === "all" ? runs : runs.filter((run) => addressOf(run) === which);
   }
   stopButton.dataset.busy = "yes";
   draw();
   await Promise.all(chosen.map((run) => during(stopButton, async () => {
-    const answer = await post(`runs/${run.run_id}/stop`);
+    const answer = await post(`runs/${addressOf(run)}/stop`);
     if (answer.output !== "off") toast(`${runName(run)}: ${inClockTime(answer.message || "not confirmed to be off")}`, { bad: true });
   })));
   delete stopButton.dataset.busy;

@@ -19,7 +19,7 @@ NODE = shutil.which("node")
 @pytest.mark.parametrize("name", assets())
 def test_no_asset_is_behind_the_program(name: str) -> None:
     made = (FOLDER / name).read_text(encoding="utf-8")
-    assert made == assets()[name], "python -m acquire.service.page_assets"
+    assert made == assets()[name], "make docs"
 
 
 @pytest.mark.skipif(NODE is None, reason="the page's pure functions were left out: they need node (20.19 or later)")

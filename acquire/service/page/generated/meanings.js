@@ -17,6 +17,7 @@ export const FLAGS = {
   "16384": "what was recorded here had changed in the file; nothing of it was used",
   "65536": "the photodiode's amplifier was at its limit: there was more light than it shows",
   "131072": "a finer level, added between two of the sweep file because of what they showed",
+  "262144": "the first point after a pause, in which the output was off: a row of /entry/pauses",
   "32768": "came late by more than its own planned time: the device stayed at the level before it meanwhile",
 };
 export const STATUSES = {

@@ -24,8 +24,18 @@ export function open(place) {
     draw();
   }).catch((error) => fill(place, problemsOf(error)));
   draw();
-  return { take: (topic) => topic === "queue" && draw() };
+  let before = key();
+  return {
+    take: (topic) => {
+      if (topic !== "state" && topic !== "queue") return;
+      if (key() !== before) draw();
+      before = key();
+    },
+  };
 }
+
+// What the view depends on: it is drawn anew only when that is another, so that nobody is interrupted in a field.
+const key = () => JSON.stringify([known.status?.bench, known.queue?.lock, runsNow().length > 0]);
 
 function job(name, path, text, recipes, busy) {
   const said = h("div");

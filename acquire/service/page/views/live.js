@@ -4,6 +4,7 @@ import { confirm, during, toast } from "../dialogs.js";
 import { batched, field, fill, h, say } from "../dom.js";
 import { customary, date, duration, MISSING, number, pretty, quantity, runName, runNameAndDate, unitText, words } from "../format.js";
 import { findingsAndNotes } from "../remarks.js";
+import { questionCard } from "../question.js";
 import { RunPictures } from "../run_pictures.js";
 import { dataOf, forget, known, runNow, runsNow } from "../store.js";
 import { phaseText } from "../top.js";
@@ -23,6 +24,7 @@ export function open(place, [chosen = ""]) {
     if (shown && (!run || run.run_id === shown.id)) return shown.state(); // one that is over stays in sight until the next
     shown?.close();
     shown = run ? new LiveRun(place, run) : null;
+    if (shown) delete place.dataset.nothing;
     if (!shown) nothing(place, chosen);
     return undefined;
   };
@@ -36,18 +38,25 @@ export function open(place, [chosen = ""]) {
     redraw: () => shown?.pictures.redraw(),
     logarithmic: () => shown?.pictures.logarithmic(),
     pause: () => shown?.pause(),
-    close: () => shown?.close(),
+    close: () => {
+      delete place.dataset.nothing;
+      shown?.close();
+    },
   };
 }
 
+// No curves to show: why, what is asked, and where one can go.
 function nothing(place, chosen) {
-  const starting = (known.status?.runs ?? []).length;
+  const starting = runsNow();
   const last = known.lastOutput?.run;
-  const heading = starting ? "A run is about to begin" : chosen ? "This run is not going on, or has not begun yet" : "No run is going on";
-  fill(place, h("h1", {}, heading),
-    h("div.card", {}, starting ? h("p", {}, "Its curves stand here as soon as its file is there.") : h("p", {}, "Curves stand here while a run goes on, whoever started it: this page, the queue, or acquire run on the bench computer."),
-      h("div.row", {}, h("a.button", { href: "#/start" }, "Start a run"), h("a.button", { href: "#/queue" }, "Queue"), h("a.button", { href: "#/history" }, "History"),
-        chosen ? h("a.button", { href: `#/run/${chosen}` }, "What was measured") : last?.run_id ? h("a.button", { href: `#/run/${last.run_id}` }, `The last run: ${runNameAndDate(last)}`) : null)));
+  const key = JSON.stringify([starting.map((run) => [run.address, run.phase, run.question?.id]), chosen, last?.run_id]);
+  if (place.dataset.nothing === key) return; // nobody's button is taken away under the mouse
+  place.dataset.nothing = key;
+  const heading = starting.length ? "A run is about to begin" : chosen ? "This run is not going on, or has not begun yet" : "No run is going on";
+  const text = starting.length ? "Its curves stand here as soon as its file is there." : "Curves stand here while a run goes on, whoever started it: this page, the queue, or acquire run on the bench computer.";
+  fill(place, h("h1", {}, heading), starting.map(questionCard),
+    h("div.card", {}, h("p", {}, text), h("div.row", {}, h("a.button", { href: "#/start" }, "Start a run"), h("a.button", { href: "#/queue" }, "Queue"), h("a.button", { href: "#/history" }, "History"),
+      chosen ? h("a.button", { href: `#/run/${chosen}` }, "What was measured") : last?.run_id ? h("a.button", { href: `#/run/${last.run_id}` }, `The last run: ${runNameAndDate(last)}`) : null)));
 }
 
 const READINGS = [["source_level", "Level"], ["voltage", "Voltage"], ["current_density", "Current density"], ["luminance", "Luminance"], ["current_efficiency", "Current efficiency"], ["external_quantum_efficiency", "EQE"]];
@@ -121,11 +130,13 @@ class LiveRun {
     say(this.parts.name, runNameAndDate(run));
     if (this.ended) return this.#others();
     const done = run.points ?? 0;
-    if (run.planned_points) Object.assign(this.parts.progress, { max: run.planned_points, value: done });
+    const planned = run.manual ? null : run.planned_points;
+    this.parts.progress.hidden = Boolean(run.manual);
+    if (planned) Object.assign(this.parts.progress, { max: planned, value: done });
     else this.parts.progress.removeAttribute("value");
     const left = Number.isFinite(run.seconds_left) && run.seconds_left !== null ? `, about ${duration(run.seconds_left)} left` : "";
     if (!runNow(this.id) && run.points) return say(this.parts.far, `Nothing is heard of this run any more; it came to point ${done}.`);
-    say(this.parts.far, `${words(phaseText(run))} · point ${done}${run.planned_points ? ` of ${run.planned_points}` : ""}${left}`);
+    say(this.parts.far, `${words(phaseText(run))} · point ${done}${planned ? ` of ${planned}` : ""}${left}`);
     say(this.parts.instruments, Object.entries(run.instruments ?? {}).map(([role, what]) => `${ROLES[role] ?? words(role)}: ${what}`).join(" · "));
     this.pauseButton.hidden = !mayOperate() || run.manual;
     this.pauseButton.disabled = !["measuring", "paused"].includes(run.phase);
@@ -163,9 +174,7 @@ class LiveRun {
     const question = run.question;
     if (question?.id === this.asked) return;
     this.asked = question?.id;
-    fill(this.parts.question, question ? h("section.card.question", { role: "alert", "aria-label": "A question" }, h("h2", {}, "The run waits for an answer"), h("p", {}, question.text),
-      mayOperate() ? h("div.row", {}, (question.choices?.length ? question.choices : ["yes", "no"]).map((choice) => h("button", { type: "button",
-        onclick: (event) => during(event.target, () => post(`runs/${this.id}/answer`, { question: question.id, answer: choice })) }, CHOICES[choice] ?? words(choice)))) : h("p.quiet", {}, "An operator answers it.")) : null);
+    fill(this.parts.question, questionCard(run) ?? []);
   }
 
   // Levels set by hand.
@@ -189,7 +198,5 @@ class LiveRun {
     forget(this.id);
   }
 }
-
-const CHOICES = { yes: "Yes, it is done", no: "No, end the batch here" };
 
 export const ROLES = { smu: "Source", photodiode_meter: "Photodiode meter", spectroradiometer: "Spectroradiometer", pixel_switch: "Pixel switch", surroundings: "Room" };

@@ -6,19 +6,30 @@ import { date, pretty, runName, runNameAndDate, words } from "../format.js";
 import { figuresTable, findingsAndNotes, stateTag } from "../remarks.js";
 import { RunPictures } from "../run_pictures.js";
 import { RunData } from "../run_data.js";
+import { runNow } from "../store.js";
 
 export const title = "Run";
+const AGAIN = 3000; // ms until a file that is not finished is read once more
 
 export function open(place, [id]) {
   let pictures = null;
   let closed = false;
   const data = new RunData(id);
 
+  let asked = 0;
+  let due;
+
+  // The newest answer is drawn; a file that is still being finished is read once more soon.
   const load = async () => {
-    fill(place, h("p.empty", {}, "Reading the run file…"));
+    const mine = (asked += 1);
+    clearTimeout(due);
+    if (!pictures) fill(place, h("p.empty", {}, "Reading the run file…"));
     try {
       const [run] = await Promise.all([get(`history/${id}`), data.load()]);
-      if (!closed) draw(run);
+      if (closed || mine !== asked) return;
+      const final = data.about.revision === "final";
+      draw(final ? { ...run, state: data.about.status, status: data.about.status, stop_reason: data.about.stop_reason ?? run.stop_reason } : run);
+      if (!final && !runNow(id)) due = setTimeout(load, AGAIN);
     } catch (error) {
       fill(place, problemsOf(error), h("a.button", { href: "#/history" }, "To the history"));
     }
@@ -66,6 +77,7 @@ export function open(place, [id]) {
     take: (topic, event) => topic === "end" && event.run_id === id && load(),
     close: () => {
       closed = true;
+      clearTimeout(due);
       pictures?.close();
     },
   };
