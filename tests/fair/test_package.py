@@ -65,6 +65,7 @@ def of_type(folder: Path, kind: str) -> list[dict[str, Any]]:
 # --- what a crate says ---
 
 
+@pytest.mark.slow  # a picture, and the report around it
 def test_a_crate_with_pictures_keeps_the_rules(run_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "PICTURES", {"jvl": pictures.PICTURES["jvl"]})  # each takes a second
     folder = packed([read_documented(run_file)], tmp_path / "crate")
