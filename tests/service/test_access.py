@@ -171,6 +171,8 @@ def test_other_methods_are_refused(operator: TestClient, method: str) -> None:
         "..%2f..%2fx.yaml",
         "sweeps/.hidden.yaml",
         "a\\b.yaml",
+        "sweeps/con.yaml",
+        "lpt1.x/y.yaml",
     ],
 )
 def test_no_name_leads_out_of_the_recipes(operator: TestClient, name: str) -> None:
