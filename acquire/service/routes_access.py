@@ -15,7 +15,7 @@ from acquire.service.cursors import NoCursor, cursor_of
 from acquire.service.errors import RequestRefused
 from acquire.service.metrics import metrics_text
 from acquire.service.shared import Here
-from acquire.service.stream import Stream
+from acquire.service.stream import LiveResponse, Stream
 from acquire.service.tokens import LOGIN_LASTS, Login
 
 router = APIRouter()
@@ -88,7 +88,7 @@ async def events(
     if len(stream.viewers) >= MOST_VIEWERS or stream.places.get(who, 0) >= MOST_OF_ONE:
         raise RequestRefused(429, "too many pages are open", "close some of them", headers={"retry-after": "10"})
     events = stream.events(at, who, may=still_logged_in(request))
-    return StreamingResponse(events, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+    return LiveResponse(events, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
 
 @outside.get("/health", tags=["state"], responses={503: {"model": Health}})

@@ -45,6 +45,8 @@ def serve(settings: Settings) -> None:
     except (OSError, ValueError) as error:
         raise SettingsError(f"the certificate or its key cannot be used ({error})") from error
     with _listening(settings) as listener:
+        for reader in (app.state.shared.files.reader, app.state.shared.pictures):
+            reader.begin()
         _Server(config, app.state.stream, app.state.shared).run(sockets=[listener])
 
 

@@ -16,6 +16,8 @@ from datetime import datetime
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+from starlette.types import Message, Send
 
 from acquire.service.cursors import Cursor, cursor_text
 from acquire.service.followed import CUT_OFF, ORDER, Chunk, FollowedRun, ending_of, longest_backlog
@@ -25,6 +27,7 @@ from acquire.service.watching import Watch
 
 LOG = logging.getLogger("acquire.service")
 
+LONGEST_SEND = 30.0  # s that a viewer may take nothing
 HEARTBEAT = 1.0  # s
 MOST_ENDINGS = 100
 STATE_INTERVAL = 0.5  # s between two looks at the state and the queue
@@ -108,6 +111,22 @@ class Stream:
         finally:
             self.viewers.discard(wake)
             self.places -= Counter((who,))
+
+
+class LiveResponse(StreamingResponse):
+    """A stream whose reader is cut off once it has taken nothing for a while: it comes back with its cursor."""
+
+    async def stream_response(self, send: Send) -> None:
+        """Send what there is, for as long as it is taken."""
+
+        async def limited(message: Message) -> None:
+            async with asyncio.timeout(LONGEST_SEND):
+                await send(message)
+
+        try:
+            await super().stream_response(limited)
+        except TimeoutError:
+            LOG.info("a viewer that takes nothing was cut off")
 
 
 class Viewer:

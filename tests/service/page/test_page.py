@@ -83,10 +83,10 @@ def test_a_run_is_started_watched_reloaded_and_stopped(people: People, rig: Rig)
 
     page.get_by_text("This run is over: stopped").wait_for()
     page.get_by_role("link", name="History").click()
-    page.get_by_text("stopped", exact=True).first.wait_for()
+    page.locator(".tag", has_text="stopped").first.wait_for()
     page.get_by_role("link", name="OLED-7").first.click()
     page.get_by_role("heading", name="OLED-7, pixel A").wait_for()
-    page.get_by_text("stopped", exact=True).first.wait_for()
+    page.locator(".tag", has_text="stopped").first.wait_for()
     with page.expect_download() as download:
         page.get_by_role("link", name="HDF5").click()
     run = read_run(download.value.path())
