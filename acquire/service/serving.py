@@ -66,7 +66,7 @@ class _Server(uvicorn.Server):
 
     def _end_runs(self) -> None:
         self._here.queue.stop()  # first: nothing begins behind what ends now
-        end_runs(self._here.settings)
+        end_runs(self._here.settings, held=self._here.queue.runner.runs_here)
 
 
 def _listening(settings: Settings) -> socket.socket:

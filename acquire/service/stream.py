@@ -33,6 +33,10 @@ MOST_ENDINGS = 100
 STATE_INTERVAL = 0.5  # s between two looks at the state and the queue
 
 
+def _always() -> bool:
+    return True
+
+
 class Stream:
     """What all viewers have in common; ``state`` and ``queue`` give what these events say, and must be quick."""
 
@@ -91,14 +95,14 @@ class Stream:
             self._looking.cancel()
         self._wake_all()
 
-    async def events(self, cursor: Cursor, who: str) -> AsyncIterator[bytes]:
-        """All events of a viewer that is at ``cursor``, until the service ends."""
+    async def events(self, cursor: Cursor, who: str, *, may: Callable[[], bool] = _always) -> AsyncIterator[bytes]:
+        """All events of a viewer that is at ``cursor``, until the service ends, or its login does (``may``)."""
         wake = asyncio.Event()
         self.viewers.add(wake)
         self.places[who] += 1
         try:
             viewer = Viewer(self, cursor)
-            while not self._over:
+            while not self._over and may():
                 wake.clear()
                 async for event in viewer.new():
                     yield event

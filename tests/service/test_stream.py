@@ -110,6 +110,24 @@ def test_a_run_whose_process_was_killed_is_told_as_cut_off(
     assert page.ends[RUN]["status"] == "cut off"
 
 
+def test_a_run_that_was_cut_off_does_not_come_back(
+    tmp_path: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, page, stream = begun(tmp_path), PageData(), a_service(tmp_path, reader)
+    record(a_record(0))
+    seen(stream, page)
+    record.close()
+    record.let_go()
+    monkeypatch.setattr("acquire.service.watching.LOOK_AT_HELD", 0.0)
+    seen(stream, page)
+    seen(stream, page)
+    assert [said["held"] for _, said in stream.watch.files.summaries()] == [False]
+    monkeypatch.setattr("acquire.service.watching.LOOK_AT_FOLDER", 0.0)  # as if long after its end
+    stream.watch.look()
+    assert stream.watch.runs_now() == []
+    assert stream.watch.counted["runs"] == 1
+
+
 def test_what_is_long_already_is_fetched_as_a_picture(
     tmp_path: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
