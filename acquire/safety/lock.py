@@ -26,7 +26,6 @@ from pathlib import Path
 
 from acquire import __version__
 from drivers.errors import InstrumentError
-from drivers.resources import canonical_resource
 
 if sys.platform == "win32":
     import msvcrt
@@ -77,6 +76,13 @@ def locks_folder() -> Path:
         return (temporary if temporary.is_dir() else Path(tempfile.gettempdir())) / "jvl-bench-locks"
 
 
+def _canonical(resources: Iterable[str]) -> list[str]:
+    """The addresses as VISA writes them, each once, in order; a run that is only planned needs no VISA."""
+    from drivers.resources import canonical_resource
+
+    return sorted({canonical_resource(resource) for resource in resources})
+
+
 @contextmanager
 def instruments_locked(
     resources: Iterable[str], bench: str, run: str, folder: Path | None = None, *, keep_text: bool = False
@@ -89,7 +95,7 @@ def instruments_locked(
     :raises BenchInUse: at least one is held already, by this process or by another.
     :raises LocksUnusable: the folder of the locks cannot be used.
     """
-    names = sorted({canonical_resource(resource) for resource in resources})
+    names = _canonical(resources)
     with ExitStack() as stack:
         try:
             place = _usable(folder or locks_folder()) if names else Path()
@@ -123,7 +129,7 @@ def in_use(resources: Iterable[str], folder: Path | None = None) -> str:
     Only a look: whoever is to have them still takes them by :func:`instruments_locked`.
     """
     place = folder or locks_folder()
-    for name in sorted({canonical_resource(resource) for resource in resources}):
+    for name in _canonical(resources):
         try:
             lock = os.open(
                 place / file_name(name), os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)

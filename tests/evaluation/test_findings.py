@@ -579,7 +579,7 @@ def test_a_reading_across_a_resistor_has_no_amplifier_to_stand_still() -> None:
     assert "amplifier_at_limit" not in run.result()[1]
 
 
-@pytest.mark.parametrize("route", list(LuminanceRoute))
+@pytest.mark.parametrize("route", sorted({*LuminanceRoute} - {LuminanceRoute.IMPORTED}))  # nothing is computed of that
 def test_an_efficiency_that_no_planar_device_has_is_doubtful_by_every_route(route: LuminanceRoute) -> None:
     """The pixel area fifteen times too large: nothing but the efficiency tells of it where spectra give luminance."""
     figures, found = Run(calibrated=calibration(luminance_route=route.value, emissive_area=15 * AREA)).result()
