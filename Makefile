@@ -10,7 +10,7 @@ endif
 RUN := $(BIN)/python -m
 EXTRAS := archive,package,page,report,xlsx
 
-.PHONY: demo test thorough lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills batch-kills batch-faults batch-pause faults damage queue-sequences queue-kills service-kills service-viewers service-pictures calibrations control-charts coverage honest schemas wheelhouse docs clean long-run power-cuts archive archive-workers fair
+.PHONY: recompute-unchanged demo test thorough lint types types-linux types-win32 types-darwin imports unit benchmark point-rate kills batch-kills batch-faults batch-pause faults damage queue-sequences queue-kills service-kills service-viewers service-pictures calibrations control-charts coverage honest schemas wheelhouse docs clean long-run power-cuts archive archive-workers fair
 
 demo: $(VENV)/installed
 	$(BIN)/acquire run configs/sweeps/table2_sppo13_liq.yaml --report
@@ -37,6 +37,9 @@ unit: $(VENV)/installed-tests
 
 thorough: $(VENV)/installed-tests
 	$(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder --long
+
+recompute-unchanged: $(VENV)/installed-tests
+	PYTHONPATH=. $(BIN)/python -m tests.endurance.recompute_unchanged
 
 benchmark: $(VENV)/installed-tests
 	$(BIN)/python benchmarks/software_cost.py

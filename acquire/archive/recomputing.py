@@ -10,10 +10,12 @@ from pathlib import Path
 from acquire.archive.apart import Apart
 from acquire.archive.spread import Workers
 from acquire.recompute.recompute import Recomputed, Wanted, recompute
+from acquire.run_file.placing import Waiting
 from acquire.run_file.read import ArchiveError
 from acquire.run_file.reading_apart import read_runs
 
 IN_A_TASK = 100  # files
+PATIENCE = 24 * 3600.0  # s: files of one folder are changed by turns, and others may have many before us
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Outcome:
 
 def recompute_all(paths: Sequence[Path], wanted: Wanted, workers: Workers) -> list[Outcome]:
     """Recompute runs, as :func:`acquire.recompute.recompute.recompute` each, in the order of ``paths``.
+
+    Files of one folder are changed one after the other, whoever does it: more processes help where there are several.
 
     With a name, a file that has an analysis of it already is passed over: what was interrupted goes on so.
     """
@@ -58,7 +62,7 @@ def _recompute_some(task: tuple[list[Path], Wanted]) -> list[Outcome]:
 
 def _recomputed(path: Path, wanted: Wanted) -> Outcome:
     try:
-        found: Recomputed = recompute(path, wanted)
+        found: Recomputed = recompute(path, wanted, Waiting(patience=PATIENCE))
     except ArchiveError as error:
         return Outcome(path, refused=str(error))
     compared = found.computation.compared

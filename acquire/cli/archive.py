@@ -292,7 +292,8 @@ def recompute(
         raise complain(error, USAGE) from error
     if wrong := objections(wanted):
         raise complain(wrong, USAGE)
-    paths = [run.path for run in all_chosen(catalogue_at(catalogue), text, where) if run.finished]
+    # Folder by folder: files of one are changed by turns
+    paths = sorted(run.path for run in all_chosen(catalogue_at(catalogue), text, where) if run.finished)
     try:
         done = recompute_all(paths, wanted, workers_of(jobs, scheduler))
     except refusals() as error:

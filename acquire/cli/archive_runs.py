@@ -60,7 +60,7 @@ def catalogue_at(path: Path | None) -> Catalogue:
 
     from acquire.archive.catalogue import Catalogue
 
-    return Catalogue(path or user_data_path("jvl-bench") / "service" / "catalogue.sqlite")
+    return Catalogue(path or user_data_path("jvl-bench", appauthor=False) / "service" / "catalogue.sqlite")
 
 
 def workers_of(jobs: int, scheduler: str | None) -> Workers:

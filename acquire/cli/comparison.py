@@ -103,7 +103,7 @@ def _conditions(runs: Sequence[Run]) -> tuple[list[tuple[str, str]], list[Row]]:
 def _compared(run: Run) -> Iterator[tuple[str, str]]:
     """Conditions that make runs comparable, or not."""
     told = facts_of(run)
-    wanted = ("structure", "emissive area", "levels", "compliance", "reading", "wires")
+    wanted = ("structure", "results", "emissive area", "levels", "compliance", "reading", "wires")
     yield from ((name, told[name]) for name in wanted if name in told)
     yield "calibration", told["photodiode"].partition(":")[0]
 

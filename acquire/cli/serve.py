@@ -68,7 +68,7 @@ def serve(
     )
     try:
         refuse_what_is_open(settings)
-        _tell_tokens(settings)
+        _tell_tokens(settings, f"--data {data}" if data else "")
         where = f"https://{behind_proxy}/" if behind_proxy else settings.address
         say(sys.stderr, f"serving {where}; Ctrl-C ends it")
         serve_until_end(settings)
@@ -87,7 +87,7 @@ def _need_extra() -> None:
         raise complain(f'the service needs {" and ".join(missing)}, the extra "page": {hint}', FAILED)
 
 
-def _tell_tokens(settings: Settings) -> None:
+def _tell_tokens(settings: Settings, where: str) -> None:
     """Make tokens at the first start and show them once, to a person only: never into a log.
 
     :raises acquire.service.tokens.TokensError: they cannot be written.
@@ -96,14 +96,15 @@ def _tell_tokens(settings: Settings) -> None:
 
     settings.data.mkdir(parents=True, exist_ok=True)
     new = Tokens(settings.data).begin()
+    command = f"acquire token operator {where}".rstrip()
     if not new:
         return
     if sys.stdout is not None and sys.stdout.isatty():
         for role, token in new.items():
             say(sys.stdout, f"token of {role}s: {token}")
-        say(sys.stdout, "They are shown only now; write them down. A new one: acquire token operator")
+        say(sys.stdout, f"They are shown only now; write them down. A new one: {command}")
     else:
-        say(sys.stderr, "there are no tokens yet; make one to log in with: acquire token operator")
+        say(sys.stderr, f"there are no tokens yet; make one to log in with: {command}")
 
 
 def token(

@@ -189,7 +189,12 @@ def _written(value: Any) -> str:
         parts = {key: quoted(part) if isinstance(part, str) else _written(part) for key, part in value.items()}
         return f"{{{', '.join(f'{key}: {part}' for key, part in parts.items())}}}"
     if isinstance(value, list):
-        return f"[{', '.join(map(_written, value))}]"
-    if isinstance(value, str) and (value[:1] in "@`%*&!|>?{[" or ": " in value):
+        return f"[{', '.join(map(_listed, value))}]"
+    if isinstance(value, str) and (value[:1] in "@`%*&!|>?{[#" or ": " in value):
         return quoted(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _listed(value: Any) -> str:
+    """The same in a list, where a text that is blank or one hyphen means something else."""
+    return quoted(value) if value in ("", "-") else _written(value)

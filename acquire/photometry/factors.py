@@ -107,7 +107,7 @@ def spectral_factors(
     :raises ValueError: another shape, non-finite samples, or a spectrum without (visible) light.
     """
     weighted = normalised(spectrum) * trapezoid_weights()
-    optical = (_optical_functions() @ weighted).tolist()
+    optical = (optical_functions() @ weighted).tolist()
     integrals = Integrals[float](*(*optical, *_responses(weighted, optical[2], calibration)))
     shape = line_shape(spectrum, smoothing=smoothing)
     # Asked for only where there is an uncertainty to go with it: it costs as much as all the rest
@@ -221,6 +221,6 @@ def _responses(weighted: FloatArray, visible: float, calibration: PhotodiodeCali
 
 
 @lru_cache(maxsize=1)
-def _optical_functions() -> FloatArray:
+def optical_functions() -> FloatArray:
     """Return lambda, xbar, ybar, zbar and the slopes of the last three, shape (7, 401)."""
     return np.vstack((WAVELENGTH, observer().matching, matching_slopes()))

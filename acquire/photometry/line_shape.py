@@ -14,6 +14,7 @@ from acquire.records import FloatArray
 Edges = tuple[float, float]
 
 _WINDOW = 9
+HALF_WINDOW = _WINDOW // 2  # samples on either side of the one that is smoothed
 _ORDER = 3
 
 
@@ -71,14 +72,14 @@ def smoothed(spectrum: FloatArray) -> FloatArray:
     The four samples at each end take the polynomial of the outermost nine. Never use it before an integral.
     Savitzky, Golay 1964, doi 10.1021/ac60214a047.
     """
-    fit = _local_fit()
-    half = _WINDOW // 2
+    fit = local_fit()
+    half = HALF_WINDOW
     inner = np.convolve(spectrum, fit[half][::-1], mode="valid")
     return np.concatenate((fit[:half] @ spectrum[:_WINDOW], inner, fit[-half:] @ spectrum[-_WINDOW:]))
 
 
 @lru_cache(maxsize=1)
-def _local_fit() -> FloatArray:
+def local_fit() -> FloatArray:
     """Return the matrix (9, 9) that takes nine samples to the values of their cubic least-squares fit."""
     powers = np.vander(np.arange(_WINDOW) - _WINDOW // 2, _ORDER + 1).astype(float)
     return np.asarray(powers @ np.linalg.pinv(powers), float)

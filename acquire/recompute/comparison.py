@@ -37,6 +37,10 @@ class Difference:
         """Whether another machine may make as much of a difference."""
         return self.largest <= ROUNDING
 
+    def and_in(self, other: Difference) -> Difference:
+        """This difference with that of further rows of the same place."""
+        return Difference(self.place, self.rows + other.rows, self.of + other.of, max(self.largest, other.largest))
+
     def __str__(self) -> str:
         """In one line."""
         far = f"by up to {self.largest:.2g} of it" if np.isfinite(self.largest) else "not at all the same"

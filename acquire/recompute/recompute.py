@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from acquire import __version__
+from acquire.evaluation.decay import DecayConditions
 from acquire.evaluation.formula_changes import formulas_changed
 from acquire.evaluation.recalibrated import NotApplicable
 from acquire.recompute.changes import Changes, changed
-from acquire.recompute.comparison import Difference, differences, figure_differences
+from acquire.recompute.comparison import Difference, difference, differences, figure_differences
 from acquire.run_file.additions import add
 from acquire.run_file.analyses import (
     COMPUTED,
@@ -27,7 +28,9 @@ from acquire.run_file.analyses import (
     Results,
     write_analysis,
 )
+from acquire.run_file.columns import segments
 from acquire.run_file.layout import FORMAT_VERSION, TABLE
+from acquire.run_file.lifetime import lifetime_of
 from acquire.run_file.placing import Waiting
 from acquire.run_file.read import ArchiveError, Run, by_analysis, with_results
 from acquire.run_file.results import results_of
@@ -119,12 +122,29 @@ def compared_with(run: Run, results: Results) -> tuple[tuple[Difference, ...], i
         ]
         for name, computed in {"jvl": COMPUTED, "spectra": COMPUTED_OF_SPECTRA}.items()
     }
+    of_rows, columns = _of_lifetime(run)
     apart = [
         *differences(run.tables, results.tables, names),
+        *of_rows,
         *figure_differences(run.figures, results.figures),
     ]
     figures = [name for name in run.figures if name in results.figures]
-    return tuple(apart), sum(map(len, names.values())) + len(figures)
+    return tuple(apart), sum(map(len, names.values())) + columns + len(figures)
+
+
+def _of_lifetime(run: Run) -> tuple[list[Difference], int]:
+    """The same of the rows of a lifetime, piece by piece; those of an analysis are computed whenever they are read."""
+    if not run.rows.get("lifetime") or run.analysis is not None or DecayConditions.of(run.configuration) is None:
+        return [], 0
+    final, found, columns = lifetime_of(run).in_order(), dict[str, Difference](), 0
+    for piece in segments(run.path, "lifetime"):
+        values = final(piece)
+        columns = len(values)
+        for name, column in values.items():
+            column = column.astype(piece[name].dtype, copy=False)
+            if (one := difference(f"lifetime/{name}", piece[name], column)) is not None:
+                found[name] = one if name not in found else found[name].and_in(one)
+    return list(found.values()), columns
 
 
 def recompute(path: Path, wanted: Wanted, waiting: Waiting | None = None) -> Recomputed:

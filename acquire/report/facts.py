@@ -227,7 +227,10 @@ def two_routes(one: DocumentedRun) -> str:
 
 def provenance(one: DocumentedRun) -> str:
     """The raw data by file and hash, and the program that wrote them."""
-    return f"{one.run.path.name}, SHA-256 {one.sha256}; {one.run.program}"
+    analysis = (
+        f"; results by analysis {one.run.analysis.name} of {one.run.analysis.program}" if one.run.analysis else ""
+    )
+    return f"{one.run.path.name}, SHA-256 {one.sha256}; {one.run.program}{analysis}"
 
 
 def compliance(one: DocumentedRun) -> str:
@@ -252,7 +255,7 @@ def conditions(one: DocumentedRun) -> list[tuple[str, str]]:
     """How a run was done, as (name, text) in the order in which people ask; what is not known is left out."""
     run, told = one.run, facts_of(one.run)
     chosen = [
-        *_chosen(told, "sample", "structure", "emissive area", "notes", "tags"),
+        *_chosen(told, "sample", "structure", "emissive area", "notes", "tags", "results", "analyses"),
         ("Comments", "; ".join(run.comments)),
         *_chosen(told, "user", "started", "ended"),
         ("Levels", f"{told.get('levels measured', '')} ({told.get('sourced', '')} sourced)"),

@@ -33,6 +33,11 @@ _DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"} | {
 }
 
 
+def is_device(name: str) -> bool:
+    """Whether Windows takes a file or folder of this name for a device."""
+    return name.partition(".")[0].rstrip(" ").upper() in _DEVICES
+
+
 def file_name(started: datetime, fields: Mapping[str, str], run_id: uuid.UUID, template: str = DEFAULT_TEMPLATE) -> str:
     """A name for a run file that says what was measured, and never repeats.
 
@@ -78,7 +83,7 @@ def _stem(started: datetime, fields: Mapping[str, str], template: str) -> str:
             continue  # nothing to set apart
         stem += _with_hyphens(_marked(text)) + value
     stem = _cut(stem.lstrip(_SEPARATORS), MOST_BYTES).rstrip(_SEPARATORS) or "run"
-    return f"_{stem}" if stem.partition(".")[0].upper() in _DEVICES else stem
+    return f"_{stem}" if is_device(stem) else stem
 
 
 def _readable(text: str) -> str:

@@ -9,11 +9,10 @@ import numpy as np
 
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.decay import DecayConditions
-from acquire.evaluation.evidence import Evidence
 from acquire.evaluation.figure import Figure
 from acquire.evaluation.final import final_evaluation
-from acquire.evaluation.spectrum import with_colorimetry
 from acquire.evaluation.surroundings_findings import temperature_in
+from acquire.photometry.many_spectra import colorimetry
 from acquire.records import Columns, Finding, Note, Spectrum
 from acquire.run_file.analyses import COMPUTED, COMPUTED_OF_SPECTRA, Results
 from acquire.run_file.columns import read_columns, segments
@@ -26,6 +25,7 @@ from acquire.run_file.layout import (
     TRANSPORT_COLUMNS,
     storable,
 )
+from acquire.run_file.lifetime import lifetime_of
 from acquire.run_file.read import Run, table_of
 
 
@@ -47,14 +47,20 @@ def final_results(run: Run, spectra: Sequence[Spectrum]) -> tuple[dict[str, Colu
 def results_of(run: Run, calibration: Calibration) -> Results:
     """The results of a run by this calibration, computed from nothing but its readings and the samples of its spectra.
 
-    Those of a lifetime's long table are not among them: :func:`acquire.run_file.lifetime.lifetime_of`.
+    The rows of a lifetime's long table are not among them: they are computed when they are read, piece by piece
+    (:func:`acquire.run_file.lifetime.lifetime_of`).
     """
-    evidence = Evidence(calibration)
-    spectra = [with_colorimetry(one, evidence.shape_factors(one.spectral_radiance)) for one in run.spectra]
-    tables, figures, cautions = final_results(replace(run, calibration=calibration), spectra)
+    found = colorimetry(run.tables["spectra"]["spectral_radiance"], calibration.shape)
+    each = zip(run.spectra, np.array(found).T.tolist(), strict=True)
+    spectra = [replace(one, **dict(zip(COMPUTED_OF_SPECTRA, values, strict=True))) for one, values in each]
+    columns = {**run.tables["spectra"], **found._asdict()}
+    changed = replace(run, calibration=calibration, tables={**run.tables, "spectra": columns})
+    tables, figures, cautions = final_results(changed, spectra)
+    if run.rows.get("lifetime") and DecayConditions.of(run.configuration) is not None:
+        figures = lifetime_of(changed).figures
     computed = {
         "jvl": {name: tables["jvl"][name] for name in COMPUTED},
-        "spectra": _of_spectra(spectra),
+        "spectra": found._asdict(),
         "findings": tables["findings"],
         "branches": tables["branches"],
         "notes": _notes_table(cautions),
@@ -62,10 +68,6 @@ def results_of(run: Run, calibration: Calibration) -> Results:
     if "transport" in run.tables and calibration.layer.stated:
         computed["transport"] = tables["transport"]
     return Results(calibration, computed, figures)
-
-
-def _of_spectra(spectra: Sequence[Spectrum]) -> Columns:
-    return {name: np.array([getattr(one, name) for one in spectra], float) for name in COMPUTED_OF_SPECTRA}
 
 
 def _notes_table(notes: Sequence[Note]) -> Columns:

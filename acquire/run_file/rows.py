@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 
 from acquire.records import Columns
+from acquire.run_file.checksums import row_check
 from acquire.run_file.figures_group import text as _text
 from acquire.run_file.hdf5 import plain_member, rows_in_file
 from acquire.run_file.layout import TABLE, Column, Table, name_in, tables_in, version_of
@@ -187,3 +188,65 @@ def _one(
         return np.full(len(values), column.fill, column.dtype)
     with np.errstate(invalid="ignore"):  # a damaged number need not fit into an integer
         return np.asarray(values[:, numbers.index(column.name)].astype(column.dtype))
+
+
+# --- of long tables, for pictures -----------------------------------------------------------------------------
+
+
+def read_numbers(path: Path, table: str, names: Sequence[str], start: int, stop: int) -> Columns:
+    """Columns of numbers, quickly: of a file that is not finished no row is held against its check.
+
+    Whoever shows some of the rows asks :func:`changed_rows` about those.
+
+    :raises acquire.run_file.read.ArchiveError: there is no such file, or it is not a run file of this program.
+    :raises KeyError: there is no such table or column.
+    """
+    with _file(path) as file:
+        entry, known = file["entry"], TABLE[table]
+        columns = {column.name: column for column in _columns(file, entry, known)}
+        recorded = _numbers_of(entry, table)
+        quick = recorded is not None and all(name in columns and name in recorded for name in names)
+        if quick and recorded is not None:
+            found = {name: np.empty(stop - start, columns[name].dtype) for name in names}
+            block = entry["recording"][table]
+            for begin in range(start, stop, PIECE):
+                end = min(begin + PIECE, stop)
+                values = block[begin:end]
+                for name, column in found.items():
+                    with np.errstate(invalid="ignore"):  # a damaged number need not fit into an integer
+                        column[begin - start : end - start] = values[:, recorded.index(name)]
+            return found
+    return read_rows(path, {table: (start, stop)}, names)[1][0].columns
+
+
+PIECE = 1 << 14  # rows
+
+
+def _numbers_of(entry: h5py.Group, table: str) -> list[str] | None:
+    if "recording" not in entry or table not in entry["recording"]:
+        return None
+    return _text(entry["recording"][table].attrs["numbers"]).split(",")
+
+
+def changed_rows(path: Path, table: str, rows: Sequence[int]) -> list[int]:
+    """Those of some rows, rising, that were changed in a file that is not finished; none of a finished one.
+
+    :raises acquire.run_file.read.ArchiveError: there is no such file, or it is not a run file of this program.
+    """
+    changed: list[int] = []
+    with _file(path) as file:
+        entry = file["entry"]
+        if _numbers_of(entry, table) is None:
+            return []
+        block, group = entry["recording"][table], entry[table]
+        others = [name for name in _text(block.attrs["others"]).split(",") if name]
+        wanted = np.asarray(rows, dtype=np.int64)
+        for piece in np.unique(wanted // PIECE).tolist():
+            of_piece = wanted[wanted // PIECE == piece]
+            first, last = int(of_piece[0]), int(of_piece[-1]) + 1
+            values, beside = block[first:last], [group[name][first:last] for name in others]
+            for row in of_piece.tolist():
+                parts = [part[row - first : row - first + 1].tobytes() for part in (values[:, :-1], *beside)]
+                if values[row - first, -1] != row_check(row, parts):
+                    changed.append(row)
+    return changed

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from acquire.service.errors import RequestRefused
 from acquire.service.settings import Settings
-from acquire.service.tokens import Login, Role, Tokens
+from acquire.service.tokens import Login, Role, Tokens, TokensError
 
 COOKIE = "jvl_session"
 MARK = "x-csrf-token"
@@ -180,6 +180,21 @@ def viewer(request: Request) -> Login:
     if request.method not in SAFE and not _is_ours(request, tokens.mark_of(login)):
         raise RequestRefused(403, f"the header {MARK} is missing or wrong", "load the page again", code="csrf")
     return login
+
+
+def still_logged_in(request: Request) -> Callable[[], bool]:
+    """Whether somebody who came in would do so now: an answer may last longer than a login."""
+    tokens: Tokens = request.app.state.tokens
+    token = request.headers.get("authorization", "").partition(" ")[2].strip()
+    cookie = cookie_in(request.headers)
+
+    def may() -> bool:
+        try:
+            return (tokens.login_with(token) if token else tokens.login_of(cookie)) is not None
+        except TokensError:
+            return False
+
+    return may
 
 
 def _is_ours(request: Request, mark: str) -> bool:

@@ -1,13 +1,19 @@
-"""The end of the service: the runs that it started end with it, and their outputs go off first."""
+"""The end of the service: the runs that it started end with it, and their outputs go off first.
+
+Those of another service go on, and so do all where another one has the same folder: it looks after them.
+"""
 
 from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 from acquire.safety.lock import clock_time
 from acquire.safety.running import NotHeard, RunningNow, running, stopping
+from acquire.service.queue_alone import alone
+from acquire.service.queue_runner import LOCK
 from acquire.service.settings import Settings
 
 LOG = logging.getLogger("acquire.service")
@@ -17,12 +23,33 @@ AT_ONCE = 8
 BY = "the service, which ends"
 
 
-def end_runs(settings: Settings, mailboxes: Path | None = None) -> list[str]:
+def end_runs(settings: Settings, mailboxes: Path | None = None, *, held: bool = False) -> list[str]:
     """Ask each run that was started from a page to end, and wait until its output is off; what came of it, in words.
 
-    Runs that people started at a terminal go on.
+    Runs that people started at a terminal go on. ``held``: the runner of this service holds its lock still.
     """
-    ours = [one for one in running(mailboxes) if one.ours and one.started_for and _is_here(one, settings.runs)]
+    if held:
+        return _end_all(settings, mailboxes)
+    with ExitStack() as until_over:
+        try:
+            last = until_over.enter_context(alone(settings.data / LOCK))
+        except OSError:
+            last = True
+        if not last:
+            LOG.info("another service has the folder %s: the runs go on, and it looks after them", settings.data)
+            return []
+        return _end_all(settings, mailboxes)
+
+
+def _end_all(settings: Settings, mailboxes: Path | None) -> list[str]:
+    logs = settings.data / "logs"
+    started = {log.stem for log in logs.glob("*.log")} if logs.is_dir() else None  # gone: better one too many
+    ours = [
+        one
+        for one in running(mailboxes)
+        if one.ours and one.started_for and _is_here(one, settings.runs)
+        if started is None or one.started_for in started
+    ]
     if not ours:
         return []
     with ThreadPoolExecutor(AT_ONCE) as threads:

@@ -91,7 +91,8 @@ def answer_errors(app: FastAPI) -> None:
     """Give every error of an app the one shape."""
 
     @app.exception_handler(RequestRefused)
-    async def _refused(_: Request, error: RequestRefused) -> JSONResponse:
+    async def _refused(request: Request, error: RequestRefused) -> JSONResponse:
+        request.app.state.counts["refused"] += 1
         return error.answer()
 
     @app.exception_handler(HTTPException)
@@ -107,6 +108,7 @@ def answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def _internal(request: Request, error: Exception) -> JSONResponse:
+        request.app.state.counts["errors"] += 1
         LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
         hint = "look into the log of the service"
         return RequestRefused(500, "the service made a mistake; runs are not touched by it", hint).answer()

@@ -29,6 +29,7 @@ from acquire.service.run_processes import found_again, left_behind
 LOOK = 0.5  # s between two looks, where nothing wakes the runner
 AFTER_TROUBLE = 5.0  # s
 RUNNER = "the service"
+LOCK = "runner.lock"  # in the folder of a service; whoever holds it runs the queue
 
 _log = logging.getLogger("acquire.service.queue")
 
@@ -106,7 +107,7 @@ class QueueRunner:
         while not over.is_set():
             try:
                 self._places.data.mkdir(parents=True, exist_ok=True)
-                with alone(self._places.data / "runner.lock") as first:
+                with alone(self._places.data / LOCK) as first:
                     self.runs_here = first
                     while first and not over.is_set():
                         self.look()

@@ -114,6 +114,10 @@ def _columns(
             rows = rows[extremes([held[name][rows] for name in drawn], begins)]
         texts = [name for name in chosen if name not in held]
         picked = {name: held[name][rows] for name in chosen if name in held} | _some(path, table, texts, rows)
+        for row in files.changed_rows(path, table, rows.tolist()):  # blank, as whoever reads them all has them
+            at, blank = int(np.searchsorted(rows, row)), _all(path, table, chosen, row, row + 1)
+            for name in chosen:
+                picked[name][at] = blank[name][0]
         columns: Columns = {name: picked[name] for name in chosen}
     else:
         columns = _all(path, table, chosen, start, stop)
@@ -158,7 +162,7 @@ def _held(path: Path, seen: files.FollowedRun, table: str, names: Sequence[str],
     there = {name: _kept.pop(key, np.empty(0)) for name, key in keys.items()}
     for start in sorted({len(values) for values in there.values() if len(values) < total}):
         short = [name for name in names if len(there[name]) == start]
-        fresh = _all(path, table, short, start, total)
+        fresh = files.read_numbers(path, table, short, start, total)
         for name in short:
             there[name] = fresh[name] if not start else np.concatenate([there[name], fresh[name]])
     if total >= LONG:

@@ -33,6 +33,11 @@ class Reader:
         self._turn = threading.Lock()
         self._over = False
 
+    def begin(self) -> None:
+        """Let the process load what it needs, so that the first answer comes soon."""
+        with self._turn:
+            self._running()
+
     def look(self, path: Path) -> dict[str, Any]:
         """How far a run file is written, as :func:`acquire.run_file.rows.look`.
 

@@ -13,6 +13,7 @@ from typing import Any
 from acquire.config import ConfigurationError, check_text
 from acquire.config.overrides import PLACES
 from acquire.config.yaml_source import Problem, parse_yaml, read_start
+from acquire.run_file.naming import is_device
 from acquire.run_file.placing import write_over
 from acquire.service.errors import ProblemAnswer, RequestRefused, not_found
 
@@ -43,6 +44,8 @@ def path_in(folder: Path, name: str) -> Path:
     hint = "names have letters, digits and '.', '_', '-', end with .yaml, and may name a folder in front: sweeps/x.yaml"
     if _NAME.fullmatch(name) is None or ".." in name:
         raise RequestRefused(422, "this is no name of a recipe", hint, where="name")
+    if any(is_device(part) for part in name.split("/")):
+        raise RequestRefused(422, "Windows takes this name for a device", "choose another one", where="name")
     try:
         inside = path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError):

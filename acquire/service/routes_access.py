@@ -9,13 +9,13 @@ from starlette.datastructures import Headers
 from starlette.responses import StreamingResponse
 
 from acquire import __version__
-from acquire.service.access import COOKIE, Viewer, cookie_in, refuse_guesses
+from acquire.service.access import COOKIE, Viewer, cookie_in, refuse_guesses, still_logged_in
 from acquire.service.answers import Health, LoginWish, Me, Status
 from acquire.service.cursors import NoCursor, cursor_of
 from acquire.service.errors import RequestRefused
 from acquire.service.metrics import metrics_text
 from acquire.service.shared import Here
-from acquire.service.stream import Stream
+from acquire.service.stream import LiveResponse, Stream
 from acquire.service.tokens import LOGIN_LASTS, Login
 
 router = APIRouter()
@@ -31,9 +31,9 @@ def login(wish: LoginWish, here: Here, request: Request, response: Response) -> 
 
     :raises RequestRefused: a wrong token, or too many tries.
     """
-    refuse_guesses(request)
     found = here.tokens.login_with(wish.token)
     if found is None:
+        refuse_guesses(request)
         raise RequestRefused(401, "this token is not known here", "a new one is made with: acquire token operator")
     cookie = here.tokens.cookie_of(found)
     response.set_cookie(
@@ -87,9 +87,8 @@ async def events(
     who = cookie_in(Headers(scope=request.scope)) or str(login.role)
     if len(stream.viewers) >= MOST_VIEWERS or stream.places.get(who, 0) >= MOST_OF_ONE:
         raise RequestRefused(429, "too many pages are open", "close some of them", headers={"retry-after": "10"})
-    return StreamingResponse(
-        stream.events(at, who), media_type="text/event-stream", headers={"x-accel-buffering": "no"}
-    )
+    events = stream.events(at, who, may=still_logged_in(request))
+    return LiveResponse(events, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
 
 @outside.get("/health", tags=["state"], responses={503: {"model": Health}})

@@ -24,6 +24,8 @@ from acquire.service.answers import (
 )
 from acquire.service.errors import RequestRefused
 from acquire.service.figures import spectrum_of
+from acquire.service.followed import CUT_OFF
+from acquire.service.reading import Unreadable
 from acquire.service.shared import Here, Shared
 from acquire.service.starting import Wish
 
@@ -78,6 +80,8 @@ def run_told(run_id: Address, _: Viewer, here: Here) -> RunTold:
     """A run, and how far its file is written."""
     told, _parts = here.read("look", run_id)
     followed = here.watch.run(run_id)
+    if not told["finished"] and _is_cut_off(here, run_id):
+        told, followed = {**told, **CUT_OFF}, None
     now = here.watch.now_of(followed) if followed else here.watch.now_without_process(told)
     return RunTold(
         **{**now, "finished": told["finished"]},
@@ -86,6 +90,16 @@ def run_told(run_id: Address, _: Viewer, here: Here) -> RunTold:
         columns=told["units"],
         wavelengths=list(range(380, 781)),
     )
+
+
+def _is_cut_off(here: Shared, run_id: str) -> bool:
+    """Whether nobody is at a run any more that is not finished."""
+    if here.watch.process_of(run_id) is not None:
+        return False
+    try:
+        return not here.files.goes_on(here.path_of(run_id))
+    except Unreadable:
+        return False
 
 
 @router.get("/runs/{run_id}/columns", response_model=Columns)

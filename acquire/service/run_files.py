@@ -60,6 +60,17 @@ class RunFiles:
                 self.refresh()
         return None
 
+    def goes_on(self, path: Path) -> bool:
+        """Whether more is to come of a run file, asked anew: its stamp does not tell that its writer was killed.
+
+        :raises acquire.service.reading.Unreadable: as :meth:`acquire.service.reading.Reader.ask`.
+        """
+        said = self.reader.ask("summaries", paths=[str(path)])[0][0]
+        with self._turn:
+            if said is not None and path in self._known:
+                self._known[path] = (self._known[path][0], said)
+        return said is None or bool(said["finished"] or said["held"])
+
     def look(self, path: Path) -> dict[str, Any]:
         """How far a run file is written.
 

@@ -45,6 +45,8 @@ def serve(settings: Settings) -> None:
     except (OSError, ValueError) as error:
         raise SettingsError(f"the certificate or its key cannot be used ({error})") from error
     with _listening(settings) as listener:
+        for reader in (app.state.shared.files.reader, app.state.shared.pictures):
+            reader.begin()
         _Server(config, app.state.stream, app.state.shared).run(sockets=[listener])
 
 
@@ -64,7 +66,7 @@ class _Server(uvicorn.Server):
 
     def _end_runs(self) -> None:
         self._here.queue.stop()  # first: nothing begins behind what ends now
-        end_runs(self._here.settings)
+        end_runs(self._here.settings, held=self._here.queue.runner.runs_here)
 
 
 def _listening(settings: Settings) -> socket.socket:

@@ -16,6 +16,8 @@ from datetime import datetime
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+from starlette.types import Message, Send
 
 from acquire.service.cursors import Cursor, cursor_text
 from acquire.service.followed import CUT_OFF, ORDER, Chunk, FollowedRun, ending_of, longest_backlog
@@ -25,9 +27,14 @@ from acquire.service.watching import Watch
 
 LOG = logging.getLogger("acquire.service")
 
+LONGEST_SEND = 30.0  # s that a viewer may take nothing
 HEARTBEAT = 1.0  # s
 MOST_ENDINGS = 100
 STATE_INTERVAL = 0.5  # s between two looks at the state and the queue
+
+
+def _always() -> bool:
+    return True
 
 
 class Stream:
@@ -88,14 +95,14 @@ class Stream:
             self._looking.cancel()
         self._wake_all()
 
-    async def events(self, cursor: Cursor, who: str) -> AsyncIterator[bytes]:
-        """All events of a viewer that is at ``cursor``, until the service ends."""
+    async def events(self, cursor: Cursor, who: str, *, may: Callable[[], bool] = _always) -> AsyncIterator[bytes]:
+        """All events of a viewer that is at ``cursor``, until the service ends, or its login does (``may``)."""
         wake = asyncio.Event()
         self.viewers.add(wake)
         self.places[who] += 1
         try:
             viewer = Viewer(self, cursor)
-            while not self._over:
+            while not self._over and may():
                 wake.clear()
                 async for event in viewer.new():
                     yield event
@@ -104,6 +111,22 @@ class Stream:
         finally:
             self.viewers.discard(wake)
             self.places -= Counter((who,))
+
+
+class LiveResponse(StreamingResponse):
+    """A stream whose reader is cut off once it has taken nothing for a while: it comes back with its cursor."""
+
+    async def stream_response(self, send: Send) -> None:
+        """Send what there is, for as long as it is taken."""
+
+        async def limited(message: Message) -> None:
+            async with asyncio.timeout(LONGEST_SEND):
+                await send(message)
+
+        try:
+            await super().stream_response(limited)
+        except TimeoutError:
+            LOG.info("a viewer that takes nothing was cut off")
 
 
 class Viewer:

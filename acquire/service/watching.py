@@ -176,8 +176,7 @@ class Watch:
             return False
         self._looked_at_held[run.run_id] = now
         try:
-            said = self._reader.ask("summaries", paths=[str(run.path)])[0][0]
-            if said is None or said["finished"] or said["held"]:
+            if self.files.goes_on(run.path):
                 return False
             run.cut_off()
         except Unreadable:

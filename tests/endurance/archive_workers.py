@@ -54,7 +54,8 @@ def make_files(folder: Path, number: int, seed: int) -> None:
     folder.mkdir()
     summary = read_summary(TEMPLATE)
     for one in range(number):
-        path = folder / f"run_{one:06d}.h5"
+        path = folder / f"{one % 2}" / f"run_{one:06d}.h5"
+        path.parent.mkdir(exist_ok=True)
         shutil.copyfile(TEMPLATE, path)
         figures = {
             name: replace(figure, value=figure.value * chosen.uniform(0.5, 2.0))
@@ -121,13 +122,14 @@ def all_of_it(folder: Path, work: Path, workers: Workers) -> tuple[dict[str, obj
     results["parquet"] = [(one.relative_to(work), sha256(one.read_bytes()).hexdigest()) for one in files]
 
     copies = shutil.copytree(folder, work / "copies")
-    paths = sorted(copies.glob("run_*.h5"))
+    paths = sorted(copies.rglob("run_*.h5"))
     wanted = Wanted(read_changes(area="14.28 mm^2"), name="larger", time="2026-11-28T12:00:00+01:00")
     begun = time.perf_counter()
     done = recomputing.recompute_all(paths, wanted, workers)
     took["recompute"] = time.perf_counter() - begun
     results["recomputed"] = [(one.path.name, one.added, one.identical, one.refused) for one in done]
-    analyses = [read_run(path, analysis="larger") for path in paths[:: max(len(paths) // 10, 1)]]
+    added = [path for path, one in zip(paths, done, strict=True) if one.added]
+    analyses = [read_run(path, analysis="larger") for path in added[:: max(len(added) // 10, 1)]]
     results["analyses"] = [(run.figures, run.tables["jvl"]["luminance"].tobytes()) for run in analyses]
     shutil.rmtree(copies)
     return results, took

@@ -301,7 +301,8 @@ def _run_file(trial: Trial, verdict: Verdict, path: Path) -> Iterator[str]:
         yield from _reported(trial, entry)
         if "recording" in entry:
             return
-        jvl = columns(entry["jvl"])
+        table = _table_of_points(trial)
+        jvl = columns(entry[table if table in entry else "jvl"])
         if status == "completed":
             yield from _complete(trial, entry, jvl)
         yield from unexplained(jvl)
@@ -346,7 +347,7 @@ def _status(trial: Trial, status: str, reason: str) -> Iterator[str]:
 
 def _no_current(entry: Any) -> bool:
     """Whether the device was open at every point that was driven."""
-    jvl = columns(entry["jvl"])
+    jvl = columns(entry["lifetime" if "lifetime" in entry else "jvl"])
     driven = jvl["current"][jvl["source_level"] != 0.0]
     return bool(driven.size) and bool((np.abs(driven) < 2e-6).all())
 
@@ -369,10 +370,15 @@ def _told(trial: Trial, reason: str, entry: Any) -> Iterator[str]:
         yield f"nothing was said of it: {word}"
 
 
+def _table_of_points(trial: Trial) -> str:
+    """Where the points of a run are rows."""
+    return "jvl" if trial.prepared.plan.course is None else "lifetime"
+
+
 def _reported(trial: Trial, entry: Any) -> Iterator[str]:
     """Whether everything that was reported is in the file as it was reported."""
     for kind, table, names in (
-        (Record, "jvl", ("source_level", "voltage", "current", "photodiode_signal", "time")),
+        (Record, _table_of_points(trial), ("source_level", "voltage", "current", "photodiode_signal", "time")),
         (DarkReading, "dark", ("voltage", "current", "photodiode_signal", "time", "after")),
         (RepeatedReading, "repeated", ("point_index", "voltage", "current", "photodiode_signal", "time")),
         (ExposureSample, "exposure_samples", ("voltage", "current", "photodiode_signal", "time", "spectrum_index")),
@@ -381,6 +387,10 @@ def _reported(trial: Trial, entry: Any) -> Iterator[str]:
     ):
         events = [event for event in trial.attempt.events if isinstance(event, kind)]
         rows = [getattr(event, "reading", event) for event in events]
+        if table == "lifetime" and table not in entry:  # laid out when the file is finished, and only where it has rows
+            if rows and "recording" not in entry:
+                yield f"no table has the {len(rows)} points that were reported"
+            continue
         for name in names:
             written = entry[table][name][: len(rows)]
             reported = np.array([getattr(row, name) for row in rows], dtype=float)
@@ -395,10 +405,13 @@ def _reported(trial: Trial, entry: Any) -> Iterator[str]:
 def _complete(trial: Trial, entry: Any, jvl: Any) -> Iterator[str]:
     """Whether everything that was planned is there."""
     plan = trial.prepared.plan
-    planned = [(step.level, str(step.branch).encode()) for step in plan.steps]
-    found = list(zip(jvl["source_level"].tolist(), jvl["branch"].tolist(), strict=True))
-    if found != planned:
-        yield f"completed with {len(found)} of {len(planned)} points, at the levels {[level for level, _ in found]}"
+    if plan.course is None:
+        planned = [(step.level, str(step.branch).encode()) for step in plan.steps]
+        found = list(zip(jvl["source_level"].tolist(), jvl["branch"].tolist(), strict=True))
+        if found != planned:
+            yield f"completed with {len(found)} of {len(planned)} points, at the levels {[level for level, _ in found]}"
+    elif not jvl["stress_time"][-1] >= plan.course.duration(0.0) - 0.1:
+        yield f"completed after {jvl['stress_time'][-1]:g} s under stress"
     after = entry["dark/after"][()].tolist()
     if after != [0] * plan.dark.readings_before + [1] * plan.dark.readings_after:
         yield f"completed with the dark readings {after}"

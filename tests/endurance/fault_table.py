@@ -27,8 +27,8 @@ from statistics import median
 from drivers.simulated.faults import FOR_GOOD, FaultKind
 from tests.endurance.fault_judgement import TIMED, Verdict, judge
 from tests.endurance.fault_trial import (
-    BY_THEMSELVES,
     KILLED,
+    LIKE_STEPPED_AT_FIRST,
     LINK,
     LOGGED,
     OF_THE_FILE,
@@ -98,7 +98,7 @@ def all_pairs() -> list[Pair]:
                     _of_the_logger(at) if operation.resource == instruments.by_role["surroundings"].resource else []
                 )
                 continue
-            if sweep in BY_THEMSELVES and not energised:
+            if sweep in LIKE_STEPPED_AT_FIRST and not energised:
                 continue
             faults = list(_of_the_link(operation.name, usual.brings_a_reply(at)))
             if usual.takes_the_rest(at):

@@ -22,7 +22,7 @@ from unittest.mock import patch
 from acquire import session
 from acquire.bench.settings import serial_line
 from acquire.run_file import finish as finishing
-from acquire.run_file import recorder
+from acquire.run_file import recorder, results
 from acquire.sweep import engine
 from drivers.keithley2400.driver import Keithley2400
 from drivers.simulated.bench import SimulatedBench
@@ -113,6 +113,9 @@ PROGRAM_FAULTS = (*BUGS, *MEMORY, *DISK, *OF_THE_FILE, *OF_THE_GUARDIAN, *REQUES
 #: A sweep with a logger of the surroundings, at whose operations alone something goes wrong: that costs no run.
 LOGGED = "beside a logger"
 
+#: One level that is kept, its points rows of another table.
+LIFETIME = "lifetime"
+
 SWEEPS = {
     "stepped": """
 source: {function: voltage, start: 0 V, stop: 7.2 V, points: 4, compliance: 10 mA}
@@ -132,6 +135,11 @@ measure: {timing: hardware, autozero: false, settle: 10 ms, nplc: 0.05, current_
 source: {function: current, start: 0 mA, stop: 2 mA, points: 3, direction: both, compliance: 8 V}
 measure: {settle: 10 ms, nplc: 0.1, photodiode_range: 10 V, filter_count: 2}
 """,
+    LIFETIME: """
+source: {function: current, levels: [1 mA], compliance: 8 V}
+measure: {settle: 10 ms, nplc: 0.1, photodiode_range: 10 V}
+lifetime: {sampling: [{every: 2 s, until: 6 s}], initial_time: 1 s}
+""",
     LOGGED: """
 source: {function: voltage, start: 0 V, stop: 7.2 V, points: 5, compliance: 10 mA}
 measure: {settle: 2.4 s, nplc: 0.1, current_range: 10 mA, photodiode_range: 10 V}
@@ -141,6 +149,8 @@ measure: {settle: 2.4 s, nplc: 0.1, current_range: 10 mA, photodiode_range: 10 V
 
 #: Those that the instruments run by themselves.
 BY_THEMSELVES = ("hardware-timed", "pulsed")
+#: Those that set the instruments up as the stepped sweep does, and are different once the output is on.
+LIKE_STEPPED_AT_FIRST = (*BY_THEMSELVES, LIFETIME)
 
 
 @dataclass(frozen=True, order=True)
@@ -352,7 +362,7 @@ class Trial:
             for owner, name, where in (
                 (engine, "evaluate", "evaluation"),
                 (recorder.RunRecorder, "__call__", "recorder"),
-                (finishing, "final_evaluation", "final evaluation"),
+                (results, "final_evaluation", "final evaluation"),
             ):
                 fail = partial(self._fail, where)
                 stack.enter_context(patch.object(owner, name, _after(fail, getattr(owner, name))))
@@ -511,7 +521,9 @@ def reference(sweep: str) -> Reference:
     assert not result.error, result.error
     assert result.run is not None
     assert result.run.status == "completed", result.run.stop_reason
-    assert len(result.run.records) == len(trial.prepared.plan.steps)
+    assert (
+        result.run.rows["lifetime"] if sweep == LIFETIME else len(result.run.records) == len(trial.prepared.plan.steps)
+    )
     image = result.run.path.read_bytes()
     shutil.rmtree(output)
     replies = {name: line.said for name, line in trial.happened.lines.items()}

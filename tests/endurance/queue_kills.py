@@ -105,6 +105,7 @@ def be_service(folder: Path) -> None:
 
 def be_item(folder: Path, number: str, attempt: str, log: str) -> None:
     """Run an item: a line of evidence at its beginning, some time, and now and then an end that is not good."""
+    Path(log).parent.mkdir(exist_ok=True)
     stream = Path(log).open("a", encoding="utf-8")  # noqa: SIM115  # until the end
     sys.stdout = sys.stderr = stream
     chance = random.Random(f"{number}/{attempt}")
@@ -323,6 +324,8 @@ def main() -> int:
         runs = len(_lines(Path(name) / "evidence"))
     print(f"killed: {', '.join(f'{number} x {what}' for what, number in sorted(killed.items()))}")
     print(f"{deeds} deeds, {runs} runs; items: {', '.join(f'{n} {state}' for state, n in sorted(states.items()))}")
+    if not runs:
+        found.append("nothing was run at all: no kill has shown anything")
     print(*found, sep="\n")
     print(f"{killed.total()} kills, {len(found)} problems, {time.monotonic() - started:.0f} s")
     return int(bool(found))

@@ -30,7 +30,7 @@ from acquire.service.queue_rules import Outcome, Request
 from tests.support.queue_world import Process, World, known_statements
 
 AT_ONCE = 500  # sequences of one test of hypothesis, which remembers all of them
-STEPS = 20  # of a sequence
+STEPS = 25  # of a sequence
 MEMORY = Path("/dev/shm")  # a file system in memory, where there is one: the order of writes is what is played here
 
 services = st.sampled_from([0, 0, 0, 1])
@@ -168,19 +168,19 @@ def step_by_chance(machine: QueueMachine, chance: random.Random) -> None:
         lambda: machine.look(which, kill, done, chance.choice(list(MEANWHILE))),
         *[lambda: machine.twin(at)] * bool(machine.world.processes),
         lambda: machine.kill_service(which),
-        *[lambda: machine.begin(at)] * (3 * bool(waiting)),
-        *[lambda: machine.end(chance.choice(list(Outcome)), yes)] * (3 * bool(begun)),
+        *[lambda: machine.begin(at)] * (8 * bool(waiting)),
+        *[lambda: machine.end(chance.choice(list(Outcome)), yes)] * (4 * bool(begun)),
         *[lambda: machine.kill_process(at)] * bool(begun or waiting),
     ]
     chance.choice(steps)()
 
 
-def play_by_chance(sequences: int, seed: int, steps: int = STEPS) -> int:
-    """Play so many sequences drawn by chance; how often a service or a process was killed.
+def play_by_chance(sequences: int, seed: int, steps: int = STEPS) -> tuple[int, int]:
+    """Play so many sequences drawn by chance; how often somebody was killed, and how many items were begun.
 
     :raises AssertionError: one of them breaks a promise; the message says which.
     """
-    kills = 0
+    kills = begun = 0
     for number in range(sequences):
         chance, machine = random.Random(f"{seed}/{number}"), QueueMachine()
         try:
@@ -191,7 +191,8 @@ def play_by_chance(sequences: int, seed: int, steps: int = STEPS) -> int:
         finally:
             machine.teardown()
         kills += machine.world.kills
-    return kills
+        begun += machine.world.begun.total()
+    return kills, begun
 
 
 def play(sequences: int, seed: int, steps: int = STEPS) -> None:
@@ -227,14 +228,15 @@ def main() -> int:
         shares = _shares(of_hypothesis)
         for done, _ in zip(accumulate(shares), pool.map(play, shares, count(given.seed)), strict=True):
             print(f"{done} sequences of hypothesis, {time.monotonic() - started:.0f} s", flush=True)
-        shares, kills = _shares(given.sequences - of_hypothesis), 0
+        shares, kills, begun = _shares(given.sequences - of_hypothesis), 0, 0
         played = pool.map(play_by_chance, shares, count(given.seed))
-        for done, more in zip(accumulate(shares), played, strict=True):
-            kills += more
+        for done, (killed, more) in zip(accumulate(shares), played, strict=True):
+            kills, begun = kills + killed, begun + more
             if done % (2 * AT_ONCE) == 0:
                 print(f"{done} sequences by chance, {kills} kills, {time.monotonic() - started:.0f} s", flush=True)
     took = time.monotonic() - started
-    print(f"{given.sequences} sequences, {kills} kills: nothing lost, nothing run twice, {took:.0f} s")
+    counted = f"{given.sequences} sequences, {begun} items begun, {kills} kills"
+    print(f"{counted}: nothing lost, nothing run twice, {took:.0f} s")
     return 0
 
 

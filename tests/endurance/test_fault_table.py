@@ -26,9 +26,9 @@ from drivers.simulated.faults import FOR_GOOD, FaultKind
 from tests.endurance.fault_guardian import Guardian
 from tests.endurance.fault_table import PROGRAM_FAULTS, Pair, all_pairs, judge, judge_all, sample
 from tests.endurance.fault_trial import (
-    BY_THEMSELVES,
     GUARDIAN_DIES,
     KILLED,
+    LIKE_STEPPED_AT_FIRST,
     LOGGED,
     NO_GUARDIAN,
     REPLACED,
@@ -50,7 +50,7 @@ def test_every_fault_is_tried_at_every_operation(pairs: list[Pair]) -> None:
     assert {pair.fault for pair in pairs} == {*FaultKind, *PROGRAM_FAULTS}
     for sweep in SWEEPS:
         tried = {pair.at for pair in pairs if pair.sweep == sweep}
-        first = 1 if sweep not in BY_THEMSELVES else min(tried)  # set up as the stepped sweep is
+        first = 1 if sweep not in LIKE_STEPPED_AT_FIRST else min(tried)  # set up as the stepped sweep is
         usual = reference(sweep)
         operations = range(first, len(usual.operations) + 1)
         if sweep == LOGGED:

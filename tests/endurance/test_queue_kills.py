@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.slow  # real processes, real kills
 def test_real_kills():
-    command = [sys.executable, "-m", "tests.endurance.queue_kills", "--kills", "12", "--seed", "2"]
+    command = [sys.executable, "-m", "tests.endurance.queue_kills", "--kills", "24", "--seed", "2"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
 

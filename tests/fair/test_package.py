@@ -25,7 +25,7 @@ from tests.conftest import CONFIGS, ROOT, run_sweep_file
 from tests.support.crates import METADATA, as_list, graph_of, problems, references
 from tests.support.run_files import a_run
 
-RECORDINGS = sorted((ROOT / "tests" / "recordings").glob("*.h5"))
+RECORDING = next((ROOT / "tests" / "recordings").glob("*_2acaeb90.h5"))
 NOW = datetime(2026, 3, 31, 14, 25, tzinfo=UTC)
 ABOUT = PackageFile(
     kind="package",
@@ -46,6 +46,14 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("acquire.report.assembled.illustrated", lambda report, formats: ())
 
 
+@pytest.fixture(scope="module")
+def old_crate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A crate of a run file of an earlier revision, without pictures."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("acquire.report.assembled.illustrated", lambda report, formats: ())
+        return packed([read_documented(RECORDING)], tmp_path_factory.mktemp("old") / "crate")
+
+
 def packed(runs: list[DocumentedRun], folder: Path, granted: str = "CC-BY-4.0") -> Path:
     return pack(runs, folder, ABOUT, granted, NOW, "acquire 0.1.0").parent
 
@@ -57,6 +65,7 @@ def of_type(folder: Path, kind: str) -> list[dict[str, Any]]:
 # --- what a crate says ---
 
 
+@pytest.mark.slow  # a picture, and the report around it
 def test_a_crate_with_pictures_keeps_the_rules(run_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "PICTURES", {"jvl": pictures.PICTURES["jvl"]})  # each takes a second
     folder = packed([read_documented(run_file)], tmp_path / "crate")
@@ -68,7 +77,6 @@ def test_a_crate_with_pictures_keeps_the_rules(run_file: Path, tmp_path: Path, m
     assert run["conformsTo"] == {"@id": "NXjvl.nxdl.xml"}
 
 
-@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     ("spoil", "found"),
     [
@@ -79,8 +87,8 @@ def test_a_crate_with_pictures_keeps_the_rules(run_file: Path, tmp_path: Path, m
         (lambda graph: graph["./"]["hasPart"].pop(), "is not listed"),
     ],
 )
-def test_the_rules_can_be_broken(spoil: Callable[[Any], object], found: str, tmp_path: Path) -> None:
-    folder = packed([read_documented(RECORDINGS[0])], tmp_path / "crate")
+def test_the_rules_can_be_broken(spoil: Callable[[Any], object], found: str, old_crate: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(old_crate, tmp_path / "crate")
     content = json.loads((folder / METADATA).read_text(encoding="utf-8"))
     graph = {entity["@id"]: entity for entity in content["@graph"]}
     spoil(graph)
@@ -107,7 +115,7 @@ def test_a_run_and_its_instruments_are_told(run_file: Path, tmp_path: Path) -> N
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_run_that_failed_is_told_as_failed(tmp_path: Path) -> None:
-    one = read_documented(RECORDINGS[0])
+    one = read_documented(RECORDING)
     from acquire.records import RunStatus
 
     failed = replace(one, run=replace(one.run, status=RunStatus.FAILED, stop_reason="the meter stopped answering"))
@@ -117,7 +125,7 @@ def test_a_run_that_failed_is_told_as_failed(tmp_path: Path) -> None:
 
 
 def test_a_figure_with_something_against_it_is_no_measured_variable() -> None:
-    run = read_documented(RECORDINGS[0]).run
+    run = read_documented(RECORDING).run
     told = {one["propertyID"] for one in figures_of(run)}
     assert told == {name for name, figure in run.figures.items() if figure.status == "ok"}
     assert told
@@ -127,16 +135,14 @@ def test_a_figure_with_something_against_it_is_no_measured_variable() -> None:
 
 @pytest.mark.usefixtures("undrawn")
 def test_without_a_licence_nobody_is_given_a_right(tmp_path: Path) -> None:
-    folder = packed([read_documented(RECORDINGS[0])], tmp_path / "crate", "none")
+    folder = packed([read_documented(RECORDING)], tmp_path / "crate", "none")
     graph = graph_of(folder)
     assert "stated no licence" in graph[graph["./"]["license"]["@id"]]["description"]
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_an_old_run_file_declares_no_definition(tmp_path: Path) -> None:
-    folder = packed([read_documented(RECORDINGS[0])], tmp_path / "crate")
-    assert not (folder / "NXjvl.nxdl.xml").exists()
-    assert problems(folder) == []
+def test_an_old_run_file_declares_no_definition(old_crate: Path) -> None:
+    assert not (old_crate / "NXjvl.nxdl.xml").exists()
+    assert problems(old_crate) == []
 
 
 # --- several runs, odd names ---
@@ -145,7 +151,7 @@ def test_an_old_run_file_declares_no_definition(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("undrawn")
 def test_two_runs_of_one_name_keep_apart(run_file: Path, tmp_path: Path) -> None:
     runs = []
-    for number, recording in enumerate((RECORDINGS[0], run_file)):
+    for number, recording in enumerate((RECORDING, run_file)):
         place = tmp_path / str(number) / "run.h5"
         place.parent.mkdir()
         shutil.copy(recording, place)
@@ -158,7 +164,7 @@ def test_two_runs_of_one_name_keep_apart(run_file: Path, tmp_path: Path) -> None
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_run_named_twice_is_packed_once(tmp_path: Path) -> None:
-    one = read_documented(RECORDINGS[0])
+    one = read_documented(RECORDING)
     folder = packed([one, one], tmp_path / "crate")
     assert len([*(folder / "runs").iterdir()]) == 1
 
@@ -166,7 +172,7 @@ def test_a_run_named_twice_is_packed_once(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("undrawn")
 def test_names_of_every_script(tmp_path: Path) -> None:
     place = tmp_path / "試料 μ & ü%20.h5"
-    shutil.copy(RECORDINGS[0], place)
+    shutil.copy(RECORDING, place)
     one = read_documented(place)
     folder = packed([replace(one, run=replace(one.run, sample="試料 #1/ü <b>"))], tmp_path / "Päckchen")
     assert problems(folder) == []
@@ -176,7 +182,7 @@ def test_names_of_every_script(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("undrawn")
 def test_a_huge_file_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "run.h5"
-    shutil.copy(RECORDINGS[0], place)
+    shutil.copy(RECORDING, place)
     monkeypatch.setattr(package, "LARGEST_COPIED", 1)
     monkeypatch.setattr(shutil, "copyfile", lambda *_: pytest.fail("copied"))
     folder = packed([read_documented(place)], tmp_path / "crate")
@@ -195,14 +201,14 @@ def test_what_is_not_finished_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_damaged_is_refused(tmp_path: Path) -> None:
-    one = read_documented(RECORDINGS[0])
+    one = read_documented(RECORDING)
     damaged = replace(one, run=replace(one.run, integrity=Integrity(damaged=("/entry/jvl is not as it was written",))))
     with pytest.raises(PackageError, match=r"DAMAGED.*undamaged copy"):
         packed([damaged], tmp_path / "crate")
 
 
 def test_one_run_in_two_states_is_refused(tmp_path: Path) -> None:
-    one = read_documented(RECORDINGS[0])
+    one = read_documented(RECORDING)
     with pytest.raises(PackageError, match=r"is the run of .*not the same file"):
         packed([one, replace(one, sha256="0" * 64)], tmp_path / "crate")
 
@@ -213,7 +219,7 @@ def test_what_stands_there_stays(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "mine.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(PackageError, match="is not empty"):
-        packed([read_documented(RECORDINGS[0])], folder)
+        packed([read_documented(RECORDING)], folder)
     assert [path.name for path in folder.iterdir()] == ["mine.txt"]
 
 
@@ -224,7 +230,7 @@ def test_what_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(shutil, "copyfile", full)
     with pytest.raises(PackageError, match="No space left"):
-        packed([read_documented(RECORDINGS[0])], tmp_path / "crate")
+        packed([read_documented(RECORDING)], tmp_path / "crate")
     assert [*tmp_path.iterdir()] == []
 
 

@@ -382,7 +382,7 @@ def test_two_runs_of_one_name_do_not_replace_each_other(run: Run, tmp_path: Path
     if kind == "xlsx":
         named = {path: replace(run, path=path, sample_fields={"batch": path.parent.name}) for path in runs}
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("acquire.run_file.reading_apart.read_run", lambda path: named[path])
+            patched.setattr("acquire.run_file.reading_apart.read_run", lambda path, _=None: named[path])
             done = export(*runs, "--to", tmp_path / "out", "--force", "--format", kind)
     else:
         done = export(*runs, "--to", tmp_path / "out", "--force")
@@ -469,7 +469,7 @@ def test_a_workbook_for_a_run_alone_and_one_for_a_batch(run: Run, tmp_path: Path
 def test_each_batch_has_its_workbook(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     batches = {"1.h5": "S1/3", "2.h5": "S1/3", "3.h5": "S2", "4.h5": ""}
     read = {name: replace(run, path=tmp_path / name, sample_fields={"batch": batch}) for name, batch in batches.items()}
-    monkeypatch.setattr("acquire.run_file.reading_apart.read_run", lambda path: read[path.name])
+    monkeypatch.setattr("acquire.run_file.reading_apart.read_run", lambda path, _=None: read[path.name])
     done = export(*(tmp_path / name for name in batches), "--format", "xlsx")
     assert [Path(line).name for line in done.stdout.splitlines()] == ["S1-3.xlsx", "3.xlsx", "4.xlsx"]
     rows = values_of(openpyxl.load_workbook(tmp_path / "S1-3.xlsx")["overview"])

@@ -10,7 +10,7 @@ import pytest
 from acquire.records import Columns, Note, RunStatus, RunStop
 from acquire.run_file.finish import finish
 from acquire.run_file.read import ArchiveError, read_run
-from acquire.run_file.rows import look, read_rows
+from acquire.run_file.rows import changed_rows, look, read_numbers, read_rows
 from tests.support.run_files import a_record, a_run
 
 ALL = 1 << 40
@@ -64,6 +64,21 @@ def test_a_row_that_was_changed_in_the_file_is_blank(tmp_path: Path) -> None:
     _, (rows,) = read_rows(path, {"jvl": (0, ALL)})
     assert np.isnan(rows.columns["voltage"]).tolist() == [False, True, False]
     assert same(rows.columns, read_run(path).tables["jvl"])
+
+
+def test_numbers_read_quickly_are_the_same_and_changed_rows_are_known(tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    record = a_run(path, points=4)
+    held = read_run(path).tables["jvl"]
+    quick = read_numbers(path, "jvl", ["voltage", "flags", "cycle"], 1, 4)
+    assert all(values.tobytes() == held[name][1:4].tobytes() for name, values in quick.items())
+    assert changed_rows(path, "jvl", [0, 1, 3]) == []
+    record.close()
+    content = bytearray(path.read_bytes())
+    at = content.index(np.float64(1.0).tobytes() + np.float64(0.1).tobytes())
+    content[at + 16] ^= 1
+    path.write_bytes(content)
+    assert changed_rows(path, "jvl", [0, 1, 3]) == [1]
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import stat
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
-from acquire.service.access import COOKIE, LONGEST_BODY, Rate
+from acquire.service.access import COOKIE, LONGEST_BODY, Rate, still_logged_in
+from acquire.service.reading import Reader
+from acquire.service.run_files import RunFiles
 from acquire.service.settings import Settings, SettingsError, refuse_what_is_open
+from acquire.service.stream import Stream
 from acquire.service.tokens import LOGIN_LASTS, Role, Tokens
+from acquire.service.watching import Watch
 
 API = "/api/v1"
 
@@ -62,6 +69,13 @@ def test_a_wrong_token_is_refused_and_ten_are_enough(service: TestClient) -> Non
     assert answers[-1].headers["retry-after"] == "60"
 
 
+def test_who_guesses_keeps_nobody_out(service: TestClient, tokens: dict[Role, str]) -> None:
+    for number in range(12):
+        service.post(f"{API}/login", json={"token": f"guess {number}"})
+    assert service.post(f"{API}/login", json={"token": tokens[Role.OPERATOR]}).status_code == 200
+    service.cookies.clear()
+
+
 def test_a_viewer_looks_and_does_nothing(viewer: TestClient) -> None:
     assert viewer.get(f"{API}/status").status_code == 200
     for path in ("runs", "runs/abcd/stop", "runs/abcd/pause", "runs/abcd/level", "health-check", "calibrate"):
@@ -86,6 +100,32 @@ def test_a_login_that_was_ended_does_not_come_back_with_its_cookie(operator: Tes
     operator.post(f"{API}/logout")
     operator.cookies.set(COOKIE, cookie)
     assert operator.get(f"{API}/me").status_code == 401
+
+
+@pytest.mark.parametrize("way", ["cookie", "token"])
+def test_a_stream_ends_with_its_login(tmp_path: Path, way: str) -> None:
+    tokens = Tokens(tmp_path)
+    token = tokens.begin()[Role.VIEWER]
+    login = tokens.login_with(token)
+    assert login
+    said = f"{COOKIE}={tokens.cookie_of(login)}" if way == "cookie" else f"Bearer {token}"
+    headers = [(b"cookie" if way == "cookie" else b"authorization", said.encode())]
+    app = SimpleNamespace(state=SimpleNamespace(tokens=tokens))
+    may = still_logged_in(Request({"type": "http", "headers": headers, "app": app}))
+
+    async def events() -> int:
+        stream = Stream(Watch(RunFiles(tmp_path, Reader()), Reader()), dict, dict)
+        stream.told = {"state": b"{}", "queue": b"{}"}
+        number = 0
+        async for _ in stream.events({}, "", may=may):
+            number += 1
+            if number == 2:
+                tokens.renew(Role.VIEWER)
+        return number
+
+    assert may()
+    assert asyncio.run(asyncio.wait_for(events(), 20.0)) == 2
+    assert not may()
 
 
 @pytest.mark.parametrize(
@@ -131,6 +171,8 @@ def test_other_methods_are_refused(operator: TestClient, method: str) -> None:
         "..%2f..%2fx.yaml",
         "sweeps/.hidden.yaml",
         "a\\b.yaml",
+        "sweeps/con.yaml",
+        "lpt1.x/y.yaml",
     ],
 )
 def test_no_name_leads_out_of_the_recipes(operator: TestClient, name: str) -> None:

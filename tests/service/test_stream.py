@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from acquire.service import followed
 from acquire.service.cursors import cursor_of
 from acquire.service.reading import Reader, Unreadable
 from acquire.service.run_files import RunFiles
-from acquire.service.stream import Stream, Viewer
+from acquire.service.stream import LiveResponse, Stream, Viewer
 from acquire.service.watching import Watch
 from tests.support.run_files import a_record, a_start
 from tests.support.stream_reader import PageData
@@ -110,6 +110,24 @@ def test_a_run_whose_process_was_killed_is_told_as_cut_off(
     assert page.ends[RUN]["status"] == "cut off"
 
 
+def test_a_run_that_was_cut_off_does_not_come_back(
+    tmp_path: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, page, stream = begun(tmp_path), PageData(), a_service(tmp_path, reader)
+    record(a_record(0))
+    seen(stream, page)
+    record.close()
+    record.let_go()
+    monkeypatch.setattr("acquire.service.watching.LOOK_AT_HELD", 0.0)
+    seen(stream, page)
+    seen(stream, page)
+    assert [said["held"] for _, said in stream.watch.files.summaries()] == [False]
+    monkeypatch.setattr("acquire.service.watching.LOOK_AT_FOLDER", 0.0)  # as if long after its end
+    stream.watch.look()
+    assert stream.watch.runs_now() == []
+    assert stream.watch.counted["runs"] == 1
+
+
 def test_what_is_long_already_is_fetched_as_a_picture(
     tmp_path: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +160,43 @@ def test_a_file_that_is_no_run_file_ends_nothing(tmp_path: Path, reader: Reader)
     files.refresh()
     assert files.path_of(RUN) == begun_in / NAME
     assert files.path_of("../" + NAME) is None
+
+
+def test_a_viewer_that_takes_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("acquire.service.stream.LONGEST_SEND", 0.01)
+    sent: list[dict[str, object]] = []
+
+    async def endless() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"event"
+        finally:
+            sent.append({"type": "let go"})
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+        if len(sent) > 3:
+            await asyncio.Event().wait()  # the socket is full
+
+    asyncio.run(LiveResponse(endless()).stream_response(send))  # type: ignore[arg-type]
+    assert len(sent) in (4, 5)
+
+
+def test_what_a_run_asks_is_told_once_and_again_when_it_is_answered(tmp_path: Path, reader: Reader) -> None:
+    asked: list[dict[str, object] | None] = [{"id": "q1", "text": "put B13 in", "choices": []}]
+    watch = Watch(RunFiles(tmp_path, reader), reader)
+    state = lambda: {"now": "", "runs": [{"address": "77-ab", "question": asked[0]}]}  # noqa: E731
+    stream = Stream(watch, state, lambda: {"items": []})
+    viewer = Viewer(stream, {})
+
+    async def events() -> list[bytes]:
+        await stream.look()
+        return [event async for event in viewer.new() if b"event: question" in event]
+
+    assert b"put B13 in" in asyncio.run(events())[0]
+    assert asyncio.run(events()) == []
+    asked[0] = None
+    assert b'{"run_id":"77-ab","question":null}' in asyncio.run(events())[0]
 
 
 def test_a_reading_process_that_dies_is_started_again(tmp_path: Path) -> None:

@@ -143,7 +143,9 @@ class World:
             mortal = Mortal(queue._file._database)
             queue._file._database = mortal  # type: ignore[assignment]
             self._mortals[which] = mortal
-            runner = QueueRunner(queue, self.places, self._start, estimate=self._estimate)
+            runner = QueueRunner(
+                queue, self.places, self._start, estimate=self._estimate, mailboxes=self.path.parent / "mailboxes"
+            )
             self.services[which] = runner
         return runner
 

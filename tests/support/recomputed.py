@@ -137,7 +137,7 @@ def unexplained(jvl: Columns) -> Iterator[str]:
             yield f"{name} of point {row} is missing, and its flags ({flags[row]}) do not say why"
     dark = (jvl["current"] <= 0) | (jvl["voltage"] <= 0)
     reasons = OVER_RANGE | NO_SOURCE | DMM_OVERFLOW | NO_PHOTODIODE | NO_SPECTRUM
-    for name in DERIVED:
+    for name in filter(jvl.__contains__, DERIVED):
         may = reasons | (BELOW_NOISE if "efficiency" in name else 0)
         for row in np.flatnonzero(np.isnan(jvl[name]) & (flags & may == 0) & ~dark):
             yield f"{name} of point {row} is missing, and its flags ({flags[row]}) do not say why"

@@ -196,6 +196,11 @@ class Page:
         """Wait until it was told that a run is over."""
         self._cut_off_after = lambda: 1e9
         until = time.monotonic() + patience
-        while run_id not in self.data.ends and time.monotonic() < until and self.problem is None:
+        while (
+            run_id not in self.data.ends
+            and run_id not in self.data.gone
+            and time.monotonic() < until
+            and self.problem is None
+        ):
             time.sleep(0.05)
         assert self.problem is not None or run_id in self.data.ends, "nothing was told of the end"

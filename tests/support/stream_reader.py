@@ -20,6 +20,7 @@ class PageData:
 
     cursor: str = ""
     kinds: list[str] = field(default_factory=list)
+    gone: set[str] = field(default_factory=set)
     ends: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     rows: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
 
@@ -37,7 +38,7 @@ class PageData:
         elif kind == "end":
             self.ends[content["run_id"]] = content
         elif kind == "gone":
-            raise AssertionError(content)
+            self.gone.add(content["run_id"])  # perhaps one of somebody else on this computer
         self.cursor = lines["id"]
 
     def _add(self, run_id: str, table: str, first: int, rows: list[dict[str, Any]]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from acquire.records import Columns
+from acquire.run_file.long_tables import FinalPiece
 from acquire.run_file.reading_apart import pieces
 
 _PIECE = 1 << 16  # rows; a multiple of what is asked for at once
@@ -16,8 +17,11 @@ _PIECE = 1 << 16  # rows; a multiple of what is asked for at once
 class LongTable:
     """A long table, read piece by piece from its begin; who asks for earlier rows has it read once more."""
 
-    def __init__(self, path: Path, table: str, rows: int) -> None:
+    def __init__(self, path: Path, table: str, rows: int, computed: Callable[[], FinalPiece] | None = None) -> None:
         self.rows = rows
+        #: What gives, from the first row on, the values of an analysis in place of those in the table.
+        self._computed = computed
+        self._final: FinalPiece = lambda _piece: {}
         self._path = path
         self._table = table
         self._pieces: Iterator[Columns] = iter(())
@@ -36,8 +40,11 @@ class LongTable:
         begin = first // _PIECE * _PIECE
         if begin < self._begin or self._begin < 0:
             self._pieces, self._begin = pieces(self._path, self._table, self.rows, _PIECE), -_PIECE
+            if self._computed is not None:
+                self._final = self._computed()
         while self._begin < begin:
-            self._piece, self._begin = next(self._pieces), self._begin + _PIECE
+            piece = next(self._pieces)
+            self._piece, self._begin = {**piece, **self._final(piece)}, self._begin + _PIECE
         return self._piece[name][first - begin : last - begin]
 
 

@@ -34,6 +34,7 @@ from acquire.run_file.layout import (
     jvl_columns,
     lifetime_columns,
 )
+from acquire.run_file.lifetime import lifetime_of
 from acquire.run_file.read import Run
 
 #: What stands beside the voltage, in this order, each followed by its uncertainty.
@@ -397,7 +398,8 @@ def _findings(run: Run) -> Sheet:
 
 def _lifetime(run: Run) -> Sheet:
     """Every reading of a device that ages; its rows are read as they are asked for."""
-    table = LongTable(run.path, "lifetime", run.rows["lifetime"])
+    computed = None if run.analysis is None else lambda: lifetime_of(run).in_order()
+    table = LongTable(run.path, "lifetime", run.rows["lifetime"], computed)
 
     def values(name: str, change: Callable[[Any], Any]) -> Any:
         return table.column(name, change)
