@@ -29,7 +29,8 @@ const typing = (target) => target.isContentEditable || ["INPUT", "SELECT", "TEXT
 
 export function keyboard(view) {
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (document.querySelector("dialog[open]") && event.key !== "S") return;
     if (event.composedPath().some((one) => one instanceof HTMLElement && typing(one))) return;
     const act = {
       S: stopNow, "?": help, d: otherTheme, l: () => view()?.logarithmic?.(), p: () => view()?.pause?.(),

@@ -1,6 +1,6 @@
 // What is always in sight: where one can go, whether the output is on, and the stop button.
 import { mayOperate, post } from "./api.js";
-import { ask, during, toast } from "./dialogs.js";
+import { ask, besideAnswers, during, toast } from "./dialogs.js";
 import { fill, h, say } from "./dom.js";
 import { clock, runName } from "./format.js";
 import { help } from "./keyboard.js";
@@ -75,6 +75,9 @@ export async function stopNow() {
   delete stopButton.dataset.busy;
   draw();
 }
+
+// A dialog covers the page, and the stop button with it: then it stands in the dialog.
+besideAnswers(() => (runsNow().length && mayOperate() ? h("button.stop", { type: "button", onclick: stopNow, "aria-label": "Stop the run" }, "Stop") : null));
 
 export const top = {
   show(account, onLogout) {

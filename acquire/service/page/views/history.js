@@ -99,8 +99,8 @@ export function open(place, _, query) {
     due = setTimeout(search, 250);
   };
   fill(place, h("div.headline", {}, h("h1", {}, "History"), h("div.row", {}, clear, compare)),
-    h("form.card", { role: "search", oninput: searchSoon, onsubmit: (event) => event.preventDefault() }, h("div.fields", {}, field("Search", inputs.text), field("From", inputs.from), field("To", inputs.to), field("How it ended", inputs.status),
-      field("Figure of merit", inputs.figure), field("At least", inputs.least), field("At most", inputs.most))), h("div.card", {}, list));
+    h("form.card", { role: "search", oninput: searchSoon, onsubmit: (event) => event.preventDefault() }, h("div.fields", {}, field("Search", inputs.text)), h("details", { open: innerWidth > 640 }, h("summary", {}, "by date, end, figure of merit"), h("div.fields", {}, field("From", inputs.from), field("To", inputs.to), field("How it ended", inputs.status),
+      field("Figure of merit", inputs.figure), field("At least", inputs.least), field("At most", inputs.most)))), h("div.card", {}, list));
   say();
   search();
   return { take: (topic) => ["end", "run"].includes(topic) && setTimeout(search, 500), close: () => clearTimeout(due) };
