@@ -166,6 +166,7 @@ def test_parquet_has_every_number_and_is_the_same_for_any_number_of_jobs(
     assert (status, "is not empty" in wrong) == (1, True)
 
 
+@pytest.mark.long
 @pytest.mark.slow  # a whole run, and a process that recomputes it
 def test_recomputing_changes_what_was_said_and_leaves_the_rest(tmp_path: Path) -> None:
     """The same numbers to the last bit with nothing to be different; by twice the area half the current density."""

@@ -80,6 +80,7 @@ def the_file(output: Path) -> Run:
     return run
 
 
+@pytest.mark.long
 def test_a_pipe_that_nobody_reads_holds_no_run(place: Place, tmp_path: Path) -> None:
     reading, writing = a_small_pipe()
     with a_run(place, tmp_path / "runs", None, writing, subprocess.PIPE) as run:

@@ -17,6 +17,7 @@ def counts() -> coverage.Counts:
     return coverage.coverage(BENCHES)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("route", coverage.ROUTES)
 @pytest.mark.parametrize("figure", coverage.FIGURES)
 def test_the_stated_interval_holds_the_truth(figure: str, route: str, counts: coverage.Counts) -> None:

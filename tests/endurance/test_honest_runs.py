@@ -24,6 +24,7 @@ from tests.endurance.honest_runs import (
 )
 
 
+@pytest.mark.long
 def test_a_few_honest_runs_have_nothing_beyond_a_note_against_them() -> None:
     for honest, found in honest_runs(6, seed=3):
         assert not beyond_a_note(found), (honest, found)

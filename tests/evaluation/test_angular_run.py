@@ -29,6 +29,7 @@ def measured(bench: Path, sweep: Path, output: Path) -> Run:
     return run
 
 
+@pytest.mark.long
 def test_the_turned_device_gives_its_own_angular_factor(
     device: Path, bench_file: Write, sweep_file: Write, tmp_path: Path
 ) -> None:

@@ -299,6 +299,7 @@ def test_no_row_becomes_an_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert run.records
 
 
+@pytest.mark.long
 def test_memory_grows_by_little_more_than_the_numbers_themselves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

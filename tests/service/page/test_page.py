@@ -96,6 +96,7 @@ def test_a_run_is_started_watched_reloaded_and_stopped(people: People, rig: Rig)
     assert voltage[: len(again["row"])] == again["columns"]["voltage"], "bit for bit"
 
 
+@pytest.mark.long
 def test_by_keyboard_alone_two_runs_and_their_comparison(people: People, rig: Rig) -> None:
     page = people.enter(rig.operator)
     for recipe, sample in {"short": "Left", "slow": "Right"}.items():
