@@ -26,7 +26,16 @@ from acquire.cli.archive_runs import (
     refusals,
     workers_of,
 )
-from acquire.cli.arguments import COMPLETED, FAILED, INTERRUPTED, USAGE, JsonOption
+from acquire.cli.arguments import (
+    COMPLETED,
+    FAILED,
+    INTERRUPTED,
+    USAGE,
+    JsonOption,
+    OtherAreaOption,
+    OtherCalibrationOption,
+    OtherResponsivityOption,
+)
 from acquire.cli.terminal import complain, how_many, say, say_json, whoever_listens
 
 if TYPE_CHECKING:
@@ -254,15 +263,9 @@ def recompute(
     text: TextArgument = "",
     where: WhereOption = None,
     everything: Annotated[bool, typer.Option("--all", help="every run of the catalogue")] = False,
-    calibration: Annotated[
-        Path | None, typer.Option("--calibration", help="by this calibration of the photodiode", metavar="FILE.yaml")
-    ] = None,
-    area: Annotated[
-        str, typer.Option("--area", help="by this emissive area, like '14.3 mm^2 +- 0.2 mm^2'", metavar="AREA")
-    ] = "",
-    responsivity: Annotated[
-        Path | None, typer.Option("--responsivity", help="by this responsivity of the photodiode", metavar="FILE.csv")
-    ] = None,
+    calibration: OtherCalibrationOption = None,
+    area: OtherAreaOption = "",
+    responsivity: OtherResponsivityOption = None,
     name: Annotated[
         str, typer.Option("--name", help="what the new analyses are called; who has one is passed over", metavar="NAME")
     ] = "",

@@ -82,6 +82,18 @@ AnalysisOption = Annotated[
     typer.Option("--analysis", help="results by this analysis of the run, or latest", metavar="NAME"),
 ]
 
+OtherCalibrationOption = Annotated[
+    Path | None, typer.Option("--calibration", help="by this calibration of the photodiode", metavar="FILE.yaml")
+]
+
+OtherAreaOption = Annotated[
+    str, typer.Option("--area", help="by this emissive area, like '14.3 mm^2 +- 0.2 mm^2'", metavar="AREA")
+]
+
+OtherResponsivityOption = Annotated[
+    Path | None, typer.Option("--responsivity", help="by this responsivity of the photodiode", metavar="FILE.csv")
+]
+
 RealTimeOption = Annotated[
     bool, typer.Option("--real-time", help="of a simulated bench: take the time that a real one takes")
 ]

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from acquire.cli.arguments import COMPLETED, FAILED, USAGE, JsonOption
+from acquire.cli.arguments import (
+    COMPLETED,
+    FAILED,
+    USAGE,
+    JsonOption,
+    OtherAreaOption,
+    OtherCalibrationOption,
+    OtherResponsivityOption,
+)
 from acquire.cli.terminal import complain, how_many, say, say_json, waiting, whoever_listens
 
 if TYPE_CHECKING:
@@ -21,15 +29,9 @@ _MOST_NAMED = 8
 
 def recompute(
     run_files: Annotated[list[Path], typer.Argument(help="run files, or folders of them", metavar="RUN.h5 ...")],
-    calibration: Annotated[
-        Path | None, typer.Option("--calibration", help="by this calibration of the photodiode", metavar="FILE.yaml")
-    ] = None,
-    area: Annotated[
-        str, typer.Option("--area", help="by this emissive area, like '14.3 mm^2 +- 0.2 mm^2'", metavar="AREA")
-    ] = "",
-    responsivity: Annotated[
-        Path | None, typer.Option("--responsivity", help="by this responsivity of the photodiode", metavar="FILE.csv")
-    ] = None,
+    calibration: OtherCalibrationOption = None,
+    area: OtherAreaOption = "",
+    responsivity: OtherResponsivityOption = None,
     angles: Annotated[
         Path | None,
         typer.Option("--angles", help="by the angular factor from these readings at angles", metavar="FILE.csv"),
