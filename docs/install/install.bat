@@ -15,7 +15,7 @@ if exist "%HERE%wheels\" goto stick
 pushd "%HERE%..\.." || exit /b 1
 if not exist .venv\Scripts\python.exe %PY% -m venv .venv
 if errorlevel 1 goto failed
-.venv\Scripts\python.exe -m pip install --editable ".[page,report,xlsx]"
+.venv\Scripts\python.exe -m pip install --editable ".[package,page,report,xlsx]"
 if errorlevel 1 goto failed
 goto installed
 
@@ -24,7 +24,7 @@ if not exist "%USERPROFILE%\jvl-bench\" mkdir "%USERPROFILE%\jvl-bench"
 pushd "%USERPROFILE%\jvl-bench" || exit /b 1
 if not exist .venv\Scripts\python.exe %PY% -m venv .venv
 if errorlevel 1 goto failed
-.venv\Scripts\python.exe -m pip install --no-index --find-links "%HERE%wheels" "jvl-bench[page,report,xlsx]"
+.venv\Scripts\python.exe -m pip install --no-index --find-links "%HERE%wheels" "jvl-bench[package,page,report,xlsx]"
 if errorlevel 1 goto failed
 rem Only what is not there yet: files that somebody has edited stay as they are
 robocopy "%HERE%configs" configs /E /XC /XN /XO /NJH /NJS /NFL /NDL >nul

@@ -80,7 +80,7 @@ def nested(file: h5py.File) -> None:
 
 
 def many(file: h5py.File) -> None:
-    for index in range(3000):
+    for index in range(6000):
         file["entry/sample"].create_group(str(index))
 
 

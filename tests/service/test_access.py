@@ -22,6 +22,7 @@ from acquire.service.tokens import LOGIN_LASTS, Role, Tokens
 from acquire.service.watching import Watch
 
 API = "/api/v1"
+from tests.support.coroutines import carried_out
 
 
 def code(answer: object) -> str:
@@ -124,7 +125,7 @@ def test_a_stream_ends_with_its_login(tmp_path: Path, way: str) -> None:
         return number
 
     assert may()
-    assert asyncio.run(asyncio.wait_for(events(), 20.0)) == 2
+    assert carried_out(asyncio.wait_for(events(), 20.0)) == 2
     assert not may()
 
 

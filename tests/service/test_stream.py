@@ -21,6 +21,7 @@ from acquire.service.reading import Reader, Unreadable
 from acquire.service.run_files import RunFiles
 from acquire.service.stream import LiveResponse, Stream, Viewer
 from acquire.service.watching import Watch
+from tests.support.coroutines import carried_out
 from tests.support.run_files import a_record, a_start
 from tests.support.stream_reader import PageData
 
@@ -62,7 +63,7 @@ def seen(stream: Stream, page: PageData, most: int | None = None) -> None:
             page.take(event)
             number += 1
 
-    asyncio.run(take())
+    carried_out(take())
 
 
 def test_a_page_that_is_often_away_has_every_row_once(tmp_path: Path, reader: Reader) -> None:
@@ -178,7 +179,7 @@ def test_a_viewer_that_takes_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch)
         if len(sent) > 3:
             await asyncio.Event().wait()  # the socket is full
 
-    asyncio.run(LiveResponse(endless()).stream_response(send))  # type: ignore[arg-type]
+    carried_out(LiveResponse(endless()).stream_response(send))  # type: ignore[arg-type]
     assert len(sent) in (4, 5)
 
 
@@ -193,10 +194,10 @@ def test_what_a_run_asks_is_told_once_and_again_when_it_is_answered(tmp_path: Pa
         await stream.look()
         return [event async for event in viewer.new() if b"event: question" in event]
 
-    assert b"put B13 in" in asyncio.run(events())[0]
-    assert asyncio.run(events()) == []
+    assert b"put B13 in" in carried_out(events())[0]
+    assert carried_out(events()) == []
     asked[0] = None
-    assert b'{"run_id":"77-ab","question":null}' in asyncio.run(events())[0]
+    assert b'{"run_id":"77-ab","question":null}' in carried_out(events())[0]
 
 
 def test_a_reading_process_that_dies_is_started_again(tmp_path: Path) -> None:
