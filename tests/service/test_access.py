@@ -20,9 +20,9 @@ from acquire.service.settings import Settings, SettingsError, refuse_what_is_ope
 from acquire.service.stream import Stream
 from acquire.service.tokens import LOGIN_LASTS, Role, Tokens
 from acquire.service.watching import Watch
+from tests.support.coroutines import carried_out
 
 API = "/api/v1"
-from tests.support.coroutines import carried_out
 
 
 def code(answer: object) -> str:
