@@ -243,6 +243,8 @@ class _Reader:
         """What the process died of."""
         from acquire.run_file.read import ArchiveError
 
+        with suppress(subprocess.TimeoutExpired):  # it may be dying still, of what is to be told
+            self._process.wait(1.0)
         self._process.kill()
         status = self._process.wait()
         what = "takes longer than any run file may" if self._late else f"ended with {_in_words(status)}"
