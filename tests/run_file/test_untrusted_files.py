@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import sys
 import time
@@ -192,10 +191,10 @@ def deadly(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 import os, signal, sys, time
 from acquire.run_file import finish, read, reading_apart
 def deadly(work):
-    def both(path):
+    def both(path, *more, **named):
         if "deadly" in path.name:
             {deed}
-        return work(path)
+        return work(path, *more, **named)
     return both
 names = [(finish, "recover"), *((read, each) for each in ("read_run", "points_if_unfinished", "points_if_cut_off"))]
 for module, name in names:
@@ -221,7 +220,7 @@ def test_a_reader_that_dies_is_one_message_and_costs_no_other_file(
     assert said in str(answers[names[1]])
     shown = CliRunner().invoke(app, ["show", str(names[1])])
     assert shown.exit_code == 1
-    assert re.search(r"2-deadly\.h5: is damaged, or not a run file: reading it ended with SIG(SEGV|KILL)", shown.output)
+    assert said in shown.output
 
 
 def test_a_reader_that_does_not_end_is_ended(
