@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -158,7 +159,10 @@ _LOOK = 0.1
 
 
 def line_waits(stream: TextIO | None) -> bool:
-    """Whether something was typed at a terminal, within a moment; without a terminal the moment passes."""
+    """Whether something was typed at a terminal, within a moment; without a terminal the moment passes.
+
+    A stream that is no file of the system has all that it will ever have.
+    """
     if stream is None:
         time.sleep(_LOOK)
         return False
@@ -172,7 +176,11 @@ def line_waits(stream: TextIO | None) -> bool:
     else:  # noqa: RET505  # type checkers know the system only so
         import select
 
-        return bool(select.select([stream.fileno()], [], [], _LOOK)[0])
+        try:
+            number = stream.fileno()
+        except io.UnsupportedOperation:
+            return True
+        return bool(select.select([number], [], [], _LOOK)[0])
 
 
 def is_yes(stream: TextIO, *, enter: bool = True) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from io import StringIO
 
 import pytest
@@ -41,3 +42,8 @@ def test_the_list_of_commands_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> Non
     said = acquire("--help").text
     assert "Show what a sweep is going to do; nothing is opened." in said
     assert "..." not in said.replace("[ARGS]...", "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows looks at the keyboard, not at the stream")
+def test_an_answer_in_a_stream_that_is_no_file_is_read_at_once() -> None:
+    assert terminal.line_waits(StringIO("y\n"))
