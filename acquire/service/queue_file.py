@@ -140,7 +140,9 @@ def _connected(path: Path) -> sqlite3.Connection:
     # Transactions are begun by hand, and a connection may go from one thread to another
     database = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
     try:
+        database.execute("BEGIN")  # seen at one moment: another process may be about to make the file
         _refuse_what_is_not_ours(database, path)
+        database.execute("COMMIT")
         (mode,) = database.execute("PRAGMA journal_mode").fetchone()
         if mode != "wal":
             (mode,) = database.execute("PRAGMA journal_mode = WAL").fetchone()
