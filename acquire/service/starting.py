@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from acquire.config.yaml_source import read_yaml
 from acquire.service import recipes
 from acquire.service.commands import said_by
 from acquire.service.errors import RequestRefused
+from acquire.service.queue_rules import Request
 from acquire.service.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,18 +28,8 @@ OPTIONS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Wish:
-    """A recipe, its bench where that is another one, and what is said in place of what stands in it."""
-
-    recipe: str
-    bench: str | None = None
-    sample: str | None = None
-    pixel: str | None = None
-    area: str | None = None
-    user: str | None = None
-    batch: str | None = None
-    note: str | None = None
+class Wish(Request):
+    """What is wanted to be run, as the queue keeps it, with the files and the options that it comes to."""
 
     def paths(self, settings: Settings) -> tuple[Path, Path | None]:
         """The files of recipe and bench.
