@@ -20,7 +20,7 @@ import pytest
 from acquire import __main__ as main_module
 from tests.conftest import CONFIGS
 from tests.support.command import COMMAND, acquire, acquire_apart
-from tests.support.run_files import a_cut_off_run, a_simulated_run, status_of
+from tests.support.run_files import a_cut_off_run, a_finished_run, status_of
 
 QUICK = CONFIGS / "sweeps" / "quick_look.yaml"
 LIQ = CONFIGS / "sweeps" / "table2_sppo13_liq.yaml"
@@ -80,7 +80,7 @@ def test_a_reader_that_goes_away_changes_neither_the_run_nor_its_exit_status(
 def test_all_runs_are_exported_where_nobody_reads_the_names(
     tmp_path: Path,
 ) -> None:
-    runs = [a_simulated_run(tmp_path).rename(tmp_path / name) for name in ("a.h5", "b.h5", "c.h5")]
+    runs = [a_finished_run(tmp_path / name) for name in ("a.h5", "b.h5", "c.h5")]
     reading, writing = os.pipe()
     os.close(reading)
     command = [*COMMAND, "export", *runs, "--to", tmp_path / "tables"]
@@ -249,13 +249,10 @@ with_terminals = pytest.mark.skipif(os.name == "nt", reason="pseudo-terminals of
 
 
 @with_terminals
+@pytest.mark.long  # answers are tested in this process; that a terminal can be asked, by Ctrl-C below
 @pytest.mark.parametrize(
     ("answer", "status"),
-    [
-        (b"Y\n", b"failed"),
-        *(pytest.param(one, b"running", marks=pytest.mark.long) for one in (b"n\n", b"\x04", b"\xff\n")),
-        pytest.param(b"\n", b"failed", marks=pytest.mark.long),
-    ],
+    [(b"Y\n", b"failed"), (b"n\n", b"running"), (b"\n", b"failed"), (b"\x04", b"running"), (b"\xff\n", b"running")],
 )
 def test_on_a_terminal_the_file_that_was_cut_off_is_finished_if_wanted(
     answer: bytes, status: bytes, tmp_path: Path
