@@ -16,7 +16,7 @@ from acquire.service.errors import RequestRefused
 from acquire.service.metrics import metrics_text
 from acquire.service.shared import Here
 from acquire.service.stream import LiveResponse, Stream
-from acquire.service.tokens import LOGIN_LASTS, Login
+from acquire.service.tokens import LOGIN_LASTS, Login, TokensError
 
 router = APIRouter()
 outside = APIRouter()
@@ -50,9 +50,16 @@ def _me(here: Here, login: Login) -> Me:
 
 @router.post("/logout", status_code=204, tags=["access"])
 def logout(login: Viewer, here: Here, response: Response) -> None:
-    """End this login."""
+    """End this login.
+
+    :raises RequestRefused: that cannot be written down, so that it would come back with the next service.
+    """
     if login.number:
-        here.tokens.end(login)
+        try:
+            here.tokens.end(login)
+        except TokensError as error:
+            hint = f"you are logged out until the service ends; to be safe, renew it: acquire token {login.role}"
+            raise RequestRefused(503, str(error), hint) from error
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=here.settings.secure)
 
 
