@@ -100,12 +100,10 @@ async def events(
 
 @outside.get("/health", tags=["state"], responses={503: {"model": Health}})
 def health(here: Here, response: Response) -> Health:
-    """Whether the service works: its thread that looks at runs lives, and its folders are there."""
-    problems = []
+    """Whether the service works: its thread that looks at runs lives, and its folders can be used."""
+    problems = here.folders.problems()
     if not here.watch.alive:
-        problems.append("nothing looks at the runs any more")
-    if not here.settings.data.is_dir():
-        problems.append("the folder of the service is gone")
+        problems = ["nothing looks at the runs any more", *problems]
     response.status_code = 503 if problems else 200
     return Health(
         status="degraded" if problems else "ok",
