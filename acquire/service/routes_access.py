@@ -21,9 +21,6 @@ from acquire.service.tokens import LOGIN_LASTS, Login, TokensError
 router = APIRouter()
 outside = APIRouter()
 
-MOST_VIEWERS = 64
-MOST_OF_ONE = 12
-
 
 @router.post("/login", tags=["access"])
 def login(wish: LoginWish, here: Here, request: Request, response: Response) -> Me:
@@ -92,10 +89,9 @@ async def events(
     except NoCursor as error:
         raise RequestRefused(422, str(error), "leave the cursor out to begin anew", where="cursor") from error
     who = cookie_in(Headers(scope=request.scope)) or str(login.role)
-    if len(stream.viewers) >= MOST_VIEWERS or stream.places.get(who, 0) >= MOST_OF_ONE:
+    if (leave := stream.enter(who)) is None:
         raise RequestRefused(429, "too many pages are open", "close some of them", headers={"retry-after": "10"})
-    events = stream.events(at, who, may=still_logged_in(request))
-    return LiveResponse(events, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+    return LiveResponse(stream.events(at, may=still_logged_in(request)), leave)
 
 
 @outside.get("/health", tags=["state"], responses={503: {"model": Health}})

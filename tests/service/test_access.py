@@ -162,7 +162,7 @@ def test_a_stream_ends_with_its_login(tmp_path: Path, way: str) -> None:
         stream = Stream(Watch(RunFiles(tmp_path, Reader()), Reader()), dict, dict)
         stream.told = {"state": b"{}", "queue": b"{}"}
         number = 0
-        async for _ in stream.events({}, "", may=may):
+        async for _ in stream.events({}, may=may):
             number += 1
             if number == 2:
                 tokens.renew(Role.VIEWER)
