@@ -9,11 +9,11 @@ import pytest
 
 from acquire.evaluation.stress import StressClock
 from acquire.records import DarkReading, Doing, Event, Held, Pause, PointFlag, RunStatus, Step
-from acquire.sweep.engine import LEVELS_BACK, Outcome, run_sweep
+from acquire.sweep.engine import LEVELS_BACK, Outcome
 from acquire.sweep.plan import SweepPlan
 from acquire.sweep.stop_rules import StopRules
 from tests.support.fake_bench import FakeBench
-from tests.support.fake_sweep import ALL, EVIDENCE, LEVELS, PLAN, Sweep
+from tests.support.fake_sweep import ALL, LEVELS, PLAN, Sweep
 
 
 @dataclass
@@ -44,17 +44,11 @@ class PausedSweep(Sweep):
     def __init__(self, at: int, lasts: float, plan: SweepPlan = PLAN) -> None:
         super().__init__(FakeBench(happens=lambda _, step: self.happens(step)), plan)
         self.at = at
-        self.pause = Asked(self.bench, lasts)
+        self.pause: Asked = Asked(self.bench, lasts)  # type: ignore[assignment]
 
     def happens(self, step: Step) -> None:
         if step.index == self.at and step.level == self.plan.steps[self.at].level:
             self.pause.by, self.at = "Ada", 99
-
-    def run(self) -> Outcome:
-        try:
-            return run_sweep(self.plan, self.bench, EVIDENCE, self._emit, lambda: self.stop, self.pause)
-        finally:
-            assert not self.bench.output_on
 
     @property
     def pauses(self) -> list[Pause]:
