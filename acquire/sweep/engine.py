@@ -334,6 +334,7 @@ def _sweep(run: _Context, evidence: Evidence) -> Outcome:
                     return Outcome.interrupted(why)
                 paused += gap
                 if gap:
+                    waiting.leave_out(gap)
                     waiting.back_to(step, evidence)
                 continue
             while not by_hand and not waiting.ready(step, evidence, record, reporting.report):
@@ -400,6 +401,7 @@ def _paused(step: Step, run: _Context, waiting: _Waiting, evidence: Evidence) ->
     run.bench.switch_off()
     begun, by = _until_resumed(step, run)
     run.bench.switch_on()
+    waiting.leave_out(run.bench.now() - begun)
     waiting.back_to(step, evidence)
     run.tell(Doing.SWEEP, "sweep")
     return _went_on(step, begun, by, run)
@@ -450,6 +452,10 @@ class _Waiting:
         #: When the first step began, s.
         self.begun = nan
 
+    def leave_out(self, paused: float) -> None:
+        """The run was paused for so long [s]: no stop rule counts that."""
+        self._conditions.leave_out(paused)
+
     def ready(
         self, step: Step, evidence: Evidence, last: Record | None, report: Callable[[], None] = lambda: None
     ) -> bool:
@@ -470,13 +476,17 @@ class _Waiting:
     def back_to(self, step: Step, evidence: Evidence) -> None:
         """Lead the level from zero back to that of a step, the source read against its limits; nothing is recorded.
 
+        That belongs to the pause before: the stop rule on time leaves it out.
+
         :raises StoppedByRule: as :meth:`before`.
         """
         if self._run.plan.pulse is not None:
             return  # each pulse begins at its base level
         for number in range(1, LEVELS_BACK + 1):
             if not self._run.stop_requested():
+                begun = self._run.bench.now()
                 self._looked_at(replace(step, level=step.level * number / LEVELS_BACK), "going back", evidence)
+                self.leave_out(self._run.bench.now() - begun)
 
     def before(self, step: Step, evidence: Evidence, last: Record | None = None) -> None:
         """Hold what a step wants held before it, its own level as long as it wants that, and until it is due.

@@ -134,6 +134,21 @@ def test_a_limit_passed_on_the_way_back_ends_the_sweep() -> None:
     assert "going back before point 4, level 5 V" in outcome.reason
 
 
+def test_the_stop_rule_on_time_leaves_pauses_out() -> None:
+    rules = StopRules(time_above=0.55)  # five points and two dark readings, of 0.1 s each
+    plain = Sweep(FakeBench(), replace(PLAN, stop_rules=rules))
+    assert "time 0.6 s is above the 0.55 s of the stop rule" in plain.run().reason
+    paused = PausedSweep(2, 60.0, replace(PLAN, stop_rules=rules))
+    reason = paused.run().reason
+    assert "time without pauses 0.6" in reason
+    assert len(paused.records) == len(plain.records)
+
+
+def test_pauses_of_before_a_run_was_gone_on_with_are_left_out_as_well() -> None:
+    sweep = Sweep(FakeBench(), replace(PLAN, stop_rules=StopRules(time_above=0.55, paused_before=10.0)))
+    assert sweep.run() == Outcome.completed()
+
+
 def test_a_long_wait_for_a_point_is_paused_at_once_and_what_is_left_of_it_is_waited_afterwards() -> None:
     steps = (PLAN.steps[0], replace(PLAN.steps[1], due=1000.0), *PLAN.steps[2:])
     sweep = PausedSweep(99, 60.0, replace(PLAN, steps=steps))
