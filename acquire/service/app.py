@@ -60,7 +60,7 @@ def application(settings: Settings, mailboxes: Path | None = None) -> FastAPI:
     watch = Watch(files, reader, mailboxes)
     tokens = Tokens(settings.data)
     tokens.begin()
-    queue = QueueService(settings.data, settings.recipes, settings.runs, mailboxes)
+    queue = QueueService(settings.data, settings.recipes, settings.runs, mailboxes, real_time=settings.real_time)
     history, starter = History(settings.data, files), RunStarter(settings, watch)
     here = Shared(settings, tokens, pictures, files, history, watch, starter, queue, Folders(settings))
 
