@@ -97,7 +97,9 @@ def test_a_run_nobody_goes_on_with_is_ended_with_its_output_off_and_a_lifetime_g
     assert result.output == "off"
     assert result.run.stop_reason == "paused by Ada, and nobody went on within 60 s"
     assert result.run.tables["pauses"]["ended"].tolist() == [1]
-    went_on = session.resume(take_up(result.run.path), [], StopRequest()).run
+    again = take_up(result.run.path)
+    assert again.prepared.plan.stop_rules.paused_before == result.run.tables["pauses"]["duration"].sum() > 60.0
+    went_on = session.resume(again, [], StopRequest()).run
     assert went_on is not None
     assert (went_on.status, went_on.tables["pauses"]["ended"].tolist()) == ("completed", [1])
     with h5py.File(went_on.path) as file:

@@ -82,10 +82,17 @@ def take_up(path: Path, given: LoadedSweep | None = None) -> TakenUp:
         raise ArchiveError(f"{path}: its experiment cannot be gone on with; only a lifetime can. Start a new run")
     progress, rows, last, current = _so_far(run, course)
     spectra = replace(plan.spectra, first_index=length(run.tables["spectra"]))
-    plan = replace(plan, course=course.gone_on_with(progress), spectra=spectra)
+    rules = replace(plan.stop_rules, paused_before=_paused_before(run))
+    plan = replace(plan, course=course.gone_on_with(progress), spectra=spectra, stop_rules=rules)
     return TakenUp(
         run, PreparedRun(loaded, plan, run.calibration), rows, last, progress.stress + course.burn_in, current
     )
+
+
+def _paused_before(run: Run) -> float:
+    """How long a run was paused so far, s; files of before there were pauses have none."""
+    pauses = run.tables.get("pauses")
+    return float(pauses["duration"].sum()) if pauses is not None else 0.0
 
 
 def _refuse(run: Run) -> None:

@@ -17,6 +17,7 @@ from acquire.cli.arguments import (
     BenchOption,
     JsonOption,
     OutputOption,
+    RemoteOption,
     SweepArgument,
     YesOption,
 )
@@ -49,6 +50,7 @@ def calibrate(
     ] = Path("calibrations"),
     yes: YesOption = False,
     as_json: JsonOption = False,
+    remote: RemoteOption = "",
 ) -> None:
     """Calibrate the photodiode against the spectroradiometer: a sweep with a spectrum at every level."""
     from acquire import session
@@ -66,10 +68,10 @@ def calibrate(
         if as_json:
             say_json({**results.without_a_run(str(error), "failed"), "calibration": None})
         raise complain(error, USAGE) from error
-    if not yes:
+    if not (yes or remote):
         ask_before_output(_question(prepared.plan, prepared.loaded.sweep.sample.name), prepared.loaded.cautions)
     console = display.SpectatorConsole(stderr=as_json)
-    with StopRequest().listening() as stop:
+    with StopRequest(remote).listening() as stop:
         with displayed(console, prepared, stop) as spectator:
             result = session.run(prepared, folder, spectator, stop, waiting=waiting())
         made, why = _made(prepared, result, to)

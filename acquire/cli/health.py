@@ -17,6 +17,7 @@ from acquire.cli.arguments import (
     BenchOption,
     JsonOption,
     OutputOption,
+    RemoteOption,
     YesOption,
 )
 from acquire.cli.terminal import (
@@ -52,6 +53,7 @@ def health(
     output: OutputOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
+    remote: RemoteOption = "",
 ) -> None:
     """Check the bench: dark readings, a stable source or a known resistor, against all checks before."""
     from acquire import session
@@ -73,9 +75,9 @@ def health(
             say_json({**results.without_a_run(str(error), "failed"), "health": None})
         raise complain(error, USAGE) from error
     _require_history(prepared.loaded.bench)
-    if not yes:
+    if not (yes or remote):
         ask_before_output(_question(prepared), prepared.loaded.cautions)
-    raise typer.Exit(_checked(prepared, folder, accept, as_json))
+    raise typer.Exit(_checked(prepared, folder, accept, as_json, remote))
 
 
 def _recipe(recipe: Path | None) -> Path:
@@ -139,7 +141,7 @@ def _question(prepared: PreparedRun) -> str:
     )
 
 
-def _checked(prepared: PreparedRun, folder: Path, accept: str, as_json: bool) -> int:
+def _checked(prepared: PreparedRun, folder: Path, accept: str, as_json: bool, remote: str) -> int:
     """Carry a check out, record it and say what it says; the exit status."""
     from acquire import session
     from acquire.cli import display
@@ -147,7 +149,7 @@ def _checked(prepared: PreparedRun, folder: Path, accept: str, as_json: bool) ->
     from acquire.safety.interruption import StopRequest
 
     console = display.SpectatorConsole(stderr=as_json)
-    with StopRequest().listening() as stop:
+    with StopRequest(remote).listening() as stop:
         with displayed(console, prepared, stop) as spectator:
             result = session.run(prepared, folder, spectator, stop, waiting=waiting())
         found, why = _kept(prepared, result, accept)

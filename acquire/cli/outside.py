@@ -39,14 +39,15 @@ def running(as_json: JsonOption = False) -> None:
 def stop(
     run: RunArgument = None,
     every: Annotated[bool, typer.Option("--all", help="all runs that go on")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="until it has ended, its file finished")] = False,
     by: ByOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Stop a run from another terminal, and wait until its output is off; its file is finished as after Ctrl-C."""
-    ended = [_stopped(now, _who(by), quiet=as_json) for now in _chosen(run, every=every)]
+    stopped = [_stopped(now, _who(by), wait=wait, quiet=as_json) for now in _chosen(run, every=every)]
     if as_json:
-        say_json({"runs": [_plain(now) for now in ended if now is not None]})
-    raise typer.Exit(COMPLETED if all(now is not None and now.output == "off" for now in ended) else FAILED)
+        say_json({"runs": [_plain(now) for now in stopped if now is not None]})
+    raise typer.Exit(COMPLETED if all(now is not None and now.output == "off" for now in stopped) else FAILED)
 
 
 def pause(
@@ -154,21 +155,23 @@ def _asked(request: dict[str, Any], run: str | None, by: str | None) -> RunningN
     return now
 
 
-def _stopped(run: RunningNow, by: str, *, quiet: bool) -> RunningNow | None:
-    """Stop a run and say what comes of it; how it ended, None where that is not known."""
+def _stopped(run: RunningNow, by: str, *, wait: bool, quiet: bool) -> RunningNow | None:
+    """Stop a run and say what comes of it; how it stands with its output off, None where that is not known."""
     from acquire.safety.running import NotHeard, stopping
 
     say(sys.stderr, f"stopping {run}")
     last = None
     try:
-        for last in stopping(run, by):
+        for last in stopping(run, by, until_off=not wait):
             say(sys.stderr, *([f"  {last.doing}; output {_output(last)}"] if last.phase != "ended" else []))
     except NotHeard as problem:
         say(sys.stderr, problem)
         return None
     with whoever_listens(sys.stdout):
         if last is not None and not quiet:
-            say(sys.stdout, f"{last.path or run}: ended; {_how_left(last)}")
+            there = "ended; " if last.phase == "ended" or not last.lives else ""
+            later = "" if there else "; its file is being finished"
+            say(sys.stdout, f"{last.path or run}: {there}{_how_left(last)}{later}")
     return last
 
 

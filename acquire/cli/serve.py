@@ -94,7 +94,6 @@ def _tell_tokens(settings: Settings, where: str) -> None:
     """
     from acquire.service.tokens import Tokens
 
-    settings.data.mkdir(parents=True, exist_ok=True)
     new = Tokens(settings.data).begin()
     command = f"acquire token operator {where}".rstrip()
     if not new:

@@ -532,7 +532,9 @@ class StopRules(Section):
     short: Short | None = Field(default=None, description="Stop when the device is a short.")
     open_circuit: OpenCircuit | None = Field(default=None, description="Stop when the device is not connected.")
     time_above: PositiveSeconds | None = Field(
-        default=None, description="Stop once the run has taken longer, dark readings included.", examples=["30 min"]
+        default=None,
+        description="Stop once the run has taken longer, dark readings included, pauses left out.",
+        examples=["30 min"],
     )
 
 

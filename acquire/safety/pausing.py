@@ -80,4 +80,4 @@ class PauseRequest:
         if not self._by:
             return Answer(False, "it is not paused")
         self.take_back()
-        return Answer(True, "it goes on at the same step, with the output on again")
+        return Answer(True, "it goes on at the same step, with the output on again where it was on")

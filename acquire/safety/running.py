@@ -12,6 +12,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from math import isfinite, nan
 from pathlib import Path
 from typing import Any
@@ -263,14 +264,18 @@ def once_in(run: RunningNow, phases: Collection[str], patience: float) -> Runnin
     return now
 
 
-def stopping(run: RunningNow, by: str = "", *, patience: float = LONGEST_END) -> Iterator[RunningNow]:
+def stopping(
+    run: RunningNow, by: str = "", *, patience: float = LONGEST_END, until_off: bool = False
+) -> Iterator[RunningNow]:
     """Ask a run to stop, and follow it until its output is off and it has ended; each change of what it does.
 
-    The last one given says how it ended; its ``output`` is unknown where it ended without a word.
+    The last one given says how it ended; its ``output`` is unknown where it ended without a word. ``until_off``: follow
+    it only until the instrument has said, after it was asked to stop, that the output is off; its file comes later.
 
     :raises NotHeard: as :func:`post`.
     :raises NoAnswer: it goes on after ``patience`` s.
     """
+    begun = datetime.now(UTC) - timedelta(milliseconds=1)  # what it says of itself it says in whole ones
     answer = post(run, "stop", by)
     if not answer.done:
         raise NoAnswer(f"{run}: {answer.text}")
@@ -280,8 +285,11 @@ def stopping(run: RunningNow, by: str = "", *, patience: float = LONGEST_END) ->
         if now is None:
             yield replace(before, phase="ended", lives=False)
             return
-        if (now.phase, now.doing, now.output) != (before.phase, before.doing, before.output):
+        off = until_off and _is_off_since(now, begun)
+        if off or (now.phase, now.doing, now.output) != (before.phase, before.doing, before.output):
             yield now
+        if off:
+            return
         before = now
         if now.phase == "ended" or not now.lives:
             if now.phase != "ended":
@@ -290,3 +298,11 @@ def stopping(run: RunningNow, by: str = "", *, patience: float = LONGEST_END) ->
         time.sleep(_LOOK)
     hint = f"Look at the instrument, and press OUTPUT where it is lit; then end process {run.process}"
     raise NoAnswer(f"{run} goes on {patience:g} s after it was asked to stop: {before.doing}", hint)
+
+
+def _is_off_since(now: RunningNow, moment: datetime) -> bool:
+    """Whether the instrument has said since then that the output is off: what it said before a pause tells nothing."""
+    try:
+        return now.output == "off" and datetime.fromisoformat(now.asked) >= moment
+    except (ValueError, TypeError):  # it was never asked, or the text is none of ours
+        return False

@@ -19,6 +19,7 @@ from acquire import __version__
 from acquire.service import queue_routes, routes_access, routes_history, routes_recipes, routes_runs
 from acquire.service.access import Gate, Rate
 from acquire.service.errors import ErrorAnswer, answer_errors, not_found
+from acquire.service.folders import Folders
 from acquire.service.history import History
 from acquire.service.queue_service import QueueService
 from acquire.service.reading import Reader
@@ -59,10 +60,9 @@ def application(settings: Settings, mailboxes: Path | None = None) -> FastAPI:
     watch = Watch(files, reader, mailboxes)
     tokens = Tokens(settings.data)
     tokens.begin()
-    queue = QueueService(settings.data, settings.recipes, settings.runs, mailboxes)
-    here = Shared(
-        settings, tokens, pictures, files, History(settings.data, files), watch, RunStarter(settings, watch), queue
-    )
+    queue = QueueService(settings.data, settings.recipes, settings.runs, mailboxes, real_time=settings.real_time)
+    history, starter = History(settings.data, files), RunStarter(settings, watch)
+    here = Shared(settings, tokens, pictures, files, history, watch, starter, queue, Folders(settings))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

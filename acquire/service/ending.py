@@ -67,9 +67,10 @@ def _is_here(run: RunningNow, folder: Path) -> bool:
 def _ended(run: RunningNow) -> str:
     last = run
     try:
-        for last in stopping(run, BY, patience=PATIENCE):
-            if last.output == "off" and last.asked:
-                return f"{run}: output off, asked at {clock_time(last.asked)}"
+        for now in stopping(run, BY, patience=PATIENCE, until_off=True):
+            last = now
     except NotHeard as problem:
         return f"{run}: {problem}"
+    if last.output == "off" and last.asked:
+        return f"{run}: output off, asked at {clock_time(last.asked)}"
     return f"{run}: has ended; its output is {last.output}"

@@ -106,6 +106,7 @@ def _plain(runs: Sequence[PreparedRun], title: str, kind: str) -> dict[str, Any]
         "title": title,
         "kind": kind,
         "bench": runs[0].loaded.bench.name,
+        "simulated": runs[0].loaded.bench.simulated,
         "runs": len(runs),
         "seconds": sum(run.plan.duration for run in runs),
         "points": sum(run.plan.most_points for run in runs),

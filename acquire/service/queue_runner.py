@@ -68,7 +68,7 @@ class QueueRunner:
     """Runs the items of a queue, one at a time, for as long as it holds the runner's lock.
 
     A run that somebody started at a terminal on the same instruments is waited for. ``mailboxes``: where runs are
-    spoken to, if not in the usual place.
+    spoken to, if not in the usual place. ``real_time``: sweeps on simulated benches take the time of real ones.
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class QueueRunner:
         *,
         mailboxes: Path | None = None,
         estimate: Estimate = estimate,
+        real_time: bool = False,
     ) -> None:
         self.queue = queue
         #: Whether this service runs the queue; another one may.
@@ -90,6 +91,7 @@ class QueueRunner:
         self._mailboxes = mailboxes
         self._asked = ""
         self._estimate = estimate
+        self._real_time = real_time
         self._started: tuple[int, int, Started] | None = None
         self._wake = threading.Event()
 
@@ -156,7 +158,8 @@ class QueueRunner:
         """
         log = self._places.logs / f"item-{item.id}-{item.attempt + 1}-{secrets.token_hex(4)}.log"
         try:
-            different = differences(item.estimate, self._estimate(item.request, self._places.recipes))
+            now = self._estimate(item.request, self._places.recipes)
+            different = differences(item.estimate, now)
             command = command_of(item.request, self._places.recipes, self._places.runs, log.stem)
         except ConfigurationError as error:
             self.queue.decline(item.id, f"its recipe is wrong now: {error.problems[0]}", RUNNER)
@@ -171,6 +174,8 @@ class QueueRunner:
             reason = f"changed since it was shown: {', '.join(different)}. Look at it again, then release it"
             self.queue.decline(item.id, reason, RUNNER)
             return
+        if self._real_time and now.get("simulated") and now.get("kind") == "sweep":
+            command = [*command, "--real-time"]
         claimed = self.queue.claim(item.id, str(log), RUNNER)
         try:
             self._started = item.id, claimed.attempt, self._start(self._whole(claimed, command), log)

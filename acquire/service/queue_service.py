@@ -33,11 +33,13 @@ class QueueService:
     :raises acquire.config.ConfigurationError: the file of settings is wrong.
     """
 
-    def __init__(self, data: Path, recipes: Path, runs: Path, mailboxes: Path | None = None) -> None:
+    def __init__(
+        self, data: Path, recipes: Path, runs: Path, mailboxes: Path | None = None, *, real_time: bool = False
+    ) -> None:
         self.places = Places(recipes, runs, data)
         told = read_settings(data)
         self.queue = RunQueue(self.places.queue)
-        self.runner = QueueRunner(self.queue, self.places, start_process, mailboxes=mailboxes)
+        self.runner = QueueRunner(self.queue, self.places, start_process, mailboxes=mailboxes, real_time=real_time)
         self.notifier = Notifier(self.queue.messages, told)
         self.others = OtherRuns(self.queue.messages, runs, mailboxes)
         self._adding, self._made = threading.Lock(), OrderedDict[str, int]()

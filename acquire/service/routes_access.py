@@ -16,13 +16,10 @@ from acquire.service.errors import RequestRefused
 from acquire.service.metrics import metrics_text
 from acquire.service.shared import Here
 from acquire.service.stream import LiveResponse, Stream
-from acquire.service.tokens import LOGIN_LASTS, Login
+from acquire.service.tokens import LOGIN_LASTS, Login, TokensError
 
 router = APIRouter()
 outside = APIRouter()
-
-MOST_VIEWERS = 64
-MOST_OF_ONE = 12
 
 
 @router.post("/login", tags=["access"])
@@ -50,9 +47,16 @@ def _me(here: Here, login: Login) -> Me:
 
 @router.post("/logout", status_code=204, tags=["access"])
 def logout(login: Viewer, here: Here, response: Response) -> None:
-    """End this login."""
+    """End this login.
+
+    :raises RequestRefused: that cannot be written down, so that it would come back with the next service.
+    """
     if login.number:
-        here.tokens.end(login)
+        try:
+            here.tokens.end(login)
+        except TokensError as error:
+            hint = f"you are logged out until the service ends; to be safe, renew it: acquire token {login.role}"
+            raise RequestRefused(503, str(error), hint) from error
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=here.settings.secure)
 
 
@@ -85,20 +89,17 @@ async def events(
     except NoCursor as error:
         raise RequestRefused(422, str(error), "leave the cursor out to begin anew", where="cursor") from error
     who = cookie_in(Headers(scope=request.scope)) or str(login.role)
-    if len(stream.viewers) >= MOST_VIEWERS or stream.places.get(who, 0) >= MOST_OF_ONE:
+    if (leave := stream.enter(who)) is None:
         raise RequestRefused(429, "too many pages are open", "close some of them", headers={"retry-after": "10"})
-    events = stream.events(at, who, may=still_logged_in(request))
-    return LiveResponse(events, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+    return LiveResponse(stream.events(at, may=still_logged_in(request)), leave)
 
 
 @outside.get("/health", tags=["state"], responses={503: {"model": Health}})
 def health(here: Here, response: Response) -> Health:
-    """Whether the service works: its thread that looks at runs lives, and its folders are there."""
-    problems = []
+    """Whether the service works: its thread that looks at runs lives, and its folders can be used."""
+    problems = here.folders.problems()
     if not here.watch.alive:
-        problems.append("nothing looks at the runs any more")
-    if not here.settings.data.is_dir():
-        problems.append("the folder of the service is gone")
+        problems = ["nothing looks at the runs any more", *problems]
     response.status_code = 503 if problems else 200
     return Health(
         status="degraded" if problems else "ok",

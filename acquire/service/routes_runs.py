@@ -159,11 +159,11 @@ def figures(run_id: Address, _: Viewer, here: Here) -> FiguresTold:
 @router.post("/runs/{run_id}/stop")
 def stop(run_id: Address, _wish: Nothing, login: Operator, here: Here) -> Done:
     """End a run now; answers when its output is off, or with what is known after 10 s."""
-    process, last = _process(here, run_id), None
+    process = _process(here, run_id)
+    last: RunningNow | None = None
     try:
-        for last in stopping(process, _by(login), patience=OFF_WITHIN):
-            if last.output == "off" and last.asked:
-                break
+        for now in stopping(process, _by(login), patience=OFF_WITHIN, until_off=True):
+            last = now
     except NotHeard as problem:
         if last is None:
             raise _refused(problem) from problem

@@ -46,7 +46,7 @@ class RunStarter:
             one for one in command_of(wish, self._settings)[1:] if one.startswith(("--bench", "--output", "--json"))
         ]
         recipe, _ = wish.paths(self._settings)
-        return self._started([command, str(recipe), "--yes", *kept], None, remote=False)
+        return self._started([command, str(recipe), "--yes", *kept], None)
 
     def start_by_hand(self, wish: Wish, key: str | None) -> Started:
         """Start a run whose levels are set from the page, within the limits of its sweep.
@@ -58,14 +58,14 @@ class RunStarter:
         arguments = [one for one in command_of(wish, self._settings)[1:] if not one.startswith(without)]
         return self._started(["live", *arguments], key)
 
-    def _started(self, arguments: list[str], key: str | None, *, remote: bool = True) -> Started:
+    def _started(self, arguments: list[str], key: str | None) -> Started:
         with self._turn:
             if key and key in self._known:
                 return self._known[key]
             start_id = secrets.token_hex(8)
             log = self._settings.data / "logs" / f"{start_id}.log"
             try:
-                process = start_run(arguments, log, start_id if remote else "")
+                process = start_run(arguments, log, start_id)
             except OSError as error:
                 raise RequestRefused(503, f"the run cannot be started ({error.strerror or error})") from error
             started = Started(start_id=start_id, run_id=self._run_id(process, start_id))
@@ -83,7 +83,7 @@ class RunStarter:
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             for one in self._watch.processes:
-                if one.run_id and (one.started_for == start_id or one.process == process.pid):
+                if one.run_id and one.started_for == start_id:
                     return one.run_id
             if (status := process.status()) is not None:
                 return self._of_ended(process, status)

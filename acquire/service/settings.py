@@ -92,7 +92,7 @@ def is_loopback(host: str) -> bool:
 
 
 def refuse_what_is_open(settings: Settings) -> None:
-    """See that a service beyond this computer is encrypted, and that its files are there.
+    """See that a service beyond this computer is encrypted, and that its files and folders are there.
 
     :raises SettingsError: it is not, or one of them is not.
     """
@@ -111,3 +111,9 @@ def refuse_what_is_open(settings: Settings) -> None:
         )
     if not settings.recipes.is_dir():
         raise SettingsError(f"--recipes: {settings.recipes}: there is no such folder")
+    for option, folder in (("--data", settings.data), ("--runs", settings.runs)):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            why = "a file stands there" if folder.exists() else error.strerror or error
+            raise SettingsError(f"{option}: {folder}: cannot be made or used as a folder ({why})") from error

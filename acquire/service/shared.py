@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from acquire.service.errors import RequestRefused, not_found
+from acquire.service.folders import Folders
 from acquire.service.followed import FollowedRun
 from acquire.service.history import History
 from acquire.service.queue_service import QueueService
@@ -34,6 +35,7 @@ class Shared:
     watch: Watch
     starter: RunStarter
     queue: QueueService
+    folders: Folders
     started: str = field(default_factory=lambda: datetime.now().astimezone().isoformat(timespec="seconds"))
 
     def refuse_beside_queue(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+import weakref
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -17,7 +18,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
-from starlette.types import Message, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from acquire.service.cursors import Cursor, cursor_text
 from acquire.service.followed import CUT_OFF, ORDER, Chunk, FollowedRun, ending_of, longest_backlog
@@ -30,6 +31,8 @@ LOG = logging.getLogger("acquire.service")
 LONGEST_SEND = 30.0  # s that a viewer may take nothing
 HEARTBEAT = 1.0  # s
 MOST_ENDINGS = 100
+MOST_VIEWERS = 64  # pages at once
+MOST_OF_ONE = 12  # of one login
 STATE_INTERVAL = 0.5  # s between two looks at the state and the queue
 
 
@@ -95,11 +98,23 @@ class Stream:
             self._looking.cancel()
         self._wake_all()
 
-    async def events(self, cursor: Cursor, who: str, *, may: Callable[[], bool] = _always) -> AsyncIterator[bytes]:
+    def enter(self, who: str) -> Callable[[], None] | None:
+        """Take a place for one more page of this login, at once; what gives it back, None where there is none left."""
+        if self.places.total() >= MOST_VIEWERS or self.places[who] >= MOST_OF_ONE:
+            return None
+        self.places[who] += 1
+        taken = [who]
+
+        def leave() -> None:
+            while taken:
+                self.places -= Counter((taken.pop(),))
+
+        return leave
+
+    async def events(self, cursor: Cursor, *, may: Callable[[], bool] = _always) -> AsyncIterator[bytes]:
         """All events of a viewer that is at ``cursor``, until the service ends, or its login does (``may``)."""
         wake = asyncio.Event()
         self.viewers.add(wake)
-        self.places[who] += 1
         try:
             viewer = Viewer(self, cursor)
             while not self._over and may():
@@ -110,11 +125,24 @@ class Stream:
                     await asyncio.wait_for(wake.wait(), viewer.patience())
         finally:
             self.viewers.discard(wake)
-            self.places -= Counter((who,))
 
 
 class LiveResponse(StreamingResponse):
-    """A stream whose reader is cut off once it has taken nothing for a while: it comes back with its cursor."""
+    """A stream whose reader is cut off once it has taken nothing for a while: it comes back with its cursor.
+
+    Its place is given back (``leave``) when it is over, and also where it never began.
+    """
+
+    def __init__(self, events: AsyncIterator[bytes], leave: Callable[[], None]) -> None:
+        super().__init__(events, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+        self._leave = weakref.finalize(self, leave)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, for as long as somebody listens."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._leave()
 
     async def stream_response(self, send: Send) -> None:
         """Send what there is, for as long as it is taken."""

@@ -1,8 +1,9 @@
 """Who may: a token for operators and one for viewers, the cookie of a login, and the mark that a form is ours.
 
 Tokens have 256 random bits, so that their SHA-256 tells nothing of them; only that is kept. The cookie is signed with
-a key beside it (HMAC-SHA-256, RFC 2104) and names role, end and a number of its own; with a new token of a role all of
-its logins end. The mark (CSRF token) is an HMAC of the cookie's number.
+a key beside it (HMAC-SHA-256, RFC 2104) and names role, end and a number of its own. With a new token of a role all of
+its logins end, and at a logout that one (:mod:`acquire.service.ended_logins`). The mark (CSRF token) is an HMAC of the
+cookie's number.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 
+from acquire.service.ended_logins import EndedLogins
+
 FILE = "tokens.json"
 LOGIN_LASTS = 14 * 86_400  # s
 _COOKIE = re.compile(r"(operator|viewer)\.(\d{10,12})\.([0-9a-f]{32})\.([0-9a-f]{64})", re.ASCII)
@@ -40,10 +43,11 @@ class TokensError(Exception):
 
 @dataclass(frozen=True)
 class Login:
-    """Somebody who is logged in: the role, and a number of this login (empty for a token by itself)."""
+    """Somebody who is logged in: the role, and number and end [s since 1970] of this login; without for a token."""
 
     role: Role
     number: str = ""
+    end: int = 0
 
 
 class Tokens:
@@ -55,13 +59,17 @@ class Tokens:
         self._turn = threading.Lock()
         self._stamp: tuple[int, int] | None = None
         self._content: dict[str, str] = {}
-        self._ended: set[str] = set()
+        self._ended = EndedLogins(folder, now)
 
     def begin(self) -> dict[Role, str]:
         """Make the tokens that are not there yet; they are told only now.
 
         :raises TokensError: the file cannot be read or written.
         """
+        try:
+            self._ended.forget_old()
+        except OSError as error:
+            raise TokensError(f"the logins that were ended cannot be read or written ({error})") from error
         content = self._read()
         new = {role: secrets.token_urlsafe(32) for role in Role if role not in content}
         if new or "key" not in content:
@@ -103,11 +111,22 @@ class Tokens:
             return None
         role, end, number, signature = found.groups()
         right = hmac.compare_digest(self._signed(f"{role}.{end}.{number}", role), signature)
-        return Login(Role(role), number) if right and int(end) > self._now() and number not in self._ended else None
+        if not right or int(end) <= self._now():
+            return None
+        try:
+            return None if self._ended.has(number) else Login(Role(role), number, int(end))
+        except OSError as error:
+            raise TokensError(f"the logins that were ended cannot be read ({error})") from error
 
     def end(self, login: Login) -> None:
-        """Let no request come in by this login any more."""
-        self._ended.add(login.number)
+        """Let no request come in by this login any more.
+
+        :raises TokensError: none does until the service ends; that could not be written down.
+        """
+        try:
+            self._ended.add(login.number, login.end)
+        except OSError as error:
+            raise TokensError(f"the logout cannot be written ({error.strerror or error})") from error
 
     def mark_of(self, login: Login) -> str:
         """What requests of this login that change something carry.

@@ -142,7 +142,11 @@ class ByHand:
         return max(abs(self.reach.lowest), abs(self.reach.highest))
 
     def schedule(self) -> Schedule:
-        """A step for each reading, at zero until a level is set."""
+        """A step for each reading, at zero until a level is set.
+
+        Without a record it was not read, as the output is off or the run was paused: what was asked for meanwhile
+        comes first then.
+        """
         hand, step, first = Step(0, Branch.BY_HAND, 0.0), self.reach.step, nan
         now, quiet_until = 0.0, -inf
         while hand.index < self.most_points:
@@ -158,7 +162,7 @@ class ByHand:
                 else:
                     hand = self._obeyed(hand, command, step)
             record = yield hand
-            if hand.off:
+            if hand.off or record is None:
                 now += LOOK_AGAIN
                 continue
             first = record.reading.time if first != first else first

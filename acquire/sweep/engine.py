@@ -14,6 +14,7 @@ from acquire.evaluation.findings import Watch
 from acquire.evaluation.spectrum import evaluate_spectrum
 from acquire.records import (
     Activity,
+    Branch,
     DarkReading,
     Doing,
     Event,
@@ -319,20 +320,24 @@ def _sweep(run: _Context, evidence: Evidence) -> Outcome:
     most_points, largest_level = run.plan.most_points, run.plan.largest_level
     with closing(run.plan.schedule()) as schedule, _Reporting(run.emit, watch) as reporting:
         spectra, waiting = _Spectra(run, reporting, watch), _Waiting(run, conditions)
-        step, branch, record = next_step(schedule, None), None, None
+        step, branch, record, paused = next_step(schedule, None), None, None, 0.0
         while isinstance(step, Step):
             require_planned(step, most_points, largest_level)
             if (step.branch, step.cycle) != branch:
                 branch = step.branch, step.cycle
                 _ask_before_branch(run)
-            if step.off:
+            by_hand = step.branch is Branch.BY_HAND
+            if step.off or (by_hand and not waiting.ready(step, evidence, record, reporting.report)):
                 reporting.report()
-                step = _with_output_off(step, schedule, record, run)
+                step, gap = _with_output_off(step, schedule, run)
                 if why := run.stop_requested():
                     return Outcome.interrupted(why)
+                paused += gap
+                if gap:
+                    waiting.leave_out(gap)
+                    waiting.back_to(step, evidence)
                 continue
-            paused = 0.0
-            while not waiting.ready(step, evidence, record, reporting.report):
+            while not by_hand and not waiting.ready(step, evidence, record, reporting.report):
                 gap = _paused(step, run, waiting, evidence)
                 paused += gap
                 step = replace(step, due=step.due + gap if step.due else 0.0)
@@ -340,7 +345,7 @@ def _sweep(run: _Context, evidence: Evidence) -> Outcome:
                 return Outcome.interrupted(why)
             if record is None:
                 waiting.begun = run.bench.now()
-            record = evaluate(_take_point(step, run, reporting, paused), evidence)
+            record, paused = evaluate(_take_point(step, run, reporting, paused), evidence), 0.0
             reporting.report_later(record, evidence)
             run.check.require_safe(record.reading)
             spectra.seen(record)
@@ -357,37 +362,57 @@ def _sweep(run: _Context, evidence: Evidence) -> Outcome:
         return spectra.take_afterwards(conditions, evidence) or Outcome(RunStatus.COMPLETED, step.reason)
 
 
-def _with_output_off(step: Step, schedule: Schedule, record: Record | None, run: _Context) -> Step:
-    """Switch the output off until a step wants it on again, and on for that; at a stop it stays off.
+def _with_output_off(step: Step, schedule: Schedule, run: _Context) -> tuple[Step, float]:
+    """Switch the output off until a step wants it on and nobody asks for a pause; at a stop it stays off.
 
-    ``record``: the last one, which the schedule is told again and again meanwhile.
+    That step, and for how long of it the run was paused [s]. What is asked for by hand in a pause holds after it.
 
     :raises _OverWhileOff: there is no further step.
+    :raises _EndedInPause: as :func:`_until_resumed`.
     """
     run.pace.pause()
     run.bench.switch_off()
-    following: Step | Over = step
-    while isinstance(following, Step) and following.off:
-        run.bench.wait(LOOK_AGAIN)
+    paused, following = 0.0, step
+    while following.off or _pause_is_asked_for(run):
+        if _pause_is_asked_for(run):
+            begun, by = _until_resumed(following, run)
+            paused += _went_on(following, begun, by, run)
+            run.tell(Doing.SWEEP, "sweep")
+        else:
+            run.bench.wait(LOOK_AGAIN)
         if run.stop_requested():
-            return following
-        following = next_step(schedule, record)
-    if isinstance(following, Over):
-        raise _OverWhileOff(following.reason)
+            return following, paused
+        next_one = next_step(schedule, None)  # the same again, or what was asked for meanwhile
+        if isinstance(next_one, Over):
+            raise _OverWhileOff(next_one.reason)
+        following = next_one
     run.bench.switch_on()
     run.tell(Doing.SWEEP, "sweep")
-    return following
+    return following, paused
 
 
 def _paused(step: Step, run: _Context, waiting: _Waiting, evidence: Evidence) -> float:
     """The output at zero and off before a step until the run goes on, back at its level then; how long that took, s.
 
-    :raises _EndedInPause: a stop was asked for, or nobody went on with the run in time.
+    :raises _EndedInPause: as :func:`_until_resumed`.
     :raises StoppedByRule: a limit of the stop rules is passed on the way back.
     """
-    by, longest, point = run.pause(), run.pause.longest, counted(step.index)
     run.pace.pause()
     run.bench.switch_off()
+    begun, by = _until_resumed(step, run)
+    run.bench.switch_on()
+    waiting.leave_out(run.bench.now() - begun)
+    waiting.back_to(step, evidence)
+    run.tell(Doing.SWEEP, "sweep")
+    return _went_on(step, begun, by, run)
+
+
+def _until_resumed(step: Step, run: _Context) -> tuple[float, str]:
+    """Wait in a pause before a step, the output off, until the run is to go on; when it began [s], who asked for it.
+
+    :raises _EndedInPause: a stop was asked for, or nobody went on with the run in time.
+    """
+    by, longest, point = run.pause(), run.pause.longest, counted(step.index)
     begun = run.bench.now()
     run.tell(Doing.PAUSED, f"{PAUSED_BY}{by} before point {point}", lasting=longest)
     run.note(f"{PAUSED_BY}{by} before point {point}: output at zero and off; ended after {longest:g} s without a word")
@@ -400,12 +425,14 @@ def _paused(step: Step, run: _Context, waiting: _Waiting, evidence: Evidence) ->
     if why := why or run.stop_requested():
         run.emit(Pause(begun, run.bench.now() - begun, step.index, by, ended=True))
         raise _EndedInPause(why)
-    run.bench.switch_on()
-    waiting.back_to(step, evidence)
-    run.tell(Doing.SWEEP, "sweep")
+    return begun, by
+
+
+def _went_on(step: Step, begun: float, by: str, run: _Context) -> float:
+    """Record a pause that is over; how long it took, s."""
     duration = run.bench.now() - begun
     run.emit(Pause(begun, duration, step.index, by))
-    run.note(f"goes on with point {point}, {duration:.4g} s after the pause began")
+    run.note(f"goes on with point {counted(step.index)}, {duration:.4g} s after the pause began")
     return duration
 
 
@@ -424,6 +451,10 @@ class _Waiting:
         self._conditions = conditions
         #: When the first step began, s.
         self.begun = nan
+
+    def leave_out(self, paused: float) -> None:
+        """The run was paused for so long [s]: no stop rule counts that."""
+        self._conditions.leave_out(paused)
 
     def ready(
         self, step: Step, evidence: Evidence, last: Record | None, report: Callable[[], None] = lambda: None
@@ -445,13 +476,17 @@ class _Waiting:
     def back_to(self, step: Step, evidence: Evidence) -> None:
         """Lead the level from zero back to that of a step, the source read against its limits; nothing is recorded.
 
+        That belongs to the pause before: the stop rule on time leaves it out.
+
         :raises StoppedByRule: as :meth:`before`.
         """
         if self._run.plan.pulse is not None:
             return  # each pulse begins at its base level
         for number in range(1, LEVELS_BACK + 1):
             if not self._run.stop_requested():
+                begun = self._run.bench.now()
                 self._looked_at(replace(step, level=step.level * number / LEVELS_BACK), "going back", evidence)
+                self.leave_out(self._run.bench.now() - begun)
 
     def before(self, step: Step, evidence: Evidence, last: Record | None = None) -> None:
         """Hold what a step wants held before it, its own level as long as it wants that, and until it is due.

@@ -30,7 +30,10 @@ LASTING_LIGHT = 3
 
 @dataclass(frozen=True)
 class StopRules:
-    """What ends a sweep early, besides the last level; SI units, a share as a fraction of 1."""
+    """What ends a sweep early, besides the last level; SI units, a share as a fraction of 1.
+
+    ``paused_before``: how long a run that is gone on with was paused before [s], which its time leaves out.
+    """
 
     on_compliance: bool = True
     luminance_above: float = inf
@@ -49,6 +52,7 @@ class StopRules:
     on_photodiode_overflow: bool = False
     on_bad_reading: bool = False
     amplifier_limit: float = inf
+    paused_before: float = 0.0
 
     @cached_property
     def any_upper_limit(self) -> bool:
@@ -66,6 +70,11 @@ class StopConditions:
         self._most_efficient: dict[tuple[Branch, int], float] = {}
         self._lit_in_a_row = 0
         self._light_seen = False
+        self._paused = rules.paused_before
+
+    def leave_out(self, paused: float) -> None:
+        """The run was paused for so long [s]: its time leaves that out."""
+        self._paused += paused
 
     def reason(self, record: Record) -> str:
         """Why the sweep should end at this point; empty when it should not."""
@@ -91,7 +100,7 @@ class StopConditions:
             self._bad(record.reading)
             or self._not_a_device(record.reading)
             or self._dark_device(record.reading, dark)
-            or record.reading.time > self._rules.time_above
+            or record.reading.time - self._paused > self._rules.time_above
         )
 
     def too_far(self, record: Record) -> str:
@@ -129,11 +138,15 @@ class StopConditions:
             ("current density", abs(record.current_density), rules.current_density_above, "A/m^2"),
             ("voltage", abs(reading.voltage), rules.voltage_above, "V"),
             ("power", abs(reading.voltage * reading.current), rules.power_above, "W"),
-            ("time", reading.time, rules.time_above, "s"),
+            (self._time_is, reading.time - self._paused, rules.time_above, "s"),
         ):
             if value > limit:
                 return f"{name} {value:.4g} {unit} is above the {limit:.4g} {unit} of the stop rule"
         return ""
+
+    @property
+    def _time_is(self) -> str:
+        return "time without pauses" if self._paused else "time"
 
     def _not_a_device(self, reading: Reading) -> str:
         """A short or an open circuit."""

@@ -169,6 +169,23 @@ def test_an_interrupted_run_is_no_check(monkeypatch: pytest.MonkeyPatch) -> None
     assert not history_of(load_bench(BENCH)).exists()
 
 
+@pytest.mark.parametrize("command", ["health", "calibrate"])
+def test_a_service_finds_what_it_started_by_its_name_and_no_keyboard_is_read(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names: list[str] = []
+
+    def run(prepared: object, folder: Path, spectator: object, stop: StopRequest, **_: object) -> session.RunResult:
+        names.append(stop.mailbox.started_for)
+        return session.RunResult(None, "ended", interrupted=True)
+
+    monkeypatch.setattr(session, "run", run)
+    recipe = SWEEP if command == "health" else SWEEP.with_name("calibrate_photodiode.yaml")
+    done = CliRunner().invoke(app, [command, str(recipe), "--remote", "b0b0", "--json"])
+    assert done.exit_code == INTERRUPTED, done.output
+    assert names == ["b0b0"]
+
+
 def test_a_damaged_line_is_said(grown: Callable[[int], None]) -> None:
     grown(3)
     path = history_of(load_bench(BENCH))

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from acquire.safety.running import running
 from acquire.session import prepare
 from acquire.sweep.by_hand import Command, Doing
 from tests.conftest import CONFIGS
-from tests.support.command import acquire
+from tests.support.command import Said, acquire
 
 LONGEST = 20.0  # s
 
@@ -91,6 +92,34 @@ def test_of_several_runs_it_has_to_be_said_which(begin: Callable[[str], StopRequ
     wrong = acquire("stop", "c.h5")
     assert (wrong.status, "no run goes on that is called c.h5" in wrong.text) == (2, True)
     assert acquire("stop", "a.h5", "--all").status == 2
+
+
+def test_a_stop_is_over_with_the_output_and_waits_for_the_file_where_it_is_told_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("acquire.safety.mailbox.runs_folder", lambda: tmp_path)
+    stop = StopRequest()
+
+    def state() -> dict[str, str]:
+        off = {"phase": "ending", "output": "off", "asked": datetime.now(UTC).astimezone().isoformat()}
+        return off if stop() else {"phase": "measuring", "output": "on"}
+
+    stop.mailbox.says(run_id="a", path="/runs/a.h5")
+    stop.mailbox.tells(state)
+    with stop.mailbox.opened():
+        said = acquire("stop")
+        assert said.status == 0
+        assert "/runs/a.h5: output off, asked at" in said.text
+        assert "its file is being finished" in said.text
+        assert running()
+        whole: list[Said] = []
+        waiting = threading.Thread(target=lambda: whole.append(acquire("stop", "--wait")))
+        waiting.start()
+        waiting.join(0.2)
+        assert waiting.is_alive()
+    waiting.join(LONGEST)
+    assert whole[0].status == 0
+    assert "/runs/a.h5: ended; output off, asked at" in whole[0].text
 
 
 def test_all_are_stopped(begin: Callable[[str], StopRequest]) -> None:

@@ -15,9 +15,10 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from itertools import accumulate, count
+from contextlib import contextmanager
+from itertools import accumulate, count, product
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,26 @@ AT_ONCE = 500  # sequences of one test of hypothesis, which remembers all of the
 STEPS = 25  # of a sequence
 MEMORY = Path("/dev/shm")  # a file system in memory, where there is one: the order of writes is what is played here
 
+
+@contextmanager
+def in_memory() -> Iterator[World]:
+    """A world for many sequences, one after the other."""
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+        world = World(Path(folder))
+        try:
+            yield world
+        finally:
+            world.close()
+
+
 services = st.sampled_from([0, 0, 0, 1])
-kills = st.one_of(st.just(0), st.integers(1, known_statements()))
+# At which statement of a step a service is killed, and whether that is done: one draw, as draws take most of the time
+kills = st.sampled_from(
+    [(0, False)] * 2 * known_statements() + [*product(range(1, known_statements() + 1), (False, True))]
+)
 items = st.integers(0, 5)
 recipes = st.sampled_from(["a.yaml", "b.yaml"])
+Kill = tuple[int, bool]
 DEEDS = ["approve", "hold", "release", "release", "remove"]
 NAMES = ["Ann", "Bob", ""]
 
@@ -51,20 +68,12 @@ MEANWHILE: Mapping[str, Callable[[World], Callable[[], object]]] = {
 
 
 class QueueMachine(RuleBasedStateMachine):
-    """A world, and what can happen in it."""
+    """A world that begins anew, and what can happen in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, world: World) -> None:
         super().__init__()
-        self._folder = tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None)
-        self.world = World(Path(self._folder.name))
-        self._file("a.yaml"), self._file("b.yaml")
-
-    def _file(self, name: str) -> None:
-        self.world.places.recipes.joinpath(name).write_text("kind: sweep\n", encoding="utf-8")
-
-    def teardown(self) -> None:
-        self.world.close()
-        self._folder.cleanup()
+        self.world = world
+        world.begin_anew()
 
     def number(self, at: int) -> int:
         """One of the items there are, or one that is not there."""
@@ -74,19 +83,18 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(
         which=services,
         operator=st.booleans(),
-        recipe=st.sampled_from(["a.yaml", "b.yaml"]),
+        recipe=recipes,
         kill=kills,
-        done=st.booleans(),
     )
-    def add(self, which: int, operator: bool, recipe: str, kill: int, done: bool) -> None:
+    def add(self, which: int, operator: bool, recipe: str, kill: Kill) -> None:
         self.world.operator = operator
-        self.world.by_service(which, lambda one: one.queue.add(Request(recipe), "Ann", operator=operator), kill, done)
+        self.world.by_service(which, lambda one: one.queue.add(Request(recipe), "Ann", operator=operator), *kill)
 
-    @rule(which=services, at=items, operator=st.booleans(), kill=kills, done=st.booleans())
-    def repeat(self, which: int, at: int, operator: bool, kill: int, done: bool) -> None:
+    @rule(which=services, at=items, operator=st.booleans(), kill=kills)
+    def repeat(self, which: int, at: int, operator: bool, kill: Kill) -> None:
         number = self.number(at)
         self.world.operator = operator
-        self.world.by_service(which, lambda one: one.queue.repeat(number, "Bob", operator=operator), kill, done)
+        self.world.by_service(which, lambda one: one.queue.repeat(number, "Bob", operator=operator), *kill)
 
     @rule(
         which=services,
@@ -94,28 +102,27 @@ class QueueMachine(RuleBasedStateMachine):
         deed=st.sampled_from(DEEDS),
         by=st.sampled_from(NAMES),
         kill=kills,
-        done=st.booleans(),
     )
-    def deed(self, which: int, at: int, deed: str, by: str, kill: int, done: bool) -> None:
+    def deed(self, which: int, at: int, deed: str, by: str, kill: Kill) -> None:
         number = self.number(at)
-        self.world.by_service(which, lambda one: one.queue.do(deed, number, by), kill, done)
+        self.world.by_service(which, lambda one: one.queue.do(deed, number, by), *kill)
 
-    @rule(which=services, at=items, to=st.integers(-1, 4), kill=kills, done=st.booleans())
-    def move(self, which: int, at: int, to: int, kill: int, done: bool) -> None:
+    @rule(which=services, at=items, to=st.integers(-1, 4), kill=kills)
+    def move(self, which: int, at: int, to: int, kill: Kill) -> None:
         number = self.number(at)
-        self.world.by_service(which, lambda one: one.queue.move(number, to, "Ann"), kill, done)
+        self.world.by_service(which, lambda one: one.queue.move(number, to, "Ann"), *kill)
 
-    @rule(which=services, lock=st.booleans(), kill=kills, done=st.booleans())
-    def bench(self, which: int, lock: bool, kill: int, done: bool) -> None:
+    @rule(which=services, lock=st.booleans(), kill=kills)
+    def bench(self, which: int, lock: bool, kill: Kill) -> None:
         def step(one: Any) -> None:
             one.queue.lock_bench("Ann", "probe card out") if lock else one.queue.unlock_bench("Bob")
 
-        self.world.by_service(which, step, kill, done)
+        self.world.by_service(which, step, *kill)
 
-    @rule(which=services, kill=kills, done=st.booleans(), meanwhile=st.sampled_from(["", *MEANWHILE]))
-    def look(self, which: int, kill: int, done: bool, meanwhile: str) -> None:
+    @rule(which=services, kill=kills, meanwhile=st.sampled_from(["", *MEANWHILE]))
+    def look(self, which: int, kill: Kill, meanwhile: str) -> None:
         self.world.meanwhile = MEANWHILE[meanwhile](self.world) if meanwhile else None
-        self.world.by_service(which, lambda one: one.look(), kill, done)
+        self.world.by_service(which, lambda one: one.look(), *kill)
 
     @rule(which=services)
     def kill_service(self, which: int) -> None:
@@ -153,19 +160,19 @@ class QueueMachine(RuleBasedStateMachine):
 
 def step_by_chance(machine: QueueMachine, chance: random.Random) -> None:
     """One of the same steps, drawn without the bookkeeping of hypothesis, which takes most of the time."""
-    which, done = chance.choice([0, 0, 0, 1]), chance.random() < 0.5
-    kill = chance.randint(1, known_statements()) if chance.random() < 0.3 else 0
+    which = chance.choice([0, 0, 0, 1])
+    kill = (chance.randint(1, known_statements()) if chance.random() < 0.3 else 0, chance.random() < 0.5)
     at, yes = chance.randint(0, 5), chance.random() < 0.6
     begun, waiting = machine.alive(begun=True), machine.alive(begun=False)
     steps: list[Callable[[], None]] = [
-        lambda: machine.add(which, yes, "a.yaml", kill, done),
-        lambda: machine.repeat(which, at, yes, kill, done),
-        lambda: machine.deed(which, at, chance.choice(DEEDS), chance.choice(NAMES), kill, done),
-        lambda: machine.deed(which, at, chance.choice(DEEDS), "Ann", kill, done),
-        lambda: machine.move(which, at, chance.randint(-1, 4), kill, done),
-        lambda: machine.bench(which, chance.random() < 0.3, kill, done),
-        *[lambda: machine.look(which, kill, done, "")] * 3,
-        lambda: machine.look(which, kill, done, chance.choice(list(MEANWHILE))),
+        lambda: machine.add(which, yes, "a.yaml", kill),
+        lambda: machine.repeat(which, at, yes, kill),
+        lambda: machine.deed(which, at, chance.choice(DEEDS), chance.choice(NAMES), kill),
+        lambda: machine.deed(which, at, chance.choice(DEEDS), "Ann", kill),
+        lambda: machine.move(which, at, chance.randint(-1, 4), kill),
+        lambda: machine.bench(which, chance.random() < 0.3, kill),
+        *[lambda: machine.look(which, kill, "")] * 3,
+        lambda: machine.look(which, kill, chance.choice(list(MEANWHILE))),
         *[lambda: machine.twin(at)] * bool(machine.world.processes),
         lambda: machine.kill_service(which),
         *[lambda: machine.begin(at)] * (8 * bool(waiting)),
@@ -181,17 +188,16 @@ def play_by_chance(sequences: int, seed: int, steps: int = STEPS) -> tuple[int, 
     :raises AssertionError: one of them breaks a promise; the message says which.
     """
     kills = begun = 0
-    for number in range(sequences):
-        chance, machine = random.Random(f"{seed}/{number}"), QueueMachine()
-        try:
-            for _ in range(steps):
-                step_by_chance(machine, chance)
-        except BaseException as problem:
-            raise AssertionError(f"sequence {number} of seed {seed}: {problem}") from problem
-        finally:
-            machine.teardown()
-        kills += machine.world.kills
-        begun += machine.world.begun.total()
+    with in_memory() as world:
+        for number in range(sequences):
+            chance, machine = random.Random(f"{seed}/{number}"), QueueMachine(world)
+            try:
+                for _ in range(steps):
+                    step_by_chance(machine, chance)
+            except BaseException as problem:
+                raise AssertionError(f"sequence {number} of seed {seed}: {problem}") from problem
+            kills += world.kills
+            begun += world.begun.total()
     return kills, begun
 
 
@@ -201,24 +207,25 @@ def play(sequences: int, seed: int, steps: int = STEPS) -> None:
     :raises AssertionError: one of them breaks a promise.
     """
     play_one: Callable[..., None] = seeded(seed)(run_state_machine_as_test)
-    play_one(
-        QueueMachine,
-        settings=settings(
-            max_examples=sequences,
-            stateful_step_count=steps,
-            deadline=None,
-            database=None,
-            phases=(Phase.generate, Phase.shrink),
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    with in_memory() as world:
+        play_one(
+            lambda: QueueMachine(world),
+            settings=settings(
+                max_examples=sequences,
+                stateful_step_count=steps,
+                deadline=None,
+                database=None,
+                phases=(Phase.generate, Phase.shrink),
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
 
 
 def main() -> int:
     """Entry point."""
     arguments = argparse.ArgumentParser(description="play random sequences of deeds and kills on a queue")
     arguments.add_argument("--sequences", type=int, default=100_000)
-    arguments.add_argument("--hypothesis", type=int, default=2_000, help="so many of them are hypothesis's")
+    arguments.add_argument("--hypothesis", type=int, default=20_000, help="so many of them are hypothesis's")
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--jobs", type=int, default=2)
     given = arguments.parse_args()

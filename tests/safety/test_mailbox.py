@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -285,6 +286,26 @@ def test_stopping_follows_the_run_to_its_end(tmp_path: Path) -> None:
         box.takes("stop", asked)
         *_, last = stopping(now, "Ada")
     assert (last.phase, last.output, last.asked) == ("ended", "off", "now")
+
+
+def test_stopping_may_be_over_once_the_output_was_asked_since(tmp_path: Path) -> None:
+    box = Mailbox(folder=tmp_path)
+    earlier, off = "2026-01-02T03:04:05.678+01:00", {"phase": "paused", "output": "off"}
+    steps = iter([earlier, earlier])
+    with box.opened():
+        box.says(**off, asked=earlier)
+        now = only(tmp_path)
+
+        def asked(_: Request) -> Answer:
+            later = datetime.now(UTC).astimezone().isoformat(timespec="milliseconds")
+            box.tells(lambda: {**off, "phase": "ending", "asked": next(steps, later)})
+            return Answer(True, "")
+
+        box.takes("stop", asked)
+        *before, last = stopping(now, "Ada", until_off=True)
+    assert all(one.asked == earlier for one in before)  # of the pause: it says nothing of the output now
+    assert (last.phase, last.output) == ("ending", "off")
+    assert last.asked > earlier
 
 
 def test_of_a_process_that_dies_the_output_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import stat
 import sys
@@ -18,7 +19,7 @@ from acquire.service.reading import Reader
 from acquire.service.run_files import RunFiles
 from acquire.service.settings import Settings, SettingsError, refuse_what_is_open
 from acquire.service.stream import Stream
-from acquire.service.tokens import LOGIN_LASTS, Role, Tokens
+from acquire.service.tokens import LOGIN_LASTS, Login, Role, Tokens
 from acquire.service.watching import Watch
 from tests.support.coroutines import carried_out
 
@@ -103,6 +104,49 @@ def test_a_login_that_was_ended_does_not_come_back_with_its_cookie(operator: Tes
     assert operator.get(f"{API}/me").status_code == 401
 
 
+def test_a_logout_outlives_the_service(tmp_path: Path) -> None:
+    moment = [1_800_000_000.0]
+    tokens = Tokens(tmp_path, lambda: moment[0])
+    token = tokens.begin()[Role.VIEWER]
+    left, stayed = (tokens.cookie_of(Login(Role.VIEWER)) for _ in range(2))
+    beside = Tokens(tmp_path, lambda: moment[0])  # another service with the same folder
+    assert beside.login_of(left) is not None
+    login = tokens.login_of(left)
+    assert login
+    tokens.end(login)
+    assert beside.login_of(left) is None
+    with (tmp_path / "ended_logins.txt").open("ab") as file:
+        file.write(b"\n01234")  # what a power cut leaves of another one
+    for again in (Tokens(tmp_path, lambda: moment[0]), Tokens(tmp_path, lambda: moment[0])):
+        again.begin()
+        assert again.login_of(left) is None
+        assert again.login_of(stayed) is not None
+        assert again.login_with(token) is not None
+    second = tokens.login_of(stayed)
+    assert second
+    tokens.end(second)
+    assert Tokens(tmp_path, lambda: moment[0]).login_of(stayed) is None
+    if sys.platform != "win32":
+        assert stat.S_IMODE((tmp_path / "ended_logins.txt").stat().st_mode) == 0o600
+    moment[0] += LOGIN_LASTS + 1
+    Tokens(tmp_path, lambda: moment[0]).begin()
+    assert (tmp_path / "ended_logins.txt").read_bytes() == b""  # they have ended by themselves
+
+
+def test_a_logout_that_cannot_be_written_says_so(operator: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "the disk is full")
+
+    cookie = operator.cookies[COOKIE]
+    monkeypatch.setattr("acquire.service.ended_logins.os.fsync", full)
+    answer = operator.post(f"{API}/logout")
+    assert answer.status_code == 503
+    assert "the disk is full" in answer.json()["error"]["message"]
+    assert "acquire token operator" in answer.json()["error"]["hint"]
+    operator.cookies.set(COOKIE, cookie)
+    assert operator.get(f"{API}/me").status_code == 401
+
+
 @pytest.mark.parametrize("way", ["cookie", "token"])
 def test_a_stream_ends_with_its_login(tmp_path: Path, way: str) -> None:
     tokens = Tokens(tmp_path)
@@ -118,7 +162,7 @@ def test_a_stream_ends_with_its_login(tmp_path: Path, way: str) -> None:
         stream = Stream(Watch(RunFiles(tmp_path, Reader()), Reader()), dict, dict)
         stream.told = {"state": b"{}", "queue": b"{}"}
         number = 0
-        async for _ in stream.events({}, "", may=may):
+        async for _ in stream.events({}, may=may):
             number += 1
             if number == 2:
                 tokens.renew(Role.VIEWER)

@@ -31,7 +31,8 @@ def going(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[RunningNow]:
     mine = RunningNow("1-a", path=str(tmp_path / "runs" / "a.h5"), started_for="abc", folder=tmp_path / "box")
     runs = [mine, replace(mine, name="2-b", path=str(tmp_path / "runs" / "b.h5"), started_for="def")]
 
-    def stopping(run: RunningNow, by: str, *, patience: float) -> Iterator[RunningNow]:
+    def stopping(run: RunningNow, by: str, *, patience: float, until_off: bool) -> Iterator[RunningNow]:
+        assert until_off
         yield replace(run, phase="ending", output="off", asked="2026-01-02T03:04:05+01:00")
 
     monkeypatch.setattr(ending, "running", lambda _: runs)

@@ -82,6 +82,21 @@ def test_an_item_is_claimed_before_its_process_is_started_and_one_runs_at_a_time
 
 
 @pytest.mark.parametrize(
+    ("kind", "simulated", "slowly"), [("sweep", True, True), ("batch", True, False), ("sweep", False, False)]
+)
+def test_a_sweep_on_a_simulated_bench_takes_the_time_that_the_service_wants(
+    bench: Bench, kind: str, simulated: bool, slowly: bool
+):
+    assert not isinstance(bench.shown, Exception)
+    bench.shown = {**bench.shown, "kind": kind, "simulated": simulated}
+    bench.runner._real_time = True
+    bench.add()
+    bench.runner.look()
+    (process,) = bench.started
+    assert ("--real-time" in process.command) is slowly
+
+
+@pytest.mark.parametrize(
     ("changed", "said"),
     [
         ({"limits": {"voltage": 50.0}, "digest": "1"}, "its largest levels"),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from starlette.requests import Request
 
 from acquire.evaluation.calibration import Calibration, Conditions
 from acquire.records import DarkReading, ExposureSample, Note, Record, RunStatus, RunStop, Spectrum
@@ -16,10 +20,14 @@ from acquire.run_file import layout, recorder
 from acquire.run_file.finish import finish
 from acquire.run_file.read import read_run
 from acquire.service import followed
+from acquire.service import stream as stream_module
 from acquire.service.cursors import cursor_of
+from acquire.service.errors import RequestRefused
 from acquire.service.reading import Reader, Unreadable
+from acquire.service.routes_access import events
 from acquire.service.run_files import RunFiles
 from acquire.service.stream import LiveResponse, Stream, Viewer
+from acquire.service.tokens import Login, Role, Tokens
 from acquire.service.watching import Watch
 from tests.support.coroutines import carried_out
 from tests.support.run_files import a_record, a_start
@@ -179,8 +187,37 @@ def test_a_viewer_that_takes_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch)
         if len(sent) > 3:
             await asyncio.Event().wait()  # the socket is full
 
-    carried_out(LiveResponse(endless()).stream_response(send))  # type: ignore[arg-type]
+    live = LiveResponse(endless(), lambda: None)
+    carried_out(live.stream_response(send))  # type: ignore[arg-type]
     assert len(sent) in (4, 5)
+
+
+def test_the_places_of_pages_are_counted_when_they_ask(tmp_path: Path, reader: Reader) -> None:
+    stream = Stream(Watch(RunFiles(tmp_path, reader), reader), dict, dict)
+    state = SimpleNamespace(stream=stream, tokens=Tokens(tmp_path))
+    scope = {"type": "http", "headers": [], "app": SimpleNamespace(state=state)}
+
+    async def opened() -> list[LiveResponse]:
+        """As many as may be, asked for before anything is sent to one of them."""
+        pages: list[LiveResponse] = []
+        with suppress(RequestRefused):
+            while len(pages) < 100:
+                pages.append(await events(Login(Role.VIEWER), Request(scope)))  # type: ignore[arg-type]
+        return pages
+
+    async def receive() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    async def send(_: object) -> None: ...
+
+    pages = carried_out(opened())
+    assert len(pages) == stream_module.MOST_OF_ONE
+    carried_out(pages[0](scope, receive, send))  # type: ignore[arg-type]
+    assert stream.places["viewer"] == len(pages) - 1
+    pages.clear()  # they were never answered
+    gc.collect()
+    assert stream.places.total() == 0
+    assert len(carried_out(opened())) == stream_module.MOST_OF_ONE
 
 
 def test_what_a_run_asks_is_told_once_and_again_when_it_is_answered(tmp_path: Path, reader: Reader) -> None:

@@ -7,6 +7,7 @@ from math import inf
 from acquire.evaluation.calibration import Calibration, Conditions
 from acquire.evaluation.evaluate import Evidence
 from acquire.records import Activity, Branch, Event, Note, Record, Step
+from acquire.safety.pausing import PauseRequest
 from acquire.sweep.engine import Outcome, run_sweep
 from acquire.sweep.plan import DarkPlan, Stress, SweepPlan
 from acquire.sweep.read_back import ReadBackLimits
@@ -49,10 +50,11 @@ class Sweep:
         self.events: list[Event] = []
         self.told: list[Activity] = []
         self.stop = ""
+        self.pause = PauseRequest()
 
     def run(self) -> Outcome:
         try:
-            return run_sweep(self.plan, self.bench, EVIDENCE, self._emit, lambda: self.stop)
+            return run_sweep(self.plan, self.bench, EVIDENCE, self._emit, lambda: self.stop, self.pause)
         finally:
             assert not self.bench.output_on
 

@@ -21,7 +21,8 @@ from acquire.service.queue_item import item_lock
 from acquire.service.queue_rules import Ending, ItemState, Outcome, Queue, Refused, Request
 from acquire.service.queue_runner import Places, QueueRunner
 
-RECIPE = "kind: sweep\n"
+RECIPE, RECIPES = "kind: sweep\n", ("a.yaml", "b.yaml")
+TABLES = ("items", "bench_lock", "journal", "messages")
 NEEDS_A_LOOK = (str(Outcome.STOPPED), str(Outcome.INTERRUPTED))
 
 
@@ -98,12 +99,29 @@ class Process:
 
 
 class World:
-    """See the top of this module."""
+    """See the top of this module.
+
+    One file serves many sequences: to make one, and to open it three times, takes longer than the steps of a sequence.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "queue.sqlite"
         self.places = Places(folder, folder, folder)
+        for recipe in RECIPES:
+            self.places.recipes.joinpath(recipe).write_text(RECIPE, encoding="utf-8")
         self.processes: list[Process] = []
+        self.services: list[QueueRunner | None] = [None, None]
+        self.outside = self._opened()
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """An empty queue, whatever happened before, and services that know nothing of it."""
+        for process in self.processes:
+            process.killed()
+        with self.outside._file.changing() as database:
+            for table in (*TABLES, "sqlite_sequence"):
+                database.execute(f"DELETE FROM {table}")
+        self.processes = []
         self.wanted: Counter[int] = Counter()
         self.begun: Counter[int] = Counter()
         self.known: dict[int, Request] = {}
@@ -114,11 +132,10 @@ class World:
         #: What somebody else does while a service prepares an item.
         self.meanwhile: Callable[[], object] | None = None
         self._moment = 0
-        self.outside = RunQueue(self.path, moment=self._tick)
-        self.services: list[QueueRunner | None] = [None, None]
-        self._mortals: dict[int, Mortal] = {}
-        self.before = self.outside.now()
-        for which in range(len(self.services)):
+        self._seen: tuple[int, int] | None = None
+        self._take_in_changes()
+        for which, runner in enumerate(self.services):
+            self.services[which] = None if runner is None else self._runner(runner.queue)
             self.service(which)
 
     def close(self) -> None:
@@ -128,6 +145,17 @@ class World:
             if runner is not None:
                 runner.queue.close()
         self.outside.close()
+
+    def _opened(self) -> RunQueue:
+        queue = RunQueue(self.path, moment=self._tick)
+        # Processes are killed here, not the computer: what they have written the system has
+        queue._file._database.execute("PRAGMA synchronous = OFF")
+        return queue
+
+    def _runner(self, queue: RunQueue) -> QueueRunner:
+        return QueueRunner(
+            queue, self.places, self._start, estimate=self._estimate, mailboxes=self.path.parent / "mailboxes"
+        )
 
     def _tick(self) -> str:
         self._moment += 1
@@ -139,20 +167,16 @@ class World:
         """A service, started anew if it was killed."""
         runner = self.services[which]
         if runner is None:
-            queue = RunQueue(self.path, moment=self._tick)
-            mortal = Mortal(queue._file._database)
-            queue._file._database = mortal  # type: ignore[assignment]
-            self._mortals[which] = mortal
-            runner = QueueRunner(
-                queue, self.places, self._start, estimate=self._estimate, mailboxes=self.path.parent / "mailboxes"
-            )
-            self.services[which] = runner
+            queue = self._opened()
+            queue._file._database = Mortal(queue._file._database)  # type: ignore[assignment]
+            self.services[which] = runner = self._runner(queue)
         return runner
 
     def by_service(self, which: int, step: Callable[[QueueRunner], object], kill: int = 0, done: bool = False) -> None:
         """Let a service do something; ``kill``: at which of its statements it is killed, 0 at none."""
         runner = self.service(which)
-        mortal = self._mortals[which]
+        mortal = runner.queue._file._database
+        assert isinstance(mortal, Mortal)
         mortal.left, mortal.done_first = kill or -1, done
         try:
             with suppress(Refused):
@@ -169,7 +193,7 @@ class World:
         if meanwhile is not None:
             with suppress(Refused):
                 meanwhile()
-            self._take_in(self.outside.now(over=10_000))
+            self._take_in_changes()
         return {}
 
     def twin(self, process: Process) -> None:
@@ -190,21 +214,36 @@ class World:
 
     def check(self) -> None:
         """See the top of this module; takes in what the last step did, if it did it."""
-        now = self.outside.now(over=10_000)
-        self._take_in(now)
+        changed = self._take_in_changes()
+        now = self.before
+        for process in self.processes:
+            if process.begun and process.alive:
+                item = now.item(process.item)
+                assert (item.state, item.attempt) == (ItemState.RUNNING, process.attempt), "a run nobody knows of"
+        if not changed:
+            return
         ids = [item.id for item in now.items]
         assert len(ids) == len(set(ids)), "an item twice"
         for number, request in self.known.items():
             assert now.item(number).request == request, "an item is not what was asked for"
         assert sum(item.state == ItemState.RUNNING for item in now.items) <= 1, "two items run"
-        for process in self.processes:
-            if process.begun and process.alive:
-                item = now.item(process.item)
-                assert (item.state, item.attempt) == (ItemState.RUNNING, process.attempt), "a run nobody knows of"
         journal = self.outside.journal(most=100_000)
         assert [deed.seq for deed in journal] == list(range(1, len(journal) + 1)), "a line of the journal is missing"
         last = {deed.item: deed.state for deed in journal if deed.item is not None}
         assert last == {item.id: str(item.state) for item in now.items}, "the journal says otherwise"
+
+    def _take_in_changes(self) -> bool:
+        """Read the queue, if the file was changed since it was read last; whether it was."""
+        database = self.outside._file._database
+        # Another connection's changes, and one's own: https://sqlite.org/pragma.html#pragma_data_version
+        seen = (*database.execute("PRAGMA data_version").fetchone(), database.total_changes)
+        if seen == self._seen:
+            return False
+        now = self.outside.now(over=10_000)
+        if self._seen is not None:
+            self._take_in(now)
+        self.before, self._seen = now, seen
+        return True
 
     def _take_in(self, now: Queue) -> None:
         before = {item.id: item for item in self.before.items}
@@ -222,7 +261,6 @@ class World:
                 assert now.lock is not None
         if self.before.lock is not None and now.lock is None:
             self.to_be_looked_at = False  # somebody with a name has unlocked the bench
-        self.before = now
 
 
 def known_statements() -> int:

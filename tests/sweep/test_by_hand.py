@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acquire import session
-from acquire.records import Branch, Reading, Record, RunStatus, Step
+from acquire.records import Branch, Pause, PointFlag, Reading, Record, RunStatus, Step
+from acquire.records import Doing as RunDoing
 from acquire.sweep.by_hand import (
     MOST_ROWS,
     PERIOD,
@@ -24,7 +25,8 @@ from acquire.sweep.by_hand import (
     by_hand,
     command_of,
 )
-from acquire.sweep.schedule import next_step
+from acquire.sweep.engine import LEVELS_BACK
+from acquire.sweep.schedule import LOOK_AGAIN, next_step
 from acquire.sweep.stop_rules import StopRules
 from tests.support.attempt import LIQ, Attempt
 from tests.support.fake_bench import FakeBench
@@ -168,6 +170,81 @@ def test_a_stop_while_the_output_is_off_switches_nothing_on() -> None:
     sweep.bench.wait = wait  # type: ignore[method-assign]
     assert sweep.run().reason == "enough"
     assert sweep.bench.log[2:] == ["3 V", "off"]
+
+
+class Pausing:
+    """A run by hand that is paused when its command is taken (``PAUSE``), until so many looks were had."""
+
+    def __init__(self, *these: Command | None, looks: float = 8) -> None:
+        self.these, self.looks = list(these), looks
+        self.sweep = Sweep(FakeBench(), by_hand(PLAN, self.take))
+        self.sweep.pause.wait = self.look  # type: ignore[method-assign]
+        self.on_while_paused = False
+
+    def take(self) -> Command | None:
+        command = self.these.pop(0) if self.these else QUIT
+        if command is PAUSE:
+            self.sweep.pause.ask("Ada", 100.0)
+            return None
+        return command
+
+    def look(self, _: float) -> None:
+        self.on_while_paused |= self.sweep.bench.output_on
+        self.looks -= 1
+        if not self.looks:
+            self.sweep.pause.take_back()
+
+    def run(self) -> list[str]:
+        self.outcome = self.sweep.run()
+        assert not self.on_while_paused
+        return self.sweep.bench.log[2:]
+
+    @property
+    def pauses(self) -> list[Pause]:
+        return [event for event in self.sweep.events if isinstance(event, Pause)]
+
+
+PAUSE = Command(Doing.WAIT, -1.0)
+BACK_TO_3_V = [f"{3 * number / LEVELS_BACK:g} V" for number in range(1, LEVELS_BACK + 1)]
+
+
+def test_a_pause_while_the_output_is_off_leaves_it_off() -> None:
+    hand = Pausing(SET(3.0), OFF, PAUSE, None, None)
+    assert hand.run() == ["3 V", "off"]
+    (pause,) = hand.pauses
+    assert (pause.by, pause.point_index, pause.ended) == ("Ada", 1, False)
+    assert pause.duration == pytest.approx(8 * LOOK_AGAIN)
+    told = [one.doing for one in hand.sweep.told]
+    assert told.count(RunDoing.PAUSED) == 1
+    assert RunDoing.SWEEP in told[told.index(RunDoing.PAUSED) :]  # it is told as paused no longer
+
+
+def test_a_level_that_is_set_in_a_pause_waits_for_its_end() -> None:
+    hand = Pausing(SET(3.0), OFF, PAUSE, SET(3.0), None)
+    assert hand.run() == ["3 V", "off", "on", *BACK_TO_3_V, "3 V", "3 V", "0 V"]
+    records = hand.sweep.records
+    assert [record.reading.index for record in records] == [0, 1, 2]
+    assert [bool(record.flags & PointFlag.AFTER_PAUSE) for record in records] == [False, True, False]
+    assert records[1].reading.paused == hand.pauses[0].duration
+
+
+def test_a_run_by_hand_goes_on_at_its_level_after_a_pause() -> None:
+    hand = Pausing(SET(3.0), PAUSE, None, None)
+    assert hand.run() == ["3 V", "off", "on", *BACK_TO_3_V, "3 V", "3 V", "0 V"]
+    assert len(hand.pauses) == 1
+
+
+def test_off_that_is_asked_for_in_a_pause_holds_after_it() -> None:
+    hand = Pausing(SET(3.0), PAUSE, OFF, None)
+    assert hand.run() == ["3 V", "off"]
+    assert hand.outcome.status is RunStatus.COMPLETED
+
+
+def test_a_pause_of_a_run_by_hand_that_nobody_ends_ends_the_run() -> None:
+    hand = Pausing(SET(3.0), OFF, PAUSE, looks=1e9)
+    assert hand.run() == ["3 V", "off"]
+    assert hand.outcome.reason == "paused by Ada, and nobody went on within 100 s"
+    assert hand.pauses[0].ended
 
 
 def test_stop_rules_on_amounts_end_it_and_those_on_the_course_of_a_branch_do_not() -> None:

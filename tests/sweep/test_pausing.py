@@ -9,11 +9,11 @@ import pytest
 
 from acquire.evaluation.stress import StressClock
 from acquire.records import DarkReading, Doing, Event, Held, Pause, PointFlag, RunStatus, Step
-from acquire.sweep.engine import LEVELS_BACK, Outcome, run_sweep
+from acquire.sweep.engine import LEVELS_BACK, Outcome
 from acquire.sweep.plan import SweepPlan
 from acquire.sweep.stop_rules import StopRules
 from tests.support.fake_bench import FakeBench
-from tests.support.fake_sweep import ALL, EVIDENCE, LEVELS, PLAN, Sweep
+from tests.support.fake_sweep import ALL, LEVELS, PLAN, Sweep
 
 
 @dataclass
@@ -44,17 +44,11 @@ class PausedSweep(Sweep):
     def __init__(self, at: int, lasts: float, plan: SweepPlan = PLAN) -> None:
         super().__init__(FakeBench(happens=lambda _, step: self.happens(step)), plan)
         self.at = at
-        self.pause = Asked(self.bench, lasts)
+        self.pause: Asked = Asked(self.bench, lasts)  # type: ignore[assignment]
 
     def happens(self, step: Step) -> None:
         if step.index == self.at and step.level == self.plan.steps[self.at].level:
             self.pause.by, self.at = "Ada", 99
-
-    def run(self) -> Outcome:
-        try:
-            return run_sweep(self.plan, self.bench, EVIDENCE, self._emit, lambda: self.stop, self.pause)
-        finally:
-            assert not self.bench.output_on
 
     @property
     def pauses(self) -> list[Pause]:
@@ -138,6 +132,21 @@ def test_a_limit_passed_on_the_way_back_ends_the_sweep() -> None:
     outcome = sweep.run()
     assert (outcome.status, outcome.asked_for) == (RunStatus.STOPPED, False)
     assert "going back before point 4, level 5 V" in outcome.reason
+
+
+def test_the_stop_rule_on_time_leaves_pauses_out() -> None:
+    rules = StopRules(time_above=0.55)  # five points and two dark readings, of 0.1 s each
+    plain = Sweep(FakeBench(), replace(PLAN, stop_rules=rules))
+    assert "time 0.6 s is above the 0.55 s of the stop rule" in plain.run().reason
+    paused = PausedSweep(2, 60.0, replace(PLAN, stop_rules=rules))
+    reason = paused.run().reason
+    assert "time without pauses 0.6" in reason
+    assert len(paused.records) == len(plain.records)
+
+
+def test_pauses_of_before_a_run_was_gone_on_with_are_left_out_as_well() -> None:
+    sweep = Sweep(FakeBench(), replace(PLAN, stop_rules=StopRules(time_above=0.55, paused_before=10.0)))
+    assert sweep.run() == Outcome.completed()
 
 
 def test_a_long_wait_for_a_point_is_paused_at_once_and_what_is_left_of_it_is_waited_afterwards() -> None:
