@@ -3,6 +3,7 @@ import { address, get, mayOperate, post } from "../api.js";
 import { askFor, during, problemsOf, toast } from "../dialogs.js";
 import { fill, h, scrolled } from "../dom.js";
 import { date, pretty, runName, runNameAndDate, words } from "../format.js";
+import { name as myName, remember } from "../person.js";
 import { figuresTable, findingsAndNotes, stateTag } from "../remarks.js";
 import { RunPictures } from "../run_pictures.js";
 import { RunData } from "../run_data.js";
@@ -61,10 +62,12 @@ export function open(place, [id]) {
   };
 
   const remark = async (button, run) => {
-    const said = await askFor(`Tag or comment: ${runName(run)}`, [{ name: "tags", label: "Tags", hint: "one or more, with commas" }, { name: "comment", label: "Comment" }], "Add");
+    const said = await askFor(`Tag or comment: ${runName(run)}`, [{ name: "tags", label: "Tags", hint: "one or more, with commas" }, { name: "comment", label: "Comment" },
+      { name: "user", label: "Your name", value: myName(), hint: "it stands beside what is said" }], "Add");
     if (!said || (!said.tags && !said.comment)) return;
+    remember(said.user);
     await during(button, async () => {
-      await post(`runs/${id}/tag`, { tags: said.tags.split(",").map((tag) => tag.trim()).filter(Boolean), comment: said.comment || null });
+      await post(`history/${id}/tag`, { tags: said.tags.split(",").map((tag) => tag.trim()).filter(Boolean), comment: said.comment || null, user: said.user || null });
       toast("It stands in the run file.");
       await load();
     });
