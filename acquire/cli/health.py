@@ -17,6 +17,8 @@ from acquire.cli.arguments import (
     BenchOption,
     JsonOption,
     OutputOption,
+    RemoteOption,
+    UserOption,
     YesOption,
 )
 from acquire.cli.terminal import (
@@ -52,10 +54,12 @@ def health(
     output: OutputOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
+    user: UserOption = None,
+    remote: RemoteOption = "",
 ) -> None:
     """Check the bench: dark readings, a stable source or a known resistor, against all checks before."""
     from acquire import session
-    from acquire.config import ConfigurationError, load_bench
+    from acquire.config import ConfigurationError, Said, load_bench
     from acquire.upkeep import health as checks
 
     if accept is not None and not accept.strip():
@@ -65,7 +69,7 @@ def health(
         if history or (accept and recipe is None):
             one = session.prepare(recipe).loaded.bench if bench is None and recipe else load_bench(_named(bench))
             raise typer.Exit(_without_a_run(one, accept, as_json))
-        prepared = session.prepare(_recipe(recipe), bench)
+        prepared = session.prepare(_recipe(recipe), bench, [Said("--user", user)] if user else ())
         checks.require_suited(prepared)
         folder = session.run_folder(prepared, output)
     except ConfigurationError as error:
@@ -75,7 +79,7 @@ def health(
     _require_history(prepared.loaded.bench)
     if not yes:
         ask_before_output(_question(prepared), prepared.loaded.cautions)
-    raise typer.Exit(_checked(prepared, folder, accept, as_json))
+    raise typer.Exit(_checked(prepared, folder, accept, as_json, remote))
 
 
 def _recipe(recipe: Path | None) -> Path:
@@ -139,7 +143,7 @@ def _question(prepared: PreparedRun) -> str:
     )
 
 
-def _checked(prepared: PreparedRun, folder: Path, accept: str, as_json: bool) -> int:
+def _checked(prepared: PreparedRun, folder: Path, accept: str, as_json: bool, remote: str) -> int:
     """Carry a check out, record it and say what it says; the exit status."""
     from acquire import session
     from acquire.cli import display
@@ -147,7 +151,7 @@ def _checked(prepared: PreparedRun, folder: Path, accept: str, as_json: bool) ->
     from acquire.safety.interruption import StopRequest
 
     console = display.SpectatorConsole(stderr=as_json)
-    with StopRequest().listening() as stop:
+    with StopRequest(remote).listening() as stop:
         with displayed(console, prepared, stop) as spectator:
             result = session.run(prepared, folder, spectator, stop, waiting=waiting())
         found, why = _kept(prepared, result, accept)
