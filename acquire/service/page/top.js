@@ -24,13 +24,16 @@ function outputNow() {
   if (known.staleSince !== null) return { state: "unknown", text: "The service is not heard: nobody can say now." };
   const worst = runs.find((run) => run.output === "on") ?? runs.find((run) => run.output === "unknown") ?? runs[0];
   if (worst) {
+    if (worst.phase === "asking" && worst.output === "unknown" && !worst.output_asked) return { state: "", text: `${runName(worst)}: ${phaseText(worst)} · it has switched nothing on yet` };
     const asked = worst.output_asked ? `asked at ${clock(worst.output_asked)}` : "not asked yet";
     return { state: worst.output, text: `${runName(worst)}: ${phaseText(worst)} · ${asked}` };
   }
   const last = known.status?.last_output ?? known.lastOutput;
   if (!last?.output) return { state: "", text: "No run is going on; no output was asked since this service began." };
-  const how = last.asked ? `asked at ${clock(last.asked)}, at the end of the last run` : "at the end of the last run";
-  return { state: last.output, text: last.output === "off" ? `No run is going on. ${how[0].toUpperCase()}${how.slice(1)}` : `No run is going on, but the last one could not confirm that it is off: look at the instrument. ${how}` };
+  if (last.how === "killed") return { state: "unknown", text: "The last run was killed with its output on: its guardian switches it off, and has not confirmed that yet. Look at the instrument." };
+  const by = last.how === "guardian" ? "by the guardian, after the last run was killed" : "at the end of the last run";
+  const how = last.asked ? `asked at ${clock(last.asked)}, ${by}` : by;
+  return { state: last.output, text: last.output === "off" ? `No run is going on. ${how[0].toUpperCase()}${how.slice(1)}` : `No run is going on, but it was not confirmed that the output is off (${how}): look at the instrument, and press OUTPUT where it is lit.` };
 }
 
 export const PHASES = { starting: "starting", measuring: "measuring", paused: "paused, output switched off", asking: "waits for an answer", ending: "ending", unknown: "not heard from" };

@@ -11,6 +11,7 @@ import { phaseText } from "../top.js";
 import { want, wanted } from "../notices.js";
 
 export const title = "Live";
+const UPKEEP = /^(health|calibrate)-/; // what a check or a calibration was started for
 
 export function open(place, [chosen = ""]) {
   let shown = null;
@@ -156,7 +157,7 @@ class LiveRun {
   over({ status, stop_reason: reason }) {
     this.ended = true;
     fill(this.parts.question, h(`div.notice${status === "failed" ? ".bad" : ".good"}`, { role: "status" }, h("strong", {}, `This run is over: ${status}.`), reason ? ` ${pretty(reason)}` : "",
-      h("div.row", {}, h("a.button", { href: `#/run/${this.id}` }, "Figures of merit, report, files"), h("a.button", { href: `#/start?again=${this.id}` }, "Measure again like this"))));
+      h("div.row", {}, UPKEEP.test(this.last.started_for ?? "") ? h("a.button", { href: "#/bench" }, "What it says of the bench") : null, h("a.button", { href: `#/run/${this.id}` }, "Figures of merit, report, files"), h("a.button", { href: `#/start?again=${this.id}` }, "Measure again like this"))));
     fill(this.parts.manual);
     this.parts.progress.hidden = true;
     say(this.parts.far, "The file is finished.");

@@ -3,6 +3,7 @@ import { ApiError, get, mayOperate, post, put, recipePath } from "../api.js";
 import { askFor, confirm, during, problemsOf, problemText, toast } from "../dialogs.js";
 import { field, fill, h, say } from "../dom.js";
 import { duration } from "../format.js";
+import { wishKey } from "../idempotency.js";
 import { name as myName, named, remember } from "../person.js";
 import { known, runsNow } from "../store.js";
 
@@ -213,7 +214,9 @@ class StartForm {
       this.sending = true;
       this.state();
       say(button, to === "queue" ? "Asking…" : "Starting…");
-      const answer = await post(to, body, to === "runs" ? { "Idempotency-Key": crypto.randomUUID?.() ?? String(Math.random()) } : {});
+      const key = wishKey(to, body);
+      const answer = await post(to, body, key.header);
+      key.done();
       if (to === "queue") toast(answer.state === "asked" ? "It waits for an operator's yes." : "It is in the queue.");
       if (!this.closed) location.hash = to === "queue" ? "#/queue" : answer.run_id ? `#/live/${answer.run_id}` : "#/live";
     } catch (error) {
