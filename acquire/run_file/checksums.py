@@ -9,6 +9,7 @@ Against chance (a flipped bit, a bad sector), not against malice: who can write 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -215,11 +216,10 @@ def feed_attributes(sums: _Sums, member: Any, kept: Keeping | None = None) -> No
 
 def _feed(sums: _Sums, *parts: bytes) -> None:
     """Each part with its length before it, so that no two sequences of parts are the same bytes."""
-    for part in parts:
-        sums.update(len(part).to_bytes(8, "little"))
-        sums.update(part)
+    sums.update(b"".join([piece for part in parts for piece in (_LENGTH(len(part)), part)]))
 
 
+_LENGTH = struct.Struct("<Q").pack
 _TEXT = h5py.string_dtype()
 _TEXT_IN_MEMORY = h5t.py_create(_TEXT)
 

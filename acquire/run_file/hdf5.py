@@ -105,6 +105,11 @@ def set_text(owner: h5py.Group | h5py.Dataset, name: str, text: str) -> None:
     h5a.create(owner.id, name.encode(), _TEXT, _SCALAR).write(np.array(text, dtype=_STRING), _TEXT_IN_MEMORY)
 
 
+def set_number(owner: h5py.Group | h5py.Dataset, name: str, value: float) -> None:
+    """A new attribute of one number."""
+    h5a.create(owner.id, name.encode(), h5t.IEEE_F64LE, _SCALAR).write(np.array(value, "<f8"))
+
+
 def preallocated(group: h5py.Group, name: str, values: np.ndarray[Any, Any]) -> h5py.Dataset:
     """A contiguous data set whose bytes are in the file at once, so that their place in it is known."""
     properties = h5p.create(h5p.DATASET_CREATE)

@@ -28,18 +28,18 @@ class HeldData:
 
     def __init__(self, place: str, identity: h5d.DatasetID) -> None:
         self.place, self.attrs = place, dict[str, Any]()
-        self._id = identity
+        self._id: h5d.DatasetID | None = identity
         self._values: Array | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
         """As of an array."""
-        return tuple(self._id.shape if self._values is None else self._values.shape)
+        return tuple(self._whole().shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """As of an array."""
-        return self._id.dtype if self._values is None else self._values.dtype
+        return self._whole().dtype
 
     @property
     def ndim(self) -> int:
@@ -55,14 +55,15 @@ class HeldData:
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> Any:
-        return self.values()[key]
+        return self._whole()[key]
 
     def values(self) -> Array:
         """All of them."""
-        if self._values is not None:
-            return self._values
-        found: Array = h5py.Dataset(self._id)[()]
+        found: Array = self._whole()[...]
         return found
+
+    def _whole(self) -> Any:
+        return self._values if self._id is None else h5py.Dataset(self._id)
 
     # --- while it is read
 
@@ -72,7 +73,8 @@ class HeldData:
 
     def keep_values(self, values: Array | None) -> None:
         """Keep the values; None of a data set that is read in pieces."""
-        self._values = values
+        if values is not None:
+            self._values, self._id = values, None  # what is kept open makes everything in the file dearer
 
 
 class HeldGroup(Mapping[str, Any]):

@@ -44,6 +44,7 @@ from acquire.records import (
 )
 from acquire.run_file import exchange
 from acquire.run_file.analyses import OWN, Analysis, Results, named, read_analyses, read_results
+from acquire.run_file.analyses import PLACE as PLACE_OF_ANALYSES
 from acquire.run_file.checksums import Integrity, damaged_texts, verify
 from acquire.run_file.checksums import digests as checksums_of
 from acquire.run_file.figures_group import LONGEST_TEXT, PLACES, read_figures
@@ -293,6 +294,16 @@ def read_run(path: Path, analysis: str | None = None) -> Run:
     """
     with _file(path) as file:
         return by_analysis(_whole(path, file), file["entry"], analysis)
+
+
+def names_of_analyses(path: Path) -> tuple[str, ...]:
+    """What the analyses of a run file are called; little of it is read.
+
+    :raises ArchiveError: as above.
+    """
+    with _file(path) as file:
+        groups = plain_member(plain_member(file, "entry"), PLACE_OF_ANALYSES)
+        return () if groups is None else tuple(groups)
 
 
 def by_analysis(run: Run, entry: h5py.Group, name: str | None) -> Run:
