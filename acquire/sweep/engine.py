@@ -338,9 +338,8 @@ def _sweep(run: _Context, evidence: Evidence) -> Outcome:
                 step = replace(step, due=step.due + gap if step.due else 0.0)
             if why := run.stop_requested():
                 return Outcome.interrupted(why)
-            if record is None:
-                waiting.begun = run.bench.now()
             record = evaluate(_take_point(step, run, reporting, paused), evidence)
+            waiting.begins(record)
             reporting.report_later(record, evidence)
             run.check.require_safe(record.reading)
             spectra.seen(record)
@@ -422,8 +421,11 @@ class _Waiting:
     def __init__(self, run: _Context, conditions: StopConditions) -> None:
         self._run = run
         self._conditions = conditions
-        #: When the first step began, s.
-        self.begun = nan
+        self._begun = nan  # the first reading, s
+
+    def begins(self, record: Record) -> None:
+        """Count the time until steps are due from the reading of the first one, which may have been taken again."""
+        self._begun = record.reading.time if isnan(self._begun) else self._begun
 
     def ready(
         self, step: Step, evidence: Evidence, last: Record | None, report: Callable[[], None] = lambda: None
@@ -495,7 +497,7 @@ class _Waiting:
         :raises StoppedByRule: a limit of the stop rules is passed.
         """
         run, what = self._run, "waiting"
-        due = step.due + (run.bench.now() if isnan(self.begun) else self.begun)
+        due = step.due + (run.bench.now() if isnan(self._begun) else self._begun)
         if (left := due - run.bench.now()) <= _ROUNDING:
             return
         unread = LONGEST_UNREAD + run.plan.time_per_point
