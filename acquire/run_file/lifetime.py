@@ -14,7 +14,7 @@ def lifetime_of(run: Run) -> FinalLifetime:
     :raises ArchiveError: the run is no lifetime, or its file cannot be read any more.
     """
     evidence = Evidence(run.calibration, final=True).with_dark(run.dark).with_spectra(run.spectra)
-    final = final_lifetime(evidence, run.configuration, run.spectra, lambda: segments(run.path, "lifetime", READ))
+    final = final_lifetime(evidence, run.configuration, lambda: segments(run.path, "lifetime", READ))
     if final is None:
         raise ArchiveError(f"{run.path}: is the file of no lifetime; acquire lifetime takes runs that kept one level")
     return final
