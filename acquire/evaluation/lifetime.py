@@ -16,11 +16,14 @@ from acquire.evaluation.decay import Course, Decay, DecayConditions
 from acquire.evaluation.evaluate import Evidence, evaluate_run
 from acquire.evaluation.evidence import MeasuredSpectrum
 from acquire.evaluation.figure import Figure
+from acquire.evaluation.final import FinalEvaluation
+from acquire.evaluation.findings import findings, judged
 from acquire.evaluation.flagged import FIRST_CYCLE
+from acquire.evaluation.known import Known
 from acquire.evaluation.lifetime_figures import lifetime_figures
 from acquire.photometry.elementwise import quotient
 from acquire.photometry.uncertainty import rectangular
-from acquire.records import Branch, Columns, FloatArray
+from acquire.records import Branch, Columns, Finding, FloatArray, Note
 
 #: The rows of a run, piece by piece, from the first one each time.
 Pieces = Callable[[], Iterable[Columns]]
@@ -45,7 +48,8 @@ class FinalLifetime:
     """The final values of a lifetime: of its rows by :meth:`points`, ``figures``, and the ``course`` for a picture.
 
     ``initial`` is L_0 by time [cd/m^2] with its relative ``spread``; ``references`` are there where the photodiode is
-    referenced to spectra.
+    referenced to spectra. ``findings`` and ``cautions`` are what the first rows, the spectra and the bench say against
+    it; the figures are judged by them.
     """
 
     evidence: Evidence
@@ -55,6 +59,8 @@ class FinalLifetime:
     course: Course | None = None
     initial: float = nan
     spread: float = nan
+    findings: Sequence[Finding] = ()
+    cautions: Sequence[Note] = ()
 
     def points(self, piece: Columns, first_row: int = 0) -> Columns:
         """The final values of a piece of the rows, of which the first has the number ``first_row``."""
@@ -85,26 +91,51 @@ _ROUNDING = 1e-3  # s
 _EQE = ("external_quantum_efficiency", "external_quantum_efficiency_uncertainty")
 
 
-def final_lifetime(evidence: Evidence, configuration: Mapping[str, Any], pieces: Pieces) -> FinalLifetime | None:
-    """The final values of a lifetime from its rows; None where the ``configuration`` is that of no lifetime."""
+def final_lifetime(
+    final: FinalEvaluation, configuration: Mapping[str, Any], source_unit: str, day: str, pieces: Pieces
+) -> FinalLifetime | None:
+    """The final values of a lifetime from its rows; None where the ``configuration`` is that of no lifetime.
+
+    ``final`` knows dark readings and spectra, these with the numbers of the rows at which they were taken.
+    ``source_unit`` is that of the source's level, V or A; ``day`` that of the run, as 2026-03-31.
+    """
     conditions = DecayConditions.of(configuration)
     if conditions is None:
         return None
+    evidence, rows = final.evidence, dict[str, Any]()
     references = _references(evidence, conditions, pieces)
     decay = Decay(conditions)
     for first_row, piece in _numbered(pieces()):
         values = _evaluated(piece, first_row, evidence, references)
         decay.add({**piece, **values})
+        if not rows:
+            rows = {name: column[:ROWS_ASKED] for name, column in {**_as_points(piece), **values}.items()}
     first = decay.first
+    figures = lifetime_figures(decay, hypot(_factor_spread(evidence), _reference_noise(references)), _offset(evidence))
+    found, cautions = _held_against(final, rows, figures, source_unit, day) if rows else ([], [])
     return FinalLifetime(
         evidence,
         conditions,
         references,
-        lifetime_figures(decay, hypot(_factor_spread(evidence), _reference_noise(references)), _offset(evidence)),
+        judged(figures, found),
         decay.course(),
-        nan if first is None else first.luminance,
+        figures["initial_luminance"].value,
         nan if first is None else first.spread,
+        found,
+        cautions,
     )
+
+
+#: So many rows, the first ones, are held against the run, its calibration and physics.
+ROWS_ASKED = 1000
+
+
+def _held_against(
+    final: FinalEvaluation, rows: Columns, figures: Mapping[str, Figure], source_unit: str, day: str
+) -> tuple[list[Finding], list[Note]]:
+    last = float(rows["time"][np.isfinite(rows["time"])].max(initial=0.0))
+    found = findings(Known(final.evidence, rows, final.spectra, source_unit, last, figures, day))
+    return found, final.cautions(rows, source_unit, found)
 
 
 def _offset(evidence: Evidence) -> float:
@@ -140,9 +171,7 @@ def _evaluated(
     piece: Columns, first_row: int, evidence: Evidence, references: Sequence[Referenced]
 ) -> dict[str, FloatArray]:
     """The derived values of some rows, with the ``spread`` of each luminance."""
-    count = len(piece["time"])
-    one = {"branch": np.full(count, Branch.FORWARD.encode()), "cycle": np.full(count, FIRST_CYCLE)}
-    values = dict(evaluate_run({**piece, **one}, evidence, first_row))
+    values = dict(evaluate_run(_as_points(piece), evidence, first_row))
     luminance, own = values["luminance"], values["luminance_independent_uncertainty"]
     values["spread"] = np.asarray(quotient(own, luminance, luminance > 0, nan), float)
     if references:
@@ -150,6 +179,12 @@ def _evaluated(
         for name in ("luminance", "luminance_uncertainty", *_EQE):
             values[name] = values[name] * worth
     return values
+
+
+def _as_points(piece: Columns) -> Columns:
+    """Some rows as the points of one branch."""
+    count = len(piece["time"])
+    return {**piece, "branch": np.full(count, Branch.FORWARD.encode()), "cycle": np.full(count, FIRST_CYCLE)}
 
 
 def _references(evidence: Evidence, conditions: DecayConditions, pieces: Pieces) -> list[Referenced]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from math import inf, isfinite, isnan, log, nan
 from typing import Protocol, Self
 
+from acquire.evaluation.cautions import contact_doubts
 from acquire.evaluation.evaluate import Evidence, evaluate, with_uncertainties
 from acquire.evaluation.findings import Watch
 from acquire.evaluation.spectrum import evaluate_spectrum
@@ -339,7 +340,7 @@ def _sweep(run: _Context, evidence: Evidence) -> Outcome:
             if why := run.stop_requested():
                 return Outcome.interrupted(why)
             record = evaluate(_take_point(step, run, reporting, paused), evidence)
-            waiting.begins(record)
+            waiting.begins(record, evidence)
             reporting.report_later(record, evidence)
             run.check.require_safe(record.reading)
             spectra.seen(record)
@@ -423,9 +424,16 @@ class _Waiting:
         self._conditions = conditions
         self._begun = nan  # the first reading, s
 
-    def begins(self, record: Record) -> None:
-        """Count the time until steps are due from the reading of the first one, which may have been taken again."""
-        self._begun = record.reading.time if isnan(self._begun) else self._begun
+    def begins(self, record: Record, evidence: Evidence) -> None:
+        """Count the time until steps are due from the reading of the first one, which may have been taken again.
+
+        Of a level that is kept for hours it is said at once that nothing is contacted.
+        """
+        if not isnan(self._begun):
+            return
+        self._begun = record.reading.time
+        if self._run.plan.lasting and (why := contact_doubts(record.reading, evidence.calibration.conditions)):
+            self._run.note(why)
 
     def ready(
         self, step: Step, evidence: Evidence, last: Record | None, report: Callable[[], None] = lambda: None
