@@ -76,9 +76,10 @@ def uncertainties(
     """
     budget = point_budget(values["luminance"], signals, factors, shift, calibration, dark)
     sizes = [abs(values[name]) for name in _UNCERTAIN]
-    together = map(_in_units, relative_uncertainty(budget), sizes)
-    independent = map(_in_units, independent_uncertainty(budget), sizes)
-    return dict(zip(_FOUND, (*together, *independent, *_of_chromaticity(factors, calibration, signals)), strict=True))
+    found: list[Q] = [*map(_in_units, relative_uncertainty(budget), sizes)]
+    found += map(_in_units, independent_uncertainty(budget), sizes)
+    found += _of_chromaticity(factors, calibration, signals)
+    return dict(zip(_FOUND, found, strict=True))
 
 
 def _of_chromaticity(factors: SpectralFactors[Q] | None, calibration: Calibration, signals: Signals[Q]) -> tuple[Q, Q]:

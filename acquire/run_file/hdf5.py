@@ -12,7 +12,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5g, h5i, h5l, h5o, h5p, h5s, h5t, h5z
+from h5py import h5a, h5d, h5f, h5g, h5i, h5l, h5o, h5p, h5s, h5t, h5z
 
 from acquire.photometry.customary_units import column_name, with_unit
 
@@ -21,9 +21,18 @@ _TEXT, _TEXT_IN_MEMORY = h5t.py_create(_STRING, logical=True), h5t.py_create(_ST
 _SCALAR = h5s.create(h5s.SCALAR)
 
 
-def file_in_memory() -> h5py.File:
-    """An HDF5 file that touches no disk: HDF5 may crash the interpreter when the disk is full at its close."""
-    return h5py.File("run", "w", driver="core", backing_store=False, block_size=1 << 20, libver=("earliest", "v110"))
+def file_in_memory(image: bytes = b"") -> h5py.File:
+    """An HDF5 file that touches no disk: HDF5 may crash the interpreter when the disk is full at its close.
+
+    With an ``image``, as :func:`image_of` gives it, what that holds is there already.
+    """
+    access = h5p.create(h5p.FILE_ACCESS)
+    access.set_fapl_core(1 << 20, backing_store=False)
+    access.set_libver_bounds(h5f.LIBVER_EARLIEST, h5f.LIBVER_V110)
+    if not image:
+        return h5py.File(h5f.create(b"run", h5f.ACC_TRUNC, fapl=access))
+    access.set_file_image(image)
+    return h5py.File(h5f.open(b"run", h5f.ACC_RDWR, fapl=access))
 
 
 def image_of(file: h5py.File) -> bytes:

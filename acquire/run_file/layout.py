@@ -437,12 +437,12 @@ def write_flag_meanings(dataset: h5py.Dataset) -> None:
 
 
 def write_start(file: h5py.File, start: RunStart) -> h5py.Group:
-    """Everything about a run that is known before it begins; returns ``/entry``."""
+    """Everything about a run that is known before it begins, into ``/entry``, which is there; returns it."""
     file.attrs["NX_class"] = "NXroot"
     file.attrs["default"] = "entry"
     file.attrs["creator"] = f"{start.program} {start.version}"
     file.attrs["format_version"] = "{}.{}".format(*FORMAT_VERSION)
-    entry = nx_group(file, "entry", "NXentry", default="jvl")
+    entry = file["entry"]
     for name in ("title", "start_time", "run_id"):
         write_text(entry, name, getattr(start, name))
     set_text(write_text(entry, "program_name", start.program), "version", start.version)

@@ -20,7 +20,7 @@ from acquire.run_file.checksums import row_check
 from acquire.run_file.columns import ROWS
 from acquire.run_file.exchange import Exchanges, Message, frame, size_of_recorded
 from acquire.run_file.growing import end_of_file
-from acquire.run_file.hdf5 import nx_group, read_array, rows_in_file
+from acquire.run_file.hdf5 import read_array, rows_in_file
 from acquire.run_file.held import Held
 from acquire.run_file.laying_out import LaidOut, TablePlaces, Units, found_again, lay_out_after
 from acquire.run_file.layout import FORMAT_VERSION, Capacity, Table, known_before, tables_in, tables_of
@@ -198,7 +198,7 @@ def _laid_out_like(old: h5py.File, run: Run, capacity: Capacity) -> LaidOut:
     def write(file: h5py.File) -> h5py.Group:
         for name in ("NX_class", "default", "creator", "format_version"):
             file.attrs[name] = old.attrs[name]
-        entry = nx_group(file, "entry", "NXentry", default="jvl")
+        entry = file["entry"]
         for name in (*known_before(old["entry"]), *({"remarks"} & set(old["entry"]))):
             old.copy(old["entry"][name], entry, name)
         return entry
