@@ -33,12 +33,8 @@ REPEATABILITY = 0.0015
 
 #: The derived quantities whose relative uncertainty a :class:`~acquire.photometry.uncertainty.Budget` gives.
 _UNCERTAIN = RelativeUncertainty._fields
-_FOUND = (
-    *(f"{name}_uncertainty" for name in _UNCERTAIN),
-    *(f"{name}_independent_uncertainty" for name in _UNCERTAIN),
-    "chromaticity_x_uncertainty",
-    "chromaticity_y_uncertainty",
-)
+_TOGETHER = tuple(f"{name}_uncertainty" for name in _UNCERTAIN)
+_INDEPENDENT = tuple(f"{name}_independent_uncertainty" for name in _UNCERTAIN)
 
 
 class Signals(NamedTuple, Generic[Q]):
@@ -76,10 +72,12 @@ def uncertainties(
     """
     budget = point_budget(values["luminance"], signals, factors, shift, calibration, dark)
     sizes = [abs(values[name]) for name in _UNCERTAIN]
-    found: list[Q] = [*map(_in_units, relative_uncertainty(budget), sizes)]
-    found += map(_in_units, independent_uncertainty(budget), sizes)
-    found += _of_chromaticity(factors, calibration, signals)
-    return dict(zip(_FOUND, found, strict=True))
+    found = dict(zip(_TOGETHER, map(_in_units, relative_uncertainty(budget), sizes), strict=True))
+    found |= zip(_INDEPENDENT, map(_in_units, independent_uncertainty(budget), sizes), strict=True)
+    found["chromaticity_x_uncertainty"], found["chromaticity_y_uncertainty"] = _of_chromaticity(
+        factors, calibration, signals
+    )
+    return found
 
 
 def _of_chromaticity(factors: SpectralFactors[Q] | None, calibration: Calibration, signals: Signals[Q]) -> tuple[Q, Q]:
