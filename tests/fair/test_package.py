@@ -21,9 +21,9 @@ from acquire.fair.package import PackageError, pack
 from acquire.report import pictures
 from acquire.run_file.checksums import Integrity
 from acquire.run_file.documented import DocumentedRun, read_documented
-from tests.conftest import CONFIGS, ROOT, run_sweep_file
+from tests.conftest import CONFIGS, ROOT
 from tests.support.crates import METADATA, as_list, graph_of, problems, references
-from tests.support.run_files import a_run
+from tests.support.run_files import a_run, a_simulated_run
 
 RECORDING = next((ROOT / "tests" / "recordings").glob("*_2acaeb90.h5"))
 NOW = datetime(2026, 3, 31, 14, 25, tzinfo=UTC)
@@ -35,9 +35,7 @@ ABOUT = PackageFile(
 
 @pytest.fixture(scope="module")
 def run_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = run_sweep_file(CONFIGS / "sweeps" / "quick_look.yaml", tmp_path_factory.mktemp("runs")).run
-    assert run is not None
-    return run.path
+    return a_simulated_run(tmp_path_factory.mktemp("runs"))
 
 
 @pytest.fixture

@@ -12,8 +12,7 @@ import pytest
 from acquire.run_file import finish as finishing
 from acquire.run_file import laying_out, layout
 from acquire.run_file import read as reading
-from tests.conftest import CONFIGS, run_sweep_file
-from tests.support.run_files import a_run
+from tests.support.run_files import a_run, a_simulated_run
 
 
 def set_version(path: Path, version: str) -> None:
@@ -24,9 +23,7 @@ def set_version(path: Path, version: str) -> None:
 
 @pytest.fixture
 def finished(tmp_path: Path) -> Path:
-    run = run_sweep_file(CONFIGS / "sweeps" / "quick_look.yaml", tmp_path).run
-    assert run is not None
-    return run.path
+    return a_simulated_run(tmp_path)
 
 
 def test_a_file_says_its_version(finished: Path) -> None:
