@@ -60,15 +60,17 @@ def recorded(path: Path) -> Columns:
     return held
 
 
-def wrong_with(service: ServiceProcess, page: Page, run_id: str, points: int) -> list[str]:
-    """What is not as it must be behind a run that went on to its end."""
+def wrong_with(
+    service: ServiceProcess, page: Page, run_id: str, points: int | None, status: str = "completed"
+) -> list[str]:
+    """What is not as it must be behind a run that has ended so, with so many points where that is known."""
     path = next(service.runs.glob(f"*_{run_id[:8]}.h5"))
     final, held = read_run(path), recorded(path)
-    wrong = [] if str(final.status) == "completed" else [f"its status is {final.status}: {final.stop_reason}"]
+    wrong = [] if str(final.status) == status else [f"its status is {final.status}: {final.stop_reason}"]
     there = page.data.rows.get((run_id, "jvl"), [])
     shown = {name: values[: len(there)] for name, values in held.items()}  # the last ones came with the final file
     wrong += [f"live {name}" for name in page.data.differences(run_id, "jvl", shown)]
-    if final.points != points or not there:
+    if points not in (None, final.points) or not there:
         wrong.append(f"{final.points} points, {len(there)} live, of {points}")
     fetched = service.get(f"runs/{run_id}/columns?table=jvl&points=100000")
     for name, column in final.tables["jvl"].items():
@@ -82,6 +84,29 @@ def wrong_with(service: ServiceProcess, page: Page, run_id: str, points: int) ->
     if service.get("history")["runs"][0]["run_id"] != run_id:
         wrong.append("it is not in the history")
     return wrong
+
+
+def killed_and_stopped(folder: Path) -> list[str]:
+    """One run: its service is killed, and one that is started anew stops it; what is not as it must be."""
+    with bench_in_real_time(folder / "recipes"):
+        recipe = sweep_in_real_time(folder / "recipes", 10 * POINTS)
+        service = ServiceProcess(folder, folder / "recipes")
+        page = Page(service)
+        try:
+            service.start()
+            run_id = service.started(recipe)
+            with page.open():
+                page.wait_for_rows(run_id, "jvl", 20, 60.0)
+                service.kill()
+                service.start()
+                wrong = [] if _is_known(service, run_id) else ["the service that was started again does not know it"]
+                page.wait_for_rows(run_id, "jvl", 5 + len(page.data.rows[run_id, "jvl"]), 60.0)
+                said = service.post(f"runs/{run_id}/stop")
+                wrong += [] if said["output"] == "off" and said["output_asked"] else [f"stopped: {said}"]
+                page.wait_for_end(run_id, 60.0)
+            return wrong + wrong_with(service, page, run_id, None, "stopped")
+        finally:
+            service.stop()
 
 
 def killed_in_runs(folder: Path, kills: int, disconnects: int, seed: int, points: int = POINTS) -> Tally:

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.endurance.service_kills import killed_in_runs
+from tests.endurance.service_kills import killed_and_stopped, killed_in_runs
+
+
+@pytest.mark.slow  # real processes, ports and time
+def test_a_run_outlives_its_service_which_finds_it_again_and_stops_it(tmp_path: Path) -> None:
+    assert killed_and_stopped(tmp_path) == []
 
 
 @pytest.mark.slow  # real processes, ports and time

@@ -316,3 +316,6 @@ def test_beyond_this_computer_only_encrypted(tmp_path: Path) -> None:
     assert "bench.example" in behind.hosts
     assert "https://bench.example" in behind.origins
     assert "http://bench.example" not in behind.origins
+    elsewhere = settings(proxy="bench.example:8443")
+    assert "bench.example:8443" in elsewhere.hosts
+    assert "https://bench.example:8443" in elsewhere.origins

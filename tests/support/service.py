@@ -192,6 +192,13 @@ class Page:
         finally:
             connection.close()
 
+    def wait_for_rows(self, run_id: str, table: str, rows: int, patience: float) -> None:
+        """Wait until it has got so many rows of a table."""
+        until = time.monotonic() + patience
+        while len(self.data.rows.get((run_id, table), ())) < rows and time.monotonic() < until and not self.problem:
+            time.sleep(0.02)
+        assert self.problem is not None or len(self.data.rows.get((run_id, table), ())) >= rows, "no rows came"
+
     def wait_for_end(self, run_id: str, patience: float) -> None:
         """Wait until it was told that a run is over."""
         self._cut_off_after = lambda: 1e9
