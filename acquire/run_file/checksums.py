@@ -140,8 +140,12 @@ def checked_text(file: h5py.File, name: str) -> str | None:
     """A text of the root; None where there is none, or it is not as it was written."""
     if name not in file.attrs:
         return None
-    text = file.attrs[name]
-    if not isinstance(text, str) or len(text) > LONGEST_TEXT or file.attrs.get(f"{name}_sha256") != _sum_of(text):
+    return right_text(file.attrs[name], file.attrs.get(f"{name}_sha256"))
+
+
+def right_text(text: object, checksum: object) -> str | None:
+    """A text that is as it was written, by its checksum; None for any other."""
+    if not isinstance(text, str) or len(text) > LONGEST_TEXT or checksum != _sum_of(text):
         return None
     return text
 

@@ -6,8 +6,11 @@ interface of h5py: the same objects in half the time.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -329,6 +332,44 @@ def _is_packed(dataset: h5d.DatasetID) -> bool:
 
 
 # --- reading --------------------------------------------------------------------------------------------------
+
+
+_LONGEST_TEXT = 1 << 20  # bytes
+
+
+def root_texts(path: Path, names: Sequence[str]) -> dict[str, str]:
+    """Texts among the attributes of the root of a file, those of these names that it has; nothing else of it is read.
+
+    :raises ValueError: one is longer than any in a run file.
+    :raises OSError: it cannot be opened, or is no HDF5 file.
+    """
+    found = dict[str, str]()
+    file = h5f.open(os.fsencode(path), h5f.ACC_RDONLY, _without_lock())
+    try:
+        root = h5g.open(file, b"/")
+        for name in map(str.encode, names):
+            if not h5a.exists(root, name):
+                continue
+            attribute, text = h5a.open(root, name), np.empty((), _STRING)
+            kind = attribute.get_type()
+            if attribute.shape != () or not (isinstance(kind, h5t.TypeStringID) and kind.is_variable_str()):
+                continue
+            attribute.read(text, _TEXT_IN_MEMORY)
+            content = text.item()
+            if len(content) > _LONGEST_TEXT:
+                raise ValueError(f"it holds a text of {len(content)} bytes")
+            found[name.decode()] = content if isinstance(content, str) else content.decode(errors="surrogateescape")
+    finally:
+        file.close()
+    return found
+
+
+@lru_cache(maxsize=1)
+def _without_lock() -> h5p.PropFAID:
+    access = h5p.create(h5p.FILE_ACCESS)
+    access.set_file_locking(False, True)
+    access.set_fclose_degree(h5f.CLOSE_STRONG)
+    return access
 
 
 def read_array(group: h5py.Group, name: str, rows: int | None = None) -> np.ndarray[Any, Any]:

@@ -709,9 +709,14 @@ def version_of(file: h5py.File) -> Version:
 
     :raises ValueError: it names none that makes sense.
     """
-    if "format_version" not in file.attrs:
-        return BEFORE_VERSIONS
-    text = str(file.attrs["format_version"])
+    return BEFORE_VERSIONS if "format_version" not in file.attrs else version_in(str(file.attrs["format_version"]))
+
+
+def version_in(text: str) -> Version:
+    """A version from its text.
+
+    :raises ValueError: it makes no sense.
+    """
     if (found := re.fullmatch(r"(\d{1,4})\.(\d{1,4})", text, re.ASCII)) is None:
         raise ValueError(f"its format version is {text[:40]!r}")
     return int(found[1]), int(found[2])

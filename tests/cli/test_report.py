@@ -119,7 +119,7 @@ def test_the_folder_of_an_older_file_is_one_that_an_address_can_name() -> None:
 def test_nothing_to_report_is_an_error(tmp_path: Path) -> None:
     status, _, complaint = report(tmp_path)
     assert status == 1
-    assert "holds no run file" in complaint
+    assert "there is no run file in it" in complaint
 
 
 def test_json_says_where_the_page_is_and_how_the_batch_stands(run_file: Path) -> None:
