@@ -122,10 +122,14 @@ class RunRecorder:
         self._file = path.open("r+b", buffering=0)
         self._descriptor = self._file.fileno()
         self._closed = False
-        lock_shared(self._descriptor)
         self._write = _positioned_writer()
         self._synced = time.monotonic()
-        self.sync()
+        try:
+            lock_shared(self._descriptor)
+            self.sync()
+        except BaseException:
+            self._file.close()  # an open file cannot be removed on Windows
+            raise
 
     def __call__(self, event: Event) -> None:
         """Record one event; when this returns, the event survives the end of the process.
