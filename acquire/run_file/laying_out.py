@@ -68,6 +68,16 @@ def most_size(capacity: Capacity) -> int:
     return sum(growth.most * bytes_a_row(table) * (2 if table.streamed else 1) for table, growth in grown)
 
 
+def largest_table(capacity: Capacity) -> type:
+    """The event whose rows take the most room in the end."""
+
+    def size(table: Table) -> int:
+        rows = capacity.get(table.event, table.rows)
+        return (rows.most if isinstance(rows, Growing) else rows) * bytes_a_row(table)
+
+    return max(TABLES, key=size).event
+
+
 #: Longer texts are not expected to be the same in the next row, bytes.
 LONGEST_REPEATED = 16
 
