@@ -14,7 +14,7 @@ from acquire.service.errors import RequestRefused
 from acquire.service.run_processes import StartedRun, result_in, start_run
 from acquire.service.settings import Settings
 from acquire.service.starting import Wish, command_of, refuse_unfit
-from acquire.service.upkeep import begun
+from acquire.service.upkeep import begin_log
 from acquire.service.watching import Watch
 
 PATIENCE = 25.0  # s until a run has its file: a computer may be busy
@@ -78,7 +78,7 @@ class RunStarter:
             log = self._settings.data / "logs" / f"{start_id}.log"
             try:
                 if upkeep:
-                    begun(log, upkeep, **said)
+                    begin_log(log, upkeep, **said)
                 process = start_run(arguments, log, start_id)
             except OSError as error:
                 raise RequestRefused(503, f"the run cannot be started ({error.strerror or error})") from error
@@ -101,8 +101,9 @@ class RunStarter:
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             for one in self._watch.processes:
-                if one.run_id and one.started_for == start_id:
-                    return one.run_id
+                begun = one.run_id or one.phase == "asking"  # of somebody, before its first run
+                if begun and one.started_for == start_id:
+                    return one.run_id or None
             if (status := process.status()) is not None:
                 return self._of_ended(process, status)
             time.sleep(LOOK)

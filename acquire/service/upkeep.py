@@ -110,7 +110,7 @@ class UpkeepTold(BaseModel):
 # --- jobs ------------------------------------------------------------------------------------------------------
 
 
-def begun(log: Path, kind: str, **said: str | None) -> None:
+def begin_log(log: Path, kind: str, **said: str | None) -> None:
     """Write of a job that is about to begin what its log is not going to say.
 
     :raises OSError: it cannot be written.

@@ -203,7 +203,7 @@ def _of_process(process: RunningNow | None, told: Mapping[str, Any], totals: Map
     return {
         "run_id": told.get("run_id") or one.run_id,
         "address": told.get("run_id") or one.run_id or one.name,
-        "title": told.get("title") or one.title,
+        "title": told.get("title") or one.title or one.batch,
         "sample": told.get("sample") or one.sample,
         "pixel": told.get("pixel", ""),
         "user": one.user,

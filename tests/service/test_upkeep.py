@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from acquire.service.upkeep import begun, jobs
+from acquire.service.upkeep import begin_log, jobs
 
 API = "/api/v1"
 MADE = {
@@ -29,7 +29,9 @@ MADE = {
 
 def log_of(folder: Path, name: str, *lines: Any) -> None:
     kind = name.split("-")[0]
-    begun(folder / f"{name}.log", kind, recipe="sweeps/x.yaml", bench=None, user="Ann", started=f"2026-01-0{name[-1]}")
+    begin_log(
+        folder / f"{name}.log", kind, recipe="sweeps/x.yaml", bench=None, user="Ann", started=f"2026-01-0{name[-1]}"
+    )
     with (folder / f"{name}.log").open("a") as log:
         log.writelines(f"{one if isinstance(one, str) else json.dumps(one)}\n" for one in lines)
 

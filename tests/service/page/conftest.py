@@ -107,7 +107,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 
     def begun(*arguments: str | Path) -> subprocess.Popen[bytes]:
         with (folder / f"{arguments[0]}.log").open("wb") as log:
-            return subprocess.Popen(acquire(*arguments), cwd=ROOT, env=environment, stdout=log, stderr=log)
+            return subprocess.Popen(acquire(*arguments), cwd=folder, env=environment, stdout=log, stderr=log)
 
     def token(role: str) -> str:
         made = subprocess.run(
