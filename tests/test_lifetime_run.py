@@ -27,6 +27,7 @@ from drivers.simulated.bench import SimulatedBench
 from tests.conftest import CONFIGS
 from tests.support.attempt import Attempt
 from tests.support.events import READING, RECORD
+from tests.support.run_files import a_simulated_run
 
 RECIPE = CONFIGS / "sweeps" / "lifetime.yaml"
 TAU, BETA, EXPONENT, REFERENCE, AREA = 180.0, 0.8, 1.2, 110.881571, 14e-6  # configs/devices/sppo13_fading.yaml
@@ -219,31 +220,29 @@ def stopped_again(path: Path) -> Path:
         ("benches/simulated.yaml", "benches/simulated_room.yaml", "bench.instruments"),
     ],
 )
-def test_another_recipe_or_device_is_refused(tmp_path, stopped, old, new, words):
+def test_another_recipe_or_device_is_refused(tmp_path, stopped, read_here, old, new, words):
     given = load_sweep(recipe(tmp_path, "other.yaml", **{old: new}))
     with pytest.raises(ArchiveError, match=re.escape(words)) as refused:
         take_up(stopped.path, given)
     assert "nothing was opened" in str(refused.value)
 
 
-def test_the_same_recipe_is_not_refused(tmp_path, stopped):
+def test_the_same_recipe_is_not_refused(tmp_path, stopped, read_here):
     assert take_up(stopped.path, load_sweep(recipe(tmp_path))).rows.count == stopped.rows["lifetime"]
 
 
-def test_what_is_complete_still_running_or_no_lifetime_is_refused(tmp_path, three, stopped):
+def test_what_is_complete_still_running_or_no_lifetime_is_refused(tmp_path, three, stopped, read_here):
     with pytest.raises(ArchiveError, match=r"is complete .*Start a new run"):
         take_up(three[1.5e-3].path)
     content = stopped.path.read_bytes()
     with locked_shared(stopped.path), pytest.raises(ArchiveError, match="still going on"):
         take_up(stopped.path)
     assert stopped.path.read_bytes() == content
-    quick = Attempt(CONFIGS / "sweeps" / "quick_look.yaml", tmp_path / "quick").run().run
-    assert quick is not None
     with pytest.raises(ArchiveError, match="only a lifetime can"):
-        take_up(quick.path)
+        take_up(a_simulated_run(tmp_path / "quick"))
 
 
-def test_the_screen_says_the_share_of_the_first_luminance(tmp_path, stopped):
+def test_the_screen_says_the_share_of_the_first_luminance(tmp_path, stopped, read_here):
     """What is shown of each point is what its row says; of a run that is gone on with, by the L_0 of its first part."""
     for prepared, run in ((prepare(recipe(tmp_path)), None), (take_up(stopped.path).prepared, stopped)):
         account = Account(outlook_of(prepared, date(2026, 1, 1)), lambda: 0.0)

@@ -18,7 +18,7 @@ from acquire.run_file.read import ArchiveError, read_run
 from acquire.run_file.recorder import EXCHANGE_FULL
 from tests.support import recorded_sweeps
 from tests.support.command import acquire
-from tests.support.run_files import a_run
+from tests.support.run_files import a_cut_off_run
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 WITH_MESSAGES = sorted(RECORDINGS.glob("replay_*.h5"))
@@ -157,7 +157,7 @@ def test_a_bounded_recording_is_followed_as_far_as_it_goes(tmp_path: Path, monke
 
 
 def test_an_unfinished_file_is_refused(tmp_path: Path) -> None:
-    a_run(tmp_path / "cut.h5").close()
+    a_cut_off_run(tmp_path / "cut.h5")
     with pytest.raises(ArchiveError, match="is not finished"):
         replay(tmp_path / "cut.h5")
 

@@ -20,7 +20,7 @@ from acquire.run_file.layout import DEFINITION
 from acquire.run_file.read import read_run
 from docs.reference_pages import NXDL
 from tests.conftest import ROOT
-from tests.support.run_files import a_run, a_simulated_run
+from tests.support.run_files import a_cut_off_run, a_simulated_run
 
 NX = {"nx": "http://definition.nexusformat.org/nxdl/3.1"}
 KINDS = {"NX_FLOAT": "f", "NX_INT": "i", "NX_UINT": "u", "NX_CHAR": "OS", "NX_DATE_TIME": "OS", None: "O"}
@@ -87,7 +87,7 @@ def test_a_run_file_keeps_what_it_declares(run_file: Path) -> None:
 
 def test_so_does_one_that_was_cut_off_and_finished(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
-    a_run(path).close()
+    a_cut_off_run(path)
     assert wrong(path) == [], "already while the run goes on"
     assert finish(path).finished
     assert wrong(path) == []

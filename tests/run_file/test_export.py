@@ -27,7 +27,7 @@ from acquire.run_file.export.csv_files import CsvStyle, export_csv
 from acquire.run_file.export.sheets import sheets_of, spectrum_names
 from acquire.run_file.export.workbook import export_workbook
 from acquire.run_file.read import ArchiveError, Run, read_run
-from tests.support.run_files import a_run, a_simulated_run
+from tests.support.run_files import a_cut_off_run, a_simulated_run
 
 #: What the columns are in the run file and the factor to the unit above them, in the order in which they come.
 FIRST = [
@@ -311,7 +311,7 @@ def test_a_text_too_long_for_a_cell_is_cut_not_lost(run: Run, tmp_path: Path) ->
 
 
 def test_a_run_without_a_point_is_exported_all_the_same(tmp_path: Path) -> None:
-    a_run(tmp_path / "run.h5", points=0).close()
+    a_cut_off_run(tmp_path / "run.h5", points=0)
     empty = read_run(tmp_path / "run.h5")
     written = export_csv(empty, tmp_path / "csv")
     assert [path.stem for path in written] == ["run_jvl", "run_housekeeping"]

@@ -14,7 +14,7 @@ from acquire.run_file import read as reading
 from acquire.run_file.placing import Waiting, replace_file
 from acquire.safety.interruption import StopRequest
 from tests.conftest import CONFIGS
-from tests.support.run_files import a_run
+from tests.support.run_files import a_cut_off_run
 
 ENDED = RunStop(RunStatus.COMPLETED, "", "2026-01-02T03:05:00+01:00")
 ACCESS_DENIED, SHARING_VIOLATION, NOT_SAME_DEVICE = 5, 32, 17  # winerror.h
@@ -53,7 +53,7 @@ class Viewer:
 
 
 def finished(path: Path, waiting: Waiting) -> reading.Run:
-    a_run(path).close()
+    a_cut_off_run(path)
     return finishing.finish(path, ENDED, waiting=waiting)
 
 

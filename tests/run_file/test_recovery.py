@@ -25,7 +25,7 @@ from acquire.run_file.export.csv_files import export_csv
 from acquire.run_file.placing import locked_alone
 from acquire.safety.guardian_log import guardian_log
 from tests.conftest import CONFIGS, run_sweep_file
-from tests.support.run_files import a_record, a_run
+from tests.support.run_files import a_cut_off_run, a_record, a_run
 
 with_locks = pytest.mark.skipif(sys.platform == "win32", reason="there, an open file cannot be replaced anyway")
 
@@ -78,7 +78,7 @@ def test_a_run_that_goes_on_can_be_read_but_not_written_by_others(tmp_path: Path
 
 def test_recovering_twice_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
-    a_run(path).close()
+    a_cut_off_run(path)
     finishing.recover(path)
     content = path.read_bytes()
     assert finishing.recover(path).status == "failed"
@@ -88,7 +88,7 @@ def test_recovering_twice_changes_nothing(tmp_path: Path) -> None:
 
 def test_a_run_without_points_can_be_recovered(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
-    a_run(path, points=0).close()
+    a_cut_off_run(path, points=0)
     assert finishing.recover(path).records == ()
 
 
@@ -123,7 +123,7 @@ def test_wherever_a_writer_is_killed_only_whole_rows_count(tmp_path: Path, monke
 def test_rows_that_a_power_cut_took_are_left_out(tmp_path: Path) -> None:
     """The system may have written the row counter to the disk before the rows."""
     path = tmp_path / "run.h5"
-    a_run(path, points=3).close()
+    a_cut_off_run(path, points=3)
     with h5py.File(path, "r+") as file:
         for table in ("jvl", "dark", "exposure_samples", "notes", "spectra"):
             file[f"entry/recording/{table}_rows"][()] += 1
@@ -135,7 +135,7 @@ def test_rows_that_a_power_cut_took_are_left_out(tmp_path: Path) -> None:
 
 def test_damaged_files_are_refused_with_an_explanation_and_stay_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
-    a_run(path).close()
+    a_cut_off_run(path)
     whole = path.read_bytes()
     chance = random.Random(1)
     refused = 0
@@ -159,7 +159,7 @@ def test_damaged_files_are_refused_with_an_explanation_and_stay_as_they_are(tmp_
 
 def test_damage_that_shows_only_while_it_is_finished_is_said_too(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
-    a_run(path).close()
+    a_cut_off_run(path)
     with h5py.File(path, "r+") as file:
         del file["entry/configuration"]
     content = path.read_bytes()
@@ -187,7 +187,7 @@ def replace_column(path: Path, name: str, values: np.ndarray) -> None:
 )
 def test_columns_that_no_run_has_are_refused(name: str, values: np.ndarray, tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
-    a_run(path, points=3).close()
+    a_cut_off_run(path, points=3)
     finishing.recover(path)
     replace_column(path, f"entry/{name}", values)
     with pytest.raises(reading.ArchiveError, match=r"run\.h5: is not a run file"):
@@ -195,7 +195,7 @@ def test_columns_that_no_run_has_are_refused(name: str, values: np.ndarray, tmp_
 
 
 def with_counter(path: Path, rows: int) -> Path:
-    a_run(path, points=3).close()
+    a_cut_off_run(path, points=3)
     with h5py.File(path, "r+") as file:
         file["entry/recording/jvl_rows"][()] = rows
     return path
@@ -221,7 +221,7 @@ def test_without_checks_of_the_rows_a_counter_below_nought_is_damage(tmp_path: P
 
 def test_a_table_larger_than_its_file_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
-    a_run(path).close()
+    a_cut_off_run(path)
     finishing.recover(path)
     with h5py.File(path, "r+") as file:
         del file["entry/jvl/voltage"]
@@ -232,7 +232,7 @@ def test_a_table_larger_than_its_file_is_not_read(tmp_path: Path) -> None:
 
 def test_remarks_and_reasons_of_any_kind_are_shown_as_they_are_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
-    a_run(path).close()
+    a_cut_off_run(path)
     remark = "2026-01-02T03:05:00+01:00 \0" + "\u2126" * 300
     guardian_log(path).write_text(remark + "\n", encoding="utf-8")
     shown = finishing.finish(path, RunStop(RunStatus.FAILED, "no\0 \udcff way", "2026-01-02T03:05:00+01:00"))
@@ -250,7 +250,7 @@ def test_a_foreign_hdf5_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_export_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    a_run(tmp_path / "run.h5").close()
+    a_cut_off_run(tmp_path / "run.h5")
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(reading.ArchiveError, match="cannot be written"):
         export_csv(reading.read_run(tmp_path / "run.h5"), tmp_path / "file" / "folder")
@@ -308,7 +308,7 @@ def test_a_run_finishes_its_own_file_whoever_tries_meanwhile(tmp_path: Path, mon
 @with_locks
 def test_of_two_who_recover_one_is_told_of_the_other(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
-    a_run(path).close()
+    a_cut_off_run(path)
     with locked_alone(path), pytest.raises(reading.ArchiveError, match="another program has it open"):
         finishing.recover(path)
     assert len(finishing.recover(path).records) == 3
@@ -323,7 +323,7 @@ def run_file(index: int) -> str:
 
 def test_run_files_that_were_cut_off_are_found_the_newest_first(tmp_path: Path) -> None:
     for index in range(4):
-        a_run(tmp_path / run_file(index), points=index).close()
+        a_cut_off_run(tmp_path / run_file(index), points=index)
     finishing.recover(tmp_path / run_file(2))
     assert reading_apart.cut_off_in(tmp_path, 60.0) == [(tmp_path / run_file(index), index) for index in (3, 1, 0)]
     assert reading_apart.cut_off_in(tmp_path, -1.0) == []
@@ -338,7 +338,7 @@ def test_a_run_that_goes_on_is_not_cut_off(tmp_path: Path) -> None:
 
 
 def test_strange_things_in_the_folder_are_passed_over(tmp_path: Path) -> None:
-    a_run(tmp_path / run_file(5)).close()
+    a_cut_off_run(tmp_path / run_file(5))
     content = (tmp_path / run_file(5)).read_bytes()
     (tmp_path / run_file(1)).write_bytes(b"not HDF5")
     (tmp_path / run_file(2)).write_bytes(content[: len(content) // 2])
@@ -370,7 +370,7 @@ def test_a_pipe_is_no_run_file_and_nothing_waits_for_it(tmp_path: Path) -> None:
 
 
 def test_a_sample_name_is_no_formula_of_a_spreadsheet(tmp_path: Path) -> None:
-    a_run(tmp_path / "run.h5").close()
+    a_cut_off_run(tmp_path / "run.h5")
     run = replace(reading.read_run(tmp_path / "run.h5"), sample='=HYPERLINK("http://x")')
     for path in export_csv(run, tmp_path):
         with path.open(newline="", encoding="utf-8") as stream:

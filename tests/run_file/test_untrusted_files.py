@@ -139,7 +139,7 @@ def test_what_no_run_file_holds_is_refused_by_name(
 
 
 def test_looking_around_follows_no_link_either(tmp_path: Path) -> None:
-    a_run(tmp_path / "secret.h5").close()
+    a_cut_off_run(tmp_path / "secret.h5")
     for place in ("entry", "entry/recording", "entry/recording/jvl_rows"):
         path = tmp_path / "run.h5"
         with h5py.File(path, "w") as file:
@@ -268,7 +268,7 @@ def test_no_planted_link_is_followed_when_a_file_is_finished(tmp_path: Path, mon
 
 @with_links
 def test_a_link_is_not_finished_in_place_of_what_it_leads_to(tmp_path: Path) -> None:
-    a_run(tmp_path / "run.h5").close()
+    a_cut_off_run(tmp_path / "run.h5")
     (tmp_path / "link.h5").symlink_to(tmp_path / "run.h5")
     with pytest.raises(reading.ArchiveError, match="is a link; name the file itself"):
         finishing.recover(tmp_path / "link.h5")
@@ -304,7 +304,7 @@ def test_a_new_file_never_takes_the_place_of_another(
 
 def test_what_a_killed_finish_left_behind_is_removed_after_an_hour(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
-    a_run(path).close()
+    a_cut_off_run(path)
     old, young, of_another = (tmp_path / name for name in (".run.h5.1.tmp", ".run.h5.2.tmp", ".other.h5.1.tmp"))
     for left in (old, young, of_another):
         left.write_bytes(b"half")
@@ -405,7 +405,7 @@ def flip(path: Path, name: str, row: int, column: int) -> None:
 
 def test_a_changed_row_of_an_unfinished_file_becomes_blank_and_is_told(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
-    a_run(path, points=4).close()
+    a_cut_off_run(path, points=4)
     flip(path, "jvl", 1, 3)
     run = finishing.recover(path)
     lost = PointFlag.DAMAGED | PointFlag.NO_SOURCE_READING | PointFlag.NO_PHOTODIODE_READING
@@ -438,7 +438,7 @@ def test_a_changed_text_or_spectrum_of_an_unfinished_file_is_not_used(tmp_path: 
 
 def test_a_column_that_leads_to_other_numbers_is_not_used(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
-    a_run(path, points=3).close()
+    a_cut_off_run(path, points=3)
     right = [record.reading.voltage for record in reading.read_run(path).records]
     with h5py.File(path, "r+") as file:
         jvl = file["entry/jvl"]
@@ -455,7 +455,7 @@ def test_a_column_that_leads_to_other_numbers_is_not_used(tmp_path: Path) -> Non
 
 def test_a_calibration_that_was_changed_before_the_file_was_finished_stays_told(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
-    a_run(path).close()
+    a_cut_off_run(path)
     with h5py.File(path, "r+") as file:
         file["entry/calibration/amplifier_gain"][()] *= 2
     finishing.recover(path)

@@ -21,7 +21,7 @@ from acquire.run_file.export.workbook import export_workbook
 from acquire.run_file.layout import tables_in
 from acquire.run_file.read import Run, read_run
 from tests.conftest import ROOT
-from tests.support.run_files import a_run, a_simulated_run
+from tests.support.run_files import a_cut_off_run, a_simulated_run
 
 PAGE = ROOT / "docs" / "how-to" / "open-elsewhere.md"
 PIECES = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
@@ -135,7 +135,7 @@ def test_scales_change_no_checksum_and_more_may_be_attached(desk: tuple[Run, Pat
 def test_a_recorded_file_has_no_scales_and_a_recovered_one_does(tmp_path: Path) -> None:
     """What is laid out before a run holds nothing that the run does not need."""
     path = tmp_path / "run.h5"
-    a_run(path, points=3).close()
+    a_cut_off_run(path, points=3)
     with h5py.File(path) as file:
         assert not file["entry/jvl/voltage"].is_scale
         assert file["entry/jvl/voltage"].attrs["long_name"] == "Voltage (V)"

@@ -43,7 +43,7 @@ from drivers.link import SerialLine
 from drivers.simulated.serve import BenchServer
 from tests.endurance import kill_table
 from tests.endurance.kill_table import LONGEST_ON, Place, a_place
-from tests.support.run_files import a_run
+from tests.support.run_files import a_cut_off_run
 
 LIMIT = 30.0  # s, of every wait in here; nothing comes near it unless it is broken
 
@@ -401,7 +401,7 @@ def test_the_order_says_how_to_reach_the_source_of_a_bench(tmp_path: Path) -> No
 
 def test_what_the_guardian_did_is_in_the_recovered_file(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
-    a_run(path).close()
+    a_cut_off_run(path)
     start = reading.read_run(path).start_time
     log = [f"{start} the run ended without a word", "", "not a line of the guardian", f"{start} the output of X is off"]
     guardian_log(path).write_text("\n".join(log), encoding="utf-8")
@@ -416,7 +416,7 @@ def test_what_the_guardian_did_is_in_the_recovered_file(tmp_path: Path) -> None:
 
 def test_a_log_that_is_none_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
-    a_run(path).close()
+    a_cut_off_run(path)
     guardian_log(path).write_bytes(b"\xff\xfe 2026-01-01 \x00 \n2026-01-01T00:00:00 no offset\n" * 5000)
     assert finishing.recover(path).stop_reason == finishing.CUT_OFF
 

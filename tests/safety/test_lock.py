@@ -24,6 +24,7 @@ from acquire.safety.lock import BenchInUse, LocksUnusable, instruments_locked
 from drivers.resources import canonical_resource
 from drivers.simulated.serve import serving
 from tests.conftest import CONFIGS, ROOT, run_sweep_file
+from tests.support.command import COMMAND, acquire
 from tests.support.short_sweeps import linked_bench, short_sweep
 
 SMU, METER = "GPIB0::24::INSTR", "GPIB0::16::INSTR"
@@ -295,7 +296,7 @@ def test_an_instrument_in_use_is_not_asked_who_it_is(
 
 
 def test_two_runs_of_the_command_on_one_bench(tmp_path: Path) -> None:
-    """Two programs on the same real ports, then the first one is killed, and a third follows it."""
+    """Another program on the same real ports; it is killed, and a run of this one follows it."""
     long, short = (
         short_sweep(linked_bench(tmp_path), "stepped", points=points, nplc=nplc)
         for points, nplc in ((5000, 0.1), (3, 0.01))
@@ -303,33 +304,29 @@ def test_two_runs_of_the_command_on_one_bench(tmp_path: Path) -> None:
     path, options = simulated_bench_of_files(None, long)
     bench = tmp_path / "on_ports.yaml"
 
-    def acquire(*arguments: object) -> list[str]:
-        return [sys.executable, "-m", "acquire", *map(str, arguments)]
-
     def run(sweep: Path, folder: str) -> list[str]:
-        return acquire("run", sweep, "--bench", bench, "--output", tmp_path / folder)
+        return ["run", str(sweep), "--bench", str(bench), "--output", str(tmp_path / folder)]
 
     with serving(options, terminals=False) as server:
         bench.write_text(bench_file_on_ports(path, {port.role: port.tcp for port in server.ports}), encoding="utf-8")
         pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        with subprocess.Popen(run(long, "first"), cwd=ROOT, **pipes) as first:
+        with subprocess.Popen([*COMMAND, *run(long, "first")], cwd=ROOT, **pipes) as first:
             assert first.stdout is not None
             assert first.stderr is not None
             while "cd/m^2" not in first.stdout.readline():
                 assert first.poll() is None
             (theirs,) = (tmp_path / "first").iterdir()
-            second = subprocess.run(run(short, "second"), capture_output=True, text=True, cwd=ROOT, check=False)
-            command = acquire("instruments", "--bench", bench)
-            asked = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+            second = acquire(*run(short, "second"))
+            asked = acquire("instruments", "--bench", bench)
             first.kill()
             first.stderr.read()  # its guardian holds this open until it has cleared up
         third = session.run(session.prepare(short, bench), tmp_path / "third", lambda event: None, StopRequest())
-    assert second.returncode == 1
-    assert f"is in use: run {theirs} (process {first.pid} of " in second.stderr
+    assert second.status == 1
+    assert f"is in use: run {theirs} (process {first.pid} of " in second.err
     assert not (tmp_path / "second").exists()
-    assert asked.returncode == 1
-    assert asked.stdout.count(f"wrong: is in use: run {theirs} (process {first.pid} of ") == 3
-    assert asked.stderr == ""
+    assert asked.status == 1
+    assert asked.out.count(f"wrong: is in use: run {theirs} (process {first.pid} of ") == 3
+    assert asked.err == ""
     assert not third.error
     assert third.run is not None
     assert [note.text for note in third.run.notes if f"run before, {theirs} (process {first.pid} of " in note.text]
