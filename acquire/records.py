@@ -182,7 +182,7 @@ class Step:
     ``cycle``: how often the levels were gone through before; with both polarities each is a cycle of its own.
     ``asked_luminance`` [cd/m^2]: the one for which the level was sought, where it was.
     ``hold``: how long [s] the level is held before its reading, besides the settling time; ``before``: what is held
-    before it. ``due``: its reading does not begin earlier, s since the first step of the run; its level is kept until
+    before it. ``due``: its reading begins no earlier, s since that of the run's first step; the level is kept until
     then. ``refined``: it was added between two coarser levels. ``off``: the output is off, and nothing is read, until
     the next step that is not.
     """

@@ -292,6 +292,7 @@ def _run_until_finished(
                 guard.wait_until_ready()
             start = replace(_run_start(loaded, plan, bench, run_id, started), path=str(path))
             recorder = _recorder(one, start, bench)
+            until_finished.callback(lambda: None if ended else _forget(one, recorder))
             until_finished.enter_context(locked_shared(path))
             until_finished.callback(recorder.let_go)
             until_finished.enter_context(closing(recorder))
@@ -550,6 +551,14 @@ def _recorder(one: _NewRun, start: RunStart, bench: BenchInRun) -> RunRecorder:
     return create_run_file(
         one.path, start, room, lambda group: layout.write_calibration(group, calibration), bench.exchanges
     )
+
+
+def _forget(one: _NewRun, recorder: RunRecorder) -> None:
+    """Remove the file of a new run that could not begin, as long as there is not a row in it."""
+    points = LifetimePoint if one.prepared.plan.lasting else Record
+    if one.taken_up is None and not (recorder.rows(DarkReading) or recorder.rows(points)):
+        with suppress(OSError):
+            recorder.path.unlink()
 
 
 def _recorded_as(one: _NewRun, record: Sink) -> Sink:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pyvisa
 from pymeasure.adapters import VISAAdapter
-from pyvisa.constants import BufferOperation, ControlFlow, StatusCode
+from pyvisa.constants import BufferOperation, ControlFlow, ResourceAttribute, StatusCode
 from pyvisa.resources import SerialInstrument, TCPIPSocket
 
 from drivers import sockets
@@ -74,12 +74,15 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         self._held = bytearray()
         self._answered = self._waiting = False
         self._behind = True
-        self._milliseconds = 0
+        self._allowed = 0.0
         self._unlooked = 0.0
         super().__init__(resource, visa_library=visa_library, **settings)
         self._socket = sockets.socket_of(self.connection)
         self._now: Callable[[], float] = _clock_of(self.connection)
         self._bus = not isinstance(self.connection, _LINES)
+        if self._bus:  # once and for all: entered at each read, it would take longer than the read itself
+            self._without_warnings = self.connection.ignore_warning(*_MORE_TO_COME)
+            self._without_warnings.__enter__()
         self._end = line_end(self)
         self.characters_per_second = _characters_per_second(self.connection)
 
@@ -126,9 +129,11 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
 
     def allow(self, seconds: float) -> None:
         """Have the next VISA operation take this long at most, s."""
-        if (milliseconds := round(seconds * 1000)) != self._milliseconds:
-            self.connection.timeout = milliseconds
-            self._milliseconds = milliseconds
+        if seconds != self._allowed:
+            milliseconds = round(seconds * 1000)
+            # what the resource's own `timeout` does in the end, without its checks of a value that is ours
+            self.connection.set_visa_attribute(ResourceAttribute.timeout_value, milliseconds)
+            self._allowed = seconds
 
     def _read(self, **_: Any) -> str:
         if (line := self.line(self.patience)) is None:
@@ -193,10 +198,12 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         try:
             if self._socket is not None:
                 data = sockets.received(self._socket, wait)
+            elif self._bus:
+                halved = wait > BUS_SLICE
+                data = (self._received(wait / 2) or self._received(wait / 2)) if halved else self._received(wait)
             else:
                 with self.connection.ignore_warning(*_MORE_TO_COME):
-                    halved = self._bus and wait > BUS_SLICE
-                    data = (self._received(wait / 2) or self._received(wait / 2)) if halved else self._received(wait)
+                    data = self._received(wait)
         except FOREIGN as error:
             raise self._translated(error, "waiting for a reply") from error
         self._held += data
@@ -284,8 +291,7 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         if code == StatusCode.error_nonsupported_operation:
             return RefusedByDriver(self.where, f"{doing} is not possible on this kind of link")
         if code == StatusCode.error_timeout and not sockets.closed_by_peer(self.connection):
-            seconds = self._milliseconds / 1000
-            return InstrumentTimeout(self.where, f"{doing} took longer than {seconds:g} s", TIMEOUT_HINT)
+            return InstrumentTimeout(self.where, f"{doing} took longer than {self._allowed:g} s", TIMEOUT_HINT)
         return LinkLost(self.where, f"{doing} failed ({error})", "Check cable, power and interface, then reconnect")
 
 

@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
+from acquire.records import Note
 from tests.conftest import CONFIGS
 from tests.support.attempt import Attempt
 
@@ -79,3 +80,19 @@ def test_a_lifetime_ends_where_its_device_meets_the_condition(end, tmp_path):
     assert 3 < rows["time"].size < 36
     kept = rows["voltage"] if voltage else rows["current"]
     assert np.ptp(kept[:-2]) < 0.002 * kept[0]
+
+
+@pytest.mark.parametrize("voltage", [True, False])
+def test_a_device_that_is_not_contacted_is_said_to_be_so_and_has_no_lifetime(voltage, tmp_path):
+    path = recipe(tmp_path, "luminance_share: 60 %", voltage=voltage, breaks_down=False)
+    device = tmp_path / "device.yaml"
+    text = device.read_text(encoding="utf-8")
+    device.write_text(text + "\ninterruption: {after: 0 s}\n", "utf-8")
+    attempt = Attempt(path, tmp_path / "runs")
+    run = attempt.run().run
+    assert run is not None
+    assert any("no current flows" in event.text for event in attempt.events if isinstance(event, Note))  # at once
+    assert sum("is the device contacted?" in note.text for note in run.notes) == 2
+    figures = [figure for name, figure in run.figures.items() if "luminance" in name or name.startswith("lifetime_")]
+    assert len(figures) > 8
+    assert not [figure for figure in figures if np.isfinite(figure.value)]

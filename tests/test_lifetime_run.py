@@ -23,6 +23,7 @@ from acquire.run_file.finish import recover
 from acquire.run_file.placing import locked_shared
 from acquire.run_file.read import ArchiveError, read_run
 from acquire.safety.interruption import StopRequest
+from drivers.simulated.bench import SimulatedBench
 from tests.conftest import CONFIGS
 from tests.support.attempt import Attempt
 from tests.support.events import READING, RECORD
@@ -84,6 +85,48 @@ def test_three_levels_give_the_acceleration_of_the_device(three):
     slope = np.polyfit(np.log(list(three)), np.log(initial), 1)[0]
     assert abs(found.exponent - EXPONENT / slope) < found.half_width
     assert found.half_width < 0.15
+
+
+def drifting(simulated: SimulatedBench) -> None:
+    """The photodiode's channel loses 3 % a minute."""
+    voltage = simulated.fixture.photodiode_voltage
+
+    def faded(integrated: float = 0.0) -> float:
+        return voltage(integrated) * (1 - 5e-4 * simulated.clock.now())
+
+    simulated.fixture.photodiode_voltage = faded  # type: ignore[method-assign]
+
+
+EVERY_MINUTE = "every\n  reference_every: 60 s"
+
+
+@pytest.mark.parametrize(("reference", "drifts"), [("once", False), (EVERY_MINUTE, False), (EVERY_MINUTE, True)])
+def test_a_photodiode_that_is_referenced_gives_the_lifetimes_of_the_device(reference, drifts, tmp_path):
+    path = recipe(tmp_path, **{"  initial_time: 1 s": f"  reference: {reference}\n  initial_time: 1 s"})
+    attempt = Attempt(path, tmp_path / "runs")
+    if drifts:
+        attempt.prepare_bench = drifting
+    run = attempt.run().run
+    assert run is not None
+    assert run.figures["initial_luminance"].value == pytest.approx(951.3, rel=0.007)  # half of the fading meanwhile
+    truth = {f"lifetime_{share}": lifetime_at(1.5e-3, share / 100) for share in (95, 90, 80, 50)}
+    for name, value in truth.items():
+        figure = run.figures[name]
+        assert abs(figure.value - value) < 2 * figure.uncertainty, (name, figure)
+        assert figure.value == pytest.approx(value, rel=0.02)
+
+
+def test_referenced_once_the_first_spectrum_says_it_whatever_comes_later(tmp_path):
+    path = recipe(tmp_path, **{"  initial_time: 1 s": "  reference: once\n  initial_time: 1 s"})
+    attempt = Attempt(path, tmp_path / "runs")
+    attempt.prepare_bench = drifting
+    run = attempt.run().run
+    assert run is not None
+    assert len(run.spectra) == 2  # at L_0, and at half of it
+    live = [one.luminance for one in attempt.reported]
+    with h5py.File(run.path) as file:
+        worth = file["entry/lifetime/luminance"][:] / live
+    assert np.ptp(worth[2:]) < 1e-3 * worth[2]
 
 
 def test_the_rows_are_in_a_table_of_their_own(three):

@@ -21,7 +21,7 @@ from acquire.config import ConfigurationError
 from acquire.photometry.photodiode import etendue_of_discs
 from acquire.records import Activity, DarkReading, Event, ExposureSample, Record, RunStart, RunStop, Spectrum
 from acquire.run_file import finish as finishing
-from acquire.run_file import naming
+from acquire.run_file import naming, recorder
 from acquire.safety.interruption import StopRequest
 from drivers import link
 from drivers.errors import InstrumentTimeout, OutputStateUnknown
@@ -29,6 +29,7 @@ from drivers.keithley2000.driver import Keithley2000
 from drivers.keithley2400.driver import Keithley2400
 from drivers.simulated.clock import VirtualClock
 from tests.conftest import CONFIGS, run_sweep_file
+from tests.support.attempt import Attempt
 
 QUICK = CONFIGS / "sweeps" / "quick_look.yaml"
 LIQ = CONFIGS / "sweeps" / "table2_sppo13_liq.yaml"
@@ -55,6 +56,25 @@ def test_a_run_file_name_stays_in_its_folder(sample: str, readable: str) -> None
     name = naming.file_name(moment, {"sample": sample}, uuid.UUID(int=0xABC))
     assert name == f"20260301T123005_{readable}_00000000.h5"
     assert Path(name).name == name
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EIO])
+def test_a_lifetime_whose_file_takes_no_first_row_switches_nothing_on_and_leaves_none(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> int:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(recorder, "_positioned_writer", lambda: refused)
+    attempt = Attempt(CONFIGS / "sweeps" / "lifetime.yaml", tmp_path / "runs")
+    result = attempt.run()
+    assert os.strerror(code) in result.error
+    assert len(result.error.splitlines()) == 1
+    assert result.output is session.Output.NEVER_ON
+    assert attempt.simulated is not None
+    smu: Any = attempt.simulated.twins["GPIB0::24::INSTR"]
+    assert not any(change.output_on for change in smu.output_log)
+    assert not [*attempt.output.iterdir()]
 
 
 def test_a_simulated_bench_in_step_with_the_wall_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:

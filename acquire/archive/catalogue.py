@@ -29,7 +29,7 @@ from acquire.run_file.reading_apart import summary_texts
 from acquire.run_file.summary import RunSummary, SummaryText, summary_from
 
 VERSION = 1  # of the tables below
-IN_A_TASK = 250  # files that one process reads before it hands over
+IN_A_TASK = 1000  # files that one process reads before it hands over; to start it takes as long as reading most of them
 SETTLED = 3.0  # s; a file changed just now may change again within the resolution of its time
 PATIENCE = 60.0  # s for another process that changes the catalogue
 STILL = 600.0  # s without a change, after which an unfinished file that nobody here holds was cut off

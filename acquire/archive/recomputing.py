@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import pickle
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from acquire.archive.apart import Apart
 from acquire.archive.spread import Workers
 from acquire.recompute.recompute import Recomputed, Wanted, recompute
 from acquire.run_file.placing import Waiting
-from acquire.run_file.read import ArchiveError
-from acquire.run_file.reading_apart import read_runs
+from acquire.run_file.read import ArchiveError, names_of_analyses
+from acquire.run_file.reading_apart import answers_of
 
-IN_A_TASK = 100  # files
-PATIENCE = 24 * 3600.0  # s: files of one folder are changed by turns, and others may have many before us
+IN_A_TASK = 400  # files, for which a process is started
+PATIENCE = 45.0  # s: files of one folder are changed by turns; less than the process may take for a file
+COMMAND = (sys.executable, "-m", "acquire.archive.recomputing_apart")
 
 
 @dataclass(frozen=True)
@@ -42,29 +45,26 @@ def recompute_all(paths: Sequence[Path], wanted: Wanted, workers: Workers) -> li
     With a name, a file that has an analysis of it already is passed over: what was interrupted goes on so.
     """
     wanted = replace(wanted, time=wanted.time or datetime.now(UTC).astimezone().isoformat(timespec="seconds"))
-    tasks = [(list(paths[start : start + IN_A_TASK]), wanted) for start in range(0, len(paths), IN_A_TASK)]
-    return [one for some in workers.results(Apart(_recompute_some), tasks) for one in some]
+    plain = base64.b64encode(pickle.dumps(wanted)).decode()
+    tasks = [(list(paths[start : start + IN_A_TASK]), plain) for start in range(0, len(paths), IN_A_TASK)]
+    return [one for some in workers.results(_recompute_some, tasks) for one in some]
 
 
-def _recompute_some(task: tuple[list[Path], Wanted]) -> list[Outcome]:
-    """The work of one process; a file that takes a reader down is met by a process of its own first."""
+def _recompute_some(task: tuple[list[Path], str]) -> list[Outcome]:
+    """What comes of some files in a process of their own; one that it dies of costs no other."""
     paths, wanted = task
-    done = []
-    for path, run in read_runs(paths):
-        if isinstance(run, ArchiveError):
-            done.append(Outcome(path, refused=str(run)))
-        elif wanted.name and any(one.name == wanted.name for one in run.analyses):
-            done.append(Outcome(path, there=True))
-        else:
-            done.append(_recomputed(path, wanted))
-    return done
+    answers = answers_of(COMMAND, "recompute", paths, beside={"wanted": wanted})
+    return [Outcome(path, refused=str(one)) if isinstance(one, ArchiveError) else one for path, one in answers]
 
 
-def _recomputed(path: Path, wanted: Wanted) -> Outcome:
-    try:
-        found: Recomputed = recompute(path, wanted, Waiting(patience=PATIENCE))
-    except ArchiveError as error:
-        return Outcome(path, refused=str(error))
+def recompute_one(path: Path, wanted: Wanted) -> Outcome:
+    """Compute the results of one run anew.
+
+    :raises ArchiveError: nothing was added.
+    """
+    if wanted.name and wanted.name in names_of_analyses(path):
+        return Outcome(path, there=True)
+    found: Recomputed = recompute(path, wanted, Waiting(patience=PATIENCE))
     compared = found.computation.compared
     identical = not found.computation.unchanged if compared else None
     return Outcome(path, "" if found.analysis is None else found.analysis.name, identical)

@@ -7,15 +7,19 @@ run files under the same paths.
 
 from __future__ import annotations
 
+import socket
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-PATIENCE = 10  # s until the scheduler must have answered
+PATIENCE = 5  # s until the scheduler must have answered
+PORT = 8786  # of a scheduler that was told none
 
 
 class NoScheduler(Exception):
@@ -48,13 +52,14 @@ class Scheduler:
             client.close()  # what was handed over and not yet begun is dropped with it
 
     def _connected(self) -> Any:
-        try:
-            from distributed import Client
-        except ImportError as error:
+        if find_spec("distributed") is None:
             raise NoScheduler(
                 '--scheduler needs Dask, the extra "archive": pip install "jvl-bench[archive]"; --jobs works without it'
-            ) from error
+            )
         try:
+            _knock(self.address)
+            from distributed import Client
+
             connect: Callable[..., Any] = Client
             return connect(self.address, timeout=PATIENCE, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -67,3 +72,16 @@ class Scheduler:
             hint = f"start them with 'dask worker {self.address} --nworkers 2 --nthreads 1'"
             raise NoScheduler(f"{self.address}: the scheduler has no workers; {hint}")
         return int(threads)
+
+
+def _knock(address: str) -> None:
+    """See that somebody listens there: Dask itself tries again and again, for many seconds.
+
+    :raises OSError: nobody does.
+    :raises ValueError: it is no address.
+    """
+    found = urlsplit(address if "://" in address else f"tcp://{address}")
+    if found.scheme not in ("tcp", "tls") or not found.hostname:
+        raise ValueError("it is no address like tcp://host:8786")
+    with socket.create_connection((found.hostname, found.port or PORT), PATIENCE):
+        pass

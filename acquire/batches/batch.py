@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from acquire.run_file.batch_index import FINISHED, BatchIndex, Entry, State
 from acquire.run_file.placing import Waiting
 from acquire.run_file.read import ArchiveError
 from acquire.safety.interruption import StopRequest, asked_for
+from acquire.safety.lock import held_alone
 from acquire.session import Output, RunResult
 from acquire.sinks import Sink
 from drivers.errors import InstrumentError
@@ -68,6 +69,39 @@ class BatchResult:
 def key_of(run: PixelRun) -> Key:
     """What a run of a batch is known by in its index."""
     return run.substrate, run.pixel, run.sweep
+
+
+@contextmanager
+def driven(batch: PreparedBatch, folder: Path, again: Sequence[str] = ()) -> Iterator[BatchIndex]:
+    """The index as of :func:`index_of`, of a batch that nobody else carries out in this folder inside.
+
+    A folder that stays empty is not left behind.
+
+    :raises acquire.config.ConfigurationError: as :func:`index_of`.
+    :raises acquire.run_file.read.ArchiveError: as :func:`index_of`; or somebody else does, or that cannot be known.
+    """
+    path = batch_index.index_path(folder, batch.loaded.source.path)
+    new = not folder.exists()
+    with ExitStack() as stack:
+        if new:
+            stack.callback(_removed_if_empty, folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            by = stack.enter_context(held_alone(folder / f".{path.name}.lock", str(path.resolve())))
+        except OSError as error:
+            why = error.strerror or error
+            raise ArchiveError(f"{path}: cannot make sure that nobody else carries this batch out ({why})") from error
+        if by:
+            raise ArchiveError(
+                f"{path}: this batch is being carried out already, by {by}. Wait until that has ended, or end it with "
+                "Ctrl-C where it was started"
+            )
+        yield index_of(batch, folder, again)
+
+
+def _removed_if_empty(folder: Path) -> None:
+    with suppress(OSError):  # something is in it
+        folder.rmdir()
 
 
 def index_of(batch: PreparedBatch, folder: Path, again: Sequence[str] = ()) -> BatchIndex:

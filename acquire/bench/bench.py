@@ -127,6 +127,7 @@ class BenchInRun:
         self._show = show
         self._source = MNEMONIC[plan.source_function]
         self._dark_readings = self._spectra = self._silent_spectra = 0
+        self._reads = "point"
         self._exposing = False
         self._others = {"pixel_switch": pixel_switch, "surroundings": surroundings}
         self._room = Room(surroundings, self.now)
@@ -169,7 +170,7 @@ class BenchInRun:
 
     @contextmanager
     def set_up_for(self, plan: SweepPlan, settings: SmuSettings, afterwards: SmuSettings) -> Iterator[None]:
-        """The source set up for another plan inside, with its output off before and after; ``afterwards`` as it was.
+        """The source set up for a pretest inside, with its output off before and after; ``afterwards`` as it was.
 
         :raises drivers.errors.InstrumentError: it does not take these settings; its output is off.
         """
@@ -177,10 +178,12 @@ class BenchInRun:
         try:
             self._smu.configure(settings)
             self._plan, self._source = plan, MNEMONIC[plan.source_function]
+            self._reads = "pretest reading"
             yield
             self._smu.configure(afterwards)
         finally:
             self._plan, self._source = of_run
+            self._reads = "point"
 
     @contextmanager
     def _output_on(self) -> Iterator[None]:
@@ -254,7 +257,7 @@ class BenchInRun:
         if self._exposing:
             return f"spectrum {self._spectra}"
         if step.index >= 0:
-            return f"point {counted(step.index)}"
+            return f"{self._reads} {counted(step.index)}"
         self._dark_readings += 1
         return f"dark reading {self._dark_readings}"
 

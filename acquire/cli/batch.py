@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,28 +55,24 @@ def run_batch_file(
     from acquire.run_file.read import ArchiveError
     from acquire.safety.interruption import StopRequest
 
-    try:
-        said = [Said(option, text) for option, text in given.items() if text is not None]
-        prepared = prepare_batch(path, bench, said)
-        folder = batch_folder(prepared, output)
-        if yes or not remote:
-            _require_somebody(prepared, yes)
-        index = batches.index_of(prepared, folder, again)
-    except (ConfigurationError, ArchiveError) as error:
-        status = USAGE if isinstance(error, ConfigurationError) else FAILED
-        if as_json:
-            say_json({"kind": "batch", "status": "failed", "stop_reason": str(error), "index": None, "pixels": []})
-        raise complain(error, status) from error
-    _tell_what_is_there(index, turns=prepared.loaded.batch.stress_per_turn is not None)
-    with StopRequest(remote).listening() as stop:
+    with ExitStack() as stack:
         try:
-            result = batches.run_batch(
-                prepared,
-                index,
-                _Terminal(stop, yes=yes or not (remote or somebody_to_ask()), as_json=as_json, plot=plot),
-                stop,
-                waiting=waiting(),
-            )
+            said = [Said(option, text) for option, text in given.items() if text is not None]
+            prepared = prepare_batch(path, bench, said)
+            folder = batch_folder(prepared, output)
+            if yes or not remote:
+                _require_somebody(prepared, yes)
+            index = stack.enter_context(batches.driven(prepared, folder, again))
+        except (ConfigurationError, ArchiveError) as error:
+            status = USAGE if isinstance(error, ConfigurationError) else FAILED
+            if as_json:
+                say_json({"kind": "batch", "status": "failed", "stop_reason": str(error), "index": None, "pixels": []})
+            raise complain(error, status) from error
+        _tell_what_is_there(index, turns=prepared.loaded.batch.stress_per_turn is not None)
+        stop = stack.enter_context(StopRequest(remote).listening())
+        operator = _Terminal(stop, yes=yes or not (remote or somebody_to_ask()), as_json=as_json, plot=plot)
+        try:
+            result = batches.run_batch(prepared, index, operator, stop, waiting=waiting())
         except OSError as error:
             raise complain(f"{index.path}: the index cannot be written ({error.strerror or error})", FAILED) from error
         _tell_the_end(result, path, as_json)

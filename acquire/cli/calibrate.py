@@ -19,6 +19,7 @@ from acquire.cli.arguments import (
     OutputOption,
     RemoteOption,
     SweepArgument,
+    UserOption,
     YesOption,
 )
 from acquire.cli.terminal import (
@@ -50,18 +51,19 @@ def calibrate(
     ] = Path("calibrations"),
     yes: YesOption = False,
     as_json: JsonOption = False,
+    user: UserOption = None,
     remote: RemoteOption = "",
 ) -> None:
     """Calibrate the photodiode against the spectroradiometer: a sweep with a spectrum at every level."""
     from acquire import session
     from acquire.cli import display
     from acquire.cli.live.show import displayed
-    from acquire.config import ConfigurationError
+    from acquire.config import ConfigurationError, Said
     from acquire.safety.interruption import StopRequest
     from acquire.upkeep import calibrate as calibration
 
     try:
-        prepared = session.prepare(sweep, bench)
+        prepared = session.prepare(sweep, bench, [Said("--user", user)] if user else ())
         calibration.require_suited(prepared)
         folder = session.run_folder(prepared, output)
     except ConfigurationError as error:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from acquire.cli.arguments import COMPLETED, FAILED, USAGE, AnalysisOption
+from acquire.cli.run_files import run_files_named
 from acquire.cli.terminal import complain, say, whoever_listens
 
 if TYPE_CHECKING:
@@ -106,8 +107,8 @@ def export(
     if comma and chosen is Separator.COMMA:
         raise complain("--decimal comma: nothing would tell numbers from cells; take another --separator", USAGE)
     style = CsvStyle(_SIGNS[chosen], "," if comma else ".", header, bom)
-    wrong: list[str] = []
-    found = _read(_run_files(runs, wrong), wrong, analysis)
+    paths, wrong = run_files_named(runs)
+    found = _read(paths, wrong, analysis)
     if kind is Format.CSV:
         _write_csv(found, to, style, force, wrong)
     else:
@@ -117,30 +118,7 @@ def export(
     raise typer.Exit(COMPLETED)
 
 
-def _run_files(named: Sequence[Path], wrong: list[str]) -> Iterator[Path]:
-    """The files, each once; a folder stands for its run files, the oldest first. ``wrong`` gathers what is missing."""
-    seen = set[Path]()
-    for path in named:
-        for file in _in_folder(path, wrong) if path.is_dir() else [path]:
-            if file.resolve() not in seen:
-                seen.add(file.resolve())
-                yield file
-
-
-def _in_folder(folder: Path, wrong: list[str]) -> list[Path]:
-    from acquire.run_file.read import hdf5_files_in
-
-    try:
-        files = hdf5_files_in(folder)
-    except OSError as error:
-        wrong.append(f"{folder}: cannot be read ({error.strerror or error})")
-        return []
-    if not files:
-        wrong.append(f"{folder}: there is no run file in it")
-    return files
-
-
-def _read(paths: Iterator[Path], wrong: list[str], analysis: str | None) -> Iterator[Run]:
+def _read(paths: Sequence[Path], wrong: list[str], analysis: str | None) -> Iterator[Run]:
     """The runs that can be read; of one whose file is damaged that is said, and what is whole of it is exported."""
     from acquire.run_file.read import ArchiveError
     from acquire.run_file.reading_apart import read_run

@@ -19,6 +19,8 @@ from acquire.cli.arguments import (
     FAILED,
     INTERRUPTED,
     USAGE,
+    AreaOption,
+    BatchOption,
     BenchOption,
     JsonOption,
     NoteOption,
@@ -27,6 +29,7 @@ from acquire.cli.arguments import (
     RemoteOption,
     SampleOption,
     SweepArgument,
+    UserOption,
 )
 from acquire.cli.terminal import complain, leave, say_json, waiting
 
@@ -54,6 +57,9 @@ def live(
     as_json: JsonOption = False,
     sample: SampleOption = None,
     pixel: PixelOption = None,
+    area: AreaOption = None,
+    batch: BatchOption = None,
+    user: UserOption = None,
     note: NoteOption = None,
     remote: RemoteOption = "",
 ) -> None:
@@ -67,7 +73,7 @@ def live(
     from acquire.config import ConfigurationError
     from acquire.safety.interruption import StopRequest
 
-    given = {"--sample": sample, "--pixel": pixel, "--note": note, "--area": None, "--user": None, "--batch": None}
+    given = {"--sample": sample, "--pixel": pixel, "--note": note, "--area": area, "--user": user, "--batch": batch}
     try:
         prepared = session.prepare(sweep, bench, said(given, False, sweep, bench, output))
         folder = session.run_folder(prepared, output)

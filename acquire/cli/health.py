@@ -18,6 +18,7 @@ from acquire.cli.arguments import (
     JsonOption,
     OutputOption,
     RemoteOption,
+    UserOption,
     YesOption,
 )
 from acquire.cli.terminal import (
@@ -53,11 +54,12 @@ def health(
     output: OutputOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
+    user: UserOption = None,
     remote: RemoteOption = "",
 ) -> None:
     """Check the bench: dark readings, a stable source or a known resistor, against all checks before."""
     from acquire import session
-    from acquire.config import ConfigurationError, load_bench
+    from acquire.config import ConfigurationError, Said, load_bench
     from acquire.upkeep import health as checks
 
     if accept is not None and not accept.strip():
@@ -67,7 +69,7 @@ def health(
         if history or (accept and recipe is None):
             one = session.prepare(recipe).loaded.bench if bench is None and recipe else load_bench(_named(bench))
             raise typer.Exit(_without_a_run(one, accept, as_json))
-        prepared = session.prepare(_recipe(recipe), bench)
+        prepared = session.prepare(_recipe(recipe), bench, [Said("--user", user)] if user else ())
         checks.require_suited(prepared)
         folder = session.run_folder(prepared, output)
     except ConfigurationError as error:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from acquire.cli.arguments import COMPLETED, FAILED, USAGE, JsonOption
+from acquire.cli.arguments import COMPLETED, FAILED, USAGE, AnalysisOption, JsonOption
+from acquire.cli.run_files import run_files_named
 from acquire.cli.terminal import complain, say, say_json
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def package(
             "--about", help="licence, people with ORCID, title, keywords (kind: package)", metavar="FILE.yaml"
         ),
     ] = None,
+    analysis: AnalysisOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Put runs together to be given away: an RO-Crate of run files, tables, pictures and report, with who and how."""
@@ -52,7 +54,7 @@ def package(
         raise complain(f"under which licence may others use the data? --license, or in --about: {WHICH_LICENCE}", USAGE)
     if licence(wanted) is None:
         raise complain(f"--license {wanted}: is no licence known here; {WHICH_LICENCE}", USAGE)
-    runs = _read(run_files)
+    runs = _read(run_files, analysis)
     from acquire.fair.package import PackageError, pack
 
     now = datetime.now(UTC).astimezone()
@@ -93,31 +95,20 @@ def _about(path: Path | None) -> PackageFile:
         raise complain(error, USAGE) from error
 
 
-def _read(named: Sequence[Path]) -> list[DocumentedRun]:
-    """The runs of files and folders, all of them.
+def _read(named: Sequence[Path], analysis: str | None) -> list[DocumentedRun]:
+    """The runs of files and folders, all of them, their results by one of their analyses or their own.
 
     :raises typer.Exit: one cannot be read, or there is none; each is named.
     """
-    from acquire.run_file.read import hdf5_files_in
     from acquire.run_file.reading_apart import read_documented
 
-    files: list[Path] = []
-    wrong: list[object] = []
-    for path in named:
-        try:
-            found = hdf5_files_in(path) if path.is_dir() else [path]
-        except OSError as error:
-            wrong.append(f"{path}: cannot be read ({error.strerror or error})")
-            continue
-        files += found
-        if not found:
-            wrong.append(f"{path}: holds no run file")
-    runs = []
-    for _, answer in read_documented([*dict.fromkeys(files)]):
+    files, wrong = run_files_named(named)
+    runs: list[DocumentedRun] = []
+    for _, answer in read_documented(files, analysis):
         if isinstance(answer, Exception):
-            wrong.append(answer)
+            wrong.append(str(answer))
         else:
             runs.append(answer)
     if wrong:
-        raise complain([*map(str, wrong), "nothing was packaged"], FAILED)
+        raise complain([*wrong, "nothing was packaged"], FAILED)
     return runs

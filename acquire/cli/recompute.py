@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,10 +17,11 @@ from acquire.cli.arguments import (
     OtherCalibrationOption,
     OtherResponsivityOption,
 )
-from acquire.cli.terminal import complain, how_many, say, say_json, waiting, whoever_listens
+from acquire.cli.run_files import run_files_named, tell_of_each
+from acquire.cli.terminal import complain, how_many, waiting
 
 if TYPE_CHECKING:
-    from acquire.recompute.recompute import Recomputed, Wanted
+    from acquire.recompute.recompute import Recomputed
 
 #: So many places are named at which numbers differ; the rest is counted.
 _MOST_NAMED = 8
@@ -58,6 +58,7 @@ def recompute(
     from acquire.config import ConfigurationError
     from acquire.recompute.changes import read_changes
     from acquire.recompute.recompute import Wanted, objections
+    from acquire.recompute.recompute import recompute as anew
 
     try:
         changes = read_changes(
@@ -68,60 +69,11 @@ def recompute(
     wanted = Wanted(changes, parent.strip(), name.strip(), reason.strip(), user.strip())
     if wrong := objections(wanted):
         raise complain(wrong, USAGE)
-    paths, right = _files(run_files)
-    told: list[dict[str, Any]] = []
-    for path in paths:
-        found = _recomputed(path, wanted)
-        right &= found is not None
-        if found is None:
-            continue
-        with whoever_listens(sys.stdout):
-            if as_json:
-                told.append(_plain(found))
-            else:
-                say(sys.stdout, *_lines(found))
-    if as_json:
-        say_json({"runs": told})
-    raise typer.Exit(COMPLETED if right else FAILED)
-
-
-def _files(named: Sequence[Path]) -> tuple[list[Path], bool]:
-    """The run files meant, each once, those of a folder from the oldest on; whether all could be found."""
-    from acquire.run_file.read import hdf5_files_in
-
-    files, right = list[Path](), True
-    for path in named:
-        if not path.is_dir():
-            files.append(path)
-            continue
-        try:
-            found = hdf5_files_in(path)
-        except OSError as error:
-            complain(f"{path}: cannot be read ({error.strerror or error})", FAILED)
-            right = False
-            continue
-        if not found:
-            complain(f"{path}: there is no run file in it", FAILED)
-            right = False
-        files += found
-    return list(dict.fromkeys(files)), right
-
-
-def _recomputed(path: Path, wanted: Wanted) -> Recomputed | None:
-    """What came of one file; None, with the reason on standard error, where that is nothing.
-
-    The file is read in a process of its own first, which may die of a damaged one.
-    """
-    from acquire.recompute.recompute import recompute as anew
-    from acquire.run_file import reading_apart
-    from acquire.run_file.read import ArchiveError
-
-    try:
-        reading_apart.read_run(path)
-        return anew(path, wanted, waiting())
-    except ArchiveError as error:
-        complain(error, FAILED)
-        return None
+    paths, absent = run_files_named(run_files)
+    for line in absent:
+        complain(line, FAILED)
+    done = tell_of_each(paths, lambda path: anew(path, wanted, waiting()), _lines, _plain, as_json=as_json)
+    raise typer.Exit(FAILED if absent or None in done else COMPLETED)
 
 
 def _lines(found: Recomputed) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from acquire.cli.arguments import COMPLETED, FAILED, JsonOption
-from acquire.cli.terminal import complain, how_many, say, say_json, whoever_listens
+from acquire.cli.run_files import run_files_named, tell_of_each
+from acquire.cli.terminal import complain, how_many
 
 if TYPE_CHECKING:
     from acquire.replay.replay import Replayed
@@ -19,42 +19,21 @@ _MOST_SAID = 20  # differences of a run; --json has all
 
 
 def replay(
-    run_files: Annotated[list[Path], typer.Argument(help="run files", metavar="RUN.h5 ...")],
+    run_files: Annotated[list[Path], typer.Argument(help="run files, or folders of them", metavar="RUN.h5 ...")],
     as_json: JsonOption = False,
 ) -> None:
     """Make runs again from their files, on twins that answer as recorded; compare every message and every number.
 
     No instrument is touched. A file without messages is only computed again from its readings.
     """
-    told: list[dict[str, Any]] = []
-    right = True
-    for path in run_files:
-        found = _replayed(path)
-        right &= found is not None and found.same
-        if found is None:
-            continue
-        with whoever_listens(sys.stdout):
-            if as_json:
-                told.append(_plain(found))
-            else:
-                say(sys.stdout, *_lines(found))
-    if as_json:
-        say_json({"runs": told})
-    raise typer.Exit(COMPLETED if right else FAILED)
-
-
-def _replayed(path: Path) -> Replayed | None:
-    """What came of one file, which is read in a process of its own first; None, and the reason is said, of none."""
     from acquire.replay.replay import replay as again
-    from acquire.run_file import reading_apart
-    from acquire.run_file.read import ArchiveError
 
-    try:
-        reading_apart.read_run(path)
-        return again(path)
-    except ArchiveError as error:
-        complain(error, FAILED)
-        return None
+    paths, absent = run_files_named(run_files)
+    for line in absent:
+        complain(line, FAILED)
+    done = tell_of_each(paths, again, _lines, _plain, as_json=as_json)
+    right = not absent and all(one is not None and one.same for one in done)
+    raise typer.Exit(COMPLETED if right else FAILED)
 
 
 def _lines(found: Replayed) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from acquire.cli.arguments import COMPLETED, FAILED, USAGE, AnalysisOption, JsonOption
+from acquire.cli.run_files import run_files_named
 from acquire.cli.terminal import complain, how_many, say, say_json, whoever_listens
 
 if TYPE_CHECKING:
@@ -129,7 +130,10 @@ def _read(paths: Sequence[Path], analysis: str | None) -> tuple[tuple[Documented
     """The runs of files and folders, each once, and whether something could not be read; that is said."""
     from acquire.run_file.reading_apart import read_documented
 
-    files, wrong = _files(paths)
+    files, absent = run_files_named(paths)
+    for line in absent:
+        complain(line, FAILED)
+    wrong = bool(absent)
     runs: list[DocumentedRun] = []
     for path, found in read_documented(files, analysis):
         if isinstance(found, Exception):
@@ -142,28 +146,6 @@ def _read(paths: Sequence[Path], analysis: str | None) -> tuple[tuple[Documented
         if all(found.run.run_id != one.run.run_id for one in runs):
             runs.append(found)
     return tuple(runs), wrong
-
-
-def _files(paths: Sequence[Path]) -> tuple[list[Path], bool]:
-    """The run files meant, those of a folder from the oldest on, and whether a folder could not be read."""
-    from acquire.run_file.read import hdf5_files_in
-
-    files: list[Path] = []
-    wrong = False
-    for path in paths:
-        if not path.is_dir():
-            files.append(path)
-            continue
-        try:
-            found = hdf5_files_in(path)
-        except OSError as error:
-            complain(f"{path}: cannot be read ({error.strerror or error})", FAILED)
-            wrong = True
-            continue
-        if not found:
-            complain(f"{path}: holds no run file", FAILED)
-        files += found
-    return list(dict.fromkeys(files)), wrong
 
 
 def _answers(path: Path) -> AnswersFile:

@@ -111,7 +111,7 @@ class Lifetime(Section):
     reference: Literal["never", "once", "every"] = Field(
         default="never",
         description="Whether a spectrum says what the photodiode's luminance is worth: once, when L_0 is taken; or "
-        "every reference_every, which takes out what drifts in the photodiode's channel.",
+        "every reference_every, which takes out of the results what drifts in the photodiode's channel.",
     )
     reference_every: PositiveSeconds | None = Field(
         default=None, description="With reference: every. How often.", examples=["10 h"]

@@ -1,4 +1,4 @@
-"""What physics does not allow: more photons than electrons, more light than power. Pure."""
+"""What physics does not allow: more photons than electrons, more light than power; light without current. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from math import inf
 
 import numpy as np
 
+from acquire.evaluation.budget import current_limit
+from acquire.evaluation.calibration import LuminanceRoute
 from acquire.evaluation.known import Known
 from acquire.evaluation.touched import per_current
 from acquire.photometry.constants import MAXIMUM_LUMINOUS_EFFICACY
@@ -87,6 +89,37 @@ def unlikely_efficiency(known: Known) -> Iterator[Finding]:
         "out-coupling lens on the device this may be right",
         worst,
         UNLIKELY_EFFICIENCY,
+    )
+
+
+def current_not_resolved(known: Known) -> Iterator[Finding]:
+    """Ask whether the current of points with light is told from none: else their efficiencies mean nothing."""
+    conditions, current = known.evidence.calibration.conditions, known.points["current"]
+    if conditions.luminance_route == LuminanceRoute.IMPORTED:
+        return  # by a meter of which nothing is known
+    limit = current_limit(current, conditions)
+    lost = _lit(known) & (np.abs(current) <= limit)
+    if not lost.any():
+        return
+    light, largest = (float(np.max(values[lost])) for values in (known.points["luminance"], np.abs(current)))
+    most = float(limit[lost].max())
+    density = most / conditions.emissive_area
+    touched = tuple(
+        name
+        for name in per_current(known.figures)
+        if not known.figures or abs(known.figures[name].current_density) <= density
+    )
+    yield Finding(
+        known.time,
+        "current_not_resolved",
+        Severity.DOUBTFUL if touched else Severity.NOTE,
+        f"{int(lost.sum())} points with light, up to {light:.4g} cd/m^2, have a current of at most {largest:.3g} A, "
+        f"and the source may be wrong by {most:.3g} A on the range it was read on: their efficiencies mean nothing",
+        touched,
+        "Take a smaller current range, or automatic ones; where no current flows at all, the light is not the "
+        "device's, or the device is not contacted",
+        largest,
+        most,
     )
 
 

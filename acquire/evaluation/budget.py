@@ -33,7 +33,7 @@ REPEATABILITY = 0.0015
 
 #: The derived quantities whose relative uncertainty a :class:`~acquire.photometry.uncertainty.Budget` gives.
 _UNCERTAIN = RelativeUncertainty._fields
-_SPELLED = tuple(f"{name}_uncertainty" for name in _UNCERTAIN)
+_TOGETHER = tuple(f"{name}_uncertainty" for name in _UNCERTAIN)
 _INDEPENDENT = tuple(f"{name}_independent_uncertainty" for name in _UNCERTAIN)
 
 
@@ -71,11 +71,13 @@ def uncertainties(
     ``factors`` those of the spectrum used and ``shift`` how far apart the two are that the point lies between.
     """
     budget = point_budget(values["luminance"], signals, factors, shift, calibration, dark)
-    known = [values[name] for name in _UNCERTAIN]
-    found = dict(zip(_SPELLED, map(in_units, relative_uncertainty(budget), known), strict=True))
-    found |= zip(_INDEPENDENT, map(in_units, independent_uncertainty(budget), known), strict=True)
-    x, y = _of_chromaticity(factors, calibration, signals)
-    return found | {"chromaticity_x_uncertainty": x, "chromaticity_y_uncertainty": y}
+    sizes = [abs(values[name]) for name in _UNCERTAIN]
+    found = dict(zip(_TOGETHER, map(_in_units, relative_uncertainty(budget), sizes), strict=True))
+    found |= zip(_INDEPENDENT, map(_in_units, independent_uncertainty(budget), sizes), strict=True)
+    found["chromaticity_x_uncertainty"], found["chromaticity_y_uncertainty"] = _of_chromaticity(
+        factors, calibration, signals
+    )
+    return found
 
 
 def _of_chromaticity(factors: SpectralFactors[Q] | None, calibration: Calibration, signals: Signals[Q]) -> tuple[Q, Q]:
@@ -89,7 +91,11 @@ def _of_chromaticity(factors: SpectralFactors[Q] | None, calibration: Calibratio
 
 def in_units(relative: Q, value: Q) -> Q:
     """A relative uncertainty in the unit of its value; NaN where it is infinite."""
-    return where(relative < inf, relative, nan) * abs(value)
+    return _in_units(relative, abs(value))
+
+
+def _in_units(relative: Q, size: Q) -> Q:
+    return where(relative < inf, relative, nan) * size
 
 
 def point_budget(

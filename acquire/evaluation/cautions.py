@@ -10,7 +10,7 @@ import numpy as np
 
 from acquire.evaluation.budget import current_limit
 from acquire.evaluation.calibration import Conditions
-from acquire.records import Columns, DarkReading, FloatArray, PointFlag
+from acquire.records import Columns, DarkReading, FloatArray, PointFlag, Reading
 
 #: Below this an intact device may carry next to nothing: visible light takes 1.6 eV to 3.3 eV, V.
 LEAST_VOLTAGE = 2.0
@@ -55,6 +55,13 @@ def contact_cautions(
     if not (points["flags"][driven] & int(_IN_COMPLIANCE)).all():
         return []
     return [f"in compliance from the first level on: no current flowed at {reached:.3g} V: is the device contacted?"]
+
+
+def contact_doubts(reading: Reading, conditions: Conditions) -> str:
+    """What the first reading of a level that is kept says against its contact; empty where nothing does."""
+    if abs(reading.voltage) < LEAST_VOLTAGE or not abs(reading.current) <= current_limit(reading.current, conditions):
+        return ""
+    return f"no current flows at {reading.voltage:.3g} V ({reading.current:.3g} A): is the device contacted?"
 
 
 def _least_current(current: FloatArray, dark: Sequence[DarkReading], conditions: Conditions) -> FloatArray:

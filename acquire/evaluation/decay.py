@@ -34,14 +34,14 @@ class DecayConditions:
     """How a lifetime was run, times in s.
 
     ``settle``: how long the level had been on when the first reading began to integrate, ``reading`` how long that
-    takes at most; ``referenced``: what the photodiode's luminance is worth is told by spectra.
+    takes at most; ``reference``: how often a spectrum says what the photodiode's luminance is worth.
     """
 
     burn_in: float = 0.0
     initial_time: float = 1.0
     settle: float = 0.0
     reading: float = 0.0
-    referenced: bool = False
+    reference: str = "never"
 
     @classmethod
     def of(cls, configuration: Mapping[str, Any]) -> DecayConditions | None:
@@ -57,7 +57,7 @@ class DecayConditions:
             initial_time=float(lifetime.get("initial_time", 1.0)),
             settle=float(measure.get("settle", 0.0)),
             reading=conversions * float(measure.get("nplc", 1.0)) * measure.get("filter_count", 1) / _SLOWEST_LINE,
-            referenced=lifetime.get("reference", "never") != "never",
+            reference=lifetime.get("reference", "never"),
         )
 
 

@@ -87,8 +87,8 @@ def with_uncertainties(record: Record, evidence: Evidence) -> Record:
     factors, shift = _factors_of(choice, evidence)
     photocurrent = evidence.photocurrent(reading.photodiode_signal, reading.time)
     signals = Signals(reading.current, reading.voltage, reading.photodiode_signal, photocurrent)
-    values = record._asdict()
-    return Record(**values | _uncertainties(values, signals, factors, shift, _absolute(choice, evidence), evidence))
+    absolute = _absolute(choice, evidence)
+    return record._replace(**_uncertainties(record._asdict(), signals, factors, shift, absolute, evidence))
 
 
 def budget_at(points: Columns, row: int, evidence: Evidence) -> Budget[float]:

@@ -148,14 +148,16 @@ class Evidence:
     @property
     def _without_statistics(self) -> float:
         """The relative uncertainty of a k_L from so few spectra that their spread says nothing: linearity and noise."""
-        own = [
-            hypot(
-                self._noise(one.spectrum.photodiode_signal, self.light_during(one.spectrum)), one.absolute.photon_noise
-            )
-            for one in self.calibrating
-        ]
+        own = [self._noise_of_both(one) for one in self.calibrating]
         noise = hypot(fmean(own), REPEATABILITY) / sqrt(len(own))
         return hypot(self.calibration.uncertainty.linearity, noise)
+
+    def calibrating_noise(self, one: MeasuredSpectrum) -> float:
+        """What scatters of the luminance of a spectrum over the photodiode's light meanwhile, relative (k = 1)."""
+        return hypot(self._noise_of_both(one), REPEATABILITY)
+
+    def _noise_of_both(self, one: MeasuredSpectrum) -> float:
+        return hypot(self._noise_during(one.spectrum), one.absolute.photon_noise)
 
     @cached_property
     def calibrating(self) -> tuple[MeasuredSpectrum, ...]:

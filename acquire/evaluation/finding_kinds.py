@@ -76,6 +76,12 @@ FINDING_KINDS: Mapping[str, FindingKind] = {
         "comes from spectra",
         "compare current, pixel area, gain, units; with an out-coupling lens it may be right",
     ),
+    "current_not_resolved": FindingKind(
+        (_NOTE, _DOUBTFUL),
+        "points with light have a current below what the source may be wrong by on the range it was read on: their "
+        "efficiencies mean nothing",
+        "a smaller current range; where no current flows, look for stray light and for the contact",
+    ),
     "amplifier_at_limit": FindingKind(
         (_NOTE, _DOUBTFUL),
         "the amplifier is at its limit: by `photodiode.amplifier_limit` of the bench file, or because several points "

@@ -24,7 +24,7 @@ from acquire.evaluation.before_findings import (
     likely_area,
     spot_beyond_the_pixel,
 )
-from acquire.evaluation.bounds import beyond_physics, unlikely_efficiency
+from acquire.evaluation.bounds import beyond_physics, current_not_resolved, unlikely_efficiency
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.calibration_findings import outside_calibrated_span
 from acquire.evaluation.connection_findings import light_outside_responsivity, loaded_photodiode
@@ -56,6 +56,7 @@ MEASURED: tuple[Question, ...] = (
     spectra_against_their_meter,
     beyond_physics,
     unlikely_efficiency,
+    current_not_resolved,
     amplifier_at_limit,
     light_on_the_wrong_side,
     loaded_photodiode,

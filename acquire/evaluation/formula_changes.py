@@ -45,6 +45,17 @@ FORMULA_CHANGES: tuple[FormulaChange, ...] = (
         "no figure is called ok that a finding or a flag speaks against, and no maximum at an end of the sweep",
         ("figures_of_merit/*(status)",),
     ),
+    FormulaChange(
+        (1, 5),
+        "a photodiode that is referenced to spectra is held against the middle of each exposure, and once is once",
+        (
+            "lifetime/*luminance*",
+            "lifetime/external_quantum_efficiency*",
+            "figures_of_merit/lifetime_*",
+            "figures_of_merit/initial_luminance*",
+            "figures_of_merit/largest_luminance*",
+        ),
+    ),
 )
 
 

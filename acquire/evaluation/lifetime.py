@@ -7,18 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import hypot, nan, sqrt
-from typing import Any
+from math import exp, hypot, isfinite, nan, sqrt
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from acquire.evaluation.decay import Course, Decay, DecayConditions
 from acquire.evaluation.evaluate import Evidence, evaluate_run
+from acquire.evaluation.evidence import MeasuredSpectrum
 from acquire.evaluation.figure import Figure
+from acquire.evaluation.final import FinalEvaluation
+from acquire.evaluation.findings import findings, judged
 from acquire.evaluation.flagged import FIRST_CYCLE
+from acquire.evaluation.known import Known
 from acquire.evaluation.lifetime_figures import lifetime_figures
 from acquire.photometry.elementwise import quotient
-from acquire.records import Branch, Columns, FloatArray, Spectrum
+from acquire.photometry.uncertainty import rectangular
+from acquire.records import Branch, Columns, Finding, FloatArray, Note
 
 #: The rows of a run, piece by piece, from the first one each time.
 Pieces = Callable[[], Iterable[Columns]]
@@ -27,21 +32,35 @@ Pieces = Callable[[], Iterable[Columns]]
 READ = ("time", "stress_time", "source_level", "voltage", "current", "photodiode_signal", "flags")
 
 
+class Referenced(NamedTuple):
+    """What the photodiode's luminance is ``worth`` at a ``time`` of the run [s]: that by a spectrum over it.
+
+    ``noise`` is what scatters of it, relative (k = 1). Between two of them it is linear in time.
+    """
+
+    time: float
+    worth: float
+    noise: float
+
+
 @dataclass(frozen=True)
 class FinalLifetime:
     """The final values of a lifetime: of its rows by :meth:`points`, ``figures``, and the ``course`` for a picture.
 
-    ``initial`` is L_0 by time [cd/m^2] with its relative ``spread``; ``references`` the luminance by a spectrum over
-    that by the photodiode, by the time of the run [s], where the photodiode is referenced to spectra.
+    ``initial`` is L_0 by time [cd/m^2] with its relative ``spread``; ``references`` are there where the photodiode is
+    referenced to spectra. ``findings`` and ``cautions`` are what the first rows, the spectra and the bench say against
+    it; the figures are judged by them.
     """
 
     evidence: Evidence
     conditions: DecayConditions
-    references: Sequence[tuple[float, float]] = ()
+    references: Sequence[Referenced] = ()
     figures: Mapping[str, Figure] = field(default_factory=dict)
     course: Course | None = None
     initial: float = nan
     spread: float = nan
+    findings: Sequence[Finding] = ()
+    cautions: Sequence[Note] = ()
 
     def points(self, piece: Columns, first_row: int = 0) -> Columns:
         """The final values of a piece of the rows, of which the first has the number ``first_row``."""
@@ -67,34 +86,56 @@ class FinalLifetime:
         return final
 
 
+_ROUNDING = 1e-3  # s
+
 _EQE = ("external_quantum_efficiency", "external_quantum_efficiency_uncertainty")
 
 
 def final_lifetime(
-    evidence: Evidence, configuration: Mapping[str, Any], spectra: Sequence[Spectrum], pieces: Pieces
+    final: FinalEvaluation, configuration: Mapping[str, Any], source_unit: str, day: str, pieces: Pieces
 ) -> FinalLifetime | None:
     """The final values of a lifetime from its rows; None where the ``configuration`` is that of no lifetime.
 
-    ``spectra`` are those of the run, with the numbers of the rows at which they were taken.
+    ``final`` knows dark readings and spectra, these with the numbers of the rows at which they were taken.
+    ``source_unit`` is that of the source's level, V or A; ``day`` that of the run, as 2026-03-31.
     """
     conditions = DecayConditions.of(configuration)
     if conditions is None:
         return None
-    references = _references(evidence, spectra, pieces) if conditions.referenced else ()
+    evidence, rows = final.evidence, dict[str, Any]()
+    references = _references(evidence, conditions, pieces)
     decay = Decay(conditions)
     for first_row, piece in _numbered(pieces()):
         values = _evaluated(piece, first_row, evidence, references)
         decay.add({**piece, **values})
+        if not rows:
+            rows = {name: column[:ROWS_ASKED] for name, column in {**_as_points(piece), **values}.items()}
     first = decay.first
+    figures = lifetime_figures(decay, hypot(_factor_spread(evidence), _reference_noise(references)), _offset(evidence))
+    found, cautions = _held_against(final, rows, figures, source_unit, day) if rows else ([], [])
     return FinalLifetime(
         evidence,
         conditions,
         references,
-        lifetime_figures(decay, _factor_spread(evidence), _offset(evidence)),
+        judged(figures, found),
         decay.course(),
-        nan if first is None else first.luminance,
+        figures["initial_luminance"].value,
         nan if first is None else first.spread,
+        found,
+        cautions,
     )
+
+
+#: So many rows, the first ones, are held against the run, its calibration and physics.
+ROWS_ASKED = 1000
+
+
+def _held_against(
+    final: FinalEvaluation, rows: Columns, figures: Mapping[str, Figure], source_unit: str, day: str
+) -> tuple[list[Finding], list[Note]]:
+    last = float(rows["time"][np.isfinite(rows["time"])].max(initial=0.0))
+    found = findings(Known(final.evidence, rows, final.spectra, source_unit, last, figures, day))
+    return found, final.cautions(rows, source_unit, found)
 
 
 def _offset(evidence: Evidence) -> float:
@@ -127,30 +168,62 @@ def _numbered(pieces: Iterable[Columns]) -> Iterator[tuple[int, Columns]]:
 
 
 def _evaluated(
-    piece: Columns, first_row: int, evidence: Evidence, references: Sequence[tuple[float, float]]
+    piece: Columns, first_row: int, evidence: Evidence, references: Sequence[Referenced]
 ) -> dict[str, FloatArray]:
     """The derived values of some rows, with the ``spread`` of each luminance."""
-    count = len(piece["time"])
-    one = {"branch": np.full(count, Branch.FORWARD.encode()), "cycle": np.full(count, FIRST_CYCLE)}
-    values = dict(evaluate_run({**piece, **one}, evidence, first_row))
+    values = dict(evaluate_run(_as_points(piece), evidence, first_row))
     luminance, own = values["luminance"], values["luminance_independent_uncertainty"]
     values["spread"] = np.asarray(quotient(own, luminance, luminance > 0, nan), float)
     if references:
-        when, ratio = np.array(references).T
-        worth = np.interp(piece["time"], when, ratio)
+        worth = np.interp(piece["time"], [one.time for one in references], [one.worth for one in references])
         for name in ("luminance", "luminance_uncertainty", *_EQE):
             values[name] = values[name] * worth
     return values
 
 
-def _references(evidence: Evidence, spectra: Sequence[Spectrum], pieces: Pieces) -> list[tuple[float, float]]:
-    """What the photodiode's luminance is worth at the row of each spectrum: between them it is linear in time."""
-    rows = {spectrum.point_index for spectrum in spectra}
-    found: list[tuple[float, float]] = []
+def _as_points(piece: Columns) -> Columns:
+    """Some rows as the points of one branch."""
+    count = len(piece["time"])
+    return {**piece, "branch": np.full(count, Branch.FORWARD.encode()), "cycle": np.full(count, FIRST_CYCLE)}
+
+
+def _references(evidence: Evidence, conditions: DecayConditions, pieces: Pieces) -> list[Referenced]:
+    """What the photodiode's luminance is worth by each spectrum that is to say so.
+
+    Once: by the first one that was taken when L_0 was, or later.
+    """
+    if conditions.reference == "never" or evidence.alone:
+        return []
+    by_row = {one.spectrum.point_index: one for one in evidence.spectra if one.usable}
+    found: list[Referenced] = []
     for first_row, piece in _numbered(pieces()):
-        for row in sorted(row for row in rows if first_row <= row < first_row + len(piece["time"])):
-            one = {name: column[row - first_row : row - first_row + 1] for name, column in piece.items()}
-            difference = float(_evaluated(one, row, evidence, ())["route_difference"][0])
-            if np.isfinite(difference) and difference > -1:
-                found.append((float(one["time"][0]), 1 / (1 + difference)))
+        for row in sorted(row - first_row for row in by_row if first_row <= row < first_row + len(piece["time"])):
+            if conditions.reference == "once" and not piece["stress_time"][row] >= conditions.initial_time - _ROUNDING:
+                continue
+            one = {name: column[row : row + 1] for name, column in piece.items()}
+            luminance = float(_evaluated(one, first_row + row, evidence, ())["luminance"][0])
+            found += _referenced(by_row[first_row + row], float(one["time"][0]), luminance, evidence)
+            if found and conditions.reference == "once":
+                return found
     return found
+
+
+def _referenced(one: MeasuredSpectrum, time: float, luminance: float, evidence: Evidence) -> Iterator[Referenced]:
+    """What a spectrum says of the photodiode's luminance; nothing without light of both.
+
+    It is held against the photodiode's light in the middle of its exposure, by what that was at its row, at ``time``
+    [s], ``luminance`` [cd/m^2], and at the end: a device fades meanwhile. When in between the meter sees light is not
+    known: it seeks its exposure first, and looks as long without light.
+    """
+    spectrum = one.spectrum
+    middle, drift = (spectrum.start + spectrum.stop) / 2, spectrum.drift if isfinite(spectrum.drift) else 0.0
+    passed = (middle - time) / (spectrum.stop - time) if spectrum.stop > time else 0.0
+    light = luminance * exp(drift * passed)
+    if light > 0.0 and spectrum.luminance > 0.0:
+        noise = hypot(evidence.calibrating_noise(one), rectangular(drift / 2))
+        yield Referenced(middle, spectrum.luminance / light, noise)
+
+
+def _reference_noise(references: Sequence[Referenced]) -> float:
+    """What noise leaves open of two references beside each other, relative (k = 1); of one alone all have the same."""
+    return max(one.noise for one in references) if len(references) > 1 else 0.0

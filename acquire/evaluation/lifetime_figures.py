@@ -13,7 +13,7 @@ from math import hypot, isfinite, log, nan, sqrt
 
 import numpy as np
 
-from acquire.evaluation.decay import Course, Decay
+from acquire.evaluation.decay import Course, Decay, Moment
 from acquire.evaluation.figure import Figure, missing
 from acquire.photometry.lifetime import (
     StretchedExponential,
@@ -25,6 +25,9 @@ from acquire.records import FloatArray
 
 #: The shares of L_0 at which lifetimes are given.
 SHARES = (0.95, 0.90, 0.80, 0.50)
+
+#: A luminance is light from so many standard uncertainties on.
+CLEAR = 3.0
 
 #: A time further out than so many records is a guess.
 FARTHEST = 2.0
@@ -43,8 +46,8 @@ def lifetime_figures(decay: Decay, factor_spread: float = 0.0, offset: float = 0
     zero leaves open of a luminance [cd/m^2]: of all of them alike, and by drifting. Both are standard uncertainties
     (k = 1); a figure is computed once more with luminances that are off by so much, to see what they do to it.
     """
-    course, largest = decay.course(), decay.largest_lasting()
-    first = nan if decay.first is None else decay.first.luminance
+    course, largest = decay.course(), decay.largest_lasting() if _any_light(decay) else nan
+    first = decay.first.luminance if _is_light(decay.first) else nan
     figures = _figures(decay, course, first, largest)
     others = []
     if offset > 0.0:
@@ -62,9 +65,21 @@ def lifetime_figures(decay: Decay, factor_spread: float = 0.0, offset: float = 0
     return {name: _widened(figure, [other[name].value for other in others]) for name, figure in figures.items()}
 
 
+def _is_light(moment: Moment | None) -> bool:
+    """Whether the luminance of a point is told from none, where its uncertainty is known."""
+    return (
+        moment is not None and moment.luminance > 0.0 and not moment.luminance <= CLEAR * moment.luminance_uncertainty
+    )
+
+
+def _any_light(decay: Decay) -> bool:
+    """Whether a lifetime has light at L_0, or at its end."""
+    return _is_light(decay.first) or _is_light(decay.last)
+
+
 def _figures(decay: Decay, course: Course, first: float, largest: float) -> dict[str, Figure]:
     """The figures with what scatter alone leaves open of them; L_0 by time is ``first``, by maximum ``largest``."""
-    fit = _fitted(course, decay.conditions.initial_time)
+    fit = _fitted(course, decay.conditions.initial_time) if _any_light(decay) else None
     stress, at = decay.stress, decay.first
     figures = {"time_under_stress": Figure(stress, "s", "ok") if isfinite(stress) else missing("s", "not_reached")}
     figures |= _initial(decay, largest)
@@ -108,12 +123,12 @@ def _fitted(course: Course, initial_time: float) -> StretchedExponential | None:
 
 def _initial(decay: Decay, largest: float) -> dict[str, Figure]:
     first, unit = decay.first, "cd/m^2"
-    if first is None or not first.luminance > 0:
+    if first is None or not _is_light(first):
         by_time = missing(unit, "not_reached", f"no light from {decay.conditions.initial_time:g} s under stress on")
     else:
         u, when = first.luminance_uncertainty, f"{first.time:.4g} s under stress"
         by_time = Figure(first.luminance, unit, "ok", first.voltage, uncertainty=u, reason=when)
-    by_maximum = Figure(largest, unit, "ok") if isfinite(largest) else missing(unit)
+    by_maximum = Figure(largest, unit, "ok") if isfinite(largest) else missing(unit, "not_reached", "no light")
     return {"initial_luminance": by_time, "largest_luminance": by_maximum}
 
 

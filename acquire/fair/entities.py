@@ -18,6 +18,7 @@ from urllib.parse import quote
 from acquire.config.package import NO_LICENCE, PackageFile, Person, licence, orcid
 from acquire.photometry.customary_units import column_name
 from acquire.records import RunStatus
+from acquire.run_file.analyses import Analysis
 from acquire.run_file.conditions import identity, imported_from, sample_text
 from acquire.run_file.documented import DocumentedRun
 from acquire.run_file.layout import package_url
@@ -84,6 +85,7 @@ def root_of(contents: Contents) -> Entity:
         "keywords": [*about.keywords, "J-V-L", "electroluminescence", *["simulated"] * any(map(_simulated, runs))],
         "mentions": [_ref(_action_id(run)) for run in runs]
         + [_ref(_use_id(one.run)) for one in contents.runs if one.settings]
+        + [_ref(_analysis_id(run)) for run in runs if run.analysis is not None]
         + [_ref(_PACKING)],
     }
     if figures := [one["@id"] for run in runs for one in figures_of(run)]:
@@ -119,6 +121,9 @@ def _entities(contents: Contents) -> Iterator[Entity]:
         if one.settings:
             yield _use(one, people, contents.files)
         yield _action(one.run, people, contents.files)
+        if (analysis := one.run.analysis) is not None:
+            yield _software(analysis.program)
+            yield _recomputation(one.run, analysis, contents.files)
         yield from figures_of(one.run)
     yield _software(contents.program)
     yield _packing(contents)
@@ -264,6 +269,27 @@ def _when_and_what(run: Run, people: Mapping[str, Person], files: Iterable[Packe
     return found
 
 
+def _analysis_id(run: Run) -> str:
+    name = "" if run.analysis is None else quote(run.analysis.name, safe="")
+    return f"#analysis-{name}-of-{quote(run.run_id, safe='')}"
+
+
+def _recomputation(run: Run, analysis: Analysis, files: Iterable[PackedFile]) -> Entity:
+    """How the results of which tables, pictures and figures of merit are were computed anew, into the run file."""
+    own = _refs(file.id for file in files if file.is_run and run.run_id in file.made_of)
+    return {
+        "@id": _analysis_id(run),
+        "@type": "UpdateAction",
+        "name": f"Analysis {analysis.name} of the run of {identity(run)}",
+        "description": f"The program computed the results anew from the readings: {analysis}. The first are there too.",
+        "instrument": _ref(_software_id(analysis.program)),
+        "endTime": _clock(analysis.time),
+        "actionStatus": "http://schema.org/CompletedActionStatus",
+        "object": own,
+        "result": own,
+    }
+
+
 def _clock(written: str) -> str:
     """A time to the millisecond, ISO 8601 with its offset; what is no time stays as it was written."""
     try:
@@ -325,13 +351,14 @@ def _instruments(one: DocumentedRun) -> Iterator[Entity]:
 
 def figures_of(run: Run) -> Iterator[Entity]:
     """The figures of merit of a run that nothing speaks against, in SI units."""
+    by = "" if run.analysis is None else f", by analysis {run.analysis.name}"
     for name, figure in run.figures.items():
         if figure.status != "ok" or not isfinite(figure.value):
             continue
         found: Entity = {
             "@id": f"#{quote(name, safe='')}-{quote(run.run_id, safe='')}",
             "@type": "PropertyValue",
-            "name": f"{column_name(name)} of {identity(run)}",
+            "name": f"{column_name(name)} of {identity(run)}{by}",
             "propertyID": name,
             "value": figure.value,
             "unitText": figure.unit,

@@ -153,7 +153,7 @@ def _placed(source: Path, path: Path) -> None:
 
 
 def _tables(folder: Path, one: DocumentedRun, name: str) -> Iterator[PackedFile]:
-    meanings = {f"{one.run.path.stem}_{sheet.name}.csv": sheet.meaning for sheet in sheets_of(one.run)}
+    meanings = {f"{one.run.stem}_{sheet.name}.csv": sheet.meaning for sheet in sheets_of(one.run)}
     for path in export_csv(one.run, folder / _TABLES / name):
         yield _packed(folder, path, meanings.get(path.name, "Table of the run"), (one.run.run_id,))
 

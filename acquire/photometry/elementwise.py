@@ -52,6 +52,11 @@ def hypot(first: Q, *others: Q | float) -> Q:
     return math.hypot(first, *others)
 
 
+def hypot_of(like: Q) -> Callable[..., Q]:
+    """The :func:`hypot` for what is like this, chosen once where many are asked for."""
+    return hypot if isinstance(like, ndarray) else math.hypot
+
+
 def finite(value: Q) -> Truth:
     """Whether it is a number, neither NaN nor infinite."""
     return np.isfinite(value) if isinstance(value, ndarray) else math.isfinite(value)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from math import ceil, hypot, inf, isfinite, nan, pi, sqrt
 from typing import NamedTuple
 
@@ -17,7 +18,6 @@ import numpy as np
 
 from acquire.photometry import student
 from acquire.photometry.uncertainty import Budget
-from acquire.records import FloatArray
 
 #: The share of cases in which an interval is to hold the true value.
 COVERAGE = 0.95
@@ -238,18 +238,19 @@ def coverage_factor(parts: Sequence[Term]) -> float:
     freedom = effective_degrees_of_freedom(parts)
     widening = student.coverage_factor(max(freedom, 1.0) if freedom < _MANY else inf) / student.coverage_factor(inf)
     shares = [(abs(term.contribution) / u, term.distribution) for term in parts]
-    limits = [_SQRT_3 * share for share, kind in shares if kind is Distribution.RECTANGULAR]
+    limits = tuple(_SQRT_3 * share for share, kind in shares if kind is Distribution.RECTANGULAR)
     deviation = hypot(*(share for share, kind in shares if kind is Distribution.NORMAL))
-    return widening * _half_width(np.array(limits), deviation)
+    return widening * _half_width(limits, deviation)
 
 
-def _half_width(limits: FloatArray, deviation: float) -> float:
+@lru_cache(maxsize=256)
+def _half_width(limits: tuple[float, ...], deviation: float) -> float:
     """The half width that covers 95 % of the sum of rectangular errors +-limits and a normal one.
 
     The density of a sum that is confined to +-P is a cosine series, whose coefficients are the characteristic
     function at k pi/P: F. Fang, C. Oosterlee, SIAM J. Sci. Comput. 31 (2008) 826, doi 10.1137/080718061.
     """
-    period = float(limits.sum()) + 8 * deviation
+    period = float(np.array(limits).sum()) + 8 * deviation
     count = min(ceil(8 * period / (pi * deviation)), _MOST_WAVES) if deviation else _MOST_WAVES
     waves = np.arange(1, count + 1)
     frequency = pi / period * waves

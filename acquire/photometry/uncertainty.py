@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import inf, sqrt
 from typing import Any, Generic, NamedTuple
 
-from acquire.photometry.elementwise import Q, hypot
+from acquire.photometry.elementwise import Q, hypot, hypot_of
 
 _ZERO: Any = 0.0  # of one point or of many
 _SQRT_3 = sqrt(3)
@@ -92,17 +92,17 @@ def relative_uncertainty(budget: Budget[Q]) -> RelativeUncertainty[Q]:
     enters L as it does J, which drops out;
     u^2(PE) = u^2(CE) + u^2(V) + u^2(F); u^2(EQE) = light terms + (c_EQE u_lambda)^2 + u^2(J) + u^2(F) + shift.
     """
-    light = _light(budget)
-    by_wavelength = hypot(light, budget.luminance_sensitivity * budget.wavelength, budget.assumed_in_luminance)
-    per_charge = hypot(budget.current, (1 - budget.area_in_luminance) * budget.area)
-    efficiency = hypot(by_wavelength, per_charge)
+    root, light = hypot_of(budget.meter), _light(budget)
+    by_wavelength = root(light, budget.luminance_sensitivity * budget.wavelength, budget.assumed_in_luminance)
+    per_charge = root(budget.current, (1 - budget.area_in_luminance) * budget.area)
+    efficiency = root(by_wavelength, per_charge)
     wavelength_in_eqe = budget.eqe_sensitivity * budget.wavelength
     return RelativeUncertainty(
-        current_density=hypot(budget.current, budget.area),
-        luminance=hypot(by_wavelength, budget.area_in_luminance * budget.area),
+        current_density=root(budget.current, budget.area),
+        luminance=root(by_wavelength, budget.area_in_luminance * budget.area),
         current_efficiency=efficiency,
-        power_efficiency=hypot(efficiency, budget.voltage, budget.leads, budget.angular_factor),
-        external_quantum_efficiency=hypot(
+        power_efficiency=root(efficiency, budget.voltage, budget.leads, budget.angular_factor),
+        external_quantum_efficiency=root(
             light,
             wavelength_in_eqe,
             budget.assumed_in_eqe,
@@ -145,15 +145,15 @@ def common_part(budget: Budget[float]) -> Budget[float]:
 
 def independent_uncertainty(budget: Budget[Q]) -> RelativeUncertainty[Q]:
     """Combine what differs from point to point; the common part is the root of the difference of the squares."""
-    current = budget.current
-    luminance = hypot(budget.meter, budget.noise, budget.repeatability, budget.drift)
-    efficiency = hypot(luminance, current)
+    current, root = budget.current, hypot_of(budget.meter)
+    luminance = root(budget.meter, budget.noise, budget.repeatability, budget.drift)
+    efficiency = root(luminance, current)
     return RelativeUncertainty(
         current_density=current,
         luminance=luminance,
         current_efficiency=efficiency,
-        power_efficiency=hypot(efficiency, budget.voltage),
-        external_quantum_efficiency=hypot(efficiency, budget.quantum_noise, budget.spectral_shift),
+        power_efficiency=root(efficiency, budget.voltage),
+        external_quantum_efficiency=root(efficiency, budget.quantum_noise, budget.spectral_shift),
     )
 
 

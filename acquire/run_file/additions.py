@@ -7,14 +7,16 @@ one step: whoever is killed at whatever moment leaves the file as it was, or the
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import h5py
 
-from acquire.run_file.checksums import PLACE, checked_text, digest, reseal, sealed
+from acquire.run_file.analyses import read_analyses
+from acquire.run_file.checksums import PLACE, checked_text, reseal, sealed
 from acquire.run_file.hdf5 import image_of
 from acquire.run_file.layout import FORMAT_VERSION
 from acquire.run_file.placing import Waiting, replace_file, turn_to_change
@@ -24,12 +26,12 @@ from acquire.run_file.read import (
     Run,
     _as_archive_error,
     _first_line,
-    _read,
     _stamp,
-    read_image,
+    open_image,
     refuse_what_is_no_file,
 )
-from acquire.run_file.summary import summary_of, write_summary
+from acquire.run_file.remarks import read_remarks
+from acquire.run_file.summary import RunSummary, summary_of, text_of, write_summary
 
 
 def add(
@@ -82,21 +84,30 @@ def _changed(
 
     :raises ArchiveError: as :func:`add`.
     """
-    run = read_image(path, image)
-    _refuse_what_takes_no_addition(run)
-    with h5py.File.in_memory(image) as file:
-        before = _everything_but(places, file, verified=True)
+    with open_image(path, image) as (file, run, digests):
+        _refuse_what_takes_no_addition(run)
+        before = _everything_but(places, file, digests)
         if not _made(run, file["entry"], change):
             return run, image
-        after = _with_summary(run, file, places)
-        added = _of(places, file, sealed(file["entry"]))
+        added, after = _sealed_and_summed(run, file, places)
         content = image_of(file)
-    with h5py.File.in_memory(content) as file:
-        if _everything_but(places, file) != before:
-            raise ArchiveError(f"{path}: something else than {', '.join(places)} would have changed; nothing was added")
-        if _of(places, file) != added:
-            raise ArchiveError(f"{path}: nothing was added: the copy is not what was written into it")
-    return after, content
+    with _reading_again(path), open_image(path, content) as (file, written, digests):
+        whole, summary = _everything_but(places, file, digests), checked_text(file, SUMMARY)
+    if whole != before:
+        raise ArchiveError(f"{path}: something else than {', '.join(places)} would have changed; nothing was added")
+    if {name: digests.get(name) for name in added} != added or summary != text_of(after):
+        raise ArchiveError(f"{path}: nothing was added: the copy is not what was written into it")
+    return written, content
+
+
+@contextmanager
+def _reading_again(path: Path) -> Iterator[None]:
+    """:raises ArchiveError: what was changed inside cannot be read, whatever h5py meets it with."""
+    try:
+        yield
+    except Exception as error:
+        why = _first_line(error).removeprefix(f"{path}: ")
+        raise ArchiveError(f"{path}: nothing was added, it could not be read then ({why})") from error
 
 
 def _made(run: Run, entry: h5py.Group, change: Callable[[Run, h5py.Group], bool]) -> bool:
@@ -108,29 +119,17 @@ def _made(run: Run, entry: h5py.Group, change: Callable[[Run, h5py.Group], bool]
         raise ArchiveError(f"{run.path}: nothing was added ({type(error).__name__}: {_first_line(error)})") from error
 
 
-def _with_summary(run: Run, file: h5py.File, places: Collection[str]) -> Run:
-    """The run as it is with what was added, whose checksums and summary are written.
+def _sealed_and_summed(run: Run, file: h5py.File, places: Collection[str]) -> tuple[dict[str, str], RunSummary]:
+    """Write the checksums of what was added, and the summary of the run with it; both.
 
     :raises ArchiveError: it cannot be read any more.
     """
-    try:
-        for name in places:
-            if name in file["entry"]:
-                reseal(file["entry"], name)
-        after = replace(_read(run.path, file), integrity=run.integrity)
-        write_summary(file, summary_of(after))
-    except Exception as error:  # h5py meets what does not belong there with almost any exception
-        raise ArchiveError(
-            f"{run.path}: nothing was added, it could not be read then ({_first_line(error)})"
-        ) from error
-    return after
-
-
-def _of(places: Collection[str], file: h5py.File, known: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What was added: the checksums of these members, and the summary; ``known`` are those that were computed now."""
-    there = [name for name in places if name in file["entry"]]
-    members = {name: (known or {}).get(name) or digest(file["entry"][name]) for name in there}
-    return {**members, SUMMARY: checked_text(file, SUMMARY) or ""}
+    with _reading_again(run.path):
+        entry = file["entry"]
+        added = {name: reseal(entry, name) for name in places if name in entry}
+        summary = summary_of(replace(run, remarks=read_remarks(entry), analyses=read_analyses(entry)))
+        write_summary(file, summary)
+    return added, summary
 
 
 def _refuse_what_takes_no_addition(run: Run) -> None:
@@ -146,23 +145,18 @@ def _refuse_what_takes_no_addition(run: Run) -> None:
         raise ArchiveError(f"{run.path}: was written by {run.program}, a newer program; add to it with that one")
 
 
-def _everything_but(places: Collection[str], file: h5py.File, *, verified: bool = False) -> Mapping[str, Any]:
+def _everything_but(places: Collection[str], file: h5py.File, digests: Mapping[str, str]) -> Mapping[str, Any]:
     """What an addition must leave as it is: members with their values, attributes, checksums; but for ``places``.
-
-    ``verified``: the values were just held against their checksums, which need not be computed again.
 
     :raises Exception: h5py cannot read it.
     """
-    entry, known = file["entry"], sealed(file["entry"])
-    values = {
-        name: known[name] if verified and name in known else digest(entry[name]) for name in entry if name != PLACE
-    }
+    entry = file["entry"]
     return {
         "members": sorted(set(file)),
         "root": {name: _plain(value) for name, value in file.attrs.items() if not name.startswith("summary")},
         "entry": {name: _plain(value) for name, value in entry.attrs.items()},
-        "values": {name: text for name, text in values.items() if name not in places},
-        "checksums": {name: text for name, text in known.items() if name not in places},
+        "values": {name: text for name, text in digests.items() if name not in (*places, PLACE)},
+        "checksums": {name: text for name, text in sealed(entry).items() if name not in places},
         "has checksums": PLACE in entry,
     }
 

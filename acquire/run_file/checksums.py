@@ -9,9 +9,10 @@ Against chance (a flipped bit, a bad sector), not against malice: who can write 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import struct
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,7 +22,7 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5g, h5o, h5s, h5t
 
-from acquire.run_file.hdf5 import nx_group, set_text
+from acquire.run_file.hdf5 import nx_group, refuse_large_attribute, set_text
 
 PLACE = "checksums"
 LAYOUT = " (layout)"  # of a table: everything but its values
@@ -60,13 +61,14 @@ def seal(entry: h5py.Group, names: Iterable[str], layouts: Iterable[str] = (), *
         set_text(group, name + LAYOUT, digest(entry[name], values=False))
 
 
-def reseal(entry: h5py.Group, name: str) -> None:
-    """Write the checksum of a member that was added, or changed; nothing in a file that has no checksums."""
-    if PLACE not in entry:
-        return
-    if name in entry[PLACE].attrs:
-        del entry[PLACE].attrs[name]
-    set_text(entry[PLACE], name, digest(entry[name]))
+def reseal(entry: h5py.Group, name: str) -> str:
+    """Write the checksum of a member that was added, or changed, and give it; not in a file that has no checksums."""
+    found = digest(entry[name])
+    if PLACE in entry:
+        if name in entry[PLACE].attrs:
+            del entry[PLACE].attrs[name]
+        set_text(entry[PLACE], name, found)
+    return found
 
 
 def digests(entry: h5py.Group) -> dict[str, str]:
@@ -84,23 +86,27 @@ def sealed(entry: h5py.Group) -> dict[str, str]:
     return {name: str(value) for name, value in entry[PLACE].attrs.items() if name not in ("NX_class", "meaning")}
 
 
-def verify(entry: h5py.Group, needed: Iterable[str]) -> Integrity:
-    """Compare the parts of a file with their checksums; every one of ``needed`` must have one."""
+def verify(entry: h5py.Group, needed: Iterable[str], known: Mapping[str, str] | None = None) -> Integrity:
+    """Compare the parts of a file with their checksums; every one of ``needed`` must have one.
+
+    ``known``: checksums that were computed when these parts were read.
+    """
     checksums = sealed(entry)
     if not checksums:
         return Integrity(verifiable=PLACE in entry, damaged=("its checksums are gone",) if PLACE in entry else ())
     names = dict.fromkeys([*needed, *checksums])
-    return Integrity(damaged=tuple(text for name in names if (text := _difference(entry, name, checksums.get(name)))))
+    differing = (_difference(entry, name, checksums.get(name), known or {}) for name in names)
+    return Integrity(damaged=tuple(filter(None, differing)))
 
 
-def _difference(entry: h5py.Group, name: str, checksum: str | None) -> str:
+def _difference(entry: h5py.Group, name: str, checksum: str | None, known: Mapping[str, str]) -> str:
     member = name.removesuffix(LAYOUT)
     if checksum is None:
         return f"{entry.name}/{name} has no checksum"
     if member not in entry:
         return f"{entry.name}/{name} is missing"
     try:
-        found = digest(entry[member], values=member == name)
+        found = known.get(name) or digest(entry[member], values=member == name)
     except Exception as error:  # h5py meets damage with almost any exception
         return f"{entry.name}/{name} cannot be read ({type(error).__name__})"
     return "" if found == checksum else f"{entry.name}/{name} is not as it was written"
@@ -112,7 +118,7 @@ def digest(member: h5py.Group | h5py.Dataset, *, values: bool = True) -> str:
     :raises Exception: h5py cannot read it.
     """
     sums = sha256()
-    _feed_member(sums, b"", member.id, values)
+    feed_member(sums, b"", member.id, values=values)
     return f"sha256:{sums.hexdigest()}"
 
 
@@ -134,8 +140,12 @@ def checked_text(file: h5py.File, name: str) -> str | None:
     """A text of the root; None where there is none, or it is not as it was written."""
     if name not in file.attrs:
         return None
-    text = file.attrs[name]
-    if not isinstance(text, str) or len(text) > LONGEST_TEXT or file.attrs.get(f"{name}_sha256") != _sum_of(text):
+    return right_text(file.attrs[name], file.attrs.get(f"{name}_sha256"))
+
+
+def right_text(text: object, checksum: object) -> str | None:
+    """A text that is as it was written, by its checksum; None for any other."""
+    if not isinstance(text, str) or len(text) > LONGEST_TEXT or checksum != _sum_of(text):
         return None
     return text
 
@@ -154,51 +164,100 @@ class _Sums(Protocol):
     def update(self, data: bytes, /) -> None: ...
 
 
-def _feed(sums: _Sums, *parts: bytes) -> None:
-    """Each part with its length before it, so that no two sequences of parts are the same bytes."""
-    for part in parts:
-        sums.update(len(part).to_bytes(8, "little"))
-        sums.update(part)
+class Keeping(Protocol):
+    """Who keeps what is read of a member for its checksum, so that it is read once; see :mod:`.loaded`."""
+
+    place: str
+
+    def keep_attribute(self, name: bytes, values: np.ndarray[Any, Any]) -> None:
+        """Keep an attribute."""
+
+    def keep_values(self, values: np.ndarray[Any, Any] | None) -> None:
+        """Keep the values of a data set; None of one that is read in pieces."""
+
+    def opened(self, name: bytes) -> tuple[Any, Keeping]:
+        """A member of this group by its id, and who keeps what is read of it."""
 
 
-def _feed_member(sums: _Sums, name: bytes, member: Any, values: bool) -> None:
+def feed_member(sums: _Sums, name: bytes, member: Any, *, values: bool = True, kept: Keeping | None = None) -> None:
+    """Put a data set or a group into a checksum, with everything in it.
+
+    :raises Exception: h5py cannot read it.
+    """
     is_group = isinstance(member, h5g.GroupID)
     _feed(sums, b"group" if is_group else b"data set", name)
-    attributes = [h5a.open(member, index=index) for index in range(h5a.get_num_attrs(member))]
-    for attribute in sorted(attributes, key=lambda attribute: attribute.name):
-        if attribute.name not in _REFERENCES:
-            _feed(sums, b"attribute", attribute.name)
-            _feed_values(sums, attribute, attribute.read)
+    feed_attributes(sums, member, kept)
     if is_group:
         for key in sorted(member):
-            _feed_member(sums, key, h5o.open(member, key), values)
+            inside, its = (h5o.open(member, key), None) if kept is None else kept.opened(key)
+            feed_member(sums, key, inside, values=values, kept=its)
     elif values:
-        _feed_values(sums, member, partial(member.read, h5s.ALL, h5s.ALL))
+        read = _feed_values(sums, member, partial(member.read, h5s.ALL, h5s.ALL))
+        if kept is not None:
+            kept.keep_values(read)
     else:
         _feed(sums, member.dtype.str.encode(), str(member.shape).encode())
 
 
+def feed_attributes(sums: _Sums, member: Any, kept: Keeping | None = None) -> None:
+    """Put the attributes of a data set or a group into a checksum.
+
+    :raises ValueError: one is larger than any of a run file, where it would be kept.
+    """
+    names = list[bytes]()
+    h5a.iterate(member, names.append)
+    for name in sorted(names):
+        attribute = h5a.open(member, name)  # one at a time: what is kept open makes each further one dearer
+        if kept is not None:
+            refuse_large_attribute(attribute, kept.place)
+        if name in _REFERENCES:
+            continue
+        _feed(sums, b"attribute", name)
+        found = _feed_values(sums, attribute, attribute.read)
+        if kept is not None and found is not None:
+            kept.keep_attribute(name, found)
+
+
+def _feed(sums: _Sums, *parts: bytes) -> None:
+    """Each part with its length before it, so that no two sequences of parts are the same bytes."""
+    sums.update(b"".join([piece for part in parts for piece in (_LENGTH(len(part)), part)]))
+
+
+_LENGTH = struct.Struct("<Q").pack
 _TEXT = h5py.string_dtype()
 _TEXT_IN_MEMORY = h5t.py_create(_TEXT)
 
 
-def _feed_values(sums: _Sums, owner: Any, read: Callable[[np.ndarray[Any, Any], Any], None]) -> None:
-    """Type, shape and values of a data set or an attribute; most are texts, whose type need not be asked."""
+@lru_cache(maxsize=256)
+def _known_kind(encoded: bytes) -> tuple[np.dtype[Any], bytes, h5t.TypeID]:
+    """What NumPy and HDF5 call a type of values: to ask h5py costs more than to read a few numbers."""
+    dtype = h5t.decode(encoded).dtype
+    return dtype, dtype.str.encode(), h5t.py_create(dtype)
+
+
+def _feed_values(
+    sums: _Sums, owner: Any, read: Callable[[np.ndarray[Any, Any], Any], None]
+) -> np.ndarray[Any, Any] | None:
+    """Type, shape and values of a data set or an attribute; most are texts, whose type need not be asked.
+
+    The values; None of those that are read in pieces.
+    """
     kind, shape = owner.get_type(), owner.shape
     if isinstance(kind, h5t.TypeStringID) and kind.is_variable_str():
         texts = np.empty(shape, _TEXT)
         read(texts, _TEXT_IN_MEMORY)
         _feed(sums, b"text", str(shape).encode(), *(_as_bytes(text) for text in texts.ravel().tolist()))
-        return
-    dtype = kind.dtype
-    _feed(sums, dtype.str.encode(), str(shape).encode())
+        return texts
+    dtype, name, in_memory = _known_kind(kind.encode())
+    _feed(sums, name, str(shape).encode())
     if isinstance(owner, h5d.DatasetID) and len(shape) == 1 and shape[0] > _PIECE:
         _feed_by_pieces(sums, owner, dtype)
-        return
+        return None
     array = np.empty(shape, dtype)
     if array.size:
-        read(array, h5t.py_create(dtype))
+        read(array, in_memory)
     _feed(sums, array.tobytes())
+    return array
 
 
 _PIECE = 1 << 18  # values read at once

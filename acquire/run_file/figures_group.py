@@ -11,7 +11,7 @@ import numpy as np
 from acquire.evaluation.figure import Figure
 from acquire.evaluation.flagged import source_of_figures
 from acquire.records import Columns
-from acquire.run_file.hdf5 import nx_group, set_text, write_array
+from acquire.run_file.hdf5 import nx_group, set_number, set_text, write_array
 from acquire.run_file.layout import storable
 
 PLACE = "figures_of_merit"
@@ -34,7 +34,7 @@ def write_figures(entry: h5py.Group, figures: Mapping[str, Figure], points: Colu
             set_text(dataset, "reason", storable(figure.reason))
         for detail in _DETAILS:
             if np.isfinite(value := getattr(figure, detail)):
-                dataset.attrs[detail] = value
+                set_number(dataset, detail, value)
 
 
 def read_figures(entry: h5py.Group) -> dict[str, Figure]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from acquire.evaluation.decay import DecayConditions
 from acquire.evaluation.figure import Figure
+from acquire.evaluation.lifetime import FinalLifetime
 from acquire.records import (
     DERIVED,
     ROUTES,
@@ -141,9 +142,10 @@ def _with_results(
 ) -> Run:
     """The run with its final results, and how it ended."""
     stop = _with_last_remark(stop or _ending(run), watched)
-    results, figures, notes = _final_results(run)
+    results, figures, notes = _final_results(run, lifetime.final if lifetime else None)
     if lifetime is not None:
-        figures, notes = lifetime.figures, [*notes, *lifetime.notes]
+        notes = [*notes, *lifetime.notes]
+        figures = figures if lifetime.final else {}
     start = datetime.fromisoformat(run.start_time)
     notes += [Note(last_time(run), f"DAMAGED: {text}") for text in run.integrity.damaged]
     notes += [Note((when - start).total_seconds(), text) for when, text in watched]
@@ -164,7 +166,7 @@ def _with_results(
 class _LongResults:
     """What comes of the rows of a long table, which are read piece by piece."""
 
-    figures: Mapping[str, Figure]
+    final: FinalLifetime | None
     pieces: Mapping[str, FinalPiece]
     notes: Sequence[Note] = ()
 
@@ -177,8 +179,8 @@ def _final_lifetime(run: Run) -> _LongResults | None:
         final = lifetime_of(run)
     except Exception as error:
         text = f"the final evaluation failed ({type(error).__name__}: {error}); the live values were kept"
-        return _LongResults({}, {}, [Note(0.0, text)])
-    return _LongResults(final.figures, {"lifetime": final.in_order()})
+        return _LongResults(None, {}, [Note(0.0, text)])
+    return _LongResults(final, {"lifetime": final.in_order()})
 
 
 def _new(run: Run, notes: Sequence[Note]) -> Sequence[Note]:
@@ -210,13 +212,15 @@ def _with_last_remark(stop: RunStop, watched: Sequence[tuple[datetime, str]]) ->
     return replace(stop, reason=f"{stop.reason}; the guardian at {when:%H:%M:%S}: {text}")
 
 
-def _final_results(run: Run) -> tuple[Mapping[str, Columns], Mapping[str, Figure], list[Note]]:
+def _final_results(
+    run: Run, lifetime: FinalLifetime | None
+) -> tuple[Mapping[str, Columns], Mapping[str, Figure], list[Note]]:
     """Final tables, figures, notes; should computing fail, the live ones stand, with a note that says so."""
     try:
-        return final_results(run, run.spectra)
+        return final_results(run, run.spectra, lifetime)
     except Exception as error:  # whatever it is, the rows must not stay unfinished for it
         text = f"the final evaluation failed ({type(error).__name__}: {error}); the live values were kept"
-        return {}, {}, [Note(0.0, text)]
+        return {}, lifetime.figures if lifetime else {}, [Note(0.0, text)]
 
 
 # --- writing the finished file -----------------------------------------------------------------------------

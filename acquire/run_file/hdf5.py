@@ -6,13 +6,16 @@ interface of h5py: the same objects in half the time.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5g, h5i, h5l, h5o, h5p, h5s, h5t, h5z
+from h5py import h5a, h5d, h5f, h5g, h5i, h5l, h5o, h5p, h5s, h5t, h5z
 
 from acquire.photometry.customary_units import column_name, with_unit
 
@@ -21,9 +24,18 @@ _TEXT, _TEXT_IN_MEMORY = h5t.py_create(_STRING, logical=True), h5t.py_create(_ST
 _SCALAR = h5s.create(h5s.SCALAR)
 
 
-def file_in_memory() -> h5py.File:
-    """An HDF5 file that touches no disk: HDF5 may crash the interpreter when the disk is full at its close."""
-    return h5py.File("run", "w", driver="core", backing_store=False, block_size=1 << 20, libver=("earliest", "v110"))
+def file_in_memory(image: bytes = b"") -> h5py.File:
+    """An HDF5 file that touches no disk: HDF5 may crash the interpreter when the disk is full at its close.
+
+    With an ``image``, as :func:`image_of` gives it, what that holds is there already.
+    """
+    access = h5p.create(h5p.FILE_ACCESS)
+    access.set_fapl_core(1 << 20, backing_store=False)
+    access.set_libver_bounds(h5f.LIBVER_EARLIEST, h5f.LIBVER_V110)
+    if not image:
+        return h5py.File(h5f.create(b"run", h5f.ACC_TRUNC, fapl=access))
+    access.set_file_image(image)
+    return h5py.File(h5f.open(b"run", h5f.ACC_RDWR, fapl=access))
 
 
 def image_of(file: h5py.File) -> bytes:
@@ -105,6 +117,11 @@ def set_text(owner: h5py.Group | h5py.Dataset, name: str, text: str) -> None:
     h5a.create(owner.id, name.encode(), _TEXT, _SCALAR).write(np.array(text, dtype=_STRING), _TEXT_IN_MEMORY)
 
 
+def set_number(owner: h5py.Group | h5py.Dataset, name: str, value: float) -> None:
+    """A new attribute of one number."""
+    h5a.create(owner.id, name.encode(), h5t.IEEE_F64LE, _SCALAR).write(np.array(value, "<f8"))
+
+
 def preallocated(group: h5py.Group, name: str, values: np.ndarray[Any, Any]) -> h5py.Dataset:
     """A contiguous data set whose bytes are in the file at once, so that their place in it is known."""
     properties = h5p.create(h5p.DATASET_CREATE)
@@ -159,41 +176,65 @@ def rows_in_file(dataset: h5py.Dataset) -> int:
     return int(min(dataset.shape[0], dataset.id.get_num_chunks() * dataset.chunks[0]))
 
 
+class Bounds:
+    """What may be in a file, held against its structure member by member, before a value of it is read.
+
+    ``may_grow``: groups whose data sets may be larger than what is in the file of them; who reads them sees to it.
+    """
+
+    def __init__(self, file: h5py.File, may_grow: Collection[str] = ()) -> None:
+        self._size, self._may_grow = file.id.get_filesize(), may_grow
+        self._room, self._unpacked = 2 * self._size, MOST_UNPACKED
+        self._seen = set[int]()
+
+    def enter(self, group: h5g.GroupID, path: str) -> None:
+        """:raises ValueError: a group, at its path, has more attributes or members than one of a run file."""
+        _refuse_many_attributes(group, path or "/")
+        if group.get_num_objs() + len(self._seen) > MOST_OBJECTS:
+            raise ValueError(f"it holds more than {MOST_OBJECTS} objects")
+
+    def open(self, group: h5g.GroupID, name: bytes, path: str, depth: int) -> h5g.GroupID | h5d.DatasetID:
+        """A member of a group that lies so deep, opened; how large its attributes are, who reads them sees.
+
+        :raises ValueError: it is kept in another file, is a link, or deeper or larger than what a run file holds.
+        """
+        place = f"{path}/{name.decode(errors='backslashreplace')}"
+        found, address = _plain_object(group, name, place)
+        if address in self._seen:
+            raise ValueError(f"{_short(place)} is a second name of something else")
+        self._seen.add(address)
+        if isinstance(found, h5g.GroupID):
+            if depth == DEEPEST:
+                raise ValueError(f"{_short(place)} lies deeper than {DEEPEST} groups")
+            return found
+        _refuse_many_attributes(found, place)
+        needed, packed = _refuse_data_set(found, place, self._size, may_grow=path in self._may_grow)
+        if packed:
+            self._unpacked -= needed
+        else:
+            self._room -= needed
+        if self._room < 0 or self._unpacked < 0:
+            raise ValueError("its data sets would be larger than the file")
+        return found
+
+
 def refuse_what_no_run_file_holds(file: h5py.File, may_grow: Collection[str] = ()) -> None:
     """Look through the structure of a file, without reading a value of it.
 
-    ``may_grow``: groups whose data sets may be larger than what is in the file of them; who reads them sees to it.
-
-    :raises ValueError: something in it is kept in another file, or is a link, or there is more, deeper or larger
-        than a run file holds; the message names it.
+    :raises ValueError: as :class:`Bounds`; the message names what it is.
     """
-    size, seen = file.id.get_filesize(), set[int]()
-    room, unpacked = 2 * size, MOST_UNPACKED
+    bounds = Bounds(file, may_grow)
     waiting = [(h5g.open(file.id, b"/"), "", 0)]
     while waiting:
         group, path, depth = waiting.pop()
+        bounds.enter(group, path)
         _refuse_attributes(group, path or "/")
-        if group.get_num_objs() + len(seen) > MOST_OBJECTS:
-            raise ValueError(f"it holds more than {MOST_OBJECTS} objects")
         for name in group:
-            place = f"{path}/{name.decode(errors='backslashreplace')}"
-            found = _plain_object(group, name, place)
-            if found.addr in seen:
-                raise ValueError(f"{_short(place)} is a second name of something else")
-            seen.add(found.addr)
-            if found.type == h5o.TYPE_GROUP:
-                if depth == DEEPEST:
-                    raise ValueError(f"{_short(place)} lies deeper than {DEEPEST} groups")
-                waiting.append((h5g.open(group, name), place, depth + 1))
+            member, place = bounds.open(group, name, path, depth), f"{path}/{name.decode(errors='backslashreplace')}"
+            if isinstance(member, h5g.GroupID):
+                waiting.append((member, place, depth + 1))
             else:
-                dataset = h5d.open(group, name)
-                needed = _refuse_data_set(dataset, place, size, may_grow=path in may_grow)
-                if _is_packed(dataset):
-                    unpacked -= needed
-                else:
-                    room -= needed
-                if room < 0 or unpacked < 0:
-                    raise ValueError("its data sets would be larger than the file")
+                _refuse_attributes(member, place)
 
 
 def refuse_large_attributes(file: h5py.File) -> None:
@@ -208,11 +249,14 @@ def plain_member(group: h5py.Group, name: str, *, may_grow: bool = False) -> Any
     """
     if name not in group:
         return None
+    if not isinstance(group, h5py.Group):  # held in memory, and looked through before
+        return group[name]
     place = f"{group.name}/{name}"
-    found = _plain_object(group.id, name.encode(), place)
-    if found.type == h5o.TYPE_DATASET:
+    found, _ = _plain_object(group.id, name.encode(), place)
+    if isinstance(found, h5d.DatasetID):
         size = h5i.get_file_id(group.id).get_filesize()
-        _refuse_data_set(h5d.open(group.id, name.encode()), place, size, may_grow=may_grow)
+        _refuse_attributes(found, place)
+        _refuse_data_set(found, place, size, may_grow=may_grow)
     return group[name]
 
 
@@ -220,44 +264,60 @@ def _short(place: str) -> str:
     return place if len(place) < 80 else f"{place[:77]}..."
 
 
-def _plain_object(group: h5g.GroupID, name: bytes, place: str) -> Any:
-    kind = group.links.get_info(name).type
-    if kind != h5l.TYPE_HARD:
-        raise ValueError(f"{_short(place)} is {_KINDS.get(kind, 'a link of an unknown kind')}")
-    found = h5o.get_info(group, name)
-    if found.type not in (h5o.TYPE_GROUP, h5o.TYPE_DATASET):
+def _plain_object(group: h5g.GroupID, name: bytes, place: str) -> tuple[h5g.GroupID | h5d.DatasetID, int]:
+    """A member of a group, opened, and its address in the file."""
+    link = group.links.get_info(name)
+    if link.type != h5l.TYPE_HARD:
+        raise ValueError(f"{_short(place)} is {_KINDS.get(link.type, 'a link of an unknown kind')}")
+    found = h5o.open(group, name)
+    if not isinstance(found, h5g.GroupID | h5d.DatasetID):
         raise ValueError(f"{_short(place)} is neither a group nor a data set")
-    return found
+    return found, link.u
 
 
 def _refuse_attributes(owner: h5g.GroupID | h5d.DatasetID, place: str) -> None:
-    number = h5a.get_num_attrs(owner)
-    if number > MOST_ATTRIBUTES:
+    _refuse_many_attributes(owner, place)
+    for index in range(h5a.get_num_attrs(owner)):
+        refuse_large_attribute(h5a.open(owner, index=index), place)
+
+
+def _refuse_many_attributes(owner: h5g.GroupID | h5d.DatasetID, place: str) -> None:
+    if h5a.get_num_attrs(owner) > MOST_ATTRIBUTES:
         raise ValueError(f"{_short(place)} has more than {MOST_ATTRIBUTES} attributes")
-    for index in range(number):
-        if h5a.open(owner, index=index).get_storage_size() > 16 * MOST_VALUES:
-            raise ValueError(f"{_short(place)} has an attribute of more than {MOST_VALUES} values")
 
 
-def _refuse_data_set(dataset: h5d.DatasetID, place: str, size: int, *, may_grow: bool = False) -> int:
-    """The bytes that a data set's values take; of one that may grow those that are in the file.
+def refuse_large_attribute(attribute: h5a.AttrID, place: str) -> None:
+    """:raises ValueError: an attribute of the object at this place has more values than one of a run file."""
+    if attribute.get_storage_size() > 16 * MOST_VALUES:
+        raise ValueError(f"{_short(place)} has an attribute of more than {MOST_VALUES} values")
+
+
+def _refuse_data_set(dataset: h5d.DatasetID, place: str, size: int, *, may_grow: bool = False) -> tuple[int, bool]:
+    """The bytes that a data set's values take, of one that may grow those that are in the file; whether it is packed.
 
     :raises ValueError: they are kept elsewhere, or are too many.
     """
-    _refuse_attributes(dataset, place)
+    if dataset.get_offset() is not None:  # one piece of this very file, which can be neither packed nor elsewhere
+        return _bytes_of(dataset, place, size), False
     properties = dataset.get_create_plist()
     if properties.get_external_count():
         raise ValueError(f"{_short(place)} is kept in another file (external raw storage)")
+    packed = bool(properties.get_nfilters())
     if any(properties.get_filter(index)[0] not in _FILTERS for index in range(properties.get_nfilters())):
         raise ValueError(f"{_short(place)} is packed with a filter that run files do not use")
     if properties.get_layout() == h5d.VIRTUAL:
         sources = {properties.get_virtual_filename(index) for index in range(properties.get_virtual_count())}
         if sources - {"."}:
             raise ValueError(f"{_short(place)} shows values of another file (virtual data set)")
-    needed = prod(dataset.shape or ()) * dataset.get_type().get_size()
-    if may_grow and properties.get_layout() in (h5d.VIRTUAL, h5d.CHUNKED) and not properties.get_nfilters():
-        needed = dataset.get_storage_size()
-    if needed > _most_bytes(dataset, size):
+    grows = may_grow and not packed and properties.get_layout() in (h5d.VIRTUAL, h5d.CHUNKED)
+    return _bytes_of(dataset, place, size + MOST_UNPACKED if packed else size, grows=grows), packed
+
+
+def _bytes_of(dataset: h5d.DatasetID, place: str, most: int, *, grows: bool = False) -> int:
+    """:raises ValueError: they are more than that."""
+    whole = prod(dataset.shape or ()) * dataset.get_type().get_size()
+    needed = dataset.get_storage_size() if grows else whole
+    if needed > most:
         raise ValueError(f"{_short(place)} would be larger than the file")
     return int(needed)
 
@@ -274,12 +334,53 @@ def _is_packed(dataset: h5d.DatasetID) -> bool:
 # --- reading --------------------------------------------------------------------------------------------------
 
 
+_LONGEST_TEXT = 1 << 20  # bytes
+
+
+def root_texts(path: Path, names: Sequence[str]) -> dict[str, str]:
+    """Texts among the attributes of the root of a file, those of these names that it has; nothing else of it is read.
+
+    :raises ValueError: one is longer than any in a run file.
+    :raises OSError: it cannot be opened, or is no HDF5 file.
+    """
+    found = dict[str, str]()
+    file = h5f.open(os.fsencode(path), h5f.ACC_RDONLY, _without_lock())
+    try:
+        root = h5g.open(file, b"/")
+        for name in map(str.encode, names):
+            if not h5a.exists(root, name):
+                continue
+            attribute, text = h5a.open(root, name), np.empty((), _STRING)
+            kind = attribute.get_type()
+            if attribute.shape != () or not (isinstance(kind, h5t.TypeStringID) and kind.is_variable_str()):
+                continue
+            attribute.read(text, _TEXT_IN_MEMORY)
+            content = text.item()
+            if len(content) > _LONGEST_TEXT:
+                raise ValueError(f"it holds a text of {len(content)} bytes")
+            found[name.decode()] = content if isinstance(content, str) else content.decode(errors="surrogateescape")
+    finally:
+        file.close()
+    return found
+
+
+@lru_cache(maxsize=1)
+def _without_lock() -> h5p.PropFAID:
+    access = h5p.create(h5p.FILE_ACCESS)
+    access.set_file_locking(False, True)
+    access.set_fclose_degree(h5f.CLOSE_STRONG)
+    return access
+
+
 def read_array(group: h5py.Group, name: str, rows: int | None = None) -> np.ndarray[Any, Any]:
     """A data set of numbers, or of texts of fixed length: the whole of it, or its first ``rows``, at most all.
 
     :raises KeyError: there is none.
     :raises ValueError: it claims to be larger than its file, which is damaged then.
     """
+    if not isinstance(group, h5py.Group):
+        held: np.ndarray[Any, Any] = group[name].values()
+        return held if rows is None else held[:rows]
     dataset = h5d.open(group.id, name.encode())
     most = _most_bytes(dataset, h5i.get_file_id(dataset).get_filesize())
     shape = dataset.shape if rows is None else (min(rows, dataset.shape[0]), *dataset.shape[1:])

@@ -68,6 +68,16 @@ def most_size(capacity: Capacity) -> int:
     return sum(growth.most * bytes_a_row(table) * (2 if table.streamed else 1) for table, growth in grown)
 
 
+def largest_table(capacity: Capacity) -> type:
+    """The event whose rows take the most room in the end."""
+
+    def size(table: Table) -> int:
+        rows = capacity.get(table.event, table.rows)
+        return (rows.most if isinstance(rows, Growing) else rows) * bytes_a_row(table)
+
+    return max(TABLES, key=size).event
+
+
 #: Longer texts are not expected to be the same in the next row, bytes.
 LONGEST_REPEATED = 16
 
@@ -146,15 +156,35 @@ def lay_out(start: RunStart, capacity: Capacity, write_calibration: Callable[[h5
 
 
 def lay_out_after(write: Callable[[h5py.File], h5py.Group], run_id: str, units: Units, capacity: Capacity) -> LaidOut:
-    """The same; ``write`` writes what is known before the run and gives the entry."""
-    with file_in_memory() as file:
+    """The same; ``write`` writes what is known before the run into the entry, which is there, and gives it."""
+    rows = tuple(capacity.items())
+    lay_out_tables = _tables_laid_out if least_size(capacity) <= LARGEST_KEPT else _tables_laid_out.__wrapped__
+    with file_in_memory(lay_out_tables(rows, units)) as file:
         entry = write(file)
+        recording = entry["recording"]
+        entry.attrs["default"] = default_plot(entry)
+        preallocated(recording, "run_id", np.array(storable(run_id).encode(), "S64"))
+        seal(entry, known_before(entry), [*(table.name for table in tables_of(capacity)), "recording"])
+        image = bytearray(image_of(file))
+        tables = {table.event: _places(entry, table, units.source, image) for table in tables_in(entry)}
+        return LaidOut(tables, _layout(entry, tables), bytes(image))
+
+
+#: Tables of the run before are kept for the next one up to this size, bytes: the pixels of a batch have the same.
+LARGEST_KEPT = 8 << 20
+
+
+@lru_cache(2)
+def _tables_laid_out(rows: tuple[tuple[type, int | Growing], ...], units: Units) -> bytes:
+    """The image of a file with its tables, and nothing of one run yet; ``rows`` are the items of a capacity."""
+    capacity = dict(rows)
+    with file_in_memory() as file:
+        entry = nx_group(file, "entry", "NXentry")
         recording = nx_group(entry, "recording", "NXcollection")
         recording.attrs["meaning"] = "number of rows written so far in each table; gone once the run is finished"
         recording.attrs["source_unit"] = units.source
         for table in tables_of(capacity):
             _lay_out_table(entry, recording, table, units, capacity)
-        entry.attrs["default"] = default_plot(entry)
         for name, size in ENDING.items():
             preallocated(entry, name, np.array(NO_ENDING[name].encode(), h5py.string_dtype("utf-8", size)))
         preallocated(recording, "ending_check", np.array(check_of(NO_ENDING), "<i8"))
@@ -162,12 +192,8 @@ def lay_out_after(write: Callable[[h5py.File], h5py.Group], run_id: str, units: 
             if "flags" in entry[table.name]:
                 write_flag_meanings(entry[table.name]["flags"])
         write_array(entry["spectra"], "wavelength", np.arange(380.0, 781.0), "nm", "wavelength in standard air")
-        preallocated(recording, "run_id", np.array(storable(run_id).encode(), "S64"))
         _lay_out_exchange(recording, capacity)
-        seal(entry, known_before(entry), [*(table.name for table in tables_of(capacity)), "recording"])
-        image = bytearray(image_of(file))
-        tables = {table.event: _places(entry, table, units.source, image) for table in tables_in(entry)}
-        return LaidOut(tables, _layout(entry, tables), bytes(image))
+        return image_of(file)
 
 
 def found_again(file: h5py.File, image: bytes) -> LaidOut:

@@ -437,12 +437,12 @@ def write_flag_meanings(dataset: h5py.Dataset) -> None:
 
 
 def write_start(file: h5py.File, start: RunStart) -> h5py.Group:
-    """Everything about a run that is known before it begins; returns ``/entry``."""
+    """Everything about a run that is known before it begins, into ``/entry``, which is there; returns it."""
     file.attrs["NX_class"] = "NXroot"
     file.attrs["default"] = "entry"
     file.attrs["creator"] = f"{start.program} {start.version}"
     file.attrs["format_version"] = "{}.{}".format(*FORMAT_VERSION)
-    entry = nx_group(file, "entry", "NXentry", default="jvl")
+    entry = file["entry"]
     for name in ("title", "start_time", "run_id"):
         write_text(entry, name, getattr(start, name))
     set_text(write_text(entry, "program_name", start.program), "version", start.version)
@@ -709,9 +709,14 @@ def version_of(file: h5py.File) -> Version:
 
     :raises ValueError: it names none that makes sense.
     """
-    if "format_version" not in file.attrs:
-        return BEFORE_VERSIONS
-    text = str(file.attrs["format_version"])
+    return BEFORE_VERSIONS if "format_version" not in file.attrs else version_in(str(file.attrs["format_version"]))
+
+
+def version_in(text: str) -> Version:
+    """A version from its text.
+
+    :raises ValueError: it makes no sense.
+    """
     if (found := re.fullmatch(r"(\d{1,4})\.(\d{1,4})", text, re.ASCII)) is None:
         raise ValueError(f"its format version is {text[:40]!r}")
     return int(found[1]), int(found[2])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from acquire.evaluation.evaluate import Evidence
+from acquire.evaluation.final import final_evaluation
 from acquire.evaluation.lifetime import READ, FinalLifetime, final_lifetime
 from acquire.run_file.columns import segments
 from acquire.run_file.read import ArchiveError, Run
@@ -13,8 +13,13 @@ def lifetime_of(run: Run) -> FinalLifetime:
 
     :raises ArchiveError: the run is no lifetime, or its file cannot be read any more.
     """
-    evidence = Evidence(run.calibration, final=True).with_dark(run.dark).with_spectra(run.spectra)
-    final = final_lifetime(evidence, run.configuration, run.spectra, lambda: segments(run.path, "lifetime", READ))
+    final = final_lifetime(
+        final_evaluation(run.dark, run.spectra, run.calibration),
+        run.configuration,
+        run.source_unit,
+        run.start_time[:10],
+        lambda: segments(run.path, "lifetime", READ),
+    )
     if final is None:
         raise ArchiveError(f"{run.path}: is the file of no lifetime; acquire lifetime takes runs that kept one level")
     return final

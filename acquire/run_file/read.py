@@ -44,7 +44,9 @@ from acquire.records import (
 )
 from acquire.run_file import exchange
 from acquire.run_file.analyses import OWN, Analysis, Results, named, read_analyses, read_results
+from acquire.run_file.analyses import PLACE as PLACE_OF_ANALYSES
 from acquire.run_file.checksums import Integrity, damaged_texts, verify
+from acquire.run_file.checksums import digests as checksums_of
 from acquire.run_file.figures_group import LONGEST_TEXT, PLACES, read_figures
 from acquire.run_file.figures_group import text as _text
 from acquire.run_file.hdf5 import (
@@ -64,6 +66,7 @@ from acquire.run_file.layout import (
     read_calibration,
     version_of,
 )
+from acquire.run_file.loaded import HeldGroup, load
 from acquire.run_file.naming import is_run_file, moment_in
 from acquire.run_file.placing import locked_alone
 from acquire.run_file.remarks import Remark, RemarkKind, read_remarks, standing
@@ -293,6 +296,16 @@ def read_run(path: Path, analysis: str | None = None) -> Run:
         return by_analysis(_whole(path, file), file["entry"], analysis)
 
 
+def names_of_analyses(path: Path) -> tuple[str, ...]:
+    """What the analyses of a run file are called; little of it is read.
+
+    :raises ArchiveError: as above.
+    """
+    with _file(path) as file:
+        groups = plain_member(plain_member(file, "entry"), PLACE_OF_ANALYSES)
+        return () if groups is None else tuple(groups)
+
+
 def by_analysis(run: Run, entry: h5py.Group, name: str | None) -> Run:
     """The run of an entry with the results of one of its analyses, or its own.
 
@@ -337,21 +350,49 @@ def _both(before: Columns, more: Columns) -> Columns:
     return {name: np.concatenate([before[name], values[new]]) for name, values in more.items()}
 
 
-def read_image(path: Path, image: bytes) -> Run:
-    """The same from the bytes of a run file, which is, or is about to be, at ``path``.
+@contextmanager
+def open_image(path: Path, image: bytes) -> Iterator[tuple[h5py.File, Run, Mapping[str, str]]]:
+    """The bytes of a run file, which is, or is about to be, at ``path``, as a file in memory; its run; its checksums.
+
+    The checksums are those of the members of its entry, computed now; none where it is damaged or not finished.
 
     :raises ArchiveError: they are no run file of this program.
     """
     with _as_archive_error(path), h5py.File.in_memory(image) as file:
         _refuse_newer(path, file)
-        return _whole(path, file)
+        if (found := _at_one_go(path, file)) is not None:
+            run, digests = found
+        else:
+            run = _whole(path, file)
+            digests = checksums_of(file["entry"]) if run.finished and not run.integrity.damaged else {}
+        yield file, run, digests
 
 
 def _whole(path: Path, file: h5py.File) -> Run:
     """The run in an open file, and what its checksums say of it."""
+    if (found := _at_one_go(path, file)) is not None:
+        return found[0]
     refuse_what_no_run_file_holds(file, _growing_groups(file))
     run = _read(path, file)
-    integrity = verify(file["entry"], _SEALED if run.finished else BEFORE_THE_RUN)
+    return _verified(run, file, verify(file["entry"], _SEALED if run.finished else BEFORE_THE_RUN))
+
+
+def _at_one_go(path: Path, file: h5py.File) -> tuple[Run, Mapping[str, str]] | None:
+    """The same of a finished file, each object of it read once, and the checksums of what is in its entry.
+
+    None of a file that is not finished, or that cannot be read: why, reading it part by part tells.
+    """
+    try:
+        if "recording" in plain_member(file, "entry"):
+            return None
+        loaded = load(file)
+        run, root = _read(path, loaded.root), loaded.root
+        return _verified(run, root, verify(root["entry"], _SEALED, loaded.digests)), loaded.digests
+    except Exception:  # h5py meets damage with almost any exception
+        return None
+
+
+def _verified(run: Run, file: h5py.File | HeldGroup, integrity: Integrity) -> Run:
     said = (*integrity.damaged, *run.integrity.damaged, *damaged_texts(file, [SUMMARY]))
     return replace(run, integrity=replace(integrity, damaged=said))
 

@@ -182,15 +182,27 @@ def _answers(
     until: float | None = None,
     beside: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[Path, Any]]:
+    return answers_of(COMMAND, what, paths, patience, until, beside)
+
+
+def answers_of(
+    command: Sequence[str],
+    what: str,
+    paths: Sequence[Path],
+    patience: float | None = None,
+    until: float | None = None,
+    beside: Mapping[str, str] | None = None,
+) -> Iterator[tuple[Path, Any]]:
     """Each file with what came of it; an ArchiveError where that is nothing.
 
-    A file that the process dies of costs no other: a new process goes on behind it. ``patience`` (s) is how long
-    files are begun, ``until`` when all is given up; ``beside`` what is to be known besides the path.
+    The ``command`` starts a program that calls :func:`serve`. A file that its process dies of costs no other: a new
+    process goes on behind it. ``patience`` (s) is how long files are begun, ``until`` when all is given up; ``beside``
+    what is to be known besides the path.
     """
     waiting = list(paths)
     while waiting:
         order = {"what": what, "patience": patience, "beside": dict(beside or {})}
-        with _reader(order, waiting, until) as reader:
+        with _reader(command, order, waiting, until) as reader:
             while waiting and (answer := reader.answer()) is not None:
                 yield waiting.pop(0), answer.value
             if not waiting or reader.is_done or (until is not None and time.monotonic() > until):
@@ -262,11 +274,13 @@ def _in_words(status: int) -> str:
 
 
 @contextmanager
-def _reader(order: Mapping[str, Any], paths: Sequence[Path], until: float | None) -> Iterator[_Reader]:
+def _reader(
+    command: Sequence[str], order: Mapping[str, Any], paths: Sequence[Path], until: float | None
+) -> Iterator[_Reader]:
     whole = {**order, "folder": _here(), "paths": [os.fspath(path) for path in paths]}
     with ExitStack() as until_done:
         process = subprocess.Popen(
-            COMMAND,
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -346,7 +360,12 @@ def _understood(content: bytes, path: Path) -> Any:
 
 
 def main() -> int:
-    """Answer the order at standard input, file by file, then with an empty message."""
+    """Read as the order at standard input says."""
+    return serve(_work)
+
+
+def serve(work: Callable[[], Mapping[str, Callable[..., Any]]]) -> int:
+    """Answer the order at standard input, file by file, then with an empty message; ``work``: what can be asked."""
     with suppress(ValueError, OSError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asks decides
     stream = os.fdopen(os.dup(1), "wb")
@@ -355,7 +374,7 @@ def main() -> int:
     if order["folder"]:
         os.chdir(order["folder"])
     paths = [Path(path) for path in order["paths"]]
-    answer = partial(_work()[order["what"]], **order["beside"])
+    answer = partial(work()[order["what"]], **order["beside"])
     _bound_memory(max(map(_size, paths), default=0))
     begun = time.monotonic()
     for path in paths:

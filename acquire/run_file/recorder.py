@@ -32,12 +32,12 @@ from typing import BinaryIO
 import h5py
 
 from acquire.config.yaml_source import LARGEST_LONG_RUN_FILE, LARGEST_RUN_FILE
-from acquire.records import Event, Note, RunStart, RunStop
+from acquire.records import Event, ExposureSample, Note, RunStart, RunStop, Spectrum
 from acquire.run_file.checksums import row_check
 from acquire.run_file.exchange import Exchanges, frame
 from acquire.run_file.growing import end_of_file
 from acquire.run_file.held import Held
-from acquire.run_file.laying_out import CHECK, COUNT, LaidOut, fit, lay_out, least_size, most_size
+from acquire.run_file.laying_out import CHECK, COUNT, LaidOut, fit, largest_table, lay_out, least_size, most_size
 from acquire.run_file.layout import ENDING, NO_ENDING, Capacity, check_of
 from acquire.run_file.placing import lock_shared, replace_file_and_lock
 from acquire.run_file.so_far import TableSoFar
@@ -72,12 +72,12 @@ def create_run_file(
     if (size := least_size(capacity)) > LARGEST_RUN_FILE:
         raise RecordingError(
             f"{path}: would be larger than a run file may be ({size >> 20} of {LARGEST_RUN_FILE >> 20} MB); "
-            "plan fewer spectra, or a longer spectra.sample_every"
+            f"{_advice(capacity)}"
         )
     if (size := most_size(capacity)) > LARGEST_LONG_RUN_FILE:
         raise RecordingError(
             f"{path}: could grow larger than a run file may be ({size >> 20} of {LARGEST_LONG_RUN_FILE >> 20} MB); "
-            "plan readings farther apart, or an earlier end"
+            f"{_advice(capacity)}"
         )
     try:
         laid_out = lay_out(start, capacity, write_calibration)
@@ -89,6 +89,14 @@ def create_run_file(
         raise RecordingError(f"{path}: a text of the configuration does not fit into a file ({error})") from error
     except OSError as error:
         raise RecordingError(f"{path}: cannot be made ({error}); is the folder writable, the disk full?") from error
+
+
+def _advice(capacity: Capacity) -> str:
+    """What makes a file smaller: less of what takes the most room in it."""
+    what = largest_table(capacity)
+    if what is ExposureSample:
+        return "plan a longer spectra.sample_every, or fewer spectra"
+    return "plan fewer spectra" if what is Spectrum else "plan readings farther apart, or an earlier end"
 
 
 #: So many rows of a short text are written at once.
@@ -122,10 +130,14 @@ class RunRecorder:
         self._file = path.open("r+b", buffering=0)
         self._descriptor = self._file.fileno()
         self._closed = False
-        lock_shared(self._descriptor)
         self._write = _positioned_writer()
         self._synced = time.monotonic()
-        self.sync()
+        try:
+            lock_shared(self._descriptor)
+            self.sync()
+        except BaseException:
+            self._file.close()  # an open file cannot be removed on Windows
+            raise
 
     def __call__(self, event: Event) -> None:
         """Record one event; when this returns, the event survives the end of the process.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from acquire.run_file.checksums import row_check
 from acquire.run_file.columns import ROWS
 from acquire.run_file.exchange import Exchanges, Message, frame, size_of_recorded
 from acquire.run_file.growing import end_of_file
-from acquire.run_file.hdf5 import nx_group, read_array, rows_in_file
+from acquire.run_file.hdf5 import read_array, rows_in_file
 from acquire.run_file.held import Held
 from acquire.run_file.laying_out import LaidOut, TablePlaces, Units, found_again, lay_out_after
 from acquire.run_file.layout import FORMAT_VERSION, Capacity, Table, known_before, tables_in, tables_of
@@ -169,16 +169,13 @@ def _held(path: Path, head: bytes, begins: Sequence[tuple[int, int]], end: int, 
 def _lay_out_again(path: Path, run: Run, capacity: Capacity) -> None:
     """Put a growing file with the rows of a recovered one in its place, in one step.
 
-    :raises ArchiveError: it cannot be read.
-    :raises OSError: the new file cannot be written.
+    :raises ArchiveError: it cannot be read, or the new file cannot be written: it stays as it is.
     """
     beside = name_beside(path)
     try:
-        with _file(path) as old:
+        with _file(path) as old, _as_not_written(path, beside):
             laid_out = _laid_out_like(old, run, _with_room(capacity, run))
-            with beside.open("xb") as stream:
-                stream.write(laid_out.image)
-            recorder = RunRecorder(beside, laid_out, _Exchanged(run) if run.exchange["time"].size else None)
+            recorder = _begun_in(beside, laid_out, _Exchanged(run) if run.exchange["time"].size else None)
             try:
                 for table in tables_of(capacity):
                     for piece in _live_rows(old["entry"], run, table):
@@ -187,18 +184,39 @@ def _lay_out_again(path: Path, run: Run, capacity: Capacity) -> None:
                 recorder.close()
                 recorder.let_go()
         put_in_place(beside, path)
-    except RecordingError as error:
-        raise OSError(str(error)) from error
     finally:
         with suppress(OSError):
             beside.unlink()
+
+
+def _begun_in(beside: Path, laid_out: LaidOut, exchanges: Exchanges | None) -> RunRecorder:
+    """:raises acquire.run_file.recorder.RecordingError: the disk does not take it."""
+    try:
+        with beside.open("xb") as stream:
+            stream.write(laid_out.image)
+        return RunRecorder(beside, laid_out, exchanges)
+    except OSError as error:
+        raise RecordingError(f"{beside}: cannot be made ({error})") from error
+
+
+@contextmanager
+def _as_not_written(path: Path, beside: Path) -> Iterator[None]:
+    """What the disk refuses of a copy ``beside``, as an error that says what becomes of the run file itself."""
+    try:
+        yield
+    except RecordingError as error:
+        why = _first_line(error).removeprefix(f"{beside}: ")
+        raise ArchiveError(
+            f"{path}: cannot be gone on with now, and stays as it is: its copy {beside.name} {why}; is the folder "
+            "writable, the disk full?"
+        ) from error
 
 
 def _laid_out_like(old: h5py.File, run: Run, capacity: Capacity) -> LaidOut:
     def write(file: h5py.File) -> h5py.Group:
         for name in ("NX_class", "default", "creator", "format_version"):
             file.attrs[name] = old.attrs[name]
-        entry = nx_group(file, "entry", "NXentry", default="jvl")
+        entry = file["entry"]
         for name in (*known_before(old["entry"]), *({"remarks"} & set(old["entry"]))):
             old.copy(old["entry"][name], entry, name)
         return entry

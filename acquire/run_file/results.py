@@ -11,6 +11,7 @@ from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.decay import DecayConditions
 from acquire.evaluation.figure import Figure
 from acquire.evaluation.final import final_evaluation
+from acquire.evaluation.lifetime import FinalLifetime
 from acquire.evaluation.surroundings_findings import temperature_in
 from acquire.photometry.many_spectra import colorimetry
 from acquire.records import Columns, Finding, Note, Spectrum
@@ -29,11 +30,16 @@ from acquire.run_file.lifetime import lifetime_of
 from acquire.run_file.read import Run, table_of
 
 
-def final_results(run: Run, spectra: Sequence[Spectrum]) -> tuple[dict[str, Columns], Mapping[str, Figure], list[Note]]:
-    """Final tables, figures of merit and cautions of a run whose spectra are these."""
+def final_results(
+    run: Run, spectra: Sequence[Spectrum], lifetime: FinalLifetime | None = None
+) -> tuple[dict[str, Columns], Mapping[str, Figure], list[Note]]:
+    """Final tables, figures of merit and cautions of a run whose spectra are these; ``lifetime`` of its long table."""
     final = final_evaluation(run.dark, _of_points(run, spectra), run.calibration, run.repeated)
     points = final.points(run.tables["jvl"])
     figures, found = final.judged(points, run.source_unit, run.start_time[:10])
+    if lifetime is not None:  # which knows its own points and figures
+        figures = lifetime.figures
+        found = [*lifetime.findings, *(one for one in found if one.code not in {of.code for of in lifetime.findings})]
     found = [*found, *_of_long_tables(run)]
     tables = {
         "jvl": points,
@@ -41,7 +47,8 @@ def final_results(run: Run, spectra: Sequence[Spectrum]) -> tuple[dict[str, Colu
         "branches": table_of(final.branches(points), BRANCH_COLUMNS),
         "transport": table_of(final.transport(points), TRANSPORT_COLUMNS),
     }
-    return tables, figures, final.cautions(points, run.source_unit, found)
+    cautions = final.cautions(points, run.source_unit, found) if lifetime is None else [*lifetime.cautions]
+    return tables, figures, cautions
 
 
 def results_of(run: Run, calibration: Calibration) -> Results:
@@ -55,9 +62,8 @@ def results_of(run: Run, calibration: Calibration) -> Results:
     spectra = [replace(one, **dict(zip(COMPUTED_OF_SPECTRA, values, strict=True))) for one, values in each]
     columns = {**run.tables["spectra"], **found._asdict()}
     changed = replace(run, calibration=calibration, tables={**run.tables, "spectra": columns})
-    tables, figures, cautions = final_results(changed, spectra)
-    if run.rows.get("lifetime") and DecayConditions.of(run.configuration) is not None:
-        figures = lifetime_of(changed).figures
+    lasting = run.rows.get("lifetime") and DecayConditions.of(run.configuration) is not None
+    tables, figures, cautions = final_results(changed, spectra, lifetime_of(changed) if lasting else None)
     computed = {
         "jvl": {name: tables["jvl"][name] for name in COMPUTED},
         "spectra": found._asdict(),

@@ -21,11 +21,11 @@ import numpy.typing as npt
 from acquire.evaluation.device_stress import UNITS, Stress
 from acquire.evaluation.figure import Figure
 from acquire.records import Branch, Severity, of_sweep
-from acquire.run_file.checksums import checked_text, write_checked_text
+from acquire.run_file.checksums import checked_text, right_text, write_checked_text
 from acquire.run_file.figures_group import figure_in
 from acquire.run_file.figures_group import text as _text
-from acquire.run_file.hdf5 import plain_member, read_array
-from acquire.run_file.layout import storable
+from acquire.run_file.hdf5 import plain_member, read_array, root_texts
+from acquire.run_file.layout import FORMAT_VERSION, storable, version_in
 from acquire.run_file.placing import locked_alone
 from acquire.run_file.read import (
     LONGEST_CONFIGURATION,
@@ -35,6 +35,7 @@ from acquire.run_file.read import (
     _file,
     _sample_field,
     parsed,
+    refuse_what_is_no_file,
 )
 from acquire.run_file.remarks import RemarkKind, read_remarks, standing
 from acquire.run_file.stress_group import read_stress
@@ -282,6 +283,8 @@ def read_summary_text(path: Path) -> SummaryText:
     :raises acquire.run_file.read.ArchiveError: it is not a run file of this program.
     """
     try:
+        if (text := _at_the_root(path)) is not None:
+            return SummaryText(text)
         with _file(path) as file:
             if (text := checked_text(file, SUMMARY)) is not None:
                 return SummaryText(text)
@@ -292,6 +295,18 @@ def read_summary_text(path: Path) -> SummaryText:
         if isinstance(why, OSError) and why.errno is not None:  # of a file that is none of ours HDF5 gives no number
             return SummaryText("", refused=str(error))
         raise
+
+
+def _at_the_root(path: Path) -> str | None:
+    """The summary of a file that has a right one, by nothing but three attributes; None: look closer."""
+    refuse_what_is_no_file(path)
+    try:
+        texts = root_texts(path, ("format_version", SUMMARY, f"{SUMMARY}_sha256"))
+        if version_in(texts["format_version"])[0] > FORMAT_VERSION[0]:
+            return None
+        return right_text(texts[SUMMARY], texts[f"{SUMMARY}_sha256"])
+    except (OSError, KeyError, ValueError, RuntimeError):
+        return None
 
 
 def summary_from(path: Path, text: str, *, finished: bool = True) -> RunSummary:

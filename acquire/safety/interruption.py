@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 from typing import Any
 
@@ -52,6 +52,18 @@ def asked_for(reason: str) -> bool:
     return reason in REASONS or reason.startswith((STOPPED_BY, PAUSED_BY))
 
 
+class _Wait:
+    """Whether the run waits for an instrument; entered at each point, where a generator would take its time."""
+
+    inside = False
+
+    def __enter__(self) -> None:
+        self.inside = True
+
+    def __exit__(self, *_: object) -> None:
+        self.inside = False
+
+
 class StopRequest:
     """Remembers why a stop was asked for, by a signal or through the :attr:`mailbox`.
 
@@ -66,7 +78,7 @@ class StopRequest:
     def __init__(self, started_for: str = "") -> None:
         self._reason = ""
         self._looks = 0
-        self._interruptible = False
+        self._wait = _Wait()
         self._raised = False
         self._asking = False
         #: Where the run is spoken to from outside; open while it goes on.
@@ -89,7 +101,7 @@ class StopRequest:
         if self._asking:
             self.note(reason)
             raise KeyboardInterrupt(reason)
-        if self._reason and self._interruptible and not self._raised:
+        if self._reason and self._wait.inside and not self._raised:
             self._raised = True
             raise KeyboardInterrupt(reason)
         self.note(reason)
@@ -113,21 +125,16 @@ class StopRequest:
         if not self._reason:
             return
         self._looks += 1
-        if self._looks >= LONGEST_LOOKS and self._interruptible and not self._raised:
+        if self._looks >= LONGEST_LOOKS and self._wait.inside and not self._raised:
             self._raised = True
             raise KeyboardInterrupt(self._reason)
 
-    @contextmanager
-    def interruptible(self) -> Iterator[None]:
+    def interruptible(self) -> AbstractContextManager[None]:
         """Inside, a second request ends a wait: for waits that may be long, never for clearing up.
 
         :raises KeyboardInterrupt: the second request came.
         """
-        self._interruptible = True
-        try:
-            yield
-        finally:
-            self._interruptible = False
+        return self._wait
 
     @contextmanager
     def while_asking(self) -> Iterator[None]:

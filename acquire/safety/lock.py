@@ -123,6 +123,34 @@ def instruments_locked(
                 _write(lock, None)
 
 
+@contextmanager
+def held_alone(path: Path, what: str) -> Iterator[str]:
+    """Hold what the file at ``path`` stands for, which is there only meanwhile; ``what`` is what others get to see.
+
+    Gives who else holds it, in words: then it is not ours. Empty: nobody.
+
+    :raises OSError: it cannot be made, or the folder knows no locks.
+    """
+    while True:
+        with _opened(path) as lock:
+            if not taken(lock):
+                yield str(_holder(lock) or "another program, which has not yet said which")
+                return
+            try:
+                if not os.path.samestat(os.fstat(lock), path.lstat()):
+                    continue  # whoever had it has just removed it: ours holds nothing
+            except FileNotFoundError:
+                continue
+            _write(lock, ourselves(what))
+            try:
+                yield ""
+            finally:
+                _write(lock, None)
+                with suppress(OSError):  # Windows removes no open file: it stays, and is empty
+                    path.unlink()
+            return
+
+
 def in_use(resources: Iterable[str], folder: Path | None = None) -> str:
     """Who has one of these instruments (VISA addresses) now, in words; empty where nobody is known to have one.
 

@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from acquire import __version__
-from acquire.service import queue_routes, routes_access, routes_history, routes_recipes, routes_runs
+from acquire.service import queue_routes, routes_access, routes_history, routes_recipes, routes_runs, routes_upkeep
 from acquire.service.access import Gate, Rate
 from acquire.service.errors import ErrorAnswer, answer_errors, not_found
 from acquire.service.folders import Folders
@@ -94,7 +94,7 @@ def application(settings: Settings, mailboxes: Path | None = None) -> FastAPI:
     app.state.counts = {"errors": 0, "refused": 0}
     app.state.stream = Stream(watch, lambda: state_of(here), queue.answer)
     answer_errors(app)
-    for module in (routes_access, routes_recipes, routes_runs, routes_history, queue_routes):
+    for module in (routes_access, routes_recipes, routes_runs, routes_history, routes_upkeep, queue_routes):
         app.include_router(module.router, prefix=BASE)
     app.include_router(routes_access.outside)
     _serve_page(app)
@@ -111,7 +111,7 @@ def state_of(here: Shared) -> dict[str, Any]:
         "bench": {"held": bool(runs), "lock": here.queue.lock},
         "runs": runs,
         "queue": here.queue.status(),
-        "last_output": here.watch.last_output,
+        "last_output": here.watch.outputs.known,
     }
 
 

@@ -8,12 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
 from acquire.archive.catalogue import Catalogue, CatalogueError
 from acquire.archive.criteria import Criteria
+from acquire.photometry.customary_units import figure_title
 from acquire.run_file.summary import RunSummary
 from acquire.service.errors import RequestRefused
 from acquire.service.run_files import RunFiles
@@ -82,7 +83,29 @@ def figure_wish(text: str) -> tuple[str, str, float]:
     """
     if (found := _FIGURE.fullmatch(text.strip())) is None:
         raise RequestRefused(422, f"'{text[:60]}' says nothing of a figure", "write luminance_max>1000", where="figure")
-    return found[1], found[2], float(found[3])
+    if not isfinite(limit := float(found[3])):
+        raise RequestRefused(422, f"the limit of '{text[:60]}' is beyond all numbers", "write 1e9", where="figure")
+    try:
+        figure_title(found[1])
+    except KeyError as error:
+        hint = "names as GET history has them: luminance_max, turn_on_voltage, current_efficiency_at_1000_cd_m2"
+        raise RequestRefused(422, f"there is no figure '{found[1]}'", hint, where="figure") from error
+    return found[1], found[2], limit
+
+
+def figure_wishes(texts: Sequence[str]) -> tuple[tuple[str, str, float], ...]:
+    """Several of them, which some value can meet together.
+
+    :raises RequestRefused: as :func:`figure_wish`, or none can.
+    """
+    wishes = tuple(figure_wish(text) for text in texts)
+    for name in dict.fromkeys(name for name, _, _ in wishes):
+        least = max((limit for one, sign, limit in wishes if one == name and sign[0] == ">"), default=-inf)
+        most = min((limit for one, sign, limit in wishes if one == name and sign[0] == "<"), default=inf)
+        if least > most:
+            hint = "exchange the limits"
+            raise RequestRefused(422, f"no {name} is above {least:g} and below {most:g}", hint, where="figure")
+    return wishes
 
 
 def _reaches(row: Row, name: str, sign: str, limit: float) -> bool:

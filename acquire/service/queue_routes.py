@@ -22,6 +22,7 @@ from acquire.service.tokens import Role
 
 router = APIRouter(tags=["queue"])
 ItemId = Annotated[int, InPath(ge=1, le=2**53)]
+Key = Annotated[str | None, Header(max_length=200)]
 Person = Annotated[Line | None, Field(description="Who wants it, by name.")]
 MOST_TIMES = 50
 
@@ -171,7 +172,7 @@ def add(
     wish: ItemWish,
     login: Viewer,
     here: Here,
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    idempotency_key: Key = None,
 ) -> ItemTold:
     """Add an item; one of a viewer waits for an operator's yes. The same key never adds two."""
     recipes.recipe_in(here.settings.recipes, wish.recipe)
@@ -193,11 +194,17 @@ def move(id: ItemId, wish: MoveWish, login: Operator, here: Here) -> ItemTold:  
 
 
 @router.post("/queue/{id}/repeat")
-def repeat(id: ItemId, wish: RepeatWish, login: Viewer, here: Here) -> ItemTold:  # noqa: A002
+def repeat(
+    id: ItemId,  # noqa: A002
+    wish: RepeatWish,
+    login: Viewer,
+    here: Here,
+    idempotency_key: Key = None,
+) -> ItemTold:
     """Add the same once more, or several times; of a viewer they wait for an operator's yes. The first is given."""
     with refusals():
-        by = wish.person or ""
-        return _told(here, here.queue.repeat(id, by, wish.times, operator=login.role is Role.OPERATOR))
+        operator, by = login.role is Role.OPERATOR, wish.person or ""
+        return _told(here, here.queue.repeat(id, by, wish.times, operator=operator, key=idempotency_key))
 
 
 @router.post("/queue/{id}/{deed}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -134,16 +134,21 @@ class QueueService:
         :raises acquire.service.queue_rules.Refused: nobody is named, or the queue is full.
         """
         shown = estimate(request, self.places.recipes)
+        item = self._once(key, lambda: self.queue.add(request, by, operator=operator, estimate=shown))
+        self.runner.wake()
+        return item
+
+    def _once(self, key: str | None, make: Callable[[], Item]) -> Item:
+        """What ``make`` makes, or what came of the same key before."""
         with self._adding:
             if key and key in self._made:
                 return self.queue.item(self._made[key])
-            item = self.queue.add(request, by, operator=operator, estimate=shown)
+            item = make()
             if key:
                 self._made[key] = item.id
                 while len(self._made) > MOST_KEYS:
                     self._made.popitem(last=False)
-        self.runner.wake()
-        return item
+            return item
 
     def do(self, deed: str, number: int, by: str) -> Item:
         """Approve, hold, release or remove an item; one that needed a person is shown anew.
@@ -158,8 +163,8 @@ class QueueService:
         self.runner.wake()
         return item
 
-    def repeat(self, number: int, by: str, times: int, *, operator: bool) -> Item:
-        """The same so many times more; the first of them.
+    def repeat(self, number: int, by: str, times: int, *, operator: bool, key: str | None = None) -> Item:
+        """The same so many times more; the first of them. With a ``key`` that was used before, what it made then.
 
         :raises acquire.config.ConfigurationError: its recipe is wrong now.
         :raises acquire.service.queue_rules.Refused: there is no such item, nobody is named, or the queue is full.
@@ -167,9 +172,14 @@ class QueueService:
         if times < 1:
             raise Refused("an item is repeated once at least", "say how many times")
         shown = estimate(self.queue.item(number).request, self.places.recipes)
-        first, *_ = [self.queue.repeat(number, by, operator=operator, estimate=shown) for _ in range(times)]
+
+        def repeated() -> Item:
+            first, *_ = [self.queue.repeat(number, by, operator=operator, estimate=shown) for _ in range(times)]
+            return first
+
+        item = self._once(key, repeated)
         self.runner.wake()
-        return first
+        return item
 
 
 def _told(queue: Queue) -> list[dict[str, Any]]:

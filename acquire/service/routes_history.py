@@ -23,7 +23,7 @@ from acquire.service.access import REPORT_POLICY, Operator, Viewer
 from acquire.service.answers import Compared, Comparison, History, HistoryOne, HistoryRow, TagWish
 from acquire.service.commands import made_by
 from acquire.service.errors import RequestRefused, not_found
-from acquire.service.history import Wanted, figure_wish
+from acquire.service.history import Wanted, figure_wishes
 from acquire.service.shared import Here, Shared
 
 router = APIRouter(tags=["history"])
@@ -58,7 +58,7 @@ def history(
 
     :raises RequestRefused: a wrong wish of a figure, or of the order.
     """
-    wanted = Wanted(sample, user, text, begin, end, status, tuple(figure_wish(one) for one in figure))
+    wanted = Wanted(sample, user, text, begin, end, status, figure_wishes(figure))
     total, rows = here.history.found(wanted, sort, limit, offset)
     return History(total=total, runs=[HistoryRow.model_validate(row) for row in rows])
 
@@ -80,8 +80,21 @@ def _row(here: Shared, run_id: str) -> HistoryRow:
 def compare(runs: Several, _: Viewer, here: Here) -> Comparison:
     """Figures of merit of up to 12 runs beside each other."""
     rows = [_row(here, one) for one in dict.fromkeys(runs.split(","))]
-    names = dict.fromkeys(name for row in rows for name in row.figures)
-    return Comparison(runs=rows, figures=[_compared(name, [row.figures.get(name) for row in rows]) for name in names])
+    figures = [_figures_of(here, row) for row in rows]
+    names = dict.fromkeys(name for one in figures for name in one)
+    return Comparison(runs=rows, figures=[_compared(name, [one.get(name) for one in figures]) for name in names])
+
+
+def _figures_of(here: Shared, row: HistoryRow) -> Mapping[str, Mapping[str, Any]]:
+    """The figures of a run as its file has them, with their 95 %; in short where it cannot be read."""
+    try:
+        found: Mapping[str, Mapping[str, Any]] = here.read("figures", row.run_id)[0]["figures"]
+    except RequestRefused:
+        return row.figures
+    return found or row.figures
+
+
+_OF_A_VALUE = ("value", "uncertainty", "expanded_uncertainty", "status")
 
 
 def _compared(name: str, values: Sequence[Mapping[str, Any] | None]) -> Compared:
@@ -91,7 +104,7 @@ def _compared(name: str, values: Sequence[Mapping[str, Any] | None]) -> Compared
         title=first.get("title", name),
         quantity=first.get("quantity", ""),
         unit=first["unit"],
-        values=[None if one is None else {k: one[k] for k in ("value", "uncertainty", "status")} for one in values],
+        values=[None if one is None else {key: one.get(key) for key in _OF_A_VALUE} for one in values],
     )
 
 

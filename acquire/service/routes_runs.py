@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Response
@@ -31,6 +32,7 @@ from acquire.service.starting import Wish
 
 router = APIRouter(tags=["runs"])
 Address = Annotated[str, InPath(pattern=r"^[0-9A-Za-z-]{1,80}$")]
+Key = Annotated[str | None, Header(max_length=200)]
 Names = Annotated[str, Query(max_length=2000, pattern=r"^[A-Za-z0-9_,]*$")]
 MOST_POINTS = 100_000
 OFF_WITHIN = 10.0  # s that an answer to a stop waits for the output
@@ -41,7 +43,7 @@ def start_run(
     wish: RunWish,
     _: Operator,
     here: Here,
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    idempotency_key: Key = None,
 ) -> Started:
     """Start a run now, in a process of its own that outlives the service; the same key never starts two.
 
@@ -52,25 +54,11 @@ def start_run(
         hint = "choose the sweep whose limits hold" if wish.manual else "choose one"
         raise RequestRefused(422, "no recipe is named", hint, where="recipe")
     start = here.starter.start_by_hand if wish.manual else here.starter.start
-    return start(_wish_of(wish, wish.recipe), idempotency_key)
+    return start(wish_of(wish, wish.recipe), idempotency_key)
 
 
-@router.post("/health-check", status_code=202)
-def health_check(wish: RunWish, _: Operator, here: Here) -> Started:
-    """Check the bench; without a recipe by the one that is shipped."""
-    here.refuse_beside_queue()
-    return here.starter.start_upkeep("health", _wish_of(wish, wish.recipe or "sweeps/health.yaml"))
-
-
-@router.post("/calibrate", status_code=202)
-def calibrate(wish: RunWish, _: Operator, here: Here) -> Started:
-    """Carry out the run that a calibration is made of; without a recipe the one that is shipped."""
-    here.refuse_beside_queue()
-    recipe = wish.recipe or "sweeps/calibrate_photodiode.yaml"
-    return here.starter.start_upkeep("calibrate", _wish_of(wish, recipe))
-
-
-def _wish_of(wish: RunWish, recipe: str) -> Wish:
+def wish_of(wish: RunWish, recipe: str) -> Wish:
+    """What is wanted, by this recipe."""
     said = {name: getattr(wish, name) or None for name in Wish.__dataclass_fields__ if name != "recipe"}
     return Wish(recipe=recipe, **said)
 
@@ -168,7 +156,7 @@ def stop(run_id: Address, _wish: Nothing, login: Operator, here: Here) -> Done:
         if last is None:
             raise _refused(problem) from problem
         return _done(last, accepted=True, message=f"asked to stop; {problem}")
-    return _done(last or process, accepted=True, message=_of_output(last or process))
+    return _stopped(process, last or process)
 
 
 @router.post("/runs/{run_id}/level")
@@ -233,6 +221,13 @@ def _done(process: RunningNow, *, accepted: bool, message: str) -> Done:
         output=process.output or "unknown",
         output_asked=process.asked or None,
     )
+
+
+def _stopped(before: RunningNow, now: RunningNow) -> Done:
+    if before.phase == "asking" and now.output != "on" and not now.asked:
+        off = replace(now, output="off")  # of this batch; it had not come to its first run
+        return _done(off, accepted=True, message="the batch ends; it had not switched anything on")
+    return _done(now, accepted=True, message=_of_output(now))
 
 
 def _of_output(process: RunningNow) -> str:

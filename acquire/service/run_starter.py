@@ -6,17 +6,21 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import datetime
 
 from acquire.service.answers import Started
 from acquire.service.errors import RequestRefused
 from acquire.service.run_processes import StartedRun, result_in, start_run
 from acquire.service.settings import Settings
 from acquire.service.starting import Wish, command_of, refuse_unfit
+from acquire.service.upkeep import begin_log
 from acquire.service.watching import Watch
 
 PATIENCE = 25.0  # s until a run has its file: a computer may be busy
 LOOK = 0.05  # s
 MOST_KEYS = 1000
+NOTHING: Mapping[str, str | None] = {}
 
 
 class RunStarter:
@@ -26,6 +30,7 @@ class RunStarter:
         self._settings, self._watch = settings, watch
         self._turn = threading.Lock()
         self._known: OrderedDict[str, Started] = OrderedDict()
+        self._upkeep: dict[str, StartedRun] = {}
 
     def start(self, wish: Wish, key: str | None) -> Started:
         """Start a run and wait until it has its file, some seconds at most; with a known key, what came of it before.
@@ -36,17 +41,18 @@ class RunStarter:
         slowly = ["--real-time"] if simulated and self._settings.real_time else []
         return self._started([*command_of(wish, self._settings), *slowly], key)
 
-    def start_upkeep(self, command: str, wish: Wish) -> Started:
+    def start_upkeep(self, command: str, wish: Wish, key: str | None) -> Started:
         """Start a check of the bench (``health``), or the run that a calibration is made of (``calibrate``).
 
         :raises RequestRefused: as :meth:`start`.
         """
         refuse_unfit(wish, self._settings)
-        kept = [
-            one for one in command_of(wish, self._settings)[1:] if one.startswith(("--bench", "--output", "--json"))
-        ]
+        takes = ("--bench", "--output", "--json", "--user")
+        kept = [one for one in command_of(wish, self._settings)[1:] if one.startswith(takes)]
         recipe, _ = wish.paths(self._settings)
-        return self._started([command, str(recipe), "--yes", *kept], None)
+        started = datetime.now().astimezone().isoformat(timespec="seconds")
+        said = {"recipe": wish.recipe, "bench": wish.bench, "user": wish.user, "started": started}
+        return self._started([command, str(recipe), "--yes", *kept], key, upkeep=command, said=said)
 
     def start_by_hand(self, wish: Wish, key: str | None) -> Started:
         """Start a run whose levels are set from the page, within the limits of its sweep.
@@ -54,20 +60,32 @@ class RunStarter:
         :raises RequestRefused: as :meth:`start`.
         """
         refuse_unfit(wish, self._settings)
-        without = ("--no-plot", "--batch", "--area", "--user")
-        arguments = [one for one in command_of(wish, self._settings)[1:] if not one.startswith(without)]
+        arguments = [one for one in command_of(wish, self._settings)[1:] if one != "--no-plot"]
         return self._started(["live", *arguments], key)
 
-    def _started(self, arguments: list[str], key: str | None) -> Started:
+    def alive(self) -> set[str]:
+        """The start_ids of upkeep that goes on."""
+        here = {start_id for start_id, process in tuple(self._upkeep.items()) if process.lives()}
+        return here | {one.started_for for one in self._watch.processes}
+
+    def _started(
+        self, arguments: list[str], key: str | None, *, upkeep: str = "", said: Mapping[str, str | None] = NOTHING
+    ) -> Started:
         with self._turn:
             if key and key in self._known:
                 return self._known[key]
-            start_id = secrets.token_hex(8)
+            start_id = f"{upkeep}-{secrets.token_hex(8)}".lstrip("-")
             log = self._settings.data / "logs" / f"{start_id}.log"
             try:
+                if upkeep:
+                    begin_log(log, upkeep, **said)
                 process = start_run(arguments, log, start_id)
             except OSError as error:
                 raise RequestRefused(503, f"the run cannot be started ({error.strerror or error})") from error
+            if upkeep:
+                self._upkeep = {one: other for one, other in self._upkeep.items() if other.lives()} | {
+                    start_id: process
+                }
             started = Started(start_id=start_id, run_id=self._run_id(process, start_id))
             if key:
                 self._known[key] = started
@@ -83,8 +101,9 @@ class RunStarter:
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             for one in self._watch.processes:
-                if one.run_id and one.started_for == start_id:
-                    return one.run_id
+                begun = one.run_id or one.phase == "asking"  # of somebody, before its first run
+                if begun and one.started_for == start_id:
+                    return one.run_id or None
             if (status := process.status()) is not None:
                 return self._of_ended(process, status)
             time.sleep(LOOK)

@@ -13,6 +13,7 @@ from typing import Any
 from acquire.safety.running import RunningNow, running
 from acquire.service.followed import FollowedRun
 from acquire.service.json_text import known
+from acquire.service.last_output import LastOutput
 from acquire.service.reading import Reader, Unreadable
 from acquire.service.run_files import RunFiles
 
@@ -21,6 +22,7 @@ LOG = logging.getLogger("acquire.service")
 LOOK = 0.2  # s between two looks
 LOOK_AT_FOLDER = 2.0  # s
 LOOK_AT_HELD = 3.0  # s between two looks whether anybody still writes a file
+CHOICES = ["yes", "no"]  # what a mailbox takes as an answer: it is done; the batch ends here
 KEPT_AFTER_END = 3600.0  # s that the end of a run is kept for viewers that were away
 
 
@@ -40,7 +42,7 @@ class Watch:
         self._mailboxes = mailboxes
         self._over = threading.Event()
         self._processes: tuple[RunningNow, ...] = ()
-        self.last_output: dict[str, Any] | None = None  # what the last process that told said of it
+        self.outputs = LastOutput(mailboxes)
         self._followed: dict[str, FollowedRun] = {}
         self._ended: dict[str, float] = {}
         self._stamps: dict[str, tuple[Any, int]] = {}
@@ -116,11 +118,8 @@ class Watch:
     def look(self) -> bool:
         """Look once at everything; whether something changed."""
         processes = tuple(running(self._mailboxes))
-        changed = processes != self._processes
+        changed = self.outputs.look(processes) or processes != self._processes
         self._processes = processes
-        for one in processes:
-            if one.asked:
-                self.last_output = {"output": one.output, "asked": one.asked}
         self.files.refresh(LOOK_AT_FOLDER)
         for run_id, path in self._going_on():
             if run_id not in self._followed or self._goes_on_again(run_id):
@@ -199,12 +198,12 @@ def _points(run: FollowedRun) -> int:
 def _of_process(process: RunningNow | None, told: Mapping[str, Any], totals: Mapping[str, int]) -> dict[str, Any]:
     """What a process says of itself and what its run file says, as one object."""
     one = process or RunningNow("", phase="unknown")
-    question = {"id": one.question_id, "text": one.question, "choices": []} if one.question else None
+    question = {"id": one.question_id, "text": one.question, "choices": CHOICES} if one.question else None
     lifetime = totals.get("lifetime", 0) > 0 or "lifetime" in totals
     return {
         "run_id": told.get("run_id") or one.run_id,
         "address": told.get("run_id") or one.run_id or one.name,
-        "title": told.get("title") or one.title,
+        "title": told.get("title") or one.title or one.batch,
         "sample": told.get("sample") or one.sample,
         "pixel": told.get("pixel", ""),
         "user": one.user,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from math import inf, isfinite, isnan, log, nan
 from typing import Protocol, Self
 
+from acquire.evaluation.cautions import contact_doubts
 from acquire.evaluation.evaluate import Evidence, evaluate, with_uncertainties
 from acquire.evaluation.findings import Watch
 from acquire.evaluation.spectrum import evaluate_spectrum
@@ -343,9 +344,8 @@ def _sweep(run: _Context, evidence: Evidence) -> Outcome:
                 step = replace(step, due=step.due + gap if step.due else 0.0)
             if why := run.stop_requested():
                 return Outcome.interrupted(why)
-            if record is None:
-                waiting.begun = run.bench.now()
             record, paused = evaluate(_take_point(step, run, reporting, paused), evidence), 0.0
+            waiting.begins(record, evidence)
             reporting.report_later(record, evidence)
             run.check.require_safe(record.reading)
             spectra.seen(record)
@@ -449,8 +449,18 @@ class _Waiting:
     def __init__(self, run: _Context, conditions: StopConditions) -> None:
         self._run = run
         self._conditions = conditions
-        #: When the first step began, s.
-        self.begun = nan
+        self._begun = nan  # the first reading, s
+
+    def begins(self, record: Record, evidence: Evidence) -> None:
+        """Count the time until steps are due from the reading of the first one, which may have been taken again.
+
+        Of a level that is kept for hours it is said at once that nothing is contacted.
+        """
+        if not isnan(self._begun):
+            return
+        self._begun = record.reading.time
+        if self._run.plan.lasting and (why := contact_doubts(record.reading, evidence.calibration.conditions)):
+            self._run.note(why)
 
     def leave_out(self, paused: float) -> None:
         """The run was paused for so long [s]: no stop rule counts that."""
@@ -530,7 +540,7 @@ class _Waiting:
         :raises StoppedByRule: a limit of the stop rules is passed.
         """
         run, what = self._run, "waiting"
-        due = step.due + (run.bench.now() if isnan(self.begun) else self.begun)
+        due = step.due + (run.bench.now() if isnan(self._begun) else self._begun)
         if (left := due - run.bench.now()) <= _ROUNDING:
             return
         unread = LONGEST_UNREAD + run.plan.time_per_point

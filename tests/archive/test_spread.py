@@ -52,3 +52,19 @@ def test_nobody_spoils_the_process_with_what_lies_in_the_current_folder(
     (tmp_path / "pickle.py").write_text("raise SystemExit(9)")
     monkeypatch.chdir(tmp_path)
     assert Apart(misfortune)("done") == "done"
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("tcp://127.0.0.1:1", "no scheduler answers there .*refused"),
+        ("127.0.0.1:1", "no scheduler answers there .*refused"),
+        ("http://127.0.0.1:1", "it is no address like tcp://host:8786"),
+        ("tcp://127.0.0.1:eight", "no scheduler answers there"),
+        ("tcp://", "it is no address"),
+    ],
+)
+def test_where_nobody_listens_is_said_at_once(address: str, why: str) -> None:
+    pytest.importorskip("distributed")
+    with pytest.raises(NoScheduler, match=why):
+        list(Scheduler(address).results(squared, [1]))

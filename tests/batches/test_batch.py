@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -309,3 +311,26 @@ def test_a_run_says_which_file_it_is_going_to_write(prepared: PreparedBatch, tmp
     first = replace(prepared, runs=prepared.runs[:1])
     batches.run_batch(first, batches.index_of(first, tmp_path), Operator(watch), StopRequest())
     assert seen
+
+
+def test_two_at_once_do_not_carry_one_batch_out(prepared: PreparedBatch, tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    with batches.driven(prepared, folder) as index:
+        words = rf"being carried out already, by .*{re.escape(index.path.name)} \(process {os.getpid()} of "
+        with pytest.raises(ArchiveError, match=words), batches.driven(prepared, folder):
+            pytest.fail("it was driven by two")
+        with batches.driven(prepared, tmp_path / "elsewhere"):  # another folder is another batch
+            pass
+        batch_index.write_index(index)
+    assert [one.name for one in folder.iterdir()] == [index.path.name]
+    with batches.driven(prepared, folder):
+        pass
+
+
+def test_a_pixel_that_there_is_not_leaves_no_folder_behind(prepared: PreparedBatch, tmp_path: Path) -> None:
+    with (
+        pytest.raises(ConfigurationError, match="there is no pixel S9 Z"),
+        batches.driven(prepared, tmp_path / "runs", ["S9 Z"]),
+    ):
+        pytest.fail("there is such a pixel")
+    assert not (tmp_path / "runs").exists()

@@ -18,6 +18,8 @@ from tests.conftest import CONFIGS, run_sweep_file
 RUN = min((Path(__file__).parents[1] / "recordings").glob("*.h5"))
 FIGURE = "current_efficiency_max"
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 
 def show(*arguments: str, status: int = 0) -> str:
     shown = CliRunner().invoke(app, ["show", str(RUN), *arguments])

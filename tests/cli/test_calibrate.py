@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,11 +25,13 @@ from acquire.photometry.factors import spectral_factors
 from acquire.photometry.photodiode import spectral_mismatch
 from acquire.photometry.spectra import gaussian
 from acquire.records import Event, Severity, Spectrum
-from acquire.run_file.read import read_run
+from acquire.run_file.read import Run, read_run
 from acquire.safety.interruption import StopRequest
 from acquire.upkeep import calibrate as calibration
 from tests.conftest import CONFIGS, run_sweep_file
 from tests.endurance.calibrations import errors_of, inside, true_factor
+from tests.support.command import acquire
+from tests.support.run_files import a_simulated_run
 
 SHIPPED = "calibrate_photodiode.yaml"
 SWEEP = CONFIGS / "sweeps" / SHIPPED
@@ -41,13 +42,16 @@ GAIN = "    gain: 5e6 V/A\n"
 def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object], str]:
     """The command carried out: its folder, the JSON object, and what was said beside it."""
     folder = tmp_path_factory.mktemp("calibrated")
-    command = [sys.executable, "-m", "acquire", "calibrate", str(SWEEP), "--yes", "--json"]
-    places = ["--output", str(folder / "runs"), "--to", str(folder / "calibrations")]
-    ran = subprocess.run(
-        [*command, *places], capture_output=True, text=True, check=False, timeout=120, stdin=subprocess.DEVNULL
-    )
-    assert ran.returncode == 0, ran.stderr
-    return folder, json.loads(ran.stdout), ran.stderr
+    places = ["--output", folder / "runs", "--to", folder / "calibrations"]
+    ran = acquire("calibrate", SWEEP, "--yes", "--json", *places)
+    assert ran.status == 0, ran.err
+    return folder, json.loads(ran.out), ran.err
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of the shipped sweep."""
+    return read_run(a_simulated_run(tmp_path_factory.mktemp("measured"), SHIPPED))
 
 
 def test_the_calibration_file_is_right_and_says_where_it_comes_from(done: tuple[Path, dict[str, object], str]) -> None:
@@ -100,9 +104,9 @@ def test_a_bench_that_names_it_measures_the_same_device_alike(
     assert isinstance(said, dict)
     name = calibration.name_for_bench(Path(said["path"]), tmp_path / "bench.yaml")
     bench = bench_file({f"{CONFIGS.as_posix()}/calibrations/simulated_photodiode.yaml": name})
-    sweep = CONFIGS / "sweeps" / "table2_sppo13_liq.yaml"
-    one, other = (run_sweep_file(sweep, tmp_path / "runs", chosen).run for chosen in (None, bench))
-    assert one is not None
+    sweep = "table2_sppo13_liq.yaml"
+    one = read_run(a_simulated_run(tmp_path / "runs", sweep))
+    other = run_sweep_file(CONFIGS / "sweeps" / sweep, tmp_path / "runs", bench).run
     assert other is not None
     assert other.calibration.photodiode is not None
     assert Path(said["path"]).stem in other.calibration.photodiode.identification
@@ -125,6 +129,7 @@ def test_a_bench_that_names_it_measures_the_same_device_alike(
 def test_the_mismatch_of_another_colour_is_applied_and_shown(
     peak: int,
     fwhm: int,
+    read_here: None,
     done: tuple[Path, dict[str, object], str],
     bench_file: Callable[..., Path],
     sweep_file: Callable[..., Path],
@@ -215,12 +220,10 @@ def test_levels_that_contradict_each_other_or_the_bench_make_no_calibration(
     assert not (tmp_path / "new").exists()
 
 
-def test_a_real_bench_takes_nothing_over_from_the_simulated_example(tmp_path: Path) -> None:
+def test_a_real_bench_takes_nothing_over_from_the_simulated_example(measured: Run, tmp_path: Path) -> None:
     """A laboratory's bench file names the example until it has a calibration of its own."""
     prepared = session.prepare(SWEEP, CONFIGS / "benches" / "lab_gpib.yaml")
-    result = session.run(session.prepare(SWEEP), tmp_path / "runs", [], StopRequest())
-    assert result.run is not None
-    run = replace(result.run, calibration=prepared.calibration)
+    run = replace(measured, calibration=prepared.calibration)
     made = calibration.made(prepared, run, tmp_path / "new")
     loaded = load_calibration(made.path)[0]
     assert loaded.certificate is not None
@@ -329,14 +332,12 @@ def test_a_calibration_of_too_few_levels_has_no_uncertainty_and_neither_has_what
     assert wrong.figures["current_efficiency_max"].status in ("doubtful", "impossible")
 
 
-def test_a_calibration_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
+def test_a_calibration_that_is_there_is_never_overwritten(measured: Run, tmp_path: Path) -> None:
     prepared = session.prepare(SWEEP)
-    result = session.run(prepared, tmp_path / "runs", [], StopRequest())
-    assert result.run is not None
-    made = calibration.made(prepared, result.run, tmp_path / "new")
+    made = calibration.made(prepared, measured, tmp_path / "new")
     before = {path: path.read_bytes() for path in (tmp_path / "new").iterdir()}
     with pytest.raises(FileExistsError):
-        calibration.made(prepared, result.run, tmp_path / "new")
+        calibration.made(prepared, measured, tmp_path / "new")
     assert {path: path.read_bytes() for path in (tmp_path / "new").iterdir()} == before
     link = tmp_path / "other" / made.path.name
     link.parent.mkdir()
@@ -345,7 +346,7 @@ def test_a_calibration_that_is_there_is_never_overwritten(tmp_path: Path) -> Non
     except OSError:
         pytest.skip("no links here")
     with pytest.raises(FileExistsError):
-        calibration.made(prepared, result.run, link.parent)
+        calibration.made(prepared, measured, link.parent)
     assert not (tmp_path / "elsewhere.yaml").exists()
     assert list(link.parent.iterdir()) == [link], "what was written before it is taken away again"
 

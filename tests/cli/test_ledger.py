@@ -17,9 +17,8 @@ from acquire.evaluation.device_stress import Stress
 from acquire.run_file.ledger import Device, duration_text, earlier_stress, ledgers, stress_text, summary_with_stress
 from acquire.run_file.read import read_run
 from acquire.run_file.summary import read_summary, write_summary
-from tests.conftest import CONFIGS, run_sweep_file
 from tests.support.command import acquire
-from tests.support.run_files import a_run
+from tests.support.run_files import a_cut_off_run, a_simulated_run
 
 EACH = Stress(1.5, 3600.0, 8.0, 2e-3, 2, 12.0)
 FILES = {
@@ -32,9 +31,7 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def run_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    result = run_sweep_file(CONFIGS / "sweeps" / "quick_look.yaml", tmp_path_factory.mktemp("run"))
-    assert result.run is not None
-    return result.run.path
+    return a_simulated_run(tmp_path_factory.mktemp("run"))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +46,7 @@ def folder(run_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             write_summary(file, said)
     shutil.copy(place / "a.h5", place / "copy of a.h5")
     (place / "broken.h5").write_bytes(b"no run file")
-    a_run(place / "running.h5", 3).close()
+    a_cut_off_run(place / "running.h5")
     return place
 
 
@@ -93,7 +90,7 @@ def test_a_run_that_is_not_finished_counts_as_far_as_it_is(folder: Path) -> None
     assert "as far as it is    running.h5 (cut off)" in told
 
 
-def test_an_unknown_device_is_answered_by_those_that_are_there(folder: Path) -> None:
+def test_an_unknown_device_is_answered_by_those_that_are_there(folder: Path, read_here: None) -> None:
     done = acquire("ledger", "Dev 9", folder, "--json")
     assert done.status == 1
     assert "no run of Dev 9; devices there: Dev 1, batch B, pixel A1" in done.text
@@ -102,7 +99,7 @@ def test_an_unknown_device_is_answered_by_those_that_are_there(folder: Path) -> 
     assert [Path(one["path"]).name for one in told["unreadable"]] == ["broken.h5"]
 
 
-def test_earlier_runs_of_the_same_device_and_no_others(run_file: Path, tmp_path: Path) -> None:
+def test_earlier_runs_of_the_same_device_and_no_others(run_file: Path, tmp_path: Path, read_here: None) -> None:
     run = read_run(run_file)
     summary = read_summary(run_file)
     for name, change in {

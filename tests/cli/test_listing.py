@@ -22,9 +22,8 @@ from acquire.evaluation.figure import Figure
 from acquire.records import Severity
 from acquire.run_file import reading_apart
 from acquire.run_file.summary import RunSummary, read_summary, write_summary
-from tests.conftest import CONFIGS, run_sweep_file
 from tests.support.command import acquire
-from tests.support.run_files import a_run
+from tests.support.run_files import a_run, a_simulated_run
 
 CUT_OFF = Path(__file__).parents[1] / "recordings" / "20261128T080942_SPPO13-Liq_263d1c43.h5"
 
@@ -46,10 +45,9 @@ EQE = {"a.h5": 0.061, "b.h5": float("nan"), "c.h5": 0.052}
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three runs, one that was cut off, one that goes on, and what is none."""
     place = tmp_path_factory.mktemp("runs")
-    result = run_sweep_file(CONFIGS / "sweeps" / "quick_look.yaml", tmp_path_factory.mktemp("run"))
-    assert result.run is not None
+    run = a_simulated_run(tmp_path_factory.mktemp("run"))
     for name, said in RUNS.items():
-        path = Path(shutil.copy(result.run.path, place / name))
+        path = Path(shutil.copy(run, place / name))
         summary = read_summary(path)
         status = "ok" if name == "a.h5" else "doubtful"
         figures = {"external_quantum_efficiency_at_1000_cd_m2": Figure(EQE[name], "1", status)}

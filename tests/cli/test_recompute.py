@@ -7,18 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from acquire.run_file import finish as finishing
 from tests.support.command import acquire
-from tests.support.run_files import a_run
+from tests.support.run_files import a_cut_off_run, a_finished_run
 
 
 @pytest.fixture
 def folder(tmp_path: Path, read_here: None) -> Path:
     """Two finished runs and one that was cut off."""
-    for name in ("a.h5", "b.h5", "cut.h5"):
-        a_run(tmp_path / name).close()
-        if name != "cut.h5":
-            finishing.recover(tmp_path / name)
+    for name in ("a.h5", "b.h5"):
+        a_finished_run(tmp_path / name)
+    a_cut_off_run(tmp_path / "cut.h5")
     return tmp_path
 
 

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from acquire.cli import commands
 from acquire.report import pictures, written
 from acquire.run_file.documented import read_documented
-from tests.conftest import CONFIGS, ROOT, run_sweep_file
+from tests.conftest import CONFIGS, ROOT
+from tests.support.run_files import a_simulated_run
 
 RECORDINGS = sorted((ROOT / "tests" / "recordings").glob("*.h5"))
 SHIPPED = CONFIGS / "published" / "d2nr03793a_table2.yaml"
@@ -22,6 +23,8 @@ MARKS = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
 
 
 JVL = pictures.PICTURES["jvl"]
+
+pytestmark = pytest.mark.usefixtures("read_here")
 
 
 @pytest.fixture(autouse=True)
@@ -116,7 +119,7 @@ def test_the_folder_of_an_older_file_is_one_that_an_address_can_name() -> None:
 def test_nothing_to_report_is_an_error(tmp_path: Path) -> None:
     status, _, complaint = report(tmp_path)
     assert status == 1
-    assert "holds no run file" in complaint
+    assert "there is no run file in it" in complaint
 
 
 def test_json_says_where_the_page_is_and_how_the_batch_stands(run_file: Path) -> None:
@@ -170,11 +173,10 @@ def test_without_the_extra_its_name_is_said(run_file: Path, monkeypatch: pytest.
 
 
 def test_a_report_of_a_damaged_file_is_made_and_no_success(tmp_path: Path) -> None:
-    run = run_sweep_file(CONFIGS / "sweeps" / "quick_look.yaml", tmp_path / "runs").run
-    assert run is not None
-    with h5py.File(run.path, "r+") as file:
+    path = a_simulated_run(tmp_path / "runs")
+    with h5py.File(path, "r+") as file:
         file["entry/jvl/voltage"][5] = 99.0
-    status, said, error = report(run.path, "--to", tmp_path / "out", "--formats", "none")
+    status, said, error = report(path, "--to", tmp_path / "out", "--formats", "none")
     assert status == 1
     assert said == [*said[:-1], str(tmp_path / "out" / "report.html")]
     assert "DAMAGED: /entry/jvl is not as it was written" in error

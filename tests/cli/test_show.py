@@ -19,7 +19,7 @@ from acquire.safety.interruption import StopRequest
 from acquire.session import prepare, run
 from tests.conftest import CONFIGS
 from tests.support.command import acquire
-from tests.support.run_files import a_run
+from tests.support.run_files import a_cut_off_run
 
 QUICK = CONFIGS / "sweeps" / "quick_look.yaml"
 
@@ -70,7 +70,7 @@ def test_the_conditions_of_a_run_are_told(runs: dict[str, Run]) -> None:
 
 
 def test_a_file_that_says_little_is_shown_as_far_as_it_does(tmp_path: Path) -> None:
-    a_run(tmp_path / "run.h5").close()
+    a_cut_off_run(tmp_path / "run.h5")
     told = dict(conditions(read_run(tmp_path / "run.h5")))
     assert told["sample"] == "S1"
     assert "levels" not in told
@@ -162,7 +162,7 @@ def test_the_end_of_a_run_says_it_too(runs: dict[str, Run], capsys: pytest.Captu
     assert "stopped at 5.5 V of 8 V, 12 of 17 points" in capsys.readouterr().out
 
 
-def test_a_folder_stands_for_its_runs(runs: dict[str, Run]) -> None:
+def test_a_folder_stands_for_its_runs(runs: dict[str, Run], read_here: None) -> None:
     folder = runs["early"].path.parent
     said = acquire("show", folder)
     assert (said.status, said.text) == (0, acquire("show", *sorted(folder.glob("*.h5"))).text)

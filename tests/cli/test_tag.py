@@ -8,19 +8,17 @@ from pathlib import Path
 import pytest
 
 from acquire.cli.conditions import comments
-from acquire.run_file import finish as finishing
 from acquire.run_file.read import read_run
 from tests.support.command import acquire
-from tests.support.run_files import a_run
+from tests.support.run_files import a_cut_off_run, a_finished_run
 
 
 @pytest.fixture
 def folder(tmp_path: Path, read_here: None) -> Path:
     """Two finished runs and one that was cut off."""
-    for name in ("a.h5", "b.h5", "cut.h5"):
-        a_run(tmp_path / name).close()
-        if name != "cut.h5":
-            finishing.recover(tmp_path / name)
+    for name in ("a.h5", "b.h5"):
+        a_finished_run(tmp_path / name)
+    a_cut_off_run(tmp_path / "cut.h5")
     return tmp_path
 
 
@@ -75,9 +73,7 @@ def test_a_wrong_command_says_how_and_changes_nothing(folder: Path, arguments: l
 
 
 def test_in_a_process_of_its_own_as_people_use_it(tmp_path: Path) -> None:
-    path = tmp_path / "a.h5"
-    a_run(path).close()
-    finishing.recover(path)
+    path = a_finished_run(tmp_path / "a.h5")
     assert acquire("tag", path, "leaky", "--comment", "c", "--user", "Ana").status == 0
     run = read_run(path)
     assert (run.tags, run.comments, [one.user for one in run.remarks]) == (("leaky",), ("c",), ["Ana", "Ana"])

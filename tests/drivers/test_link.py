@@ -23,8 +23,10 @@ RESOURCE = "GPIB0::24::INSTR"
 class Failing(ProtocolAdapter):
     """A connection whose every operation raises."""
 
-    timeout = 2000
     session = 0
+
+    def set_visa_attribute(self, *_):
+        """A time-out is taken."""
 
     @staticmethod
     def ignore_warning(*_):

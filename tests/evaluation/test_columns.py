@@ -51,8 +51,7 @@ from acquire.run_file import layout, recorder
 from acquire.run_file import read as reading
 from acquire.run_file.export import csv_files
 from acquire.run_file.export.csv_files import export_csv
-from tests.conftest import CONFIGS, run_sweep_file
-from tests.support.run_files import a_record, a_start
+from tests.support.run_files import a_record, a_simulated_run, a_start
 
 AREA, GAIN, POINTS = 1.4e-5, 5e6, 300
 RESPONSIVITY = 6.0e-4 * WAVELENGTH - 0.012
@@ -242,9 +241,7 @@ def figures_by_row(
 
 @pytest.mark.parametrize("sweep", ["table2_sppo13_liq.yaml", "hysteresis.yaml", "first_day_resistor.yaml"])
 def test_a_finished_file_holds_what_each_point_gives(sweep: str, tmp_path: Path) -> None:
-    finished = run_sweep_file(CONFIGS / "sweeps" / sweep, tmp_path).run
-    assert finished is not None
-    run = reading.read_run(finished.path)
+    run = reading.read_run(a_simulated_run(tmp_path, sweep))
     final = final_evaluation(run.dark, run.spectra, run.calibration, run.repeated)
     readings = [replace(r.reading, flags=r.flags & READING_FLAGS) for r in run.records]
     records = row_by_row(readings, final.evidence)

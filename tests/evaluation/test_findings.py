@@ -129,6 +129,29 @@ def test_an_honest_run_has_nothing_against_it() -> None:
     assert figures["turn_on_voltage"].status == "ok"
 
 
+@pytest.mark.parametrize(
+    ("current_range", "share", "severity"),
+    [
+        (nan, 0.1, None),  # 3.6 uA where light begins, on the range for it
+        (0.1, 0.1, Severity.NOTE),  # no figure of merit comes from there
+        (0.1, 0.005, Severity.DOUBTFUL),
+    ],
+)
+def test_light_without_a_current_that_its_range_resolves(
+    current_range: float, share: float, severity: Severity | None
+) -> None:
+    run = Run(calibrated=calibration(current_range=current_range))
+    run.currents = share * run.currents
+    _, found = run.result()
+    if severity is None:
+        assert "current_not_resolved" not in found
+        return
+    finding = found["current_not_resolved"]
+    assert finding.severity is severity
+    assert "their efficiencies mean nothing" in finding.text
+    assert ("current_efficiency_max" in finding.figures) == (severity is Severity.DOUBTFUL)
+
+
 def dark_after(*signals: float) -> list[DarkReading]:
     return [DarkReading(30.0 + i, 0.0, 0.0, signal, after=True) for i, signal in enumerate(signals)]
 

@@ -18,12 +18,14 @@ from acquire.config.package import PackageFile, Person
 from acquire.fair import package
 from acquire.fair.entities import figures_of
 from acquire.fair.package import PackageError, pack
+from acquire.recompute.changes import read_changes
+from acquire.recompute.recompute import Wanted, recompute
 from acquire.report import pictures
 from acquire.run_file.checksums import Integrity
 from acquire.run_file.documented import DocumentedRun, read_documented
-from tests.conftest import CONFIGS, ROOT, run_sweep_file
+from tests.conftest import CONFIGS, ROOT
 from tests.support.crates import METADATA, as_list, graph_of, problems, references
-from tests.support.run_files import a_run
+from tests.support.run_files import a_run, a_simulated_run
 
 RECORDING = next((ROOT / "tests" / "recordings").glob("*_2acaeb90.h5"))
 NOW = datetime(2026, 3, 31, 14, 25, tzinfo=UTC)
@@ -35,9 +37,7 @@ ABOUT = PackageFile(
 
 @pytest.fixture(scope="module")
 def run_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = run_sweep_file(CONFIGS / "sweeps" / "quick_look.yaml", tmp_path_factory.mktemp("runs")).run
-    assert run is not None
-    return run.path
+    return a_simulated_run(tmp_path_factory.mktemp("runs"))
 
 
 @pytest.fixture
@@ -111,6 +111,25 @@ def test_a_run_and_its_instruments_are_told(run_file: Path, tmp_path: Path) -> N
     assert all("simulated" in one["name"] for one in instruments), "nobody takes a simulation for a measurement"
     assert "simulated" in graph["./"]["description"]
     assert "simulated" in graph["./"]["keywords"]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_results_of_an_analysis_are_given_away_as_such(tmp_path: Path) -> None:
+    path = Path(shutil.copy(RECORDING, tmp_path / "run.h5"))
+    recompute(path, Wanted(read_changes(area="15 mm^2"), name="wider", reason="measured again"))
+    own, wider = (packed([read_documented(path, name)], tmp_path / name) for name in ("run", "wider"))
+    (action,) = of_type(wider, "UpdateAction")
+    assert "emissive area" in action["description"]
+    assert "measured again" in action["description"]
+    assert of_type(own, "UpdateAction") == []
+    values = [{one["propertyID"]: one for one in of_type(folder, "PropertyValue")} for folder in (own, wider)]
+    assert all(one["name"].endswith(", by analysis wider") for one in values[1].values())
+    assert any(values[1][name]["value"] != one["value"] for name, one in values[0].items() if name in values[1])
+    tables = {file.name for file in (wider / "tables").rglob("*.csv")}
+    assert tables
+    assert all(file.startswith("run_wider_") for file in tables)
+    assert all(one["description"] != "Table of the run" for one in of_type(wider, "File"))
+    assert problems(wider) == []
 
 
 @pytest.mark.usefixtures("undrawn")

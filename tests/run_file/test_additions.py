@@ -19,14 +19,13 @@ import h5py
 import pytest
 
 from acquire.run_file import additions, placing, tagging
-from acquire.run_file import finish as finishing
 from acquire.run_file.checksums import digests, sealed
 from acquire.run_file.placing import Waiting
 from acquire.run_file.read import ArchiveError, Run, read_run
 from acquire.run_file.remarks import LONGEST_COMMENT, MOST_REMARKS, Remark, RemarkKind, write_remarks
 from acquire.run_file.summary import read_summary, summary_of
 from acquire.run_file.tagging import Wish, objections, say_of
-from tests.support.run_files import a_run
+from tests.support.run_files import a_finished_run, a_run
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 OLD = RECORDINGS / "20261128T080939_SPPO13-Liq_2acaeb90.h5"
@@ -37,10 +36,7 @@ NOW = "2026-11-28T15:00:00+01:00"
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The bytes of a finished run file of a few points."""
-    path = tmp_path_factory.mktemp("run") / "run.h5"
-    a_run(path).close()
-    finishing.recover(path)
-    return path.read_bytes()
+    return a_finished_run(tmp_path_factory.mktemp("run") / "run.h5").read_bytes()
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from acquire.run_file.finish import finish
 from acquire.run_file.layout import DEFINITION
 from acquire.run_file.read import read_run
 from docs.reference_pages import NXDL
-from tests.conftest import CONFIGS, ROOT, run_sweep_file
-from tests.support.run_files import a_run
+from tests.conftest import ROOT
+from tests.support.run_files import a_run, a_simulated_run
 
 NX = {"nx": "http://definition.nexusformat.org/nxdl/3.1"}
 KINDS = {"NX_FLOAT": "f", "NX_INT": "i", "NX_UINT": "u", "NX_CHAR": "OS", "NX_DATE_TIME": "OS", None: "O"}
@@ -29,9 +29,7 @@ CATEGORIES = {"NX_VOLTAGE": "V", "NX_CURRENT": "A", "NX_TIME": "s", "NX_WAVELENG
 
 @pytest.fixture(scope="module")
 def run_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = run_sweep_file(CONFIGS / "sweeps" / "quick_look.yaml", tmp_path_factory.mktemp("runs")).run
-    assert run is not None
-    return run.path
+    return a_simulated_run(tmp_path_factory.mktemp("runs"))
 
 
 def wrong_in(group: h5py.Group, definition: ElementTree.Element) -> Iterator[str]:

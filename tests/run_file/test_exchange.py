@@ -16,7 +16,7 @@ from acquire.run_file import exchange, layout, recorder
 from acquire.run_file import finish as finishing
 from acquire.run_file import read as reading
 from tests.conftest import CONFIGS, run_sweep_file
-from tests.support.run_files import CAPACITY, a_record, a_start
+from tests.support.run_files import CAPACITY, a_record, a_simulated_run, a_start
 
 SWEEPS = CONFIGS / "sweeps"
 CALIBRATION = Calibration(conditions=Conditions(emissive_area=1.4e-5, transfer=5e6))
@@ -154,8 +154,7 @@ def test_a_changed_byte_of_a_finished_file_is_said(tmp_path: Path, log: Exchange
 
 def test_there_is_room_for_what_the_shipped_sweeps_exchange(tmp_path: Path) -> None:
     for name in ("quick_look.yaml", "hysteresis.yaml"):
-        run = run_sweep_file(SWEEPS / name, tmp_path).run
-        assert run is not None
+        run = reading.read_run(a_simulated_run(tmp_path, name))
         used = len(exchange.frame(run.exchanges, 0))
         small = [table for table in layout.TABLES if not table.streamed]
         kinds = {table.event: len(next(iter(run.tables[table.name].values()))) for table in small}

@@ -27,8 +27,7 @@ from acquire.run_file.export.csv_files import CsvStyle, export_csv
 from acquire.run_file.export.sheets import sheets_of, spectrum_names
 from acquire.run_file.export.workbook import export_workbook
 from acquire.run_file.read import ArchiveError, Run, read_run
-from tests.conftest import CONFIGS, run_sweep_file
-from tests.support.run_files import a_run
+from tests.support.run_files import a_run, a_simulated_run
 
 #: What the columns are in the run file and the factor to the unit above them, in the order in which they come.
 FIRST = [
@@ -50,12 +49,7 @@ FIRST = [
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished run with spectra on both branches, its sample with a name that asks for trouble."""
     folder = tmp_path_factory.mktemp("runs")
-    text = (CONFIGS / "sweeps" / "hysteresis.yaml").read_text(encoding="utf-8").replace("../", f"{CONFIGS.as_posix()}/")
-    sweep = folder / "sweep.yaml"
-    sweep.write_text(text, encoding="utf-8")
-    found = run_sweep_file(sweep, folder / "runs").run
-    assert found is not None
-    return found
+    return read_run(a_simulated_run(folder / "runs", "hysteresis.yaml"))
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,7 @@ def test_the_final_ones_take_their_place(recorded: Path) -> None:
         assert file["entry/findings/text"].shape == (0,)
 
 
-def test_they_are_shown_where_nobody_overlooks_them(recorded: Path) -> None:
+def test_they_are_shown_where_nobody_overlooks_them(recorded: Path, read_here: None) -> None:
     shown = CliRunner().invoke(app, ["show", str(recorded)])
     assert shown.exit_code == 0
     assert "!! DOUBTFUL: a tenth. look\nnote: by the way\n" in shown.output

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 from acquire.run_file import finish as finishing
-from acquire.run_file import layout
+from acquire.run_file import laying_out, layout
 from acquire.run_file import read as reading
-from tests.conftest import CONFIGS, run_sweep_file
-from tests.support.run_files import a_run
+from tests.support.run_files import a_run, a_simulated_run
 
 
 def set_version(path: Path, version: str) -> None:
@@ -24,9 +23,7 @@ def set_version(path: Path, version: str) -> None:
 
 @pytest.fixture
 def finished(tmp_path: Path) -> Path:
-    run = run_sweep_file(CONFIGS / "sweeps" / "quick_look.yaml", tmp_path).run
-    assert run is not None
-    return run.path
+    return a_simulated_run(tmp_path)
 
 
 def test_a_file_says_its_version(finished: Path) -> None:
@@ -73,6 +70,7 @@ def test_a_newer_recording_is_read_but_not_finished(tmp_path: Path, monkeypatch:
     path = tmp_path / "run.h5"
     with monkeypatch.context() as patch:
         patch.setattr(layout, "TABLES", tables)
+        patch.setattr(laying_out, "LARGEST_KEPT", -1)  # nothing of another layout
         a_run(path, points=3).close()
     set_version(path, "1.9")
     run = reading.read_run(path)

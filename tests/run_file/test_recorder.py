@@ -20,11 +20,13 @@ from acquire.records import (
     Branch,
     DarkReading,
     ExposureSample,
+    LifetimePoint,
     Note,
     Record,
     Spectrum,
 )
 from acquire.run_file import recorder
+from acquire.run_file.layout import Capacity, Growing
 from tests.support.run_files import CAPACITY, a_record, a_start
 
 
@@ -103,6 +105,23 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file stands where the folder should be")
     with pytest.raises(recorder.RecordingError, match="cannot be made"):
         recorder.create_run_file(tmp_path / "runs" / "run.h5", a_start(), CAPACITY, lambda group: None)
+
+
+@pytest.mark.parametrize(
+    ("capacity", "advice"),
+    [
+        ({ExposureSample: 500_000_000}, "plan a longer spectra.sample_every, or fewer spectra"),
+        ({ExposureSample: Growing(10**9)}, "plan a longer spectra.sample_every, or fewer spectra"),
+        ({Spectrum: Growing(10**8), ExposureSample: Growing(10**8)}, "plan fewer spectra"),
+        ({LifetimePoint: Growing(10**9)}, "plan readings farther apart"),
+    ],
+)
+def test_a_file_that_would_be_too_large_is_refused_with_the_key_that_makes_it_so(
+    capacity: Capacity, advice: str, tmp_path: Path
+) -> None:
+    with pytest.raises(recorder.RecordingError, match=f"larger than a run file may be .* {advice}"):
+        recorder.create_run_file(tmp_path / "run.h5", a_start(), {**CAPACITY, **capacity}, lambda group: None)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_disk_without_room_for_the_file_leaves_nothing_behind(

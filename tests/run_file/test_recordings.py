@@ -197,7 +197,7 @@ def same_cell(found: str, wanted: str, column: str, computed: bool) -> bool:
 
 
 @pytest.mark.parametrize(("name", "points"), [(FINISHED, 18), (CUT_OFF, 12)])
-def test_both_are_shown_with_a_word_on_their_checksums(name: str, points: int) -> None:
+def test_both_are_shown_with_a_word_on_their_checksums(name: str, points: int, read_here: None) -> None:
     shown = CliRunner().invoke(app, ["show", str(RECORDINGS / name)])
     assert shown.exit_code == 0, shown.output
     assert f"{points} points" in shown.output

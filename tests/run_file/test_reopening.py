@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from math import nan
 from pathlib import Path
 
@@ -155,3 +157,26 @@ def test_a_run_that_goes_on_a_damaged_one_and_another_experiment_are_refused(tmp
     let_go(other)
     with pytest.raises(ArchiveError, match="cannot be gone on with"):
         reopen_run_file(tmp_path / "other.h5", CAPACITY)
+
+
+@pytest.mark.parametrize("refuses", ["write", "fsync"])
+def test_a_disk_that_takes_no_copy_of_a_recovered_run_is_what_is_told(
+    refuses: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = a_lifetime(path := tmp_path / "run.h5")
+    record(a_point(0))
+    let_go(record)
+    finish.recover(path)
+    content = path.read_bytes()
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    if refuses == "write":
+        monkeypatch.setattr(recorder, "_positioned_writer", lambda: full)
+    else:
+        monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ArchiveError, match=r"cannot be gone on with now, and stays as it is.*No space left on device"):
+        reopen_run_file(path, CAPACITY)
+    assert path.read_bytes() == content
+    assert [one.name for one in tmp_path.iterdir()] == ["run.h5"]

@@ -16,8 +16,8 @@ from acquire.records import Severity
 from acquire.run_file import finish as finishing
 from acquire.run_file.read import ArchiveError, read_run
 from acquire.run_file.summary import MOST_BYTES, RunSummary, read_summary, summary_of, text_of, write_summary
-from tests.conftest import CONFIGS, run_sweep_file
-from tests.support.run_files import a_run
+from tests.conftest import CONFIGS
+from tests.support.run_files import a_run, a_simulated_run
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 
@@ -25,9 +25,7 @@ RECORDINGS = Path(__file__).parents[1] / "recordings"
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of a short run; tests that change it copy it."""
-    result = run_sweep_file(CONFIGS / "sweeps" / "quick_look.yaml", tmp_path_factory.mktemp("run"))
-    assert result.run is not None
-    return result.run.path
+    return a_simulated_run(tmp_path_factory.mktemp("run"))
 
 
 def same(one: RunSummary, other: RunSummary) -> bool:
@@ -91,9 +89,10 @@ def test_the_planned_points_are_those_of_the_plan(finished: Path) -> None:
     """Counted from the file's configuration alone, for every shipped sweep, as the plan counts them."""
     from acquire.config.loading import resolved
 
+    of_one = read_run(finished)
     for sweep in sorted((CONFIGS / "sweeps").glob("*.yaml")):
         prepared = prepare(sweep)
-        run = replace(read_run(finished), resolved_json=json.dumps(resolved(prepared.loaded)))
+        run = replace(of_one, resolved_json=json.dumps(resolved(prepared.loaded)))
         summary, steps = summary_of(run), prepared.plan.steps
         first = [step for step in steps if step.cycle == 0]  # each polarity is a cycle of its own
         ends = (first[0].level, first[-1].level if len({step.branch for step in first}) == 1 else None)

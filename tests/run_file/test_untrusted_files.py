@@ -25,18 +25,15 @@ from acquire.run_file import read as reading
 from acquire.run_file.export.csv_files import export_csv
 from acquire.run_file.recorder import RecordingError
 from acquire.safety import guardian_log
-from tests.conftest import CONFIGS, run_sweep_file
 from tests.endurance import damage_table
-from tests.support.run_files import a_record, a_run
+from tests.support.run_files import a_cut_off_run, a_record, a_run, a_simulated_run
 
 with_links = pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = run_sweep_file(CONFIGS / "sweeps" / "quick_look.yaml", tmp_path_factory.mktemp("runs")).run
-    assert run is not None
-    return run.path
+    return a_simulated_run(tmp_path_factory.mktemp("runs"))
 
 
 # Structures that no run file has
@@ -212,7 +209,7 @@ def test_a_reader_that_dies_is_one_message_and_costs_no_other_file(
 ) -> None:
     names = [tmp_path / name for name in ("1.h5", "2-deadly.h5", "3.h5", "4-deadly.h5", "5-deadly.h5", "6.h5")]
     for path in names:
-        a_run(path, points=2).close()
+        a_cut_off_run(path, points=2)
     deadly("os.kill(os.getpid(), signal.SIGSEGV)")
     answers = dict(reading_apart._answers("points_if_unfinished", names))
     assert [answers[names[index]] for index in (0, 2, 5)] == [2, 2, 2]
@@ -376,7 +373,7 @@ def test_a_finished_file_is_right_and_a_later_group_does_not_change_that(finishe
     ],
 )
 def test_a_change_in_a_finished_file_is_said(
-    change: Callable[[h5py.Group], None], said: str, finished: Path, tmp_path: Path
+    change: Callable[[h5py.Group], None], said: str, finished: Path, tmp_path: Path, read_here: None
 ) -> None:
     path = tmp_path / "run.h5"
     shutil.copy(finished, path)
@@ -479,7 +476,7 @@ def test_an_ending_that_was_changed_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("group", ["figures_of_merit", "sample"])
 def test_a_member_whose_name_is_no_text_is_said_and_shown(group: str, tmp_path: Path) -> None:
     """h5py gives the name of such a member as bytes."""
-    path = run_sweep_file(CONFIGS / "sweeps" / "quick_look.yaml", tmp_path / "runs").run.path
+    path = a_simulated_run(tmp_path / "runs")
     with h5py.File(path, "r+") as file:
         members = file["entry"][group]
         last = list(members)[-1].encode()
@@ -489,12 +486,13 @@ def test_a_member_whose_name_is_no_text_is_said_and_shown(group: str, tmp_path: 
     assert "\ufffd" in json.dumps(run.summary() | dict(run.sample_fields), ensure_ascii=False)
 
 
-def test_damaged_files_a_sample() -> None:
+@pytest.mark.parametrize("each", [2, pytest.param(5, marks=pytest.mark.long)])
+def test_damaged_files_a_sample(each: int) -> None:
     """All of it: ``python -m tests.endurance.damage_table``."""
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory() as folder:
         true = damage_table.truth(Path(folder))
-    done = list(damage_table.carry_out(damage_table.cases(true, 5, seed=7), true))
+    done = list(damage_table.carry_out(damage_table.cases(true, each, seed=7), true))
     assert [outcome for outcome in done if outcome.wrong] == []
-    assert len(done) == 20
+    assert len(done) == 4 * each

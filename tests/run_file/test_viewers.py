@@ -20,8 +20,8 @@ from acquire.run_file.export.csv_files import export_csv
 from acquire.run_file.export.workbook import export_workbook
 from acquire.run_file.layout import tables_in
 from acquire.run_file.read import Run, read_run
-from tests.conftest import CONFIGS, ROOT, run_sweep_file
-from tests.support.run_files import a_run
+from tests.conftest import ROOT
+from tests.support.run_files import a_run, a_simulated_run
 
 PAGE = ROOT / "docs" / "how-to" / "open-elsewhere.md"
 PIECES = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
@@ -31,9 +31,7 @@ PIECES = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), 
 def desk(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path]:
     """A run in a folder as the page has it, exported as it says."""
     folder = tmp_path_factory.mktemp("desk")
-    run = run_sweep_file(CONFIGS / "sweeps" / "hysteresis.yaml", folder / "runs").run
-    assert run is not None
-    run.path.rename(folder / "runs" / "RUN.h5")
+    a_simulated_run(folder / "runs", "hysteresis.yaml").rename(folder / "runs" / "RUN.h5")
     found = read_run(folder / "runs" / "RUN.h5")
     export_csv(found, folder / "tables")
     export_workbook([found], folder / "workbook" / "RUN.xlsx")

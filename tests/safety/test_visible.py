@@ -119,7 +119,7 @@ def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "gbk", "ascii"])
 def test_a_hostile_run_file_is_shown_and_exported_in_visible_characters(
-    encoding: str, hostile_run: Path, tmp_path: Path
+    encoding: str, hostile_run: Path, tmp_path: Path, read_here: None
 ) -> None:
     before = hostile_run.read_bytes()
     assert ": finished: 3 points" in acquire("recover", hostile_run, encoding=encoding).text
@@ -246,7 +246,7 @@ def test_a_guardian_says_and_writes_visible_characters(tmp_path: Path, capfd: py
     assert written.count("\n") == 1
 
 
-def test_a_hostile_log_of_a_guardian_is_visible_in_what_is_recovered(tmp_path: Path) -> None:
+def test_a_hostile_log_of_a_guardian_is_visible_in_what_is_recovered(tmp_path: Path, read_here: None) -> None:
     path = tmp_path / "run.h5"
     calibration = Calibration(conditions=Conditions(emissive_area=1.4e-5, transfer=5e6))
     record = recorder.create_run_file(

@@ -80,12 +80,20 @@ def test_runs_are_found_by_what_is_known_of_them(browser: TestClient) -> None:
     assert found(browser, "status=failed") == []
     assert found(browser, "text=led%200000cccc") == ["LED"]
     assert found(browser, "figure=luminance_max>1e9") == []
+    for wrong, said in {
+        "figure=nonsense": "says nothing of a figure",
+        "figure=luminence_max>1": "there is no figure 'luminence_max'",
+        "figure=luminance_max>1e999": "beyond all numbers",
+        "figure=luminance_max>=5&figure=luminance_max<=3": "no luminance_max is above 5 and below 3",
+    }.items():
+        answer = browser.get(f"{API}/history?{wrong}")
+        assert (answer.status_code, said in answer.json()["error"]["message"]) == (422, True), answer.text
     for wrong in ("figure=nonsense", "sort=nothing", "limit=0", "limit=2000"):
         assert browser.get(f"{API}/history?{wrong}").status_code == 422
 
 
 def test_figures_are_searched_like_the_files_have_them(browser: TestClient, place: Path) -> None:
-    recording = min((ROOT / "tests" / "recordings").glob("20*.h5"))
+    recording = ROOT / "tests" / "recordings" / "replay_stepped.h5"
     copied = Path(shutil.copy(recording, place))
     browser.app.state.shared.history.refresh(0.0)  # type: ignore[attr-defined]
     value = read_run(copied).figures["luminance_max"].value
@@ -95,7 +103,10 @@ def test_figures_are_searched_like_the_files_have_them(browser: TestClient, plac
     assert found(browser, f"figure=luminance_max<{value!r}&figure=luminance_max>0") == []
     run_id = read_run(copied).run_id
     figures = browser.get(f"{API}/compare?runs={run_id},{next(iter(RUNS))}").json()["figures"]
-    assert next(one for one in figures if one["name"] == "luminance_max")["values"][0]["value"] == value
+    compared = next(one for one in figures if one["name"] == "luminance_max")["values"][0]
+    assert compared["value"] == value
+    held = read_run(copied).figures["luminance_max"].expanded_uncertainty
+    assert compared["expanded_uncertainty"] == held, "as on the page of the run and in its report"
     copied.unlink()
     browser.app.state.shared.history.refresh(0.0)  # type: ignore[attr-defined]
     assert len(found(browser)) == 3

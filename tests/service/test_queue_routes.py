@@ -65,6 +65,14 @@ def test_a_wish_that_is_sent_again_is_one_wish(operator: TestClient):
     first, again = (operator.post(QUEUE, json=WISH, headers={"Idempotency-Key": "k1"}).json() for _ in range(2))
     assert again["id"] == first["id"]
     assert operator.post(QUEUE, json=WISH, headers={"Idempotency-Key": "k2"}).json()["id"] != first["id"]
+    repeats = {
+        operator.post(
+            f"{QUEUE}/{first['id']}/repeat", json={"person": "Ann", "times": 2}, headers={"Idempotency-Key": "k3"}
+        ).json()["id"]
+        for _ in range(2)
+    }
+    assert len(repeats) == 1
+    assert sum(one["repeat_of"] == first["id"] for one in operator.get(QUEUE).json()["items"]) == 2
 
 
 def test_who_lets_an_item_run_has_a_name(operator: TestClient):

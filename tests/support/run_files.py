@@ -1,8 +1,16 @@
-"""Run files made by hand: a start, records and a recorder with room for a few."""
+"""Run files made by hand: a start, records and a recorder with room for a few; and copies of those made once.
+
+``a_cut_off_run``, ``a_finished_run`` and ``a_simulated_run`` make a run at their first call in a session and copy it
+from then on: for tests that need some run file, or one to write into. Copies share their ``run_id``.
+"""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import h5py
 
 from acquire.evaluation.calibration import Calibration, Conditions
 from acquire.records import (
@@ -17,7 +25,8 @@ from acquire.records import (
     RunStart,
     Spectrum,
 )
-from acquire.run_file import layout, recorder
+from acquire.run_file import finish, layout, recorder
+from tests.conftest import CONFIGS, run_sweep_file
 
 CAPACITY = {Record: 5, DarkReading: 2, Spectrum: 2, ExposureSample: 3, Note: 2}
 
@@ -44,3 +53,48 @@ def a_run(path: Path, points: int = 3) -> recorder.RunRecorder:
     for index in range(points):
         record(a_record(index))
     return record
+
+
+def a_cut_off_run(path: Path, points: int = 3) -> Path:
+    """A file as :func:`a_run` leaves it when nobody finishes it."""
+    path.write_bytes(_made_by_hand(points, finished=False))
+    return path
+
+
+def a_finished_run(path: Path, points: int = 3) -> Path:
+    """The same, finished afterwards: its status is ``failed``."""
+    path.write_bytes(_made_by_hand(points, finished=True))
+    return path
+
+
+def a_simulated_run(folder: Path, sweep: str = "quick_look.yaml") -> Path:
+    """A whole run of a shipped sweep on the simulated bench, in ``folder`` under the name that it was given."""
+    name, content = _simulated(sweep)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+def status_of(path: Path) -> bytes:
+    """What a run file says of how its run ended."""
+    with h5py.File(path) as file:
+        return bytes(file["entry/status"][()])
+
+
+@cache
+def _made_by_hand(points: int, *, finished: bool) -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "run.h5"
+        a_run(path, points).close()
+        if finished:
+            finish.recover(path)
+        return path.read_bytes()
+
+
+@cache
+def _simulated(sweep: str) -> tuple[str, bytes]:
+    with TemporaryDirectory() as folder:
+        result = run_sweep_file(CONFIGS / "sweeps" / sweep, Path(folder) / "runs")
+        assert result.run is not None
+        return result.run.path.name, result.run.path.read_bytes()

@@ -7,6 +7,8 @@ from math import nan
 
 import pytest
 
+from acquire.config.lifetime import Lifetime, Sampling
+from acquire.config.sweep import Source
 from acquire.records import (
     DarkReading,
     Note,
@@ -18,6 +20,7 @@ from acquire.records import (
     Step,
 )
 from acquire.sweep.engine import Outcome
+from acquire.sweep.lifetime import lifetime_course
 from acquire.sweep.pace import LEAST_DELAY
 from acquire.sweep.stop_rules import StopRules
 from tests.support.fake_bench import EXPOSURE, FakeBench
@@ -71,6 +74,17 @@ def test_a_failure_on_the_way_leaves_no_record_behind() -> None:
     with pytest.raises(OSError, match="the cable"):
         sweep.run()
     assert [record.reading.index for record in sweep.records] == [0, 1, 2]
+
+
+def test_a_lifetime_whose_first_reading_is_taken_again_has_the_points_that_were_planned() -> None:
+    lifetime = Lifetime(sampling=(Sampling(every="1 s", until="10 s"),))
+    source = Source.model_construct(function="voltage", levels=(5.0,), compliance=0.1)
+    plan = replace(PLAN, steps=(), course=lifetime_course(lifetime, source, 0.05), repeat_bad_readings=True)
+    sweep = Sweep(FakeBench(flags={0: [PointFlag.NO_PHOTODIODE_READING]}), plan)
+    outcome = sweep.run()
+    assert (outcome.status, outcome.reason) == (RunStatus.COMPLETED, "end of the lifetime: 10 s under stress")
+    first, *others = (record.reading.time for record in sweep.records)
+    assert [time - first for time in others] == pytest.approx([number - 0.05 for number in range(1, 11)])
 
 
 def test_a_bad_reading_is_repeated_where_the_plan_says_so_and_its_remark_is_told() -> None:

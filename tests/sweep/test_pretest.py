@@ -13,6 +13,7 @@ from acquire.cli.arguments import UNFIT
 from acquire.cli.commands import app
 from acquire.config import load_sweep
 from acquire.records import Branch, Note, Reading
+from acquire.safety.guardian import NoGuard
 from acquire.sweep.plan import make_plan
 from acquire.sweep.pretest import AT_ZERO, PretestPlan, judged, make_pretest
 from tests.conftest import CONFIGS
@@ -111,6 +112,17 @@ def test_a_device_that_is_not_fit_is_not_swept_and_its_file_says_why(
     attempt.check_what_is_left("stopped")
     smu = attempt.simulated.twins["GPIB0::24::INSTR"]  # type: ignore[union-attr]
     assert max(abs(one.level) for one in smu.output_log) <= 3.0
+
+
+def test_the_guardian_is_told_what_is_a_pretest_and_what_a_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(NoGuard, "beat", lambda _self, doing, *_: told.append(doing))
+    Attempt(session.prepare(QUICK, with_pretest=True), tmp_path).run()
+    assert told[0] == "pretest reading 1"
+    assert told.count("pretest reading 4") == told.count("point 1") == 1
+    assert told.index("pretest reading 4") < told.index("dark reading 1") < told.index("point 1")
 
 
 def test_a_stop_during_the_pretest_ends_the_run_and_nothing_is_swept(tmp_path: Path) -> None:

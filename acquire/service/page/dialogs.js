@@ -52,6 +52,7 @@ export function toast(text, { bad = false, stays = false, link = null } = {}) {
   place.append(one);
   while (place.children.length > 4) place.firstChild.remove();
   if (!stays) setTimeout(() => one.remove(), bad ? LONG : SHORT);
+  return one;
 }
 
 // An error of the service with all its problems, where it belongs.

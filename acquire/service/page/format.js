@@ -72,16 +72,19 @@ export function amount(value, name, digits = 4) {
 // "luminance_max" and "luminance_at_..." are luminances.
 const quantityOf = (figure) => (figure in QUANTITIES ? figure : figure.replace(/_(max|at)(_.*)?$/, ""));
 
-// A figure of merit with its expanded uncertainty, or why it is missing: "24.08 ± 0.55 cd/A".
-export function figureText(name, figure) {
+// A figure of merit with its uncertainty, 95 % where that is known: "24.08 ± 0.55 cd/A". Where it is the standard
+// one, as lists of runs have it, that is said with the figure, unless `said`: it stands beside it already.
+export function figureText(name, figure, { said = false } = {}) {
   if (!figure || figure.value === null || figure.value === undefined) return MISSING;
   const known = QUANTITIES[figure.quantity ?? quantityOf(name)];
   const customarily = known?.si_unit === figure.unit;
   const [unit, factor] = customarily && known.unit === "h" ? timeUnit(figure.value) : customarily ? [unitText(known.unit), known.factor] : [unitText(figure.unit), 1];
-  const spread = figure.expanded_uncertainty ?? (figure.uncertainty === null ? null : 2 * figure.uncertainty);
+  const expanded = figure.expanded_uncertainty ?? null;
+  const spread = expanded ?? figure.uncertainty ?? null;
   const value = figure.value * factor;
-  const behind = unit ? ` ${unit}` : "";
-  if (!Number.isFinite(spread) || spread === null || spread <= 0) return number(value) + behind;
+  const inUnit = unit ? ` ${unit}` : "";
+  if (!Number.isFinite(spread) || spread === null || spread <= 0) return number(value) + inUnit;
+  const behind = inUnit + (expanded === null && !said ? " (k = 1)" : "");
   const size = Math.abs(spread * factor);
   const places = Math.max(0, Math.min(9, 1 - Math.floor(Math.log10(size))));
   const plain = Math.abs(value) < 1e6 && Math.abs(value) > 1e-4;

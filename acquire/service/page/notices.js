@@ -2,9 +2,10 @@
 import { toast } from "./dialogs.js";
 import { h } from "./dom.js";
 import { runName } from "./format.js";
-import { known, runNow } from "./store.js";
+import { runNow } from "./store.js";
 
 const told = new Set(); // each thing once, whatever the stream repeats
+const shown = new Map(); // what still stands in the corner
 let audio = null;
 
 export const wanted = () => localStorage.getItem("notices") === "yes";
@@ -38,7 +39,7 @@ function sound(tones) {
 function tell(key, text, { bad = false, tones = [660, 880], link = null } = {}) {
   if (told.has(key)) return;
   told.add(key);
-  toast(text, { bad, stays: bad, link });
+  shown.set(key, toast(text, { bad, stays: bad, link }));
   sound(tones);
   // With a tag, six tabs make one notification.
   if (wanted() && "Notification" in window && Notification.permission === "granted") new Notification("J-V-L bench", { body: text, tag: key });
@@ -57,10 +58,20 @@ export const notices = {
         bad, tones: bad ? [440, 330, 220] : [660, 880], link: h("a", { href: `#/run/${data.run_id}`, class: "inherit" }, "See it") });
     }
     if (topic === "question" && data.question) tell(`question ${data.run_id} ${data.question.id}`, `${this.names.get(data.run_id) ?? "A run"} waits: ${data.question.text}`, { tones: [880, 660, 880] });
-    if (topic === "queue") {
-      for (const item of data.items ?? []) if (item.state === "needs_person" && known.queue) tell(`person ${item.id} ${item.run_id}`, `In the queue, ${runName(item)} waits for somebody: ${item.reason}`, { bad: true, tones: [440, 330] });
-    }
+    if (topic === "queue") this.queue(data.items ?? []);
     if (topic === "gone") toast(`${runName(runNow(data.run_id) ?? {})}: ${data.message}`, { bad: true });
   },
+  // What waited already when the page was opened stands in the queue, and what is seen to leaves the corner.
+  queue(items) {
+    const due = new Map(items.filter((item) => item.state === "needs_person").map((item) => [`person ${item.id} ${item.attempt}`, item]));
+    if (!this.opened) [...due.keys()].forEach((key) => told.add(key));
+    this.opened = true;
+    for (const [key, item] of due) {
+      shown.get(`end ${item.run_id}`)?.remove(); // one message for one end
+      tell(key, `In the queue, ${runName(item)} waits for somebody: ${item.reason}`, { bad: true, tones: [440, 330], link: h("a", { href: "#/queue", class: "inherit" }, "To the queue") });
+    }
+    for (const [key, one] of shown) if (key.startsWith("person ") && !due.has(key)) one.remove();
+  },
+  opened: false,
   names: new Map(),
 };

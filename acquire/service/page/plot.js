@@ -14,7 +14,7 @@ const MOST_HEIGHT = 440;
 export class Plot {
   constructor({ title, file, build, switches = [], near = null }) {
     Object.assign(this, { title, file, build, near });
-    this.on = Object.fromEntries(switches.map((one) => [one.name, stored(file, one)]));
+    this.on = Object.fromEntries(switches.map((one) => [one.name, stored(title, one)]));
     this.place = h("div.plot-area", { tabindex: 0, role: "group", "aria-label": `${title}. Left and right arrow: values at the cursor.`, onkeydown: (event) => this.#key(event) });
     this.values = h("p.plot-values", { "aria-live": "off" });
     this.whole = h("button.small", { type: "button", onclick: () => this.#zoomOut(), hidden: true }, "Whole picture");
@@ -35,7 +35,7 @@ export class Plot {
   turn(name) {
     if (!(name in this.on)) return;
     this.on[name] = !this.on[name];
-    localStorage.setItem(`switch ${this.file} ${name}`, this.on[name]);
+    localStorage.setItem(`switch ${this.title} ${name}`, this.on[name]);
     this.element.querySelector(`[data-switch="${name}"]`)?.setAttribute("aria-pressed", String(this.on[name]));
     this.redraw();
   }
@@ -136,8 +136,8 @@ export class Plot {
   }
 }
 
-function stored(file, { name, on }) {
-  const kept = localStorage.getItem(`switch ${file} ${name}`);
+function stored(title, { name, on }) {
+  const kept = localStorage.getItem(`switch ${title} ${name}`);
   return kept === null ? on : kept === "true";
 }
 

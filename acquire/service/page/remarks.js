@@ -16,6 +16,8 @@ export function findingsAndNotes(data) {
 
 const STATUS = { ok: "good", doubtful: "warn", impossible: "bad" };
 
+export const statusTag = (status) => h(`span.tag${STATUS[status] ? `.${STATUS[status]}` : ""}`, {}, words(status));
+
 // The figures of a paper's table, and those by which devices are compared.
 const FIRST = ["turn_on_voltage", "luminance_max", "current_efficiency_max", "power_efficiency_max", "external_quantum_efficiency_max",
   "voltage_at_1000_cd_m2", "current_density_at_1000_cd_m2", "current_efficiency_at_1000_cd_m2", "power_efficiency_at_1000_cd_m2", "external_quantum_efficiency_at_1000_cd_m2",
@@ -37,7 +39,7 @@ export function figuresTable(figures, all) {
   return scrolled("Figures of merit, table", h("table", {},
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Figure of merit"), h("th.number", { scope: "col" }, "Value (95 %)"), h("th", { scope: "col" }, "Status"))),
     h("tbody", {}, rows.map(([name, one]) => h("tr", {}, h("th", { scope: "row" }, figureTitle(name, one)), h("td.number", {}, figureText(name, one)),
-      h("td", {}, h(`span.tag${STATUS[one.status] ? `.${STATUS[one.status]}` : ""}`, {}, words(one.status)), one.reason ? h("div.quiet", {}, pretty(one.reason)) : null))))));
+      h("td", {}, statusTag(one.status), one.reason ? h("div.quiet", {}, pretty(one.reason)) : null))))));
 }
 
 export const STATE_TAGS = { completed: "good", running: "warn", stopped: "", failed: "bad", "cut off": "bad" };

@@ -4,6 +4,7 @@ import { ask, besideAnswers, during, toast } from "./dialogs.js";
 import { fill, h, say } from "./dom.js";
 import { clock, runName } from "./format.js";
 import { help } from "./keyboard.js";
+import { questionCard } from "./question.js";
 import { addressOf, known, runsNow } from "./store.js";
 import { otherTheme } from "./theme.js";
 
@@ -15,6 +16,7 @@ const strong = h("strong");
 const text = h("span.grow");
 const stopButton = h("button.stop", { type: "button", onclick: stopNow }, "Stop");
 const output = h("div.output", { role: "status", "aria-label": "Output of the source" }, h("span.lamp", { "aria-hidden": "true" }), strong, text, stopButton);
+const questions = h("div");
 const stale = h("div.stale", { role: "alert", hidden: true });
 const links = Object.fromEntries(Object.entries(PLACES).map(([name, label]) => [name, h("a", { href: `#/${name}` }, label)]));
 
@@ -24,13 +26,16 @@ function outputNow() {
   if (known.staleSince !== null) return { state: "unknown", text: "The service is not heard: nobody can say now." };
   const worst = runs.find((run) => run.output === "on") ?? runs.find((run) => run.output === "unknown") ?? runs[0];
   if (worst) {
+    if (worst.phase === "asking" && worst.output === "unknown" && !worst.output_asked) return { state: "", text: `${runName(worst)}: ${phaseText(worst)} · it has switched nothing on yet` };
     const asked = worst.output_asked ? `asked at ${clock(worst.output_asked)}` : "not asked yet";
     return { state: worst.output, text: `${runName(worst)}: ${phaseText(worst)} · ${asked}` };
   }
   const last = known.status?.last_output ?? known.lastOutput;
   if (!last?.output) return { state: "", text: "No run is going on; no output was asked since this service began." };
-  const how = last.asked ? `asked at ${clock(last.asked)}, at the end of the last run` : "at the end of the last run";
-  return { state: last.output, text: last.output === "off" ? `No run is going on. ${how[0].toUpperCase()}${how.slice(1)}` : `No run is going on, but the last one could not confirm that it is off: look at the instrument. ${how}` };
+  if (last.how === "killed") return { state: "unknown", text: "The last run was killed with its output on: its guardian switches it off, and has not confirmed that yet. Look at the instrument." };
+  const by = last.how === "guardian" ? "by the guardian, after the last run was killed" : "at the end of the last run";
+  const how = last.asked ? `asked at ${clock(last.asked)}, ${by}` : by;
+  return { state: last.output, text: last.output === "off" ? `No run is going on. ${how[0].toUpperCase()}${how.slice(1)}` : `No run is going on, but it was not confirmed that the output is off (${how}): look at the instrument, and press OUTPUT where it is lit.` };
 }
 
 export const PHASES = { starting: "starting", measuring: "measuring", paused: "paused, output switched off", asking: "waits for an answer", ending: "ending", unknown: "not heard from" };
@@ -47,9 +52,18 @@ function draw() {
   stopButton.title = !mayOperate() ? "Operators may stop; you look on" : runs.length ? "Ramp to zero and switch the output off (Shift+S)" : "No run is going on";
   stale.hidden = known.staleSince === null;
   if (known.staleSince !== null) say(stale, `No news from the service since ${clock(new Date(known.staleSince))}: what stands below is old. A run goes on without the page; on the bench computer, acquire stop ends it.`);
+  drawQuestions(runs.filter((run) => run.question));
   const open = known.status?.queue;
   const due = (open?.needs_person ?? 0) + (open?.asked ?? 0);
   say(links.queue, due ? `Queue (${due}!)` : open?.waiting ? `Queue (${open.waiting})` : "Queue");
+}
+
+// What is asked stands in every view, and is left alone until it is answered: nobody's button is taken away.
+function drawQuestions(asking) {
+  const key = JSON.stringify(asking.map((run) => [addressOf(run), run.question.id, mayOperate()]));
+  if (questions.dataset.asked === key) return;
+  questions.dataset.asked = key;
+  fill(questions, asking.map(questionCard));
 }
 
 // A time within a text as a clock shows it.
@@ -85,7 +99,7 @@ export const top = {
       h("span.quiet", {}, account.role === "operator" ? "operator" : "viewer: looks on"),
       h("button.small.plain", { type: "button", onclick: otherTheme, "aria-label": "Light or dark", title: "Light or dark (D)" }, "◐"),
       h("button.small.plain", { type: "button", onclick: help, "aria-label": "Help and keyboard shortcuts" }, "Help"),
-      h("button.small.plain", { type: "button", onclick: onLogout }, "Log out")), stale, output);
+      h("button.small.plain", { type: "button", onclick: onLogout }, "Log out")), stale, output, questions);
     draw();
   },
   hide() {

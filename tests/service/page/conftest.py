@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from acquire.run_file.read import read_run
 from tests.conftest import CONFIGS, ROOT
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ LEFT_OUT = (
     "the tests of the page in a browser were left out: they need Chromium ('apt-get install chromium') and the extras "
     "page and test"
 )
+RECORDED = ("replay_spectra_and_back.h5", "20261128T080939_SPPO13-Liq_2acaeb90.h5")
 PATIENCE = 60.0  # s until service and instruments are there, on a busy machine
 
 #: Runs of other programs on this computer would stand on the page as well: here it sees its own only.
@@ -105,7 +107,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 
     def begun(*arguments: str | Path) -> subprocess.Popen[bytes]:
         with (folder / f"{arguments[0]}.log").open("wb") as log:
-            return subprocess.Popen(acquire(*arguments), cwd=ROOT, env=environment, stdout=log, stderr=log)
+            return subprocess.Popen(acquire(*arguments), cwd=folder, env=environment, stdout=log, stderr=log)
 
     def token(role: str) -> str:
         made = subprocess.run(
@@ -131,6 +133,14 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
             one.terminate()
         for one in (service, instruments):
             one.wait(20)
+
+
+@pytest.fixture(scope="session")
+def recorded(rig: Rig) -> tuple[str, ...]:
+    """The numbers of two runs that were finished long ago, with spectra, the newest first."""
+    files = (ROOT / "tests" / "recordings" / name for name in RECORDED)
+    (rig.folder / "runs").mkdir(exist_ok=True)
+    return tuple(read_run(Path(shutil.copy(file, rig.folder / "runs"))).run_id for file in files)
 
 
 def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:

@@ -69,6 +69,9 @@ test("a figure of merit has its customary unit and two digits of uncertainty", (
   assert.equal(figureText("lifetime_95", { value: 36000, unit: "s", expanded_uncertainty: 360, quantity: "lifetime" }), "10.00 ± 0.10 h");
   assert.equal(pretty("1000 cd/m^2 of L_0, 3 A m^-2"), "1000 cd/m² of L₀, 3 A m⁻²");
   assert.equal(figureText("luminance_max", { value: null, unit: "cd/m^2" }), "–");
+  const listed = { value: 4.0038, unit: "V", uncertainty: 0.0062 };
+  assert.equal(figureText("turn_on_voltage", listed), "4.0038 ± 0.0062 V (k = 1)", "never doubled: the interval may be of few readings");
+  assert.equal(figureText("turn_on_voltage", listed, { said: true }), "4.0038 ± 0.0062 V");
   assert.equal(figureText("turn_on_voltage", { value: 4.0038, unit: "V", expanded_uncertainty: null, uncertainty: null }), "4.004 V");
 });
 

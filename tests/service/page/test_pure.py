@@ -6,8 +6,10 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
 from acquire.service.page_assets import FOLDER, assets
 
@@ -38,3 +40,40 @@ def test_the_page_needs_nothing_from_elsewhere_and_nothing_inline() -> None:
         assert not re.search(r"https?://|//cdn", text), path
         for name in re.findall(r"""(?:from|import)\s*\(?["'](\.[^"']+)["']""", text):
             assert (path.parent / name).resolve().is_file(), f"{path}: {name}"
+
+
+#: What the page asks for: a function of api.js, and the address that stands in its call.
+ASKED = re.compile(r"""(?<![.\w])(get|post|put|remove|address)\(\s*(?:"([^"]+)"|`([^`]+)`)""")
+METHODS = {"get": "get", "address": "get", "post": "post", "put": "put", "remove": "delete"}
+
+
+def test_the_page_asks_for_nothing_that_the_service_does_not_have(service: TestClient) -> None:
+    routes = service.app.openapi()["paths"]  # type: ignore[attr-defined]
+    asked = [
+        (METHODS[function], plain or filled)
+        for path in PAGE.rglob("*.js")
+        if path.parent.name != "vendor"
+        for function, plain, filled in ASKED.findall(path.read_text(encoding="utf-8"))
+    ]
+    assert len(asked) > 20
+    unknown = [one for one in asked if not any(_leads(*one, path, about) for path, about in routes.items())]
+    assert unknown == []
+
+
+def _leads(method: str, address: str, path: str, about: dict[str, Any]) -> bool:
+    """Whether an address, in which ``${...}`` stands for anything, is that of a route."""
+    if method not in about:
+        return False
+    allowed = {one["name"]: one["schema"].get("enum") for one in about[method].get("parameters", ())}
+    wanted = re.sub(r"\$\{[^}]*\}", "*", address).split("?")[0].split("/")
+    there = path.removeprefix("/api/v1/").split("/")
+    if len(wanted) != len(there):
+        return False
+    for want, have in zip(wanted, there, strict=True):
+        if have.startswith("{"):
+            choices = allowed[have.strip("{}")]
+            if want != "*" and choices and want not in choices:
+                return False
+        elif want not in ("*", have):
+            return False
+    return True

@@ -1,22 +1,41 @@
 // The bench: who has it, its check, its calibration.
-import { get, mayOperate, post } from "../api.js";
+import { ApiError, get, mayOperate, post } from "../api.js";
 import { during, problemsOf } from "../dialogs.js";
 import { field, fill, h } from "../dom.js";
 import { date } from "../format.js";
+import { wishKey } from "../idempotency.js";
 import { name as myName, remember } from "../person.js";
 import { known, runsNow } from "../store.js";
+import { benchItem, jobItem } from "../upkeep.js";
 import { lockCard } from "./queue.js";
 
 export const title = "Bench";
+const AGAIN = 2000; // ms until it is asked again what came of a job that goes on
 
 export function open(place) {
   let recipes = [];
+  let due;
+  const results = h("div");
+  // What came of it, read again while something is still to come.
+  const look = async () => {
+    clearTimeout(due);
+    try {
+      const { jobs, benches } = await get("upkeep");
+      fill(results, h("section.card.gap", { "aria-label": "What came of it" }, h("h2", {}, "What came of it"), jobs.length ? h("ul.list", {}, jobs.map(jobItem)) : h("p.empty", {}, "No check and no calibration was started from this page yet.")),
+        benches.length ? h("section.card.gap", { "aria-label": "What the checks say" }, h("h2", {}, "What the checks say"), h("ul.list", {}, benches.map(benchItem))) : null);
+      if (!closed && jobs.some((job) => job.state === "running")) due = setTimeout(look, AGAIN);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      fill(results, problemsOf(error));
+    }
+  };
+  let closed = false;
   const draw = () => {
     const status = known.status ?? {};
     const busy = Boolean(status.bench?.held || runsNow().length || status.bench?.lock);
     fill(place, h("h1", {}, "Bench"), lockCard(draw), status.bench?.lock ? null : h("p", {}, status.bench?.held || runsNow().length ? "A run holds the bench now." : "The bench is free."),
       h("div.grid", {}, job("Health check", "health-check", "Dark readings and a stable source or a known resistor, against all checks before. Every morning, before the first device.", recipes.filter((one) => /health/.test(one.name)).sort((a, b) => a.name.length - b.name.length), busy),
-        job("Calibrate the photodiode", "calibrate", "A sweep with a spectrum at every level gives the luminance factor of the photodiode. After something of the optics was touched.", recipes.filter((one) => /calibrat/.test(one.name)), busy)),
+        job("Calibrate the photodiode", "calibrate", "A sweep with a spectrum at every level gives the luminance factor of the photodiode. After something of the optics was touched.", recipes.filter((one) => /calibrat/.test(one.name)), busy)), results,
       h("section.card.gap", { "aria-label": "About" }, h("h2", {}, "About"), h("p.quiet", {}, `J-V-L bench service ${status.version ?? ""}; this service began ${date(status.service_started)}.`)));
   };
   get("recipes").then((answer) => {
@@ -24,9 +43,15 @@ export function open(place) {
     draw();
   }).catch((error) => fill(place, problemsOf(error)));
   draw();
+  look();
   let before = key();
   return {
+    close: () => {
+      closed = true;
+      clearTimeout(due);
+    },
     take: (topic) => {
+      if (topic === "end" || topic === "run") look();
       if (topic !== "state" && topic !== "queue") return;
       if (key() !== before) draw();
       before = key();
@@ -44,7 +69,10 @@ function job(name, path, text, recipes, busy) {
   const begin = (event) => during(event.target, async () => {
     try {
       remember(user.value.trim());
-      const answer = await post(path, { recipe: recipe.value || null, bench: null, sample: null, pixel: null, area: null, user: user.value.trim() || null });
+      const body = { recipe: recipe.value || null, bench: null, sample: null, pixel: null, area: null, user: user.value.trim() || null };
+      const key = wishKey(path, body);
+      const answer = await post(path, body, key.header);
+      key.done();
       location.hash = answer.run_id ? `#/live/${answer.run_id}` : "#/live";
     } catch (error) {
       fill(said, problemsOf(error));

@@ -4,7 +4,7 @@ import { compared } from "../curves.js";
 import { problemsOf } from "../dialogs.js";
 import { fill, h, scrolled } from "../dom.js";
 import { date, figureText, runName, runNameAndDate, words } from "../format.js";
-import { figureNames, figureTitle } from "../remarks.js";
+import { figureNames, figureTitle, statusTag } from "../remarks.js";
 import { Plot } from "../plot.js";
 
 export const title = "Comparison";
@@ -49,9 +49,9 @@ export function open(place, _, query) {
   const figuresOf = (figures, all) => {
     const known = Object.fromEntries(figures.filter(({ values }) => all || values.some((one) => one && one.value !== null)).map((one) => [one.name, one]));
     return h("table", {},
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Figure of merit"), runs.map((run) => h("th.number", { scope: "col" }, h("a", { href: `#/run/${run.run_id}` }, runNameAndDate(run)))))),
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Figure of merit (± 95 %)"), runs.map((run) => h("th.number", { scope: "col" }, h("a", { href: `#/run/${run.run_id}` }, runNameAndDate(run)))))),
       h("tbody", {}, figureNames(Object.keys(known), all).map((name) => h("tr", {}, h("th", { scope: "row" }, figureTitle(name, known[name])),
-        known[name].values.map((value) => h("td.number", {}, figureText(name, value && { unit: known[name].unit, quantity: known[name].quantity, ...value }), value && value.status !== "ok" ? h("div", {}, h("span.tag.warn", {}, words(value.status))) : null))))));
+        known[name].values.map((value) => h("td.number", {}, figureText(name, value && { unit: known[name].unit, quantity: known[name].quantity, ...value }), value && !["ok", "none"].includes(value.status) ? h("div", {}, statusTag(value.status)) : null))))));
   };
 
   load();

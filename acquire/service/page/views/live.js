@@ -1,16 +1,16 @@
 // The run that goes on: where it is, its curves, and what may be done with it.
-import { mayOperate, post } from "../api.js";
+import { ApiError, mayOperate, post } from "../api.js";
 import { confirm, during, toast } from "../dialogs.js";
 import { batched, field, fill, h, say } from "../dom.js";
 import { customary, date, duration, MISSING, number, pretty, quantity, runName, runNameAndDate, unitText, words } from "../format.js";
 import { findingsAndNotes } from "../remarks.js";
-import { questionCard } from "../question.js";
 import { RunPictures } from "../run_pictures.js";
 import { dataOf, forget, known, runNow, runsNow } from "../store.js";
 import { phaseText } from "../top.js";
 import { want, wanted } from "../notices.js";
 
 export const title = "Live";
+const UPKEEP = /^(health|calibrate)-/; // what a check or a calibration was started for
 
 export function open(place, [chosen = ""]) {
   let shown = null;
@@ -49,12 +49,13 @@ export function open(place, [chosen = ""]) {
 function nothing(place, chosen) {
   const starting = runsNow();
   const last = known.lastOutput?.run;
-  const key = JSON.stringify([starting.map((run) => [run.address, run.phase, run.question?.id]), chosen, last?.run_id]);
+  const asks = starting.some((run) => run.question);
+  const key = JSON.stringify([asks, starting.length > 0, chosen, last?.run_id]);
   if (place.dataset.nothing === key) return; // nobody's button is taken away under the mouse
   place.dataset.nothing = key;
-  const heading = starting.length ? "A run is about to begin" : chosen ? "This run is not going on, or has not begun yet" : "No run is going on";
+  const heading = asks ? "A batch waits for an answer" : starting.length ? "A run is about to begin" : chosen ? "This run is not going on, or has not begun yet" : "No run is going on";
   const text = starting.length ? "Its curves stand here as soon as its file is there." : "Curves stand here while a run goes on, whoever started it: this page, the queue, or acquire run on the bench computer.";
-  fill(place, h("h1", {}, heading), starting.map(questionCard),
+  fill(place, h("h1", {}, heading),
     h("div.card", {}, h("p", {}, text), h("div.row", {}, h("a.button", { href: "#/start" }, "Start a run"), h("a.button", { href: "#/queue" }, "Queue"), h("a.button", { href: "#/history" }, "History"),
       chosen ? h("a.button", { href: `#/run/${chosen}` }, "What was measured") : last?.run_id ? h("a.button", { href: `#/run/${last.run_id}` }, `The last run: ${runNameAndDate(last)}`) : null)));
 }
@@ -68,7 +69,12 @@ class LiveRun {
     this.pictures = new RunPictures({ file: `${runName(run)}_${date(run.start_time)}`.replace(/[^\w.-]+/g, "_"), data: () => this.data, sourceUnit: () => this.run().source_unit ?? "V" });
     this.last = run;
     this.parts = { question: h("div"), others: h("div.row"), progress: h("progress.progress", { "aria-label": "Progress of the run" }), far: h("p"), instruments: h("p.quiet"), readings: {}, remarks: h("div"), name: h("h1"), manual: h("div") };
-    const readings = h("dl.readings", {}, READINGS.map(([name, label]) => h("div", {}, h("dt", {}, label), (this.parts.readings[name] = h("dd", {}, MISSING)))));
+    const reading = ([name, label]) => {
+      const [unit, value] = [h("span"), h("dd", {}, MISSING)];
+      this.parts.readings[name] = { unit, value };
+      return h("div", {}, h("dt", {}, label, " ", unit), value);
+    };
+    const readings = this.parts.point = h("dl.readings", {}, READINGS.map(reading));
     this.pauseButton = h("button", { type: "button", onclick: () => this.pause() }, "Pause");
     this.noticeButton = h("button.switch", { type: "button", "aria-pressed": String(wanted()), onclick: async () => {
       await want(!wanted());
@@ -116,7 +122,8 @@ class LiveRun {
     for (const [name, place] of Object.entries(this.parts.readings)) {
       const of = name === "source_level" ? (this.run().source_unit === "A" ? "source_current" : "voltage") : name;
       const unit = unitText(quantity(of).unit);
-      fill(place, number(customary(latest[name], of)), " ", h("small", {}, unit));
+      say(place.value, number(customary(latest[name], of)));
+      say(place.unit, unit && `(${unit})`);
     }
   }
 
@@ -137,11 +144,11 @@ class LiveRun {
     const left = Number.isFinite(run.seconds_left) && run.seconds_left !== null ? `, about ${duration(run.seconds_left)} left` : "";
     if (!runNow(this.id) && run.points) return say(this.parts.far, `Nothing is heard of this run any more; it came to point ${done}.`);
     say(this.parts.far, `${words(phaseText(run))} · point ${done}${planned ? ` of ${planned}` : ""}${left}`);
+    this.parts.point.classList.toggle("old", run.output !== "on"); // the last point, not what is put out now
     say(this.parts.instruments, Object.entries(run.instruments ?? {}).map(([role, what]) => `${ROLES[role] ?? words(role)}: ${what}`).join(" · "));
     this.pauseButton.hidden = !mayOperate() || run.manual;
     this.pauseButton.disabled = !["measuring", "paused"].includes(run.phase);
     say(this.pauseButton, run.phase === "paused" ? "Go on" : "Pause");
-    this.#question(run);
     this.#manual(run);
     return this.#others();
   }
@@ -156,7 +163,7 @@ class LiveRun {
   over({ status, stop_reason: reason }) {
     this.ended = true;
     fill(this.parts.question, h(`div.notice${status === "failed" ? ".bad" : ".good"}`, { role: "status" }, h("strong", {}, `This run is over: ${status}.`), reason ? ` ${pretty(reason)}` : "",
-      h("div.row", {}, h("a.button", { href: `#/run/${this.id}` }, "Figures of merit, report, files"), h("a.button", { href: `#/start?again=${this.id}` }, "Measure again like this"))));
+      h("div.row", {}, UPKEEP.test(this.last.started_for ?? "") ? h("a.button", { href: "#/bench" }, "What it says of the bench") : null, h("a.button", { href: `#/run/${this.id}` }, "Figures of merit, report, files"), h("a.button", { href: `#/start?again=${this.id}` }, "Measure again like this"))));
     fill(this.parts.manual);
     this.parts.progress.hidden = true;
     say(this.parts.far, "The file is finished.");
@@ -170,27 +177,30 @@ class LiveRun {
     during(this.pauseButton, async () => toast((await post(`runs/${this.id}/${act}`)).message || (act === "pause" ? "It pauses after this point." : "It goes on.")));
   }
 
-  #question(run) {
-    const question = run.question;
-    if (question?.id === this.asked) return;
-    this.asked = question?.id;
-    fill(this.parts.question, questionCard(run) ?? []);
-  }
-
   // Levels set by hand.
   #manual(run) {
     if (!run.manual || !mayOperate() || this.parts.manual.childElementCount) return;
     const level = h("input", { name: "level", autocomplete: "off", placeholder: run.source_unit === "A" ? "1 mA" : "3.2 V" });
-    const send = (what, body = {}) => (event) => during(event.submitter ?? event.target, async () => {
-      const answer = await post(`runs/${this.id}/${what}`, body);
-      if (answer.message) toast(answer.message);
-    });
-    fill(this.parts.manual, h("form.card.row", { "aria-label": "Levels by hand", onsubmit: (event) => {
+    const said = h("p", { role: "status" }); // what came of it, where it was asked for
+    const send = (what, body = {}) => async (event) => {
+      const button = event.submitter ?? event.target;
+      button.disabled = true;
+      try {
+        const { message } = await post(`runs/${this.id}/${what}`, body);
+        fill(said, h("span.quiet", {}, message ? `Done: ${message}` : "Done"));
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        fill(said, h("span.tag.bad", {}, "not done"), " ", pretty(error.message.replace(/^not done: /, "")));
+      } finally {
+        button.disabled = false;
+      }
+    };
+    fill(this.parts.manual, h("form.card", { "aria-label": "Levels by hand", onsubmit: (event) => {
       event.preventDefault();
       send("level", { level: level.value.trim() })(event);
-    } }, field("Level", level, "with its unit"), h("button.first", { type: "submit" }, "Set level"),
+    } }, h("div.row", {}, field("Level", level, "with its unit"), h("button.first", { type: "submit" }, "Set level"),
     h("button", { type: "button", onclick: send("spectrum") }, "Take a spectrum"), h("button", { type: "button", onclick: send("off") }, "Output off"),
-    h("button", { type: "button", onclick: async (event) => (await confirm("End levels by hand?", "The output is switched off and the file finished.", "End")) && send("end")(event) }, "End")));
+    h("button", { type: "button", onclick: async (event) => (await confirm("End levels by hand?", "The output is switched off and the file finished.", "End")) && send("end")(event) }, "End")), said));
   }
 
   close() {

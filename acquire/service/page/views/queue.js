@@ -1,9 +1,10 @@
 // What is measured next, in which order, and what waits for somebody.
 import { mayOperate, post, remove } from "../api.js";
-import { askFor, confirm, during, problemsOf } from "../dialogs.js";
+import { askFor, during, problemsOf } from "../dialogs.js";
 import { fill, h } from "../dom.js";
 import { date, duration, pretty, runName, words } from "../format.js";
 import { name as myName, named, remember } from "../person.js";
+import { act, actKnowing, againButtons, removal, small } from "../queue_deeds.js";
 import { known, refreshQueue } from "../store.js";
 
 export const title = "Queue";
@@ -58,27 +59,14 @@ function factsOf(item) {
 }
 
 function buttonsOf(item, due, name) {
-  const act = (what, body = {}, { again = false, question = "Who does that?" } = {}) => async (event) => {
-    const button = event.target;
-    const person = await named(question, { again });
-    if (!person) return;
-    await during(button, async () => {
-      await post(`queue/${item.id}/${what}`, { ...body, person });
-      await refreshQueue();
-    });
-  };
-  const button = (text, onclick, more = {}) => h("button.small", { type: "button", onclick, "aria-label": `${text}: ${name}`, ...more }, text);
   const open = due.filter((one) => one.state !== "running");
   const at = open.indexOf(item);
-  const movable = ["waiting", "held"].includes(item.state);
   return [
-    movable ? [button("Up", act("move", { to: Math.max(0, at - 1) }), { disabled: at <= 0 }), button("Down", act("move", { to: at + 1 }), { disabled: at >= open.length - 1 })] : null,
-    item.state === "waiting" ? button("Hold", act("hold")) : null, item.state === "held" ? button("Release", act("release")) : null,
-    item.state === "asked" ? button("Approve", act("approve", {}, { again: true, question: `Approve ${name}?` })) : null,
-    ["needs_person", "done"].includes(item.state) ? button("Measure again", act("repeat", {}, { again: true, question: `Measure ${name} again?` })) : null,
-    OPEN.includes(item.state) && item.state !== "running" ? button("Remove", async (event) => {
-      if (await confirm(`Remove ${name}?`, "It is taken out of the queue; nothing that was measured is lost.", "Remove")) await act("remove")(event);
-    }) : null,
+    ["waiting", "held"].includes(item.state) ? [small("Up", name, act(item, "move", { to: Math.max(0, at - 1) }), { disabled: at <= 0 }), small("Down", name, act(item, "move", { to: at + 1 }), { disabled: at >= open.length - 1 })] : null,
+    item.state === "waiting" ? small("Hold", name, act(item, "hold")) : null,
+    item.state === "asked" ? small("Approve", name, actKnowing(item, "approve", `Approve ${name}?`, `${item.by} asks for it: ${factsOf(item).join(", ")}.`, "Approve")) : null,
+    againButtons(item, name),
+    OPEN.includes(item.state) && item.state !== "running" ? small("Remove", name, removal(item, name)) : null,
   ];
 }
 

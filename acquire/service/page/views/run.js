@@ -3,7 +3,9 @@ import { address, get, mayOperate, post } from "../api.js";
 import { askFor, during, problemsOf, toast } from "../dialogs.js";
 import { fill, h, scrolled } from "../dom.js";
 import { date, pretty, runName, runNameAndDate, words } from "../format.js";
+import { name as myName, remember } from "../person.js";
 import { figuresTable, findingsAndNotes, stateTag } from "../remarks.js";
+import { againButtons, itemOf, removal, small } from "../queue_deeds.js";
 import { RunPictures } from "../run_pictures.js";
 import { RunData } from "../run_data.js";
 import { runNow } from "../store.js";
@@ -35,7 +37,18 @@ export function open(place, [id]) {
     }
   };
 
+  // What the queue has to say of the run: drawn anew by itself.
+  const inQueue = h("div");
+  const drawInQueue = () => {
+    const item = itemOf(id);
+    if (!["needs_person", "done"].includes(item?.state)) return fill(inQueue);
+    const waits = item.state === "needs_person";
+    return fill(inQueue, h(`div.notice${waits ? ".warn" : ""}.row.spread`, {}, waits ? `In the queue it waits for somebody: ${pretty(item.reason)}` : "It was measured for the queue.",
+      h("div.row", {}, againButtons(item), waits && mayOperate() ? small("Remove", runName(item), removal(item, runName(item))) : null)));
+  };
+
   const draw = (run) => {
+    drawInQueue();
     pictures?.close();
     const file = `${runName(run)}_${date(run.start_time)}`.replace(/[^\w.-]+/g, "_");
     pictures = new RunPictures({ file, data: () => data, sourceUnit: () => data.about?.source_unit ?? "V" });
@@ -49,6 +62,7 @@ export function open(place, [id]) {
     const download = (format, label) => h("a.button", { href: address(`history/${id}/download?format=${format}`), download: "" }, label);
     fill(place, h("div.headline", {}, h("h1", {}, runNameAndDate(run)), h("div.row", {}, stateTag(run.state ?? run.status), (run.tags ?? []).map((tag) => h("span.tag", {}, tag)))),
       run.stop_reason ? h(`div.notice${run.status === "failed" ? ".bad" : ""}`, {}, pretty(run.stop_reason)) : null,
+      inQueue,
       h("div.row.gap", {}, h("a.button", { href: address(`history/${id}/report`), target: "_blank", rel: "noopener" }, "Report"), download("h5", "HDF5"), download("xlsx", "XLSX"), download("csv", "CSV"),
         h("a.button", { href: `#/start?again=${id}` }, "Measure again like this"), h("a.button", { href: `#/history?pick=${id}` }, "Compare with…"),
         mayOperate() ? h("button", { type: "button", onclick: (event) => remark(event.target, run) }, "Tag or comment") : null),
@@ -61,10 +75,12 @@ export function open(place, [id]) {
   };
 
   const remark = async (button, run) => {
-    const said = await askFor(`Tag or comment: ${runName(run)}`, [{ name: "tags", label: "Tags", hint: "one or more, with commas" }, { name: "comment", label: "Comment" }], "Add");
+    const said = await askFor(`Tag or comment: ${runName(run)}`, [{ name: "tags", label: "Tags", hint: "one or more, with commas" }, { name: "comment", label: "Comment" },
+      { name: "user", label: "Your name", value: myName(), hint: "it stands beside what is said" }], "Add");
     if (!said || (!said.tags && !said.comment)) return;
+    remember(said.user);
     await during(button, async () => {
-      await post(`runs/${id}/tag`, { tags: said.tags.split(",").map((tag) => tag.trim()).filter(Boolean), comment: said.comment || null });
+      await post(`history/${id}/tag`, { tags: said.tags.split(",").map((tag) => tag.trim()).filter(Boolean), comment: said.comment || null, user: said.user || null });
       toast("It stands in the run file.");
       await load();
     });
@@ -74,7 +90,10 @@ export function open(place, [id]) {
   return {
     redraw: () => pictures?.redraw(),
     logarithmic: () => pictures?.logarithmic(),
-    take: (topic, event) => topic === "end" && event.run_id === id && load(),
+    take: (topic, event) => {
+      if (topic === "end" && event.run_id === id) load();
+      if (topic === "queue") drawInQueue();
+    },
     close: () => {
       closed = true;
       clearTimeout(due);

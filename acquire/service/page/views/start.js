@@ -3,11 +3,13 @@ import { ApiError, get, mayOperate, post, put, recipePath } from "../api.js";
 import { askFor, confirm, during, problemsOf, problemText, toast } from "../dialogs.js";
 import { field, fill, h, say } from "../dom.js";
 import { duration } from "../format.js";
+import { wishKey } from "../idempotency.js";
 import { name as myName, named, remember } from "../person.js";
 import { known, runsNow } from "../store.js";
 
 export const title = "Start a run";
 const FIELDS = [["sample", "Sample"], ["pixel", "Pixel"], ["area", "Emissive area"], ["user", "Your name"], ["batch", "Batch"], ["note", "Remark"]];
+const OF_ALL_RUNS = ["user", "note"]; // what may be said of a whole batch
 const BUSY = 1500; // ms until a plan is asked for once more
 const HINTS = { area: "with its unit, like 4 mm^2 or 4 mm^2 +- 0.1 mm^2" };
 
@@ -27,6 +29,7 @@ class StartForm {
     this.bench = h("select", { name: "bench" });
     this.select = h("select", { name: "recipe", onchange: () => this.choose(this.select.value) });
     this.inputs = Object.fromEntries(FIELDS.map(([name]) => [name, h("input", { name, autocomplete: "off", value: name === "user" ? myName() : "", oninput: () => this.planSoon() })]));
+    this.places = {};
     this.problems = h("div", { "aria-live": "polite" });
     this.plan = h("pre", {}, "");
     this.brief = h("p", { role: "status" });
@@ -43,7 +46,7 @@ class StartForm {
       event.preventDefault();
       if (mayOperate()) this.send(this.buttons.start, "runs");
     } }, h("div.headline", {}, h("h1", {}, "Start a run")), this.busy,
-    h("div.grid", {}, h("section.card.narrow", { "aria-label": "What to measure" }, field("Recipe", this.select), h("div.fields", {}, FIELDS.map(([name, label]) => field(label, this.inputs[name], HINTS[name] ?? ""))),
+    h("div.grid", {}, h("section.card.narrow", { "aria-label": "What to measure" }, field("Recipe", this.select), h("div.fields", {}, FIELDS.map(([name, label]) => (this.places[name] = field(label, this.inputs[name], HINTS[name] ?? "")))),
       field("Bench", this.bench), h("div.row", {}, mayOperate() ? [this.buttons.start, this.buttons.manual] : null, this.buttons.queue), h("p.quiet", {}, "An empty field leaves what the recipe says. Nothing is opened before the plan is right.")),
     h("section.card.wide", { "aria-label": "Plan" }, h("div.row.spread", {}, h("h2", {}, "Plan"), this.editButton), this.brief, this.problems, this.plan)),
     this.editorPlace);
@@ -81,6 +84,7 @@ class StartForm {
     for (const [key, input] of Object.entries(this.inputs)) input.placeholder = this.recipe.given?.[key] || (key === "note" ? "" : "");
     this.saved = this.recipe.yaml;
     this.buttons.manual.hidden = this.recipe.kind === "batch";
+    for (const [name, place] of Object.entries(this.places)) place.hidden = this.#isOfTheBatch(name);
     if (this.editor) {
       this.editor.text = this.recipe.yaml;
       this.editor.schema = await get(`schema/${this.recipe.kind}`).catch(() => null);
@@ -88,9 +92,14 @@ class StartForm {
     return this.planNow();
   }
 
+  // Whether a batch says itself, pixel by pixel, what the field is for.
+  #isOfTheBatch(name) {
+    return this.recipe?.kind === "batch" && !OF_ALL_RUNS.includes(name);
+  }
+
   // What is sent: blanks say what the recipe says.
   body() {
-    return { recipe: this.select.value, bench: this.bench.value || null, ...Object.fromEntries(FIELDS.map(([name]) => [name, this.inputs[name].value.trim() || null])) };
+    return { recipe: this.select.value, bench: this.bench.value || null, ...Object.fromEntries(FIELDS.map(([name]) => [name, (!this.#isOfTheBatch(name) && this.inputs[name].value.trim()) || null])) };
   }
 
   planSoon() {
@@ -213,7 +222,9 @@ class StartForm {
       this.sending = true;
       this.state();
       say(button, to === "queue" ? "Asking…" : "Starting…");
-      const answer = await post(to, body, to === "runs" ? { "Idempotency-Key": crypto.randomUUID?.() ?? String(Math.random()) } : {});
+      const key = wishKey(to, body);
+      const answer = await post(to, body, key.header);
+      key.done();
       if (to === "queue") toast(answer.state === "asked" ? "It waits for an operator's yes." : "It is in the queue.");
       if (!this.closed) location.hash = to === "queue" ? "#/queue" : answer.run_id ? `#/live/${answer.run_id}` : "#/live";
     } catch (error) {
@@ -231,7 +242,8 @@ class StartForm {
     const lock = known.status?.bench?.lock;
     const run = runsNow()[0];
     const why = lock ? `The bench is locked by ${lock.name}${lock.note ? `: ${lock.note}` : ""}.` : run || known.status?.bench?.held ? "A run holds the bench now: start later, or put it in the queue." : "";
-    say(this.busy, why);
+    if (why !== this.busy.dataset.why) fill(this.busy, why, lock ? [" ", h("a", { href: "#/queue" }, "Unlock it in Queue")] : null);
+    this.busy.dataset.why = why;
     this.busy.hidden = !why;
     for (const button of [this.buttons.start, this.buttons.manual]) button.disabled = Boolean(why) || this.right === false || this.sending;
     this.buttons.queue.disabled = this.right === false || this.sending;
