@@ -35,7 +35,7 @@ class EndedLogins:
         with self._turn:
             self._numbers[number] = end
             # A line of its own, whatever a power cut left of the one before
-            with os.fdopen(os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as file:
+            with open(self._path, "ab", opener=_for_its_user) as file:
                 file.write(f"\n{number} {end}\n".encode())
                 file.flush()
                 os.fsync(file.fileno())
@@ -63,9 +63,15 @@ class EndedLogins:
             still = {number: end for number, end in there.items() if end > self._now()}
             if len(still) < len(there):
                 new = self._path.with_suffix(".new")
-                new.write_bytes(b"".join(f"{number} {end}\n".encode() for number, end in still.items()))
-                new.chmod(0o600)
+                with open(new, "wb", opener=_for_its_user) as file:
+                    file.write(b"".join(f"{number} {end}\n".encode() for number, end in still.items()))
+                    file.flush()
+                    os.fsync(file.fileno())
                 new.replace(self._path)
+
+
+def _for_its_user(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _numbers_in(path: Path) -> dict[str, int]:

@@ -46,11 +46,14 @@ class OtherRuns:
         self._seen: dict[str, RunningNow] = {}
         self._asked: set[str] = set()
 
-    def run(self, over: threading.Event) -> None:
-        """Watch until ``over`` is set; called in a thread of its own, and raises nothing."""
+    def run(self, over: threading.Event, wanted: Callable[[], bool]) -> None:
+        """Watch until ``over`` is set, while it is ``wanted``; called in a thread of its own, and raises nothing."""
         while not over.wait(LOOK):
             try:
-                self.look()
+                if wanted():
+                    self.look()
+                else:
+                    self._seen.clear()
             except Exception:
                 _log.exception("runs cannot be told of now")
 

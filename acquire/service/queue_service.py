@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from acquire.service.notification_settings import read_settings
-from acquire.service.notifications import Notifier
 from acquire.service.other_runs import OtherRuns
 from acquire.service.queue import QueueUnusable, RunQueue
 from acquire.service.queue_estimate import estimate
 from acquire.service.queue_rules import Item, ItemState, Queue, Refused, Request
 from acquire.service.queue_runner import Places, QueueRunner
 from acquire.service.run_processes import start_process
+from acquire.service.telling import Telling
 
 SHOWN_OVER = 50  # items that are over, in what pages are told
 SHOWN_MESSAGES = 20
@@ -37,22 +37,18 @@ class QueueService:
         self, data: Path, recipes: Path, runs: Path, mailboxes: Path | None = None, *, real_time: bool = False
     ) -> None:
         self.places = Places(recipes, runs, data)
-        told = read_settings(data)
+        read_settings(data)  # before anything else is opened
         self.queue = RunQueue(self.places.queue)
         self.runner = QueueRunner(self.queue, self.places, start_process, mailboxes=mailboxes, real_time=real_time)
-        self.notifier = Notifier(self.queue.messages, told)
-        self.others = OtherRuns(self.queue.messages, runs, mailboxes)
+        self.telling = Telling(data, self.queue.messages, OtherRuns(self.queue.messages, runs, mailboxes))
         self._adding, self._made = threading.Lock(), OrderedDict[str, int]()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self.runner.run, args=(self._over,), name="queue", daemon=True)
-        self._others = threading.Thread(target=self.others.run, args=(self._over,), name="others", daemon=True)
 
     def start(self) -> None:
         """Run the queue from now on, and tell people."""
         self._thread.start()
-        self.notifier.start()
-        if self.notifier.channels:
-            self._others.start()
+        self.telling.start()
 
     def stop(self) -> None:
         """Begin nothing any more; a run that goes on does so, and is found again by the next service."""
@@ -62,9 +58,7 @@ class QueueService:
         self.runner.wake()
         if self._thread.is_alive():
             self._thread.join(10.0)
-        if self._others.is_alive():
-            self._others.join(10.0)
-        self.notifier.stop()
+        self.telling.stop()
         self.queue.close()
 
     # --- what is told of it ------------------------------------------------------------------------------------

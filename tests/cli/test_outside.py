@@ -15,7 +15,7 @@ import pytest
 from acquire.cli.batch import _Terminal
 from acquire.cli.hand import Commands
 from acquire.safety.interruption import StopRequest
-from acquire.safety.mailbox import Request
+from acquire.safety.mailbox import Answer, Request
 from acquire.safety.running import running
 from acquire.session import prepare
 from acquire.sweep.by_hand import Command, Doing
@@ -104,10 +104,18 @@ def test_a_stop_is_over_with_the_output_and_waits_for_the_file_where_it_is_told_
         off = {"phase": "ending", "output": "off", "asked": datetime.now(UTC).astimezone().isoformat()}
         return off if stop() else {"phase": "measuring", "output": "on"}
 
+    asked = threading.Event()
+
+    def hears(request: Request) -> Answer:
+        asked.set()
+        return stop._asked(request)
+
+    stop.mailbox.takes("stop", hears)
     stop.mailbox.says(run_id="a", path="/runs/a.h5")
     stop.mailbox.tells(state)
     with stop.mailbox.opened():
         said = acquire("stop")
+        asked.clear()
         assert said.status == 0
         assert "/runs/a.h5: output off, asked at" in said.text
         assert "its file is being finished" in said.text
@@ -115,6 +123,7 @@ def test_a_stop_is_over_with_the_output_and_waits_for_the_file_where_it_is_told_
         whole: list[Said] = []
         waiting = threading.Thread(target=lambda: whole.append(acquire("stop", "--wait")))
         waiting.start()
+        assert asked.wait(LONGEST)
         waiting.join(0.2)
         assert waiting.is_alive()
     waiting.join(LONGEST)

@@ -173,19 +173,18 @@ def test_what_is_said_of_a_run_stands_in_its_file(browser: TestClient, place: Pa
     assert browser.post(f"{API}/history/{run_id}/tag", json={}).status_code == 422
 
 
-def test_a_run_that_was_cut_off_is_not_said_to_go_on(tmp_path: Path) -> None:
-    path = tmp_path / "20260102T030405_S1_0000dddd.h5"
+def test_a_run_that_was_cut_off_is_not_said_to_go_on(browser: TestClient, place: Path) -> None:
+    path = place / "20260102T030405_S1_0000dddd.h5"
     calibration = Calibration(conditions=Conditions(emissive_area=1.4e-5, transfer=5e6))
     capacity = {Record: 4, DarkReading: 2, Spectrum: 2, ExposureSample: 3, Note: 2}
     start = replace(a_start(), run_id="0000dddd-4")
     record = recorder.create_run_file(path, start, capacity, lambda group: layout.write_calibration(group, calibration))
     record(a_record(0))
-    token = Tokens(tmp_path / "data").begin()[Role.VIEWER]
-    headers = {"authorization": f"Bearer {token}"}
-    settings = Settings(tmp_path / "data", tmp_path, CONFIGS)
-    with TestClient(application(settings), base_url=HOST, headers=headers) as client:
-        assert client.get(f"{API}/runs/0000dddd-4").json()["status"] == "running"
+    try:
+        assert browser.get(f"{API}/runs/0000dddd-4").json()["status"] == "running"
         record.close()
         record.let_go()  # as after a kill
-        told = client.get(f"{API}/runs/0000dddd-4").json()
+        told = browser.get(f"{API}/runs/0000dddd-4").json()
+    finally:
+        path.unlink()
     assert (told["status"], told["phase"], told["finished"]) == ("cut off", "ended", False)

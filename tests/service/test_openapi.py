@@ -23,7 +23,7 @@ def begun_and_over(arguments: Sequence[str], log: Path, started_for: str) -> Sim
     """What stands for the process of a run that was started: it has ended already, and says so."""
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text('{"run_id": "0b7e1234-0000-4000-8000-000000000000", "status": "completed"}\n', "utf-8")
-    return SimpleNamespace(pid=1, log=log, status=lambda: 0)
+    return SimpleNamespace(pid=1, log=log, status=lambda: 0, lives=lambda: False)
 
 
 GOOD = (

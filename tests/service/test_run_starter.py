@@ -29,11 +29,11 @@ def test_upkeep_is_operated_by_the_service_and_so_ends_with_it(
         started.append((list(arguments), log, started_for))
         others = RunningNow("1-a", run_id="other", started_for="somebody else", process=77)
         watch.processes = (others, RunningNow("2-b", run_id="ours", started_for=started_for))
-        return SimpleNamespace(pid=77, status=lambda: None)
+        return SimpleNamespace(pid=77, status=lambda: None, lives=lambda: True)
 
     monkeypatch.setattr("acquire.service.run_starter.start_run", start_run)
     settings = Settings(tmp_path / "data", tmp_path / "runs", CONFIGS)
-    told = RunStarter(settings, watch).start_upkeep(command, Wish(SHIPPED[command]))  # type: ignore[arg-type]
+    told = RunStarter(settings, watch).start_upkeep(command, Wish(SHIPPED[command]), None)  # type: ignore[arg-type]
     ((arguments, log, name),) = started
     assert arguments[:3] == [command, str(CONFIGS / SHIPPED[command]), "--yes"]
     assert name == log.stem  # by which acquire.service.ending knows that it is ours

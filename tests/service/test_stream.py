@@ -237,15 +237,15 @@ def test_what_a_run_asks_is_told_once_and_again_when_it_is_answered(tmp_path: Pa
     assert b'{"run_id":"77-ab","question":null}' in carried_out(events())[0]
 
 
-def test_a_reading_process_that_dies_is_started_again(tmp_path: Path) -> None:
+def test_a_reading_process_that_dies_is_started_again(tmp_path: Path, reader: Reader) -> None:
     begun(tmp_path).close()
-    reader = Reader()
     assert reader.look(tmp_path / NAME)["run_id"] == RUN
     process = reader._process
     assert process is not None
     process.kill()
     process.wait()
     assert reader.look(tmp_path / NAME)["run_id"] == RUN
-    reader.close()
+    closed = Reader()
+    closed.close()
     with pytest.raises(Unreadable):
-        reader.look(tmp_path / NAME)
+        closed.look(tmp_path / NAME)
