@@ -43,6 +43,9 @@ def absorbance(
     accuracy: Annotated[
         float, typer.Option("--accuracy", help="limits +- of an absorbance, by the data sheet")
     ] = 0.002,
+    names: Annotated[
+        str, typer.Option("--names", help="what the two films are called, between a comma", metavar="NAMES")
+    ] = "pristine, rinsed",
     columns: ColumnsOption = "",
     units: UnitsOption = "",
     group: GroupOption = "",
@@ -56,16 +59,24 @@ def absorbance(
     wanted = wanted_formats(formats)
     wavelength = quantity(at, "nm", "--at", "450 nm")
     windows = [_span(text) for text in baseline or []]
+    films = [name.strip() for name in names.split(",")]
+    if len(films) != 2 or not all(films) or films[0] == films[1]:
+        raise complain(f"--names {names}: two films have two names; write them like 'pristine, rinsed'", USAGE)
     spectra = [_spectrum(path, columns, units, group) for path in (before, after)]
     try:
         found = compared(spectra[0], spectra[1], wavelength, windows, accuracy)
     except ValueError as error:
         raise complain(f"{before}, {after}: {error}", USAGE) from error
     zero = "no baseline: the zero is that of the instrument" if not windows else f"baseline {', '.join(baseline or [])}"
-    lines = [f"{before} -> {after}", f"  at {wavelength:g} nm; {zero}", *lines_of(found.figures)]
+    lines = [
+        f"{films[0]} ({before}) -> {films[1]} ({after})",
+        f"  at {wavelength:g} nm; {zero}",
+        *lines_of(found.figures),
+    ]
     content = {
         "before": str(before),
         "after": str(after),
+        "names": films,
         "wavelength": wavelength,
         "baseline": [list(window) for window in windows],
         "figures_of_merit": as_json(found.figures),
@@ -74,7 +85,7 @@ def absorbance(
     def draw() -> Any:
         from acquire.report.spectroscopy_pictures import absorbance_picture
 
-        return absorbance_picture(found)
+        return absorbance_picture(found, (films[0], films[1]))
 
     written = write_picture(draw, to, after, f"{after.stem}_absorbance", wanted)
     tell(lines, content, written, to_json)

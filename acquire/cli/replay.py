@@ -46,6 +46,8 @@ def _lines(found: Replayed) -> Iterator[str]:
     yield from (f"{path}: a formula has changed since: {text}" for text in found.formulas)
     if found.bounded:
         yield f"{path}: not to the end: {found.bounded}"
+    if found.late:
+        yield f"{path}: times up to {1e3 * found.late:.2g} ms from those of the messages, as the program read its clock"
     outcome = "no difference" if found.same else "DIFFERENT"
     yield f"{path}: {outcome}: {compared if found.readings_only else said}"
     texts = [*([str(found.deviation)] if found.deviation else []), *map(str, found.numbers)]
@@ -77,5 +79,6 @@ def _plain(found: Replayed) -> dict[str, Any]:
         ],
         "formulas": list(found.formulas),
         "error": found.error,
+        "late": found.late,
         "damaged": list(found.run.integrity.damaged),
     }

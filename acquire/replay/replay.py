@@ -28,15 +28,16 @@ from acquire.recompute.changes import Changes
 from acquire.recompute.comparison import Difference, difference
 from acquire.recompute.recompute import compute
 from acquire.records import Columns, Event
+from acquire.replay.people import AskedAsThen, HandAsThen
 from acquire.replay.tape import Deviation, Tape, recorded_bench, told
 from acquire.run_file.columns import read_columns
-from acquire.run_file.conditions import by_hand
+from acquire.run_file.conditions import by_hand as set_by_hand
 from acquire.run_file.layout import TABLES, Table
 from acquire.run_file.read import ArchiveError, Run, read_run
 from acquire.run_file.recorder import EXCHANGE_FULL
 from acquire.run_file.tables import length
-from acquire.safety.interruption import StopRequest, asked_for
-from acquire.safety.mailbox import Mailbox
+from acquire.safety.interruption import asked_for
+from acquire.sweep.by_hand import by_hand
 from acquire.sweep.plan import make_plan
 from acquire.sweep.pretest import make_pretest
 
@@ -86,7 +87,7 @@ class Replayed:
     ``readings_only`` says why nothing was exchanged; ``bounded`` why not to the end; empty where all was. ``computed``:
     numbers of the file that do not follow from its readings, but for ``formulas`` that changed since. ``error`` is what
     the run itself ended with, where it should not have. ``compared``: how many columns and figures were held against
-    each other.
+    each other. ``late``: so far [s] the times of a run on a real bench are from those of its messages.
     """
 
     run: Run
@@ -100,6 +101,7 @@ class Replayed:
     computed: tuple[Difference, ...] = ()
     formulas: tuple[str, ...] = ()
     error: str = ""
+    late: float = 0.0
 
     @property
     def same(self) -> bool:
@@ -124,9 +126,11 @@ def replay(path: Path) -> Replayed:
     prepared = _prepared(run)
     resources = {role: part.resource for role, part in prepared.loaded.bench.instruments.by_role.items()}
     library, tape = recorded_bench(run.exchanges, resources)
+    if set_by_hand(run):
+        prepared = replace(prepared, plan=by_hand(prepared.plan, HandAsThen(run, tape).take))
     watch = _Watch(tape, run)
     with TemporaryDirectory(prefix="replay") as folder:
-        stop = _StopAsThen(watch, Path(folder) / "mailbox")
+        stop = AskedAsThen(run, tape, lambda: watch.points, Path(folder) / "mailbox")
         result = session.run_again(
             prepared,
             datetime.fromisoformat(run.start_time),
@@ -135,9 +139,17 @@ def replay(path: Path) -> Replayed:
             stop,
             Site(library, tape.clock.now, tape.clock.advance),
         )
-        numbers, compared = _compared(run, result.run, watch) if result.run is not None else ((), 0)
+        numbers, compared, late = (), 0, 0.0
+        if result.run is not None:
+            numbers, compared, late = _compared(run, result.run, watch, real_clock=_on_a_real_clock(run))
+    compared += same.compared
     told_of = _told(run, tape, watch, result.error)
-    return replace(told_of, numbers=numbers, compared=compared + same.compared, computed=computed, formulas=formulas)
+    return replace(told_of, numbers=numbers, compared=compared, computed=computed, formulas=formulas, late=late)
+
+
+def _on_a_real_clock(run: Run) -> bool:
+    """Whether time went on while the program worked: on every bench but a simulated one."""
+    return run.configured("bench", "visa") != "simulated"
 
 
 def _told(run: Run, tape: Tape, watch: _Watch, error: str) -> Replayed:
@@ -147,7 +159,7 @@ def _told(run: Run, tape: Tape, watch: _Watch, error: str) -> Replayed:
         bounded = "the room for messages was full then: what was exchanged afterwards is not in the file"
         if not any(note.text == EXCHANGE_FULL for note in run.notes):
             bounded, deviation = "", Deviation(len(run.exchanges) + 1, "", "nothing more", "the run goes on")
-    if watch.asked_for and watch.points >= run.points and deviation is not None:
+    if watch.asked_for and watch.points >= watch.most and deviation is not None:
         bounded, deviation = "a person ended the run: the messages of its last seconds follow no plan", None
     if deviation is None and not bounded and not error and tape.left:
         deviation = Deviation(tape.position + 1, "", told(tape.expected), "the run is over")
@@ -165,8 +177,6 @@ def _only_readings(run: Run) -> str:
     """Why the messages of a run cannot be exchanged again; empty where they can."""
     if not len(run.exchange["time"]):
         return "no message is kept in the file (it is older, long, or its sweep file says so)"
-    if by_hand(run):
-        return "its levels were set by hand"
     if length(run.tables["parts"]) > 1:
         return "it was gone on with after a break"
     if "*IDN" not in "".join(one.sent.decode("ascii", "replace") for one in run.exchanges[:40]):
@@ -195,21 +205,6 @@ def _on_no_bench(loaded: LoadedSweep) -> LoadedSweep:
     return replace(loaded, bench=loaded.bench.model_copy(update={"visa": "simulated"}))
 
 
-class _StopAsThen(StopRequest):
-    """Asks for a stop where somebody did then: after the last point of the run. Nobody else asks."""
-
-    def __init__(self, watch: _Watch, folder: Path) -> None:
-        super().__init__()
-        self.mailbox = Mailbox(folder=folder)
-        self._watch = watch
-
-    def __call__(self) -> str:
-        """Why the run should end now; empty when it should go on."""
-        if self._watch.asked_for and self._watch.points >= self._watch.most:
-            self.note(self._watch.asked_for)
-        return super().__call__()
-
-
 class _Watch:
     """Takes note, at each row, of how far the tape has come: so the message is known with which a number came."""
 
@@ -224,7 +219,7 @@ class _Watch:
     @property
     def points(self) -> int:
         """How many points there were."""
-        return len(self._until["jvl"])
+        return len(self._until["jvl"]) + len(self._until["lifetime"])
 
     def __call__(self, event: Event) -> None:
         """Take note of an event."""
@@ -244,17 +239,28 @@ class _Watch:
         return 0, ""
 
 
-def _compared(run: Run, again: Run, watch: _Watch) -> tuple[tuple[NumberDifference, ...], int]:
-    """Where the rows differ, as far as the replay came, and how many columns were compared."""
-    found, compared = list[NumberDifference](), 0
+def _compared(
+    run: Run, again: Run, watch: _Watch, *, real_clock: bool
+) -> tuple[tuple[NumberDifference, ...], int, float]:
+    """Where the rows differ, as far as the replay came; how many columns were compared; how far times are apart [s].
+
+    ``real_clock``: the program looked at a clock that went on between two messages. What follows from times is not held
+    against the file then: it was computed from the file's own times before.
+    """
+    found, compared, late = list[NumberDifference](), 0, 0.0
     complete = again.status == run.status
     for table in TABLES:
-        if table.name in ("notes", "findings", "branches", "transport") and not complete:
+        if table.name in ("notes", "findings", "branches", "transport") and not (complete and not real_clock):
             continue
         one, other = _rows(run, table), _rows(again, table)
+        if real_clock and one and other and length(one) == length(other):
+            late = max(late, _late(one, other))
+            one = {name: values for name, values in one.items() if name in _READ and name not in _TIMES}
         compared += len(one)
         found += _of_table(table.name, one, other, watch, complete=complete)
-    if complete:
+    if late > MOST_LATE:
+        found.append(NumberDifference("jvl", "time", -1, "the time of the recording", f"up to {late:.3g} s apart"))
+    if complete and not real_clock:
         for name, figure in run.figures.items():
             compared += 1
             there = again.figures.get(name)
@@ -263,7 +269,13 @@ def _compared(run: Run, again: Run, watch: _Watch) -> tuple[tuple[NumberDifferen
                 found.append(
                     NumberDifference("figures_of_merit", name, -1, f"{figure.value!r} ({figure.status})", came)
                 )
-    return tuple(found), compared
+    return tuple(found), compared, late
+
+
+def _late(one: Columns, other: Columns) -> float:
+    """How far the times of the same rows are apart, s."""
+    apart = [np.abs(one[name] - other[name]) for name in _TIMES if name in one]
+    return max((float(np.nanmax(each, initial=0.0)) for each in apart), default=0.0)
 
 
 def _rows(run: Run, table: Table) -> Columns:
@@ -274,6 +286,10 @@ def _rows(run: Run, table: Table) -> Columns:
 
 #: Columns that follow from others: a reading that differs is told, not what follows from it.
 _READ = (*_READ_BY, "time", "source_level", "branch", "cycle", "after", "spectral_radiance", "stress_time", "text")
+#: Columns that the program read from its own clock.
+_TIMES = ("time", "stress_time", "start", "stop", "duration", "paused")
+#: So long after a message the program may have looked at its clock, s.
+MOST_LATE = 0.1
 
 
 def _of_table(name: str, one: Columns, other: Columns, watch: _Watch, *, complete: bool) -> Iterator[NumberDifference]:

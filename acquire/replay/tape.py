@@ -76,6 +76,15 @@ class Tape:
         return len(self._exchanges) - self.position
 
     @property
+    def now(self) -> float:
+        """The time of the recording [s]."""
+        return self.clock.now() + self._start
+
+    def next_is_due_within(self, duration: float) -> bool:
+        """Whether the next message was exchanged so soon [s], or there is none."""
+        return self.expected is None or self.expected.time <= self.now + duration
+
+    @property
     def expected(self) -> Exchange | None:
         """The next message of the recording, None at its end."""
         return self._exchanges[self.position] if self.left else None

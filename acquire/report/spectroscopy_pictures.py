@@ -105,8 +105,10 @@ def decay_picture(named: Sequence[tuple[str, JudgedDecay]], style: Style | None 
     return _drawn("Decay of photoluminescence", draw, style)
 
 
-def absorbance_picture(found: ComparedFilms, style: Style | None = None) -> Figure:
-    """Both spectra above their baselines, and their ratio below where there is absorbance enough.
+def absorbance_picture(
+    found: ComparedFilms, names: tuple[str, str] = ("before", "after"), style: Style | None = None
+) -> Figure:
+    """Both spectra above their baselines, by their names, and their ratio below where there is absorbance enough.
 
     :raises ImportError: matplotlib, the extra ``report``, is not installed.
     """
@@ -116,8 +118,8 @@ def absorbance_picture(found: ComparedFilms, style: Style | None = None) -> Figu
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2.0, 1.0))
         first, second = looks(chosen, 2)
         for values, look, name in (
-            (found.before - found.baseline_before, first, "before"),
-            (found.after - found.baseline_after, second, "after"),
+            (found.before - found.baseline_before, first, names[0]),
+            (found.after - found.baseline_after, second, names[1]),
         ):
             upper.plot(found.wavelength, values, color=look.colour, marker="none", label=name)
         lower.plot(found.wavelength, found.ratio, color="black", marker="none", label="_ratio")
@@ -126,7 +128,7 @@ def absorbance_picture(found: ComparedFilms, style: Style | None = None) -> Figu
             for low, high in found.windows:
                 axes.axvspan(low, high, color="0.9", linewidth=0, zorder=0)
         upper.set_ylabel(QUANTITIES["absorbance"].title)
-        lower.set(xlabel=QUANTITIES["wavelength"].title, ylabel="after/before")
+        lower.set(xlabel=QUANTITIES["wavelength"].title, ylabel=f"{names[1]}/{names[0]}")
         lower.set_xlim(*ends(found.wavelength, False))
         told.more.append(f"Dashed: {found.at:g} nm; grey: where the baseline was taken, which is subtracted")
         return figure

@@ -169,18 +169,19 @@ class _Fit:
         if other.squares - found.squares < _AS_GOOD * variance:
             yield other
         # An arc as large as half of all that is seen: far below the frequencies measured, far above, and with the end
-        # of it that is seen, R_p^2 C, as it is
-        half = float(np.logaddexp(*found.parameters[:2])) - log(2)
-        seen = found.parameters[2] + 2 * (found.parameters[1] - half)
-        for capacitance, free in (
-            (log(1e4 / self._x[0]) - half, (0,)),
-            (log(1e-4 / self._x[-1]) - half, (0,)),
-            (seen, (0, 2)),
-        ):
-            start = np.array([half, half, capacitance, found.parameters[3] if free == (0, 2) else 1.0])
-            other = _least_squares(self._x, self._z, start, free)
-            if other.squares - found.squares < _AS_GOOD * variance:
-                yield other
+        # of it that is seen, R_p^2 C, as it is. Where the arc found is itself none that is seen, half of what is
+        halves = {float(np.logaddexp(*found.parameters[:2])) - log(2), -log(2)}
+        for half in sorted(halves):
+            seen = found.parameters[2] + 2 * (found.parameters[1] - half)
+            for capacitance, free in (
+                (log(1e4 / self._x[0]) - half, (0,)),
+                (log(1e-4 / self._x[-1]) - half, (0,)),
+                (seen, (0, 2)),
+            ):
+                start = np.array([half, half, capacitance, found.parameters[3] if free == (0, 2) else 1.0])
+                other = _least_squares(self._x, self._z, start, free)
+                if other.squares - found.squares < _AS_GOOD * variance:
+                    yield other
 
     def told(self, found: _Found, open_to: _Found, model: str) -> ImpedanceFit:
         """Return a minimum in SI, as uncertain as ``open_to`` leaves it."""

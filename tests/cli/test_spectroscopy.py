@@ -63,6 +63,9 @@ def test_a_film_before_and_after(tmp_path):
     ratio = found["figures_of_merit"]["thickness_ratio"]
     assert abs(ratio["value"] - 0.62) < 3 * ratio["uncertainty"]
     assert (tmp_path / "after_absorbance.png").exists()
+    assert found["names"] == ["pristine", "rinsed"]
+    named = as_json("absorbance", *films, "--at", "450 nm", "--names", "as cast,annealed", "--formats", "none")
+    assert named["names"] == ["as cast", "annealed"]
 
 
 def test_an_hdf5_file_says_the_same(tmp_path, read_here):
@@ -93,6 +96,10 @@ def test_an_hdf5_file_says_the_same(tmp_path, read_here):
         (("pl-decay", EXAMPLES / "pl_decay" / "film_1.csv", "--from", "99 ns"), "wider window"),
         (("absorbance", *[EXAMPLES / "absorbance" / "after.csv"] * 2, "--at", "450"), "no unit"),
         (("absorbance", *[EXAMPLES / "absorbance" / "after.csv"] * 2, "--at", "900 nm"), "beyond"),
+        (
+            ("absorbance", *[EXAMPLES / "absorbance" / "after.csv"] * 2, "--at", "450 nm", "--names", "one"),
+            "two films have two names",
+        ),
         (("impedance", CONFIGS / "sweeps" / "quick_look.yaml"), "no table"),
         (("impedance", CONFIGS), "folder"),
     ],

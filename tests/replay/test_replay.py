@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from itertools import pairwise
@@ -11,12 +12,17 @@ from pathlib import Path
 import h5py
 import pytest
 
-from acquire.records import Exchange
+from acquire.bench.simulated import simulated_bench
+from acquire.bench.site import Site
+from acquire.config import LoadedSweep
+from acquire.records import Event, Exchange, Record
+from acquire.replay import replay as replaying
 from acquire.replay.replay import Replayed, replay
 from acquire.run_file import exchange
 from acquire.run_file.read import ArchiveError, read_run
 from acquire.run_file.recorder import EXCHANGE_FULL
 from tests.support import recorded_sweeps
+from tests.support.attempt import Attempt
 from tests.support.command import acquire
 from tests.support.run_files import a_cut_off_run
 
@@ -29,8 +35,18 @@ Messages = list[Exchange]
 
 
 def test_there_is_a_recording_of_each_recipe() -> None:
-    assert {path.stem.removeprefix("replay_") for path in WITH_MESSAGES} >= set(recorded_sweeps.SWEEPS)
-    assert sum(path.stat().st_size for path in RECORDINGS.iterdir()) < 2.5e6
+    there = {path.stem.removeprefix("replay_") for path in WITH_MESSAGES}
+    assert there >= {*recorded_sweeps.SWEEPS, "paused", "by_hand"}
+    assert sum(path.stat().st_size for path in RECORDINGS.iterdir()) < 3e6
+
+
+@pytest.mark.parametrize("path", WITH_MESSAGES, ids=lambda path: path.stem.removeprefix("replay_"))
+def test_a_recording_names_no_folder_of_the_computer_it_was_made_on(path: Path) -> None:
+    with h5py.File(path) as file:
+        texts = [text[()].decode() for text in file["entry/configuration"].values()]
+        hashes = json.loads(file["entry/configuration"].attrs["file_hashes"])
+    assert not [name for name in hashes if Path(name).is_absolute()]
+    assert not re.search(r"(?<![.\w])(?:/(?:home|root|tmp|work|Users|var)/|[A-Z]:\\)", " ".join(texts))
 
 
 @pytest.mark.parametrize("path", WITH_MESSAGES, ids=lambda path: path.stem.removeprefix("replay_"))
@@ -132,6 +148,63 @@ def test_a_changed_number_of_the_file_is_found(tmp_path: Path) -> None:
     assert "received from spectroradiometer" in told["spectra", "spectral_radiance", 0].received
     assert ("figures_of_merit", "luminance_max", -1) in told
     assert any(one.place == "figures_of_merit/luminance_max" for one in found.computed)
+
+
+# --- what people asked, and clocks that go on -------------------------------------------------------------------
+
+
+def test_a_lifetime_that_was_paused_replays(tmp_path: Path) -> None:
+    found = replay(recorded_sweeps.record("lifetime_paused", tmp_path))
+    assert found.same, (found.deviation, found.numbers, found.error)
+    assert found.exchanged == found.messages
+    assert len(found.run.tables["pauses"]["time"]) == 1
+
+
+@pytest.mark.parametrize("ending", ["nobody", "a stop"])
+def test_a_run_that_ended_in_its_pause_ends_so_again(
+    ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pause(attempt: Attempt, _after: object) -> None:
+        def watch(event: Event) -> None:
+            if isinstance(event, Record) and event.reading.index == 3:
+                attempt.stop.pause.ask("Ada", 30.0)
+
+        def wait(_: float) -> None:
+            if ending == "a stop":
+                attempt.stop.note("stopped from elsewhere by Ada")
+
+        attempt.watch, attempt.stop.pause.wait = watch, wait  # type: ignore[method-assign]
+
+    monkeypatch.setattr(recorded_sweeps, "_pause", pause)
+    found = replay(recorded_sweeps.record("stepped", tmp_path))
+    assert (found.run.status, found.run.tables["pauses"]["ended"].tolist()) == ("stopped", [1])
+    assert found.same, (found.deviation, found.numbers, found.error)
+    assert found.exchanged == found.messages or (ending == "a stop" and "a person ended the run" in found.bounded)
+
+
+@pytest.mark.parametrize("name", ["stepped", "lifetime"])
+def test_times_of_a_real_bench_may_lie_a_little_after_those_of_its_messages(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def site(attempt: Attempt, loaded: LoadedSweep) -> Site:
+        simulated = attempt.simulated = simulated_bench(loaded)
+
+        def now() -> float:  # the program itself takes its time
+            simulated.clock.advance(23e-6)
+            return simulated.clock.now()
+
+        return Site(simulated.library, now, simulated.clock.advance)
+
+    monkeypatch.setattr(Attempt, "_site", site)
+    path = recorded_sweeps.record(name, tmp_path)
+    assert not replay(path).same  # on a bench that is simulated, times are those of the messages to the last bit
+    monkeypatch.setattr(replaying, "_on_a_real_clock", lambda run: True)
+    found = replay(path)
+    assert found.same, (found.deviation, found.numbers, found.error)
+    assert 0 < found.late < 0.01
+    monkeypatch.setattr(replaying, "MOST_LATE", 1e-6)
+    (late,) = replay(path).numbers
+    assert "s apart" in str(late)
 
 
 # --- what cannot be exchanged again ----------------------------------------------------------------------------

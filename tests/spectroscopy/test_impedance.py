@@ -77,8 +77,19 @@ def _of(spectrum):
     return spectrum.frequency, spectrum.impedance
 
 
+def test_an_arc_above_the_frequencies_hides_in_the_series_resistance():
+    """R_s is told only as far as no arc beyond the last frequency may be a part of it."""
+    for series, parallel, capacitance, exponent, seed in (
+        (4.64, 0.0679, 7.1e-8, 0.9, 147624077),
+        (1e6, 1e4, 1e-13, 1.0, 3),
+        (10.0, 0.02, 1e-7, 0.75, 4),
+    ):
+        found = judged(spectrum_of(series, parallel, capacitance, exponent, seed=seed)).figures["series_resistance"]
+        assert found.status == "not_determined", (series, parallel)
+
+
 @settings(
-    max_examples=6, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+    max_examples=30, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
 )
 @given(st.floats(0, 9), st.floats(0, 9), st.floats(-12, -3), st.sampled_from([1.0, 0.9, 0.75]), st.integers(0, 1000))
 def test_from_an_ohm_to_a_gigaohm_nothing_is_stated_that_is_wrong(series, parallel, capacitance, exponent, seed):
@@ -96,7 +107,12 @@ def test_from_an_ohm_to_a_gigaohm_nothing_is_stated_that_is_wrong(series, parall
         if figure.status == "not_determined":
             assert np.isnan(figure.value)
             continue
-        assert abs(figure.value - true[name]) < 6 * figure.uncertainty, (name, truth, exponent, seed)
+        assert abs(figure.value - true[name]) < 4 * figure.uncertainty + 1e-6 * abs(true[name]), (
+            name,
+            truth,
+            exponent,
+            seed,
+        )
     if 10 < true["apex_frequency"] < 1e5 and 0.03 < truth[1] / truth[0] < 300 and exponent >= 0.9:
         assert all(figure.status == "ok" for figure in found.values())
 

@@ -1,16 +1,25 @@
 """The sweeps behind ``tests/recordings/replay_*.h5``: each recipe in small, on the simulated bench.
 
-``python -m tests.support.recorded_sweeps FOLDER`` records them anew. A recording is a test as soon as it is in
-``tests/recordings``, wherever it comes from: it must replay message by message.
+``python -m tests.support.recorded_sweeps FOLDER [NAME ...]`` records them anew. A recording is a test as soon as it is
+in ``tests/recordings``, wherever it comes from: it must replay message by message.
 """
 
 from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Sequence
+from contextlib import chdir
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from tests.conftest import CONFIGS, run_sweep_file
+from acquire import session
+from acquire.records import Event, Record
+from acquire.sweep.by_hand import Command, Doing, by_hand
+from tests.conftest import CONFIGS
+from tests.support.attempt import Attempt
 
 _HEAD = """kind: sweep
 title: {name}
@@ -94,19 +103,66 @@ SWEEPS: dict[str, tuple[str, str, bool, str]] = {
 }
 
 
+def _set(level: float) -> Command:
+    return Command(Doing.SET, level)
+
+
+_SPECTRUM, _UP, _OFF, _QUIT = Command(Doing.SPECTRUM), Command(Doing.MOVE, 1.0), Command(Doing.OFF), Command(Doing.QUIT)
+
+#: Runs that a person has a hand in: by name, of which sweep, after which points it is paused for 20 s, and what is
+#: typed one after the other at each look, None for nothing.
+WITH_A_HAND: dict[str, tuple[str, tuple[int, ...], tuple[Command | None, ...]]] = {
+    "paused": ("stepped", (2, 4), ()),
+    "lifetime_paused": ("lifetime", (1,), ()),
+    "by_hand": (
+        "spectra_and_back",
+        (),
+        (None, _set(3.0), None, _set(5.0), _SPECTRUM, _UP, None, _OFF, None, None, _set(4.5), None, _OFF, None, _QUIT),
+    ),
+}
+RECORDINGS = (*SWEEPS, *WITH_A_HAND)
+
+
 def record(name: str, folder: Path) -> Path:
-    """Carry one of these sweeps out, and give its run file, ``replay_NAME.h5``."""
-    bench, device, pretest, rest = SWEEPS[name]
+    """Carry one of these runs out, and give its run file, ``replay_NAME.h5``; it names no folder of this computer."""
+    of, after, typed = WITH_A_HAND.get(name, (name, (), ()))
+    bench, device, pretest, rest = SWEEPS[of]
     folder.mkdir(parents=True, exist_ok=True)
-    sweep = folder / f"{name}.yaml"
-    fields = {"name": name, "configs": CONFIGS.as_posix(), "bench": bench, "device": device}
-    sweep.write_text((_HEAD + rest).format(**fields), encoding="utf-8")
-    result = run_sweep_file(sweep, folder, with_pretest=pretest)
+    with TemporaryDirectory() as temporary, chdir(temporary):
+        shutil.copytree(CONFIGS, "configs")
+        sweep = Path(f"{name}.yaml")
+        fields = {"name": name, "configs": "configs", "bench": bench, "device": device}
+        sweep.write_text((_HEAD + rest).format(**fields), encoding="utf-8")
+        prepared = session.prepare(sweep, with_pretest=pretest)
+        if typed:
+            prepared = replace(prepared, plan=by_hand(prepared.plan, partial(next, iter(typed))))
+        attempt = Attempt(prepared, folder)
+        _pause(attempt, after)
+        result = attempt.run()
     assert result.run is not None, result.error
     assert not result.failed, result.error
     return Path(shutil.move(result.run.path, folder / f"replay_{name}.h5"))
 
 
+def _pause(attempt: Attempt, after: Sequence[int]) -> None:
+    """Let a run be paused for 20 s by the clock of its bench after each of these points."""
+    pause, looks = attempt.stop.pause, [0]
+
+    def watch(event: Event) -> None:
+        index = event.reading.index if isinstance(event, Record) else -1
+        if index in after:
+            pause.ask("Ada")
+
+    def wait(seconds: float) -> None:
+        looks[0] += 1
+        if looks[0] * seconds >= 20.0:
+            looks[0] = 0
+            pause.take_back()
+
+    attempt.watch = watch
+    pause.wait = wait  # type: ignore[method-assign]
+
+
 if __name__ == "__main__":
-    for each in SWEEPS:
-        print(record(each, Path(sys.argv[1])))
+    for each in sys.argv[2:] or RECORDINGS:
+        print(record(each, Path(sys.argv[1]).absolute()))
