@@ -277,6 +277,7 @@ def _run_until_finished(
     loaded, plan = prepared.loaded, prepared.plan
     ended: tuple[Outcome, RunStop] | None = None
     error, listening, unsaid = "", list(spectators), list[str]()
+    never_begun = False
 
     def show(activity: Activity) -> None:
         unsaid.extend(shown(activity, listening))
@@ -292,7 +293,7 @@ def _run_until_finished(
                 guard.wait_until_ready()
             start = replace(_run_start(loaded, plan, bench, run_id, started), path=str(path))
             recorder = _recorder(one, start, bench)
-            until_finished.callback(lambda: None if ended else _forget(one, recorder))
+            until_finished.callback(lambda: _forget(one, recorder) if never_begun and not bench.output_was_on else None)
             until_finished.enter_context(locked_shared(path))
             until_finished.callback(recorder.let_go)
             until_finished.enter_context(closing(recorder))
@@ -313,6 +314,7 @@ def _run_until_finished(
             error = _lines(error, _ending_recorded(recorder, emit, ended[1], [Note(bench.now(), x) for x in unsaid]))
     except (Exception, KeyboardInterrupt) as problem:  # no traceback at a bench
         if ended is None:
+            never_begun = True
             return _without_a_sweep(problem, stop)
         error = _lines(error, _left_badly(problem))
     outcome, reason = ended

@@ -77,6 +77,21 @@ def test_a_lifetime_whose_file_takes_no_first_row_switches_nothing_on_and_leaves
     assert not [*attempt.output.iterdir()]
 
 
+class Died(BaseException):
+    """As if the process were gone."""
+
+
+def test_the_file_of_a_run_that_dies_with_its_output_on_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(*_: object) -> None:
+        raise Died
+
+    monkeypatch.setattr(Keithley2400, "trigger", die)
+    attempt = Attempt(QUICK, tmp_path / "runs")
+    with pytest.raises(Died):
+        attempt.run()
+    assert len([*attempt.output.iterdir()]) == 1
+
+
 def test_a_simulated_bench_in_step_with_the_wall_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now, slept = [100.0], list[float]()
 

@@ -47,7 +47,7 @@ def lifetime_figures(decay: Decay, factor_spread: float = 0.0, offset: float = 0
     (k = 1); a figure is computed once more with luminances that are off by so much, to see what they do to it.
     """
     course, largest = decay.course(), decay.largest_lasting() if _any_light(decay) else nan
-    first = decay.first.luminance if _is_light(decay.first) else nan
+    first = decay.first.luminance if decay.first is not None and _is_light(decay.first) else nan
     figures = _figures(decay, course, first, largest)
     others = []
     if offset > 0.0:

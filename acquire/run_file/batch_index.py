@@ -24,6 +24,7 @@ ENDING = ".batch.json"
 #: The reason why a run ended whose pretest spoke against the device begins so.
 PRETEST = "pretest: "
 _DEAD = ("short", "open")
+_NOT_READ = "nothing was read"  # a meter gave no number: of the device nothing is known
 
 #: Why a run ended that goes on at its pixel's next turn.
 TURN_OVER = "its turn is over"
@@ -194,7 +195,9 @@ def ended(entry: Entry, status: str, reason: str, *, interrupted: bool, when: st
     """The entry of a run that has ended so."""
     finished = State.MEASURED if status in ("completed", "stopped") else State.FAILED
     if reason.startswith(PRETEST):
-        finished = State.DEAD if reason.removeprefix(PRETEST).startswith(_DEAD) else State.UNFIT
+        against = reason.removeprefix(PRETEST)
+        finished = State.DEAD if against.startswith(_DEAD) else State.UNFIT
+        finished = State.FAILED if against.startswith(_NOT_READ) else finished
     state = State.INTERRUPTED if interrupted else finished
     state = State.RESTING if reason == TURN_OVER else state
     return replace(entry, state=state, status=status, reason=reason, ended=when or entry.ended)

@@ -36,7 +36,8 @@ def final_results(
     """Final tables, figures of merit and cautions of a run whose spectra are these; ``lifetime`` of its long table."""
     final = final_evaluation(run.dark, _of_points(run, spectra), run.calibration, run.repeated)
     points = final.points(run.tables["jvl"])
-    figures, found = final.judged(points, run.source_unit, run.start_time[:10])
+    of_points, found = final.judged(points, run.source_unit, run.start_time[:10])
+    figures: Mapping[str, Figure] = of_points
     if lifetime is not None:  # which knows its own points and figures
         figures = lifetime.figures
         found = [*lifetime.findings, *(one for one in found if one.code not in {of.code for of in lifetime.findings})]

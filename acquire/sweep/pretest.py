@@ -7,13 +7,13 @@ short, a higher one in both. What was read is judged in words, with its figures.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, isfinite
 from statistics import fmean, stdev
 
 from acquire.config import BenchFile, SweepFile
 from acquire.config.sweep import Measure, Pretest, Source, StopRules
-from acquire.records import Activity, Doing, Note, Reading
+from acquire.records import Activity, Doing, Note, PointFlag, Reading, Step
 from acquire.sweep.engine import Emit, StopRequested, SweepBench, take_reading
 from acquire.sweep.plan import SweepPlan, make_plan
 from acquire.sweep.read_back import ReadingCheck
@@ -72,8 +72,7 @@ def pretested(pretest: PretestPlan, bench: SweepBench, emit: Emit, stop_requeste
         for step in pretest.plan.steps:
             if stop_requested():
                 return Verdict("cut short")
-            reading = take_reading(step, bench)
-            reading = check.examined(reading, reading.remark)
+            reading = _read(step, bench, check)
             readings.append(reading)
             check.require_safe(reading)
             if _short(readings, pretest):
@@ -81,6 +80,15 @@ def pretested(pretest: PretestPlan, bench: SweepBench, emit: Emit, stop_requeste
     verdict = judged(readings, pretest)
     emit(Note(bench.now(), f"pretest: {verdict.against or verdict.text}"))
     return verdict
+
+
+def _read(step: Step, bench: SweepBench, check: ReadingCheck) -> Reading:
+    """A reading of a pretest, which is taken once more where a number is missing: that is no matter of the device."""
+    reading = take_reading(step, bench)
+    if check.worth_repeating(reading, reading.remark):
+        again = take_reading(step, bench)
+        reading = replace(again, flags=again.flags | PointFlag.READING_REPEATED)
+    return check.examined(reading, reading.remark)
 
 
 def judged(readings: Sequence[Reading], pretest: PretestPlan) -> Verdict:

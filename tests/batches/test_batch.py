@@ -159,6 +159,7 @@ def begun_and_killed(prepared: PreparedBatch, folder: Path) -> BatchIndex:
         (("stopped", "short: 10 mA"), State.MEASURED),
         (("stopped", "pretest: short: 3 ohm"), State.DEAD),
         (("stopped", "pretest: reversed: 1 mA at -3 V"), State.UNFIT),
+        (("stopped", "pretest: nothing was read at -0.5 V"), State.FAILED),
         (("stopped", "interrupted by Ctrl-C"), State.INTERRUPTED),
         (("failed", "cut off"), State.INTERRUPTED),
     ],

@@ -391,8 +391,9 @@ def _reported(trial: Trial, entry: Any) -> Iterator[str]:
             if rows and "recording" not in entry:
                 yield f"no table has the {len(rows)} points that were reported"
             continue
+        first = trial.before.get(table, 0)
         for name in names:
-            written = entry[table][name][: len(rows)]
+            written = entry[table][name][first : first + len(rows)]
             reported = np.array([getattr(row, name) for row in rows], dtype=float)
             if written.shape[0] != len(rows) or not np.array_equal(written, reported.reshape(written.shape), True):
                 yield f"{name} of {table}: of what was reported ({reported}) the file has {written}"
@@ -413,7 +414,7 @@ def _complete(trial: Trial, entry: Any, jvl: Any) -> Iterator[str]:
     elif not jvl["stress_time"][-1] >= plan.course.duration(0.0) - 0.1:
         yield f"completed after {jvl['stress_time'][-1]:g} s under stress"
     after = entry["dark/after"][()].tolist()
-    if after != [0] * plan.dark.readings_before + [1] * plan.dark.readings_after:
+    if after != [0] * (plan.dark.readings_before + trial.before.get("dark", 0)) + [1] * plan.dark.readings_after:
         yield f"completed with the dark readings {after}"
     due = [step.index for step in plan.steps if step.spectrum]
     taken = entry["spectra/point_index"][()].tolist()
@@ -469,6 +470,7 @@ def _rows(trial: Trial, entry: Any, jvl: Any) -> Iterator[_Row]:
         ("exposure sample", samples, [lit for _ in samples["time"]], ExposureSample),
     ):
         before = trial.began.reported.get(kind.__name__, 0) if trial.began.operation else inf
+        before += trial.before.get({Record: "lifetime", DarkReading: "dark"}.get(kind, ""), 0)
         if kind is Record and plan.hardware_timed:
             before = 0  # they are reported when all are there
         for row, at in enumerate(levels):

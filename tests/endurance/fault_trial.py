@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import errno
+import io
 import os
 import shutil
 import sys
@@ -19,9 +20,14 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import h5py
+
 from acquire import session
+from acquire.bench import resuming
 from acquire.bench.settings import serial_line
+from acquire.records import Event, Record
 from acquire.run_file import finish as finishing
+from acquire.run_file import read as reading
 from acquire.run_file import recorder, results
 from acquire.sweep import engine
 from drivers.keithley2400.driver import Keithley2400
@@ -116,6 +122,9 @@ LOGGED = "beside a logger"
 #: One level that is kept, its points rows of another table.
 LIFETIME = "lifetime"
 
+#: The same, which was stopped before and goes on in its own file.
+GONE_ON = "lifetime gone on with"
+
 SWEEPS = {
     "stepped": """
 source: {function: voltage, start: 0 V, stop: 7.2 V, points: 4, compliance: 10 mA}
@@ -140,6 +149,11 @@ source: {function: current, levels: [1 mA], compliance: 8 V}
 measure: {settle: 10 ms, nplc: 0.1, photodiode_range: 10 V}
 lifetime: {sampling: [{every: 2 s, until: 6 s}], initial_time: 1 s}
 """,
+    GONE_ON: """
+source: {function: current, levels: [1 mA], compliance: 8 V}
+measure: {settle: 10 ms, nplc: 0.1, photodiode_range: 10 V}
+lifetime: {sampling: [{every: 2 s, until: 8 s}], initial_time: 1 s}
+""",
     LOGGED: """
 source: {function: voltage, start: 0 V, stop: 7.2 V, points: 5, compliance: 10 mA}
 measure: {settle: 2.4 s, nplc: 0.1, current_range: 10 mA, photodiode_range: 10 V}
@@ -150,7 +164,7 @@ measure: {settle: 2.4 s, nplc: 0.1, current_range: 10 mA, photodiode_range: 10 V
 #: Those that the instruments run by themselves.
 BY_THEMSELVES = ("hardware-timed", "pulsed")
 #: Those that set the instruments up as the stepped sweep does, and are different once the output is on.
-LIKE_STEPPED_AT_FIRST = (*BY_THEMSELVES, LIFETIME)
+LIKE_STEPPED_AT_FIRST = (*BY_THEMSELVES, LIFETIME, GONE_ON)
 
 
 @dataclass(frozen=True, order=True)
@@ -266,13 +280,51 @@ class Moment:
     reported: Mapping[str, int] = field(default_factory=dict)
 
 
+class _SecondPart(Attempt):
+    """A run that goes on in its own file, of which the first part was recorded before."""
+
+    def run(self) -> session.RunResult:
+        """Go on with it on a simulated bench that stays at hand."""
+        name, content = first_part()
+        self.output.mkdir(parents=True)
+        (self.output / name).write_bytes(content)
+        with patch.object(resuming, "read_run", reading.read_run):  # here: a process of its own takes its time
+            taken_up = resuming.take_up(self.output / name)
+        return session.resume(taken_up, self._watch, self.stop, self._site(taken_up.prepared.loaded))
+
+
+@cache
+def first_part() -> tuple[str, bytes]:
+    """The name and the content of a run file to go on with: stopped after two rows."""
+    attempt = Attempt(prepared(GONE_ON), folder() / "first part")
+
+    def watch(event: Event) -> None:
+        if isinstance(event, Record) and event.reading.index == 1:
+            attempt.stop.note("interrupted by Ctrl-C")
+
+    attempt.watch = watch
+    result = attempt.run()
+    assert result.run is not None, result.error
+    assert result.run.rows["lifetime"] == 2
+    return result.run.path.name, result.run.path.read_bytes()
+
+
+@cache
+def rows_of_first_part() -> Mapping[str, int]:
+    """How many rows each table has before the run goes on."""
+    with h5py.File(io.BytesIO(first_part()[1])) as file:
+        tables = ("dark", "lifetime", "notes", "spectra", "exposure_samples", "repeated")
+        return {name: len(file["entry"][name]["time" if name != "spectra" else "start"]) for name in tables}
+
+
 class Trial:
     """One attempt with its faults, and everything that is needed to judge it; no pair: nothing goes wrong."""
 
     def __init__(self, sweep: str, pair: Pair | None, output: Path) -> None:
         self.pair = pair
         self.prepared = prepared(sweep)
-        self.attempt = Attempt(self.prepared, output)
+        self.attempt = (_SecondPart if sweep == GONE_ON else Attempt)(self.prepared, output)
+        self.before: Mapping[str, int] = rows_of_first_part() if sweep == GONE_ON else {}
         self.attempt.prepare_bench = self._put_faults
         self.attempt.watch = lambda event: self._fail("display")
         self.operations: list[Operation] = []
@@ -522,7 +574,9 @@ def reference(sweep: str) -> Reference:
     assert result.run is not None
     assert result.run.status == "completed", result.run.stop_reason
     assert (
-        result.run.rows["lifetime"] if sweep == LIFETIME else len(result.run.records) == len(trial.prepared.plan.steps)
+        result.run.rows["lifetime"]
+        if sweep in (LIFETIME, GONE_ON)
+        else len(result.run.records) == len(trial.prepared.plan.steps)
     )
     image = result.run.path.read_bytes()
     shutil.rmtree(output)

@@ -9,8 +9,8 @@ point. Then every point, dark reading, spectrum, note and exposure sample that w
 must open with plain h5py and be finished by ``acquire recover``: as failed, because it was cut off, unless the run had
 still said itself how it ended; with values that the device had, and results that follow from them. The level of the
 source must have come down to zero in steps, that of pulses at once, and its output be off, by the twin's own log,
-within two seconds, and no guardian may be left. Every sixth run is one of pulses. Exit status 1 if anything of that
-fails even once.
+within two seconds, and no guardian may be left. Every sixth run is one of pulses, every sixth a lifetime, which is not
+failed but interrupted, to be gone on with. Exit status 1 if anything of that fails even once.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ PROBLEMS = (
 LONGEST_ON = 2.0  # s from the kill until the output is off
 POINTS = 50
 LAST_LEVEL = 7.0  # V
-PULSED_SHARE = 6  # every sixth run is one of pulses
+SHARE = 6  # every sixth run is one of pulses, every sixth a lifetime
 LONGEST_RUN = 60.0  # s; one that goes on as planned takes a few
 GUARDIAN_PATIENCE = 20.0  # s; a guardian that could not switch off gives up earlier
 
@@ -99,6 +99,24 @@ source:
 measure: {{timing: hardware, autozero: false, settle: 2 ms, nplc: 0.05, current_range: 100 mA, photodiode_range: 10 V}}
 dark: {{readings: 2}}
 """
+#: One level, kept for as many points, whose rows are a table of their own.
+LASTING = """kind: sweep
+title: a lifetime, to be killed
+bench: bench.yaml
+sample:
+  name: SPPO13/Liq
+  emissive_area: 14 mm^2
+  expected_line: {{peak: 520 nm, fwhm: 20 nm}}
+  simulated_as: {configs}/devices/sppo13_liq.yaml
+source: {{function: current, levels: [1 mA], compliance: 8 V}}
+measure: {{settle: 2 ms, nplc: 0.01, photodiode_nplc: 0.01, photodiode_range: 10 V}}
+dark: {{readings: 2}}
+lifetime:
+  {{sampling: [{{every: 0.1 s, until: 5 s}}], initial_time: 0.2 s, end: {{points: {points}}}, spectra_at: [0.5 s, 2 s]}}
+spectra: {{speed: fast}}
+"""
+#: What is swept, by the name of the kind of run.
+KINDS = {"steps": SWEEP, "pulses": PULSED, "lifetime": LASTING}
 #: The spectroradiometer of the runs takes no time: a real one would take most of it.
 QUICK_SPECTRA = "simulation:\n  options: {spectroradiometer: {instant: true}}\n"
 
@@ -129,7 +147,7 @@ class Place:
     bench: Path
     energised: threading.Event
     truth: Truth
-    pulsed: bool = False
+    kind: str = "steps"
 
     @property
     def output_log(self) -> list[Any]:
@@ -143,26 +161,28 @@ class Place:
         return [sys.executable, "-m", "tests.endurance.kill_table", "--run", *what]
 
 
-def write_files(folder: Path, *, pulsed: bool = False) -> Path:
+def write_files(folder: Path, *, kind: str = "steps") -> Path:
     """A bench and a sweep in ``folder``; the sweep's path."""
     text = (CONFIGS / "benches" / "simulated.yaml").read_text(encoding="utf-8")
     text = text.replace("../", f"{CONFIGS.as_posix()}/").replace("simulation:\n", QUICK_SPECTRA)
-    text = text.replace("visa: simulated\n", f"visa: simulated\ntrigger_link: {str(pulsed).lower()}\n")
+    text = text.replace("visa: simulated\n", f"visa: simulated\ntrigger_link: {str(kind == 'pulses').lower()}\n")
     (folder / "bench.yaml").write_text(text, encoding="utf-8")
     sweep = folder / "sweep.yaml"
-    sweep.write_text((PULSED if pulsed else SWEEP).format(configs=CONFIGS.as_posix(), points=POINTS), encoding="utf-8")
+    sweep.write_text(KINDS[kind].format(configs=CONFIGS.as_posix(), points=POINTS), encoding="utf-8")
     return sweep
 
 
-def true_device(fixture: TestFixture) -> Truth:
+def true_device(fixture: TestFixture, kind: str = "steps") -> Truth:
     """What the device in a fixture is at the levels of these runs."""
+    if kind == "lifetime":
+        return Truth(fixture, "current", 8.0, scatter=5.0)
     return Truth(fixture, "voltage", 0.1, current_range=0.1, resolution=5e-4, scatter=5.0)
 
 
 @contextmanager
-def a_place(folder: Path, *, terminals: bool = False, pulsed: bool = False) -> Iterator[Place]:
+def a_place(folder: Path, *, terminals: bool = False, kind: str = "steps") -> Iterator[Place]:
     """Serve a simulated bench on TCP, or on serial lines as well, for a sweep in ``folder``."""
-    sweep = write_files(folder, pulsed=pulsed)
+    sweep = write_files(folder, kind=kind)
     path, options = simulation.simulated_bench_of_files(None, sweep)
     energised = threading.Event()
 
@@ -174,8 +194,8 @@ def a_place(folder: Path, *, terminals: bool = False, pulsed: bool = False) -> I
         bench = folder / "on_ports.yaml"
         ports = {port.role: port.tcp for port in server.ports}
         bench.write_text(simulation.bench_file_on_ports(path, ports), encoding="utf-8")
-        truth = true_device(build_fixture(options, VirtualClock()))
-        yield Place(server, sweep, bench, energised, truth, pulsed)
+        truth = true_device(build_fixture(options, VirtualClock()), kind)
+        yield Place(server, sweep, bench, energised, truth, kind)
 
 
 #: What is printed of an event, and where it is found again: the table of the run file, and the columns.
@@ -186,11 +206,17 @@ REPORTED: Mapping[type, tuple[str, tuple[str, ...]]] = {
     Spectrum: ("spectra", ("point_index", "start", "luminance")),
     Note: ("notes", ("time", "text")),
 }
+#: The columns by the table; points of a lifetime are rows of a table of their own.
+COLUMNS = {**dict(REPORTED.values()), "lifetime": REPORTED[Record][1]}
 
 
-def as_reported(event: Event) -> list[Any]:
-    """The table of the run file in which an event must be found again, and what must stand there."""
+def as_reported(event: Event, *, lasting: bool = False) -> list[Any]:
+    """The table of the run file in which an event must be found again, and what must stand there.
+
+    ``lasting``: it is one of a lifetime.
+    """
     table, names = REPORTED[type(event)]
+    table = "lifetime" if lasting and table == "jvl" else table
     row = getattr(event, "reading", event)
     return [table, *(getattr(row, name) for name in names)]
 
@@ -203,11 +229,12 @@ def run_and_report(sweep: Path, bench: Path, output: Path, last_point: int) -> i
 
     def watch(event: Event) -> None:
         if type(event) in REPORTED:
-            print(json.dumps([time.monotonic(), *as_reported(event)]), flush=True)
+            print(json.dumps([time.monotonic(), *as_reported(event, lasting=prepared.plan.lasting)]), flush=True)
         if isinstance(event, Record) and event.reading.index == last_point:
             os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))  # Windows: at once, too
 
-    result = session.run(session.prepare(sweep, bench), output, watch, StopRequest())
+    prepared = session.prepare(sweep, bench)
+    result = session.run(prepared, output, watch, StopRequest())
     print(result.error, file=sys.stderr)
     return int(result.failed)
 
@@ -266,7 +293,7 @@ def _looked_at(place: Place, output: Path, kill: Kill, before: int, ended: float
     ``before``: how many changes at the terminals there had been when it began.
     """
     reported = [json.loads(line) for line in printed.splitlines() if line.endswith("]")]
-    problems, details = check_file(output, reported, place.truth, spectra=0 if place.pulsed else 2)
+    problems, details = check_file(output, reported, place.truth, spectra=0 if place.kind == "pulses" else 2)
     log = place.output_log
     last = log[-1] if log else None
     off_after = nan
@@ -275,11 +302,12 @@ def _looked_at(place: Place, output: Path, kill: Kill, before: int, ended: float
         off_after = last.time - moment if last.time > moment else nan
         if last.output_on or off_after > LONGEST_ON:
             problems.append("output left on")
-    if not place.pulsed and not came_down(log[before:]):
+    last_level = 1e-3 if place.kind == "lifetime" else LAST_LEVEL
+    if place.kind != "pulses" and not came_down(log[before:], last_level):
         problems.append("no ramp")
         details += f"the last levels: {[change.level for change in log[before:] if change.output_on][-8:]}\n"
     details = f"{details}{said}" if problems else ""
-    points = sum(table == "jvl" for _, table, *_ in reported)
+    points = sum(table in ("jvl", "lifetime") for _, table, *_ in reported)
     return replace(kill, points=points, off_after=off_after, problems=tuple(problems), details=details)
 
 
@@ -358,8 +386,7 @@ def _lost(path: Path, reported: Iterable[Sequence[Any]]) -> Iterator[str]:
     with h5py.File(path) as file:
         for _, table, *values in reported:
             row = rows[table] = rows.get(table, -1) + 1
-            names = next(names for name, names in REPORTED.values() if name == table)
-            for name, value in zip(names, values, strict=True):
+            for name, value in zip(COLUMNS[table], values, strict=True):
                 column = file["entry"][table][name]
                 found = column[row] if row < len(column) else None
                 found = found.decode() if isinstance(found, bytes) else found
@@ -373,17 +400,24 @@ def _ending(entry: Any, spectra: int) -> Iterator[str]:
     ``spectra``: how many it takes.
     """
     status, reason = entry["status"][()].decode(), entry["stop_reason"][()].decode()
+    lasting = b"lifetime" in entry["title"][()]
     if status == "completed":
-        points, after = len(entry["jvl/time"]), int(entry["dark/after"][()].sum())
-        if points != POINTS or after != 2 or len(entry["spectra/start"]) != spectra:
+        points, after = len(_points(entry)["time"]), int(entry["dark/after"][()].sum())
+        enough = points > 0.8 * POINTS if lasting else points == POINTS  # of a slow computer some come late
+        if not enough or after != 2 or len(entry["spectra/start"]) != spectra:
             yield f"completed with {points} points, {after} dark readings after them"
-    elif status != "failed" or not reason.startswith(finishing.CUT_OFF):
+    elif status != ("interrupted" if lasting else "failed") or not reason.startswith(finishing.CUT_OFF):
         yield f"{status}: {reason}"
+
+
+def _points(entry: Any) -> Any:
+    """The table of the points of a run."""
+    return entry["lifetime" if "lifetime" in entry else "jvl"]
 
 
 def _untrue(entry: Any, truth: Truth) -> Iterator[str]:
     """Values that the device did not have, and results that do not follow from them."""
-    jvl = columns(entry["jvl"])
+    jvl = columns(_points(entry))
     yield from unexplained(jvl)
     yield from disagreements(entry)
     for row, level in enumerate(jvl["source_level"].tolist()):
@@ -405,17 +439,18 @@ def usual_durations(place: Place, output: Path) -> tuple[float, float]:
 
 
 def kills(number: int, seed: int) -> list[Kill]:
-    """Kill so many runs, of pulses some of them, those of a kind one after the other on one bench."""
-    pulsed = number // PULSED_SHARE
-    return [*_kills_on_one_bench(number - pulsed, seed), *_kills_on_one_bench(pulsed, seed, pulsed=True)]
+    """Kill so many runs, those of a kind one after the other on one bench."""
+    some = number // SHARE
+    numbers = {"steps": number - 2 * some, "pulses": some, "lifetime": some}
+    return [kill for kind, of_kind in numbers.items() for kill in _kills_on_one_bench(of_kind, seed, kind)]
 
 
-def _kills_on_one_bench(number: int, seed: int, *, pulsed: bool = False) -> list[Kill]:
+def _kills_on_one_bench(number: int, seed: int, kind: str) -> list[Kill]:
     """Each run begins with what the one before has left."""
     if not number:
         return []
     chance = random.Random(seed)
-    with tempfile.TemporaryDirectory() as name, a_place(Path(name), pulsed=pulsed) as place:
+    with tempfile.TemporaryDirectory() as name, a_place(Path(name), kind=kind) as place:
         in_all, since_on = usual_durations(place, Path(name) / "usual")
         done = []
         for n in range(number):

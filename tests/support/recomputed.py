@@ -271,7 +271,7 @@ def disagreements(entry: Any) -> Iterator[str]:
         yield f"below the dark noise: {below}, by the formulas {own['below_noise']}"
     if (jvl["flags"] & PROVISIONAL).any():
         yield "a final point is called provisional"
-    yield from _spectra(jvl, dark, spectra, samples)
+    yield from _spectra(columns(entry["lifetime"]) if "lifetime" in entry else jvl, dark, spectra, samples)
     yield from _figures(entry["figures_of_merit"], jvl, own)
 
 

@@ -12,12 +12,13 @@ from acquire import session
 from acquire.cli.arguments import UNFIT
 from acquire.cli.commands import app
 from acquire.config import load_sweep
-from acquire.records import Branch, Note, Reading
+from acquire.records import Branch, Event, Note, PointFlag, Reading
 from acquire.safety.guardian import NoGuard
 from acquire.sweep.plan import make_plan
-from acquire.sweep.pretest import AT_ZERO, PretestPlan, judged, make_pretest
+from acquire.sweep.pretest import AT_ZERO, PretestPlan, judged, make_pretest, pretested
 from tests.conftest import CONFIGS
 from tests.support.attempt import QUICK, Attempt
+from tests.support.fake_bench import FakeBench
 
 LOADED = load_sweep(QUICK)
 
@@ -112,6 +113,16 @@ def test_a_device_that_is_not_fit_is_not_swept_and_its_file_says_why(
     attempt.check_what_is_left("stopped")
     smu = attempt.simulated.twins["GPIB0::24::INSTR"]  # type: ignore[union-attr]
     assert max(abs(one.level) for one in smu.output_log) <= 3.0
+
+
+def test_a_number_that_is_missing_is_read_once_more() -> None:
+    """That a reply was garbled is no matter of the device."""
+    bench, events = FakeBench(flags={AT_ZERO: [PointFlag.NO_SOURCE_READING]}), list[Event]()
+    pretested(PRETEST, bench, events.append, lambda: "")
+    levels = [f"{step.level:g} V" for step in PRETEST.plan.steps]
+    assert bench.log == [*levels[: AT_ZERO + 1], *levels[AT_ZERO:]]
+    (note,) = [one.text for one in events if isinstance(one, Note) and "read again" in one.text]
+    assert note.startswith("pretest: ")
 
 
 def test_the_guardian_is_told_what_is_a_pretest_and_what_a_point(
