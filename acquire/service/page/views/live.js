@@ -93,6 +93,7 @@ class LiveRun {
 
   run() {
     this.last = runNow(this.id) ?? this.last;
+    this.startedFor ||= this.last.started_for; // of which a process that has ended says nothing any more
     return this.last;
   }
 
@@ -163,7 +164,7 @@ class LiveRun {
   over({ status, stop_reason: reason }) {
     this.ended = true;
     fill(this.parts.question, h(`div.notice${status === "failed" ? ".bad" : ".good"}`, { role: "status" }, h("strong", {}, `This run is over: ${status}.`), reason ? ` ${pretty(reason)}` : "",
-      h("div.row", {}, UPKEEP.test(this.last.started_for ?? "") ? h("a.button", { href: "#/bench" }, "What it says of the bench") : null, h("a.button", { href: `#/run/${this.id}` }, "Figures of merit, report, files"), h("a.button", { href: `#/start?again=${this.id}` }, "Measure again like this"))));
+      h("div.row", {}, UPKEEP.test(this.startedFor) ? h("a.button", { href: "#/bench" }, "What it says of the bench") : null, h("a.button", { href: `#/run/${this.id}` }, "Figures of merit, report, files"), h("a.button", { href: `#/start?again=${this.id}` }, "Measure again like this"))));
     fill(this.parts.manual);
     this.parts.progress.hidden = true;
     say(this.parts.far, "The file is finished.");
