@@ -13,7 +13,7 @@ from acquire.service.errors import not_found
 from acquire.service.routes_runs import Key, wish_of
 from acquire.service.shared import Here
 from acquire.service.upkeep import UpkeepTold, benches, jobs
-from acquire.service.upkeep_deeds import accept, use
+from acquire.service.upkeep_deeds import accept, use, uses
 
 router = APIRouter(tags=["upkeep"])
 StartId = Annotated[str, StringConstraints(pattern=r"^[a-z]+-[0-9a-f]{4,40}$")]
@@ -57,9 +57,11 @@ def upkeep(_: Viewer, here: Here) -> UpkeepTold:
 
 
 def _told(here: Here) -> UpkeepTold:
-    return UpkeepTold(
-        jobs=jobs(here.settings.data / "logs", here.starter.alive()), benches=benches(here.settings.recipes)
-    )
+    found = jobs(here.settings.data / "logs", here.starter.alive())
+    for job in found:
+        if job.calibration is not None:
+            job.calibration.used = uses(here.settings.recipes, job)
+    return UpkeepTold(jobs=found, benches=benches(here.settings.recipes))
 
 
 @router.post("/upkeep/use")

@@ -59,11 +59,12 @@ class HealthTold(BaseModel):
 class CalibrationTold(BaseModel):
     """A luminance factor that was made [cd/(m^2 A)], relative uncertainty (k = 1), the former one; its file.
 
-    ``identity``: the name under which a bench that uses it is told of (:class:`BenchTold`).
+    ``identity``: its name, by which runs cite it; ``used``: the bench with which it was made uses it.
     """
 
     path: str
     identity: str
+    used: bool = False
     luminance_factor: Number
     uncertainty: Number
     levels: int
@@ -162,7 +163,7 @@ def _job(log: Path, lives: bool) -> JobTold:
 
 
 def _of_made(made: Mapping[str, Any]) -> CalibrationTold:
-    said = {name: made.get(name) for name in CalibrationTold.model_fields if name != "identity"}
+    said = {name: made[name] for name in CalibrationTold.model_fields if name in made}
     return CalibrationTold(identity=Path(str(made["path"])).stem, **said)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,6 +60,17 @@ def _bench_of(folder: Path, recipe: str) -> str:
         raise RequestRefused(
             409, f"{recipe} names no bench of this folder", "edit the bench file", where="bench"
         ) from error
+
+
+def uses(folder: Path, job: JobTold) -> bool:
+    """Whether the bench with which a calibration was made uses it."""
+    if job.calibration is None:
+        return False
+    with suppress(RequestRefused, ConfigurationError, OSError):
+        path = recipes.recipe_in(folder, job.bench or _bench_of(folder, job.recipe))
+        named = load_bench(path).photodiode.calibration
+        return named is not None and Path(named).stem == job.calibration.identity
+    return False
 
 
 def accept(folder: Path, bench: str, reason: str, person: str) -> None:

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from acquire.service.errors import RequestRefused
 from acquire.service.upkeep import begin_log, jobs
-from acquire.service.upkeep_deeds import use
+from acquire.service.upkeep_deeds import use, uses
 from tests.conftest import CONFIGS
 
 API = "/api/v1"
@@ -75,7 +75,9 @@ def test_a_bench_uses_a_calibration_that_was_made(tmp_path: Path) -> None:
     (job,) = jobs(tmp_path, ())
     job = job.model_copy(update={"recipe": "sweeps/calibrate_photodiode.yaml"})
     before = (folder / BENCH).read_text("utf-8")
+    assert not uses(folder, job)
     assert use(folder, job, "Ann") == BENCH
+    assert uses(folder, job)
     after = (folder / BENCH).read_text("utf-8")
     changed = [line for line in after.splitlines() if line not in before.splitlines()]
     (line,) = changed

@@ -34,8 +34,9 @@ function show() {
   document.title = `${made.title} · J-V-L bench`;
   document.documentElement.dataset.view = name;
   top.current(name);
-  place.replaceChildren();
-  view = made.open(place, rest, query);
+  const inside = h("div.view"); // a place of its own: what an earlier view still draws late is not seen
+  place.replaceChildren(inside);
+  view = made.open(inside, rest, query);
   place.focus({ preventScroll: true });
   window.scrollTo(0, 0);
 }

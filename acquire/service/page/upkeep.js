@@ -9,13 +9,13 @@ const percent = (share, digits = 3) => (Number.isFinite(share) && share !== null
 const signed = (text, value) => (value > 0 ? `+${text}` : text);
 
 // A check or a calibration that was started from the page.
-// `deeds` may be done with it: { use(button, job), used(job) }.
-export function jobItem(job, titles = {}, deeds = null) {
+// `use(button, job)` puts a calibration to use.
+export function jobItem(job, titles = {}, use = null) {
   const [label, kind] = job.health && !job.health.in_control ? ["ALARM", "bad"] : job.health ? ["in control", "good"] : STATES[job.state] ?? [job.state, ""];
   const said = job.said.filter((line) => line !== "in control"); // that stands in its tag
   return h("li", {}, h("div.row", {}, h("strong", {}, KINDS[job.kind]), h(`span.tag${kind && `.${kind}`}`, {}, label), h("span.quiet", {}, [date(job.started), job.user ? `by ${job.user}` : "", titles[job.recipe] || job.recipe].filter(Boolean).join(" · ")),
     job.run_id ? h("a", { href: job.state === "running" ? `#/live/${job.run_id}` : `#/run/${job.run_id}` }, "its run") : null),
-  job.calibration ? [calibrationText(job.calibration), deeds?.used(job) ? h("p", {}, h("span.tag.good", {}, "the bench uses it")) : deeds?.use ? h("button.small", { type: "button", onclick: (event) => deeds.use(event.target, job) }, "Use it on this bench…") : null] : null,
+  job.calibration ? [calibrationText(job.calibration), job.calibration.used ? h("p", {}, h("span.tag.good", {}, "the bench uses it")) : use ? h("button.small", { type: "button", onclick: (event) => use(event.target, job) }, "Use it on this bench…") : null] : null,
   job.health ? h("details", {}, h("summary", {}, "What it found"), quantitiesTable(job.health)) : null,
   job.state === "interrupted" && !job.said.length ? h("p", {}, "It ended without a result: do it once more.") : null,
   said.length ? h("ul", {}, said.map((line) => h("li", {}, pretty(line.replace(/^acquire: /, ""))))) : null);

@@ -28,9 +28,7 @@ export function open(place) {
   };
   const show = ({ jobs, benches }) => {
     const titles = Object.fromEntries(recipes.map((one) => [one.name, one.title]));
-    const used = (job) => benches.some((bench) => bench.calibration === job.calibration.identity);
-    const deeds = { used, use: mayOperate() ? use : null };
-    fill(results, h("section.card.gap", { "aria-label": "What came of it" }, h("h2", {}, "What came of it"), jobs.length ? h("ul.list", {}, jobs.map((job) => jobItem(job, titles, deeds))) : h("p.empty", {}, "No check and no calibration was started from this page yet.")),
+    fill(results, h("section.card.gap", { "aria-label": "What came of it" }, h("h2", {}, "What came of it"), jobs.length ? h("ul.list", {}, jobs.map((job) => jobItem(job, titles, mayOperate() ? use : null))) : h("p.empty", {}, "No check and no calibration was started from this page yet.")),
       benches.length ? h("section.card.gap", { "aria-label": "What the checks say" }, h("h2", {}, "What the checks say"), h("ul.list", {}, benches.map((bench) => benchItem(bench, mayOperate() ? accept : null)))) : null);
     if (!closed && jobs.some((job) => job.state === "running")) due = setTimeout(look, AGAIN);
   };
