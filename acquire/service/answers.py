@@ -49,7 +49,10 @@ class Question(BaseModel):
 
 
 class RunNow(BaseModel):
-    """A run that goes on; ``address`` names it in requests, also before it has a run file."""
+    """A run that goes on; ``address`` names it in requests, also before it has a run file.
+
+    ``foreign``: its file lies in another folder than those of this service, whose history is not going to have it.
+    """
 
     run_id: str
     address: str
@@ -74,6 +77,7 @@ class RunNow(BaseModel):
     manual: bool
     started_for: str
     finished: bool
+    foreign: bool
 
 
 class RunTold(RunNow):

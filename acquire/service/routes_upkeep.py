@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from fastapi import APIRouter
+from pydantic import StringConstraints
 
 from acquire.service.access import Operator, Viewer
-from acquire.service.answers import RunWish, Started
+from acquire.service.answers import Name, RunWish, Started, Taken
+from acquire.service.errors import not_found
 from acquire.service.routes_runs import Key, wish_of
 from acquire.service.shared import Here
 from acquire.service.upkeep import UpkeepTold, benches, jobs
+from acquire.service.upkeep_deeds import accept, use, uses
 
 router = APIRouter(tags=["upkeep"])
+StartId = Annotated[str, StringConstraints(pattern=r"^[a-z]+-[0-9a-f]{4,40}$")]
+
+
+class UseWish(Taken):
+    """The job that made the calibration, and who wants it used."""
+
+    start_id: StartId
+    person: Name
+
+
+class AcceptWish(Taken):
+    """A bench of the recipes, what changed, and who says so."""
+
+    bench: Name
+    reason: Name
+    person: Name
 
 
 @router.post("/health-check", status_code=202)
@@ -32,6 +53,32 @@ def calibrate(wish: RunWish, _: Operator, here: Here, idempotency_key: Key = Non
 @router.get("/upkeep")
 def upkeep(_: Viewer, here: Here) -> UpkeepTold:
     """What came of the checks and calibrations that were started here, and what all checks of a bench say."""
-    return UpkeepTold(
-        jobs=jobs(here.settings.data / "logs", here.starter.alive()), benches=benches(here.settings.recipes)
-    )
+    return _told(here)
+
+
+def _told(here: Here) -> UpkeepTold:
+    found = jobs(here.settings.data / "logs", here.starter.alive())
+    for job in found:
+        if job.calibration is not None:
+            job.calibration.used = uses(here.settings.recipes, job)
+    return UpkeepTold(jobs=found, benches=benches(here.settings.recipes))
+
+
+@router.post("/upkeep/use")
+def use_calibration(wish: UseWish, _: Operator, here: Here) -> UpkeepTold:
+    """Let the bench use a calibration that was made here from now on.
+
+    :raises RequestRefused: there is none, or its bench file cannot be changed so.
+    """
+    found = [job for job in _told(here).jobs if job.start_id == wish.start_id]
+    if not found:
+        raise not_found("there is no such calibration", "look at what came of it again", "start_id")
+    use(here.settings.recipes, found[0], wish.person)
+    return _told(here)
+
+
+@router.post("/upkeep/accept")
+def accept_change(wish: AcceptWish, _: Operator, here: Here) -> UpkeepTold:
+    """Record that a change of a bench is known: alarms end, and all its checks begin anew."""
+    accept(here.settings.recipes, wish.bench, wish.reason, wish.person)
+    return _told(here)

@@ -110,7 +110,10 @@ def refuse_what_is_open(settings: Settings) -> None:
             "leave --host out and reach it through ssh -L"
         )
     if not settings.recipes.is_dir():
-        raise SettingsError(f"--recipes: {settings.recipes}: there is no such folder")
+        raise SettingsError(
+            f"--recipes: {settings.recipes}: there is no such folder. Start it where the folder of sweeps and "
+            "benches is (configs, as it is shipped), or name that folder with --recipes"
+        )
     for option, folder in (("--data", settings.data), ("--runs", settings.runs)):
         try:
             folder.mkdir(parents=True, exist_ok=True)

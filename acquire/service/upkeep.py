@@ -57,9 +57,14 @@ class HealthTold(BaseModel):
 
 
 class CalibrationTold(BaseModel):
-    """A luminance factor that was made [cd/(m^2 A)], relative uncertainty (k = 1), the former one; its file."""
+    """A luminance factor that was made [cd/(m^2 A)], relative uncertainty (k = 1), the former one; its file.
+
+    ``identity``: its name, by which runs cite it; ``used``: the bench with which it was made uses it.
+    """
 
     path: str
+    identity: str
+    used: bool = False
     luminance_factor: Number
     uncertainty: Number
     levels: int
@@ -153,10 +158,13 @@ def _job(log: Path, lives: bool) -> JobTold:
         run_id=result.get("run_id") or None,
         said=said or [str(result["stop_reason"])] if result.get("stop_reason") else said,
         health=_of_summary(made) if made and kind == "health" else None,
-        calibration=CalibrationTold(**{name: made.get(name) for name in CalibrationTold.model_fields})
-        if made and kind == "calibrate"
-        else None,
+        calibration=_of_made(made) if made and kind == "calibrate" else None,
     )
+
+
+def _of_made(made: Mapping[str, Any]) -> CalibrationTold:
+    said = {name: made[name] for name in CalibrationTold.model_fields if name in made}
+    return CalibrationTold(identity=Path(str(made["path"])).stem, **said)
 
 
 def _tail(log: Path) -> list[str]:

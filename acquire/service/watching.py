@@ -67,7 +67,7 @@ class Watch:
 
     def now_without_process(self, told: Mapping[str, Any]) -> dict[str, Any]:
         """What is to be said of a run that does not go on any more, from its file."""
-        return {**_of_process(None, told, told["rows"]), "phase": "ended"}
+        return {**_of_process(None, told, told["rows"]), "phase": "ended", "foreign": False}
 
     @property
     def processes(self) -> tuple[RunningNow, ...]:
@@ -91,7 +91,7 @@ class Watch:
         going = [run for run in self.followed() if not run.over]
         without = [one for one in self._processes if one.run_id not in {run.run_id for run in going}]
         told = [self.now_of(run) for run in going]
-        return told + [_of_process(one, {}, {}) for one in without if self._is_new(one)]
+        return told + [{**_of_process(one, {}, {}), "foreign": False} for one in without if self._is_new(one)]
 
     def _is_new(self, process: RunningNow) -> bool:
         """Whether its run has not been seen to end already: a process lives some moments longer."""
@@ -100,7 +100,11 @@ class Watch:
     def now_of(self, run: FollowedRun) -> dict[str, Any]:
         """What is to be said of a run that is followed."""
         process = next((one for one in self._processes if one.run_id == run.run_id), None)
-        return _of_process(process, run.told, run.totals)
+        return {**_of_process(process, run.told, run.totals), "foreign": not self._is_here(run.path)}
+
+    def _is_here(self, path: Path) -> bool:
+        """Whether a run file lies in the folder of this service: no other one is in its history."""
+        return path.absolute().is_relative_to(self.files.folder.absolute())
 
     # --- in the thread
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from acquire.service.errors import RequestRefused
 from acquire.service.upkeep import begin_log, jobs
+from acquire.service.upkeep_deeds import use, uses
+from tests.conftest import CONFIGS
 
 API = "/api/v1"
 MADE = {
@@ -55,6 +59,42 @@ def test_what_came_of_upkeep_is_told_from_its_logs(tmp_path: Path) -> None:
     assert told["5"].said == ["asked"]
 
 
+BENCH = "benches/simulated.yaml"
+
+
+def test_a_bench_uses_a_calibration_that_was_made(tmp_path: Path) -> None:
+    folder = tmp_path / "configs"
+    shutil.copytree(CONFIGS, folder)
+    new = tmp_path / "calibrations" / "new.yaml"
+    new.parent.mkdir()
+    text = (folder / "calibrations" / "simulated_photodiode.yaml").read_text("utf-8")
+    for file in (folder / "calibrations").glob("*.csv"):
+        shutil.copy(file, new.parent)
+    new.write_text(text, "utf-8")
+    log_of(tmp_path, "calibrate-1", {"status": "completed", "calibration": {**MADE, "path": str(new)}})
+    (job,) = jobs(tmp_path, ())
+    job = job.model_copy(update={"recipe": "sweeps/calibrate_photodiode.yaml"})
+    before = (folder / BENCH).read_text("utf-8")
+    assert not uses(folder, job)
+    assert use(folder, job, "Ann") == BENCH
+    assert uses(folder, job)
+    after = (folder / BENCH).read_text("utf-8")
+    changed = [line for line in after.splitlines() if line not in before.splitlines()]
+    (line,) = changed
+    assert line.startswith(
+        "  calibration: ../../calibrations/new.yaml  # ../calibrations/simulated_photodiode.yaml until 20"
+    )
+    assert line.endswith(", by Ann")
+    assert len(after.splitlines()) == len(before.splitlines())
+    assert use(folder, job, "Ann") == BENCH, "once more changes nothing"
+    assert (folder / BENCH).read_text("utf-8") == after
+    new.unlink()
+    (folder / BENCH).write_text(before, "utf-8")
+    with pytest.raises(RequestRefused):
+        use(folder, job, "Ann")
+    assert (folder / BENCH).read_text("utf-8") == before, "a bench that would be wrong is not written"
+
+
 @pytest.mark.slow  # a process of its own
 def test_a_check_that_is_sent_twice_is_one_and_is_told(
     operator: TestClient, viewer: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -79,3 +119,10 @@ def test_a_check_that_is_sent_twice_is_one_and_is_told(
     assert bench["calibration"] == "simulated-photodiode-1"
     assert not bench["expired"]
     assert operator.get(f"{API}/history/{job['run_id']}").json()["user"] == "Ann"
+    known = {"bench": BENCH, "reason": "lamp replaced", "person": "Ann"}
+    assert viewer.post(f"{API}/upkeep/accept", json=known).status_code == 403
+    told = operator.post(f"{API}/upkeep/accept", json=known).json()
+    health = next(one for one in told["benches"] if BENCH in one["names"])["health"]
+    assert health["accepted"].startswith("lamp replaced")
+    assert health["quantities"] == []
+    assert operator.post(f"{API}/upkeep/use", json={"start_id": "calibrate-12ab", "person": "Ann"}).status_code == 404

@@ -34,8 +34,9 @@ function show() {
   document.title = `${made.title} · J-V-L bench`;
   document.documentElement.dataset.view = name;
   top.current(name);
-  place.replaceChildren();
-  view = made.open(place, rest, query);
+  const inside = h("div.view"); // a place of its own: what an earlier view still draws late is not seen
+  place.replaceChildren(inside);
+  view = made.open(inside, rest, query);
   place.focus({ preventScroll: true });
   window.scrollTo(0, 0);
 }
@@ -65,7 +66,8 @@ function showLogin() {
     },
   }, h("h1", {}, "J-V-L bench"),
   h("div.field", {}, h("label", { for: "token" }, "Token"), token,
-    h("small", {}, "There is one for operators and one for viewers. The program (acquire serve) showed both when it was first started; acquire serve --help says how to make new ones.")),
+    h("small", {}, "Two were shown where acquire serve was first started: one for operators, who may do things, and one for viewers, who look on. Not at hand? On the bench computer, ",
+      h("code", {}, "acquire token operator"), " makes a new one (with --data, where the service was started with it); the one before it ends at once.")),
   said, h("button.first", { type: "submit" }, "Log in"));
   fill(place, form);
   token.focus();

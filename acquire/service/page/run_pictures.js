@@ -8,7 +8,7 @@ import { Plot } from "./plot.js";
 // `file` begins the names of saved pictures; `data()` gives the RunData, `sourceUnit()` V or A.
 export class RunPictures {
   constructor({ file, data, sourceUnit }) {
-    this.data = data;
+    Object.assign(this, { data, sourceUnit });
     this.seen = null; // a part of a long table, from near
     const table = (name) => (this.seen?.name === name ? this.seen.table : data()?.tables[name]);
     this.jvl = new Plot({ title: "J-V-L", file: `${file}_jvl`, near: (from, to) => this.#near("jvl", from, to),
@@ -39,7 +39,7 @@ export class RunPictures {
     const data = this.data();
     this.seen = null;
     if (from !== null && data?.tables[name]?.thinned) {
-      const x = name === "lifetime" ? "stress_time" : "voltage";
+      const x = name === "lifetime" ? "stress_time" : this.sourceUnit() === "A" ? "voltage" : "source_level"; // what is drawn
       const factor = name === "lifetime" ? timeUnit(data.tables[name].columns.stress_time.at(-1))[1] : 1;
       const table = await data.loadTable(name, { x, x_from: from / factor, x_to: to / factor });
       this.seen = { name, table };

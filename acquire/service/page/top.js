@@ -9,6 +9,7 @@ import { addressOf, known, runsNow } from "./store.js";
 import { otherTheme } from "./theme.js";
 
 const PLACES = { live: "Live", start: "Start", queue: "Queue", history: "History", bench: "Bench" };
+export const FOREIGN = " (of another folder of this computer)";
 const SAID = { on: "OUTPUT ON", off: "OUTPUT OFF", unknown: "OUTPUT UNKNOWN" };
 
 const place = document.getElementById("top");
@@ -28,7 +29,7 @@ function outputNow() {
   if (worst) {
     if (worst.phase === "asking" && worst.output === "unknown" && !worst.output_asked) return { state: "", text: `${runName(worst)}: ${phaseText(worst)} · it has switched nothing on yet` };
     const asked = worst.output_asked ? `asked at ${clock(worst.output_asked)}` : "not asked yet";
-    return { state: worst.output, text: `${runName(worst)}: ${phaseText(worst)} · ${asked}` };
+    return { state: worst.output, text: `${runName(worst)}${worst.foreign ? FOREIGN : ""}: ${phaseText(worst)} · ${asked}` };
   }
   const last = known.status?.last_output ?? known.lastOutput;
   if (!last?.output) return { state: "", text: "No run is going on; no output was asked since this service began." };

@@ -9,12 +9,13 @@ const percent = (share, digits = 3) => (Number.isFinite(share) && share !== null
 const signed = (text, value) => (value > 0 ? `+${text}` : text);
 
 // A check or a calibration that was started from the page.
-export function jobItem(job) {
+// `use(button, job)` puts a calibration to use.
+export function jobItem(job, titles = {}, use = null) {
   const [label, kind] = job.health && !job.health.in_control ? ["ALARM", "bad"] : job.health ? ["in control", "good"] : STATES[job.state] ?? [job.state, ""];
   const said = job.said.filter((line) => line !== "in control"); // that stands in its tag
-  return h("li", {}, h("div.row", {}, h("strong", {}, KINDS[job.kind]), h(`span.tag${kind && `.${kind}`}`, {}, label), h("span.quiet", {}, [date(job.started), job.user ? `by ${job.user}` : "", job.recipe].filter(Boolean).join(" · ")),
+  return h("li", {}, h("div.row", {}, h("strong", {}, KINDS[job.kind]), h(`span.tag${kind && `.${kind}`}`, {}, label), h("span.quiet", {}, [date(job.started), job.user ? `by ${job.user}` : "", titles[job.recipe] || job.recipe].filter(Boolean).join(" · ")),
     job.run_id ? h("a", { href: job.state === "running" ? `#/live/${job.run_id}` : `#/run/${job.run_id}` }, "its run") : null),
-  job.calibration ? calibrationText(job.calibration) : null,
+  job.calibration ? [calibrationText(job.calibration), job.calibration.used ? h("p", {}, h("span.tag.good", {}, "the bench uses it")) : use ? h("button.small", { type: "button", onclick: (event) => use(event.target, job) }, "Use it on this bench…") : null] : null,
   job.health ? h("details", {}, h("summary", {}, "What it found"), quantitiesTable(job.health)) : null,
   job.state === "interrupted" && !job.said.length ? h("p", {}, "It ended without a result: do it once more.") : null,
   said.length ? h("ul", {}, said.map((line) => h("li", {}, pretty(line.replace(/^acquire: /, ""))))) : null);
@@ -41,12 +42,14 @@ export function quantitiesTable(health) {
 }
 
 // What all checks of a bench say, whoever made them, and the calibration that it uses.
-export function benchItem(bench) {
+export function benchItem(bench, accept = null) {
   const { health } = bench;
   const until = bench.valid_until ? `valid until ${bench.valid_until}` : "no end of validity given";
   return h("li", {}, h("div.row", {}, h("strong", {}, bench.title || bench.names[0]), h(`span.tag.${health.in_control ? "good" : "bad"}`, {}, health.in_control ? "in control" : health.alarms.length ? "ALARM" : "the last check failed"),
     h("span.quiet", {}, [bench.names.join(", "), health.last_check ? `last check ${date(health.last_check)}` : "no check since the last acceptance"].join(" · "))),
-  health.alarms.map((text) => h("div.notice.bad", {}, pretty(text))), health.failure ? h("div.notice.bad", {}, pretty(health.failure)) : null,
+  health.alarms.map((text) => h("div.notice.bad", {}, pretty(text))),
+  health.alarms.length ? h("p", {}, "Check once more; look for what changed; mend it, or calibrate anew. An alarm stays until somebody says that the change is known. ", accept ? h("button.small", { type: "button", onclick: (event) => accept(event.target, bench) }, "It is known…") : null) : null,
+  health.failure ? h("div.notice.bad", {}, pretty(health.failure)) : null,
   health.accepted ? h("p.quiet", {}, `Accepted as known: ${health.accepted}`) : null, health.remarks.map((text) => h("p.quiet", {}, pretty(text))),
   h(`p${bench.expired ? ".notice.warn" : ""}`, {}, bench.calibration ? `Calibration ${bench.calibration}, ${until}${bench.expired ? ": calibrate anew" : ""}.` : "No calibration of the photodiode is named."),
   quantitiesTable(health));

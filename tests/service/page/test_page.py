@@ -15,7 +15,7 @@ from tests.service.page.conftest import People, Rig
 from tests.support.on_the_page import begin, output, points
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 pytestmark = pytest.mark.slow  # browsers, processes and instruments in real time
 AXE = Path(__file__).with_name("axe.min.js")
@@ -152,6 +152,19 @@ def test_seven_tabs_share_one_connection_and_a_silent_service_is_told(people: Pe
     tabs[5].wait_for_timeout(3000)  # another tab listens now, nobody misses it
     assert tabs[5].get_by_role("alert").filter(has_text="No news").is_hidden()
     assert len(asked) >= 1
+
+
+def test_what_a_view_draws_late_does_not_cover_the_next_one(people: People, rig: Rig) -> None:
+    page = people.enter(rig.operator)
+    held: list[Route] = []
+    page.route("**/api/v1/queue", held.append)
+    page.keyboard.press("3")
+    page.get_by_role("heading", name="Queue").wait_for()
+    page.keyboard.press("2")
+    page.get_by_role("heading", name="Start a run").wait_for()
+    held[0].abort()
+    page.locator("pre", has_text="compliance").wait_for()
+    assert page.get_by_text("The service does not answer").count() == 0
 
 
 @pytest.mark.parametrize("look", ["light", "dark"])

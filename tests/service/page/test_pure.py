@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -28,6 +29,25 @@ def test_no_asset_is_behind_the_program(name: str) -> None:
 def test_the_pure_functions_of_the_page() -> None:
     done = subprocess.run([NODE, "--test", HERE / "pure.test.mjs"], capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout.decode("utf-8", "replace")
+
+
+@pytest.mark.skipif(NODE is None, reason="the page's modules were not parsed: that needs node (20.19 or later)")
+def test_every_module_of_the_page_can_be_read() -> None:
+    modules = {path: path.read_text(encoding="utf-8") for path in PAGE.rglob("*.js") if path.parent.name != "vendor"}
+    check = """
+    import { SourceTextModule } from "node:vm";
+    let text = "";
+    for await (const part of process.stdin) text += part;
+    for (const [name, source] of Object.entries(JSON.parse(text))) new SourceTextModule(source, { identifier: name });
+    """
+    done = subprocess.run(
+        [str(NODE), "--experimental-vm-modules", "--no-warnings", "--input-type=module", "-e", check],
+        input=json.dumps({path.name: text for path, text in modules.items()}).encode(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode("utf-8", "replace")
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_nothing_inline() -> None:

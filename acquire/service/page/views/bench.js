@@ -1,6 +1,6 @@
 // The bench: who has it, its check, its calibration.
 import { ApiError, get, mayOperate, post } from "../api.js";
-import { during, problemsOf } from "../dialogs.js";
+import { askFor, during, problemsOf } from "../dialogs.js";
 import { field, fill, h } from "../dom.js";
 import { date } from "../format.js";
 import { wishKey } from "../idempotency.js";
@@ -20,14 +20,29 @@ export function open(place) {
   const look = async () => {
     clearTimeout(due);
     try {
-      const { jobs, benches } = await get("upkeep");
-      fill(results, h("section.card.gap", { "aria-label": "What came of it" }, h("h2", {}, "What came of it"), jobs.length ? h("ul.list", {}, jobs.map(jobItem)) : h("p.empty", {}, "No check and no calibration was started from this page yet.")),
-        benches.length ? h("section.card.gap", { "aria-label": "What the checks say" }, h("h2", {}, "What the checks say"), h("ul.list", {}, benches.map(benchItem))) : null);
-      if (!closed && jobs.some((job) => job.state === "running")) due = setTimeout(look, AGAIN);
+      show(await get("upkeep"));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       fill(results, problemsOf(error));
     }
+  };
+  const show = ({ jobs, benches }) => {
+    const titles = Object.fromEntries(recipes.map((one) => [one.name, one.title]));
+    fill(results, h("section.card.gap", { "aria-label": "What came of it" }, h("h2", {}, "What came of it"), jobs.length ? h("ul.list", {}, jobs.map((job) => jobItem(job, titles, mayOperate() ? use : null))) : h("p.empty", {}, "No check and no calibration was started from this page yet.")),
+      benches.length ? h("section.card.gap", { "aria-label": "What the checks say" }, h("h2", {}, "What the checks say"), h("ul.list", {}, benches.map((bench) => benchItem(bench, mayOperate() ? accept : null)))) : null);
+    if (!closed && jobs.some((job) => job.state === "running")) due = setTimeout(look, AGAIN);
+  };
+  const use = async (button, job) => {
+    const said = await askFor("Use this calibration?", [{ name: "person", label: "Your name", value: myName(), hint: "it stands in the bench file, beside the calibration before" }], "Use it", { text: "Every run from now on is measured with it; runs that were measured stay as they are." });
+    if (!said?.person) return;
+    remember(said.person);
+    await during(button, async () => show(await post("upkeep/use", { start_id: job.start_id, person: said.person })));
+  };
+  const accept = async (button, bench) => {
+    const said = await askFor("Is the change known?", [{ name: "reason", label: "What changed", hint: "lamp replaced, photodiode moved back" }, { name: "person", label: "Your name", value: myName() }], "It is known", { text: "The alarm ends, and all quantities begin anew with the next check. This is recorded." });
+    if (!said?.person || !said.reason) return;
+    remember(said.person);
+    await during(button, async () => show(await post("upkeep/accept", { bench: bench.names[0], reason: said.reason, person: said.person })));
   };
   let closed = false;
   const draw = () => {
@@ -41,9 +56,9 @@ export function open(place) {
   get("recipes").then((answer) => {
     recipes = answer.recipes.filter((one) => one.kind === "sweep");
     draw();
+    look();
   }).catch((error) => fill(place, problemsOf(error)));
   draw();
-  look();
   let before = key();
   return {
     close: () => {

@@ -1,14 +1,20 @@
 // Chosen runs beside each other: curves and figures of merit.
 import { address, get } from "../api.js";
 import { compared } from "../curves.js";
-import { problemsOf } from "../dialogs.js";
+import { problemsOf, toast } from "../dialogs.js";
 import { fill, h, scrolled } from "../dom.js";
 import { date, figureText, runName, runNameAndDate, words } from "../format.js";
 import { figureNames, figureTitle, statusTag } from "../remarks.js";
 import { Plot } from "../plot.js";
 
 export const title = "Comparison";
-const NAMES = "voltage,current_density,luminance,current_efficiency,external_quantum_efficiency,branch,cycle";
+const NAMES = ["voltage", "current_density", "luminance", "current_efficiency", "external_quantum_efficiency", "branch", "cycle"];
+
+// The columns of a run that are drawn, as far as its file has them: one of an earlier version may have no cycles.
+async function curvesIn(id) {
+  const { columns } = await get(`runs/${id}`);
+  return get(`runs/${id}/columns`, { table: "jvl", names: NAMES.filter((name) => name in columns.jvl).join(","), points: 1500 });
+}
 
 export function open(place, _, query) {
   const ids = (query.get("runs") ?? "").split(",").filter(Boolean);
@@ -24,8 +30,10 @@ export function open(place, _, query) {
   const load = async () => {
     fill(place, h("p.empty", {}, "Reading the run files…"));
     try {
-      const [answer, ...tables] = await Promise.all([get("compare", { runs: ids.join(",") }), ...ids.map((id) => get(`runs/${id}/columns`, { table: "jvl", names: NAMES, points: 1500 }).catch(() => null))]);
+      const [answer, ...tables] = await Promise.all([get("compare", { runs: ids.join(",") }), ...ids.map((id) => curvesIn(id).catch(() => null))]);
       const twice = (run) => answer.runs.filter((one) => runName(one) === runName(run)).length > 1;
+      const without = answer.runs.filter((run) => !tables[ids.indexOf(run.run_id)]).map(runNameAndDate);
+      if (without.length) toast(`The curves of ${without.join(", ")} cannot be read: its figures alone are compared.`, { bad: true });
       runs = answer.runs.map((run) => ({ ...run, name: twice(run) ? `${runName(run)} ${date(run.start_time)}` : runName(run), table: tables[ids.indexOf(run.run_id)] }));
       draw(answer.figures);
     } catch (error) {

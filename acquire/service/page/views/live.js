@@ -68,7 +68,7 @@ class LiveRun {
     this.data = dataOf(this.id);
     this.pictures = new RunPictures({ file: `${runName(run)}_${date(run.start_time)}`.replace(/[^\w.-]+/g, "_"), data: () => this.data, sourceUnit: () => this.run().source_unit ?? "V" });
     this.last = run;
-    this.parts = { question: h("div"), others: h("div.row"), progress: h("progress.progress", { "aria-label": "Progress of the run" }), far: h("p"), instruments: h("p.quiet"), readings: {}, remarks: h("div"), name: h("h1"), manual: h("div") };
+    this.parts = { question: h("div"), others: h("div.row"), progress: h("progress.progress", { "aria-label": "Progress of the run" }), far: h("p"), instruments: h("p.quiet"), readings: {}, remarks: h("div"), name: h("h1"), manual: h("div"), foreign: h("p.notice.warn", { hidden: true }, "Another program of this computer started this run: its file lies in another folder, and the history here is not going to have it.") };
     const reading = ([name, label]) => {
       const [unit, value] = [h("span"), h("dd", {}, MISSING)];
       this.parts.readings[name] = { unit, value };
@@ -80,7 +80,7 @@ class LiveRun {
       await want(!wanted());
       this.noticeButton.setAttribute("aria-pressed", String(wanted()));
     } }, "Tell me when it is over");
-    fill(place, h("div.headline", {}, this.parts.name, h("div.row", {}, this.noticeButton, this.pauseButton)), this.parts.others, this.parts.question, this.parts.manual,
+    fill(place, h("div.headline", {}, this.parts.name, h("div.row", {}, this.noticeButton, this.pauseButton)), this.parts.others, this.parts.foreign, this.parts.question, this.parts.manual,
       h("div.card", {}, this.parts.progress, h("div.row.spread", {}, this.parts.far, this.parts.instruments)),
       h("div", { class: "gap" }, readings), this.pictures.element,
       h("section.card", { "aria-label": "Findings and notes" }, h("h2", {}, "Findings and notes"), this.parts.remarks));
@@ -93,6 +93,7 @@ class LiveRun {
 
   run() {
     this.last = runNow(this.id) ?? this.last;
+    this.startedFor ||= this.last.started_for; // of which a process that has ended says nothing any more
     return this.last;
   }
 
@@ -134,6 +135,7 @@ class LiveRun {
   // Where the run is, by the service's word.
   state() {
     const run = this.run();
+    this.parts.foreign.hidden = !run.foreign;
     say(this.parts.name, runNameAndDate(run));
     if (this.ended) return this.#others();
     const done = run.points ?? 0;
@@ -162,8 +164,9 @@ class LiveRun {
   // The run has ended; its curves stay, with the way to its results.
   over({ status, stop_reason: reason }) {
     this.ended = true;
+    const links = this.last.foreign ? null : h("div.row", {}, UPKEEP.test(this.startedFor) ? h("a.button", { href: "#/bench" }, "What it says of the bench") : null, h("a.button", { href: `#/run/${this.id}` }, "Figures of merit, report, files"), h("a.button", { href: `#/start?again=${this.id}` }, "Measure again like this"));
     fill(this.parts.question, h(`div.notice${status === "failed" ? ".bad" : ".good"}`, { role: "status" }, h("strong", {}, `This run is over: ${status}.`), reason ? ` ${pretty(reason)}` : "",
-      h("div.row", {}, UPKEEP.test(this.last.started_for ?? "") ? h("a.button", { href: "#/bench" }, "What it says of the bench") : null, h("a.button", { href: `#/run/${this.id}` }, "Figures of merit, report, files"), h("a.button", { href: `#/start?again=${this.id}` }, "Measure again like this"))));
+      links));
     fill(this.parts.manual);
     this.parts.progress.hidden = true;
     say(this.parts.far, "The file is finished.");
