@@ -17,6 +17,7 @@ from unicodedata import category
 
 import pytest
 
+from acquire.cli import asking, terminal
 from acquire.cli import commands as command_line
 
 COMMAND = (sys.executable, "-m", "acquire")
@@ -75,8 +76,8 @@ def acquire(
         patch.setattr(sys, "argv", ["acquire", *map(str, arguments)])
         if typed is not None:
             patch.setattr(sys, "stdin", TextIOWrapper(BytesIO(typed), encoding=encoding))
-            for module in ("terminal", "commands", "asking"):
-                patch.setattr(f"acquire.cli.{module}.somebody_to_ask", lambda: True)
+            for module in (terminal, command_line, asking):
+                patch.setattr(module, "somebody_to_ask", lambda: True)
         if cwd is not None:
             patch.chdir(cwd)
         for name, value in variables.items():
