@@ -56,6 +56,7 @@ def main() -> None:
             "show": ("show", path),
             "export": ("export", path, "--to", Path(folder) / "csv"),
             "report": ("report", path, "--to", Path(folder) / "report"),
+            "recompute": ("recompute", path, "--area", "15 mm^2"),
         }
         for name, command in commands.items():
             begin = time.perf_counter()

@@ -20,6 +20,7 @@ from acquire.cli.commands import app
 from acquire.evaluation.calibration import Calibration, Conditions
 from acquire.evaluation.figure import FIGURE_STATUSES
 from acquire.evaluation.finding_kinds import FINDING_KINDS
+from acquire.evaluation.formula_changes import FORMULA_CHANGES
 from acquire.photometry.customary_units import QUANTITIES, Quantity
 from acquire.records import FLAG_MEANINGS, RUN_STATUS_MEANINGS, SEVERITY_MEANINGS, SPECTRUM_SOURCES
 from acquire.run_file.application_definition import application_definition
@@ -61,6 +62,15 @@ def exit_status() -> str:
 def figure_statuses() -> str:
     """What stands beside a figure of merit."""
     return table(("status", "the figure"), ((code(one), text) for one, text in FIGURE_STATUSES.items()))
+
+
+def formula_changes() -> str:
+    """What is computed otherwise than it was, and since when."""
+    rows = (
+        ("{}.{}".format(*one.since), one.text, ", ".join(code(place) for place in one.moves))
+        for one in FORMULA_CHANGES
+    )
+    return table(("since version", "what is different", "numbers that it moves"), rows)
 
 
 def severities() -> str:
@@ -185,6 +195,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
         run_statuses,
         exit_status,
         figure_statuses,
+        formula_changes,
         severities,
         findings,
         flags,

@@ -1,6 +1,8 @@
 """What this program computes otherwise than an earlier one did, by the version of the format that came with it. Pure.
 
-One row for each change of a formula that moves a number of a run by more than rounding. Who changes one adds it here.
+One row for each change of a formula that moves a number of a run by more than rounding. Who changes one adds it here,
+and says which numbers it moves: no other change is ever told of a number, and one that moves without a row is told to
+have none.
 """
 
 from __future__ import annotations
@@ -65,12 +67,16 @@ def is_explained(since: Version, place: str) -> bool:
 
 
 def formulas_changed(since: Version, places: Iterable[str]) -> list[str]:
-    """Which formulas changed after this version of the format and move numbers at these places; and what is left over.
+    """Which formulas changed after this version of the format and move numbers at these places, as the table states.
 
-    The last line names the places that none of them explains.
+    The last line names the places of which the table says nothing.
     """
     later = [one for one in FORMULA_CHANGES if one.since > since]
     left = list(places)
     told = [one.text for one in later if any(one.explains(place) for place in left)]
     left = [place for place in left if not any(one.explains(place) for one in later)]
-    return told + ([f"not told apart: {', '.join(left[:8])}{' ...' if len(left) > 8 else ''}"] if left else [])
+    return told + (
+        [f"no change of a formula is stated for: {', '.join(left[:8])}{' ...' if len(left) > 8 else ''}"]
+        if left
+        else []
+    )

@@ -1,15 +1,19 @@
 """Additions to a finished run file: a tag, an analysis, a resumed part. The raw data are never touched.
 
-An addition is made in a copy in memory. The copy is held against the file, member by member, and put in its place in
-one step: whoever is killed at whatever moment leaves the file as it was, or the one with the addition, whole.
+An addition is made in a copy, in memory or, of a file that is too large for that, beside it on the disk. The copy is
+held against the file, member by member, and put in its place in one step: whoever is killed at whatever moment leaves
+the file as it was, or the one with the addition, whole.
 """
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 import stat
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +23,27 @@ from acquire.run_file.analyses import read_analyses
 from acquire.run_file.checksums import PLACE, checked_text, reseal, sealed
 from acquire.run_file.hdf5 import image_of
 from acquire.run_file.layout import FORMAT_VERSION
-from acquire.run_file.placing import Waiting, replace_file, turn_to_change
+from acquire.run_file.loaded import LARGEST
+from acquire.run_file.placing import Waiting, name_beside, put_in_place, replace_file, turn_to_change
 from acquire.run_file.read import (
     SUMMARY,
     ArchiveError,
+    Copy,
     Run,
     _as_archive_error,
     _first_line,
     _stamp,
-    open_image,
+    open_copy,
     refuse_what_is_no_file,
 )
 from acquire.run_file.remarks import read_remarks
-from acquire.run_file.summary import RunSummary, summary_of, text_of, write_summary
+from acquire.run_file.summary import summary_of, text_of, write_summary
+
+#: Makes an addition to the entry of a run, and says whether there was anything to be added.
+Change = Callable[[Run, h5py.Group], bool]
 
 
-def add(
-    path: Path, places: Collection[str], change: Callable[[Run, h5py.Group], bool], waiting: Waiting | None = None
-) -> Run:
+def add(path: Path, places: Collection[str], change: Change, waiting: Waiting | None = None) -> Run:
     """Make an addition to a finished run file, and give the run with it.
 
     ``change`` is called with the run and the entry of a copy of its file, and says whether it changed anything. It may
@@ -49,20 +56,63 @@ def add(
     _refuse_what_is_no_place(path)
     try:
         with turn_to_change(path, waiting):
-            before = _stamp(path)
-            image = path.read_bytes()
-            with _as_archive_error(path):
-                run, content = _changed(path, image, places, change)
-            if content != image:
-                if _stamp(path) != before:
-                    raise ArchiveError(f"{path}: was changed by somebody else meanwhile; nothing was added. Try again")
-                replace_file(path, content, like=path, waiting=waiting)
+            if path.stat().st_size > LARGEST:
+                return _added_on_disk(path, places, change, waiting)
+            return _added_in_memory(path, places, change, waiting)
     except OSError as error:
         raise ArchiveError(
             f"{path}: nothing was added, and it is as it was ({_first_line(error)}); close other programs that have it "
             "open, or make room on the disk, and try again"
         ) from error
-    return run
+
+
+def _added_in_memory(path: Path, places: Collection[str], change: Change, waiting: Waiting | None) -> Run:
+    stamp, image = _stamp(path), path.read_bytes()
+    with open_copy(path, lambda: h5py.File.in_memory(image)) as copy:
+        addition = _made(copy, places, change)
+        content = b"" if addition is None else image_of(copy.file)
+    if addition is None:
+        return copy.run
+    with _reading_again(path), open_copy(path, lambda: h5py.File.in_memory(content)) as copy:
+        found = _found(copy, places)
+    addition.require(path, found, places)
+    _refuse_what_changed(path, stamp)
+    replace_file(path, content, like=path, waiting=waiting)
+    return copy.run
+
+
+#: So much room must be left on the disk once a copy is there, bytes: HDF5 cannot be relied on where there is none.
+_ROOM = 64 << 20
+
+
+def _added_on_disk(path: Path, places: Collection[str], change: Change, waiting: Waiting | None) -> Run:
+    """The same of a file that no memory needs to hold, nor two columns of it."""
+    stamp, beside = _stamp(path), name_beside(path)
+    try:
+        if shutil.disk_usage(path.parent).free < path.stat().st_size + _ROOM:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path.parent))
+        shutil.copyfile(path, beside)
+        beside.chmod(stat.S_IMODE(path.stat().st_mode))
+        with open_copy(path, lambda: h5py.File(beside, "r+", locking=False)) as copy:
+            addition = _made(copy, places, change)
+        if addition is None:
+            return copy.run
+        with _reading_again(path), open_copy(path, lambda: h5py.File(beside, "r", locking=False)) as copy:
+            found = _found(copy, places)
+        addition.require(path, found, places)
+        with beside.open("r+b") as stream:
+            os.fsync(stream.fileno())
+        _refuse_what_changed(path, stamp)
+        put_in_place(beside, path, waiting)
+        return copy.run
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _refuse_what_changed(path: Path, stamp: tuple[int, int, int] | None) -> None:
+    """:raises ArchiveError: a file is not the one that it was."""
+    if _stamp(path) != stamp:
+        raise ArchiveError(f"{path}: was changed by somebody else meanwhile; nothing was added. Try again")
 
 
 def _refuse_what_is_no_place(path: Path) -> None:
@@ -77,27 +127,49 @@ def _refuse_what_is_no_place(path: Path) -> None:
             )
 
 
-def _changed(
-    path: Path, image: bytes, places: Collection[str], change: Callable[[Run, h5py.Group], bool]
-) -> tuple[Run, bytes]:
-    """The run with an addition, and the bytes of its file.
+@dataclass(frozen=True)
+class _Addition:
+    """What a file with an addition must hold: all that was there, what was added by its checksums, the summary."""
+
+    before: Mapping[str, Any]
+    added: Mapping[str, str]
+    summary: str
+
+    def require(self, path: Path, found: _Addition, places: Collection[str]) -> None:
+        """:raises ArchiveError: something else is found in the copy."""
+        if found.before != self.before:
+            raise ArchiveError(f"{path}: something else than {', '.join(places)} would have changed; nothing was added")
+        if found != self:
+            raise ArchiveError(f"{path}: nothing was added: the copy is not what was written into it")
+
+
+def _made(copy: Copy, places: Collection[str], change: Change) -> _Addition | None:
+    """Make an addition in a copy; None where nothing is to be added.
 
     :raises ArchiveError: as :func:`add`.
     """
-    with open_image(path, image) as (file, run, digests):
-        _refuse_what_takes_no_addition(run)
-        before = _everything_but(places, file, digests)
-        if not _made(run, file["entry"], change):
-            return run, image
-        added, after = _sealed_and_summed(run, file, places)
-        content = image_of(file)
-    with _reading_again(path), open_image(path, content) as (file, written, digests):
-        whole, summary = _everything_but(places, file, digests), checked_text(file, SUMMARY)
-    if whole != before:
-        raise ArchiveError(f"{path}: something else than {', '.join(places)} would have changed; nothing was added")
-    if {name: digests.get(name) for name in added} != added or summary != text_of(after):
-        raise ArchiveError(f"{path}: nothing was added: the copy is not what was written into it")
-    return written, content
+    run, file = copy.run, copy.file
+    _refuse_what_takes_no_addition(run)
+    before = _everything_but(places, file, copy.digests)
+    try:
+        if not change(run, file["entry"]):
+            return None
+    except ArchiveError:
+        raise
+    except Exception as error:  # whatever an analysis meets, the file stays
+        raise ArchiveError(f"{run.path}: nothing was added ({type(error).__name__}: {_first_line(error)})") from error
+    with _reading_again(run.path):
+        entry = file["entry"]
+        added = {name: reseal(entry, name) for name in places if name in entry}
+        summary = summary_of(replace(run, remarks=read_remarks(entry), analyses=read_analyses(entry)))
+        write_summary(file, summary)
+    return _Addition(before, added, text_of(summary))
+
+
+def _found(copy: Copy, places: Collection[str]) -> _Addition:
+    """What a copy holds that was written and opened again."""
+    added = {name: text for name, text in copy.digests.items() if name in places}
+    return _Addition(_everything_but(places, copy.file, copy.digests), added, checked_text(copy.file, SUMMARY) or "")
 
 
 @contextmanager
@@ -108,28 +180,6 @@ def _reading_again(path: Path) -> Iterator[None]:
     except Exception as error:
         why = _first_line(error).removeprefix(f"{path}: ")
         raise ArchiveError(f"{path}: nothing was added, it could not be read then ({why})") from error
-
-
-def _made(run: Run, entry: h5py.Group, change: Callable[[Run, h5py.Group], bool]) -> bool:
-    try:
-        return change(run, entry)
-    except ArchiveError:
-        raise
-    except Exception as error:  # whatever an analysis meets, the file stays
-        raise ArchiveError(f"{run.path}: nothing was added ({type(error).__name__}: {_first_line(error)})") from error
-
-
-def _sealed_and_summed(run: Run, file: h5py.File, places: Collection[str]) -> tuple[dict[str, str], RunSummary]:
-    """Write the checksums of what was added, and the summary of the run with it; both.
-
-    :raises ArchiveError: it cannot be read any more.
-    """
-    with _reading_again(run.path):
-        entry = file["entry"]
-        added = {name: reseal(entry, name) for name in places if name in entry}
-        summary = summary_of(replace(run, remarks=read_remarks(entry), analyses=read_analyses(entry)))
-        write_summary(file, summary)
-    return added, summary
 
 
 def _refuse_what_takes_no_addition(run: Run) -> None:

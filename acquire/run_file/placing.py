@@ -118,12 +118,12 @@ def name_beside(path: Path) -> Path:
     return path.with_name(f"{_temporary(path)}{secrets.token_hex(8)}.tmp")
 
 
-def put_in_place(beside: Path, path: Path) -> None:
+def put_in_place(beside: Path, path: Path, waiting: Waiting | None = None) -> None:
     """Give a file that was written and pushed to the disk the name of another one, in one step.
 
     :raises OSError: it is refused.
     """
-    _replace(beside, path, Waiting())
+    _replace(beside, path, waiting or Waiting())
     _sync_names(path.parent)
 
 

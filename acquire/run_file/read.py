@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
@@ -350,22 +350,31 @@ def _both(before: Columns, more: Columns) -> Columns:
     return {name: np.concatenate([before[name], values[new]]) for name, values in more.items()}
 
 
-@contextmanager
-def open_image(path: Path, image: bytes) -> Iterator[tuple[h5py.File, Run, Mapping[str, str]]]:
-    """The bytes of a run file, which is, or is about to be, at ``path``, as a file in memory; its run; its checksums.
+@dataclass(frozen=True)
+class Copy:
+    """A copy of a run file, open, with its run and the checksums of the members of its entry, computed now.
 
-    The checksums are those of the members of its entry, computed now; none where it is damaged or not finished.
-
-    :raises ArchiveError: they are no run file of this program.
+    There are no checksums of a file that is damaged or not finished.
     """
-    with _as_archive_error(path), h5py.File.in_memory(image) as file:
+
+    file: h5py.File
+    run: Run
+    digests: Mapping[str, str]
+
+
+@contextmanager
+def open_copy(path: Path, opened: Callable[[], h5py.File]) -> Iterator[Copy]:
+    """A run file, which is, or is about to be, at ``path``, opened somewhere else.
+
+    :raises ArchiveError: it is no run file of this program.
+    """
+    with _as_archive_error(path), opened() as file:
         _refuse_newer(path, file)
         if (found := _at_one_go(path, file)) is not None:
-            run, digests = found
-        else:
-            run = _whole(path, file)
-            digests = checksums_of(file["entry"]) if run.finished and not run.integrity.damaged else {}
-        yield file, run, digests
+            yield Copy(file, *found)
+            return
+        run = _whole(path, file)
+        yield Copy(file, run, checksums_of(file["entry"]) if run.finished and not run.integrity.damaged else {})
 
 
 def _whole(path: Path, file: h5py.File) -> Run:

@@ -87,7 +87,7 @@ def test_a_number_that_is_not_what_its_readings_give_is_named(path: Path) -> Non
     assert [(one.place, one.rows) for one in found.computation.unchanged] == [("jvl/luminance", 1)]
     assert found.computation.unchanged[0].largest == pytest.approx(1e-9, rel=1e-6)
     assert found.analysis is not None
-    assert found.analysis.formulas == ("not told apart: jvl/luminance",)
+    assert found.analysis.formulas == ("no change of a formula is stated for: jvl/luminance",)
 
 
 def test_of_an_old_file_it_is_said_which_formulas_changed(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_of_an_old_file_it_is_said_which_formulas_changed(tmp_path: Path) -> Non
     assert found.analysis is not None
     assert found.analysis.name == "formulas"
     assert len(found.analysis.formulas) == 3
-    assert not any("not told apart" in text for text in found.analysis.formulas)
+    assert not any("no change of a formula is stated" in text for text in found.analysis.formulas)
     values = [
         one for one in found.computation.unchanged if "uncertainty" not in one.place and "status" not in one.place
     ]

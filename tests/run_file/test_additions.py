@@ -18,7 +18,7 @@ from typing import Any
 import h5py
 import pytest
 
-from acquire.run_file import additions, placing, tagging
+from acquire.run_file import additions, loaded, placing, tagging
 from acquire.run_file.checksums import digests, sealed
 from acquire.run_file.placing import Waiting
 from acquire.run_file.read import ArchiveError, Run, read_run
@@ -151,6 +151,58 @@ def test_an_addition_that_does_more_than_it_may_changes_nothing(
     with pytest.raises(ArchiveError, match=why):
         additions.add(path, ["remarks"], change)
     hold_as_it_was(path, content)
+
+
+# --- files that no memory holds ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file is too large for memory."""
+    for module in (additions, loaded):
+        monkeypatch.setattr(module, "LARGEST", 1000)
+
+
+@pytest.mark.usefixtures("large")
+def test_a_large_file_is_added_to_on_the_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("it was read whole"))
+    before = contents(path)
+    path.chmod(0o664)
+    run = say_of(path, Wish(tag="leaky", time=NOW))
+    assert contents(path) == before
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+    assert (str(run.integrity), run.tags, read_run(path).tags) == ("right", ("leaky",), ("leaky",))
+    assert read_summary(path).tags == ("leaky",)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o664 or sys.platform == "win32"
+    stamp = path.stat().st_mtime_ns
+    assert say_of(path, Wish(tag="leaky", time="later")).tags == ("leaky",)
+    assert path.stat().st_mtime_ns == stamp
+
+
+@pytest.mark.usefixtures("large")
+def test_a_large_file_stays_as_it_was_where_something_goes_wrong(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = path.read_bytes()
+
+    def change(_: Run, entry: h5py.Group) -> bool:
+        entry["jvl/voltage"][0] = 9.0
+        return True
+
+    with pytest.raises(ArchiveError, match="something else than"):
+        additions.add(path, ["remarks"], change)
+    hold_as_it_was(path, content)
+    for owner, name in ((Path, "replace"), (additions.os, "fsync"), (shutil, "copyfile")):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, refusing)
+            with pytest.raises(ArchiveError, match=r"nothing was added, and it is as it was \(.*No space"):
+                say_of(path, Wish(tag="x"))
+        hold_as_it_was(path, content)
+    monkeypatch.setattr(additions, "_ROOM", 1 << 62)
+    with pytest.raises(ArchiveError, match=r"nothing was added, and it is as it was \(.*No space"):
+        say_of(path, Wish(tag="x"))
+    hold_as_it_was(path, content)
+
+
+# --- what takes no addition --------------------------------------------------------------------------------------
 
 
 def test_a_run_that_goes_on_or_was_cut_off_is_refused(tmp_path: Path) -> None:
