@@ -59,7 +59,13 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("end", ENDS)
+#: Each condition by itself is tested with made-up records: one of light, of voltage, of current, and a breakdown.
+EACH_KIND = ("luminance_below: 600 cd/m^2", "voltage_rise: 100 mV", "current_below: 0.9 mA", "current_above: 3 mA")
+
+
+@pytest.mark.parametrize(
+    "end", [end if end in EACH_KIND else pytest.param(end, marks=pytest.mark.long) for end in ENDS]
+)
 def test_a_lifetime_ends_where_its_device_meets_the_condition(end, tmp_path):
     column, limit, side, voltage, breaks_down = ENDS[end]
     run = Attempt(recipe(tmp_path, end, voltage=voltage, breaks_down=breaks_down), tmp_path / "runs").run().run

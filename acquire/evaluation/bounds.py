@@ -104,11 +104,8 @@ def current_not_resolved(known: Known) -> Iterator[Finding]:
     light, largest = (float(np.max(values[lost])) for values in (known.points["luminance"], np.abs(current)))
     most = float(limit[lost].max())
     density = most / conditions.emissive_area
-    touched = tuple(
-        name
-        for name in per_current(known.figures)
-        if not known.figures or abs(known.figures[name].current_density) <= density
-    )
+    of_current = per_current(known.figures) if known.figures else ()  # which there are none of while a run goes on
+    touched = tuple(name for name in of_current if abs(known.figures[name].current_density) <= density)
     yield Finding(
         known.time,
         "current_not_resolved",
