@@ -121,7 +121,7 @@ def begin_log(log: Path, kind: str, **said: str | None) -> None:
     :raises OSError: it cannot be written.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_text(json.dumps({"upkeep": kind, **said}) + "\n", "utf-8")
+    log.write_text(json.dumps({"upkeep": kind, **said}) + "\n", "utf-8", newline="\n")
 
 
 def jobs(logs: Path, alive: Collection[str]) -> list[JobTold]:
@@ -150,15 +150,17 @@ def _job(log: Path, lives: bool) -> JobTold:
     said = [line for line in _tail(log) if line.startswith(_WORDS)]
     good = ended and made is not None and result["status"] in ("completed", "stopped")
     state = "completed" if good else "failed" if ended else "running" if lives else "interrupted"
-    return JobTold(
-        start_id=log.stem,
-        kind=kind,
-        **{name: str(head.get(name) or "") for name in ("recipe", "bench", "user", "started")},
-        state="interrupted" if result.get("status") == "interrupted" else state,
-        run_id=result.get("run_id") or None,
-        said=said or [str(result["stop_reason"])] if result.get("stop_reason") else said,
-        health=_of_summary(made) if made and kind == "health" else None,
-        calibration=_of_made(made) if made and kind == "calibrate" else None,
+    return JobTold.model_validate(
+        {
+            "start_id": log.stem,
+            "kind": kind,
+            **{name: str(head.get(name) or "") for name in ("recipe", "bench", "user", "started")},
+            "state": "interrupted" if result.get("status") == "interrupted" else state,
+            "run_id": result.get("run_id") or None,
+            "said": said or [str(result["stop_reason"])] if result.get("stop_reason") else said,
+            "health": _of_summary(made) if made and kind == "health" else None,
+            "calibration": _of_made(made) if made and kind == "calibrate" else None,
+        }
     )
 
 
