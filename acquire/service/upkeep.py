@@ -121,7 +121,7 @@ def begin_log(log: Path, kind: str, **said: str | None) -> None:
     :raises OSError: it cannot be written.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_text(json.dumps({"upkeep": kind, **said}) + "\n", "utf-8")
+    log.write_text(json.dumps({"upkeep": kind, **said}) + "\n", "utf-8", newline="\n")
 
 
 def jobs(logs: Path, alive: Collection[str]) -> list[JobTold]:

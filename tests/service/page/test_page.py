@@ -157,7 +157,7 @@ def test_seven_tabs_share_one_connection_and_a_silent_service_is_told(people: Pe
 def test_what_a_view_draws_late_does_not_cover_the_next_one(people: People, rig: Rig) -> None:
     page = people.enter(rig.operator)
     held: list[Route] = []
-    page.route("**/api/v1/queue", held.append)
+    page.route("**/api/v1/queue", lambda route: held.append(route))
     page.keyboard.press("3")
     page.get_by_role("heading", name="Queue").wait_for()
     page.keyboard.press("2")
