@@ -64,7 +64,7 @@ class _Pause:
 
 def _pauses_of(run: Run) -> list[_Pause]:
     rows = run.tables["pauses"]
-    told = [found[1] for note in run.notes if (found := _LONGEST.search(note.text)) is not None]
+    told = [said[1] for note in run.notes if (said := _LONGEST.search(note.text)) is not None]
     found = list[_Pause]()
     for row, begin in enumerate(rows["time"].tolist()):
         until = begin + _ROUNDING

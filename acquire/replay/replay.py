@@ -139,7 +139,7 @@ def replay(path: Path) -> Replayed:
             stop,
             Site(library, tape.clock.now, tape.clock.advance),
         )
-        numbers, compared, late = (), 0, 0.0
+        numbers, compared, late = tuple[NumberDifference, ...](), 0, 0.0
         if result.run is not None:
             numbers, compared, late = _compared(run, result.run, watch, real_clock=_on_a_real_clock(run))
     compared += same.compared
@@ -149,7 +149,7 @@ def replay(path: Path) -> Replayed:
 
 def _on_a_real_clock(run: Run) -> bool:
     """Whether time went on while the program worked: on every bench but a simulated one."""
-    return run.configured("bench", "visa") != "simulated"
+    return str(run.configured("bench", "visa")) != "simulated"
 
 
 def _told(run: Run, tape: Tape, watch: _Watch, error: str) -> Replayed:

@@ -164,7 +164,7 @@ class _Sums(Protocol):
     def update(self, data: bytes, /) -> None: ...
 
 
-class Keeping(Protocol):
+class Keeping:
     """Who keeps what is read of a member for its checksum, so that it is read once; see :mod:`.loaded`."""
 
     place: str
@@ -176,7 +176,11 @@ class Keeping(Protocol):
         """Keep the values of a data set; None of one that is read in pieces."""
 
     def opened(self, name: bytes) -> tuple[Any, Keeping]:
-        """A member of this group by its id, and who keeps what is read of it."""
+        """A member of this group by its id, and who keeps what is read of it.
+
+        :raises KeyError: it is no group.
+        """
+        raise KeyError(name)
 
 
 def feed_member(sums: _Sums, name: bytes, member: Any, *, values: bool = True, kept: Keeping | None = None) -> None:

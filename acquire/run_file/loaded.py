@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 from h5py import h5d, h5g
 
-from acquire.run_file.checksums import feed_attributes, feed_member
+from acquire.run_file.checksums import Keeping, feed_attributes, feed_member
 from acquire.run_file.hdf5 import Bounds
 
 LARGEST = 64 << 20  # bytes of a file that is held in memory
@@ -23,7 +23,7 @@ LARGEST = 64 << 20  # bytes of a file that is held in memory
 Array = np.ndarray[Any, Any]
 
 
-class HeldData:
+class HeldData(Keeping):
     """A data set: its values, or its id where it is so long that they are read in pieces."""
 
     def __init__(self, place: str, identity: h5d.DatasetID) -> None:
@@ -39,7 +39,8 @@ class HeldData:
     @property
     def dtype(self) -> np.dtype[Any]:
         """As of an array."""
-        return self._whole().dtype
+        found: np.dtype[Any] = self._whole().dtype
+        return found
 
     @property
     def ndim(self) -> int:
@@ -103,7 +104,7 @@ class HeldGroup(Mapping[str, Any]):
         return len(self._members)
 
 
-class _Reading:
+class _Reading(Keeping):
     """A group that is being read, and so deep in the file, at its ``place``."""
 
     def __init__(self, held: HeldGroup, identity: h5g.GroupID, bounds: Bounds, place: str = "", depth: int = 0) -> None:
@@ -116,10 +117,7 @@ class _Reading:
         """Keep an attribute."""
         self.held.attrs[name.decode()] = _as_attribute(values)
 
-    def keep_values(self, values: Array | None) -> None:
-        """Nothing: a group has none."""
-
-    def opened(self, name: bytes) -> tuple[Any, _Reading | HeldData]:
+    def opened(self, name: bytes) -> tuple[Any, Keeping]:
         """A member by its id, and who keeps what is read of it."""
         place, text = f"{self.place}/{name.decode()}", name.decode()
         member = self._bounds.open(self._id, name, self.place, self._depth)
