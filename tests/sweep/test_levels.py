@@ -225,7 +225,7 @@ def test_a_damaged_row_keeps_its_cycle(tmp_path: Path) -> None:
     assert (blank["cycle"].tolist(), int(blank["flags"][1]) & PointFlag.DAMAGED) == ([4, 4, 4], PointFlag.DAMAGED)
 
 
-def test_a_file_of_before_has_one_cycle() -> None:
+def test_a_file_of_before_has_one_cycle(read_here: None) -> None:
     """Every recording of an earlier version reads as cycle 0."""
     paths = sorted((Path(__file__).parents[1] / "recordings").glob("*.h5"))
     for path in paths:
