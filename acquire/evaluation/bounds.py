@@ -93,7 +93,10 @@ def unlikely_efficiency(known: Known) -> Iterator[Finding]:
 
 
 def current_not_resolved(known: Known) -> Iterator[Finding]:
-    """Ask whether the current of points with light is told from none: else their efficiencies mean nothing."""
+    """Ask whether the current behind a figure is told from none: else that efficiency means nothing.
+
+    Points that no figure is made from have their own uncertainty.
+    """
     conditions, current = known.evidence.calibration.conditions, known.points["current"]
     if conditions.luminance_route == LuminanceRoute.IMPORTED:
         return  # by a meter of which nothing is known
@@ -104,12 +107,14 @@ def current_not_resolved(known: Known) -> Iterator[Finding]:
     light, largest = (float(np.max(values[lost])) for values in (known.points["luminance"], np.abs(current)))
     most = float(limit[lost].max())
     density = most / conditions.emissive_area
-    of_current = per_current(known.figures) if known.figures else ()  # which there are none of while a run goes on
+    of_current = per_current(known.figures) if known.figures else ()  # while a run goes on there are none
     touched = tuple(name for name in of_current if abs(known.figures[name].current_density) <= density)
+    if not touched:
+        return
     yield Finding(
         known.time,
         "current_not_resolved",
-        Severity.DOUBTFUL if touched else Severity.NOTE,
+        Severity.DOUBTFUL,
         f"{int(lost.sum())} points with light, up to {light:.4g} cd/m^2, have a current of at most {largest:.3g} A, "
         f"and the source may be wrong by {most:.3g} A on the range it was read on: their efficiencies mean nothing",
         touched,

@@ -77,9 +77,9 @@ FINDING_KINDS: Mapping[str, FindingKind] = {
         "compare current, pixel area, gain, units; with an out-coupling lens it may be right",
     ),
     "current_not_resolved": FindingKind(
-        (_NOTE, _DOUBTFUL),
-        "points with light have a current below what the source may be wrong by on the range it was read on: their "
-        "efficiencies mean nothing",
+        (_DOUBTFUL,),
+        "a figure is made from points with light whose current is below what the source may be wrong by on the range "
+        "it was read on: that efficiency means nothing",
         "a smaller current range; where no current flows, look for stray light and for the contact",
     ),
     "amplifier_at_limit": FindingKind(

@@ -132,23 +132,35 @@ def held_alone(path: Path, what: str) -> Iterator[str]:
     :raises OSError: it cannot be made, or the folder knows no locks.
     """
     while True:
-        with _opened(path) as lock:
+        with ExitStack() as stack:
+            if sys.platform == "win32":  # removes no open file, neither ours nor that of somebody else
+                stack.callback(_removed, path)
+            lock = stack.enter_context(_opened(path))
             if not taken(lock):
                 yield str(_holder(lock) or "another program, which has not yet said which")
                 return
-            try:
-                if not os.path.samestat(os.fstat(lock), path.lstat()):
-                    continue  # whoever had it has just removed it: ours holds nothing
-            except FileNotFoundError:
+            if not _stands(lock, path):  # whoever had it has just removed it: ours holds nothing
                 continue
             _write(lock, ourselves(what))
             try:
                 yield ""
             finally:
                 _write(lock, None)
-                with suppress(OSError):  # Windows removes no open file: it stays, and is empty
-                    path.unlink()
+                _removed(path)
             return
+
+
+def _removed(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()
+
+
+def _stands(lock: int, path: Path) -> bool:
+    """Whether an open file still has its name."""
+    try:
+        return os.path.samestat(os.fstat(lock), path.lstat())
+    except FileNotFoundError:
+        return False
 
 
 def in_use(resources: Iterable[str], folder: Path | None = None) -> str:

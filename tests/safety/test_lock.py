@@ -20,7 +20,7 @@ from acquire.bench.simulated import bench_file_on_ports, simulated_bench_of_file
 from acquire.config import load_bench
 from acquire.safety import lock as locks
 from acquire.safety.interruption import StopRequest
-from acquire.safety.lock import BenchInUse, LocksUnusable, instruments_locked
+from acquire.safety.lock import BenchInUse, LocksUnusable, held_alone, instruments_locked, taken
 from drivers.resources import canonical_resource
 from drivers.simulated.serve import serving
 from tests.conftest import CONFIGS, ROOT, run_sweep_file
@@ -330,3 +330,30 @@ def test_two_runs_of_the_command_on_one_bench(tmp_path: Path) -> None:
     assert not third.error
     assert third.run is not None
     assert [note.text for note in third.run.notes if f"run before, {theirs} (process {first.pid} of " in note.text]
+
+
+def test_what_is_held_alone_is_told_by_whom_and_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "batch.lock"
+    with held_alone(path, "the batch") as by:
+        assert by == ""
+        with held_alone(path, "another") as other:
+            assert other.startswith(f"the batch (process {os.getpid()} of ")
+        assert path.exists(), "who was refused removes nothing"
+    assert not path.exists()
+    with held_alone(path, "again") as by:
+        assert by == ""
+
+
+def test_a_lock_that_was_removed_meanwhile_is_taken_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between opening and taking it whoever had it lets go, and takes the file away."""
+    path, taking = tmp_path / "batch.lock", [True]
+
+    def removed_first(lock: int) -> bool:
+        if taking.pop() if taking else False:
+            path.unlink()
+        return taken(lock)
+
+    monkeypatch.setattr(locks, "taken", removed_first)
+    with held_alone(path, "the batch") as by:
+        assert by == ""
+        assert path.exists()
