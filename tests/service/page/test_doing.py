@@ -316,6 +316,7 @@ def test_what_was_stopped_in_the_queue_runs_again_only_when_somebody_says_so(peo
     page.get_by_text("It was measured for the queue").wait_for()
 
 
+@pytest.mark.long
 def test_the_bench_is_checked_from_the_page(people: People, rig: Rig) -> None:
     page = people.enter(rig.operator)
     page.keyboard.press("5")

@@ -17,13 +17,17 @@ export function open(place) {
   let due;
   const results = h("div");
   // What came of it, read again while something is still to come.
+  let asked = 0;
   const look = async () => {
     clearTimeout(due);
+    const mine = (asked += 1);
     try {
-      show(await get("upkeep"));
+      const told = await get("upkeep");
+      if (mine === asked) show(told); // the newest answer counts
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       fill(results, problemsOf(error));
+      if (!closed) due = setTimeout(look, AGAIN); // one answer that was lost ends nothing
     }
   };
   const show = ({ jobs, benches }) => {
