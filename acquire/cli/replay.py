@@ -48,6 +48,8 @@ def _lines(found: Replayed) -> Iterator[str]:
         yield f"{path}: not to the end: {found.bounded}"
     if found.late:
         yield f"{path}: times up to {1e3 * found.late:.2g} ms from those of the messages, as the program read its clock"
+    if found.rounding:
+        yield f"{path}: computed numbers within {found.rounding:.1g}, relative: another machine or other libraries"
     outcome = "no difference" if found.same else "DIFFERENT"
     yield f"{path}: {outcome}: {compared if found.readings_only else said}"
     texts = [*([str(found.deviation)] if found.deviation else []), *map(str, found.numbers)]
@@ -80,5 +82,6 @@ def _plain(found: Replayed) -> dict[str, Any]:
         "formulas": list(found.formulas),
         "error": found.error,
         "late": found.late,
+        "rounding": found.rounding,
         "damaged": list(found.run.integrity.damaged),
     }

@@ -8,8 +8,7 @@ one in the file. A file without messages is only computed again from its reading
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,9 +22,10 @@ from acquire.bench.preparation import PreparedRun
 from acquire.bench.resuming import loaded_from
 from acquire.bench.site import Site
 from acquire.config import LoadedSweep
+from acquire.evaluation.figure import Figure
 from acquire.evaluation.formula_changes import formulas_changed, is_explained
 from acquire.recompute.changes import Changes
-from acquire.recompute.comparison import Difference, difference
+from acquire.recompute.comparison import Difference, difference, figure_differences
 from acquire.recompute.recompute import compute
 from acquire.records import Columns, Event
 from acquire.replay.people import AskedAsThen, HandAsThen
@@ -87,7 +87,9 @@ class Replayed:
     ``readings_only`` says why nothing was exchanged; ``bounded`` why not to the end; empty where all was. ``computed``:
     numbers of the file that do not follow from its readings, but for ``formulas`` that changed since. ``error`` is what
     the run itself ended with, where it should not have. ``compared``: how many columns and figures were held against
-    each other. ``late``: so far [s] the times of a run on a real bench are from those of its messages.
+    each other. ``late``: so far [s] the times of a run on a real bench are from those of its messages. ``rounding``: by
+    how much computed numbers are apart, relative, that are not told because another machine may make as much of a
+    difference (:data:`~acquire.recompute.comparison.ROUNDING`).
     """
 
     run: Run
@@ -102,6 +104,7 @@ class Replayed:
     formulas: tuple[str, ...] = ()
     error: str = ""
     late: float = 0.0
+    rounding: float = 0.0
 
     @property
     def same(self) -> bool:
@@ -139,12 +142,18 @@ def replay(path: Path) -> Replayed:
             stop,
             Site(library, tape.clock.now, tape.clock.advance),
         )
-        numbers, compared, late = tuple[NumberDifference, ...](), 0, 0.0
+        found = _Compared()
         if result.run is not None:
-            numbers, compared, late = _compared(run, result.run, watch, real_clock=_on_a_real_clock(run))
-    compared += same.compared
-    told_of = _told(run, tape, watch, result.error)
-    return replace(told_of, numbers=numbers, compared=compared, computed=computed, formulas=formulas, late=late)
+            found = _compared(run, result.run, watch, real_clock=_on_a_real_clock(run))
+    return replace(
+        _told(run, tape, watch, result.error),
+        numbers=tuple(found.numbers),
+        compared=found.count + same.compared,
+        computed=computed,
+        formulas=formulas,
+        late=found.late,
+        rounding=max([found.rounding, *(one.largest for one in same.unchanged if one.by_rounding)]),
+    )
 
 
 def _on_a_real_clock(run: Run) -> bool:
@@ -239,37 +248,48 @@ class _Watch:
         return 0, ""
 
 
-def _compared(
-    run: Run, again: Run, watch: _Watch, *, real_clock: bool
-) -> tuple[tuple[NumberDifference, ...], int, float]:
-    """Where the rows differ, as far as the replay came; how many columns were compared; how far times are apart [s].
+@dataclass
+class _Compared:
+    """What comparing found, how many columns and figures were compared, how far times are apart [s], and roundings."""
+
+    numbers: list[NumberDifference] = field(default_factory=list)
+    count: int = 0
+    late: float = 0.0
+    rounding: float = 0.0
+
+
+def _compared(run: Run, again: Run, watch: _Watch, *, real_clock: bool) -> _Compared:
+    """Where the rows differ, as far as the replay came.
 
     ``real_clock``: the program looked at a clock that went on between two messages. What follows from times is not held
     against the file then: it was computed from the file's own times before.
     """
-    found, compared, late = list[NumberDifference](), 0, 0.0
-    complete = again.status == run.status
+    found, complete = _Compared(), again.status == run.status
     for table in TABLES:
         if table.name in ("notes", "findings", "branches", "transport") and not (complete and not real_clock):
             continue
         one, other = _rows(run, table), _rows(again, table)
         if real_clock and one and other and length(one) == length(other):
-            late = max(late, _late(one, other))
+            found.late = max(found.late, _late(one, other))
             one = {name: values for name, values in one.items() if name in _READ and name not in _TIMES}
-        compared += len(one)
-        found += _of_table(table.name, one, other, watch, complete=complete)
-    if late > MOST_LATE:
-        found.append(NumberDifference("jvl", "time", -1, "the time of the recording", f"up to {late:.3g} s apart"))
+        found.count += len(one)
+        _compare_table(found, table.name, one, other, watch, complete=complete)
+    if found.late > MOST_LATE:
+        apart = f"up to {found.late:.3g} s apart"
+        found.numbers.append(NumberDifference("jvl", "time", -1, "the time of the recording", apart))
     if complete and not real_clock:
         for name, figure in run.figures.items():
-            compared += 1
-            there = again.figures.get(name)
-            if there is None or repr(there) != repr(figure):
-                came = "nothing" if there is None else f"{there.value!r} ({there.status})"
-                found.append(
-                    NumberDifference("figures_of_merit", name, -1, f"{figure.value!r} ({figure.status})", came)
-                )
-    return tuple(found), compared, late
+            _compare_figure(found, name, figure, again.figures.get(name))
+    return found
+
+
+def _compare_figure(found: _Compared, name: str, one: Figure, other: Figure | None) -> None:
+    found.count += 1
+    apart = [] if other is None else list(figure_differences({name: one}, {name: other}))
+    found.rounding = max([found.rounding, *(each.largest for each in apart if each.by_rounding)])
+    if other is None or not all(each.by_rounding for each in apart):
+        came = "nothing" if other is None else f"{other.value!r} ({other.status})"
+        found.numbers.append(NumberDifference("figures_of_merit", name, -1, f"{one.value!r} ({one.status})", came))
 
 
 def _late(one: Columns, other: Columns) -> float:
@@ -292,27 +312,33 @@ _TIMES = ("time", "stress_time", "start", "stop", "duration", "paused")
 MOST_LATE = 0.1
 
 
-def _of_table(name: str, one: Columns, other: Columns, watch: _Watch, *, complete: bool) -> Iterator[NumberDifference]:
+def _compare_table(found: _Compared, name: str, one: Columns, other: Columns, watch: _Watch, *, complete: bool) -> None:
     if not one:
         return
     rows = min(length(one), length(other)) if other else 0
     if complete and (not other or length(one) != length(other)):
-        yield NumberDifference(name, "rows", -1, str(length(one)), str(length(other) if other else 0))
-    columns = [column for column in one if complete or column in _READ]
-    apart = {column: _apart(one[column][:rows], other[column][:rows]) for column in columns} if rows else {}
-    apart = {column: where for column, where in apart.items() if where.size}
+        lengths = str(length(one)), str(length(other) if other else 0)
+        found.numbers.append(NumberDifference(name, "rows", -1, *lengths))
+    apart = dict[str, np.ndarray[Any, Any]]()
+    for column in [column for column in one if rows and (complete or column in _READ)]:
+        a, b = one[column][:rows], other[column][:rows]
+        if (far := difference(column, a, b)) is None:
+            continue
+        if far.by_rounding and column not in _READ:
+            found.rounding = max(found.rounding, far.largest)
+        else:
+            apart[column] = _rows_apart(a, b)
     by_reading = [column for column in apart if column in _READ]
     for column in by_reading or apart:
         row = int(apart[column][0])
         message, received = watch.message_of(name, column, row)
         recorded, came = (_shown(values[column][row]) for values in (one, other))
-        yield NumberDifference(name, column, row, recorded, came, int(apart[column].size), message, received)
+        size = int(apart[column].size)
+        found.numbers.append(NumberDifference(name, column, row, recorded, came, size, message, received))
 
 
-def _apart(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The rows in which two columns differ."""
-    if difference("", one, other) is None:
-        return np.empty(0, int)
+def _rows_apart(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The rows in which two columns that differ are not the same to the last bit."""
     same = one == other
     if one.dtype.kind == "f":
         same |= np.isnan(one) & np.isnan(other)

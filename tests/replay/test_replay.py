@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 
 from acquire.bench.simulated import simulated_bench
@@ -148,6 +149,24 @@ def test_a_changed_number_of_the_file_is_found(tmp_path: Path) -> None:
     assert "received from spectroradiometer" in told["spectra", "spectral_radiance", 0].received
     assert ("figures_of_merit", "luminance_max", -1) in told
     assert any(one.place == "figures_of_merit/luminance_max" for one in found.computed)
+
+
+def test_last_bits_of_another_machine_are_no_difference_but_are_told(tmp_path: Path) -> None:
+    path = Path(shutil.copy(RECORDINGS / "replay_spectra_and_back.h5", tmp_path / "elsewhere.h5"))
+    with h5py.File(path, "r+") as file:
+        computed = file["entry/jvl/luminance"]
+        computed[...] = np.nextafter(computed[...], np.inf)
+        file["entry/figures_of_merit/luminance_max"][()] *= 1 + 3e-15
+    found = replay(path)
+    assert found.same, found
+    assert 1e-16 < found.rounding < 1e-14
+    with h5py.File(path, "r+") as file:
+        file["entry/jvl/luminance"][...] *= 1 + 1e-9
+        read = file["entry/jvl/current"]
+        read[2] = np.nextafter(read[2], np.inf)  # what an instrument said is the same everywhere
+    found = replay(path)
+    assert [(one.table, one.column, one.row) for one in found.numbers] == [("jvl", "current", 2)]
+    assert "jvl/luminance" in {one.place for one in found.computed}
 
 
 # --- what people asked, and clocks that go on -------------------------------------------------------------------
