@@ -48,26 +48,34 @@ def add(path: Path, places: Collection[str], change: Change, waiting: Waiting | 
 
     ``change`` is called with the run and the entry of a copy of its file, and says whether it changed anything. It may
     write the members of the entry that ``places`` names, and no others; each gets its checksum. Who else adds to the
-    file has to wait meanwhile. One that a viewer has open, where that is in the way, is waited for as ``waiting`` says.
+    folder waits only while the file is read and replaced; where somebody else's addition came first, this one is made
+    once more, to that file. One that a viewer has open, where that is in the way, is waited for as ``waiting`` says.
 
     :raises ArchiveError: nothing was added, and the file is as it was: it is no run file, not finished, damaged, or
         protected; ``change`` did more than it may; or the new file cannot be put in its place.
     """
     _refuse_what_is_no_place(path)
     try:
-        with turn_to_change(path, waiting):
-            if path.stat().st_size > LARGEST:
-                return _added_on_disk(path, places, change, waiting)
-            return _added_in_memory(path, places, change, waiting)
+        for _ in range(_TRIES):
+            added = _added_on_disk if path.stat().st_size > LARGEST else _added_in_memory
+            if (run := added(path, places, change, waiting)) is not None:
+                return run
     except OSError as error:
         raise ArchiveError(
             f"{path}: nothing was added, and it is as it was ({_first_line(error)}); close other programs that have it "
             "open, or make room on the disk, and try again"
         ) from error
+    raise ArchiveError(f"{path}: was changed by somebody else meanwhile; nothing was added. Try again")
 
 
-def _added_in_memory(path: Path, places: Collection[str], change: Change, waiting: Waiting | None) -> Run:
-    stamp, image = _stamp(path), path.read_bytes()
+#: So often an addition is made where somebody else's comes first.
+_TRIES = 10
+
+
+def _added_in_memory(path: Path, places: Collection[str], change: Change, waiting: Waiting | None) -> Run | None:
+    """The run with an addition; None where somebody else changed the file meanwhile."""
+    with turn_to_change(path, waiting):
+        stamp, image = _stamp(path), path.read_bytes()
     with open_copy(path, lambda: h5py.File.in_memory(image)) as copy:
         addition = _made(copy, places, change)
         content = b"" if addition is None else image_of(copy.file)
@@ -76,8 +84,10 @@ def _added_in_memory(path: Path, places: Collection[str], change: Change, waitin
     with _reading_again(path), open_copy(path, lambda: h5py.File.in_memory(content)) as copy:
         found = _found(copy, places)
     addition.require(path, found, places)
-    _refuse_what_changed(path, stamp)
-    replace_file(path, content, like=path, waiting=waiting)
+    with turn_to_change(path, waiting):
+        if _stamp(path) != stamp:
+            return None
+        replace_file(path, content, like=path, waiting=waiting)
     return copy.run
 
 
@@ -85,14 +95,16 @@ def _added_in_memory(path: Path, places: Collection[str], change: Change, waitin
 _ROOM = 64 << 20
 
 
-def _added_on_disk(path: Path, places: Collection[str], change: Change, waiting: Waiting | None) -> Run:
+def _added_on_disk(path: Path, places: Collection[str], change: Change, waiting: Waiting | None) -> Run | None:
     """The same of a file that no memory needs to hold, nor two columns of it."""
-    stamp, beside = _stamp(path), name_beside(path)
+    beside = name_beside(path)
     try:
-        if shutil.disk_usage(path.parent).free < path.stat().st_size + _ROOM:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path.parent))
-        shutil.copyfile(path, beside)
-        beside.chmod(stat.S_IMODE(path.stat().st_mode))
+        with turn_to_change(path, waiting):
+            stamp = _stamp(path)
+            if shutil.disk_usage(path.parent).free < path.stat().st_size + _ROOM:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path.parent))
+            shutil.copyfile(path, beside)
+            beside.chmod(stat.S_IMODE(path.stat().st_mode))
         with open_copy(path, lambda: h5py.File(beside, "r+", locking=False)) as copy:
             addition = _made(copy, places, change)
         if addition is None:
@@ -102,17 +114,13 @@ def _added_on_disk(path: Path, places: Collection[str], change: Change, waiting:
         addition.require(path, found, places)
         with beside.open("r+b") as stream:
             os.fsync(stream.fileno())
-        _refuse_what_changed(path, stamp)
-        put_in_place(beside, path, waiting)
+        with turn_to_change(path, waiting):
+            if _stamp(path) != stamp:
+                return None
+            put_in_place(beside, path, waiting)
         return copy.run
     finally:
         beside.unlink(missing_ok=True)
-
-
-def _refuse_what_changed(path: Path, stamp: tuple[int, int, int] | None) -> None:
-    """:raises ArchiveError: a file is not the one that it was."""
-    if _stamp(path) != stamp:
-        raise ArchiveError(f"{path}: was changed by somebody else meanwhile; nothing was added. Try again")
 
 
 def _refuse_what_is_no_place(path: Path) -> None:
