@@ -67,8 +67,7 @@ def figure_statuses() -> str:
 def formula_changes() -> str:
     """What is computed otherwise than it was, and since when."""
     rows = (
-        ("{}.{}".format(*one.since), one.text, ", ".join(code(place) for place in one.moves))
-        for one in FORMULA_CHANGES
+        ("{}.{}".format(*one.since), one.text, ", ".join(code(place) for place in one.moves)) for one in FORMULA_CHANGES
     )
     return table(("since version", "what is different", "numbers that it moves"), rows)
 

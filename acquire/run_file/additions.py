@@ -20,7 +20,7 @@ from typing import Any
 import h5py
 
 from acquire.run_file.analyses import read_analyses
-from acquire.run_file.checksums import PLACE, checked_text, reseal, sealed
+from acquire.run_file.checksums import PLACE, checked_text, digests, reseal, sealed
 from acquire.run_file.hdf5 import image_of
 from acquire.run_file.layout import FORMAT_VERSION
 from acquire.run_file.loaded import LARGEST
@@ -28,12 +28,13 @@ from acquire.run_file.placing import Waiting, name_beside, put_in_place, replace
 from acquire.run_file.read import (
     SUMMARY,
     ArchiveError,
-    Copy,
     Run,
     _as_archive_error,
+    _at_one_go,
     _first_line,
+    _refuse_newer,
     _stamp,
-    open_copy,
+    _whole,
     refuse_what_is_no_file,
 )
 from acquire.run_file.remarks import read_remarks
@@ -76,12 +77,12 @@ def _added_in_memory(path: Path, places: Collection[str], change: Change, waitin
     """The run with an addition; None where somebody else changed the file meanwhile."""
     with turn_to_change(path, waiting):
         stamp, image = _stamp(path), path.read_bytes()
-    with open_copy(path, lambda: h5py.File.in_memory(image)) as copy:
+    with _open_copy(path, lambda: h5py.File.in_memory(image)) as copy:
         addition = _made(copy, places, change)
         content = b"" if addition is None else image_of(copy.file)
     if addition is None:
         return copy.run
-    with _reading_again(path), open_copy(path, lambda: h5py.File.in_memory(content)) as copy:
+    with _reading_again(path), _open_copy(path, lambda: h5py.File.in_memory(content)) as copy:
         found = _found(copy, places)
     addition.require(path, found, places)
     with turn_to_change(path, waiting):
@@ -105,11 +106,11 @@ def _added_on_disk(path: Path, places: Collection[str], change: Change, waiting:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path.parent))
             shutil.copyfile(path, beside)
             beside.chmod(stat.S_IMODE(path.stat().st_mode))
-        with open_copy(path, lambda: h5py.File(beside, "r+", locking=False)) as copy:
+        with _open_copy(path, lambda: h5py.File(beside, "r+", locking=False)) as copy:
             addition = _made(copy, places, change)
         if addition is None:
             return copy.run
-        with _reading_again(path), open_copy(path, lambda: h5py.File(beside, "r", locking=False)) as copy:
+        with _reading_again(path), _open_copy(path, lambda: h5py.File(beside, "r", locking=False)) as copy:
             found = _found(copy, places)
         addition.require(path, found, places)
         with beside.open("r+b") as stream:
@@ -136,6 +137,33 @@ def _refuse_what_is_no_place(path: Path) -> None:
 
 
 @dataclass(frozen=True)
+class _Copy:
+    """A copy of a run file, open, with its run and the checksums of the members of its entry, computed now.
+
+    There are no checksums of a file that is damaged or not finished.
+    """
+
+    file: h5py.File
+    run: Run
+    digests: Mapping[str, str]
+
+
+@contextmanager
+def _open_copy(path: Path, opened: Callable[[], h5py.File]) -> Iterator[_Copy]:
+    """A run file, which is, or is about to be, at ``path``, opened somewhere else.
+
+    :raises ArchiveError: it is no run file of this program.
+    """
+    with _as_archive_error(path), opened() as file:
+        _refuse_newer(path, file)
+        if (found := _at_one_go(path, file)) is not None:
+            yield _Copy(file, *found)
+            return
+        run = _whole(path, file)
+        yield _Copy(file, run, digests(file["entry"]) if run.finished and not run.integrity.damaged else {})
+
+
+@dataclass(frozen=True)
 class _Addition:
     """What a file with an addition must hold: all that was there, what was added by its checksums, the summary."""
 
@@ -151,7 +179,7 @@ class _Addition:
             raise ArchiveError(f"{path}: nothing was added: the copy is not what was written into it")
 
 
-def _made(copy: Copy, places: Collection[str], change: Change) -> _Addition | None:
+def _made(copy: _Copy, places: Collection[str], change: Change) -> _Addition | None:
     """Make an addition in a copy; None where nothing is to be added.
 
     :raises ArchiveError: as :func:`add`.
@@ -174,7 +202,7 @@ def _made(copy: Copy, places: Collection[str], change: Change) -> _Addition | No
     return _Addition(before, added, text_of(summary))
 
 
-def _found(copy: Copy, places: Collection[str]) -> _Addition:
+def _found(copy: _Copy, places: Collection[str]) -> _Addition:
     """What a copy holds that was written and opened again."""
     added = {name: text for name, text in copy.digests.items() if name in places}
     return _Addition(_everything_but(places, copy.file, copy.digests), added, checked_text(copy.file, SUMMARY) or "")
