@@ -17,7 +17,7 @@ from acquire.run_file.read import ArchiveError, names_of_analyses
 from acquire.run_file.reading_apart import answers_of
 
 IN_A_TASK = 400  # files, for which a process is started
-PATIENCE = 45.0  # s: files of one folder are changed by turns; less than the process may take for a file
+PATIENCE = 45.0  # s: files of one folder are replaced by turns; less than the process may take for a file
 COMMAND = (sys.executable, "-m", "acquire.archive.recomputing_apart")
 
 
@@ -39,8 +39,6 @@ class Outcome:
 
 def recompute_all(paths: Sequence[Path], wanted: Wanted, workers: Workers) -> list[Outcome]:
     """Recompute runs, as :func:`acquire.recompute.recompute.recompute` each, in the order of ``paths``.
-
-    Files of one folder are changed one after the other, whoever does it: more processes help where there are several.
 
     With a name, a file that has an analysis of it already is passed over: what was interrupted goes on so.
     """

@@ -295,7 +295,7 @@ def recompute(
         raise complain(error, USAGE) from error
     if wrong := objections(wanted):
         raise complain(wrong, USAGE)
-    # Folder by folder: files of one are changed by turns
+    # Folder by folder, as they lie on the disk
     paths = sorted(run.path for run in all_chosen(catalogue_at(catalogue), text, where) if run.finished)
     try:
         done = recompute_all(paths, wanted, workers_of(jobs, scheduler))

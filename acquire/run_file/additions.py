@@ -20,7 +20,7 @@ from typing import Any
 import h5py
 
 from acquire.run_file.analyses import read_analyses
-from acquire.run_file.checksums import PLACE, checked_text, reseal, sealed
+from acquire.run_file.checksums import PLACE, checked_text, digests, reseal, sealed
 from acquire.run_file.hdf5 import image_of
 from acquire.run_file.layout import FORMAT_VERSION
 from acquire.run_file.loaded import LARGEST
@@ -28,12 +28,13 @@ from acquire.run_file.placing import Waiting, name_beside, put_in_place, replace
 from acquire.run_file.read import (
     SUMMARY,
     ArchiveError,
-    Copy,
     Run,
     _as_archive_error,
+    _at_one_go,
     _first_line,
+    _refuse_newer,
     _stamp,
-    open_copy,
+    _whole,
     refuse_what_is_no_file,
 )
 from acquire.run_file.remarks import read_remarks
@@ -48,36 +49,46 @@ def add(path: Path, places: Collection[str], change: Change, waiting: Waiting | 
 
     ``change`` is called with the run and the entry of a copy of its file, and says whether it changed anything. It may
     write the members of the entry that ``places`` names, and no others; each gets its checksum. Who else adds to the
-    file has to wait meanwhile. One that a viewer has open, where that is in the way, is waited for as ``waiting`` says.
+    folder waits only while the file is read and replaced; where somebody else's addition came first, this one is made
+    once more, to that file. One that a viewer has open, where that is in the way, is waited for as ``waiting`` says.
 
     :raises ArchiveError: nothing was added, and the file is as it was: it is no run file, not finished, damaged, or
         protected; ``change`` did more than it may; or the new file cannot be put in its place.
     """
     _refuse_what_is_no_place(path)
     try:
-        with turn_to_change(path, waiting):
-            if path.stat().st_size > LARGEST:
-                return _added_on_disk(path, places, change, waiting)
-            return _added_in_memory(path, places, change, waiting)
+        for _ in range(_TRIES):
+            added = _added_on_disk if path.stat().st_size > LARGEST else _added_in_memory
+            if (run := added(path, places, change, waiting)) is not None:
+                return run
     except OSError as error:
         raise ArchiveError(
             f"{path}: nothing was added, and it is as it was ({_first_line(error)}); close other programs that have it "
             "open, or make room on the disk, and try again"
         ) from error
+    raise ArchiveError(f"{path}: was changed by somebody else meanwhile; nothing was added. Try again")
 
 
-def _added_in_memory(path: Path, places: Collection[str], change: Change, waiting: Waiting | None) -> Run:
-    stamp, image = _stamp(path), path.read_bytes()
-    with open_copy(path, lambda: h5py.File.in_memory(image)) as copy:
+#: So often an addition is made where somebody else's comes first.
+_TRIES = 10
+
+
+def _added_in_memory(path: Path, places: Collection[str], change: Change, waiting: Waiting | None) -> Run | None:
+    """The run with an addition; None where somebody else changed the file meanwhile."""
+    with turn_to_change(path, waiting):
+        stamp, image = _stamp(path), path.read_bytes()
+    with _open_copy(path, lambda: h5py.File.in_memory(image)) as copy:
         addition = _made(copy, places, change)
         content = b"" if addition is None else image_of(copy.file)
     if addition is None:
         return copy.run
-    with _reading_again(path), open_copy(path, lambda: h5py.File.in_memory(content)) as copy:
+    with _reading_again(path), _open_copy(path, lambda: h5py.File.in_memory(content)) as copy:
         found = _found(copy, places)
     addition.require(path, found, places)
-    _refuse_what_changed(path, stamp)
-    replace_file(path, content, like=path, waiting=waiting)
+    with turn_to_change(path, waiting):
+        if _stamp(path) != stamp:
+            return None
+        replace_file(path, content, like=path, waiting=waiting)
     return copy.run
 
 
@@ -85,34 +96,32 @@ def _added_in_memory(path: Path, places: Collection[str], change: Change, waitin
 _ROOM = 64 << 20
 
 
-def _added_on_disk(path: Path, places: Collection[str], change: Change, waiting: Waiting | None) -> Run:
+def _added_on_disk(path: Path, places: Collection[str], change: Change, waiting: Waiting | None) -> Run | None:
     """The same of a file that no memory needs to hold, nor two columns of it."""
-    stamp, beside = _stamp(path), name_beside(path)
+    beside = name_beside(path)
     try:
-        if shutil.disk_usage(path.parent).free < path.stat().st_size + _ROOM:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path.parent))
-        shutil.copyfile(path, beside)
-        beside.chmod(stat.S_IMODE(path.stat().st_mode))
-        with open_copy(path, lambda: h5py.File(beside, "r+", locking=False)) as copy:
+        with turn_to_change(path, waiting):
+            stamp = _stamp(path)
+            if shutil.disk_usage(path.parent).free < path.stat().st_size + _ROOM:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path.parent))
+            shutil.copyfile(path, beside)
+            beside.chmod(stat.S_IMODE(path.stat().st_mode))
+        with _open_copy(path, lambda: h5py.File(beside, "r+", locking=False)) as copy:
             addition = _made(copy, places, change)
         if addition is None:
             return copy.run
-        with _reading_again(path), open_copy(path, lambda: h5py.File(beside, "r", locking=False)) as copy:
+        with _reading_again(path), _open_copy(path, lambda: h5py.File(beside, "r", locking=False)) as copy:
             found = _found(copy, places)
         addition.require(path, found, places)
         with beside.open("r+b") as stream:
             os.fsync(stream.fileno())
-        _refuse_what_changed(path, stamp)
-        put_in_place(beside, path, waiting)
+        with turn_to_change(path, waiting):
+            if _stamp(path) != stamp:
+                return None
+            put_in_place(beside, path, waiting)
         return copy.run
     finally:
         beside.unlink(missing_ok=True)
-
-
-def _refuse_what_changed(path: Path, stamp: tuple[int, int, int] | None) -> None:
-    """:raises ArchiveError: a file is not the one that it was."""
-    if _stamp(path) != stamp:
-        raise ArchiveError(f"{path}: was changed by somebody else meanwhile; nothing was added. Try again")
 
 
 def _refuse_what_is_no_place(path: Path) -> None:
@@ -125,6 +134,33 @@ def _refuse_what_is_no_place(path: Path) -> None:
             raise ArchiveError(
                 f"{path}: is protected against being changed; nothing was added. Lift the protection first"
             )
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """A copy of a run file, open, with its run and the checksums of the members of its entry, computed now.
+
+    There are no checksums of a file that is damaged or not finished.
+    """
+
+    file: h5py.File
+    run: Run
+    digests: Mapping[str, str]
+
+
+@contextmanager
+def _open_copy(path: Path, opened: Callable[[], h5py.File]) -> Iterator[_Copy]:
+    """A run file, which is, or is about to be, at ``path``, opened somewhere else.
+
+    :raises ArchiveError: it is no run file of this program.
+    """
+    with _as_archive_error(path), opened() as file:
+        _refuse_newer(path, file)
+        if (found := _at_one_go(path, file)) is not None:
+            yield _Copy(file, *found)
+            return
+        run = _whole(path, file)
+        yield _Copy(file, run, digests(file["entry"]) if run.finished and not run.integrity.damaged else {})
 
 
 @dataclass(frozen=True)
@@ -143,7 +179,7 @@ class _Addition:
             raise ArchiveError(f"{path}: nothing was added: the copy is not what was written into it")
 
 
-def _made(copy: Copy, places: Collection[str], change: Change) -> _Addition | None:
+def _made(copy: _Copy, places: Collection[str], change: Change) -> _Addition | None:
     """Make an addition in a copy; None where nothing is to be added.
 
     :raises ArchiveError: as :func:`add`.
@@ -166,7 +202,7 @@ def _made(copy: Copy, places: Collection[str], change: Change) -> _Addition | No
     return _Addition(before, added, text_of(summary))
 
 
-def _found(copy: Copy, places: Collection[str]) -> _Addition:
+def _found(copy: _Copy, places: Collection[str]) -> _Addition:
     """What a copy holds that was written and opened again."""
     added = {name: text for name, text in copy.digests.items() if name in places}
     return _Addition(_everything_but(places, copy.file, copy.digests), added, checked_text(copy.file, SUMMARY) or "")

@@ -33,23 +33,23 @@ class HeldData(Keeping):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape, as of an array."""
+        """The lengths, as of an array."""
         return tuple(self._whole().shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The type of its values, as of an array."""
+        """The type of the values, as of an array."""
         found: np.dtype[Any] = self._whole().dtype
         return found
 
     @property
     def ndim(self) -> int:
-        """The number of its dimensions, as of an array."""
+        """The number of dimensions, as of an array."""
         return len(self.shape)
 
     @property
     def size(self) -> int:
-        """The number of its values, as of an array."""
+        """The number of values, as of an array."""
         return int(np.prod(self.shape))
 
     def __len__(self) -> int:

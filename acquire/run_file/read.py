@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
@@ -46,7 +46,6 @@ from acquire.run_file import exchange
 from acquire.run_file.analyses import OWN, Analysis, Results, named, read_analyses, read_results
 from acquire.run_file.analyses import PLACE as PLACE_OF_ANALYSES
 from acquire.run_file.checksums import Integrity, damaged_texts, verify
-from acquire.run_file.checksums import digests as checksums_of
 from acquire.run_file.figures_group import LONGEST_TEXT, PLACES, read_figures
 from acquire.run_file.figures_group import text as _text
 from acquire.run_file.hdf5 import (
@@ -348,33 +347,6 @@ def _both(before: Columns, more: Columns) -> Columns:
     """Notes, and those that came with an analysis and were not there before."""
     new = ~np.isin(more["text"], before["text"])
     return {name: np.concatenate([before[name], values[new]]) for name, values in more.items()}
-
-
-@dataclass(frozen=True)
-class Copy:
-    """A copy of a run file, open, with its run and the checksums of the members of its entry, computed now.
-
-    There are no checksums of a file that is damaged or not finished.
-    """
-
-    file: h5py.File
-    run: Run
-    digests: Mapping[str, str]
-
-
-@contextmanager
-def open_copy(path: Path, opened: Callable[[], h5py.File]) -> Iterator[Copy]:
-    """A run file, which is, or is about to be, at ``path``, opened somewhere else.
-
-    :raises ArchiveError: it is no run file of this program.
-    """
-    with _as_archive_error(path), opened() as file:
-        _refuse_newer(path, file)
-        if (found := _at_one_go(path, file)) is not None:
-            yield Copy(file, *found)
-            return
-        run = _whole(path, file)
-        yield Copy(file, run, checksums_of(file["entry"]) if run.finished and not run.integrity.damaged else {})
 
 
 def _whole(path: Path, file: h5py.File) -> Run:

@@ -286,6 +286,25 @@ def test_a_file_that_somebody_else_changes_meanwhile_is_left_to_them(path: Path)
         assert file.attrs["mine"] == "x" * 5000
 
 
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_an_addition_that_comes_in_between_is_kept_and_this_one_made_to_it(
+    path: Path, on_disk: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if on_disk:
+        monkeypatch.setattr(additions, "LARGEST", 1000)
+    others = iter(["first", "second"])
+
+    def change(run: Run, entry: h5py.Group) -> bool:
+        if (tag := next(others, None)) is not None:
+            say_of(path, Wish(tag=tag), Time().waiting())  # nobody is waited for while an addition is made
+        write_remarks(entry, [*run.remarks, Remark(RemarkKind.TAG, "mine")])
+        return True
+
+    assert additions.add(path, ["remarks"], change).tags == ("first", "second", "mine")
+    assert read_run(path).tags == ("first", "second", "mine")
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
 def test_who_has_the_turn_is_waited_for_and_not_for_ever(path: Path) -> None:
     content = path.read_bytes()
     with ExitStack() as other:
