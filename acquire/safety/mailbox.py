@@ -238,7 +238,7 @@ class Mailbox:
 
     def _watch(self, place: Path, alive: int, over: threading.Event) -> None:
         """Look for requests and publish until the end."""
-        cleaned = False
+        clearing = clear_up(place.parent)
         try:
             while not over.wait(LOOK):
                 with suppress(Exception):  # whatever it is: the run goes on, and so does looking
@@ -251,10 +251,8 @@ class Mailbox:
                         self._written = (-1e9, {})
                     self._take_requests(place)
                     self._publish_if_due(place)
-                if not cleaned:
-                    cleaned = True
-                    with suppress(Exception):
-                        clear_up(place.parent)
+                with suppress(Exception):
+                    next(clearing, None)
         finally:
             if alive >= 0:
                 os.close(alive)
@@ -421,14 +419,17 @@ def lives(place: Path) -> bool:
         os.close(descriptor)
 
 
-def clear_up(root: Path) -> None:
+def clear_up(root: Path) -> Iterator[None]:
     """Remove folders of this user whose processes have ended; what was said last in those stays a day.
+
+    One at each step, in any order: to look at hundreds in one go would take time from the points of a run.
 
     :raises OSError: the folder of all cannot be read.
     """
     with os.scandir(root) as entries:
         places = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
-    for place in places:
+    for place in sorted(places, key=lambda _: secrets.randbits(32)):
+        yield
         with suppress(OSError, NotUnderstood):
             about = place.lstat()
             if sys.platform != "win32" and about.st_uid != os.geteuid():

@@ -253,13 +253,27 @@ def test_a_killed_run_is_not_running_and_its_folder_goes_after_a_day(tmp_path: P
     assert running(tmp_path) == []
     with pytest.raises(NotRunning, match="has ended"):
         post(now, "stop", "Ada", patience=0.3)
-    boxes.clear_up(tmp_path)
+    list(boxes.clear_up(tmp_path))
     assert now.folder.exists()
     long_ago = time.time() - boxes.KEPT - 1.0
     for path in (now.folder / "state.json", now.folder):
         os.utime(path, (long_ago, long_ago))
-    boxes.clear_up(tmp_path)
+    list(boxes.clear_up(tmp_path))
     assert not now.folder.exists()
+
+
+def test_folders_left_behind_are_looked_at_one_by_one(tmp_path: Path) -> None:
+    """A run among hundreds of them keeps its time for its points."""
+    long_ago = time.time() - boxes.KEPT - 1.0
+    for number in range(5):
+        place = tmp_path / f"{number}-left"
+        place.mkdir()
+        os.utime(place, (long_ago, long_ago))
+    clearing, left = boxes.clear_up(tmp_path), []
+    for _ in clearing:
+        left.append(len(list(tmp_path.iterdir())))
+    assert left == [5, 4, 3, 2, 1]
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_lives_is_never_cleared_up(stop: StopRequest, tmp_path: Path) -> None:
@@ -268,7 +282,7 @@ def test_a_folder_that_lives_is_never_cleared_up(stop: StopRequest, tmp_path: Pa
     long_ago = time.time() - 10 * boxes.KEPT
     os.utime(place, (long_ago, long_ago))
     os.utime(place / "state.json", (long_ago, long_ago))
-    boxes.clear_up(tmp_path)
+    list(boxes.clear_up(tmp_path))
     assert place.exists()
 
 
