@@ -269,9 +269,7 @@ def test_folders_left_behind_are_looked_at_one_by_one(tmp_path: Path) -> None:
         place = tmp_path / f"{number}-left"
         place.mkdir()
         os.utime(place, (long_ago, long_ago))
-    clearing, left = boxes.clear_up(tmp_path), []
-    for _ in clearing:
-        left.append(len(list(tmp_path.iterdir())))
+    left = [len(list(tmp_path.iterdir())) for _ in boxes.clear_up(tmp_path)]
     assert left == [5, 4, 3, 2, 1]
     assert not list(tmp_path.iterdir())
 
