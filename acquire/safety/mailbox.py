@@ -38,6 +38,10 @@ from acquire.safety.visible import one_line
 #: How often it is looked for requests; how often what changes all the time is published, and what does not change, s.
 LOOK, PUBLISH, STILL_HERE = 0.1, 0.5, 10.0
 
+#: What may be looked at less often, because it takes time from the points of a run, is so often, s: the folder of
+#: requests although nothing says that it was changed, and another folder that was left behind.
+SELDOM = 1.0
+
 #: Bytes of a request or an answer, and of a state; requests that are looked at in one go.
 LONGEST_REQUEST, LONGEST_STATE, MOST_AT_ONCE, MOST_LOOKED_AT = 16_384, 65_536, 64, 10_000
 
@@ -238,21 +242,25 @@ class Mailbox:
 
     def _watch(self, place: Path, alive: int, over: threading.Event) -> None:
         """Look for requests and publish until the end."""
-        clearing = clear_up(place.parent)
+        clearing, stamp, looked = clear_up(place.parent), -1, -1e9
         try:
             while not over.wait(LOOK):
                 with suppress(Exception):  # whatever it is: the run goes on, and so does looking
-                    if not (place / REQUESTS).is_dir():  # somebody cleared up
+                    if (now := _stamp(place / REQUESTS)) < 0:  # somebody cleared up
                         if alive >= 0:
                             os.close(alive)
                             alive = -1
                         shutil.rmtree(place, ignore_errors=True)
                         alive = self._made(place)
                         self._written = (-1e9, {})
-                    self._take_requests(place)
+                    seldom = time.monotonic() - looked >= SELDOM
+                    if seldom or now != stamp or sys.platform == "win32":  # where a folder's time may come late
+                        stamp = now
+                        self._take_requests(place)
                     self._publish_if_due(place)
-                with suppress(Exception):
-                    next(clearing, None)
+                    if seldom:
+                        looked = time.monotonic()
+                        next(clearing, None)
         finally:
             if alive >= 0:
                 os.close(alive)
@@ -440,6 +448,15 @@ def clear_up(root: Path) -> Iterator[None]:
                 continue
             if since > KEPT or _said_goodbye(place):
                 shutil.rmtree(place, ignore_errors=True)
+
+
+def _stamp(folder: Path) -> int:
+    """When a file came into a folder, or left it, as the file system says; -1 where there is no such folder."""
+    try:
+        about = folder.stat()
+    except OSError:
+        return -1
+    return about.st_mtime_ns if stat.S_ISDIR(about.st_mode) else -1
 
 
 def _when_changed(path: Path) -> float:
