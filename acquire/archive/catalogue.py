@@ -23,7 +23,7 @@ from typing import Any
 
 from acquire.archive.criteria import Criteria, Query, query_of
 from acquire.archive.folder import Stamp, stamps_in
-from acquire.archive.spread import HERE, Workers
+from acquire.archive.spread import HERE, Workers, shared_out
 from acquire.run_file.read import ArchiveError
 from acquire.run_file.reading_apart import summary_texts
 from acquire.run_file.summary import RunSummary, SummaryText, summary_from
@@ -153,7 +153,7 @@ class Catalogue:
             _forget(db, [known[place][0] for place in gone])
         places = sorted(place for place, stamp in found.items() if known.get(place, (0, None))[1] != stamp)
         done = Indexed(unchanged=len(found) - len(places), gone=len(gone), folders=tuple(refused))
-        tasks = [places[start : start + IN_A_TASK] for start in range(0, len(places), IN_A_TASK)]
+        tasks = shared_out(places, workers, IN_A_TASK)
         with closing(workers.results(_read, [(str(folder), task) for task in tasks])) as results:
             for task, answers in zip(tasks, results, strict=False):
                 done += self._take(folder, number, {place: found[place] for place in task}, answers)

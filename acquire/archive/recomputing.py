@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from acquire.archive.spread import Workers
+from acquire.archive.spread import Workers, shared_out
 from acquire.recompute.recompute import Recomputed, Wanted, recompute
 from acquire.run_file.placing import Waiting
 from acquire.run_file.read import ArchiveError, names_of_analyses
 from acquire.run_file.reading_apart import answers_of
 
-IN_A_TASK = 400  # files, for which a process is started
+IN_A_TASK = 400  # files at most, for which a process is started
 PATIENCE = 45.0  # s: files of one folder are replaced by turns; less than the process may take for a file
 COMMAND = (sys.executable, "-m", "acquire.archive.recomputing_apart")
 
@@ -44,7 +44,7 @@ def recompute_all(paths: Sequence[Path], wanted: Wanted, workers: Workers) -> li
     """
     wanted = replace(wanted, time=wanted.time or datetime.now(UTC).astimezone().isoformat(timespec="seconds"))
     plain = base64.b64encode(pickle.dumps(wanted)).decode()
-    tasks = [(list(paths[start : start + IN_A_TASK]), plain) for start in range(0, len(paths), IN_A_TASK)]
+    tasks = [(some, plain) for some in shared_out(paths, workers, IN_A_TASK)]
     return [one for some in workers.results(_recompute_some, tasks) for one in some]
 
 

@@ -50,3 +50,16 @@ class Here:
 
 
 HERE = Here()
+
+#: Fewer files are not worth a process of their own.
+LEAST_IN_A_TASK = 20
+
+Item = TypeVar("Item")
+
+
+def shared_out(items: Sequence[Item], workers: Workers, most: int) -> list[list[Item]]:
+    """Items as tasks of at most so many, in their order; here all jobs have as much to do, also where they are few."""
+    size = most
+    if isinstance(workers, Here):
+        size = min(most, max(LEAST_IN_A_TASK, -(-len(items) // workers.jobs)))
+    return [list(items[start : start + size]) for start in range(0, len(items), size)]

@@ -9,7 +9,7 @@ import pytest
 
 from acquire.archive.apart import Apart, TaskFailed
 from acquire.archive.scheduler import NoScheduler, Scheduler
-from acquire.archive.spread import Here
+from acquire.archive.spread import LEAST_IN_A_TASK, Here, shared_out
 
 
 def squared(number: int) -> int:
@@ -29,6 +29,23 @@ def misfortune(kind: str) -> str:
 def test_results_come_in_the_order_of_the_tasks(jobs: int) -> None:
     assert list(Here(jobs).results(squared, range(40))) == [number**2 for number in range(40)]
     assert list(Here(jobs).results(squared, [])) == []
+
+
+@pytest.mark.parametrize(
+    ("files", "jobs", "sizes"),
+    [
+        (60, 1, [60]),
+        (60, 2, [30, 30]),
+        (61, 2, [31, 30]),
+        (60, 8, [LEAST_IN_A_TASK] * 3),  # a process for fewer costs more than it gives
+        (1000, 2, [400, 400, 200]),
+        (0, 2, []),
+    ],
+)
+def test_few_files_are_shared_out_among_all_jobs(files: int, jobs: int, sizes: list[int]) -> None:
+    tasks = shared_out(range(files), Here(jobs), most=400)
+    assert [len(task) for task in tasks] == sizes
+    assert [file for task in tasks for file in task] == list(range(files))
 
 
 def test_a_task_in_a_process_of_its_own_answers_raises_or_is_mourned() -> None:
