@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,10 @@ from acquire.safety.interruption import StopRequest
 
 # Processes that tests start share what is compiled, whatever this one was told: compiling is a quarter of their start
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# Nor do they inherit that Ctrl-C is ignored, where a shell started the tests in the background
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs"

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 import pytest
 
 from acquire.evaluation.formula_changes import FORMULA_CHANGES, FormulaChange, formulas_changed, is_explained
+from acquire.records import LIFETIME_DERIVED
 from acquire.run_file.analyses import COMPUTED, COMPUTED_OF_SPECTRA
 from acquire.run_file.layout import FORMAT_VERSION
+from acquire.run_file.read import read_run
+
+AGED = read_run(Path(__file__).parents[1] / "recordings" / "replay_lifetime.h5")
 
 PLACES = [
     *(f"jvl/{name}" for name in COMPUTED),
+    *(f"lifetime/{name}" for name in LIFETIME_DERIVED),
+    *(f"figures_of_merit/{name}" for name in AGED.figures),
     *(f"spectra/{name}" for name in COMPUTED_OF_SPECTRA),
     *(f"figures_of_merit/luminance_max{ending}" for ending in ("", "(uncertainty)", "(status)")),
     "figures_of_merit/luminance_max (uncertainty)",
