@@ -125,3 +125,19 @@ export function runName(run) {
 export function runNameAndDate(run) {
   return run.start_time ? `${runName(run)} · ${date(run.start_time)}` : runName(run);
 }
+
+// The area of a run that was measured, as the field takes it: "14 mm^2 +- 0.1 mm^2". `facts` are pairs of name and text.
+export function areaAsBefore(facts = []) {
+  const text = facts.find(([name]) => name === "emissive area")?.[1] ?? "";
+  return text.replace(/, u = (.+) \(k = 1\)$/, " +- $1");
+}
+
+const FIELDS_OF_OPTIONS = { sample: "Sample", pixel: "Pixel", area: "Emissive area", user: "Your name", batch: "Batch", note: "Remark", bench: "Bench" };
+
+// What is said of an option of the command line, said of the field of the page that stands for it.
+export function inFields(text) {
+  return text.replace(/--(\w+)(?: '([^']*)')?(?![\w-])/g, (option, name, value) => {
+    const label = FIELDS_OF_OPTIONS[name];
+    return !label ? option : value === undefined ? label : `${value} (${label})`;
+  });
+}

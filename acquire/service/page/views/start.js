@@ -2,7 +2,7 @@
 import { ApiError, get, mayOperate, post, put, recipePath } from "../api.js";
 import { askFor, confirm, during, problemsOf, problemText, toast } from "../dialogs.js";
 import { field, fill, h, say } from "../dom.js";
-import { duration } from "../format.js";
+import { areaAsBefore, duration, inFields } from "../format.js";
 import { wishKey } from "../idempotency.js";
 import { name as myName, named, remember } from "../person.js";
 import { known, runsNow } from "../store.js";
@@ -72,6 +72,7 @@ class StartForm {
 
   #asBefore(past, recipes) {
     for (const name of ["sample", "pixel", "user", "batch"]) if (past[name]) this.inputs[name].value = past[name];
+    this.inputs.area.value = areaAsBefore(past.facts); // the recipe's may be another: a wrong area makes a wrong current density
     const same = recipes.find((one) => one.kind === "sweep" && one.title && one.title === past.title);
     if (same) this.wanted = same.name;
     else toast(`No recipe is called "${past.title}" any more: choose one.`, { bad: true });
@@ -139,8 +140,8 @@ class StartForm {
       this.right = !plan.problems?.length;
       const facts = [Number.isFinite(plan.points) && plan.points !== null ? `${plan.points} points` : "", Number.isFinite(plan.seconds) && plan.seconds !== null ? `about ${duration(plan.seconds)}` : ""].filter(Boolean);
       say(this.brief, facts.join(", "));
-      fill(this.problems, plan.cautions?.length ? h("div.notice.warn", {}, h("ul", {}, plan.cautions.map((text) => h("li", {}, text)))) : null);
-      say(this.plan, plan.text);
+      fill(this.problems, plan.cautions?.length ? h("div.notice.warn", {}, h("ul", {}, plan.cautions.map((text) => h("li", {}, inFields(text))))) : null);
+      say(this.plan, inFields(plan.text));
       this.editor?.mark([]);
     } catch (error) {
       if (mine !== this.asked) return;
@@ -167,7 +168,7 @@ class StartForm {
     return h("div.notice.bad", { role: "alert" }, h("ul", {}, error.problems.map((one) => h("li", {}, one.line ? [h("button.small", { type: "button", onclick: async () => {
       if (!this.editor) await this.edit();
       this.editor.goTo(one.line);
-    } }, `line ${one.line}`), " "] : null, problemText({ ...one, line: null })))));
+    } }, `line ${one.line}`), " "] : null, inFields(problemText({ ...one, line: null }))))));
   }
 
   async edit() {
