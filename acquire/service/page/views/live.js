@@ -198,7 +198,7 @@ class LiveRun {
         button.disabled = false;
       }
     };
-    fill(this.parts.manual, h("form.card", { "aria-label": "Levels by hand", onsubmit: (event) => {
+    fill(this.parts.manual, h("form.card.gap", { "aria-label": "Levels by hand", onsubmit: (event) => {
       event.preventDefault();
       send("level", { level: level.value.trim() })(event);
     } }, h("div.row", {}, field("Level", level, "with its unit"), h("button.first", { type: "submit" }, "Set level"),

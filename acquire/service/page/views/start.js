@@ -23,12 +23,13 @@ class StartForm {
     this.place = place;
     this.wanted = query.get("recipe") ?? localStorage.getItem("recipe") ?? "";
     this.again = query.get("again");
+    this.wantedBench = query.get("bench") ?? "";
     this.asked = 0;
     this.saved = "";
     this.recipe = null;
     this.bench = h("select", { name: "bench" });
     this.select = h("select", { name: "recipe", onchange: () => this.choose(this.select.value) });
-    this.inputs = Object.fromEntries(FIELDS.map(([name]) => [name, h("input", { name, autocomplete: "off", value: name === "user" ? myName() : "", oninput: () => this.planSoon() })]));
+    this.inputs = Object.fromEntries(FIELDS.map(([name]) => [name, h("input", { name, autocomplete: "off", value: query.get(name) ?? (name === "user" ? myName() : ""), oninput: () => this.planSoon() })]));
     this.places = {};
     this.problems = h("div", { "aria-live": "polite" });
     this.plan = h("pre", {}, "");
@@ -61,6 +62,7 @@ class StartForm {
       const kinds = { sweep: "Sweeps", batch: "Batches" };
       fill(this.select, Object.entries(kinds).map(([kind, label]) => h("optgroup", { label }, recipes.filter((one) => one.kind === kind).map((one) => h("option", { value: one.name }, one.title ? `${one.title} (${one.name})` : one.name)))));
       fill(this.bench, h("option", { value: "" }, "as the recipe says"), recipes.filter((one) => one.kind === "bench").map((one) => h("option", { value: one.name }, one.title || one.name)));
+      this.bench.value = recipes.some((one) => one.name === this.wantedBench) ? this.wantedBench : "";
       if (past) this.#asBefore(past, recipes);
       if (recipes.some((one) => one.name === this.wanted)) this.select.value = this.wanted;
       await this.choose(this.select.value);
@@ -226,7 +228,7 @@ class StartForm {
       const key = wishKey(to, body);
       const answer = await post(to, body, key.header);
       key.done();
-      if (to === "queue") toast(answer.state === "asked" ? "It waits for an operator's yes." : "It is in the queue.");
+      if (to === "queue") toast(answer.state === "asked" ? "It waits for an operator's yes." : "It is in the queue.", { link: h("a", { href: this.#another(body) }, "Another pixel like it") });
       if (!this.closed) location.hash = to === "queue" ? "#/queue" : answer.run_id ? `#/live/${answer.run_id}` : "#/live";
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -237,6 +239,12 @@ class StartForm {
       say(button, label);
       this.state();
     }
+  }
+
+  // The same form once more, all as it was said but for the pixel.
+  #another(body) {
+    const said = ["recipe", "bench", "sample", "area", "batch", "note"].filter((name) => body[name]).map((name) => [name, body[name]]);
+    return `#/start?${new URLSearchParams(said)}`;
   }
 
   state() {
