@@ -6,9 +6,9 @@ const MINUS = "\u2212";
 
 const UNITS = { "mA/cm^2": "mA/cm²", "cd/m^2": "cd/m²", "cm^2/(V s)": "cm²/(V s)", "W/(m^2 sr nm)": "W/(m² sr nm)", degC: "°C", "mm^2": "mm²", "1/cm^3": "1/cm³" };
 
-// Powers and indices as they are printed: m^2 is m², L_0 is L₀.
+// Powers and indices as they are printed: m^2 is m², L_0 is L₀; and +- is ±.
 export function pretty(text) {
-  return String(text).replace(/\^(-?\d+)/g, (_, digits) => superscript(Number(digits))).replaceAll("L_0", "L₀");
+  return String(text).replace(/\^(-?\d+)/g, (_, digits) => superscript(Number(digits))).replaceAll("L_0", "L₀").replaceAll("+-", "±");
 }
 
 // An hour is too long a unit for a short time.

@@ -68,6 +68,7 @@ test("a figure of merit has its customary unit and two digits of uncertainty", (
   assert.equal(figureText("lifetime_95", { value: 6.357, unit: "s", expanded_uncertainty: 0.122, quantity: "lifetime" }), "6.36 ± 0.12 s");
   assert.equal(figureText("lifetime_95", { value: 36000, unit: "s", expanded_uncertainty: 360, quantity: "lifetime" }), "10.00 ± 0.10 h");
   assert.equal(pretty("1000 cd/m^2 of L_0, 3 A m^-2"), "1000 cd/m² of L₀, 3 A m⁻²");
+  assert.equal(pretty("4 mm^2 +- 0.1 mm^2"), "4 mm² ± 0.1 mm²");
   assert.equal(figureText("luminance_max", { value: null, unit: "cd/m^2" }), "–");
   const listed = { value: 4.0038, unit: "V", uncertainty: 0.0062 };
   assert.equal(figureText("turn_on_voltage", listed), "4.0038 ± 0.0062 V (k = 1)", "never doubled: the interval may be of few readings");
