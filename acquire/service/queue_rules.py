@@ -68,7 +68,7 @@ class Request:
     @property
     def name(self) -> str:
         """What people call it: sample and pixel where they are said, and the recipe."""
-        return ", ".join(filter(None, [" ".join(filter(None, [self.sample, self.pixel])), self.recipe]))
+        return ", ".join(filter(None, [self.sample, self.pixel and f"pixel {self.pixel}", self.recipe]))
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,12 @@ def test_an_operators_item_waits_for_its_turn_and_a_viewers_for_a_yes():
     assert (queue.item(2).state, queue.item(2).person) == (ItemState.WAITING, "Ann")
 
 
+def test_an_item_is_called_by_sample_and_pixel_so_that_no_number_stands_alone():
+    assert Request("a.yaml", sample="D7", pixel="6").name == "D7, pixel 6, a.yaml"
+    assert Request("a.yaml", pixel="6").name == "pixel 6, a.yaml"
+    assert Request("a.yaml").name == "a.yaml"
+
+
 @pytest.mark.parametrize("deed", list(rules.DEEDS))
 @pytest.mark.parametrize("state", list(ItemState))
 def test_each_deed_is_for_some_states_and_refused_in_all_others(deed: str, state: ItemState):

@@ -3,16 +3,16 @@ import { ApiError } from "./api.js";
 import { h } from "./dom.js";
 
 let beside = () => null;
-// What stands in every dialog while it hides the page: the stop button.
+// What stands in every dialog while it hides the page, except where it is asked which run to stop: the stop button.
 export function besideAnswers(make) {
   beside = make;
 }
 
 // A dialog that a person answers; resolves with the value of the button, null when it was closed.
-export function ask(title, content, buttons) {
+export function ask(title, content, buttons, { stops = false } = {}) {
   return new Promise((resolve) => {
     const box = h("dialog", { "aria-label": title }, h("h2", {}, title), content,
-      h("div.row", {}, beside(), buttons.map(({ label, value, kind = "" }) => h(`button${kind && `.${kind}`}`, { type: "button", onclick: () => close(value) }, label))));
+      h("div.row", {}, stops ? null : beside(), buttons.map(({ label, value, kind = "" }) => h(`button${kind && `.${kind}`}`, { type: "button", onclick: () => close(value) }, label))));
     const close = (value) => {
       box.close();
       box.remove();

@@ -6,9 +6,9 @@ const MINUS = "\u2212";
 
 const UNITS = { "mA/cm^2": "mA/cm²", "cd/m^2": "cd/m²", "cm^2/(V s)": "cm²/(V s)", "W/(m^2 sr nm)": "W/(m² sr nm)", degC: "°C", "mm^2": "mm²", "1/cm^3": "1/cm³" };
 
-// Powers and indices as they are printed: m^2 is m², L_0 is L₀.
+// Powers and indices as they are printed: m^2 is m², L_0 is L₀; and +- is ±.
 export function pretty(text) {
-  return String(text).replace(/\^(-?\d+)/g, (_, digits) => superscript(Number(digits))).replaceAll("L_0", "L₀");
+  return String(text).replace(/\^(-?\d+)/g, (_, digits) => superscript(Number(digits))).replaceAll("L_0", "L₀").replaceAll("+-", "±");
 }
 
 // An hour is too long a unit for a short time.
@@ -124,4 +124,20 @@ export function runName(run) {
 
 export function runNameAndDate(run) {
   return run.start_time ? `${runName(run)} · ${date(run.start_time)}` : runName(run);
+}
+
+// The area of a run that was measured, as the field takes it: "14 mm^2 +- 0.1 mm^2". `facts` are pairs of name and text.
+export function areaAsBefore(facts = []) {
+  const text = facts.find(([name]) => name === "emissive area")?.[1] ?? "";
+  return text.replace(/, u = (.+) \(k = 1\)$/, " +- $1");
+}
+
+const FIELDS_OF_OPTIONS = { sample: "Sample", pixel: "Pixel", area: "Emissive area", user: "Your name", batch: "Batch", note: "Remark", bench: "Bench" };
+
+// What is said of an option of the command line, said of the field of the page that stands for it.
+export function inFields(text) {
+  return text.replace(/--(\w+)(?: '([^']*)')?(?![\w-])/g, (option, name, value) => {
+    const label = FIELDS_OF_OPTIONS[name];
+    return !label ? option : value === undefined ? label : `${value} (${label})`;
+  });
 }

@@ -49,13 +49,12 @@ const ENDED = { completed: "is done", stopped: "was stopped", failed: "FAILED" }
 
 export const notices = {
   take(topic, data) {
-    if (topic === "run") this.names.set(data.run_id, runName(data));
-    if (topic === "state") data.runs.forEach((run) => this.names.set(run.run_id, runName(run)));
+    if (topic === "run" || topic === "state") for (const run of data.runs ?? [data]) this.meet(run);
     if (topic === "end") {
       const name = this.names.get(data.run_id) ?? "A run";
       const bad = data.status === "failed";
       tell(`end ${data.run_id}`, `${name} ${ENDED[data.status] ?? data.status}${data.stop_reason ? `: ${data.stop_reason}` : ""}.`, {
-        bad, tones: bad ? [440, 330, 220] : [660, 880], link: h("a", { href: `#/run/${data.run_id}`, class: "inherit" }, "See it") });
+        bad, tones: bad ? [440, 330, 220] : [660, 880], link: this.elsewhere.has(data.run_id) ? null : h("a", { href: `#/run/${data.run_id}`, class: "inherit" }, "See it") });
     }
     if (topic === "question" && data.question) tell(`question ${data.run_id} ${data.question.id}`, `${this.names.get(data.run_id) ?? "A run"} waits: ${data.question.text}`, { tones: [880, 660, 880] });
     if (topic === "queue") this.queue(data.items ?? []);
@@ -72,6 +71,11 @@ export const notices = {
     }
     for (const [key, one] of shown) if (key.startsWith("person ") && !due.has(key)) one.remove();
   },
+  meet(run) {
+    this.names.set(run.run_id, runName(run));
+    if (run.foreign) this.elsewhere.add(run.run_id); // its file is not in the history: there is no page of it
+  },
   opened: false,
   names: new Map(),
+  elsewhere: new Set(),
 };

@@ -34,7 +34,7 @@ function outputNow() {
   const last = known.status?.last_output ?? known.lastOutput;
   if (!last?.output) return { state: "", text: "No run is going on; no output was asked since this service began." };
   if (last.how === "killed") return { state: "unknown", text: "The last run was killed with its output on: its guardian switches it off, and has not confirmed that yet. Look at the instrument." };
-  const by = last.how === "guardian" ? "by the guardian, after the last run was killed" : "at the end of the last run";
+  const by = last.how === "guardian" ? "by the guardian of a run that was killed" : "at the end of the last run";
   const how = last.asked ? `asked at ${clock(last.asked)}, ${by}` : by;
   return { state: last.output, text: last.output === "off" ? `No run is going on. ${how[0].toUpperCase()}${how.slice(1)}` : `No run is going on, but it was not confirmed that the output is off (${how}): look at the instrument, and press OUTPUT where it is lit.` };
 }
@@ -77,7 +77,7 @@ export async function stopNow() {
   let chosen = runs;
   if (runs.length > 1) {
     const which = await ask("Stop which run?", h("p", {}, "Each is ramped to zero and switched off."), [
-      { label: "Cancel", value: null }, ...runs.map((run) => ({ label: runName(run), value: addressOf(run) })), { label: "All", value: "all", kind: "stop" }]);
+      { label: "Cancel", value: null }, ...runs.map((run) => ({ label: runName(run), value: addressOf(run) })), { label: "All", value: "all", kind: "stop" }], { stops: true });
     if (!which) return;
     chosen = which === "all" ? runs : runs.filter((run) => addressOf(run) === which);
   }

@@ -5,7 +5,7 @@ import test from "node:test";
 
 const page = new URL("../../../acquire/service/page/", import.meta.url);
 const { aligned, appended, curvesOf, scaled, splitAtMaximum } = await import(new URL("series.js", page));
-const { amount, axisTitle, clock, duration, figureText, number, pretty, runName, runNameAndDate } = await import(new URL("format.js", page));
+const { amount, areaAsBefore, axisTitle, clock, duration, figureText, inFields, number, pretty, runName, runNameAndDate } = await import(new URL("format.js", page));
 const { pathAt, suggestions } = await import(new URL("yaml_completion.js", page));
 const schema = JSON.parse(readFileSync(new URL("../../../configs/schema/sweep.schema.json", import.meta.url)));
 
@@ -68,6 +68,7 @@ test("a figure of merit has its customary unit and two digits of uncertainty", (
   assert.equal(figureText("lifetime_95", { value: 6.357, unit: "s", expanded_uncertainty: 0.122, quantity: "lifetime" }), "6.36 ± 0.12 s");
   assert.equal(figureText("lifetime_95", { value: 36000, unit: "s", expanded_uncertainty: 360, quantity: "lifetime" }), "10.00 ± 0.10 h");
   assert.equal(pretty("1000 cd/m^2 of L_0, 3 A m^-2"), "1000 cd/m² of L₀, 3 A m⁻²");
+  assert.equal(pretty("4 mm^2 +- 0.1 mm^2"), "4 mm² ± 0.1 mm²");
   assert.equal(figureText("luminance_max", { value: null, unit: "cd/m^2" }), "–");
   const listed = { value: 4.0038, unit: "V", uncertainty: 0.0062 };
   assert.equal(figureText("turn_on_voltage", listed), "4.0038 ± 0.0062 V (k = 1)", "never doubled: the interval may be of few readings");
@@ -78,6 +79,18 @@ test("a figure of merit has its customary unit and two digits of uncertainty", (
 test("devices by name and date", () => {
   assert.equal(runName({ sample: "OLED-7", pixel: "A", run_id: "5a3bd1d0" }), "OLED-7, pixel A");
   assert.match(runNameAndDate({ sample: "OLED-7", start_time: "2026-11-28T22:10:00" }), /^OLED-7 · 2026-11-28 22:10$/);
+});
+
+test("the area of a run before, as the field takes it", () => {
+  assert.equal(areaAsBefore([["sample", "A3"], ["emissive area", "14 mm^2, u = 0.1 mm^2 (k = 1)"]]), "14 mm^2 +- 0.1 mm^2");
+  assert.equal(areaAsBefore([["emissive area", "4 mm^2"]]), "4 mm^2");
+  assert.equal(areaAsBefore([]), "");
+});
+
+test("an option of the command line is called by its field", () => {
+  assert.equal(inFields("--area: '4' has no unit (write it like '14 mm^2')"), "Emissive area: '4' has no unit (write it like '14 mm^2')");
+  assert.equal(inFields("Give this one's with it: --area '4 mm^2 +- 0.1 mm^2'."), "Give this one's with it: 4 mm^2 +- 0.1 mm^2 (Emissive area).");
+  assert.equal(inFields("take --real-time, or --again-pixel"), "take --real-time, or --again-pixel");
 });
 
 const at = (text) => suggestions(schema, text.replace("|", ""), text.indexOf("|"));

@@ -116,6 +116,10 @@ def test_the_queue_is_put_in_order_and_a_lost_answer_adds_nothing_twice(people: 
     page.get_by_role("heading", name="Queue").wait_for()
     page.get_by_role("button", name="Up: another").wait_for()
     assert names(page) == ["of Vic", "of Ann", "another"], lost
+    page.get_by_role("link", name="Another pixel like it").last.click()
+    page.get_by_role("heading", name="Start a run").wait_for()
+    assert page.locator("[name=sample]").input_value() == "another"
+    page.keyboard.press("3")
 
     page.get_by_role("button", name="Approve: of Vic").click()
     page.get_by_role("dialog").get_by_text("Vic asks for it").wait_for()
@@ -163,11 +167,13 @@ def test_runs_are_found_by_a_figure_compared_and_taken_away(
     page.get_by_role("row", name=re.compile("Maximum luminance .*±.*±")).wait_for()
     assert page.locator(".plot canvas").count() == 4
     page.goto(f"{rig.address}/#/run/{recorded[0]}")
-    for name, ending in {"HDF5": ".h5", "XLSX": ".xlsx", "CSV": ".zip"}.items():
+    for name, ending in {"HDF5": ".h5", "XLSX": ".xlsx", "CSV (zip)": ".zip"}.items():
         with page.expect_download() as download:
             page.get_by_role("link", name=name, exact=True).click()
         assert download.value.suggested_filename.endswith(ending)
         assert download.value.path().stat().st_size > 1000
+    page.get_by_role("link", name="Measure again like this").click()
+    page.wait_for_function("() => document.querySelector('[name=area]')?.value.startsWith('14 mm^2')")
 
 
 def test_a_long_run_is_seen_from_near_with_its_spike(people: People, rig: Rig) -> None:

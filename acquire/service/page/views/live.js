@@ -165,7 +165,7 @@ class LiveRun {
   over({ status, stop_reason: reason }) {
     this.ended = true;
     const links = this.last.foreign ? null : h("div.row", {}, UPKEEP.test(this.startedFor) ? h("a.button", { href: "#/bench" }, "What it says of the bench") : null, h("a.button", { href: `#/run/${this.id}` }, "Figures of merit, report, files"), h("a.button", { href: `#/start?again=${this.id}` }, "Measure again like this"));
-    fill(this.parts.question, h(`div.notice${status === "failed" ? ".bad" : ".good"}`, { role: "status" }, h("strong", {}, `This run is over: ${status}.`), reason ? ` ${pretty(reason)}` : "",
+    fill(this.parts.question, h(`div.notice${{ failed: ".bad", completed: ".good" }[status] ?? ""}`, { role: "status" }, h("strong", {}, `This run is over: ${status}.`), reason ? ` ${pretty(reason)}` : "",
       links));
     fill(this.parts.manual);
     this.parts.progress.hidden = true;
@@ -198,7 +198,7 @@ class LiveRun {
         button.disabled = false;
       }
     };
-    fill(this.parts.manual, h("form.card", { "aria-label": "Levels by hand", onsubmit: (event) => {
+    fill(this.parts.manual, h("form.card.gap", { "aria-label": "Levels by hand", onsubmit: (event) => {
       event.preventDefault();
       send("level", { level: level.value.trim() })(event);
     } }, h("div.row", {}, field("Level", level, "with its unit"), h("button.first", { type: "submit" }, "Set level"),

@@ -54,7 +54,8 @@ function factsOf(item) {
     return typeof value === "number" ? `at most ${Number((value * factor).toPrecision(4))} ${unit}` : `${words(what)} ${value}`;
   });
   const waits = item.state === "waiting" && Number.isFinite(item.begins_in) && item.begins_in > 0 ? `begins in about ${duration(item.begins_in)}` : "";
-  return [item.title || item.recipe, item.area, item.points ? `${item.points} points` : "", item.seconds ? `takes about ${duration(item.seconds)}` : "", waits, ...limits,
+  const unsaid = item.kind === "sweep" && !item.sample && !item.run_id ? "sample as the recipe says" : "";
+  return [item.title || item.recipe, unsaid, item.area, item.points ? `${item.points} points` : "", item.seconds ? `takes about ${duration(item.seconds)}` : "", waits, ...limits,
     item.by ? `by ${item.by}${item.added ? `, ${date(item.added)}` : ""}` : "", item.attempt > 1 ? `attempt ${item.attempt}` : "", item.note].filter(Boolean).map(pretty);
 }
 

@@ -63,7 +63,7 @@ export function open(place, [id]) {
     fill(place, h("div.headline", {}, h("h1", {}, runNameAndDate(run)), h("div.row", {}, stateTag(run.state ?? run.status), (run.tags ?? []).map((tag) => h("span.tag", {}, tag)))),
       run.stop_reason ? h(`div.notice${run.status === "failed" ? ".bad" : ""}`, {}, pretty(run.stop_reason)) : null,
       inQueue,
-      h("div.row.gap", {}, h("a.button", { href: address(`history/${id}/report`), target: "_blank", rel: "noopener" }, "Report"), download("h5", "HDF5"), download("xlsx", "XLSX"), download("csv", "CSV"),
+      h("div.row.gap", {}, h("a.button", { href: address(`history/${id}/report`), target: "_blank", rel: "noopener" }, "Report"), download("h5", "HDF5"), download("xlsx", "XLSX"), download("csv", "CSV (zip)"),
         h("a.button", { href: `#/start?again=${id}` }, "Measure again like this"), h("a.button", { href: `#/history?pick=${id}` }, "Compare with…"),
         mayOperate() ? h("button", { type: "button", onclick: (event) => remark(event.target, run) }, "Tag or comment") : null),
       pictures.element,

@@ -2,7 +2,7 @@
 import { ApiError, get, mayOperate, post, put, recipePath } from "../api.js";
 import { askFor, confirm, during, problemsOf, problemText, toast } from "../dialogs.js";
 import { field, fill, h, say } from "../dom.js";
-import { duration } from "../format.js";
+import { areaAsBefore, duration, inFields } from "../format.js";
 import { wishKey } from "../idempotency.js";
 import { name as myName, named, remember } from "../person.js";
 import { known, runsNow } from "../store.js";
@@ -23,12 +23,13 @@ class StartForm {
     this.place = place;
     this.wanted = query.get("recipe") ?? localStorage.getItem("recipe") ?? "";
     this.again = query.get("again");
+    this.wantedBench = query.get("bench") ?? "";
     this.asked = 0;
     this.saved = "";
     this.recipe = null;
     this.bench = h("select", { name: "bench" });
     this.select = h("select", { name: "recipe", onchange: () => this.choose(this.select.value) });
-    this.inputs = Object.fromEntries(FIELDS.map(([name]) => [name, h("input", { name, autocomplete: "off", value: name === "user" ? myName() : "", oninput: () => this.planSoon() })]));
+    this.inputs = Object.fromEntries(FIELDS.map(([name]) => [name, h("input", { name, autocomplete: "off", value: query.get(name) ?? (name === "user" ? myName() : ""), oninput: () => this.planSoon() })]));
     this.places = {};
     this.problems = h("div", { "aria-live": "polite" });
     this.plan = h("pre", {}, "");
@@ -61,6 +62,7 @@ class StartForm {
       const kinds = { sweep: "Sweeps", batch: "Batches" };
       fill(this.select, Object.entries(kinds).map(([kind, label]) => h("optgroup", { label }, recipes.filter((one) => one.kind === kind).map((one) => h("option", { value: one.name }, one.title ? `${one.title} (${one.name})` : one.name)))));
       fill(this.bench, h("option", { value: "" }, "as the recipe says"), recipes.filter((one) => one.kind === "bench").map((one) => h("option", { value: one.name }, one.title || one.name)));
+      this.bench.value = recipes.some((one) => one.name === this.wantedBench) ? this.wantedBench : "";
       if (past) this.#asBefore(past, recipes);
       if (recipes.some((one) => one.name === this.wanted)) this.select.value = this.wanted;
       await this.choose(this.select.value);
@@ -72,6 +74,7 @@ class StartForm {
 
   #asBefore(past, recipes) {
     for (const name of ["sample", "pixel", "user", "batch"]) if (past[name]) this.inputs[name].value = past[name];
+    this.inputs.area.value = areaAsBefore(past.facts); // the recipe's may be another: a wrong area makes a wrong current density
     const same = recipes.find((one) => one.kind === "sweep" && one.title && one.title === past.title);
     if (same) this.wanted = same.name;
     else toast(`No recipe is called "${past.title}" any more: choose one.`, { bad: true });
@@ -139,8 +142,8 @@ class StartForm {
       this.right = !plan.problems?.length;
       const facts = [Number.isFinite(plan.points) && plan.points !== null ? `${plan.points} points` : "", Number.isFinite(plan.seconds) && plan.seconds !== null ? `about ${duration(plan.seconds)}` : ""].filter(Boolean);
       say(this.brief, facts.join(", "));
-      fill(this.problems, plan.cautions?.length ? h("div.notice.warn", {}, h("ul", {}, plan.cautions.map((text) => h("li", {}, text)))) : null);
-      say(this.plan, plan.text);
+      fill(this.problems, plan.cautions?.length ? h("div.notice.warn", {}, h("ul", {}, plan.cautions.map((text) => h("li", {}, inFields(text))))) : null);
+      say(this.plan, inFields(plan.text));
       this.editor?.mark([]);
     } catch (error) {
       if (mine !== this.asked) return;
@@ -167,7 +170,7 @@ class StartForm {
     return h("div.notice.bad", { role: "alert" }, h("ul", {}, error.problems.map((one) => h("li", {}, one.line ? [h("button.small", { type: "button", onclick: async () => {
       if (!this.editor) await this.edit();
       this.editor.goTo(one.line);
-    } }, `line ${one.line}`), " "] : null, problemText({ ...one, line: null })))));
+    } }, `line ${one.line}`), " "] : null, inFields(problemText({ ...one, line: null }))))));
   }
 
   async edit() {
@@ -225,7 +228,7 @@ class StartForm {
       const key = wishKey(to, body);
       const answer = await post(to, body, key.header);
       key.done();
-      if (to === "queue") toast(answer.state === "asked" ? "It waits for an operator's yes." : "It is in the queue.");
+      if (to === "queue") toast(answer.state === "asked" ? "It waits for an operator's yes." : "It is in the queue.", { link: h("a", { href: this.#another(body) }, "Another pixel like it") });
       if (!this.closed) location.hash = to === "queue" ? "#/queue" : answer.run_id ? `#/live/${answer.run_id}` : "#/live";
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -236,6 +239,12 @@ class StartForm {
       say(button, label);
       this.state();
     }
+  }
+
+  // The same form once more, all as it was said but for the pixel.
+  #another(body) {
+    const said = ["recipe", "bench", "sample", "area", "batch", "note"].filter((name) => body[name]).map((name) => [name, body[name]]);
+    return `#/start?${new URLSearchParams(said)}`;
   }
 
   state() {
