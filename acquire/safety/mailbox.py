@@ -242,7 +242,7 @@ class Mailbox:
 
     def _watch(self, place: Path, alive: int, over: threading.Event) -> None:
         """Look for requests and publish until the end."""
-        clearing, stamp, looked = clear_up(place.parent), -1, -1e9
+        clearing, stamp, looked = clear_up(place.parent), -1, time.monotonic()
         try:
             while not over.wait(LOOK):
                 with suppress(Exception):  # whatever it is: the run goes on, and so does looking
