@@ -184,8 +184,8 @@ runpy.run_module("acquire", run_name="__main__", alter_sys=True)
     "module",
     [
         "acquire.cli.commands",
-        "typer",
-        "pydantic",
+        pytest.param("typer", marks=pytest.mark.long),
+        pytest.param("pydantic", marks=pytest.mark.long),
         "rich.live",
         *(
             pytest.param(name, marks=pytest.mark.long)

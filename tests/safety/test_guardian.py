@@ -973,8 +973,8 @@ sys.exit(""",
     ("to_guardian", "remark", "delay", "to_run"),
     [
         ("SIGKILL", "the guardian has ended; another one is started", 0.0, "SIGKILL"),
-        ("SIGKILL", "", 0.3, "SIGKILL"),
-        ("SIGKILL", "another guardian is ready", 0.0, "SIGKILL"),
+        pytest.param("SIGKILL", "", 0.3, "SIGKILL", marks=pytest.mark.long),
+        pytest.param("SIGKILL", "another guardian is ready", 0.0, "SIGKILL", marks=pytest.mark.long),
         ("SIGKILL", "the guardian has ended; another one is started", 0.0, "SIGSTOP"),
         pytest.param("SIGSTOP", "the guardian was stopped; another one is started", 0.3, "SIGKILL", marks=LINUX),
     ],
@@ -1158,7 +1158,7 @@ def test_a_simulated_bench_has_nothing_to_switch_off() -> None:
     assert "simulated" in opening.switch_off(load_bench(kill_table.CONFIGS / "benches" / "simulated.yaml"))
 
 
-@pytest.mark.slow  # two processes that are killed, in real time; more: make kills
+@pytest.mark.slow  # a process that is killed, in real time; more: make kills
 def test_kill_table() -> None:
-    done = kill_table.kills_in_parallel(2, seed=20, jobs=2)
+    done = kill_table.kills_in_parallel(1, seed=20, jobs=1)
     assert [kill for kill in done if kill.problems] == []
