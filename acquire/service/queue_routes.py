@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Query
 from fastapi import Path as InPath
 from pydantic import BaseModel, Field
 
@@ -17,12 +17,12 @@ from acquire.service.answers import Line, Name, Number, Taken
 from acquire.service.errors import RequestRefused, not_found
 from acquire.service.queue import QueueUnusable
 from acquire.service.queue_rules import Absent, Refused, Request
+from acquire.service.routes_runs import Key
 from acquire.service.shared import Here
 from acquire.service.tokens import Role
 
 router = APIRouter(tags=["queue"])
 ItemId = Annotated[int, InPath(ge=1, le=2**53)]
-Key = Annotated[str | None, Header(max_length=200)]
 Person = Annotated[Line | None, Field(description="Who wants it, by name.")]
 MOST_TIMES = 50
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from acquire.service.notification_settings import read_settings
+from acquire.service.once import Once
 from acquire.service.other_runs import OtherRuns
 from acquire.service.queue import QueueUnusable, RunQueue
 from acquire.service.queue_estimate import estimate
@@ -22,7 +22,6 @@ from acquire.service.telling import Telling
 
 SHOWN_OVER = 50  # items that are over, in what pages are told
 SHOWN_MESSAGES = 20
-MOST_KEYS = 1000
 STATES = (ItemState.WAITING, ItemState.HELD, ItemState.ASKED, ItemState.NEEDS_PERSON)
 
 
@@ -41,7 +40,7 @@ class QueueService:
         self.queue = RunQueue(self.places.queue)
         self.runner = QueueRunner(self.queue, self.places, start_process, mailboxes=mailboxes, real_time=real_time)
         self.telling = Telling(data, self.queue.messages, OtherRuns(self.queue.messages, runs, mailboxes))
-        self._adding, self._made = threading.Lock(), OrderedDict[str, int]()
+        self._once = Once[Item](lambda item: self.queue.item(item.id))  # as it stands by then
         self._over = threading.Event()
         self._thread = threading.Thread(target=self.runner.run, args=(self._over,), name="queue", daemon=True)
 
@@ -137,18 +136,6 @@ class QueueService:
         item = self._once(key, lambda: self.queue.add(request, by, operator=operator, estimate=shown))
         self.runner.wake()
         return item
-
-    def _once(self, key: str | None, make: Callable[[], Item]) -> Item:
-        """What ``make`` makes, or what came of the same key before."""
-        with self._adding:
-            if key and key in self._made:
-                return self.queue.item(self._made[key])
-            item = make()
-            if key:
-                self._made[key] = item.id
-                while len(self._made) > MOST_KEYS:
-                    self._made.popitem(last=False)
-            return item
 
     def do(self, deed: str, number: int, by: str) -> Item:
         """Approve, hold, release or remove an item; one that needed a person is shown anew.

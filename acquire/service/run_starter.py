@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import secrets
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import datetime
 
 from acquire.service.answers import Started
 from acquire.service.errors import RequestRefused
+from acquire.service.once import Once
 from acquire.service.run_processes import StartedRun, result_in, start_run
 from acquire.service.settings import Settings
 from acquire.service.starting import Wish, command_of, refuse_unfit
@@ -19,7 +18,6 @@ from acquire.service.watching import Watch
 
 PATIENCE = 25.0  # s until a run has its file: a computer may be busy
 LOOK = 0.05  # s
-MOST_KEYS = 1000
 NOTHING: Mapping[str, str | None] = {}
 
 
@@ -28,8 +26,7 @@ class RunStarter:
 
     def __init__(self, settings: Settings, watch: Watch) -> None:
         self._settings, self._watch = settings, watch
-        self._turn = threading.Lock()
-        self._known: OrderedDict[str, Started] = OrderedDict()
+        self._once = Once[Started]()
         self._upkeep: dict[str, StartedRun] = {}
 
     def start(self, wish: Wish, key: str | None) -> Started:
@@ -71,27 +68,21 @@ class RunStarter:
     def _started(
         self, arguments: list[str], key: str | None, *, upkeep: str = "", said: Mapping[str, str | None] = NOTHING
     ) -> Started:
-        with self._turn:
-            if key and key in self._known:
-                return self._known[key]
-            start_id = f"{upkeep}-{secrets.token_hex(8)}".lstrip("-")
-            log = self._settings.data / "logs" / f"{start_id}.log"
-            try:
-                if upkeep:
-                    begin_log(log, upkeep, **said)
-                process = start_run(arguments, log, start_id)
-            except OSError as error:
-                raise RequestRefused(503, f"the run cannot be started ({error.strerror or error})") from error
+        return self._once(key, lambda: self._start(arguments, upkeep, said))
+
+    def _start(self, arguments: list[str], upkeep: str, said: Mapping[str, str | None]) -> Started:
+        start_id = f"{upkeep}-{secrets.token_hex(8)}".lstrip("-")
+        log = self._settings.data / "logs" / f"{start_id}.log"
+        try:
             if upkeep:
-                self._upkeep = {one: other for one, other in self._upkeep.items() if other.lives()} | {
-                    start_id: process
-                }
-            started = Started(start_id=start_id, run_id=self._run_id(process, start_id))
-            if key:
-                self._known[key] = started
-                while len(self._known) > MOST_KEYS:
-                    self._known.popitem(last=False)
-            return started
+                begin_log(log, upkeep, **said)
+            process = start_run(arguments, log, start_id)
+        except OSError as error:
+            raise RequestRefused(503, f"the run cannot be started ({error.strerror or error})") from error
+        if upkeep:
+            going_on = {one: other for one, other in self._upkeep.items() if other.lives()}
+            self._upkeep = going_on | {start_id: process}
+        return Started(start_id=start_id, run_id=self._run_id(process, start_id))
 
     def _run_id(self, process: StartedRun, start_id: str) -> str | None:
         """The number of the run that a process carries out, None where that takes long.
