@@ -10,6 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from acquire.service.owner_files import write_for_owner
+
 FILE = "ended_logins.txt"
 _LINE = re.compile(rb"^([0-9a-f]{32}) (\d{10,12})$", re.MULTILINE)
 
@@ -62,12 +64,7 @@ class EndedLogins:
             there = _numbers_in(self._path)
             still = {number: end for number, end in there.items() if end > self._now()}
             if len(still) < len(there):
-                new = self._path.with_suffix(".new")
-                with open(new, "wb", opener=_for_its_user) as file:
-                    file.write(b"".join(f"{number} {end}\n".encode() for number, end in still.items()))
-                    file.flush()
-                    os.fsync(file.fileno())
-                new.replace(self._path)
+                write_for_owner(self._path, b"".join(f"{number} {end}\n".encode() for number, end in still.items()))
 
 
 def _for_its_user(path: str, flags: int) -> int:

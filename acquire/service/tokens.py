@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import os
 import re
 import secrets
 import sys
@@ -24,6 +23,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from acquire.service.ended_logins import EndedLogins
+from acquire.service.owner_files import write_for_owner
 
 FILE = "tokens.json"
 LOGIN_LASTS = 14 * 86_400  # s
@@ -159,18 +159,10 @@ class Tokens:
 
     def _write(self, content: dict[str, str]) -> None:
         """:raises TokensError: it cannot be written."""
-        new = self._path.with_name(f".{FILE}.{secrets.token_hex(4)}")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-                json.dump(content, file)
-                file.flush()
-                os.fsync(descriptor)
-            new.replace(self._path)
+            write_for_owner(self._path, json.dumps(content).encode())
         except OSError as error:
-            with suppress(OSError):
-                new.unlink()
             raise TokensError(f"{self._path}: cannot be written ({error.strerror or error})") from error
         if sys.platform != "win32":
             with suppress(OSError):
