@@ -12,7 +12,7 @@ from acquire.service.answers import Name, RunWish, Started, Taken
 from acquire.service.errors import not_found
 from acquire.service.routes_runs import Key, wish_of
 from acquire.service.shared import Here
-from acquire.service.upkeep import UpkeepTold, benches, jobs
+from acquire.service.upkeep import JobTold, UpkeepTold, benches, jobs
 from acquire.service.upkeep_deeds import accept, use, uses
 
 router = APIRouter(tags=["upkeep"])
@@ -57,11 +57,15 @@ def upkeep(_: Viewer, here: Here) -> UpkeepTold:
 
 
 def _told(here: Here) -> UpkeepTold:
-    found = jobs(here.settings.data / "logs", here.starter.alive())
+    found = _jobs(here)
     for job in found:
         if job.calibration is not None:
             job.calibration.used = uses(here.settings.recipes, job)
     return UpkeepTold(jobs=found, benches=benches(here.settings.recipes))
+
+
+def _jobs(here: Here) -> list[JobTold]:
+    return jobs(here.settings.data / "logs", here.starter.alive())
 
 
 @router.post("/upkeep/use")
@@ -70,7 +74,7 @@ def use_calibration(wish: UseWish, _: Operator, here: Here) -> UpkeepTold:
 
     :raises RequestRefused: there is none, or its bench file cannot be changed so.
     """
-    found = [job for job in _told(here).jobs if job.start_id == wish.start_id]
+    found = [job for job in _jobs(here) if job.start_id == wish.start_id]
     if not found:
         raise not_found("there is no such calibration", "look at what came of it again", "start_id")
     use(here.settings.recipes, found[0], wish.person)
