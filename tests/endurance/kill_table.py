@@ -71,50 +71,44 @@ SHARE = 6  # every sixth run is one of pulses, every sixth a lifetime
 LONGEST_RUN = 60.0  # s; one that goes on as planned takes a few
 GUARDIAN_PATIENCE = 20.0  # s; a guardian that could not switch off gives up earlier
 
-SWEEP = """kind: sweep
-title: to be killed
+HEAD = """kind: sweep
 bench: bench.yaml
 sample:
   name: SPPO13/Liq
   emissive_area: 14 mm^2
   expected_line: {{peak: 520 nm, fwhm: 20 nm}}
   simulated_as: {configs}/devices/sppo13_liq.yaml
+dark: {{readings: 2}}
+"""
+SWEEP = (
+    HEAD
+    + """title: to be killed
 source: {{function: voltage, start: 3 V, stop: 7 V, points: {points}, compliance: 100 mA}}
 measure: {{settle: 2 ms, nplc: 0.01, photodiode_nplc: 0.01, current_range: 100 mA, photodiode_range: 10 V}}
-dark: {{readings: 2}}
 spectra: {{at_voltage: [3.7 V, 6 V], speed: fast, sample_every: 10 ms}}
 """
+)
 #: The same levels as pulses that the instruments run by themselves.
-PULSED = """kind: sweep
-title: pulses, to be killed
-bench: bench.yaml
-sample:
-  name: SPPO13/Liq
-  emissive_area: 14 mm^2
-  expected_line: {{peak: 520 nm, fwhm: 20 nm}}
-  simulated_as: {configs}/devices/sppo13_liq.yaml
+PULSED = (
+    HEAD
+    + """title: pulses, to be killed
 source:
   {{function: voltage, start: 3 V, stop: 7 V, points: {points}, compliance: 100 mA,
     pulse: {{width: 5 ms, period: 25 ms}}}}
 measure: {{timing: hardware, autozero: false, settle: 2 ms, nplc: 0.05, current_range: 100 mA, photodiode_range: 10 V}}
-dark: {{readings: 2}}
 """
+)
 #: One level, kept for as many points, whose rows are a table of their own.
-LASTING = """kind: sweep
-title: a lifetime, to be killed
-bench: bench.yaml
-sample:
-  name: SPPO13/Liq
-  emissive_area: 14 mm^2
-  expected_line: {{peak: 520 nm, fwhm: 20 nm}}
-  simulated_as: {configs}/devices/sppo13_liq.yaml
+LASTING = (
+    HEAD
+    + """title: a lifetime, to be killed
 source: {{function: current, levels: [1 mA], compliance: 8 V}}
 measure: {{settle: 2 ms, nplc: 0.01, photodiode_nplc: 0.01, photodiode_range: 10 V}}
-dark: {{readings: 2}}
 lifetime:
   {{sampling: [{{every: 0.1 s, until: 5 s}}], initial_time: 0.2 s, end: {{points: {points}}}, spectra_at: [0.5 s, 2 s]}}
 spectra: {{speed: fast}}
 """
+)
 #: What is swept, by the name of the kind of run.
 KINDS = {"steps": SWEEP, "pulses": PULSED, "lifetime": LASTING}
 #: The spectroradiometer of the runs takes no time: a real one would take most of it.
