@@ -8,9 +8,11 @@ export const known = {
   queue: null, // as GET queue
   staleSince: null, // ms, when the last event came, while none comes
   lastOutput: null, // { output, asked, run } of the run that ended last
+  ends: new Map(), // run_id -> how it ended, of the newest that did: whoever looks later hears of it too
   data: new Map(), // run_id -> RunData of the runs that are looked at
 };
 const listeners = new Set();
+const MOST_ENDS = 100;
 
 // `listener(topic, data)`; topics are the kinds of events, and "stale". Returns what ends it.
 export function listen(listener) {
@@ -55,6 +57,11 @@ function take(kind, data) {
   if (kind === "run" && known.status && !runNow(data.run_id)) known.status.runs.push(data);
   if (kind === "question" && runNow(data.run_id)) runNow(data.run_id).question = data.question;
   if (kind === "queue") known.queue = data;
+  if (kind === "run") known.ends.delete(data.run_id); // a lifetime may be gone on with
+  if (kind === "end") {
+    known.ends.set(data.run_id, data);
+    if (known.ends.size > MOST_ENDS) known.ends.delete(known.ends.keys().next().value);
+  }
   const run = known.data.get(data?.run_id);
   if (run) {
     run.take(kind, data);
@@ -78,6 +85,7 @@ export async function begin() {
 export function end() {
   unfollow();
   known.status = null;
+  known.ends.clear();
   known.data.clear();
 }
 

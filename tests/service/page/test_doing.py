@@ -322,7 +322,40 @@ def test_what_was_stopped_in_the_queue_runs_again_only_when_somebody_says_so(peo
     page.get_by_text("It was measured for the queue").wait_for()
 
 
-@pytest.mark.long
+def test_what_is_typed_on_the_bench_stays_when_the_recipes_and_the_state_are_told(people: People, rig: Rig) -> None:
+    held: list[Route] = []
+    page = people.enter(rig.operator)
+    page.route("**/api/v1/recipes", lambda route: held.append(route))
+    page.keyboard.press("5")
+    check = page.get_by_role("region", name="Health check")
+    check.get_by_label("Your name").fill("Ann")
+    while not held:
+        page.wait_for_timeout(20)
+    held[0].continue_()
+    check.get_by_role("option", name=re.compile("stable source")).wait_for(state="attached")
+    assert check.get_by_label("Your name").input_value() == "Ann"
+    check.get_by_label("Recipe").select_option("sweeps/health_resistor.yaml")
+    page.get_by_role("button", name="Lock the bench…").click()
+    lock = page.get_by_role("dialog")
+    lock.get_by_label("Your name").fill("Ben")
+    lock.get_by_role("button", name="Lock").click()
+    check.get_by_role("button", name="Health check", disabled=True).wait_for()
+    assert check.get_by_label("Your name").input_value() == "Ann"
+    assert check.get_by_label("Recipe").input_value() == "sweeps/health_resistor.yaml"
+    page.get_by_role("button", name=re.compile("Unlock")).click()
+    page.get_by_role("dialog").locator("button.first").click()
+    check.get_by_role("button", name="Health check", disabled=False).wait_for()
+
+
+def test_a_check_that_is_over_before_its_curves_are_looked_for_has_the_way_to_its_result(
+    people: People, rig: Rig
+) -> None:
+    page = people.enter(rig.operator)
+    page.goto(f"{rig.address}/#/live/00000000-0000-4000-8000-000000000000/health-0123456789abcdef")
+    page.get_by_role("link", name="What it says of the bench").click()
+    page.get_by_role("heading", name="Bench", exact=True).wait_for()
+
+
 def test_the_bench_is_checked_from_the_page(people: People, rig: Rig) -> None:
     page = people.enter(rig.operator)
     page.keyboard.press("5")

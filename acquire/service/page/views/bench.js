@@ -1,7 +1,7 @@
 // The bench: who has it, its check, its calibration.
 import { ApiError, get, mayOperate, post } from "../api.js";
 import { askFor, during, problemsOf } from "../dialogs.js";
-import { field, fill, h } from "../dom.js";
+import { field, fill, h, say } from "../dom.js";
 import { date } from "../format.js";
 import { wishKey } from "../idempotency.js";
 import { name as myName, remember } from "../person.js";
@@ -49,13 +49,23 @@ export function open(place) {
     await during(button, async () => show(await post("upkeep/accept", { bench: bench.names[0], reason: said.reason, person: said.person })));
   };
   let closed = false;
+  // Drawn once: what somebody is typing there stays when the bench or the recipes are told anew.
+  const check = job("Health check", "health-check", "Dark readings and a stable source or a known resistor, against all checks before. Every morning, before the first device.");
+  const calibration = job("Calibrate the photodiode", "calibrate", "A sweep with a spectrum at every level gives the luminance factor of the photodiode. After something of the optics was touched.");
+  const lock = h("div");
+  const free = h("p");
+  const about = h("p.quiet");
+  fill(place, h("h1", {}, "Bench"), lock, free, h("div.grid", {}, check.element, calibration.element), results, h("section.card.gap", { "aria-label": "About" }, h("h2", {}, "About"), about));
   const draw = () => {
     const status = known.status ?? {};
-    const busy = Boolean(status.bench?.held || runsNow().length || status.bench?.lock);
-    fill(place, h("h1", {}, "Bench"), lockCard(draw), status.bench?.lock ? null : h("p", {}, status.bench?.held || runsNow().length ? "A run holds the bench now." : "The bench is free."),
-      h("div.grid", {}, job("Health check", "health-check", "Dark readings and a stable source or a known resistor, against all checks before. Every morning, before the first device.", recipes.filter((one) => /health/.test(one.name)).sort((a, b) => a.name.length - b.name.length), busy),
-        job("Calibrate the photodiode", "calibrate", "A sweep with a spectrum at every level gives the luminance factor of the photodiode. After something of the optics was touched.", recipes.filter((one) => /calibrat/.test(one.name)), busy)), results,
-      h("section.card.gap", { "aria-label": "About" }, h("h2", {}, "About"), h("p.quiet", {}, `J-V-L bench service ${status.version ?? ""}; this service began ${date(status.service_started)}.`)));
+    const held = Boolean(status.bench?.held || runsNow().length);
+    const busy = Boolean(held || status.bench?.lock);
+    fill(lock, lockCard(draw));
+    free.hidden = Boolean(status.bench?.lock);
+    say(free, held ? "A run holds the bench now." : "The bench is free.");
+    check.state(recipes.filter((one) => /health/.test(one.name)).sort((a, b) => a.name.length - b.name.length), busy);
+    calibration.state(recipes.filter((one) => /calibrat/.test(one.name)), busy);
+    say(about, `J-V-L bench service ${status.version ?? ""}; this service began ${date(status.service_started)}.`);
   };
   get("recipes").then((answer) => {
     recipes = answer.recipes.filter((one) => one.kind === "sweep");
@@ -81,9 +91,9 @@ export function open(place) {
 // What the view depends on: it is drawn anew only when that is another, so that nobody is interrupted in a field.
 const key = () => JSON.stringify([known.status?.bench, known.queue?.lock, runsNow().length > 0]);
 
-function job(name, path, text, recipes, busy) {
+function job(name, path, text) {
   const said = h("div");
-  const recipe = h("select", {}, recipes.map((one) => h("option", { value: one.name }, one.title ? `${one.title} (${one.name})` : one.name)));
+  const recipe = h("select");
   const user = h("input", { autocomplete: "off", value: myName() });
   const begin = (event) => during(event.target, async () => {
     try {
@@ -92,10 +102,21 @@ function job(name, path, text, recipes, busy) {
       const key = wishKey(path, body);
       const answer = await post(path, body, key.header);
       key.done();
-      location.hash = answer.run_id ? `#/live/${answer.run_id}` : "#/live";
+      location.hash = answer.run_id ? `#/live/${answer.run_id}/${answer.start_id}` : "#/live";
     } catch (error) {
       fill(said, problemsOf(error));
     }
   });
-  return h("section.card.half", { "aria-label": name }, h("h2", {}, name), h("p", {}, text), mayOperate() ? [field("Recipe", recipe), field("Your name", user), said, h("button.first", { type: "button", disabled: busy, onclick: begin }, name)] : h("p.quiet", {}, "An operator does that."));
+  const button = h("button.first", { type: "button", onclick: begin }, name);
+  const element = h("section.card.half", { "aria-label": name }, h("h2", {}, name), h("p", {}, text), mayOperate() ? [field("Recipe", recipe), field("Your name", user), said, button] : h("p.quiet", {}, "An operator does that."));
+  let offered = "";
+  const state = (recipes, busy) => {
+    button.disabled = busy;
+    const options = recipes.map((one) => [one.name, one.title ? `${one.title} (${one.name})` : one.name]);
+    if (offered === (offered = JSON.stringify(options))) return;
+    const chosen = recipe.value;
+    fill(recipe, options.map(([value, label]) => h("option", { value }, label)));
+    if (options.some(([value]) => value === chosen)) recipe.value = chosen;
+  };
+  return { element, state };
 }

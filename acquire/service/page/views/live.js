@@ -12,7 +12,7 @@ import { want, wanted } from "../notices.js";
 export const title = "Live";
 const UPKEEP = /^(health|calibrate)-/; // what a check or a calibration was started for
 
-export function open(place, [chosen = ""]) {
+export function open(place, [chosen = "", startedFor = ""]) {
   let shown = null;
 
   const choose = () => {
@@ -23,9 +23,9 @@ export function open(place, [chosen = ""]) {
     const run = choose();
     if (shown && (!run || run.run_id === shown.id)) return shown.state(); // one that is over stays in sight until the next
     shown?.close();
-    shown = run ? new LiveRun(place, run) : null;
+    shown = run ? new LiveRun(place, run, run.run_id === chosen ? startedFor : "") : null;
     if (shown) delete place.dataset.nothing;
-    if (!shown) nothing(place, chosen);
+    if (!shown) nothing(place, chosen, startedFor);
     return undefined;
   };
   follow();
@@ -46,7 +46,7 @@ export function open(place, [chosen = ""]) {
 }
 
 // No curves to show: why, what is asked, and where one can go.
-function nothing(place, chosen) {
+function nothing(place, chosen, startedFor) {
   const starting = runsNow();
   const last = known.lastOutput?.run;
   const asks = starting.some((run) => run.question);
@@ -57,14 +57,18 @@ function nothing(place, chosen) {
   const text = starting.length ? "Its curves stand here as soon as its file is there." : "Curves stand here while a run goes on, whoever started it: this page, the queue, or acquire run on the bench computer.";
   fill(place, h("h1", {}, heading),
     h("div.card", {}, h("p", {}, text), h("div.row", {}, h("a.button", { href: "#/start" }, "Start a run"), h("a.button", { href: "#/queue" }, "Queue"), h("a.button", { href: "#/history" }, "History"),
-      chosen ? h("a.button", { href: `#/run/${chosen}` }, "What was measured") : last?.run_id ? h("a.button", { href: `#/run/${last.run_id}` }, `The last run: ${runNameAndDate(last)}`) : null)));
+      ofTheBench(startedFor), chosen ? h("a.button", { href: `#/run/${chosen}` }, "What was measured") : last?.run_id ? h("a.button", { href: `#/run/${last.run_id}` }, `The last run: ${runNameAndDate(last)}`) : null)));
 }
+
+// Where the result of a check or a calibration is; a quick one is over before its curves are looked for.
+const ofTheBench = (startedFor) => (UPKEEP.test(startedFor) ? h("a.button", { href: "#/bench" }, "What it says of the bench") : null);
 
 const READINGS = [["source_level", "Level"], ["voltage", "Voltage"], ["current_density", "Current density"], ["luminance", "Luminance"], ["current_efficiency", "Current efficiency"], ["external_quantum_efficiency", "EQE"]];
 
 class LiveRun {
-  constructor(place, run) {
+  constructor(place, run, startedFor) {
     this.id = run.run_id;
+    this.startedFor = startedFor;
     this.data = dataOf(this.id);
     this.pictures = new RunPictures({ file: `${runName(run)}_${date(run.start_time)}`.replace(/[^\w.-]+/g, "_"), data: () => this.data, sourceUnit: () => this.run().source_unit ?? "V" });
     this.last = run;
@@ -89,6 +93,7 @@ class LiveRun {
     this.state();
     this.#drawSoon(null);
     this.data.ready.catch((error) => toast(error.message, { bad: true }));
+    if (known.ends.has(this.id)) this.over(known.ends.get(this.id)); // while the state still told of it as going on
   }
 
   run() {
@@ -164,7 +169,7 @@ class LiveRun {
   // The run has ended; its curves stay, with the way to its results.
   over({ status, stop_reason: reason }) {
     this.ended = true;
-    const links = this.last.foreign ? null : h("div.row", {}, UPKEEP.test(this.startedFor) ? h("a.button", { href: "#/bench" }, "What it says of the bench") : null, h("a.button", { href: `#/run/${this.id}` }, "Figures of merit, report, files"), h("a.button", { href: `#/start?again=${this.id}` }, "Measure again like this"));
+    const links = this.last.foreign ? null : h("div.row", {}, ofTheBench(this.startedFor), h("a.button", { href: `#/run/${this.id}` }, "Figures of merit, report, files"), h("a.button", { href: `#/start?again=${this.id}` }, "Measure again like this"));
     fill(this.parts.question, h(`div.notice${{ failed: ".bad", completed: ".good" }[status] ?? ""}`, { role: "status" }, h("strong", {}, `This run is over: ${status}.`), reason ? ` ${pretty(reason)}` : "",
       links));
     fill(this.parts.manual);
