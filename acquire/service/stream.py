@@ -162,7 +162,9 @@ class Viewer:
 
     def __init__(self, stream: Stream, cursor: Cursor) -> None:
         self._stream, self._cursor = stream, cursor
-        self._announced: set[int] = set()
+        self._announced: weakref.WeakSet[FollowedRun] = weakref.WeakSet()
+        # A run that begins and ends between two looks of this viewer is told; one that was over before it came is not.
+        self._past = weakref.WeakSet(run for run in stream.watch.followed() if run.over and run.run_id not in cursor)
         self._said: dict[str, bytes] = {}
         self._questions: dict[str, bytes] = {}
         self._beat = time.monotonic()
@@ -178,9 +180,9 @@ class Viewer:
         for event in self._asked():
             yield event
         runs = {run.run_id: run for run in self._stream.watch.followed()}
-        for run_id, run in runs.items():
-            if run.over and run_id not in self._cursor:
-                continue  # of before it came
+        for run in runs.values():
+            if run in self._past:
+                continue
             async for event in self._of_run(run):
                 yield event
         for run_id in [one for one in self._cursor if one not in runs]:
@@ -214,8 +216,8 @@ class Viewer:
         if not run.told and not run.over:
             return
         at = self._cursor.setdefault(run.run_id, {})
-        if id(run) not in self._announced and run.told:
-            self._announced.add(id(run))
+        if run not in self._announced and run.told:
+            self._announced.add(run)
             content = {**self._stream.watch.now_of(run), "columns": run.told["units"]}
             yield self._event("run", compact(content))
         if run.ending is None and not run.problem:
@@ -225,9 +227,11 @@ class Viewer:
         if run.ending is not None:
             figures, end = run.ending
             yield self._event("figures", figures)
+            self._past.add(run)
             del self._cursor[run.run_id]
             yield self._event("end", end)
         elif run.problem:
+            self._past.add(run)
             del self._cursor[run.run_id]
             yield self._event("gone", compact({"run_id": run.run_id, "message": run.problem}))
 

@@ -104,6 +104,26 @@ def test_a_page_that_is_often_away_has_every_row_once(tmp_path: Path, reader: Re
     assert RUN not in cursor_of(page.cursor)
 
 
+def test_a_run_that_begins_and_ends_between_two_looks_of_a_page_is_told_once(tmp_path: Path, reader: Reader) -> None:
+    record, stream = begun(tmp_path), a_service(tmp_path, reader)
+    there = Viewer(stream, cursor_of(""))  # before anything is known of the run
+
+    async def kinds(viewer: Viewer) -> list[bytes]:
+        return [event.split(b"event: ")[1].split(b"\n")[0] async for event in viewer.new()]
+
+    record(a_record(0))
+    stream.watch.look()
+    record.conclude(RunStop(status=RunStatus.COMPLETED, reason="over", end_time="2026-01-02T03:04:06+01:00"))
+    record.close()
+    record.let_go()
+    finish(tmp_path / NAME)
+    stream.watch.look()
+    assert [run.over for run in stream.watch.followed()] == [True]
+    assert [kind for kind in carried_out(kinds(there)) if kind != b"heartbeat"] == [b"run", b"figures", b"end"]
+    assert carried_out(kinds(there)) == []
+    assert carried_out(kinds(Viewer(stream, cursor_of("")))) == []  # of before this one came
+
+
 def test_a_run_whose_process_was_killed_is_told_as_cut_off(
     tmp_path: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
