@@ -8,8 +8,11 @@ more must lower it by more than chance does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
 from itertools import pairwise
 from math import exp, inf, isfinite, log, nan, sqrt
 
@@ -37,6 +40,7 @@ class DecayFit:
     ``covariance`` (2m, 2m) of ln a_1 ... ln a_m, ln tau_1 ... ln tau_m; ``background`` [counts a channel]; ``shift`` of
     the response [s]; ``deviance``, and Pearson's chi^2 over the degrees of freedom, ``dispersion``; ``expected`` (n,)
     counts and ``residuals`` (n,), signed roots of the deviance; ``first`` and ``last`` channel that were fitted.
+    ``told``: whether the counts tell each of them from the others.
     """
 
     amplitudes: FloatArray
@@ -51,6 +55,7 @@ class DecayFit:
     residuals: FloatArray
     first: int
     last: int
+    told: bool
 
     @property
     def components(self) -> int:
@@ -94,26 +99,73 @@ def response_to(excitation: FloatArray, lifetime: float, width: float) -> FloatA
 PARTS = 5
 
 
+#: Cubics through a running sum of the response fall by more than this part of its highest where channels are too wide.
+_FALLING = 0.01
+#: A response of which two neighbouring channels hold more than this part is about as short as one of them, or shorter.
+_IN_TWO = 0.99
+
+
+_Course = Callable[[FloatArray], FloatArray]
+
+
+class Length(StrEnum):
+    """How long a response lasts, by the channels it is recorded in."""
+
+    RESOLVED = "resolved"
+    A_CHANNEL_OR_TWO = "a channel or two"
+    BELOW_A_CHANNEL = "shorter than a channel"
+
+
 class Excitation:
     """The response of the instrument (n,), its own background taken off, of sum 1, with its course within channels.
 
-    Its running sum is interpolated by cubics that never fall, so that it may come later by any part of a channel.
+    Its running sum is interpolated by cubics, so that it may come later by any part of a channel. Where it lasts for a
+    channel or two only, these would fall in between: cubics that never fall stand for it; where it lies within two
+    channels, light that is spread evenly over a channel's width. ``others``: courses it may have as well. ``length``
+    is looked for unless it is given.
     """
 
-    def __init__(self, response: FloatArray) -> None:
-        from scipy.interpolate import PchipInterpolator
+    def __init__(self, response: FloatArray, length: Length | None = None) -> None:
+        from scipy.interpolate import CubicSpline, PchipInterpolator
 
         lower = np.sort(response)[: max(response.size // 2, 1)]
         clean = np.maximum(response - float(np.median(lower)), 0.0)
         clean[clean < 1e-3 * clean.max()] = 0.0
         edges = np.arange(response.size + 1, dtype=float)
+        total = np.concatenate([[0.0], np.cumsum(clean / clean.sum())])
         self._fine = np.linspace(0.0, response.size, PARTS * response.size + 1)
-        self._sum = PchipInterpolator(edges, np.concatenate([[0.0], np.cumsum(clean / clean.sum())]))
+        self._sum: _Course = CubicSpline(edges, total)
+        self.length = length or self._length(total)
+        self.others: tuple[_Course, ...] = ()
+        if self.length is Length.A_CHANNEL_OR_TWO:
+            self._sum, self.others = PchipInterpolator(edges, total), (self._sum,)
+        elif self.length is Length.BELOW_A_CHANNEL:
+            middle = float((edges[:-1] + 0.5) @ clean / clean.sum())
+            self._sum = partial(_rising, middle, 0.5)
+            self.others = (partial(_rising, middle, 0.05), PchipInterpolator(edges, total))
+
+    def _length(self, total: FloatArray) -> Length:
+        parts = np.diff(self._sum(self._fine))
+        if parts.min() > -_FALLING * parts.max():
+            return Length.RESOLVED
+        return Length.BELOW_A_CHANNEL if (total[2:] - total[:-2]).max() > _IN_TWO else Length.A_CHANNEL_OR_TWO
+
+    def by(self, course: _Course) -> Excitation:
+        """Return it with another course within channels."""
+        other = copy(self)
+        other._sum = course
+        return other
 
     def later(self, channels: float) -> FloatArray:
         """Return it so many channels later, by parts of channels (n * PARTS,)."""
         places = np.clip(self._fine - channels, self._fine[0], self._fine[-1])
-        return np.asarray(np.diff(self._sum(places)), float)
+        parts = np.diff(self._sum(places))
+        return np.asarray(np.maximum(parts, 0.0) if self.length is Length.RESOLVED else parts, float)
+
+
+def _rising(middle: float, half: float, places: FloatArray) -> FloatArray:
+    """Return the running sum of light that comes evenly within ``half`` of the ``middle``."""
+    return np.asarray(np.clip((places - middle + half) / (2 * half), 0.0, 1.0), float)
 
 
 class _Model:
@@ -194,7 +246,7 @@ def judged(decay: MeasuredDecay, exponentials: int | None = None, begin: float =
             break
     supported = _supported(tried, poisson)
     fit = tried[(exponentials or supported) - 1]
-    return JudgedDecay(decay, tuple(tried), supported, fit, poisson, tuple(_remarks(fit, supported, poisson)))
+    return JudgedDecay(decay, tuple(tried), supported, fit, poisson, tuple(_remarks(decay, fit, supported, poisson)))
 
 
 def window(decay: MeasuredDecay, begin: float = nan, end: float = nan) -> tuple[int, int]:
@@ -219,14 +271,10 @@ def _supported(tried: list[DecayFit], poisson: bool) -> int:
     unit = _unit(tried[-1], poisson)
     number = 1
     for fewer, more in pairwise(tried):
-        if fewer.deviance - more.deviance <= _BY_CHANCE * unit or not _all_told(more):
+        if fewer.deviance - more.deviance <= _BY_CHANCE * unit or not more.told:
             break
         number = more.components
     return number
-
-
-def _all_told(fit: DecayFit) -> bool:
-    return bool((np.sqrt(np.diag(fit.covariance)) < UNDETERMINED).all())
 
 
 def _fitted(
@@ -299,6 +347,8 @@ def _read_off(model: _Model, parameters: FloatArray, jacobian: FloatArray, poiss
     scale = max(1.0, dispersion) if poisson else dispersion
     inverse = _inverse(jacobian)
     whole = inverse * scale + _by_response(model, parameters, residuals, jacobian, inverse)
+    told = bool((np.sqrt(np.diag(whole)) < UNDETERMINED)[: 2 * m].all()) and not _in_the_response(model, parameters)
+    whole += _by_course(model, parameters, residuals, jacobian, inverse)
     covariance = whole[np.ix_(chosen, chosen)]
     shift = float(parameters[2 * m + 1]) * model.width if model.response is not None else 0.0
     return DecayFit(
@@ -314,7 +364,15 @@ def _read_off(model: _Model, parameters: FloatArray, jacobian: FloatArray, poiss
         residuals,
         model.first,
         model.last,
+        told,
     )
+
+
+def _in_the_response(model: _Model, parameters: FloatArray) -> bool:
+    """Whether a lifetime is shorter than a channel in which the whole response lies: it stands for its course there."""
+    below = model.response is not None and model.response.length is Length.BELOW_A_CHANNEL
+    shortest = float(parameters[model.components : 2 * model.components].min())
+    return below and shortest < log(model.width)
 
 
 #: As many responses are drawn to see what their own counting leaves open.
@@ -327,13 +385,30 @@ def _by_response(
     """The covariance that the counting of the response adds: each draw of it moves the minimum by a linear step."""
     response, kept = model.measured_response, model.response
     total = np.zeros_like(inverse)
-    if response is None or (response != np.round(response)).any() or (response < 0).any():
+    if response is None or kept is None or (response != np.round(response)).any() or (response < 0).any():
         return total
     chance = np.random.default_rng(1)
     for _ in range(_DRAWN):
-        model.response = Excitation(chance.poisson(response).astype(float))
+        model.response = Excitation(chance.poisson(response).astype(float), kept.length)
         step = inverse @ (jacobian.T @ (model.residuals(parameters) - residuals))
         total += np.outer(step, step) / _DRAWN
+    model.response = kept
+    return total
+
+
+def _by_course(
+    model: _Model, parameters: FloatArray, residuals: FloatArray, jacobian: FloatArray, inverse: FloatArray
+) -> FloatArray:
+    """The covariance that the course of the response within channels adds, which these do not tell: each other course
+    moves the minimum by a linear step."""
+    total, kept = np.zeros_like(inverse), model.response
+    if kept is None:
+        return total
+    for course in kept.others:
+        model.response = kept.by(course)
+        step = inverse @ (jacobian.T @ (model.residuals(parameters) - residuals))
+        step *= min(1.0, UNDETERMINED / max(float(np.abs(step[:-2]).max()), 1e-9))  # else it is none of a straight line
+        total += np.outer(step, step)
     model.response = kept
     return total
 
@@ -349,14 +424,27 @@ def _inverse(jacobian: FloatArray) -> FloatArray:
 # --- what is said ------------------------------------------------------------------------------------------------
 
 
-def _remarks(fit: DecayFit, supported: int, poisson: bool) -> list[str]:
+def _remarks(decay: MeasuredDecay, fit: DecayFit, supported: int, poisson: bool) -> list[str]:
     said = []
     if fit.components > supported:
         said.append(f"the counts support {supported}: of more exponentials each is no more than a guess")
     if not poisson:
         said.append("the values are no counts: their scatter about the fit stands in for Poisson's")
-    said += [why for why in (misfit(fit, poisson),) if why]
+    said += [why for why in (_unresolved(decay), misfit(fit, poisson)) if why]
     return said
+
+
+def _unresolved(decay: MeasuredDecay) -> str:
+    """What is to be said of a response that the channels do not resolve, empty for any other."""
+    length = Excitation(decay.response).length if decay.response is not None else Length.RESOLVED
+    return {
+        Length.RESOLVED: "",
+        Length.A_CHANNEL_OR_TWO: "the response lasts for a channel or two: what its course there leaves open is in u",
+        Length.BELOW_A_CHANNEL: f"{_BELOW}: short lifetimes and averages hang on its course there; narrow the channels",
+    }[length]
+
+
+_BELOW = "the response is shorter than a channel"
 
 
 def misfit(fit: DecayFit, poisson: bool) -> str:
@@ -375,7 +463,8 @@ def misfit(fit: DecayFit, poisson: bool) -> str:
 def figures_of(found: JudgedDecay) -> dict[str, Figure]:
     """Return the figures of a decay, by name: components, averages, background."""
     fit, m = found.fit, found.fit.components
-    why = misfit(fit, found.poisson)
+    unresolved = _unresolved(found.decay)
+    why = misfit(fit, found.poisson) or (unresolved if unresolved.startswith(_BELOW) else "")
     status = "doubtful" if why else "ok"
     spread = np.sqrt(np.diag(fit.covariance))
     guess = m > found.supported

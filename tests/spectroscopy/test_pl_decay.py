@@ -14,16 +14,16 @@ TABLE_1 = [  # PLQY, tau [ns]: k_r, k_nr [1e-2/ns]
 ]
 
 
-def drawn(shares, lifetimes, photons=100_000, width=0.2, channels=300, seed=1, background=3.0):
+def drawn(shares, lifetimes, photons=100_000, width=0.2, channels=300, seed=1, background=3.0, spread=0.15):
     """Photon by photon: when its excitation comes, how long its component takes, the channel it is counted in."""
     chance = np.random.default_rng(seed)
     yields = np.array(shares) * np.array(lifetimes)
     which = chance.choice(len(shares), photons, p=yields / yields.sum())
-    begun = chance.normal(5.0, 0.15, photons)
+    begun = chance.normal(5.0, spread, photons)
     arrived = begun + chance.exponential(np.array(lifetimes)[which])
     edges = np.arange(channels + 1) * width
     counts = np.histogram(arrived, edges)[0] + chance.poisson(background, channels)
-    response = np.histogram(chance.normal(5.0, 0.15, 500_000), edges)[0]
+    response = np.histogram(chance.normal(5.0, spread, 500_000), edges)[0]
     return MeasuredDecay(edges[:-1] * 1e-9, counts.astype(float), response.astype(float))
 
 
@@ -67,6 +67,23 @@ def test_as_many_exponentials_as_were_put_in(shares, lifetimes):
     for name, value in expected.items():
         assert figures[name].status == "ok"
         assert figures[name].value == pytest.approx(value, abs=max(4.5 * figures[name].uncertainty, 1e-12)), name
+
+
+@pytest.mark.parametrize("spread", [0.05, 0.1, 0.15, 0.6])
+def test_averages_are_within_their_u_whatever_the_response_is_in_channels(spread):
+    """Of a response of 0.6 to 7 channels; of one that is shorter than a channel figures are doubtful, and say so."""
+    shares, lifetimes = np.array([0.7, 0.3]), np.array([1.0, 6.0])
+    expected = averages(shares, lifetimes)[1] * 1e-9
+    off = []
+    for seed in range(3):
+        found = judged(drawn(shares, lifetimes, 200_000, seed=seed, spread=spread), exponentials=2)
+        figure = figures_of(found)["pl_lifetime_amplitude_average"]
+        off.append((figure.value - expected) / figure.uncertainty)
+        short = spread == 0.05
+        assert (figure.status == "doubtful") == short == any("shorter than a channel" in one for one in found.remarks)
+        assert figure.uncertainty < (0.2 if spread < 0.17 else 0.015) * figure.value
+    assert np.sqrt(np.mean(np.square(off))) < 2.0
+    assert np.abs(off).max() < 3.5
 
 
 def test_an_exponential_too_many_is_no_figure():
