@@ -81,7 +81,7 @@ WRONG_CRATES: dict[Callable[[dict[str, Any], Path], None], str] = {
 }
 
 
-def crates(bin_folder: Path, crate: Path, work: Path) -> Iterator[tuple[str, bool, bool, str]]:
+def crates(bin_folder: Path, crate: Path, of_analysis: Path, work: Path) -> Iterator[tuple[str, bool, bool, str]]:
     """What was asked, whether it should be accepted, whether it was, and what was said."""
     context = next(one for one in files("rocrate") or () if one.name == "ro-crate.jsonld").locate()
     cache = work / "cache"
@@ -99,6 +99,7 @@ def crates(bin_folder: Path, crate: Path, work: Path) -> Iterator[tuple[str, boo
 
     for profile in PROFILES:
         yield (f"crate, {profile}", True, *accepted(crate, profile))
+        yield (f"crate of an analysis, {profile}", True, *accepted(of_analysis, profile))
     for number, (spoil, profile) in enumerate(WRONG_CRATES.items()):
         spoilt = work / f"crate{number}"
         shutil.copytree(crate, spoilt)
@@ -267,12 +268,18 @@ def main() -> int:
             )
         runs = sorted((work / "runs").glob("*.h5"))
         assert len(runs) == len(RECIPES)
-        packed, said = asked(*acquire, "package", *runs, "--to", work / "crate", "--license", "CC-BY-4.0")
-        assert packed, said
+        analysed = Path(shutil.copy(runs[0], work / f"analysed_{runs[0].name}"))
+        named, licence = ("--name", "larger"), ("--license", "CC-BY-4.0")
+        for right, said in (
+            asked(*acquire, "recompute", analysed, "--area", "14.28 mm^2", "--reason", "measured again", *named),
+            asked(*acquire, "package", *runs, "--to", work / "crate", *licence),
+            asked(*acquire, "package", analysed, "--to", work / "analysis", *licence, "--analysis", "larger"),
+        ):
+            assert right, said
         answers: dict[str, Callable[[Path], Iterator[tuple[str, bool, bool, str]]]] = {
-            "crate": lambda programs: crates(programs, work / "crate", work),
-            "nexus": lambda programs: nexus(programs, runs, work),
-            "nomad": lambda programs: nomad(programs, runs, work),
+            "crate": lambda programs: crates(programs, work / "crate", work / "analysis", work),
+            "nexus": lambda programs: nexus(programs, [*runs, analysed], work),
+            "nomad": lambda programs: nomad(programs, [*runs, analysed], work),
         }
         for tool in wanted:
             ask = answers[tool]
