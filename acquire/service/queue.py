@@ -8,6 +8,7 @@ must be on a local disk, as WAL needs memory that they share.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -16,7 +17,17 @@ from types import TracebackType
 from typing import Any, Self
 
 from acquire.service import queue_rules as rules
-from acquire.service.queue_file import IS_OVER, QueueFile, QueueUnusable, item_of, note, read, written
+from acquire.service.queue_file import (
+    IS_OVER,
+    QueueFile,
+    QueueUnusable,
+    item_of,
+    made_for,
+    note,
+    read,
+    remember,
+    written,
+)
 from acquire.service.queue_messages import Messages, put
 from acquire.service.queue_rules import OVER, BenchLock, Ending, Item, ItemState, Queue, Request
 
@@ -113,29 +124,45 @@ class RunQueue:
         *,
         operator: bool,
         estimate: Mapping[str, Any] | None = None,
+        key: str | None = None,
     ) -> Item:
         """Another item, at the end; see :func:`acquire.service.queue_rules.add`.
 
-        :raises acquire.service.queue_rules.Refused: as there.
-        """
-        moment = self._moment()
-        return self._change(
-            lambda queue: rules.add(queue, request, by, moment, operator=operator, estimate=estimate), None, "add", by
-        )
-
-    def repeat(self, number: int, by: str, *, operator: bool, estimate: Mapping[str, Any] | None = None) -> Item:
-        """The same once more, at the end; see :func:`acquire.service.queue_rules.repeat`.
+        With a ``key`` that was used before, whichever process took it, the item that it made, as it stands now.
 
         :raises acquire.service.queue_rules.Refused: as there.
         """
         moment = self._moment()
-        after = self._change_whole(
-            lambda queue: rules.repeat(queue, number, by, moment, operator=operator, estimate=estimate),
-            number,
-            "repeat",
-            by,
+        return self._added(
+            lambda queue: rules.add(queue, request, by, moment, operator=operator, estimate=estimate),
+            (None, "add", by),
+            key,
         )
-        return after.items[-1]
+
+    def repeat(
+        self,
+        number: int,
+        by: str,
+        times: int = 1,
+        *,
+        operator: bool,
+        estimate: Mapping[str, Any] | None = None,
+        key: str | None = None,
+    ) -> Item:
+        """The same so many ``times`` more, at the end, all or none; see :func:`acquire.service.queue_rules.repeat`.
+
+        The first of them; with a ``key`` that was used before, that which it made then, as it stands now.
+
+        :raises acquire.service.queue_rules.Refused: as there.
+        """
+        moment = self._moment()
+
+        def repeated(queue: Queue) -> Queue:
+            for _ in range(times):
+                queue = rules.repeat(queue, number, by, moment, operator=operator, estimate=estimate)
+            return queue
+
+        return self._added(repeated, (number, "repeat", by), key)
 
     def do(self, deed: str, number: int, by: str, estimate: Mapping[str, Any] | None = None) -> Item:
         """Approve, hold, release or remove an item; see :data:`acquire.service.queue_rules.DEEDS`.
@@ -210,6 +237,16 @@ class RunQueue:
 
     # --- how ---------------------------------------------------------------------------------------------------
 
+    def _added(self, rule: Callable[[Queue], Queue], deed: tuple[int | None, str, str], key: str | None) -> Item:
+        """The first of the items that a rule adds, once for each key; both are on the disk, or neither is."""
+        with self._file.changing() as database:
+            if (made := made_for(database, key)) is not None:
+                return read(database, made).item(made)
+            first = read(database).next_id
+            item = self._applied(database, rule, *deed).item(first)
+            remember(database, key, item.id)
+            return item
+
     def _change(
         self,
         rule: Callable[[Queue], Queue],
@@ -231,21 +268,32 @@ class RunQueue:
     ) -> Queue:
         """Apply a rule in one transaction, with a line of the journal for each item that it changes."""
         with self._file.changing() as database:
-            before = read(database, number)
-            after = rule(before)
-            moment = self._moment()
-            for item in written(database, before, after):
-                note(database, moment, item.id, deed, by, str(item.state), item.reason)
-                if item.state in TOLD:
-                    lock = after.lock and asdict(after.lock)
-                    told = {"kind": TOLD[item.state], "item": asdict(item), "moment": moment, "lock": lock}
-                    put(database, {**told, **(more or {})})
-            if after.lock != before.lock:
-                what, why = ("lock", after.lock.note) if after.lock else ("unlock", "")
-                note(database, moment, None, what, by, "", why)
-            if deed == "move" and number is not None:
-                note(database, moment, number, deed, by, str(after.item(number).state), "")
-            return after
+            return self._applied(database, rule, number, deed, by, more)
+
+    def _applied(
+        self,
+        database: sqlite3.Connection,
+        rule: Callable[[Queue], Queue],
+        number: int | None,
+        deed: str,
+        by: str,
+        more: Mapping[str, Any] | None = None,
+    ) -> Queue:
+        before = read(database, number)
+        after = rule(before)
+        moment = self._moment()
+        for item in written(database, before, after):
+            note(database, moment, item.id, deed, by, str(item.state), item.reason)
+            if item.state in TOLD:
+                lock = after.lock and asdict(after.lock)
+                told = {"kind": TOLD[item.state], "item": asdict(item), "moment": moment, "lock": lock}
+                put(database, {**told, **(more or {})})
+        if after.lock != before.lock:
+            what, why = ("lock", after.lock.note) if after.lock else ("unlock", "")
+            note(database, moment, None, what, by, "", why)
+        if deed == "move" and number is not None:
+            note(database, moment, number, deed, by, str(after.item(number).state), "")
+        return after
 
 
 #: What is told to people when an item comes into a state, by the kind of message.

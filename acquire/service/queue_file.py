@@ -54,6 +54,9 @@ MIGRATIONS = (
     ) STRICT;
     CREATE INDEX messages_by_state ON messages (state, next_try);
     """,
+    """
+    CREATE TABLE wishes (seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, item INTEGER NOT NULL) STRICT
+    """,
 )
 VERSION = len(MIGRATIONS)
 
@@ -299,6 +302,22 @@ def item_of(text: str) -> Item:
     content = {name: value for name, value in json.loads(text).items() if name in _ITEM_FIELDS}
     request = {name: value for name, value in content["request"].items() if name in _REQUEST_FIELDS}
     return Item(**{**content, "state": ItemState(content["state"]), "request": Request(**request)})
+
+
+MOST_WISHES = 1000  # the newest are known
+
+
+def made_for(database: sqlite3.Connection, key: str | None) -> int | None:
+    """The number of the item that a wish with this key has made; None where there was none, or it has no key."""
+    found = database.execute("SELECT item FROM wishes WHERE key = ?", (key,)).fetchone() if key else None
+    return None if found is None else int(found[0])
+
+
+def remember(database: sqlite3.Connection, key: str | None, item: int) -> None:
+    """Note which item a wish with a key has made."""
+    if key:
+        seq = database.execute("INSERT INTO wishes (key, item) VALUES (?, ?)", (key, item)).lastrowid
+        database.execute("DELETE FROM wishes WHERE seq <= ?", ((seq or 0) - MOST_WISHES,))
 
 
 def note(

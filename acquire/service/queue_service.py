@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from acquire.service.notification_settings import read_settings
-from acquire.service.once import Once
 from acquire.service.other_runs import OtherRuns
 from acquire.service.queue import QueueUnusable, RunQueue
 from acquire.service.queue_estimate import estimate
@@ -40,7 +39,6 @@ class QueueService:
         self.queue = RunQueue(self.places.queue)
         self.runner = QueueRunner(self.queue, self.places, start_process, mailboxes=mailboxes, real_time=real_time)
         self.telling = Telling(data, self.queue.messages, OtherRuns(self.queue.messages, runs, mailboxes))
-        self._once = Once[Item](lambda item: self.queue.item(item.id))  # as it stands by then
         self._over = threading.Event()
         self._thread = threading.Thread(target=self.runner.run, args=(self._over,), name="queue", daemon=True)
 
@@ -133,7 +131,7 @@ class QueueService:
         :raises acquire.service.queue_rules.Refused: nobody is named, or the queue is full.
         """
         shown = estimate(request, self.places.recipes)
-        item = self._once(key, lambda: self.queue.add(request, by, operator=operator, estimate=shown))
+        item = self.queue.add(request, by, operator=operator, estimate=shown, key=key)
         self.runner.wake()
         return item
 
@@ -159,12 +157,7 @@ class QueueService:
         if times < 1:
             raise Refused("an item is repeated once at least", "say how many times")
         shown = estimate(self.queue.item(number).request, self.places.recipes)
-
-        def repeated() -> Item:
-            first, *_ = [self.queue.repeat(number, by, operator=operator, estimate=shown) for _ in range(times)]
-            return first
-
-        item = self._once(key, repeated)
+        item = self.queue.repeat(number, by, times, operator=operator, estimate=shown, key=key)
         self.runner.wake()
         return item
 

@@ -1,15 +1,21 @@
-"""Runs started from a page: each in a process of its own, and the same wish never twice."""
+"""Runs started from a page: each in a process of its own, and the same wish never twice.
+
+A wish has a key, as the page sends it again where the answer was lost. The key gives the run's name, and that of its
+log, which is there before the process: so the next service knows, too, what was begun.
+"""
 
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from collections.abc import Mapping
 from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
 
 from acquire.service.answers import Started
 from acquire.service.errors import RequestRefused
-from acquire.service.once import Once
 from acquire.service.run_processes import StartedRun, result_in, start_run
 from acquire.service.settings import Settings
 from acquire.service.starting import Wish, command_of, refuse_unfit
@@ -26,8 +32,8 @@ class RunStarter:
 
     def __init__(self, settings: Settings, watch: Watch) -> None:
         self._settings, self._watch = settings, watch
-        self._once = Once[Started]()
-        self._upkeep: dict[str, StartedRun] = {}
+        self._turn = threading.Lock()
+        self._processes: dict[str, StartedRun] = {}  # that were started here, by their start_ids
 
     def start(self, wish: Wish, key: str | None) -> Started:
         """Start a run and wait until it has its file, some seconds at most; with a known key, what came of it before.
@@ -61,28 +67,43 @@ class RunStarter:
         return self._started(["live", *arguments], key)
 
     def alive(self) -> set[str]:
-        """The start_ids of upkeep that goes on."""
-        here = {start_id for start_id, process in tuple(self._upkeep.items()) if process.lives()}
+        """The start_ids of what goes on."""
+        here = {start_id for start_id, process in tuple(self._processes.items()) if process.lives()}
         return here | {one.started_for for one in self._watch.processes}
 
     def _started(
         self, arguments: list[str], key: str | None, *, upkeep: str = "", said: Mapping[str, str | None] = NOTHING
     ) -> Started:
-        return self._once(key, lambda: self._start(arguments, upkeep, said))
-
-    def _start(self, arguments: list[str], upkeep: str, said: Mapping[str, str | None]) -> Started:
-        start_id = f"{upkeep}-{secrets.token_hex(8)}".lstrip("-")
+        number = sha256(key.encode()).hexdigest()[:16] if key else secrets.token_hex(8)
+        start_id = f"{upkeep}-{number}".lstrip("-")
         log = self._settings.data / "logs" / f"{start_id}.log"
-        try:
-            if upkeep:
-                begin_log(log, upkeep, **said)
-            process = start_run(arguments, log, start_id)
-        except OSError as error:
-            raise RequestRefused(503, f"the run cannot be started ({error.strerror or error})") from error
-        if upkeep:
-            going_on = {one: other for one, other in self._upkeep.items() if other.lives()}
-            self._upkeep = going_on | {start_id: process}
-        return Started(start_id=start_id, run_id=self._run_id(process, start_id))
+        with self._turn:
+            if key and log.exists() and (before := self._before(start_id, log)) is not None:
+                return before
+            try:
+                if upkeep:
+                    begin_log(log, upkeep, **said)
+                process = start_run(arguments, log, start_id)
+            except OSError as error:
+                raise RequestRefused(503, f"the run cannot be started ({error.strerror or error})") from error
+            self._processes[start_id] = process
+            return Started(start_id=start_id, run_id=self._run_id(process, start_id))
+
+    def _before(self, start_id: str, log: Path) -> Started | None:
+        """What came of the same wish before, from this service or the one before it; None where nothing did."""
+        process = self._processes.get(start_id)
+        until = log.stat().st_mtime + PATIENCE
+        while True:
+            lives = process is not None and process.lives()
+            now = next((one for one in self._watch.processes if one.started_for == start_id), None)
+            if lives or now is not None:
+                return Started(start_id=start_id, run_id=now.run_id or None if now is not None else None)
+            killed = self._watch.left_behind(start_id)
+            if run_id := str((result_in(log) or {}).get("run_id") or (killed.run_id if killed else "")):
+                return Started(start_id=start_id, run_id=run_id)
+            if process is not None or time.time() >= until:  # else it may be about to show itself
+                return None
+            time.sleep(LOOK)
 
     def _run_id(self, process: StartedRun, start_id: str) -> str | None:
         """The number of the run that a process carries out, None where that takes long.

@@ -16,6 +16,7 @@ from acquire.service.json_text import known
 from acquire.service.last_output import LastOutput
 from acquire.service.reading import Reader, Unreadable
 from acquire.service.run_files import RunFiles
+from acquire.service.run_processes import left_behind
 
 LOG = logging.getLogger("acquire.service")
 
@@ -73,6 +74,10 @@ class Watch:
     def processes(self) -> tuple[RunningNow, ...]:
         """What the processes say of themselves that carry out runs."""
         return self._processes
+
+    def left_behind(self, started_for: str) -> RunningNow | None:
+        """What a process said last that was started under this name and killed within the last day."""
+        return left_behind(started_for, self._mailboxes)
 
     def followed(self) -> list[FollowedRun]:
         """The runs that are followed, those that ended a moment ago included."""

@@ -10,7 +10,7 @@ import pytest
 
 from acquire.service.queue import QueueUnusable, RunQueue
 from acquire.service.queue_file import MIGRATIONS, VERSION
-from acquire.service.queue_rules import Ending, Outcome, Request
+from acquire.service.queue_rules import MOST_OPEN, OVER, Ending, Outcome, Refused, Request
 
 
 @pytest.fixture
@@ -54,10 +54,35 @@ def test_it_is_durable_and_shared(path: Path):
         assert str(queue.item(2).state) == "held"
 
 
+def test_a_wish_with_a_key_is_carried_out_once_whichever_process_takes_it(path: Path):
+    with RunQueue(path) as queue:
+        first = queue.add(Request("c.yaml"), "Ann", operator=True, key="k1")
+        again = queue.repeat(first.id, "Ann", 3, operator=True, key="k2")
+        queue.do("hold", first.id, "Ann")
+    with RunQueue(path) as other:
+        known = other.add(Request("c.yaml"), "Ann", operator=True, key="k1")
+        assert (known.id, str(known.state)) == (first.id, "held")  # as it stands now
+        assert other.repeat(first.id, "Ann", 3, operator=True, key="k2").id == again.id
+        assert [one.repeat_of for one in other.now().items].count(first.id) == 3
+        assert other.add(Request("c.yaml"), "Ann", operator=True, key="k3").id == again.id + 3
+        assert other.add(Request("c.yaml"), "Ann", operator=True).id == again.id + 4
+
+
+def test_a_wish_that_is_refused_leaves_its_key_and_nothing_of_it(path: Path):
+    with RunQueue(path) as queue:
+        before = queue.now()
+        room = MOST_OPEN - sum(item.state not in OVER for item in before.items)
+        with pytest.raises(Refused, match="full"):
+            queue.repeat(2, "Ann", room + 1, operator=True, key="k")
+        assert queue.now() == before
+        assert queue.repeat(2, "Ann", operator=True, key="k").id == 3
+
+
 def test_an_older_file_is_taken_to_the_newest_version_with_all_that_is_in_it(path: Path):
     before = contents(path)
     database = sqlite3.connect(path)
-    database.execute("DROP TABLE messages")
+    for table in ("messages", "wishes"):
+        database.execute(f"DROP TABLE {table}")
     database.execute("PRAGMA user_version = 1")
     database.close()
     with RunQueue(path) as queue:
