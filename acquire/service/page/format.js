@@ -132,6 +132,13 @@ export function areaAsBefore(facts = []) {
   return text.replace(/, u = (.+) \(k = 1\)$/, " +- $1");
 }
 
+// The name of the bench of a run before among the recipes: empty where none, or more than one, is called so.
+export function benchAsBefore(facts = [], recipes = []) {
+  const title = facts.find(([name]) => name === "bench")?.[1];
+  const found = recipes.filter((one) => one.kind === "bench" && title && one.title === title);
+  return found.length === 1 ? found[0].name : "";
+}
+
 const FIELDS_OF_OPTIONS = { sample: "Sample", pixel: "Pixel", area: "Emissive area", user: "Your name", batch: "Batch", note: "Remark", bench: "Bench" };
 
 // What is said of an option of the command line, said of the field of the page that stands for it.

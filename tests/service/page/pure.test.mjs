@@ -5,7 +5,7 @@ import test from "node:test";
 
 const page = new URL("../../../acquire/service/page/", import.meta.url);
 const { aligned, appended, curvesOf, scaled, splitAtMaximum } = await import(new URL("series.js", page));
-const { amount, areaAsBefore, axisTitle, clock, duration, figureText, inFields, number, pretty, runName, runNameAndDate } = await import(new URL("format.js", page));
+const { amount, areaAsBefore, axisTitle, benchAsBefore, clock, duration, figureText, inFields, number, pretty, runName, runNameAndDate } = await import(new URL("format.js", page));
 const { pathAt, suggestions } = await import(new URL("yaml_completion.js", page));
 const schema = JSON.parse(readFileSync(new URL("../../../configs/schema/sweep.schema.json", import.meta.url)));
 
@@ -85,6 +85,14 @@ test("the area of a run before, as the field takes it", () => {
   assert.equal(areaAsBefore([["sample", "A3"], ["emissive area", "14 mm^2, u = 0.1 mm^2 (k = 1)"]]), "14 mm^2 +- 0.1 mm^2");
   assert.equal(areaAsBefore([["emissive area", "4 mm^2"]]), "4 mm^2");
   assert.equal(areaAsBefore([]), "");
+});
+
+test("the bench of a run before, where it is here under its name", () => {
+  const recipes = [{ kind: "bench", name: "benches/a.yaml", title: "bench A" }, { kind: "sweep", name: "sweeps/a.yaml", title: "bench A" }, { kind: "bench", name: "benches/b.yaml", title: "bench B" }, { kind: "bench", name: "benches/b2.yaml", title: "bench B" }];
+  assert.equal(benchAsBefore([["bench", "bench A"]], recipes), "benches/a.yaml");
+  assert.equal(benchAsBefore([["bench", "bench B"]], recipes), "");
+  assert.equal(benchAsBefore([["bench", "bench C"]], recipes), "");
+  assert.equal(benchAsBefore([], recipes), "");
 });
 
 test("an option of the command line is called by its field", () => {

@@ -172,8 +172,14 @@ def test_runs_are_found_by_a_figure_compared_and_taken_away(
             page.get_by_role("link", name=name, exact=True).click()
         assert download.value.suggested_filename.endswith(ending)
         assert download.value.path().stat().st_size > 1000
+    live = (rig.folder / "recipes" / "benches" / "live.yaml").read_text("utf-8")
     page.get_by_role("link", name="Measure again like this").click()
     page.wait_for_function("() => document.querySelector('[name=area]')?.value.startsWith('14 mm^2')")
+    page.get_by_text("Which of the benches here that run was measured on").wait_for()  # two have its name
+    (rig.folder / "recipes" / "benches" / "live.yaml").write_text(live.replace("simulated bench", "live"), "utf-8")
+    page.reload()
+    page.wait_for_function("() => document.querySelector('[name=bench]')?.value === 'benches/simulated.yaml'")
+    (rig.folder / "recipes" / "benches" / "live.yaml").write_text(live, "utf-8")
 
 
 def test_a_long_run_is_seen_from_near_with_its_spike(people: People, rig: Rig) -> None:

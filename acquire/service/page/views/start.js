@@ -2,7 +2,7 @@
 import { ApiError, get, mayOperate, post, put, recipePath } from "../api.js";
 import { askFor, confirm, during, problemsOf, problemText, toast } from "../dialogs.js";
 import { field, fill, h, say } from "../dom.js";
-import { areaAsBefore, duration, inFields } from "../format.js";
+import { areaAsBefore, benchAsBefore, duration, inFields } from "../format.js";
 import { wishKey } from "../idempotency.js";
 import { name as myName, named, remember } from "../person.js";
 import { known, runsNow } from "../store.js";
@@ -75,6 +75,8 @@ class StartForm {
   #asBefore(past, recipes) {
     for (const name of ["sample", "pixel", "user", "batch"]) if (past[name]) this.inputs[name].value = past[name];
     this.inputs.area.value = areaAsBefore(past.facts); // the recipe's may be another: a wrong area makes a wrong current density
+    this.bench.value = benchAsBefore(past.facts, recipes);
+    if (!this.bench.value) toast("Which of the benches here that run was measured on its name does not tell: that of the recipe is taken, see whether it is right.", { bad: true });
     const same = recipes.find((one) => one.kind === "sweep" && one.title && one.title === past.title);
     if (same) this.wanted = same.name;
     else toast(`No recipe is called "${past.title}" any more: choose one.`, { bad: true });
