@@ -12,6 +12,7 @@ import re
 import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -268,6 +269,7 @@ class _GuardedLoader(yaml.SafeLoader):
             self._depth -= 1
 
 
+@lru_cache(maxsize=32)  # the same bench, calibration and device are read for run after run; nobody changes a node
 def _compose(text: str) -> tuple[yaml.Node | None, Mapping[str, yaml.Mark]]:
     """The root, and where each anchor stands that nothing refers to."""
     loader = _GuardedLoader(text)

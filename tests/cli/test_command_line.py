@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from acquire import __main__ as main_module
+from acquire.cli import commands
 from acquire.run_file.read import read_run
 from tests.conftest import CONFIGS
 from tests.support.command import acquire
@@ -365,3 +366,13 @@ def test_show_says_what_was_read_in_the_dark(tmp_path: Path) -> None:
     assert summary["dark"]["before"]["photodiode_signal"] == pytest.approx(
         dark["photodiode_signal"][dark["after"] == 0].mean()
     )
+
+
+def test_a_command_that_is_made_alone_is_the_one_among_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = re.findall(r"^  ([a-z][\w-]*)  ", acquire("--help").out, re.MULTILINE)
+    assert len(listed) > 20
+    alone = [name for name in listed if commands._with_command(name) is not commands.app]
+    assert set(listed) - set(alone) == {"queue", "archive"}  # of which each is a group of commands
+    said = {name: acquire(name, "--help").out for name in alone}
+    monkeypatch.setattr(commands, "_with_command", lambda name: commands.app)
+    assert {name: acquire(name, "--help").out for name in alone} == said

@@ -67,10 +67,10 @@ def ends_in_time(run: subprocess.Popen[bytes], place: Place) -> None:
     run.wait(LONGEST_END)
 
 
-def the_file(output: Path) -> Run:
+def the_file(output: Path, points: int = kill_table.POINTS) -> Run:
     (path,) = output.glob("*.h5")
     run = read_run(path)
-    assert (run.status, run.finished, run.points) == ("completed", True, kill_table.POINTS)
+    assert (run.status, run.finished, run.points) == ("completed", True, points)
     times = np.array([record.reading.time for record in run.records])
     without_a_spectrum = [
         step for index, step in enumerate(np.diff(times)) if index not in {s.point_index for s in run.spectra}
@@ -108,6 +108,8 @@ def test_one_pipe_for_all_that_nobody_reads_holds_no_run(place: Place, tmp_path:
 def test_ctrl_s_holds_no_run(place: Place, tmp_path: Path) -> None:
     import pty
 
+    text = place.sweep.read_text(encoding="utf-8")
+    place.sweep.write_text(text.replace(f"points: {kill_table.POINTS}", "points: 12"), encoding="utf-8")
     keyboard, terminal = pty.openpty()
     with a_run(place, tmp_path / "runs", terminal, terminal, terminal) as run:
         os.close(terminal)
@@ -116,7 +118,7 @@ def test_ctrl_s_holds_no_run(place: Place, tmp_path: Path) -> None:
         ends_in_time(run, place)
     os.close(keyboard)
     assert run.returncode == 0
-    assert any("not shown" in note.text for note in the_file(tmp_path / "runs").notes)
+    assert any("not shown" in note.text for note in the_file(tmp_path / "runs", 12).notes)
 
 
 def test_ctrl_s_is_undone_for_what_a_person_must_see() -> None:

@@ -23,7 +23,10 @@ from tests.support.run_files import a_record, a_run
 SWEEP = CONFIGS / "sweeps" / "quick_look.yaml"
 AT = 4  # points
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there, an open file can be neither moved nor removed")
+pytestmark = [
+    pytest.mark.usefixtures("read_here"),
+    pytest.mark.skipif(sys.platform == "win32", reason="there, an open file can be neither moved nor removed"),
+]
 
 
 def deleted(path: Path, other: Path) -> None:
