@@ -17,6 +17,7 @@ from acquire.evaluation.budget import Signals, point_budget, uncertainties
 from acquire.evaluation.evidence import NO_SPECTRUM_HERE, Absolute, DarkLevel, Evidence, dark_level
 from acquire.evaluation.routes import absolute_budget, route_uncertainties
 from acquire.photometry.choice import (
+    NO_SPECTRUM,
     SPECTRAL_SHIFT_LIMIT,
     SpectrumChoice,
     SpectrumChoices,
@@ -88,7 +89,9 @@ def with_uncertainties(record: Record, evidence: Evidence) -> Record:
     photocurrent = evidence.photocurrent(reading.photodiode_signal, reading.time)
     signals = Signals(reading.current, reading.voltage, reading.photodiode_signal, photocurrent)
     absolute = _absolute(choice, evidence)
-    return record._replace(**_uncertainties(record._asdict(), signals, factors, shift, absolute, evidence))
+    values = record._asdict()
+    values.update(_uncertainties(values, signals, factors, shift, absolute, evidence))
+    return Record._make(values.values())  # in their order: names for each would take twice as long
 
 
 def budget_at(points: Columns, row: int, evidence: Evidence) -> Budget[float]:
@@ -259,7 +262,7 @@ def _spectrum_for(
     calibration = evidence.in_use
     factors = evidence.latest_factors
     shift = 0.0
-    choice = SpectrumChoice(SpectrumSource.NONE)
+    choice = NO_SPECTRUM
     for _ in range(2):
         luminance = photocurrent * factors.luminance_per_photocurrent if factors else nan
         choice = choose_spectrum(
@@ -275,7 +278,7 @@ def _spectrum_for(
         if choice.source is not SpectrumSource.INTERPOLATED:
             break
     if evidence.alone and choice.source is not SpectrumSource.MEASURED:
-        return SpectrumChoice(SpectrumSource.NONE), None, 0.0
+        return NO_SPECTRUM, None, 0.0
     return choice, factors, shift
 
 
