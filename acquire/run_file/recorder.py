@@ -166,12 +166,13 @@ class RunRecorder:
             if now > self._exchange_due:
                 self._exchange_due = now + EXCHANGE_INTERVAL
                 self._put_exchanges()
-            for index in reversed(range(len(parts))):  # the numbers last, with the check of the whole row
-                place = table.places[index]
-                if place.repeats:
-                    self._put_ahead(table, index, parts[index])
-                else:
+            for index, place in table.beside:
+                if not place.repeats:
                     self._put(table.offsets[index] + row * place.size, parts[index])
+                elif parts[index] != table.ahead[index][0] or row >= table.ahead[index][1]:
+                    self._put_ahead(table, index, parts[index])
+            # the numbers last, with the check of the whole row
+            self._put(table.offsets[0] + row * table.places[0].size, parts[0])
             self._put(table.counter, COUNT(row + 1))
         except OSError as error:
             raise RecordingError(f"{self.path}: cannot be written ({error}); all rows so far are kept") from error
@@ -182,15 +183,13 @@ class RunRecorder:
             self.sync()
 
     def _put_ahead(self, table: TableSoFar, index: int, text: bytes) -> None:
-        """A short text of the present row, and of those that follow: mostly it is the same, and stands there already.
+        """A short text of the present row, and of those that follow: mostly it is the same in them.
 
         Only the counter, and its numbers, make a row of what stands there.
 
         :raises OSError: the file did not take it all.
         """
-        row, (there, until) = table.rows, table.ahead[index]
-        if row < until and text == there:
-            return
+        row = table.rows
         until = min(row + ROWS_AHEAD, table.until)
         self._put(table.offsets[index] + row * len(text), text * (until - row))
         table.ahead[index] = text, until
