@@ -319,7 +319,8 @@ def _sweep(run: _Context, evidence: Evidence) -> Outcome:
     conditions = StopConditions(run.plan.stop_rules)
     watch = Watch(run.plan.source_unit)
     most_points, largest_level = run.plan.most_points, run.plan.largest_level
-    with closing(run.plan.schedule()) as schedule, _Reporting(run.emit, watch) as reporting:
+    asked = watch if run.plan.spectra.most else None
+    with closing(run.plan.schedule()) as schedule, _Reporting(run.emit, asked) as reporting:
         spectra, waiting = _Spectra(run, reporting, watch), _Waiting(run, conditions)
         step, branch, record, paused = next_step(schedule, None), None, None, 0.0
         while isinstance(step, Step):
@@ -575,10 +576,11 @@ class _Waiting:
 class _Reporting:
     """Completes and emits each record while the meters integrate the next one: to write and to draw takes no time.
 
-    Whether the sweep goes on is decided before that. However it ends, no record is left behind.
+    Whether the sweep goes on is decided before that. However it ends, no record is left behind. ``watch`` is told of
+    each record; None where it is never asked, because there are no spectra.
     """
 
-    def __init__(self, emit: Emit, watch: Watch) -> None:
+    def __init__(self, emit: Emit, watch: Watch | None) -> None:
         self._emit = emit
         self._watch = watch
         self._kept: tuple[Record, Evidence, Basis] | None = None
@@ -599,7 +601,8 @@ class _Reporting:
         if kept is not None:
             record = with_uncertainties(*kept)
             self._emit(record)
-            self._watch.point(record)
+            if self._watch is not None:
+                self._watch.point(record)
 
 
 def _sweep_in_bursts(run: _Context, evidence: Evidence) -> Outcome:
