@@ -532,8 +532,10 @@ def _closed(recorder: RunRecorder, spectators: Iterable[Sink], now: Callable[[],
 def _while_there_is_room(recorder: RunRecorder) -> Sink:
     """The recorder, but for notes, findings and pauses when there is no room for more: that ends no run."""
 
+    dispensable = Note, Finding, Pause
+
     def record(event: Event) -> None:
-        if not isinstance(event, Note | Finding | Pause) or recorder.has_room(type(event)):
+        if not isinstance(event, dispensable) or recorder.has_room(type(event)):
             recorder(event)
 
     return record

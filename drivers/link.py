@@ -44,8 +44,11 @@ _REST = 1.0  # for the next 4 kB of a message on a bus, once its first byte is t
 _CHUNK = 4096  # bytes
 _MOST_FIRST = 16  # messages that are kept until they are asked for: a driver's constructor may send some
 
+# Named once: to look up a member of an enumeration takes time at each point
+_TIMEOUT, _CUT_OFF = ResourceAttribute.timeout_value, StatusCode.success_max_count_read
+
 #: Answers of VISA to a read of one byte that are no reason for a warning.
-_MORE_TO_COME = (StatusCode.success_max_count_read, StatusCode.success_device_not_present)
+_MORE_TO_COME = (_CUT_OFF, StatusCode.success_device_not_present)
 
 _FLOW_CONTROL = {
     "none": ControlFlow.none,
@@ -130,9 +133,8 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
     def allow(self, seconds: float) -> None:
         """Have the next VISA operation take this long at most, s."""
         if seconds != self._allowed:
-            milliseconds = round(seconds * 1000)
             # what the resource's own `timeout` does in the end, without its checks of a value that is ours
-            self.connection.set_visa_attribute(ResourceAttribute.timeout_value, milliseconds)
+            self.connection.set_visa_attribute(_TIMEOUT, round(seconds * 1000))
             self._allowed = seconds
 
     def _read(self, **_: Any) -> str:
@@ -223,11 +225,11 @@ class Link(VISAAdapter):  # type: ignore[misc]  # pymeasure carries no types
         if not self._bus:
             waiting = self.connection.bytes_in_buffer if isinstance(self.connection, SerialInstrument) else 0
             return bytes(data + self.connection.read_bytes(waiting) if waiting else data)
-        if status == StatusCode.success_max_count_read:
+        if status == _CUT_OFF:
             self.allow(_REST)
             rest, status = self.connection.visalib.read(self.connection.session, _CHUNK)
             data += rest
-            if status == StatusCode.success_max_count_read:
+            if status == _CUT_OFF:
                 return bytes(data)
         return bytes(data if data.endswith(self._end) else data + self._end)  # on a bus a message may end by itself
 

@@ -35,7 +35,8 @@ _STATUS_FLAGS = {
 }
 
 
-_ANY_STATUS_FLAG = SmuStatus.COMPLIANCE | SmuStatus.RANGE_COMPLIANCE | SmuStatus.OVER_RANGE | SmuStatus.OVER_VOLTAGE
+#: A plain number, as the status at each point: arithmetic with members of an enumeration takes microseconds.
+_ANY_STATUS_FLAG = sum(map(int, _STATUS_FLAGS))
 
 
 #: After so many spectra in a row that the spectroradiometer did not answer it is left alone for the rest of a run.
@@ -564,8 +565,9 @@ def _reading(
 ) -> Reading:
     """Both meters' readings as one; overflow is NaN with a flag."""
     flags = PointFlag.NONE
-    if source.status & _ANY_STATUS_FLAG:
-        flags = PointFlag(sum(flag for status, flag in _STATUS_FLAGS.items() if source.status & status))
+    status = int(source.status)
+    if status & _ANY_STATUS_FLAG:
+        flags = PointFlag(sum(flag for bit, flag in _STATUS_FLAGS.items() if source.status & bit))
     if light.overflow:
         flags |= PointFlag.PHOTODIODE_OVERFLOW
     elif not isfinite(light.value):
@@ -581,7 +583,7 @@ def _reading(
         source.current,
         light.value,
         source.time,
-        int(source.status),
+        status,
         flags,
         remark,
         step.cycle,

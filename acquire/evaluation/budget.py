@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import inf, isfinite, nan, sqrt
 from typing import Generic, NamedTuple
+
+from numpy import ndarray
 
 from acquire.evaluation.calibration import LAMBERTIAN, Calibration, Conditions
 from acquire.photometry.choice import SPECTRAL_SHIFT_LIMIT
@@ -72,8 +74,8 @@ def uncertainties(
     """
     budget = point_budget(values["luminance"], signals, factors, shift, calibration, dark)
     sizes = [abs(values[name]) for name in _UNCERTAIN]
-    found = dict(zip(_TOGETHER, map(_in_units, relative_uncertainty(budget), sizes), strict=True))
-    found |= zip(_INDEPENDENT, map(_in_units, independent_uncertainty(budget), sizes), strict=True)
+    found = dict(zip(_TOGETHER, _in_units(relative_uncertainty(budget), sizes), strict=True))
+    found.update(zip(_INDEPENDENT, _in_units(independent_uncertainty(budget), sizes), strict=True))
     found["chromaticity_x_uncertainty"], found["chromaticity_y_uncertainty"] = _of_chromaticity(
         factors, calibration, signals
     )
@@ -91,11 +93,14 @@ def _of_chromaticity(factors: SpectralFactors[Q] | None, calibration: Calibratio
 
 def in_units(relative: Q, value: Q) -> Q:
     """A relative uncertainty in the unit of its value; NaN where it is infinite."""
-    return _in_units(relative, abs(value))
+    return where(relative < inf, relative, nan) * abs(value)
 
 
-def _in_units(relative: Q, size: Q) -> Q:
-    return where(relative < inf, relative, nan) * size
+def _in_units(relative: Sequence[Q], sizes: Sequence[Q]) -> list[Q]:
+    """The same for each of some uncertainties, the values without their signs."""
+    if isinstance(sizes[0], ndarray):
+        return [where(one < inf, one, nan) * size for one, size in zip(relative, sizes, strict=True)]
+    return [one * size if one < inf else nan for one, size in zip(relative, sizes, strict=True)]
 
 
 def point_budget(

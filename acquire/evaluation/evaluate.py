@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import nan
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from acquire.evaluation.budget import Signals, point_budget, uncertainties
 from acquire.evaluation.evidence import NO_SPECTRUM_HERE, Absolute, DarkLevel, Evidence, dark_level
 from acquire.evaluation.routes import absolute_budget, route_uncertainties
 from acquire.photometry.choice import (
+    NO_SPECTRUM,
     SPECTRAL_SHIFT_LIMIT,
     SpectrumChoice,
     SpectrumChoices,
@@ -46,7 +47,25 @@ from acquire.records import (
     Record,
 )
 
-__all__ = ["DarkLevel", "Evidence", "dark_level", "evaluate", "evaluate_run", "with_uncertainties"]
+__all__ = [
+    "Basis",
+    "DarkLevel",
+    "Evidence",
+    "dark_level",
+    "evaluate",
+    "evaluate_run",
+    "evaluated",
+    "with_uncertainties",
+]
+
+
+class Basis(NamedTuple):
+    """What a record follows from besides its reading, and its uncertainties as well."""
+
+    signals: Signals[float]
+    factors: SpectralFactors[float] | None
+    shift: float
+    absolute: Absolute[float]
 
 
 def evaluate(reading: Reading, evidence: Evidence) -> Record:
@@ -55,11 +74,16 @@ def evaluate(reading: Reading, evidence: Evidence) -> Record:
     J = I/A, L = s C I[S V]/I[S R], CE = L/J, PE = pi CE F/V, EQE = kappa CE F; the spectrum S by the rule of
     :func:`~acquire.photometry.choice.choose_spectrum`. No efficiencies where the light is lost in the dark noise.
     """
+    return evaluated(reading, evidence)[0]
+
+
+def evaluated(reading: Reading, evidence: Evidence) -> tuple[Record, Basis]:
+    """The same, with what :func:`with_uncertainties` would have to find out once more."""
     photocurrent = evidence.photocurrent(reading.photodiode_signal, reading.time)
     choice, factors, shift = _spectrum_for(reading, photocurrent, evidence)
     absolute, dark = _absolute(choice, evidence), _is_dark(photocurrent, evidence)
     missing = evidence.awaits_spectrum
-    return Record(
+    record = Record(
         reading=reading,
         flags=PointFlag(
             int(reading.flags)
@@ -73,22 +97,29 @@ def evaluate(reading: Reading, evidence: Evidence) -> Record:
         spectrum_weight=choice.weight,
         log10_distance=choice.log10_distance,
     )
+    return record, Basis(_signals(reading, photocurrent), factors, shift, absolute)
 
 
-def with_uncertainties(record: Record, evidence: Evidence) -> Record:
+def with_uncertainties(record: Record, evidence: Evidence, basis: Basis | None = None) -> Record:
     """A record as :func:`evaluate` made it, with the standard uncertainty of each of its quantities.
 
     A function of its own, because no decision of a sweep waits for it: while the next point is being measured
-    there is time for it.
+    there is time for it. ``basis`` is that of the record where it is at hand.
     """
-    reading = record.reading
+    values = record._asdict()
+    values.update(_uncertainties(values, *(basis or _basis_of(record, evidence)), evidence))
+    return Record._make(values.values())  # in their order: names for each would take twice as long
+
+
+def _basis_of(record: Record, evidence: Evidence) -> Basis:
     source = SpectrumSource(record.spectrum_source)
     choice = SpectrumChoice(source, record.spectrum_index, record.spectrum_index_upper, record.spectrum_weight)
-    factors, shift = _factors_of(choice, evidence)
-    photocurrent = evidence.photocurrent(reading.photodiode_signal, reading.time)
-    signals = Signals(reading.current, reading.voltage, reading.photodiode_signal, photocurrent)
-    absolute = _absolute(choice, evidence)
-    return record._replace(**_uncertainties(record._asdict(), signals, factors, shift, absolute, evidence))
+    photocurrent = evidence.photocurrent(record.reading.photodiode_signal, record.reading.time)
+    return Basis(_signals(record.reading, photocurrent), *_factors_of(choice, evidence), _absolute(choice, evidence))
+
+
+def _signals(reading: Reading, photocurrent: float) -> Signals[float]:
+    return Signals(reading.current, reading.voltage, reading.photodiode_signal, photocurrent)
 
 
 def budget_at(points: Columns, row: int, evidence: Evidence) -> Budget[float]:
@@ -259,7 +290,7 @@ def _spectrum_for(
     calibration = evidence.in_use
     factors = evidence.latest_factors
     shift = 0.0
-    choice = SpectrumChoice(SpectrumSource.NONE)
+    choice = NO_SPECTRUM
     for _ in range(2):
         luminance = photocurrent * factors.luminance_per_photocurrent if factors else nan
         choice = choose_spectrum(
@@ -275,7 +306,7 @@ def _spectrum_for(
         if choice.source is not SpectrumSource.INTERPOLATED:
             break
     if evidence.alone and choice.source is not SpectrumSource.MEASURED:
-        return SpectrumChoice(SpectrumSource.NONE), None, 0.0
+        return NO_SPECTRUM, None, 0.0
     return choice, factors, shift
 
 

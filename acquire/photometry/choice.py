@@ -79,6 +79,12 @@ class SpectrumChoice:
     log10_distance: float = nan
 
 
+#: The choices that name no spectrum of this device, made once: most points of a sweep have one of them.
+NO_SPECTRUM, _REFERENCE, _ASSUMED = (
+    SpectrumChoice(source) for source in (SpectrumSource.NONE, SpectrumSource.REFERENCE, SpectrumSource.ASSUMED)
+)
+
+
 def choose_spectrum(
     point_index: int,
     branch: str,
@@ -99,17 +105,13 @@ def choose_spectrum(
     far, and the choice is provisional.
     """
     usable = [c for c in candidates if c.usable and c.luminance > 0]
+    if not usable:
+        return _REFERENCE if reference else _ASSUMED if assumed else NO_SPECTRUM
     for candidate in usable:
         if candidate.point_index == point_index and not abs(candidate.drift) >= DRIFT_LIMIT:
             return SpectrumChoice(SpectrumSource.MEASURED, candidate.index, log10_distance=0.0)
     own = [c for c in usable if c.counts_for(branch, cycle)]
-    if own:
-        return _from_neighbours(point_index, luminance, own, interpolate=True)
-    if usable:
-        return _from_neighbours(point_index, luminance, usable, interpolate=False)
-    if reference:
-        return SpectrumChoice(SpectrumSource.REFERENCE)
-    return SpectrumChoice(SpectrumSource.ASSUMED if assumed else SpectrumSource.NONE)
+    return _from_neighbours(point_index, luminance, own or usable, interpolate=bool(own))
 
 
 def _from_neighbours(

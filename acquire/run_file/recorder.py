@@ -24,7 +24,7 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -44,6 +44,7 @@ from acquire.run_file.so_far import TableSoFar
 
 SYNC_INTERVAL = 1.0  # s, the most that a power cut may cost
 EXCHANGE_INTERVAL = 0.02  # s; what is exchanged at points that come faster is written together: no bench is so fast
+PIECE = 1 << 14  # bytes; what Linux is given at once it keeps as one page, and ext4 looks at all of that for each row
 EXCHANGE_FULL = "the room for what is sent and received is full: what follows is not in /entry/exchange"
 
 
@@ -81,7 +82,7 @@ def create_run_file(
         )
     try:
         laid_out = lay_out(start, capacity, write_calibration)
-        with replace_file_and_lock(path, laid_out.image, new=True):
+        with replace_file_and_lock(path, lambda stream: stream.writelines(_pieces(laid_out.image)), new=True):
             return RunRecorder(path, laid_out, exchanges)
     except FileExistsError as error:
         raise RecordingError(f"{path}: exists already; a run file is never overwritten") from error
@@ -89,6 +90,11 @@ def create_run_file(
         raise RecordingError(f"{path}: a text of the configuration does not fit into a file ({error})") from error
     except OSError as error:
         raise RecordingError(f"{path}: cannot be made ({error}); is the folder writable, the disk full?") from error
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    """Bytes in pieces of :data:`PIECE`."""
+    return (data[begin : begin + PIECE] for begin in range(0, len(data), PIECE))
 
 
 def _advice(capacity: Capacity) -> str:
@@ -160,12 +166,13 @@ class RunRecorder:
             if now > self._exchange_due:
                 self._exchange_due = now + EXCHANGE_INTERVAL
                 self._put_exchanges()
-            for index in reversed(range(len(parts))):  # the numbers last, with the check of the whole row
-                place = table.places[index]
-                if place.repeats:
-                    self._put_ahead(table, index, parts[index])
-                else:
+            for index, place in table.beside:
+                if not place.repeats:
                     self._put(table.offsets[index] + row * place.size, parts[index])
+                elif parts[index] != table.ahead[index][0] or row >= table.ahead[index][1]:
+                    self._put_ahead(table, index, parts[index])
+            # the numbers last, with the check of the whole row
+            self._put(table.offsets[0] + row * table.places[0].size, parts[0])
             self._put(table.counter, COUNT(row + 1))
         except OSError as error:
             raise RecordingError(f"{self.path}: cannot be written ({error}); all rows so far are kept") from error
@@ -176,15 +183,13 @@ class RunRecorder:
             self.sync()
 
     def _put_ahead(self, table: TableSoFar, index: int, text: bytes) -> None:
-        """A short text of the present row, and of those that follow: mostly it is the same, and stands there already.
+        """A short text of the present row, and of those that follow: mostly it is the same in them.
 
         Only the counter, and its numbers, make a row of what stands there.
 
         :raises OSError: the file did not take it all.
         """
-        row, (there, until) = table.rows, table.ahead[index]
-        if row < until and text == there:
-            return
+        row = table.rows
         until = min(row + ROWS_AHEAD, table.until)
         self._put(table.offsets[index] + row * len(text), text * (until - row))
         table.ahead[index] = text, until
@@ -280,7 +285,8 @@ class RunRecorder:
     def _put_and_sync(self, writes: Sequence[tuple[int, bytes]]) -> None:
         """:raises OSError: the file did not take it."""
         for offset, data in writes:
-            self._put(offset, data)
+            for number, piece in enumerate(_pieces(data)):
+                self._put(offset + number * PIECE, piece)
         os.fsync(self._descriptor)
 
     def _put(self, offset: int, data: bytes) -> None:

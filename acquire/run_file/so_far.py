@@ -13,12 +13,14 @@ class TableSoFar:
 
     ``rows`` are written, ``until`` rows fit into the segments up to the present one; at row ``half`` the next segment
     is laid out, which begins at ``next_segment`` of the file. ``offsets``: of each part of row 0, were it in front of
-    the present segment. ``ahead``: for each part, what stands in its rows already, and up to which row.
+    the present segment. ``beside``: which parts are no numbers, and their places. ``ahead``: for each part, what
+    stands in its rows already, and up to which row.
     """
 
     def __init__(self, table: TablePlaces, rows: int = 0, segment: int = 0, begins: Sequence[int] = ()) -> None:
         self._table = table
         self.places = table.places
+        self.beside = tuple(enumerate(table.places))[:0:-1]
         self.counter = table.counter
         self.capacity = table.capacity
         self.segment = table.segment

@@ -10,7 +10,7 @@ from math import inf, isfinite, isnan, log, nan
 from typing import Protocol, Self
 
 from acquire.evaluation.cautions import contact_doubts
-from acquire.evaluation.evaluate import Evidence, evaluate, with_uncertainties
+from acquire.evaluation.evaluate import Basis, Evidence, evaluate, evaluated, with_uncertainties
 from acquire.evaluation.findings import Watch
 from acquire.evaluation.spectrum import evaluate_spectrum
 from acquire.records import (
@@ -319,7 +319,8 @@ def _sweep(run: _Context, evidence: Evidence) -> Outcome:
     conditions = StopConditions(run.plan.stop_rules)
     watch = Watch(run.plan.source_unit)
     most_points, largest_level = run.plan.most_points, run.plan.largest_level
-    with closing(run.plan.schedule()) as schedule, _Reporting(run.emit, watch) as reporting:
+    asked = watch if run.plan.spectra.most else None
+    with closing(run.plan.schedule()) as schedule, _Reporting(run.emit, asked) as reporting:
         spectra, waiting = _Spectra(run, reporting, watch), _Waiting(run, conditions)
         step, branch, record, paused = next_step(schedule, None), None, None, 0.0
         while isinstance(step, Step):
@@ -344,9 +345,10 @@ def _sweep(run: _Context, evidence: Evidence) -> Outcome:
                 step = replace(step, due=step.due + gap if step.due else 0.0)
             if why := run.stop_requested():
                 return Outcome.interrupted(why)
-            record, paused = evaluate(_take_point(step, run, reporting, paused), evidence), 0.0
+            record, basis = evaluated(_take_point(step, run, reporting, paused), evidence)
+            paused = 0.0
             waiting.begins(record, evidence)
-            reporting.report_later(record, evidence)
+            reporting.report_later(record, evidence, basis)
             run.check.require_safe(record.reading)
             spectra.seen(record)
             if why := conditions.reason(record):
@@ -574,13 +576,14 @@ class _Waiting:
 class _Reporting:
     """Completes and emits each record while the meters integrate the next one: to write and to draw takes no time.
 
-    Whether the sweep goes on is decided before that. However it ends, no record is left behind.
+    Whether the sweep goes on is decided before that. However it ends, no record is left behind. ``watch`` is told of
+    each record; None where it is never asked, because there are no spectra.
     """
 
-    def __init__(self, emit: Emit, watch: Watch) -> None:
+    def __init__(self, emit: Emit, watch: Watch | None) -> None:
         self._emit = emit
         self._watch = watch
-        self._kept: tuple[Record, Evidence] | None = None
+        self._kept: tuple[Record, Evidence, Basis] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -588,9 +591,9 @@ class _Reporting:
     def __exit__(self, *_: object) -> None:
         self.report()
 
-    def report_later(self, record: Record, evidence: Evidence) -> None:
+    def report_later(self, record: Record, evidence: Evidence, basis: Basis) -> None:
         """Keep a record, and what it was evaluated with, for the next :meth:`report`."""
-        self._kept = record, evidence
+        self._kept = record, evidence, basis
 
     def report(self) -> None:
         """Emit the record that is kept, if there is one."""
@@ -598,7 +601,8 @@ class _Reporting:
         if kept is not None:
             record = with_uncertainties(*kept)
             self._emit(record)
-            self._watch.point(record)
+            if self._watch is not None:
+                self._watch.point(record)
 
 
 def _sweep_in_bursts(run: _Context, evidence: Evidence) -> Outcome:
@@ -778,8 +782,8 @@ class _Spectra:
                     paused += _paused(step, run, waiting, evidence)
                 if why := run.stop_requested():
                     return Outcome.interrupted(why)
-                record = evaluate(_take_point(step, run, self._reporting, paused), evidence)
-                self._reporting.report_later(record, evidence)
+                record, basis = evaluated(_take_point(step, run, self._reporting, paused), evidence)
+                self._reporting.report_later(record, evidence, basis)
                 run.check.require_safe(record.reading)
                 if why := conditions.too_far(record):
                     run.note(f"no more spectra afterwards: {why} (level {step.level:g} {run.plan.source_unit})")

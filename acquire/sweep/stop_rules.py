@@ -84,12 +84,12 @@ class StopConditions:
         self._light_seen = self._light_seen or self._lit_in_a_row >= LASTING_LIGHT
         lit = not dark and not isnan(luminance)
         if lit:
-            self._brightest[branch] = max(luminance, self._brightest.get(branch, 0.0))
+            brightest = self._brightest[branch] = max(luminance, self._brightest.get(branch, 0.0))
         why = (
             self._bad(record.reading)
             or self.too_far(record)
             or self._dark_device(record.reading, bool(dark))
-            or (lit and self._fallen(record))
+            or (lit and self._fallen(record, brightest))
         )
         return f"{why} (point {counted(record.reading.index)}, level {record.reading.source_level:g})" if why else ""
 
@@ -161,7 +161,7 @@ class StopConditions:
         late = abs(reading.voltage) >= self._rules.no_light_by
         return f"no light by {reading.voltage:.4g} V" if dark and late and not self._light_seen else ""
 
-    def _fallen(self, record: Record) -> str:
+    def _fallen(self, record: Record, brightest: float) -> str:
         """Less luminance or EQE than a share of its maximum in the same branch, where that leads away from zero.
 
         Levels that are added go back below the maximum on purpose.
@@ -169,13 +169,13 @@ class StopConditions:
         rules, reading, luminance = self._rules, record.reading, record.luminance
         if reading.branch is not Branch.FORWARD or int(record.flags) & _REFINED:
             return ""
-        branch = reading.branch, reading.cycle
-        if luminance < rules.luminance_below_maximum * self._brightest.get(branch, 0.0):
+        if luminance < rules.luminance_below_maximum * brightest:
             share = f"{rules.luminance_below_maximum:.0%}"
             return f"luminance {luminance:.4g} cd/m^2 has fallen below {share} of its maximum"
         efficiency = record.external_quantum_efficiency
         if not rules.eqe_below_maximum or luminance < LEAST_LUMINANCE or isnan(efficiency):
             return ""
+        branch = reading.branch, reading.cycle
         best = self._most_efficient[branch] = max(efficiency, self._most_efficient.get(branch, 0.0))
         if efficiency < rules.eqe_below_maximum * best:
             return f"EQE {efficiency:.3%} has fallen below {rules.eqe_below_maximum:.0%} of its maximum, {best:.3%}"

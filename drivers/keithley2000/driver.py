@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from pymeasure.instruments import SCPIUnknownMixin
 
@@ -80,8 +80,7 @@ class DmmSettings:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class DmmReading:
+class DmmReading(NamedTuple):
     """One reading in V or A; NaN with ``overflow`` set when the input was beyond the range."""
 
     value: float

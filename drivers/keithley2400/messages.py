@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import IntFlag
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from drivers.keithley2400.specification import SPECIFICATION
 from drivers.ranges import delay_setting
@@ -381,8 +381,7 @@ class SmuStatus(IntFlag):
 _CLAMPED = int(SmuStatus.COMPLIANCE | SmuStatus.RANGE_COMPLIANCE)
 
 
-@dataclass(frozen=True, slots=True)
-class SmuReading:
+class SmuReading(NamedTuple):
     """One source-measure point: V, A, and the instrument's own time (s, wraps at 99999.999 s).
 
     A value the instrument did not measure, or that overflowed, is NaN.

@@ -413,6 +413,7 @@ class Trial:
             stack.enter_context(patch.object(Keithley2400, "output_off", _noting(self, Keithley2400.output_off)))
             for owner, name, where in (
                 (engine, "evaluate", "evaluation"),
+                (engine, "evaluated", "evaluation"),
                 (recorder.RunRecorder, "__call__", "recorder"),
                 (results, "final_evaluation", "final evaluation"),
             ):

@@ -245,13 +245,13 @@ def _plant_late_signals(monkeypatch: pytest.MonkeyPatch, *, always: bool) -> Non
 def test_the_table_sees_missing_numbers_without_a_flag(
     pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original: Callable[..., Record] = engine.evaluate
+    original: Callable[..., tuple[Record, Any]] = engine.evaluated
 
-    def unflagged(reading: Reading, evidence: Any) -> Record:
+    def unflagged(reading: Reading, evidence: Any) -> tuple[Record, Any]:
         bare = replace(reading, flags=PointFlag.NONE) if reading.index == 2 else reading
         return original(replace(bare, photodiode_signal=nan) if reading.index == 2 else bare, evidence)
 
-    monkeypatch.setattr(engine, "evaluate", unflagged)
+    monkeypatch.setattr(engine, "evaluated", unflagged)
     wrong = problems(pairs, FaultKind.METER_ESCAPED, tmp_path)
     assert "photodiode_signal of point 2 is missing, and its flags" in wrong
 

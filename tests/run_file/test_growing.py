@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import errno
+import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -72,6 +74,40 @@ def test_each_row_is_in_the_file_and_every_segment_is_found(
         assert file["entry/lifetime_live/luminance"].shape == (most,)
         assert file["entry/lifetime/voltage"].dims[0][0] == file["entry/lifetime/stress_time"]
     assert not read_run(path).integrity.damaged
+
+
+def test_neither_a_file_nor_a_segment_is_written_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = list[int]()
+
+    class Noting(io.BytesIO):
+        def writelines(self, lines: Iterable[Any]) -> None:
+            pieces = [bytes(line) for line in lines]
+            sizes.extend(map(len, pieces))
+            super().writelines(pieces)
+
+    @contextmanager
+    def noted(path: Path, content: Callable[[io.BytesIO], None], *, new: bool) -> Iterator[None]:
+        content(stream := Noting())
+        assert new
+        path.write_bytes(stream.getvalue())
+        yield
+
+    writer = recorder._positioned_writer()
+
+    def write(descriptor: int, data: bytes, offset: int) -> int:
+        sizes.append(len(data))
+        return writer(descriptor, data, offset)
+
+    monkeypatch.setattr(recorder, "replace_file_and_lock", noted)
+    monkeypatch.setattr(recorder, "_positioned_writer", lambda: write)
+    record = a_lifetime(path := tmp_path / "run.h5", 1000, 500)
+    assert sum(sizes) == (size := path.stat().st_size)
+    for row in range(251):
+        record(a_point(row))
+    assert path.stat().st_size > size + 2 * recorder.PIECE
+    assert max(sizes) == recorder.PIECE
+    assert record.stands()
+    record.close()
 
 
 class Disk:
