@@ -8,9 +8,10 @@ own), named after its number and something nobody guesses:
 - ``requests`` takes a file a request, put there in one step, and ``answers`` holds what came of each. Only the user
   whose run it is, and the administrator, gets into both: nobody else may stop a run.
 
-A thread of its own looks ten times a second and calls what was registered for the kind of a request; that has to be
-quick, and waits for nothing. Whatever fails in the thread, or on its disk, never reaches the run. A request is not
-trusted: one that is too long, no request, or not from this user, is refused with an answer.
+A thread of its own looks ten times a second, twice a second while points come fast, and calls what was registered for
+the kind of a request; that has to be quick, and waits for nothing. Whatever fails in the thread, or on its disk, never
+reaches the run. A request is not trusted: one that is too long, no request, or not from this user, is refused with an
+answer.
 """
 
 from __future__ import annotations
@@ -38,9 +39,18 @@ from acquire.safety.visible import one_line
 #: How often it is looked for requests; how often what changes all the time is published, and what does not change, s.
 LOOK, PUBLISH, STILL_HERE = 0.1, 0.5, 10.0
 
+#: While there are more than so many points a second it is looked that often, s, which takes less from them: a stop is
+#: still heard long before two seconds are over.
+FAST, LOOK_WHILE_FAST = 50.0, 0.5
+
 #: What may be looked at less often, because it takes time from the points of a run, is so often, s: the folder of
 #: requests although nothing says that it was changed, and another folder that was left behind.
 SELDOM = 1.0
+
+#: After each call to the system the thread waits until the run lets it go on, which hears of it so soon, s. By Python's
+#: own 5 ms a look would last a tenth of a second of a fast sweep, and as long as somebody waits each call of the run to
+#: the system costs more.
+TURN = 1e-4
 
 #: Bytes of a request or an answer, and of a state; requests that are looked at in one go.
 LONGEST_REQUEST, LONGEST_STATE, MOST_AT_ONCE, MOST_LOOKED_AT = 16_384, 65_536, 64, 10_000
@@ -243,9 +253,10 @@ class Mailbox:
     def _watch(self, place: Path, alive: int, over: threading.Event) -> None:
         """Look for requests and publish until the end."""
         clearing, stamp, looked = clear_up(place.parent), -1, time.monotonic()
+        interval, points = LOOK, 0
         try:
-            while not over.wait(LOOK):
-                with suppress(Exception):  # whatever it is: the run goes on, and so does looking
+            while not over.wait(interval):
+                with suppress(Exception), _short_turns():  # whatever it is: the run goes on, and so does looking
                     if (now := _stamp(place / REQUESTS)) < 0:  # somebody cleared up
                         if alive >= 0:
                             os.close(alive)
@@ -257,7 +268,8 @@ class Mailbox:
                     if seldom or now != stamp or sys.platform == "win32":  # where a folder's time may come late
                         stamp = now
                         self._take_requests(place)
-                    self._publish_if_due(place)
+                    before, points = points, self._publish_if_due(place)
+                    interval = LOOK_WHILE_FAST if points - before > FAST * interval else LOOK
                     if seldom:
                         looked = time.monotonic()
                         next(clearing, None)
@@ -300,12 +312,14 @@ class Mailbox:
         if os.path.lexists(path):
             self._not_removed.add(path.name)
 
-    def _publish_if_due(self, place: Path) -> None:
+    def _publish_if_due(self, place: Path) -> int:
+        """Say what goes on where that is due; how many points there are."""
         when, written = self._written
         said, since = self._state(), time.monotonic() - when
         urgent = any(said.get(key) != written.get(key) for key in ("phase", "question", "output", "run_id", "takes"))
         if urgent or (since >= PUBLISH and said != written) or since >= STILL_HERE:
             self._publish(place)
+        return int(said.get("points") or 0)
 
     def _state(self) -> dict[str, Any]:
         said, question = {**self._said, **self._tell()}, self._question
@@ -322,6 +336,17 @@ class Mailbox:
             state = {**self._state(), **said}
             put(place / STATE, {**state, "told": datetime.now(UTC).astimezone().isoformat()}, mode=0o644)
             self._written = time.monotonic(), state
+
+
+@contextmanager
+def _short_turns() -> Iterator[None]:
+    """Inside, threads wait for each other for :data:`TURN` at most; no other thread sets that."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(TURN)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 # --- files -------------------------------------------------------------------------------------------------------
