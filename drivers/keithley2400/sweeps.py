@@ -163,6 +163,8 @@ class SweepsFromMemory(KeithleyExchange[SmuSettings, SmuReading]):
         """
         self.output_off()
         taken = self._count(":TRAC:POIN:ACT?")
+        if taken > SPECIFICATION.buffer:  # nor would so many be waited for
+            raise UnexpectedReply(self._where, ":TRAC:POIN:ACT?", f"{taken:.6g} readings")
         return self._stored_readings(taken) if taken else []
 
     def _stored_readings(self, expected: int) -> list[SmuReading]:

@@ -149,6 +149,8 @@ FOUND = [
     (SMU, "stop_sweep", 1, with_field(0, b"NAN")),
     (SMU, "stop_sweep", 1, with_field(0, b"-5")),
     (SMU, "stop_sweep", 1, with_field(0, b"0.5")),
+    (SMU, "stop_sweep", 1, with_field(0, b"9.9E37")),
+    (SMU, "stop_sweep", 1, with_field(0, b"2501")),
     (SMU, "source_voltage", 0, with_field(0, DIGITS)),
     (METER, "start", 0, with_field(1, METER_DIGITS)),
     (METER, "start", 0, with_field(1, DIGITS)),
