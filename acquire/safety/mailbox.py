@@ -152,6 +152,7 @@ class Mailbox:
         self._not_removed: set[str] = set()
         self._over = threading.Event()
         self._change = threading.Lock()
+        self._publishing = threading.Lock()
         self._written: tuple[float, Mapping[str, Any]] = (-1e9, {})
 
     def takes(self, kind: str, handler: Handler) -> None:
@@ -243,8 +244,12 @@ class Mailbox:
         if place is None:
             return
         self._over.set()
+        # The last word is that of the end; a disk on which the thread's own hangs is waited for no longer than this
+        its_turn = self._publishing.acquire(timeout=1.0)
         with suppress(Exception):
             self._publish(place, phase="ended")
+        if its_turn:
+            self._publishing.release()
         if not self._spoken_to:  # else who asked sees how it ended
             shutil.rmtree(place, ignore_errors=True)
 
@@ -268,7 +273,7 @@ class Mailbox:
                     if seldom or now != stamp or sys.platform == "win32":  # where a folder's time may come late
                         stamp = now
                         self._take_requests(place)
-                    before, points = points, self._publish_if_due(place)
+                    before, points = points, self._publish_if_due(place, over)
                     interval = LOOK_WHILE_FAST if points - before > FAST * interval else LOOK
                     if seldom:
                         looked = time.monotonic()
@@ -312,13 +317,15 @@ class Mailbox:
         if os.path.lexists(path):
             self._not_removed.add(path.name)
 
-    def _publish_if_due(self, place: Path) -> int:
+    def _publish_if_due(self, place: Path, over: threading.Event) -> int:
         """Say what goes on where that is due; how many points there are."""
         when, written = self._written
         said, since = self._state(), time.monotonic() - when
         urgent = any(said.get(key) != written.get(key) for key in ("phase", "question", "output", "run_id", "takes"))
         if urgent or (since >= PUBLISH and said != written) or since >= STILL_HERE:
-            self._publish(place)
+            with self._publishing:
+                if not over.is_set():
+                    self._publish(place)
         return int(said.get("points") or 0)
 
     def _state(self) -> dict[str, Any]:

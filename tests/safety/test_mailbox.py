@@ -6,10 +6,12 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,6 +77,34 @@ def test_what_a_run_says_is_read_by_others(stop: StopRequest, tmp_path: Path) ->
         assert named(name, [now]) == now
     with pytest.raises(NotRunning, match="no run goes on that is called b"):
         named("b.h5", [now])
+
+
+def test_the_last_word_is_that_of_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the mailbox's thread was about to say what was right a moment before, and others see how it ended."""
+    box, output, writing, ended = Mailbox(folder=tmp_path), "on", threading.Event(), threading.Event()
+    put = boxes.put
+
+    def put_slowly(path: Path, content: Mapping[str, Any], mode: int = 0o600) -> None:
+        if threading.current_thread().name == "mailbox" and path.name == boxes.STATE:
+            writing.set()
+            ended.wait(0.3)
+        put(path, content, mode)
+        if content.get("phase") == "ended":
+            ended.set()
+
+    monkeypatch.setattr(boxes, "put", put_slowly)
+    box.takes("stop", lambda _: Answer(True, "heard"))
+    box.tells(lambda: {"phase": "measuring", "output": output})
+    with box.opened():
+        now = only(tmp_path)
+        assert post(now, "stop", folder=tmp_path).done
+        box.says(run_id="another")
+        assert writing.wait(2.0)
+        output = "off"
+    within(2.0, "the thread is over", lambda: "mailbox" not in [one.name for one in threading.enumerate()])
+    last = seen(now)
+    assert last is not None
+    assert (last.phase, last.output) == ("ended", "off")
 
 
 @pytest.mark.parametrize(
