@@ -162,7 +162,7 @@ class RunQueue:
                 queue = rules.repeat(queue, number, by, moment, operator=operator, estimate=estimate)
             return queue
 
-        return self._added(repeated, (number, "repeat", by), key)
+        return self._added(repeated, (number, "repeat", by), key, times)
 
     def do(self, deed: str, number: int, by: str, estimate: Mapping[str, Any] | None = None) -> Item:
         """Approve, hold, release or remove an item; see :data:`acquire.service.queue_rules.DEEDS`.
@@ -184,7 +184,7 @@ class RunQueue:
         :raises acquire.service.queue_rules.Refused: nobody is named, or somebody else has locked it.
         """
         moment = self._moment()
-        lock = self._change_whole(lambda queue: rules.lock_bench(queue, name, note, moment), None, "lock", name).lock
+        lock = self._change_lock(lambda queue: rules.lock_bench(queue, name, note, moment), "lock", name)
         assert lock is not None
         return lock
 
@@ -193,7 +193,7 @@ class RunQueue:
 
         :raises acquire.service.queue_rules.Refused: nobody is named, or it is not locked.
         """
-        self._change_whole(lambda queue: rules.unlock_bench(queue, by), None, "unlock", by)
+        self._change_lock(lambda queue: rules.unlock_bench(queue, by), "unlock", by)
 
     # --- runner and processes of items -------------------------------------------------------------------------
 
@@ -237,63 +237,58 @@ class RunQueue:
 
     # --- how ---------------------------------------------------------------------------------------------------
 
-    def _added(self, rule: Callable[[Queue], Queue], deed: tuple[int | None, str, str], key: str | None) -> Item:
-        """The first of the items that a rule adds, once for each key; both are on the disk, or neither is."""
+    def _added(
+        self, rule: Callable[[Queue], Queue], deed: tuple[int | None, str, str], key: str | None, times: int = 1
+    ) -> Item:
+        """The first of so many items that a rule adds, once for each key; both are on the disk, or neither is."""
         with self._file.changing() as database:
             if (made := made_for(database, key)) is not None:
                 return read(database, made).item(made)
-            first = read(database).next_id
-            item = self._applied(database, rule, *deed).item(first)
+            after = _applied(database, rule, *deed, self._moment())
+            item = after.item(after.next_id - times)
             remember(database, key, item.id)
             return item
 
     def _change(
         self,
         rule: Callable[[Queue], Queue],
-        number: int | None,
+        number: int,
         deed: str,
         by: str,
         more: Mapping[str, Any] | None = None,
     ) -> Item:
-        after = self._change_whole(rule, number, deed, by, more)
-        return after.items[-1] if number is None else after.item(number)
-
-    def _change_whole(
-        self,
-        rule: Callable[[Queue], Queue],
-        number: int | None,
-        deed: str,
-        by: str,
-        more: Mapping[str, Any] | None = None,
-    ) -> Queue:
-        """Apply a rule in one transaction, with a line of the journal for each item that it changes."""
         with self._file.changing() as database:
-            return self._applied(database, rule, number, deed, by, more)
+            return _applied(database, rule, number, deed, by, self._moment(), more).item(number)
 
-    def _applied(
-        self,
-        database: sqlite3.Connection,
-        rule: Callable[[Queue], Queue],
-        number: int | None,
-        deed: str,
-        by: str,
-        more: Mapping[str, Any] | None = None,
-    ) -> Queue:
-        before = read(database, number)
-        after = rule(before)
-        moment = self._moment()
-        for item in written(database, before, after):
-            note(database, moment, item.id, deed, by, str(item.state), item.reason)
-            if item.state in TOLD:
-                lock = after.lock and asdict(after.lock)
-                told = {"kind": TOLD[item.state], "item": asdict(item), "moment": moment, "lock": lock}
-                put(database, {**told, **(more or {})})
-        if after.lock != before.lock:
-            what, why = ("lock", after.lock.note) if after.lock else ("unlock", "")
-            note(database, moment, None, what, by, "", why)
-        if deed == "move" and number is not None:
-            note(database, moment, number, deed, by, str(after.item(number).state), "")
-        return after
+    def _change_lock(self, rule: Callable[[Queue], Queue], deed: str, by: str) -> BenchLock | None:
+        with self._file.changing() as database:
+            return _applied(database, rule, None, deed, by, self._moment()).lock
+
+
+def _applied(
+    database: sqlite3.Connection,
+    rule: Callable[[Queue], Queue],
+    number: int | None,
+    deed: str,
+    by: str,
+    moment: str,
+    more: Mapping[str, Any] | None = None,
+) -> Queue:
+    """Apply a rule within a transaction, with a line of the journal for each item that it changes."""
+    before = read(database, number)
+    after = rule(before)
+    for item in written(database, before, after):
+        note(database, moment, item.id, deed, by, str(item.state), item.reason)
+        if item.state in TOLD:
+            lock = after.lock and asdict(after.lock)
+            told = {"kind": TOLD[item.state], "item": asdict(item), "moment": moment, "lock": lock}
+            put(database, {**told, **(more or {})})
+    if after.lock != before.lock:
+        what, why = ("lock", after.lock.note) if after.lock else ("unlock", "")
+        note(database, moment, None, what, by, "", why)
+    if deed == "move" and number is not None:
+        note(database, moment, number, deed, by, str(after.item(number).state), "")
+    return after
 
 
 #: What is told to people when an item comes into a state, by the kind of message.

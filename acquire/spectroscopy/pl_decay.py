@@ -430,21 +430,21 @@ def _remarks(decay: MeasuredDecay, fit: DecayFit, supported: int, poisson: bool)
         said.append(f"the counts support {supported}: of more exponentials each is no more than a guess")
     if not poisson:
         said.append("the values are no counts: their scatter about the fit stands in for Poisson's")
-    said += [why for why in (_unresolved(decay), misfit(fit, poisson)) if why]
+    said += [why for why in (_UNRESOLVED[_length(decay)], misfit(fit, poisson)) if why]
     return said
 
 
-def _unresolved(decay: MeasuredDecay) -> str:
-    """What is to be said of a response that the channels do not resolve, empty for any other."""
-    length = Excitation(decay.response).length if decay.response is not None else Length.RESOLVED
-    return {
-        Length.RESOLVED: "",
-        Length.A_CHANNEL_OR_TWO: "the response lasts for a channel or two: what its course there leaves open is in u",
-        Length.BELOW_A_CHANNEL: f"{_BELOW}: short lifetimes and averages hang on its course there; narrow the channels",
-    }[length]
+def _length(decay: MeasuredDecay) -> Length:
+    return Length.RESOLVED if decay.response is None else Excitation(decay.response).length
 
 
-_BELOW = "the response is shorter than a channel"
+#: What is to be said of a response by its length.
+_UNRESOLVED = {
+    Length.RESOLVED: "",
+    Length.A_CHANNEL_OR_TWO: "the response lasts for a channel or two: what its course there leaves open is in u",
+    Length.BELOW_A_CHANNEL: "the response is shorter than a channel: short lifetimes and averages hang on its course "
+    "there; narrow the channels",
+}
 
 
 def misfit(fit: DecayFit, poisson: bool) -> str:
@@ -463,8 +463,8 @@ def misfit(fit: DecayFit, poisson: bool) -> str:
 def figures_of(found: JudgedDecay) -> dict[str, Figure]:
     """Return the figures of a decay, by name: components, averages, background."""
     fit, m = found.fit, found.fit.components
-    unresolved = _unresolved(found.decay)
-    why = misfit(fit, found.poisson) or (unresolved if unresolved.startswith(_BELOW) else "")
+    length = _length(found.decay)
+    why = misfit(fit, found.poisson) or (_UNRESOLVED[length] if length is Length.BELOW_A_CHANNEL else "")
     status = "doubtful" if why else "ok"
     spread = np.sqrt(np.diag(fit.covariance))
     guess = m > found.supported
