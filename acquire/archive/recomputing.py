@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from acquire.archive.spread import Workers, shared_out
-from acquire.recompute.recompute import Recomputed, Wanted, recompute
+from acquire.recompute.recompute import NameTaken, Recomputed, Wanted, recompute
 from acquire.run_file.placing import Waiting
-from acquire.run_file.read import ArchiveError, names_of_analyses
+from acquire.run_file.read import ArchiveError
 from acquire.run_file.reading_apart import answers_of
 
 IN_A_TASK = 400  # files at most, for which a process is started
@@ -60,9 +60,10 @@ def recompute_one(path: Path, wanted: Wanted) -> Outcome:
 
     :raises ArchiveError: nothing was added.
     """
-    if wanted.name and wanted.name in names_of_analyses(path):
+    try:
+        found: Recomputed = recompute(path, wanted, Waiting(patience=PATIENCE))
+    except NameTaken:
         return Outcome(path, there=True)
-    found: Recomputed = recompute(path, wanted, Waiting(patience=PATIENCE))
     compared = found.computation.compared
     identical = not found.computation.unchanged if compared else None
     return Outcome(path, "" if found.analysis is None else found.analysis.name, identical)

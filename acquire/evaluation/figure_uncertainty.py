@@ -320,7 +320,7 @@ def _of_ratio_and_place(budget: Budget[float], quantity: str, ratio: float, plac
 
 
 def _times(of_point: Sequence[Term], factor: float) -> list[Term]:
-    return [replace(term, sensitivity=factor * term.sensitivity) for term in of_point]
+    return [term._replace(sensitivity=factor * term.sensitivity) for term in of_point]
 
 
 def _of_hysteresis(

@@ -8,7 +8,7 @@ characteristic functions multiply). With one rectangular term k is 1.645, with m
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from math import ceil, hypot, inf, isfinite, nan, pi, sqrt
@@ -69,8 +69,7 @@ OF_A_POINT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(NamedTuple):
     """What one source of error contributes to a figure.
 
     ``uncertainty`` is the standard uncertainty (k = 1) of the source in ``unit``, ``1`` for a relative one;
@@ -135,22 +134,16 @@ _FROM_READINGS = {
 
 def terms(budget: Budget[float], sensitivity: Sensitivity) -> list[Term]:
     """Return the terms of a quantity of one point; those that contribute nothing are left out."""
-    found = [
-        Term(
-            source.name,
-            getattr(budget, name),
-            getattr(sensitivity, source.enters),
-            source.distribution,
-            source.part,
-            degrees_of_freedom=getattr(budget, _FROM_READINGS[name]) if name in _FROM_READINGS else inf,
-        )
-        for name, source in _SOURCES.items()
-    ]
+    found = list[Term]()
+    for name, (called, distribution, part, enters) in _SOURCES.items():
+        share, uncertainty = getattr(sensitivity, enters), getattr(budget, name)
+        if share and uncertainty:
+            freedom = getattr(budget, _FROM_READINGS[name]) if name in _FROM_READINGS else inf
+            found.append(Term(called, uncertainty, share, distribution, part, degrees_of_freedom=freedom))
     if budget.angular_factor_measured:
-        found = [replace(term, distribution=_N) if term.name == "angular factor" else term for term in found]
-    apart = (_area, _wavelength, _assumed)
-    everything = (*found, *(term(budget, sensitivity) for term in apart))
-    return [term for term in everything if term.sensitivity and term.uncertainty]
+        found = [one._replace(distribution=_N) if one.name == "angular factor" else one for one in found]
+    apart = (term(budget, sensitivity) for term in (_area, _wavelength, _assumed))
+    return [*found, *(term for term in apart if term.sensitivity and term.uncertainty)]
 
 
 def _area(budget: Budget[float], sensitivity: Sensitivity) -> Term:
@@ -185,7 +178,7 @@ def between(lower: Sequence[Term], upper: Sequence[Term], weight: float) -> list
     What both share moves both; the scatter of each counts for itself.
     """
     both = [
-        replace(term, sensitivity=share * term.sensitivity)
+        term._replace(sensitivity=share * term.sensitivity)
         for share, side in ((1 - weight, lower), (weight, upper))
         for term in side
     ]
@@ -208,7 +201,7 @@ def _sum(same: Sequence[Term], apart: bool) -> Term:
     contributions = [term.contribution for term in same]
     whole = hypot(*contributions) if apart else sum(contributions)
     typical = max(term.uncertainty for term in same)
-    return replace(same[0], uncertainty=typical, sensitivity=whole / typical)
+    return same[0]._replace(uncertainty=typical, sensitivity=whole / typical)
 
 
 # --- the sum -----------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,9 @@ def figure_differences(one: Mapping[str, Figure], other: Mapping[str, Figure]) -
 
 def _of_figure(name: str, one: Figure, other: Figure) -> Iterator[Difference]:
     for part in ("value", *_OF_A_FIGURE):
+        a, b = getattr(one, part), getattr(other, part)
+        if a == b or (isnan(a) and isnan(b)):
+            continue
         pair = (np.array([getattr(figure, part)]) for figure in (one, other))
         place = f"figures_of_merit/{name}" + ("" if part == "value" else f" ({part.replace('_', ' ')})")
         if (found := difference(place, *pair)) is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,14 +25,16 @@ from acquire.run_file.analyses import (
     OWN,
     PLACE,
     Analysis,
+    Measured,
     Results,
     write_analysis,
 )
 from acquire.run_file.columns import segments
 from acquire.run_file.layout import FORMAT_VERSION, TABLE
 from acquire.run_file.lifetime import lifetime_of
+from acquire.run_file.loaded import HeldGroup
 from acquire.run_file.placing import Waiting
-from acquire.run_file.read import ArchiveError, Run, by_analysis, with_results
+from acquire.run_file.read import ArchiveError, Run, by_analysis, with_own_results, with_results
 from acquire.run_file.results import results_of
 
 PROGRAM = f"acquire {__version__}"
@@ -89,8 +91,10 @@ class Recomputed:
     computation: Computation
 
 
-def compute(run: Run, parent: Run, changes: Changes) -> Computation:
+def compute(run: Run, parent: Run, changes: Changes, complete: Callable[[Run], Run] = lambda run: run) -> Computation:
     """Compute the results of a run with these changes, from a ``parent`` on: the same run, or it by an analysis.
+
+    ``complete`` gives a parent with its numbers, where they are needed to be compared.
 
     :raises acquire.evaluation.recalibrated.NotApplicable: what is to be different has no place in it.
     """
@@ -98,6 +102,7 @@ def compute(run: Run, parent: Run, changes: Changes) -> Computation:
     results = results_of(run, after.calibration)
     if changes.any and run.version == FORMAT_VERSION:
         return Computation(parent, results, after.said, after.certificate)
+    parent = complete(parent)
     same = results_of(run, parent.calibration) if changes.any else results
     unchanged, compared = compared_with(parent, same)
     formulas = formulas_changed(run.version, [one.place for one in unchanged if not one.by_rounding])
@@ -158,21 +163,21 @@ def recompute(path: Path, wanted: Wanted, waiting: Waiting | None = None) -> Rec
     """
     found: list[Recomputed] = []
 
-    def change(run: Run, entry: Any) -> bool:
+    def change(run: Run, entry: HeldGroup) -> Callable[[Any], object] | None:
         name = _name(run, wanted)
         parent = by_analysis(run, entry, wanted.parent)
         try:
-            computation = compute(run, parent, wanted.changes)
+            computation = compute(run, parent, wanted.changes, lambda run: with_own_results(run, entry))
         except NotApplicable as error:
             raise ArchiveError(f"{path}: {error}; nothing was added") from error
         analysis = _analysis(run, name, wanted, computation) if computation.is_new else None
         found[:] = [Recomputed(with_results(run, computation.results, analysis), analysis, computation)]
         if analysis is None:
-            return False
-        write_analysis(entry, analysis, computation.results, run.source_unit, run.tables["jvl"])
-        return True
+            return None
+        measured = Measured(run.tables["jvl"], run.source_unit, run.calibration)
+        return lambda entry: write_analysis(entry, analysis, computation.results, measured)
 
-    after = add(path, [PLACE], change, waiting)
+    after = add(path, PLACE, change, waiting, grows=True, of_readings=True)
     return replace(found[0], run=replace(found[0].run, analyses=after.analyses))
 
 
@@ -191,6 +196,10 @@ def _analysis(run: Run, name: str, wanted: Wanted, computation: Computation) -> 
         files=wanted.changes.files,
         certificate=computation.certificate,
     )
+
+
+class NameTaken(ArchiveError):
+    """A run that has an analysis of the name that was asked for."""
 
 
 def objections(wanted: Wanted) -> list[str]:
@@ -212,7 +221,7 @@ def _name(run: Run, wanted: Wanted) -> str:
     """
     taken = [one.name for one in run.analyses]
     if wanted.name in taken:
-        raise ArchiveError(
+        raise NameTaken(
             f"{run.path}: has an analysis '{wanted.name}' already; nothing was added. Give the new one another --name"
         )
     if len(taken) >= MOST_ANALYSES:

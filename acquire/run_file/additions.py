@@ -1,8 +1,8 @@
 """Additions to a finished run file: a tag, an analysis, a resumed part. The raw data are never touched.
 
 An addition is made in a copy, in memory or, of a file that is too large for that, beside it on the disk. The copy is
-held against the file, member by member, and put in its place in one step: whoever is killed at whatever moment leaves
-the file as it was, or the one with the addition, whole.
+held against the file, and put in its place in one step: whoever is killed at whatever moment leaves the file as it was,
+or the one with the addition, whole.
 """
 
 from __future__ import annotations
@@ -11,55 +11,90 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import h5py
+from h5py import h5f, h5g
 
+from acquire.run_file.analyses import PLACE as ANALYSES
 from acquire.run_file.analyses import read_analyses
-from acquire.run_file.checksums import PLACE, checked_text, digests, reseal, sealed
-from acquire.run_file.hdf5 import image_of
-from acquire.run_file.layout import FORMAT_VERSION
-from acquire.run_file.loaded import LARGEST
+from acquire.run_file.checksums import (
+    checked_text,
+    digest,
+    put_checksum,
+    with_file_checksum,
+    without_file_checksum,
+    write_checked_text,
+)
+from acquire.run_file.hdf5 import image_of, in_memory, read_only
+from acquire.run_file.layout import FORMAT_VERSION, version_of
+from acquire.run_file.loaded import LARGEST, HeldGroup
+from acquire.run_file.on_demand import on_demand
 from acquire.run_file.placing import Waiting, name_beside, put_in_place, replace_file, turn_to_change
 from acquire.run_file.read import (
     SUMMARY,
     ArchiveError,
     Run,
     _as_archive_error,
-    _at_one_go,
     _first_line,
-    _refuse_newer,
     _stamp,
-    _whole,
+    readings,
+    refuse_newer,
     refuse_what_is_no_file,
+    whole,
 )
+from acquire.run_file.remarks import PLACE as REMARKS
 from acquire.run_file.remarks import read_remarks
-from acquire.run_file.summary import summary_of, text_of, write_summary
+from acquire.run_file.summary import summary_from, summary_of, text_of
+from acquire.run_file.unchanged import Inventory, Positions, changed_bytes, changed_bytes_of_files, inventory
 
-#: Makes an addition to the entry of a run, and says whether there was anything to be added.
-Change = Callable[[Run, h5py.Group], bool]
+#: From a run and the entry of its file to what writes an addition into that of a copy; None: nothing is to be added.
+Change = Callable[[Run, HeldGroup], Callable[[h5py.Group], object] | None]
 
 
-def add(path: Path, places: Collection[str], change: Change, waiting: Waiting | None = None) -> Run:
+@dataclass(frozen=True)
+class _Wish:
+    """An addition: the member ``place`` of an entry, made by ``change``; the rest as for :func:`add`."""
+
+    path: Path
+    place: str
+    change: Change
+    grows: bool
+    of_readings: bool
+
+
+def add(
+    path: Path,
+    place: str,
+    change: Change,
+    waiting: Waiting | None = None,
+    *,
+    grows: bool = False,
+    of_readings: bool = False,
+) -> Run:
     """Make an addition to a finished run file, and give the run with it.
 
-    ``change`` is called with the run and the entry of a copy of its file, and says whether it changed anything. It may
-    write the members of the entry that ``places`` names, and no others; each gets its checksum. Who else adds to the
-    folder waits only while the file is read and replaced; where somebody else's addition came first, this one is made
-    once more, to that file. One that a viewer has open, where that is in the way, is waited for as ``waiting`` says.
+    ``change`` is called with the run and the entry of its file, to be read, and gives what writes into the entry of a
+    copy. That may write the member ``place``, and no other; with ``grows``, only what was not there inside of it.
+    ``of_readings``: the run is given without its own results where the file is known to be as it was written
+    (:func:`acquire.run_file.read.readings`).
+
+    Who else adds to the folder waits only while the file is read and replaced; where somebody else's addition came
+    first, this one is made once more, to that file. One that a viewer has open, where that is in the way, is waited for
+    as ``waiting`` says.
 
     :raises ArchiveError: nothing was added, and the file is as it was: it is no run file, not finished, damaged, or
         protected; ``change`` did more than it may; or the new file cannot be put in its place.
     """
     _refuse_what_is_no_place(path)
+    wish = _Wish(path, place, change, grows, of_readings)
     try:
         for _ in range(_TRIES):
             added = _added_on_disk if path.stat().st_size > LARGEST else _added_in_memory
-            if (run := added(path, places, change, waiting)) is not None:
+            if (run := added(wish, waiting)) is not None:
                 return run
     except OSError as error:
         raise ArchiveError(
@@ -73,32 +108,36 @@ def add(path: Path, places: Collection[str], change: Change, waiting: Waiting | 
 _TRIES = 10
 
 
-def _added_in_memory(path: Path, places: Collection[str], change: Change, waiting: Waiting | None) -> Run | None:
+def _added_in_memory(wish: _Wish, waiting: Waiting | None) -> Run | None:
     """The run with an addition; None where somebody else changed the file meanwhile."""
+    path = wish.path
     with turn_to_change(path, waiting):
-        stamp, image = _stamp(path), path.read_bytes()
-    with _open_copy(path, lambda: h5py.File.in_memory(image)) as copy:
-        addition = _made(copy, places, change)
-        content = b"" if addition is None else image_of(copy.file)
-    if addition is None:
-        return copy.run
-    with _reading_again(path), _open_copy(path, lambda: h5py.File.in_memory(content)) as copy:
-        found = _found(copy, places)
-    addition.require(path, found, places)
+        stamp, content = _stamp(path), path.read_bytes()
+    image = without_file_checksum(content)
+    as_written, image = image is not None, content if image is None else image
+    with _opened(path, lambda: in_memory(image)) as copy:
+        run, added = _made(wish, copy, as_written=as_written)
+        if added is None:
+            return run
+        new = image_of(h5py.File(copy))
+    with _reading_again(path), read_only(new) as after:
+        _require(wish, after, added, changed_bytes(image, new))
+    if run.integrity.verifiable:
+        new = with_file_checksum(new)
     with turn_to_change(path, waiting):
         if _stamp(path) != stamp:
             return None
-        replace_file(path, content, like=path, waiting=waiting)
-    return copy.run
+        replace_file(path, new, like=path, waiting=waiting)
+    return added.run
 
 
 #: So much room must be left on the disk once a copy is there, bytes: HDF5 cannot be relied on where there is none.
 _ROOM = 64 << 20
 
 
-def _added_on_disk(path: Path, places: Collection[str], change: Change, waiting: Waiting | None) -> Run | None:
+def _added_on_disk(wish: _Wish, waiting: Waiting | None) -> Run | None:
     """The same of a file that no memory needs to hold, nor two columns of it."""
-    beside = name_beside(path)
+    path, beside = wish.path, name_beside(wish.path)
     try:
         with turn_to_change(path, waiting):
             stamp = _stamp(path)
@@ -106,20 +145,19 @@ def _added_on_disk(path: Path, places: Collection[str], change: Change, waiting:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path.parent))
             shutil.copyfile(path, beside)
             beside.chmod(stat.S_IMODE(path.stat().st_mode))
-        with _open_copy(path, lambda: h5py.File(beside, "r+", locking=False)) as copy:
-            addition = _made(copy, places, change)
-        if addition is None:
-            return copy.run
-        with _reading_again(path), _open_copy(path, lambda: h5py.File(beside, "r", locking=False)) as copy:
-            found = _found(copy, places)
-        addition.require(path, found, places)
+        with _opened(path, lambda: _on_disk(beside, "r+")) as copy:
+            run, added = _made(wish, copy, as_written=False)
+        if added is None:
+            return run
+        with _reading_again(path), _on_disk(beside, "r") as after:
+            _require(wish, after, added, changed_bytes_of_files(path, beside))
         with beside.open("r+b") as stream:
             os.fsync(stream.fileno())
         with turn_to_change(path, waiting):
             if _stamp(path) != stamp:
                 return None
             put_in_place(beside, path, waiting)
-        return copy.run
+        return added.run
     finally:
         beside.unlink(missing_ok=True)
 
@@ -136,76 +174,83 @@ def _refuse_what_is_no_place(path: Path) -> None:
             )
 
 
-@dataclass(frozen=True)
-class _Copy:
-    """A copy of a run file, open, with its run and the checksums of the members of its entry, computed now.
-
-    There are no checksums of a file that is damaged or not finished.
-    """
-
-    file: h5py.File
-    run: Run
-    digests: Mapping[str, str]
-
-
 @contextmanager
-def _open_copy(path: Path, opened: Callable[[], h5py.File]) -> Iterator[_Copy]:
-    """A run file, which is, or is about to be, at ``path``, opened somewhere else.
+def _opened(path: Path, opened: Callable[[], AbstractContextManager[h5f.FileID]]) -> Iterator[h5f.FileID]:
+    """A run file, opened; what goes wrong inside is an error that names it.
 
     :raises ArchiveError: it is no run file of this program.
     """
     with _as_archive_error(path), opened() as file:
-        _refuse_newer(path, file)
-        if (found := _at_one_go(path, file)) is not None:
-            yield _Copy(file, *found)
-            return
-        run = _whole(path, file)
-        yield _Copy(file, run, digests(file["entry"]) if run.finished and not run.integrity.damaged else {})
+        yield file
+
+
+@contextmanager
+def _on_disk(path: Path, mode: str) -> Iterator[h5f.FileID]:
+    with h5py.File(path, mode, locking=False) as file:
+        yield file.id
 
 
 @dataclass(frozen=True)
-class _Addition:
-    """What a file with an addition must hold: all that was there, what was added by its checksums, the summary."""
+class _Added:
+    """What a copy must hold: all that was there, what was added by its checksum, the summary; and the run with it."""
 
-    before: Mapping[str, Any]
-    added: Mapping[str, str]
+    before: Inventory
+    checksum: str
     summary: str
-
-    def require(self, path: Path, found: _Addition, places: Collection[str]) -> None:
-        """:raises ArchiveError: something else is found in the copy."""
-        if found.before != self.before:
-            raise ArchiveError(f"{path}: something else than {', '.join(places)} would have changed; nothing was added")
-        if found != self:
-            raise ArchiveError(f"{path}: nothing was added: the copy is not what was written into it")
+    run: Run
 
 
-def _made(copy: _Copy, places: Collection[str], change: Change) -> _Addition | None:
-    """Make an addition in a copy; None where nothing is to be added.
+def _made(wish: _Wish, file: h5f.FileID, *, as_written: bool) -> tuple[Run, _Added | None]:
+    """Make an addition in a copy: the run as it was, and what there is then; None where nothing is to be added.
 
     :raises ArchiveError: as :func:`add`.
     """
-    run, file = copy.run, copy.file
+    root, copy = on_demand(file), h5py.File(file)
+    refuse_newer(wish.path, root)
+    if as_written and wish.of_readings and version_of(root) == FORMAT_VERSION:
+        run = readings(wish.path, root)
+    else:
+        run = whole(wish.path, root if as_written else copy, as_written=as_written)
     _refuse_what_takes_no_addition(run)
-    before = _everything_but(places, file, copy.digests)
+    entry = h5py.Group(h5g.open(file, b"entry"))
     try:
-        if not change(run, file["entry"]):
-            return None
+        if (write := wish.change(run, root["entry"])) is None:
+            return run, None
+        before = inventory(root, wish.place, grows=wish.grows)
+        write(entry)
     except ArchiveError:
         raise
     except Exception as error:  # whatever an analysis meets, the file stays
         raise ArchiveError(f"{run.path}: nothing was added ({type(error).__name__}: {_first_line(error)})") from error
     with _reading_again(run.path):
-        entry = file["entry"]
-        added = {name: reseal(entry, name) for name in places if name in entry}
-        summary = summary_of(replace(run, remarks=read_remarks(entry), analyses=read_analyses(entry)))
-        write_summary(file, summary)
-    return _Addition(before, added, text_of(summary))
+        checksum = digest(entry[wish.place])
+        put_checksum(entry, wish.place, checksum)
+        after = _with(run, wish.place, on_demand(file)["entry"])
+        summary = checked_text(root, SUMMARY)
+        if summary is None or after.remarks != run.remarks:
+            said = summary_of(after) if summary is None else summary_from(run.path, summary)
+            summary = text_of(replace(said, tags=after.tags, comments=after.comments))
+            write_checked_text(copy, SUMMARY, summary)
+    return run, _Added(before, checksum, summary, after)
 
 
-def _found(copy: _Copy, places: Collection[str]) -> _Addition:
-    """What a copy holds that was written and opened again."""
-    added = {name: text for name, text in copy.digests.items() if name in places}
-    return _Addition(_everything_but(places, copy.file, copy.digests), added, checked_text(copy.file, SUMMARY) or "")
+def _with(run: Run, place: str, entry: HeldGroup) -> Run:
+    """The run with what is said of it in an entry with this member."""
+    if place == REMARKS:
+        return replace(run, remarks=read_remarks(entry))
+    return replace(run, analyses=read_analyses(entry)) if place == ANALYSES else run
+
+
+def _require(wish: _Wish, file: h5f.FileID, added: _Added, changed: Positions) -> None:
+    """:raises ArchiveError: something else is found in the copy than what was there and what was added."""
+    after = on_demand(file)
+    if what := added.before.difference(after, changed):
+        raise ArchiveError(
+            f"{wish.path}: something else than {wish.place} would have changed ({what}); nothing was added"
+        )
+    entry = h5py.Group(h5g.open(file, b"entry"))
+    if digest(entry[wish.place]) != added.checksum or checked_text(after, SUMMARY) != added.summary:
+        raise ArchiveError(f"{wish.path}: nothing was added: the copy is not what was written into it")
 
 
 @contextmanager
@@ -229,23 +274,3 @@ def _refuse_what_takes_no_addition(run: Run) -> None:
         raise ArchiveError(f"{run.path}: is damaged, and nothing is added to it: {run.integrity}")
     if run.version > FORMAT_VERSION:
         raise ArchiveError(f"{run.path}: was written by {run.program}, a newer program; add to it with that one")
-
-
-def _everything_but(places: Collection[str], file: h5py.File, digests: Mapping[str, str]) -> Mapping[str, Any]:
-    """What an addition must leave as it is: members with their values, attributes, checksums; but for ``places``.
-
-    :raises Exception: h5py cannot read it.
-    """
-    entry = file["entry"]
-    return {
-        "members": sorted(set(file)),
-        "root": {name: _plain(value) for name, value in file.attrs.items() if not name.startswith("summary")},
-        "entry": {name: _plain(value) for name, value in entry.attrs.items()},
-        "values": {name: text for name, text in digests.items() if name not in (*places, PLACE)},
-        "checksums": {name: text for name, text in sealed(entry).items() if name not in places},
-        "has checksums": PLACE in entry,
-    }
-
-
-def _plain(value: Any) -> Any:
-    return value.tolist() if hasattr(value, "tolist") else value

@@ -15,20 +15,22 @@ from typing import Any
 
 import h5py
 import numpy as np
+from h5py import h5g
 
 from acquire.evaluation.calibration import Calibration
 from acquire.evaluation.figure import Figure
 from acquire.records import DERIVED, ROUTES, WITH_COMMON_PART, Columns
-from acquire.run_file.figures_group import read_figures, write_figures
-from acquire.run_file.hdf5 import nx_group, plain_member, read_array, set_text, write_array
+from acquire.run_file.figures_group import FIGURES, read_figure_rows, read_figures, write_figure_rows
+from acquire.run_file.hdf5 import nx_group, plain_member, read_array, set_number, set_text, write_array
 from acquire.run_file.layout import (
     JVL_PLOT,
     TABLE,
-    columns_in,
+    Column,
     read_calibration,
+    read_fields,
     storable,
-    write_calibration,
-    write_flag_meanings,
+    write_fields,
+    write_rows,
 )
 
 PLACE = "analyses"
@@ -53,6 +55,8 @@ COMPUTED = (
 COMPUTED_OF_SPECTRA = ("luminance", "x", "y", "peak_wavelength", "fwhm", "mismatch_factor")
 #: Tables that are the results themselves, whole in each analysis.
 WHOLE = ("findings", "branches", "transport", "notes")
+#: Where the calibration stands, as far as it is another one than that of the run.
+DIFFERENT = "calibration_changes"
 
 
 @dataclass(frozen=True)
@@ -110,16 +114,21 @@ class Results:
 # --- written ---------------------------------------------------------------------------------------------------
 
 
-def write_analysis(entry: h5py.Group, analysis: Analysis, results: Results, source_unit: str, points: Columns) -> None:
-    """Put one more analysis into the entry of a run with these ``points``."""
+def write_analysis(entry: h5py.Group, analysis: Analysis, results: Results, run: Measured) -> None:
+    """Put one more analysis of a run into an entry.
+
+    It is one of perhaps many, and made of a hundred thousand runs in one go: so it says only what is its own. What a
+    column means is said at that of the run; of the calibration there is what is different from that of the run; and
+    tables whose rows are read together are one data set each.
+    """
     if PLACE not in entry:
         set_text(
             nx_group(entry, PLACE, "NXcollection"), "meaning", "results computed anew; a group each, see its parent"
         )
-    group = nx_group(entry[PLACE], analysis.name, "NXcollection")
+    group = nx_group(h5py.Group(h5g.open(entry.id, PLACE.encode())), analysis.name, "NXcollection")
     for name in ("parent", "time", "program", "reason", "user"):
         set_text(group, name, storable(getattr(analysis, name)))
-    group.attrs["revision"] = analysis.revision
+    set_number(group, "revision", analysis.revision)
     for name in ("changed", "formulas"):
         set_text(group, name, storable("\n".join(getattr(analysis, name))))
     set_text(group, "files", storable(json.dumps(dict(analysis.files))))
@@ -127,31 +136,63 @@ def write_analysis(entry: h5py.Group, analysis: Analysis, results: Results, sour
         write_array(
             group, "certificate", np.array(storable(analysis.certificate).encode()), "", "calibration file, JSON"
         )
-    write_calibration(nx_group(group, "calibration", "NXcollection"), results.calibration)
+    _write_calibration(group, results.calibration, run.calibration)
     for name, columns in results.tables.items():
-        _write_columns(group, name, columns, source_unit, results.calibration)
-    if "current_density" in group.get("jvl", ()):
-        _make_plot(group, points)
-    write_figures(group, results.figures, {**points, **results.tables.get("jvl", {})})
+        if name == "jvl":
+            _write_points(group, columns, run)
+        elif name in WHOLE or len(next(iter(columns.values()))):
+            write_rows(group, name, _known(name, columns, run.source_unit), columns)
+    write_figure_rows(group, results.figures, {**run.points, **results.tables.get("jvl", {})})
 
 
-def _make_plot(group: h5py.Group, points: Columns) -> None:
-    """Let viewers plot an analysis as they do a run; links are refused in run files, so the voltage is there twice."""
-    for name, value in JVL_PLOT.items():
-        group["jvl"].attrs[name] = value
-    write_array(group["jvl"], "voltage", points["voltage"], "V", "as in /entry/jvl")
-    group.attrs["default"] = "jvl"
+@dataclass(frozen=True)
+class Measured:
+    """What an analysis is of: the ``points`` of a run, the unit of its source, the calibration of its own results."""
+
+    points: Columns
+    source_unit: str
+    calibration: Calibration
 
 
-def _write_columns(group: h5py.Group, table: str, columns: Columns, source_unit: str, calibration: Calibration) -> None:
-    known = columns_in(TABLE[table].columns(source_unit), calibration.conditions.meter_unit)
-    beside = nx_group(group, table, "NXcollection")
-    for column in known:
-        if column.name in columns:
-            values = columns[column.name].astype(column.dtype, copy=False)
-            write_array(beside, column.name, values, column.unit, column.meaning)
-    if "flags" in beside:
-        write_flag_meanings(beside["flags"])
+def _write_calibration(group: h5py.Group, calibration: Calibration, of_run: Calibration) -> None:
+    """Those numbers, curves and texts that are other ones than those of the run."""
+    own, other = of_run.to_fields(), calibration.to_fields()
+    different = {name: (value, unit) for name, (value, unit) in other.items() if not _is_same(value, own.get(name))}
+    beside = nx_group(group, DIFFERENT, "NXcollection")
+    set_text(beside, "meaning", "what is other than in /entry/calibration; the names under without are not there")
+    set_text(beside, "without", " ".join(own.keys() - other.keys()))
+    write_fields(beside, different)
+
+
+def _is_same(value: Any, own: tuple[Any, str] | None) -> bool:
+    if own is None or isinstance(value, str) or isinstance(own[0], str):
+        return own is not None and bool(value == own[0])
+    return np.array_equal(value, own[0], equal_nan=True)
+
+
+def _write_points(group: h5py.Group, columns: Columns, run: Measured) -> None:
+    """What of a point is computed: what viewers plot as they do it of a run, and all the rest as one table."""
+    jvl = nx_group(group, "jvl", "NXdata")
+    set_text(jvl, "meaning", "computed anew; what each column means is said in /entry/jvl")
+    shown = {name: columns[name] for name in _SHOWN if name in columns}
+    if shown:
+        for name, value in JVL_PLOT.items():
+            if name != "NX_class":
+                set_text(jvl, name, value)
+        # links are refused in run files, so the voltage is there twice
+        write_array(jvl, "voltage", run.points["voltage"], "V", "voltage")
+        set_text(group, "default", "jvl")
+    for name, values in shown.items():
+        write_array(jvl, name, values, DERIVED[name], name.replace("_", " "))
+    write_rows(jvl, _REST, [one for one in _known("jvl", columns, run.source_unit) if one.name not in shown], columns)
+
+
+_SHOWN = (str(JVL_PLOT["signal"]), *JVL_PLOT["auxiliary_signals"])
+_REST = "computed"  # the table of the columns that are not shown
+
+
+def _known(table: str, columns: Columns, source_unit: str) -> list[Column]:
+    return [one for one in TABLE[table].columns(source_unit) if one.name in columns]
 
 
 # --- read ------------------------------------------------------------------------------------------------------
@@ -219,8 +260,10 @@ def named(analyses: Sequence[Analysis], name: str) -> Analysis | None:
     return found
 
 
-def read_results(entry: h5py.Group, name: str, source_unit: str, rows: Mapping[str, int]) -> Results:
-    """The numbers of an analysis of a run whose tables have so many ``rows``.
+def read_results(
+    entry: h5py.Group, name: str, source_unit: str, rows: Mapping[str, int], calibration: Calibration
+) -> Results:
+    """The numbers of an analysis of a run by this ``calibration``, whose tables have so many ``rows``.
 
     :raises ValueError: they do not fit the run.
     :raises KeyError: something of it is missing.
@@ -231,13 +274,33 @@ def read_results(entry: h5py.Group, name: str, source_unit: str, rows: Mapping[s
         for table in ("jvl", "spectra", *WHOLE)
         if table in group
     }
-    return Results(read_calibration(group["calibration"]), tables, read_figures(group))
+    if FIGURES not in group:  # as it was written before there were tables of rows
+        return Results(read_calibration(group["calibration"]), tables, read_figures(group))
+    return Results(_calibration(group[DIFFERENT], calibration), tables, read_figure_rows(group))
 
 
-def _columns(group: h5py.Group, table: str, source_unit: str, rows: int) -> Columns:
+def _calibration(group: h5py.Group, of_run: Calibration) -> Calibration:
+    own = {name: value for name, (value, _) in of_run.to_fields().items()}
+    for name in _text(group, "without").split():
+        del own[name]
+    return Calibration.from_fields({**own, **read_fields(group)})
+
+
+def _columns_in(found: Any) -> dict[str, np.ndarray[Any, Any]]:
+    """The columns of a data set of rows, or of a group of columns beside such a one."""
+    if not isinstance(found, Mapping):
+        rows = found[()]
+        return {name: np.ascontiguousarray(rows[name]) for name in rows.dtype.names or ()}
+    alone = {name: read_array(found, name) for name in found if name != _REST}
+    return alone | (_columns_in(found[_REST]) if _REST in found else {})
+
+
+def _columns(found: Any, table: str, source_unit: str, rows: int) -> Columns:
+    """The columns of a group, or of a data set of rows."""
     columns_of = (one for one in TABLE[table].columns(source_unit) if table != "jvl" or one.name in COMPUTED)
-    kinds = {one.name: one.dtype for one in columns_of if one.name in group}
-    columns = {name: read_array(group, name) for name in kinds}
+    there = _columns_in(found)
+    kinds = {one.name: one.dtype for one in columns_of if one.name in there}
+    columns = {name: there[name] for name in kinds}
     shapes = {values.shape for values in columns.values()}
     if len(shapes) > 1 or (table not in WHOLE and shapes - {(rows,)}):
         raise ValueError(f"{table} of an analysis has not the {rows} rows of the run")

@@ -9,10 +9,11 @@ Against chance (a flipped bit, a bad sector), not against malice: who can write 
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,11 +23,18 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5g, h5o, h5s, h5t
 
-from acquire.run_file.hdf5 import nx_group, refuse_large_attribute, set_text
+from acquire.run_file.hdf5 import (
+    REFERENCES,
+    is_text,
+    known_kind,
+    nx_group,
+    read_texts,
+    refuse_large_attribute,
+    set_text,
+)
 
 PLACE = "checksums"
 LAYOUT = " (layout)"  # of a table: everything but its values
-_REFERENCES = {b"DIMENSION_LIST", b"REFERENCE_LIST"}  # of dimension scales: they change when others refer to them
 
 NOT_VERIFIABLE = "not verifiable: the file has no checksums (it was made by an earlier version)"
 
@@ -61,14 +69,13 @@ def seal(entry: h5py.Group, names: Iterable[str], layouts: Iterable[str] = (), *
         set_text(group, name + LAYOUT, digest(entry[name], values=False))
 
 
-def reseal(entry: h5py.Group, name: str) -> str:
-    """Write the checksum of a member that was added, or changed, and give it; not in a file that has no checksums."""
-    found = digest(entry[name])
-    if PLACE in entry:
-        if name in entry[PLACE].attrs:
-            del entry[PLACE].attrs[name]
-        set_text(entry[PLACE], name, found)
-    return found
+def put_checksum(entry: h5py.Group, name: str, checksum: str) -> None:
+    """Write the checksum of a member that was added, or changed; not in a file that has no checksums."""
+    if PLACE.encode() in entry.id:
+        group = h5py.Group(h5g.open(entry.id, PLACE.encode()))
+        if h5a.exists(group.id, name.encode()):
+            h5a.delete(group.id, name.encode())
+        set_text(group, name, checksum)
 
 
 def digests(entry: h5py.Group) -> dict[str, str]:
@@ -214,7 +221,7 @@ def feed_attributes(sums: _Sums, member: Any, kept: Keeping | None = None) -> No
         attribute = h5a.open(member, name)  # one at a time: what is kept open makes each further one dearer
         if kept is not None:
             refuse_large_attribute(attribute, kept.place)
-        if name in _REFERENCES:
+        if name in REFERENCES:
             continue
         _feed(sums, b"attribute", name)
         found = _feed_values(sums, attribute, attribute.read)
@@ -228,15 +235,6 @@ def _feed(sums: _Sums, *parts: bytes) -> None:
 
 
 _LENGTH = struct.Struct("<Q").pack
-_TEXT = h5py.string_dtype()
-_TEXT_IN_MEMORY = h5t.py_create(_TEXT)
-
-
-@lru_cache(maxsize=256)
-def _known_kind(encoded: bytes) -> tuple[np.dtype[Any], bytes, h5t.TypeID]:
-    """What NumPy and HDF5 call a type of values: to ask h5py costs more than to read a few numbers."""
-    dtype = h5t.decode(encoded).dtype
-    return dtype, dtype.str.encode(), h5t.py_create(dtype)
 
 
 def _feed_values(
@@ -247,12 +245,11 @@ def _feed_values(
     The values; None of those that are read in pieces.
     """
     kind, shape = owner.get_type(), owner.shape
-    if isinstance(kind, h5t.TypeStringID) and kind.is_variable_str():
-        texts = np.empty(shape, _TEXT)
-        read(texts, _TEXT_IN_MEMORY)
+    if is_text(kind):
+        texts = read_texts(shape, read)
         _feed(sums, b"text", str(shape).encode(), *(_as_bytes(text) for text in texts.ravel().tolist()))
         return texts
-    dtype, name, in_memory = _known_kind(kind.encode())
+    dtype, name, in_memory = known_kind(kind.encode())
     _feed(sums, name, str(shape).encode())
     if isinstance(owner, h5d.DatasetID) and len(shape) == 1 and shape[0] > _PIECE:
         _feed_by_pieces(sums, owner, dtype)
@@ -280,6 +277,45 @@ def _feed_by_pieces(sums: _Sums, dataset: h5d.DatasetID, dtype: np.dtype[Any]) -
 
 def _as_bytes(text: object) -> bytes:
     return text if isinstance(text, bytes) else str(text).encode(errors="surrogateescape")
+
+
+# --- the whole file ----------------------------------------------------------------------------------------------
+
+_BEGIN, _END = b"\nSHA-256 of the file before this line: ", b"\n"
+_LINE = len(_BEGIN) + 64 + len(_END)  # bytes
+
+
+def with_file_checksum(image: bytes) -> bytes:
+    """A finished file with a line behind it that holds its SHA-256.
+
+    HDF5 looks at nothing behind its end. A program that changes the file cuts the line off, or it is right no more; the
+    checksums of the parts tell then what is different.
+    """
+    return b"".join([image, _line_of(image)])
+
+
+def without_file_checksum(content: bytes) -> bytes | None:
+    """The file before a line that holds its SHA-256, so that nothing of it need be looked through; None of any other.
+
+    A line that is not right is none.
+    """
+    image = content[:-_LINE]
+    return image if content.endswith(_END) and content[-_LINE:] == _line_of(image) else None
+
+
+def has_file_checksum(path: Path) -> bool:
+    """Whether a file ends with such a line, right or not.
+
+    :raises OSError: it cannot be read.
+    """
+    with path.open("rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(size - _LINE, 0))
+        return stream.read(_LINE).startswith(_BEGIN)
+
+
+def _line_of(image: bytes) -> bytes:
+    return b"".join([_BEGIN, sha256(image).hexdigest().encode(), _END])
 
 
 def of_file(path: Path) -> str:

@@ -26,7 +26,7 @@ from acquire.records import (
     RunStop,
 )
 from acquire.run_file import exchange
-from acquire.run_file.checksums import seal, sealed
+from acquire.run_file.checksums import seal, sealed, with_file_checksum
 from acquire.run_file.figures_group import write_figures
 from acquire.run_file.hdf5 import (
     file_in_memory,
@@ -123,6 +123,8 @@ def finish(path: Path, stop: RunStop | None = None, run_id: str = "", waiting: W
             seal(new["entry"], [*new["entry"]], **kept, **late.checksums)
             write_summary(new, summary_of(finished))
             content = late.content(image_of(new), path)
+            if isinstance(content, bytes) and not run.integrity.damaged:  # else its parts tell what is different
+                content = with_file_checksum(content)
     except Exception as error:  # h5py meets damage with almost any exception
         raise ArchiveError(f"{path}: is damaged and stays as it is ({_first_line(error)})") from error
     if _stamp(path) != before:

@@ -7,8 +7,10 @@ interface of h5py: the same objects in half the time.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache, partial
+from itertools import count
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -24,18 +26,53 @@ _TEXT, _TEXT_IN_MEMORY = h5t.py_create(_STRING, logical=True), h5t.py_create(_ST
 _SCALAR = h5s.create(h5s.SCALAR)
 
 
+_NUMBERS = count()  # files in memory are told apart by their names
+
+
+def _opened_in_memory(image: bytes = b"") -> h5f.FileID:
+    name, access = b"in memory %d" % next(_NUMBERS), h5p.create(h5p.FILE_ACCESS)
+    access.set_fapl_core(1 << 20, backing_store=False)
+    access.set_libver_bounds(h5f.LIBVER_EARLIEST, h5f.LIBVER_V110)
+    access.set_fclose_degree(h5f.CLOSE_STRONG)
+    if not image:
+        return h5f.create(name, h5f.ACC_TRUNC, fapl=access)
+    access.set_file_image(image)
+    return h5f.open(name, h5f.ACC_RDWR, fapl=access)
+
+
 def file_in_memory(image: bytes = b"") -> h5py.File:
     """An HDF5 file that touches no disk: HDF5 may crash the interpreter when the disk is full at its close.
 
     With an ``image``, as :func:`image_of` gives it, what that holds is there already.
     """
+    return h5py.File(_opened_in_memory(image))
+
+
+@contextmanager
+def in_memory(image: bytes = b"") -> Iterator[h5f.FileID]:
+    """The same by its id; whatever of it is open still is closed with it."""
+    file = _opened_in_memory(image)
+    try:
+        yield file
+    finally:
+        file.close()
+
+
+@contextmanager
+def read_only(image: bytes) -> Iterator[h5f.FileID]:
+    """A file of these bytes, to be read; whatever of it is open still is closed with it.
+
+    :raises OSError: it is no HDF5 file.
+    """
     access = h5p.create(h5p.FILE_ACCESS)
-    access.set_fapl_core(1 << 20, backing_store=False)
-    access.set_libver_bounds(h5f.LIBVER_EARLIEST, h5f.LIBVER_V110)
-    if not image:
-        return h5py.File(h5f.create(b"run", h5f.ACC_TRUNC, fapl=access))
+    access.set_fapl_core(1 << 16, backing_store=False)
+    access.set_fclose_degree(h5f.CLOSE_STRONG)
     access.set_file_image(image)
-    return h5py.File(h5f.open(b"run", h5f.ACC_RDWR, fapl=access))
+    file = h5f.open(b"in memory %d" % next(_NUMBERS), h5f.ACC_RDONLY, fapl=access)
+    try:
+        yield file
+    finally:
+        file.close()
 
 
 def image_of(file: h5py.File) -> bytes:
@@ -49,7 +86,7 @@ def image_of(file: h5py.File) -> bytes:
 
 def nx_group(parent: h5py.Group, name: str, nx_class: str, **attributes: Any) -> h5py.Group:
     """A group with its NeXus class and further attributes."""
-    group = parent.create_group(name)
+    group = h5py.Group(h5g.create(parent.id, name.encode()))
     set_text(group, "NX_class", nx_class)
     for key, value in attributes.items():
         group.attrs[key] = value
@@ -70,6 +107,22 @@ def write_array(group: h5py.Group, name: str, values: Any, unit: str, meaning: s
     if array.size:
         dataset.write(h5s.ALL, h5s.ALL, array)
     return describe(h5py.Dataset(dataset), unit, meaning)
+
+
+def write_column(group: h5py.Group, name: str, values: np.ndarray[Any, Any], unit: str) -> h5py.Dataset:
+    """A data set with its unit and nothing else, where another one of the same name says more."""
+    kind = _kind_of(values.dtype)
+    dataset = h5d.create(group.id, name.encode(), kind, _space(values.shape))
+    if values.size:
+        dataset.write(h5s.ALL, h5s.ALL, np.ascontiguousarray(values), kind)
+    found = h5py.Dataset(dataset)
+    set_text(found, "units", unit)
+    return found
+
+
+@lru_cache(maxsize=256)
+def _kind_of(dtype: np.dtype[Any]) -> h5t.TypeID:
+    return h5t.py_create(dtype, logical=True)
 
 
 def write_packed(group: h5py.Group, name: str, values: np.ndarray[Any, Any], unit: str, meaning: str) -> h5py.Dataset:
@@ -112,9 +165,10 @@ def make_scales(group: h5py.Group, scales: Sequence[str]) -> None:
                 dataset.dims[axis].attach_scale(group[scales[axis]])
 
 
-def set_text(owner: h5py.Group | h5py.Dataset, name: str, text: str) -> None:
-    """A new text attribute."""
-    h5a.create(owner.id, name.encode(), _TEXT, _SCALAR).write(np.array(text, dtype=_STRING), _TEXT_IN_MEMORY)
+def set_text(owner: h5py.Group | h5py.Dataset, name: str, text: str | Sequence[str]) -> None:
+    """A new attribute of a text, or of several."""
+    texts = np.array(text, dtype=_STRING)
+    h5a.create(owner.id, name.encode(), _TEXT, _space(texts.shape)).write(texts, _TEXT_IN_MEMORY)
 
 
 def set_number(owner: h5py.Group | h5py.Dataset, name: str, value: float) -> None:
@@ -155,11 +209,13 @@ def virtual_column(group: h5py.Group, name: str, dtype: Any, block: h5py.Dataset
 
 
 def _space(shape: tuple[int, ...]) -> h5s.SpaceID:
-    return h5s.create_simple(shape) if shape else h5s.create(h5s.SCALAR)
+    return h5s.create_simple(shape) if shape else _SCALAR
 
 
 # --- before anything is read of a file that others may have made ---------------------------------------------
 
+#: Attributes of dimension scales: they change when others refer to them, and are of use to nobody but HDF5.
+REFERENCES = {b"DIMENSION_LIST", b"REFERENCE_LIST"}
 DEEPEST = 8  # groups inside each other; a run file has three
 MOST_OBJECTS = 5000  # groups and data sets; a run file has two hundred, each analysis as many
 MOST_ATTRIBUTES = 200  # of one object
@@ -182,8 +238,8 @@ class Bounds:
     ``may_grow``: groups whose data sets may be larger than what is in the file of them; who reads them sees to it.
     """
 
-    def __init__(self, file: h5py.File, may_grow: Collection[str] = ()) -> None:
-        self._size, self._may_grow = file.id.get_filesize(), may_grow
+    def __init__(self, file: h5f.FileID, may_grow: Collection[str] = ()) -> None:
+        self._size, self._may_grow = file.get_filesize(), may_grow
         self._room, self._unpacked = 2 * self._size, MOST_UNPACKED
         self._seen = set[int]()
 
@@ -198,17 +254,35 @@ class Bounds:
 
         :raises ValueError: it is kept in another file, is a link, or deeper or larger than what a run file holds.
         """
+        link = group.links.get_info(name)
         place = f"{path}/{name.decode(errors='backslashreplace')}"
-        found, address = _plain_object(group, name, place)
+        return self.opened(group, name, (link.type, link.u), place, depth, may_grow=path in self._may_grow)
+
+    def opened(
+        self,
+        group: h5g.GroupID,
+        name: bytes,
+        link: tuple[int, int],
+        place: str,
+        depth: int,
+        *,
+        may_grow: bool = False,
+    ) -> h5g.GroupID | h5d.DatasetID:
+        """The same of a member at its ``place`` whose link is known: its kind, and the address where it leads.
+
+        :raises ValueError: as :meth:`open`.
+        """
+        kind, address = link
         if address in self._seen:
             raise ValueError(f"{_short(place)} is a second name of something else")
+        found = _plain_object(group, name, kind, place)
         self._seen.add(address)
         if isinstance(found, h5g.GroupID):
             if depth == DEEPEST:
                 raise ValueError(f"{_short(place)} lies deeper than {DEEPEST} groups")
             return found
         _refuse_many_attributes(found, place)
-        needed, packed = _refuse_data_set(found, place, self._size, may_grow=path in self._may_grow)
+        needed, packed = _refuse_data_set(found, place, self._size, may_grow=may_grow)
         if packed:
             self._unpacked -= needed
         else:
@@ -223,7 +297,7 @@ def refuse_what_no_run_file_holds(file: h5py.File, may_grow: Collection[str] = (
 
     :raises ValueError: as :class:`Bounds`; the message names what it is.
     """
-    bounds = Bounds(file, may_grow)
+    bounds = Bounds(file.id, may_grow)
     waiting = [(h5g.open(file.id, b"/"), "", 0)]
     while waiting:
         group, path, depth = waiting.pop()
@@ -252,7 +326,7 @@ def plain_member(group: h5py.Group, name: str, *, may_grow: bool = False) -> Any
     if not isinstance(group, h5py.Group):  # held in memory, and looked through before
         return group[name]
     place = f"{group.name}/{name}"
-    found, _ = _plain_object(group.id, name.encode(), place)
+    found = _plain_object(group.id, name.encode(), group.id.links.get_info(name.encode()).type, place)
     if isinstance(found, h5d.DatasetID):
         size = h5i.get_file_id(group.id).get_filesize()
         _refuse_attributes(found, place)
@@ -264,15 +338,14 @@ def _short(place: str) -> str:
     return place if len(place) < 80 else f"{place[:77]}..."
 
 
-def _plain_object(group: h5g.GroupID, name: bytes, place: str) -> tuple[h5g.GroupID | h5d.DatasetID, int]:
-    """A member of a group, opened, and its address in the file."""
-    link = group.links.get_info(name)
-    if link.type != h5l.TYPE_HARD:
-        raise ValueError(f"{_short(place)} is {_KINDS.get(link.type, 'a link of an unknown kind')}")
+def _plain_object(group: h5g.GroupID, name: bytes, link: int, place: str) -> h5g.GroupID | h5d.DatasetID:
+    """A member of a group by a link of this kind, opened."""
+    if link != h5l.TYPE_HARD:
+        raise ValueError(f"{_short(place)} is {_KINDS.get(link, 'a link of an unknown kind')}")
     found = h5o.open(group, name)
     if not isinstance(found, h5g.GroupID | h5d.DatasetID):
         raise ValueError(f"{_short(place)} is neither a group nor a data set")
-    return found, link.u
+    return found
 
 
 def _refuse_attributes(owner: h5g.GroupID | h5d.DatasetID, place: str) -> None:
@@ -298,7 +371,9 @@ def _refuse_data_set(dataset: h5d.DatasetID, place: str, size: int, *, may_grow:
     :raises ValueError: they are kept elsewhere, or are too many.
     """
     if dataset.get_offset() is not None:  # one piece of this very file, which can be neither packed nor elsewhere
-        return _bytes_of(dataset, place, size), False
+        if (needed := dataset.get_storage_size()) > size:
+            raise ValueError(f"{_short(place)} would be larger than the file")
+        return needed, False
     properties = dataset.get_create_plist()
     if properties.get_external_count():
         raise ValueError(f"{_short(place)} is kept in another file (external raw storage)")
@@ -370,6 +445,64 @@ def _without_lock() -> h5p.PropFAID:
     access.set_file_locking(False, True)
     access.set_fclose_degree(h5f.CLOSE_STRONG)
     return access
+
+
+@lru_cache(maxsize=256)
+def known_kind(encoded: bytes) -> tuple[np.dtype[Any], bytes, h5t.TypeID]:
+    """What NumPy and HDF5 call an encoded type of values: to ask h5py costs more than to read a few numbers."""
+    dtype = h5t.decode(encoded).dtype
+    return dtype, dtype.str.encode(), h5t.py_create(dtype)
+
+
+def is_text(kind: h5t.TypeID) -> bool:
+    """Whether values of a type are texts of any length, whose type need not be asked further."""
+    return isinstance(kind, h5t.TypeStringID) and kind.is_variable_str()
+
+
+def read_texts(shape: tuple[int, ...], read: Callable[[np.ndarray[Any, Any], Any], None]) -> np.ndarray[Any, Any]:
+    """Texts of any length (UTF-8, bytes or str) of a data set or an attribute that ``read`` reads."""
+    texts = np.empty(shape, _STRING)
+    read(texts, _TEXT_IN_MEMORY)
+    return texts
+
+
+def read_values(owner: h5d.DatasetID | h5a.AttrID) -> np.ndarray[Any, Any]:
+    """All values of a data set or an attribute.
+
+    :raises Exception: h5py cannot read it.
+    """
+    read = partial(owner.read, h5s.ALL, h5s.ALL) if isinstance(owner, h5d.DatasetID) else owner.read
+    kind, shape = owner.get_type(), owner.shape
+    if is_text(kind):
+        return read_texts(shape, read)
+    dtype, _, in_memory = known_kind(kind.encode())
+    array = np.empty(shape, dtype)
+    if array.size:
+        read(array, in_memory)
+    return array
+
+
+def number_in(owner: h5d.DatasetID | h5a.AttrID) -> float:
+    """The value of a data set or an attribute of one number: its type and shape need not be asked for it.
+
+    :raises Exception: it is none, or h5py cannot read it.
+    """
+    number = np.empty(())
+    if isinstance(owner, h5d.DatasetID):
+        owner.read(h5s.ALL, h5s.ALL, number, h5t.NATIVE_DOUBLE)
+    else:
+        owner.read(number, h5t.NATIVE_DOUBLE)
+    return float(number)
+
+
+def attributes_of(owner: h5g.GroupID | h5d.DatasetID) -> dict[bytes, Any]:
+    """All attributes of an object, as plain values that can be compared.
+
+    :raises Exception: h5py cannot read one.
+    """
+    names = list[bytes]()
+    h5a.iterate(owner, names.append)
+    return {name: read_values(h5a.open(owner, name)).tolist() for name in names}
 
 
 def read_array(group: h5py.Group, name: str, rows: int | None = None) -> np.ndarray[Any, Any]:

@@ -31,16 +31,15 @@ def write_original(path: Path, original: Original) -> Run:
     :raises acquire.run_file.read.ArchiveError: it cannot be added.
     """
 
-    def change(_run: Run, entry: h5py.Group) -> bool:
+    def write(entry: h5py.Group) -> None:
         group = nx_group(entry, PLACE, "NXcollection")  # the data of an NXnote are bytes
         set_text(group, "meaning", "the text file that this run was made of, as another program wrote it")
         for name, text in (("file_name", original.file), ("sha256", original.digest), ("origin", original.origin)):
             write_text(group, name, text)
         write_text(group, "encoding", original.encoding)
         write_text(group, "data", original.text)
-        return True
 
-    return add(path, [PLACE], change)
+    return add(path, PLACE, lambda _run, _entry: write)
 
 
 def read_original(path: Path) -> str:

@@ -52,6 +52,7 @@ from acquire.run_file.hdf5 import (
     read_array,
     set_text,
     write_array,
+    write_column,
     write_text,
 )
 
@@ -73,7 +74,12 @@ FORMER_NAMES: Mapping[str, str] = {"log10_distance": "lg_distance"}
 
 def write_calibration(group: h5py.Group, calibration: Calibration) -> None:
     """What turns signals into light, complete: numbers and curves."""
-    for name, (value, unit) in calibration.to_fields().items():
+    write_fields(group, calibration.to_fields())
+
+
+def write_fields(group: h5py.Group, values: Mapping[str, tuple[Any, str]]) -> None:
+    """Numbers, curves and texts of a calibration, each with its unit."""
+    for name, (value, unit) in values.items():
         if isinstance(value, str):
             set_text(group, name, value)
         else:
@@ -81,11 +87,26 @@ def write_calibration(group: h5py.Group, calibration: Calibration) -> None:
 
 
 def read_calibration(group: h5py.Group) -> Calibration:
-    """The calibration of a run, or of an analysis, from its file alone."""
+    """The calibration of a run from its file alone."""
+    return Calibration.from_fields(read_fields(group))
+
+
+def read_fields(group: h5py.Group) -> dict[str, Any]:
+    """The values of a calibration that a group has, by their names."""
     arrays = {name: read_array(group, name) for name in group}
     values: dict[str, Any] = {name: array if array.ndim else array.item() for name, array in arrays.items()}
-    values |= {name: _plain_text(value) for name, value in group.attrs.items() if name != "NX_class"}
-    return Calibration.from_fields(values)
+    return values | {name: _plain_text(value) for name, value in group.attrs.items() if name not in _NO_FIELDS}
+
+
+def write_rows(group: h5py.Group, name: str, columns: Sequence[Column], values: Mapping[str, Any]) -> None:
+    """A table as one data set of rows; the units of its numbers are a JSON object."""
+    rows = np.empty(len(values[columns[0].name]), [(one.name, one.dtype) for one in columns])
+    for one in columns:
+        rows[one.name] = values[one.name]
+    write_column(group, name, rows, json.dumps({one.name: one.unit for one in columns if one.is_number}))
+
+
+_NO_FIELDS = ("NX_class", "meaning", "without")  # what a group says of itself
 
 
 def _plain_text(value: Any) -> str:

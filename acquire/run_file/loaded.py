@@ -27,7 +27,8 @@ class HeldData(Keeping):
     """A data set: its values, or its id where it is so long that they are read in pieces."""
 
     def __init__(self, place: str, identity: h5d.DatasetID) -> None:
-        self.place, self.attrs = place, dict[str, Any]()
+        self.place, self._kept = place, dict[str, Any]()
+        self.attrs: Mapping[str, Any] = self._kept
         self._id: h5d.DatasetID | None = identity
         self._values: Array | None = None
 
@@ -70,7 +71,7 @@ class HeldData(Keeping):
 
     def keep_attribute(self, name: bytes, values: Array) -> None:
         """Keep an attribute."""
-        self.attrs[name.decode()] = _as_attribute(values)
+        self._kept[name.decode()] = as_attribute(values)
 
     def keep_values(self, values: Array | None) -> None:
         """Keep the values; None of a data set that is read in pieces."""
@@ -82,14 +83,25 @@ class HeldGroup(Mapping[str, Any]):
     """A group with what is in it."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.attrs = name, dict[str, Any]()
-        self._members: dict[str, HeldGroup | HeldData | None] = {}
+        self.name, self.kept = name, dict[str, Any]()
+        self.attrs: Mapping[str, Any] = self.kept
+        self._members = dict[str, Any]()
 
     def __getitem__(self, path: str) -> Any:
-        found: Any = self
-        for name in path.split("/"):
-            found = found._members[name]
-        return found
+        name, _, rest = path.partition("/")
+        found = self.member(name)
+        if not rest:
+            return found
+        if not isinstance(found, HeldGroup):
+            raise KeyError(path)
+        return found[rest]
+
+    def member(self, name: str) -> Any:
+        """A member by its name.
+
+        :raises KeyError: there is none.
+        """
+        return self._members[name]
 
     def __contains__(self, path: object) -> bool:
         try:
@@ -115,7 +127,7 @@ class _Reading(Keeping):
 
     def keep_attribute(self, name: bytes, values: Array) -> None:
         """Keep an attribute."""
-        self.held.attrs[name.decode()] = _as_attribute(values)
+        self.held.kept[name.decode()] = as_attribute(values)
 
     def opened(self, name: bytes) -> tuple[Any, Keeping]:
         """A member by its id, and who keeps what is read of it."""
@@ -128,7 +140,7 @@ class _Reading(Keeping):
         return member, _Reading(group, member, self._bounds, place, self._depth + 1)
 
 
-def _as_attribute(values: Array) -> Any:
+def as_attribute(values: Array) -> Any:
     """The values of an attribute as h5py gives them."""
     if values.dtype.kind != "O":
         return values[()]
@@ -159,7 +171,7 @@ def load(file: h5py.File) -> Loaded:
         raise ValueError("it is too large to be held in memory")
     top = h5g.open(file.id, b"/")
     root, nowhere, digests = HeldGroup("/"), _Nowhere(), dict[str, str]()
-    reading = _Reading(root, top, Bounds(file))
+    reading = _Reading(root, top, Bounds(file.id))
     feed_attributes(nowhere, top, reading)
     for key in sorted(top):
         member, kept = reading.opened(key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
@@ -43,14 +43,29 @@ from acquire.records import (
     Spectrum,
 )
 from acquire.run_file import exchange
-from acquire.run_file.analyses import OWN, Analysis, Results, named, read_analyses, read_results
-from acquire.run_file.analyses import PLACE as PLACE_OF_ANALYSES
-from acquire.run_file.checksums import Integrity, damaged_texts, verify
+from acquire.run_file.analyses import (
+    COMPUTED,
+    COMPUTED_OF_SPECTRA,
+    OWN,
+    Analysis,
+    Results,
+    named,
+    read_analyses,
+    read_results,
+)
+from acquire.run_file.checksums import (
+    Integrity,
+    damaged_texts,
+    has_file_checksum,
+    verify,
+    without_file_checksum,
+)
 from acquire.run_file.figures_group import LONGEST_TEXT, PLACES, read_figures
 from acquire.run_file.figures_group import text as _text
 from acquire.run_file.hdf5 import (
     plain_member,
     read_array,
+    read_only,
     refuse_large_attributes,
     refuse_what_no_run_file_holds,
 )
@@ -60,18 +75,20 @@ from acquire.run_file.layout import (
     FORMAT_VERSION,
     TABLES,
     Column,
+    Table,
     Version,
     ending_check,
     read_calibration,
     version_of,
 )
-from acquire.run_file.loaded import HeldGroup, load
+from acquire.run_file.loaded import LARGEST, HeldGroup, load
 from acquire.run_file.naming import is_run_file, moment_in
+from acquire.run_file.on_demand import OnDemand, on_demand
 from acquire.run_file.placing import locked_alone
 from acquire.run_file.remarks import Remark, RemarkKind, read_remarks, standing
 from acquire.run_file.streamed import rows_of_streamed
 from acquire.run_file.stress_group import read_stress
-from acquire.run_file.tables import length, read_table
+from acquire.run_file.tables import ALL, length, read_table
 
 LONGEST_CONFIGURATION = 16 * LONGEST_TEXT  # of all such files together, with every default filled in
 
@@ -291,18 +308,8 @@ def read_run(path: Path, analysis: str | None = None) -> Run:
 
     :raises ArchiveError: there is no such file, or it is not a run file of this program; or it has no such analysis.
     """
-    with _file(path) as file:
-        return by_analysis(_whole(path, file), file["entry"], analysis)
-
-
-def names_of_analyses(path: Path) -> tuple[str, ...]:
-    """What the analyses of a run file are called; little of it is read.
-
-    :raises ArchiveError: as above.
-    """
-    with _file(path) as file:
-        groups = plain_member(plain_member(file, "entry"), PLACE_OF_ANALYSES)
-        return () if groups is None else tuple(groups)
+    with opened(path) as (file, as_written):
+        return by_analysis(whole(path, file, as_written=as_written), file["entry"], analysis)
 
 
 def by_analysis(run: Run, entry: h5py.Group, name: str | None) -> Run:
@@ -317,7 +324,7 @@ def by_analysis(run: Run, entry: h5py.Group, name: str | None) -> Run:
         if analysis is None:
             return run
         rows = {table: length(columns) for table, columns in run.tables.items()}
-        return with_results(run, read_results(entry, analysis.name, run.source_unit, rows), analysis)
+        return with_results(run, read_results(entry, analysis.name, run.source_unit, rows, run.calibration), analysis)
     except (ValueError, KeyError) as error:
         raise ArchiveError(f"{run.path}: {_first_line(error)}") from error
 
@@ -349,8 +356,13 @@ def _both(before: Columns, more: Columns) -> Columns:
     return {name: np.concatenate([before[name], values[new]]) for name, values in more.items()}
 
 
-def _whole(path: Path, file: h5py.File) -> Run:
-    """The run in an open file, and what its checksums say of it."""
+def whole(path: Path, file: h5py.File | HeldGroup, *, as_written: bool = False) -> Run:
+    """The run in an open file, and what its checksums say of it; of one that is ``as_written`` they need not be asked.
+
+    :raises Exception: h5py cannot read it.
+    """
+    if as_written:
+        return _read(path, file)
     if (found := _at_one_go(path, file)) is not None:
         return found[0]
     refuse_what_no_run_file_holds(file, _growing_groups(file))
@@ -386,6 +398,48 @@ def _growing_groups(file: h5py.File) -> list[str]:
     return ["/entry/recording", *(f"/entry/{table.name}" for table in TABLES)]
 
 
+def readings(path: Path, file: HeldGroup) -> Run:
+    """The run in a file that is as it was written, without its own results: only what they are computed from.
+
+    The columns that are computed are blank, tables of results empty, and there are no figures; nor are there messages.
+
+    :raises Exception: h5py cannot read it.
+    """
+    return _read(path, file, without=_COMPUTED)
+
+
+#: The columns that are computed, by table, or all of them; of the flags, some are of the reading itself.
+_COMPUTED = {
+    "jvl": frozenset(COMPUTED) - {"flags"},
+    "spectra": frozenset(COMPUTED_OF_SPECTRA),
+    **dict.fromkeys(("findings", "branches", "transport"), ALL),
+}
+
+
+def with_own_results(run: Run, entry: HeldGroup) -> Run:
+    """A run that was read without them, with its own computed columns and figures; those of an analysis stay.
+
+    :raises Exception: h5py cannot read them.
+    """
+    if run.analysis is not None:
+        return run
+    tables = {
+        table.name: {**run.tables[table.name], **_computed_columns(entry, table, run)}
+        for table in TABLES
+        if table.name in _COMPARED
+    }
+    return replace(run, tables={**run.tables, **tables}, figures=read_figures(entry))
+
+
+_COMPARED = ("jvl", "spectra")  # of the tables that are computed
+
+
+def _computed_columns(entry: HeldGroup, table: Table, run: Run) -> Columns:
+    others = {one.name for one in table.columns(run.source_unit)} - _COMPUTED[table.name]
+    columns, _ = read_table(entry, table, run.source_unit, run.version, others)
+    return {name: columns[name] for name in _COMPUTED[table.name] if name in columns}
+
+
 def _read_own(path: Path) -> Run:
     """Read a file that this process has written and compared with what it wrote.
 
@@ -401,8 +455,29 @@ def _file(path: Path) -> Iterator[h5py.File]:
     with _as_archive_error(path):
         refuse_what_is_no_file(path)
         with h5py.File(path, "r", locking=False) as file:
-            _refuse_newer(path, file)
+            refuse_newer(path, file)
             yield file
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[h5py.File | HeldGroup, bool]]:
+    """A run file, and whether it is known to be as it was written: then what is asked for is read, and nothing else.
+
+    :raises ArchiveError: it cannot be read; whatever goes wrong inside is one.
+    """
+    with _as_archive_error(path):
+        refuse_what_is_no_file(path)
+        if path.stat().st_size <= LARGEST and has_file_checksum(path):
+            image = without_file_checksum(path.read_bytes())
+            if image is not None:
+                with read_only(image) as file:
+                    root = on_demand(file)
+                    refuse_newer(path, root)
+                    yield root, True
+                    return
+        with h5py.File(path, "r", locking=False) as file:
+            refuse_newer(path, file)
+            yield file, False
 
 
 def refuse_what_is_no_file(path: Path) -> None:
@@ -435,9 +510,10 @@ def _as_archive_error(path: Path) -> Iterator[None]:
         raise ArchiveError(f"{path}: is not a run file of this program ({_first_line(error)})") from error
 
 
-def _refuse_newer(path: Path, file: h5py.File) -> None:
+def refuse_newer(path: Path, file: h5py.File | HeldGroup) -> None:
     """:raises ArchiveError: a file is of a newer major version of the format than this program knows."""
-    refuse_large_attributes(file)
+    if isinstance(file, h5py.File):
+        refuse_large_attributes(file)
     version = version_of(file)
     if version[0] > FORMAT_VERSION[0]:
         mine = "{}.{}".format(*FORMAT_VERSION)
@@ -526,12 +602,17 @@ def _first_line(error: BaseException) -> str:
 # --- reading -----------------------------------------------------------------------------------------------
 
 
-def _read(path: Path, file: h5py.File) -> Run:
+def _read(path: Path, file: h5py.File | HeldGroup, without: Mapping[str, Collection[str]] | None = None) -> Run:
     entry, version = file["entry"], version_of(file)
     recording = entry.get("recording")
     source_unit = _text(entry["jvl/source_level"].attrs["units"])
-    found = {table.name: read_table(entry, table, source_unit, version) for table in TABLES if not table.streamed}
-    messages, remarks = (exchange.read(entry), ()) if recording is None else exchange.recorded(recording)
+    left_out = without or {}
+    found = {
+        table.name: read_table(entry, table, source_unit, version, left_out.get(table.name, ()))
+        for table in TABLES
+        if not table.streamed
+    }
+    messages, remarks = _exchanged(entry, recording) if without is None else (exchange.columns_of([]), ())
     said = [text for _, texts in found.values() for text in texts] + [*remarks]
     analyses = _analyses(entry, said)
     if recording is not None and "ending_check" in recording:
@@ -550,9 +631,9 @@ def _read(path: Path, file: h5py.File) -> Run:
             _text(role): f"{_text(group.attrs['identification'])} at {_text(group.attrs['resource'])}"
             for role, group in entry["instrument"].items()
         },
-        calibration=read_calibration(entry["calibration"]),
+        calibration=_calibration(entry),
         tables={name: columns for name, (columns, _) in found.items()},
-        figures=read_figures(entry),
+        figures={} if without else read_figures(entry),
         finished=recording is None,
         integrity=Integrity(damaged=tuple(said)),
         version=version,
@@ -566,6 +647,27 @@ def _read(path: Path, file: h5py.File) -> Run:
         rows={table.name: rows_of_streamed(entry, table) for table in TABLES if table.streamed},
         analyses=analyses,
     )
+
+
+def _calibration(entry: h5py.Group | OnDemand) -> Calibration:
+    """The calibration; of a file that is as it was written, it is known by its checksum once it was read."""
+    if not isinstance(entry, OnDemand):
+        return read_calibration(entry["calibration"])
+    checksum = entry["checksums"].attrs.get("calibration", "")
+    if (found := _KNOWN.get(checksum)) is None:
+        found = read_calibration(entry["calibration"])
+        if checksum:
+            _KNOWN[checksum] = found
+            while len(_KNOWN) > _MOST_KNOWN:
+                _KNOWN.pop(next(iter(_KNOWN)), None)
+    return found
+
+
+_KNOWN, _MOST_KNOWN = dict[str, Calibration](), 32  # many runs of a bench have one
+
+
+def _exchanged(entry: h5py.Group, recording: h5py.Group | None) -> tuple[Columns, tuple[str, ...]]:
+    return (exchange.read(entry), ()) if recording is None else exchange.recorded(recording)
 
 
 def _analyses(entry: h5py.Group, said: list[str]) -> tuple[Analysis, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import h5py
@@ -12,28 +12,44 @@ from acquire.records import Branch, Columns, Severity
 from acquire.run_file.checksums import PLACE
 from acquire.run_file.hdf5 import read_array, rows_in_file
 from acquire.run_file.layout import FORMAT_VERSION, WAVELENGTHS, Column, Table, Version, name_in
+from acquire.run_file.on_demand import OnDemand
 from acquire.run_file.recorded_rows import Arrays, whole_rows
 
+ALL = frozenset({"*"})  # columns of a table
 
-def read_table(entry: h5py.Group, table: Table, source_unit: str, version: Version) -> tuple[Columns, tuple[str, ...]]:
+
+def read_table(
+    entry: h5py.Group, table: Table, source_unit: str, version: Version, without: Collection[str] = ()
+) -> tuple[Columns, tuple[str, ...]]:
     """The columns of a table, and what is to be said about it; what came after the file's version is blank.
+
+    So are the columns of a finished file that are named ``without``; with all of them, the table is empty.
 
     :raises ValueError: they do not fit each other, or hold what no run has.
     """
     columns = table.columns(source_unit)
     # A file of this very version may have been made while the version was still growing
     optional = table.optional or table.since == FORMAT_VERSION
-    if table.since > version or (optional and table.name not in entry):
+    if table.since > version or without == ALL or (optional and table.name not in entry):
         return {column.name: np.empty(0, column.dtype) for column in columns}, ()
-    known = [column for column in columns if column.since <= version]
+    known = [column for column in columns if column.since <= version and column.name not in without]
     if "recording" in entry:
         arrays, remarks = _recorded(entry, table, known, version > FORMAT_VERSION)
     else:
-        group = entry[table.name]
-        arrays, remarks = {column.name: read_array(group, name_in(group, column)) for column in known}, ()
+        arrays, remarks = _finished(entry[table.name], known), ()
     rows = length(arrays)
-    late = {column.name: np.full(rows, column.fill, column.dtype) for column in columns if column not in known}
-    return {c.name: late[c.name] if c.name in late else _checked(arrays[c.name], c, rows) for c in columns}, remarks
+    return {
+        one.name: _checked(arrays[one.name], one, rows)
+        if one.name in arrays
+        else np.full((rows, WAVELENGTHS) if one.is_spectrum else rows, one.fill, one.dtype)
+        for one in columns
+    }, remarks
+
+
+def _finished(group: h5py.Group | OnDemand, columns: Sequence[Column]) -> Arrays:
+    if isinstance(group, OnDemand) and columns and not len(group[name_in(group, columns[0])]):
+        columns = columns[:1]  # as it was written, no other column has rows either
+    return {column.name: read_array(group, name_in(group, column)) for column in columns}
 
 
 def _recorded(

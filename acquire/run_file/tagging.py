@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import h5py
 from acquire.config.overrides import GARBLED
 from acquire.config.yaml_source import is_text
 from acquire.run_file.additions import add
+from acquire.run_file.loaded import HeldGroup
 from acquire.run_file.placing import Waiting
 from acquire.run_file.read import ArchiveError, Run
 from acquire.run_file.remarks import (
@@ -62,14 +64,11 @@ def say_of(path: Path, wish: Wish, waiting: Waiting | None = None) -> Run:
         such tag to be taken off; or there is no room for more.
     """
 
-    def change(run: Run, entry: h5py.Group) -> bool:
+    def change(run: Run, _: HeldGroup) -> Callable[[h5py.Group], object] | None:
         remarks = _with(run, wish)
-        if remarks == run.remarks:
-            return False
-        write_remarks(entry, remarks)
-        return True
+        return None if remarks == run.remarks else lambda entry: write_remarks(entry, remarks)
 
-    return add(path, [PLACE], change, waiting)
+    return add(path, PLACE, change, waiting)
 
 
 def _with(run: Run, wish: Wish) -> tuple[Remark, ...]:

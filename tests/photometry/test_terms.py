@@ -145,7 +145,7 @@ def test_between_two_points_scatter_averages_and_the_rest_does_not() -> None:
 
 
 def test_what_is_common_drops_out_of_a_difference() -> None:
-    parts = [rectangular_term(0.02), replace(rectangular_term(0.02), sensitivity=-1.0)]
+    parts = [rectangular_term(0.02), rectangular_term(0.02)._replace(sensitivity=-1.0)]
     assert combined(parts) == []
     apart = combined([replace(part, part=Part.METER) for part in parts], apart=(Part.METER,))
     assert total(apart) == pytest.approx(0.02 * sqrt(2))

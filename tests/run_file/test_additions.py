@@ -19,7 +19,7 @@ import h5py
 import pytest
 
 from acquire.run_file import additions, loaded, placing, tagging
-from acquire.run_file.checksums import digests, sealed
+from acquire.run_file.checksums import digests, sealed, without_file_checksum
 from acquire.run_file.placing import Waiting
 from acquire.run_file.read import ArchiveError, Run, read_run
 from acquire.run_file.remarks import LONGEST_COMMENT, MOST_REMARKS, Remark, RemarkKind, write_remarks
@@ -126,31 +126,114 @@ def test_a_changed_remark_is_noticed(path: Path) -> None:
     assert read_run(path).integrity.damaged == ("/entry/remarks is not as it was written",)
 
 
+def _attribute(owner: Any, name: str, value: Any) -> None:
+    owner.attrs[name] = value
+
+
+def _written_anew(entry: h5py.Group) -> None:
+    values = entry["jvl/time"][()]
+    del entry["jvl/time"]
+    entry["jvl/time"] = values
+
+
+@pytest.mark.parametrize("is_sealed", [True, False])
+@pytest.mark.parametrize("on_disk", [False, True])
 @pytest.mark.parametrize(
-    ("spoil", "why"),
+    ("spoil", "where"),
     [
-        (lambda entry: entry["jvl/voltage"].__setitem__(0, 9.0), "something else than remarks would have changed"),
-        (lambda entry: entry.__delitem__("notes"), "nothing was added, it could not be read then"),
-        (lambda entry: entry.__delitem__("jvl_live"), "something else than remarks would have changed"),
-        (lambda entry: entry["checksums"].attrs.__setitem__("jvl", "x"), "something else than remarks"),
-        (lambda entry: entry.attrs.__setitem__("default", "x"), "something else than remarks"),
-        (lambda entry: entry.create_group("other"), "something else than remarks"),
+        (lambda entry: entry["jvl/voltage"].__setitem__(0, 9.0), "values"),
+        (lambda entry: entry["stress/charge"].__setitem__((), 9.0), "values"),
+        (lambda entry: entry["jvl_live/luminance"].__setitem__(-1, 9.0), "values"),
+        (lambda entry: entry.__delitem__("notes"), "/entry/notes"),
+        (lambda entry: entry.__delitem__("jvl_live"), "/entry/jvl_live"),
+        (lambda entry: _attribute(entry["checksums"], "jvl", "x"), "an attribute"),
+        (lambda entry: _attribute(entry, "default", "x"), "an attribute"),
+        (lambda entry: _attribute(entry.file, "creator", "x"), "an attribute"),
+        (lambda entry: _attribute(entry["jvl"], "more", "x"), "/entry/jvl"),
+        (lambda entry: _attribute(entry["jvl/voltage"], "more", "x"), "/entry/jvl/voltage"),
+        (lambda entry: entry["jvl/voltage"].attrs.__delitem__("units"), "/entry/jvl/voltage"),
+        (lambda entry: entry.create_group("other"), "/entry/other"),
+        (lambda entry: entry.file.create_group("other"), "/other"),
+        (lambda entry: entry["dark"].create_group("other"), "/entry/dark/other"),
+        (lambda entry: entry.move("dark", "bright"), "/entry/(dark|bright)"),
+        (_written_anew, "/entry/jvl/time"),
+    ],
+)
+def test_an_addition_that_does_more_than_it_may_changes_nothing(
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    spoil: Callable[[h5py.Group], Any],
+    where: str,
+    is_sealed: bool,
+    on_disk: bool,
+) -> None:
+    if not is_sealed:
+        path.write_bytes(without_file_checksum(path.read_bytes()) or b"")
+    if on_disk:
+        monkeypatch.setattr(additions, "LARGEST", 1000)
+    content = path.read_bytes()
+
+    def write(entry: h5py.Group) -> None:
+        write_remarks(entry, [Remark(RemarkKind.TAG, "x")])
+        spoil(entry)
+
+    with pytest.raises(ArchiveError, match=f"something else than remarks would have changed \\({where}.*nothing was"):
+        additions.add(path, "remarks", lambda _run, _entry: write)
+    hold_as_it_was(path, content)
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        (lambda entry: entry.__delitem__("remarks"), "nothing was added, it could not be read then"),
         (lambda entry: entry.create_dataset("remarks", data=1.0), "nothing was added"),
         (lambda entry: 1 / 0, "division by zero"),
     ],
 )
-def test_an_addition_that_does_more_than_it_may_changes_nothing(
-    path: Path, spoil: Callable[[h5py.Group], Any], why: str
-) -> None:
+def test_an_addition_that_goes_wrong_changes_nothing(path: Path, made: Callable[[h5py.Group], Any], why: str) -> None:
     content = path.read_bytes()
 
-    def change(_: Run, entry: h5py.Group) -> bool:
-        spoil(entry)
-        return True
+    def write(entry: h5py.Group) -> None:
+        write_remarks(entry, [])
+        made(entry)
 
     with pytest.raises(ArchiveError, match=why):
-        additions.add(path, ["remarks"], change)
+        additions.add(path, "remarks", lambda _run, _entry: write)
     hold_as_it_was(path, content)
+
+
+def test_an_addition_that_is_not_what_was_written_is_thrown_away(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content, right = path.read_bytes(), additions.image_of
+    monkeypatch.setattr(additions, "image_of", lambda file: right(file).replace(b"bad contact", b"bad contest"))
+    with pytest.raises(ArchiveError, match="nothing was added: the copy is not what was written into it"):
+        say_of(path, Wish(tag="bad contact"))
+    hold_as_it_was(path, content)
+
+
+def test_what_grows_keeps_what_it_had(path: Path) -> None:
+    def add(write: Callable[[h5py.Group], object], *, grows: bool = True) -> None:
+        additions.add(path, "more", lambda _run, _entry: write, grows=grows)
+
+    def with_member(name: str) -> Callable[[h5py.Group], object]:
+        return lambda entry: entry.require_group("more").create_dataset(name, data=[1.0])
+
+    def without_first(entry: h5py.Group) -> None:
+        del entry["more/first"]
+        with_member("third")(entry)
+
+    for name in ("first", "second"):
+        add(with_member(name))
+    content = path.read_bytes()
+    with h5py.File(path) as file:
+        assert [*file["entry/more"]] == ["first", "second"]
+    with pytest.raises(ArchiveError, match=r"would have changed \(/entry/more/first\)"):
+        add(without_first)
+    with pytest.raises(ArchiveError, match=r"would have changed \(values\)"):
+        add(lambda entry: entry["more/first"].__setitem__(0, 2.0))
+    hold_as_it_was(path, content)
+    add(without_first, grows=False)
+    with h5py.File(path) as file:
+        assert [*file["entry/more"]] == ["second", "third"]
 
 
 # --- files that no memory holds ----------------------------------------------------------------------------------
@@ -183,13 +266,6 @@ def test_a_large_file_is_added_to_on_the_disk(path: Path, monkeypatch: pytest.Mo
 def test_a_large_file_stays_as_it_was_where_something_goes_wrong(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = path.read_bytes()
 
-    def change(_: Run, entry: h5py.Group) -> bool:
-        entry["jvl/voltage"][0] = 9.0
-        return True
-
-    with pytest.raises(ArchiveError, match="something else than"):
-        additions.add(path, ["remarks"], change)
-    hold_as_it_was(path, content)
     for owner, name in ((Path, "replace"), (additions.os, "fsync"), (shutil, "copyfile")):
         with monkeypatch.context() as patch:
             patch.setattr(owner, name, refusing)
@@ -274,14 +350,13 @@ def test_a_step_that_fails_leaves_the_file_as_it_was(
 
 
 def test_a_file_that_somebody_else_changes_meanwhile_is_left_to_them(path: Path) -> None:
-    def change(_: Run, entry: h5py.Group) -> bool:
+    def write(entry: h5py.Group) -> None:
         with h5py.File(path, "r+", locking=False) as file:
             file.attrs["mine"] = "x" * 5000
         write_remarks(entry, [Remark(RemarkKind.TAG, "x")])
-        return True
 
     with pytest.raises(ArchiveError, match="was changed by somebody else meanwhile; nothing was added"):
-        additions.add(path, ["remarks"], change)
+        additions.add(path, "remarks", lambda _run, _entry: write)
     with h5py.File(path) as file:
         assert file.attrs["mine"] == "x" * 5000
 
@@ -294,13 +369,12 @@ def test_an_addition_that_comes_in_between_is_kept_and_this_one_made_to_it(
         monkeypatch.setattr(additions, "LARGEST", 1000)
     others = iter(["first", "second"])
 
-    def change(run: Run, entry: h5py.Group) -> bool:
+    def change(run: Run, _: Any) -> Callable[[h5py.Group], object]:
         if (tag := next(others, None)) is not None:
             say_of(path, Wish(tag=tag), Time().waiting())  # nobody is waited for while an addition is made
-        write_remarks(entry, [*run.remarks, Remark(RemarkKind.TAG, "mine")])
-        return True
+        return lambda entry: write_remarks(entry, [*run.remarks, Remark(RemarkKind.TAG, "mine")])
 
-    assert additions.add(path, ["remarks"], change).tags == ("first", "second", "mine")
+    assert additions.add(path, "remarks", change).tags == ("first", "second", "mine")
     assert read_run(path).tags == ("first", "second", "mine")
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
@@ -325,7 +399,7 @@ def test_a_viewer_is_not_disturbed_and_a_writer_not_overwritten(path: Path) -> N
     content = path.read_bytes()
     with h5py.File(path, "r+", locking=True), pytest.raises(ArchiveError, match="nothing was added"):
         say_of(path, Wish(tag="y"), Time().waiting())
-    assert len(path.read_bytes()) == len(content)
+    assert len(path.read_bytes()) == len(without_file_checksum(content) or b"")  # HDF5 cuts off what is behind its end
     assert read_run(path).tags == ("x",)
 
 
@@ -397,10 +471,7 @@ def test_what_cannot_be_said_is_refused_with_what_there_is(path: Path) -> None:
 
 
 def test_many_remarks_keep_the_summary_small(path: Path) -> None:
-    def change(_: Run, entry: h5py.Group) -> bool:
-        write_remarks(entry, [Remark(RemarkKind.COMMENT, f"{n} {'é' * 3000}", "u", NOW) for n in range(200)])
-        return True
-
-    run = additions.add(path, ["remarks"], change)
+    comments = [Remark(RemarkKind.COMMENT, f"{n} {'é' * 3000}", "u", NOW) for n in range(200)]
+    run = additions.add(path, "remarks", lambda _run, _entry: lambda entry: write_remarks(entry, comments))
     assert len(run.comments) == 200
     assert read_summary(path).comments[-1].startswith("199 é")
