@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from acquire.archive.spread import Workers, shared_out
-from acquire.recompute.recompute import NameTaken, Recomputed, Wanted, recompute
+from acquire.recompute.recompute import NameTaken, Recomputed, Wanted, recompute, recompute_only
 from acquire.run_file.placing import Waiting
 from acquire.run_file.read import ArchiveError
 from acquire.run_file.reading_apart import answers_of
+from acquire.run_file.summary import RunSummary, summary_of
 
 IN_A_TASK = 400  # files at most, for which a process is started
 PATIENCE = 45.0  # s: files of one folder are replaced by turns; less than the process may take for a file
@@ -27,7 +28,7 @@ class Outcome:
 
     ``identical``: the numbers in the file are, to the last bit, those that this program computes of its readings; None
     where they were not compared. ``there``: it had an analysis of this name already. ``refused``: why nothing came of
-    it.
+    it. ``summary``: the run in short, with its new results, where they were asked for instead of an analysis.
     """
 
     path: Path
@@ -35,23 +36,26 @@ class Outcome:
     identical: bool | None = None
     there: bool = False
     refused: str = ""
+    summary: RunSummary | None = None
 
 
-def recompute_all(paths: Sequence[Path], wanted: Wanted, workers: Workers) -> list[Outcome]:
+def recompute_all(paths: Sequence[Path], wanted: Wanted, workers: Workers, *, into_files: bool = True) -> list[Outcome]:
     """Recompute runs, as :func:`acquire.recompute.recompute.recompute` each, in the order of ``paths``.
 
-    With a name, a file that has an analysis of it already is passed over: what was interrupted goes on so.
+    With a name, a file that has an analysis of it already is passed over: what was interrupted goes on so. Not
+    ``into_files``: no file is changed, and each outcome has a summary by the new results.
     """
     wanted = replace(wanted, time=wanted.time or datetime.now(UTC).astimezone().isoformat(timespec="seconds"))
     plain = base64.b64encode(pickle.dumps(wanted)).decode()
-    tasks = [(some, plain) for some in shared_out(paths, workers, IN_A_TASK)]
+    what = "recompute" if into_files else "recompute_only"
+    tasks = [(some, plain, what) for some in shared_out(paths, workers, IN_A_TASK)]
     return [one for some in workers.results(_recompute_some, tasks) for one in some]
 
 
-def _recompute_some(task: tuple[list[Path], str]) -> list[Outcome]:
+def _recompute_some(task: tuple[list[Path], str, str]) -> list[Outcome]:
     """What comes of some files in a process of their own; one that it dies of costs no other."""
-    paths, wanted = task
-    answers = answers_of(COMMAND, "recompute", paths, beside={"wanted": wanted})
+    paths, wanted, what = task
+    answers = answers_of(COMMAND, what, paths, beside={"wanted": wanted})
     return [Outcome(path, refused=str(one)) if isinstance(one, ArchiveError) else one for path, one in answers]
 
 
@@ -64,6 +68,17 @@ def recompute_one(path: Path, wanted: Wanted) -> Outcome:
         found: Recomputed = recompute(path, wanted, Waiting(patience=PATIENCE))
     except NameTaken:
         return Outcome(path, there=True)
-    compared = found.computation.compared
-    identical = not found.computation.unchanged if compared else None
-    return Outcome(path, "" if found.analysis is None else found.analysis.name, identical)
+    return Outcome(path, "" if found.analysis is None else found.analysis.name, _is_identical(found))
+
+
+def recompute_one_only(path: Path, wanted: Wanted) -> Outcome:
+    """The same without an addition to its file.
+
+    :raises ArchiveError: nothing was computed.
+    """
+    found = recompute_only(path, wanted)
+    return Outcome(path, identical=_is_identical(found), summary=summary_of(found.run))
+
+
+def _is_identical(found: Recomputed) -> bool | None:
+    return not found.computation.unchanged if found.computation.compared else None

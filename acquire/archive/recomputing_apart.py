@@ -14,20 +14,24 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from acquire.archive.recomputing import Outcome, recompute_one
+from acquire.archive.recomputing import Outcome, recompute_one, recompute_one_only
+from acquire.recompute.recompute import Wanted
 from acquire.run_file.reading_apart import serve
 
 
 def _work() -> Mapping[str, Callable[..., Any]]:
     known: dict[str, Any] = {}
 
-    def recompute(path: Path, wanted: str) -> Outcome:
-        if wanted not in known:
-            known[wanted] = pickle.loads(base64.b64decode(wanted))
-        return recompute_one(path, known[wanted])
+    def by(work: Callable[[Path, Wanted], Outcome]) -> Callable[..., Outcome]:
+        def recompute(path: Path, wanted: str) -> Outcome:
+            if wanted not in known:
+                known[wanted] = pickle.loads(base64.b64decode(wanted))
+            return work(path, known[wanted])
+
+        return recompute
 
     gc.freeze()  # what was imported is not looked through again at each collection
-    return {"recompute": recompute}
+    return {"recompute": by(recompute_one), "recompute_only": by(recompute_one_only)}
 
 
 if __name__ == "__main__":

@@ -112,13 +112,10 @@ def write_table(sheet: Sheet, path: Path, *, force: bool = False) -> None:
     :raises ArchiveError: the name ends with something else; the file exists or cannot be written; XlsxWriter is not
         installed.
     """
-    kind = path.suffix.removeprefix(".").lower()
-    if kind not in FORMATS:
-        raise ArchiveError(f"{path}: a table is written as what its name ends with: .csv, .xlsx or .md")
+    kind = refuse_table(path, force=force)
     if kind == "xlsx":
         write_sheets([(sheet.name, sheet)], path, force=force)
         return
-    refuse_existing([path], force=force)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with file_written_whole(path, new=not force, encoding="utf-8") as stream:
@@ -128,6 +125,18 @@ def write_table(sheet: Sheet, path: Path, *, force: bool = False) -> None:
                 stream.write(markdown(sheet))
     except OSError as error:
         raise ArchiveError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def refuse_table(path: Path, *, force: bool = False) -> str:
+    """What a table at this place is written as: the ending of its name.
+
+    :raises ArchiveError: it is none that is known, or the file exists and is not to be overwritten (``force``).
+    """
+    kind = path.suffix.removeprefix(".").lower()
+    if kind not in FORMATS:
+        raise ArchiveError(f"{path}: a table is written as what its name ends with: .csv, .xlsx or .md")
+    refuse_existing([path], force=force)
+    return kind
 
 
 def markdown(sheet: Sheet) -> str:

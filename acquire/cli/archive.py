@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,6 +41,7 @@ from acquire.cli.terminal import complain, how_many, say, say_json, whoever_list
 
 if TYPE_CHECKING:
     from acquire.archive.catalogue import Catalogue, Indexed
+    from acquire.archive.recomputing import Outcome
     from acquire.run_file.export.sheets import Sheet
     from acquire.run_file.summary import RunSummary
 
@@ -212,21 +214,29 @@ def _write(to: Path | None, made: Callable[[], Sheet], force: bool) -> None:
     :raises typer.Exit: it cannot be written, or a figure was asked for that there is not.
     """
     from acquire.archive.tables import markdown, write_table
-    from acquire.run_file.read import ArchiveError
 
-    try:
+    with _complaining():
         sheet = made()
         if to is not None:
             write_table(sheet, to, force=force)
-    except ValueError as error:
-        raise complain(error, USAGE) from error
-    except ArchiveError as error:
-        raise complain(error, FAILED) from error
     with whoever_listens(sys.stdout):
         if to is None:
             say(sys.stdout, *markdown(sheet).splitlines())
         else:
             say(sys.stdout, f"{to}: {how_many(sheet.rows, 'row')}")
+
+
+@contextmanager
+def _complaining() -> Iterator[None]:
+    """:raises typer.Exit: a table cannot be written, or a figure was asked for that there is not."""
+    from acquire.run_file.read import ArchiveError
+
+    try:
+        yield
+    except ValueError as error:
+        raise complain(error, USAGE) from error
+    except ArchiveError as error:
+        raise complain(error, FAILED) from error
 
 
 @archive.command(short_help="Runs with all points and spectra as Parquet files.")
@@ -270,6 +280,11 @@ def recompute(
         str, typer.Option("--name", help="what the new analyses are called; who has one is passed over", metavar="NAME")
     ] = "",
     reason: Annotated[str, typer.Option("--reason", help="why; it stands in the files", metavar="TEXT")] = "",
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", help="a table of the results instead (.csv, .xlsx, .md): no run file is changed"),
+    ] = None,
+    force: ForceOption = False,
     user: Annotated[str, typer.Option("--user", help="who does it", metavar="NAME")] = "",
     jobs: JobsOption = 2,
     scheduler: SchedulerOption = None,
@@ -278,9 +293,11 @@ def recompute(
 ) -> None:
     """Compute the results of the chosen runs anew from their raw readings; nothing that is there changes.
 
-    Without anything to be different, the numbers are computed again and compared with those in the files.
+    Without anything to be different, the numbers are computed again and compared with those in the files. With --to, a
+    table of the new results is written, and the files stay as they are: to see first what would come of it.
     """
     from acquire.archive.recomputing import recompute_all
+    from acquire.archive.tables import figures_asked, refuse_table, table_of, write_table
     from acquire.config import ConfigurationError
     from acquire.recompute.changes import read_changes
     from acquire.recompute.recompute import Wanted, objections
@@ -295,23 +312,38 @@ def recompute(
         raise complain(error, USAGE) from error
     if wrong := objections(wanted):
         raise complain(wrong, USAGE)
+    if to is not None:
+        with _complaining():
+            refuse_table(to, force=force)
     # Folder by folder, as they lie on the disk
     paths = sorted(run.path for run in all_chosen(catalogue_at(catalogue), text, where) if run.finished)
     try:
-        done = recompute_all(paths, wanted, workers_of(jobs, scheduler))
+        done = recompute_all(paths, wanted, workers_of(jobs, scheduler), into_files=to is None)
     except refusals() as error:
         raise complain(error, FAILED) from error
     refused = [one for one in done if one.refused]
+    if to is not None:
+        runs = [one.summary for one in done if one.summary is not None]
+        with _complaining():
+            write_table(table_of(runs, figures_asked(runs)), to, force=force)
     with whoever_listens(sys.stdout):
         if as_json:
-            say_json({"runs": [{**asdict(one), "path": str(one.path)} for one in done]})
+            say_json({"runs": [_plain_outcome(one) for one in done]})
         else:
             compared = [one for one in done if one.identical is not None]
             added, there = sum(bool(one.added) for one in done), sum(one.there for one in done)
             same = sum(one.identical is True for one in compared)
             outcome = f"{added} got an analysis, {there} had it already, {len(refused)} refused"
+            if to is not None:
+                outcome = f"{len(done) - len(refused)} in {to}, no file was changed, {len(refused)} refused"
             say(sys.stdout, f"{how_many(len(done), 'run')}: {outcome}")
             if compared:
                 say(sys.stdout, f"of {len(compared)} that were compared {same} are the same to the last bit")
     if refused:
         raise complain([one.refused for one in refused], FAILED)
+
+
+def _plain_outcome(one: Outcome) -> dict[str, Any]:
+    """What came of a file, as a JSON object."""
+    told = {field.name: getattr(one, field.name) for field in fields(one) if field.name != "summary"}
+    return {**told, "path": str(one.path)} | ({"summary": one.summary.plain()} if one.summary else {})

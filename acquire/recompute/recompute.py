@@ -34,7 +34,16 @@ from acquire.run_file.layout import FORMAT_VERSION, TABLE
 from acquire.run_file.lifetime import lifetime_of
 from acquire.run_file.loaded import HeldGroup
 from acquire.run_file.placing import Waiting
-from acquire.run_file.read import ArchiveError, Run, by_analysis, with_own_results, with_results
+from acquire.run_file.read import (
+    ArchiveError,
+    Run,
+    by_analysis,
+    opened,
+    refuse_what_is_open_or_wrong,
+    to_compute,
+    with_own_results,
+    with_results,
+)
 from acquire.run_file.results import results_of
 
 PROGRAM = f"acquire {__version__}"
@@ -164,12 +173,7 @@ def recompute(path: Path, wanted: Wanted, waiting: Waiting | None = None) -> Rec
     found: list[Recomputed] = []
 
     def change(run: Run, entry: HeldGroup) -> Callable[[Any], object] | None:
-        name = _name(run, wanted)
-        parent = by_analysis(run, entry, wanted.parent)
-        try:
-            computation = compute(run, parent, wanted.changes, lambda run: with_own_results(run, entry))
-        except NotApplicable as error:
-            raise ArchiveError(f"{path}: {error}; nothing was added") from error
+        name, computation = _name(run, wanted), _computed(run, entry, wanted)
         analysis = _analysis(run, name, wanted, computation) if computation.is_new else None
         found[:] = [Recomputed(with_results(run, computation.results, analysis), analysis, computation)]
         if analysis is None:
@@ -179,6 +183,28 @@ def recompute(path: Path, wanted: Wanted, waiting: Waiting | None = None) -> Rec
 
     after = add(path, PLACE, change, waiting, grows=True, of_readings=True)
     return replace(found[0], run=replace(found[0].run, analyses=after.analyses))
+
+
+def recompute_only(path: Path, wanted: Wanted) -> Recomputed:
+    """The same without an addition: the file is read, and not changed.
+
+    :raises ArchiveError: the file cannot be read, is not finished or damaged; there is no such parent; or what is to be
+        different has no place in this run.
+    """
+    with opened(path) as (file, as_written):
+        run = to_compute(path, file, as_written=as_written)
+        refuse_what_is_open_or_wrong(run, "computed")
+        computation = _computed(run, file["entry"], wanted)
+    return Recomputed(with_results(run, computation.results), None, computation)
+
+
+def _computed(run: Run, entry: HeldGroup, wanted: Wanted) -> Computation:
+    """:raises ArchiveError: there is no such parent, or what is to be different has no place in this run."""
+    parent = by_analysis(run, entry, wanted.parent)
+    try:
+        return compute(run, parent, wanted.changes, lambda run: with_own_results(run, entry))
+    except NotApplicable as error:
+        raise ArchiveError(f"{run.path}: {error}; nothing was added") from error
 
 
 def _analysis(run: Run, name: str, wanted: Wanted, computation: Computation) -> Analysis:

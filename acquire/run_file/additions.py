@@ -30,7 +30,6 @@ from acquire.run_file.checksums import (
     write_checked_text,
 )
 from acquire.run_file.hdf5 import image_of, in_memory, read_only
-from acquire.run_file.layout import FORMAT_VERSION, version_of
 from acquire.run_file.loaded import LARGEST, HeldGroup
 from acquire.run_file.on_demand import on_demand
 from acquire.run_file.placing import Waiting, name_beside, put_in_place, replace_file, turn_to_change
@@ -41,9 +40,10 @@ from acquire.run_file.read import (
     _as_archive_error,
     _first_line,
     _stamp,
-    readings,
     refuse_newer,
     refuse_what_is_no_file,
+    refuse_what_is_open_or_wrong,
+    to_compute,
     whole,
 )
 from acquire.run_file.remarks import PLACE as REMARKS
@@ -207,11 +207,9 @@ def _made(wish: _Wish, file: h5f.FileID, *, as_written: bool) -> tuple[Run, _Add
     """
     root, copy = on_demand(file), h5py.File(file)
     refuse_newer(wish.path, root)
-    if as_written and wish.of_readings and version_of(root) == FORMAT_VERSION:
-        run = readings(wish.path, root)
-    else:
-        run = whole(wish.path, root if as_written else copy, as_written=as_written)
-    _refuse_what_takes_no_addition(run)
+    read = to_compute if wish.of_readings else whole
+    run = read(wish.path, root if as_written else copy, as_written=as_written)
+    refuse_what_is_open_or_wrong(run, "added")
     entry = h5py.Group(h5g.open(file, b"entry"))
     try:
         if (write := wish.change(run, root["entry"])) is None:
@@ -261,16 +259,3 @@ def _reading_again(path: Path) -> Iterator[None]:
     except Exception as error:
         why = _first_line(error).removeprefix(f"{path}: ")
         raise ArchiveError(f"{path}: nothing was added, it could not be read then ({why})") from error
-
-
-def _refuse_what_takes_no_addition(run: Run) -> None:
-    """:raises ArchiveError: a file is not finished, damaged, or of a newer version than this program's."""
-    if not run.finished:
-        raise ArchiveError(
-            f"{run.path}: is not finished: its run is going on, or was cut off; nothing was added. Add when it is "
-            f"over, or after: acquire recover {run.path}"
-        )
-    if run.integrity.damaged:
-        raise ArchiveError(f"{run.path}: is damaged, and nothing is added to it: {run.integrity}")
-    if run.version > FORMAT_VERSION:
-        raise ArchiveError(f"{run.path}: was written by {run.program}, a newer program; add to it with that one")

@@ -398,6 +398,16 @@ def _growing_groups(file: h5py.File) -> list[str]:
     return ["/entry/recording", *(f"/entry/{table.name}" for table in TABLES)]
 
 
+def to_compute(path: Path, file: h5py.File | HeldGroup, *, as_written: bool) -> Run:
+    """The run in an open file, for its results to be computed: its readings alone where it is ``as_written``.
+
+    :raises Exception: h5py cannot read it.
+    """
+    if as_written and version_of(file) == FORMAT_VERSION:
+        return readings(path, file)
+    return whole(path, file, as_written=as_written)
+
+
 def readings(path: Path, file: HeldGroup) -> Run:
     """The run in a file that is as it was written, without its own results: only what they are computed from.
 
@@ -521,6 +531,22 @@ def refuse_newer(path: Path, file: h5py.File | HeldGroup) -> None:
             f"{path}: was written by {_text(file.attrs.get('creator', 'an unknown program'))} in format "
             f"{version[0]}.{version[1]}, and this program knows {mine}; open it with that program, or a newer one"
         )
+
+
+def refuse_what_is_open_or_wrong(run: Run, what: str) -> None:
+    """See that a run is over and its file whole, before ``what`` is done; else that was not done.
+
+    :raises ArchiveError: it is not finished, damaged, or of a newer version than this program's.
+    """
+    if not run.finished:
+        raise ArchiveError(
+            f"{run.path}: is not finished: its run is going on, or was cut off; nothing was {what}. Try again when it "
+            f"is over, or after: acquire recover {run.path}"
+        )
+    if run.integrity.damaged:
+        raise ArchiveError(f"{run.path}: is damaged, and nothing is {what}: {run.integrity}")
+    if run.version > FORMAT_VERSION:
+        raise ArchiveError(f"{run.path}: was written by {run.program}, a newer program; nothing was {what} by this one")
 
 
 def run_files_in(folder: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from collections.abc import Generator, Sequence
@@ -184,10 +185,23 @@ def test_recomputing_changes_what_was_said_and_leaves_the_rest(tmp_path: Path) -
     assert (status, "say which runs" in wrong) == (2, True)
     (same,) = recompute_all([run.path], Wanted(), OneAfterTheOther())
     assert (same.identical, same.added) == (True, "")
+    content, table = run.path.read_bytes(), tmp_path / "first.csv"
+    look = ["--where", "sample ~ SPPO", "--area", "28 mm^2", "--to", str(table), *option]
+    assert acquire("recompute", *look)[:2] == (0, f"1 run: 1 in {table}, no file was changed, 0 refused\n")
+    (row,) = csv.DictReader(table.read_text("utf-8").splitlines())
+    assert run.path.read_bytes() == content
+    assert acquire("recompute", *look)[0] == 3  # the table is there
+    assert acquire("recompute", *look[:-3], str(tmp_path / "first.doc"), *option)[0] == 3
+    status, out, _ = acquire("recompute", *look, "--force", "--json")
+    (said,) = json.loads(out)["runs"]
     changed = ["--where", "sample ~ SPPO", "--area", "28 mm^2", "--name", "twice", *option]
     assert acquire("recompute", *changed)[:2] == (0, "1 run: 1 got an analysis, 0 had it already, 0 refused\n")
     before, after = run.tables["jvl"], read_run(run.path, analysis="twice").tables["jvl"]
     np.testing.assert_allclose(after["current_density"], before["current_density"] / 2, rtol=1e-12)
+    figures = read_run(run.path, analysis="twice").figures
+    assert said["summary"]["figures"][EQE]["value"] == figures[EQE].value != run.figures[EQE].value
+    assert float(row["EQE_max"]) == figures[EQE].value * 100
+    assert said["summary"]["emissive_area"] == 28e-6
     assert np.array_equal(before["current"], after["current"], equal_nan=True)
     (again,) = recompute_all([run.path], Wanted(name="twice"), OneAfterTheOther())
     assert again.there

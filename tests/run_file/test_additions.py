@@ -296,7 +296,7 @@ def test_damaged_and_newer_files_are_refused(path: Path) -> None:
     good = path.read_bytes()
     with h5py.File(path, "r+") as file:
         file["entry/jvl/voltage"][1] = 9.0
-    with pytest.raises(ArchiveError, match="is damaged, and nothing is added to it: DAMAGED: /entry/jvl is not"):
+    with pytest.raises(ArchiveError, match="is damaged, and nothing is added: DAMAGED: /entry/jvl is not"):
         say_of(path, Wish(tag="x"))
     path.write_bytes(good)
     with h5py.File(path, "r+") as file:

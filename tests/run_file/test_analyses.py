@@ -64,7 +64,8 @@ def test_what_is_read_of_it_is_what_was_computed(source: Path, tmp_path: Path) -
     for table, columns in computed.tables.items():
         if table != "notes":  # beside those of the run
             for name, values in columns.items():
-                assert shown.tables[table][name].tobytes() == values.astype(values.dtype).tobytes(), f"{table}/{name}"
+                read = shown.tables[table][name]
+                assert read.tobytes() == values.astype(read.dtype).tobytes(), f"{table}/{name}"
     assert shown.figures.keys() == computed.figures.keys()
     for name, figure in shown.figures.items():
         values = [[getattr(one, field.name) for field in fields(Figure)] for one in (figure, computed.figures[name])]
