@@ -1,11 +1,12 @@
-"""What an archive costs: indexing run files, searching among very many, by one process and several.
+"""What an archive costs: indexing run files, computing them anew, searching among very many; by one process and two.
 
-    python -m benchmarks.archive_index [--files N] [--rows N] [--folder DIR]
+    python -m benchmarks.archive_index [--files N] [--recompute N] [--rows N] [--folder DIR]
 
 A few short runs are made on the simulated bench, then copied with other identities, names and figures; nothing of
 them is shipped. Printed are processor time and wall-clock time a file, as ratios to opening a file and reading one
-attribute with plain h5py and to reading whole files, and how long a search takes among ``--rows`` runs of a catalogue
-that is filled directly.
+attribute with plain h5py and to reading whole files; the same of computing ``--recompute`` of them anew, without
+anything different and by a larger area, into a table and into the files; and how long a search takes among ``--rows``
+runs of a catalogue that is filled directly.
 """
 
 from __future__ import annotations
@@ -28,7 +29,11 @@ import h5py
 
 from acquire.archive.catalogue import Catalogue
 from acquire.archive.criteria import Criteria
+from acquire.archive.recomputing import Outcome, recompute_all
 from acquire.archive.spread import Here
+from acquire.recompute.changes import read_changes
+from acquire.recompute.recompute import Wanted
+from acquire.run_file.checksums import with_file_checksum
 from acquire.run_file.read import read_run
 from acquire.run_file.summary import RunSummary, read_summary, text_of, write_summary
 from benchmarks.common import run_shipped
@@ -66,6 +71,7 @@ def make_files(folder: Path, number: int) -> list[Path]:
         path.write_bytes(content)
         with h5py.File(path, "r+") as file:
             write_summary(file, other)
+        path.write_bytes(with_file_checksum(path.read_bytes()))  # as a finished file has it
         paths.append(path)
     return paths
 
@@ -79,7 +85,33 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - wall, cpu + after.children_system - before.children_system
 
 
-def of_files(folder: Path, number: int) -> None:
+def of_recomputing(paths: list[Path]) -> None:
+    """Compute these files anew, each way by one process and by two; they are changed by the last of them."""
+    ways = {
+        "compared, nothing different": (Wanted(), True),
+        "by another area, into a table": (Wanted(read_changes(area="14.28 mm^2")), False),
+        "by another area, into the files": (Wanted(read_changes(area="14.28 mm^2"), name="area"), True),
+    }
+    for name, (wanted, into_files) in ways.items():
+        walls = [_recomputed(name, paths, wanted, jobs, into_files=into_files) for jobs in (1, 2)]
+        print(f"  efficiency of two: {walls[0] / walls[1] / 2:.2f}")
+
+
+def _recomputed(name: str, paths: list[Path], wanted: Wanted, jobs: int, *, into_files: bool) -> float:
+    """How long that takes [s]; every file must be computed, and the same where nothing is different."""
+    named = replace(wanted, name=f"{wanted.name}_{jobs}" if wanted.name else "")
+    done = list[Outcome]()
+    wall, cpu = timed(lambda: done.extend(recompute_all(paths, named, Here(jobs), into_files=into_files)))
+    assert len(done) == len(paths)
+    assert not any(one.refused or one.there or one.identical is False for one in done)
+    print(
+        f"{name}, {jobs} jobs: {len(paths)} files in {wall:.1f} s, {1e3 * cpu / len(paths):.1f} ms a file of processor "
+        f"time; 100 000 would take {1e5 * wall / len(paths) / 60:.1f} min"
+    )
+    return wall
+
+
+def of_files(folder: Path, number: int, recomputed: int) -> None:
     paths = make_files(folder / "runs", number)
     sizes = sum(path.stat().st_size for path in paths)
     print(f"{number} run files of {sizes / number / 1024:.0f} kB, {sizes / MEGA:.0f} MB in all")
@@ -106,6 +138,8 @@ def of_files(folder: Path, number: int) -> None:
     wall, cpu = timed(lambda: catalogue.index([folder / "runs"]))
     print(f"again, nothing changed: {wall:.2f} s; the catalogue has {catalogue.path.stat().st_size / MEGA:.0f} MB")
     searches(catalogue)
+    if recomputed:
+        of_recomputing(paths[:recomputed])
 
 
 # --- searches ----------------------------------------------------------------------------------------------------
@@ -184,13 +218,14 @@ def searches(catalogue: Catalogue) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--files", type=int, default=10_000, help="run files that are made and indexed")
+    parser.add_argument("--recompute", type=int, default=1000, help="how many of them are computed anew")
     parser.add_argument("--rows", type=int, default=0, help="runs of a catalogue that is filled directly")
     parser.add_argument("--folder", type=Path, help="where; default: a folder that is removed afterwards")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = wanted.folder or Path(temporary)
         if wanted.files:
-            of_files(folder, wanted.files)
+            of_files(folder, wanted.files, wanted.recompute)
         if wanted.rows:
             catalogue = Catalogue(folder / "filled.sqlite")
             if catalogue.count() != wanted.rows:

@@ -17,7 +17,7 @@ from acquire.run_file.read import ArchiveError
 from acquire.run_file.reading_apart import answers_of
 from acquire.run_file.summary import RunSummary, summary_of
 
-IN_A_TASK = 400  # files at most, for which a process is started
+IN_A_TASK = 2000  # files at most, for which a process is started: that takes as long as thirty of them
 PATIENCE = 45.0  # s: files of one folder are replaced by turns; less than the process may take for a file
 COMMAND = (sys.executable, "-m", "acquire.archive.recomputing_apart")
 
