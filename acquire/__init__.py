@@ -7,6 +7,7 @@ What can go wrong here, beside the errors of instruments in :mod:`drivers.errors
     Exception
     ├── ConfigurationError        a YAML file is wrong: every problem at once (.problems)          config/parsing.py
     ├── ArchiveError              a run file cannot be read, finished or exported                 run_file/read.py
+    │   └── NameTaken             a run has an analysis of this name                              recompute/recompute.py
     ├── NoScheduler               no work can be handed to a scheduler                            archive/scheduler.py
     ├── TaskFailed                a process that had a task ended without an answer               archive/apart.py
     ├── CatalogueError            a catalogue of run files cannot be used                         archive/catalogue.py

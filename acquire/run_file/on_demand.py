@@ -79,7 +79,7 @@ class DataOnDemand:
 
     @property
     def attrs(self) -> _Attributes:
-        """Its attributes."""
+        """The attributes."""
         return _Attributes(self.identity, self.place)
 
     @cached_property

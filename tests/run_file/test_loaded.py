@@ -13,6 +13,7 @@ from acquire.run_file import read as reading
 from acquire.run_file.checksums import digests
 from acquire.run_file.loaded import load
 from acquire.run_file.read import read_run
+from tests.support.run_files import all_of
 
 RECORDINGS = sorted((Path(__file__).parents[1] / "recordings").glob("*.h5"))
 
@@ -24,18 +25,7 @@ def test_it_is_what_its_parts_are(path: Path, monkeypatch: pytest.MonkeyPatch) -
         found = load(file).digests if "recording" not in file["entry"] else digests(file["entry"])
         assert {name: text for name, text in found.items() if name != "checksums"} == digests(file["entry"])
     monkeypatch.setattr(reading, "_at_one_go", lambda *_: None)
-    assert pickle.dumps(plain(read_run(path))) == pickle.dumps(plain(at_once))
-
-
-def plain(run: reading.Run) -> dict[str, object]:
-    """All that was read, arrays by their bytes."""
-    tables = {f"{name}/{column}": values for name, table in run.tables.items() for column, values in table.items()}
-    tables |= {f"exchange/{column}": values for column, values in run.exchange.items()}
-    arrays = {name: (values.dtype.str, values.shape, values.tobytes()) for name, values in tables.items()}
-    fields = ("run_id", "title", "sample", "start_time", "status", "source_unit", "instruments", "version", "program")
-    rest = ("user", "sample_fields", "resolved_json", "remarks", "stress", "rows", "figures", "integrity", "analyses")
-    calibration = {name: str(value) for name, value in run.calibration.to_fields().items()}
-    return {**arrays, **{name: str(getattr(run, name)) for name in (*fields, *rest)}, **calibration}
+    assert pickle.dumps(all_of(read_run(path))) == pickle.dumps(all_of(at_once))
 
 
 def test_groups_data_sets_and_attributes_are_as_h5py_has_them(tmp_path: Path) -> None:

@@ -18,8 +18,7 @@ from acquire.run_file.hdf5 import read_only
 from acquire.run_file.on_demand import on_demand
 from acquire.run_file.read import ArchiveError, opened, read_run, readings, with_own_results
 from acquire.run_file.results import results_of
-from tests.run_file.test_loaded import plain
-from tests.support.run_files import a_cut_off_run, a_finished_run
+from tests.support.run_files import a_cut_off_run, a_finished_run, all_of
 
 RECORDINGS = [
     path
@@ -51,7 +50,7 @@ def sealed_copy(source: Path, folder: Path) -> Path:
 def in_full(path: Path) -> object:
     """A run as its parts give it, whatever is behind the file."""
     with h5py.File(path) as file:
-        return pickle.dumps(plain(reading.whole(path, file)))
+        return pickle.dumps(all_of(reading.whole(path, file)))
 
 
 @pytest.mark.parametrize("source", RECORDINGS, ids=lambda path: path.stem)
@@ -59,7 +58,7 @@ def test_it_is_what_all_of_its_parts_are(source: Path, tmp_path: Path, monkeypat
     path = sealed_copy(source, tmp_path)
     expected = in_full(path)
     monkeypatch.setattr(reading, "verify", lambda *_: pytest.fail("its parts were looked through"))
-    assert pickle.dumps(plain(read_run(path))) == expected
+    assert pickle.dumps(all_of(read_run(path))) == expected
     h5py.File(path).close()  # whatever is behind it, it is an HDF5 file
 
 

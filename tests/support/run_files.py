@@ -26,6 +26,7 @@ from acquire.records import (
     Spectrum,
 )
 from acquire.run_file import finish, layout, recorder
+from acquire.run_file.read import Run
 from tests.conftest import CONFIGS, run_sweep_file
 
 CAPACITY = {Record: 5, DarkReading: 2, Spectrum: 2, ExposureSample: 3, Note: 2}
@@ -98,3 +99,14 @@ def _simulated(sweep: str) -> tuple[str, bytes]:
         result = run_sweep_file(CONFIGS / "sweeps" / sweep, Path(folder) / "runs")
         assert result.run is not None
         return result.run.path.name, result.run.path.read_bytes()
+
+
+def all_of(run: Run) -> dict[str, object]:
+    """All that was read, arrays by their bytes."""
+    tables = {f"{name}/{column}": values for name, table in run.tables.items() for column, values in table.items()}
+    tables |= {f"exchange/{column}": values for column, values in run.exchange.items()}
+    arrays = {name: (values.dtype.str, values.shape, values.tobytes()) for name, values in tables.items()}
+    fields = ("run_id", "title", "sample", "start_time", "status", "source_unit", "instruments", "version", "program")
+    rest = ("user", "sample_fields", "resolved_json", "remarks", "stress", "rows", "figures", "integrity", "analyses")
+    calibration = {name: str(value) for name, value in run.calibration.to_fields().items()}
+    return {**arrays, **{name: str(getattr(run, name)) for name in (*fields, *rest)}, **calibration}
