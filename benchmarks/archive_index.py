@@ -34,8 +34,11 @@ from acquire.archive.spread import Here
 from acquire.recompute.changes import read_changes
 from acquire.recompute.recompute import Wanted
 from acquire.run_file.checksums import with_file_checksum
+from acquire.run_file.hdf5 import read_only
+from acquire.run_file.on_demand import on_demand
 from acquire.run_file.read import read_run
 from acquire.run_file.summary import RunSummary, read_summary, text_of, write_summary
+from acquire.run_file.unchanged import inventory
 from benchmarks.common import run_shipped
 
 TEMPLATES = ("quick_look.yaml", "logarithmic.yaml")
@@ -71,9 +74,16 @@ def make_files(folder: Path, number: int) -> list[Path]:
         path.write_bytes(content)
         with h5py.File(path, "r+") as file:
             write_summary(file, other)
-        path.write_bytes(with_file_checksum(path.read_bytes()))  # as a finished file has it
+        seal_whole(path)
         paths.append(path)
     return paths
+
+
+def seal_whole(path: Path) -> None:
+    """Put behind a file what a finished one has there."""
+    image = path.read_bytes()
+    with read_only(image) as file:
+        path.write_bytes(with_file_checksum(image, inventory(on_demand(file)).as_text()))
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:

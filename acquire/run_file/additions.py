@@ -22,12 +22,13 @@ from h5py import h5f, h5g
 from acquire.run_file.analyses import PLACE as ANALYSES
 from acquire.run_file.analyses import read_analyses
 from acquire.run_file.checksums import (
+    Written,
     checked_text,
     digest,
     put_checksum,
     with_file_checksum,
-    without_file_checksum,
     write_checked_text,
+    written_in,
 )
 from acquire.run_file.hdf5 import image_of, in_memory, read_only
 from acquire.run_file.loaded import LARGEST, HeldGroup
@@ -49,7 +50,14 @@ from acquire.run_file.read import (
 from acquire.run_file.remarks import PLACE as REMARKS
 from acquire.run_file.remarks import read_remarks
 from acquire.run_file.summary import summary_from, summary_of, text_of
-from acquire.run_file.unchanged import Inventory, Positions, changed_bytes, changed_bytes_of_files, inventory
+from acquire.run_file.unchanged import (
+    Before,
+    Inventory,
+    Positions,
+    before_addition,
+    changed_bytes,
+    changed_bytes_of_files,
+)
 
 #: From a run and the entry of its file to what writes an addition into that of a copy; None: nothing is to be added.
 Change = Callable[[Run, HeldGroup], Callable[[h5py.Group], object] | None]
@@ -113,17 +121,17 @@ def _added_in_memory(wish: _Wish, waiting: Waiting | None) -> Run | None:
     path = wish.path
     with turn_to_change(path, waiting):
         stamp, content = _stamp(path), path.read_bytes()
-    image = without_file_checksum(content)
-    as_written, image = image is not None, content if image is None else image
+    written = written_in(content)
+    image = content if written is None else written.image
     with _opened(path, lambda: in_memory(image)) as copy:
-        run, added = _made(wish, copy, as_written=as_written)
+        run, added = _made(wish, copy, written)
         if added is None:
             return run
         new = image_of(h5py.File(copy))
     with _reading_again(path), read_only(new) as after:
         _require(wish, after, added, changed_bytes(image, new))
     if run.integrity.verifiable:
-        new = with_file_checksum(new)
+        new = with_file_checksum(new, added.before.lasting.as_text())
     with turn_to_change(path, waiting):
         if _stamp(path) != stamp:
             return None
@@ -146,7 +154,7 @@ def _added_on_disk(wish: _Wish, waiting: Waiting | None) -> Run | None:
             shutil.copyfile(path, beside)
             beside.chmod(stat.S_IMODE(path.stat().st_mode))
         with _opened(path, lambda: _on_disk(beside, "r+")) as copy:
-            run, added = _made(wish, copy, as_written=False)
+            run, added = _made(wish, copy, None)
         if added is None:
             return run
         with _reading_again(path), _on_disk(beside, "r") as after:
@@ -194,27 +202,30 @@ def _on_disk(path: Path, mode: str) -> Iterator[h5f.FileID]:
 class _Added:
     """What a copy must hold: all that was there, what was added by its checksum, the summary; and the run with it."""
 
-    before: Inventory
+    before: Before
     checksum: str
     summary: str
     run: Run
 
 
-def _made(wish: _Wish, file: h5f.FileID, *, as_written: bool) -> tuple[Run, _Added | None]:
+def _made(wish: _Wish, file: h5f.FileID, written: Written | None) -> tuple[Run, _Added | None]:
     """Make an addition in a copy: the run as it was, and what there is then; None where nothing is to be added.
+
+    ``written``: the file and what stands behind it, where it is known to be as it was written.
 
     :raises ArchiveError: as :func:`add`.
     """
     root, copy = on_demand(file), h5py.File(file)
     refuse_newer(wish.path, root)
     read = to_compute if wish.of_readings else whole
-    run = read(wish.path, root if as_written else copy, as_written=as_written)
+    run = read(wish.path, root if written else copy, as_written=written is not None)
     refuse_what_is_open_or_wrong(run, "added")
     entry = h5py.Group(h5g.open(file, b"entry"))
     try:
         if (write := wish.change(run, root["entry"])) is None:
             return run, None
-        before = inventory(root, wish.place, grows=wish.grows)
+        known = Inventory.of_text(written.inventory) if written else None
+        before = before_addition(root, wish.place, known, grows=wish.grows)
         write(entry)
     except ArchiveError:
         raise

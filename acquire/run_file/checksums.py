@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from zlib import crc32
 
 import h5py
@@ -281,26 +281,41 @@ def _as_bytes(text: object) -> bytes:
 
 # --- the whole file ----------------------------------------------------------------------------------------------
 
+_INVENTORY = b"\nInventory of the file before this line: "
 _BEGIN, _END = b"\nSHA-256 of the file before this line: ", b"\n"
 _LINE = len(_BEGIN) + 64 + len(_END)  # bytes
+_LONGEST_INVENTORY = 1 << 16
 
 
-def with_file_checksum(image: bytes) -> bytes:
-    """A finished file with a line behind it that holds its SHA-256.
+class Written(NamedTuple):
+    """A file that is as it was written: the HDF5 file itself, and the inventory behind it, empty for none."""
 
-    HDF5 looks at nothing behind its end. A program that changes the file cuts the line off, or it is right no more; the
-    checksums of the parts tell then what is different.
+    image: bytes
+    inventory: str
+
+
+def with_file_checksum(image: bytes, inventory: str = "") -> bytes:
+    """A finished file with lines behind it: an inventory of it, and the SHA-256 of all before that.
+
+    HDF5 looks at nothing behind its end. A program that changes the file cuts the lines off, or they are right no more;
+    the checksums of the parts tell then what is different.
     """
-    return b"".join([image, _line_of(image)])
+    content = b"".join([image, _INVENTORY, inventory.encode()])
+    return b"".join([content, _line_of(content)])
 
 
-def without_file_checksum(content: bytes) -> bytes | None:
-    """The file before a line that holds its SHA-256, so that nothing of it need be looked through; None of any other.
+def written_in(content: bytes) -> Written | None:
+    """What is before a line that holds its SHA-256, so that nothing of it need be looked through; None of any other.
 
     A line that is not right is none.
     """
-    image = content[:-_LINE]
-    return image if content.endswith(_END) and content[-_LINE:] == _line_of(image) else None
+    before = content[:-_LINE]
+    if not content.endswith(_END) or content[-_LINE:] != _line_of(before):
+        return None
+    begin = before.rfind(_INVENTORY, max(len(before) - _LONGEST_INVENTORY, 0))
+    if begin < 0:
+        return None
+    return Written(before[:begin], before[begin + len(_INVENTORY) :].decode(errors="replace"))
 
 
 def has_file_checksum(path: Path) -> bool:

@@ -33,6 +33,7 @@ from acquire.run_file.hdf5 import (
     image_of,
     make_scales,
     nx_group,
+    read_only,
     write_array,
     write_text,
 )
@@ -51,6 +52,7 @@ from acquire.run_file.layout import (
 )
 from acquire.run_file.lifetime import lifetime_of
 from acquire.run_file.long_tables import FinalPiece, lay_out_long_tables
+from acquire.run_file.on_demand import on_demand
 from acquire.run_file.placing import Waiting, locked_alone, replace_file
 from acquire.run_file.read import (
     ArchiveError,
@@ -66,6 +68,7 @@ from acquire.run_file.results import final_results, last_time
 from acquire.run_file.stress import stress_of
 from acquire.run_file.stress_group import write_stress
 from acquire.run_file.summary import summary_of, write_summary
+from acquire.run_file.unchanged import inventory
 from acquire.safety.guardian_log import guardian_remarks
 
 CUT_OFF = "the program ended before the run did; the file was finished afterwards"
@@ -124,7 +127,8 @@ def finish(path: Path, stop: RunStop | None = None, run_id: str = "", waiting: W
             write_summary(new, summary_of(finished))
             content = late.content(image_of(new), path)
             if isinstance(content, bytes) and not run.integrity.damaged:  # else its parts tell what is different
-                content = with_file_checksum(content)
+                with read_only(content) as whole:
+                    content = with_file_checksum(content, inventory(on_demand(whole)).as_text())
     except Exception as error:  # h5py meets damage with almost any exception
         raise ArchiveError(f"{path}: is damaged and stays as it is ({_first_line(error)})") from error
     if _stamp(path) != before:

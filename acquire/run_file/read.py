@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import isfinite
 from operator import attrgetter
 from pathlib import Path
@@ -58,7 +58,7 @@ from acquire.run_file.checksums import (
     damaged_texts,
     has_file_checksum,
     verify,
-    without_file_checksum,
+    written_in,
 )
 from acquire.run_file.figures_group import LONGEST_TEXT, PLACES, read_figures
 from acquire.run_file.figures_group import text as _text
@@ -284,6 +284,7 @@ class Run:
         return tuple(exchange.exchanges_of(self.exchange))
 
 
+@lru_cache(maxsize=8)
 def parsed(resolved_json: str) -> Mapping[str, Any]:
     """A configuration as a run file keeps it; empty for a text that is none."""
     try:
@@ -477,14 +478,13 @@ def opened(path: Path) -> Iterator[tuple[h5py.File | HeldGroup, bool]]:
     """
     with _as_archive_error(path):
         refuse_what_is_no_file(path)
-        if path.stat().st_size <= LARGEST and has_file_checksum(path):
-            image = without_file_checksum(path.read_bytes())
-            if image is not None:
-                with read_only(image) as file:
-                    root = on_demand(file)
-                    refuse_newer(path, root)
-                    yield root, True
-                    return
+        is_small = path.stat().st_size <= LARGEST
+        if is_small and has_file_checksum(path) and (written := written_in(path.read_bytes())) is not None:
+            with read_only(written.image) as file:
+                root = on_demand(file)
+                refuse_newer(path, root)
+                yield root, True
+                return
         with h5py.File(path, "r", locking=False) as file:
             refuse_newer(path, file)
             yield file, False

@@ -2,16 +2,19 @@
 
 HDF5 puts an addition behind the end of a file, and changes before it only what says where things are. So every object
 must be there by its name, at its address, with a header of the same contents; and no byte of the values of a data set
-may be another one. That is seen from addresses and bytes, without reading what a thousand attributes say.
+may be another one. That is seen from addresses and bytes, without reading what a thousand attributes say. What of it
+never changes again is known when a file is finished, and stands behind it (:class:`Inventory`).
 """
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -21,29 +24,69 @@ from acquire.run_file.checksums import PLACE as CHECKSUMS
 from acquire.run_file.hdf5 import attributes_of
 from acquire.run_file.on_demand import OnDemand
 
+#: The members of an entry that are added to a finished file.
+ADDED = ("analyses", "imported", "remarks")
+
 _PIECE = 1 << 22  # bytes compared at once
 
 Positions = npt.NDArray[np.int64]
+Objects = Mapping[bytes, tuple[int, ...]]
+
+
+# --- before an addition --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """What a file holds before an addition to the member ``place``; with ``grows`` all that was in that stays.
+    """What a finished file holds but for :data:`ADDED`, and keeps for good.
 
-    ``objects``: by path, address and kind, and what is in the header of those that nothing is added to. ``extents``
-    (n, 2): begin and end of the bytes of each data set's values, in the order of the file.
+    ``objects`` and ``attributes`` are checksums: of the paths, addresses and headers of groups and data sets; of the
+    attributes of root and entry, and the checksums of the members. ``values``: begin and end of the bytes in which the
+    values of data sets lie, in the order of the file.
+    """
+
+    objects: str
+    attributes: str
+    values: tuple[tuple[int, int], ...]
+
+    def as_text(self) -> str:
+        """The inventory in one line, as it stands behind a file."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def of_text(cls, text: str) -> Self | None:
+        """That of a line; None of any other text."""
+        try:
+            found = json.loads(text)
+            values = tuple((int(begin), int(end)) for begin, end in found["values"])
+            return cls(str(found["objects"]), str(found["attributes"]), values)
+        except (ValueError, TypeError, KeyError):
+            return None
+
+
+def inventory(root: OnDemand, but_for: Collection[str] = ADDED) -> Inventory:
+    """What a file holds, but for these members of its entry.
+
+    :raises Exception: h5py cannot read it.
+    """
+    lasting = {path: told for path, told in _objects(root).items() if not _is_in(path, but_for)}
+    return Inventory(_checksum_of(lasting), _attributes(root, but_for), tuple(_joined(_extents(root, lasting))))
+
+
+@dataclass(frozen=True)
+class Before:
+    """A file before an addition to the member ``place``; with ``grows`` all that was in that stays.
+
+    ``but_for``: the members that are not in the inventory of what is ``lasting``. Of those of them that stay, and of
+    the one that grows: the ``objects``, where their ``values`` lie, their ``checksums``.
     """
 
     place: str
-    grows: bool
-    objects: Mapping[bytes, tuple[int, ...]]
-    extents: Positions
-    attributes: Sequence[Mapping[bytes, Any]]
-
-    @property
-    def member(self) -> bytes:
-        """The path of the member that is added to."""
-        return b"entry/" + self.place.encode()
+    but_for: Collection[str]
+    lasting: Inventory
+    objects: Objects
+    values: tuple[tuple[int, int], ...]
+    checksums: Mapping[bytes, Any]
 
     def difference(self, after: OnDemand, changed: Positions) -> str:
         """What else differs in a file after the addition; empty where nothing does.
@@ -52,55 +95,66 @@ class Inventory:
 
         :raises Exception: h5py cannot read the file.
         """
-        old, new = self.objects, _objects(after, self.member)
-        for path in old.keys() | new.keys():
-            if old.get(path) != new.get(path) and not (_is(path, self.member) and (path not in old or not self.grows)):
-                return f"/{path.decode(errors='backslashreplace')}"
-        if self._touches(changed):
+        found = _objects(after, self.place)
+        added = {path: told for path, told in found.items() if _is_in(path, self.but_for)}
+        more = added.keys() - self.objects.keys()
+        if _checksum_of({path: told for path, told in found.items() if path not in added}) != self.lasting.objects:
+            return "its objects"
+        if not (self.objects.items() <= added.items() and all(_is_in(path, [self.place]) for path in more)):
+            return "what was added before"
+        if _touches((*self.lasting.values, *self.values), changed):
             return "values"
-        return "" if _attributes(after, self.place) == self.attributes else "an attribute"
-
-    def _touches(self, changed: Positions) -> bool:
-        """Whether one of these bytes lies between the begin and the end of any values."""
-        if not len(self.extents) or not len(changed):
-            return False
-        before = np.searchsorted(self.extents[:, 0], changed, side="right") - 1
-        return bool(((before >= 0) & (changed < self.extents[before, 1])).any())
+        if _attributes(after, self.but_for) != self.lasting.attributes:
+            return "attributes"
+        return "" if _checksums(after, {*self.but_for} - {self.place}) == self.checksums else "checksums"
 
 
-def inventory(before: OnDemand, place: str, *, grows: bool) -> Inventory:
-    """What a file holds.
+def before_addition(root: OnDemand, place: str, known: Inventory | None, *, grows: bool) -> Before:
+    """What a file holds before an addition; ``known``: what stands behind it.
 
     :raises Exception: h5py cannot read it.
     """
-    member = b"entry/" + place.encode()
-    objects = _objects(before, member)
-    data = (path for path, (_, kind, *_) in objects.items() if kind == h5o.TYPE_DATASET)
-    extents = sorted(_extents(before, (path for path in data if grows or not _is(path, member))))
-    return Inventory(place, grows, objects, np.array(extents, np.int64).reshape(-1, 2), _attributes(before, place))
+    but_for = ADDED if place in ADDED else (*ADDED, place)
+    lasting = known if known is not None and place in ADDED else inventory(root, but_for)
+    staying = [name for name in but_for if name in root["entry"] and (grows or name != place)]
+    everything = _objects(root, place).items() if staying else ()
+    objects = {path: told for path, told in everything if _is_in(path, staying)}
+    values = tuple(_joined(_extents(root, objects)))
+    return Before(place, but_for, lasting, objects, values, _checksums(root, {*but_for} - {place}))
 
 
-def _is(path: bytes, member: bytes) -> bool:
-    """Whether a path is that of a member, or of what is in it."""
-    return path == member or path.startswith(member + b"/")
+def _is_in(path: bytes, members: Iterable[str]) -> bool:
+    """Whether a path is that of one of these members of the entry, or of what is in it."""
+    return any(path == at or path.startswith(at + b"/") for at in (b"entry/" + name.encode() for name in members))
 
 
-def _objects(root: OnDemand, member: bytes) -> dict[bytes, tuple[int, ...]]:
-    found, added_to = dict[bytes, tuple[int, ...]](), {b"entry", b"entry/" + CHECKSUMS.encode(), member}
+def _objects(root: OnDemand, place: str = "") -> dict[bytes, tuple[int, ...]]:
+    """By path: address and kind, and what is in the header of those that an addition to a member does not change."""
+    found = dict[bytes, tuple[int, ...]]()
+    changing = {b"entry", *(b"entry/" + name.encode() for name in (CHECKSUMS, place))}
 
     def see(path: bytes, about: Any) -> None:
         header = about.hdr
-        told = () if path in added_to else (about.num_attrs, header.nmesgs, header.space.total)
+        told = () if path in changing else (about.num_attrs, header.nmesgs, header.space.total)
         found[path] = (about.addr, about.type, *told)
 
     h5o.visit(root.identity, see, info=True)
     return found
 
 
-def _extents(root: OnDemand, paths: Iterable[bytes]) -> Iterator[tuple[int, int]]:
-    """Where the values of these data sets are; texts of any length lie elsewhere."""
+def _checksum_of(objects: Objects) -> str:
+    return sha256(repr(sorted(objects.items())).encode()).hexdigest()
+
+
+# --- where values lie ----------------------------------------------------------------------------------------------
+
+
+def _extents(root: OnDemand, objects: Objects) -> Iterator[tuple[int, int]]:
+    """Begin and end of the values of data sets; texts of any length lie elsewhere."""
     opened = {path.encode(): identity for path, identity in root.opened()}
-    for path in paths:
+    for path, (_, kind, *_) in objects.items():
+        if kind != h5o.TYPE_DATASET:
+            continue
         dataset = opened.get(b"/" + path) or h5d.open(root.identity, path)
         if (begin := dataset.get_offset()) is not None:
             yield begin, begin + dataset.get_storage_size()
@@ -110,15 +164,46 @@ def _extents(root: OnDemand, paths: Iterable[bytes]) -> Iterator[tuple[int, int]
                 yield chunk.byte_offset, chunk.byte_offset + chunk.size
 
 
-def _attributes(root: OnDemand, place: str) -> list[Mapping[bytes, Any]]:
-    """The attributes that an addition leaves: of the root and the entry, the checksums of other members."""
-    entry = root["entry"]
+def _joined(extents: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same bytes in as few pieces as can be; HDF5 puts small data sets side by side."""
+    found = list[tuple[int, int]]()
+    for begin, end in sorted(extents):
+        if found and begin <= found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], end)
+        elif begin < end:
+            found.append((begin, end))
+    return found
+
+
+def _touches(pieces: Iterable[tuple[int, int]], changed: Positions) -> bool:
+    """Whether one of these bytes lies between the begin and the end of one of these pieces."""
+    bounds = np.array(_joined(pieces), np.int64).reshape(-1, 2)
+    if not len(bounds) or not len(changed):
+        return False
+    before = np.searchsorted(bounds[:, 0], changed, side="right") - 1
+    return bool(((before >= 0) & (changed < bounds[before, 1])).any())
+
+
+# --- attributes of what is added to ----------------------------------------------------------------------------------
+
+
+def _attributes(root: OnDemand, but_for: Collection[str]) -> str:
+    """A checksum of the attributes of root and entry, without the summary, and of the checksums of other members."""
+    entry, without = root["entry"], {name.encode() for name in but_for}
+    of_root = {name: value for name, value in attributes_of(root.identity).items() if not name.startswith(b"summary")}
     checksums = attributes_of(entry[CHECKSUMS].identity) if CHECKSUMS in entry else {}
-    return [
-        {name: value for name, value in attributes_of(root.identity).items() if not name.startswith(b"summary")},
-        attributes_of(entry.identity),
-        {name: value for name, value in checksums.items() if name != place.encode()},
-    ]
+    kept = {name: value for name, value in checksums.items() if name not in without}
+    told = [sorted(one.items()) for one in (of_root, attributes_of(entry.identity), kept)]
+    return sha256(repr(told).encode()).hexdigest()
+
+
+def _checksums(root: OnDemand, members: Iterable[str]) -> dict[bytes, Any]:
+    """The checksums of these members, as they stand in the file."""
+    entry = root["entry"]
+    if CHECKSUMS not in entry:
+        return {}
+    there = entry[CHECKSUMS].attrs
+    return {name.encode(): there[name] for name in members if name in there}
 
 
 # --- which bytes are others ----------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ import numpy as np
 import pytest
 
 from acquire.run_file import read as reading
-from acquire.run_file.checksums import has_file_checksum, with_file_checksum, without_file_checksum
+from acquire.run_file.checksums import has_file_checksum, with_file_checksum, written_in
 from acquire.run_file.finish import recover
 from acquire.run_file.hdf5 import read_only
 from acquire.run_file.on_demand import on_demand
 from acquire.run_file.read import ArchiveError, opened, read_run, readings, with_own_results
 from acquire.run_file.results import results_of
+from acquire.run_file.unchanged import Inventory, inventory
 from tests.support.run_files import a_cut_off_run, a_finished_run, all_of
 
 RECORDINGS = [
@@ -66,8 +68,8 @@ def test_it_is_what_all_of_its_parts_are(source: Path, tmp_path: Path, monkeypat
 def test_of_the_readings_alone_come_the_same_results(source: Path, tmp_path: Path) -> None:
     path = sealed_copy(source, tmp_path)
     run = read_run(path)
-    with opened(path) as (file, as_written):
-        assert as_written
+    with opened(path) as (file, is_known):
+        assert is_known
         bare = readings(path, file)
         complete = with_own_results(bare, file["entry"])
     assert not bare.figures
@@ -89,10 +91,15 @@ def to_the_last_bit(results: Any) -> object:
 
 def test_a_finished_file_ends_with_its_checksum(path: Path) -> None:
     content = path.read_bytes()
-    image = without_file_checksum(content)
-    assert image is not None
-    assert content == with_file_checksum(image)
-    assert content[len(image) :].startswith(b"\nSHA-256 of the file before this line: ")
+    written = written_in(content)
+    assert written is not None
+    assert content == with_file_checksum(*written)
+    first, second, rest = content[len(written.image) + 1 :].split(b"\n")
+    assert first.startswith(b"Inventory of the file before this line: ")
+    assert second == b"SHA-256 of the file before this line: " + sha256(content[:-104]).hexdigest().encode()
+    assert rest == b""
+    with read_only(written.image) as file:
+        assert Inventory.of_text(written.inventory) == inventory(on_demand(file))
     assert has_file_checksum(path)
     with h5py.File(path) as file:
         assert file["entry/jvl/voltage"].shape == (3,)
@@ -102,7 +109,7 @@ def test_a_finished_file_ends_with_its_checksum(path: Path) -> None:
 def test_other_files_have_none(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "any"
     path.write_bytes(content)
-    assert without_file_checksum(content) is None
+    assert written_in(content) is None
     assert not has_file_checksum(path)
 
 
@@ -111,7 +118,7 @@ def test_one_byte_anywhere_is_noticed(path: Path, finished: bytes) -> None:
     for at in [*range(0, len(finished), step), *range(len(finished) - 104, len(finished), 7)]:
         changed = bytearray(finished)
         changed[at] ^= 4
-        assert without_file_checksum(bytes(changed)) is None, at
+        assert written_in(bytes(changed)) is None, at
 
 
 def test_of_a_changed_file_its_parts_tell_what_is_different(path: Path, finished: bytes) -> None:
@@ -203,9 +210,9 @@ def test_what_no_run_file_holds_is_refused(path: Path, spoil: Callable[[h5py.Gro
 
 
 def test_it_is_read_as_an_h5py_file_is(path: Path) -> None:
-    image = without_file_checksum(path.read_bytes())
-    assert image is not None
-    with h5py.File(path) as file, read_only(image) as identity:
+    written = written_in(path.read_bytes())
+    assert written is not None
+    with h5py.File(path) as file, read_only(written.image) as identity:
         root, entry = on_demand(identity), file["entry"]
         held = root["entry"]
         assert sorted(held) == sorted(entry)
