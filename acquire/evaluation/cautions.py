@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import copysign, isfinite
-from statistics import stdev
 
 import numpy as np
 
 from acquire.evaluation.budget import current_limit
 from acquire.evaluation.calibration import Conditions
+from acquire.evaluation.evidence import scatter
 from acquire.records import Columns, DarkReading, FloatArray, PointFlag, Reading
 
 #: Below this an intact device may carry next to nothing: visible light takes 1.6 eV to 3.3 eV, V.
@@ -27,7 +27,7 @@ def light_cautions(points: Columns, dark: Sequence[DarkReading], conditions: Con
     signals = [more_light * one.photodiode_signal for one in dark if isfinite(one.photodiode_signal)]
     if len(signals) < 2:
         return []
-    faint = min(signals) - 10 * stdev(signals)
+    faint = min(signals) - 10 * scatter(tuple(signals))
     below = int((more_light * points["photodiode_signal"] < faint).sum())
     if below < FEW_POINTS:
         return []
@@ -66,6 +66,5 @@ def contact_doubts(reading: Reading, conditions: Conditions) -> str:
 
 def _least_current(current: FloatArray, dark: Sequence[DarkReading], conditions: Conditions) -> FloatArray:
     """What differs from zero for certain [A] (n,): the meter's limit of error and the scatter of the dark readings."""
-    currents = [reading.current for reading in dark if isfinite(reading.current)]
-    noise = stdev(currents) if len(currents) > 1 else 0.0
-    return current_limit(current, conditions) + 3.0 * noise
+    currents = tuple(reading.current for reading in dark if isfinite(reading.current))
+    return current_limit(current, conditions) + 3.0 * scatter(currents)

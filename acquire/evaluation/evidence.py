@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import exp, hypot, inf, isfinite, log, nan, sqrt
 from statistics import fmean, stdev
 from typing import Generic, NamedTuple
@@ -48,14 +48,20 @@ class DarkLevel:
     readings: int = 1
 
 
+@lru_cache(maxsize=64)
+def scatter(values: tuple[float, ...]) -> float:
+    """The sample standard deviation of a few readings, 0 of fewer than two; many questions ask for that of the same."""
+    return stdev(values) if len(values) > 1 else 0.0
+
+
 def dark_level(readings: Sequence[DarkReading]) -> DarkLevel | None:
     """Summarise dark readings; None when none of them is a number."""
     good = [reading for reading in readings if isfinite(reading.photodiode_signal)]
     if not good:
         return None
     signals = [reading.photodiode_signal for reading in good]
-    deviation = stdev(signals) if len(signals) > 1 else 0.0
-    return DarkLevel(fmean(reading.time for reading in good), fmean(signals), deviation, len(good))
+    time = fmean(reading.time for reading in good)
+    return DarkLevel(time, fmean(signals), scatter(tuple(signals)), len(good))
 
 
 class Absolute(NamedTuple, Generic[Q]):

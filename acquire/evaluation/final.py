@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from math import inf, isfinite, nan
-from statistics import stdev
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from acquire.evaluation.budget import current_limit
 from acquire.evaluation.calibration import Calibration, LuminanceRoute
 from acquire.evaluation.cautions import contact_cautions, light_cautions
 from acquire.evaluation.evaluate import Evidence, budget_at, evaluate_run
+from acquire.evaluation.evidence import scatter
 from acquire.evaluation.figure import Figure, JVLCurve
 from acquire.evaluation.figure_uncertainty import BudgetedCurve, FigureBudget, figure_budgets, with_uncertainties
 from acquire.evaluation.figures import figures_of_merit, hysteresis_figures
@@ -208,10 +208,9 @@ def _current_density_floor(current: FloatArray, evidence: Evidence, dark: Sequen
     conditions = evidence.calibration.conditions
     if conditions.luminance_route == LuminanceRoute.IMPORTED:
         return np.zeros(current.shape)  # by meters of which nothing is known
-    in_the_dark = [reading.current for reading in dark if isfinite(reading.current)]
-    scatter = stdev(in_the_dark) if len(in_the_dark) > 1 else 0.0
+    in_the_dark = tuple(reading.current for reading in dark if isfinite(reading.current))
     offset = float(current_limit(0.0, conditions))
-    return np.full(current.shape, 3 * max(scatter, offset) / conditions.emissive_area)
+    return np.full(current.shape, 3 * max(scatter(in_the_dark), offset) / conditions.emissive_area)
 
 
 def _luminance_noise(luminance: FloatArray, signal: FloatArray, time: FloatArray, evidence: Evidence) -> FloatArray:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import isfinite
 
 import numpy as np
@@ -28,6 +28,14 @@ _PHOTONS = ("external_quantum_efficiency", "wall_plug_efficiency")
 _MAXIMUM = re.compile(r"(?:(?P<value>\w+)_at_)?(?P<of>\w+_efficiency|luminance)_max(?:_estimate)?")
 _AT_LUMINANCE = re.compile(r"(?P<value>\w+)_at_(?P<level>\d+)_cd_m2")
 _ROLL_OFF = re.compile(r"roll_off_(?P<value>\w+)_(?P<share>50|90)")
+
+
+@lru_cache(maxsize=256)
+def _parts_of(name: str) -> tuple[re.Match[str] | None, re.Match[str] | None, re.Match[str] | None]:
+    """What the name of a figure says: of a maximum, at a luminance, of a roll-off."""
+    return _MAXIMUM.fullmatch(name), _AT_LUMINANCE.fullmatch(name), _ROLL_OFF.fullmatch(name)
+
+
 _STAND_INS = {b"assumed": "an assumed one", b"reference": "one of an earlier run"}
 
 
@@ -146,13 +154,14 @@ def _told(
     name: str, figures: Mapping[str, Figure], sweep: _Sweep, *, shape_in_luminance: bool
 ) -> Iterator[tuple[str, str]]:
     """Every status that a figure has for its points, with its reason, the first that counts first."""
-    if (of_maximum := _MAXIMUM.fullmatch(name)) is not None:
+    of_maximum, of_level, of_roll_off = _parts_of(name)
+    if of_maximum is not None:
         value, at = of_maximum["value"] or of_maximum["of"], _place_of_maximum(of_maximum["of"], figures, sweep)
-    elif (of_level := _AT_LUMINANCE.fullmatch(name)) is not None:
+    elif of_level is not None:
         value, at = of_level["value"], sweep.crossing(float(of_level["level"]))
     elif name in ("turn_on_voltage", "turn_on_voltage_hysteresis"):
         value, at = "turn_on_voltage", sweep.crossing(TURN_ON_LUMINANCE)
-    elif (of_roll_off := _ROLL_OFF.fullmatch(name)) is not None:
+    elif of_roll_off is not None:
         value, at = of_roll_off["value"], _places_of_roll_off(int(of_roll_off["share"]), figures, sweep)
         top = figures["external_quantum_efficiency_max"]
         if top.status == "at_end_of_sweep":

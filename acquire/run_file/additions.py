@@ -14,7 +14,9 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import h5py
 from h5py import h5f, h5g
@@ -53,6 +55,7 @@ from acquire.run_file.summary import summary_from, summary_of, text_of
 from acquire.run_file.unchanged import (
     Before,
     Inventory,
+    Placed,
     Positions,
     before_addition,
     changed_bytes,
@@ -129,9 +132,9 @@ def _added_in_memory(wish: _Wish, waiting: Waiting | None) -> Run | None:
             return run
         new = image_of(h5py.File(copy))
     with _reading_again(path), read_only(new) as after:
-        _require(wish, after, added, changed_bytes(image, new))
+        _require(wish, after, added, changed_bytes(image, new), lambda begin, size: new[begin : begin + size])
     if run.integrity.verifiable:
-        new = with_file_checksum(new, added.before.lasting.as_text())
+        new = with_file_checksum(new, added.before.for_good)
     with turn_to_change(path, waiting):
         if _stamp(path) != stamp:
             return None
@@ -157,8 +160,8 @@ def _added_on_disk(wish: _Wish, waiting: Waiting | None) -> Run | None:
             run, added = _made(wish, copy, None)
         if added is None:
             return run
-        with _reading_again(path), _on_disk(beside, "r") as after:
-            _require(wish, after, added, changed_bytes_of_files(path, beside))
+        with _reading_again(path), _on_disk(beside, "r") as after, beside.open("rb") as content:
+            _require(wish, after, added, changed_bytes_of_files(path, beside), partial(_bytes_of, content))
         with beside.open("r+b") as stream:
             os.fsync(stream.fileno())
         with turn_to_change(path, waiting):
@@ -200,10 +203,11 @@ def _on_disk(path: Path, mode: str) -> Iterator[h5f.FileID]:
 
 @dataclass(frozen=True)
 class _Added:
-    """What a copy must hold: all that was there, what was added by its checksum, the summary; and the run with it."""
+    """What a copy must hold: what was there, what was added, with its checksum, the summary; and the run with it."""
 
     before: Before
     checksum: str
+    placed: Placed
     summary: str
     run: Run
 
@@ -232,7 +236,9 @@ def _made(wish: _Wish, file: h5f.FileID, written: Written | None) -> tuple[Run, 
     except Exception as error:  # whatever an analysis meets, the file stays
         raise ArchiveError(f"{run.path}: nothing was added ({type(error).__name__}: {_first_line(error)})") from error
     with _reading_again(run.path):
-        checksum = digest(entry[wish.place])
+        member = entry[wish.place]
+        placed = Placed(member.id)
+        checksum = digest(member, kept=placed)
         put_checksum(entry, wish.place, checksum)
         after = _with(run, wish.place, on_demand(file)["entry"])
         summary = checked_text(root, SUMMARY)
@@ -240,7 +246,7 @@ def _made(wish: _Wish, file: h5f.FileID, written: Written | None) -> tuple[Run, 
             said = summary_of(after) if summary is None else summary_from(run.path, summary)
             summary = text_of(replace(said, tags=after.tags, comments=after.comments))
             write_checked_text(copy, SUMMARY, summary)
-    return run, _Added(before, checksum, summary, after)
+    return run, _Added(before, checksum, placed, summary, after)
 
 
 def _with(run: Run, place: str, entry: HeldGroup) -> Run:
@@ -250,15 +256,24 @@ def _with(run: Run, place: str, entry: HeldGroup) -> Run:
     return replace(run, analyses=read_analyses(entry)) if place == ANALYSES else run
 
 
-def _require(wish: _Wish, file: h5f.FileID, added: _Added, changed: Positions) -> None:
+def _bytes_of(stream: BinaryIO, begin: int, size: int) -> bytes:
+    stream.seek(begin)
+    return stream.read(size)
+
+
+def _require(
+    wish: _Wish, file: h5f.FileID, added: _Added, changed: Positions, content: Callable[[int, int], bytes]
+) -> None:
     """:raises ArchiveError: something else is found in the copy than what was there and what was added."""
     after = on_demand(file)
     if what := added.before.difference(after, changed):
         raise ArchiveError(
             f"{wish.path}: something else than {wish.place} would have changed ({what}); nothing was added"
         )
-    entry = h5py.Group(h5g.open(file, b"entry"))
-    if digest(entry[wish.place]) != added.checksum or checked_text(after, SUMMARY) != added.summary:
+    is_right = added.placed.are_in(content) and checked_text(after, SUMMARY) == added.summary
+    if added.placed.elsewhere:
+        is_right &= digest(h5py.Group(h5g.open(file, b"entry"))[wish.place]) == added.checksum
+    if not is_right:
         raise ArchiveError(f"{wish.path}: nothing was added: the copy is not what was written into it")
 
 

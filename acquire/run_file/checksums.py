@@ -119,13 +119,13 @@ def _difference(entry: h5py.Group, name: str, checksum: str | None, known: Mappi
     return "" if found == checksum else f"{entry.name}/{name} is not as it was written"
 
 
-def digest(member: h5py.Group | h5py.Dataset, *, values: bool = True) -> str:
-    """The checksum of a data set or a group with all that is in it.
+def digest(member: h5py.Group | h5py.Dataset, *, values: bool = True, kept: Keeping | None = None) -> str:
+    """The checksum of a data set or a group with all that is in it; who keeps it gets what is read.
 
     :raises Exception: h5py cannot read it.
     """
     sums = sha256()
-    feed_member(sums, b"", member.id, values=values)
+    feed_member(sums, b"", member.id, values=values, kept=kept)
     return f"sha256:{sums.hexdigest()}"
 
 

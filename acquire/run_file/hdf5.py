@@ -482,6 +482,17 @@ def read_values(owner: h5d.DatasetID | h5a.AttrID) -> np.ndarray[Any, Any]:
     return array
 
 
+def text_in(owner: h5a.AttrID) -> str:
+    """The value of an attribute of one text of any length: its type and shape need not be asked for it.
+
+    :raises Exception: it is none, or h5py cannot read it.
+    """
+    text = np.empty((), _STRING)
+    owner.read(text, _TEXT_IN_MEMORY)
+    found = text.item()
+    return found if isinstance(found, str) else bytes(found).decode(errors="surrogateescape")
+
+
 def number_in(owner: h5d.DatasetID | h5a.AttrID) -> float:
     """The value of a data set or an attribute of one number: its type and shape need not be asked for it.
 

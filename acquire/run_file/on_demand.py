@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from h5py import h5a, h5d, h5f, h5g, h5l
 
-from acquire.run_file.hdf5 import REFERENCES, Bounds, number_in, read_texts, read_values, refuse_large_attribute
+from acquire.run_file.hdf5 import REFERENCES, Bounds, number_in, read_values, refuse_large_attribute, text_in
 from acquire.run_file.loaded import HeldGroup, as_attribute
 
 
@@ -54,7 +54,7 @@ class _Attributes(Mapping[str, Any]):
         encoded = name.encode()
         if not h5a.exists(self._owner, encoded):
             return ""
-        return str(as_attribute(read_texts((), h5a.open(self._owner, encoded).read)))
+        return text_in(h5a.open(self._owner, encoded))
 
     def __contains__(self, name: object) -> bool:
         return bool(h5a.exists(self._owner, str(name).encode()))

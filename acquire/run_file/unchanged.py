@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -18,9 +18,10 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from h5py import h5d, h5o
+from h5py import h5d, h5g, h5o
 
 from acquire.run_file.checksums import PLACE as CHECKSUMS
+from acquire.run_file.checksums import Keeping
 from acquire.run_file.hdf5 import attributes_of
 from acquire.run_file.on_demand import OnDemand
 
@@ -87,6 +88,11 @@ class Before:
     objects: Objects
     values: tuple[tuple[int, int], ...]
     checksums: Mapping[bytes, Any]
+
+    @property
+    def for_good(self) -> str:
+        """The inventory as it stands behind the file with the addition; empty where that is to a lasting member."""
+        return self.lasting.as_text() if self.place in ADDED else ""
 
     def difference(self, after: OnDemand, changed: Positions) -> str:
         """What else differs in a file after the addition; empty where nothing does.
@@ -182,6 +188,34 @@ def _touches(pieces: Iterable[tuple[int, int]], changed: Positions) -> bool:
         return False
     before = np.searchsorted(bounds[:, 0], changed, side="right") - 1
     return bool(((before >= 0) & (changed < bounds[before, 1])).any())
+
+
+class Placed(Keeping):
+    """The bytes that values must have in a file, by where they begin; of a member that is read for its checksum.
+
+    ``elsewhere``: some are kept elsewhere, such as texts of any length.
+    """
+
+    def __init__(self, identity: h5g.GroupID | h5d.DatasetID, all_of_it: Placed | None = None) -> None:
+        self._id, self._whole, self.place = identity, all_of_it or self, "what is added"
+        self.values, self.elsewhere = list[tuple[int, bytes]](), False
+
+    def opened(self, name: bytes) -> tuple[Any, Keeping]:
+        """A member of this group."""
+        inside = h5o.open(self._id, name)
+        return inside, Placed(inside, self._whole)
+
+    def keep_values(self, values: npt.NDArray[Any] | None) -> None:
+        """Keep the values of a data set."""
+        begin = self._id.get_offset()
+        if values is None or begin is None or values.dtype.kind == "O":
+            self._whole.elsewhere |= values is None or values.size > 0
+        else:
+            self._whole.values.append((begin, values.tobytes()))
+
+    def are_in(self, content: Callable[[int, int], bytes]) -> bool:
+        """Whether the values are where they must be, by what gives bytes: from where, how many."""
+        return all(content(begin, len(values)) == values for begin, values in self.values)
 
 
 # --- attributes of what is added to ----------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 import pytest
 
 from acquire.run_file import additions, loaded, placing, tagging
@@ -211,9 +212,15 @@ def test_an_addition_that_goes_wrong_changes_nothing(path: Path, made: Callable[
 
 def test_an_addition_that_is_not_what_was_written_is_thrown_away(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content, right = path.read_bytes(), additions.image_of
+    wrong = "nothing was added: the copy is not what was written into it"
     monkeypatch.setattr(additions, "image_of", lambda file: right(file).replace(b"bad contact", b"bad contest"))
-    with pytest.raises(ArchiveError, match="nothing was added: the copy is not what was written into it"):
+    with pytest.raises(ArchiveError, match=wrong):
         say_of(path, Wish(tag="bad contact"))
+
+    number, other = (np.array(value).tobytes() for value in (1.23456789, 1.23456788))
+    monkeypatch.setattr(additions, "image_of", lambda file: right(file).replace(number, other))
+    with pytest.raises(ArchiveError, match=wrong):
+        additions.add(path, "imported", lambda _run, _: lambda entry: entry.create_dataset("imported", data=1.23456789))
     hold_as_it_was(path, content)
 
 
