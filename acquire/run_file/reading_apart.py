@@ -23,6 +23,7 @@ from dataclasses import asdict, is_dataclass
 from enum import Enum
 from functools import partial
 from itertools import count
+from math import inf
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -215,6 +216,34 @@ class _Answer:
         self.value = value
 
 
+class _Watch:
+    """One thread that calls ``late`` when a time is over, which is set anew for each file."""
+
+    def __init__(self, late: Callable[[], object]) -> None:
+        self._late, self._until, self._wake = late, inf, threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def wait_until(self, moment: float) -> None:
+        """Set the time (of the monotonic clock, s); infinite: nothing is waited for."""
+        is_sooner = moment < self._until
+        self._until = moment
+        if is_sooner:
+            self._wake.set()
+
+    def end(self) -> None:
+        """Nothing is watched any more."""
+        self.wait_until(-inf)
+        self._thread.join()
+
+    def _look(self) -> None:
+        while (left := self._until - time.monotonic()) > 0:
+            self._wake.wait(None if left == inf else left)
+            self._wake.clear()
+        if self._until > -inf:
+            self._late()
+
+
 class _Reader:
     """One process that reads, and what it says."""
 
@@ -224,17 +253,17 @@ class _Reader:
         self._until = until
         self._late = False
         self.is_done = False
+        self._watch = _Watch(self._give_up)
 
     def answer(self) -> _Answer | None:
         """The next answer; None when there are no more, be it because the process has died."""
         assert self._process.stdout is not None
         path = self._paths.pop(0)
-        watch = threading.Timer(self._seconds(path), self._give_up)
-        watch.start()
+        self._watch.wait_until(time.monotonic() + self._seconds(path))
         try:
             content = _received(self._process.stdout)
         finally:
-            watch.cancel()
+            self._watch.wait_until(inf)
         if content is None:
             self._paths.insert(0, path)
             return None
@@ -246,6 +275,10 @@ class _Reader:
     def _seconds(self, path: Path) -> float:
         seconds = PATIENCE + PATIENCE_PER_BYTE * _size(path)
         return seconds if self._until is None else min(seconds, max(self._until - time.monotonic(), 0.0))
+
+    def end(self) -> None:
+        """Nothing is asked any more."""
+        self._watch.end()
 
     def _give_up(self) -> None:
         self._late = True
@@ -294,7 +327,9 @@ def _reader(
         until_done.enter_context(process.stdout)
         with suppress(OSError), process.stdin:  # it has died already: it will not answer
             process.stdin.write(json.dumps(whole).encode())
-        yield _Reader(process, paths, until)
+        reader = _Reader(process, paths, until)
+        until_done.callback(reader.end)
+        yield reader
 
 
 def _here() -> str:
