@@ -100,10 +100,12 @@ class Recomputed:
     computation: Computation
 
 
-def compute(run: Run, parent: Run, changes: Changes, complete: Callable[[Run], Run] = lambda run: run) -> Computation:
+def compute(
+    run: Run, parent: Run, changes: Changes, complete: Callable[[Run, Results], Run] = lambda run, _: run
+) -> Computation:
     """Compute the results of a run with these changes, from a ``parent`` on: the same run, or it by an analysis.
 
-    ``complete`` gives a parent with its numbers, where they are needed to be compared.
+    ``complete`` gives a parent with its numbers, where they are needed to be compared with those computed now.
 
     :raises acquire.evaluation.recalibrated.NotApplicable: what is to be different has no place in it.
     """
@@ -111,8 +113,8 @@ def compute(run: Run, parent: Run, changes: Changes, complete: Callable[[Run], R
     results = results_of(run, after.calibration)
     if changes.any and run.version == FORMAT_VERSION:
         return Computation(parent, results, after.said, after.certificate)
-    parent = complete(parent)
     same = results_of(run, parent.calibration) if changes.any else results
+    parent = complete(parent, same)
     unchanged, compared = compared_with(parent, same)
     formulas = formulas_changed(run.version, [one.place for one in unchanged if not one.by_rounding])
     return Computation(parent, results, after.said, after.certificate, unchanged, compared, tuple(formulas))
@@ -202,7 +204,7 @@ def _computed(run: Run, entry: HeldGroup, wanted: Wanted) -> Computation:
     """:raises ArchiveError: there is no such parent, or what is to be different has no place in this run."""
     parent = by_analysis(run, entry, wanted.parent)
     try:
-        return compute(run, parent, wanted.changes, lambda run: with_own_results(run, entry))
+        return compute(run, parent, wanted.changes, lambda run, computed: with_own_results(run, entry, computed))
     except NotApplicable as error:
         raise ArchiveError(f"{run.path}: {error}; nothing was added") from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 import h5py
@@ -12,7 +13,8 @@ import numpy as np
 from acquire.evaluation.figure import Figure
 from acquire.evaluation.flagged import source_of_figures
 from acquire.records import Columns
-from acquire.run_file.hdf5 import nx_group, set_number, set_text, write_array, write_column
+from acquire.run_file.checksums import digest_of_numbers
+from acquire.run_file.hdf5 import nx_group, set_number, set_text, title_of, write_array, write_column
 from acquire.run_file.layout import storable
 from acquire.run_file.on_demand import DataOnDemand
 
@@ -31,12 +33,28 @@ def write_figures(entry: h5py.Group, figures: Mapping[str, Figure], points: Colu
     group = nx_group(entry, PLACE, "NXcollection", branch=str(branch), cycle=cycle)
     for name, figure in figures.items():
         dataset = write_array(group, name, float(figure.value), figure.unit, name.replace("_", " "))
-        set_text(dataset, "status", figure.status)
-        if figure.reason:
-            set_text(dataset, "reason", storable(figure.reason))
-        for detail in _DETAILS:
-            if np.isfinite(value := getattr(figure, detail)):
-                set_number(dataset, detail, value)
+        for attribute, value in _attributes_of(figure).items():
+            if isinstance(value, str):
+                set_text(dataset, attribute, value)
+            else:
+                set_number(dataset, attribute, value)
+
+
+def _attributes_of(figure: Figure) -> dict[str, str | float]:
+    """What is said of a figure beside its value and unit."""
+    texts = {"status": figure.status, **({"reason": storable(figure.reason)} if figure.reason else {})}
+    numbers = {name: float(getattr(figure, name)) for name in _DETAILS}
+    return {**texts, **{name: value for name, value in numbers.items() if isfinite(value)}}
+
+
+def checksum_of_figures(figures: Mapping[str, Figure], points: Columns) -> str:
+    """The checksum that the figures of merit have in a file: where it is that of a file, those of it are the same."""
+    branch, cycle = source_of_figures(points)
+    members = {
+        name: (figure.value, {**title_of(name, figure.unit), **_attributes_of(figure)})
+        for name, figure in figures.items()
+    }
+    return digest_of_numbers({"NX_class": "NXcollection", "branch": str(branch), "cycle": int(cycle)}, members)
 
 
 def read_figures(entry: h5py.Group) -> dict[str, Figure]:

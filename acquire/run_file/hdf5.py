@@ -145,11 +145,16 @@ def describe(dataset: h5py.Dataset, unit: str, meaning: str) -> h5py.Dataset:
     Every data set of numbers carries a unit.
     """
     name = str(dataset.name).rsplit("/", 1)[-1]
-    set_text(dataset, "units", unit)
-    set_text(dataset, "long_name", with_unit(column_name(name), unit))
+    for attribute, text in title_of(name, unit).items():
+        set_text(dataset, attribute, text)
     if meaning != name.replace("_", " "):
         set_text(dataset, "description", meaning)
     return dataset
+
+
+def title_of(name: str, unit: str) -> dict[str, str]:
+    """The unit of a data set of this name, and the title of an axis that shows it, by the names of attributes."""
+    return {"units": unit, "long_name": with_unit(column_name(name), unit)}
 
 
 def make_scales(group: h5py.Group, scales: Sequence[str]) -> None:

@@ -60,7 +60,8 @@ from acquire.run_file.checksums import (
     verify,
     written_in,
 )
-from acquire.run_file.figures_group import LONGEST_TEXT, PLACES, read_figures
+from acquire.run_file.figures_group import LONGEST_TEXT, PLACES, checksum_of_figures, read_figures
+from acquire.run_file.figures_group import PLACE as PLACE_OF_FIGURES
 from acquire.run_file.figures_group import text as _text
 from acquire.run_file.hdf5 import (
     plain_member,
@@ -427,8 +428,10 @@ _COMPUTED = {
 }
 
 
-def with_own_results(run: Run, entry: HeldGroup) -> Run:
+def with_own_results(run: Run, entry: HeldGroup, likely: Results | None = None) -> Run:
     """A run that was read without them, with its own computed columns and figures; those of an analysis stay.
+
+    ``likely``: what they may be; where the checksum of figures is that of these, they are not read one by one.
 
     :raises Exception: h5py cannot read them.
     """
@@ -439,7 +442,16 @@ def with_own_results(run: Run, entry: HeldGroup) -> Run:
         for table in TABLES
         if table.name in _COMPARED
     }
-    return replace(run, tables={**run.tables, **tables}, figures=read_figures(entry))
+    figures = None if likely is None else _if_the_same(likely, entry, run.tables["jvl"])
+    return replace(run, tables={**run.tables, **tables}, figures=read_figures(entry) if figures is None else figures)
+
+
+def _if_the_same(likely: Results, entry: HeldGroup, points: Columns) -> Mapping[str, Figure] | None:
+    if not isinstance(entry, OnDemand) or "checksums" not in entry:
+        return None
+    found = checksum_of_figures(likely.figures, {**points, **likely.tables.get("jvl", {})})
+    same = found == entry["checksums"].attrs.get(PLACE_OF_FIGURES)
+    return dict(sorted(likely.figures.items())) if same else None
 
 
 _COMPARED = ("jvl", "spectra")  # of the tables that are computed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import numpy as np
 import pytest
 
 from acquire.run_file import read as reading
-from acquire.run_file.checksums import has_file_checksum, with_file_checksum, written_in
+from acquire.run_file.checksums import has_file_checksum, sealed, with_file_checksum, written_in
+from acquire.run_file.figures_group import checksum_of_figures
 from acquire.run_file.finish import recover
 from acquire.run_file.hdf5 import read_only
 from acquire.run_file.on_demand import on_demand
@@ -79,6 +81,33 @@ def test_of_the_readings_alone_come_the_same_results(source: Path, tmp_path: Pat
         for name, values in run.tables[table].items():
             assert complete.tables[table][name].tobytes() == values.tobytes(), name
     assert str(complete.figures) == str(run.figures)
+
+
+@pytest.mark.parametrize("source", RECORDINGS, ids=lambda path: path.stem)
+def test_figures_are_known_by_their_checksum(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = sealed_copy(source, tmp_path)
+    run = read_run(path)
+    results = results_of(run, run.calibration)
+    with h5py.File(path) as file:
+        right = sealed(file["entry"])["figures_of_merit"]
+    points = {**run.tables["jvl"], **results.tables["jvl"]}
+    assert checksum_of_figures(run.figures, run.tables["jvl"]) == right
+    for name, figure in run.figures.items():
+        others = [replace(figure, value=figure.value + 1e-9 * (abs(figure.value) or 1.0)), replace(figure, status="x")]
+        others += [replace(figure, reason=f"{figure.reason}."), replace(figure, uncertainty=0.123)]
+        for other in others:
+            if repr(other) != repr(figure):
+                assert checksum_of_figures({**run.figures, name: other}, points) != right, name
+
+    with opened(path) as (file, _):
+        bare = readings(path, file)
+        if checksum_of_figures(results.figures, points) == right:
+            with monkeypatch.context() as patch:
+                patch.setattr(reading, "read_figures", lambda _: pytest.fail("they were read one by one"))
+                assert str(with_own_results(bare, file["entry"], results).figures) == str(run.figures)
+        wrong = {name: replace(figure, status="x") for name, figure in results.figures.items()}
+        found = with_own_results(bare, file["entry"], replace(results, figures=wrong))
+        assert str(found.figures) == str(run.figures)
 
 
 def to_the_last_bit(results: Any) -> object:
