@@ -328,13 +328,29 @@ class _Line:
             data = b""
         if not data:
             self._hang_up()
-        elif self.interface is None:
+            return
+        if self.interface is None:
             self._collect(data)
             self._time_unfinished()
         elif not _ABORT_CHARACTERS.search(data):
             self._collect(data)
         else:
             self._collect_until_abort(data)
+        # Who has gone after its last words has gone with them: the question of another, found in the same look, would
+        # else come in between and be answered by what is meant for nobody. Words that came since wait their turn
+        if self._has_gone():
+            self._hang_up()
+
+    def _has_gone(self) -> bool:
+        """Whether the client has hung up and nothing that it sent is left."""
+        if not isinstance(self._channel, socket.socket):  # a pseudo-terminal cannot tell
+            return False
+        try:
+            return not self._channel.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def _collect_until_abort(self, data: bytes) -> None:
         *before, rest = _ABORT_CHARACTERS.split(data)

@@ -9,7 +9,6 @@ import socket
 import ssl
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email import policy
@@ -29,6 +28,7 @@ from acquire.service.queue import RunQueue
 from acquire.service.queue_rules import Ending, Outcome, Request
 
 PASSWORD = "correct horse"
+LONG = 60.0  # s, of waits that nothing comes near unless it is broken
 ENDING = Ending(
     Outcome.COMPLETED,
     run_id="5f0c",
@@ -70,13 +70,17 @@ def free_port() -> int:
 
 
 @contextmanager
-def web_server(status: int = 200) -> Iterator[tuple[list[dict[str, Any]], str]]:
-    """A page that takes JSON and answers with ``status``; its address holds a secret."""
+def web_server(
+    status: int = 200, heard: threading.Semaphore | None = None
+) -> Iterator[tuple[list[dict[str, Any]], str]]:
+    """A page that takes JSON, lets ``heard`` know, and answers with ``status``; its address holds a secret."""
     taken: list[dict[str, Any]] = []
 
     class Page(BaseHTTPRequestHandler):
         def do_POST(self) -> None:  # the library's name
             taken.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            if heard is not None:
+                heard.release()
             self.send_response(status)
             if status == 302:
                 self.send_header("Location", "/elsewhere")
@@ -204,24 +208,32 @@ def test_a_message_that_was_not_sent_is_sent_after_a_restart(queue: RunQueue):
 
 
 def test_a_dead_mail_server_holds_up_nothing(queue: RunQueue, monkeypatch: pytest.MonkeyPatch):
-    """A server that accepts the connection and never says a word."""
-    monkeypatch.setattr(notifications, "PATIENCE", 1.0)
+    """A server that accepts the connection and never says a word: what else goes on is over before that is."""
+    monkeypatch.setattr(notifications, "PATIENCE", LONG)
     monkeypatch.setattr(notifications, "LOOK", 0.01)
-    with socket.create_server(("127.0.0.1", 0)) as dead, web_server() as (taken, url):
-        port = dead.getsockname()[1]
-        teller = notifier(queue, Notifications(mail=mail_to(port).mail, webhook=Webhook(url=url)))
-        teller.start()
-        began = time.monotonic()
-        run_one(queue)
-        took = time.monotonic() - began
-        until = time.monotonic() + 30.0
-        while not (taken and any(told.error for told in queue.messages.newest())) and time.monotonic() < until:
-            time.sleep(0.01)
+    heard = threading.Semaphore(0)
+    with web_server(heard=heard) as (taken, url):
+        with socket.create_server(("127.0.0.1", 0)) as dead:
+            dead.settimeout(LONG)
+            teller = notifier(queue, Notifications(mail=mail_to(dead.getsockname()[1]).mail, webhook=Webhook(url=url)))
+            teller.start()
+            run_one(queue)
+            with dead.accept()[0]:  # from now on somebody waits for a word of the server, until the block ends
+                run_one(queue)
+                for _ in range(2):
+                    assert heard.acquire(timeout=LONG)
+                of_mail = [told for told in queue.messages.newest() if told.channel == "mail"]
         teller.stop()
-    assert took < 1.0
-    assert len(taken) == 1
-    (error,) = [told.error for told in queue.messages.newest() if told.channel == "mail"]
-    assert error == "no answer within 1 s"
+    assert [(told.state, told.tries) for told in of_mail] == [("waiting", 0)] * 2
+    assert [message["kind"] for message in taken] == ["done", "done"]
+
+
+def test_a_mail_server_that_never_says_a_word_is_told(queue: RunQueue, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(notifications, "PATIENCE", 0.1)
+    run_one(queue)
+    with socket.create_server(("127.0.0.1", 0)) as dead:
+        notifier(queue, mail_to(dead.getsockname()[1])).look("mail")
+    assert [told.error for told in queue.messages.newest()] == ["no answer within 0.1 s"]
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:

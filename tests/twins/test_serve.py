@@ -186,6 +186,34 @@ def test_nobody_gets_the_reply_of_a_client_that_vanished(connect: Connect) -> No
     assert client.ask(b":OUTP?;:SYST:ERR?") == b'1;0,"No error"'
 
 
+def test_nor_when_the_server_finds_both_in_the_same_look() -> None:
+    busy, go_on = threading.Event(), threading.Event()
+
+    def hold(moment: float, role: str, sent: bool, data: bytes) -> None:
+        """The server looks at nothing until it may go on."""
+        if data == b"*CLS\n":
+            busy.set()
+            assert go_on.wait(TIMEOUT)
+            go_on.clear()
+
+    with serving(RESISTOR, watch=hold) as server, ExitStack() as clients:
+        holder = clients.enter_context(closing(Client(port_of(server, "photodiode_meter"))))
+        for _ in range(8):  # sockets that stay make the numbers of the others move on, by which they may be ordered
+            clients.enter_context(socket.socket())
+            leaver = Client(port_of(server))
+            assert leaver.ask(SLOW + b"*OPC?") == b"1"
+            holder.send(b"*CLS\n")
+            assert busy.wait(TIMEOUT)
+            busy.clear()
+            leaver.send(b":READ?\n")
+            leaver.close()
+            client = clients.enter_context(closing(Client(port_of(server))))
+            client.send(b"*IDN?\n")
+            go_on.set()
+            assert client.line() == IDENTITY
+            assert client.ask(b":OUTP?;:SYST:ERR?") == b'1;0,"No error"'
+
+
 def test_what_a_client_has_finished_outlasts_it(connect: Connect) -> None:
     leaver = connect("smu")
     assert leaver.ask(SLOW + b":OUTP?") == b"1"
