@@ -333,9 +333,11 @@ def test_a_closed_terminal_ends_the_run_in_order(tmp_path: Path, long_sweep: Pat
 # Want of memory
 
 
+#: Without what the tests have set for all processes: that is up to the command.
 LIMITED = """
-import resource, runpy, sys
+import os, resource, runpy, sys
 
+os.environ.pop("OPENBLAS_NUM_THREADS", None)
 limit = int(sys.argv.pop(1)) * 2**20
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 runpy.run_module("acquire", run_name="__main__", alter_sys=True)
