@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
+from functools import lru_cache, partial
 from itertools import pairwise
 from math import exp, inf, isfinite, log, nan, sqrt
 
@@ -179,14 +179,19 @@ class _Model:
         self.measured_response = decay.response
         self.response = Excitation(decay.response) if decay.response is not None else None
         self._later = np.arange(last - first) + 0.5
+        # For each slope one parameter is moved: the components that it does not concern stay
+        self._component = lru_cache(maxsize=4 * components)(self._made_component)
 
     def component(self, lifetime: float, shift: float) -> FloatArray:
         """Return the counts (n,) of a component with a_i = 1."""
-        if self.response is None:  # the mean over each channel, counted from the beginning of the first
+        return self._component(self.response, lifetime, shift)
+
+    def _made_component(self, response: Excitation | None, lifetime: float, shift: float) -> FloatArray:
+        if response is None:  # the mean over each channel, counted from the beginning of the first
             half = self.width / lifetime / 2
             mean = np.sinh(half) / half if half > 1e-4 else 1.0
             return np.asarray(np.exp(-self._later * self.width / lifetime) * mean, float)
-        parts = response_to(self.response.later(shift), lifetime, self.width / PARTS)
+        parts = response_to(response.later(shift), lifetime, self.width / PARTS)
         whole = parts.reshape(-1, PARTS).sum(axis=1)
         return np.asarray(lifetime / self.width * whole[self.first : self.last], float)
 

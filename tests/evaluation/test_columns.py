@@ -53,7 +53,7 @@ from acquire.run_file.export import csv_files
 from acquire.run_file.export.csv_files import export_csv
 from tests.support.run_files import a_record, a_simulated_run, a_start
 
-AREA, GAIN, POINTS = 1.4e-5, 5e6, 300
+AREA, GAIN, POINTS = 1.4e-5, 5e6, 120
 RESPONSIVITY = 6.0e-4 * WAVELENGTH - 0.012
 CONDITIONS = Conditions(AREA, GAIN, angular_factor=0.9)
 PHOTODIODE = replace(calibration_from_geometry(etendue_of_discs(AREA, 1e-4, 0.1), RESPONSIVITY), scale_slope=1e-3)
