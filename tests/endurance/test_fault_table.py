@@ -371,6 +371,18 @@ def test_the_table_sees_the_file_of_another_run_in_place_of_its_own(
     assert "what was reported is in none of" in wrong
 
 
+@pytest.mark.parametrize("planted", [pytest.param(":OUTP OFF", marks=pytest.mark.long), ":SOUR:VOLT 0;:OUTP OFF"])
+def test_the_table_sees_a_guardian_without_a_ramp(
+    planted: str, pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = [pair for pair in pairs if (pair.sweep, pair.fault, pair.also) == ("stepped", KILLED, None)]
+    killed = killed[45:70:10]
+    assert [judge(pair, tmp_path).wrong for pair in killed] == [[] for _ in killed]
+    monkeypatch.setattr(off, "off_message", lambda *_: planted)
+    wrong = "; ".join(text for pair in killed for text in judge(pair, tmp_path).wrong)
+    assert ("it was switched off at" if planted == ":OUTP OFF" else "it came down in one step") in wrong
+
+
 def test_a_guardian_alone_with_a_source_that_is_mute(pairs: list[Pair], tmp_path: Path) -> None:
     mute = [pair for pair in pairs if pair.fault == KILLED and pair.also and pair.also.fault == FaultKind.REPLY_LOST]
     verdict = judge(mute[len(mute) // 3], tmp_path)

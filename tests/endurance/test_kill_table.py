@@ -15,10 +15,8 @@ from acquire.evaluation import evaluate
 from acquire.records import RunStatus, RunStop
 from acquire.run_file import finish as finishing
 from acquire.run_file import read as reading
-from drivers.keithley2400 import off
 from drivers.simulated.keithley2400.twin import OutputChange
-from tests.endurance.fault_table import all_pairs, judge
-from tests.endurance.fault_trial import KILLED, Killed
+from tests.endurance.fault_trial import Killed
 from tests.endurance.kill_table import (
     LAST_LEVEL,
     REPORTED,
@@ -149,15 +147,3 @@ def log(*levels: float) -> list[OutputChange]:
 )
 def test_a_ramp_and_none(levels: tuple[float, ...], ramp: bool) -> None:
     assert came_down(log(*levels)) is ramp
-
-
-@pytest.mark.parametrize("planted", [pytest.param(":OUTP OFF", marks=pytest.mark.long), ":SOUR:VOLT 0;:OUTP OFF"])
-def test_the_fault_table_sees_a_guardian_without_a_ramp(
-    planted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    killed = [pair for pair in all_pairs() if (pair.sweep, pair.fault, pair.also) == ("stepped", KILLED, None)]
-    killed = killed[45:70:10]
-    assert [judge(pair, tmp_path).wrong for pair in killed] == [[] for _ in killed]
-    monkeypatch.setattr(off, "off_message", lambda *_: planted)
-    wrong = "; ".join(text for pair in killed for text in judge(pair, tmp_path).wrong)
-    assert ("it was switched off at" if planted == ":OUTP OFF" else "it came down in one step") in wrong
