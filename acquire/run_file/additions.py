@@ -132,9 +132,10 @@ def _added_in_memory(wish: _Wish, waiting: Waiting | None) -> Run | None:
             return run
         new = image_of(h5py.File(copy))
     with _reading_again(path), read_only(new) as after:
-        _require(wish, after, added, changed_bytes(image, new), lambda begin, size: new[begin : begin + size])
+        changed, content_at = changed_bytes(image, new), lambda begin, size: new[begin : begin + size]
+        before = _require(wish, after, added, changed, content_at, lambda: read_only(image))
     if run.integrity.verifiable:
-        new = with_file_checksum(new, added.before.for_good)
+        new = with_file_checksum(new, before.for_good)
     with turn_to_change(path, waiting):
         if _stamp(path) != stamp:
             return None
@@ -161,7 +162,8 @@ def _added_on_disk(wish: _Wish, waiting: Waiting | None) -> Run | None:
         if added is None:
             return run
         with _reading_again(path), _on_disk(beside, "r") as after, beside.open("rb") as content:
-            _require(wish, after, added, changed_bytes_of_files(path, beside), partial(_bytes_of, content))
+            changed = changed_bytes_of_files(path, beside)
+            _require(wish, after, added, changed, partial(_bytes_of, content), lambda: _on_disk(path, "r"))
         with beside.open("r+b") as stream:
             os.fsync(stream.fileno())
         with turn_to_change(path, waiting):
@@ -262,11 +264,26 @@ def _bytes_of(stream: BinaryIO, begin: int, size: int) -> bytes:
 
 
 def _require(
-    wish: _Wish, file: h5f.FileID, added: _Added, changed: Positions, content: Callable[[int, int], bytes]
-) -> None:
-    """:raises ArchiveError: something else is found in the copy than what was there and what was added."""
-    after = on_demand(file)
-    if what := added.before.difference(after, changed):
+    wish: _Wish,
+    file: h5f.FileID,
+    added: _Added,
+    changed: Positions,
+    content: Callable[[int, int], bytes],
+    opened: Callable[[], AbstractContextManager[h5f.FileID]],
+) -> Before:
+    """See that a copy holds what was there and what was added; what was there.
+
+    Should it differ from what stands behind the file, that is made anew of the file as it was, ``opened``: another
+    version of HDF5 may count headers otherwise.
+
+    :raises ArchiveError: something else is found in the copy.
+    """
+    after, before = on_demand(file), added.before
+    if what := before.difference(after, changed):
+        with opened() as old:
+            before = before_addition(on_demand(old), wish.place, None, grows=wish.grows)
+            what = before.difference(after, changed)
+    if what:
         raise ArchiveError(
             f"{wish.path}: something else than {wish.place} would have changed ({what}); nothing was added"
         )
@@ -275,6 +292,7 @@ def _require(
         is_right &= digest(h5py.Group(h5g.open(file, b"entry"))[wish.place]) == added.checksum
     if not is_right:
         raise ArchiveError(f"{wish.path}: nothing was added: the copy is not what was written into it")
+    return before
 
 
 @contextmanager

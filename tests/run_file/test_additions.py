@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from acquire.run_file import additions, loaded, placing, tagging
-from acquire.run_file.checksums import digests, sealed, written_in
+from acquire.run_file.checksums import digests, sealed, with_file_checksum, written_in
 from acquire.run_file.placing import Waiting
 from acquire.run_file.read import ArchiveError, Run, read_run
 from acquire.run_file.remarks import LONGEST_COMMENT, MOST_REMARKS, Remark, RemarkKind, write_remarks
@@ -222,6 +222,19 @@ def test_an_addition_that_is_not_what_was_written_is_thrown_away(path: Path, mon
     with pytest.raises(ArchiveError, match=wrong):
         additions.add(path, "imported", lambda _run, _: lambda entry: entry.create_dataset("imported", data=1.23456789))
     hold_as_it_was(path, content)
+
+
+@pytest.mark.parametrize("inventory", ["", "{}", "no JSON", '{"objects": "x", "attributes": "x", "values": []}'])
+def test_an_inventory_that_is_not_that_of_the_file_is_made_anew(path: Path, inventory: str) -> None:
+    """As another version of HDF5 may have made it: it counts headers otherwise."""
+    right, before = written_in(path.read_bytes()), contents(path)
+    assert right is not None
+    path.write_bytes(with_file_checksum(right.image, inventory))
+    assert say_of(path, Wish(tag="x")).tags == ("x",)
+    after = written_in(path.read_bytes())
+    assert after is not None
+    assert after.inventory == right.inventory
+    assert contents(path) == before
 
 
 def test_what_grows_keeps_what_it_had(path: Path) -> None:
