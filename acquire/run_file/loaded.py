@@ -23,14 +23,8 @@ LARGEST = 64 << 20  # bytes of a file that is held in memory
 Array = np.ndarray[Any, Any]
 
 
-class HeldData(Keeping):
-    """A data set: its values, or its id where it is so long that they are read in pieces."""
-
-    def __init__(self, place: str, identity: h5d.DatasetID) -> None:
-        self.place, self._kept = place, dict[str, Any]()
-        self.attrs: Mapping[str, Any] = self._kept
-        self._id: h5d.DatasetID | None = identity
-        self._values: Array | None = None
+class LikeDataset:
+    """What a data set has of an array, by its ``shape`` and what gives its values."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -63,6 +57,19 @@ class HeldData(Keeping):
         """All of them."""
         found: Array = self._whole()[...]
         return found
+
+    def _whole(self) -> Any:
+        raise NotImplementedError
+
+
+class HeldData(LikeDataset, Keeping):
+    """A data set: its values, or its id where it is so long that they are read in pieces."""
+
+    def __init__(self, place: str, identity: h5d.DatasetID) -> None:
+        self.place, self._kept = place, dict[str, Any]()
+        self.attrs: Mapping[str, Any] = self._kept
+        self._id: h5d.DatasetID | None = identity
+        self._values: Array | None = None
 
     def _whole(self) -> Any:
         return self._values if self._id is None else h5py.Dataset(self._id)

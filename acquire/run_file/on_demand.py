@@ -15,7 +15,7 @@ import numpy as np
 from h5py import h5a, h5d, h5f, h5g, h5l
 
 from acquire.run_file.hdf5 import REFERENCES, Bounds, number_in, read_values, refuse_large_attribute, text_in
-from acquire.run_file.loaded import HeldGroup, as_attribute
+from acquire.run_file.loaded import HeldGroup, LikeDataset, as_attribute
 
 
 class _Attributes(Mapping[str, Any]):
@@ -71,7 +71,7 @@ class _Attributes(Mapping[str, Any]):
 _NOTHING = object()
 
 
-class DataOnDemand:
+class DataOnDemand(LikeDataset):
     """A data set: what :class:`acquire.run_file.loaded.HeldData` is, read when its values are asked for."""
 
     def __init__(self, place: str, identity: h5d.DatasetID) -> None:
@@ -82,40 +82,17 @@ class DataOnDemand:
         """The attributes."""
         return _Attributes(self.identity, self.place)
 
-    @cached_property
-    def _values(self) -> np.ndarray[Any, Any]:
-        return read_values(self.identity)
-
     @property
     def shape(self) -> tuple[int, ...]:
-        """The lengths, as of an array."""
+        """The lengths, as of an array; no value is read for them."""
         return tuple(self.identity.shape)
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The type of the values, as of an array."""
-        found: np.dtype[Any] = self._values.dtype
-        return found
+    @cached_property
+    def _read(self) -> np.ndarray[Any, Any]:
+        return read_values(self.identity)
 
-    @property
-    def ndim(self) -> int:
-        """The number of dimensions, as of an array."""
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """The number of values, as of an array."""
-        return int(np.prod(self.shape))
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, key: Any) -> Any:
-        return self._values[key]
-
-    def values(self) -> np.ndarray[Any, Any]:
-        """All of them."""
-        return self._values
+    def _whole(self) -> np.ndarray[Any, Any]:
+        return self._read
 
     def number(self) -> float:
         """That of a data set of one number.

@@ -26,26 +26,12 @@ from acquire.run_file.read import ArchiveError, Run, read_run
 from acquire.run_file.remarks import LONGEST_COMMENT, MOST_REMARKS, Remark, RemarkKind, write_remarks
 from acquire.run_file.summary import read_summary, summary_of
 from acquire.run_file.tagging import Wish, objections, say_of
-from tests.support.run_files import a_finished_run, a_run
+from tests.support.run_files import a_run
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 OLD = RECORDINGS / "20261128T080939_SPPO13-Liq_2acaeb90.h5"
 ROOT = Path(__file__).parents[2]
 NOW = "2026-11-28T15:00:00+01:00"
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The bytes of a finished run file of a few points."""
-    return a_finished_run(tmp_path_factory.mktemp("run") / "run.h5").read_bytes()
-
-
-@pytest.fixture
-def path(tmp_path: Path, finished: bytes) -> Path:
-    """Such a file, alone in its folder."""
-    path = tmp_path / "run.h5"
-    path.write_bytes(finished)
-    return path
 
 
 def contents(path: Path) -> tuple[dict[str, str], dict[str, str]]:

@@ -31,20 +31,6 @@ RECORDINGS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The bytes of a finished run file of a few points."""
-    return a_finished_run(tmp_path_factory.mktemp("run") / "run.h5").read_bytes()
-
-
-@pytest.fixture
-def path(tmp_path: Path, finished: bytes) -> Path:
-    """Such a file."""
-    path = tmp_path / "run.h5"
-    path.write_bytes(finished)
-    return path
-
-
 def sealed_copy(source: Path, folder: Path) -> Path:
     path = folder / source.name
     path.write_bytes(with_file_checksum(source.read_bytes()))
