@@ -268,10 +268,7 @@ class Catalogue:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)) as db:
-                db.execute("PRAGMA journal_mode = WAL")
-                db.execute("PRAGMA synchronous = NORMAL")
-                db.execute("PRAGMA cache_size = -65536")
-                _lay_out(db)
+                _made_ready(db)
                 db.execute("BEGIN IMMEDIATE" if change else "BEGIN")
                 with db:
                     yield db
@@ -286,6 +283,35 @@ class Catalogue:
 
 def _why(error: OSError) -> str:
     return error.strerror or str(error)
+
+
+def _made_ready(db: sqlite3.Connection) -> None:
+    """Set a connection up, and make what is not there.
+
+    While somebody else turns a new file into one with a journal of its own, or closes it as the last one, SQLite waits
+    for nobody, whatever it was told (SQLITE_BUSY): it is tried again.
+
+    :raises sqlite3.OperationalError: another process keeps it for longer than is waited.
+    """
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            if db.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+                db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")
+            db.execute("PRAGMA cache_size = -65536")
+            _lay_out(db)
+        except sqlite3.OperationalError as error:
+            if db.in_transaction:
+                db.rollback()
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            time.sleep(_LOOK)
+        else:
+            return
+
+
+_LOOK = 0.02  # s between two tries
 
 
 def _lay_out(db: sqlite3.Connection) -> None:

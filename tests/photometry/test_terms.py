@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import hypot, inf, isnan, nan, sqrt
 
 import numpy as np
@@ -147,7 +146,7 @@ def test_between_two_points_scatter_averages_and_the_rest_does_not() -> None:
 def test_what_is_common_drops_out_of_a_difference() -> None:
     parts = [rectangular_term(0.02), rectangular_term(0.02)._replace(sensitivity=-1.0)]
     assert combined(parts) == []
-    apart = combined([replace(part, part=Part.METER) for part in parts], apart=(Part.METER,))
+    apart = combined([part._replace(part=Part.METER) for part in parts], apart=(Part.METER,))
     assert total(apart) == pytest.approx(0.02 * sqrt(2))
 
 
