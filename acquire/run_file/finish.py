@@ -27,7 +27,8 @@ from acquire.records import (
 )
 from acquire.run_file import exchange
 from acquire.run_file.checksums import seal, sealed, with_file_checksum
-from acquire.run_file.figures_group import write_figures
+from acquire.run_file.figures_group import PLACE as PLACE_OF_FIGURES
+from acquire.run_file.figures_group import checksum_of_figures, write_figures
 from acquire.run_file.hdf5 import (
     file_in_memory,
     image_of,
@@ -123,7 +124,8 @@ def finish(path: Path, stop: RunStop | None = None, run_id: str = "", waiting: W
             late = lay_out_long_tables(new["entry"], finished, lifetime.pieces if lifetime else {})
             new["entry"].attrs["default"] = default_plot(new["entry"])
             kept = {name: text for name, text in sealed(old["entry"]).items() if name in known_before(old["entry"])}
-            seal(new["entry"], [*new["entry"]], **kept, **late.checksums)
+            figures = {PLACE_OF_FIGURES: checksum_of_figures(finished.figures, finished.tables["jvl"])}
+            seal(new["entry"], [*new["entry"]], **kept, **late.checksums, **figures)
             write_summary(new, summary_of(finished))
             content = late.content(image_of(new), path)
             if isinstance(content, bytes) and not run.integrity.damaged:  # else its parts tell what is different

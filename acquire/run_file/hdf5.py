@@ -17,7 +17,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5f, h5g, h5i, h5l, h5o, h5p, h5s, h5t, h5z
+from h5py import h5a, h5d, h5ds, h5f, h5g, h5i, h5l, h5o, h5p, h5s, h5t, h5z
 
 from acquire.photometry.customary_units import column_name, with_unit
 
@@ -106,7 +106,7 @@ def write_array(group: h5py.Group, name: str, values: Any, unit: str, meaning: s
     dataset = h5d.create(group.id, name.encode(), h5t.py_create(array.dtype, logical=True), _space(array.shape))
     if array.size:
         dataset.write(h5s.ALL, h5s.ALL, array)
-    return describe(h5py.Dataset(dataset), unit, meaning)
+    return describe(h5py.Dataset(dataset), unit, meaning, name)
 
 
 def write_column(group: h5py.Group, name: str, values: np.ndarray[Any, Any], unit: str) -> h5py.Dataset:
@@ -139,12 +139,12 @@ def write_packed(group: h5py.Group, name: str, values: np.ndarray[Any, Any], uni
     return describe(h5py.Dataset(dataset), unit, meaning)
 
 
-def describe(dataset: h5py.Dataset, unit: str, meaning: str) -> h5py.Dataset:
+def describe(dataset: h5py.Dataset, unit: str, meaning: str, name: str = "") -> h5py.Dataset:
     """Unit of a data set, the title of an axis that shows it, and what it means where that says more.
 
-    Every data set of numbers carries a unit.
+    Every data set of numbers carries a unit. Who knows its ``name`` spares HDF5 the question.
     """
-    name = str(dataset.name).rsplit("/", 1)[-1]
+    name = name or str(dataset.name).rsplit("/", 1)[-1]
     for attribute, text in title_of(name, unit).items():
         set_text(dataset, attribute, text)
     if meaning != name.replace("_", " "):
@@ -162,12 +162,14 @@ def make_scales(group: h5py.Group, scales: Sequence[str]) -> None:
 
     That is what netCDF readers (xarray, for example) take coordinates from. It changes attributes, no value.
     """
-    for name in scales:
-        group[name].make_scale(name)
-    for name, dataset in group.items():
-        if scales and name not in scales:
-            for axis in range(dataset.ndim):
-                dataset.dims[axis].attach_scale(group[scales[axis]])
+    identities = [h5d.open(group.id, name.encode()) for name in scales]
+    for name, identity in zip(scales, identities, strict=True):
+        h5ds.set_scale(identity, name.encode())
+    for name in group.id if scales else ():
+        if name.decode() not in scales:
+            dataset = h5d.open(group.id, name)
+            for axis in range(len(dataset.shape)):
+                h5ds.attach_scale(dataset, identities[axis], axis)
 
 
 def set_text(owner: h5py.Group | h5py.Dataset, name: str, text: str | Sequence[str]) -> None:
@@ -531,14 +533,15 @@ def read_array(group: h5py.Group, name: str, rows: int | None = None) -> np.ndar
         held: np.ndarray[Any, Any] = group[name].values()
         return held if rows is None else held[:rows]
     dataset = h5d.open(group.id, name.encode())
-    most = _most_bytes(dataset, h5i.get_file_id(dataset).get_filesize())
-    shape = dataset.shape if rows is None else (min(rows, dataset.shape[0]), *dataset.shape[1:])
-    if np.prod(shape, dtype=float) * dataset.dtype.itemsize > most:
+    (dtype, _, in_memory), whole = known_kind(dataset.get_type().encode()), dataset.shape
+    shape = whole if rows is None else (min(rows, whole[0]), *whole[1:])
+    needed, size = prod(shape) * dtype.itemsize, h5i.get_file_id(dataset).get_filesize()
+    if needed > size and needed > _most_bytes(dataset, size):
         raise ValueError(f"{name} would be larger than the file")
-    array = np.empty(shape, dataset.dtype)
+    array = np.empty(shape, dtype)
     if array.size:
         place = dataset.get_space()
         if rows is not None:
             place.select_hyperslab((0,) * len(shape), shape)
-        dataset.read(_space(shape), place, array)
+        dataset.read(_space(shape), place, array, in_memory)
     return array
