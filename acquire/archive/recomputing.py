@@ -65,7 +65,7 @@ def recompute_one(path: Path, wanted: Wanted) -> Outcome:
     :raises ArchiveError: nothing was added.
     """
     try:
-        found: Recomputed = recompute(path, wanted, Waiting(patience=PATIENCE))
+        found: Recomputed = recompute(path, wanted, Waiting(patience=PATIENCE), beside_parent=False)
     except NameTaken:
         return Outcome(path, there=True)
     return Outcome(path, "" if found.analysis is None else found.analysis.name, _is_identical(found))

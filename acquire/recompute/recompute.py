@@ -163,11 +163,12 @@ def _of_lifetime(run: Run) -> tuple[list[Difference], int]:
     return list(found.values()), columns
 
 
-def recompute(path: Path, wanted: Wanted, waiting: Waiting | None = None) -> Recomputed:
+def recompute(path: Path, wanted: Wanted, waiting: Waiting | None = None, *, beside_parent: bool = True) -> Recomputed:
     """Compute the results of a finished run anew, and add them to its file as an analysis.
 
     The readings and all earlier results stay as they are. With nothing to be different, the numbers of the parent are
     computed again and compared; only if they differ by more than rounding, an analysis by today's formulas is added.
+    Not ``beside_parent``: the numbers of the parent are read only where they are compared, not to be told.
 
     :raises ArchiveError: nothing was added: the file cannot be read or takes no additions; there is no such parent; the
         name is taken; or what is to be different has no place in this run.
@@ -175,7 +176,7 @@ def recompute(path: Path, wanted: Wanted, waiting: Waiting | None = None) -> Rec
     found: list[Recomputed] = []
 
     def change(run: Run, entry: HeldGroup) -> Callable[[Any], object] | None:
-        name, computation = _name(run, wanted), _computed(run, entry, wanted)
+        name, computation = _name(run, wanted), _computed(run, entry, wanted, beside_parent=beside_parent)
         analysis = _analysis(run, name, wanted, computation) if computation.is_new else None
         found[:] = [Recomputed(with_results(run, computation.results, analysis), analysis, computation)]
         if analysis is None:
@@ -196,13 +197,15 @@ def recompute_only(path: Path, wanted: Wanted) -> Recomputed:
     with opened(path) as (file, as_written):
         run = to_compute(path, file, as_written=as_written)
         refuse_what_is_open_or_wrong(run, "computed")
-        computation = _computed(run, file["entry"], wanted)
+        computation = _computed(run, file["entry"], wanted, beside_parent=False)
     return Recomputed(with_results(run, computation.results), None, computation)
 
 
-def _computed(run: Run, entry: HeldGroup, wanted: Wanted) -> Computation:
+def _computed(run: Run, entry: HeldGroup, wanted: Wanted, *, beside_parent: bool) -> Computation:
     """:raises ArchiveError: there is no such parent, or what is to be different has no place in this run."""
     parent = by_analysis(run, entry, wanted.parent)
+    if beside_parent:
+        parent = with_own_results(parent, entry)
     try:
         return compute(run, parent, wanted.changes, lambda run, computed: with_own_results(run, entry, computed))
     except NotApplicable as error:

@@ -139,6 +139,14 @@ def test_a_larger_area_moves_what_it_must_and_leaves_the_readings(path: Path, tm
     assert own.sample_fields["emissive_area"] == 14e-6
 
 
+def test_what_it_was_before_is_told_beside_what_it_is_then(path: Path, run: Run) -> None:
+    found = recompute(path, Wanted(read_changes(area="15 mm^2")))
+    assert run.figures
+    assert str(found.computation.parent.figures) == str(run.figures)
+    again = recompute(path, Wanted(read_changes(area="16 mm^2"), name="more"))
+    assert str(again.computation.parent.figures) == str(read_run(path, "area").figures)
+
+
 def computed(run: Run, **changes: Any) -> dict[str, Any]:
     return dict(compute(run, run, read_changes(**changes)).results.tables["jvl"])
 
