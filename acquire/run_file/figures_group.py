@@ -68,7 +68,7 @@ def figure_in(dataset: h5py.Dataset | DataOnDemand) -> Figure:
     if isinstance(dataset, DataOnDemand):
         unit, status, reason = (text(dataset.attrs.text(name)) for name in ("units", "status", "reason"))
         details = {name: dataset.attrs.number(name) for name in _DETAILS}
-        return Figure(value=dataset.number(), unit=unit, status=status, reason=reason, **details)
+        return Figure(value=float(dataset[()]), unit=unit, status=status, reason=reason, **details)
     return Figure(
         value=float(dataset[()]),
         unit=text(attributes["units"]),

@@ -490,27 +490,32 @@ def read_values(owner: h5d.DatasetID | h5a.AttrID) -> np.ndarray[Any, Any]:
 
 
 def text_in(owner: h5a.AttrID) -> str:
-    """The value of an attribute of one text of any length: its type and shape need not be asked for it.
+    """The value of an attribute of one text of any length: its type need not be asked for it.
 
     :raises Exception: it is none, or h5py cannot read it.
     """
+    _refuse_several(owner)
     text = np.empty((), _STRING)
     owner.read(text, _TEXT_IN_MEMORY)
     found = text.item()
     return found if isinstance(found, str) else bytes(found).decode(errors="surrogateescape")
 
 
-def number_in(owner: h5d.DatasetID | h5a.AttrID) -> float:
-    """The value of a data set or an attribute of one number: its type and shape need not be asked for it.
+def number_in(owner: h5a.AttrID) -> float:
+    """The value of an attribute of one number: its type need not be asked for it.
 
     :raises Exception: it is none, or h5py cannot read it.
     """
+    _refuse_several(owner)
     number = np.empty(())
-    if isinstance(owner, h5d.DatasetID):
-        owner.read(h5s.ALL, h5s.ALL, number, h5t.NATIVE_DOUBLE)
-    else:
-        owner.read(number, h5t.NATIVE_DOUBLE)
+    owner.read(number, h5t.NATIVE_DOUBLE)
     return float(number)
+
+
+def _refuse_several(owner: h5a.AttrID) -> None:
+    """:raises ValueError: an attribute has several values: h5py would write them behind the room for one."""
+    if owner.shape != ():
+        raise ValueError("an attribute of one value has several")
 
 
 def attributes_of(owner: h5g.GroupID | h5d.DatasetID) -> dict[bytes, Any]:

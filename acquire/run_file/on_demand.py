@@ -94,13 +94,6 @@ class DataOnDemand(LikeDataset):
     def _whole(self) -> np.ndarray[Any, Any]:
         return self._read
 
-    def number(self) -> float:
-        """That of a data set of one number.
-
-        :raises Exception: it is none.
-        """
-        return number_in(self.identity)
-
 
 class OnDemand(HeldGroup):
     """A group of which each member is read when it is asked for."""

@@ -199,6 +199,21 @@ def _large_attribute(entry: h5py.Group) -> None:
     entry["jvl/source_level"].attrs["units"] = ["V"] * 4000
 
 
+def _many_numbers(entry: h5py.Group) -> None:
+    figure = entry["figures_of_merit"].create_dataset("many", data=np.arange(100_000.0))
+    figure.attrs.update({"units": "V", "status": "ok"})
+
+
+def _many_details(entry: h5py.Group) -> None:
+    figure = entry["figures_of_merit"].create_dataset("many", data=1.0)
+    figure.attrs.update({"units": "V", "status": "ok", "voltage": np.arange(50.0)})
+
+
+def _many_texts(entry: h5py.Group) -> None:
+    figure = entry["figures_of_merit"].create_dataset("many", data=1.0)
+    figure.attrs.update({"units": ["V"] * 50, "status": "ok"})
+
+
 def _deep(entry: h5py.Group) -> None:
     del entry["instrument"]
     entry.create_group("instrument/smu/a/b/c/d/e/f/g/h/i")
@@ -214,6 +229,9 @@ def _deep(entry: h5py.Group) -> None:
         (_too_large, "would be larger than the file"),
         (_large_attribute, "has an attribute of more than"),
         (_deep, "not a run file"),
+        (_many_numbers, "not a run file"),
+        (_many_details, "not a run file"),
+        (_many_texts, "not a run file"),
     ],
 )
 def test_what_no_run_file_holds_is_refused(path: Path, spoil: Callable[[h5py.Group], None], why: str) -> None:
